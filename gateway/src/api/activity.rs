@@ -1,0 +1,136 @@
+//! Endpoints of activities: draw, its record, a user's chances, what is loaded.
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use market::batch::Draw;
+use market::calendar::Day;
+use market::campaign::{Campaign, Published, Stage};
+use market::chances::Account;
+use market::{ActivityId, Order, RequestId};
+use serde::Serialize;
+use shards::{OrderKey, Shards};
+
+use super::answer::{Data, Failure, Outcome};
+use super::code::Code;
+use super::fields::{Fields, Parameters};
+
+/// What a draw gave.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Drawn<'a> {
+    award_id: u64,
+    award_title: &'a str,
+    award_index: u32,
+    order_id: String,
+}
+
+impl<'a> From<&'a Order> for Drawn<'a> {
+    fn from(order: &'a Order) -> Self {
+        Self {
+            award_id: order.award.get(),
+            award_title: &order.award_title,
+            award_index: order.award_index,
+            order_id: order.id.to_string(),
+        }
+    }
+}
+
+/// `POST activity/draw`
+pub(super) async fn draw(shards: &Shards, fields: &Fields<'_>, request: RequestId) -> Outcome {
+    let draw = Draw { user: fields.user()?, activity: fields.activity()?, request };
+    let order = shards.draw(draw).await?;
+    Ok(Data::new(&Drawn::from(&*order)))
+}
+
+/// A draw that was made earlier.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    #[serde(flatten)]
+    drawn: Drawn<'a>,
+    activity_id: u64,
+    request_id: &'a str,
+    state: &'static str,
+    created_at: String,
+}
+
+/// `GET activity/draw_record`
+pub(super) async fn draw_record(shards: &Shards, parameters: &Parameters) -> Outcome {
+    let user = parameters.user()?;
+    let request = parameters.optional("requestId", RequestId::new)?;
+    let key = match (request, parameters.order()?) {
+        (Some(request), None) => OrderKey::Request(request),
+        (None, Some(order)) => OrderKey::Order(order),
+        (None, None) => return Err(Failure::field("requestId", "is missing; orderId would do as well")),
+        (Some(_), Some(_)) => return Err(Failure::field("orderId", "give either requestId or orderId")),
+    };
+    let order = shards.order(&user, key).await?.ok_or(Code::RecordUnknown)?;
+    let published = shards.catalogue().activity(order.activity).cloned();
+    let zone = published.map_or(TimeZone::UTC, |published| published.campaign.activity.time_zone.clone());
+    Ok(Data::new(&Record {
+        drawn: Drawn::from(&order),
+        activity_id: order.activity.get(),
+        request_id: order.request.as_str(),
+        state: "created",
+        created_at: rfc_3339(order.created_at, &zone),
+    }))
+}
+
+/// The time in its zone, with the zone's offset.
+fn rfc_3339(at: Timestamp, zone: &TimeZone) -> String {
+    at.display_with_offset(zone.to_offset(at)).to_string()
+}
+
+/// A user's chances.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountView {
+    total_count: u32,
+    total_count_surplus: u32,
+    day_count: u32,
+    day_count_surplus: u32,
+    month_count: u32,
+    month_count_surplus: u32,
+}
+
+/// `POST activity/query_user_activity_account`
+pub(super) async fn account(shards: &Shards, fields: &Fields<'_>) -> Outcome {
+    let (campaign, account) = account_today(shards, fields).await?;
+    let chances = campaign.campaign.chances;
+    Ok(Data::new(&AccountView {
+        total_count: account.granted,
+        total_count_surplus: account.granted.saturating_sub(account.used),
+        day_count: chances.day_limit,
+        day_count_surplus: chances.day_limit.saturating_sub(account.day_used),
+        month_count: chances.month_limit,
+        month_count_surplus: chances.month_limit.saturating_sub(account.month_used),
+    }))
+}
+
+/// The campaign and the account that a request names, as of today. Who has never drawn has the
+/// welcome chances.
+pub(super) async fn account_today(shards: &Shards, fields: &Fields<'_>) -> Result<(Arc<Published>, Account), Failure> {
+    let (user, activity) = (fields.user()?, fields.activity()?);
+    let published = shards.catalogue().activity(activity).cloned().ok_or(Code::ActivityUnknown)?;
+    let stored = shards.account(&user, activity).await?;
+    let Campaign { chances, activity, .. } = &published.campaign;
+    let account = stored.unwrap_or_else(|| Account::new(*chances));
+    let today = Day::of(Timestamp::now(), &activity.time_zone);
+    Ok((published, account.on(today)))
+}
+
+/// `GET activity/armory`: says that the campaign is loaded, and changes nothing.
+pub(super) fn armory(shards: &Shards, parameters: &Parameters) -> Outcome {
+    let activity = parameters.required("activityId", str::parse::<ActivityId>)?;
+    let catalogue = shards.catalogue();
+    catalogue.activity(activity).map(|_| Data::new(&true)).ok_or_else(|| Code::ActivityUnknown.into())
+}
+
+/// `GET activity/query_stage_activity_id`: null where nothing is shown, as in the reference.
+pub(super) fn stage(shards: &Shards, parameters: &Parameters) -> Outcome {
+    let text = |name| parameters.required(name, |text| Ok::<_, Infallible>(text.to_owned()));
+    let stage = Stage { channel: text("channel")?, source: text("source")? };
+    Ok(Data::new(&shards.catalogue().stage(&stage).map(ActivityId::get)))
+}

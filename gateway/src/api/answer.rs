@@ -1,0 +1,110 @@
+//! The envelope of every answer: `{code, info, requestId, data}`.
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use market::{Refusal, RequestId};
+use serde::Serialize;
+use shards::{DrawError, ReadError};
+
+use super::code::Code;
+
+/// A response with its whole body.
+pub type HttpResponse = Response<Full<Bytes>>;
+
+/// An answer that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its cause.
+    pub code: Code,
+    /// What the caller is told.
+    pub info: Cow<'static, str>,
+}
+
+impl Failure {
+    /// A field is wrong: which, and what was expected.
+    pub fn field(name: &str, expected: impl std::fmt::Display) -> Self {
+        Self { code: Code::IllegalParameter, info: format!("{name}: {expected}").into() }
+    }
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Self {
+        Self { code, info: code.info().into() }
+    }
+}
+
+impl From<DrawError> for Failure {
+    fn from(error: DrawError) -> Self {
+        Code::from(error).into()
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Code::from(error).into()
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Code::from(refusal).into()
+    }
+}
+
+/// What an endpoint found: JSON for `data`, or a failure.
+pub type Outcome = Result<Data, Failure>;
+
+/// The JSON text of `data`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data(Vec<u8>);
+
+impl Data {
+    /// The JSON of `value`.
+    pub fn new(value: &impl Serialize) -> Self {
+        Self(serde_json::to_vec(value).expect("answers are plain values"))
+    }
+}
+
+/// Writes the envelope. `request` is named by the answers to a draw.
+pub fn respond(outcome: &Outcome, request: Option<&RequestId>, always_200: bool) -> HttpResponse {
+    let (code, info, data) = match outcome {
+        Ok(data) => (Code::Success, Code::Success.info(), data.0.as_slice()),
+        Err(failure) => (failure.code, &*failure.info, b"null".as_slice()),
+    };
+    let mut body = Vec::with_capacity(data.len() + 160);
+    body.extend_from_slice(b"{\"code\":\"");
+    body.extend_from_slice(code.as_str().as_bytes());
+    body.extend_from_slice(b"\",\"info\":");
+    write_text(&mut body, info);
+    if let Some(request) = request {
+        body.extend_from_slice(b",\"requestId\":");
+        write_text(&mut body, request.as_str());
+    }
+    body.extend_from_slice(b",\"data\":");
+    body.extend_from_slice(data);
+    body.push(b'}');
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    if !always_200 {
+        *response.status_mut() = code.status();
+    }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if let Some(seconds) = code.retry_after_s() {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// Names the methods that a path takes, on a 405.
+pub fn allow(mut response: HttpResponse, methods: &'static str) -> HttpResponse {
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+fn write_text(body: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(body, text).expect("a text can be written to memory");
+}

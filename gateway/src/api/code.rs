@@ -1,0 +1,172 @@
+//! Every answer's code, HTTP status and advice: the one table between causes and responses.
+//!
+//! The codes of the reference keep their meaning; ours begin with `ERR_REQ` (the request) and
+//! `ERR_GW` (the gateway). `docs/api.md` shows the same table, and a test compares them.
+use hyper::StatusCode;
+use market::Refusal;
+use shards::{DrawError, ReadError};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $retry_after_s:expr, $info:literal;)*) => {
+        /// The cause of an answer.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $name),* }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &'static [Code] = &[$(Code::$name),*];
+
+            const fn row(self) -> Row {
+                match self {
+                    $(Code::$name => Row {
+                        code: $code,
+                        status: StatusCode::$status,
+                        retry_after_s: $retry_after_s,
+                        info: $info,
+                    }),*
+                }
+            }
+        }
+    };
+}
+
+struct Row {
+    code: &'static str,
+    status: StatusCode,
+    /// `Some` when the same call may succeed later.
+    retry_after_s: Option<u32>,
+    info: &'static str,
+}
+
+codes! {
+    /// All is well.
+    Success = "0000", OK, None, "success";
+    /// A bug or a broken store.
+    Unexpected = "0001", INTERNAL_SERVER_ERROR, None, "unexpected error";
+    /// A field is missing, mistyped or out of range; the info names it.
+    IllegalParameter = "0002", BAD_REQUEST, None, "illegal parameter";
+    /// The activity's state is not `open`.
+    ActivityNotOpen = "ERR_BIZ_003", CONFLICT, None, "the activity is not open";
+    /// Now is outside the activity's window.
+    OutsideWindow = "ERR_BIZ_004", CONFLICT, None, "the activity has not begun or has ended";
+    /// All chances are used.
+    NoChancesLeft = "ERR_BIZ_006", CONFLICT, None, "no chances left";
+    /// The month's limit is reached.
+    MonthLimit = "ERR_BIZ_007", CONFLICT, None, "this month's limit of draws is reached";
+    /// The day's limit is reached.
+    DayLimit = "ERR_BIZ_008", CONFLICT, None, "today's limit of draws is reached";
+    /// No campaign with this activity or strategy id is published.
+    ActivityUnknown = "ERR_REQ_001", NOT_FOUND, None, "no activity with this id is published";
+    /// No draw was made under this id.
+    RecordUnknown = "ERR_REQ_002", NOT_FOUND, None, "no draw was made under this id";
+    /// The request id was used for another activity.
+    RequestIdReused = "ERR_REQ_003", UNPROCESSABLE_ENTITY, None, "this request id was used for another activity";
+    /// There is nothing at this path.
+    PathUnknown = "ERR_REQ_004", NOT_FOUND, None, "there is nothing at this path";
+    /// The path does not take this method.
+    MethodNotAllowed = "ERR_REQ_005", METHOD_NOT_ALLOWED, None, "this path does not take this method";
+    /// The body is larger than allowed.
+    BodyTooLarge = "ERR_REQ_006", PAYLOAD_TOO_LARGE, None, "the request body is too large";
+    /// The body did not arrive in time.
+    BodyTooSlow = "ERR_REQ_007", REQUEST_TIMEOUT, None, "the request body did not arrive in time";
+    /// Too many requests are being answered.
+    Overloaded = "ERR_GW_001", SERVICE_UNAVAILABLE, Some(1), "too many requests are being answered";
+    /// Too many commands wait for the user's shard.
+    QueueFull = "ERR_GW_002", SERVICE_UNAVAILABLE, Some(1), "too many requests wait for this user's shard";
+    /// The user's shard does not answer.
+    ShardAway = "ERR_GW_003", SERVICE_UNAVAILABLE, Some(2), "this user's shard is away";
+    /// The stock does not answer.
+    StockAway = "ERR_GW_004", SERVICE_UNAVAILABLE, Some(2), "the stock is away";
+    /// The command waited too long and was not executed.
+    TooOld = "ERR_GW_005", GATEWAY_TIMEOUT, Some(1), "the request waited too long and was not executed";
+    /// The commit was not confirmed in time.
+    OutcomeUnknown = "ERR_GW_006", GATEWAY_TIMEOUT, Some(1), "it is not known yet whether the draw was made: ask again with the same request id";
+    /// The server is stopping.
+    Stopping = "ERR_GW_007", SERVICE_UNAVAILABLE, Some(1), "the server is stopping";
+}
+
+impl Code {
+    /// The code in the envelope and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        self.row().code
+    }
+
+    /// The HTTP status.
+    pub const fn status(self) -> StatusCode {
+        self.row().status
+    }
+
+    /// After how many seconds the same call may succeed.
+    pub const fn retry_after_s(self) -> Option<u32> {
+        self.row().retry_after_s
+    }
+
+    /// What a caller is told, where nothing more precise is known.
+    pub const fn info(self) -> &'static str {
+        self.row().info
+    }
+}
+
+impl From<Refusal> for Code {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::ActivityUnknown => Code::ActivityUnknown,
+            Refusal::ActivityNotOpen => Code::ActivityNotOpen,
+            Refusal::OutsideWindow => Code::OutsideWindow,
+            Refusal::NoChancesLeft => Code::NoChancesLeft,
+            Refusal::MonthLimit => Code::MonthLimit,
+            Refusal::DayLimit => Code::DayLimit,
+            Refusal::RequestIdReused => Code::RequestIdReused,
+        }
+    }
+}
+
+impl From<DrawError> for Code {
+    fn from(error: DrawError) -> Self {
+        match error {
+            DrawError::Refused(refusal) => refusal.into(),
+            DrawError::QueueFull => Code::QueueFull,
+            DrawError::TooOld => Code::TooOld,
+            DrawError::OutcomeUnknown => Code::OutcomeUnknown,
+            DrawError::ShardAway => Code::ShardAway,
+            DrawError::StockAway => Code::StockAway,
+            DrawError::DataRefused => Code::Unexpected,
+            DrawError::Stopping => Code::Stopping,
+        }
+    }
+}
+
+impl From<ReadError> for Code {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::QueueFull => Code::QueueFull,
+            ReadError::ShardAway => Code::ShardAway,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_only_success_is_200() {
+        let mut seen = std::collections::HashSet::new();
+        for &code in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{} stands twice", code.as_str());
+            assert_eq!(code.status() == StatusCode::OK, code == Code::Success);
+            let may_pass = matches!(code.status().as_u16(), 429 | 503 | 504);
+            assert_eq!(code.retry_after_s().is_some(), may_pass, "{}", code.as_str());
+        }
+    }
+
+    #[test]
+    fn the_documented_table_is_this_one() {
+        let documented = include_str!("../../../docs/api.md");
+        for &code in Code::ALL {
+            let retry = code.retry_after_s().map_or("-".to_owned(), |seconds| format!("{seconds} s"));
+            let row = format!("| `{}` | {} | {retry} | {} |", code.as_str(), code.status().as_u16(), code.info());
+            assert!(documented.contains(&row), "docs/api.md lacks the row\n{row}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What a request says: JSON bodies and query or form parameters, bound as Spring binds them.
+//!
+//! A number may be written as a text and the reverse, unknown fields are ignored, `null` is
+//! absent; all else is refused with the name of the field.
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use hyper::HeaderMap;
+use market::{ActivityId, OrderId, RequestId, StrategyId, UserId};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::answer::Failure;
+
+/// The fields of a JSON body that any endpoint asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Fields<'a> {
+    #[serde(borrow)]
+    user_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    activity_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    strategy_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_id: Option<&'a RawValue>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a JSON object.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
+        let text = std::str::from_utf8(body).map_err(|_| Failure::field("body", "must be UTF-8"))?;
+        // The reader would take an array for an object, field by field.
+        if !text.trim_start().starts_with('{') {
+            return Err(Failure::field("body", "must be a JSON object"));
+        }
+        serde_json::from_str(text).map_err(|error| Failure::field("body", format!("is not valid JSON: {error}")))
+    }
+
+    /// `userId`, required.
+    pub fn user(&self) -> Result<UserId, Failure> {
+        required(self.user_id, "userId", |text| UserId::new(text))
+    }
+
+    /// `activityId`, required.
+    pub fn activity(&self) -> Result<ActivityId, Failure> {
+        required(self.activity_id, "activityId", ActivityId::from_str)
+    }
+
+    /// `strategyId`, required.
+    pub fn strategy(&self) -> Result<StrategyId, Failure> {
+        required(self.strategy_id, "strategyId", StrategyId::from_str)
+    }
+
+    /// `requestId`, optional.
+    pub fn request(&self) -> Result<Option<RequestId>, Failure> {
+        optional(self.request_id, "requestId", RequestId::new)
+    }
+}
+
+fn required<T, E: std::fmt::Display>(
+    raw: Option<&RawValue>,
+    name: &str,
+    make: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, Failure> {
+    optional(raw, name, make)?.ok_or_else(|| Failure::field(name, "is missing"))
+}
+
+fn optional<T, E: std::fmt::Display>(
+    raw: Option<&RawValue>,
+    name: &str,
+    make: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, Failure> {
+    let Some(raw) = raw else { return Ok(None) };
+    let text = scalar(raw.get()).ok_or_else(|| Failure::field(name, "must be a text or a number"))?;
+    make(&text).map(Some).map_err(|error| Failure::field(name, error))
+}
+
+/// The text of a JSON string, or a number as it is spelled.
+fn scalar(json: &str) -> Option<Cow<'_, str>> {
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str::<String>(json).ok().map(Cow::Owned),
+        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(json)),
+        _ => None,
+    }
+}
+
+/// Query and form parameters.
+#[derive(Debug, Default)]
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Reads the query string, and after it a form body.
+    pub fn parse(query: Option<&str>, form: &[u8]) -> Self {
+        let query = query.unwrap_or_default().as_bytes();
+        let pairs = |text| form_urlencoded::parse(text).into_owned();
+        Self(pairs(query).chain(pairs(form)).collect())
+    }
+
+    /// The first value of a parameter; an empty one counts as absent, as in the reference.
+    fn find(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that may be absent.
+    pub fn optional<T, E: std::fmt::Display>(
+        &self,
+        name: &str,
+        make: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Failure> {
+        let Some(text) = self.find(name) else { return Ok(None) };
+        // What was not UTF-8 has become this; it must not name some other user.
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Failure::field(name, "must be UTF-8"));
+        }
+        make(text).map(Some).map_err(|error| Failure::field(name, error))
+    }
+
+    /// A parameter that must be there.
+    pub fn required<T, E: std::fmt::Display>(
+        &self,
+        name: &str,
+        make: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Failure> {
+        self.optional(name, make)?.ok_or_else(|| Failure::field(name, "is missing"))
+    }
+
+    /// `userId`, required.
+    pub fn user(&self) -> Result<UserId, Failure> {
+        self.required("userId", UserId::new)
+    }
+
+    /// `orderId`, optional.
+    pub fn order(&self) -> Result<Option<OrderId>, Failure> {
+        self.optional("orderId", OrderId::from_str)
+    }
+}
+
+/// The key in the header `Idempotency-Key`, if there is one.
+pub fn header_key(headers: &HeaderMap) -> Result<Option<RequestId>, Failure> {
+    const NAME: &str = "Idempotency-Key";
+    let mut values = headers.get_all(NAME).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.any(|other| other != value) {
+        return Err(Failure::field(NAME, "stands twice with different values"));
+    }
+    let text = value.to_str().map_err(|_| Failure::field(NAME, "must be 1 to 64 visible ASCII characters"))?;
+    RequestId::new(text).map(Some).map_err(|error| Failure::field(NAME, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+        result.expect_err("a failure").info.into_owned()
+    }
+
+    #[test]
+    fn numbers_and_texts_are_interchangeable() {
+        for body in [r#"{"userId":"7","activityId":100301}"#, r#"{"userId":7,"activityId":"100301"}"#] {
+            let fields = Fields::parse(body.as_bytes()).expect("JSON");
+            assert_eq!(fields.user().expect("a user").as_str(), "7");
+            assert_eq!(fields.activity().expect("an activity").get(), 100_301);
+        }
+        let long = Fields::parse(br#"{"userId":123456789012345678901234567890}"#).expect("JSON");
+        assert_eq!(long.user().expect("a user").as_str(), "123456789012345678901234567890");
+    }
+
+    #[test]
+    fn each_fault_names_its_field() {
+        for (body, expected) in [
+            ("{}", "userId: is missing"),
+            (r#"{"userId":null}"#, "userId: is missing"),
+            (r#"{"userId":true}"#, "userId: must be a text or a number"),
+            (r#"{"userId":["u"]}"#, "userId: must be a text or a number"),
+            (r#"{"userId":""}"#, "userId: must not be empty"),
+            (r#"{"userId":" u"}"#, "userId: must not begin or end with white space"),
+            (r#"{"userId":"a\u0000"}"#, "userId: must not contain control characters"),
+            (r#"{"userId":"\ud800"}"#, "userId: must be a text or a number"),
+        ] {
+            assert_eq!(info(Fields::parse(body.as_bytes()).expect(body).user()), expected, "{body}");
+        }
+        for number in ["0", "-1", "1.5", "1e3", "\"x\"", "9223372036854775808"] {
+            let body = format!(r#"{{"activityId":{number}}}"#);
+            let fields = Fields::parse(body.as_bytes()).expect("JSON");
+            assert!(info(fields.activity()).starts_with("activityId: expected a whole number"), "{number}");
+        }
+    }
+
+    #[test]
+    fn bodies_that_are_no_object_are_refused() {
+        for body in ["", "null", "[\"u\",1]", "\"u\"", "{", "{\"userId\":}", "not JSON", "{} {}"] {
+            assert!(info(Fields::parse(body.as_bytes())).starts_with("body: "), "{body}");
+        }
+        assert_eq!(info(Fields::parse(b"{\"userId\":\"\xff\"}")), "body: must be UTF-8");
+    }
+
+    #[test]
+    fn parameters_come_from_query_and_form() {
+        let parameters = Parameters::parse(Some("userId=a%20b&x=1"), b"orderId=7&userId=late");
+        assert_eq!(parameters.user().expect("a user").as_str(), "a b");
+        assert_eq!(parameters.order().expect("an order").map(OrderId::get), Some(7));
+        assert_eq!(info(Parameters::parse(Some("userId="), b"").user()), "userId: is missing");
+        assert_eq!(info(Parameters::parse(Some("userId=%FF"), b"").user()), "userId: must be UTF-8");
+    }
+
+    #[test]
+    fn keys_in_the_header_are_checked() {
+        let headers = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("idempotency-key", value.parse().expect("a header value"));
+            }
+            headers
+        };
+        assert_eq!(header_key(&headers(&[])), Ok(None));
+        assert_eq!(header_key(&headers(&["k", "k"])).map(|key| key.is_some()), Ok(true));
+        for bad in [&["k", "K"][..], &[""], &["a b"], &["ú"], &[&"k".repeat(65)]] {
+            assert!(info(header_key(&headers(bad))).starts_with("Idempotency-Key: "), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The public API: which path leads to which endpoint, and the way of a request to its answer.
+mod activity;
+pub mod answer;
+pub mod code;
+mod fields;
+mod strategy;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue,
+};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use market::RequestId;
+use market::random::Randomness;
+use shards::{OsRandom, Shards};
+use tokio::time::{Instant, timeout};
+
+use self::answer::{Failure, HttpResponse, Outcome, allow, respond};
+use self::code::Code;
+use self::fields::{Fields, Parameters, header_key};
+use crate::edge::InFlight;
+use crate::metrics::HttpMetrics;
+
+/// The wheel and a button, for a first look in a browser.
+const PAGE: &str = include_str!("../../page/index.html");
+
+macro_rules! endpoints {
+    ($($name:ident $label:literal $takes:ident [$($path:literal),+];)*) => {
+        /// What a path leads to.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Endpoint { $($name),* }
+
+        impl Endpoint {
+            /// All endpoints, in the order of their numbers.
+            pub const ALL: &'static [Endpoint] = &[$(Endpoint::$name),*];
+
+            fn at(path: &str) -> Option<Self> {
+                match path {
+                    $($(concat!("/api/v1/raffle/", $path))|+ => Some(Endpoint::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// Its name in metrics.
+            pub const fn label(self) -> &'static str {
+                match self { $(Endpoint::$name => $label),* }
+            }
+
+            const fn takes(self) -> Takes {
+                match self { $(Endpoint::$name => Takes::$takes),* }
+            }
+        }
+    };
+}
+
+/// How an endpoint is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// A JSON body, by POST.
+    Json,
+    /// Parameters in the query or in a form, by GET or POST.
+    Parameters,
+}
+
+endpoints! {
+    Draw "draw" Json ["activity/draw"];
+    DrawRecord "draw_record" Parameters ["activity/draw_record"];
+    Armory "armory" Parameters ["activity/armory"];
+    Account "account" Json ["activity/query_user_activity_account"];
+    Stage "stage" Parameters ["activity/query_stage_activity_id"];
+    StrategyArmory "strategy_armory" Parameters ["strategy/strategy_armory", "strategy_armory"];
+    AwardList "award_list" Json ["strategy/query_raffle_award_list"];
+    StrategyAwardList "strategy_award_list" Json ["query_raffle_award_list"];
+    RuleWeight "rule_weight" Json ["strategy/query_raffle_strategy_rule_weight"];
+    RandomRaffle "random_raffle" Json ["strategy/random_raffle", "random_raffle"];
+}
+
+impl Takes {
+    const fn methods(self) -> &'static str {
+        match self {
+            Takes::Json => "POST, OPTIONS",
+            Takes::Parameters => "GET, HEAD, POST, OPTIONS",
+        }
+    }
+
+    fn allows(self, method: &Method) -> bool {
+        match self {
+            Takes::Json => method == Method::POST,
+            Takes::Parameters => [Method::GET, Method::HEAD, Method::POST].contains(method),
+        }
+    }
+}
+
+/// What the API may take on.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Largest request body, in bytes.
+    pub body_max_bytes: usize,
+    /// For a request's body to arrive.
+    pub body_timeout: Duration,
+    /// Requests answered at once.
+    pub in_flight_max: usize,
+    /// HTTP status 200 for every answer.
+    pub always_200: bool,
+}
+
+/// The API over some shards.
+pub struct Api {
+    shards: Arc<Shards>,
+    bounds: Bounds,
+    in_flight: InFlight,
+    metrics: HttpMetrics,
+    random: Mutex<OsRandom>,
+}
+
+/// An outcome, and the request id that the answers to a draw name.
+struct Reply {
+    outcome: Outcome,
+    request: Option<RequestId>,
+}
+
+impl From<Outcome> for Reply {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, request: None }
+    }
+}
+
+impl Api {
+    /// The API over `shards`.
+    pub fn new(shards: Arc<Shards>, bounds: Bounds, metrics: HttpMetrics) -> Self {
+        let in_flight = InFlight::new(bounds.in_flight_max, metrics.in_flight());
+        Self { shards, bounds, in_flight, metrics, random: Mutex::default() }
+    }
+
+    /// Answers a request.
+    pub async fn handle(&self, request: Request<Incoming>) -> HttpResponse {
+        let path = request.uri().path();
+        let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
+        if request.method() == Method::OPTIONS {
+            return preflight();
+        }
+        if path == "/" {
+            return page();
+        }
+        let Some(endpoint) = Endpoint::at(path) else {
+            return self.respond(None, &Err(Code::PathUnknown.into()).into());
+        };
+        let started = Instant::now();
+        let reply = self.reply(endpoint, request).await;
+        self.metrics.answered(endpoint, code_of(&reply.outcome), started.elapsed());
+        self.respond(Some(endpoint), &reply)
+    }
+
+    /// The way of a request, from the cheapest reason to refuse it to the dearest.
+    async fn reply(&self, endpoint: Endpoint, request: Request<Incoming>) -> Reply {
+        let (head, body) = request.into_parts();
+        let refuse = |code: Code| match endpoint {
+            Endpoint::Draw => Reply { outcome: Err(code.into()), request: Some(self.draw_key(&head.headers, None).0) },
+            _ => Err(code.into()).into(),
+        };
+        if !endpoint.takes().allows(&head.method) {
+            return refuse(Code::MethodNotAllowed);
+        }
+        // Before the body is read: a flood must not fill the memory with bodies.
+        let Some(_place) = self.in_flight.enter() else { return refuse(Code::Overloaded) };
+        let body = match self.read_body(body).await {
+            Ok(body) => body,
+            Err(code) => return refuse(code),
+        };
+        match endpoint.takes() {
+            Takes::Json => self.answer_json(endpoint, &head.headers, &body).await,
+            Takes::Parameters => {
+                let parameters = Parameters::parse(head.uri.query(), form(&head.headers, &body));
+                self.answer_parameters(endpoint, &parameters).await.into()
+            }
+        }
+    }
+
+    async fn read_body(&self, body: Incoming) -> Result<Bytes, Code> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let limited = Limited::new(body, self.bounds.body_max_bytes);
+        match timeout(self.bounds.body_timeout, limited.collect()).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Code::BodyTooLarge),
+            // The client has gone or broke the protocol: nobody reads this answer.
+            Ok(Err(_)) => Err(Code::IllegalParameter),
+            Err(_) => Err(Code::BodyTooSlow),
+        }
+    }
+
+    async fn answer_json(&self, endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Reply {
+        let fields = Fields::parse(body);
+        if endpoint == Endpoint::Draw {
+            return self.answer_draw(headers, fields).await;
+        }
+        let fields = match fields {
+            Ok(fields) => fields,
+            Err(failure) => return Err(failure).into(),
+        };
+        let outcome = match endpoint {
+            Endpoint::Account => activity::account(&self.shards, &fields).await,
+            Endpoint::AwardList => strategy::award_list(&self.shards, &fields).await,
+            Endpoint::StrategyAwardList => strategy::strategy_award_list(&self.shards, &fields),
+            Endpoint::RuleWeight => strategy::rule_weight(&self.shards, &fields).await,
+            Endpoint::RandomRaffle => strategy::random_raffle(&self.shards, &fields, &mut *self.random()),
+            other => unreachable!("{} takes parameters", other.label()),
+        };
+        outcome.into()
+    }
+
+    async fn answer_parameters(&self, endpoint: Endpoint, parameters: &Parameters) -> Outcome {
+        match endpoint {
+            Endpoint::DrawRecord => activity::draw_record(&self.shards, parameters).await,
+            Endpoint::Armory => activity::armory(&self.shards, parameters),
+            Endpoint::Stage => activity::stage(&self.shards, parameters),
+            Endpoint::StrategyArmory => strategy::armory(&self.shards, parameters),
+            other => unreachable!("{} takes JSON", other.label()),
+        }
+    }
+
+    async fn answer_draw(&self, headers: &HeaderMap, fields: Result<Fields<'_>, Failure>) -> Reply {
+        let (request, checked) = self.draw_key(headers, fields.as_ref().ok());
+        let outcome = match checked.and(fields) {
+            Ok(fields) => activity::draw(&self.shards, &fields, request.clone()).await,
+            Err(failure) => Err(failure),
+        };
+        Reply { outcome, request: Some(request) }
+    }
+
+    /// The request id that the answer to a draw names: the caller's, from the header or the
+    /// body, or a new one; and whether the caller's was as it should be.
+    fn draw_key(&self, headers: &HeaderMap, fields: Option<&Fields<'_>>) -> (RequestId, Result<(), Failure>) {
+        let key = match (header_key(headers), fields.map_or(Ok(None), Fields::request)) {
+            (Ok(Some(header)), Ok(Some(field))) if header != field => {
+                Err(Failure::field("requestId", "differs from the header Idempotency-Key"))
+            }
+            (Ok(header), Ok(field)) => Ok(header.or(field)),
+            (Err(failure), _) | (_, Err(failure)) => Err(failure),
+        };
+        match key {
+            Ok(key) => (key.unwrap_or_else(|| self.new_request_id()), Ok(())),
+            Err(failure) => (self.new_request_id(), Err(failure)),
+        }
+    }
+
+    /// A key of 128 random bits.
+    fn new_request_id(&self) -> RequestId {
+        let mut random = self.random();
+        let text = format!("{:016x}{:016x}", random.next_u64(), random.next_u64());
+        RequestId::new(&text).expect("hexadecimal digits are visible")
+    }
+
+    fn random(&self) -> std::sync::MutexGuard<'_, OsRandom> {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn respond(&self, endpoint: Option<Endpoint>, reply: &Reply) -> HttpResponse {
+        let response = respond(&reply.outcome, reply.request.as_ref(), self.bounds.always_200);
+        match endpoint {
+            Some(endpoint) if code_of(&reply.outcome) == Code::MethodNotAllowed => {
+                allow(response, endpoint.takes().methods())
+            }
+            _ => response,
+        }
+    }
+}
+
+fn code_of(outcome: &Outcome) -> Code {
+    outcome.as_ref().map_or_else(|failure| failure.code, |_| Code::Success)
+}
+
+/// The body, where it is a form.
+fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> &'a [u8] {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if content_type.starts_with("application/x-www-form-urlencoded") { body } else { &[] }
+}
+
+/// Any page may call the API: identity does not rest on cookies.
+fn preflight() -> HttpResponse {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+    let allowed = HeaderValue::from_static("Content-Type, Authorization, Idempotency-Key");
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    response
+}
+
+fn page() -> HttpResponse {
+    let mut response = Response::new(Full::new(Bytes::from_static(PAGE.as_bytes())));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}

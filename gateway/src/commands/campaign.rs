@@ -1,0 +1,117 @@
+//! `drawbridge campaign check|publish|list`: campaign files.
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use market::campaign::{Campaign, report};
+use shards::embedded::Folder;
+use shards::meta::{Publication, PublishError};
+
+use super::{NO, Place, PlaceError, block_on, fail, operator};
+
+/// What to do with campaign files.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a file: print its odds, what unlocks when and what it may cost
+    Check {
+        /// The campaign file
+        file: PathBuf,
+    },
+    /// Store a file as a new version; a running server follows within two seconds
+    Publish {
+        /// The campaign file
+        file: PathBuf,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List what is published
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+pub fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Check { file } => check(&file),
+        Command::Publish { file, place } => match block_on(publish(&file, &place)) {
+            Ok(publication) => {
+                println!("{}", describe(publication));
+                ExitCode::SUCCESS
+            }
+            Err(Refusal::No(why)) => refuse(&file, &why),
+            Err(Refusal::Failed(why)) => fail(why),
+        },
+        Command::List { place } => match block_on(list(&place)) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(why) => fail(why),
+        },
+    }
+}
+
+fn check(file: &Path) -> ExitCode {
+    let text = match read(file) {
+        Ok(text) => text,
+        Err(error) => return fail(error),
+    };
+    match Campaign::parse(&text) {
+        Ok(campaign) => {
+            print!("{}", report(&campaign));
+            ExitCode::SUCCESS
+        }
+        Err(error) => refuse(file, &error.to_string()),
+    }
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn refuse(file: &Path, why: &str) -> ExitCode {
+    eprintln!("{} is refused:\n{why}", file.display());
+    ExitCode::from(NO)
+}
+
+fn describe(publication: Publication) -> String {
+    let Publication { activity, version, new } = publication;
+    if new {
+        format!("activity {activity}: published version {version}")
+    } else {
+        format!("activity {activity}: version {version} is this file already; nothing to do")
+    }
+}
+
+enum Refusal {
+    No(String),
+    Failed(String),
+}
+
+async fn publish(file: &Path, place: &Place) -> Result<Publication, Refusal> {
+    let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
+    let text = read(file).map_err(Refusal::Failed)?;
+    let config = place.load().map_err(|error| failed(&error))?;
+    // The folder may be new: a campaign can be there before the server's first start.
+    let folder = Folder::create(&config.data).map_err(|error| failed(&error))?;
+    let meta = folder.meta().await.map_err(|error| failed(&error))?;
+    meta.publish(&text, &operator(), Timestamp::now()).await.map_err(|error| match error {
+        PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
+        PublishError::Store(error) => failed(&error),
+    })
+}
+
+async fn list(place: &Place) -> Result<String, PlaceError> {
+    use std::fmt::Write;
+    let catalogue = place.folder()?.meta_for_reading().catalogue().await?;
+    let mut campaigns: Vec<_> = catalogue.campaigns().collect();
+    campaigns.sort_by_key(|published| published.campaign.activity.id);
+    let mut text = String::new();
+    for published in campaigns {
+        let activity = &published.campaign.activity;
+        let _ = writeln!(text, "{}  version {}  {}", activity.id, published.version, activity.name);
+    }
+    Ok(text)
+}

@@ -1,0 +1,130 @@
+//! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
+//! 2 when the question could not be asked.
+mod audit;
+mod campaign;
+mod route;
+mod serve;
+mod stock;
+
+use std::fmt::Display;
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use market::document::Override;
+use shards::embedded::{Folder, FolderError};
+use shards::store::StoreError;
+
+use crate::config::{Config, ConfigError};
+
+/// A sharded, high-throughput draw gateway.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve draws until told to stop
+    Serve(serve::Options),
+    /// Check a configuration and show what would be used
+    CheckConfig(Place),
+    /// Check and publish campaign files
+    #[command(subcommand)]
+    Campaign(campaign::Command),
+    /// Show and change the stock of prizes
+    #[command(subcommand)]
+    Stock(stock::Command),
+    /// Explain where users live
+    Route(route::Options),
+    /// Check that nothing is lost, oversold or misplaced; works while the server runs
+    Audit(audit::Options),
+}
+
+/// Which installation a command is about.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// The config file [env: DRAWBRIDGE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder; `storage.data` in the config file [env: DRAWBRIDGE_STORAGE_DATA]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+impl Place {
+    fn overrides(&self) -> Vec<Override> {
+        self.data.iter().map(|data| Override::option("storage.data", data, "--data")).collect()
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref(), self.overrides())
+    }
+
+    /// The data folder that is there.
+    fn folder(&self) -> Result<Folder, PlaceError> {
+        Ok(Folder::existing(&self.load()?.data)?)
+    }
+}
+
+/// Why an installation cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// Its configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A file in it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The answer is no.
+const NO: u8 = 1;
+/// The question could not be asked.
+const FAILED: u8 = 2;
+
+/// Runs a command line.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve(options) => serve::run(&options),
+        Command::CheckConfig(place) => check_config(&place),
+        Command::Campaign(command) => campaign::run(command),
+        Command::Stock(command) => stock::run(command),
+        Command::Route(options) => route::run(&options),
+        Command::Audit(options) => audit::run(&options),
+    }
+}
+
+fn check_config(place: &Place) -> ExitCode {
+    match place.load() {
+        Ok(config) => {
+            println!("the configuration is good:\n{config:#?}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error),
+    }
+}
+
+/// Says on standard error why a command could not do its work.
+fn fail(error: impl Display) -> ExitCode {
+    eprintln!("drawbridge: {error}");
+    ExitCode::from(FAILED)
+}
+
+/// Runs a short command to its end.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be started").block_on(work)
+}
+
+/// Who is at the keyboard, for the record.
+fn operator() -> String {
+    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+}

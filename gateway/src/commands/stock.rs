@@ -1,0 +1,185 @@
+//! `drawbridge stock show|add|withdraw`: the stock of limited prizes. Every change is recorded
+//! with who asked for it and why.
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use market::batch::Prize;
+use market::{ActivityId, AwardId};
+use router::SlotMap;
+use shards::embedded::{Folder, FolderError, issued, withdraw_at_rest};
+use shards::meta::{Meta, Operation, StockChange};
+use shards::store::{SqliteFile, StoreError};
+use tokio::time::{Instant, sleep};
+
+use super::{NO, Place, PlaceError, block_on, fail, operator};
+
+/// How long a withdrawal waits for the running server.
+const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What to do with stock.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every limited prize: total, issued and left
+    Show {
+        #[command(flatten)]
+        place: Place,
+        /// One activity only
+        #[arg(long)]
+        activity: Option<ActivityId>,
+        /// Show each change with who and why
+        #[arg(long)]
+        history: bool,
+    },
+    /// Add units to a prize; a running server gives them out within two seconds
+    Add(Change),
+    /// Take units that are not issued yet out of a prize
+    Withdraw(Change),
+}
+
+/// A change of a prize's stock.
+#[derive(Debug, Args)]
+pub struct Change {
+    /// The activity
+    activity: ActivityId,
+    /// The award
+    award: AwardId,
+    /// How many units
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    units: u64,
+    /// Why, for the record
+    #[arg(long)]
+    reason: String,
+    /// Who, for the record [default: the name of the user who runs the command]
+    #[arg(long)]
+    who: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub fn run(command: Command) -> ExitCode {
+    let result = match command {
+        Command::Show { place, activity, history } => block_on(show(&place, activity, history)),
+        Command::Add(change) => block_on(add(&change)),
+        Command::Withdraw(change) => block_on(withdraw(&change)),
+    };
+    match result {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(StockError::Refused(why)) => {
+            eprintln!("drawbridge: {why}");
+            ExitCode::from(NO)
+        }
+        Err(error) => fail(error),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum StockError {
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+async fn show(place: &Place, activity: Option<ActivityId>, history: bool) -> Result<String, StockError> {
+    let folder = place.folder()?;
+    let meta = folder.meta_for_reading();
+    let issued = issued_units(&folder, &meta).await?;
+    // After the issued units, so that a server that runs meanwhile cannot make `left` negative.
+    let totals = meta.totals().await?;
+    let mut text = format!("{:>10} {:>8} {:>14} {:>14} {:>14}\n", "activity", "award", "total", "issued", "left");
+    for (prize, total) in totals {
+        if activity.is_some_and(|activity| activity != prize.activity) {
+            continue;
+        }
+        let issued = issued.get(&prize).copied().unwrap_or(0);
+        let left = total.saturating_sub(issued);
+        let _ = writeln!(text, "{:>10} {:>8} {total:>14} {issued:>14} {left:>14}", prize.activity, prize.award);
+        if history {
+            for operation in meta.operations(prize).await? {
+                let _ = writeln!(text, "{:>20} {}", "", describe(&operation));
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn describe(operation: &Operation) -> String {
+    let Operation { kind, units, applied, who, why, at, .. } = operation;
+    let applied = applied.map_or("waiting".to_owned(), |applied| format!("{applied:+}"));
+    format!("{at:.0} {kind} {units} ({applied}) by {who}: {why}")
+}
+
+async fn issued_units(folder: &Folder, meta: &Meta<SqliteFile>) -> Result<BTreeMap<Prize, u64>, StockError> {
+    let mut units = BTreeMap::new();
+    if let Some((version, shards, tables)) = meta.slot_map().await? {
+        let map = SlotMap::even(version, shards, tables).map_err(|error| StockError::Refused(error.to_string()))?;
+        for (prize, issued) in issued(folder, &map).await? {
+            *units.entry(prize).or_default() += issued;
+        }
+    }
+    Ok(units)
+}
+
+async fn add(change: &Change) -> Result<String, StockError> {
+    let (_, meta, asked) = prepare(change).await?;
+    meta.add_stock(&asked, Timestamp::now()).await?;
+    let total = meta.totals().await?.get(&asked.prize).copied().unwrap_or(0);
+    Ok(format!(
+        "award {} of activity {}: added {}, the total is {total} now\n",
+        change.award, change.activity, change.units
+    ))
+}
+
+async fn withdraw(change: &Change) -> Result<String, StockError> {
+    let (folder, meta, asked) = prepare(change).await?;
+    let operation = meta.ask_withdrawal(&asked, Timestamp::now()).await?;
+    let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
+    let applied = loop {
+        if let Some(applied) = meta.applied(operation).await? {
+            break applied;
+        }
+        // Who holds the folder holds the stock; without a running server that is us.
+        match folder.clone().hold().await {
+            Ok(held) => withdraw_at_rest(&held).await?,
+            Err(FolderError::Held(_)) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
+            Err(FolderError::Held(_)) => {
+                let text =
+                    format!("the server has not done it yet; operation {operation} stays recorded and will be done");
+                return Err(StockError::Refused(text));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let withdrawn = applied.unsigned_abs();
+    let rest = change.units - withdrawn;
+    let place = format!("award {} of activity {}", change.award, change.activity);
+    Ok(match rest {
+        0 => format!("{place}: withdrew {withdrawn}\n"),
+        rest => format!("{place}: withdrew {withdrawn}; the other {rest} were issued already or never there\n"),
+    })
+}
+
+/// Opens the installation and checks that the prize is there and limited.
+async fn prepare(change: &Change) -> Result<(Folder, Meta<SqliteFile>, StockChange), StockError> {
+    let folder = change.place.folder()?;
+    let meta = folder.meta().await?;
+    let prize = Prize { activity: change.activity, award: change.award };
+    if !meta.totals().await?.contains_key(&prize) {
+        let text = format!("activity {} has no award {} with limited stock", prize.activity, prize.award);
+        return Err(StockError::Refused(text));
+    }
+    let who = change.who.clone().unwrap_or_else(operator);
+    let asked = StockChange { prize, units: change.units, who, why: change.reason.clone() };
+    Ok((folder, meta, asked))
+}

@@ -1,0 +1,253 @@
+//! The server's configuration: one TOML file, over it environment variables, over them options.
+//!
+//! Every key has a default, so no file is needed. All faults are reported at once; a key that
+//! nobody knows is a fault.
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use market::document::{Fault, Faulted, Override, Section, read};
+use shards::embedded::Options;
+use shards::{LaneLimits, Patience, ReadLimits};
+
+/// Environment variables that begin with this are settings: `DRAWBRIDGE_HTTP_LISTEN` is
+/// `http.listen`.
+pub const VARIABLE_PREFIX: &str = "DRAWBRIDGE_";
+
+/// The variable that names the config file; the one setting that a file cannot hold.
+const FILE_VARIABLE: &str = "DRAWBRIDGE_CONFIG";
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The edge.
+    pub http: Http,
+    /// What waits, and how long.
+    pub admission: Admission,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The embedded shards.
+    pub embedded: Options,
+    /// How long a stop may take.
+    pub drain: Duration,
+    /// Logging.
+    pub log: Log,
+}
+
+/// The HTTP edge.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where players draw.
+    pub listen: SocketAddr,
+    /// Health, readiness, metrics.
+    pub admin: SocketAddr,
+    /// HTTP status 200 for every answer, as the reference does.
+    pub always_200: bool,
+    /// Open connections; more wait in the system's queue.
+    pub connections_max: usize,
+    /// From the end of one request's answer to the end of the next one's head.
+    pub header_timeout: Duration,
+    /// For a request's body.
+    pub body_timeout: Duration,
+    /// Largest request body, in bytes.
+    pub body_max_bytes: usize,
+}
+
+/// What the edge lets in.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission {
+    /// Requests that are being answered.
+    pub in_flight_max: usize,
+}
+
+/// Logging.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// What to log, as a `tracing` filter such as `info` or `shards=debug,info`.
+    pub filter: String,
+    /// One JSON object per line, for machines.
+    pub json: bool,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("config file {}: {error}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// It has faults.
+    #[error("{}", lines(.0))]
+    Faults(Vec<Fault>),
+}
+
+fn lines(faults: &[Fault]) -> String {
+    let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
+    format!("the configuration has {} fault(s):\n{}", faults.len(), lines.join("\n"))
+}
+
+impl Config {
+    /// Reads the file, the environment and the options of the command line.
+    pub fn load(file: Option<&Path>, options: Vec<Override>) -> Result<Self, ConfigError> {
+        let file = file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
+        let text = match &file {
+            None => String::new(),
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|error| ConfigError::File { path: path.clone(), error })?
+            }
+        };
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+            if name == FILE_VARIABLE { None } else { Override::variable(VARIABLE_PREFIX, &name, &value) }
+        });
+        // The last one wins: options come after the environment.
+        Self::parse(&text, variables.chain(options).collect())
+    }
+
+    /// Reads a config text with what is laid over it.
+    pub fn parse(text: &str, overrides: Vec<Override>) -> Result<Self, ConfigError> {
+        read(text, overrides, config).map_err(ConfigError::Faults)
+    }
+}
+
+fn config(root: &Section<'_>) -> Result<Config, Faulted> {
+    let http = http(&root.section("http"));
+    let lanes = root.section("lanes");
+    let lane = lane(&lanes);
+    let patience = patience(&lanes);
+    let reads = reads(&root.section("reads"));
+    let storage = root.section("storage");
+    let data = storage.text("data", 1..=4096).or("./data".to_owned());
+    let shards = storage.integer("shards", 1..=256).or(2);
+    let tables = storage.integer("tables", 1..=64).or(4);
+    let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
+    let drain = milliseconds(&root.section("drain"), "deadline_ms", 15_000);
+    let log = log(&root.section("log"));
+    Ok(Config {
+        http: http?,
+        admission: Admission { in_flight_max: in_flight_max? },
+        data: data?.into(),
+        embedded: Options { shards: shards?, tables: tables?, lane: lane?, patience: patience?, reads: reads? },
+        drain: drain?,
+        log: log?,
+    })
+}
+
+fn http(section: &Section<'_>) -> Result<Http, Faulted> {
+    let address = |key, default: &str| {
+        let field = section
+            .text(key, 1..=64)
+            .try_map(|text| text.parse::<SocketAddr>().map_err(|_| "expected an address such as 127.0.0.1:8091"));
+        field.or(default.parse().expect("a default address"))
+    };
+    let listen = address("listen", "127.0.0.1:8091");
+    let admin = address("admin", "127.0.0.1:8092");
+    let always_200 = section.boolean("always_200").or(false);
+    let connections_max = section.integer("connections_max", 1..=1_000_000).or(10_000);
+    let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
+    let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
+    let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(65_536);
+    Ok(Http {
+        listen: listen?,
+        admin: admin?,
+        always_200: always_200?,
+        connections_max: connections_max?,
+        header_timeout: header_timeout?,
+        body_timeout: body_timeout?,
+        body_max_bytes: body_max_bytes?,
+    })
+}
+
+fn lane(section: &Section<'_>) -> Result<LaneLimits, Faulted> {
+    let queue_max = section.integer("queue_max", 1..=1_000_000).or(2048);
+    // 512 commands of the longest ids and titles stay below 1 MiB of bound JSON.
+    let batch_max = section.integer("batch_max", 1..=512).or(512);
+    Ok(LaneLimits { queue_max: queue_max?, batch_max: batch_max? })
+}
+
+fn patience(section: &Section<'_>) -> Result<Patience, Faulted> {
+    let queue = milliseconds(section, "queue_timeout_ms", 2_000);
+    let answer = milliseconds(section, "answer_timeout_ms", 5_000);
+    let patience = Patience { queue: queue?, answer: answer? };
+    if patience.answer < patience.queue {
+        return Err(section.fault("answer_timeout_ms", "must not be shorter than lanes.queue_timeout_ms"));
+    }
+    Ok(patience)
+}
+
+fn reads(section: &Section<'_>) -> Result<ReadLimits, Faulted> {
+    let connections_max = section.integer("connections_max", 1..=64).or(2);
+    let queue_max = section.integer("queue_max", 1..=100_000).or(1024);
+    let timeout = milliseconds(section, "timeout_ms", 2_000);
+    Ok(ReadLimits { connections_max: connections_max?, queue_max: queue_max?, timeout: timeout? })
+}
+
+fn log(section: &Section<'_>) -> Result<Log, Faulted> {
+    let filter =
+        section.text("filter", 1..=1024).try_map(|text| tracing_subscriber::EnvFilter::try_new(&text).map(|_| text));
+    let filter = filter.or("info".to_owned());
+    let json = section.choice("format", &[("text", false), ("json", true)]).or(false);
+    Ok(Log { filter: filter?, json: json? })
+}
+
+/// A time of at least a millisecond and at most ten minutes.
+fn milliseconds(section: &Section<'_>, key: &'static str, default: u64) -> Result<Duration, Faulted> {
+    section.integer(key, 1..=600_000).or(default).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str, overrides: Vec<Override>) -> Vec<String> {
+        match Config::parse(text, overrides) {
+            Err(ConfigError::Faults(faults)) => faults.iter().map(ToString::to_string).collect(),
+            other => panic!("expected faults, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_documented_defaults() {
+        let config = Config::parse("", Vec::new()).expect("defaults");
+        assert_eq!(config.http.listen.to_string(), "127.0.0.1:8091");
+        assert_eq!(config.http.admin.to_string(), "127.0.0.1:8092");
+        assert_eq!(config.data, Path::new("./data"));
+        assert_eq!((config.embedded.shards, config.embedded.tables), (2, 4));
+    }
+
+    #[test]
+    fn options_win_over_variables_and_variables_over_the_file() {
+        let text = "[http]\nlisten = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\nalways_200 = false\n";
+        let variable = |name, value| Override::variable(VARIABLE_PREFIX, name, value).expect("a setting");
+        let overrides = vec![
+            variable("DRAWBRIDGE_HTTP_LISTEN", "127.0.0.1:3"),
+            variable("DRAWBRIDGE_HTTP_ADMIN", "127.0.0.1:4"),
+            variable("DRAWBRIDGE_HTTP_ALWAYS_200", "true"),
+            Override::option("http.listen", "127.0.0.1:5", "--listen"),
+        ];
+        let config = Config::parse(text, overrides).expect("a config");
+        assert_eq!(config.http.listen.port(), 5);
+        assert_eq!(config.http.admin.port(), 4);
+        assert!(config.http.always_200);
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once() {
+        let text = "[http]\nlisten = \"here\"\nlistne = 1\n[lanes]\nbatch_max = 0\n[log]\nformat = \"xml\"\n";
+        let overrides = vec![Override::option("http.admin", "nowhere", "--admin")];
+        let faults = faults(text, overrides).join("\n");
+        for part in ["line 2, http.listen", "http.listne", "--admin", "lanes.batch_max", "log.format"] {
+            assert!(faults.contains(part), "{part} is missing in:\n{faults}");
+        }
+    }
+
+    #[test]
+    fn timeouts_that_must_nest_are_compared() {
+        let faults = faults("[lanes]\nqueue_timeout_ms = 3000\nanswer_timeout_ms = 2000\n", Vec::new());
+        assert!(faults[0].contains("lanes.answer_timeout_ms"), "{faults:?}");
+    }
+}

@@ -1,0 +1,6 @@
+//! The edge: connections in, bounded in number and in time, and a clean way out.
+mod in_flight;
+mod server;
+
+pub use in_flight::InFlight;
+pub use server::{Limits, Listener, bind};

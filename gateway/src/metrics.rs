@@ -1,0 +1,64 @@
+//! What the edge measures. Names and units are listed in `docs/metrics.md`.
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::api::Endpoint;
+use crate::api::code::Code;
+
+/// Metrics of the HTTP edge. Labels are endpoints and codes, both from fixed lists.
+#[derive(Clone)]
+pub struct HttpMetrics {
+    /// By endpoint and code, in the order of their lists: looked up by number, because the
+    /// request path has better things to do than hashing labels.
+    answered: Arc<Vec<Vec<IntCounter>>>,
+    seconds: Arc<Vec<Histogram>>,
+    in_flight: IntGauge,
+    connections: IntGauge,
+}
+
+impl HttpMetrics {
+    /// Registers the metrics.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let requests = Opts::new("drawbridge_http_requests_total", "Answered requests");
+        let requests = IntCounterVec::new(requests, &["endpoint", "code"])?;
+        let seconds = HistogramOpts::new("drawbridge_http_request_seconds", "Time from a request's head to its answer")
+            .buckets(prometheus::exponential_buckets(0.0005, 2.0, 15)?);
+        let seconds = HistogramVec::new(seconds, &["endpoint"])?;
+        let in_flight = IntGauge::new("drawbridge_http_in_flight_requests", "Requests that are being answered")?;
+        let connections = IntGauge::new("drawbridge_http_connections", "Open connections")?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(in_flight.clone()))?;
+        registry.register(Box::new(connections.clone()))?;
+        let counters = |endpoint: &Endpoint| {
+            let counter = |code: &Code| requests.with_label_values(&[endpoint.label(), code.as_str()]);
+            Code::ALL.iter().map(counter).collect()
+        };
+        Ok(Self {
+            answered: Arc::new(Endpoint::ALL.iter().map(counters).collect()),
+            seconds: Arc::new(
+                Endpoint::ALL.iter().map(|endpoint| seconds.with_label_values(&[endpoint.label()])).collect(),
+            ),
+            in_flight,
+            connections,
+        })
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, endpoint: Endpoint, code: Code, took: Duration) {
+        self.answered[endpoint as usize][code as usize].inc();
+        self.seconds[endpoint as usize].observe(took.as_secs_f64());
+    }
+
+    /// The gauge of requests that are being answered.
+    pub fn in_flight(&self) -> IntGauge {
+        self.in_flight.clone()
+    }
+
+    /// The gauge of open connections.
+    pub fn connections(&self) -> IntGauge {
+        self.connections.clone()
+    }
+}

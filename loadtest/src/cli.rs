@@ -1,0 +1,146 @@
+//! The command line: every bound that keeps a run short and local is checked here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, value_parser};
+
+use crate::drive::Plan;
+use crate::target::{Target, parse_listen, parse_target};
+
+/// Load driver and benchmarks of the draw gateway; speaks to loopback addresses only.
+#[derive(Debug, Parser)]
+#[command(name = "loadtest", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One role of the binary.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Load a gateway: each connection sends its next request when it has its last answer.
+    Drive(DriveArgs),
+    /// Ask a gateway for the draws that a drive kept; exit code 1 when one is missing or differs.
+    Verify(VerifyArgs),
+    /// Serve a fixed answer to any POST: the upper limit of the edge.
+    Hello(HelloArgs),
+    /// Measure the gateway beside a bare server and bare inserts, and write the results.
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DriveArgs {
+    #[command(flatten)]
+    pub(crate) plan: Plan,
+    /// Print the report as one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write what each user was told to this file, one JSON document a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The gateway, for example `http://127.0.0.1:8091`.
+    #[arg(long, value_parser = parse_target)]
+    pub(crate) url: Target,
+    /// A file written by `drive --keep`.
+    #[arg(long)]
+    pub(crate) file: PathBuf,
+    /// Ask for this many draws, chosen by the seed, in place of all.
+    #[arg(long, value_parser = value_parser!(u64).range(1..))]
+    pub(crate) sample: Option<u64>,
+    /// Chooses the sample.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Connections to ask over.
+    #[arg(long, default_value_t = 16, value_parser = value_parser!(u16).range(1..=1_000))]
+    pub(crate) connections: u16,
+    /// Print the outcome as one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HelloArgs {
+    /// The loopback address to listen on; port 0 takes a free one.
+    #[arg(long, value_parser = parse_listen)]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Seconds measured for each case and round.
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=120))]
+    pub(crate) seconds: u64,
+    /// Rounds; each measures every case once, and results are means over rounds.
+    #[arg(long, default_value_t = 2, value_parser = value_parser!(u64).range(1..=10))]
+    pub(crate) rounds: u64,
+    /// Threads of the driver.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
+    /// The gateway's binary.
+    #[arg(long, default_value = "target/release/drawbridge")]
+    pub(crate) drawbridge: PathBuf,
+    /// The campaign file that holds activity 200001.
+    #[arg(long, default_value = "deploy/campaigns/load.toml")]
+    pub(crate) campaign: PathBuf,
+    /// Where to write the results; data of the runs lies in the same folder while they last.
+    #[arg(long, default_value = "target/bench/results.json")]
+    pub(crate) out: PathBuf,
+    /// Measure the limits alone, without the gateway.
+    #[arg(long)]
+    pub(crate) limits_only: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drive(args: &[&str]) -> Result<Cli, clap::Error> {
+        let fixed = ["loadtest", "drive", "--url", "http://127.0.0.1:8091"];
+        Cli::try_parse_from(fixed.iter().chain(args))
+    }
+
+    #[test]
+    fn the_documented_call_is_accepted() {
+        let text = "--connections 512 --seconds 10 --users 1000000 --activity 200001 --warmup-seconds 2 --json";
+        let args: Vec<&str> = text.split(' ').collect();
+        let Command::Drive(args) = drive(&args).expect("accepted").command else {
+            panic!("another command");
+        };
+        assert_eq!(args.plan.connections, 512);
+        assert_eq!(args.plan.activity, 200_001);
+        assert!(args.json);
+    }
+
+    #[test]
+    fn bounds_hold_at_both_edges() {
+        for (option, inside, outside) in [
+            ("--connections", ["1", "10000"], ["0", "10001"]),
+            ("--seconds", ["1", "600"], ["0", "601"]),
+            ("--warmup-seconds", ["0", "60"], ["-1", "61"]),
+            ("--threads", ["1", "64"], ["0", "65"]),
+            ("--users", ["1", "1000000000"], ["0", "1000000001"]),
+        ] {
+            for value in inside {
+                assert!(drive(&[option, value]).is_ok(), "{option} {value}");
+            }
+            for value in outside {
+                assert!(drive(&[option, value]).is_err(), "{option} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_machines_are_refused() {
+        for url in ["http://10.0.0.1:80", "http://example.com:80"] {
+            assert!(Cli::try_parse_from(["loadtest", "drive", "--url", url]).is_err());
+            let verify = ["loadtest", "verify", "--file", "f", "--url", url];
+            assert!(Cli::try_parse_from(verify).is_err());
+        }
+        assert!(Cli::try_parse_from(["loadtest", "hello", "--listen", "0.0.0.0:0"]).is_err());
+    }
+}

@@ -1,0 +1,278 @@
+//! Closed-loop load: N connections, each with one request in flight.
+//!
+//! The driver shares the machine with what it measures, so it does as little as it can: a
+//! single-threaded runtime per thread, nothing shared between threads, one write and one read a
+//! request.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, value_parser};
+use tokio::task::JoinSet;
+
+use crate::cli::DriveArgs;
+use crate::connection::{Answer, Connection};
+use crate::error::Error;
+use crate::keep::{Keeper, Told};
+use crate::prng::SplitMix64;
+use crate::request::{Case, Keys, Requests};
+use crate::response::code_of;
+use crate::tally::{About, Outcome, Report, Tally};
+use crate::target::{Target, parse_target};
+
+/// Waits of a connection after its first, second, ... error in a row: long enough not to spin on a
+/// dead server, short enough to be back when it is.
+const BACKOFF_MS: [u64; 5] = [5, 10, 50, 100, 200];
+
+/// What to drive, and how.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Plan {
+    /// The gateway, for example `http://127.0.0.1:8091`.
+    #[arg(long, value_parser = parse_target)]
+    pub(crate) url: Target,
+    /// What to ask for.
+    #[arg(long, value_enum, default_value_t = Case::Draw)]
+    pub(crate) case: Case,
+    /// Connections, each with one request in flight.
+    #[arg(long, default_value_t = 64, value_parser = value_parser!(u16).range(1..=10_000))]
+    pub(crate) connections: u16,
+    /// Threads of the driver.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
+    /// Seconds to measure.
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Seconds of load before that.
+    #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=60))]
+    pub(crate) warmup_seconds: u64,
+    /// Users to choose from; they are called u0, u1, ...
+    #[arg(long, default_value_t = 1_000_000, value_parser = value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) users: u64,
+    /// The activity to draw in.
+    #[arg(long, default_value_t = 200_001)]
+    pub(crate) activity: u64,
+    /// Chooses the users; keys differ between runs whatever the seed.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// `loadtest drive`.
+pub(crate) fn command(args: &DriveArgs) -> Result<(), Error> {
+    if args.keep.is_some() && args.plan.case != Case::Draw {
+        return Err(Error::CannotRun("only draws can be kept".to_owned()));
+    }
+    let keeper = args.keep.as_deref().map(Keeper::create).transpose()?;
+    let report = drive(&args.plan, keeper)?;
+    if args.json {
+        return crate::print_json(&report);
+    }
+    println!("{report}");
+    Ok(())
+}
+
+/// Runs the plan on threads of its own and returns when all of them have ended.
+pub(crate) fn drive(plan: &Plan, keeper: Option<Keeper>) -> Result<Report, Error> {
+    let keeper = keeper.map(Arc::new);
+    let threads = plan.threads.min(plan.connections);
+    let streams = connect_all(plan)?;
+    let mut shares: Vec<Vec<(u16, TcpStream)>> = (0..threads).map(|_| Vec::new()).collect();
+    for (number, stream) in (0..plan.connections).zip(streams) {
+        shares[usize::from(number % threads)].push((number, stream));
+    }
+    let run = Arc::new(Run::new(plan, keeper.clone()));
+    let tallies: Vec<Result<Tally, Error>> = thread::scope(|scope| {
+        let handles: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| drive_share(&run, share))).collect();
+        let joined = handles.into_iter().map(thread::ScopedJoinHandle::join);
+        joined.map(|tally| tally.expect("a driver thread panicked")).collect()
+    });
+    let mut sum = Tally::new();
+    for tally in tallies {
+        sum.merge(&tally?);
+    }
+    if let Some(keeper) = keeper {
+        keeper.flush().map_err(|e| Error::io("the kept file", e))?;
+    }
+    Ok(sum.report(about(plan, threads)))
+}
+
+fn about(plan: &Plan, threads: u16) -> About {
+    About {
+        case: plan.case.name(),
+        target: plan.url.0.to_string(),
+        connections: plan.connections,
+        threads,
+        users: plan.users,
+        seed: plan.seed,
+        warmup_seconds: plan.warmup_seconds,
+        seconds: plan.seconds,
+    }
+}
+
+/// Opens all connections before the clock starts, one after the other: thousands at once overflow
+/// the server's accept queue, and the kernel lets those try again only after a second.
+fn connect_all(plan: &Plan) -> Result<Vec<TcpStream>, Error> {
+    (0..plan.connections)
+        .map(|number| {
+            TcpStream::connect(plan.url.0).map_err(|e| Error::io(format!("connection {number} to {}", plan.url.0), e))
+        })
+        .collect()
+}
+
+/// What all connections of a run have in common.
+#[derive(Debug)]
+struct Run {
+    plan: Plan,
+    tag: u64,
+    measure_from: Instant,
+    end: Instant,
+    keeper: Option<Arc<Keeper>>,
+}
+
+impl Run {
+    fn new(plan: &Plan, keeper: Option<Arc<Keeper>>) -> Self {
+        let measure_from = Instant::now() + Duration::from_secs(plan.warmup_seconds);
+        Self {
+            plan: plan.clone(),
+            tag: run_tag(),
+            measure_from,
+            end: measure_from + Duration::from_secs(plan.seconds),
+            keeper,
+        }
+    }
+
+    fn is_measured(&self, ended: Instant) -> bool {
+        (self.measure_from..self.end).contains(&ended)
+    }
+
+    /// Reads an answer as an outcome, and keeps what a draw told its user.
+    fn judge<'a>(&self, answer: Answer<'a>, user: u64, requests: &Requests) -> io::Result<Outcome<'a>> {
+        let Some(code) = code_of(answer.body) else {
+            return Ok(Outcome::Error("malformed"));
+        };
+        if code != "0000" {
+            return Ok(Outcome::Refused(code));
+        }
+        let Some(keeper) = &self.keeper else {
+            return Ok(Outcome::Ok);
+        };
+        match Told::from_draw(user, requests.key(), answer.body) {
+            Ok(told) => keeper.keep(&told).map(|()| Outcome::Ok),
+            Err(_) => Ok(Outcome::Error("malformed")),
+        }
+    }
+}
+
+/// A number that no other run has, good odds given: the time in nanoseconds, mixed with the process.
+fn run_tag() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let nanos = u64::from(now.subsec_nanos());
+    let seed = now.as_secs().wrapping_mul(1_000_000_000).wrapping_add(nanos);
+    SplitMix64::stream(seed, u64::from(std::process::id())).next_u64()
+}
+
+fn drive_share(run: &Arc<Run>, share: Vec<(u16, TcpStream)>) -> Result<Tally, Error> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::io("runtime", e))?;
+    runtime.block_on(async {
+        let tally = Arc::new(Mutex::new(Tally::new()));
+        let mut tasks = JoinSet::new();
+        for (number, stream) in share {
+            let connection = Connection::from_std(stream).map_err(|e| Error::io("socket", e))?;
+            tasks.spawn(drive_connection(Arc::clone(run), number, connection, tally.clone()));
+        }
+        for outcome in tasks.join_all().await {
+            outcome.map_err(|e| Error::io("the kept file", e))?;
+        }
+        let tally = Arc::into_inner(tally).expect("all tasks have ended");
+        Ok(tally.into_inner().expect("no holder panics"))
+    })
+}
+
+async fn drive_connection(
+    run: Arc<Run>,
+    number: u16,
+    mut connection: Connection,
+    tally: Arc<Mutex<Tally>>,
+) -> io::Result<()> {
+    let keys = Keys::new(run.tag, number);
+    let mut requests = Requests::new(run.plan.case, run.plan.url.0, run.plan.activity, keys);
+    let mut random = SplitMix64::stream(run.plan.seed, u64::from(number));
+    let mut errors_in_a_row = 0;
+    let mut started = Instant::now();
+    while started < run.end {
+        let user = random.below(run.plan.users);
+        let answered = connection.exchange(requests.next(user)).await;
+        let ended = Instant::now();
+        let outcome = match &answered {
+            Ok(answer) => run.judge(*answer, user, &requests)?,
+            Err(error) => Outcome::Error(error.kind()),
+        };
+        tally.lock().expect("no holder panics").note(run.is_measured(ended), outcome, ended - started);
+        if answered.is_ok() {
+            errors_in_a_row = 0;
+            started = ended;
+        } else {
+            let wait_ms = BACKOFF_MS[errors_in_a_row.min(BACKOFF_MS.len() - 1)];
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            errors_in_a_row += 1;
+            started = Instant::now();
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hello;
+
+    fn plan(address: std::net::SocketAddr) -> Plan {
+        Plan {
+            url: Target(address),
+            case: Case::Draw,
+            connections: 4,
+            threads: 2,
+            seconds: 1,
+            warmup_seconds: 0,
+            users: 1_000,
+            activity: 1,
+            seed: 1,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn counts_of_a_real_drive_add_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let address = listener.local_addr().expect("address");
+        let answered = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let counter = answered.clone();
+        let server = tokio::spawn(hello::serve(listener, move || {
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }));
+        let drive = tokio::task::spawn_blocking(move || drive(&plan(address), None));
+        let report = drive.await.expect("no panic").expect("driven");
+        server.abort();
+
+        let answered = answered.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(report.window.ok > 100, "{report}");
+        assert_eq!(report.whole_run.requests, answered);
+        assert_eq!(report.whole_run.ok, answered);
+        // At most one request of each connection was in flight when the measurement ended.
+        let around = report.whole_run.requests - report.window.requests;
+        assert!(around <= 4, "{around}");
+        assert_eq!(report.window.errors + report.window.refused_total(), 0);
+        assert!(report.p50_ms <= report.p99_ms && report.p99_ms <= report.max_ms);
+    }
+
+    #[test]
+    fn nobody_listening_is_said_at_once() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+        let address = free.local_addr().expect("address");
+        drop(free);
+        let error = drive(&plan(address), None).expect_err("nobody there");
+        assert!(error.to_string().contains("connection 0 to"), "{error}");
+    }
+}

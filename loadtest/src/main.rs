@@ -1,0 +1,49 @@
+//! Load driver and benchmarks of the draw gateway.
+//!
+//! `drive` loads a running gateway, `verify` asks it afterwards whether it still knows what it told,
+//! `hello` is the bare HTTP server that bounds the edge, and `bench` measures the gateway and its
+//! limits side by side. All of them talk to this machine alone.
+
+mod bench;
+mod cli;
+mod connection;
+mod drive;
+mod error;
+mod hello;
+mod keep;
+mod prng;
+mod request;
+mod response;
+mod tally;
+mod target;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Drive(args) => drive::command(&args),
+        Command::Verify(args) => verify::command(&args),
+        Command::Hello(args) => hello::command(args.listen),
+        Command::Bench(args) => bench::command(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("loadtest: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+/// Prints one value as a JSON document, for programs that read us.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string(value).map_err(|e| Error::io("standard output", e.into()))?;
+    println!("{text}");
+    Ok(())
+}

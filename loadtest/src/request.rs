@@ -1,0 +1,153 @@
+//! Request bytes: the fixed parts are built once, a request is one pass over one reused buffer.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use clap::ValueEnum;
+
+/// What the connections ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Case {
+    /// A draw, with a key of its own.
+    Draw,
+    /// The user's chances in the activity.
+    Account,
+}
+
+impl Case {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Draw => "draw",
+            Self::Account => "account",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Draw => "/api/v1/raffle/activity/draw",
+            Self::Account => "/api/v1/raffle/activity/query_user_activity_account",
+        }
+    }
+}
+
+/// Makes the keys of one connection: 24 hexadecimal digits, 10 of the run, 4 of the connection, 10
+/// of the request. The run's part differs between runs, else a second run over the same data would
+/// be answered from the first one's orders and measure replays.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    run: u64,
+    connection: u16,
+    next: u64,
+}
+
+impl Keys {
+    pub(crate) fn new(run: u64, connection: u16) -> Self {
+        let run = run & 0xff_ffff_ffff;
+        Self { run, connection, next: 0 }
+    }
+
+    fn write_next(&mut self, key: &mut Vec<u8>) {
+        key.clear();
+        // Writing to a Vec cannot fail, here and below.
+        let _ = write!(key, "{:010x}{:04x}{:010x}", self.run, self.connection, self.next);
+        self.next += 1;
+    }
+}
+
+/// The requests of one connection.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    case: Case,
+    keys: Keys,
+    head: Vec<u8>,
+    /// What follows the user id in the body.
+    tail: Vec<u8>,
+    key: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+/// What precedes the user's number in the body.
+const BODY_START: &[u8] = br#"{"userId":"u"#;
+
+impl Requests {
+    pub(crate) fn new(case: Case, address: SocketAddr, activity: u64, keys: Keys) -> Self {
+        let head = format!("POST {} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n", case.path());
+        Self {
+            case,
+            keys,
+            head: head.into_bytes(),
+            tail: format!(r#"","activityId":{activity}}}"#).into_bytes(),
+            key: Vec::with_capacity(24),
+            buffer: Vec::with_capacity(512),
+        }
+    }
+
+    /// The whole next request, for the user `u<user>`.
+    pub(crate) fn next(&mut self, user: u64) -> &[u8] {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(&self.head);
+        if self.case == Case::Draw {
+            self.keys.write_next(&mut self.key);
+            self.buffer.extend_from_slice(b"Idempotency-Key: ");
+            self.buffer.extend_from_slice(&self.key);
+            self.buffer.extend_from_slice(b"\r\n");
+        }
+        let digits = user.checked_ilog10().unwrap_or(0) as usize + 1;
+        let body_len = BODY_START.len() + digits + self.tail.len();
+        let _ = write!(self.buffer, "Content-Length: {body_len}\r\n\r\n");
+        self.buffer.extend_from_slice(BODY_START);
+        let _ = write!(self.buffer, "{user}");
+        self.buffer.extend_from_slice(&self.tail);
+        &self.buffer
+    }
+
+    /// The key of the last request.
+    pub(crate) fn key(&self) -> &str {
+        std::str::from_utf8(&self.key).expect("hexadecimal digits")
+    }
+}
+
+/// A GET without a body.
+pub(crate) fn get(address: SocketAddr, path_and_query: &str) -> Vec<u8> {
+    format!("GET {path_and_query} HTTP/1.1\r\nHost: {address}\r\n\r\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(case: Case) -> Requests {
+        let address = "127.0.0.1:1".parse().expect("an address");
+        Requests::new(case, address, 200_001, Keys::new(0xabc, 0x10))
+    }
+
+    #[test]
+    fn a_draw_is_complete_and_its_length_right_for_every_number_of_digits() {
+        let mut requests = requests(Case::Draw);
+        for user in [0, 9, 10, 999_999, 1_000_000] {
+            let text = String::from_utf8(requests.next(user).to_vec()).expect("text");
+            let (head, body) = text.split_once("\r\n\r\n").expect("a body");
+            assert_eq!(body, format!(r#"{{"userId":"u{user}","activityId":200001}}"#));
+            assert!(head.ends_with(&format!("Content-Length: {}", body.len())));
+            assert!(head.starts_with("POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"));
+            assert!(head.contains(&format!("\r\nIdempotency-Key: {}\r\n", requests.key())));
+        }
+    }
+
+    #[test]
+    fn keys_are_24_characters_and_differ() {
+        let mut requests = requests(Case::Draw);
+        requests.next(1);
+        assert_eq!(requests.key(), "0000000abc00100000000000");
+        requests.next(1);
+        assert_eq!(requests.key(), "0000000abc00100000000001");
+    }
+
+    #[test]
+    fn a_query_has_no_key() {
+        let mut requests = requests(Case::Account);
+        let text = String::from_utf8(requests.next(5).to_vec()).expect("text");
+        assert!(text.starts_with("POST /api/v1/raffle/activity/query_user_activity_account "));
+        assert!(!text.contains("Idempotency-Key"));
+    }
+}

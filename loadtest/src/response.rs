@@ -1,0 +1,113 @@
+//! The least of HTTP/1.1 that tells one answer from the next, and a refusal from a draw.
+
+use thiserror::Error;
+
+/// More header lines than any answer of the gateway has, CORS included.
+const HEADERS_MAX: usize = 32;
+
+/// An answer that a correct server does not send.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("malformed answer: {0}")]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+/// Where a whole answer lies in the input, and what its head says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) status: u16,
+    pub(crate) head_len: usize,
+    pub(crate) body_len: usize,
+    /// The server will close the connection after this answer.
+    pub(crate) closes: bool,
+}
+
+/// Finds one whole answer in `input`; `None` when more bytes are needed. Reading starts over with
+/// each piece: answers of this size come in one piece nearly always, so state would cost more.
+pub(crate) fn parse(input: &[u8]) -> Result<Option<Frame>, Malformed> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut response = httparse::Response::new(&mut headers);
+    let head_len = match response.parse(input) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err(Malformed("head")),
+    };
+    let status = response.code.ok_or(Malformed("status"))?;
+    let body_len = body_len(status, response.headers)?;
+    let closes = response
+        .headers
+        .iter()
+        .any(|header| header.name.eq_ignore_ascii_case("connection") && header.value.eq_ignore_ascii_case(b"close"));
+    let surplus = input.len().checked_sub(head_len + body_len);
+    match surplus {
+        None => Ok(None),
+        Some(0) => Ok(Some(Frame { status, head_len, body_len, closes })),
+        Some(_) => Err(Malformed("bytes after the body")),
+    }
+}
+
+fn body_len(status: u16, headers: &[httparse::Header<'_>]) -> Result<usize, Malformed> {
+    if status == 204 || status == 304 {
+        return Ok(0);
+    }
+    let header = headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+        .ok_or(Malformed("no content-length"))?;
+    std::str::from_utf8(header.value).ok().and_then(|text| text.trim().parse().ok()).ok_or(Malformed("content-length"))
+}
+
+/// The value of the envelope's `code`. Taken from the bytes: it stands first, and a JSON reader for
+/// every answer would take from the server the processor time that is being measured.
+pub(crate) fn code_of(body: &[u8]) -> Option<&str> {
+    const NAME: &[u8] = b"\"code\"";
+    let start = body.windows(NAME.len()).position(|part| part == NAME)? + NAME.len();
+    let value = body[start..].trim_ascii_start().strip_prefix(b":")?;
+    let value = value.trim_ascii_start().strip_prefix(b"\"")?;
+    let end = value.iter().position(|&byte| byte == b'"')?;
+    std::str::from_utf8(&value[..end]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\ncontent-LENGTH: 15\r\n\r\n{\"code\":\"0000\"}";
+
+    #[test]
+    fn an_answer_in_pieces_is_whole_only_at_its_last_byte() {
+        for cut in 0..ANSWER.len() {
+            assert_eq!(parse(&ANSWER[..cut]), Ok(None), "cut at {cut}");
+        }
+        let frame = parse(ANSWER).expect("well formed").expect("whole");
+        assert_eq!((frame.status, frame.body_len, frame.closes), (200, 15, false));
+        assert_eq!(code_of(&ANSWER[frame.head_len..]), Some("0000"));
+    }
+
+    #[test]
+    fn a_close_is_seen() {
+        let answer = b"HTTP/1.1 503 x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let frame = parse(answer).expect("well formed").expect("whole");
+        assert_eq!((frame.status, frame.closes), (503, true));
+    }
+
+    #[test]
+    fn what_cannot_be_framed_is_refused() {
+        let surplus = [ANSWER, b"x"].concat();
+        for (answer, why) in [
+            (&b"HTTP/1.1 200 OK\r\n\r\n"[..], "no content-length"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "content-length"),
+            (b"SSH-2.0-x\r\n\r\n", "head"),
+            (&surplus, "bytes after the body"),
+        ] {
+            assert_eq!(parse(answer), Err(Malformed(why)));
+        }
+    }
+
+    #[test]
+    fn the_code_is_found_with_and_without_white_space() {
+        assert_eq!(code_of(br#"{"info":"x","code" : "ERR_1"}"#), Some("ERR_1"));
+        assert_eq!(code_of(br#"{"code":7}"#), None);
+        assert_eq!(code_of(br#"{"code":"#), None);
+        assert_eq!(code_of(b""), None);
+    }
+}

@@ -1,0 +1,249 @@
+//! Counting answers, and the report made of the counts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// Latencies are kept in microseconds from 1 to this, with three digits. The largest real one is
+/// the time-out of 10 s.
+const LATENCY_US_MAX: u64 = 60_000_000;
+
+/// How one request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome<'a> {
+    /// Answered with code `0000`.
+    Ok,
+    /// Answered with this other code.
+    Refused(&'a str),
+    /// Not answered, for this kind of reason.
+    Error(&'static str),
+}
+
+/// Requests by outcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    /// All requests: the sum of what follows.
+    pub(crate) requests: u64,
+    pub(crate) ok: u64,
+    /// By code.
+    pub(crate) refused: BTreeMap<String, u64>,
+    /// All errors.
+    pub(crate) errors: u64,
+    /// The same by kind.
+    pub(crate) error_kinds: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    fn note(&mut self, outcome: Outcome<'_>) {
+        self.requests += 1;
+        match outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Refused(code) => add(&mut self.refused, code, 1),
+            Outcome::Error(kind) => {
+                self.errors += 1;
+                add(&mut self.error_kinds, kind, 1);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.ok += other.ok;
+        self.errors += other.errors;
+        for (code, count) in &other.refused {
+            add(&mut self.refused, code, *count);
+        }
+        for (kind, count) in &other.error_kinds {
+            add(&mut self.error_kinds, kind, *count);
+        }
+    }
+
+    pub(crate) fn refused_total(&self) -> u64 {
+        self.refused.values().sum()
+    }
+}
+
+/// Looks before it makes a `String`: nearly always the name is there.
+fn add(map: &mut BTreeMap<String, u64>, name: &str, count: u64) {
+    match map.get_mut(name) {
+        Some(sum) => *sum += count,
+        None => {
+            map.insert(name.to_owned(), count);
+        }
+    }
+}
+
+/// What one thread's connections saw. Shared by them, not one for each: a histogram is 100 KB, and
+/// 512 of them would push the server out of the cache that both use.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    /// Requests that ended while it was measured.
+    window: Counts,
+    /// Those of the warm-up, and those in flight when the measurement ended.
+    around: Counts,
+    latency_us: Histogram<u64>,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        let latency_us = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("constants fit");
+        Self { window: Counts::default(), around: Counts::default(), latency_us }
+    }
+
+    /// Notes a request; the latency counts when there was an answer, refusals included.
+    pub(crate) fn note(&mut self, measured: bool, outcome: Outcome<'_>, latency: Duration) {
+        if !measured {
+            self.around.note(outcome);
+            return;
+        }
+        self.window.note(outcome);
+        if !matches!(outcome, Outcome::Error(_)) {
+            let us = u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX);
+            self.latency_us.saturating_record(us);
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.window.merge(&other.window);
+        self.around.merge(&other.around);
+        self.latency_us.add(&other.latency_us).expect("all histograms have the same bounds");
+    }
+
+    pub(crate) fn report(&self, about: About) -> Report {
+        let seconds = about.seconds;
+        let mut whole_run = self.window.clone();
+        whole_run.merge(&self.around);
+        Report {
+            about,
+            requests_per_second: per_second(self.window.requests, seconds),
+            ok_per_second: per_second(self.window.ok, seconds),
+            p50_ms: self.quantile_ms(0.5),
+            p90_ms: self.quantile_ms(0.9),
+            p99_ms: self.quantile_ms(0.99),
+            p99_9_ms: self.quantile_ms(0.999),
+            max_ms: ms(self.latency_us.max()),
+            window: self.window.clone(),
+            whole_run,
+        }
+    }
+
+    fn quantile_ms(&self, quantile: f64) -> f64 {
+        ms(self.latency_us.value_at_quantile(quantile))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+fn per_second(count: u64, seconds: u64) -> f64 {
+    count as f64 / seconds as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most 60 s in microseconds")]
+fn ms(us: u64) -> f64 {
+    us as f64 / 1_000.0
+}
+
+/// What was driven, and how.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct About {
+    pub(crate) case: &'static str,
+    pub(crate) target: String,
+    pub(crate) connections: u16,
+    pub(crate) threads: u16,
+    pub(crate) users: u64,
+    pub(crate) seed: u64,
+    pub(crate) warmup_seconds: u64,
+    pub(crate) seconds: u64,
+}
+
+/// The outcome of one drive.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    pub(crate) about: About,
+    pub(crate) requests_per_second: f64,
+    pub(crate) ok_per_second: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p90_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) p99_9_ms: f64,
+    pub(crate) max_ms: f64,
+    /// What ended inside the measured seconds; the rates are made of these.
+    #[serde(flatten)]
+    pub(crate) window: Counts,
+    /// Everything that was sent, warm-up included: what an audit of the server must account for.
+    pub(crate) whole_run: Counts,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let About { case, target, connections, threads, users, seed, warmup_seconds, seconds } = &self.about;
+        writeln!(f, "{case} at {target}: {connections} connections, {threads} threads")?;
+        writeln!(f, "{users} users, seed {seed}, {seconds} s after {warmup_seconds} s of warm-up")?;
+        writeln!(f, "requests  {:>10}  {:>10.0}/s", self.window.requests, self.requests_per_second)?;
+        writeln!(f, "ok        {:>10}  {:>10.0}/s", self.window.ok, self.ok_per_second)?;
+        writeln!(f, "refused   {:>10}", self.window.refused_total())?;
+        for (code, count) in &self.window.refused {
+            writeln!(f, "  of them {count:>10}  {code}")?;
+        }
+        writeln!(f, "errors    {:>10}", self.window.errors)?;
+        for (kind, count) in &self.window.error_kinds {
+            writeln!(f, "  of them {count:>10}  {kind}")?;
+        }
+        write!(
+            f,
+            "ms        p50 {:.3}  p90 {:.3}  p99 {:.3}  p99.9 {:.3}  max {:.3}",
+            self.p50_ms, self.p90_ms, self.p99_ms, self.p99_9_ms, self.max_ms
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about() -> About {
+        About {
+            case: "draw",
+            target: "127.0.0.1:1".to_owned(),
+            connections: 1,
+            threads: 1,
+            users: 1,
+            seed: 1,
+            warmup_seconds: 0,
+            seconds: 2,
+        }
+    }
+
+    #[test]
+    fn tallies_merge_and_sums_agree() {
+        let mut first = Tally::new();
+        first.note(true, Outcome::Ok, Duration::from_millis(1));
+        first.note(true, Outcome::Refused("E1"), Duration::from_millis(3));
+        first.note(false, Outcome::Ok, Duration::from_secs(5));
+        let mut second = Tally::new();
+        second.note(true, Outcome::Error("timeout"), Duration::from_secs(10));
+        second.note(true, Outcome::Refused("E1"), Duration::from_millis(3));
+        first.merge(&second);
+
+        let report = first.report(about());
+        assert_eq!(report.window.requests, 4);
+        assert_eq!(report.whole_run.requests, 5);
+        assert_eq!((report.window.ok, report.window.errors), (1, 1));
+        assert_eq!(report.window.refused["E1"], 2);
+        assert!((report.requests_per_second - 2.0).abs() < f64::EPSILON);
+        // Neither the warm-up nor the time-out is a latency.
+        assert!(report.max_ms < 3.1, "{}", report.max_ms);
+    }
+
+    #[test]
+    fn the_report_is_one_flat_document() {
+        let json = serde_json::to_value(Tally::new().report(about())).expect("JSON");
+        for name in ["connections", "requests", "ok", "refused", "errors", "p99_9_ms"] {
+            assert!(json.get(name).is_some(), "{name}");
+        }
+        assert_eq!(json["whole_run"]["requests"], 0);
+    }
+}

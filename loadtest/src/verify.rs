@@ -1,0 +1,236 @@
+//! Asks a gateway for the draws that a drive kept, and compares.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use crate::cli::VerifyArgs;
+use crate::connection::{Answer, Connection};
+use crate::error::Error;
+use crate::keep::{Prize, Told, read};
+use crate::prng::SplitMix64;
+use crate::request::get;
+use crate::response::code_of;
+
+/// Examples listed for each kind of finding.
+const LISTED_MAX: usize = 10;
+
+/// A gateway that is restarting deserves another question before a draw counts as not answered.
+const TRIES: u32 = 5;
+const RETRY_MS: u64 = 200;
+
+/// What became of the kept draws.
+#[derive(Debug, Default, Serialize)]
+struct Findings {
+    checked: usize,
+    same: usize,
+    missing: usize,
+    different: usize,
+    /// Neither found nor missing: no answer, or a refusal.
+    unanswered: usize,
+    examples: Vec<String>,
+}
+
+/// `loadtest verify`.
+pub(crate) fn command(args: &VerifyArgs) -> Result<(), Error> {
+    let mut told = read(&args.file)?;
+    if let Some(size) = args.sample {
+        sample(&mut told, size, args.seed);
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::io("runtime", e))?;
+    let findings = runtime.block_on(verify(args.url.0, args.connections, told));
+    if args.json {
+        crate::print_json(&findings)?;
+    } else {
+        println!("{findings}");
+    }
+    findings.judge()
+}
+
+/// Keeps `size` of the draws: the front of a shuffle that stops there.
+fn sample(told: &mut Vec<Told>, size: u64, seed: u64) {
+    let size = usize::try_from(size).map_or(told.len(), |size| size.min(told.len()));
+    let mut random = SplitMix64::new(seed);
+    for front in 0..size {
+        let rest = u64::try_from(told.len() - front).expect("a length fits 64 bits");
+        let offset = usize::try_from(random.below(rest)).expect("below a length");
+        told.swap(front, front + offset);
+    }
+    told.truncate(size);
+}
+
+async fn verify(address: SocketAddr, connections: u16, told: Vec<Told>) -> Findings {
+    let findings = Arc::new(Mutex::new(Findings::default()));
+    let queue = Arc::new(Mutex::new(told.into_iter()));
+    let mut tasks = JoinSet::new();
+    for _ in 0..connections {
+        tasks.spawn(verify_from(queue.clone(), address, findings.clone()));
+    }
+    tasks.join_all().await;
+    let findings = Arc::into_inner(findings).expect("all tasks have ended");
+    findings.into_inner().expect("no holder panics")
+}
+
+async fn verify_from(queue: Arc<Mutex<std::vec::IntoIter<Told>>>, address: SocketAddr, findings: Arc<Mutex<Findings>>) {
+    let mut connection = Connection::new(address);
+    loop {
+        let next = queue.lock().expect("no holder panics").next();
+        let Some(told) = next else { return };
+        let finding = ask(&mut connection, address, &told).await;
+        findings.lock().expect("no holder panics").note(&told, finding);
+    }
+}
+
+/// What the gateway says of one draw now.
+#[derive(Debug, PartialEq, Eq)]
+enum Finding {
+    Same,
+    Missing,
+    Different(Prize),
+    Unanswered(String),
+}
+
+async fn ask(connection: &mut Connection, address: SocketAddr, told: &Told) -> Finding {
+    let request = get(address, &record_path(told));
+    let mut finding = Finding::Unanswered(String::new());
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+        finding = match connection.exchange(&request).await {
+            Ok(answer) => compare(answer, told),
+            Err(error) => Finding::Unanswered(error.to_string()),
+        };
+        if !matches!(finding, Finding::Unanswered(_)) {
+            break;
+        }
+    }
+    finding
+}
+
+fn record_path(told: &Told) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("userId", &told.user_id)
+        .append_pair("requestId", &told.request_id)
+        .finish();
+    format!("/api/v1/raffle/activity/draw_record?{query}")
+}
+
+fn compare(answer: Answer<'_>, told: &Told) -> Finding {
+    if answer.status == 404 {
+        return Finding::Missing;
+    }
+    if code_of(answer.body) != Some("0000") {
+        let body = String::from_utf8_lossy(answer.body);
+        return Finding::Unanswered(format!("HTTP {} {body}", answer.status));
+    }
+    match Prize::from_body(answer.body) {
+        Ok(prize) if prize.award_id == told.award_id && prize.order_id == told.order_id => Finding::Same,
+        Ok(prize) => Finding::Different(prize),
+        Err(error) => Finding::Unanswered(error.to_string()),
+    }
+}
+
+impl Findings {
+    fn note(&mut self, told: &Told, finding: Finding) {
+        self.checked += 1;
+        let (count, what) = match finding {
+            Finding::Same => {
+                self.same += 1;
+                return;
+            }
+            Finding::Missing => (&mut self.missing, "missing".to_owned()),
+            Finding::Different(now) => (&mut self.different, format!("different, now {now:?}")),
+            Finding::Unanswered(why) => (&mut self.unanswered, format!("unanswered, {why}")),
+        };
+        *count += 1;
+        if *count <= LISTED_MAX {
+            self.examples.push(format!("{what}: {told:?}"));
+        }
+    }
+
+    fn judge(&self) -> Result<(), Error> {
+        if self.missing + self.different > 0 {
+            return Err(Error::DoesNotHold("draws are missing or differ".to_owned()));
+        }
+        if self.unanswered > 0 {
+            return Err(Error::CannotRun("draws could not be asked for".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "checked {}, same {}, missing {}, different {}, unanswered {}",
+            self.checked, self.same, self.missing, self.different, self.unanswered
+        )?;
+        for example in &self.examples {
+            write!(f, "\n{example}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(number: u64) -> Told {
+        Told { user_id: format!("u {number}"), request_id: "K&1".to_owned(), award_id: 7, order_id: "9".to_owned() }
+    }
+
+    #[test]
+    fn each_answer_is_told_apart() {
+        let same = br#"{"code":"0000","data":{"awardId":7,"orderId":"9","state":"created"}}"#;
+        let other = br#"{"code":"0000","data":{"awardId":8,"orderId":"9"}}"#;
+        let refused = br#"{"code":"X"}"#;
+        let compare = |status, body| compare(Answer { status, body }, &told(1));
+        assert_eq!(compare(200, same), Finding::Same);
+        assert!(matches!(compare(200, other), Finding::Different(_)));
+        assert_eq!(compare(404, refused), Finding::Missing);
+        assert!(matches!(compare(503, refused), Finding::Unanswered(_)));
+    }
+
+    #[test]
+    fn missing_outweighs_unanswered() {
+        let mut findings = Findings::default();
+        findings.note(&told(1), Finding::Same);
+        assert!(findings.judge().is_ok());
+        findings.note(&told(2), Finding::Unanswered("x".to_owned()));
+        assert!(matches!(findings.judge(), Err(Error::CannotRun(_))));
+        findings.note(&told(3), Finding::Missing);
+        assert!(matches!(findings.judge(), Err(Error::DoesNotHold(_))));
+        assert_eq!(findings.checked, 3);
+    }
+
+    #[test]
+    fn ids_are_escaped() {
+        let path = record_path(&told(1));
+        assert_eq!(path, "/api/v1/raffle/activity/draw_record?userId=u+1&requestId=K%261");
+    }
+
+    #[test]
+    fn a_sample_has_its_size_no_doubles_and_follows_the_seed() {
+        let all: Vec<Told> = (0..100).map(told).collect();
+        let pick = |seed| {
+            let mut told = all.clone();
+            sample(&mut told, 10, seed);
+            told
+        };
+        assert_eq!(pick(1), pick(1));
+        assert_ne!(pick(1), pick(2));
+        let users: std::collections::BTreeSet<_> = pick(1).into_iter().map(|t| t.user_id).collect();
+        assert_eq!(users.len(), 10);
+        let mut few = all[..3].to_vec();
+        sample(&mut few, 10, 1);
+        assert_eq!(few.len(), 3);
+    }
+}

@@ -1,0 +1,329 @@
+//! A batch of commands as one pure computation: gather, plan, settle.
+//!
+//! A lane gathers what waits, reads what [`Batch`] asks for, plans, takes the wanted units from
+//! the stock, settles, and writes what [`Settlement`] holds in one transaction. Commands count
+//! in arrival order; users who appear twice see their own earlier commands.
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::campaign::{AwardIndex, Catalogue, Published};
+use crate::chances::Account;
+use crate::draw::{Decision, decide};
+use crate::ids::{ActivityId, AwardId, OrderId, RequestId, UserId};
+use crate::order::Order;
+use crate::random::Randomness;
+use crate::refusal::Refusal;
+
+/// A call to draw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draw {
+    /// Who draws.
+    pub user: UserId,
+    /// In which activity.
+    pub activity: ActivityId,
+    /// The idempotency key.
+    pub request: RequestId,
+}
+
+/// A prize whose stock is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Prize {
+    /// The activity.
+    pub activity: ActivityId,
+    /// The award within it.
+    pub award: AwardId,
+}
+
+/// Units of one prize, wanted or granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Units {
+    /// Of which prize.
+    pub prize: Prize,
+    /// How many.
+    pub count: u32,
+}
+
+/// The commands of a batch, and what must be read for them.
+#[derive(Debug)]
+pub struct Batch {
+    draws: Vec<Draw>,
+    /// The distinct accounts that the draws touch.
+    accounts: Vec<(UserId, ActivityId)>,
+    /// For each draw its place in `accounts`.
+    account_of: Vec<usize>,
+    /// For each draw the first one of the batch with its user and request id, if not itself.
+    repeats: Vec<Option<usize>>,
+}
+
+impl Batch {
+    /// Lists the distinct accounts and the repeats within the batch.
+    pub fn gather(draws: Vec<Draw>) -> Self {
+        let mut accounts = Vec::with_capacity(draws.len());
+        let mut account_at = HashMap::with_capacity(draws.len());
+        let mut first_at = HashMap::with_capacity(draws.len());
+        let mut account_of = Vec::with_capacity(draws.len());
+        let mut repeats = Vec::with_capacity(draws.len());
+        for (index, draw) in draws.iter().enumerate() {
+            account_of.push(*account_at.entry((&draw.user, draw.activity)).or_insert_with(|| {
+                accounts.push((draw.user.clone(), draw.activity));
+                accounts.len() - 1
+            }));
+            let first = *first_at.entry((&draw.user, &draw.request)).or_insert(index);
+            repeats.push((first != index).then_some(first));
+        }
+        Self { draws, accounts, account_of, repeats }
+    }
+
+    /// The draws in arrival order.
+    pub fn draws(&self) -> &[Draw] {
+        &self.draws
+    }
+
+    /// The distinct accounts to read.
+    pub fn accounts(&self) -> &[(UserId, ActivityId)] {
+        &self.accounts
+    }
+}
+
+/// What the store knows of a batch; each list in the order of the batch's own.
+#[derive(Debug)]
+pub struct Known {
+    /// For each of [`Batch::accounts`] the stored account.
+    pub accounts: Vec<Option<Account>>,
+    /// For each of [`Batch::draws`] the order that was made under its request id earlier.
+    pub orders: Vec<Option<Order>>,
+}
+
+/// A planned batch: every draw either has its answer or waits for the stock.
+#[derive(Debug)]
+pub struct Plan {
+    batch: Batch,
+    known: Vec<Option<Account>>,
+    verdicts: Vec<Verdict>,
+    wants: Vec<Units>,
+    now: Timestamp,
+}
+
+#[derive(Debug)]
+enum Verdict {
+    Replay(Order),
+    Refused(Refusal),
+    /// The same call came earlier in this batch: it gets the same answer.
+    SameAs(usize),
+    Decided(Arc<Published>, Decision),
+}
+
+/// Plans a batch under one version of each campaign and one reading of the clock.
+///
+/// An earlier order with the same request id comes before every rule: the repeated call gets
+/// its answer although the campaign has closed since.
+pub fn plan(batch: Batch, known: Known, catalogue: &Catalogue, now: Timestamp, random: &mut impl Randomness) -> Plan {
+    let mut planner = Planner { catalogue, now, random, accounts: known.accounts.clone() };
+    let mut verdicts: Vec<Verdict> = Vec::with_capacity(batch.draws.len());
+    for (index, earlier) in known.orders.into_iter().enumerate() {
+        let draw = &batch.draws[index];
+        let verdict = match (earlier, earlier_in_batch(&batch, &verdicts, index)) {
+            (Some(order), _) if order.activity == draw.activity => Verdict::Replay(order),
+            (None, Some(first)) if batch.draws[first].activity == draw.activity => Verdict::SameAs(first),
+            (Some(_), _) | (None, Some(_)) => Verdict::Refused(Refusal::RequestIdReused),
+            (None, None) => planner.decide(draw, batch.account_of[index]),
+        };
+        verdicts.push(verdict);
+    }
+    let wants = count_wants(&verdicts);
+    Plan { batch, known: known.accounts, verdicts, wants, now }
+}
+
+/// The draw earlier in this batch that holds the request id of draw `index`. A refused one does
+/// not: its key stays free.
+fn earlier_in_batch(batch: &Batch, verdicts: &[Verdict], index: usize) -> Option<usize> {
+    let same_request = |&earlier: &usize| {
+        (batch.draws[earlier].user == batch.draws[index].user)
+            && (batch.draws[earlier].request == batch.draws[index].request)
+    };
+    let first = batch.repeats[index]?;
+    (first..index).filter(same_request).find(|&earlier| matches!(verdicts[earlier], Verdict::Decided(..)))
+}
+
+struct Planner<'a, R> {
+    catalogue: &'a Catalogue,
+    now: Timestamp,
+    random: &'a mut R,
+    /// The accounts as the draws planned so far leave them.
+    accounts: Vec<Option<Account>>,
+}
+
+impl<R: Randomness> Planner<'_, R> {
+    fn decide(&mut self, draw: &Draw, account: usize) -> Verdict {
+        let Some(published) = self.catalogue.activity(draw.activity) else {
+            return Verdict::Refused(Refusal::ActivityUnknown);
+        };
+        let campaign = &published.campaign;
+        let stored = self.accounts[account].unwrap_or_else(|| Account::new(campaign.chances));
+        match decide(campaign, &draw.user, stored, self.now, self.random) {
+            Ok(decision) => {
+                self.accounts[account] = Some(decision.account);
+                Verdict::Decided(published.clone(), decision)
+            }
+            Err(refusal) => Verdict::Refused(refusal),
+        }
+    }
+}
+
+fn wanted(published: &Published, decision: &Decision) -> Option<Prize> {
+    let prize = |award: AwardIndex| {
+        let campaign = &published.campaign;
+        Prize { activity: campaign.activity.id, award: campaign.strategy.award(award).id }
+    };
+    decision.wants().map(prize)
+}
+
+fn count_wants(verdicts: &[Verdict]) -> Vec<Units> {
+    let mut counts: HashMap<Prize, u32> = HashMap::new();
+    for verdict in verdicts {
+        if let Verdict::Decided(published, decision) = verdict
+            && let Some(prize) = wanted(published, decision)
+        {
+            *counts.entry(prize).or_default() += 1;
+        }
+    }
+    let mut wants: Vec<Units> = counts.into_iter().map(|(prize, count)| Units { prize, count }).collect();
+    // In order, so that a seed replays and locks are taken in one order everywhere.
+    wants.sort_by_key(|units| units.prize);
+    wants
+}
+
+impl Plan {
+    /// The units that the batch wants, one entry per prize.
+    pub fn wants(&self) -> &[Units] {
+        &self.wants
+    }
+}
+
+/// The answer to one command.
+pub type Answer = Result<Arc<Order>, Refusal>;
+
+/// A settled batch: what to write and what to tell everyone once it is written.
+#[derive(Debug)]
+pub struct Settlement {
+    /// One answer per command, in the batch's order.
+    pub answers: Vec<Answer>,
+    /// The new orders.
+    pub orders: Vec<Arc<Order>>,
+    /// Accounts that did not exist before.
+    pub new_accounts: Vec<AccountChange>,
+    /// Accounts that did.
+    pub changed_accounts: Vec<AccountChange>,
+    /// The granted units that orders took.
+    pub used: Vec<Units>,
+}
+
+/// An account as it stands after the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountChange {
+    /// Whose.
+    pub user: UserId,
+    /// In which activity.
+    pub activity: ActivityId,
+    /// The new state.
+    pub account: Account,
+}
+
+/// Gives the `granted` units out in arrival order; draws left without one go down their tree.
+/// `mint` makes an order id that carries the user's slot.
+pub fn settle(plan: Plan, granted: &[Units], mut mint: impl FnMut(&UserId) -> OrderId) -> Settlement {
+    let Plan { batch, known, verdicts, now, .. } = plan;
+    let mut purse = Purse::new(granted);
+    let mut accounts: Vec<Option<Account>> = vec![None; batch.accounts.len()];
+    let mut answers: Vec<Answer> = Vec::with_capacity(verdicts.len());
+    let mut orders = Vec::with_capacity(verdicts.len());
+    for (index, verdict) in verdicts.into_iter().enumerate() {
+        answers.push(match verdict {
+            Verdict::Replay(order) => Ok(Arc::new(order)),
+            Verdict::Refused(refusal) => Err(refusal),
+            Verdict::SameAs(first) => answers[first].clone(),
+            Verdict::Decided(published, decision) => {
+                accounts[batch.account_of[index]] = Some(decision.account);
+                let draw = &batch.draws[index];
+                let unit = wanted(&published, &decision).is_some_and(|prize| purse.take(prize));
+                let order = Arc::new(new_order(draw, &published, decision, unit, mint(&draw.user), now));
+                orders.push(order.clone());
+                Ok(order)
+            }
+        });
+    }
+    let (new_accounts, changed_accounts) = account_changes(&batch, &known, &accounts);
+    Settlement { answers, orders, new_accounts, changed_accounts, used: purse.used() }
+}
+
+fn new_order(draw: &Draw, published: &Published, decision: Decision, unit: bool, id: OrderId, now: Timestamp) -> Order {
+    let strategy = &published.campaign.strategy;
+    let outcome = decision.conclude(strategy, unit);
+    let award = strategy.award(outcome.award);
+    Order {
+        id,
+        user: draw.user.clone(),
+        request: draw.request.clone(),
+        activity: draw.activity,
+        version: published.version,
+        ordinal: decision.account.used,
+        day: decision.account.day,
+        award: award.id,
+        award_title: award.title.clone(),
+        award_index: award.sort,
+        rule: outcome.rule,
+        stocked: outcome.stocked,
+        created_at: now,
+    }
+}
+
+fn account_changes(
+    batch: &Batch,
+    known: &[Option<Account>],
+    after: &[Option<Account>],
+) -> (Vec<AccountChange>, Vec<AccountChange>) {
+    let mut new = Vec::new();
+    let mut changed = Vec::new();
+    for ((key, before), after) in batch.accounts.iter().zip(known).zip(after) {
+        if let Some(account) = *after {
+            let (user, activity) = key.clone();
+            let list = if before.is_some() { &mut changed } else { &mut new };
+            list.push(AccountChange { user, activity, account });
+        }
+    }
+    (new, changed)
+}
+
+/// The units granted to a batch, given out one by one.
+struct Purse {
+    units: HashMap<Prize, (u32, u32)>,
+}
+
+impl Purse {
+    fn new(granted: &[Units]) -> Self {
+        Self { units: granted.iter().map(|units| (units.prize, (units.count, 0))).collect() }
+    }
+
+    fn take(&mut self, prize: Prize) -> bool {
+        match self.units.get_mut(&prize) {
+            Some((granted, used)) if *used < *granted => {
+                *used += 1;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    fn used(self) -> Vec<Units> {
+        let took = self
+            .units
+            .into_iter()
+            .filter_map(|(prize, (_, used))| NonZeroU32::new(used).map(|count| Units { prize, count: count.get() }));
+        let mut used: Vec<Units> = took.collect();
+        used.sort_by_key(|units| units.prize);
+        used
+    }
+}

@@ -1,0 +1,102 @@
+//! All published campaigns at one moment: what a batch draws from.
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Campaign, Stage};
+use crate::ids::{ActivityId, StrategyId};
+
+/// A published version of a campaign.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Counts up from 1 with each publication of the activity.
+    pub version: u32,
+    /// What was published.
+    pub campaign: Campaign,
+}
+
+/// The current version of every campaign. Immutable: a change is a new catalogue, so a batch
+/// that holds one sees one version throughout.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    campaigns: HashMap<ActivityId, Arc<Published>>,
+    activity_of_strategy: HashMap<StrategyId, ActivityId>,
+    activity_on_stage: HashMap<Stage, ActivityId>,
+}
+
+/// Two activities want the same strategy id or the same stage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// Activities and strategies are one to one.
+    #[error("strategy {strategy} already belongs to activity {owner}")]
+    Strategy {
+        /// The strategy.
+        strategy: StrategyId,
+        /// Whose it is.
+        owner: ActivityId,
+    },
+    /// A stage shows one activity.
+    #[error("stage (channel {:?}, source {:?}) already shows activity {owner}", stage.channel, stage.source)]
+    Stage {
+        /// The stage.
+        stage: Stage,
+        /// Which activity it shows.
+        owner: ActivityId,
+    },
+}
+
+impl Catalogue {
+    /// The catalogue of these campaigns, at most one version of each activity. Where two want
+    /// the same stage or strategy the smaller activity id has it; publication refuses that
+    /// ([`Catalogue::conflicts`]), so it only matters for a store that was edited by hand.
+    pub fn new(campaigns: impl IntoIterator<Item = Published>) -> Self {
+        let mut campaigns: Vec<Arc<Published>> = campaigns.into_iter().map(Arc::new).collect();
+        campaigns.sort_by_key(|published| published.campaign.activity.id);
+        let mut catalogue = Self::default();
+        for published in campaigns {
+            let campaign = &published.campaign;
+            let activity = campaign.activity.id;
+            catalogue.activity_of_strategy.entry(campaign.strategy.id).or_insert(activity);
+            for stage in &campaign.stages {
+                catalogue.activity_on_stage.entry(stage.clone()).or_insert(activity);
+            }
+            catalogue.campaigns.insert(activity, published);
+        }
+        catalogue
+    }
+
+    /// The current version of an activity.
+    pub fn activity(&self, id: ActivityId) -> Option<&Arc<Published>> {
+        self.campaigns.get(&id)
+    }
+
+    /// The activity of a strategy.
+    pub fn strategy(&self, id: StrategyId) -> Option<&Arc<Published>> {
+        self.activity_of_strategy.get(&id).and_then(|&activity| self.activity(activity))
+    }
+
+    /// The activity that a stage shows.
+    pub fn stage(&self, stage: &Stage) -> Option<ActivityId> {
+        self.activity_on_stage.get(stage).copied()
+    }
+
+    /// All campaigns, in no particular order.
+    pub fn campaigns(&self) -> impl Iterator<Item = &Arc<Published>> {
+        self.campaigns.values()
+    }
+
+    /// What stands against publishing `campaign` beside the others.
+    pub fn conflicts(&self, campaign: &Campaign) -> Vec<Conflict> {
+        let other = |owner: ActivityId| owner != campaign.activity.id;
+        let strategy = campaign.strategy.id;
+        let of_strategy = self
+            .activity_of_strategy
+            .get(&strategy)
+            .filter(|&&owner| other(owner))
+            .map(|&owner| Conflict::Strategy { strategy, owner });
+        let of_stages = campaign.stages.iter().filter_map(|stage| {
+            let owner = self.stage(stage).filter(|&owner| other(owner))?;
+            Some(Conflict::Stage { stage: stage.clone(), owner })
+        });
+        of_strategy.into_iter().chain(of_stages).collect()
+    }
+}

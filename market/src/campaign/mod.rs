@@ -1,0 +1,185 @@
+//! Campaigns: one activity with its chances, prizes, odds and rules, checked as a whole.
+//!
+//! A [`Campaign`] is only made from a campaign file ([`Campaign::parse`]), so whoever holds one
+//! may rely on what the file check promises: every prize of the pool can be won, every walk
+//! through a tree ends, every index is in range.
+mod catalogue;
+mod file;
+mod report;
+
+use std::collections::HashSet;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+pub use catalogue::{Catalogue, Conflict, Published};
+pub use file::{Incompatible, InvalidCampaign};
+pub use report::report;
+
+use crate::chances::Chances;
+use crate::ids::{ActivityId, AwardId, SkuId, StrategyId, UserId};
+use crate::odds::{Pool, Rate};
+use crate::tree::Tree;
+
+/// The place of an award in [`Strategy::awards`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AwardIndex(pub usize);
+
+/// A checked campaign: what one file says.
+#[derive(Debug, Clone)]
+pub struct Campaign {
+    /// The activity.
+    pub activity: Activity,
+    /// What it grants and allows.
+    pub chances: Chances,
+    /// Where it is shown: channel and source pairs.
+    pub stages: Vec<Stage>,
+    /// Bundles of chances on sale.
+    pub skus: Vec<Sku>,
+    /// Prizes and rules.
+    pub strategy: Strategy,
+}
+
+/// What the activity is and when it runs.
+#[derive(Debug, Clone)]
+pub struct Activity {
+    /// The activity's id.
+    pub id: ActivityId,
+    /// Its name.
+    pub name: String,
+    /// A description.
+    pub description: String,
+    /// Draws are possible from this moment.
+    pub begins_at: Timestamp,
+    /// Draws are possible before this moment.
+    pub ends_at: Timestamp,
+    /// Draws need `Open`.
+    pub state: ActivityState,
+    /// Days and months of the limits are those of this zone. It cannot change once published.
+    pub time_zone: TimeZone,
+    /// The zone's name, as the file spells it.
+    pub time_zone_name: String,
+}
+
+/// The reference's activity states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActivityState {
+    /// `create`: not open yet.
+    Created,
+    /// `open`.
+    Open,
+    /// `close`.
+    Closed,
+}
+
+/// A place where an activity is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Stage {
+    /// The channel, for example `c01`.
+    pub channel: String,
+    /// The source, for example `s01`.
+    pub source: String,
+}
+
+/// A bundle of chances on sale for points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sku {
+    /// Its id.
+    pub id: SkuId,
+    /// How many bundles there are.
+    pub stock: u64,
+    /// The price, in hundredths of a point.
+    pub price_minor: u64,
+    /// How many chances a bundle adds to the buyer's total.
+    pub chances: u32,
+}
+
+/// The prizes of an activity and the rules that give them out.
+#[derive(Debug, Clone)]
+pub struct Strategy {
+    /// The strategy's id.
+    pub id: StrategyId,
+    /// A description.
+    pub description: String,
+    /// All awards, ordered by their place on the wheel.
+    pub awards: Vec<Award>,
+    /// The pool of all awards; outcome `i` is `awards[i]`.
+    pub pool: Pool,
+    /// The rules before the draw, in order. What none of them decides is drawn from `pool`.
+    pub chain: Vec<ChainRule>,
+    /// The rule trees that awards refer to.
+    pub trees: Vec<Tree>,
+}
+
+/// A prize.
+#[derive(Debug, Clone)]
+pub struct Award {
+    /// Its id.
+    pub id: AwardId,
+    /// Shown to the winner.
+    pub title: Arc<str>,
+    /// Shown below the title; may be empty.
+    pub subtitle: String,
+    /// The place on the wheel, from 1.
+    pub sort: u32,
+    /// The configured rate.
+    pub rate: Rate,
+    /// How many units there are; `None` for a prize without limit.
+    pub count: Option<NonZeroU64>,
+    /// Its tree in [`Strategy::trees`]; without one the prize stands as drawn.
+    pub tree: Option<usize>,
+    /// Which distributor delivers it.
+    pub key: String,
+    /// The distributor's parameter.
+    pub config: String,
+    /// What one unit costs the organiser, in hundredths of the currency.
+    pub cost_minor: u64,
+}
+
+/// A rule before the draw.
+#[derive(Debug, Clone)]
+pub enum ChainRule {
+    /// `rule_blacklist`: these users always get this award.
+    Blacklist {
+        /// The award.
+        award: AwardIndex,
+        /// The users.
+        users: HashSet<UserId>,
+    },
+    /// `rule_weight`: the user's n-th draw comes from a pool of its own.
+    Weight(Vec<WeightGroup>),
+}
+
+/// One threshold of `rule_weight`.
+#[derive(Debug, Clone)]
+pub struct WeightGroup {
+    /// Fires on exactly this draw of a user, counted from 1 over the whole activity.
+    pub ordinal: u32,
+    /// The awards of the group; outcome `i` of `pool` is `awards[i]`.
+    pub awards: Vec<AwardIndex>,
+    /// Their odds: their rates in proportion to each other.
+    pub pool: Pool,
+}
+
+impl Strategy {
+    /// The award at an index of this strategy.
+    pub fn award(&self, index: AwardIndex) -> &Award {
+        &self.awards[index.0]
+    }
+
+    /// The rule tree of an award, if it has one.
+    pub fn tree_of(&self, index: AwardIndex) -> Option<&Tree> {
+        self.award(index).tree.map(|tree| &self.trees[tree])
+    }
+
+    /// The groups of `rule_weight`, by threshold; empty without that rule.
+    pub fn weight_groups(&self) -> &[WeightGroup] {
+        let groups = self.chain.iter().find_map(|rule| match rule {
+            ChainRule::Weight(groups) => Some(groups.as_slice()),
+            ChainRule::Blacklist { .. } => None,
+        });
+        groups.unwrap_or_default()
+    }
+}

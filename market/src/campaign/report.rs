@@ -1,0 +1,368 @@
+//! Says in plain text what a campaign does: what `drawbridge campaign check` prints.
+//!
+//! All figures are computed with integers, like the odds themselves; only the percentages and
+//! the average cost are rounded, and stand beside the exact fractions.
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{ActivityState, Award, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup};
+use crate::ids::AwardId;
+use crate::odds::{Pool, Rate};
+use crate::tree::{Locks, Tree};
+
+/// Lines that belong together.
+type Part = Vec<String>;
+
+/// Describes a campaign for the people who answer for it.
+pub fn report(campaign: &Campaign) -> String {
+    let strategy = &campaign.strategy;
+    let mut parts = vec![head(campaign), whole_pool(strategy), rules(strategy)];
+    parts.extend(strategy.weight_groups().iter().map(|group| weight_pool(strategy, group)));
+    parts.extend([locks(strategy), fallbacks(strategy), cost(strategy)]);
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.map(|part| part.join("\n") + "\n").collect::<Vec<_>>().join("\n")
+}
+
+fn titled(title: String, lines: impl IntoIterator<Item = String>) -> Part {
+    let lines = lines.into_iter().map(|line| format!("  {line}"));
+    std::iter::once(title).chain(lines).collect()
+}
+
+fn head(campaign: &Campaign) -> Part {
+    let Campaign { activity, chances, stages, skus, .. } = campaign;
+    let local = |moment: Timestamp| moment.to_zoned(activity.time_zone.clone()).strftime("%F %T %:z").to_string();
+    let stages: Part =
+        stages.iter().map(|stage| format!("channel {}, source {}", stage.channel, stage.source)).collect();
+    let (most_a_day, most_a_month) = (counted(chances.day_limit.into(), "draw"), chances.month_limit);
+    let mut entries = vec![
+        ("about", activity.description.clone()),
+        ("state", state_name(activity.state).to_owned()),
+        ("begins", local(activity.begins_at)),
+        ("ends", local(activity.ends_at)),
+        ("time zone", activity.time_zone_name.clone()),
+        ("shown at", stages.join("; ")),
+        ("chances", format!("{} to begin with; at most {most_a_day} a day, {most_a_month} a month", chances.welcome)),
+    ];
+    entries.extend(skus.iter().map(|sku| {
+        let (chances, price) = (counted(sku.chances.into(), "chance"), fixed(sku.price_minor.into(), 2));
+        ("on sale", format!("sku {}: {chances} for {price} points, {} in stock", sku.id, sku.stock))
+    }));
+    let entries = entries.into_iter().filter(|(_, value)| !value.is_empty());
+    let lines = entries.map(|(label, value)| format!("{label:<9}  {value}"));
+    titled(format!("Activity {}: {}", activity.id, activity.name), lines)
+}
+
+fn state_name(state: ActivityState) -> &'static str {
+    match state {
+        ActivityState::Created => "create (nobody can draw yet)",
+        ActivityState::Open => "open",
+        ActivityState::Closed => "close (nobody can draw)",
+    }
+}
+
+fn whole_pool(strategy: &Strategy) -> Part {
+    let everything: Vec<_> = (0..strategy.awards.len()).map(AwardIndex).collect();
+    let mut part =
+        titled(format!("Odds of a draw (strategy {})", strategy.id), odds(strategy, &everything, &strategy.pool));
+    let one = u128::from(Rate::ONE.millionths());
+    let sum = strategy.awards.iter().map(|award| u128::from(award.rate.millionths())).sum();
+    part.push(if sum == one {
+        "The rates sum to 1: the odds are the rates.".into()
+    } else {
+        let (sum, missing) = (decimal(sum, 6), decimal(one - sum, 6));
+        format!("The rates sum to {sum}. The missing {missing} is spread over the prizes in proportion to their rates.")
+    });
+    part
+}
+
+fn weight_pool(strategy: &Strategy, group: &WeightGroup) -> Part {
+    let title = format!("Odds of a user's draw number {} (locks do not apply)", group.ordinal);
+    titled(title, odds(strategy, &group.awards, &group.pool))
+}
+
+fn odds(strategy: &Strategy, awards: &[AwardIndex], pool: &Pool) -> Vec<String> {
+    let heads = ["award", "count", "cost", "rate", "exact odds", "percent", "title"].map(str::to_owned);
+    let row = |(outcome, &index): (usize, &AwardIndex)| {
+        let award = strategy.award(index);
+        let (weight, total) = pool.odds(outcome);
+        [
+            award.id.to_string(),
+            award.count.map_or("no limit".into(), |count| count.to_string()),
+            award.cost_minor.to_string(),
+            award.rate.to_string(),
+            format!("{weight}/{total}"),
+            format!("{} %", fixed(rounded(u128::from(weight) * 1_000_000, total.into()), 4)),
+            award.title.to_string(),
+        ]
+    };
+    let rows = awards.iter().enumerate().map(row);
+    table(&std::iter::once(heads).chain(rows).collect::<Vec<_>>())
+}
+
+/// Aligns the columns to the right, but for the last one: how wide a title is on a screen is
+/// hard to tell.
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..COLUMNS - 1).map(width).collect();
+    let line = |row: &[String; COLUMNS]| {
+        let mut cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
+        cells.push(row[COLUMNS - 1].clone());
+        cells.join("  ")
+    };
+    rows.iter().map(line).collect()
+}
+
+fn rules(strategy: &Strategy) -> Part {
+    let rule = |rule: &ChainRule| match rule {
+        ChainRule::Blacklist { award, users } => {
+            let users = counted(users.len() as u64, "user");
+            format!("rule_blacklist: award {} for each draw of {users}", strategy.award(*award).id)
+        }
+        ChainRule::Weight(groups) => {
+            let ordinals: Vec<_> = groups.iter().map(|group| group.ordinal.to_string()).collect();
+            format!("rule_weight: a pool of its own for a user's draw number {}", listed(&ordinals))
+        }
+    };
+    if strategy.chain.is_empty() {
+        return Part::new();
+    }
+    titled("Rules before the draw (the first that applies decides)".into(), strategy.chain.iter().map(rule))
+}
+
+fn locks(strategy: &Strategy) -> Part {
+    let line = |award: &Award| {
+        let lock = lock(&strategy.trees[award.tree?])?;
+        Some(format!("award {}: {lock}", award.id))
+    };
+    let lines: Vec<_> = strategy.awards.iter().filter_map(line).collect();
+    if lines.is_empty() { vec!["No prize is locked.".into()] } else { titled("Locks".into(), lines) }
+}
+
+fn lock(tree: &Tree) -> Option<String> {
+    match tree.unlocked_at(0) {
+        Some(0) => None,
+        Some(draws) => Some(format!("opens after {} on a day", counted(draws.into(), "draw"))),
+        None if tree.wins(Locks::Skipped) => Some("opens only for rules that pass the locks".into()),
+        None => Some("never opens".into()),
+    }
+}
+
+fn fallbacks(strategy: &Strategy) -> Part {
+    let mut replaced: BTreeMap<_, BTreeSet<AwardId>> = BTreeMap::new();
+    for award in &strategy.awards {
+        let tree = award.tree.map(|tree| &strategy.trees[tree]);
+        for fallback in tree.into_iter().flat_map(Tree::luck_awards) {
+            replaced.entry(fallback).or_default().insert(award.id);
+        }
+    }
+    let line = |((index, config), awards): ((AwardIndex, &str), BTreeSet<AwardId>)| {
+        let awards: Vec<_> = awards.iter().map(AwardId::to_string).collect();
+        let config = if config.is_empty() { String::new() } else { format!(" with config {config:?}") };
+        format!("award {}{config} in place of {}", strategy.award(index).id, listed(&awards))
+    };
+    if replaced.is_empty() {
+        return Part::new();
+    }
+    titled("Given when a prize is locked or gone (takes no stock)".into(), replaced.into_iter().map(line))
+}
+
+fn cost(strategy: &Strategy) -> Part {
+    let costs = strategy.awards.iter().enumerate().map(|(outcome, award)| {
+        let (weight, _) = strategy.pool.odds(outcome);
+        u128::from(weight) * u128::from(award.cost_minor)
+    });
+    let (sum, total) = (costs.sum::<u128>(), u128::from(strategy.pool.odds(0).1));
+    let divisor = greatest_common_divisor(sum, total);
+    let average = decimal(rounded(sum * 10_000, total), 4);
+    let limited = strategy.awards.iter().filter_map(|award| Some((award.count?, award.cost_minor)));
+    let most: u128 = limited.map(|(count, cost)| u128::from(count.get()) * u128::from(cost)).sum();
+    let mut lines = vec![
+        format!(
+            "a draw on average, with everything in stock and unlocked: {average} (exactly {}/{})",
+            sum / divisor,
+            total / divisor
+        ),
+        format!("all units of the limited prizes: {most}"),
+    ];
+    let endless = endless(strategy);
+    if !endless.is_empty() {
+        lines.push(format!("given without limit beyond that: award {}", listed(&endless)));
+    }
+    titled("Cost in minor units".into(), lines)
+}
+
+/// The awards that cost something and are given however many were given before.
+fn endless(strategy: &Strategy) -> Vec<String> {
+    let consoles =
+        |index: usize| strategy.trees.iter().flat_map(Tree::luck_awards).any(|(award, _)| award == AwardIndex(index));
+    let awards = strategy.awards.iter().enumerate();
+    let costly = awards.filter(|(index, award)| award.cost_minor > 0 && (award.count.is_none() || consoles(*index)));
+    costly.map(|(_, award)| award.id.to_string()).collect()
+}
+
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => word.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn rounded(dividend: u128, divisor: u128) -> u128 {
+    (dividend + divisor / 2) / divisor
+}
+
+/// `number` as a decimal whose last `places` digits come after the point.
+fn fixed(number: u128, places: usize) -> String {
+    let digits = format!("{number:0>width$}", width = places + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - places);
+    format!("{whole}.{fraction}")
+}
+
+/// The same without zeros at the end.
+pub(super) fn decimal(number: u128, places: usize) -> String {
+    fixed(number, places).trim_end_matches('0').trim_end_matches('.').into()
+}
+
+fn greatest_common_divisor(a: u128, b: u128) -> u128 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+        format = 1
+        [activity]
+        id = 7
+        name = "Spring"
+        description = "A small wheel"
+        begins_at = 2026-03-01T00:00:00+08:00
+        ends_at = 2026-04-01T00:00:00+08:00
+        state = "open"
+        time_zone = "Asia/Shanghai"
+        [chances]
+        welcome = 3
+        day_limit = 5
+        month_limit = 50
+        [[stage]]
+        channel = "c01"
+        source = "s01"
+        [[sku]]
+        id = 70
+        stock = 1000
+        price_minor = 1050
+        chances = 1
+        [strategy]
+        id = 17
+        rule_models = ["rule_blacklist", "rule_weight"]
+        [strategy.rule_blacklist]
+        award = 1
+        users = ["mallory"]
+        [[strategy.rule_weight]]
+        draw = 10
+        awards = [2, 3]
+        [[award]]
+        id = 1
+        title = "积分"
+        sort = 1
+        rate = 0.7
+        cost_minor = 10
+        [[award]]
+        id = 2
+        title = "Lamp"
+        sort = 2
+        rate = 0.15
+        count = 1000
+        tree = "plain"
+        cost_minor = 12000
+        [[award]]
+        id = 3
+        title = "Chair"
+        sort = 3
+        rate = 0.05
+        count = 20
+        tree = "locked"
+        cost_minor = 80000
+        [[award]]
+        id = 4
+        title = "Thanks"
+        sort = 4
+        rate = 0
+        [[tree]]
+        id = "plain"
+        root = "rule_stock"
+        nodes = [
+            { key = "rule_stock", allow = "rule_luck_award" },
+            { key = "rule_luck_award", award = 4 },
+        ]
+        [[tree]]
+        id = "locked"
+        root = "rule_lock"
+        nodes = [
+            { key = "rule_lock", draws = 2, allow = "rule_stock", take_over = "rule_luck_award" },
+            { key = "rule_stock", allow = "rule_luck_award" },
+            { key = "rule_luck_award", award = 1, config = "1,100" },
+        ]
+    "#;
+
+    const EXPECTED: &str = "\
+Activity 7: Spring
+  about      A small wheel
+  state      open
+  begins     2026-03-01 00:00:00 +08:00
+  ends       2026-04-01 00:00:00 +08:00
+  time zone  Asia/Shanghai
+  shown at   channel c01, source s01
+  chances    3 to begin with; at most 5 draws a day, 50 a month
+  on sale    sku 70: 1 chance for 10.50 points, 1000 in stock
+
+Odds of a draw (strategy 17)
+  award     count   cost  rate  exact odds    percent  title
+      1  no limit     10   0.7       14/18  77.7778 %  积分
+      2      1000  12000  0.15        3/18  16.6667 %  Lamp
+      3        20  80000  0.05        1/18   5.5556 %  Chair
+      4  no limit      0     0        0/18   0.0000 %  Thanks
+The rates sum to 0.9. The missing 0.1 is spread over the prizes in proportion to their rates.
+
+Rules before the draw (the first that applies decides)
+  rule_blacklist: award 1 for each draw of 1 user
+  rule_weight: a pool of its own for a user's draw number 10
+
+Odds of a user's draw number 10 (locks do not apply)
+  award  count   cost  rate  exact odds    percent  title
+      2   1000  12000  0.15         3/4  75.0000 %  Lamp
+      3     20  80000  0.05         1/4  25.0000 %  Chair
+
+Locks
+  award 3: opens after 2 draws on a day
+
+Given when a prize is locked or gone (takes no stock)
+  award 1 with config \"1,100\" in place of 3
+  award 4 in place of 2
+
+Cost in minor units
+  a draw on average, with everything in stock and unlocked: 6452.2222 (exactly 58070/9)
+  all units of the limited prizes: 13600000
+  given without limit beyond that: award 1
+";
+
+    #[test]
+    fn a_report_says_what_a_campaign_does() {
+        let campaign = Campaign::parse(SMALL).expect("a valid campaign");
+        assert_eq!(report(&campaign), EXPECTED);
+    }
+
+    #[test]
+    fn decimals_are_exact() {
+        let texts = [(0, "0.00"), (5, "0.05"), (123, "1.23"), (100_000, "1000.00")];
+        assert!(texts.iter().all(|&(number, text)| fixed(number, 2) == text));
+        assert_eq!([decimal(970_300, 6), decimal(1_000_000, 6), decimal(0, 6)], ["0.9703", "1", "0"]);
+    }
+}

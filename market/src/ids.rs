@@ -1,0 +1,199 @@
+//! One type per id, so that a user, an activity and an order can never be mixed up.
+//!
+//! The texts that come from outside ([`UserId`], [`RequestId`]) can only be made by a check;
+//! whoever holds one need not check again.
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Why a text or number is not a valid id. The message says what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{expected}")]
+pub struct InvalidId {
+    expected: &'static str,
+}
+
+macro_rules! numeric_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// The id of this number; `None` for 0 and for numbers that no database column
+            /// of 63 bits holds.
+            pub const fn new(number: u64) -> Option<Self> {
+                if number > 0 && number <= i64::MAX as u64 { Some(Self(number)) } else { None }
+            }
+
+            /// The plain number.
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                // Rust's own parser takes a leading plus sign; an id has one spelling only.
+                let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                digits
+                    .then(|| text.parse().ok())
+                    .flatten()
+                    .and_then(Self::new)
+                    .ok_or(InvalidId { expected: "expected a whole number from 1 to 9223372036854775807" })
+            }
+        }
+    };
+}
+
+numeric_id! {
+    /// A marketing activity: one campaign file.
+    ActivityId
+}
+numeric_id! {
+    /// The draw strategy of an activity. Activities and strategies are one to one.
+    StrategyId
+}
+numeric_id! {
+    /// A prize, unique within its strategy.
+    AwardId
+}
+numeric_id! {
+    /// A purchasable bundle of chances.
+    SkuId
+}
+numeric_id! {
+    /// A finished draw. Shown to callers as a decimal text.
+    OrderId
+}
+
+/// A player: 1 to 128 Unicode characters without control characters and without white space at
+/// the ends, compared byte by byte. (MySQL's `utf8mb4_bin` pads spaces, so an id with a space
+/// at its end would meet the id without it.)
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    /// The longest user id, in characters.
+    pub const CHARS_MAX: usize = 128;
+
+    /// Checks `text` and makes it an id.
+    pub fn new(text: &str) -> Result<Self, InvalidId> {
+        let invalid = |expected| Err(InvalidId { expected });
+        if text.is_empty() {
+            return invalid("must not be empty");
+        }
+        // A character has at most four bytes: the cheap test spares counting a huge text.
+        if text.len() > 4 * Self::CHARS_MAX || text.chars().count() > Self::CHARS_MAX {
+            return invalid("must have at most 128 characters");
+        }
+        if text.chars().any(char::is_control) {
+            return invalid("must not contain control characters");
+        }
+        if text.trim().len() != text.len() {
+            return invalid("must not begin or end with white space");
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The caller's idempotency key: 1 to 64 visible ASCII characters, unique per user.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The longest key, in characters (which are bytes here).
+    pub const CHARS_MAX: usize = 64;
+
+    /// Checks `text` and makes it a key.
+    pub fn new(text: &str) -> Result<Self, InvalidId> {
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if visible && (1..=Self::CHARS_MAX).contains(&text.len()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidId { expected: "must be 1 to 64 visible ASCII characters" })
+        }
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// User ids stay out of logs: a `{:?}` of a struct that holds one must not leak it.
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserId(..)")
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_ids_are_bounded_and_clean() {
+        for good in ["u", "U", "ú", "a b", &"x".repeat(128), &"漢".repeat(128)] {
+            assert_eq!(UserId::new(good).expect(good).as_str(), good);
+        }
+        for bad in ["", " u", "u ", "u\u{3000}", "a\tb", "a\0", "\u{7f}", &"x".repeat(129), &"漢".repeat(129)] {
+            assert!(UserId::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn users_differ_by_case_and_accent() {
+        let ids = ["u", "U", "ú"].map(|text| UserId::new(text).expect("valid"));
+        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
+    }
+
+    #[test]
+    fn request_ids_are_visible_ascii() {
+        for good in ["k", "Key", "key", &"k".repeat(64), "a:b/c~!"] {
+            assert!(RequestId::new(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", "a b", "ú", "a\n", &"k".repeat(65)] {
+            assert!(RequestId::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn numeric_ids_have_one_spelling() {
+        assert_eq!("100301".parse::<ActivityId>().map(ActivityId::get), Ok(100_301));
+        for bad in ["", "0", "+1", "-1", "1.0", " 1", "9223372036854775808"] {
+            assert!(bad.parse::<ActivityId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_user() {
+        let user = UserId::new("alice").expect("valid");
+        assert!(!format!("{user:?}").contains("alice"));
+    }
+}

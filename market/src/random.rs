@@ -1,0 +1,84 @@
+//! Where random numbers come from: a trait, so that production draws on the operating system's
+//! entropy and tests on a seed.
+
+/// A source of uniformly distributed 64-bit numbers.
+pub trait Randomness {
+    /// The next number, each of the 2^64 equally likely.
+    fn next_u64(&mut self) -> u64;
+
+    /// A number in `0..bound`, each equally likely; 0 for the empty range `bound == 0`.
+    ///
+    /// Multiply-shift with rejection (Lemire, "Fast Random Integer Generation in an Interval",
+    /// 2019): the few products that would favour small numbers are drawn again.
+    fn below(&mut self, bound: u64) -> u64 {
+        let (mut high, mut low) = wide_product(self.next_u64(), bound);
+        if low < bound {
+            let reject_below = bound.wrapping_neg() % bound;
+            while low < reject_below {
+                (high, low) = wide_product(self.next_u64(), bound);
+            }
+        }
+        high
+    }
+}
+
+/// The high and the low half of a product.
+#[allow(clippy::cast_possible_truncation, reason = "each half has 64 bits")]
+fn wide_product(a: u64, b: u64) -> (u64, u64) {
+    let product = u128::from(a) * u128::from(b);
+    ((product >> 64) as u64, product as u64)
+}
+
+/// Random numbers that a seed decides: for tests and simulations, never for prizes.
+/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
+#[derive(Debug, Clone)]
+pub struct Seeded(u64);
+
+impl Seeded {
+    /// The sequence of this seed.
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+}
+
+impl Randomness for Seeded {
+    fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers from a list: to reach the rejection, which a real source does once in 2^40 draws.
+    struct Script(Vec<u64>);
+
+    impl Randomness for Script {
+        fn next_u64(&mut self) -> u64 {
+            self.0.remove(0)
+        }
+    }
+
+    #[test]
+    fn numbers_that_would_be_biased_are_drawn_again() {
+        // 2^64 mod 3 = 1: the product with low part 0 has no partner and must be rejected.
+        assert_eq!(Script(vec![0, u64::MAX]).below(3), 2);
+        assert_eq!(Script(vec![1]).below(3), 0);
+    }
+
+    #[test]
+    fn all_numbers_below_the_bound_come_up() {
+        let mut random = Seeded::new(1);
+        let mut seen = [0_u32; 7];
+        for _ in 0..7_000 {
+            seen[usize::try_from(random.below(7)).expect("small")] += 1;
+        }
+        assert!(seen.iter().all(|&count| (800..1_200).contains(&count)), "{seen:?}");
+        assert_eq!(random.below(1), 0);
+    }
+}

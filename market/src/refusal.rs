@@ -1,0 +1,28 @@
+//! Why the rules of a campaign say no. How a refusal looks to a caller (code, HTTP status) is
+//! the edge's business: its table maps these.
+
+/// A draw that the rules refuse. A refusal changes nothing and is not remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// No campaign with this activity id is published.
+    #[error("no activity with this id is published")]
+    ActivityUnknown,
+    /// The activity's state is not `open`.
+    #[error("the activity is not open")]
+    ActivityNotOpen,
+    /// Now is outside the activity's window.
+    #[error("the activity has not begun or has ended")]
+    OutsideWindow,
+    /// All chances are used.
+    #[error("no chances left")]
+    NoChancesLeft,
+    /// The month's limit is reached.
+    #[error("this month's limit of draws is reached")]
+    MonthLimit,
+    /// The day's limit is reached.
+    #[error("today's limit of draws is reached")]
+    DayLimit,
+    /// The user's request id was used for another activity.
+    #[error("this request id was used for another activity")]
+    RequestIdReused,
+}

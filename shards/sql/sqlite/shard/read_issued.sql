@@ -1,0 +1,1 @@
+SELECT activity_id, award_id, issued FROM award_issued

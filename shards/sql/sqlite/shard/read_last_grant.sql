@@ -1,0 +1,1 @@
+SELECT coalesce(max(grant_id), 0) FROM stock_grant

@@ -1,0 +1,217 @@
+//! The published versions, and whether an order can have come from the one that it names.
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use market::UserId;
+use market::calendar::Day;
+use market::campaign::{ActivityState, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup};
+use market::odds::Rate;
+use market::order::Rule;
+
+use super::report::Check;
+use super::rows::StoredOrder;
+use crate::meta::StoredCampaign;
+
+/// All versions of all campaigns, by the numbers that orders carry.
+#[derive(Debug, Default)]
+pub(super) struct Versions {
+    /// `None` for a version that cannot be read: its orders cannot be judged.
+    versions: HashMap<(i64, i64), Option<Version>>,
+    limits: HashMap<i64, Option<Limits>>,
+}
+
+#[derive(Debug)]
+struct Version {
+    campaign: Campaign,
+    awards: HashMap<i64, AwardIndex>,
+    /// What luck nodes give.
+    consolations: HashSet<AwardIndex>,
+}
+
+/// The widest limits of all versions of a campaign: draws that an earlier version allowed stay
+/// good when a later one allows fewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) day: i64,
+    pub(super) month: i64,
+}
+
+/// Whose order is judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drawer<'a> {
+    /// `None` when the stored id is none that the server accepts.
+    pub(super) user: Option<&'a UserId>,
+    pub(super) activity: i64,
+    /// The day of this user's order before, 0 without one.
+    pub(super) day_before: i64,
+}
+
+impl Versions {
+    /// Takes in the versions that are not known yet. One that cannot be read is a violation.
+    pub(super) fn learn(&mut self, stored: &[StoredCampaign], check: &mut Check) {
+        for stored in stored {
+            let activity = signed(stored.activity.get());
+            let number = (activity, i64::from(stored.version));
+            if self.versions.contains_key(&number) {
+                continue;
+            }
+            check.checked += 1;
+            let version = read(stored).map_err(|why| {
+                check.violation(|| format!("version {} of activity {activity} cannot be read: {why}", stored.version));
+            });
+            let limits = version.as_ref().ok().map(|version| Limits::of(&version.campaign));
+            self.limits.entry(activity).and_modify(|known| *known = widest(*known, limits)).or_insert(limits);
+            self.versions.insert(number, version.ok());
+        }
+    }
+
+    /// The limits of an activity. `None` when there is no version of it or one cannot be read:
+    /// that is a violation already, and nobody knows what it allowed.
+    pub(super) fn limits(&self, activity: i64) -> Option<Limits> {
+        self.limits.get(&activity).copied().flatten()
+    }
+
+    /// Why this order cannot have come from the version that it names.
+    pub(super) fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder<'_>) -> Vec<String> {
+        match self.versions.get(&(drawer.activity, order.version)) {
+            None => vec!["there is no such version".to_owned()],
+            Some(None) => Vec::new(),
+            Some(Some(version)) => version.faults(drawer, order),
+        }
+    }
+}
+
+impl Limits {
+    fn of(campaign: &Campaign) -> Self {
+        let chances = campaign.chances;
+        Self { day: chances.day_limit.into(), month: chances.month_limit.into() }
+    }
+}
+
+fn widest(one: Option<Limits>, other: Option<Limits>) -> Option<Limits> {
+    let (one, other) = (one?, other?);
+    Some(Limits { day: one.day.max(other.day), month: one.month.max(other.month) })
+}
+
+fn read(stored: &StoredCampaign) -> Result<Version, String> {
+    let campaign = Campaign::parse(&stored.text).map_err(|error| error.to_string().replace('\n', "; "))?;
+    if campaign.activity.id != stored.activity {
+        return Err(format!("its file is of activity {}", campaign.activity.id));
+    }
+    let strategy = &campaign.strategy;
+    let awards = strategy.awards.iter().enumerate().map(|(index, award)| (signed(award.id.get()), AwardIndex(index)));
+    let awards = awards.collect();
+    let luck_awards = strategy.trees.iter().flat_map(|tree| tree.luck_awards());
+    let consolations = luck_awards.map(|(award, _)| award).collect();
+    Ok(Version { campaign, awards, consolations })
+}
+
+/// An id or count as a database column holds it.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Version {
+    fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder<'_>) -> Vec<String> {
+        let of_moment = [self.state_fault(), self.moment_fault(drawer, order)];
+        let of_award = match (self.awards.get(&order.award), Rule::from_name(order.rule)) {
+            (None, _) => [Some(format!("the version has no award {}", order.award)), None, None, None],
+            (_, None) => [Some(format!("{:?} is no rule", order.rule)), None, None, None],
+            (Some(&award), Some(rule)) => [
+                self.title_fault(award, order),
+                self.index_fault(award, order),
+                self.stock_fault(award, rule, order),
+                self.rule_fault(award, rule, drawer, order),
+            ],
+        };
+        of_moment.into_iter().chain(of_award).flatten().collect()
+    }
+
+    fn state_fault(&self) -> Option<String> {
+        let open = self.campaign.activity.state == ActivityState::Open;
+        (!open).then(|| "the activity is not open in this version".to_owned())
+    }
+
+    /// The window, and the day that the draw counts for: the local day, or the day of the draw
+    /// before if a clock was ahead then.
+    fn moment_fault(&self, drawer: Drawer<'_>, order: &StoredOrder<'_>) -> Option<String> {
+        let activity = &self.campaign.activity;
+        let Ok(at) = Timestamp::from_millisecond(order.created_at_ms) else {
+            return Some(format!("created_at_ms is {}", order.created_at_ms));
+        };
+        // Stored moments have lost what is finer than a millisecond.
+        if order.created_at_ms < activity.begins_at.as_millisecond() || at >= activity.ends_at {
+            return Some(format!("it was made at {at}, outside the activity's window"));
+        }
+        let local_day = Day::of(at, &activity.time_zone);
+        let day = drawer.day_before.max(local_day.number().into());
+        (order.day != day).then(|| format!("it was made on {local_day} at the activity, but counts for day {}", order.day))
+    }
+
+    fn title_fault(&self, award: AwardIndex, order: &StoredOrder<'_>) -> Option<String> {
+        let title = &*self.campaign.strategy.award(award).title;
+        let (id, stored) = (order.award, order.award_title);
+        (stored != title).then(|| format!("its award {id} is titled {stored:?}, in the version {title:?}"))
+    }
+
+    fn index_fault(&self, award: AwardIndex, order: &StoredOrder<'_>) -> Option<String> {
+        let index = self.campaign.strategy.award(award).sort;
+        let (id, stored) = (order.award, order.award_index);
+        (stored != i64::from(index)).then(|| format!("its award {id} has the index {stored}, in the version {index}"))
+    }
+
+    fn stock_fault(&self, award: AwardIndex, rule: Rule, order: &StoredOrder<'_>) -> Option<String> {
+        let limited = self.campaign.strategy.award(award).count.is_some();
+        let id = order.award;
+        match (order.stocked, rule, limited) {
+            (1, Rule::Luck, _) => Some("it took a unit of stock for a consolation".to_owned()),
+            (1, _, false) => Some(format!("it took a unit of award {id}, which has no stock in the version")),
+            (0, Rule::Default | Rule::Weight | Rule::Blacklist, true) => {
+                Some(format!("it gave award {id}, which is limited, without taking a unit"))
+            }
+            (0 | 1, _, _) => None,
+            (stocked, _, _) => Some(format!("stocked is {stocked}")),
+        }
+    }
+
+    fn rule_fault(
+        &self,
+        award: AwardIndex,
+        rule: Rule,
+        drawer: Drawer<'_>,
+        order: &StoredOrder<'_>,
+    ) -> Option<String> {
+        let strategy = &self.campaign.strategy;
+        let in_pool = strategy.award(award).rate > Rate::ZERO;
+        let possible = match (rule, Decider::of(strategy, drawer.user, order.ordinal)) {
+            (Rule::Luck, _) => self.consolations.contains(&award),
+            (Rule::Blacklist, Decider::Blacklist(forced)) => award == forced,
+            (Rule::Weight, Decider::Weight(group)) => in_pool && group.awards.contains(&award),
+            (Rule::Default, Decider::Pool) => in_pool,
+            (Rule::Blacklist | Rule::Weight | Rule::Default, _) => false,
+        };
+        let (name, ordinal) = (rule.name(), order.ordinal);
+        (!possible).then(|| format!("{name} cannot have given this user award {} on draw {ordinal}", order.award))
+    }
+}
+
+/// The rule before the draw that decides a draw.
+enum Decider<'c> {
+    Blacklist(AwardIndex),
+    Weight(&'c WeightGroup),
+    Pool,
+}
+
+impl<'c> Decider<'c> {
+    fn of(strategy: &'c Strategy, user: Option<&UserId>, ordinal: i64) -> Self {
+        let decides = |rule: &'c ChainRule| match rule {
+            ChainRule::Blacklist { award, users } => {
+                user.is_some_and(|user| users.contains(user)).then_some(Self::Blacklist(*award))
+            }
+            ChainRule::Weight(groups) => {
+                groups.iter().find(|group| i64::from(group.ordinal) == ordinal).map(Self::Weight)
+            }
+        };
+        strategy.chain.iter().find_map(decides).unwrap_or(Self::Pool)
+    }
+}

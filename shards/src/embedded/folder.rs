@@ -1,0 +1,120 @@
+//! The data folder: which file is where, and who holds it.
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::meta::Meta;
+use crate::store::{Access, MigrateError, SqliteFile, migrate_meta};
+
+/// A data folder, held by nobody in particular.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// A data folder that this process alone may serve from. Others may still look at it and
+/// publish into it.
+#[derive(Debug)]
+pub struct Held {
+    folder: Folder,
+    meta: Meta<SqliteFile>,
+    /// Unlocked when dropped, and by the system when the process dies.
+    _lock: File,
+}
+
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another process serves from it.
+    #[error("the data folder {} is held by another process", .0.display())]
+    Held(PathBuf),
+    /// The folder is not there.
+    #[error("there is no data folder at {}", .0.display())]
+    Missing(PathBuf),
+    /// The file system says no.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// To which file or folder.
+        path: PathBuf,
+        /// What it says.
+        error: std::io::Error,
+    },
+    /// A database file cannot be used.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+impl FolderError {
+    pub(super) fn file(file: &SqliteFile, error: &MigrateError) -> Self {
+        Self::File { path: file.path.clone(), why: error.to_string() }
+    }
+}
+
+impl Folder {
+    /// The folder at `path`, made when it is missing.
+    pub fn create(path: &Path) -> Result<Self, FolderError> {
+        let io = |error| FolderError::Io { path: path.to_owned(), error };
+        std::fs::create_dir_all(path).map_err(io)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The folder at `path`, which must hold a meta file.
+    pub fn existing(path: &Path) -> Result<Self, FolderError> {
+        let folder = Self { path: path.to_owned() };
+        if folder.meta_file(Access::Read).path.is_file() { Ok(folder) } else { Err(FolderError::Missing(folder.path)) }
+    }
+
+    /// Takes hold of the folder for this process.
+    pub async fn hold(self) -> Result<Held, FolderError> {
+        let path = self.path.join("LOCK");
+        let io = |error| FolderError::Io { path: path.clone(), error };
+        let mut lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(FolderError::Held(self.path)),
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        // For people who wonder who holds it; the lock itself is the system's.
+        lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(io)?;
+        let meta = self.meta().await?;
+        Ok(Held { folder: self, meta, _lock: lock })
+    }
+
+    /// The meta database, migrated, for publishing and for stock operations.
+    pub async fn meta(&self) -> Result<Meta<SqliteFile>, FolderError> {
+        let create = self.meta_file(Access::Create);
+        migrate_meta(&create).await.map_err(|error| FolderError::file(&create, &error))?;
+        Ok(Meta::new(self.meta_file(Access::Write)))
+    }
+
+    /// The meta database for looking at it only.
+    pub fn meta_for_reading(&self) -> Meta<SqliteFile> {
+        Meta::new(self.meta_file(Access::Read))
+    }
+
+    /// The file of a shard.
+    pub fn shard(&self, shard: u16, access: Access) -> SqliteFile {
+        SqliteFile { path: self.path.join(format!("shard-{shard}.sqlite")), access }
+    }
+
+    fn meta_file(&self, access: Access) -> SqliteFile {
+        SqliteFile { path: self.path.join("meta.sqlite"), access }
+    }
+}
+
+impl Held {
+    /// The folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Its meta database.
+    pub fn meta(&self) -> &Meta<SqliteFile> {
+        &self.meta
+    }
+}

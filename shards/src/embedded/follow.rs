@@ -1,0 +1,90 @@
+//! The follower: brings publications and stock operations from the meta file into the running
+//! server, and the server's view of its stock into the meta file.
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use market::campaign::Catalogue;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::withdraw_waiting;
+use crate::meta::Meta;
+use crate::metrics::Metrics;
+use crate::stock::{MemoryStock, Picture};
+use crate::store::{SqliteFile, StoreError};
+
+/// A publication is followed within two of these.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+pub(super) struct Follower {
+    meta: Meta<SqliteFile>,
+    stock: Arc<MemoryStock>,
+    catalogue: Arc<ArcSwap<Catalogue>>,
+    metrics: Metrics,
+    /// What the meta file was seen to say last.
+    revision: Option<u64>,
+    /// What was written to it last.
+    pictures: Vec<Picture>,
+}
+
+impl Follower {
+    pub(super) fn new(
+        meta: Meta<SqliteFile>,
+        stock: Arc<MemoryStock>,
+        catalogue: Arc<ArcSwap<Catalogue>>,
+        metrics: Metrics,
+    ) -> Self {
+        Self { meta, stock, catalogue, metrics, revision: None, pictures: Vec::new() }
+    }
+
+    /// Follows until told to stop.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut ticks = interval(POLL_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = stop.wait_for(|&stop| stop) => break,
+            }
+            // A failure is not the end: the last good state stays, and the next tick tries again.
+            if let Err(error) = self.follow().await {
+                tracing::warn!(%error, "meta.sqlite cannot be followed");
+            }
+        }
+        if let Err(error) = self.write_pictures().await {
+            tracing::warn!(%error, "the last picture of the stock was not written");
+        }
+    }
+
+    async fn follow(&mut self) -> Result<(), StoreError> {
+        // Read first: what changes while the rest is read is seen again next time.
+        let revision = self.meta.revision().await?;
+        if self.revision != Some(revision) {
+            withdraw_waiting(&self.meta, &self.stock).await?;
+            // Stock before campaigns: a new prize must not be drawn from an empty shelf.
+            for (prize, total) in self.meta.totals().await? {
+                self.stock.set_total(prize, total);
+            }
+            self.catalogue.store(Arc::new(self.meta.catalogue().await?));
+            self.revision = Some(revision);
+        }
+        self.write_pictures().await
+    }
+
+    async fn write_pictures(&mut self) -> Result<(), StoreError> {
+        let pictures = self.stock.pictures();
+        if pictures == self.pictures {
+            return Ok(());
+        }
+        for picture in &pictures {
+            let labels = [picture.prize.activity.to_string(), picture.prize.award.to_string()];
+            let left = i64::try_from(picture.left).unwrap_or(i64::MAX);
+            self.metrics.stock_left_units.with_label_values(&labels).set(left);
+        }
+        self.meta.write_pictures(&pictures, Timestamp::now()).await?;
+        self.pictures = pictures;
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! The embedded default: a folder of SQLite files and stock in memory, no servers needed.
+//!
+//! One process at a time holds the folder (a locked file); `audit`, `campaign` and `stock` open
+//! the files beside it. Shards and tables are fixed at the first start.
+mod folder;
+mod follow;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use market::batch::Prize;
+use router::{MapError, SlotMap};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use self::folder::{Folder, FolderError, Held};
+use self::follow::Follower;
+use crate::lane::{LaneLimits, Patience, Runs, Surroundings, run_of_grant, start};
+use crate::meta::{Meta, Withdrawal};
+use crate::metrics::Metrics;
+use crate::random::OsRandom;
+use crate::reads::{ReadLimits, Reader, Reads};
+use crate::service::Shards;
+use crate::stock::MemoryStock;
+use crate::store::{Access, Columns, Connection, Database, GrantId, SqlShard, SqliteFile, StoreError, migrate_shard};
+
+/// How an embedded server is laid out and how much it takes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Shard files; fixed at the first start.
+    pub shards: u16,
+    /// Tables in each; fixed at the first start.
+    pub tables: u16,
+    /// Sizes of each lane.
+    pub lane: LaneLimits,
+    /// How long callers wait.
+    pub patience: Patience,
+    /// Sizes of each shard's reader.
+    pub reads: ReadLimits,
+}
+
+/// Why the embedded server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configured layout is impossible.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// The folder was laid out differently.
+    #[error(
+        "the data folder has {found_shards} shards of {found_tables} tables, the config says {shards} of {tables}: \
+         they are fixed at the first start"
+    )]
+    Layout {
+        /// Shards there are.
+        found_shards: u16,
+        /// Tables there are.
+        found_tables: u16,
+        /// Shards configured.
+        shards: u16,
+        /// Tables configured.
+        tables: u16,
+    },
+    /// The meta file is older than a shard: ids would be given out twice.
+    #[error(
+        "meta.sqlite is older than shard-{shard}.sqlite (was it restored or removed?): restore files of one moment"
+    )]
+    MetaBehind {
+        /// The shard that knows better.
+        shard: u16,
+    },
+    /// The folder or one of its files.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The meta file.
+    #[error("meta.sqlite: {0}")]
+    Meta(#[from] StoreError),
+}
+
+/// A running embedded server. Dropped without [`Embedded::drain`] it loses nothing: what was
+/// answered is on disk.
+pub struct Embedded {
+    /// The shards, for commands and reads.
+    pub shards: Arc<Shards>,
+    stop_follower: watch::Sender<bool>,
+    follower: JoinHandle<()>,
+    held: Held,
+}
+
+impl Held {
+    /// Opens the shards, rebuilds the stock and starts the lanes.
+    pub async fn start(self, options: Options, metrics: Metrics) -> Result<Embedded, StartError> {
+        let map = self.lay_out(options).await?;
+        let meta = self.meta().clone();
+        self.check_runs(&map).await?;
+        let stock = Arc::new(rebuild(self.folder(), &map, &meta).await?);
+        let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
+        let runs: Arc<dyn Runs> = Arc::new(meta.clone());
+        let stop = watch::Sender::new(false);
+        let mut lanes = Vec::new();
+        let mut tasks = Vec::new();
+        let mut readers: Vec<Box<dyn Reads>> = Vec::new();
+        for shard in 0..map.shards() {
+            let around = Surroundings {
+                catalogue: catalogue.clone(),
+                stock: stock.clone(),
+                random: OsRandom::default(),
+                clock: Timestamp::now,
+                runs: runs.clone(),
+                metrics: metrics.lane(&shard.to_string()),
+            };
+            let store = SqlShard::new(self.folder().shard(shard, Access::Write), map.clone());
+            let (entrance, task) = start(store, around, options.lane, stop.subscribe());
+            lanes.push(entrance);
+            tasks.push(task);
+            let reader = Reader::new(self.folder().shard(shard, Access::Read), &map, options.reads);
+            readers.push(Box::new(reader));
+        }
+        let stop_follower = watch::Sender::new(false);
+        let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
+        let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
+        let shards =
+            Shards { map, lanes, readers, catalogue, patience: options.patience, metrics, stop, tasks: tasks.into() };
+        Ok(Embedded { shards: Arc::new(shards), stop_follower, follower, held: self })
+    }
+
+    /// Makes the shard files at the first start; later insists that they are there.
+    async fn lay_out(&self, options: Options) -> Result<SlotMap, StartError> {
+        let found = self.meta().slot_map().await?;
+        let access = if found.is_some() { Access::Write } else { Access::Create };
+        let version = found.map_or(1, |(version, ..)| version);
+        let map = SlotMap::even(version, options.shards, options.tables)?;
+        if let Some((_, found_shards, found_tables)) = found
+            && (found_shards, found_tables) != (options.shards, options.tables)
+        {
+            let Options { shards, tables, .. } = options;
+            return Err(StartError::Layout { found_shards, found_tables, shards, tables });
+        }
+        for shard in 0..map.shards() {
+            let file = self.folder().shard(shard, access);
+            migrate_shard(&file, map.tables()).await.map_err(|error| FolderError::file(&file, &error))?;
+        }
+        if found.is_none() {
+            // Last, so that a first start that was killed half-way begins again.
+            self.meta().fix_slot_map(&map).await?;
+        }
+        Ok(map)
+    }
+
+    /// Refuses a meta file that would give out run numbers a second time.
+    async fn check_runs(&self, map: &SlotMap) -> Result<(), StartError> {
+        let claimed = self.meta().claimed_runs().await?;
+        for shard in 0..map.shards() {
+            let mut connection = self.folder().shard(shard, Access::Read).connect().await?;
+            let rows = connection.rows(SqliteFile::DIALECT.shard.read_last_grant, "[]").await?;
+            let grant = rows.first().map_or(Ok(0), |row| row.number(0))?;
+            if run_of_grant(GrantId(grant)) > claimed {
+                return Err(StartError::MetaBehind { shard });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Embedded {
+    /// Commits what is queued, ends everything and lets go of the folder.
+    pub async fn drain(self) {
+        self.shards.drain().await;
+        // After the lanes, so that its last picture of the stock is the final one.
+        self.stop_follower.send_replace(true);
+        if let Err(error) = self.follower.await {
+            tracing::error!(%error, "the follower did not end as it should");
+        }
+        drop(self.held);
+    }
+}
+
+/// How many units of each prize the shards have issued.
+pub async fn issued(folder: &Folder, map: &SlotMap) -> Result<Vec<(Prize, u64)>, StoreError> {
+    let mut issued = Vec::new();
+    for shard in 0..map.shards() {
+        let mut connection = folder.shard(shard, Access::Read).connect().await?;
+        for row in connection.rows(SqliteFile::DIALECT.shard.read_issued, "[]").await? {
+            issued.push((crate::meta::prize(&row, 0)?, row.number(2)?));
+        }
+    }
+    Ok(issued)
+}
+
+/// The stock as the shards and the stock operations say; withdrawals that waited are done.
+async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Result<MemoryStock, StoreError> {
+    let stock = MemoryStock::rebuilt(issued(folder, map).await?);
+    for (prize, total) in meta.totals().await? {
+        stock.set_total(prize, total);
+    }
+    withdraw_waiting(meta, &stock).await?;
+    Ok(stock)
+}
+
+/// Does the withdrawals that wait. The units leave the stock first and the total after it: if
+/// the process dies in between, the next one rebuilds the stock and does it again.
+async fn withdraw_waiting(meta: &Meta<SqliteFile>, stock: &MemoryStock) -> Result<(), StoreError> {
+    for Withdrawal { id, prize, units } in meta.waiting_withdrawals().await? {
+        let taken = stock.withdraw(prize, units);
+        meta.withdrawn(id, taken).await?;
+    }
+    Ok(())
+}
+
+/// Does the withdrawals that wait on behalf of a server that is not running.
+pub async fn withdraw_at_rest(held: &Held) -> Result<(), StoreError> {
+    if let Some((version, shards, tables)) = held.meta().slot_map().await? {
+        let map = SlotMap::even(version, shards, tables).map_err(|error| StoreError::Data(error.to_string()))?;
+        rebuild(held.folder(), &map, held.meta()).await?;
+    }
+    Ok(())
+}

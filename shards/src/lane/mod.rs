@@ -1,0 +1,300 @@
+//! Lanes: the single writers. A lane gathers the commands that wait into one batch and commits
+//! it in one transaction; while it commits, the next batch gathers. No timer: a lone command
+//! pays no wait, and a flood pays one commit for hundreds of draws.
+//!
+//! The rules of a batch are `market`'s; here is only the order of the steps and what happens
+//! when one fails.
+mod ids;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use market::batch::{Answer, Batch, Draw, Plan, Settlement, Units, plan, settle};
+use market::campaign::Catalogue;
+use market::random::Randomness;
+use router::Run;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use self::ids::LaneIds;
+pub(crate) use self::ids::run_of_grant;
+pub(crate) use self::queue::Entrance;
+pub use self::queue::Patience;
+use self::queue::{Queue, Taken};
+use crate::DrawError;
+use crate::metrics::{LaneMetrics, Step};
+use crate::stock::Stock;
+use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
+
+/// How often a batch is planned anew when somebody else was faster.
+const TRIES_MAX: usize = 4;
+
+/// Sizes of a lane.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneLimits {
+    /// Commands that may wait.
+    pub queue_max: usize,
+    /// Commands in one batch. A command is at most about 2 KiB of bound JSON, so 512 of them
+    /// stay below the 1 MiB that a statement's bound value may have.
+    pub batch_max: usize,
+}
+
+/// What a lane needs of the world around it.
+pub(crate) struct Surroundings<K, R> {
+    /// The campaigns of the moment.
+    pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
+    /// Where units come from.
+    pub(crate) stock: Arc<K>,
+    /// Where prizes come from.
+    pub(crate) random: R,
+    /// What time it is.
+    pub(crate) clock: fn() -> Timestamp,
+    /// Where run numbers come from.
+    pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) metrics: LaneMetrics,
+}
+
+/// Gives out run numbers, each once.
+pub(crate) trait Runs: Send + Sync {
+    /// Claims the next run number.
+    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Run, StoreError>> + Send + '_>>;
+}
+
+pub(crate) struct Lane<S, K, R> {
+    store: S,
+    around: Surroundings<K, R>,
+    batch_max: usize,
+    ids: Option<LaneIds>,
+    /// A grant whose batch may or may not have committed: found out before the next batch.
+    doubt: Option<Doubt>,
+}
+
+/// A batch that may have committed, and the units that its orders took if it has.
+struct Doubt {
+    grant: GrantId,
+    used: Vec<Units>,
+}
+
+/// How one try of a batch failed.
+enum Failure {
+    /// Somebody else was faster: plan again.
+    Conflict(String),
+    /// The database refuses something in it: halve it.
+    Data(String),
+    /// Answer everyone with this.
+    Final(DrawError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(why) => Failure::Conflict(why),
+            StoreError::Data(why) => Failure::Data(why),
+            StoreError::Away(why) => {
+                tracing::warn!(error = why, "the shard is away");
+                Failure::Final(DrawError::ShardAway)
+            }
+        }
+    }
+}
+
+/// Starts a lane. Told to stop, it takes no new commands, commits what is queued and ends.
+pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
+    store: S,
+    around: Surroundings<K, R>,
+    limits: LaneLimits,
+    stop: watch::Receiver<bool>,
+) -> (Entrance, JoinHandle<()>) {
+    let (entrance, queue) = queue::queue(limits.queue_max);
+    let lane = Lane { store, around, batch_max: limits.batch_max, ids: None, doubt: None };
+    (entrance, tokio::spawn(lane.run(queue, stop)))
+}
+
+impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
+    async fn run(mut self, mut queue: Queue, mut stop: watch::Receiver<bool>) {
+        let mut waiting = Vec::with_capacity(self.batch_max);
+        let mut stopping = false;
+        loop {
+            let count = tokio::select! {
+                count = queue.recv_many(&mut waiting, self.batch_max) => count,
+                _ = stop.wait_for(|&stop| stop), if !stopping => {
+                    stopping = true;
+                    queue.close();
+                    continue;
+                }
+            };
+            if count == 0 {
+                break;
+            }
+            let taken: Vec<Taken> = waiting.drain(..).filter_map(queue::Waiting::take).collect();
+            self.around.metrics.batch(taken.len());
+            self.answer_all(taken).await;
+        }
+        if let Err(error) = self.resolve_doubt().await {
+            tracing::error!(%error, "stopped without knowing what became of the last batch");
+        }
+    }
+
+    /// Executes commands and answers each. A batch that the database refuses for its data is
+    /// halved until the culprit stands alone, so one bad command never fails its neighbours.
+    async fn answer_all(&mut self, commands: Vec<Taken>) {
+        let mut parts = vec![commands];
+        while let Some(mut part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            match self.execute(&part).await {
+                Ok(answers) => {
+                    for (command, answer) in part.into_iter().zip(answers) {
+                        command.answer(answer.map_err(DrawError::Refused));
+                    }
+                }
+                Err(Failure::Data(_)) if part.len() > 1 => {
+                    let second = part.split_off(part.len() / 2);
+                    parts.push(second);
+                    parts.push(part);
+                }
+                Err(failure) => {
+                    let error = explain(failure);
+                    for command in part {
+                        command.answer(Err(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tries a batch until nobody else was faster.
+    async fn execute(&mut self, commands: &[Taken]) -> Result<Vec<Answer>, Failure> {
+        let mut failure = Failure::Final(DrawError::ShardAway);
+        for _ in 0..TRIES_MAX {
+            let draws = commands.iter().map(|command| command.draw.clone()).collect();
+            // A bug that panics must not take the lane with it: the doubt noted before the
+            // commit says what has become of the batch.
+            match AssertUnwindSafe(self.attempt(draws)).catch_unwind().await {
+                Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
+                Ok(result) => return result,
+                Err(_) => {
+                    self.store.undo().await;
+                    return Err(Failure::Final(DrawError::OutcomeUnknown));
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    /// One try: prefetch, plan, take, settle, persist.
+    async fn attempt(&mut self, draws: Vec<Draw>) -> Result<Vec<Answer>, Failure> {
+        self.resolve_doubt().await.map_err(|_| Failure::Final(DrawError::ShardAway))?;
+        self.cover(draws.len()).await?;
+        let plan = self.plan(draws).await?;
+        let grant = self.ids().next_grant();
+        self.doubt = Some(Doubt { grant, used: Vec::new() });
+        let Ok(granted) = self.around.stock.take(grant, plan.wants()).await else {
+            self.undo(grant).await;
+            return Err(Failure::Final(DrawError::StockAway));
+        };
+        let ids = self.ids.as_mut().expect("covered above");
+        let settlement = settle(plan, &granted, |user| ids.next_order(user));
+        if settlement.orders.is_empty() {
+            self.undo(grant).await;
+            return Ok(settlement.answers);
+        }
+        self.persist(grant, settlement).await
+    }
+
+    /// Makes sure that the lane has ids for a batch.
+    async fn cover(&mut self, orders: usize) -> Result<(), Failure> {
+        if !self.ids.as_ref().is_some_and(|ids| ids.cover(orders)) {
+            self.ids = Some(LaneIds::new(self.around.runs.claim().await?));
+        }
+        Ok(())
+    }
+
+    fn ids(&mut self) -> &mut LaneIds {
+        self.ids.as_mut().expect("a batch is covered before it is planned")
+    }
+
+    async fn plan(&mut self, draws: Vec<Draw>) -> Result<Plan, Failure> {
+        let batch = Batch::gather(draws);
+        let timer = self.around.metrics.step(Step::Prefetch);
+        let known = match self.store.prefetch(&batch).await {
+            Ok(known) => known,
+            Err(error) => {
+                self.store.undo().await;
+                return Err(error.into());
+            }
+        };
+        timer.observe_duration();
+        let catalogue = self.around.catalogue.load();
+        Ok(plan(batch, known, &catalogue, (self.around.clock)(), &mut self.around.random))
+    }
+
+    async fn persist(&mut self, grant: GrantId, settlement: Settlement) -> Result<Vec<Answer>, Failure> {
+        self.doubt = Some(Doubt { grant, used: settlement.used.clone() });
+        let timer = self.around.metrics.step(Step::Persist);
+        let persisted = self.store.persist(grant, &settlement).await;
+        timer.observe_duration();
+        match persisted {
+            Ok(()) => {
+                self.around.stock.settle(grant, &settlement.used);
+                self.doubt = None;
+                Ok(settlement.answers)
+            }
+            Err(PersistError::Undone(error)) => {
+                self.undo(grant).await;
+                Err(error.into())
+            }
+            Err(PersistError::Unknown(error)) => {
+                tracing::warn!(%error, ?grant, "a commit was not confirmed");
+                match self.resolve_doubt().await {
+                    Ok(Verdict::Committed) => Ok(settlement.answers),
+                    Ok(Verdict::Void) => Err(Failure::Conflict("the batch was undone".to_owned())),
+                    Err(_) => Err(Failure::Final(DrawError::OutcomeUnknown)),
+                }
+            }
+        }
+    }
+
+    /// Undoes a batch that has not come to its commit.
+    async fn undo(&mut self, grant: GrantId) {
+        self.store.undo().await;
+        self.around.stock.give_back(grant);
+        self.doubt = None;
+    }
+
+    /// Finds out what became of the batch in doubt, if there is one, and closes its grant.
+    async fn resolve_doubt(&mut self) -> Result<Verdict, StoreError> {
+        let Some(Doubt { grant, used }) = &self.doubt else { return Ok(Verdict::Void) };
+        let verdict = self.store.verdict(*grant).await?;
+        tracing::warn!(?grant, ?verdict, "a batch in doubt was resolved");
+        match verdict {
+            Verdict::Committed => self.around.stock.settle(*grant, used),
+            Verdict::Void => self.around.stock.give_back(*grant),
+        }
+        self.doubt = None;
+        Ok(verdict)
+    }
+}
+
+fn explain(failure: Failure) -> DrawError {
+    match failure {
+        Failure::Final(error) => error,
+        Failure::Conflict(why) => {
+            tracing::warn!(error = why, "gave up a batch that others kept changing");
+            DrawError::ShardAway
+        }
+        Failure::Data(why) => {
+            tracing::error!(error = why, "the database refuses a command");
+            DrawError::DataRefused
+        }
+    }
+}

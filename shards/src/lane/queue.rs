@@ -1,0 +1,195 @@
+//! The bounded queue in front of a lane, and the two ends of a waiting command.
+//!
+//! A command is either still waiting or taken into a batch; one atomic word decides. So a
+//! caller whose patience ends knows which it was: a waiting command that it abandons is never
+//! executed, a taken one has an outcome that it does not know yet.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use market::Order;
+use market::batch::Draw;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::DrawError;
+
+const WAITING: u8 = 0;
+const TAKEN: u8 = 1;
+const ABANDONED: u8 = 2;
+
+/// What a caller is told.
+pub(super) type Reply = Result<Arc<Order>, DrawError>;
+
+/// How long callers wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// In the queue; a command that is older is answered, not executed.
+    pub queue: Duration,
+    /// For the answer of a command that was taken; after this its outcome is unknown.
+    pub answer: Duration,
+}
+
+/// The lane's end of a command.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    draw: Draw,
+    state: Arc<AtomicU8>,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// A command that its lane has taken, and that it will answer.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) draw: Draw,
+    reply: oneshot::Sender<Reply>,
+}
+
+impl Waiting {
+    /// Takes the command, unless its caller has gone.
+    pub(super) fn take(self) -> Option<Taken> {
+        let Self { draw, state, reply } = self;
+        let taken = state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire);
+        taken.is_ok().then_some(Taken { draw, reply })
+    }
+}
+
+impl Taken {
+    pub(super) fn answer(self, reply: Reply) {
+        // A caller that has gone since can ask again under its request id.
+        let _ = self.reply.send(reply);
+    }
+}
+
+/// The caller's end of a command. Dropped while the command still waits, the command is never
+/// executed: a player who has hung up spends no chance.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    state: Arc<AtomicU8>,
+    reply: oneshot::Receiver<Reply>,
+    since: Instant,
+}
+
+impl Pending {
+    /// Waits for the answer.
+    pub(crate) async fn answer(mut self, patience: Patience) -> Reply {
+        if let Ok(reply) = timeout_at(self.since + patience.queue, &mut self.reply).await {
+            return reply.unwrap_or(Err(DrawError::OutcomeUnknown));
+        }
+        if self.abandon() {
+            return Err(DrawError::TooOld);
+        }
+        match timeout_at(self.since + patience.answer.max(patience.queue), &mut self.reply).await {
+            Ok(Ok(reply)) => reply,
+            // The lane fell over with the command in hand, or is stuck in the database.
+            Ok(Err(_)) | Err(_) => Err(DrawError::OutcomeUnknown),
+        }
+    }
+
+    fn abandon(&self) -> bool {
+        self.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+/// The way into a lane's queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Entrance(mpsc::Sender<Waiting>);
+
+/// The lane's side of its queue.
+pub(super) type Queue = mpsc::Receiver<Waiting>;
+
+/// A queue for at most `commands_max` commands.
+pub(super) fn queue(commands_max: usize) -> (Entrance, Queue) {
+    let (sender, receiver) = mpsc::channel(commands_max);
+    (Entrance(sender), receiver)
+}
+
+impl Entrance {
+    /// Enqueues a draw, or says at once that it cannot.
+    pub(crate) fn submit(&self, draw: Draw) -> Result<Pending, DrawError> {
+        let state = Arc::new(AtomicU8::new(WAITING));
+        let (sender, receiver) = oneshot::channel();
+        let waiting = Waiting { draw, state: state.clone(), reply: sender };
+        self.0.try_send(waiting).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => DrawError::QueueFull,
+            mpsc::error::TrySendError::Closed(_) => DrawError::Stopping,
+        })?;
+        Ok(Pending { state, reply: receiver, since: Instant::now() })
+    }
+
+    /// How many commands wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.max_capacity() - self.0.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use market::{ActivityId, RequestId, UserId};
+
+    use super::*;
+    use market::Refusal;
+
+    const PATIENCE: Patience = Patience { queue: Duration::from_secs(1), answer: Duration::from_secs(3) };
+
+    fn draw() -> Draw {
+        Draw {
+            user: UserId::new("u").expect("user"),
+            activity: ActivityId::new(1).expect("id"),
+            request: RequestId::new("k").expect("key"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_waits_too_long_is_answered_and_never_taken() {
+        let (entrance, mut lane) = queue(4);
+        let pending = entrance.submit(draw()).expect("room");
+        assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::TooOld));
+        assert!(lane.recv().await.expect("queued").take().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_taken_command_without_answer_has_an_unknown_outcome() {
+        let (entrance, mut lane) = queue(4);
+        let pending = entrance.submit(draw()).expect("room");
+        let _taken = lane.recv().await.expect("queued").take().expect("still wanted");
+        let before = Instant::now();
+        assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::OutcomeUnknown));
+        assert_eq!(before.elapsed(), PATIENCE.answer);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_answer_still_counts() {
+        let (entrance, mut lane) = queue(4);
+        let pending = entrance.submit(draw()).expect("room");
+        let taken = lane.recv().await.expect("queued").take().expect("still wanted");
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            taken.answer(Err(DrawError::Refused(Refusal::DayLimit)));
+        });
+        assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::Refused(Refusal::DayLimit)));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_hangs_up_spends_no_chance() {
+        let (entrance, mut lane) = queue(4);
+        drop(entrance.submit(draw()).expect("room"));
+        assert!(lane.recv().await.expect("queued").take().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_so_at_once() {
+        let (entrance, lane) = queue(1);
+        let _first = entrance.submit(draw()).expect("room");
+        assert_eq!(entrance.waiting(), 1);
+        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
+        drop(lane);
+        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::Stopping));
+    }
+}

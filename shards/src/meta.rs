@@ -1,0 +1,389 @@
+//! The meta database: campaigns and their versions, stock operations, run numbers, how users
+//! are spread. Draws never wait for it.
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use market::batch::Prize;
+use market::campaign::{Campaign, Catalogue, InvalidCampaign, Published};
+use market::{ActivityId, AwardId};
+use router::{Run, SlotMap};
+use serde::Serialize;
+
+use crate::lane::Runs;
+use crate::stock::Picture;
+use crate::store::{Columns, Connection, Database, MetaStatements, StoreError, json_rows, out_of_range};
+
+/// The meta database.
+#[derive(Debug, Clone)]
+pub struct Meta<D: Database> {
+    database: D,
+}
+
+/// Why a campaign was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The file has faults of its own.
+    #[error(transparent)]
+    Invalid(#[from] InvalidCampaign),
+    /// The file does not go together with what is published; one line per reason.
+    #[error("{}", .0.join("\n"))]
+    Refused(Vec<String>),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a publication did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publication {
+    /// The activity.
+    pub activity: ActivityId,
+    /// Its current version.
+    pub version: u32,
+    /// False when the file is already published to the letter.
+    pub new: bool,
+}
+
+/// A stored version of a campaign, as text.
+#[derive(Debug, Clone)]
+pub struct StoredCampaign {
+    /// The activity.
+    pub activity: ActivityId,
+    /// Counts up from 1.
+    pub version: u32,
+    /// The campaign file.
+    pub text: String,
+}
+
+/// A change of a prize's stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Its id: operations apply in this order.
+    pub id: u64,
+    /// `publish`, `add` or `withdraw`.
+    pub kind: String,
+    /// The units asked for.
+    pub units: u64,
+    /// The change of the total; `None` while a withdrawal waits.
+    pub applied: Option<i64>,
+    /// Who asked for it.
+    pub who: String,
+    /// And why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A withdrawal that waits for the holder of the stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// The operation.
+    pub id: u64,
+    /// From which prize.
+    pub prize: Prize,
+    /// At most this many.
+    pub units: u64,
+}
+
+/// A change of stock that somebody asks for.
+#[derive(Debug, Clone)]
+pub struct StockChange {
+    /// Of which prize.
+    pub prize: Prize,
+    /// How many units, at least 1.
+    pub units: u64,
+    /// Who asks.
+    pub who: String,
+    /// And why.
+    pub why: String,
+}
+
+impl<D: Database> Meta<D> {
+    const SQL: &MetaStatements = &D::DIALECT.meta;
+
+    /// The meta database in `database`, which must be migrated.
+    pub fn new(database: D) -> Self {
+        Self { database }
+    }
+
+    /// Claims a run number that nobody had before.
+    pub async fn claim_run(&self) -> Result<Run, StoreError> {
+        let mut connection = self.begin().await?;
+        connection.execute(Self::SQL.claim_run, NOTHING).await?;
+        let rows = connection.rows(Self::SQL.read_run, NOTHING).await?;
+        let number = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+        // Committed before it is used: a run that may be claimed twice is no run.
+        connection.commit().await?;
+        Run::new(number).ok_or_else(|| StoreError::Data("all run numbers are used up".to_owned()))
+    }
+
+    /// How many run numbers were claimed so far.
+    pub async fn claimed_runs(&self) -> Result<u64, StoreError> {
+        let rows = self.rows(Self::SQL.read_run, NOTHING).await?;
+        rows.first().ok_or_else(|| out_of_range(0))?.number(0)
+    }
+
+    /// How users are spread; `None` before the first start.
+    pub async fn slot_map(&self) -> Result<Option<(u32, u16, u16)>, StoreError> {
+        let rows = self.rows(Self::SQL.read_slot_map, NOTHING).await?;
+        rows.first().map(|row| Ok((row.number(0)?, row.number(1)?, row.number(2)?))).transpose()
+    }
+
+    /// Fixes how users are spread, at the first start.
+    pub async fn fix_slot_map(&self, map: &SlotMap) -> Result<(), StoreError> {
+        let row = json(&(map.version(), map.shards(), map.tables()));
+        self.database.connect().await?.execute(Self::SQL.insert_slot_map, &row).await.map(drop)
+    }
+
+    /// The number that each change of campaigns or stock raises.
+    pub async fn revision(&self) -> Result<u64, StoreError> {
+        let rows = self.rows(Self::SQL.read_revision, NOTHING).await?;
+        rows.first().ok_or_else(|| out_of_range(0))?.number(0)
+    }
+
+    /// The current version of each campaign. A stored text that this program cannot read is
+    /// left out and reported, so that one bad campaign does not stop the others.
+    pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
+        let stored = self.rows(Self::SQL.read_campaigns, NOTHING).await?;
+        let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
+        Ok(Catalogue::new(stored.iter().filter_map(parse_stored)))
+    }
+
+    /// All versions of all campaigns, by activity and version.
+    pub async fn versions(&self) -> Result<Vec<StoredCampaign>, StoreError> {
+        self.rows(Self::SQL.read_campaign_versions, NOTHING).await?.iter().map(stored_campaign).collect()
+    }
+
+    /// Stores a campaign file as a new version. The first time a limited prize appears its
+    /// count becomes its stock; from then on only stock operations change it.
+    pub async fn publish(&self, text: &str, who: &str, now: Timestamp) -> Result<Publication, PublishError> {
+        let campaign = Campaign::parse(text)?;
+        let activity = campaign.activity.id;
+        let mut connection = self.begin().await?;
+        let stored = connection.rows(Self::SQL.read_campaigns, NOTHING).await?;
+        let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
+        let previous = stored.iter().find(|stored| stored.activity == activity);
+        if let Some(same) = previous.filter(|stored| stored.text == text) {
+            return Ok(Publication { activity, version: same.version, new: false });
+        }
+        let stocked = published_counts(&mut connection, Self::SQL).await?;
+        let reasons = reasons_against(&campaign, &stored, previous, &stocked);
+        if !reasons.is_empty() {
+            return Err(PublishError::Refused(reasons));
+        }
+        let version = previous.map_or(1, |stored| stored.version + 1);
+        let row = json(&(activity.get(), version, text, now.as_millisecond(), who));
+        connection.execute(Self::SQL.insert_campaign, &row).await?;
+        for (prize, units) in counts(&campaign).filter(|(prize, _)| !stocked.contains_key(prize)) {
+            let change = StockChange { prize, units, who: who.to_owned(), why: format!("version {version}") };
+            insert_operation(&mut connection, Self::SQL, "publish", &change, Some(units), now).await?;
+        }
+        connection.execute(Self::SQL.raise_revision, NOTHING).await?;
+        connection.commit().await?;
+        Ok(Publication { activity, version, new: true })
+    }
+
+    /// Each prize's total: what was published and added, less what was withdrawn.
+    pub async fn totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+        let rows = self.rows(Self::SQL.read_totals, NOTHING).await?;
+        rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?))).collect()
+    }
+
+    /// Adds units to a prize: they count from now on.
+    pub async fn add_stock(&self, change: &StockChange, now: Timestamp) -> Result<u64, StoreError> {
+        self.record("add", change, Some(change.units), now).await
+    }
+
+    /// Asks the holder of the stock to withdraw units; answers the operation's id.
+    pub async fn ask_withdrawal(&self, change: &StockChange, now: Timestamp) -> Result<u64, StoreError> {
+        self.record("withdraw", change, None, now).await
+    }
+
+    /// Withdrawals that wait.
+    pub async fn waiting_withdrawals(&self) -> Result<Vec<Withdrawal>, StoreError> {
+        let rows = self.rows(Self::SQL.read_waiting_operations, NOTHING).await?;
+        rows.iter()
+            .map(|row| Ok(Withdrawal { id: row.number(0)?, prize: prize(row, 1)?, units: row.number(3)? }))
+            .collect()
+    }
+
+    /// Notes that `units` were withdrawn: the prize's total falls by them.
+    pub async fn withdrawn(&self, withdrawal: u64, units: u64) -> Result<(), StoreError> {
+        let applied = -i64::try_from(units).map_err(|_| out_of_range(1))?;
+        let mut connection = self.begin().await?;
+        connection.execute(Self::SQL.apply_operation, &json(&(withdrawal, applied))).await?;
+        connection.execute(Self::SQL.raise_revision, NOTHING).await?;
+        connection.commit().await
+    }
+
+    /// The change of the total that an operation made; `None` while it waits.
+    pub async fn applied(&self, operation: u64) -> Result<Option<i64>, StoreError> {
+        let rows = self.rows(Self::SQL.read_operation, &json(&[operation])).await?;
+        rows.first().ok_or_else(|| out_of_range(0))?.optional_integer(0)
+    }
+
+    /// All operations on a prize, oldest first.
+    pub async fn operations(&self, of: Prize) -> Result<Vec<Operation>, StoreError> {
+        let rows = self.rows(Self::SQL.read_operations, &json(&(of.activity.get(), of.award.get()))).await?;
+        rows.iter().map(operation).collect()
+    }
+
+    /// Writes the running server's view of its stock.
+    pub async fn write_pictures(&self, pictures: &[Picture], now: Timestamp) -> Result<(), StoreError> {
+        let row = |p: &Picture| {
+            let prize = p.prize;
+            (prize.activity.get(), prize.award.get(), p.total, p.left, p.open, p.issued, now.as_millisecond())
+        };
+        let rows = json_rows(pictures.iter().map(row));
+        self.database.connect().await?.execute(Self::SQL.write_picture, &rows).await.map(drop)
+    }
+
+    /// The view of its stock that a server wrote last.
+    pub async fn pictures(&self) -> Result<Vec<Picture>, StoreError> {
+        let rows = self.rows(Self::SQL.read_picture, NOTHING).await?;
+        let picture = |row: &<D::Connection as Connection>::Row| {
+            Ok(Picture {
+                prize: prize(row, 0)?,
+                total: row.number(2)?,
+                left: row.number(3)?,
+                open: row.number(4)?,
+                issued: row.number(5)?,
+            })
+        };
+        rows.iter().map(picture).collect()
+    }
+
+    async fn record(
+        &self,
+        kind: &str,
+        change: &StockChange,
+        applied: Option<u64>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut connection = self.begin().await?;
+        insert_operation(&mut connection, Self::SQL, kind, change, applied, now).await?;
+        connection.execute(Self::SQL.raise_revision, NOTHING).await?;
+        let rows = connection.rows(Self::SQL.last_operation, NOTHING).await?;
+        let id = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+        connection.commit().await?;
+        Ok(id)
+    }
+
+    async fn begin(&self) -> Result<D::Connection, StoreError> {
+        let mut connection = self.database.connect().await?;
+        connection.begin().await?;
+        Ok(connection)
+    }
+
+    async fn rows(&self, sql: &str, json: &str) -> Result<Vec<<D::Connection as Connection>::Row>, StoreError> {
+        self.database.connect().await?.rows(sql, json).await
+    }
+}
+
+impl<D: Database> Runs for Meta<D> {
+    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Run, StoreError>> + Send + '_>> {
+        Box::pin(self.claim_run())
+    }
+}
+
+/// The bound value of statements that need none.
+const NOTHING: &str = "[]";
+
+fn json(row: &impl Serialize) -> String {
+    serde_json::to_string(row).expect("plain values")
+}
+
+pub(crate) fn prize(row: &impl Columns, first: usize) -> Result<Prize, StoreError> {
+    let activity = ActivityId::new(row.number(first)?).ok_or_else(|| out_of_range(first))?;
+    let award = AwardId::new(row.number(first + 1)?).ok_or_else(|| out_of_range(first + 1))?;
+    Ok(Prize { activity, award })
+}
+
+fn stored_campaign(row: &impl Columns) -> Result<StoredCampaign, StoreError> {
+    let activity = ActivityId::new(row.number(0)?).ok_or_else(|| out_of_range(0))?;
+    Ok(StoredCampaign { activity, version: row.number(1)?, text: row.text(2)?.to_owned() })
+}
+
+fn parse_stored(stored: &StoredCampaign) -> Option<Published> {
+    match Campaign::parse(&stored.text) {
+        Ok(campaign) => Some(Published { version: stored.version, campaign }),
+        Err(error) => {
+            tracing::error!(activity = %stored.activity, version = stored.version, %error, "a stored campaign cannot be read");
+            None
+        }
+    }
+}
+
+fn operation(row: &impl Columns) -> Result<Operation, StoreError> {
+    Ok(Operation {
+        id: row.number(0)?,
+        kind: row.text(1)?.to_owned(),
+        units: row.number(2)?,
+        applied: row.optional_integer(3)?,
+        who: row.text(4)?.to_owned(),
+        why: row.text(5)?.to_owned(),
+        at: Timestamp::from_millisecond(row.integer(6)?).map_err(|_| out_of_range(6))?,
+    })
+}
+
+async fn insert_operation<C: Connection>(
+    connection: &mut C,
+    sql: &MetaStatements,
+    kind: &str,
+    change: &StockChange,
+    applied: Option<u64>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let prize = change.prize;
+    let row = json(&(
+        prize.activity.get(),
+        prize.award.get(),
+        kind,
+        change.units,
+        applied,
+        &change.who,
+        &change.why,
+        now.as_millisecond(),
+    ));
+    connection.execute(sql.insert_operation, &row).await.map(drop)
+}
+
+/// The counts that prizes were published with.
+async fn published_counts<C: Connection>(
+    connection: &mut C,
+    sql: &MetaStatements,
+) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    let rows = connection.rows(sql.read_published_counts, NOTHING).await?;
+    rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?))).collect()
+}
+
+/// The limited prizes of a campaign with their counts.
+fn counts(campaign: &Campaign) -> impl Iterator<Item = (Prize, u64)> + '_ {
+    let activity = campaign.activity.id;
+    let limited =
+        move |award: &market::campaign::Award| Some((Prize { activity, award: award.id }, award.count?.get()));
+    campaign.strategy.awards.iter().filter_map(limited)
+}
+
+fn reasons_against(
+    campaign: &Campaign,
+    stored: &[StoredCampaign],
+    previous: Option<&StoredCampaign>,
+    stocked: &BTreeMap<Prize, u64>,
+) -> Vec<String> {
+    let catalogue = Catalogue::new(stored.iter().filter_map(parse_stored));
+    let conflicts = catalogue.conflicts(campaign).into_iter().map(|conflict| conflict.to_string());
+    let previous = previous.and_then(parse_stored);
+    let incompatible = previous.map(|previous| campaign.incompatible_with(&previous.campaign)).unwrap_or_default();
+    // The version before may have left a prize out; what it was first published with counts.
+    let recounted = counts(campaign).filter_map(|(prize, count)| {
+        let first = stocked.get(&prize).filter(|&&first| first != count)?;
+        Some(format!(
+            "award {}: its count is {count}, but it was published with {first}: change stock with `drawbridge stock add` or `stock withdraw`",
+            prize.award
+        ))
+    });
+    conflicts.chain(incompatible.into_iter().map(|reason| reason.to_string())).chain(recounted).collect()
+}

@@ -1,0 +1,73 @@
+//! What the shards measure. Names are listed in the project's metrics table.
+use prometheus::{Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntGaugeVec, Opts, Registry};
+
+/// Metrics of all lanes and of the stock.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    batch_commands: HistogramVec,
+    step_seconds: HistogramVec,
+    /// Commands that wait in a lane's queue.
+    pub queue_commands: IntGaugeVec,
+    /// Units of a prize that can be taken.
+    pub stock_left_units: IntGaugeVec,
+}
+
+/// The metrics of one lane.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneMetrics {
+    batch_commands: Histogram,
+    prefetch_seconds: Histogram,
+    persist_seconds: Histogram,
+}
+
+/// A step of a batch that waits for the database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    Prefetch,
+    Persist,
+}
+
+impl Metrics {
+    /// Registers the metrics.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let commands = HistogramOpts::new("drawbridge_lane_batch_commands", "Commands in one batch of a lane")
+            .buckets(vec![1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024.]);
+        let seconds = HistogramOpts::new("drawbridge_lane_step_seconds", "Time of a batch's step in seconds")
+            .buckets(prometheus::exponential_buckets(0.0001, 2.0, 16)?);
+        let queue = Opts::new("drawbridge_lane_queue_commands", "Commands that wait in a lane's queue");
+        let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
+        let metrics = Self {
+            batch_commands: HistogramVec::new(commands, &["shard"])?,
+            step_seconds: HistogramVec::new(seconds, &["shard", "step"])?,
+            queue_commands: IntGaugeVec::new(queue, &["shard"])?,
+            stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
+        };
+        registry.register(Box::new(metrics.batch_commands.clone()))?;
+        registry.register(Box::new(metrics.step_seconds.clone()))?;
+        registry.register(Box::new(metrics.queue_commands.clone()))?;
+        registry.register(Box::new(metrics.stock_left_units.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn lane(&self, shard: &str) -> LaneMetrics {
+        LaneMetrics {
+            batch_commands: self.batch_commands.with_label_values(&[shard]),
+            prefetch_seconds: self.step_seconds.with_label_values(&[shard, "prefetch"]),
+            persist_seconds: self.step_seconds.with_label_values(&[shard, "persist"]),
+        }
+    }
+}
+
+impl LaneMetrics {
+    /// Counts a batch.
+    pub(crate) fn batch(&self, commands: usize) {
+        self.batch_commands.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    }
+
+    pub(crate) fn step(&self, step: Step) -> HistogramTimer {
+        match step {
+            Step::Prefetch => self.prefetch_seconds.start_timer(),
+            Step::Persist => self.persist_seconds.start_timer(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The shards as the gateway sees them: one call per command, whatever lies beneath.
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use market::batch::Draw;
+use market::campaign::Catalogue;
+use market::chances::Account;
+use market::{ActivityId, Order, UserId};
+use router::{Route, SlotMap};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::lane::{Entrance, Patience};
+use crate::metrics::Metrics;
+use crate::reads::{Found, OrderKey, Question, Reads};
+use crate::{DrawError, ReadError};
+
+/// The lanes and readers of all shards, and the campaigns they follow.
+pub struct Shards {
+    pub(crate) map: SlotMap,
+    pub(crate) lanes: Vec<Entrance>,
+    pub(crate) readers: Vec<Box<dyn Reads>>,
+    pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
+    pub(crate) patience: Patience,
+    pub(crate) metrics: Metrics,
+    pub(crate) stop: watch::Sender<bool>,
+    /// The lanes' tasks, until somebody waits for their end.
+    pub(crate) tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Shards {
+    /// Makes a draw and answers once it is committed.
+    pub async fn draw(&self, draw: Draw) -> Result<Arc<Order>, DrawError> {
+        let lane = &self.lanes[shard_index(self.route(&draw.user))];
+        lane.submit(draw)?.answer(self.patience).await
+    }
+
+    /// A user's chances in an activity; `None` when the user has never drawn there.
+    pub async fn account(&self, user: &UserId, activity: ActivityId) -> Result<Option<Account>, ReadError> {
+        Ok(self.ask(user, Question::Account(user.clone(), activity)).await?.account)
+    }
+
+    /// A draw that was made earlier.
+    pub async fn order(&self, user: &UserId, key: OrderKey) -> Result<Option<Order>, ReadError> {
+        Ok(self.ask(user, Question::Order(user.clone(), key)).await?.order)
+    }
+
+    /// The campaigns of the moment.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.load_full()
+    }
+
+    /// Brings the gauges up to date, for a scrape.
+    pub fn observe(&self) {
+        for (shard, lane) in self.lanes.iter().enumerate() {
+            let waiting = i64::try_from(lane.waiting()).unwrap_or(i64::MAX);
+            self.metrics.queue_commands.with_label_values(&[&shard.to_string()]).set(waiting);
+        }
+    }
+
+    /// Takes no more draws, commits what is queued and ends the lanes.
+    pub async fn drain(&self) {
+        self.stop.send_replace(true);
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a lane did not end as it should");
+            }
+        }
+    }
+
+    fn route(&self, user: &UserId) -> Route {
+        self.map.route(user.as_str())
+    }
+
+    async fn ask(&self, user: &UserId, question: Question) -> Result<Found, ReadError> {
+        let route = self.route(user);
+        self.readers[shard_index(route)].ask(route.table(), question).await
+    }
+}
+
+fn shard_index(route: Route) -> usize {
+    route.shard().get().into()
+}

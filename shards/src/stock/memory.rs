@@ -1,0 +1,174 @@
+//! Stock in memory: the embedded default, rebuilt from the shards at each start.
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use market::batch::{Prize, Units};
+
+use super::{Picture, Stock, StockAway};
+use crate::store::GrantId;
+
+/// The stock of one process. Prizes that were never stocked have nothing to take.
+#[derive(Debug, Default)]
+pub struct MemoryStock {
+    shelves: Mutex<Shelves>,
+}
+
+#[derive(Debug, Default)]
+struct Shelves {
+    prizes: BTreeMap<Prize, Shelf>,
+    open: HashMap<GrantId, Vec<Units>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Shelf {
+    left: u64,
+    open: u64,
+    issued: u64,
+}
+
+impl Shelf {
+    fn total(self) -> u64 {
+        self.left + self.open + self.issued
+    }
+}
+
+impl MemoryStock {
+    /// Stock of which the shards have issued this much already. Totals come after it, by
+    /// [`MemoryStock::set_total`].
+    pub fn rebuilt(issued: impl IntoIterator<Item = (Prize, u64)>) -> Self {
+        let stock = Self::default();
+        {
+            let mut shelves = stock.lock();
+            for (prize, units) in issued {
+                shelves.prizes.entry(prize).or_default().issued += units;
+            }
+        }
+        stock
+    }
+
+    /// Raises a prize's total to `total`: the difference can be taken from now on. A total
+    /// that fell is left to [`MemoryStock::withdraw`]: units that are gone cannot be unissued.
+    pub fn set_total(&self, prize: Prize, total: u64) {
+        let mut shelves = self.lock();
+        let shelf = shelves.prizes.entry(prize).or_default();
+        shelf.left += total.saturating_sub(shelf.total());
+    }
+
+    /// Takes up to `units` out of a prize's stock for good; answers how many.
+    pub fn withdraw(&self, prize: Prize, units: u64) -> u64 {
+        let mut shelves = self.lock();
+        let shelf = shelves.prizes.entry(prize).or_default();
+        let taken = units.min(shelf.left);
+        shelf.left -= taken;
+        taken
+    }
+
+    /// All prizes at one moment.
+    pub fn pictures(&self) -> Vec<Picture> {
+        let picture = |(&prize, shelf): (&Prize, &Shelf)| Picture {
+            prize,
+            total: shelf.total(),
+            left: shelf.left,
+            open: shelf.open,
+            issued: shelf.issued,
+        };
+        self.lock().prizes.iter().map(picture).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelves> {
+        // Nothing in here panics half-way through a change.
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes a grant, if it is still open, of which `used` was issued.
+    fn close(&self, grant: GrantId, used: &[Units]) {
+        let mut shelves = self.lock();
+        for granted in shelves.open.remove(&grant).unwrap_or_default() {
+            let issued = used.iter().find(|units| units.prize == granted.prize).map_or(0, |units| units.count);
+            let shelf = shelves.prizes.entry(granted.prize).or_default();
+            shelf.open -= u64::from(granted.count);
+            shelf.issued += u64::from(issued);
+            shelf.left += u64::from(granted.count - issued);
+        }
+    }
+}
+
+impl Stock for MemoryStock {
+    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Vec<Units>, StockAway> {
+        let mut shelves = self.lock();
+        let mut granted = Vec::with_capacity(wants.len());
+        for want in wants {
+            let Some(shelf) = shelves.prizes.get_mut(&want.prize) else { continue };
+            let count = u32::try_from(shelf.left).unwrap_or(u32::MAX).min(want.count);
+            if count > 0 {
+                shelf.left -= u64::from(count);
+                shelf.open += u64::from(count);
+                granted.push(Units { prize: want.prize, count });
+            }
+        }
+        if !granted.is_empty() {
+            shelves.open.insert(grant, granted.clone());
+        }
+        Ok(granted)
+    }
+
+    fn settle(&self, grant: GrantId, used: &[Units]) {
+        self.close(grant, used);
+    }
+
+    fn give_back(&self, grant: GrantId) {
+        self.close(grant, &[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use market::{ActivityId, AwardId};
+
+    use super::*;
+
+    fn prize(award: u64) -> Prize {
+        Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(award).expect("id") }
+    }
+
+    fn units(award: u64, count: u32) -> Units {
+        Units { prize: prize(award), count }
+    }
+
+    fn picture(stock: &MemoryStock) -> (u64, u64, u64, u64) {
+        let picture = stock.pictures()[0];
+        (picture.total, picture.left, picture.open, picture.issued)
+    }
+
+    #[tokio::test]
+    async fn grants_never_exceed_what_is_left() {
+        let stock = MemoryStock::rebuilt([(prize(1), 7)]);
+        stock.set_total(prize(1), 10);
+        assert_eq!(stock.take(GrantId(1), &[units(1, 2), units(2, 5)]).await, Ok(vec![units(1, 2)]));
+        assert_eq!(stock.take(GrantId(2), &[units(1, 2)]).await, Ok(vec![units(1, 1)]));
+        assert_eq!(stock.take(GrantId(3), &[units(1, 2)]).await, Ok(vec![]));
+        assert_eq!(picture(&stock), (10, 0, 3, 7));
+    }
+
+    #[tokio::test]
+    async fn a_grant_is_closed_once() {
+        let stock = MemoryStock::default();
+        stock.set_total(prize(1), 10);
+        stock.take(GrantId(1), &[units(1, 4)]).await.expect("memory");
+        stock.settle(GrantId(1), &[units(1, 3)]);
+        assert_eq!(picture(&stock), (10, 7, 0, 3));
+        stock.give_back(GrantId(1));
+        stock.settle(GrantId(1), &[units(1, 3)]);
+        assert_eq!(picture(&stock), (10, 7, 0, 3));
+    }
+
+    #[test]
+    fn a_withdrawal_takes_only_what_is_left() {
+        let stock = MemoryStock::rebuilt([(prize(1), 6)]);
+        stock.set_total(prize(1), 10);
+        assert_eq!(stock.withdraw(prize(1), 9), 4);
+        assert_eq!(picture(&stock), (6, 0, 0, 6));
+        stock.set_total(prize(1), 6);
+        assert_eq!(picture(&stock), (6, 0, 0, 6));
+    }
+}

@@ -1,0 +1,81 @@
+//! One database connection, whatever the database: what the statement files are run on.
+//!
+//! A statement is a fixed text that takes at most one bound value, a JSON document with all its
+//! rows, so a batch of any size is one prepared statement and one round trip. The dialects
+//! differ in their texts only; all Rust above this trait is written once.
+use std::future::Future;
+
+/// What went wrong with a statement, by what can be done about it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// A row with this key is there already, or a row to be changed is not: somebody else was
+    /// faster. The transaction must be undone and planned anew.
+    #[error("a row was changed by somebody else: {0}")]
+    Conflict(String),
+    /// The database refuses what a row says. Trying again does not help.
+    #[error("the database refuses the data: {0}")]
+    Data(String),
+    /// The database cannot be reached or does not answer as it should.
+    #[error("the database is away: {0}")]
+    Away(String),
+}
+
+/// Reads the columns of a row by their place.
+pub trait Columns {
+    /// The whole number in column `index`.
+    fn integer(&self, index: usize) -> Result<i64, StoreError>;
+    /// The text in column `index`.
+    fn text(&self, index: usize) -> Result<&str, StoreError>;
+    /// The whole number in column `index`, or `None` for NULL.
+    fn optional_integer(&self, index: usize) -> Result<Option<i64>, StoreError>;
+
+    /// The number in column `index` as a narrower type.
+    fn number<T: TryFrom<i64>>(&self, index: usize) -> Result<T, StoreError> {
+        T::try_from(self.integer(index)?).map_err(|_| out_of_range(index))
+    }
+}
+
+/// The error for a stored value that the program cannot have written.
+pub fn out_of_range(index: usize) -> StoreError {
+    StoreError::Data(format!("column {index} holds a value out of its range"))
+}
+
+/// A connection that can run statements, one after the other.
+pub trait Connection: Send + Sized {
+    /// A row of a result.
+    type Row: Columns + Send;
+
+    /// Starts a transaction that may write.
+    fn begin(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Starts a read-only transaction: all its statements see one moment.
+    fn begin_snapshot(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Ends the transaction. After an error it is unknown whether it has landed.
+    fn commit(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Undoes the transaction.
+    fn rollback(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Runs a statement; answers how many rows it touched.
+    fn execute(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// Runs a query and collects its rows.
+    fn rows(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
+    /// Runs a query and hands its rows over one by one, so that a result of any size needs
+    /// little memory.
+    fn scan(
+        &mut self,
+        sql: &str,
+        each: impl FnMut(&Self::Row) -> Result<(), StoreError> + Send,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Runs statements without a bound value: schema changes.
+    fn run(&mut self, sql: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Where connections to one database come from.
+pub trait Database: Clone + Send + Sync + 'static {
+    /// Its connections.
+    type Connection: Connection + 'static;
+
+    /// The texts of its dialect.
+    const DIALECT: super::Dialect;
+
+    /// Opens a new connection.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send;
+}

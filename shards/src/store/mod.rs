@@ -1,0 +1,14 @@
+//! Databases: connections, the statement files of each dialect, schema versions.
+mod connection;
+mod migrate;
+mod rows;
+mod shard;
+mod sqlite;
+mod statements;
+
+pub use connection::{Columns, Connection, Database, StoreError, out_of_range};
+pub use migrate::{MigrateError, migrate_meta, migrate_shard};
+pub(crate) use rows::{account_from_row, json_rows, order_from_row};
+pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
+pub use sqlite::{Access, SqliteConnection, SqliteFile};
+pub use statements::{Dialect, MetaStatements, SQLITE, ShardStatements, TableStatements};
