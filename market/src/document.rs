@@ -32,6 +32,9 @@ use jiff::Timestamp;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
+/// Nobody reads more. (A text of another kind can have a fault in every byte.)
+const FAULTS_MAX: usize = 1_000;
+
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -89,9 +92,7 @@ impl Override {
             Target::Variable { name, .. } => *name == as_variable(path),
         }
     }
-}
 
-impl Override {
     /// Says that no key took this one, and which name of `paths` it may have meant.
     fn unknown_among(&self, paths: &[String]) -> String {
         match &self.target {
@@ -155,8 +156,6 @@ struct Record {
     faults: Vec<(At, Fault)>,
     /// The keys that were asked for, by the path of their section.
     asked: BTreeMap<String, BTreeSet<&'static str>>,
-    /// Which overrides a key took.
-    taken: BTreeSet<usize>,
 }
 
 /// Where a value, or what should have been one, comes from. Ordered as faults are listed.
@@ -199,6 +198,7 @@ impl<'t> Document<'t> {
     fn describe(&self, place: &Place) -> String {
         let source = match &place.at {
             At::Origin(origin) => origin.clone(),
+            At::Nowhere if place.path.is_empty() => "the text".into(),
             At::Nowhere => String::new(),
             At::Offset(offset) => format!("line {}", self.lines.partition_point(|start| start <= offset)),
         };
@@ -213,32 +213,31 @@ impl<'t> Document<'t> {
     fn faults(&self) -> Vec<Fault> {
         let mut faults = std::mem::take(&mut self.record.borrow_mut().faults);
         faults.sort_by(|(left, _), (right, _)| left.cmp(right));
-        faults.into_iter().map(|(_, fault)| fault).collect()
+        let more = faults.len().saturating_sub(FAULTS_MAX);
+        let mut faults: Vec<_> = faults.into_iter().map(|(_, fault)| fault).take(FAULTS_MAX).collect();
+        if more > 0 {
+            faults.push(Fault { place: "the text".into(), message: format!("has {more} more faults") });
+        }
+        faults
     }
 
     /// Notes that `key` is known, and finds what stands for it.
     fn ask<'d>(&'d self, section: &Section<'d>, key: &'static str) -> Value<'d> {
+        self.record.borrow_mut().asked.entry(section.place.path.clone()).or_default().insert(key);
         let path = joined(&section.place.path, key);
-        let mut record = self.record.borrow_mut();
-        record.asked.entry(section.place.path.clone()).or_default().insert(key);
         let entry = section.table.and_then(|table| table.get_key_value(key));
-        let value = |at, source| Value { document: self, place: Place { path: path.clone(), at }, source };
-        if let Some(own) = self.override_of(&path, &mut record) {
-            return value(At::Origin(own.origin.clone()), Source::Present(Found::Outside(&own.value)));
-        }
-        match entry {
-            Some((name, found)) => value(At::Offset(name.span().start), Source::Present(Found::Text(found.get_ref()))),
-            None => value(section.place.at.clone(), Source::Absent),
-        }
+        let (at, source) = match (self.override_of(&path), entry) {
+            (Some(own), _) => (At::Origin(own.origin.clone()), Source::Present(Found::Outside(&own.value))),
+            (None, Some((name, value))) => {
+                (At::Offset(name.span().start), Source::Present(Found::Text(value.get_ref())))
+            }
+            (None, None) => (section.place.at.clone(), Source::Absent),
+        };
+        Value { document: self, place: Place { path, at }, source }
     }
 
-    fn override_of(&self, path: &str, record: &mut Record) -> Option<&Override> {
-        let mut last = None;
-        for (index, own) in self.overrides.iter().enumerate().filter(|(_, own)| own.is_for(path)) {
-            record.taken.insert(index);
-            last = Some(own);
-        }
-        last
+    fn override_of(&self, path: &str) -> Option<&Override> {
+        self.overrides.iter().rev().find(|own| own.is_for(path))
     }
 
     fn report_unknown_keys(&self, path: &str, table: &DeTable<'_>) {
@@ -270,22 +269,17 @@ impl<'t> Document<'t> {
 
     fn report_unknown_overrides(&self) {
         let known = self.known_paths();
-        let taken = self.record.borrow().taken.clone();
-        let unread = self.overrides.iter().enumerate().filter(|(index, _)| !taken.contains(index));
-        for (_, own) in unread {
+        for own in self.overrides.iter().filter(|own| !known.iter().any(|path| own.is_for(path))) {
             let place = Place { path: String::new(), at: At::Origin(own.origin.clone()) };
             self.fault(&place, own.unknown_among(&known));
         }
     }
 
-    /// The paths of all keys that an override could have reached.
+    /// The paths of all keys that were asked for.
     fn known_paths(&self) -> Vec<String> {
         let record = self.record.borrow();
-        let keys = |(section, keys): (&String, &BTreeSet<&'static str>)| {
-            keys.iter().map(|key| joined(section, key)).collect::<Vec<_>>()
-        };
-        let paths = record.asked.iter().filter(|(section, _)| !section.contains('[')).flat_map(keys);
-        paths.filter(|path| !record.asked.contains_key(path)).collect()
+        let paths = record.asked.iter().flat_map(|(section, keys)| keys.iter().map(|key| joined(section, key)));
+        paths.collect()
     }
 }
 
@@ -433,10 +427,7 @@ impl<'d> Section<'d> {
         let name = self.table.and_then(|table| table.get_key_value(key));
         let at = name.map_or_else(|| self.place.at.clone(), |(name, _)| At::Offset(name.span().start));
         let path = joined(&self.place.path, key);
-        let mut record = self.document.record.borrow_mut();
-        let own = self.document.override_of(&path, &mut record);
-        let at = own.map_or(at, |own| At::Origin(own.origin.clone()));
-        drop(record);
+        let at = self.document.override_of(&path).map_or(at, |own| At::Origin(own.origin.clone()));
         self.document.fault(&Place { path, at }, message.into())
     }
 }
@@ -674,5 +665,182 @@ impl<'d> Field<'d, String> {
     /// Parses the text; an error is a fault of it.
     pub fn parse<T: FromStr<Err: Display>>(self) -> Field<'d, T> {
         self.try_map(|text| text.parse())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Server {
+        listen: String,
+        port: u16,
+        always_200: bool,
+        share: String,
+        origins: Vec<String>,
+    }
+
+    fn server(root: &Section<'_>) -> Result<Server, Faulted> {
+        let http = root.section("http");
+        let listen = http.text("listen", 1..=64).required();
+        let port = http.integer("port", 1..=9000).or(80);
+        let always_200 = http.boolean("always_200").or(false);
+        let share = http.decimal("share").or("1".into());
+        let origins = http.list("origins", 0..=3).or(Vec::new());
+        let origins = origins.and_then(|origins| all(origins.iter().map(|origin| origin.text(1..=20).required())));
+        Ok(Server { listen: listen?, port: port?, always_200: always_200?, share: share?, origins: origins? })
+    }
+
+    fn faults<T: std::fmt::Debug>(read: Result<T, Vec<Fault>>) -> Vec<String> {
+        read.expect_err("faults").iter().map(Fault::to_string).collect()
+    }
+
+    fn variable(name: &str, value: &str) -> Override {
+        Override::variable("APP_", name, value).expect("the prefix")
+    }
+
+    #[test]
+    fn values_come_from_the_text_or_from_defaults() {
+        let text = "[http]\nlisten = \"a\"\nshare = 0.250\norigins = [\"x\", \"y\"]\n";
+        let expected = Server {
+            listen: "a".into(),
+            port: 80,
+            always_200: false,
+            share: "0.250".into(),
+            origins: vec!["x".into(), "y".into()],
+        };
+        assert_eq!(read(text, Vec::new(), server), Ok(expected));
+    }
+
+    #[test]
+    fn all_faults_come_at_once_in_the_order_of_the_text() {
+        let text = "[http]\nlisten = 5\nport = 9001\nalways_200 = \"yes\"\nshare = []\n\
+                    origins = [\n  \"x\",\n  7,\n  \"\",\n]\nprot = 1\n[htpt]\nlisten = 1\n";
+        let expected = [
+            "line 2, http.listen: expected a text of 1 to 64 characters, found 5",
+            "line 3, http.port: expected a whole number from 1 to 9000, found 9001",
+            "line 4, http.always_200: expected true or false, found the text \"yes\"",
+            "line 5, http.share: expected a decimal number, found a list",
+            "line 8, http.origins[2]: expected a text of 1 to 20 characters, found 7",
+            "line 9, http.origins[3]: expected a text of 1 to 20 characters, found 0",
+            "line 11, http.prot: unknown key; did you mean \"port\"?",
+            "line 12, htpt: unknown key; did you mean \"http\"?",
+        ];
+        assert_eq!(faults(read(text, Vec::new(), server)), expected);
+    }
+
+    #[test]
+    fn what_is_missing_is_looked_for_where_it_belongs() {
+        let expected = "http.listen: missing: expected a text of 1 to 64 characters";
+        assert_eq!(faults(read("", Vec::new(), server)), [expected]);
+        assert_eq!(faults(read("\n\n[http]\n", Vec::new(), server)), [format!("line 3, {expected}")]);
+        let no_table = faults(read("http = 1", Vec::new(), server));
+        assert_eq!(no_table, [expected, "line 1, http: expected a table, found 1"]);
+    }
+
+    #[test]
+    fn broken_syntax_is_all_that_is_reported() {
+        let text = "a = tru\n[http]\nlisten = \"a\nport = 0\nport = 1\n";
+        let places: Vec<_> = faults(read(text, Vec::new(), server)).iter().map(|fault| fault[..6].to_owned()).collect();
+        assert_eq!(places, ["line 1", "line 3", "line 5"]);
+    }
+
+    #[test]
+    fn overrides_replace_and_add() {
+        let text = "[http]\nlisten = \"a\"\nport = \"broken\"\n";
+        let overrides = vec![
+            variable("APP_HTTP_LISTEN", "b"),
+            variable("APP_HTTP_ALWAYS_200", "true"),
+            variable("APP_HTTP_ORIGINS", "x, y"),
+            Override::option("http.listen", "c", "--listen"),
+            Override::option("http.port", "8080", "--port"),
+        ];
+        let expected = Server {
+            listen: "c".into(),
+            port: 8080,
+            always_200: true,
+            share: "1".into(),
+            origins: vec!["x".into(), "y".into()],
+        };
+        assert_eq!(read(text, overrides, server), Ok(expected));
+        assert!(Override::variable("APP_", "PATH", "/bin").is_none());
+    }
+
+    #[test]
+    fn faults_of_overrides_name_their_origin() {
+        let overrides = vec![
+            variable("APP_HTTP_PORT", "many"),
+            variable("APP_HTTP_LISTN", "b"),
+            Override::option("http.listen", "", "--listen"),
+            Override::option("http.lsiten", "b", "--lsiten"),
+            variable("APP_HTTP", "b"),
+        ];
+        let expected = [
+            "--listen, http.listen: expected a text of 1 to 64 characters, found 0",
+            "--lsiten: unknown setting; did you mean \"http.listen\"?",
+            "environment variable APP_HTTP, http: expected a table, found \"b\"",
+            "environment variable APP_HTTP_LISTN: unknown setting; did you mean \"APP_HTTP_LISTEN\"?",
+            "environment variable APP_HTTP_PORT, http.port: expected a whole number from 1 to 9000, found \"many\"",
+        ];
+        assert_eq!(faults(read("", overrides, server)), expected);
+    }
+
+    #[test]
+    fn a_check_of_a_reader_stands_at_its_key() {
+        let check = |root: &Section<'_>| -> Result<(), Faulted> {
+            let jobs = root.sections("job", 0..=2)?;
+            for job in &jobs {
+                let _ = job
+                    .text("name", 1..=9)
+                    .try_map(|name| if name == "a" { Err("not a") } else { Ok(name) })
+                    .required();
+                job.fault("name", "too late");
+                job.fault("at", "too early");
+            }
+            Ok(())
+        };
+        let expected = ["line 1, job[1].at: too early", "line 2, job[1].name: not a", "line 2, job[1].name: too late"];
+        assert_eq!(faults(read("[[job]]\nname = \"a\"\n", Vec::new(), check)), expected);
+        let three = faults(read("[[job]]\n[[job]]\n[[job]]\nnme = 1\n", Vec::new(), check));
+        assert!(three.contains(&"line 1, job: expected 0 to 2 tables, found 3".to_owned()), "{three:?}");
+    }
+
+    #[test]
+    fn numbers_and_keys_of_any_size_are_answered() {
+        let huge = "9".repeat(1000);
+        let found = faults(read(&format!("[http]\nlisten = \"a\"\nport = {huge}\n"), Vec::new(), server));
+        assert!(found[0].ends_with(&format!("found {}...", "9".repeat(40))), "{found:?}");
+        let found = faults(read(&format!("{huge} = 1\n\"a b\" = 1\n[http]\nlisten = \"a\"\n"), Vec::new(), server));
+        assert_eq!(
+            found,
+            [format!("line 1, \"{}...\": unknown key", "9".repeat(40)), "line 2, \"a b\": unknown key".into()]
+        );
+    }
+
+    #[test]
+    fn a_text_of_another_kind_is_answered_briefly() {
+        let found = faults(read(&"=\n".repeat(5000), Vec::new(), server));
+        assert_eq!(found.len(), FAULTS_MAX + 1);
+        assert!(found[FAULTS_MAX].starts_with("the text: has "), "{}", found[FAULTS_MAX]);
+        let deep = faults(read(&format!("{}a = 1", "a.".repeat(500)), Vec::new(), server));
+        assert_eq!(deep, ["the text: recursion limit"]);
+    }
+
+    #[test]
+    fn times_have_an_offset() {
+        let at = |text: &str| read(text, Vec::new(), |root| root.time("at").required());
+        let moment: Timestamp = "2024-03-09T02:15:10Z".parse().expect("a moment");
+        assert_eq!(at("at = 2024-03-09T10:15:10+08:00"), Ok(moment));
+        assert_eq!(at("at = 2024-03-09 02:15:10Z"), Ok(moment));
+        for bad in ["2024-03-09T10:15:10", "2024-03-09", "10:15:10", "\"2024-03-09T10:15:10+08:00\"", "0"] {
+            assert!(at(&format!("at = {bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_near() {
+        let distances = [("port", "prot", 1), ("port", "port", 0), ("", "abc", 3), ("listen", "lsitn", 2)];
+        assert!(distances.iter().all(|&(left, right, distance)| edit_distance(left, right) == distance));
     }
 }

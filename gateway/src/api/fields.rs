@@ -14,16 +14,16 @@ use super::answer::Failure;
 
 /// The fields of a JSON body that any endpoint asks for.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(default)]
 pub struct Fields<'a> {
-    #[serde(borrow)]
-    user_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    activity_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    strategy_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    request_id: Option<&'a RawValue>,
+    #[serde(rename = "userId", borrow)]
+    user: Option<&'a RawValue>,
+    #[serde(rename = "activityId", borrow)]
+    activity: Option<&'a RawValue>,
+    #[serde(rename = "strategyId", borrow)]
+    strategy: Option<&'a RawValue>,
+    #[serde(rename = "requestId", borrow)]
+    request: Option<&'a RawValue>,
 }
 
 impl<'a> Fields<'a> {
@@ -39,22 +39,22 @@ impl<'a> Fields<'a> {
 
     /// `userId`, required.
     pub fn user(&self) -> Result<UserId, Failure> {
-        required(self.user_id, "userId", |text| UserId::new(text))
+        required(self.user, "userId", UserId::new)
     }
 
     /// `activityId`, required.
     pub fn activity(&self) -> Result<ActivityId, Failure> {
-        required(self.activity_id, "activityId", ActivityId::from_str)
+        required(self.activity, "activityId", ActivityId::from_str)
     }
 
     /// `strategyId`, required.
     pub fn strategy(&self) -> Result<StrategyId, Failure> {
-        required(self.strategy_id, "strategyId", StrategyId::from_str)
+        required(self.strategy, "strategyId", StrategyId::from_str)
     }
 
     /// `requestId`, optional.
     pub fn request(&self) -> Result<Option<RequestId>, Failure> {
-        optional(self.request_id, "requestId", RequestId::new)
+        optional(self.request, "requestId", RequestId::new)
     }
 }
 

@@ -7,6 +7,7 @@ use market::calendar::Day;
 use market::campaign::{ActivityState, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup};
 use market::odds::Rate;
 use market::order::Rule;
+use market::tree::Tree;
 
 use super::report::Check;
 use super::rows::StoredOrder;
@@ -101,7 +102,7 @@ fn read(stored: &StoredCampaign) -> Result<Version, String> {
     let strategy = &campaign.strategy;
     let awards = strategy.awards.iter().enumerate().map(|(index, award)| (signed(award.id.get()), AwardIndex(index)));
     let awards = awards.collect();
-    let luck_awards = strategy.trees.iter().flat_map(|tree| tree.luck_awards());
+    let luck_awards = strategy.trees.iter().flat_map(Tree::luck_awards);
     let consolations = luck_awards.map(|(award, _)| award).collect();
     Ok(Version { campaign, awards, consolations })
 }

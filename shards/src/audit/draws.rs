@@ -3,7 +3,7 @@
 use std::fmt;
 
 use market::UserId;
-use router::{ShardId, Slot, SlotMap, TableId, slot_of};
+use router::{Slot, SlotMap, slot_of};
 
 use super::campaigns::{Drawer, Versions};
 use super::report::Checks;
@@ -72,6 +72,7 @@ impl Fold<'_> {
         if order.stocked == 1 {
             *self.stocked.entry((history.activity, order.award)).or_default() += 1;
         }
+        self.checks.one_order_per_request.checked += 1;
         self.check_campaign(history, order);
         self.check_sequence(history, order);
         if !history.is_same_day(order) {

@@ -25,6 +25,8 @@ mod draws;
 mod report;
 mod rows;
 mod stock;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -191,7 +193,9 @@ impl Audit<'_> {
                 Some(Sum::Right(prizes)) => check.checked = prizes,
                 Some(Sum::Wrong(prizes, faults)) if settled => {
                     check.checked = prizes;
-                    faults.into_iter().for_each(|fault| check.violation(|| fault));
+                    for fault in faults {
+                        check.violation(|| fault);
+                    }
                 }
                 Some(Sum::Open(why)) if settled => check.skipped = Some(why),
                 Some(_) | None if over => check.skipped = Some("draws go on: no quiet moment was found".to_owned()),

@@ -39,8 +39,7 @@ pub(super) struct StoredOrder<'r> {
     pub(super) created_at_ms: i64,
 }
 
-/// Columns: user, activity, ordinal, order, granted, used, day, day_used, month_used, version,
-/// award, title, index, rule, stocked, created_at_ms. A row without an order is an account.
+/// The columns are those of `scan_draws`. A row without an order id is an account.
 pub(super) fn stored_row(row: &impl Columns) -> Result<StoredRow<'_>, StoreError> {
     let content = match row.optional_integer(3)? {
         None => Content::Account(StoredAccount {

@@ -1,10 +1,18 @@
 //! The data folder: which file is where, and who holds it.
 use std::fs::{File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use crate::meta::Meta;
 use crate::store::{Access, MigrateError, SqliteFile, migrate_meta};
+
+/// A folder that another process holds is reported well within the two seconds that a start
+/// which fails may take.
+const LOCK_RETRIES: u32 = 10;
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A data folder, held by nobody in particular.
 #[derive(Debug, Clone)]
@@ -74,7 +82,7 @@ impl Folder {
         let path = self.path.join("LOCK");
         let io = |error| FolderError::Io { path: path.clone(), error };
         let mut lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-        match lock.try_lock() {
+        match try_lock(&lock).await {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FolderError::Held(self.path)),
             Err(TryLockError::Error(error)) => return Err(io(error)),
@@ -83,6 +91,23 @@ impl Folder {
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(io)?;
         let meta = self.meta().await?;
         Ok(Held { folder: self, meta, _lock: lock })
+    }
+
+    /// Whether some process holds the folder now. The look itself holds it for an instant, which
+    /// [`Folder::hold`] waits out.
+    pub fn is_held(&self) -> Result<bool, FolderError> {
+        let path = self.path.join("LOCK");
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(FolderError::Io { path, error }),
+        };
+        // Shared, so that two who look do not see each other.
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(FolderError::Io { path, error }),
+        }
     }
 
     /// The meta database, migrated, for publishing and for stock operations.
@@ -102,9 +127,22 @@ impl Folder {
         SqliteFile { path: self.path.join(format!("shard-{shard}.sqlite")), access }
     }
 
-    fn meta_file(&self, access: Access) -> SqliteFile {
+    /// The file of the meta database.
+    pub(crate) fn meta_file(&self, access: Access) -> SqliteFile {
         SqliteFile { path: self.path.join("meta.sqlite"), access }
     }
+}
+
+/// Takes the lock. Whoever looks whether the folder is held has it for an instant, so the first
+/// refusal is not the last word.
+async fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOCK_RETRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => sleep(LOCK_RETRY_INTERVAL).await,
+            done => return done,
+        }
+    }
+    lock.try_lock()
 }
 
 impl Held {

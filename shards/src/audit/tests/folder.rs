@@ -1,0 +1,261 @@
+//! The whole audit over real folders: draws by a real server, faults planted in its files.
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use market::batch::Draw;
+use market::{ActivityId, RequestId, UserId};
+use prometheus::Registry;
+use tempfile::TempDir;
+
+use super::super::{AuditError, Report, audit};
+use super::{CAMPAIGN, first_violation, red};
+use crate::embedded::{Embedded, Folder, Options};
+use crate::store::{Access, Connection, Database, SqliteFile};
+use crate::{LaneLimits, Metrics, Patience, ReadLimits, Shards};
+
+const OPTIONS: Options = Options {
+    shards: 2,
+    tables: 2,
+    lane: LaneLimits { queue_max: 1000, batch_max: 64 },
+    patience: Patience { queue: Duration::from_secs(20), answer: Duration::from_secs(20) },
+    reads: ReadLimits { connections_max: 2, queue_max: 16, timeout: Duration::from_secs(5) },
+};
+
+const USERS: u32 = 60;
+
+/// A folder with the campaign published.
+async fn published() -> (TempDir, Folder) {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = Folder::create(place.path()).expect("a folder");
+    let meta = folder.meta().await.expect("meta");
+    meta.publish(CAMPAIGN, "test", Timestamp::now()).await.expect("published");
+    (place, folder)
+}
+
+async fn start(folder: &Folder) -> Embedded {
+    let held = folder.clone().hold().await.expect("free");
+    held.start(OPTIONS, Metrics::new(&Registry::new()).expect("metrics")).await.expect("started")
+}
+
+/// Each user draws this often in parallel, one of them blacklisted. The third draws of all want
+/// more mugs than there are.
+async fn play(shards: &Shards, round: &str, draws: u32) {
+    let users = (1..USERS).map(|number| format!("u{number}")).chain(["banned".to_owned()]);
+    let calls = users.flat_map(|user| (0..draws).map(move |number| draw(&user, &format!("{round}-{number}"))));
+    let answers = join_all(calls.map(|draw| shards.draw(draw))).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+fn draw(user: &str, request: &str) -> Draw {
+    Draw {
+        user: UserId::new(user).expect("user"),
+        activity: ActivityId::new(1).expect("id"),
+        request: RequestId::new(request).expect("key"),
+    }
+}
+
+/// A folder in which all users have drawn three times.
+async fn played() -> (TempDir, Folder) {
+    let (place, folder) = published().await;
+    let server = start(&folder).await;
+    play(&server.shards, "r", 3).await;
+    server.drain().await;
+    (place, folder)
+}
+
+async fn plant(file: SqliteFile, sql: &str) {
+    file.connect().await.expect("file").run(sql).await.expect(sql);
+}
+
+async fn audited(folder: &Folder) -> Report {
+    audit(folder).await.expect("audited")
+}
+
+fn checked(report: &Report, name: &str) -> u64 {
+    report.checks.iter().find(|check| check.name == name).expect("a check").checked
+}
+
+#[tokio::test]
+async fn a_sound_folder_is_green_at_rest() {
+    let (_place, folder) = played().await;
+    let report = audited(&folder).await;
+    assert!(report.checks.iter().all(|check| check.ok() == Some(true)), "{report}");
+    assert_eq!(checked(&report, "one_order_per_request"), u64::from(USERS * 3));
+    assert_eq!(checked(&report, "chances_match_orders"), u64::from(USERS));
+    assert_eq!(checked(&report, "stock_not_oversold"), 1);
+}
+
+#[tokio::test]
+async fn a_folder_without_draws_or_without_a_first_start_is_green() {
+    let (_place, folder) = published().await;
+    let report = audited(&folder).await;
+    assert!(report.checks.iter().all(|check| check.ok() == Some(true)), "{report}");
+    start(&folder).await.drain().await;
+    let report = audited(&folder).await;
+    assert!(report.checks.iter().all(|check| check.ok() == Some(true)), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sound_folder_is_green_while_the_server_runs() {
+    let (_place, folder) = published().await;
+    let server = start(&folder).await;
+    play(&server.shards, "r", 2).await;
+    let report = audited(&folder).await;
+    assert!(report.checks.iter().all(|check| check.ok() == Some(true)), "{report}");
+    assert_eq!(checked(&report, "one_order_per_request"), u64::from(USERS * 2));
+    server.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn draws_during_the_audit_turn_nothing_red() {
+    let (_place, folder) = published().await;
+    let server = Arc::new(start(&folder).await);
+    let player = tokio::spawn({
+        let server = server.clone();
+        async move {
+            for number in 1..=500 {
+                let draw = draw(&format!("v{number}"), "r");
+                server.shards.draw(draw).await.expect("drawn");
+            }
+        }
+    });
+    while !player.is_finished() {
+        let report = audited(&folder).await;
+        assert!(report.ok(), "{report}");
+    }
+    player.await.expect("played");
+}
+
+/// Plants a fault in a folder at rest and says which checks are red.
+async fn red_after(file: impl FnOnce(&Folder) -> SqliteFile, sql: &str) -> (Vec<&'static str>, Report) {
+    let (_place, folder) = played().await;
+    plant(file(&folder), sql).await;
+    let report = audited(&folder).await;
+    (red(&report), report)
+}
+
+fn shard(folder: &Folder) -> SqliteFile {
+    folder.shard(0, Access::Write)
+}
+
+fn meta(folder: &Folder) -> SqliteFile {
+    folder.meta_file(Access::Write)
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_found() {
+    let sql = "DROP INDEX raffle_order_request_0; UPDATE raffle_order_0 SET request_id = 'r-0' WHERE ordinal = 2";
+    let (red, report) = red_after(shard, sql).await;
+    assert_eq!(red, ["one_order_per_request"], "{report}");
+    assert!(first_violation(&report).contains(" under request id \"r-0\""), "{report}");
+}
+
+#[tokio::test]
+async fn a_counter_that_differs_from_its_orders_is_found() {
+    let (red, report) = red_after(shard, "UPDATE award_issued SET issued = issued - 1").await;
+    assert_eq!(red, ["issued_counters_match_orders"], "{report}");
+}
+
+#[tokio::test]
+async fn oversold_stock_is_found() {
+    let (red, report) = red_after(meta, "UPDATE stock_operation SET applied = 1").await;
+    // The next start would have less than nothing to offer.
+    assert_eq!(red, ["stock_not_oversold", "stock_adds_up"], "{report}");
+}
+
+#[tokio::test]
+async fn a_negative_total_is_found() {
+    let sql = "INSERT INTO stock_operation VALUES (99, 1, 104, 'withdraw', 1, -1, 'test', 'test', 0)";
+    let (red, report) = red_after(meta, sql).await;
+    assert_eq!(red, ["stock_adds_up"], "{report}");
+}
+
+#[tokio::test]
+async fn rows_in_another_table_are_found() {
+    let sql = "INSERT INTO raffle_account_1 SELECT * FROM raffle_account_0; DELETE FROM raffle_account_0;
+               INSERT INTO raffle_order_1 SELECT * FROM raffle_order_0; DELETE FROM raffle_order_0";
+    let (red, report) = red_after(shard, sql).await;
+    assert_eq!(red, ["rows_on_their_shard"], "{report}");
+}
+
+#[tokio::test]
+async fn a_lost_order_and_a_lost_account_are_found() {
+    let sql = "DELETE FROM raffle_order_0 WHERE stocked = 0 AND ordinal < 3";
+    let (red, report) = red_after(shard, sql).await;
+    assert_eq!(red, ["chances_match_orders"], "{report}");
+    let (red, report) = red_after(shard, "DELETE FROM raffle_account_0").await;
+    assert_eq!(red, ["chances_match_orders"], "{report}");
+}
+
+#[tokio::test]
+async fn draws_above_a_limit_are_found() {
+    let sql = "UPDATE campaign SET file_text = replace(file_text, 'day_limit = 3', 'day_limit = 2')";
+    let (red, report) = red_after(meta, sql).await;
+    assert_eq!(red, ["day_and_month_limits"], "{report}");
+}
+
+#[tokio::test]
+async fn an_order_that_its_version_cannot_have_made_is_found() {
+    let (red, report) = red_after(shard, "UPDATE raffle_order_1 SET award_title = 'car'").await;
+    assert_eq!(red, ["orders_match_their_campaign"], "{report}");
+    let (red, report) = red_after(meta, "UPDATE campaign SET file_text = 'format = 1'").await;
+    assert_eq!(red, ["orders_match_their_campaign"], "{report}");
+}
+
+/// Holds the folder without a server, so that nobody corrects what the server is said to see.
+async fn sum_while_held(sql: &str) -> Report {
+    let (_place, folder) = played().await;
+    let _held = folder.clone().hold().await.expect("free");
+    assert!(audited(&folder).await.ok());
+    plant(meta(&folder), sql).await;
+    audited(&folder).await
+}
+
+#[tokio::test]
+async fn a_running_servers_lost_unit_is_found() {
+    let report = sum_while_held("UPDATE stock_picture SET units_left = units_left + 1").await;
+    assert_eq!(red(&report), ["stock_adds_up"], "{report}");
+}
+
+#[tokio::test]
+async fn the_sum_is_skipped_while_units_are_under_grants() {
+    let report = sum_while_held("UPDATE stock_picture SET open_units = 1").await;
+    assert!(report.ok());
+    let skipped: Vec<_> = report.checks.iter().filter(|check| check.ok().is_none()).collect();
+    assert_eq!(skipped.len(), 1);
+    assert_eq!(skipped[0].name, "stock_adds_up");
+    assert_eq!(skipped[0].skipped.as_deref(), Some("activity 1, award 102: 1 units are under open grants"));
+}
+
+#[tokio::test]
+async fn a_look_at_the_lock_does_not_keep_a_server_from_starting() {
+    let (_place, folder) = published().await;
+    let looking = std::thread::spawn({
+        let folder = folder.clone();
+        move || {
+            let until = Instant::now() + Duration::from_millis(300);
+            while Instant::now() < until {
+                folder.is_held().expect("looked");
+            }
+        }
+    });
+    for _ in 0..20 {
+        drop(folder.clone().hold().await.expect("free"));
+    }
+    looking.join().expect("looked");
+    let _held = folder.clone().hold().await.expect("free");
+    assert!(folder.is_held().expect("looked"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_no_verdict() {
+    let (place, folder) = played().await;
+    std::fs::remove_file(folder.shard(1, Access::Read).path).expect("removed");
+    let missing = audit(&folder).await.expect_err("a shard is missing");
+    assert!(missing.to_string().contains("shard-1.sqlite: "), "{missing}");
+    plant(meta(&folder), "DELETE FROM slot_map").await;
+    assert!(matches!(audit(&folder).await, Err(AuditError::NoMap(_))));
+    drop(place);
+}
