@@ -146,7 +146,8 @@ impl Version {
         }
         let local_day = Day::of(at, &activity.time_zone);
         let day = drawer.day_before.max(local_day.number().into());
-        (order.day != day).then(|| format!("it was made on {local_day} at the activity, but counts for day {}", order.day))
+        (order.day != day)
+            .then(|| format!("it was made on {local_day} at the activity, but counts for day {}", order.day))
     }
 
     fn title_fault(&self, award: AwardIndex, order: &StoredOrder<'_>) -> Option<String> {
@@ -175,13 +176,7 @@ impl Version {
         }
     }
 
-    fn rule_fault(
-        &self,
-        award: AwardIndex,
-        rule: Rule,
-        drawer: Drawer<'_>,
-        order: &StoredOrder<'_>,
-    ) -> Option<String> {
+    fn rule_fault(&self, award: AwardIndex, rule: Rule, drawer: Drawer<'_>, order: &StoredOrder<'_>) -> Option<String> {
         let strategy = &self.campaign.strategy;
         let in_pool = strategy.award(award).rate > Rate::ZERO;
         let possible = match (rule, Decider::of(strategy, drawer.user, order.ordinal)) {

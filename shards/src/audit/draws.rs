@@ -99,7 +99,8 @@ impl Fold<'_> {
         let slot = u64::try_from(order.id).map(slot_of);
         if slot != Ok(route.slot()) {
             let slot = slot.map_or_else(|_| "none".to_owned(), |slot: Slot| slot.to_string());
-            check.violation(|| format!("{}: {row} carries the slot {slot}, its user's is {}", self.place, route.slot()));
+            check
+                .violation(|| format!("{}: {row} carries the slot {slot}, its user's is {}", self.place, route.slot()));
         }
     }
 
@@ -120,7 +121,9 @@ impl Fold<'_> {
         let expected = history.orders + 1;
         if order.ordinal != expected && !history.misnumbered {
             history.misnumbered = true;
-            check.violation(|| format!("{place}: order {id} of {history} is numbered {}, not {expected}", order.ordinal));
+            check.violation(|| {
+                format!("{place}: order {id} of {history} is numbered {}, not {expected}", order.ordinal)
+            });
         }
         if order.day < history.day {
             let (day, before) = (order.day, history.day);
@@ -164,7 +167,9 @@ impl Fold<'_> {
         let check = &mut self.checks.day_and_month_limits;
         check.checked += 1;
         if orders > limit {
-            check.violation(|| format!("{}: {history} has {orders} orders in {label}, the limit is {limit}", self.place));
+            check.violation(|| {
+                format!("{}: {history} has {orders} orders in {label}, the limit is {limit}", self.place)
+            });
         }
     }
 }

@@ -185,11 +185,7 @@ fn rig(faults: &[Fault]) -> Rig {
     Rig { store, stock, entrance, stop, task: Some(task) }
 }
 
-fn lane<K: Stock>(
-    store: Store,
-    stock: Arc<K>,
-    campaign: Campaign,
-) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
+fn lane<K: Stock>(store: Store, stock: Arc<K>, campaign: Campaign) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
     let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
     let around = Surroundings {
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published { version: 1, campaign }]))),
@@ -200,8 +196,7 @@ fn lane<K: Stock>(
         metrics: metrics.lane("0"),
     };
     let stop = watch::Sender::new(false);
-    let (entrance, task) =
-        start(store, around, LaneLimits { queue_max: 100, batch_max: 100 }, stop.subscribe());
+    let (entrance, task) = start(store, around, LaneLimits { queue_max: 100, batch_max: 100 }, stop.subscribe());
     (entrance, task, stop)
 }
 

@@ -4,12 +4,12 @@ use market::batch::Prize;
 use market::{ActivityId, AwardId};
 use router::{OrderNumbers, Run, Slot, SlotMap};
 
+use super::super::Report;
 use super::super::campaigns::Versions;
 use super::super::draws::{Fold, Place};
 use super::super::report::{Check, Checks};
 use super::super::rows::{Content, StoredAccount, StoredOrder, StoredRow};
 use super::super::stock::{Counts, Look, Sum, check_counters, check_oversold};
-use super::super::Report;
 use super::{CAMPAIGN, first_violation, red, stored};
 use crate::stock::Picture;
 
@@ -249,7 +249,14 @@ fn badge(order: &StoredOrder<'static>) -> StoredOrder<'static> {
 fn each_rule_gives_what_is_its_own() {
     let consoled = after(|table| {
         let order = &mut table.orders[2];
-        *order = StoredOrder { award: 104, award_title: "consolation", award_index: 4, rule: "rule_luck_award", stocked: 0, ..*order };
+        *order = StoredOrder {
+            award: 104,
+            award_title: "consolation",
+            award_index: 4,
+            rule: "rule_luck_award",
+            stocked: 0,
+            ..*order
+        };
     });
     assert_eq!(red(&consoled), [""; 0], "{consoled}");
     // The third draw is the weight rule's, so the whole pool cannot have given it.
@@ -366,7 +373,10 @@ fn the_running_servers_stock_adds_up_or_not() {
     let lost = look(true, picture(40, 0, 10), 9, 50);
     assert_eq!(faults(&lost), ["activity 1, award 102: 40 units left and 9 issued are not the total of 50"]);
     let unknown = look(true, picture(40, 0, 10), 10, 60);
-    assert_eq!(faults(&unknown), ["activity 1, award 102: the running server has 50 units, stock operations sum to 60"]);
+    assert_eq!(
+        faults(&unknown),
+        ["activity 1, award 102: the running server has 50 units, stock operations sum to 60"]
+    );
     let missing = Look { pictures: Vec::new(), ..look(true, picture(40, 0, 10), 10, 50) };
     assert_eq!(faults(&missing), ["activity 1, award 102: the running server does not know its stock of 50"]);
 }
