@@ -375,13 +375,15 @@ fn reasons_against(
 ) -> Vec<String> {
     let catalogue = Catalogue::new(stored.iter().filter_map(parse_stored));
     let conflicts = catalogue.conflicts(campaign).into_iter().map(|conflict| conflict.to_string());
-    let previous = previous.and_then(parse_stored);
-    let incompatible = previous.map(|previous| campaign.incompatible_with(&previous.campaign)).unwrap_or_default();
-    // The version before may have left a prize out; what it was first published with counts.
+    let previous = previous.and_then(parse_stored).map(|published| published.campaign);
+    let incompatible = previous.as_ref().map(|previous| campaign.incompatible_with(previous)).unwrap_or_default();
+    // The version before may have left a prize out: what it was first published with counts.
+    let judged: Vec<Prize> = previous.iter().flat_map(counts).map(|(prize, _)| prize).collect();
     let recounted = counts(campaign).filter_map(|(prize, count)| {
-        let first = stocked.get(&prize).filter(|&&first| first != count)?;
+        let first = stocked.get(&prize).filter(|&&first| first != count && !judged.contains(&prize))?;
         Some(format!(
-            "award {}: its count is {count}, but it was published with {first}: change stock with `drawbridge stock add` or `stock withdraw`",
+            "award {} was first published with {first} units, the file says {count}: use `drawbridge stock add` to \
+             change its stock",
             prize.award
         ))
     });

@@ -77,18 +77,12 @@ pub enum AuditError {
 
 /// Audits a data folder. An error means that it could not look, not that something is wrong.
 pub async fn audit(folder: &Folder) -> Result<Report, AuditError> {
-    let meta = folder.meta_for_reading();
-    let meta_file = folder.meta_file(Access::Read);
-    let map = slot_map(folder, &meta, &meta_file).await?;
-    let (checks, versions, issued) = (Checks::new(), Versions::default(), Counts::new());
-    let mut audit = Audit { folder, meta, meta_file, map, checks, versions, issued };
+    let mut audit = Audit::open(folder).await?;
     audit.learn_versions().await?;
     for shard in 0..audit.shards() {
-        audit.shard(shard).await?;
+        audit.check_shard(shard).await?;
     }
-    // After the orders, see the top.
-    let totals = audit.totals().await?;
-    stock::check_oversold(&mut audit.checks.stock_not_oversold, &audit.issued, &totals);
+    audit.check_totals().await?;
     audit.check_sum().await?;
     Ok(audit.checks.report())
 }
@@ -117,7 +111,14 @@ struct Audit<'f> {
     issued: Counts,
 }
 
-impl Audit<'_> {
+impl<'f> Audit<'f> {
+    async fn open(folder: &'f Folder) -> Result<Self, AuditError> {
+        let (meta, meta_file) = (folder.meta_for_reading(), folder.meta_file(Access::Read));
+        let map = slot_map(folder, &meta, &meta_file).await?;
+        let (checks, versions, issued) = (Checks::new(), Versions::default(), Counts::new());
+        Ok(Self { folder, meta, meta_file, map, checks, versions, issued })
+    }
+
     fn shards(&self) -> u16 {
         self.map.as_ref().map_or(0, SlotMap::shards)
     }
@@ -128,7 +129,7 @@ impl Audit<'_> {
         Ok(())
     }
 
-    async fn shard(&mut self, shard: u16) -> Result<(), AuditError> {
+    async fn check_shard(&mut self, shard: u16) -> Result<(), AuditError> {
         let Some(map) = self.map.clone() else { return Ok(()) };
         let file = self.folder.shard(shard, Access::Read);
         let failed = |error| file_error(&file, error);
@@ -167,44 +168,46 @@ impl Audit<'_> {
         connection.scan(&sql.scan_repeated_requests, each).await
     }
 
+    /// Compares the orders of all shards, which were read before, with the totals of now.
+    async fn check_totals(&mut self) -> Result<(), AuditError> {
+        let totals = self.totals().await?;
+        stock::check_oversold(&mut self.checks.stock_not_oversold, &self.issued, &totals);
+        Ok(())
+    }
+
     async fn totals(&self) -> Result<Counts, AuditError> {
         let failed = |error| file_error(&self.meta_file, error);
         let mut connection = self.meta_file.connect().await.map_err(failed)?;
         read_counts(&mut connection, SqliteFile::DIALECT.meta.read_totals).await.map_err(failed)
     }
 
-    /// Waits for a moment at which the sum can be judged. A sum that is right needs no more than
-    /// two looks that agree; a wrong one may be a view of the stock that is a little old, until
-    /// nothing has moved for a while.
     async fn check_sum(&mut self) -> Result<(), AuditError> {
+        let sum = self.settled_sum().await?;
+        sum.note(&mut self.checks.stock_adds_up);
+        Ok(())
+    }
+
+    /// Waits for a moment at which the sum can be judged. A sum that is right needs no more than
+    /// two looks that agree; a wrong one may come from a view of the stock that is a little old,
+    /// until nothing has moved for a while.
+    async fn settled_sum(&self) -> Result<Sum, AuditError> {
         let begun = Instant::now();
-        let (mut before, mut still_since) = (self.look().await?, Instant::now());
+        let (mut before, mut still_since) = (self.look().await?, begun);
         loop {
             let look = self.look().await?;
-            if look != before {
-                still_since = Instant::now();
-            }
-            let sum = if look == before { Some(look.sum()) } else { None };
-            let settled = !look.held || still_since.elapsed() >= QUIET;
-            let over = begun.elapsed() >= QUIET_AWAITED;
-            before = look;
-            let check = &mut self.checks.stock_adds_up;
-            match sum {
-                Some(Sum::Right(prizes)) => check.checked = prizes,
-                Some(Sum::Wrong(prizes, faults)) if settled => {
-                    check.checked = prizes;
-                    for fault in faults {
-                        check.violation(|| fault);
-                    }
+            let now = Instant::now();
+            if look == before {
+                let sum = look.sum();
+                if !look.held || matches!(sum, Sum::Right(_)) || now - still_since >= QUIET {
+                    return Ok(sum);
                 }
-                Some(Sum::Open(why)) if settled => check.skipped = Some(why),
-                Some(_) | None if over => check.skipped = Some("draws go on: no quiet moment was found".to_owned()),
-                Some(_) | None => {
-                    sleep(LOOK_INTERVAL).await;
-                    continue;
-                }
+            } else {
+                (before, still_since) = (look, now);
             }
-            return Ok(());
+            if now - begun >= QUIET_AWAITED {
+                return Ok(Sum::Unknown("draws go on: no quiet moment was found".to_owned()));
+            }
+            sleep(LOOK_INTERVAL).await;
         }
     }
 

@@ -28,8 +28,23 @@ pub(super) enum Sum {
     Right(u64),
     /// It does not, or not yet: the picture may be older than the counters.
     Wrong(u64, Vec<String>),
-    /// A batch has taken units and not yet said what became of them.
-    Open(String),
+    /// It cannot be judged now, for this reason.
+    Unknown(String),
+}
+
+impl Sum {
+    pub(super) fn note(self, check: &mut Check) {
+        match self {
+            Self::Right(prizes) => check.checked = prizes,
+            Self::Wrong(prizes, faults) => {
+                check.checked = prizes;
+                for fault in faults {
+                    check.violation(|| fault);
+                }
+            }
+            Self::Unknown(reason) => check.skipped = Some(reason),
+        }
+    }
 }
 
 /// Adds the units of `more` to `counts`.
@@ -89,7 +104,7 @@ impl Look {
 
     fn running(&self) -> Sum {
         if let Some(picture) = self.pictures.iter().find(|picture| picture.open > 0) {
-            return Sum::Open(format!("{}: {} units are under open grants", name(key(picture)), picture.open));
+            return Sum::Unknown(format!("{}: {} units are under open grants", name(key(picture)), picture.open));
         }
         let pictures: BTreeMap<_, _> = self.pictures.iter().map(|picture| (key(picture), picture)).collect();
         let mut prizes = prizes([&self.issued, &self.totals]);

@@ -6,7 +6,7 @@
 use std::future::Future;
 
 /// What went wrong with a statement, by what can be done about it.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// A row with this key is there already, or a row to be changed is not: somebody else was
     /// faster. The transaction must be undone and planned anew.

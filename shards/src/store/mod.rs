@@ -1,4 +1,6 @@
 //! Databases: connections, the statement files of each dialect, schema versions.
+#[cfg(test)]
+mod conformance;
 mod connection;
 mod migrate;
 mod rows;

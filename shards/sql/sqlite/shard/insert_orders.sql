@@ -1,6 +1,7 @@
 -- [[order, user, request, activity, version, ordinal, day, award, title, index, rule, stocked, created_at_ms], ...]
-INSERT INTO raffle_order_{table} (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id,
-                                  award_title, award_index, rule, stocked, created_at_ms)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-       value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
-FROM json_each(?1)
+WITH c AS MATERIALIZED (SELECT value AS row FROM json_each(?1))
+INSERT OR ROLLBACK INTO raffle_order_{table} (order_id, user_id, request_id, activity_id, version, ordinal, day,
+                                              award_id, award_title, award_index, rule, stocked, created_at_ms)
+SELECT row ->> 0, row ->> 1, row ->> 2, row ->> 3, row ->> 4, row ->> 5, row ->> 6,
+       row ->> 7, row ->> 8, row ->> 9, row ->> 10, row ->> 11, row ->> 12
+FROM c

@@ -210,9 +210,11 @@ fn an_order_id_with_another_users_slot_is_found() {
     assert_red(&after(|table| table.orders[0].id = -1), "rows_on_their_shard", "carries the slot none");
 }
 
+type Change = fn(&mut StoredOrder<'static>);
+
 #[test]
 fn orders_that_their_version_cannot_have_made_are_found() {
-    let faults: [(fn(&mut StoredOrder<'static>), &str); 15] = [
+    let faults: [(Change, &str); 15] = [
         (|order| order.version = 9, "there is no such version"),
         (|order| order.award = 999, "the version has no award 999"),
         (|order| order.award_title = "pints", "is titled \"pints\", in the version \"points\""),
@@ -362,14 +364,14 @@ fn look(held: bool, picture: Picture, issued: i64, total: i64) -> Look {
 fn faults(look: &Look) -> Vec<String> {
     match look.sum() {
         Sum::Wrong(_, faults) => faults,
-        Sum::Right(_) | Sum::Open(_) => Vec::new(),
+        Sum::Right(_) | Sum::Unknown(_) => Vec::new(),
     }
 }
 
 #[test]
 fn the_running_servers_stock_adds_up_or_not() {
     assert_eq!(look(true, picture(40, 0, 10), 10, 50).sum(), Sum::Right(1));
-    assert!(matches!(look(true, picture(39, 1, 10), 10, 50).sum(), Sum::Open(_)));
+    assert!(matches!(look(true, picture(39, 1, 10), 10, 50).sum(), Sum::Unknown(_)));
     let lost = look(true, picture(40, 0, 10), 9, 50);
     assert_eq!(faults(&lost), ["activity 1, award 102: 40 units left and 9 issued are not the total of 50"]);
     let unknown = look(true, picture(40, 0, 10), 10, 60);

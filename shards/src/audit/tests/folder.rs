@@ -1,17 +1,18 @@
 //! The whole audit over real folders: draws by a real server, faults planted in its files.
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use market::batch::Draw;
-use market::{ActivityId, RequestId, UserId};
+use market::batch::{Draw, Prize};
+use market::{ActivityId, AwardId, RequestId, UserId};
 use prometheus::Registry;
 use tempfile::TempDir;
+use tokio::time::sleep;
 
-use super::super::{AuditError, Report, audit};
+use super::super::{Audit, AuditError, Report, audit};
 use super::{CAMPAIGN, first_violation, red};
 use crate::embedded::{Embedded, Folder, Options};
+use crate::meta::StockChange;
 use crate::store::{Access, Connection, Database, SqliteFile};
 use crate::{LaneLimits, Metrics, Patience, ReadLimits, Shards};
 
@@ -109,23 +110,37 @@ async fn a_sound_folder_is_green_while_the_server_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn draws_during_the_audit_turn_nothing_red() {
+async fn what_changes_between_two_shards_turns_nothing_red() {
     let (_place, folder) = published().await;
-    let server = Arc::new(start(&folder).await);
-    let player = tokio::spawn({
-        let server = server.clone();
-        async move {
-            for number in 1..=500 {
-                let draw = draw(&format!("v{number}"), "r");
-                server.shards.draw(draw).await.expect("drawn");
-            }
-        }
-    });
-    while !player.is_finished() {
-        let report = audited(&folder).await;
-        assert!(report.ok(), "{report}");
+    let server = start(&folder).await;
+    play(&server.shards, "r", 3).await;
+    let mut audit = Audit::open(&folder).await.expect("opened");
+    audit.check_shard(0).await.expect("looked");
+    change(&folder, &server.shards).await;
+    let newcomers = (0..400).map(|number| server.shards.draw(draw(&format!("n{number}"), "r")));
+    assert!(join_all(newcomers).await.iter().all(Result::is_ok));
+    audit.check_shard(1).await.expect("looked");
+    audit.check_totals().await.expect("looked");
+    audit.check_sum().await.expect("looked");
+    let issued: i64 = audit.issued.values().sum();
+    assert!(issued > 50, "more than there were at first: {issued}");
+    let report = audit.checks.report();
+    assert!(report.checks.iter().all(|check| check.ok() == Some(true)), "{report}");
+}
+
+/// Publishes a second version, adds stock and takes some away, and waits until the server draws
+/// by it.
+async fn change(folder: &Folder, shards: &Shards) {
+    let (meta, activity) = (folder.meta().await.expect("meta"), ActivityId::new(1).expect("id"));
+    let (text, now) = (CAMPAIGN.replace("Audited", "Audited again"), Timestamp::now());
+    let prize = Prize { activity, award: AwardId::new(102).expect("id") };
+    let some = |units| StockChange { prize, units, who: "test".to_owned(), why: "test".to_owned() };
+    meta.add_stock(&some(300), now).await.expect("added");
+    meta.ask_withdrawal(&some(10), now).await.expect("asked");
+    meta.publish(&text, "test", now).await.expect("published");
+    while shards.catalogue().activity(activity).is_none_or(|published| published.version == 1) {
+        sleep(Duration::from_millis(20)).await;
     }
-    player.await.expect("played");
 }
 
 /// Plants a fault in a folder at rest and says which checks are red.

@@ -1,0 +1,16 @@
+//! End to end: the built program over HTTP and by its subcommands, nothing of it linked in.
+//!
+//! One binary, so that the tests are linked once. Each test has a folder, ports and a server of
+//! its own ([`support::Place`], [`support::Server`]), and no server outlives its test.
+mod audit;
+mod campaigns;
+mod clients;
+mod drawing;
+mod kill;
+mod metrics;
+mod overload;
+mod refusals;
+mod start;
+mod stock;
+mod stop;
+mod support;

@@ -1,0 +1,94 @@
+//! Metrics: exactly those that are documented, and they count.
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::support::campaign::DEMO_ACTIVITY;
+use crate::support::{FOLLOWED, Place, Request, Server, eventually};
+
+const METRICS: &str = include_str!("../../../docs/metrics.md");
+
+/// Kind and labels by name.
+type Metrics = BTreeMap<String, (String, BTreeSet<String>)>;
+
+/// Words in backticks, but not those that stand in brackets: these are values.
+fn quoted(cell: &str) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    let mut depth = 0;
+    for (place, part) in cell.split('`').enumerate() {
+        if place % 2 == 1 {
+            if depth == 0 {
+                words.insert(part.to_owned());
+            }
+        } else {
+            depth += part.matches('(').count();
+            depth -= part.matches(')').count();
+        }
+    }
+    words
+}
+
+fn documented() -> Metrics {
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let name = cells.get(1)?.strip_prefix('`')?.strip_suffix('`')?.to_owned();
+        Some((name, (cells[2].to_owned(), quoted(cells[3]))))
+    };
+    METRICS.lines().filter_map(row).collect()
+}
+
+fn exposed(text: &str) -> Metrics {
+    let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let kinds = kinds.map(|line| line.split_once(' ').expect("a name and a kind"));
+    let mut metrics: Metrics =
+        kinds.map(|(name, kind)| (name.to_owned(), (kind.to_owned(), BTreeSet::new()))).collect();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, rest)) = line.split_once('{') else { continue };
+        let (labels, _) = rest.rsplit_once('}').expect("the labels' end");
+        let labels = labels.split("\",").map(|label| label.split('=').next().expect("a name").to_owned());
+        let of = |suffix: &str| metrics.contains_key(name.strip_suffix(suffix).unwrap_or_default());
+        let suffix = ["_bucket", "_sum", "_count"].into_iter().find(|suffix| of(suffix)).unwrap_or_default();
+        let base = name.strip_suffix(suffix).expect("the name's end");
+        let (_, known) = metrics.get_mut(base).expect("a type line comes before");
+        known.extend(labels.filter(|label| label != "le"));
+    }
+    metrics
+}
+
+#[tokio::test]
+async fn the_metrics_are_exactly_the_documented_ones() {
+    let place = Place::new();
+    let server = Server::start(&place).await;
+    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    let documented = documented();
+    assert!(documented.len() >= 8, "{documented:?}");
+    // The view of the stock is brought up to date from time to time.
+    let told = eventually("the stock's metric", FOLLOWED, async || {
+        let response = server.ask_admin("GET", "/metrics").await;
+        assert!(response.header("Content-Type").is_some_and(|kind| kind.starts_with("text/plain")));
+        Some(exposed(&response.text())).filter(|told| told.contains_key("drawbridge_stock_left_units"))
+    });
+    let told: Metrics = told.await.into_iter().filter(|(name, _)| name.starts_with("drawbridge_")).collect();
+    assert_eq!(told, documented);
+}
+
+#[tokio::test]
+async fn answers_are_counted_by_endpoint_and_code() {
+    let place = Place::new();
+    let server = Server::start(&place).await;
+    for key in ["a", "b", "b"] {
+        server.ask(&Request::draw("u", DEMO_ACTIVITY, key)).await.expect(200, "0000");
+    }
+    server.ask(&Request::draw("u", 7, "c")).await.expect(404, "ERR_REQ_001");
+    server.ask(&Request::account("u", DEMO_ACTIVITY)).await.expect(200, "0000");
+    let left = server.data(&Request::record("u", "requestId", "a")).await;
+    assert_eq!(left["activityId"], DEMO_ACTIVITY);
+    let told = server.ask_admin("GET", "/metrics").await.text();
+    for line in [
+        "drawbridge_http_requests_total{code=\"0000\",endpoint=\"draw\"} 3",
+        "drawbridge_http_requests_total{code=\"ERR_REQ_001\",endpoint=\"draw\"} 1",
+        "drawbridge_http_requests_total{code=\"0000\",endpoint=\"account\"} 1",
+        "drawbridge_http_request_seconds_count{endpoint=\"draw\"} 4",
+        "drawbridge_http_in_flight_requests 0",
+    ] {
+        assert!(told.lines().any(|found| found == line), "{line} is missing in:\n{told}");
+    }
+}

@@ -1,0 +1,230 @@
+//! Starting: what is there, what is refused and how fast, where settings come from.
+use std::net::TcpListener;
+
+use serde_json::json;
+
+use crate::support::campaign::{DEMO_ACTIVITY, LOAD, LOAD_ACTIVITY, SCARCE};
+use crate::support::{Place, Request, Server, run};
+
+fn armory(activity: u64) -> Request {
+    Request::get(&format!("activity/armory?activityId={activity}"))
+}
+
+/// A port that somebody listens on as long as the listener lives.
+fn port_in_use() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    (listener, address)
+}
+
+#[tokio::test]
+async fn a_server_says_where_it_is_and_its_curl_line_draws() {
+    let place = Place::new();
+    let server = Server::start(&place).await;
+    let stdout = server.stdout();
+    let line = stdout.lines().find(|line| line.contains("curl")).unwrap();
+    let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    let path = url.strip_prefix(&format!("http://{}", server.listen)).unwrap();
+    let body = line.split('\'').find(|part| part.starts_with('{')).unwrap();
+    let request = Request::raw("POST", path).header("Content-Type", "application/json").with_body(body);
+    server.ask(&request).await.expect(200, "0000");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_admin_address_tells_health_and_readiness() {
+    let place = Place::new();
+    let server = Server::start(&place).await;
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(server.ask_admin("GET", path).await.status, 200, "{path}");
+    }
+    assert_eq!(server.ask_admin("GET", "/elsewhere").await.status, 404);
+    assert_eq!(server.ask_admin("POST", "/healthz").await.status, 405);
+}
+
+#[tokio::test]
+async fn a_server_without_campaigns_begins_with_the_demo_ones() {
+    let place = Place::new();
+    let server = Server::start(&place).await;
+    for activity in [DEMO_ACTIVITY, 100_401] {
+        assert_eq!(server.data(&armory(activity)).await, json!(true));
+    }
+    let listed = place.run_here(&["campaign", "list"]).await.ok();
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+}
+
+#[tokio::test]
+async fn a_server_with_a_campaign_of_its_own_has_no_demo_ones() {
+    let place = Place::with_campaigns(&[SCARCE]).await;
+    let server = Server::start(&place).await;
+    assert_eq!(server.data(&armory(200_002)).await, json!(true));
+    server.ask(&armory(DEMO_ACTIVITY)).await.expect(404, "ERR_REQ_001");
+    server.ask(&armory(100_401)).await.expect(404, "ERR_REQ_001");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_refused_at_once() {
+    let place = Place::new();
+    let (_listener, taken) = port_in_use();
+    for (listen, admin, option) in [(&*taken, "127.0.0.1:0", "listen"), ("127.0.0.1:0", &*taken, "admin")] {
+        let ran = place.run_here(&["serve", "--listen", listen, "--admin", admin]).await;
+        let message = ran.refused_at_once();
+        assert!(message.contains(&taken) && message.contains(option), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_data_folder_that_is_held_is_refused_at_once() {
+    let place = Place::new();
+    let server = Server::start(&place).await;
+    let ran = place.run_here(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await;
+    let message = ran.refused_at_once();
+    assert!(message.contains("held by another process"), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+    // Whoever holds it is not disturbed.
+    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+}
+
+#[tokio::test]
+async fn a_data_folder_that_cannot_be_one_is_refused_at_once() {
+    let place = Place::new();
+    let file = place.file("file", "");
+    let below = format!("{file}/data");
+    for data in [&file, &below] {
+        let ran = place.run(&["serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await;
+        let message = ran.refused_at_once();
+        assert!(message.contains(data.as_str()), "{message}");
+    }
+    std::fs::create_dir(place.data()).unwrap();
+    std::fs::write(place.data().join("meta.sqlite"), "this is no database, and long enough to be seen as none")
+        .unwrap();
+    let message =
+        place.run_here(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await.refused_at_once();
+    assert!(message.contains("meta.sqlite"), "{message}");
+}
+
+#[tokio::test]
+async fn all_faults_of_a_configuration_are_named_at_once() {
+    let place = Place::new();
+    let config = "[http]\nlisten = \"here\"\nheader_timeout_ms = 0\n\n[lanes]\nbatch_max = \"many\"\nbatch_mxa = 1\n\n\
+                  [log]\nformat = \"xml\"\n";
+    let file = place.file("faulty.toml", config);
+    let mut serve = place.command(&["serve", "--config", &file, "--admin", "nowhere"]);
+    serve.env("DRAWBRIDGE_READS_QUEUE_MAX", "-1").env("DRAWBRIDGE_HTTP_LISTNE", "127.0.0.1:0");
+    let message = run(serve).await.refused_at_once();
+    for part in [
+        "line 2, http.listen",
+        "line 3, http.header_timeout_ms",
+        "line 6, lanes.batch_max",
+        "line 7, lanes.batch_mxa",
+        "line 10, log.format",
+        "--admin",
+        "DRAWBRIDGE_READS_QUEUE_MAX",
+        "DRAWBRIDGE_HTTP_LISTNE",
+    ] {
+        assert!(message.contains(part), "{part} is missing in:\n{message}");
+    }
+    assert!(!place.path("data").exists(), "a server that cannot start leaves nothing behind");
+}
+
+#[tokio::test]
+async fn a_config_file_that_is_missing_or_no_toml_is_refused_at_once() {
+    let place = Place::new();
+    let missing = place.run(&["serve", "--config", "nowhere.toml"]).await.refused_at_once();
+    assert!(missing.contains("nowhere.toml"), "{missing}");
+    let file = place.file("broken.toml", "[http]\nlisten = \n");
+    let broken = place.run(&["serve", "--config", &file]).await.refused_at_once();
+    assert!(broken.contains("line 2"), "{broken}");
+}
+
+#[tokio::test]
+async fn another_layout_than_at_the_first_start_is_refused_at_once() {
+    let place = Place::new();
+    Server::start_with(&place, "[storage]\nshards = 3\ntables = 2\n").await.stop().await;
+    for layout in ["shards = 2\ntables = 2", "shards = 3\ntables = 4", "shards = 4\ntables = 2"] {
+        let file = place.file("layout.toml", format!("[storage]\n{layout}\n"));
+        let arguments = ["serve", "--config", &file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let message = place.run_here(&arguments).await.refused_at_once();
+        assert!(message.contains("3 shards of 2 tables"), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+    // Nothing was added or moved by the tries.
+    Server::start_with(&place, "[storage]\nshards = 3\ntables = 2\n").await.stop().await;
+    place.audited_at_rest().await;
+}
+
+#[tokio::test]
+async fn unknown_options_and_subcommands_are_refused_at_once() {
+    let place = Place::new();
+    for arguments in [&["serve", "--lisetn", "127.0.0.1:0"][..], &["srve"], &[], &["serve", "--listen"]] {
+        place.run(arguments).await.refused_at_once();
+    }
+    let message = place.run(&["serve", "--lisetn", "127.0.0.1:0"]).await.refused_at_once();
+    assert!(message.contains("--lisetn"), "{message}");
+}
+
+#[tokio::test]
+async fn options_win_over_variables_and_variables_over_the_file() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let (_listener, taken) = port_in_use();
+    // Whoever took one of the wrong values could not start.
+    let config = format!("[http]\nlisten = \"{taken}\"\nadmin = \"{taken}\"\n[storage]\ndata = \"/dev/null/file\"\n");
+    let config = place.file("precedence.toml", config);
+    let mut serve = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    serve.env("DRAWBRIDGE_CONFIG", &config).env("DRAWBRIDGE_HTTP_LISTEN", &taken);
+    serve.env("DRAWBRIDGE_HTTP_ADMIN", "127.0.0.1:0").env("DRAWBRIDGE_STORAGE_DATA", place.data());
+    let server = Server::started(&place, serve).await;
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+}
+
+#[tokio::test]
+async fn the_options_config_file_wins_over_the_variables_config_file() {
+    let place = Place::new();
+    let good = place.file("good.toml", "[lanes]\nqueue_max = 4711\n");
+    let mut check = place.command(&["check-config", "--config", &good]);
+    check.env("DRAWBRIDGE_CONFIG", "nowhere.toml");
+    let shown = run(check).await.ok();
+    assert!(shown.contains("4711"), "{shown}");
+}
+
+#[tokio::test]
+async fn check_config_shows_what_would_be_used_and_all_faults() {
+    let place = Place::new();
+    let file = place.file("good.toml", "[storage]\ndata = \"from-the-file\"\nshards = 7\n[lanes]\nqueue_max = 4711\n");
+    let shown = place.run(&["check-config", "--config", &file]).await.ok();
+    for part in ["from-the-file", "7", "4711", "127.0.0.1:8091"] {
+        assert!(shown.contains(part), "{part} is missing in:\n{shown}");
+    }
+    let mut check = place.command(&["check-config", "--config", &file]);
+    check.env("DRAWBRIDGE_STORAGE_DATA", "from-the-variable");
+    let shown = run(check).await.ok();
+    assert!(shown.contains("from-the-variable") && !shown.contains("from-the-file"), "{shown}");
+    let shown = place.run(&["check-config", "--config", &file, "--data", "from-the-option"]).await.ok();
+    assert!(shown.contains("from-the-option") && !shown.contains("from-the-file"), "{shown}");
+
+    let file = place.file("bad.toml", "[storage]\nshards = 0\ntable = 4\n");
+    let ran = place.run(&["check-config", "--config", &file]).await;
+    let message = ran.refused_at_once();
+    assert!(message.contains("line 2, storage.shards") && message.contains("line 3, storage.table"), "{message}");
+}
+
+#[tokio::test]
+async fn old_clients_get_200_for_every_answer_where_they_ask_for_it() {
+    let place = Place::new();
+    let server = Server::start_with(&place, "[http]\nalways_200 = true\n").await;
+    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    let refusals = [
+        (Request::draw("u", 7, "other"), "ERR_REQ_001"),
+        (Request::draw("u", 100_401, "k"), "ERR_REQ_003"),
+        (Request::draw(" ", DEMO_ACTIVITY, "other"), "0002"),
+        (Request::post("activity/draw", "application/json", "no JSON"), "0002"),
+        (Request::post("activity/draw", "application/json", vec![b' '; 70_000]), "ERR_REQ_006"),
+        (Request::record("u", "requestId", "other"), "ERR_REQ_002"),
+        (Request::get("activity/draw"), "ERR_REQ_005"),
+        (Request::get("nowhere"), "ERR_REQ_004"),
+    ];
+    for (request, code) in refusals {
+        server.send(&request).await.envelope_of_any_status().expect(200, code);
+    }
+}

@@ -1,0 +1,150 @@
+//! Stopping: what was accepted is answered, and what was answered is kept.
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
+use crate::support::{Connection, Place, Request, Server, ask_all, eventually, send_all};
+
+/// Answers by user and key; `None` for a draw that nobody answered.
+type Outcomes = Arc<Mutex<HashMap<(String, String), Option<String>>>>;
+
+/// Draws until the server is gone.
+async fn draw_until_the_end(address: SocketAddr, worker: usize, outcomes: Outcomes) {
+    let mut connection = Connection::open(address).await.expect("a connection");
+    for number in 0.. {
+        let (user, key) = (format!("u{worker}"), number.to_string());
+        let answer = connection.exchange(&Request::draw(&user, LOAD_ACTIVITY, &key)).await;
+        let body = answer.as_ref().ok().map(|answer| answer.envelope().expect(200, "0000").body);
+        outcomes.lock().expect("no panic").insert((user, key), body);
+        if answer.is_err() || answer.is_ok_and(|answer| answer.header("Connection") == Some("close")) {
+            match Connection::open(address).await {
+                Ok(opened) => connection = opened,
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stop_under_load_answers_every_draw_that_it_makes() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let mut server = Server::start(&place).await;
+    let outcomes = Outcomes::default();
+    let mut workers = JoinSet::new();
+    for worker in 0..32 {
+        workers.spawn(draw_until_the_end(server.listen, worker, outcomes.clone()));
+    }
+    let answered = || outcomes.lock().unwrap().len();
+    eventually("the load is on", Duration::from_secs(20), async || (answered() > 300).then_some(())).await;
+    server.signal("TERM").await;
+    let status = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", server.stderr());
+    workers.join_all().await;
+
+    let server = Server::start(&place).await;
+    let outcomes: Vec<_> = outcomes.lock().unwrap().drain().collect();
+    let records = outcomes.iter().map(|((user, key), _)| Request::record(user, "requestId", key)).collect();
+    let records = send_all(server.listen, records, 16).await;
+    for ((call, body), record) in outcomes.iter().zip(&records) {
+        match body {
+            Some(body) => {
+                let told: serde_json::Value = serde_json::from_str(body).unwrap();
+                let found = record.data();
+                assert_eq!(found["orderId"], told["data"]["orderId"], "{call:?}");
+                assert_eq!(found["awardId"], told["data"]["awardId"], "{call:?}");
+            }
+            // It reached a server that took no more requests, so it must not have been made.
+            None => drop(record.envelope().expect(404, "ERR_REQ_002")),
+        }
+    }
+    server.stop().await;
+    let made = outcomes.iter().filter(|(_, body)| body.is_some()).count();
+    assert_eq!(place.audited_at_rest().await, made as u64, "no draw was made that was not answered");
+}
+
+/// A draw whose body is not there yet: its head and first half, and the rest.
+fn halves(request: &Request) -> (Vec<u8>, Vec<u8>) {
+    let mut head = request.bytes();
+    let rest = head.split_off(head.len() - 5);
+    (head, rest)
+}
+
+/// Waits until the server answers this many requests.
+async fn in_flight(server: &Server, requests: usize) {
+    let line = format!("drawbridge_http_in_flight_requests {requests}");
+    eventually("the request is under way", Duration::from_secs(10), async || {
+        server.ask_admin("GET", "/metrics").await.text().lines().any(|found| found == line).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_server_ends() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let mut server = Server::start(&place).await;
+    let (head, rest) = halves(&Request::draw("u", LOAD_ACTIVITY, "k"));
+    let mut under_way = server.connect().await;
+    under_way.send(&head).await.unwrap();
+    in_flight(&server, 1).await;
+    let mut idle = server.connect().await;
+    idle.exchange(&Request::draw("u", LOAD_ACTIVITY, "idle")).await.unwrap();
+
+    server.signal("TERM").await;
+    eventually("the server is not ready any more", Duration::from_secs(5), async || {
+        (server.readiness().await == Some(503)).then_some(())
+    })
+    .await;
+    assert!(idle.closed().await.unwrap().is_empty(), "a connection without a request is closed in silence");
+    eventually("nobody is let in any more", Duration::from_secs(5), async || {
+        Connection::open(server.listen).await.is_err().then_some(())
+    })
+    .await;
+    under_way.send(&rest).await.unwrap();
+    let answer = under_way.receive().await.unwrap();
+    answer.envelope().expect(200, "0000");
+    assert_eq!(answer.header("Connection"), Some("close"));
+    assert_eq!(server.ended().await.code(), Some(0));
+    assert_eq!(place.audited_at_rest().await, 2);
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_a_stuck_request_no_longer_than_its_deadline() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let mut server = Server::start_with(&place, "[drain]\ndeadline_ms = 300\n").await;
+    let (head, _) = halves(&Request::draw("u", LOAD_ACTIVITY, "k"));
+    let mut stuck = server.connect().await;
+    stuck.send(&head).await.unwrap();
+    in_flight(&server, 1).await;
+    let begun = Instant::now();
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await.code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_interrupt_stops_a_server_like_a_termination() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let mut server = Server::start(&place).await;
+    server.signal("INT").await;
+    assert_eq!(server.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_server_that_was_stopped_or_killed_starts_again_at_once() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let keys: Vec<String> = (0..6).map(|round| round.to_string()).collect();
+    for (round, key) in keys.iter().enumerate() {
+        let mut server = Server::start(&place).await;
+        let asked: Vec<_> = keys[..=round].iter().map(|key| Request::draw("u", LOAD_ACTIVITY, key)).collect();
+        let answers = ask_all(server.listen, asked, 1).await;
+        assert!(answers.iter().all(|answer| answer.code == "0000"), "{answers:?}");
+        assert_eq!(answers.last().unwrap().key(), key);
+        if round % 2 == 0 { server.kill() } else { server.stop().await }
+    }
+    assert_eq!(place.audited_at_rest().await, keys.len() as u64);
+}

@@ -1,0 +1,11 @@
+//! What the tests share: a folder to work in, the program, an HTTP client, campaign files.
+pub mod campaign;
+mod http;
+mod place;
+mod server;
+mod wait;
+
+pub use http::{Connection, Envelope, Request, ask_all, send_all};
+pub use place::{Place, run, text_of};
+pub use server::Server;
+pub use wait::{FOLLOWED, away_from_midnight, eventually};

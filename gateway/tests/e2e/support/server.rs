@@ -1,0 +1,152 @@
+//! The running program.
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::http::{Connection, Envelope, Request, Response};
+use super::place::{Place, run, text_of};
+use super::wait::eventually;
+
+/// A start or a stop takes far less, but the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server that is killed when the test ends, however it ends.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Server {
+    /// Starts on the place's data folder and on free ports, and waits until it is ready.
+    pub async fn start(place: &Place) -> Self {
+        Self::start_with(place, "").await
+    }
+
+    /// The same with a configuration.
+    pub async fn start_with(place: &Place, config: &str) -> Self {
+        let (data, config) = (text_of(&place.data()), place.file("config.toml", config));
+        let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let command = place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
+        Self::started(place, command).await
+    }
+
+    /// Waits until the command, which must be a `serve`, is ready.
+    pub async fn started(place: &Place, command: Command) -> Self {
+        let mut server = Self::spawned(place, command);
+        // Ports that were free a moment ago may be taken now, so the server chooses them and says
+        // which.
+        let announced = eventually("the server says where it listens", PATIENCE, async || {
+            let ended = server.child.try_wait().expect("a child");
+            assert!(ended.is_none(), "the server ended: {}", server.stderr());
+            announced_addresses(&server.stdout())
+        });
+        (server.listen, server.admin) = announced.await;
+        eventually("the server is ready", PATIENCE, async || (server.readiness().await == Some(200)).then_some(()))
+            .await;
+        server
+    }
+
+    /// A server that nobody waits for; its addresses are not known.
+    pub fn spawned(place: &Place, mut command: Command) -> Self {
+        static STARTS: AtomicU32 = AtomicU32::new(0);
+        let start = STARTS.fetch_add(1, Ordering::Relaxed);
+        let (stdout, stderr) = (place.path(&format!("stdout-{start}")), place.path(&format!("stderr-{start}")));
+        // Files, because a pipe that nobody reads would stop the server one day.
+        let file = |path| File::create(path).expect("a file can be made");
+        command.stdin(Stdio::null()).stdout(file(&stdout)).stderr(file(&stderr));
+        let child = command.spawn().expect("the program can be run");
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { child, listen: nowhere, admin: nowhere, stdout, stderr }
+    }
+
+    pub fn stdout(&self) -> String {
+        std::fs::read_to_string(&self.stdout).expect("its output")
+    }
+
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.stderr).expect("its log")
+    }
+
+    /// The status of `/readyz`; `None` when nobody answers.
+    pub async fn readiness(&self) -> Option<u16> {
+        let mut connection = Connection::open(self.admin).await.ok()?;
+        let response = connection.exchange(&Request::raw("GET", "/readyz")).await.ok()?;
+        Some(response.status)
+    }
+
+    pub async fn connect(&self) -> Connection {
+        Connection::open(self.listen).await.expect("a connection")
+    }
+
+    /// Sends a request on a connection of its own.
+    pub async fn send(&self, request: &Request) -> Response {
+        self.connect().await.exchange(request).await.expect("an answer")
+    }
+
+    /// The same, for a request to the API.
+    pub async fn ask(&self, request: &Request) -> Envelope {
+        self.send(request).await.envelope()
+    }
+
+    /// The `data` of a request that must succeed.
+    pub async fn data(&self, request: &Request) -> serde_json::Value {
+        self.send(request).await.data()
+    }
+
+    pub async fn ask_admin(&self, method: &'static str, path: &str) -> Response {
+        let mut connection = Connection::open(self.admin).await.expect("a connection");
+        connection.exchange(&Request::raw(method, path)).await.expect("an answer")
+    }
+
+    /// Sends a signal, by the name that `kill` knows.
+    pub async fn signal(&self, name: &str) {
+        // The shell has `kill` built in, so none need be installed.
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("kill -{name} {}", self.child.id())]);
+        run(command).await.ok();
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        eventually("the server ends", PATIENCE, async || child.try_wait().expect("a child")).await
+    }
+
+    /// Asks it to stop, and waits until it has done so well.
+    pub async fn stop(mut self) {
+        self.signal("TERM").await;
+        let status = self.ended().await;
+        assert!(status.success(), "{status}: {}", self.stderr());
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.stderr).unwrap_or_default();
+            eprintln!("the server's log:\n{log}");
+        }
+    }
+}
+
+fn announced_addresses(stdout: &str) -> Option<(SocketAddr, SocketAddr)> {
+    // The last line must be there too, so that all of it is written.
+    stdout.contains("try: curl").then_some(())?;
+    let mut addresses = stdout.split("http://").skip(1).filter_map(|rest| rest.split('/').next()?.parse().ok());
+    Some((addresses.next()?, addresses.next()?))
+}

@@ -1,0 +1,278 @@
+//! What every shard store must do, whatever the database: one suite, run over each of them.
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use market::batch::{AccountChange, Batch, Draw, Prize, Settlement, Units};
+use market::calendar::Day;
+use market::chances::Account;
+use market::order::Rule;
+use market::{ActivityId, AwardId, Order, OrderId, RequestId, UserId};
+use router::{OrderNumbers, Run, Slot, SlotMap};
+
+use super::sqlite::Access;
+use super::{
+    Columns, Connection, Database, GrantId, MigrateError, PersistError, ShardStore, SqlShard, SqliteFile, StoreError,
+    Verdict, migrate_meta, migrate_shard,
+};
+
+const TABLES: u16 = 4;
+
+/// A shard of four tables, and makers of what goes in.
+struct Bench<D: Database> {
+    database: D,
+    store: SqlShard<D>,
+    numbers: OrderNumbers,
+}
+
+fn user(text: &str) -> UserId {
+    UserId::new(text).expect("a user")
+}
+
+fn activity() -> ActivityId {
+    ActivityId::new(100_301).expect("an id")
+}
+
+fn account(used: u32) -> Account {
+    Account { granted: 100, used, day: Day::from_number(20_261_121), day_used: used, month_used: used }
+}
+
+fn draw(name: &str, key: &str) -> Draw {
+    Draw { user: user(name), activity: activity(), request: RequestId::new(key).expect("a key") }
+}
+
+fn gather(calls: &[(&str, &str)]) -> Batch {
+    Batch::gather(calls.iter().map(|(name, key)| draw(name, key)).collect())
+}
+
+impl<D: Database> Bench<D> {
+    async fn new(database: D) -> Self {
+        migrate_shard(&database, TABLES).await.expect("a fresh shard");
+        let store = SqlShard::new(database.clone(), map());
+        Self { database, store, numbers: OrderNumbers::new(Run::new(1).expect("a run")) }
+    }
+
+    fn order(&mut self, name: &str, key: &str) -> Order {
+        let id = self.numbers.next(Slot::of(name)).and_then(OrderId::new).expect("an order id");
+        Order {
+            id,
+            user: user(name),
+            request: RequestId::new(key).expect("a key"),
+            activity: activity(),
+            version: 3,
+            ordinal: 7,
+            day: Day::from_number(20_261_121),
+            award: AwardId::new(101).expect("an id"),
+            award_title: Arc::from("随机积分 \"1\" \\ '; --"),
+            award_index: 8,
+            rule: Rule::Luck,
+            stocked: true,
+            created_at: Timestamp::from_millisecond(1_795_000_000_123).expect("a time"),
+        }
+    }
+
+    /// New accounts and orders of these calls, one unit of award 101 for each.
+    fn settlement(&mut self, calls: &[(&str, &str)]) -> Settlement {
+        let orders: Vec<Arc<Order>> = calls.iter().map(|(name, key)| Arc::new(self.order(name, key))).collect();
+        let change =
+            |(name, _): &(&str, &str)| AccountChange { user: user(name), activity: activity(), account: account(1) };
+        let prize = Prize { activity: activity(), award: AwardId::new(101).expect("an id") };
+        Settlement {
+            answers: Vec::new(),
+            used: vec![Units { prize, count: u32::try_from(orders.len()).expect("few") }],
+            orders,
+            new_accounts: calls.iter().map(change).collect(),
+            changed_accounts: Vec::new(),
+        }
+    }
+
+    async fn persist(&mut self, grant: u64, settlement: &Settlement) -> Result<(), PersistError> {
+        self.store.prefetch(&gather(&[])).await?;
+        self.store.persist(GrantId(grant), settlement).await
+    }
+
+    async fn issued(&self) -> i64 {
+        let mut connection = self.database.connect().await.expect("a connection");
+        let rows = connection.rows(D::DIALECT.shard.read_issued, "[]").await.expect("rows");
+        rows.first().map_or(0, |row| row.integer(2).expect("a count"))
+    }
+}
+
+fn map() -> SlotMap {
+    SlotMap::even(1, 1, TABLES).expect("a map")
+}
+
+fn sqlite() -> (tempfile::TempDir, SqliteFile) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = SqliteFile { path: folder.path().join("shard-0.sqlite"), access: Access::Create };
+    (folder, file)
+}
+
+async fn what_is_persisted_is_found<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    // Enough users to fill every table, among them ids that sloppy collations take for equal.
+    let names: Vec<String> = (0..40).map(|number| format!("user{number}")).collect();
+    let odd = ["u", "U", "ú", "a b", "\"'\\;--", "漢字", "😀"];
+    let calls: Vec<(&str, &str)> = names.iter().map(String::as_str).chain(odd).map(|name| (name, "Key")).collect();
+    let settlement = bench.settlement(&calls);
+    bench.persist(1, &settlement).await.expect("persisted");
+    let known = bench.store.prefetch(&gather(&calls)).await.expect("read");
+    bench.store.undo().await;
+    for (index, order) in settlement.orders.iter().enumerate() {
+        assert_eq!(known.orders[index].as_ref(), Some(&**order));
+        assert_eq!(known.accounts[index], Some(account(1)));
+    }
+    let strangers = gather(&[("user0", "key"), ("User0", "Key"), ("user", "Key"), ("ù", "Key")]);
+    let known = bench.store.prefetch(&strangers).await.expect("read");
+    bench.store.undo().await;
+    assert_eq!(known.orders, [None, None, None, None]);
+    assert_eq!(known.accounts, [Some(account(1)), None, None, None]);
+    assert_eq!(bench.issued().await, 47);
+}
+
+async fn changed_accounts_are_changed<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let first = bench.settlement(&[("a", "1"), ("b", "1")]);
+    bench.persist(1, &first).await.expect("persisted");
+    let mut second = bench.settlement(&[("a", "2")]);
+    second.changed_accounts = std::mem::take(&mut second.new_accounts);
+    second.changed_accounts[0].account = account(2);
+    bench.persist(2, &second).await.expect("persisted");
+    let known = bench.store.prefetch(&gather(&[("a", "x"), ("b", "x")])).await.expect("read");
+    bench.store.undo().await;
+    assert_eq!(known.accounts, [Some(account(2)), Some(account(1))]);
+}
+
+async fn a_request_id_has_one_order<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let first = bench.settlement(&[("a", "1")]);
+    bench.persist(1, &first).await.expect("persisted");
+    let mut repeat = bench.settlement(&[("b", "1"), ("a", "1")]);
+    repeat.new_accounts.clear();
+    let refused = bench.persist(2, &repeat).await;
+    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    bench.store.undo().await;
+    let known = bench.store.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
+    bench.store.undo().await;
+    assert_eq!(known.orders, [None, Some(Order::clone(&first.orders[0]))], "all of the batch is undone");
+    assert_eq!(bench.issued().await, 1);
+}
+
+async fn accounts_that_came_or_went_meanwhile_are_conflicts<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let first = bench.settlement(&[("a", "1")]);
+    bench.persist(1, &first).await.expect("persisted");
+    let again = bench.settlement(&[("a", "2")]);
+    let refused = bench.persist(2, &again).await;
+    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    bench.store.undo().await;
+    let mut absent = bench.settlement(&[("b", "1")]);
+    absent.changed_accounts = std::mem::take(&mut absent.new_accounts);
+    let refused = bench.persist(3, &absent).await;
+    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    bench.store.undo().await;
+    assert_eq!(bench.issued().await, 1);
+}
+
+async fn what_is_undone_leaves_nothing<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    bench.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
+    bench.store.undo().await;
+    bench.store.undo().await;
+    let settlement = bench.settlement(&[("a", "1")]);
+    bench.persist(1, &settlement).await.expect("the store is usable");
+    assert_eq!(bench.issued().await, 1);
+}
+
+async fn a_verdict_is_final<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let settlement = bench.settlement(&[("a", "1")]);
+    bench.persist(5, &settlement).await.expect("persisted");
+    assert_eq!(bench.store.verdict(GrantId(5)).await, Ok(Verdict::Committed));
+    assert_eq!(bench.store.verdict(GrantId(5)).await, Ok(Verdict::Committed), "asked again");
+    assert_eq!(bench.store.verdict(GrantId(6)).await, Ok(Verdict::Void));
+    let late = bench.settlement(&[("b", "1")]);
+    let refused = bench.persist(6, &late).await;
+    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    bench.store.undo().await;
+    bench.persist(7, &late).await.expect("another grant");
+    assert_eq!(bench.issued().await, 2);
+}
+
+async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
+    migrate_shard(&database, TABLES).await.expect("a fresh shard");
+    let mut connection = database.connect().await.expect("a connection");
+    let sql = D::DIALECT.table(0);
+    for statement in
+        [&sql.lock_accounts, &sql.read_accounts, &sql.find_orders, &sql.find_orders_by_id, &sql.update_accounts]
+    {
+        // Comments come first in the files; EXPLAIN must come before them.
+        let rows = connection.rows(&format!("{explain} {statement}"), "[]").await.expect("a plan");
+        let plan: Vec<String> = rows.iter().map(|row| row.text(3).expect("a text").to_owned()).collect();
+        let key = |line: &&String| line.starts_with("SEARCH") && line.contains("=?") || line.contains("rowid=?");
+        assert!(plan.iter().any(|line| key(&line)), "{statement}\nreads a table without its key: {plan:?}");
+        assert!(!plan.iter().any(|line| line.starts_with("SCAN raffle_")), "{statement}\nscans a table: {plan:?}");
+    }
+}
+
+async fn migrations_run_once_and_refuse_a_newer_schema<D: Database>(database: D) {
+    for _ in 0..2 {
+        migrate_shard(&database, TABLES).await.expect("idempotent");
+    }
+    let (one, two) = tokio::join!(migrate_shard(&database, TABLES), migrate_shard(&database, TABLES));
+    one.and(two).expect("two at once take turns");
+    let mut connection = database.connect().await.expect("a connection");
+    connection.run("INSERT INTO schema_version VALUES (999)").await.expect("planted");
+    let refused = migrate_shard(&database, TABLES).await;
+    assert!(matches!(refused, Err(MigrateError::TooNew { found: 999, .. })), "{refused:?}");
+}
+
+macro_rules! over_sqlite {
+    ($($name:ident),*) => {
+        mod over_sqlite {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let (_folder, file) = super::sqlite();
+                    super::$name(file).await;
+                }
+            )*
+        }
+    };
+}
+
+over_sqlite!(
+    what_is_persisted_is_found,
+    changed_accounts_are_changed,
+    a_request_id_has_one_order,
+    accounts_that_came_or_went_meanwhile_are_conflicts,
+    what_is_undone_leaves_nothing,
+    a_verdict_is_final,
+    migrations_run_once_and_refuse_a_newer_schema
+);
+
+#[tokio::test]
+async fn look_ups_use_their_keys_in_sqlite() {
+    let (_folder, file) = sqlite();
+    look_ups_use_their_keys(file, "EXPLAIN QUERY PLAN").await;
+}
+
+#[tokio::test]
+async fn the_meta_schema_is_made_once() {
+    let (_folder, file) = sqlite();
+    let (one, two) = tokio::join!(migrate_meta(&file), migrate_meta(&file));
+    one.and(two).expect("two at once take turns");
+}
+
+#[tokio::test]
+async fn a_commit_is_on_disk_before_it_is_answered() {
+    let (_folder, file) = sqlite();
+    migrate_shard(&file, TABLES).await.expect("a fresh shard");
+    let mut connection = file.connect().await.expect("a connection");
+    let pragma = async |connection: &mut <SqliteFile as Database>::Connection, name: &str| {
+        connection.rows(&format!("PRAGMA {name}"), "[]").await.expect("a pragma")
+    };
+    let synchronous = pragma(&mut connection, "synchronous").await;
+    assert_eq!(synchronous[0].integer(0).expect("a number"), 2, "FULL");
+    let journal = pragma(&mut connection, "journal_mode").await;
+    assert_eq!(journal[0].text(0).expect("a text"), "wal");
+}
