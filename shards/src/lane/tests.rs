@@ -14,7 +14,7 @@ use super::*;
 use crate::metrics::Metrics;
 use crate::stock::{MemoryStock, Picture, StockAway};
 
-const PATIENCE: Patience = Patience { queue: Duration::from_secs(30), answer: Duration::from_secs(60) };
+const PATIENCE: Patience = Patience { queue: Duration::from_secs(30), answer: Duration::from_mins(1) };
 
 /// One prize of 3 units, then the fallback; 5 chances per user.
 const CAMPAIGN: &str = r#"

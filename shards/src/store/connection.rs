@@ -40,6 +40,15 @@ pub fn out_of_range(index: usize) -> StoreError {
     StoreError::Data(format!("column {index} holds a value out of its range"))
 }
 
+/// One statement of several that run in one go.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// Its text: exactly one statement.
+    pub sql: &'a str,
+    /// Its bound value.
+    pub json: String,
+}
+
 /// A connection that can run statements, one after the other.
 pub trait Connection: Send + Sized {
     /// A row of a result.
@@ -57,6 +66,14 @@ pub trait Connection: Send + Sized {
     fn execute(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Runs a query and collects its rows.
     fn rows(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
+    /// Runs statements, in one round trip where the database can; answers how many rows they
+    /// touched together.
+    fn execute_all(&mut self, steps: &[Step<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// Runs queries, in one round trip where the database can; answers the rows of each.
+    fn rows_of_all(
+        &mut self,
+        steps: &[Step<'_>],
+    ) -> impl Future<Output = Result<Vec<Vec<Self::Row>>, StoreError>> + Send;
     /// Runs a query and hands its rows over one by one, so that a result of any size needs
     /// little memory.
     fn scan(

@@ -8,7 +8,7 @@ mod shard;
 mod sqlite;
 mod statements;
 
-pub use connection::{Columns, Connection, Database, StoreError, out_of_range};
+pub use connection::{Columns, Connection, Database, Step, StoreError, out_of_range};
 pub use migrate::{MigrateError, migrate_meta, migrate_shard};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};
 pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::future::Future;
 
+use market::UserId;
 use market::batch::{AccountChange, Batch, Known, Settlement, Units};
-use market::{ActivityId, UserId};
 use router::SlotMap;
 use serde::Serialize;
 
 use super::rows::{account_from_row, account_row, json_rows, order_from_row, order_row};
-use super::{Columns, Connection, Database, StoreError, TableStatements};
+use super::{Columns, Connection, Database, Step, StoreError, TableStatements};
 
 /// Names one try of one batch, for ever: built from a run number and a counter, never from a
 /// clock.
@@ -63,142 +63,118 @@ pub trait ShardStore: Send + 'static {
 #[derive(Debug)]
 pub struct SqlShard<D: Database> {
     database: D,
-    map: SlotMap,
-    tables: Vec<TableStatements>,
+    layout: Layout,
     /// `None` before the first use and after a failure: the next use connects anew.
     connection: Option<D::Connection>,
+}
+
+/// The tables of a shard, and which users belong to which.
+#[derive(Debug)]
+struct Layout {
+    map: SlotMap,
+    tables: Vec<TableStatements>,
 }
 
 impl<D: Database> SqlShard<D> {
     /// A shard of the users that `map` sends to `database`. Connects at the first use.
     pub fn new(database: D, map: SlotMap) -> Self {
         let tables = (0..map.tables()).map(|table| D::DIALECT.table(table)).collect();
-        Self { database, map, tables, connection: None }
-    }
-
-    async fn connection(&mut self) -> Result<&mut D::Connection, StoreError> {
-        if self.connection.is_none() {
-            self.connection = Some(self.database.connect().await?);
-        }
-        Ok(self.connection.as_mut().expect("just connected"))
-    }
-
-    /// The places in `users` that belong to each table, in key order: rows are locked in the
-    /// order of this list, and two lanes that lock in one order cannot deadlock.
-    fn by_table<K: Ord>(&self, keys: impl Iterator<Item = (UserId, K)>) -> Vec<Vec<usize>> {
-        let keys: Vec<(UserId, K)> = keys.collect();
-        let mut tables = vec![Vec::new(); self.tables.len()];
-        for (index, (user, _)) in keys.iter().enumerate() {
-            tables[self.table_of(user)].push(index);
-        }
-        for table in &mut tables {
-            table.sort_unstable_by(|&a, &b| keys[a].cmp(&keys[b]));
-        }
-        tables
-    }
-
-    fn table_of(&self, user: &UserId) -> usize {
-        self.map.route(user.as_str()).table().get().into()
+        Self { database, layout: Layout { map, tables }, connection: None }
     }
 
     async fn fetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
-        self.connection().await?.begin().await?;
-        let accounts = self.fetch_accounts(batch.accounts()).await?;
-        let orders = self.fetch_orders(batch).await?;
-        Ok(Known { accounts, orders })
-    }
-
-    async fn fetch_accounts(
-        &mut self,
-        keys: &[(UserId, ActivityId)],
-    ) -> Result<Vec<Option<market::chances::Account>>, StoreError> {
-        let mut accounts = vec![None; keys.len()];
-        for (table, places) in self.by_table(keys.iter().cloned()).iter().enumerate() {
+        let (keys, draws) = (batch.accounts(), batch.draws());
+        let account_places = self.layout.by_table(keys.iter().map(|(user, activity)| (user, *activity)));
+        let order_places = self.layout.by_table(draws.iter().map(|draw| (&draw.user, &draw.request)));
+        let mut steps = Vec::with_capacity(2 * self.layout.tables.len());
+        for (sql, places) in self.layout.tables.iter().zip(&account_places) {
             let wanted = places.iter().map(|&place| (keys[place].0.as_str(), keys[place].1.get()));
-            for row in self.rows(table, |sql| &sql.lock_accounts, wanted).await? {
+            steps.push(Step { sql: &sql.lock_accounts, json: json_rows(wanted) });
+        }
+        // After the accounts are locked, so that the same request on two gateways meets there.
+        for (sql, places) in self.layout.tables.iter().zip(&order_places) {
+            let wanted = places.iter().map(|&place| (draws[place].user.as_str(), draws[place].request.as_str()));
+            steps.push(Step { sql: &sql.find_orders, json: json_rows(wanted) });
+        }
+        let connection = connected(&self.database, &mut self.connection).await?;
+        connection.begin().await?;
+        let mut rows = connection.rows_of_all(&steps).await?.into_iter();
+        let mut accounts = vec![None; keys.len()];
+        for (places, rows) in account_places.iter().zip(rows.by_ref()) {
+            for row in rows {
                 accounts[place_of(&row, places)?] = Some(account_from_row(&row, 1)?);
             }
         }
-        Ok(accounts)
-    }
-
-    async fn fetch_orders(&mut self, batch: &Batch) -> Result<Vec<Option<market::Order>>, StoreError> {
-        let draws = batch.draws();
         let mut orders = vec![None; draws.len()];
-        let keys = draws.iter().map(|draw| (draw.user.clone(), draw.request.clone()));
-        for (table, places) in self.by_table(keys).iter().enumerate() {
-            let wanted = places.iter().map(|&place| (draws[place].user.as_str(), draws[place].request.as_str()));
-            for row in self.rows(table, |sql| &sql.find_orders, wanted).await? {
+        for (places, rows) in order_places.iter().zip(rows) {
+            for row in rows {
                 let place = place_of(&row, places)?;
                 orders[place] = Some(order_from_row(&row, draws[place].user.clone())?);
             }
         }
-        Ok(orders)
-    }
-
-    /// Runs a query on a table; no rows wanted, no round trip.
-    async fn rows(
-        &mut self,
-        table: usize,
-        statement: impl Fn(&TableStatements) -> &String,
-        wanted: impl ExactSizeIterator<Item = impl Serialize>,
-    ) -> Result<Vec<<D::Connection as Connection>::Row>, StoreError> {
-        if wanted.len() == 0 {
-            return Ok(Vec::new());
-        }
-        let json = json_rows(wanted);
-        let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
-        connection.rows(statement(&self.tables[table]), &json).await
+        Ok(Known { accounts, orders })
     }
 
     async fn write(&mut self, grant: GrantId, settlement: &Settlement) -> Result<(), StoreError> {
-        self.write_accounts(&settlement.new_accounts, |sql| &sql.insert_accounts).await?;
-        self.write_accounts(&settlement.changed_accounts, |sql| &sql.update_accounts).await?;
-        let keys = settlement.orders.iter().map(|order| (order.user.clone(), order.id));
-        for (table, places) in self.by_table(keys).iter().enumerate() {
-            let rows = places.iter().map(|&place| order_row(&settlement.orders[place]));
-            self.change(table, |sql| &sql.insert_orders, rows).await?;
+        let Settlement { new_accounts, changed_accounts, orders, .. } = settlement;
+        let mut steps = Vec::with_capacity(3 * self.layout.tables.len());
+        self.layout.account_steps(new_accounts, |sql| &sql.insert_accounts, &mut steps);
+        self.layout.account_steps(changed_accounts, |sql| &sql.update_accounts, &mut steps);
+        let order_places = self.layout.by_table(orders.iter().map(|order| (&order.user, order.id)));
+        for (sql, places) in self.layout.tables.iter().zip(&order_places) {
+            let rows = places.iter().map(|&place| order_row(&orders[place]));
+            steps.push(Step { sql: &sql.insert_orders, json: json_rows(rows) });
         }
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
-        connection.execute(D::DIALECT.shard.insert_grant, &grant_row(grant, &settlement.used)).await?;
-        Ok(())
+        let written = connection.execute_all(&steps).await?;
+        let expected = (new_accounts.len() + changed_accounts.len() + orders.len()) as u64;
+        if written != expected {
+            return Err(StoreError::Conflict(format!("{written} of {expected} rows were there to be written")));
+        }
+        connection.execute(D::DIALECT.shard.insert_grant, &grant_row(grant, &settlement.used)).await.map(drop)
     }
+}
 
-    async fn write_accounts(
-        &mut self,
+impl Layout {
+    fn account_steps<'a>(
+        &'a self,
         changes: &[AccountChange],
-        statement: impl Fn(&TableStatements) -> &String,
-    ) -> Result<(), StoreError> {
-        let keys = changes.iter().map(|change| (change.user.clone(), change.activity));
-        for (table, places) in self.by_table(keys).iter().enumerate() {
+        statement: impl Fn(&'a TableStatements) -> &'a String,
+        steps: &mut Vec<Step<'a>>,
+    ) {
+        let places = self.by_table(changes.iter().map(|change| (&change.user, change.activity)));
+        for (sql, places) in self.tables.iter().zip(&places) {
             let row = |&place: &usize| {
                 let change: &AccountChange = &changes[place];
                 account_row(&change.user, change.activity, &change.account)
             };
-            self.change(table, &statement, places.iter().map(row)).await?;
+            steps.push(Step { sql: statement(sql), json: json_rows(places.iter().map(row)) });
         }
-        Ok(())
     }
 
-    /// Writes rows to a table and insists that each was written.
-    async fn change(
-        &mut self,
-        table: usize,
-        statement: impl Fn(&TableStatements) -> &String,
-        rows: impl ExactSizeIterator<Item = impl Serialize>,
-    ) -> Result<(), StoreError> {
-        let count = rows.len() as u64;
-        if count == 0 {
-            return Ok(());
+    /// The places of `keys` that belong to each table, in key order: rows are locked in the
+    /// order of this list, and two lanes that lock in one order cannot deadlock.
+    fn by_table<'k, K: Ord>(&self, keys: impl Iterator<Item = (&'k UserId, K)>) -> Vec<Vec<usize>> {
+        let keys: Vec<(&UserId, K)> = keys.collect();
+        let mut tables = vec![Vec::new(); self.tables.len()];
+        for (place, (user, _)) in keys.iter().enumerate() {
+            tables[usize::from(self.map.route(user.as_str()).table().get())].push(place);
         }
-        let json = json_rows(rows);
-        let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
-        let written = connection.execute(statement(&self.tables[table]), &json).await?;
-        if written == count {
-            Ok(())
-        } else {
-            Err(StoreError::Conflict(format!("{written} of {count} rows were there to be written")))
+        for places in &mut tables {
+            places.sort_unstable_by(|&a, &b| keys[a].cmp(&keys[b]));
         }
+        tables
+    }
+}
+
+/// The connection, made anew after a failure.
+async fn connected<'c, D: Database>(
+    database: &D,
+    connection: &'c mut Option<D::Connection>,
+) -> Result<&'c mut D::Connection, StoreError> {
+    match connection {
+        Some(connection) => Ok(connection),
+        None => Ok(connection.insert(database.connect().await?)),
     }
 }
 
@@ -224,7 +200,7 @@ impl<D: Database> ShardStore for SqlShard<D> {
 
     async fn verdict(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
         self.connection = None;
-        let connection = self.connection().await?;
+        let connection = connected(&self.database, &mut self.connection).await?;
         connection.begin().await?;
         match connection.execute(D::DIALECT.shard.void_grant, &grant_row(grant, &[])).await {
             Ok(_) => connection.commit().await.map(|()| Verdict::Void),

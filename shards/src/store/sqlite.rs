@@ -1,12 +1,16 @@
 //! SQLite files: WAL, every commit on disk before it is answered.
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use sqlx::error::DatabaseError;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteRow, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection as _, Executor, Row};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteQueryResult, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection as _, Either, Executor, Row};
 
-use super::{Columns, Connection, Database, Dialect, SQLITE, StoreError};
+use super::{Columns, Connection, Database, Dialect, SQLITE, Step, StoreError};
 
 /// How long a statement waits for another process that writes the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,7 +46,51 @@ pub struct SqliteFile {
 
 /// A connection to a SQLite file.
 #[derive(Debug)]
-pub struct SqliteConnection(sqlx::SqliteConnection);
+pub struct SqliteConnection {
+    inner: sqlx::SqliteConnection,
+    scripts: Scripts,
+}
+
+/// Several statements as one text. Each round trip to the connection's thread costs about as
+/// much as several draws, so a batch sends its reads together and its writes together.
+#[derive(Debug, Default)]
+struct Scripts(HashMap<Vec<(usize, usize)>, String>);
+
+/// A lane has one set of reads and one of writes; whoever has more is doing something else.
+const SCRIPTS_MAX: usize = 16;
+
+impl Scripts {
+    /// The text of all steps; the value of step `n` is bound to `$n`.
+    fn text(&mut self, steps: &[Step<'_>]) -> &str {
+        // Statement texts live as long as their dialect, so their places name them.
+        let key: Vec<_> = steps.iter().map(|step| (step.sql.as_ptr().addr(), step.sql.len())).collect();
+        if self.0.len() >= SCRIPTS_MAX && !self.0.contains_key(&key) {
+            self.0.clear();
+        }
+        self.0.entry(key).or_insert_with(|| {
+            let numbered =
+                steps.iter().enumerate().map(|(index, step)| step.sql.replace("$1", &format!("${}", index + 1)));
+            numbered.collect::<Vec<_>>().join(";\n")
+        })
+    }
+}
+
+impl SqliteConnection {
+    /// Runs all steps as one text; hands over each row and the end of each statement.
+    async fn run_steps(
+        &mut self,
+        steps: &[Step<'_>],
+        mut each: impl FnMut(Either<SqliteQueryResult, SqliteRow>) + Send,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(self.scripts.text(steps));
+        let query = steps.iter().fold(query, |query, step| query.bind(step.json.as_str()));
+        let mut results = self.inner.fetch_many(query);
+        while let Some(result) = results.try_next().await.map_err(classify)? {
+            each(result);
+        }
+        Ok(())
+    }
+}
 
 impl Database for SqliteFile {
     type Connection = SqliteConnection;
@@ -66,7 +114,8 @@ impl Database for SqliteFile {
                 .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
                 .pragma("cache_size", CACHE_KIB),
         };
-        sqlx::SqliteConnection::connect_with(&options).await.map(SqliteConnection).map_err(classify)
+        let inner = sqlx::SqliteConnection::connect_with(&options).await.map_err(classify)?;
+        Ok(SqliteConnection { inner, scripts: Scripts::default() })
     }
 }
 
@@ -91,12 +140,35 @@ impl Connection for SqliteConnection {
     }
 
     async fn execute(&mut self, sql: &str, json: &str) -> Result<u64, StoreError> {
-        let done = self.0.execute(sqlx::query(sql).bind(json)).await.map_err(classify)?;
+        let done = self.inner.execute(sqlx::query(sql).bind(json)).await.map_err(classify)?;
         Ok(done.rows_affected())
     }
 
     async fn rows(&mut self, sql: &str, json: &str) -> Result<Vec<SqliteRow>, StoreError> {
-        self.0.fetch_all(sqlx::query(sql).bind(json)).await.map_err(classify)
+        self.inner.fetch_all(sqlx::query(sql).bind(json)).await.map_err(classify)
+    }
+
+    async fn execute_all(&mut self, steps: &[Step<'_>]) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        let count = |result: Either<SqliteQueryResult, SqliteRow>| {
+            if let Either::Left(done) = result {
+                touched += done.rows_affected();
+            }
+        };
+        self.run_steps(steps, count).await?;
+        Ok(touched)
+    }
+
+    async fn rows_of_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Vec<SqliteRow>>, StoreError> {
+        let mut rows = vec![Vec::new()];
+        let sort = |result: Either<SqliteQueryResult, SqliteRow>| match result {
+            Either::Left(_) => rows.push(Vec::new()),
+            Either::Right(row) => rows.last_mut().expect("never empty").push(row),
+        };
+        self.run_steps(steps, sort).await?;
+        // Each statement ended one list and began the next.
+        rows.truncate(steps.len());
+        Ok(rows)
     }
 
     async fn scan(
@@ -104,8 +176,7 @@ impl Connection for SqliteConnection {
         sql: &str,
         mut each: impl FnMut(&SqliteRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
-        use futures_util::TryStreamExt;
-        let mut rows = self.0.fetch(sqlx::query(sql));
+        let mut rows = self.inner.fetch(sqlx::query(sql));
         while let Some(row) = rows.try_next().await.map_err(classify)? {
             each(&row)?;
         }
@@ -113,7 +184,7 @@ impl Connection for SqliteConnection {
     }
 
     async fn run(&mut self, sql: &str) -> Result<(), StoreError> {
-        self.0.execute(sql).await.map(drop).map_err(classify)
+        self.inner.execute(sql).await.map(drop).map_err(classify)
     }
 }
 

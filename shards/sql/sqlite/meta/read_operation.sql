@@ -1,2 +1,2 @@
 -- [operation]
-SELECT applied FROM stock_operation WHERE operation_id = ?1 ->> 0
+SELECT applied FROM stock_operation WHERE operation_id = $1 ->> 0
