@@ -2,6 +2,7 @@
 //! are spread. Draws never wait for it.
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 
 use jiff::Timestamp;
@@ -156,39 +157,32 @@ impl<D: Database> Meta<D> {
         self.rows(Self::SQL.read_campaign_versions, NOTHING).await?.iter().map(stored_campaign).collect()
     }
 
-    /// Stores a campaign file as a new version. The first time a limited prize appears its
-    /// count becomes its stock; from then on only stock operations change it.
-    pub async fn publish(&self, text: &str, who: &str, now: Timestamp) -> Result<Publication, PublishError> {
-        let campaign = Campaign::parse(text)?;
-        let activity = campaign.activity.id;
+    /// Stores campaign files as new versions: all of them or, when one is refused, none. The
+    /// first time a limited prize appears its count becomes its stock; from then on only stock
+    /// operations change it.
+    pub async fn publish(&self, texts: &[&str], who: &str, now: Timestamp) -> Result<Vec<Publication>, PublishError> {
+        // Before the transaction: a faulty file must not hold the write lock.
+        let campaigns = texts.iter().map(|text| Campaign::parse(text)).collect::<Result<Vec<_>, _>>()?;
         let mut connection = self.begin().await?;
-        let stored = connection.rows(Self::SQL.read_campaigns, NOTHING).await?;
-        let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
-        let previous = stored.iter().find(|stored| stored.activity == activity);
-        if let Some(same) = previous.filter(|stored| stored.text == text) {
-            return Ok(Publication { activity, version: same.version, new: false });
+        let mut publications = Vec::with_capacity(texts.len());
+        for (text, campaign) in texts.iter().zip(&campaigns) {
+            publications.push(publish_one(&mut connection, Self::SQL, campaign, text, who, now).await?);
         }
-        let stocked = published_counts(&mut connection, Self::SQL).await?;
-        let reasons = reasons_against(&campaign, &stored, previous, &stocked);
-        if !reasons.is_empty() {
-            return Err(PublishError::Refused(reasons));
+        if publications.iter().any(|publication| publication.new) {
+            connection.execute(Self::SQL.raise_revision, NOTHING).await?;
         }
-        let version = previous.map_or(1, |stored| stored.version + 1);
-        let row = json(&(activity.get(), version, text, now.as_millisecond(), who));
-        connection.execute(Self::SQL.insert_campaign, &row).await?;
-        for (prize, units) in counts(&campaign).filter(|(prize, _)| !stocked.contains_key(prize)) {
-            let change = StockChange { prize, units, who: who.to_owned(), why: format!("version {version}") };
-            insert_operation(&mut connection, Self::SQL, "publish", &change, Some(units), now).await?;
-        }
-        connection.execute(Self::SQL.raise_revision, NOTHING).await?;
         connection.commit().await?;
-        Ok(Publication { activity, version, new: true })
+        Ok(publications)
     }
 
     /// Each prize's total: what was published and added, less what was withdrawn.
     pub async fn totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
         let rows = self.rows(Self::SQL.read_totals, NOTHING).await?;
-        rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?))).collect()
+        // Below zero only by a hand in the database: there is nothing to give out then, and the
+        // audit says so.
+        let total =
+            |row: &<D::Connection as Connection>::Row| Ok::<_, StoreError>(row.integer(2)?.max(0).unsigned_abs());
+        rows.iter().map(|row| Ok((prize(row, 0)?, total(row)?))).collect()
     }
 
     /// Adds units to a prize: they count from now on.
@@ -228,6 +222,11 @@ impl<D: Database> Meta<D> {
     pub async fn operations(&self, of: Prize) -> Result<Vec<Operation>, StoreError> {
         let rows = self.rows(Self::SQL.read_operations, &json(&(of.activity.get(), of.award.get()))).await?;
         rows.iter().map(operation).collect()
+    }
+
+    /// Forgets the view that an earlier server had of its stock.
+    pub async fn forget_pictures(&self) -> Result<(), StoreError> {
+        self.database.connect().await?.execute(Self::SQL.forget_pictures, NOTHING).await.map(drop)
     }
 
     /// Writes the running server's view of its stock.
@@ -328,6 +327,37 @@ fn operation(row: &impl Columns) -> Result<Operation, StoreError> {
     })
 }
 
+/// Publishes one file within a transaction.
+async fn publish_one<C: Connection>(
+    connection: &mut C,
+    sql: &MetaStatements,
+    campaign: &Campaign,
+    text: &str,
+    who: &str,
+    now: Timestamp,
+) -> Result<Publication, PublishError> {
+    let activity = campaign.activity.id;
+    let stored = connection.rows(sql.read_campaigns, NOTHING).await?;
+    let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
+    let previous = stored.iter().find(|stored| stored.activity == activity);
+    if let Some(same) = previous.filter(|stored| stored.text == text) {
+        return Ok(Publication { activity, version: same.version, new: false });
+    }
+    let stocked = published_counts(connection, sql).await?;
+    let reasons = reasons_against(campaign, &stored, previous, &stocked);
+    if !reasons.is_empty() {
+        return Err(PublishError::Refused(reasons));
+    }
+    let version = previous.map_or(1, |stored| stored.version + 1);
+    let row = json(&(activity.get(), version, text, now.as_millisecond(), who));
+    connection.execute(sql.insert_campaign, &row).await?;
+    for (prize, units) in counts(campaign).filter(|(prize, _)| !stocked.contains_key(prize)) {
+        let change = StockChange { prize, units, who: who.to_owned(), why: format!("version {version}") };
+        insert_operation(connection, sql, "publish", &change, Some(units), now).await?;
+    }
+    Ok(Publication { activity, version, new: true })
+}
+
 async fn insert_operation<C: Connection>(
     connection: &mut C,
     sql: &MetaStatements,
@@ -378,14 +408,18 @@ fn reasons_against(
     let previous = previous.and_then(parse_stored).map(|published| published.campaign);
     let incompatible = previous.as_ref().map(|previous| campaign.incompatible_with(previous)).unwrap_or_default();
     // The version before may have left a prize out: what it was first published with counts.
-    let judged: Vec<Prize> = previous.iter().flat_map(counts).map(|(prize, _)| prize).collect();
-    let recounted = counts(campaign).filter_map(|(prize, count)| {
-        let first = stocked.get(&prize).filter(|&&first| first != count && !judged.contains(&prize))?;
-        Some(format!(
-            "award {} was first published with {first} units, the file says {count}: use `drawbridge stock add` to \
-             change its stock",
-            prize.award
-        ))
+    let judged: Vec<AwardId> =
+        previous.iter().flat_map(|previous| &previous.strategy.awards).map(|award| award.id).collect();
+    let recounted = campaign.strategy.awards.iter().filter(|award| !judged.contains(&award.id)).filter_map(|award| {
+        let first = *stocked.get(&Prize { activity: campaign.activity.id, award: award.id })?;
+        let now = award.count.map_or("unlimited".to_owned(), |count| count.to_string());
+        (award.count.map(NonZeroU64::get) != Some(first)).then(|| {
+            format!(
+                "award {} was first published with {first} units, the file says {now}: leave the count as it was and \
+                 use `drawbridge stock add` to change its stock",
+                award.id
+            )
+        })
     });
     conflicts.chain(incompatible.into_iter().map(|reason| reason.to_string())).chain(recounted).collect()
 }

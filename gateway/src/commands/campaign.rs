@@ -97,10 +97,11 @@ async fn publish(file: &Path, place: &Place) -> Result<Publication, Refusal> {
     // The folder may be new: a campaign can be there before the server's first start.
     let folder = Folder::create(&config.data).map_err(|error| failed(&error))?;
     let meta = folder.meta().await.map_err(|error| failed(&error))?;
-    meta.publish(&text, &operator(), Timestamp::now()).await.map_err(|error| match error {
+    let published = meta.publish(&[&text], &operator(), Timestamp::now()).await.map_err(|error| match error {
         PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
         PublishError::Store(error) => failed(&error),
-    })
+    });
+    published.map(|publications| publications[0])
 }
 
 async fn list(place: &Place) -> Result<String, PlaceError> {

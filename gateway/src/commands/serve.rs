@@ -155,9 +155,7 @@ async fn open(config: &Config, metrics: Metrics) -> Result<Embedded, ServeError>
 async fn publish_demo(held: &Held) -> Result<(), ServeError> {
     let meta = held.meta();
     if meta.versions().await.map_err(StartError::from)?.is_empty() {
-        for text in DEMO_CAMPAIGNS {
-            meta.publish(text, "drawbridge serve", Timestamp::now()).await?;
-        }
+        meta.publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now()).await?;
     }
     Ok(())
 }

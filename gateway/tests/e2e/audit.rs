@@ -1,5 +1,6 @@
 //! `route` and `audit`: where users live, and whether all that is stored holds together.
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
 use tokio::task::JoinSet;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY, SCARCE_AWARD, scarce};
-use crate::support::{Connection, Place, Request, Server, ask_all};
+use crate::support::{Connection, Place, Request, Server, ask_all, run_as_it_is, text_of};
 
 const SCARCE_ACTIVITY: u64 = 200_003;
 
@@ -31,7 +32,7 @@ async fn played() -> Place {
     let server = Server::start(&place).await;
     let draws = (0..200).map(|number| {
         let activity = if number % 2 == 0 { LOAD_ACTIVITY } else { SCARCE_ACTIVITY };
-        Request::draw(&format!("u{}", number % 40), activity, &number.to_string())
+        Request::draw(&format!("u{}", number % 41), activity, &number.to_string())
     });
     let answers = ask_all(server.listen, draws.collect(), 16).await;
     assert!(answers.iter().all(|answer| answer.code == "0000"));
@@ -99,6 +100,29 @@ async fn the_audit_speaks_to_people_and_to_programs() {
         assert!(text.contains(check["name"].as_str().unwrap()), "{check}");
     }
     assert_eq!(place.audited_at_rest().await, 200);
+}
+
+#[tokio::test]
+async fn a_reader_that_has_gone_is_no_reason_to_crash() {
+    let place = played().await;
+    let campaign = place.file("load.toml", LOAD);
+    let data = text_of(&place.data());
+    for arguments in [
+        &["audit", "--data", &data][..],
+        &["audit", "--json", "--data", &data],
+        &["stock", "show", "--data", &data],
+        &["route", "u", "--data", &data],
+        &["campaign", "list", "--data", &data],
+        &["campaign", "check", &campaign],
+        &["check-config"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = place.command(arguments);
+        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        let ran = run_as_it_is(command).await;
+        assert!(!ran.stderr.contains("panicked"), "{arguments:?}: {ran:?}");
+    }
 }
 
 #[tokio::test]

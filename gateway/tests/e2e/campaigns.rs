@@ -2,9 +2,10 @@
 use std::path::Path;
 
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::support::campaign::{DEMO, LOAD, LOAD_ACTIVITY, SCARCE, in_state, scarce, with};
-use crate::support::{FOLLOWED, Place, Request, Server, eventually};
+use crate::support::{FOLLOWED, Place, Ran, Request, Server, eventually, run, text_of};
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/campaigns");
 
@@ -147,6 +148,24 @@ async fn publishing_the_same_file_again_changes_nothing() {
     assert!(told.contains("version 2"), "{told}");
     let told = place.publish(LOAD).await.ok();
     assert!(told.contains("version 3"), "going back is a change too: {told}");
+}
+
+#[tokio::test]
+async fn publications_at_once_become_versions_one_after_the_other() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    let files = (0..6).map(|number| place.file(&format!("{number}.toml"), format!("{LOAD}# {number}\n")));
+    let data = text_of(&place.data());
+    let mut publishing = JoinSet::new();
+    for file in files {
+        publishing.spawn(run(place.command(&["campaign", "publish", &file, "--data", &data])));
+    }
+    let mut told: Vec<_> = publishing.join_all().await.into_iter().map(Ran::ok).collect();
+    told.sort();
+    for (version, told) in (2..).zip(&told) {
+        assert!(told.contains(&format!("version {version}")), "{told}");
+    }
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
 }
 
 #[tokio::test]

@@ -122,6 +122,7 @@ async fn parameters_come_from_the_query_or_a_form_by_get_or_post() {
             Request::form(path, parameters),
             Request::form(&format!("{path}?{first}"), second),
             Request::post(path, "application/x-www-form-urlencoded; charset=UTF-8", parameters),
+            Request::new("GET", path).header("Content-Type", "application/x-www-form-urlencoded").with_body(parameters),
         ];
         for request in requests {
             assert_eq!(server.data(&request).await, expected, "{request:?}");

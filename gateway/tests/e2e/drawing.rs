@@ -179,7 +179,13 @@ async fn a_replay_outlives_its_campaign_and_its_server() {
 
     let renamed = with(LOAD, "title = \"Prize ", "title = \"Trinket ");
     place.publish(&in_state(&renamed, "close")).await.ok();
-    eventually_answers(&server, &Request::draw("u", LOAD_ACTIVITY, "late"), 409, "ERR_BIZ_003").await;
+    let closed = Request::draw("u", LOAD_ACTIVITY, "late");
+    eventually("the activity is closed", FOLLOWED, async || {
+        let list = Request::json("query_raffle_award_list", &json!({"strategyId": LOAD_ACTIVITY}));
+        (server.data(&list).await[0]["awardTitle"] == "Trinket 1").then_some(())
+    })
+    .await;
+    server.ask(&closed).await.expect(409, "ERR_BIZ_003");
     assert_eq!(server.ask(&request).await.body, first.body);
     assert_eq!(server.ask(&Request::record("u", "requestId", "k")).await.body, record.body);
 

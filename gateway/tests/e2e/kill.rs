@@ -173,6 +173,15 @@ impl Client {
         }
     }
 
+    /// All draws that were made, and how many of them won the scarce prize.
+    fn knows(&self) -> (Vec<Call>, u64) {
+        let ledger = self.ledger();
+        let (wins, Ledger { calls, lost, lost_but_made, .. }) = (ledger.wins(), &*ledger);
+        println!("{} draws, {lost} lost answers, {lost_but_made} of them seen to be made, {wins} wins", calls.len());
+        assert!(*lost >= KILLS, "the kills came while nobody drew");
+        (calls.clone(), wins)
+    }
+
     fn sample(&self, random: &mut Seeded) -> Vec<Call> {
         let ledger = self.ledger();
         let below = |random: &mut Seeded| usize::try_from(random.below(ledger.calls.len() as u64)).expect("an index");
@@ -233,11 +242,8 @@ async fn twenty_kills_under_load_lose_nothing_and_sell_nothing_twice() {
             client.ledger().note(call, answer);
         }
     }
-    let calls = client.ledger().calls.clone();
+    let (calls, wins) = client.knows();
     client.verify(&server, &calls).await;
-    let (lost, lost_but_made, wins) = (client.ledger().lost, client.ledger().lost_but_made, client.ledger().wins());
-    println!("{} draws, {lost} lost answers, at least {lost_but_made} of them made, {wins} wins", calls.len());
-    assert!(lost >= KILLS, "the kills came while nobody drew");
     assert!(wins > 0 && wins <= SCARCE_UNITS, "{wins}");
     chances_match(&server, &calls).await;
     server.stop().await;
@@ -261,23 +267,44 @@ async fn chances_match(server: &Server, calls: &[Call]) {
     }
 }
 
+/// A first start that is killed at such a moment is over or under way.
+const FIRST_START_MS: u64 = 60;
+
+/// Starts for the first time a few times, and kills each start.
+async fn kill_first_starts(place: &Place, random: &mut Seeded) {
+    for _ in 0..3 {
+        let data = text_of(&place.data());
+        let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let mut server = Server::spawned(place, place.command(&[&["serve", "--data", &data], &free[..]].concat()));
+        sleep(Duration::from_millis(random.below(FIRST_START_MS))).await;
+        server.kill();
+    }
+}
+
 #[tokio::test]
 async fn a_first_start_that_is_killed_half_way_begins_again() {
     let mut random = Seeded::new(seed());
     for _ in 0..10 {
+        let place = Place::with_campaigns(&[LOAD]).await;
+        kill_first_starts(&place, &mut random).await;
+        let server = Server::start(&place).await;
+        let draws = (0..20).map(|user| Request::draw(&format!("u{user}"), LOAD_ACTIVITY, "k")).collect();
+        let answers = ask_all(server.listen, draws, 4).await;
+        assert!(answers.iter().all(|answer| answer.code == "0000"), "{answers:?}");
+        server.stop().await;
+        assert_eq!(place.audited_at_rest().await, 20);
+    }
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_killed_half_way_leaves_all_demo_campaigns_to_the_next() {
+    let mut random = Seeded::new(seed());
+    for _ in 0..10 {
         let place = Place::new();
-        for _ in 0..3 {
-            let data = text_of(&place.data());
-            let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-            let mut server = Server::spawned(&place, place.command(&[&["serve", "--data", &data], &free[..]].concat()));
-            sleep(Duration::from_millis(random.below(80))).await;
-            server.kill();
-        }
+        kill_first_starts(&place, &mut random).await;
         let server = Server::start(&place).await;
         for activity in [100_301, 100_401] {
             server.ask(&Request::draw("u", activity, &activity.to_string())).await.expect(200, "0000");
         }
-        server.stop().await;
-        assert_eq!(place.audited_at_rest().await, 2);
     }
 }

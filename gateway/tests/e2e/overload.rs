@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
-use crate::support::{Place, Request, Server, ask_all, eventually};
+use crate::support::{Envelope, Place, Request, Server, ask_all, eventually};
 
 #[tokio::test]
 async fn a_full_house_refuses_with_retry_after() {
@@ -17,12 +17,8 @@ async fn a_full_house_refuses_with_retry_after() {
     let mut first = server.connect().await;
     first.send(head).await.unwrap();
     let second = Request::draw("u", LOAD_ACTIVITY, "second");
-    // Until the first request is let in the second may be.
-    let refused = eventually("the house is full", Duration::from_secs(5), async || {
-        let answer = server.ask(&second).await;
-        (answer.code != "0000").then_some(answer)
-    });
-    let refused = refused.await.expect(503, "ERR_GW_001");
+    server.answers_at_once(1).await;
+    let refused = server.ask(&second).await.expect(503, "ERR_GW_001");
     assert_eq!((refused.key(), refused.retry_after_s), ("second", Some(1)));
     first.send(rest).await.unwrap();
     first.receive().await.unwrap().envelope().expect(200, "0000");
@@ -55,6 +51,35 @@ async fn a_full_queue_refuses_with_retry_after_and_the_key_stays_free() {
     assert!(refusals > 0);
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, made);
+}
+
+#[tokio::test]
+async fn a_read_that_is_refused_is_not_taken_for_a_draw_that_is_not_there() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start_with(&place, "[reads]\nconnections_max = 1\nqueue_max = 1\n").await;
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    let reads = (0..400).map(|number| match number % 2 {
+        0 => Request::record("u", "requestId", "k"),
+        _ => Request::account("u", LOAD_ACTIVITY),
+    });
+    let answers = ask_all(server.listen, reads.collect(), 64).await;
+    let (read, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.code == "0000");
+    assert!(!read.is_empty() && !refused.is_empty());
+    for answer in refused {
+        assert_eq!(answer.expect(503, "ERR_GW_002").retry_after_s, Some(1));
+    }
+    server.ask(&Request::record("u", "requestId", "k")).await.expect(200, "0000");
+}
+
+#[tokio::test]
+async fn idle_connections_keep_nobody_out_for_long() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start_with(&place, "[http]\nconnections_max = 2\nheader_timeout_ms = 300\n").await;
+    let (mut idle, mut half) = (server.connect().await, server.connect().await);
+    half.send(b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\n").await.unwrap();
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    idle.closed().await.unwrap();
+    half.closed().await.unwrap();
 }
 
 /// Takes the write lock of a shard's file, as a hanging disk would.
@@ -97,6 +122,21 @@ async fn a_commit_that_is_not_confirmed_is_no_refusal() {
     server.ask(&waits).await.expect(200, "0000");
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 3);
+}
+
+#[tokio::test]
+async fn a_meta_file_that_hangs_stops_no_draw() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    let draws = |round: &str| (0..50).map(|user| Request::draw(&format!("u{user}"), LOAD_ACTIVITY, round)).collect();
+    let made = |answers: &[Envelope]| answers.iter().all(|answer| answer.code == "0000");
+    assert!(made(&ask_all(server.listen, draws("before"), 8).await));
+    let mut locked = lock(&place.data().join("meta.sqlite")).await;
+    assert!(made(&ask_all(server.listen, draws("meanwhile"), 8).await));
+    locked.execute("ROLLBACK").await.unwrap();
+    locked.close().await.unwrap();
+    server.stop().await;
+    assert_eq!(place.audited_at_rest().await, 100);
 }
 
 /// A user of shard 0 and one of shard 1.

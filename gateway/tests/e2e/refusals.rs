@@ -2,7 +2,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::support::campaign::{DEMO_ACTIVITY, LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Server};
@@ -354,6 +354,43 @@ async fn what_is_not_http_does_not_end_the_server() {
     }
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 1);
+}
+
+#[tokio::test]
+async fn callers_that_speak_an_older_http_or_close_are_answered() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    let body = json!({"userId": "u", "activityId": LOAD_ACTIVITY}).to_string();
+    let length = body.len();
+    for head in [
+        format!("POST /api/v1/raffle/activity/draw HTTP/1.0\r\nContent-Length: {length}\r\nidempotency-key: k\r\n\r\n"),
+        format!(
+            "POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\
+             IDEMPOTENCY-KEY: k\r\n\r\n"
+        ),
+    ] {
+        let mut connection = server.connect().await;
+        connection.send(format!("{head}{body}").as_bytes()).await.unwrap();
+        let answer = connection.receive().await.unwrap().envelope().expect(200, "0000");
+        assert_eq!(answer.key(), "k");
+        assert!(connection.closed().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_what_comes_after_its_request() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    // An empty line, which some clients send after a body, and the beginning of another request.
+    let second = Request::draw("u", LOAD_ACTIVITY, "second").bytes();
+    for (key, rest) in [("line", &b"\r\n"[..]), ("head", &second[..30])] {
+        let mut connection = server.connect().await;
+        let first = Request::draw("u", LOAD_ACTIVITY, key).bytes();
+        connection.send(&[&first, rest].concat()).await.unwrap();
+        let answer = timeout(Duration::from_secs(5), connection.receive()).await;
+        let answer = answer.unwrap_or_else(|_| panic!("the answer is held back by {rest:?}")).unwrap();
+        assert_eq!(answer.envelope().expect(200, "0000").key(), key);
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! Starting: what is there, what is refused and how fast, where settings come from.
 use std::net::TcpListener;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::support::campaign::{DEMO_ACTIVITY, LOAD, LOAD_ACTIVITY, SCARCE};
-use crate::support::{Place, Request, Server, run};
+use crate::support::{Place, Request, Server, eventually, run, text_of};
 
 fn armory(activity: u64) -> Request {
     Request::get(&format!("activity/armory?activityId={activity}"))
@@ -176,6 +177,40 @@ async fn options_win_over_variables_and_variables_over_the_file() {
     serve.env("DRAWBRIDGE_HTTP_ADMIN", "127.0.0.1:0").env("DRAWBRIDGE_STORAGE_DATA", place.data());
     let server = Server::started(&place, serve).await;
     server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+}
+
+#[tokio::test]
+async fn a_config_file_is_enough_to_start_and_to_ask() {
+    let place = Place::new();
+    let config = "[http]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[storage]\ndata = \"elsewhere\"\n";
+    let config = place.file("all.toml", config);
+    let campaign = place.file("load.toml", LOAD);
+    place.run(&["campaign", "publish", &campaign, "--config", &config]).await.ok();
+    let server = Server::started(&place, place.command(&["serve", "--config", &config])).await;
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    for arguments in [&["audit"][..], &["campaign", "list"], &["stock", "show"], &["route", "u"]] {
+        place.run(&[arguments, &["--config", &config]].concat()).await.ok();
+    }
+    assert!(place.path("elsewhere").exists() && !place.data().exists());
+}
+
+#[tokio::test]
+async fn of_two_first_starts_at_once_one_serves_and_one_is_refused() {
+    let place = Place::new();
+    let data = text_of(&place.data());
+    let arguments = ["serve", "--data", &data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let (mut one, mut other) =
+        (Server::spawned(&place, place.command(&arguments)), Server::spawned(&place, place.command(&arguments)));
+    let refused = eventually("one of them gives up", Duration::from_secs(10), async || {
+        [&mut one, &mut other].into_iter().find_map(|server| Some((server.ending()?, server.stderr())))
+    });
+    let (status, message) = refused.await;
+    assert!(!status.success() && message.contains("held by another process"), "{status}: {message}");
+    let mut left = if one.ending().is_some() { other } else { one };
+    left.await_ready().await;
+    for activity in [DEMO_ACTIVITY, 100_401] {
+        assert_eq!(left.data(&armory(activity)).await, json!(true));
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::support::campaign::{FALLBACK_AWARD, LOAD, SCARCE_AWARD, scarce};
-use crate::support::{Envelope, FOLLOWED, Place, Request, Server, ask_all};
+use crate::support::{Envelope, FOLLOWED, Place, Request, Server, ask_all, run, text_of};
 
 const ACTIVITY: u64 = 200_003;
 
@@ -142,6 +142,38 @@ async fn wait_until_loaded(place: &Place, server: &Server) {
     while !told().await {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_the_server_did_not_get_to_is_done_by_the_next() {
+    let (place, mut server) = started(10).await;
+    assert_eq!(wins_of(&server, "first", 3).await, 3);
+    server.signal("STOP").await;
+    let (activity, award) = (ACTIVITY.to_string(), SCARCE_AWARD.to_string());
+    let ran = place.run_here(&["stock", "withdraw", &activity, &award, "4", "--reason", "a recall"]).await;
+    let message = ran.failed(1);
+    assert!(message.contains("stays recorded"), "{message}");
+    server.kill();
+    let server = Server::start(&place).await;
+    assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (6, 3, 3));
+    assert_eq!(wins_of(&server, "second", 30).await, 3);
+    server.stop().await;
+    place.audited_at_rest().await;
+}
+
+#[tokio::test]
+async fn changes_at_once_all_count() {
+    let (place, server) = started(5).await;
+    let (activity, award, data) = (ACTIVITY.to_string(), SCARCE_AWARD.to_string(), text_of(&place.data()));
+    let mut changing = JoinSet::new();
+    for verb in ["add", "withdraw", "add", "add", "withdraw", "add"] {
+        let arguments = ["stock", verb, &activity, &award, "2", "--reason", "at once", "--data", &data];
+        changing.spawn(run(place.command(&arguments)));
+    }
+    changing.join_all().await.into_iter().for_each(|ran| drop(ran.ok()));
+    assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (9, 0, 9));
+    tokio::time::timeout(FOLLOWED, wait_until_loaded(&place, &server)).await.expect("the changes are followed");
+    assert_eq!(wins_of(&server, "all", 30).await, 9);
 }
 
 #[tokio::test]

@@ -4,19 +4,20 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
-use crate::support::{Connection, Place, Request, Server, ask_all, eventually, send_all};
+use crate::support::{Connection, Place, Request, Server, ask_all, eventually};
 
 /// Answers by user and key; `None` for a draw that nobody answered.
 type Outcomes = Arc<Mutex<HashMap<(String, String), Option<String>>>>;
 
 /// Draws until the server is gone.
-async fn draw_until_the_end(address: SocketAddr, worker: usize, outcomes: Outcomes) {
+async fn draw_until_the_end(address: SocketAddr, round: u32, worker: u32, outcomes: Outcomes) {
     let mut connection = Connection::open(address).await.expect("a connection");
     for number in 0.. {
-        let (user, key) = (format!("u{worker}"), number.to_string());
+        let (user, key) = (format!("u{worker}"), format!("{round}-{number}"));
         let answer = connection.exchange(&Request::draw(&user, LOAD_ACTIVITY, &key)).await;
         let body = answer.as_ref().ok().map(|answer| answer.envelope().expect(200, "0000").body);
         outcomes.lock().expect("no panic").insert((user, key), body);
@@ -29,37 +30,47 @@ async fn draw_until_the_end(address: SocketAddr, worker: usize, outcomes: Outcom
     }
 }
 
-#[tokio::test]
-async fn a_stop_under_load_answers_every_draw_that_it_makes() {
-    let place = Place::with_campaigns(&[LOAD]).await;
-    let mut server = Server::start(&place).await;
-    let outcomes = Outcomes::default();
+/// Stops a server while everybody draws.
+async fn stop_under_load(place: &Place, round: u32, outcomes: &Outcomes) {
+    let mut server = Server::start(place).await;
+    let begun_with = outcomes.lock().expect("no panic").len();
     let mut workers = JoinSet::new();
     for worker in 0..32 {
-        workers.spawn(draw_until_the_end(server.listen, worker, outcomes.clone()));
+        workers.spawn(draw_until_the_end(server.listen, round, worker, outcomes.clone()));
     }
-    let answered = || outcomes.lock().unwrap().len();
-    eventually("the load is on", Duration::from_secs(20), async || (answered() > 300).then_some(())).await;
+    eventually("the load is on", Duration::from_secs(20), async || {
+        (outcomes.lock().expect("no panic").len() > begun_with + 200).then_some(())
+    })
+    .await;
     server.signal("TERM").await;
     let status = server.ended().await;
     assert_eq!(status.code(), Some(0), "{}", server.stderr());
     workers.join_all().await;
+}
+
+#[tokio::test]
+async fn a_stop_under_load_answers_every_draw_that_it_makes() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let outcomes = Outcomes::default();
+    // A server that forgot somebody would not do so each time.
+    for round in 0..8 {
+        stop_under_load(&place, round, &outcomes).await;
+    }
 
     let server = Server::start(&place).await;
     let outcomes: Vec<_> = outcomes.lock().unwrap().drain().collect();
     let records = outcomes.iter().map(|((user, key), _)| Request::record(user, "requestId", key)).collect();
-    let records = send_all(server.listen, records, 16).await;
-    for ((call, body), record) in outcomes.iter().zip(&records) {
-        match body {
-            Some(body) => {
-                let told: serde_json::Value = serde_json::from_str(body).unwrap();
-                let found = record.data();
-                assert_eq!(found["orderId"], told["data"]["orderId"], "{call:?}");
-                assert_eq!(found["awardId"], told["data"]["awardId"], "{call:?}");
-            }
+    let records = ask_all(server.listen, records, 16).await;
+    for ((call, body), record) in outcomes.iter().zip(records) {
+        let Some(body) = body else {
             // It reached a server that took no more requests, so it must not have been made.
-            None => drop(record.envelope().expect(404, "ERR_REQ_002")),
-        }
+            record.expect(404, "ERR_REQ_002");
+            continue;
+        };
+        let told: Value = serde_json::from_str(body).unwrap();
+        let found = record.expect(200, "0000").data;
+        assert_eq!(found["orderId"], told["data"]["orderId"], "{call:?}");
+        assert_eq!(found["awardId"], told["data"]["awardId"], "{call:?}");
     }
     server.stop().await;
     let made = outcomes.iter().filter(|(_, body)| body.is_some()).count();
@@ -73,15 +84,6 @@ fn halves(request: &Request) -> (Vec<u8>, Vec<u8>) {
     (head, rest)
 }
 
-/// Waits until the server answers this many requests.
-async fn in_flight(server: &Server, requests: usize) {
-    let line = format!("drawbridge_http_in_flight_requests {requests}");
-    eventually("the request is under way", Duration::from_secs(10), async || {
-        server.ask_admin("GET", "/metrics").await.text().lines().any(|found| found == line).then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_request_under_way_is_answered_before_the_server_ends() {
     let place = Place::with_campaigns(&[LOAD]).await;
@@ -89,7 +91,7 @@ async fn a_request_under_way_is_answered_before_the_server_ends() {
     let (head, rest) = halves(&Request::draw("u", LOAD_ACTIVITY, "k"));
     let mut under_way = server.connect().await;
     under_way.send(&head).await.unwrap();
-    in_flight(&server, 1).await;
+    server.answers_at_once(1).await;
     let mut idle = server.connect().await;
     idle.exchange(&Request::draw("u", LOAD_ACTIVITY, "idle")).await.unwrap();
 
@@ -118,7 +120,7 @@ async fn a_stop_waits_for_a_stuck_request_no_longer_than_its_deadline() {
     let (head, _) = halves(&Request::draw("u", LOAD_ACTIVITY, "k"));
     let mut stuck = server.connect().await;
     stuck.send(&head).await.unwrap();
-    in_flight(&server, 1).await;
+    server.answers_at_once(1).await;
     let begun = Instant::now();
     server.signal("TERM").await;
     assert_eq!(server.ended().await.code(), Some(0));

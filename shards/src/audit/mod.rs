@@ -3,9 +3,9 @@
 //! It reads beside a running server, or when none runs, and changes nothing. Everything inside
 //! one shard is judged in one snapshot of that shard:
 //!
-//! * [`draws`] folds the accounts and orders of a table, in order, one user at a time;
-//! * [`campaigns`] says whether an order can have come from the campaign version it names;
-//! * [`stock`] compares units in orders, in counters and in stock.
+//! * `draws` folds the accounts and orders of a table, in order, one user at a time;
+//! * `campaigns` says whether an order can have come from the campaign version it names;
+//! * `stock` compares units in orders, in counters and in stock.
 //!
 //! Meta file and shards have no common instant, so what is compared across them is read in an
 //! order that makes each comparison safe whatever happens in between:

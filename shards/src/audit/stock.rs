@@ -106,6 +106,9 @@ impl Look {
         if let Some(picture) = self.pictures.iter().find(|picture| picture.open > 0) {
             return Sum::Unknown(format!("{}: {} units are under open grants", name(key(picture)), picture.open));
         }
+        if self.pictures.is_empty() && !self.totals.is_empty() {
+            return Sum::Unknown("the server has just started and not yet written down its stock".to_owned());
+        }
         let pictures: BTreeMap<_, _> = self.pictures.iter().map(|picture| (key(picture), picture)).collect();
         let mut prizes = prizes([&self.issued, &self.totals]);
         prizes.extend(pictures.keys());

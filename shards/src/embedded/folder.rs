@@ -89,7 +89,11 @@ impl Folder {
         }
         // For people who wonder who holds it; the lock itself is the system's.
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(io)?;
+        let meta_file = self.meta_file(Access::Write);
         let meta = self.meta().await?;
+        // What an earlier holder believed of its stock says nothing about ours.
+        let forgotten = meta.forget_pictures().await;
+        forgotten.map_err(|error| FolderError::File { path: meta_file.path, why: error.to_string() })?;
         Ok(Held { folder: self, meta, _lock: lock })
     }
 

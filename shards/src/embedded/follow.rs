@@ -62,11 +62,12 @@ impl Follower {
         // Read first: what changes while the rest is read is seen again next time.
         let revision = self.meta.revision().await?;
         if self.revision != Some(revision) {
-            withdraw_waiting(&self.meta, &self.stock).await?;
-            // Stock before campaigns: a new prize must not be drawn from an empty shelf.
+            // Stock before campaigns: a new prize must not be drawn from an empty shelf. And totals
+            // before withdrawals: units of a withdrawal that was not recorded are put back first.
             for (prize, total) in self.meta.totals().await? {
                 self.stock.set_total(prize, total);
             }
+            withdraw_waiting(&self.meta, &self.stock).await?;
             self.catalogue.store(Arc::new(self.meta.catalogue().await?));
             self.revision = Some(revision);
         }

@@ -120,6 +120,8 @@ statements! {
         read_operations,
         /// Notes what became of a waiting operation.
         apply_operation,
+        /// Forgets the view that an earlier server had of its stock.
+        forget_pictures,
         /// Writes the running server's view of its stock.
         write_picture,
         /// Reads it.
@@ -183,6 +185,7 @@ pub const SQLITE: Dialect = Dialect {
         read_operation: include_str!("../../sql/sqlite/meta/read_operation.sql"),
         read_operations: include_str!("../../sql/sqlite/meta/read_operations.sql"),
         apply_operation: include_str!("../../sql/sqlite/meta/apply_operation.sql"),
+        forget_pictures: include_str!("../../sql/sqlite/meta/forget_pictures.sql"),
         write_picture: include_str!("../../sql/sqlite/meta/write_picture.sql"),
         read_picture: include_str!("../../sql/sqlite/meta/read_picture.sql"),
     },

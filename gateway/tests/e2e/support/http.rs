@@ -182,10 +182,6 @@ impl Response {
         assert_eq!(envelope.code, "0000", "{}", envelope.body);
         envelope.data
     }
-
-    fn closes(&self) -> bool {
-        self.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
-    }
 }
 
 impl Envelope {
@@ -293,8 +289,9 @@ fn parse_head(head: &str) -> Response {
     Response { status, headers: lines.filter_map(header).collect(), body: Vec::new() }
 }
 
-/// Sends all requests over so many connections at once; the answers come in the requests' order.
-pub async fn send_all(address: SocketAddr, requests: Vec<Request>, connections: usize) -> Vec<Response> {
+/// Sends requests to the API over so many connections at once; the answers come in the requests'
+/// order.
+pub async fn ask_all(address: SocketAddr, requests: Vec<Request>, connections: usize) -> Vec<Envelope> {
     let mut shares = vec![Vec::new(); connections];
     for (place, request) in requests.into_iter().enumerate() {
         shares[place % connections].push((place, request));
@@ -306,10 +303,7 @@ pub async fn send_all(address: SocketAddr, requests: Vec<Request>, connections: 
             let mut answers = Vec::new();
             for (place, request) in share {
                 let answer = connection.exchange(&request).await.expect("an answer");
-                if answer.closes() {
-                    connection = Connection::open(address).await.expect("a connection");
-                }
-                answers.push((place, answer));
+                answers.push((place, answer.envelope()));
             }
             answers
         });
@@ -317,9 +311,4 @@ pub async fn send_all(address: SocketAddr, requests: Vec<Request>, connections: 
     let mut answers: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
     answers.sort_by_key(|(place, _)| *place);
     answers.into_iter().map(|(_, answer)| answer).collect()
-}
-
-/// The same, for requests to the API.
-pub async fn ask_all(address: SocketAddr, requests: Vec<Request>, connections: usize) -> Vec<Envelope> {
-    send_all(address, requests, connections).await.iter().map(Response::envelope).collect()
 }

@@ -5,7 +5,7 @@ mod place;
 mod server;
 mod wait;
 
-pub use http::{Connection, Envelope, Request, ask_all, send_all};
-pub use place::{Place, run, text_of};
+pub use http::{Connection, Envelope, Request, ask_all};
+pub use place::{Place, Ran, run, run_as_it_is, text_of};
 pub use server::Server;
 pub use wait::{FOLLOWED, away_from_midnight, eventually};

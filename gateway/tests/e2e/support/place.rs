@@ -1,6 +1,6 @@
 //! A folder of a test's own, and the program run in it.
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -133,12 +133,22 @@ impl Ran {
     }
 }
 
-/// Runs a command to its end; it does not outlive the caller.
-pub async fn run(command: Command) -> Ran {
+/// Runs a command to its end, and reads what it writes.
+pub async fn run(mut command: Command) -> Ran {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run_as_it_is(command).await
+}
+
+/// The same for a command whose input and outputs are chosen already. It does not outlive the
+/// caller.
+pub async fn run_as_it_is(command: Command) -> Ran {
     let begun = Instant::now();
     let mut command = tokio::process::Command::from(command);
-    let output = timeout(COMMAND_TIMEOUT, command.kill_on_drop(true).output()).await;
-    let output = output.expect("a subcommand ends").expect("the program can be run");
+    let child = command.kill_on_drop(true).spawn().expect("the program can be run");
+    // Our copies of the ends that it was given must not keep them open.
+    drop(command);
+    let output = timeout(COMMAND_TIMEOUT, child.wait_with_output()).await;
+    let output = output.expect("a subcommand ends").expect("its output");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     Ran { code: output.status.code(), stdout, stderr, took: begun.elapsed() }

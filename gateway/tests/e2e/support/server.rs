@@ -37,20 +37,22 @@ impl Server {
         Self::started(place, command).await
     }
 
-    /// Waits until the command, which must be a `serve`, is ready.
+    /// Runs a command, which must be a `serve`, and waits until it is ready.
     pub async fn started(place: &Place, command: Command) -> Self {
         let mut server = Self::spawned(place, command);
-        // Ports that were free a moment ago may be taken now, so the server chooses them and says
-        // which.
-        let announced = eventually("the server says where it listens", PATIENCE, async || {
-            let ended = server.child.try_wait().expect("a child");
-            assert!(ended.is_none(), "the server ended: {}", server.stderr());
-            announced_addresses(&server.stdout())
-        });
-        (server.listen, server.admin) = announced.await;
-        eventually("the server is ready", PATIENCE, async || (server.readiness().await == Some(200)).then_some(()))
-            .await;
+        server.await_ready().await;
         server
+    }
+
+    /// Waits until it is ready. Ports that were free a moment ago may be taken now, so the server
+    /// chooses them and says which.
+    pub async fn await_ready(&mut self) {
+        let announced = eventually("the server says where it listens", PATIENCE, async || {
+            assert!(self.ending().is_none(), "the server ended: {}", self.stderr());
+            announced_addresses(&self.stdout())
+        });
+        (self.listen, self.admin) = announced.await;
+        eventually("the server is ready", PATIENCE, async || (self.readiness().await == Some(200)).then_some(())).await;
     }
 
     /// A server that nobody waits for; its addresses are not known.
@@ -105,6 +107,15 @@ impl Server {
         connection.exchange(&Request::raw(method, path)).await.expect("an answer")
     }
 
+    /// Waits until so many requests are being answered.
+    pub async fn answers_at_once(&self, requests: usize) {
+        let line = format!("drawbridge_http_in_flight_requests {requests}");
+        eventually("the requests are under way", PATIENCE, async || {
+            self.ask_admin("GET", "/metrics").await.text().lines().any(|found| found == line).then_some(())
+        })
+        .await;
+    }
+
     /// Sends a signal, by the name that `kill` knows.
     pub async fn signal(&self, name: &str) {
         // The shell has `kill` built in, so none need be installed.
@@ -113,17 +124,24 @@ impl Server {
         run(command).await.ok();
     }
 
+    /// How it ended, if it has.
+    pub fn ending(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
     /// Waits until it ends by itself.
     pub async fn ended(&mut self) -> ExitStatus {
-        let child = &mut self.child;
-        eventually("the server ends", PATIENCE, async || child.try_wait().expect("a child")).await
+        eventually("the server ends", PATIENCE, async || self.ending()).await
     }
 
     /// Asks it to stop, and waits until it has done so well.
     pub async fn stop(mut self) {
         self.signal("TERM").await;
         let status = self.ended().await;
-        assert!(status.success(), "{status}: {}", self.stderr());
+        let log = self.stderr();
+        assert!(status.success(), "{status}: {log}");
+        // Nothing that a test does to a sound server is worth a warning.
+        assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
     }
 
     /// `kill -9`.

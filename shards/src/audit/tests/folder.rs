@@ -31,7 +31,7 @@ async fn published() -> (TempDir, Folder) {
     let place = tempfile::tempdir().expect("a folder");
     let folder = Folder::create(place.path()).expect("a folder");
     let meta = folder.meta().await.expect("meta");
-    meta.publish(CAMPAIGN, "test", Timestamp::now()).await.expect("published");
+    meta.publish(&[CAMPAIGN], "test", Timestamp::now()).await.expect("published");
     (place, folder)
 }
 
@@ -137,7 +137,7 @@ async fn change(folder: &Folder, shards: &Shards) {
     let some = |units| StockChange { prize, units, who: "test".to_owned(), why: "test".to_owned() };
     meta.add_stock(&some(300), now).await.expect("added");
     meta.ask_withdrawal(&some(10), now).await.expect("asked");
-    meta.publish(&text, "test", now).await.expect("published");
+    meta.publish(&[&text], "test", now).await.expect("published");
     while shards.catalogue().activity(activity).is_none_or(|published| published.version == 1) {
         sleep(Duration::from_millis(20)).await;
     }
