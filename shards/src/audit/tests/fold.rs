@@ -379,8 +379,11 @@ fn the_running_servers_stock_adds_up_or_not() {
         faults(&unknown),
         ["activity 1, award 102: the running server has 50 units, stock operations sum to 60"]
     );
-    let missing = Look { pictures: Vec::new(), ..look(true, picture(40, 0, 10), 10, 50) };
+    let other = Prize { award: AwardId::new(103).expect("id"), ..picture(0, 0, 0).prize };
+    let missing = look(true, Picture { prize: other, ..picture(0, 0, 0) }, 10, 50);
     assert_eq!(faults(&missing), ["activity 1, award 102: the running server does not know its stock of 50"]);
+    let starting = Look { pictures: Vec::new(), ..look(true, picture(40, 0, 10), 10, 50) };
+    assert!(matches!(starting.sum(), Sum::Unknown(_)));
 }
 
 #[test]
