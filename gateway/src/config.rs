@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use market::document::{Fault, Faulted, Override, Section, read};
+use router::SlotMap;
 use shards::embedded::Options;
 use shards::{LaneLimits, Patience, ReadLimits};
 
@@ -101,8 +102,9 @@ impl Config {
             }
         };
         let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
-            if name == FILE_VARIABLE { None } else { Override::variable(VARIABLE_PREFIX, &name, &value) }
+            let name = name.into_string().ok().filter(|name| is_setting(name))?;
+            // What is not UTF-8 becomes a text that no setting takes, rather than nothing.
+            Override::variable(VARIABLE_PREFIX, &name, &value.to_string_lossy())
         });
         // The last one wins: options come after the environment.
         Self::parse(&text, variables.chain(options).collect())
@@ -112,6 +114,13 @@ impl Config {
     pub fn parse(text: &str, overrides: Vec<Override>) -> Result<Self, ConfigError> {
         read(text, overrides, config).map_err(ConfigError::Faults)
     }
+}
+
+/// Kubernetes gives each pod the addresses of services in variables of the service's name. For
+/// one that is called `drawbridge` they look like ours.
+fn is_setting(variable: &str) -> bool {
+    let rest = variable.strip_prefix(VARIABLE_PREFIX).unwrap_or_default();
+    variable != FILE_VARIABLE && rest != "PORT" && !rest.starts_with("PORT_") && !rest.starts_with("SERVICE_")
 }
 
 fn config(root: &Section<'_>) -> Result<Config, Faulted> {
@@ -124,6 +133,11 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let data = storage.text("data", 1..=4096).or("./data".to_owned());
     let shards = storage.integer("shards", 1..=256).or(2);
     let tables = storage.integer("tables", 1..=64).or(4);
+    if let (&Ok(shards), &Ok(tables)) = (&shards, &tables)
+        && let Err(error) = SlotMap::even(1, shards, tables)
+    {
+        storage.fault("shards", error.to_string());
+    }
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
     let drain = milliseconds(&root.section("drain"), "deadline_ms", 15_000);
     let log = log(&root.section("log"));
@@ -243,6 +257,22 @@ mod tests {
         for part in ["line 2, http.listen", "http.listne", "--admin", "lanes.batch_max", "log.format"] {
             assert!(faults.contains(part), "{part} is missing in:\n{faults}");
         }
+    }
+
+    #[test]
+    fn a_layout_that_the_router_cannot_do_is_a_fault() {
+        let faults = faults("[storage]\nshards = 100\ntables = 64\n", Vec::new());
+        assert!(faults[0].contains("storage.shards"), "{faults:?}");
+    }
+
+    #[test]
+    fn addresses_of_a_service_called_drawbridge_are_no_settings() {
+        for name in
+            ["DRAWBRIDGE_PORT", "DRAWBRIDGE_PORT_8091_TCP", "DRAWBRIDGE_SERVICE_HOST", "DRAWBRIDGE_CONFIG", "PATH"]
+        {
+            assert!(!is_setting(name), "{name}");
+        }
+        assert!(is_setting("DRAWBRIDGE_HTTP_LISTEN") && is_setting("DRAWBRIDGE_TYPO"));
     }
 
     #[test]

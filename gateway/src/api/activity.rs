@@ -14,7 +14,7 @@ use shards::{OrderKey, Shards};
 
 use super::answer::{Data, Failure, Outcome};
 use super::code::Code;
-use super::fields::{Fields, Parameters};
+use super::fields::{Fields, Parameters, trimmed};
 
 /// What a draw gave.
 #[derive(Serialize)]
@@ -123,7 +123,7 @@ pub(super) async fn account_today(shards: &Shards, fields: &Fields<'_>) -> Resul
 
 /// `GET activity/armory`: says that the campaign is loaded, and changes nothing.
 pub(super) fn armory(shards: &Shards, parameters: &Parameters) -> Outcome {
-    let activity = parameters.required("activityId", str::parse::<ActivityId>)?;
+    let activity = parameters.required("activityId", trimmed::<ActivityId>)?;
     let catalogue = shards.catalogue();
     catalogue.activity(activity).map(|_| Data::new(&true)).ok_or_else(|| Code::ActivityUnknown.into())
 }

@@ -44,18 +44,23 @@ impl<'a> Fields<'a> {
 
     /// `activityId`, required.
     pub fn activity(&self) -> Result<ActivityId, Failure> {
-        required(self.activity, "activityId", ActivityId::from_str)
+        required(self.activity, "activityId", trimmed)
     }
 
     /// `strategyId`, required.
     pub fn strategy(&self) -> Result<StrategyId, Failure> {
-        required(self.strategy, "strategyId", StrategyId::from_str)
+        required(self.strategy, "strategyId", trimmed)
     }
 
     /// `requestId`, optional.
     pub fn request(&self) -> Result<Option<RequestId>, Failure> {
         optional(self.request, "requestId", RequestId::new)
     }
+}
+
+/// Reads a number as the reference does, with white space around it.
+pub fn trimmed<T: FromStr>(text: &str) -> Result<T, T::Err> {
+    text.trim().parse()
 }
 
 fn required<T, E: std::fmt::Display>(
@@ -133,7 +138,7 @@ impl Parameters {
 
     /// `orderId`, optional.
     pub fn order(&self) -> Result<Option<OrderId>, Failure> {
-        self.optional("orderId", OrderId::from_str)
+        self.optional("orderId", trimmed)
     }
 }
 

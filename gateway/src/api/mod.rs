@@ -146,7 +146,10 @@ impl Api {
             return preflight();
         }
         if path == "/" {
-            return page();
+            return match *request.method() {
+                Method::GET | Method::HEAD => page(),
+                _ => allow(self.respond(None, &Err(Code::MethodNotAllowed.into()).into()), "GET, HEAD, OPTIONS"),
+            };
         }
         let Some(endpoint) = Endpoint::at(path) else {
             return self.respond(None, &Err(Code::PathUnknown.into()).into());
@@ -280,7 +283,8 @@ fn code_of(outcome: &Outcome) -> Code {
 /// The body, where it is a form.
 fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> &'a [u8] {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if content_type.starts_with("application/x-www-form-urlencoded") { body } else { &[] }
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") { body } else { &[] }
 }
 
 /// Any page may call the API: identity does not rest on cookies.

@@ -9,7 +9,7 @@ use shards::Shards;
 use super::activity::account_today;
 use super::answer::{Data, Failure, Outcome};
 use super::code::Code;
-use super::fields::{Fields, Parameters};
+use super::fields::{Fields, Parameters, trimmed};
 
 /// A prize on the wheel.
 #[derive(Serialize)]
@@ -109,7 +109,7 @@ pub(super) fn random_raffle(shards: &Shards, fields: &Fields<'_>, random: &mut i
 
 /// `GET strategy/strategy_armory`: says that the strategy is loaded, and changes nothing.
 pub(super) fn armory(shards: &Shards, parameters: &Parameters) -> Outcome {
-    let strategy = parameters.required("strategyId", str::parse)?;
+    let strategy = parameters.required("strategyId", trimmed)?;
     let catalogue = shards.catalogue();
     catalogue.strategy(strategy).map(|_| Data::new(&true)).ok_or_else(|| Code::ActivityUnknown.into())
 }

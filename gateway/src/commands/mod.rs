@@ -20,7 +20,7 @@ use crate::config::{Config, ConfigError};
 
 /// A sharded, high-throughput draw gateway.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(name = "drawbridge", version, about)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,5 +1,5 @@
 //! `drawbridge serve`: builds the parts in order, serves, and takes them down in reverse.
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,8 +13,9 @@ use prometheus::Registry;
 use shards::Metrics;
 use shards::embedded::{Embedded, Folder, FolderError, Held, StartError};
 use shards::meta::PublishError;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use super::fail;
 use crate::admin::Admin;
@@ -26,6 +27,10 @@ use crate::metrics::HttpMetrics;
 /// What a server without campaigns begins with.
 const DEMO_CAMPAIGNS: [&str; 2] =
     [include_str!("../../../deploy/campaigns/100301.toml"), include_str!("../../../deploy/campaigns/100401.toml")];
+
+/// File descriptors kept for everything but public connections: three per SQLite connection of
+/// each shard's lane and readers, the meta file, the admin address.
+const DESCRIPTORS_RESERVED: u64 = 256;
 
 /// Connections to the admin address.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
@@ -94,6 +99,8 @@ fn start(options: &Options) -> Result<(), ServeError> {
 async fn serve(config: &Config) -> Result<(), ServeError> {
     let registry = Registry::new();
     let http = HttpMetrics::new(&registry)?;
+    // Before anybody can know that we are there, so that a stop is always a clean one.
+    let mut stops = Stops::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
     let (public, admin) = listen(config, &http)?;
     let embedded = open(config, Metrics::new(&registry)?).await?;
@@ -121,12 +128,16 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     if let (Ok(listen), Ok(admin)) = addresses {
         announce(config, listen, admin);
     }
-    wait_for_stop().await?;
+    stops.next().await;
     tracing::info!("draining");
+    let deadline = Instant::now() + config.drain;
     admin_pages.set_ready(false);
     stop_public.send_replace(true);
     let _ = public.await;
-    embedded.drain().await;
+    if timeout_at(deadline, embedded.drain()).await.is_err() {
+        // Nothing that was answered is lost: what is cut off here was never answered.
+        tracing::error!("the shards did not end before the deadline");
+    }
     stop_admin.send_replace(true);
     let _ = admin.await;
     tracing::info!("stopped");
@@ -136,13 +147,24 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
 fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener), ServeError> {
     let http = &config.http;
     let limits = |connections_max, drain| Limits { connections_max, header_timeout: http.header_timeout, drain };
-    let public = limits(http.connections_max, config.drain);
+    let public = limits(connections_max(http.connections_max), config.drain);
     // By the time the admin address stops there is nothing left to wait for.
     let admin = limits(ADMIN_CONNECTIONS_MAX, Duration::from_millis(200));
     let failed = |address, key| move |error| ServeError::Listen { address, key, error };
     let public = bind(http.listen, public, Some(metrics.connections())).map_err(failed(http.listen, "http.listen"))?;
     let admin = bind(http.admin, admin, None).map_err(failed(http.admin, "http.admin"))?;
     Ok((public, admin))
+}
+
+/// The bound on connections, lowered where the system lends too few file descriptors: a full
+/// house must cost connections, never the files of the shards.
+fn connections_max(wanted: usize) -> usize {
+    let lent = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(DESCRIPTORS_RESERVED * 2);
+    let room = usize::try_from(lent.saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX).max(1);
+    if room < wanted {
+        tracing::warn!(wanted, room, "too few file descriptors for http.connections_max; raise the limit (ulimit -n)");
+    }
+    wanted.min(room)
 }
 
 async fn open(config: &Config, metrics: Metrics) -> Result<Embedded, ServeError> {
@@ -154,7 +176,8 @@ async fn open(config: &Config, metrics: Metrics) -> Result<Embedded, ServeError>
 /// A server that has no campaign yet gets something to play with.
 async fn publish_demo(held: &Held) -> Result<(), ServeError> {
     let meta = held.meta();
-    if meta.versions().await.map_err(StartError::from)?.is_empty() {
+    // Every publication raises the revision.
+    if meta.revision().await.map_err(StartError::from)? == 0 {
         meta.publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now()).await?;
     }
     Ok(())
@@ -183,19 +206,32 @@ fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
     tracing::info!(%listen, %admin, "ready");
 }
 
-async fn wait_for_stop() -> Result<(), ServeError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask for a stop.
+struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stops {
+    fn new() -> Result<Self, ServeError> {
+        let listen = |kind| signal(kind).map_err(ServeError::Signals);
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn log_to_stderr(log: &Log) {
     let filter = tracing_subscriber::EnvFilter::new(&log.filter);
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     if log.json {
         logs.json().init();
     } else {

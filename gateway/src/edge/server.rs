@@ -13,13 +13,17 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use prometheus::IntGauge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::api::answer::HttpResponse;
 
 /// Connections that the system queues until we accept them.
 const BACKLOG: u32 = 4096;
+
+/// A connection's read buffer, and so the largest request head.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// After an accept that failed (out of file descriptors, say) the next one waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -68,9 +72,11 @@ impl Listener {
         let Self { socket, limits, connections } = self;
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(limits.connections_max));
+        let mut tasks = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 accepted = accept(&socket, &places) => accepted,
+                Some(_) = tasks.join_next() => continue,
                 _ = stop.wait_for(|&stop| stop) => break,
             };
             let Some((stream, place)) = accepted else {
@@ -85,11 +91,13 @@ impl Listener {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(limits.header_timeout)
-                .pipeline_flush(true)
+                .max_buf_size(HEAD_BYTES_MAX)
+                // A client that has sent its last request still waits for the answer.
+                .half_close(true)
                 .serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
             let open = connections.clone().map(Open::new);
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 // Errors here are the client's: gone, too slow, or not speaking HTTP.
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a connection ended early");
@@ -99,16 +107,14 @@ impl Listener {
         }
         drop(socket);
         if timeout(limits.drain, graceful.shutdown()).await.is_err() {
-            tracing::warn!("closed connections that did not end before the deadline");
+            tracing::warn!("closing connections that did not end before the deadline");
+            tasks.shutdown().await;
         }
     }
 }
 
 /// The next connection, once there is room for one.
-async fn accept(
-    socket: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.ok()?;
     match socket.accept().await {
         Ok((stream, _)) => {

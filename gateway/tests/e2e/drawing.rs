@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::support::campaign::{DEMO, DEMO_ACTIVITY, LOAD, LOAD_ACTIVITY, bounded, in_state, with};
-use crate::support::{Envelope, FOLLOWED, Place, Request, Server, ask_all, eventually};
+use crate::support::{Envelope, FOLLOWED, Place, Request, Server, ask_all, away_from_midnight, eventually};
 
 const OTHER_ACTIVITY: u64 = 100_401;
 const UNKNOWN_ACTIVITY: u64 = 999_999;
@@ -207,7 +207,7 @@ async fn spent_chances_and_limits_have_codes_of_their_own_and_leave_replays_alon
     let texts: Vec<&str> = cases.iter().map(|(_, text, _)| text.as_str()).collect();
     let place = Place::with_campaigns(&texts).await;
     let server = Server::start(&place).await;
-    crate::support::away_from_midnight().await;
+    away_from_midnight().await;
     for (activity, _, code) in cases {
         let key = |number: u32| format!("{activity}-{number}");
         let first = draw(&server, "u", activity, &key(1)).await.expect(200, "0000");
@@ -330,7 +330,8 @@ async fn numbers_and_texts_are_interchangeable_and_unknown_fields_ignored() {
     let first = draw(&server, "12345", DEMO_ACTIVITY, "7").await.expect(200, "0000");
     let bodies = [
         json!({"userId": 12345, "activityId": "100301", "requestId": 7}),
-        json!({"userId": "12345", "activityId": 100_301, "requestId": "7", "extra": {"deep": [1, {"userId": "x"}]}, "strategyId": null}),
+        json!({"userId": "12345", "activityId": 100_301, "requestId": "7", "extra": {"deep": [1, {"userId": "x"}]}}),
+        json!({"userId": "12345", "activityId": 100_301, "requestId": "7", "strategyId": null, "": []}),
     ];
     for body in bodies {
         assert_eq!(server.ask(&Request::json("activity/draw", &body)).await.body, first.body);

@@ -131,19 +131,23 @@ impl Client {
                 Some(call) => call,
                 None => self.next_call(&mut worker, begun),
             };
-            if let Ok(response) = connection.exchange(&call.request()).await {
-                let answer = response.envelope().expect(200, "0000");
-                self.ledger().note(call, answer);
-            } else {
+            let Ok(response) = connection.exchange(&call.request()).await else {
                 self.ledger().lost += 1;
                 worker.pending = Some(call);
                 return worker;
+            };
+            let answer = response.envelope();
+            if answer.status == 504 {
+                // A disk that stalls: too old or unknown, and in both cases to be asked again.
+                worker.pending = Some(call);
+            } else {
+                self.ledger().note(call, answer.expect(200, "0000"));
             }
         }
     }
 
-    /// Asks what became of the draws that broke off. Who has been made must be what a repeated
-    /// call gets, which the load that follows makes first.
+    /// Asks what became of the draws that broke off. If one was made, a repeated call must get
+    /// the same; if not, the load that follows repeats the call first of all.
     async fn look_for_lost(&self, server: &Server, workers: &[Worker]) {
         // Every other one is repeated without a look, as a client would.
         let pending: Vec<&Call> = workers.iter().filter_map(|worker| worker.pending.as_ref()).step_by(2).collect();

@@ -357,6 +357,29 @@ async fn what_is_not_http_does_not_end_the_server() {
 }
 
 #[tokio::test]
+async fn malformed_http_is_told_so() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    for (bytes, status) in [
+        ("GET /\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+        ("GET /a b HTTP/1.1\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
+        (format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(5_000)), "HTTP/1.1 431 "),
+    ] {
+        let mut connection = server.connect().await;
+        // It may have closed before all is sent.
+        let _ = connection.send(bytes.as_bytes()).await;
+        let answer = connection.closed().await.unwrap();
+        assert!(
+            answer.starts_with(status.as_bytes()),
+            "{:?} for {:?}",
+            String::from_utf8_lossy(&answer),
+            &bytes[..20.min(bytes.len())]
+        );
+    }
+}
+
+#[tokio::test]
 async fn callers_that_speak_an_older_http_or_close_are_answered() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;

@@ -47,6 +47,9 @@ pub enum FolderError {
         /// What it says.
         error: std::io::Error,
     },
+    /// There are shards, but the meta file that belongs to them is gone.
+    #[error("{} has shard files but no meta.sqlite: restore it, ids would be given out twice without it", .0.display())]
+    MetaMissing(PathBuf),
     /// A database file cannot be used.
     #[error("{}: {why}", path.display())]
     File {
@@ -90,6 +93,9 @@ impl Folder {
         // For people who wonder who holds it; the lock itself is the system's.
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(io)?;
         let meta_file = self.meta_file(Access::Write);
+        if self.shard(0, Access::Read).path.exists() && !meta_file.path.exists() {
+            return Err(FolderError::MetaMissing(self.path));
+        }
         let meta = self.meta().await?;
         // What an earlier holder believed of its stock says nothing about ours.
         let forgotten = meta.forget_pictures().await;

@@ -62,13 +62,14 @@ impl Follower {
         // Read first: what changes while the rest is read is seen again next time.
         let revision = self.meta.revision().await?;
         if self.revision != Some(revision) {
-            // Stock before campaigns: a new prize must not be drawn from an empty shelf. And totals
-            // before withdrawals: units of a withdrawal that was not recorded are put back first.
+            // Campaigns are read before the stock and used after it: whatever is published in
+            // between, no prize is drawn before its units are on the shelf.
+            let catalogue = self.meta.catalogue().await?;
             for (prize, total) in self.meta.totals().await? {
                 self.stock.set_total(prize, total);
             }
             withdraw_waiting(&self.meta, &self.stock).await?;
-            self.catalogue.store(Arc::new(self.meta.catalogue().await?));
+            self.catalogue.store(Arc::new(catalogue));
             self.revision = Some(revision);
         }
         self.write_pictures().await

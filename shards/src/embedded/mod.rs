@@ -93,8 +93,9 @@ impl Held {
         let map = self.lay_out(options).await?;
         let meta = self.meta().clone();
         self.check_runs(&map).await?;
-        let stock = Arc::new(rebuild(self.folder(), &map, &meta).await?);
+        // Campaigns before stock: no prize is drawn before its units are on the shelf.
         let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
+        let stock = Arc::new(rebuild(self.folder(), &map, &meta).await?);
         let runs: Arc<dyn Runs> = Arc::new(meta.clone());
         let stop = watch::Sender::new(false);
         let mut lanes = Vec::new();
@@ -124,25 +125,24 @@ impl Held {
         Ok(Embedded { shards: Arc::new(shards), stop_follower, follower, held: self })
     }
 
-    /// Makes the shard files at the first start; later insists that they are there.
+    /// Fixes the layout at the first start and makes the shard files; once a lane has claimed a
+    /// run number there may be draws in them, and they must be there.
     async fn lay_out(&self, options: Options) -> Result<SlotMap, StartError> {
+        let Options { shards, tables, .. } = options;
         let found = self.meta().slot_map().await?;
-        let access = if found.is_some() { Access::Write } else { Access::Create };
-        let version = found.map_or(1, |(version, ..)| version);
-        let map = SlotMap::even(version, options.shards, options.tables)?;
-        if let Some((_, found_shards, found_tables)) = found
-            && (found_shards, found_tables) != (options.shards, options.tables)
-        {
-            let Options { shards, tables, .. } = options;
-            return Err(StartError::Layout { found_shards, found_tables, shards, tables });
+        let map = SlotMap::even(found.map_or(1, |(version, ..)| version), shards, tables)?;
+        match found {
+            // Before the files: a first start that is killed half-way goes on with this layout.
+            None => self.meta().fix_slot_map(&map).await?,
+            Some((_, found_shards, found_tables)) if (found_shards, found_tables) != (shards, tables) => {
+                return Err(StartError::Layout { found_shards, found_tables, shards, tables });
+            }
+            Some(_) => {}
         }
+        let access = if self.meta().claimed_runs().await? == 0 { Access::Create } else { Access::Write };
         for shard in 0..map.shards() {
             let file = self.folder().shard(shard, access);
             migrate_shard(&file, map.tables()).await.map_err(|error| FolderError::file(&file, &error))?;
-        }
-        if found.is_none() {
-            // Last, so that a first start that was killed half-way begins again.
-            self.meta().fix_slot_map(&map).await?;
         }
         Ok(map)
     }
@@ -202,7 +202,10 @@ async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Res
 async fn withdraw_waiting(meta: &Meta<SqliteFile>, stock: &MemoryStock) -> Result<(), StoreError> {
     for Withdrawal { id, prize, units } in meta.waiting_withdrawals().await? {
         let taken = stock.withdraw(prize, units);
-        meta.withdrawn(id, taken).await?;
+        if let Err(error) = meta.withdrawn(id, taken).await {
+            stock.put_back(prize, taken);
+            return Err(error);
+        }
     }
     Ok(())
 }

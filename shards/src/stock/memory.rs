@@ -63,6 +63,11 @@ impl MemoryStock {
         taken
     }
 
+    /// Puts withdrawn units back: their withdrawal was not recorded.
+    pub fn put_back(&self, prize: Prize, units: u64) {
+        self.lock().prizes.entry(prize).or_default().left += units;
+    }
+
     /// All prizes at one moment.
     pub fn pictures(&self) -> Vec<Picture> {
         let picture = |(&prize, shelf): (&Prize, &Shelf)| Picture {

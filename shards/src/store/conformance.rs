@@ -190,6 +190,7 @@ async fn a_verdict_is_final<D: Database>(database: D) {
     assert_eq!(bench.store.verdict(GrantId(5)).await, Ok(Verdict::Committed));
     assert_eq!(bench.store.verdict(GrantId(5)).await, Ok(Verdict::Committed), "asked again");
     assert_eq!(bench.store.verdict(GrantId(6)).await, Ok(Verdict::Void));
+    assert_eq!(bench.store.verdict(GrantId(6)).await, Ok(Verdict::Void), "the first verdict was lost");
     let late = bench.settlement(&[("b", "1")]);
     let refused = bench.persist(6, &late).await;
     assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");

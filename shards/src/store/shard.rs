@@ -202,11 +202,16 @@ impl<D: Database> ShardStore for SqlShard<D> {
         self.connection = None;
         let connection = connected(&self.database, &mut self.connection).await?;
         connection.begin().await?;
-        match connection.execute(D::DIALECT.shard.void_grant, &grant_row(grant, &[])).await {
+        let row = grant_row(grant, &[]);
+        match connection.execute(D::DIALECT.shard.void_grant, &row).await {
             Ok(_) => connection.commit().await.map(|()| Verdict::Void),
             Err(StoreError::Conflict(_)) => {
                 self.undo().await;
-                Ok(Verdict::Committed)
+                let connection = connected(&self.database, &mut self.connection).await?;
+                let rows = connection.rows(D::DIALECT.shard.read_grant, &row).await?;
+                // Void already, when an earlier verdict was lost on its way to us.
+                let void = rows.first().ok_or_else(no_transaction)?.integer(0)? != 0;
+                Ok(if void { Verdict::Void } else { Verdict::Committed })
             }
             Err(error) => Err(error),
         }

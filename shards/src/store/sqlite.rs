@@ -13,12 +13,16 @@ use sqlx::{ConnectOptions, Connection as _, Either, Executor, Row};
 use super::{Columns, Connection, Database, Dialect, SQLITE, Step, StoreError};
 
 /// How long a statement waits for another process that writes the same file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shorter than callers wait for an answer, so that they hear of it.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Wait for the disk at each checkpoint of this many pages (4 KiB each). Larger than SQLite's
 /// 1,000, because a draw touches random pages of the index by request id and a page that is
 /// written often is then copied back once.
 const CHECKPOINT_PAGES: &str = "4000";
+
+/// A write-ahead log that grew while a long read held it is cut back to this.
+const WAL_BYTES_MAX: &str = "67108864";
 
 /// Page cache of a writing connection: 64 MiB (negative means KiB). Accounts and request ids
 /// are touched at random, and with SQLite's 2 MiB each draw reads pages from the file again.
@@ -112,6 +116,7 @@ impl Database for SqliteFile {
             Access::Write | Access::Create => options
                 .journal_mode(SqliteJournalMode::Wal)
                 .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+                .pragma("journal_size_limit", WAL_BYTES_MAX)
                 .pragma("cache_size", CACHE_KIB),
         };
         let inner = sqlx::SqliteConnection::connect_with(&options).await.map_err(classify)?;

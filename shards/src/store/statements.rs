@@ -76,6 +76,8 @@ statements! {
         insert_grant,
         /// Makes sure that a batch that has not committed never will.
         void_grant,
+        /// Whether a noted grant is void.
+        read_grant,
         /// The grant of the latest batch.
         read_last_grant,
         /// How many units of each prize the shard has issued.
@@ -164,6 +166,7 @@ pub const SQLITE: Dialect = Dialect {
     shard: ShardStatements {
         insert_grant: include_str!("../../sql/sqlite/shard/insert_grant.sql"),
         void_grant: include_str!("../../sql/sqlite/shard/void_grant.sql"),
+        read_grant: include_str!("../../sql/sqlite/shard/read_grant.sql"),
         read_last_grant: include_str!("../../sql/sqlite/shard/read_last_grant.sql"),
         read_issued: include_str!("../../sql/sqlite/shard/read_issued.sql"),
     },
