@@ -119,8 +119,8 @@ impl Config {
 /// Kubernetes gives each pod the addresses of services in variables of the service's name. For
 /// one that is called `drawbridge` they look like ours.
 fn is_setting(variable: &str) -> bool {
-    let rest = variable.strip_prefix(VARIABLE_PREFIX).unwrap_or_default();
-    variable != FILE_VARIABLE && rest != "PORT" && !rest.starts_with("PORT_") && !rest.starts_with("SERVICE_")
+    let ours = |rest: &str| rest != "PORT" && !rest.starts_with("PORT_") && !rest.starts_with("SERVICE_");
+    variable != FILE_VARIABLE && variable.strip_prefix(VARIABLE_PREFIX).is_some_and(ours)
 }
 
 fn config(root: &Section<'_>) -> Result<Config, Faulted> {

@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads a number as the reference does, with white space around it.
+/// Reads a number as the reference's readers do: white space around it does not matter.
 pub fn trimmed<T: FromStr>(text: &str) -> Result<T, T::Err> {
     text.trim().parse()
 }
@@ -123,7 +123,12 @@ impl Parameters {
     }
 
     /// A parameter that must be there.
-    pub fn required<T, E: std::fmt::Display>(
+    pub /// Reads a number as the reference's readers do: white space around it does not matter.
+pub fn trimmed<T: FromStr>(text: &str) -> Result<T, T::Err> {
+    text.trim().parse()
+}
+
+fn required<T, E: std::fmt::Display>(
         &self,
         name: &str,
         make: impl FnOnce(&str) -> Result<T, E>,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use clap::Args;
 use shards::audit::{Report, audit};
 
-use super::{NO, Place, block_on, fail};
+use super::{NO, Place, block_on, fail, say};
 
 /// What to audit, and how to say it.
 #[derive(Debug, Args)]
@@ -25,9 +25,9 @@ pub fn run(options: &Options) -> ExitCode {
         Err(error) => return fail(error),
     };
     if options.json {
-        println!("{}", report.to_json());
+        say(format_args!("{}\n", report.to_json()));
     } else {
-        print!("{report}");
+        say(&report);
     }
     if report.ok() { ExitCode::SUCCESS } else { ExitCode::from(NO) }
 }

@@ -8,7 +8,7 @@ use market::campaign::{Campaign, report};
 use shards::embedded::Folder;
 use shards::meta::{Publication, PublishError};
 
-use super::{NO, Place, PlaceError, block_on, fail, operator};
+use super::{NO, Place, PlaceError, block_on, complain, fail, operator, say};
 
 /// What to do with campaign files.
 #[derive(Debug, Subcommand)]
@@ -37,7 +37,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Check { file } => check(&file),
         Command::Publish { file, place } => match block_on(publish(&file, &place)) {
             Ok(publication) => {
-                println!("{}", describe(publication));
+                say(describe(publication));
                 ExitCode::SUCCESS
             }
             Err(Refusal::No(why)) => refuse(&file, &why),
@@ -45,7 +45,7 @@ pub fn run(command: Command) -> ExitCode {
         },
         Command::List { place } => match block_on(list(&place)) {
             Ok(text) => {
-                print!("{text}");
+                say(text);
                 ExitCode::SUCCESS
             }
             Err(why) => fail(why),
@@ -60,7 +60,7 @@ fn check(file: &Path) -> ExitCode {
     };
     match Campaign::parse(&text) {
         Ok(campaign) => {
-            print!("{}", report(&campaign));
+            say(report(&campaign));
             ExitCode::SUCCESS
         }
         Err(error) => refuse(file, &error.to_string()),
@@ -72,16 +72,16 @@ fn read(file: &Path) -> Result<String, String> {
 }
 
 fn refuse(file: &Path, why: &str) -> ExitCode {
-    eprintln!("{} is refused:\n{why}", file.display());
+    complain(format_args!("{} is refused:\n{why}\n", file.display()));
     ExitCode::from(NO)
 }
 
 fn describe(publication: Publication) -> String {
     let Publication { activity, version, new } = publication;
     if new {
-        format!("activity {activity}: published version {version}")
+        format!("activity {activity}: published version {version}\n")
     } else {
-        format!("activity {activity}: version {version} is this file already; nothing to do")
+        format!("activity {activity}: version {version} is this file already; nothing to do\n")
     }
 }
 

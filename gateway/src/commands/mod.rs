@@ -8,6 +8,7 @@ mod stock;
 
 use std::fmt::Display;
 use std::future::Future;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -104,16 +105,27 @@ pub fn run(cli: Cli) -> ExitCode {
 fn check_config(place: &Place) -> ExitCode {
     match place.load() {
         Ok(config) => {
-            println!("the configuration is good:\n{config:#?}");
+            say(format_args!("the configuration is good:\n{config:#?}\n"));
             ExitCode::SUCCESS
         }
         Err(error) => fail(error),
     }
 }
 
+/// Prints a text. Nobody may be reading (`audit | head`); that is no reason to fail.
+fn say(text: impl Display) {
+    let mut output = std::io::stdout().lock();
+    let _ = write!(output, "{text}").and_then(|()| output.flush());
+}
+
+/// Prints a text on standard error.
+fn complain(text: impl Display) {
+    let _ = write!(std::io::stderr().lock(), "{text}");
+}
+
 /// Says on standard error why a command could not do its work.
 fn fail(error: impl Display) -> ExitCode {
-    eprintln!("drawbridge: {error}");
+    complain(format_args!("drawbridge: {error}\n"));
     ExitCode::from(FAILED)
 }
 

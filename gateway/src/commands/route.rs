@@ -5,7 +5,7 @@ use clap::Args;
 use market::UserId;
 use router::{SlotMap, crc32};
 
-use super::{Place, block_on, fail};
+use super::{Place, block_on, fail, say};
 
 /// Which users, in which installation.
 #[derive(Debug, Args)]
@@ -22,20 +22,20 @@ pub fn run(options: &Options) -> ExitCode {
         Ok(map) => map,
         Err(error) => return fail(error),
     };
-    println!("slot map version {}: {} shards of {} tables", map.version(), map.shards(), map.tables());
+    say(format_args!("slot map version {}: {} shards of {} tables\n", map.version(), map.shards(), map.tables()));
     for text in &options.users {
         let user = match UserId::new(text) {
             Ok(user) => user,
             Err(error) => return fail(format!("user id {text:?}: {error}")),
         };
         let route = map.route(user.as_str());
-        println!(
-            "{text}: crc32 {:08x} -> slot {} -> shard {}, table {}",
+        say(format_args!(
+            "{text}: crc32 {:08x} -> slot {} -> shard {}, table {}\n",
             crc32(user.as_str()),
             route.slot(),
             route.shard(),
             route.table()
-        );
+        ));
     }
     ExitCode::SUCCESS
 }

@@ -1,5 +1,5 @@
 //! `drawbridge serve`: builds the parts in order, serves, and takes them down in reverse.
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::fail;
+use super::{fail, say};
 use crate::admin::Admin;
 use crate::api::{Api, Bounds};
 use crate::config::{Config, ConfigError, Log};
@@ -201,8 +201,7 @@ fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
          -d '{{\"userId\":\"u1\",\"activityId\":100301}}'\n",
         config.data.display()
     );
-    // Nobody may be reading; that is no reason to stop.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    say(text);
     tracing::info!(%listen, %admin, "ready");
 }
 

@@ -15,7 +15,7 @@ use shards::meta::{Meta, Operation, StockChange};
 use shards::store::{SqliteFile, StoreError};
 use tokio::time::{Instant, sleep};
 
-use super::{NO, Place, PlaceError, block_on, fail, operator};
+use super::{NO, Place, PlaceError, block_on, complain, fail, operator, say};
 
 /// How long a withdrawal waits for the running server.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,11 +68,11 @@ pub fn run(command: Command) -> ExitCode {
     };
     match result {
         Ok(text) => {
-            print!("{text}");
+            say(text);
             ExitCode::SUCCESS
         }
         Err(StockError::Refused(why)) => {
-            eprintln!("drawbridge: {why}");
+            complain(format_args!("drawbridge: {why}\n"));
             ExitCode::from(NO)
         }
         Err(error) => fail(error),

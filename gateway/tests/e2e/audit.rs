@@ -1,30 +1,16 @@
 //! `route` and `audit`: where users live, and whether all that is stored holds together.
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
+use sqlx::Row as _;
 use tokio::task::JoinSet;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY, SCARCE_AWARD, scarce};
-use crate::support::{Connection, Place, Request, Server, ask_all, run_as_it_is, text_of};
+use crate::support::{Connection, Place, Request, Server, ask_all, open, plant, run_as_it_is, text_of};
 
 const SCARCE_ACTIVITY: u64 = 200_003;
-
-async fn open(file: &Path) -> SqliteConnection {
-    SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await.expect("a database file")
-}
-
-/// Runs a statement on a file that no server uses; answers how many rows it touched.
-async fn plant(file: &Path, sql: &str) -> u64 {
-    let mut connection = open(file).await;
-    let touched = connection.execute(sql).await.expect("a statement").rows_affected();
-    connection.close().await.expect("closed");
-    touched
-}
 
 /// A folder in which a server has made draws of both kinds.
 async fn played() -> Place {

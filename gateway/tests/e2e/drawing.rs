@@ -330,6 +330,7 @@ async fn numbers_and_texts_are_interchangeable_and_unknown_fields_ignored() {
     let first = draw(&server, "12345", DEMO_ACTIVITY, "7").await.expect(200, "0000");
     let bodies = [
         json!({"userId": 12345, "activityId": "100301", "requestId": 7}),
+        json!({"userId": 12345, "activityId": " 100301 ", "requestId": 7}),
         json!({"userId": "12345", "activityId": 100_301, "requestId": "7", "extra": {"deep": [1, {"userId": "x"}]}}),
         json!({"userId": "12345", "activityId": 100_301, "requestId": "7", "strategyId": null, "": []}),
     ];

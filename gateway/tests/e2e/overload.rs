@@ -1,12 +1,10 @@
 //! Too much at once, or a shard that hangs: clear answers, nothing lost, nothing twice.
-use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, Executor as _, SqliteConnection};
+use sqlx::{Connection as _, Executor as _};
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
-use crate::support::{Envelope, Place, Request, Server, ask_all, eventually};
+use crate::support::{Envelope, Place, Request, Server, ask_all, eventually, lock};
 
 #[tokio::test]
 async fn a_full_house_refuses_with_retry_after() {
@@ -80,14 +78,6 @@ async fn idle_connections_keep_nobody_out_for_long() {
     server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
     idle.closed().await.unwrap();
     half.closed().await.unwrap();
-}
-
-/// Takes the write lock of a shard's file, as a hanging disk would.
-async fn lock(shard: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(shard).busy_timeout(Duration::from_secs(5));
-    let mut connection = SqliteConnection::connect_with(&options).await.expect("the shard's file");
-    connection.execute("BEGIN IMMEDIATE").await.expect("the lock");
-    connection
 }
 
 #[tokio::test]

@@ -84,8 +84,7 @@ fn bad_fields() -> Vec<(Request, &'static str)> {
         json!("1e3"),
         json!("0x10"),
         json!("+1"),
-        json!(" 100301"),
-        json!("100301 "),
+        json!("100 301"),
         json!(u64::MAX),
         json!("9223372036854775808"),
         json!("9".repeat(400)),
@@ -228,6 +227,7 @@ async fn paths_and_methods_that_are_not_there_are_refused_in_an_envelope() {
             response.envelope().expect(405, "ERR_REQ_005");
         }
     }
+    server.ask(&Request::raw("POST", "/")).await.expect(405, "ERR_REQ_005");
     let refused = server.ask(&Request::get("activity/draw").header("Idempotency-Key", "k")).await;
     assert_eq!(refused.key(), "k");
 }

@@ -175,6 +175,8 @@ async fn options_win_over_variables_and_variables_over_the_file() {
     let mut serve = place.command(&["serve", "--listen", "127.0.0.1:0"]);
     serve.env("DRAWBRIDGE_CONFIG", &config).env("DRAWBRIDGE_HTTP_LISTEN", &taken);
     serve.env("DRAWBRIDGE_HTTP_ADMIN", "127.0.0.1:0").env("DRAWBRIDGE_STORAGE_DATA", place.data());
+    // What Kubernetes tells a pod beside a service called "drawbridge" is no setting.
+    serve.env("DRAWBRIDGE_SERVICE_HOST", "10.0.0.1").env("DRAWBRIDGE_PORT", "tcp://10.0.0.1:8091");
     let server = Server::started(&place, serve).await;
     server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
 }

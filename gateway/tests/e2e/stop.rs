@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sqlx::{Connection as _, Executor as _};
 use tokio::task::JoinSet;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
-use crate::support::{Connection, Place, Request, Server, ask_all, eventually};
+use crate::support::{Connection, Place, Request, Server, ask_all, eventually, lock, text_of};
 
 /// Answers by user and key; `None` for a draw that nobody answered.
 type Outcomes = Arc<Mutex<HashMap<(String, String), Option<String>>>>;
@@ -126,6 +127,44 @@ async fn a_stop_waits_for_a_stuck_request_no_longer_than_its_deadline() {
     assert_eq!(server.ended().await.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_stop_during_the_start_is_a_clean_one() {
+    for _ in 0..5 {
+        let place = Place::new();
+        let data = text_of(&place.data());
+        let arguments = ["serve", "--data", &data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let mut server = Server::spawned(&place, place.command(&arguments));
+        let lock = place.data().join("LOCK");
+        eventually("the start is under way", Duration::from_secs(10), async || lock.exists().then_some(())).await;
+        server.signal("TERM").await;
+        let status = server.ended().await;
+        assert_eq!(status.code(), Some(0), "{status}: {}", server.stderr());
+    }
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_a_shard_that_hangs_no_longer_than_its_deadline() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let config = "[storage]\nshards = 1\n[drain]\ndeadline_ms = 500\n";
+    let mut server = Server::start_with(&place, config).await;
+    let mut locked = lock(&place.data().join("shard-0.sqlite")).await;
+    let draw = Request::draw("u", LOAD_ACTIVITY, "k");
+    let mut waiting = server.connect().await;
+    waiting.send(&draw.bytes()).await.unwrap();
+    server.answers_at_once(1).await;
+    let begun = Instant::now();
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.stderr());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(waiting.closed().await.unwrap().is_empty(), "what is not committed is not answered");
+    locked.execute("ROLLBACK").await.unwrap();
+    locked.close().await.unwrap();
+    let server = Server::start_with(&place, config).await;
+    server.ask(&draw).await.expect(200, "0000");
+    server.stop().await;
+    assert_eq!(place.audited_at_rest().await, 1);
 }
 
 #[tokio::test]

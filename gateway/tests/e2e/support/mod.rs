@@ -1,10 +1,12 @@
 //! What the tests share: a folder to work in, the program, an HTTP client, campaign files.
 pub mod campaign;
+mod database;
 mod http;
 mod place;
 mod server;
 mod wait;
 
+pub use database::{lock, open, plant};
 pub use http::{Connection, Envelope, Request, ask_all};
 pub use place::{Place, Ran, run, run_as_it_is, text_of};
 pub use server::Server;
