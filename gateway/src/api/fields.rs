@@ -123,12 +123,7 @@ impl Parameters {
     }
 
     /// A parameter that must be there.
-    pub /// Reads a number as the reference's readers do: white space around it does not matter.
-pub fn trimmed<T: FromStr>(text: &str) -> Result<T, T::Err> {
-    text.trim().parse()
-}
-
-fn required<T, E: std::fmt::Display>(
+    pub fn required<T, E: std::fmt::Display>(
         &self,
         name: &str,
         make: impl FnOnce(&str) -> Result<T, E>,

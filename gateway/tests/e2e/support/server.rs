@@ -140,8 +140,11 @@ impl Server {
         let status = self.ended().await;
         let log = self.stderr();
         assert!(status.success(), "{status}: {log}");
-        // Nothing that a test does to a sound server is worth a warning.
-        assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+        // Nothing that a test does to a sound server is worth a warning. How many files it may open
+        // is the machine's business.
+        let warns = |line: &str| line.contains("WARN") || line.contains("ERROR");
+        let unexpected = log.lines().find(|line| warns(line) && !line.contains("file descriptors"));
+        assert_eq!(unexpected, None, "{log}");
     }
 
     /// `kill -9`.
