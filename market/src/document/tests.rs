@@ -1,4 +1,4 @@
-
+//! Faults with their places, and what is read when there are none.
 use super::*;
 
 #[derive(Debug, PartialEq)]

@@ -1,4 +1,4 @@
-
+//! Faults with their places, and what is read when there are none.
 use proptest::prelude::*;
 
 use super::*;
