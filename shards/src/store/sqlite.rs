@@ -28,6 +28,11 @@ const WAL_BYTES_MAX: &str = "67108864";
 /// are touched at random, and with SQLite's 2 MiB each draw reads pages from the file again.
 const CACHE_KIB: &str = "-65536";
 
+/// Where SQLite keeps the pages that a half-done statement would need to be undone. A statement
+/// that changes several rows and calls a function (`->>` is one) keeps them whatever its conflict
+/// clause says; beyond 64 KiB they went to a temporary file of each statement.
+const STATEMENT_JOURNALS: &str = "MEMORY";
+
 /// What a connection to a file may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -117,7 +122,8 @@ impl Database for SqliteFile {
                 .journal_mode(SqliteJournalMode::Wal)
                 .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
                 .pragma("journal_size_limit", WAL_BYTES_MAX)
-                .pragma("cache_size", CACHE_KIB),
+                .pragma("cache_size", CACHE_KIB)
+                .pragma("temp_store", STATEMENT_JOURNALS),
         };
         let inner = sqlx::SqliteConnection::connect_with(&options).await.map_err(classify)?;
         Ok(SqliteConnection { inner, scripts: Scripts::default() })

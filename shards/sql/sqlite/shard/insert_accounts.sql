@@ -1,7 +1,6 @@
 -- [[user, activity, granted, used, day, day_used, month_used], ...]
--- A row is spelled out once (MATERIALIZED), not once per column. A failure undoes the whole
--- transaction (OR ROLLBACK): the batch is undone anyway, and SQLite notes less on the way.
+-- A row is spelled out once (MATERIALIZED), not once per column.
 WITH c AS MATERIALIZED (SELECT value AS row FROM json_each($1))
-INSERT OR ROLLBACK INTO raffle_account_{table} (user_id, activity_id, granted, used, day, day_used, month_used)
+INSERT INTO raffle_account_{table} (user_id, activity_id, granted, used, day, day_used, month_used)
 SELECT row ->> 0, row ->> 1, row ->> 2, row ->> 3, row ->> 4, row ->> 5, row ->> 6
 FROM c
