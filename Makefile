@@ -1,8 +1,11 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test bench lint fmt
+.PHONY: run build test bench bench-growth cluster cluster-down chaos lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
+SHARDS ?= 2
+GATEWAYS ?= 2
+CHAOS_FAULTS ?= 30
 
 ## run: start the server on the embedded default (./data, http://127.0.0.1:8091/)
 run:
@@ -18,7 +21,27 @@ test:
 
 ## bench: measure draws beside their limits; writes target/bench/results.json
 bench: build
+	deploy/install-test-packages
 	target/release/loadtest bench --seconds $(SECONDS_PER_CASE)
+
+## bench-growth: measure draws with more shards, prizes, accounts; writes target/bench/growth.json
+bench-growth: build
+	deploy/install-test-packages
+	target/release/loadtest growth --seconds $(SECONDS_PER_CASE) $(if $(STEPS),--steps $(STEPS))
+
+## cluster: start databases, Redis, gateways and nginx in the folder DIR (deploy/local/README.md)
+cluster: $(if $(DRAWBRIDGE),,build)
+	deploy/install-test-packages
+	SHARDS=$(SHARDS) GATEWAYS=$(GATEWAYS) deploy/local/cluster up "$(DIR)"
+
+## cluster-down: end what `make cluster` started in the folder DIR
+cluster-down:
+	deploy/local/cluster down "$(DIR)"
+
+## chaos: break a cluster under load, more often than the tests do; CHAOS_SEED repeats a run
+chaos:
+	deploy/install-test-packages
+	CHAOS_FAULTS=$(CHAOS_FAULTS) $(CARGO) test --locked -p gateway --test e2e chaos -- --nocapture
 
 ## lint: what CI checks besides the tests
 lint:

@@ -6,9 +6,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use market::document::{Fault, Faulted, Override, Section, read};
+use market::document::{Fault, Faulted, Override, Section, all, read};
 use router::SlotMap;
-use shards::embedded::Options;
+use shards::cluster::{self, Sizes};
+use shards::embedded;
+use shards::stock::cluster::RedisOptions;
+use shards::store::{MysqlDatabase, Tls};
 use shards::{LaneLimits, Patience, ReadLimits};
 
 /// Environment variables that begin with this are settings: `DRAWBRIDGE_HTTP_LISTEN` is
@@ -25,10 +28,12 @@ pub struct Config {
     pub http: Http,
     /// What waits, and how long.
     pub admission: Admission,
-    /// The data folder.
-    pub data: PathBuf,
-    /// The embedded shards.
-    pub embedded: Options,
+    /// Who may use the admin address.
+    pub admin: Admin,
+    /// Where draws are stored.
+    pub storage: Storage,
+    /// Sizes of lanes and readers.
+    pub sizes: Sizes,
     /// How long a stop may take.
     pub drain: Duration,
     /// Logging.
@@ -54,11 +59,48 @@ pub struct Http {
     pub body_max_bytes: usize,
 }
 
+/// Tokens of the admin address.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// A file with the token that may change switches.
+    pub token_file: Option<PathBuf>,
+    /// A file with the token that may look at them.
+    pub viewer_token_file: Option<PathBuf>,
+}
+
 /// What the edge lets in.
 #[derive(Debug, Clone, Copy)]
 pub struct Admission {
     /// Requests that are being answered.
     pub in_flight_max: usize,
+}
+
+/// Where draws are stored.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// A folder of SQLite files; stock in memory.
+    Embedded(Embedded),
+    /// MySQL or MariaDB databases; stock in Redis.
+    Cluster(Box<cluster::Options>),
+}
+
+/// The embedded default.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Shard files; fixed at the first start.
+    pub shards: u16,
+    /// Tables in each; fixed at the first start.
+    pub tables: u16,
+}
+
+impl Embedded {
+    /// The shards and their sizes.
+    pub fn options(&self, sizes: Sizes) -> embedded::Options {
+        let Sizes { lane, patience, reads } = sizes;
+        embedded::Options { shards: self.shards, tables: self.tables, lane, patience, reads }
+    }
 }
 
 /// Logging.
@@ -129,23 +171,17 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let lane = lane(&lanes);
     let patience = patience(&lanes);
     let reads = reads(&root.section("reads"));
-    let storage = root.section("storage");
-    let data = storage.text("data", 1..=4096).or("./data".to_owned());
-    let shards = storage.integer("shards", 1..=256).or(2);
-    let tables = storage.integer("tables", 1..=64).or(4);
-    if let (&Ok(shards), &Ok(tables)) = (&shards, &tables)
-        && let Err(error) = SlotMap::even(1, shards, tables)
-    {
-        storage.fault("shards", error.to_string());
-    }
+    let admin = admin(&root.section("admin"));
+    let storage = storage(&root.section("storage"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
     let drain = milliseconds(&root.section("drain"), "deadline_ms", 15_000);
     let log = log(&root.section("log"));
     Ok(Config {
         http: http?,
         admission: Admission { in_flight_max: in_flight_max? },
-        data: data?.into(),
-        embedded: Options { shards: shards?, tables: tables?, lane: lane?, patience: patience?, reads: reads? },
+        admin: admin?,
+        storage: storage?,
+        sizes: Sizes { lane: lane?, patience: patience?, reads: reads? },
         drain: drain?,
         log: log?,
     })
@@ -174,6 +210,135 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
         body_timeout: body_timeout?,
         body_max_bytes: body_max_bytes?,
     })
+}
+
+fn admin(section: &Section<'_>) -> Result<Admin, Faulted> {
+    let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
+    let (token_file, viewer_token_file) = (file("token_file"), file("viewer_token_file"));
+    Ok(Admin { token_file: token_file?, viewer_token_file: viewer_token_file? })
+}
+
+/// The keys of one kind of storage are unknown to the other.
+fn storage(section: &Section<'_>) -> Result<Storage, Faulted> {
+    match section.choice("kind", &[("embedded", false), ("cluster", true)]).or(false) {
+        Ok(false) => Ok(Storage::Embedded(embedded(section)?)),
+        Ok(true) => Ok(Storage::Cluster(Box::new(cluster(section)?))),
+        Err(faulted) => {
+            section.leave_unread();
+            Err(faulted)
+        }
+    }
+}
+
+fn embedded(section: &Section<'_>) -> Result<Embedded, Faulted> {
+    let data = section.text("data", 1..=4096).or("./data".to_owned());
+    let shards = section.integer("shards", 1..=256).or(2);
+    let tables = section.integer("tables", 1..=64).or(4);
+    check_map(section, "shards", &shards, &tables);
+    Ok(Embedded { data: data?.into(), shards: shards?, tables: tables? })
+}
+
+fn check_map(section: &Section<'_>, key: &str, shards: &Result<u16, Faulted>, tables: &Result<u16, Faulted>) {
+    if let (&Ok(shards), &Ok(tables)) = (shards, tables)
+        && let Err(error) = SlotMap::even(1, shards, tables)
+    {
+        section.fault(key, error.to_string());
+    }
+}
+
+fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
+    let tables = section.integer("tables", 1..=64).or(4);
+    let segments = section.integer("segments", 1..=256).or(8);
+    let connect_timeout = section.integer("connect_timeout_ms", 1..=600_000).or(1_000).map(Duration::from_millis);
+    let statement_timeout = section.integer("statement_timeout_ms", 1..=600_000).or(3_000).map(Duration::from_millis);
+    let redis_timeout = section.integer("redis_timeout_ms", 1..=600_000).or(250).map(Duration::from_millis);
+    let prefix = section.text("redis_prefix", 1..=64).or("drawbridge".to_owned());
+    let meta = mysql(&section.section("meta"));
+    let shards = section.sections("shard", 1..=256).map(|sections| sections.iter().map(mysql).collect::<Vec<_>>());
+    let redis = section.sections("redis", 1..=15).map(|sections| sections.iter().map(redis).collect::<Vec<_>>());
+    let count = shards.as_ref().map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
+    check_map(section, "tables", &count.map_err(|&faulted| faulted), &tables);
+    let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
+    let timed = |database: MysqlDatabase| MysqlDatabase { connect_timeout, statement_timeout, ..database };
+    let (redis_timeout, prefix) = (redis_timeout?, prefix?);
+    let timed_redis =
+        |options: RedisOptions| RedisOptions { timeout: redis_timeout, prefix: prefix.clone(), ..options };
+    Ok(cluster::Options {
+        meta: timed(meta?),
+        shards: all(shards?)?.into_iter().map(timed).collect(),
+        tables: tables?,
+        redis: all(redis?)?.into_iter().map(timed_redis).collect(),
+        segments: segments?,
+    })
+}
+
+/// The time-outs are those of the whole cluster and come later.
+fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
+    let host = section.text("host", 1..=255).required();
+    let port = section.integer("port", 1..=65_535).or(3306);
+    let user = section.text("user", 1..=80).required();
+    let password = password(section).map(Option::unwrap_or_default);
+    let database = section.text("database", 1..=64).required();
+    let tls = tls(section);
+    Ok(MysqlDatabase {
+        host: host?,
+        port: port?,
+        user: user?,
+        password: password?,
+        database: database?,
+        tls: tls?,
+        connect_timeout: Duration::ZERO,
+        statement_timeout: Duration::ZERO,
+    })
+}
+
+fn redis(section: &Section<'_>) -> Result<RedisOptions, Faulted> {
+    let host = section.text("host", 1..=255).required();
+    let port = section.integer("port", 1..=65_535).or(6379);
+    let password = password(section);
+    let connections_max = section.integer("connections_max", 1..=1_000).or(16);
+    Ok(RedisOptions {
+        host: host?,
+        port: port?,
+        password: password?,
+        prefix: String::new(),
+        timeout: Duration::ZERO,
+        connections_max: connections_max?,
+    })
+}
+
+#[derive(Clone, Copy)]
+enum TlsChoice {
+    Off,
+    Required,
+    Verify,
+}
+
+fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
+    let choices = [("off", TlsChoice::Off), ("required", TlsChoice::Required), ("verify", TlsChoice::Verify)];
+    let choice = section.choice("tls", &choices).or(TlsChoice::Off);
+    let ca_file = section.text("tls_ca_file", 1..=4096).optional();
+    match (choice?, ca_file?) {
+        (TlsChoice::Off, None) => Ok(Tls::Off),
+        (TlsChoice::Required, None) => Ok(Tls::Required),
+        (TlsChoice::Verify, Some(ca_file)) => Ok(Tls::Verify { ca_file: ca_file.into() }),
+        (TlsChoice::Verify, None) => Err(section.fault("tls_ca_file", "is needed for tls = \"verify\"")),
+        (_, Some(_)) => Err(section.fault("tls_ca_file", "goes with tls = \"verify\" only")),
+    }
+}
+
+/// A password, in clear or in a file of its own.
+fn password(section: &Section<'_>) -> Result<Option<String>, Faulted> {
+    let clear = section.text("password", 0..=256).optional();
+    let file = section.text("password_file", 1..=4096).try_map(|path| {
+        std::fs::read_to_string(&path)
+            .map_err(|error| format!("{path}: {error}"))
+            .map(|text| text.trim_end().to_owned())
+    });
+    match (clear?, file.optional()?) {
+        (Some(_), Some(_)) => Err(section.fault("password_file", "and password exclude each other")),
+        (clear, file) => Ok(clear.or(file)),
+    }
 }
 
 fn lane(section: &Section<'_>) -> Result<LaneLimits, Faulted> {
@@ -229,8 +394,9 @@ mod tests {
         let config = Config::parse("", Vec::new()).expect("defaults");
         assert_eq!(config.http.listen.to_string(), "127.0.0.1:8091");
         assert_eq!(config.http.admin.to_string(), "127.0.0.1:8092");
-        assert_eq!(config.data, Path::new("./data"));
-        assert_eq!((config.embedded.shards, config.embedded.tables), (2, 4));
+        let Storage::Embedded(embedded) = config.storage else { panic!("embedded is the default") };
+        assert_eq!(embedded.data, Path::new("./data"));
+        assert_eq!((embedded.shards, embedded.tables), (2, 4));
     }
 
     #[test]
@@ -263,6 +429,48 @@ mod tests {
     fn a_layout_that_the_router_cannot_do_is_a_fault() {
         let faults = faults("[storage]\nshards = 100\ntables = 64\n", Vec::new());
         assert!(faults[0].contains("storage.shards"), "{faults:?}");
+    }
+
+    const CLUSTER: &str = r#"
+[storage]
+kind = "cluster"
+[storage.meta]
+host = "meta"
+user = "u"
+password = "secret of meta"
+database = "m"
+[[storage.shard]]
+host = "shard"
+user = "u"
+password = "secret of shard"
+database = "s"
+[[storage.redis]]
+host = "redis"
+password = "secret of redis"
+"#;
+
+    #[test]
+    fn a_cluster_is_read_and_its_passwords_are_not_shown() {
+        let config = Config::parse(CLUSTER, Vec::new()).expect("a config");
+        let shown = format!("{config:#?}");
+        assert!(!shown.contains("secret"), "{shown}");
+        let Storage::Cluster(cluster) = config.storage else { panic!("a cluster") };
+        assert_eq!((cluster.shards.len(), cluster.tables, cluster.redis.len(), cluster.segments), (1, 4, 1, 8));
+        assert_eq!((cluster.meta.port, cluster.redis[0].port), (3306, 6379));
+        assert_eq!(cluster.shards[0].statement_timeout, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn faults_of_a_cluster_are_named() {
+        let text = CLUSTER
+            .replace("host = \"meta\"", "hots = \"meta\"\ntls = \"verify\"")
+            .replace("kind = \"cluster\"", "kind = \"cluster\"\ndata = \"x\"\ntables = 65");
+        let faults = faults(&text, Vec::new()).join("\n");
+        let parts =
+            ["storage.meta.host", "storage.meta.hots", "storage.meta.tls_ca_file", "storage.data", "storage.tables"];
+        for part in parts {
+            assert!(faults.contains(part), "{part} is missing in:\n{faults}");
+        }
     }
 
     #[test]

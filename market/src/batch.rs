@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::campaign::{AwardIndex, Catalogue, Published};
+use crate::campaign::{AwardIndex, Campaign, Catalogue, Published, WhenStockAway};
 use crate::chances::Account;
-use crate::draw::{Decision, decide};
+use crate::draw::{Decision, decide, decide_fallback};
 use crate::ids::{ActivityId, AwardId, OrderId, RequestId, UserId};
 use crate::order::Order;
 use crate::random::Randomness;
 use crate::refusal::Refusal;
+use crate::switches::Switch;
 
 /// A call to draw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,12 +117,28 @@ enum Verdict {
     Decided(Arc<Published>, Decision),
 }
 
+/// Whether the stock can be asked for units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supply {
+    /// It can.
+    There,
+    /// It cannot: campaigns say what becomes of draws that need a unit.
+    Away,
+}
+
 /// Plans a batch under one version of each campaign and one reading of the clock.
 ///
 /// An earlier order with the same request id comes before every rule: the repeated call gets
 /// its answer although the campaign has closed since.
-pub fn plan(batch: Batch, known: Known, catalogue: &Catalogue, now: Timestamp, random: &mut impl Randomness) -> Plan {
-    let mut planner = Planner { catalogue, now, random, accounts: known.accounts.clone() };
+pub fn plan(
+    batch: Batch,
+    known: Known,
+    catalogue: &Catalogue,
+    supply: Supply,
+    now: Timestamp,
+    random: &mut impl Randomness,
+) -> Plan {
+    let mut planner = Planner { catalogue, supply, now, random, accounts: known.accounts.clone() };
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(batch.draws.len());
     for (index, earlier) in known.orders.into_iter().enumerate() {
         let draw = &batch.draws[index];
@@ -133,7 +150,10 @@ pub fn plan(batch: Batch, known: Known, catalogue: &Catalogue, now: Timestamp, r
         };
         verdicts.push(verdict);
     }
-    let wants = count_wants(&verdicts);
+    let wants = match supply {
+        Supply::There => count_wants(&verdicts),
+        Supply::Away => Vec::new(),
+    };
     Plan { batch, known: known.accounts, verdicts, wants, now }
 }
 
@@ -150,6 +170,7 @@ fn earlier_in_batch(batch: &Batch, verdicts: &[Verdict], index: usize) -> Option
 
 struct Planner<'a, R> {
     catalogue: &'a Catalogue,
+    supply: Supply,
     now: Timestamp,
     random: &'a mut R,
     /// The accounts as the draws planned so far leave them.
@@ -163,13 +184,27 @@ impl<R: Randomness> Planner<'_, R> {
         };
         let campaign = &published.campaign;
         let stored = self.accounts[account].unwrap_or_else(|| Account::new(campaign.chances));
-        match decide(campaign, &draw.user, stored, self.now, self.random) {
+        let switches = self.catalogue.switches();
+        let decided = if switches.is_on(Switch::FallbackOnly, draw.activity, &draw.user, self.now) {
+            decide_fallback(campaign, &draw.user, stored, self.now, self.random)
+        } else {
+            decide(campaign, &draw.user, stored, self.now, self.random)
+        };
+        match decided {
+            Ok(decision) if self.refuses(campaign, &decision) => Verdict::Refused(Refusal::StockAway),
             Ok(decision) => {
                 self.accounts[account] = Some(decision.account);
                 Verdict::Decided(published.clone(), decision)
             }
             Err(refusal) => Verdict::Refused(refusal),
         }
+    }
+
+    /// Whether the draw needs what cannot be had now, and its campaign would rather refuse.
+    fn refuses(&self, campaign: &Campaign, decision: &Decision) -> bool {
+        self.supply == Supply::Away
+            && decision.wants().is_some()
+            && campaign.activity.when_stock_away == WhenStockAway::Refuse
     }
 }
 

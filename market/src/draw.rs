@@ -69,6 +69,23 @@ pub fn decide(
     Ok(Decision { account, drawn, rule, locks, next })
 }
 
+/// Decides one draw while everybody gets the luck award: chances count as ever, but nothing is
+/// drawn and the stock is not asked. A campaign without luck award has no limited prizes either,
+/// so there is nothing to fall back to and nothing to spare.
+pub fn decide_fallback(
+    campaign: &Campaign,
+    user: &UserId,
+    account: Account,
+    now: Timestamp,
+    random: &mut impl Randomness,
+) -> Result<Decision, Refusal> {
+    let decision = decide(campaign, user, account, now, random)?;
+    Ok(match campaign.strategy.luck_award(decision.drawn) {
+        Some(award) => Decision { next: Next::Consoled(award), ..decision },
+        None => decision,
+    })
+}
+
 /// The state and window of the activity, in the reference's order.
 fn check_activity(campaign: &Campaign, now: Timestamp) -> Result<(), Refusal> {
     let activity = &campaign.activity;

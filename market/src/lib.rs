@@ -20,6 +20,7 @@ pub mod odds;
 pub mod order;
 pub mod random;
 pub mod refusal;
+pub mod switches;
 pub mod tree;
 
 pub use ids::{ActivityId, AwardId, OrderId, RequestId, SkuId, StrategyId, UserId};

@@ -29,6 +29,45 @@ fn wide_product(a: u64, b: u64) -> (u64, u64) {
     ((product >> 64) as u64, product as u64)
 }
 
+/// Remembers the numbers of its source, so that a batch that must be planned anew draws what it
+/// drew before: trying again must not be a second chance.
+#[derive(Debug, Clone)]
+pub struct Tape<R> {
+    source: R,
+    given: Vec<u64>,
+    next: usize,
+}
+
+impl<R: Randomness> Tape<R> {
+    /// An empty tape of `source`.
+    pub fn new(source: R) -> Self {
+        Self { source, given: Vec::new(), next: 0 }
+    }
+
+    /// Gives out the remembered numbers again, then new ones.
+    pub fn rewind(&mut self) {
+        self.next = 0;
+    }
+
+    /// Forgets the numbers given out so far.
+    pub fn clear(&mut self) {
+        // A number that was used must not be found in memory later.
+        self.given.fill(0);
+        self.given.clear();
+        self.next = 0;
+    }
+}
+
+impl<R: Randomness> Randomness for Tape<R> {
+    fn next_u64(&mut self) -> u64 {
+        if self.next == self.given.len() {
+            self.given.push(self.source.next_u64());
+        }
+        self.next += 1;
+        self.given[self.next - 1]
+    }
+}
+
 /// Random numbers that a seed decides: for tests and simulations, never for prizes.
 /// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
 #[derive(Debug, Clone)]
@@ -54,6 +93,17 @@ impl Randomness for Seeded {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tape_gives_the_same_numbers_again_and_then_new_ones() {
+        let mut tape = Tape::new(Seeded::new(7));
+        let first: Vec<u64> = (0..5).map(|_| tape.next_u64()).collect();
+        tape.rewind();
+        let again: Vec<u64> = (0..7).map(|_| tape.next_u64()).collect();
+        assert_eq!(again[..5], first);
+        tape.clear();
+        assert!(!again.contains(&tape.next_u64()));
+    }
 
     /// Answers from a list: to reach the rejection, which a real source does once in 2^40 draws.
     struct Script(Vec<u64>);

@@ -25,4 +25,8 @@ pub enum Refusal {
     /// The user's request id was used for another activity.
     #[error("this request id was used for another activity")]
     RequestIdReused,
+    /// The draw needs a unit of stock, the stock cannot be asked, and the campaign refuses such
+    /// draws.
+    #[error("the stock is away")]
+    StockAway,
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use market::batch::{Batch, Draw, Known, Units, plan, settle};
+use market::batch::{Batch, Draw, Known, Supply, Units, plan, settle};
 use market::campaign::{AwardIndex, Campaign, Catalogue, Published, Strategy};
 use market::chances::Account;
 use market::odds::Pool;
@@ -116,7 +116,7 @@ impl Bench {
             accounts: batch.accounts().iter().map(|(user, _)| self.accounts.get(user).copied()).collect(),
             orders: vec![None; users.len()],
         };
-        let plan = plan(batch, known, &self.catalogue, now, &mut self.random);
+        let plan = plan(batch, known, &self.catalogue, Supply::There, now, &mut self.random);
         let granted: Vec<Units> = plan.wants().to_vec();
         let settlement = settle(plan, &granted, |_| {
             self.orders += 1;

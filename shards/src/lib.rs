@@ -5,6 +5,7 @@
 //! reads to a small pool beside it. [`embedded`] builds one over SQLite files and stock in
 //! memory. No rule of a campaign is decided here; that is the crate `market`.
 pub mod audit;
+pub mod cluster;
 pub mod embedded;
 mod lane;
 pub mod meta;
@@ -14,9 +15,12 @@ mod reads;
 mod service;
 pub mod stock;
 pub mod store;
+pub mod switches;
+#[cfg(test)]
+mod testing;
 
 pub use lane::{LaneLimits, Patience};
-pub use metrics::Metrics;
+pub use metrics::{ClusterMetrics, Metrics};
 pub use random::OsRandom;
 pub use reads::{OrderKey, ReadLimits};
 pub use service::Shards;
@@ -41,9 +45,6 @@ pub enum DrawError {
     /// The user's shard does not answer; nothing has changed.
     #[error("the user's shard is away")]
     ShardAway,
-    /// The stock does not answer; nothing has changed.
-    #[error("the stock is away")]
-    StockAway,
     /// The database refuses the command's data; nothing has changed.
     #[error("the database refuses the draw's data")]
     DataRefused,

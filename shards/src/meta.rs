@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::lane::Runs;
 use crate::stock::Picture;
+use crate::stock::cluster::record_addition;
 use crate::store::{Columns, Connection, Database, MetaStatements, StoreError, json_rows, out_of_range};
 
 /// The meta database.
@@ -149,7 +150,7 @@ impl<D: Database> Meta<D> {
     pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let stored = self.rows(Self::SQL.read_campaigns, NOTHING).await?;
         let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
-        Ok(Catalogue::new(stored.iter().filter_map(parse_stored)))
+        Ok(Catalogue::new(stored.iter().filter_map(parse_stored)).switched(self.switches().await?))
     }
 
     /// All versions of all campaigns, by activity and version.
@@ -166,7 +167,7 @@ impl<D: Database> Meta<D> {
         let mut connection = self.begin().await?;
         let mut publications = Vec::with_capacity(texts.len());
         for (text, campaign) in texts.iter().zip(&campaigns) {
-            publications.push(publish_one(&mut connection, Self::SQL, campaign, text, who, now).await?);
+            publications.push(publish_one::<D>(&mut connection, campaign, text, who, now).await?);
         }
         if publications.iter().any(|publication| publication.new) {
             connection.execute(Self::SQL.raise_revision, NOTHING).await?;
@@ -262,21 +263,31 @@ impl<D: Database> Meta<D> {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let mut connection = self.begin().await?;
-        insert_operation(&mut connection, Self::SQL, kind, change, applied, now).await?;
+        let id = insert_operation::<D>(&mut connection, kind, change, applied, now).await?;
         connection.execute(Self::SQL.raise_revision, NOTHING).await?;
-        let rows = connection.rows(Self::SQL.last_operation, NOTHING).await?;
-        let id = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         connection.commit().await?;
         Ok(id)
     }
 
-    async fn begin(&self) -> Result<D::Connection, StoreError> {
+    /// A transaction that may write. Writers take turns, so that what one decides from what it
+    /// reads still holds when it writes.
+    pub(crate) async fn begin(&self) -> Result<D::Connection, StoreError> {
         let mut connection = self.database.connect().await?;
         connection.begin().await?;
+        connection.rows(Self::SQL.lock_revision, NOTHING).await?;
         Ok(connection)
     }
 
-    async fn rows(&self, sql: &str, json: &str) -> Result<Vec<<D::Connection as Connection>::Row>, StoreError> {
+    /// Where it is stored.
+    pub(crate) fn database(&self) -> &D {
+        &self.database
+    }
+
+    pub(crate) async fn rows(
+        &self,
+        sql: &str,
+        json: &str,
+    ) -> Result<Vec<<D::Connection as Connection>::Row>, StoreError> {
         self.database.connect().await?.rows(sql, json).await
     }
 }
@@ -328,14 +339,14 @@ fn operation(row: &impl Columns) -> Result<Operation, StoreError> {
 }
 
 /// Publishes one file within a transaction.
-async fn publish_one<C: Connection>(
-    connection: &mut C,
-    sql: &MetaStatements,
+async fn publish_one<D: Database>(
+    connection: &mut D::Connection,
     campaign: &Campaign,
     text: &str,
     who: &str,
     now: Timestamp,
 ) -> Result<Publication, PublishError> {
+    let sql = &D::DIALECT.meta;
     let activity = campaign.activity.id;
     let stored = connection.rows(sql.read_campaigns, NOTHING).await?;
     let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
@@ -353,19 +364,19 @@ async fn publish_one<C: Connection>(
     connection.execute(sql.insert_campaign, &row).await?;
     for (prize, units) in counts(campaign).filter(|(prize, _)| !stocked.contains_key(prize)) {
         let change = StockChange { prize, units, who: who.to_owned(), why: format!("version {version}") };
-        insert_operation(connection, sql, "publish", &change, Some(units), now).await?;
+        insert_operation::<D>(connection, "publish", &change, Some(units), now).await?;
     }
     Ok(Publication { activity, version, new: true })
 }
 
-async fn insert_operation<C: Connection>(
-    connection: &mut C,
-    sql: &MetaStatements,
+async fn insert_operation<D: Database>(
+    connection: &mut D::Connection,
     kind: &str,
     change: &StockChange,
     applied: Option<u64>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
+    let sql = &D::DIALECT.meta;
     let prize = change.prize;
     let row = json(&(
         prize.activity.get(),
@@ -377,7 +388,14 @@ async fn insert_operation<C: Connection>(
         &change.why,
         now.as_millisecond(),
     ));
-    connection.execute(sql.insert_operation, &row).await.map(drop)
+    connection.execute(sql.insert_operation, &row).await?;
+    let rows = connection.rows(sql.last_operation, NOTHING).await?;
+    let id = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+    // What adds units must reach the servers that hold them; a withdrawal is noted when it is done.
+    if D::DIALECT.lane_per_table && applied.is_some() {
+        record_addition(connection, id, prize, change.units).await?;
+    }
+    Ok(id)
 }
 
 /// The counts that prizes were published with.
@@ -423,3 +441,6 @@ fn reasons_against(
     });
     conflicts.chain(incompatible.into_iter().map(|reason| reason.to_string())).chain(recounted).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! What the shards measure. Names are listed in the project's metrics table.
-use prometheus::{Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 /// Metrics of all lanes and of the stock.
 #[derive(Debug, Clone)]
@@ -12,18 +14,52 @@ pub struct Metrics {
     pub stock_left_units: IntGaugeVec,
 }
 
+/// Metrics of a cluster's background jobs.
+#[derive(Debug, Clone)]
+pub struct ClusterMetrics {
+    /// Rounds by how they ended.
+    pub(crate) job_rounds: IntCounterVec,
+    /// Rebuilds of stock servers that this process did.
+    pub(crate) stock_rebuilds: IntCounterVec,
+    /// When this process last copied the stock picture into the meta database.
+    pub(crate) picture_written_seconds: IntGauge,
+}
+
+impl ClusterMetrics {
+    /// Registers the metrics.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let rounds = Opts::new("drawbridge_job_rounds_total", "Rounds of background jobs by how they ended");
+        let rebuilds = Opts::new("drawbridge_stock_rebuilds_total", "Rebuilds of stock servers by this process");
+        let written = Opts::new(
+            "drawbridge_stock_picture_timestamp_seconds",
+            "When this process last copied the stock picture into the meta database, in seconds since 1970",
+        );
+        let metrics = Self {
+            job_rounds: IntCounterVec::new(rounds, &["job", "outcome"])?,
+            stock_rebuilds: IntCounterVec::new(rebuilds, &["server"])?,
+            picture_written_seconds: IntGauge::with_opts(written)?,
+        };
+        registry.register(Box::new(metrics.job_rounds.clone()))?;
+        registry.register(Box::new(metrics.stock_rebuilds.clone()))?;
+        registry.register(Box::new(metrics.picture_written_seconds.clone()))?;
+        Ok(metrics)
+    }
+}
+
 /// The metrics of one lane.
 #[derive(Debug, Clone)]
 pub(crate) struct LaneMetrics {
     batch_commands: Histogram,
     prefetch_seconds: Histogram,
+    take_seconds: Histogram,
     persist_seconds: Histogram,
 }
 
-/// A step of a batch that waits for the database.
+/// A step of a batch that waits for the database or the stock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     Prefetch,
+    Take,
     Persist,
 }
 
@@ -53,6 +89,7 @@ impl Metrics {
         LaneMetrics {
             batch_commands: self.batch_commands.with_label_values(&[shard]),
             prefetch_seconds: self.step_seconds.with_label_values(&[shard, "prefetch"]),
+            take_seconds: self.step_seconds.with_label_values(&[shard, "take"]),
             persist_seconds: self.step_seconds.with_label_values(&[shard, "persist"]),
         }
     }
@@ -67,6 +104,7 @@ impl LaneMetrics {
     pub(crate) fn step(&self, step: Step) -> HistogramTimer {
         match step {
             Step::Prefetch => self.prefetch_seconds.start_timer(),
+            Step::Take => self.take_seconds.start_timer(),
             Step::Persist => self.persist_seconds.start_timer(),
         }
     }

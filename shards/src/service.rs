@@ -2,6 +2,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use market::batch::Draw;
 use market::campaign::Catalogue;
 use market::chances::Account;
@@ -13,14 +14,19 @@ use tokio::task::JoinHandle;
 use crate::lane::{Entrance, Patience};
 use crate::metrics::Metrics;
 use crate::reads::{Found, OrderKey, Question, Reads};
+use crate::store::StoreError;
+use crate::switches::{PastChange, SwitchChange, SwitchStore};
 use crate::{DrawError, ReadError};
 
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
     pub(crate) map: SlotMap,
+    /// By shard, or by shard and table where each table has a lane of its own.
     pub(crate) lanes: Vec<Entrance>,
+    pub(crate) lane_per_table: bool,
     pub(crate) readers: Vec<Box<dyn Reads>>,
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
+    pub(crate) switches: Arc<dyn SwitchStore>,
     pub(crate) patience: Patience,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
@@ -31,7 +37,7 @@ pub struct Shards {
 impl Shards {
     /// Makes a draw and answers once it is committed.
     pub async fn draw(&self, draw: Draw) -> Result<Arc<Order>, DrawError> {
-        let lane = &self.lanes[shard_index(self.route(&draw.user))];
+        let lane = &self.lanes[self.lane_index(self.route(&draw.user))];
         lane.submit(draw)?.answer(self.patience).await
     }
 
@@ -45,15 +51,30 @@ impl Shards {
         Ok(self.ask(user, Question::Order(user.clone(), key)).await?.order)
     }
 
-    /// The campaigns of the moment.
+    /// The campaigns and switches of the moment.
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.catalogue.load_full()
     }
 
+    /// Sets a switch; this process obeys at once, others within a second.
+    pub async fn set_switch(&self, change: &SwitchChange) -> Result<(), StoreError> {
+        self.switches.set(change, Timestamp::now()).await?;
+        let switches = self.switches.switches().await?;
+        self.catalogue.rcu(|catalogue| catalogue.switched(switches.clone()));
+        Ok(())
+    }
+
+    /// The latest changes of switches, newest first.
+    pub async fn switch_changes(&self) -> Result<Vec<PastChange>, StoreError> {
+        self.switches.changes().await
+    }
+
     /// Brings the gauges up to date, for a scrape.
     pub fn observe(&self) {
-        for (shard, lane) in self.lanes.iter().enumerate() {
-            let waiting = i64::try_from(lane.waiting()).unwrap_or(i64::MAX);
+        let lanes_per_shard = self.lanes.len() / usize::from(self.map.shards());
+        for (shard, lanes) in self.lanes.chunks(lanes_per_shard).enumerate() {
+            let waiting: usize = lanes.iter().map(Entrance::waiting).sum();
+            let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
             self.metrics.queue_commands.with_label_values(&[&shard.to_string()]).set(waiting);
         }
     }
@@ -66,6 +87,14 @@ impl Shards {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a lane did not end as it should");
             }
+        }
+    }
+
+    fn lane_index(&self, route: Route) -> usize {
+        if self.lane_per_table {
+            shard_index(route) * usize::from(self.map.tables()) + usize::from(route.table().get())
+        } else {
+            shard_index(route)
         }
     }
 

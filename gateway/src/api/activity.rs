@@ -8,6 +8,7 @@ use market::batch::Draw;
 use market::calendar::Day;
 use market::campaign::{Campaign, Published, Stage};
 use market::chances::Account;
+use market::switches::Switch;
 use market::{ActivityId, Order, RequestId};
 use serde::Serialize;
 use shards::{OrderKey, Shards};
@@ -40,8 +41,24 @@ impl<'a> From<&'a Order> for Drawn<'a> {
 /// `POST activity/draw`
 pub(super) async fn draw(shards: &Shards, fields: &Fields<'_>, request: RequestId) -> Outcome {
     let draw = Draw { user: fields.user()?, activity: fields.activity()?, request };
+    obey_switches(shards, &draw)?;
     let order = shards.draw(draw).await?;
     Ok(Data::new(&Drawn::from(&*order)))
+}
+
+/// Refuses a draw that the switches do not allow: the last word of operations, before any store
+/// is asked. `fallback_only` is obeyed where draws are planned.
+fn obey_switches(shards: &Shards, draw: &Draw) -> Result<(), Code> {
+    let catalogue = shards.catalogue();
+    let now = Timestamp::now();
+    let is_on = |switch| catalogue.switches().is_on(switch, draw.activity, &draw.user, now);
+    if is_on(Switch::ReadOnly) {
+        return Err(Code::ReadOnly);
+    }
+    if !is_on(Switch::Draw) {
+        return Err(Code::SwitchedOff);
+    }
+    Ok(())
 }
 
 /// A draw that was made earlier.

@@ -45,6 +45,8 @@ codes! {
     Unexpected = "0001", INTERNAL_SERVER_ERROR, None, "unexpected error";
     /// A field is missing, mistyped or out of range; the info names it.
     IllegalParameter = "0002", BAD_REQUEST, None, "illegal parameter";
+    /// The switch `draw` is off.
+    SwitchedOff = "0004", SERVICE_UNAVAILABLE, Some(5), "draws are switched off";
     /// The activity's state is not `open`.
     ActivityNotOpen = "ERR_BIZ_003", CONFLICT, None, "the activity is not open";
     /// Now is outside the activity's window.
@@ -81,6 +83,8 @@ codes! {
     TooOld = "ERR_GW_005", GATEWAY_TIMEOUT, Some(1), "the request waited too long and was not executed";
     /// The commit was not confirmed in time.
     OutcomeUnknown = "ERR_GW_006", GATEWAY_TIMEOUT, Some(1), "it is not known yet whether the draw was made: ask again with the same request id";
+    /// The switch `read_only` is on.
+    ReadOnly = "ERR_GW_008", SERVICE_UNAVAILABLE, Some(5), "only reads are served now";
     /// The server is stopping.
     Stopping = "ERR_GW_007", SERVICE_UNAVAILABLE, Some(1), "the server is stopping";
 }
@@ -117,6 +121,7 @@ impl From<Refusal> for Code {
             Refusal::MonthLimit => Code::MonthLimit,
             Refusal::DayLimit => Code::DayLimit,
             Refusal::RequestIdReused => Code::RequestIdReused,
+            Refusal::StockAway => Code::StockAway,
         }
     }
 }
@@ -129,7 +134,6 @@ impl From<DrawError> for Code {
             DrawError::TooOld => Code::TooOld,
             DrawError::OutcomeUnknown => Code::OutcomeUnknown,
             DrawError::ShardAway => Code::ShardAway,
-            DrawError::StockAway => Code::StockAway,
             DrawError::DataRefused => Code::Unexpected,
             DrawError::Stopping => Code::Stopping,
         }

@@ -6,9 +6,11 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use market::campaign::{Campaign, report};
 use shards::embedded::Folder;
-use shards::meta::{Publication, PublishError};
+use shards::meta::{Meta, Publication, PublishError};
+use shards::store::Database;
 
-use super::{NO, Place, PlaceError, block_on, complain, fail, operator, say};
+use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say};
+use crate::config::Storage;
 
 /// What to do with campaign files.
 #[derive(Debug, Subcommand)]
@@ -93,20 +95,39 @@ enum Refusal {
 async fn publish(file: &Path, place: &Place) -> Result<Publication, Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
     let text = read(file).map_err(Refusal::Failed)?;
-    let config = place.load().map_err(|error| failed(&error))?;
-    // The folder may be new: a campaign can be there before the server's first start.
-    let folder = Folder::create(&config.data).map_err(|error| failed(&error))?;
-    let meta = folder.meta().await.map_err(|error| failed(&error))?;
-    let published = meta.publish(&[&text], &operator(), Timestamp::now()).await.map_err(|error| match error {
+    match place.load().map_err(|error| failed(&error))?.storage {
+        Storage::Embedded(embedded) => {
+            // The folder may be new: a campaign can be there before the server's first start.
+            let folder = Folder::create(&embedded.data).map_err(|error| failed(&error))?;
+            let meta = folder.meta().await.map_err(|error| failed(&error))?;
+            publish_to(&meta, &text).await
+        }
+        Storage::Cluster(options) => {
+            let cluster = options.open().await.map_err(|error| failed(&error))?;
+            let publication = publish_to(cluster.meta(), &text).await?;
+            // A gateway would do it as well, a moment later; so a failure is no reason to worry.
+            if let Err(error) = cluster.deliver().await {
+                complain(format_args!("the stock servers get the units later: {error}\n"));
+            }
+            Ok(publication)
+        }
+    }
+}
+
+async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publication, Refusal> {
+    let published = meta.publish(&[text], &operator(), Timestamp::now()).await.map_err(|error| match error {
         PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
-        PublishError::Store(error) => failed(&error),
+        PublishError::Store(error) => Refusal::Failed(error.to_string()),
     });
     published.map(|publications| publications[0])
 }
 
 async fn list(place: &Place) -> Result<String, PlaceError> {
     use std::fmt::Write;
-    let catalogue = place.folder()?.meta_for_reading().catalogue().await?;
+    let catalogue = match place.open().await? {
+        Installed::Folder(folder) => folder.meta_for_reading().catalogue().await?,
+        Installed::Cluster(cluster) => cluster.meta().catalogue().await?,
+    };
     let mut campaigns: Vec<_> = catalogue.campaigns().collect();
     campaigns.sort_by_key(|published| published.campaign.activity.id);
     let mut text = String::new();

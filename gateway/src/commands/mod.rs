@@ -2,9 +2,11 @@
 //! 2 when the question could not be asked.
 mod audit;
 mod campaign;
+mod migrate;
 mod route;
 mod serve;
 mod stock;
+mod switch;
 
 use std::fmt::Display;
 use std::future::Future;
@@ -14,10 +16,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use market::document::Override;
+use shards::cluster::{ClusterError, Installation};
 use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Storage};
 
 /// A sharded, high-throughput draw gateway.
 #[derive(Debug, Parser)]
@@ -33,12 +36,17 @@ enum Command {
     Serve(serve::Options),
     /// Check a configuration and show what would be used
     CheckConfig(Place),
+    /// Create or upgrade the databases of a cluster; does nothing when all is as it should be
+    Migrate(migrate::Options),
     /// Check and publish campaign files
     #[command(subcommand)]
     Campaign(campaign::Command),
     /// Show and change the stock of prizes
     #[command(subcommand)]
     Stock(stock::Command),
+    /// Show and set degrade switches of running servers
+    #[command(subcommand)]
+    Switch(switch::Command),
     /// Explain where users live
     Route(route::Options),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
@@ -65,10 +73,21 @@ impl Place {
         Config::load(self.config.as_deref(), self.overrides())
     }
 
-    /// The data folder that is there.
-    fn folder(&self) -> Result<Folder, PlaceError> {
-        Ok(Folder::existing(&self.load()?.data)?)
+    /// The installation that is there.
+    async fn open(&self) -> Result<Installed, PlaceError> {
+        match self.load()?.storage {
+            Storage::Embedded(embedded) => Ok(Installed::Folder(Folder::existing(&embedded.data)?)),
+            Storage::Cluster(options) => Ok(Installed::Cluster(options.open().await?)),
+        }
     }
+}
+
+/// What a command works on.
+enum Installed {
+    /// The embedded default.
+    Folder(Folder),
+    /// A cluster.
+    Cluster(Installation),
 }
 
 /// Why an installation cannot be used.
@@ -80,7 +99,10 @@ pub enum PlaceError {
     /// Its data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// A file in it.
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A database of it.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -95,8 +117,10 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(options) => serve::run(&options),
         Command::CheckConfig(place) => check_config(&place),
+        Command::Migrate(options) => migrate::run(&options),
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
+        Command::Switch(command) => switch::run(command),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
     }

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 use clap::Args;
 use market::UserId;
 use router::{SlotMap, crc32};
+use shards::embedded::Folder;
 
 use super::{Place, block_on, fail, say};
+use crate::config::Storage;
 
 /// Which users, in which installation.
 #[derive(Debug, Args)]
@@ -42,11 +44,15 @@ pub fn run(options: &Options) -> ExitCode {
 
 /// The map that the installation uses; before its first start the one that it would use.
 fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
-    let config = options.place.load()?;
-    let fixed = match options.place.folder() {
-        Ok(folder) => block_on(folder.meta_for_reading().slot_map())?,
-        Err(_) => None,
-    };
-    let (version, shards, tables) = fixed.unwrap_or((1, config.embedded.shards, config.embedded.tables));
-    Ok(SlotMap::even(version, shards, tables)?)
+    match options.place.load()?.storage {
+        Storage::Embedded(embedded) => {
+            let fixed = match Folder::existing(&embedded.data) {
+                Ok(folder) => block_on(folder.meta_for_reading().slot_map())?,
+                Err(_) => None,
+            };
+            let (version, shards, tables) = fixed.unwrap_or((1, embedded.shards, embedded.tables));
+            Ok(SlotMap::even(version, shards, tables)?)
+        }
+        Storage::Cluster(cluster) => Ok(block_on(async { cluster.open().await.map(|cluster| cluster.map().clone()) })?),
+    }
 }

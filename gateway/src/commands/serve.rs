@@ -10,17 +10,19 @@ use clap::Args;
 use jiff::Timestamp;
 use market::document::Override;
 use prometheus::Registry;
-use shards::Metrics;
+use shards::cluster::{Cluster, ClusterError};
 use shards::embedded::{Embedded, Folder, FolderError, Held, StartError};
 use shards::meta::PublishError;
+use shards::{ClusterMetrics, Metrics, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::{fail, say};
 use crate::admin::Admin;
+use crate::admin::token::{Token, Tokens};
 use crate::api::{Api, Bounds};
-use crate::config::{Config, ConfigError, Log};
+use crate::config::{Config, ConfigError, Log, Storage};
 use crate::edge::{Limits, Listener, bind};
 use crate::metrics::HttpMetrics;
 
@@ -31,6 +33,9 @@ const DEMO_CAMPAIGNS: [&str; 2] =
 /// File descriptors kept for everything but public connections: three per SQLite connection of
 /// each shard's lane and readers, the meta file, the admin address.
 const DESCRIPTORS_RESERVED: u64 = 256;
+
+/// The embedded default's own token, in its data folder.
+pub const TOKEN_FILE: &str = "admin-token";
 
 /// Connections to the admin address.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
@@ -63,6 +68,10 @@ enum ServeError {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error("admin token: {0}")]
+    Token(String),
     #[error("the demo campaigns cannot be published: {0}")]
     Demo(#[from] PublishError),
     #[error("metrics cannot be registered: {0}")]
@@ -103,9 +112,9 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     let mut stops = Stops::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
     let (public, admin) = listen(config, &http)?;
-    let embedded = open(config, Metrics::new(&registry)?).await?;
-    let api = Arc::new(Api::new(embedded.shards.clone(), bounds(config), http));
-    let admin_pages = Arc::new(Admin::new(registry, embedded.shards.clone()));
+    let running = open(config, &registry).await?;
+    let api = Arc::new(Api::new(running.shards().clone(), bounds(config), http));
+    let admin_pages = Arc::new(Admin::new(registry, running.shards().clone(), tokens(config)?));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let addresses = (public.address(), admin.address());
@@ -113,7 +122,7 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     let admin = tokio::spawn(admin.serve(
         move |request| {
             let pages = pages.clone();
-            async move { pages.handle(&request) }
+            async move { pages.handle(request).await }
         },
         admin_stops,
     ));
@@ -134,7 +143,7 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     admin_pages.set_ready(false);
     stop_public.send_replace(true);
     let _ = public.await;
-    if timeout_at(deadline, embedded.drain()).await.is_err() {
+    if timeout_at(deadline, running.drain()).await.is_err() {
         // Nothing that was answered is lost: what is cut off here was never answered.
         tracing::error!("the shards did not end before the deadline");
     }
@@ -167,10 +176,53 @@ fn connections_max(wanted: usize) -> usize {
     wanted.min(room)
 }
 
-async fn open(config: &Config, metrics: Metrics) -> Result<Embedded, ServeError> {
-    let held = Folder::create(&config.data)?.hold().await?;
-    publish_demo(&held).await?;
-    Ok(held.start(config.embedded, metrics).await?)
+/// The storage that serves.
+enum Running {
+    Embedded(Embedded),
+    Cluster(Cluster),
+}
+
+impl Running {
+    fn shards(&self) -> &Arc<Shards> {
+        match self {
+            Running::Embedded(embedded) => &embedded.shards,
+            Running::Cluster(cluster) => &cluster.shards,
+        }
+    }
+
+    async fn drain(self) {
+        match self {
+            Running::Embedded(embedded) => embedded.drain().await,
+            Running::Cluster(cluster) => cluster.drain().await,
+        }
+    }
+}
+
+async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeError> {
+    let metrics = Metrics::new(registry)?;
+    match &config.storage {
+        Storage::Embedded(embedded) => {
+            let held = Folder::create(&embedded.data)?.hold().await?;
+            publish_demo(&held).await?;
+            Ok(Running::Embedded(held.start(embedded.options(config.sizes), metrics).await?))
+        }
+        Storage::Cluster(options) => {
+            let (cluster, jobs) = (options.open().await?, ClusterMetrics::new(registry)?);
+            Ok(Running::Cluster(cluster.start(config.sizes, metrics, jobs).await?))
+        }
+    }
+}
+
+/// The tokens of the admin address. The embedded default makes one of its own.
+fn tokens(config: &Config) -> Result<Tokens, ServeError> {
+    let read = |path: &Option<PathBuf>| path.as_deref().map(Token::read).transpose().map_err(ServeError::Token);
+    let operator = match (&config.admin.token_file, &config.storage) {
+        (None, Storage::Embedded(embedded)) => {
+            Some(Token::read_or_make(&embedded.data.join(TOKEN_FILE)).map_err(ServeError::Token)?)
+        }
+        (file, _) => read(file)?,
+    };
+    Ok(Tokens { operator, viewer: read(&config.admin.viewer_token_file)? })
 }
 
 /// A server that has no campaign yet gets something to play with.
@@ -196,10 +248,14 @@ fn bounds(config: &Config) -> Bounds {
 fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
     let text = format!(
         "drawbridge serves draws on http://{listen}/ (health and metrics on http://{admin}/metrics)\n\
-         data in {}\n\
+         {}\n\
          try: curl -s http://{listen}/api/v1/raffle/activity/draw -H 'Content-Type: application/json' \
          -d '{{\"userId\":\"u1\",\"activityId\":100301}}'\n",
-        config.data.display()
+        match &config.storage {
+            Storage::Embedded(embedded) => format!("data in {}", embedded.data.display()),
+            Storage::Cluster(cluster) =>
+                format!("{} shards, {} stock servers", cluster.shards.len(), cluster.redis.len()),
+        }
     );
     say(text);
     tracing::info!(%listen, %admin, "ready");

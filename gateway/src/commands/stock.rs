@@ -1,4 +1,4 @@
-//! `drawbridge stock show|add|withdraw`: the stock of limited prizes. Every change is recorded
+//! `drawbridge stock show|add|withdraw|rebuild`: the stock of limited prizes. Every change is recorded
 //! with who asked for it and why.
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use market::batch::Prize;
 use market::{ActivityId, AwardId};
 use router::SlotMap;
+use shards::cluster::Installation;
 use shards::embedded::{Folder, FolderError, issued, withdraw_at_rest};
 use shards::meta::{Meta, Operation, StockChange};
-use shards::store::{SqliteFile, StoreError};
+use shards::store::{Database, StoreError};
 use tokio::time::{Instant, sleep};
 
-use super::{NO, Place, PlaceError, block_on, complain, fail, operator, say};
+use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say};
 
 /// How long a withdrawal waits for the running server.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +39,21 @@ pub enum Command {
     Add(Change),
     /// Take units that are not issued yet out of a prize
     Withdraw(Change),
+    /// Count anew what is left of each prize, on all stock servers of a cluster
+    Rebuild(Rebuild),
+}
+
+/// A rebuild that somebody asks for.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// Why, for the record
+    #[arg(long)]
+    reason: String,
+    /// Who, for the record [default: the name of the user who runs the command]
+    #[arg(long)]
+    who: Option<String>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// A change of a prize's stock.
@@ -65,6 +81,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Show { place, activity, history } => block_on(show(&place, activity, history)),
         Command::Add(change) => block_on(add(&change)),
         Command::Withdraw(change) => block_on(withdraw(&change)),
+        Command::Rebuild(asked) => block_on(rebuild(&asked)),
     };
     match result {
         Ok(text) => {
@@ -92,17 +109,33 @@ enum StockError {
 }
 
 async fn show(place: &Place, activity: Option<ActivityId>, history: bool) -> Result<String, StockError> {
-    let folder = place.folder()?;
-    let meta = folder.meta_for_reading();
-    let issued = issued_units(&folder, &meta).await?;
-    // After the issued units, so that a server that runs meanwhile cannot make `left` negative.
-    let totals = meta.totals().await?;
+    match place.open().await? {
+        Installed::Folder(folder) => {
+            let meta = folder.meta_for_reading();
+            table(&meta, issued_units(&folder, &meta).await?, activity, history).await
+        }
+        Installed::Cluster(cluster) => table(cluster.meta(), cluster.issued().await?, activity, history).await,
+    }
+}
+
+/// `issued` is read before the totals, so that a server that runs meanwhile cannot make `left`
+/// negative.
+async fn table<D: Database>(
+    meta: &Meta<D>,
+    issued: Vec<(Prize, u64)>,
+    activity: Option<ActivityId>,
+    history: bool,
+) -> Result<String, StockError> {
+    let mut units: BTreeMap<Prize, u64> = BTreeMap::new();
+    for (prize, issued) in issued {
+        *units.entry(prize).or_default() += issued;
+    }
     let mut text = format!("{:>10} {:>8} {:>14} {:>14} {:>14}\n", "activity", "award", "total", "issued", "left");
-    for (prize, total) in totals {
+    for (prize, total) in meta.totals().await? {
         if activity.is_some_and(|activity| activity != prize.activity) {
             continue;
         }
-        let issued = issued.get(&prize).copied().unwrap_or(0);
+        let issued = units.get(&prize).copied().unwrap_or(0);
         let left = total.saturating_sub(issued);
         let _ = writeln!(text, "{:>10} {:>8} {total:>14} {issued:>14} {left:>14}", prize.activity, prize.award);
         if history {
@@ -120,19 +153,28 @@ fn describe(operation: &Operation) -> String {
     format!("{at:.0} {kind} {units} ({applied}) by {who}: {why}")
 }
 
-async fn issued_units(folder: &Folder, meta: &Meta<SqliteFile>) -> Result<BTreeMap<Prize, u64>, StockError> {
-    let mut units = BTreeMap::new();
-    if let Some((version, shards, tables)) = meta.slot_map().await? {
-        let map = SlotMap::even(version, shards, tables).map_err(|error| StockError::Refused(error.to_string()))?;
-        for (prize, issued) in issued(folder, &map).await? {
-            *units.entry(prize).or_default() += issued;
-        }
-    }
-    Ok(units)
+async fn issued_units<D: Database>(folder: &Folder, meta: &Meta<D>) -> Result<Vec<(Prize, u64)>, StockError> {
+    let Some((version, shards, tables)) = meta.slot_map().await? else { return Ok(Vec::new()) };
+    let map = SlotMap::even(version, shards, tables).map_err(|error| StockError::Refused(error.to_string()))?;
+    Ok(issued(folder, &map).await?)
 }
 
 async fn add(change: &Change) -> Result<String, StockError> {
-    let (_, meta, asked) = prepare(change).await?;
+    match change.place.open().await? {
+        Installed::Folder(folder) => add_to(&folder.meta().await?, change).await,
+        Installed::Cluster(cluster) => {
+            let text = add_to(cluster.meta(), change).await?;
+            // A gateway would do it as well, a moment later; so a failure is no reason to worry.
+            if let Err(error) = cluster.deliver().await {
+                complain(format_args!("the stock servers get the units later: {error}\n"));
+            }
+            Ok(text)
+        }
+    }
+}
+
+async fn add_to<D: Database>(meta: &Meta<D>, change: &Change) -> Result<String, StockError> {
+    let asked = asked(meta, change).await?;
     meta.add_stock(&asked, Timestamp::now()).await?;
     let total = meta.totals().await?.get(&asked.prize).copied().unwrap_or(0);
     Ok(format!(
@@ -142,24 +184,9 @@ async fn add(change: &Change) -> Result<String, StockError> {
 }
 
 async fn withdraw(change: &Change) -> Result<String, StockError> {
-    let (folder, meta, asked) = prepare(change).await?;
-    let operation = meta.ask_withdrawal(&asked, Timestamp::now()).await?;
-    let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
-    let applied = loop {
-        if let Some(applied) = meta.applied(operation).await? {
-            break applied;
-        }
-        // Who holds the folder holds the stock; without a running server that is us.
-        match folder.clone().hold().await {
-            Ok(held) => withdraw_at_rest(&held).await?,
-            Err(FolderError::Held(_)) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
-            Err(FolderError::Held(_)) => {
-                let text =
-                    format!("the server has not done it yet; operation {operation} stays recorded and will be done");
-                return Err(StockError::Refused(text));
-            }
-            Err(error) => return Err(error.into()),
-        }
+    let applied = match change.place.open().await? {
+        Installed::Folder(folder) => withdraw_from_folder(&folder, change).await?,
+        Installed::Cluster(cluster) => withdraw_from_cluster(&cluster, change).await?,
     };
     let withdrawn = applied.unsigned_abs();
     let rest = change.units - withdrawn;
@@ -170,16 +197,62 @@ async fn withdraw(change: &Change) -> Result<String, StockError> {
     })
 }
 
-/// Opens the installation and checks that the prize is there and limited.
-async fn prepare(change: &Change) -> Result<(Folder, Meta<SqliteFile>, StockChange), StockError> {
-    let folder = change.place.folder()?;
+async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, StockError> {
     let meta = folder.meta().await?;
+    let operation = meta.ask_withdrawal(&asked(&meta, change).await?, Timestamp::now()).await?;
+    let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
+    loop {
+        if let Some(applied) = meta.applied(operation).await? {
+            return Ok(applied);
+        }
+        // Who holds the folder holds the stock; without a running server that is us.
+        match folder.clone().hold().await {
+            Ok(held) => withdraw_at_rest(&held).await?,
+            Err(FolderError::Held(_)) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
+            Err(FolderError::Held(_)) => return Err(waits(operation, "the server has not done it yet")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn withdraw_from_cluster(cluster: &Installation, change: &Change) -> Result<i64, StockError> {
+    let meta = cluster.meta();
+    let operation = meta.ask_withdrawal(&asked(meta, change).await?, Timestamp::now()).await?;
+    let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
+    loop {
+        // Gateways do the same; whoever is first.
+        let delivered = cluster.deliver().await;
+        if let Some(applied) = meta.applied(operation).await? {
+            return Ok(applied);
+        }
+        if Instant::now() >= deadline {
+            let why = delivered.err().unwrap_or_else(|| "the stock servers are being rebuilt".to_owned());
+            return Err(waits(operation, &why));
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn waits(operation: u64, why: &str) -> StockError {
+    StockError::Refused(format!("{why}; operation {operation} stays recorded and will be done"))
+}
+
+/// What is asked for; the prize must be there and limited.
+async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChange, StockError> {
     let prize = Prize { activity: change.activity, award: change.award };
     if !meta.totals().await?.contains_key(&prize) {
         let text = format!("activity {} has no award {} with limited stock", prize.activity, prize.award);
         return Err(StockError::Refused(text));
     }
     let who = change.who.clone().unwrap_or_else(operator);
-    let asked = StockChange { prize, units: change.units, who, why: change.reason.clone() };
-    Ok((folder, meta, asked))
+    Ok(StockChange { prize, units: change.units, who, why: change.reason.clone() })
+}
+
+async fn rebuild(asked: &Rebuild) -> Result<String, StockError> {
+    let Installed::Cluster(cluster) = asked.place.open().await? else {
+        return Err(StockError::Refused("the embedded default counts its stock anew at each start".to_owned()));
+    };
+    let who = asked.who.clone().unwrap_or_else(operator);
+    let epochs = cluster.rebuild(&who, &asked.reason).await.map_err(StockError::Refused)?;
+    Ok(epochs.iter().map(|(server, epoch)| format!("stock server {server}: rebuilt under epoch {epoch}\n")).collect())
 }

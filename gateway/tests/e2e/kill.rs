@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use market::random::{Randomness, Seeded};
-use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY, SCARCE_AWARD, scarce};
-use crate::support::{Connection, Envelope, Place, Request, Server, ask_all, text_of};
+use crate::support::{Call, Connection, Envelope, Place, Request, Server, ask_all, text_of};
 
 const KILLS: u64 = 20;
 const WORKERS: usize = 24;
@@ -33,24 +32,6 @@ const BURST: u128 = 4;
 
 /// Answers that are looked up again after each restart.
 const SAMPLE: u64 = 40;
-
-/// One draw, however often it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Call {
-    user: String,
-    key: String,
-    activity: u64,
-}
-
-impl Call {
-    fn request(&self) -> Request {
-        Request::draw(&self.user, self.activity, &self.key)
-    }
-
-    fn record(&self) -> Request {
-        Request::record(&self.user, "requestId", &self.key)
-    }
-}
 
 /// What the client knows.
 #[derive(Debug, Default)]
@@ -158,7 +139,7 @@ impl Client {
             }
             let record = record.expect(200, "0000");
             let repeated = server.ask(&call.request()).await.expect(200, "0000");
-            assert_same_draw(call, &repeated, &record.data);
+            call.assert_told(&repeated, &record.data);
             let mut ledger = self.ledger();
             ledger.lost_but_made += 1;
             ledger.note(call.clone(), repeated);
@@ -172,7 +153,7 @@ impl Client {
         let ledger = self.ledger();
         for ((call, record), repeated) in calls.iter().zip(records).zip(repeated) {
             let told = &ledger.answers[call];
-            assert_same_draw(call, told, &record.expect(200, "0000").data);
+            call.assert_told(told, &record.expect(200, "0000").data);
             assert_eq!(repeated.body, told.body, "{call:?}");
         }
     }
@@ -191,14 +172,6 @@ impl Client {
         let below = |random: &mut Seeded| usize::try_from(random.below(ledger.calls.len() as u64)).expect("an index");
         (0..SAMPLE.min(ledger.calls.len() as u64)).map(|_| ledger.calls[below(random)].clone()).collect()
     }
-}
-
-#[track_caller]
-fn assert_same_draw(call: &Call, told: &Envelope, record: &Value) {
-    for name in ["awardId", "awardTitle", "awardIndex", "orderId"] {
-        assert_eq!(record[name], told.data[name], "{name} of {call:?}");
-    }
-    assert_eq!((record["activityId"].as_u64(), record["requestId"].as_str()), (Some(call.activity), Some(&*call.key)));
 }
 
 /// Set the variable to repeat a run's moments.

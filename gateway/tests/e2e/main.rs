@@ -5,6 +5,7 @@
 mod audit;
 mod campaigns;
 mod clients;
+mod cluster;
 mod drawing;
 mod kill;
 mod metrics;
@@ -14,3 +15,4 @@ mod start;
 mod stock;
 mod stop;
 mod support;
+mod switches;

@@ -1,9 +1,10 @@
-//! All published campaigns at one moment: what a batch draws from.
+//! All published campaigns at one moment, and the switches over them: what a batch draws from.
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Campaign, Stage};
 use crate::ids::{ActivityId, StrategyId};
+use crate::switches::Switches;
 
 /// A published version of a campaign.
 #[derive(Debug, Clone)]
@@ -14,13 +15,14 @@ pub struct Published {
     pub campaign: Campaign,
 }
 
-/// The current version of every campaign. Immutable: a change is a new catalogue, so a batch
+/// The current version of every campaign, and how the degrade switches stand. Immutable: a change is a new catalogue, so a batch
 /// that holds one sees one version throughout.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     campaigns: HashMap<ActivityId, Arc<Published>>,
     activity_of_strategy: HashMap<StrategyId, ActivityId>,
     activity_on_stage: HashMap<Stage, ActivityId>,
+    switches: Switches,
 }
 
 /// Two activities want the same strategy id or the same stage.
@@ -62,6 +64,16 @@ impl Catalogue {
             catalogue.campaigns.insert(activity, published);
         }
         catalogue
+    }
+
+    /// The same campaigns under other switches.
+    pub fn switched(&self, switches: Switches) -> Self {
+        Self { switches, ..self.clone() }
+    }
+
+    /// The degrade switches.
+    pub fn switches(&self) -> &Switches {
+        &self.switches
     }
 
     /// The current version of an activity.

@@ -13,7 +13,9 @@ use std::ops::RangeInclusive;
 use jiff::tz::TimeZone;
 
 use super::report::decimal;
-use super::{Activity, ActivityState, Award, AwardIndex, Campaign, ChainRule, Sku, Stage, Strategy, WeightGroup};
+use super::{
+    Activity, ActivityState, Award, AwardIndex, Campaign, ChainRule, Sku, Stage, Strategy, WeightGroup, WhenStockAway,
+};
 use crate::chances::Chances;
 use crate::document::{self, Fault, Faulted, Field, Section, Value, all};
 use crate::ids::{ActivityId, AwardId, SkuId, StrategyId, UserId};
@@ -39,6 +41,8 @@ const DETAIL_CHARS: RangeInclusive<usize> = 0..=128;
 
 const STATES: [(&str, ActivityState); 3] =
     [("create", ActivityState::Created), ("open", ActivityState::Open), ("close", ActivityState::Closed)];
+const WHEN_STOCK_AWAY: [(&str, WhenStockAway); 2] =
+    [("refuse", WhenStockAway::Refuse), ("fallback", WhenStockAway::Fallback)];
 const NODE_RULES: [(&str, NodeRule); 3] =
     [("rule_lock", NodeRule::Lock), ("rule_stock", NodeRule::Stock), ("rule_luck_award", NodeRule::Luck)];
 const RULE_MODELS: [(&str, RuleModel); 2] =
@@ -173,6 +177,7 @@ fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
     let ends_at = ends_at.required();
     let state = section.choice("state", &STATES).required();
     let time_zone = section.text("time_zone", NAME_CHARS).try_map(time_zone).required();
+    let when_stock_away = section.choice("when_stock_away", &WHEN_STOCK_AWAY).or(WhenStockAway::Refuse);
     let (time_zone_name, time_zone) = time_zone?;
     Ok(Activity {
         id: id?,
@@ -183,6 +188,7 @@ fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
         state: state?,
         time_zone,
         time_zone_name,
+        when_stock_away: when_stock_away?,
     })
 }
 

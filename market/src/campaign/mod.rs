@@ -61,6 +61,17 @@ pub struct Activity {
     pub time_zone: TimeZone,
     /// The zone's name, as the file spells it.
     pub time_zone_name: String,
+    /// What becomes of draws that need a unit while the stock cannot be asked.
+    pub when_stock_away: WhenStockAway,
+}
+
+/// What becomes of a draw that needs a unit of stock while the stock cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenStockAway {
+    /// `refuse`: the player is told to come back and keeps the chance.
+    Refuse,
+    /// `fallback`: as if the prize were gone, so the luck award.
+    Fallback,
 }
 
 /// The reference's activity states.
@@ -172,6 +183,13 @@ impl Strategy {
     /// The rule tree of an award, if it has one.
     pub fn tree_of(&self, index: AwardIndex) -> Option<&Tree> {
         self.award(index).tree.map(|tree| &self.trees[tree])
+    }
+
+    /// What consoles whoever would have had `drawn`: the luck award of its tree, else of the first
+    /// tree that has one; `None` when there is none at all.
+    pub fn luck_award(&self, drawn: AwardIndex) -> Option<AwardIndex> {
+        let trees = self.tree_of(drawn).into_iter().chain(&self.trees);
+        trees.flat_map(Tree::luck_awards).map(|(award, _)| award).next()
     }
 
     /// The groups of `rule_weight`, by threshold; empty without that rule.

@@ -28,6 +28,7 @@ mod stock;
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,27 +41,29 @@ use self::report::Checks;
 pub use self::report::{Check, LISTED_MAX, Report};
 use self::rows::stored_row;
 use self::stock::{Counts, Look, Sum};
+use crate::cluster::Installation;
 use crate::embedded::{Folder, FolderError};
 use crate::meta::Meta;
-use crate::store::{Access, Columns, Connection, Database, SqliteConnection, SqliteFile, StoreError, TableStatements};
+use crate::stock::Picture;
+use crate::store::{Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError, TableStatements};
 
 /// A sum that is wrong for this long while nothing moves is wrong. A running server tells its
 /// view of the stock six times in it.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// Where draws go on, waiting longer for a quiet moment is no use.
-const QUIET_AWAITED: Duration = Duration::from_secs(6);
-
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A table is read in one statement, which may take long.
+const SCAN_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Why the audit could not look.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// A database file cannot be read.
-    #[error("{}: {error}", path.display())]
-    File {
+    /// A database cannot be read.
+    #[error("{name}: {error}")]
+    Database {
         /// Which.
-        path: PathBuf,
+        name: String,
         /// Why.
         error: StoreError,
     },
@@ -68,16 +71,111 @@ pub enum AuditError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// The stored layout is none that the program can have fixed.
-    #[error("meta.sqlite: {0}")]
+    #[error("the meta database: {0}")]
     Map(#[from] MapError),
     /// There are shards, but nothing says which users they have.
     #[error("meta.sqlite does not say how users are spread, but {} is there", .0.display())]
     NoMap(PathBuf),
 }
 
+/// An installation, as the audit sees it.
+trait Audited: Sync {
+    type Database: Database;
+
+    /// Where draws go on, waiting longer for a quiet moment is no use.
+    const QUIET_AWAITED: Duration;
+
+    fn meta(&self) -> Self::Database;
+    fn shard(&self, shard: u16) -> Self::Database;
+    fn meta_name(&self) -> String;
+    fn shard_name(&self, shard: u16) -> String;
+    /// How users are spread; `None` when no server ever ran here.
+    fn map(&self) -> impl Future<Output = Result<Option<SlotMap>, AuditError>> + Send;
+    /// Whether somebody holds stock now, and how it stands there.
+    fn stock(&self) -> impl Future<Output = Result<(bool, Result<Vec<Picture>, String>), AuditError>> + Send;
+}
+
+impl Audited for Folder {
+    type Database = SqliteFile;
+
+    const QUIET_AWAITED: Duration = Duration::from_secs(6);
+
+    fn meta(&self) -> SqliteFile {
+        self.meta_file(Access::Read)
+    }
+
+    fn shard(&self, shard: u16) -> SqliteFile {
+        Folder::shard(self, shard, Access::Read)
+    }
+
+    fn meta_name(&self) -> String {
+        Audited::meta(self).path.display().to_string()
+    }
+
+    fn shard_name(&self, shard: u16) -> String {
+        Audited::shard(self, shard).path.display().to_string()
+    }
+
+    async fn map(&self) -> Result<Option<SlotMap>, AuditError> {
+        let found = self.meta_for_reading().slot_map().await;
+        let found = found.map_err(|error| AuditError::Database { name: self.meta_name(), error })?;
+        let Some((version, shards, tables)) = found else {
+            let shard = Audited::shard(self, 0).path;
+            return if shard.exists() { Err(AuditError::NoMap(shard)) } else { Ok(None) };
+        };
+        Ok(Some(SlotMap::even(version, shards, tables)?))
+    }
+
+    async fn stock(&self) -> Result<(bool, Result<Vec<Picture>, String>), AuditError> {
+        let held = self.is_held()?;
+        let pictures = self.meta_for_reading().pictures().await;
+        Ok((held, Ok(pictures.map_err(|error| AuditError::Database { name: self.meta_name(), error })?)))
+    }
+}
+
+impl Audited for Installation {
+    type Database = MysqlDatabase;
+
+    /// Grants of batches that died are decided in this time.
+    const QUIET_AWAITED: Duration = Duration::from_secs(15);
+
+    fn meta(&self) -> MysqlDatabase {
+        Installation::meta(self).database().clone()
+    }
+
+    fn shard(&self, shard: u16) -> MysqlDatabase {
+        MysqlDatabase { statement_timeout: SCAN_TIMEOUT, ..self.shards()[usize::from(shard)].clone() }
+    }
+
+    fn meta_name(&self) -> String {
+        "the meta database".to_owned()
+    }
+
+    fn shard_name(&self, shard: u16) -> String {
+        format!("shard {shard}")
+    }
+
+    async fn map(&self) -> Result<Option<SlotMap>, AuditError> {
+        Ok(Some(Installation::map(self).clone()))
+    }
+
+    async fn stock(&self) -> Result<(bool, Result<Vec<Picture>, String>), AuditError> {
+        Ok((true, self.pictures().await))
+    }
+}
+
 /// Audits a data folder. An error means that it could not look, not that something is wrong.
 pub async fn audit(folder: &Folder) -> Result<Report, AuditError> {
-    let mut audit = Audit::open(folder).await?;
+    run(folder).await
+}
+
+/// Audits a cluster. An error means that it could not look, not that something is wrong.
+pub async fn audit_cluster(cluster: &Installation) -> Result<Report, AuditError> {
+    run(cluster).await
+}
+
+async fn run<A: Audited>(place: &A) -> Result<Report, AuditError> {
+    let mut audit = Audit::open(place).await?;
     audit.learn_versions().await?;
     for shard in 0..audit.shards() {
         audit.check_shard(shard).await?;
@@ -87,23 +185,9 @@ pub async fn audit(folder: &Folder) -> Result<Report, AuditError> {
     Ok(audit.checks.report())
 }
 
-/// How users are spread; `None` when no server ever ran here.
-async fn slot_map(
-    folder: &Folder,
-    meta: &Meta<SqliteFile>,
-    meta_file: &SqliteFile,
-) -> Result<Option<SlotMap>, AuditError> {
-    let Some((version, shards, tables)) = meta.slot_map().await.map_err(|error| file_error(meta_file, error))? else {
-        let shard = folder.shard(0, Access::Read).path;
-        return if shard.exists() { Err(AuditError::NoMap(shard)) } else { Ok(None) };
-    };
-    Ok(Some(SlotMap::even(version, shards, tables)?))
-}
-
-struct Audit<'f> {
-    folder: &'f Folder,
-    meta: Meta<SqliteFile>,
-    meta_file: SqliteFile,
+struct Audit<'a, A: Audited> {
+    place: &'a A,
+    meta: Meta<A::Database>,
     map: Option<SlotMap>,
     checks: Checks,
     versions: Versions,
@@ -111,36 +195,38 @@ struct Audit<'f> {
     issued: Counts,
 }
 
-impl<'f> Audit<'f> {
-    async fn open(folder: &'f Folder) -> Result<Self, AuditError> {
-        let (meta, meta_file) = (folder.meta_for_reading(), folder.meta_file(Access::Read));
-        let map = slot_map(folder, &meta, &meta_file).await?;
+impl<'a, A: Audited> Audit<'a, A> {
+    async fn open(place: &'a A) -> Result<Self, AuditError> {
         let (checks, versions, issued) = (Checks::new(), Versions::default(), Counts::new());
-        Ok(Self { folder, meta, meta_file, map, checks, versions, issued })
+        Ok(Self { place, meta: Meta::new(place.meta()), map: place.map().await?, checks, versions, issued })
     }
 
     fn shards(&self) -> u16 {
         self.map.as_ref().map_or(0, SlotMap::shards)
     }
 
+    fn meta_failed(&self, error: StoreError) -> AuditError {
+        AuditError::Database { name: self.place.meta_name(), error }
+    }
+
     async fn learn_versions(&mut self) -> Result<(), AuditError> {
-        let stored = self.meta.versions().await.map_err(|error| file_error(&self.meta_file, error))?;
+        let stored = self.meta.versions().await.map_err(|error| self.meta_failed(error))?;
         self.versions.learn(&stored, &mut self.checks.orders_match_their_campaign);
         Ok(())
     }
 
     async fn check_shard(&mut self, shard: u16) -> Result<(), AuditError> {
         let Some(map) = self.map.clone() else { return Ok(()) };
-        let file = self.folder.shard(shard, Access::Read);
-        let failed = |error| file_error(&file, error);
-        let mut connection = file.connect().await.map_err(failed)?;
+        let name = self.place.shard_name(shard);
+        let failed = |error| AuditError::Database { name: name.clone(), error };
+        let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
         connection.begin_snapshot().await.map_err(failed)?;
         // The first statement takes the snapshot; the versions must be read after it.
-        let counters = read_counts(&mut connection, SqliteFile::DIALECT.shard.read_issued).await.map_err(failed)?;
+        let counters = read_counts(&mut connection, A::Database::DIALECT.shard.read_issued).await.map_err(failed)?;
         self.learn_versions().await?;
         let mut stocked = Counts::new();
         for table in 0..map.tables() {
-            let sql = SqliteFile::DIALECT.table(table);
+            let sql = A::Database::DIALECT.table(table);
             let place = Place { shard, table };
             let (versions, checks, stocked) = (&self.versions, &mut self.checks, &mut stocked);
             let fold = Fold { place, map: &map, versions, checks, stocked, history: None };
@@ -153,14 +239,14 @@ impl<'f> Audit<'f> {
         Ok(())
     }
 
-    async fn check_requests(
+    async fn check_requests<C: Connection>(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut C,
         sql: &TableStatements,
         place: Place,
     ) -> Result<(), StoreError> {
         let check = &mut self.checks.one_order_per_request;
-        let each = |row: &<SqliteConnection as Connection>::Row| {
+        let each = |row: &C::Row| {
             let (user, request, orders) = (row.text(0)?, row.text(1)?, row.integer(2)?);
             check.violation(|| format!("{place}: user {user:?} has {orders} orders under request id {request:?}"));
             Ok(())
@@ -176,9 +262,9 @@ impl<'f> Audit<'f> {
     }
 
     async fn totals(&self) -> Result<Counts, AuditError> {
-        let failed = |error| file_error(&self.meta_file, error);
-        let mut connection = self.meta_file.connect().await.map_err(failed)?;
-        read_counts(&mut connection, SqliteFile::DIALECT.meta.read_totals).await.map_err(failed)
+        let mut connection = self.place.meta().connect().await.map_err(|error| self.meta_failed(error))?;
+        let totals = read_counts(&mut connection, A::Database::DIALECT.meta.read_totals).await;
+        totals.map_err(|error| self.meta_failed(error))
     }
 
     async fn check_sum(&mut self) -> Result<(), AuditError> {
@@ -198,13 +284,14 @@ impl<'f> Audit<'f> {
             let now = Instant::now();
             if look == before {
                 let sum = look.sum();
-                if !look.held || matches!(sum, Sum::Right(_)) || now - still_since >= QUIET {
+                let waits = matches!(sum, Sum::Unknown(_)) && now - begun < A::QUIET_AWAITED;
+                if !look.held || matches!(sum, Sum::Right(_)) || (now - still_since >= QUIET && !waits) {
                     return Ok(sum);
                 }
             } else {
                 (before, still_since) = (look, now);
             }
-            if now - begun >= QUIET_AWAITED {
+            if now - begun >= A::QUIET_AWAITED {
                 return Ok(Sum::Unknown("draws go on: no quiet moment was found".to_owned()));
             }
             sleep(LOOK_INTERVAL).await;
@@ -212,23 +299,18 @@ impl<'f> Audit<'f> {
     }
 
     async fn look(&self) -> Result<Look, AuditError> {
-        let held = self.folder.is_held()?;
-        let pictures = self.meta.pictures().await.map_err(|error| file_error(&self.meta_file, error))?;
+        let (held, pictures) = self.place.stock().await?;
         let mut issued = Counts::new();
         for shard in 0..self.shards() {
-            let file = self.folder.shard(shard, Access::Read);
-            let failed = |error| file_error(&file, error);
-            let mut connection = file.connect().await.map_err(failed)?;
-            let counters = read_counts(&mut connection, SqliteFile::DIALECT.shard.read_issued).await.map_err(failed)?;
+            let failed = |error| AuditError::Database { name: self.place.shard_name(shard), error };
+            let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
+            let counters =
+                read_counts(&mut connection, A::Database::DIALECT.shard.read_issued).await.map_err(failed)?;
             stock::add(&mut issued, &counters);
         }
         let totals = self.totals().await?;
         Ok(Look { held, pictures, issued, totals })
     }
-}
-
-fn file_error(file: &SqliteFile, error: StoreError) -> AuditError {
-    AuditError::File { path: file.path.clone(), error }
 }
 
 /// Folds all draws of a table.

@@ -11,10 +11,11 @@ pub(super) type Counts = BTreeMap<(i64, i64), i64>;
 /// What is known of the stock beside the orders, at about one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Look {
-    /// Whether a server holds the folder.
+    /// Whether somebody holds stock now: a running server of the folder, the stock servers of a
+    /// cluster.
     pub(super) held: bool,
-    /// Its view of its stock.
-    pub(super) pictures: Vec<Picture>,
+    /// How it stands there, or why that cannot be told.
+    pub(super) pictures: Result<Vec<Picture>, String>,
     /// What the shards' counters say.
     pub(super) issued: Counts,
     /// What stock operations sum to.
@@ -103,13 +104,17 @@ impl Look {
     }
 
     fn running(&self) -> Sum {
-        if let Some(picture) = self.pictures.iter().find(|picture| picture.open > 0) {
+        let pictures = match &self.pictures {
+            Ok(pictures) => pictures,
+            Err(reason) => return Sum::Unknown(reason.clone()),
+        };
+        if let Some(picture) = pictures.iter().find(|picture| picture.open > 0) {
             return Sum::Unknown(format!("{}: {} units are under open grants", name(key(picture)), picture.open));
         }
-        if self.pictures.is_empty() && !self.totals.is_empty() {
+        if pictures.is_empty() && !self.totals.is_empty() {
             return Sum::Unknown("the server has just started and not yet written down its stock".to_owned());
         }
-        let pictures: BTreeMap<_, _> = self.pictures.iter().map(|picture| (key(picture), picture)).collect();
+        let pictures: BTreeMap<_, _> = pictures.iter().map(|picture| (key(picture), picture)).collect();
         let mut prizes = prizes([&self.issued, &self.totals]);
         prizes.extend(pictures.keys());
         let faults = prizes.iter().filter_map(|prize| self.running_fault(*prize, pictures.get(prize).copied()));

@@ -62,6 +62,9 @@ impl Follower {
         // Read first: what changes while the rest is read is seen again next time.
         let revision = self.meta.revision().await?;
         if self.revision != Some(revision) {
+            // Switches are obeyed first.
+            let switches = self.meta.switches().await?;
+            self.catalogue.rcu(|catalogue| catalogue.switched(switches.clone()));
             // Campaigns are read before the stock and used after it: whatever is published in
             // between, no prize is drawn before its units are on the shelf.
             let catalogue = self.meta.catalogue().await?;

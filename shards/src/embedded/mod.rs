@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use market::batch::Prize;
+use market::random::Tape;
 use router::{MapError, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -105,12 +106,12 @@ impl Held {
             let around = Surroundings {
                 catalogue: catalogue.clone(),
                 stock: stock.clone(),
-                random: OsRandom::default(),
+                random: Tape::new(OsRandom::default()),
                 clock: Timestamp::now,
                 runs: runs.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
-            let store = SqlShard::new(self.folder().shard(shard, Access::Write), map.clone());
+            let store = SqlShard::new(self.folder().shard(shard, Access::Write), map.clone(), 0..map.tables());
             let (entrance, task) = start(store, around, options.lane, stop.subscribe());
             lanes.push(entrance);
             tasks.push(task);
@@ -118,10 +119,21 @@ impl Held {
             readers.push(Box::new(reader));
         }
         let stop_follower = watch::Sender::new(false);
+        let switches = Arc::new(meta.clone());
         let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
-        let shards =
-            Shards { map, lanes, readers, catalogue, patience: options.patience, metrics, stop, tasks: tasks.into() };
+        let shards = Shards {
+            map,
+            lanes,
+            lane_per_table: false,
+            readers,
+            catalogue,
+            switches,
+            patience: options.patience,
+            metrics,
+            stop,
+            tasks: tasks.into(),
+        };
         Ok(Embedded { shards: Arc::new(shards), stop_follower, follower, held: self })
     }
 

@@ -13,16 +13,19 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use market::batch::{Answer, Batch, Draw, Plan, Settlement, Units, plan, settle};
+use market::Refusal;
+use market::batch::{Answer, Batch, Draw, Plan, Settlement, Supply, plan, settle};
 use market::campaign::Catalogue;
-use market::random::Randomness;
+use market::random::{Randomness, Tape};
 use router::Run;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use self::ids::LaneIds;
 pub(crate) use self::ids::run_of_grant;
@@ -31,11 +34,17 @@ pub use self::queue::Patience;
 use self::queue::{Queue, Taken};
 use crate::DrawError;
 use crate::metrics::{LaneMetrics, Step};
-use crate::stock::Stock;
+use crate::stock::{Granted, Receipt, Stock, StockAway};
 use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
 
 /// How often a batch is planned anew when somebody else was faster.
 const TRIES_MAX: usize = 4;
+
+/// A shard that was away is not tried again for this long, twice as long after each failure: its
+/// users hear at once that it is away, instead of waiting for one time-out after the other.
+const AWAY_MIN: Duration = Duration::from_millis(50);
+/// The longest that a shard which is back goes unnoticed.
+const AWAY_MAX: Duration = Duration::from_secs(1);
 
 /// Sizes of a lane.
 #[derive(Debug, Clone, Copy)]
@@ -52,9 +61,9 @@ pub(crate) struct Surroundings<K, R> {
     /// The campaigns of the moment.
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
     /// Where units come from.
-    pub(crate) stock: Arc<K>,
+    pub(crate) stock: K,
     /// Where prizes come from.
-    pub(crate) random: R,
+    pub(crate) random: Tape<R>,
     /// What time it is.
     pub(crate) clock: fn() -> Timestamp,
     /// Where run numbers come from.
@@ -75,12 +84,22 @@ pub(crate) struct Lane<S, K, R> {
     ids: Option<LaneIds>,
     /// A grant whose batch may or may not have committed: found out before the next batch.
     doubt: Option<Doubt>,
+    /// Set while the shard is away.
+    away: Option<Away>,
 }
 
-/// A batch that may have committed, and the units that its orders took if it has.
+/// A shard that did not answer.
+#[derive(Debug, Clone, Copy)]
+struct Away {
+    until: Instant,
+    lasts: Duration,
+}
+
+/// A batch that may have committed, what it was granted, and what its orders took if it has.
 struct Doubt {
     grant: GrantId,
-    used: Vec<Units>,
+    granted: Granted,
+    receipt: Receipt,
 }
 
 /// How one try of a batch failed.
@@ -89,6 +108,8 @@ enum Failure {
     Conflict(String),
     /// The database refuses something in it: halve it.
     Data(String),
+    /// The stock cannot be asked: plan again without it.
+    StockAway,
     /// Answer everyone with this.
     Final(DrawError),
 }
@@ -98,6 +119,10 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Conflict(why) => Failure::Conflict(why),
             StoreError::Data(why) => Failure::Data(why),
+            StoreError::Fenced(why) => {
+                tracing::warn!(error = why, "the stock is being rebuilt");
+                Failure::StockAway
+            }
             StoreError::Away(why) => {
                 tracing::warn!(error = why, "the shard is away");
                 Failure::Final(DrawError::ShardAway)
@@ -114,12 +139,15 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
     stop: watch::Receiver<bool>,
 ) -> (Entrance, JoinHandle<()>) {
     let (entrance, queue) = queue::queue(limits.queue_max);
-    let lane = Lane { store, around, batch_max: limits.batch_max, ids: None, doubt: None };
+    let lane = Lane { store, around, batch_max: limits.batch_max, ids: None, doubt: None, away: None };
     (entrance, tokio::spawn(lane.run(queue, stop)))
 }
 
 impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     async fn run(mut self, mut queue: Queue, mut stop: watch::Receiver<bool>) {
+        // Ids before they are needed, so that a lane which nobody has used yet draws on while the
+        // meta database is away. Without them the first batch tries again.
+        let _ = self.cover(self.batch_max).await;
         let mut waiting = Vec::with_capacity(self.batch_max);
         let mut stopping = false;
         loop {
@@ -151,7 +179,13 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             if part.is_empty() {
                 continue;
             }
-            match self.execute(&part).await {
+            if self.away.is_some_and(|away| Instant::now() < away.until) {
+                part.into_iter().for_each(|command| command.answer(Err(DrawError::ShardAway)));
+                continue;
+            }
+            let executed = self.execute(&part).await;
+            self.note_away(&executed);
+            match executed {
                 Ok(answers) => {
                     for (command, answer) in part.into_iter().zip(answers) {
                         command.answer(answer.map_err(DrawError::Refused));
@@ -172,15 +206,27 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         }
     }
 
+    fn note_away(&mut self, executed: &Result<Vec<Answer>, Failure>) {
+        self.away =
+            matches!(executed, Err(Failure::Final(DrawError::ShardAway | DrawError::OutcomeUnknown))).then(|| {
+                let lasts = self.away.map_or(AWAY_MIN, |away| (away.lasts * 2).min(AWAY_MAX));
+                Away { until: Instant::now() + lasts, lasts }
+            });
+    }
+
     /// Tries a batch until nobody else was faster.
     async fn execute(&mut self, commands: &[Taken]) -> Result<Vec<Answer>, Failure> {
         let mut failure = Failure::Final(DrawError::ShardAway);
+        let mut supply = Supply::There;
+        self.around.random.clear();
         for _ in 0..TRIES_MAX {
             let draws = commands.iter().map(|command| command.draw.clone()).collect();
+            self.around.random.rewind();
             // A bug that panics must not take the lane with it: the doubt noted before the
             // commit says what has become of the batch.
-            match AssertUnwindSafe(self.attempt(draws)).catch_unwind().await {
+            match AssertUnwindSafe(self.attempt(draws, supply)).catch_unwind().await {
                 Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
+                Ok(Err(Failure::StockAway)) => supply = Supply::Away,
                 Ok(result) => return result,
                 Err(_) => {
                     self.store.undo().await;
@@ -192,23 +238,37 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     /// One try: prefetch, plan, take, settle, persist.
-    async fn attempt(&mut self, draws: Vec<Draw>) -> Result<Vec<Answer>, Failure> {
+    async fn attempt(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Vec<Answer>, Failure> {
         self.resolve_doubt().await.map_err(|_| Failure::Final(DrawError::ShardAway))?;
         self.cover(draws.len()).await?;
-        let plan = self.plan(draws).await?;
+        let plan = self.plan(draws, supply).await?;
         let grant = self.ids().next_grant();
-        self.doubt = Some(Doubt { grant, used: Vec::new() });
-        let Ok(granted) = self.around.stock.take(grant, plan.wants()).await else {
-            self.undo(grant).await;
-            return Err(Failure::Final(DrawError::StockAway));
+        self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default() });
+        let granted = match self.take(grant, &plan).await {
+            Ok(granted) => granted,
+            Err(StockAway(why)) => {
+                tracing::warn!(error = why, "the stock is away");
+                self.undo(grant, &Granted::default()).await;
+                return Err(Failure::StockAway);
+            }
         };
         let ids = self.ids.as_mut().expect("covered above");
-        let settlement = settle(plan, &granted, |user| ids.next_order(user));
+        let settlement = settle(plan, &granted.units(), |user| ids.next_order(user));
         if settlement.orders.is_empty() {
-            self.undo(grant).await;
+            self.undo(grant, &granted).await;
             return Ok(settlement.answers);
         }
-        self.persist(grant, settlement).await
+        self.persist(grant, granted, settlement).await
+    }
+
+    async fn take(&mut self, grant: GrantId, plan: &Plan) -> Result<Granted, StockAway> {
+        if plan.wants().is_empty() {
+            return Ok(Granted::default());
+        }
+        let timer = self.around.metrics.step(Step::Take);
+        let granted = self.around.stock.take(grant, plan.wants()).await;
+        timer.observe_duration();
+        granted
     }
 
     /// Makes sure that the lane has ids for a batch.
@@ -223,7 +283,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.ids.as_mut().expect("a batch is covered before it is planned")
     }
 
-    async fn plan(&mut self, draws: Vec<Draw>) -> Result<Plan, Failure> {
+    async fn plan(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Plan, Failure> {
         let batch = Batch::gather(draws);
         let timer = self.around.metrics.step(Step::Prefetch);
         let known = match self.store.prefetch(&batch).await {
@@ -235,22 +295,28 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         };
         timer.observe_duration();
         let catalogue = self.around.catalogue.load();
-        Ok(plan(batch, known, &catalogue, (self.around.clock)(), &mut self.around.random))
+        Ok(plan(batch, known, &catalogue, supply, (self.around.clock)(), &mut self.around.random))
     }
 
-    async fn persist(&mut self, grant: GrantId, settlement: Settlement) -> Result<Vec<Answer>, Failure> {
-        self.doubt = Some(Doubt { grant, used: settlement.used.clone() });
+    async fn persist(
+        &mut self,
+        grant: GrantId,
+        granted: Granted,
+        settlement: Settlement,
+    ) -> Result<Vec<Answer>, Failure> {
+        let receipt = Receipt { used: granted.used(&settlement.used), epochs: granted.epochs.clone() };
         let timer = self.around.metrics.step(Step::Persist);
-        let persisted = self.store.persist(grant, &settlement).await;
+        self.doubt = Some(Doubt { grant, granted: granted.clone(), receipt: receipt.clone() });
+        let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();
         match persisted {
             Ok(()) => {
-                self.around.stock.settle(grant, &settlement.used);
+                self.around.stock.settle(grant, &granted, &receipt.used);
                 self.doubt = None;
                 Ok(settlement.answers)
             }
             Err(PersistError::Undone(error)) => {
-                self.undo(grant).await;
+                self.undo(grant, &granted).await;
                 Err(error.into())
             }
             Err(PersistError::Unknown(error)) => {
@@ -265,20 +331,20 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     /// Undoes a batch that has not come to its commit.
-    async fn undo(&mut self, grant: GrantId) {
+    async fn undo(&mut self, grant: GrantId, granted: &Granted) {
         self.store.undo().await;
-        self.around.stock.give_back(grant);
+        self.around.stock.give_back(grant, granted);
         self.doubt = None;
     }
 
     /// Finds out what became of the batch in doubt, if there is one, and closes its grant.
     async fn resolve_doubt(&mut self) -> Result<Verdict, StoreError> {
-        let Some(Doubt { grant, used }) = &self.doubt else { return Ok(Verdict::Void) };
+        let Some(Doubt { grant, granted, receipt }) = &self.doubt else { return Ok(Verdict::Void) };
         let verdict = self.store.verdict(*grant).await?;
         tracing::warn!(?grant, ?verdict, "a batch in doubt was resolved");
         match verdict {
-            Verdict::Committed => self.around.stock.settle(*grant, used),
-            Verdict::Void => self.around.stock.give_back(*grant),
+            Verdict::Committed => self.around.stock.settle(*grant, granted, &receipt.used),
+            Verdict::Void => self.around.stock.give_back(*grant, granted),
         }
         self.doubt = None;
         Ok(verdict)
@@ -288,6 +354,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
 fn explain(failure: Failure) -> DrawError {
     match failure {
         Failure::Final(error) => error,
+        Failure::StockAway => DrawError::Refused(Refusal::StockAway),
         Failure::Conflict(why) => {
             tracing::warn!(error = why, "gave up a batch that others kept changing");
             DrawError::ShardAway

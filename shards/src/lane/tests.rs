@@ -1,18 +1,18 @@
 //! Lanes over a store in memory that fails as told: what happens when each step fails.
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use market::batch::{Known, Prize};
+use market::batch::{Known, Prize, Units};
 use market::campaign::{Campaign, Published};
 use market::chances::Account;
 use market::random::Seeded;
 use market::{ActivityId, AwardId, Order, Refusal, RequestId, UserId};
+use tokio::time::sleep;
 
 use super::queue::{Entrance, Patience};
 use super::*;
 use crate::metrics::Metrics;
-use crate::stock::{MemoryStock, Picture, StockAway};
+use crate::stock::{MemoryStock, Part, Picture, StockAway};
 
 const PATIENCE: Patience = Patience { queue: Duration::from_secs(30), answer: Duration::from_mins(1) };
 
@@ -56,6 +56,7 @@ enum Fault {
     PrefetchAway,
     PersistAway,
     PersistConflict,
+    PersistFenced,
     /// The commit is not confirmed and has landed.
     CommitLost,
     /// The commit is not confirmed and has not landed.
@@ -110,16 +111,23 @@ impl ShardStore for Store {
         })
     }
 
-    async fn persist(&mut self, grant: GrantId, settlement: &Settlement) -> Result<(), PersistError> {
+    async fn persist(
+        &mut self,
+        grant: GrantId,
+        settlement: &Settlement,
+        _receipt: &Receipt,
+    ) -> Result<(), PersistError> {
         let fault = self.fails(&[
             Fault::PersistAway,
             Fault::PersistConflict,
+            Fault::PersistFenced,
             Fault::CommitLost,
             Fault::CommitFailed,
             Fault::Panic,
         ]);
         match fault {
             Some(Fault::PersistAway) => return Err(away().into()),
+            Some(Fault::PersistFenced) => return Err(StoreError::Fenced("planted".to_owned()).into()),
             Some(Fault::PersistConflict) => return Err(StoreError::Conflict("planted".to_owned()).into()),
             Some(Fault::CommitFailed) => return Err(PersistError::Unknown(away())),
             Some(Fault::Panic) => panic!("planted"),
@@ -185,12 +193,12 @@ fn rig(faults: &[Fault]) -> Rig {
     Rig { store, stock, entrance, stop, task: Some(task) }
 }
 
-fn lane<K: Stock>(store: Store, stock: Arc<K>, campaign: Campaign) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
+fn lane(store: Store, stock: impl Stock, campaign: Campaign) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
     let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
     let around = Surroundings {
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published { version: 1, campaign }]))),
         stock,
-        random: Seeded::new(1),
+        random: Tape::new(Seeded::new(1)),
         clock: || "2026-06-01T12:00:00Z".parse().expect("a time"),
         runs: Arc::new(Counter::default()),
         metrics: metrics.lane("0"),
@@ -277,12 +285,16 @@ async fn refusals_change_nothing_and_leave_the_key_free() {
     rig.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_shard_that_is_away_answers_everyone_and_keeps_no_units() {
     let rig = rig(&[Fault::PrefetchAway, Fault::PersistAway]);
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
+    assert_eq!(rig.store.lock().faults.len(), 1, "the second draw was answered without asking the shard");
+    sleep(AWAY_MIN).await;
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
     assert_eq!(rig.picture().left, 3);
+    sleep(AWAY_MIN * 2).await;
     rig.draw("a", "1").await.expect("the shard is back");
     rig.finish().await;
 }
@@ -317,12 +329,13 @@ async fn a_commit_that_failed_is_made_void_and_tried_again() {
     rig.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn while_the_verdict_is_out_the_outcome_is_unknown() {
     for commit in [Fault::CommitLost, Fault::CommitFailed] {
         let rig = rig(&[commit, Fault::VerdictAway]);
         assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
         assert_eq!(rig.picture().open, 1, "the unit is neither issued nor free");
+        sleep(AWAY_MIN).await;
         rig.draw("a", "1").await.expect("the same key asks again");
         assert_eq!(rig.store.lock().orders.len(), 1);
         rig.finish().await;
@@ -347,10 +360,11 @@ async fn one_bad_command_never_fails_its_neighbours() {
     rig.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_panic_costs_one_batch_its_answer_and_nothing_else() {
     let rig = rig(&[Fault::Panic]);
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
+    sleep(AWAY_MIN).await;
     rig.draw("a", "1").await.expect("the lane lives on");
     assert_eq!(rig.store.lock().orders.len(), 1);
     rig.finish().await;
@@ -372,25 +386,46 @@ async fn a_stop_commits_what_is_queued() {
 struct Unreachable;
 
 impl Stock for Unreachable {
-    async fn take(&self, _: GrantId, _: &[Units]) -> Result<Vec<Units>, StockAway> {
+    async fn take(&self, _: GrantId, _: &[Units]) -> Result<Granted, StockAway> {
         Err(StockAway("planted".to_owned()))
     }
 
-    fn settle(&self, _: GrantId, _: &[Units]) {
-        panic!("nothing was taken");
+    fn settle(&self, _: GrantId, granted: &Granted, _: &[Part]) {
+        assert_eq!(*granted, Granted::default(), "nothing was taken");
     }
 
-    fn give_back(&self, _: GrantId) {}
+    fn give_back(&self, _: GrantId, _: &Granted) {}
 }
 
 #[tokio::test]
 async fn a_stock_that_is_away_refuses_and_changes_nothing() {
     let store = Store::default();
     let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
-    let (entrance, task, stop) = lane(store.clone(), Arc::new(Unreachable), campaign);
+    let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign);
     let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
-    assert_eq!(answer, Err(DrawError::StockAway));
+    assert_eq!(answer, Err(DrawError::Refused(Refusal::StockAway)));
     assert!(store.lock().orders.is_empty() && store.lock().accounts.is_empty());
     stop.send_replace(true);
     task.await.expect("the lane ends");
+}
+
+#[tokio::test]
+async fn a_campaign_may_fall_back_while_the_stock_is_away() {
+    let store = Store::default();
+    let text = CAMPAIGN.replace("time_zone =", "when_stock_away = \"fallback\"\ntime_zone =");
+    let (entrance, task, stop) = lane(store.clone(), Unreachable, Campaign::parse(&text).expect("a valid campaign"));
+    let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
+    let order = answer.expect("the luck award");
+    assert_eq!((order.award.get(), order.stocked, order.ordinal), (101, false, 1));
+    stop.send_replace(true);
+    task.await.expect("the lane ends");
+}
+
+#[tokio::test]
+async fn units_of_a_past_epoch_are_not_issued() {
+    let rig = rig(&[Fault::PersistFenced]);
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::Refused(Refusal::StockAway)));
+    assert_eq!(rig.picture().left, 3);
+    rig.draw("a", "1").await.expect("the stock is rebuilt");
+    rig.finish().await;
 }

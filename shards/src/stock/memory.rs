@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use market::batch::{Prize, Units};
 
-use super::{Picture, Stock, StockAway};
+use super::{Granted, Part, Picture, ServerId, Stock, StockAway};
 use crate::store::GrantId;
 
 /// The stock of one process. Prizes that were never stocked have nothing to take.
@@ -16,7 +16,7 @@ pub struct MemoryStock {
 #[derive(Debug, Default)]
 struct Shelves {
     prizes: BTreeMap<Prize, Shelf>,
-    open: HashMap<GrantId, Vec<Units>>,
+    open: HashMap<GrantId, Vec<Part>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -86,10 +86,10 @@ impl MemoryStock {
     }
 
     /// Closes a grant, if it is still open, of which `used` was issued.
-    fn close(&self, grant: GrantId, used: &[Units]) {
+    fn close(&self, grant: GrantId, used: &[Part]) {
         let mut shelves = self.lock();
         for granted in shelves.open.remove(&grant).unwrap_or_default() {
-            let issued = used.iter().find(|units| units.prize == granted.prize).map_or(0, |units| units.count);
+            let issued = used.iter().find(|part| part.prize == granted.prize).map_or(0, |part| part.count);
             let shelf = shelves.prizes.entry(granted.prize).or_default();
             shelf.open -= u64::from(granted.count);
             shelf.issued += u64::from(issued);
@@ -99,29 +99,29 @@ impl MemoryStock {
 }
 
 impl Stock for MemoryStock {
-    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Vec<Units>, StockAway> {
+    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
         let mut shelves = self.lock();
-        let mut granted = Vec::with_capacity(wants.len());
+        let mut parts = Vec::with_capacity(wants.len());
         for want in wants {
             let Some(shelf) = shelves.prizes.get_mut(&want.prize) else { continue };
             let count = u32::try_from(shelf.left).unwrap_or(u32::MAX).min(want.count);
             if count > 0 {
                 shelf.left -= u64::from(count);
                 shelf.open += u64::from(count);
-                granted.push(Units { prize: want.prize, count });
+                parts.push(Part { server: ServerId::NONE, prize: want.prize, segment: 0, count });
             }
         }
-        if !granted.is_empty() {
-            shelves.open.insert(grant, granted.clone());
+        if !parts.is_empty() {
+            shelves.open.insert(grant, parts.clone());
         }
-        Ok(granted)
+        Ok(Granted { parts, ..Granted::default() })
     }
 
-    fn settle(&self, grant: GrantId, used: &[Units]) {
+    fn settle(&self, grant: GrantId, _granted: &Granted, used: &[Part]) {
         self.close(grant, used);
     }
 
-    fn give_back(&self, grant: GrantId) {
+    fn give_back(&self, grant: GrantId, _granted: &Granted) {
         self.close(grant, &[]);
     }
 }
@@ -149,9 +149,11 @@ mod tests {
     async fn grants_never_exceed_what_is_left() {
         let stock = MemoryStock::rebuilt([(prize(1), 7)]);
         stock.set_total(prize(1), 10);
-        assert_eq!(stock.take(GrantId(1), &[units(1, 2), units(2, 5)]).await, Ok(vec![units(1, 2)]));
-        assert_eq!(stock.take(GrantId(2), &[units(1, 2)]).await, Ok(vec![units(1, 1)]));
-        assert_eq!(stock.take(GrantId(3), &[units(1, 2)]).await, Ok(vec![]));
+        let take =
+            async |grant, wants: &[Units]| stock.take(GrantId(grant), wants).await.map(|granted| granted.units());
+        assert_eq!(take(1, &[units(1, 2), units(2, 5)]).await, Ok(vec![units(1, 2)]));
+        assert_eq!(take(2, &[units(1, 2)]).await, Ok(vec![units(1, 1)]));
+        assert_eq!(take(3, &[units(1, 2)]).await, Ok(vec![]));
         assert_eq!(picture(&stock), (10, 0, 3, 7));
     }
 
@@ -159,11 +161,12 @@ mod tests {
     async fn a_grant_is_closed_once() {
         let stock = MemoryStock::default();
         stock.set_total(prize(1), 10);
-        stock.take(GrantId(1), &[units(1, 4)]).await.expect("memory");
-        stock.settle(GrantId(1), &[units(1, 3)]);
+        let granted = stock.take(GrantId(1), &[units(1, 4)]).await.expect("memory");
+        let used = granted.used(&[units(1, 3)]);
+        stock.settle(GrantId(1), &granted, &used);
         assert_eq!(picture(&stock), (10, 7, 0, 3));
-        stock.give_back(GrantId(1));
-        stock.settle(GrantId(1), &[units(1, 3)]);
+        stock.give_back(GrantId(1), &granted);
+        stock.settle(GrantId(1), &granted, &used);
         assert_eq!(picture(&stock), (10, 7, 0, 3));
     }
 

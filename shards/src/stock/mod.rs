@@ -3,9 +3,17 @@
 //! A lane takes units for a whole batch under a grant id, and either settles the grant after
 //! the batch has committed or gives it back after the batch was undone. Both act only on a
 //! grant that is still open, so doing them twice is harmless.
+//!
+//! [`MemoryStock`] serves the embedded default; the cluster's stock lies on servers of its own.
+pub mod cluster;
+#[cfg(test)]
+mod conformance;
 mod memory;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use market::batch::{Prize, Units};
 
@@ -18,14 +26,116 @@ use crate::store::GrantId;
 #[error("the stock is away: {0}")]
 pub struct StockAway(pub String);
 
-/// Where lanes take units from.
+/// One of the independent stock servers, from 1 to 15. 0 stands for none: the row that every
+/// batch writes about its grant, and stock in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerId(pub u8);
+
+impl ServerId {
+    /// No server.
+    pub const NONE: Self = Self(0);
+    /// The largest number that a server can have.
+    pub const MAX: u8 = 15;
+}
+
+impl fmt::Display for ServerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How often a stock server was rebuilt. Units granted under one epoch cannot be issued under a
+/// later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Units of one prize out of one segment of its stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    /// Where the segment lies.
+    pub server: ServerId,
+    /// Of which prize.
+    pub prize: Prize,
+    /// The segment's number within the prize.
+    pub segment: u16,
+    /// How many.
+    pub count: u32,
+}
+
+/// What was granted to a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Granted {
+    /// The units, each part in the order in which it is used up.
+    pub parts: Vec<Part>,
+    /// Under which epoch each server granted its part.
+    pub epochs: BTreeMap<ServerId, Epoch>,
+}
+
+impl Granted {
+    /// The granted units, one entry per prize.
+    pub fn units(&self) -> Vec<Units> {
+        let mut counts: BTreeMap<Prize, u32> = BTreeMap::new();
+        for part in &self.parts {
+            *counts.entry(part.prize).or_default() += part.count;
+        }
+        counts.into_iter().map(|(prize, count)| Units { prize, count }).collect()
+    }
+
+    /// The parts that make up the `used` units.
+    pub fn used(&self, used: &[Units]) -> Vec<Part> {
+        let mut wanted: BTreeMap<Prize, u32> = used.iter().map(|units| (units.prize, units.count)).collect();
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let Some(wanted) = wanted.get_mut(&part.prize) else { continue };
+            let count = part.count.min(*wanted);
+            *wanted -= count;
+            if count > 0 {
+                parts.push(Part { count, ..*part });
+            }
+        }
+        parts
+    }
+}
+
+/// What a batch writes down about its grant, in its own transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The units that its orders took.
+    pub used: Vec<Part>,
+    /// The epochs that must still be current when the batch commits.
+    pub epochs: BTreeMap<ServerId, Epoch>,
+}
+
+/// Where a lane takes units from.
 pub trait Stock: Send + Sync + 'static {
     /// Takes up to the wanted units of each prize under a new grant; answers what was granted.
-    fn take(&self, grant: GrantId, wants: &[Units]) -> impl Future<Output = Result<Vec<Units>, StockAway>> + Send;
+    /// After an error the grant id must not be used again: what was granted without the caller
+    /// hearing of it is found and returned by others.
+    fn take(&self, grant: GrantId, wants: &[Units]) -> impl Future<Output = Result<Granted, StockAway>> + Send;
     /// The grant's batch has committed and used these units; the others go back.
-    fn settle(&self, grant: GrantId, used: &[Units]);
+    fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]);
     /// The grant's batch will never commit: all its units go back.
-    fn give_back(&self, grant: GrantId);
+    fn give_back(&self, grant: GrantId, granted: &Granted);
+}
+
+impl<K: Stock> Stock for Arc<K> {
+    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
+        K::take(self, grant, wants).await
+    }
+
+    fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]) {
+        K::settle(self, grant, granted, used);
+    }
+
+    fn give_back(&self, grant: GrantId, granted: &Granted) {
+        K::give_back(self, grant, granted);
+    }
 }
 
 /// One prize's stock at one moment: `total = left + open + issued`.

@@ -14,13 +14,14 @@ use super::{
     Columns, Connection, Database, GrantId, MigrateError, PersistError, ShardStore, SqlShard, SqliteFile, StoreError,
     Verdict, migrate_meta, migrate_shard,
 };
+use crate::stock::{Epoch, Part, Receipt, ServerId};
 
-const TABLES: u16 = 4;
+pub(super) const TABLES: u16 = 4;
 
 /// A shard of four tables, and makers of what goes in.
-struct Bench<D: Database> {
-    database: D,
-    store: SqlShard<D>,
+pub(super) struct Bench<D: Database> {
+    pub(super) database: D,
+    pub(super) store: SqlShard<D>,
     numbers: OrderNumbers,
 }
 
@@ -32,7 +33,7 @@ fn activity() -> ActivityId {
     ActivityId::new(100_301).expect("an id")
 }
 
-fn account(used: u32) -> Account {
+pub(super) fn account(used: u32) -> Account {
     Account { granted: 100, used, day: Day::from_number(20_261_121), day_used: used, month_used: used }
 }
 
@@ -40,18 +41,23 @@ fn draw(name: &str, key: &str) -> Draw {
     Draw { user: user(name), activity: activity(), request: RequestId::new(key).expect("a key") }
 }
 
-fn gather(calls: &[(&str, &str)]) -> Batch {
+pub(super) fn gather(calls: &[(&str, &str)]) -> Batch {
     Batch::gather(calls.iter().map(|(name, key)| draw(name, key)).collect())
 }
 
 impl<D: Database> Bench<D> {
-    async fn new(database: D) -> Self {
+    pub(super) async fn new(database: D) -> Self {
         migrate_shard(&database, TABLES).await.expect("a fresh shard");
-        let store = SqlShard::new(database.clone(), map());
-        Self { database, store, numbers: OrderNumbers::new(Run::new(1).expect("a run")) }
+        Self::of_run(database, 1)
     }
 
-    fn order(&mut self, name: &str, key: &str) -> Order {
+    /// Another lane on a shard that is there. Each run has ids of its own.
+    pub(super) fn of_run(database: D, run: u32) -> Self {
+        let store = SqlShard::new(database.clone(), map(), 0..TABLES);
+        Self { database, store, numbers: OrderNumbers::new(Run::new(run).expect("a run")) }
+    }
+
+    pub(super) fn order(&mut self, name: &str, key: &str) -> Order {
         let id = self.numbers.next(Slot::of(name)).and_then(OrderId::new).expect("an order id");
         Order {
             id,
@@ -71,7 +77,7 @@ impl<D: Database> Bench<D> {
     }
 
     /// New accounts and orders of these calls, one unit of award 101 for each.
-    fn settlement(&mut self, calls: &[(&str, &str)]) -> Settlement {
+    pub(super) fn settlement(&mut self, calls: &[(&str, &str)]) -> Settlement {
         let orders: Vec<Arc<Order>> = calls.iter().map(|(name, key)| Arc::new(self.order(name, key))).collect();
         let change =
             |(name, _): &(&str, &str)| AccountChange { user: user(name), activity: activity(), account: account(1) };
@@ -85,19 +91,27 @@ impl<D: Database> Bench<D> {
         }
     }
 
-    async fn persist(&mut self, grant: u64, settlement: &Settlement) -> Result<(), PersistError> {
+    pub(super) async fn persist(&mut self, grant: u64, settlement: &Settlement) -> Result<(), PersistError> {
         self.store.prefetch(&gather(&[])).await?;
-        self.store.persist(GrantId(grant), settlement).await
+        self.store.persist(GrantId(grant), settlement, &receipt::<D>(settlement)).await
     }
 
-    async fn issued(&self) -> i64 {
+    pub(super) async fn issued(&self) -> i64 {
         let mut connection = self.database.connect().await.expect("a connection");
         let rows = connection.rows(D::DIALECT.shard.read_issued, "[]").await.expect("rows");
         rows.first().map_or(0, |row| row.integer(2).expect("a count"))
     }
 }
 
-fn map() -> SlotMap {
+/// Units out of the stock that goes with the database: memory beside SQLite, servers beside others.
+pub(super) fn receipt<D: Database>(settlement: &Settlement) -> Receipt {
+    let server = if D::DIALECT.lane_per_table { ServerId(1) } else { ServerId::NONE };
+    let part = |units: &Units| Part { server, prize: units.prize, segment: 0, count: units.count };
+    let epochs = (server != ServerId::NONE).then_some((server, Epoch(0)));
+    Receipt { used: settlement.used.iter().map(part).collect(), epochs: epochs.into_iter().collect() }
+}
+
+pub(super) fn map() -> SlotMap {
     SlotMap::even(1, 1, TABLES).expect("a map")
 }
 
@@ -227,8 +241,13 @@ async fn migrations_run_once_and_refuse_a_newer_schema<D: Database>(database: D)
     assert!(matches!(refused, Err(MigrateError::TooNew { found: 999, .. })), "{refused:?}");
 }
 
-macro_rules! over_sqlite {
-    ($($name:ident),*) => {
+async fn the_meta_schema_is_made_once<D: Database>(database: D) {
+    let (one, two) = tokio::join!(migrate_meta(&database), migrate_meta(&database));
+    one.and(two).expect("two at once take turns");
+}
+
+macro_rules! over_each_database {
+    ($($name:ident),* $(,)?) => {
         mod over_sqlite {
             $(
                 #[tokio::test]
@@ -238,30 +257,33 @@ macro_rules! over_sqlite {
                 }
             )*
         }
+
+        mod over_mariadb {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name(crate::testing::Mariadb::shared_database().await).await;
+                }
+            )*
+        }
     };
 }
 
-over_sqlite!(
+over_each_database!(
     what_is_persisted_is_found,
     changed_accounts_are_changed,
     a_request_id_has_one_order,
     accounts_that_came_or_went_meanwhile_are_conflicts,
     what_is_undone_leaves_nothing,
     a_verdict_is_final,
-    migrations_run_once_and_refuse_a_newer_schema
+    migrations_run_once_and_refuse_a_newer_schema,
+    the_meta_schema_is_made_once,
 );
 
 #[tokio::test]
 async fn look_ups_use_their_keys_in_sqlite() {
     let (_folder, file) = sqlite();
     look_ups_use_their_keys(file, "EXPLAIN QUERY PLAN").await;
-}
-
-#[tokio::test]
-async fn the_meta_schema_is_made_once() {
-    let (_folder, file) = sqlite();
-    let (one, two) = tokio::join!(migrate_meta(&file), migrate_meta(&file));
-    one.and(two).expect("two at once take turns");
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// faster. The transaction must be undone and planned anew.
     #[error("a row was changed by somebody else: {0}")]
     Conflict(String),
+    /// The stock was rebuilt since the batch's units were granted: they cannot be issued any more.
+    #[error("units were granted under an epoch that has passed: {0}")]
+    Fenced(String),
     /// The database refuses what a row says. Trying again does not help.
     #[error("the database refuses the data: {0}")]
     Data(String),
@@ -62,6 +65,12 @@ pub trait Connection: Send + Sized {
     fn commit(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Undoes the transaction.
     fn rollback(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Waits until no other program changes the schema, and keeps others from it until
+    /// [`Connection::end_schema_change`] or until the connection is gone. What was run in between
+    /// may stay half done then, where the database has no transactions for schema changes.
+    fn begin_schema_change(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Keeps what was changed and lets others have their turn.
+    fn end_schema_change(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Runs a statement; answers how many rows it touched.
     fn execute(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Runs a query and collects its rows.
@@ -81,7 +90,7 @@ pub trait Connection: Send + Sized {
         sql: &str,
         each: impl FnMut(&Self::Row) -> Result<(), StoreError> + Send,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
-    /// Runs statements without a bound value: schema changes.
+    /// Runs statements without a bound value, separated by semicolons: schema changes.
     fn run(&mut self, sql: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 

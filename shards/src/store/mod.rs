@@ -3,14 +3,18 @@
 mod conformance;
 mod connection;
 mod migrate;
+mod mysql;
 mod rows;
 mod shard;
 mod sqlite;
 mod statements;
 
 pub use connection::{Columns, Connection, Database, Step, StoreError, out_of_range};
-pub use migrate::{MigrateError, migrate_meta, migrate_shard};
+pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
+pub use mysql::{MysqlConnection, MysqlDatabase, Tls, check_durability};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};
 pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
-pub use statements::{Dialect, MetaStatements, SQLITE, ShardStatements, TableStatements};
+pub use statements::{
+    Dialect, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+};

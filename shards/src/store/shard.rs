@@ -2,9 +2,11 @@
 //! whether a doubtful commit has landed.
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 
+use crate::stock::{Epoch, Part, Receipt, ServerId};
 use market::UserId;
-use market::batch::{AccountChange, Batch, Known, Settlement, Units};
+use market::batch::{AccountChange, Batch, Known, Settlement};
 use router::SlotMap;
 use serde::Serialize;
 
@@ -46,11 +48,12 @@ pub enum PersistError {
 pub trait ShardStore: Send + 'static {
     /// Starts the batch's transaction and reads what it needs, locking its accounts.
     fn prefetch(&mut self, batch: &Batch) -> impl Future<Output = Result<Known, StoreError>> + Send;
-    /// Writes the batch's changes and commits.
+    /// Writes the batch's changes and what its grant issued, and commits.
     fn persist(
         &mut self,
         grant: GrantId,
         settlement: &Settlement,
+        receipt: &Receipt,
     ) -> impl Future<Output = Result<(), PersistError>> + Send;
     /// Undoes the transaction, whatever state it is in.
     fn undo(&mut self) -> impl Future<Output = ()> + Send;
@@ -68,18 +71,22 @@ pub struct SqlShard<D: Database> {
     connection: Option<D::Connection>,
 }
 
-/// The tables of a shard, and which users belong to which.
+/// The tables that a lane writes, and which users belong to which.
 #[derive(Debug)]
 struct Layout {
     map: SlotMap,
+    /// The number of the first one.
+    first: u16,
     tables: Vec<TableStatements>,
 }
 
 impl<D: Database> SqlShard<D> {
-    /// A shard of the users that `map` sends to `database`. Connects at the first use.
-    pub fn new(database: D, map: SlotMap) -> Self {
-        let tables = (0..map.tables()).map(|table| D::DIALECT.table(table)).collect();
-        Self { database, layout: Layout { map, tables }, connection: None }
+    /// The users that `map` sends to these tables of the shard in `database`. Connects at the
+    /// first use.
+    pub fn new(database: D, map: SlotMap, tables: Range<u16>) -> Self {
+        let first = tables.start;
+        let tables = tables.map(|table| D::DIALECT.table(table)).collect();
+        Self { database, layout: Layout { map, first, tables }, connection: None }
     }
 
     async fn fetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
@@ -115,7 +122,7 @@ impl<D: Database> SqlShard<D> {
         Ok(Known { accounts, orders })
     }
 
-    async fn write(&mut self, grant: GrantId, settlement: &Settlement) -> Result<(), StoreError> {
+    async fn write(&mut self, grant: GrantId, settlement: &Settlement, receipt: &Receipt) -> Result<(), StoreError> {
         let Settlement { new_accounts, changed_accounts, orders, .. } = settlement;
         let mut steps = Vec::with_capacity(3 * self.layout.tables.len());
         self.layout.account_steps(new_accounts, |sql| &sql.insert_accounts, &mut steps);
@@ -131,7 +138,40 @@ impl<D: Database> SqlShard<D> {
         if written != expected {
             return Err(StoreError::Conflict(format!("{written} of {expected} rows were there to be written")));
         }
-        connection.execute(D::DIALECT.shard.insert_grant, &grant_row(grant, &settlement.used)).await.map(drop)
+        self.note_grant(&grant_rows(grant, receipt), receipt.epochs.len() as u64 + 1).await
+    }
+
+    /// Notes the grant: one row of its own and one for each stock server, which is only written
+    /// while that server's epoch is the one that the units were granted under.
+    async fn note_grant(&mut self, rows: &str, expected: u64) -> Result<(), StoreError> {
+        let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
+        let noted = connection.execute(D::DIALECT.shard.insert_grant, rows).await?;
+        if noted != expected {
+            return Err(StoreError::Fenced(format!("{noted} of {expected} rows of the grant could be noted")));
+        }
+        let steps = D::DIALECT.after_grant.iter().map(|&sql| Step { sql, json: rows.to_owned() });
+        connection.execute_all(&steps.collect::<Vec<_>>()).await.map(drop)
+    }
+
+    /// Voids the grant unless it has committed.
+    async fn judge(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+        let connection = connected(&self.database, &mut self.connection).await?;
+        connection.begin().await?;
+        let row = json_rows([(grant.0, ServerId::NONE.0)]);
+        match connection.execute(D::DIALECT.shard.void_grant, &row).await {
+            Ok(_) => connection.commit().await.map(|()| Verdict::Void),
+            Err(StoreError::Conflict(_)) => {
+                self.undo().await;
+                let connection = connected(&self.database, &mut self.connection).await?;
+                let rows = connection.rows(D::DIALECT.shard.read_grant, &row).await?;
+                // None when the batch is still under way: its row could be neither written nor read.
+                let row = rows.first().ok_or_else(|| StoreError::Away("the batch is still under way".to_owned()))?;
+                // Void already, when an earlier verdict was lost on its way to us.
+                let void = row.integer(0)? != 0;
+                Ok(if void { Verdict::Void } else { Verdict::Committed })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -158,7 +198,10 @@ impl Layout {
         let keys: Vec<(&UserId, K)> = keys.collect();
         let mut tables = vec![Vec::new(); self.tables.len()];
         for (place, (user, _)) in keys.iter().enumerate() {
-            tables[usize::from(self.map.route(user.as_str()).table().get())].push(place);
+            let table = self.map.route(user.as_str()).table().get();
+            // A user of another lane's table is a bug of whoever routed here; better loud than lost.
+            let table = table.checked_sub(self.first).expect("the lane has the user's table");
+            tables[usize::from(table)].push(place);
         }
         for places in &mut tables {
             places.sort_unstable_by(|&a, &b| keys[a].cmp(&keys[b]));
@@ -183,8 +226,13 @@ impl<D: Database> ShardStore for SqlShard<D> {
         self.fetch(batch).await
     }
 
-    async fn persist(&mut self, grant: GrantId, settlement: &Settlement) -> Result<(), PersistError> {
-        self.write(grant, settlement).await?;
+    async fn persist(
+        &mut self,
+        grant: GrantId,
+        settlement: &Settlement,
+        receipt: &Receipt,
+    ) -> Result<(), PersistError> {
+        self.write(grant, settlement, receipt).await?;
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
         connection.commit().await.map_err(PersistError::Unknown)
     }
@@ -200,21 +248,12 @@ impl<D: Database> ShardStore for SqlShard<D> {
 
     async fn verdict(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
         self.connection = None;
-        let connection = connected(&self.database, &mut self.connection).await?;
-        connection.begin().await?;
-        let row = grant_row(grant, &[]);
-        match connection.execute(D::DIALECT.shard.void_grant, &row).await {
-            Ok(_) => connection.commit().await.map(|()| Verdict::Void),
-            Err(StoreError::Conflict(_)) => {
-                self.undo().await;
-                let connection = connected(&self.database, &mut self.connection).await?;
-                let rows = connection.rows(D::DIALECT.shard.read_grant, &row).await?;
-                // Void already, when an earlier verdict was lost on its way to us.
-                let void = rows.first().ok_or_else(no_transaction)?.integer(0)? != 0;
-                Ok(if void { Verdict::Void } else { Verdict::Committed })
-            }
-            Err(error) => Err(error),
+        let verdict = self.judge(grant).await;
+        if verdict.is_err() {
+            // Whatever is still open there must not be met by the next batch.
+            self.connection = None;
         }
+        verdict
     }
 }
 
@@ -227,13 +266,27 @@ fn no_transaction() -> StoreError {
     StoreError::Away("the connection was lost".to_owned())
 }
 
-/// The bound value of the grant statements.
-fn grant_row(grant: GrantId, used: &[Units]) -> String {
+/// The bound value of `insert_grant` and `after_grant`.
+fn grant_rows(grant: GrantId, receipt: &Receipt) -> String {
     #[derive(Serialize)]
-    struct Row {
-        grant: u64,
+    struct Rows {
+        /// Grant, server, epoch, and the parts from that server as a text of its own.
+        rows: Vec<(u64, u8, u64, String)>,
+        /// Activity, award and count.
         units: Vec<(u64, u64, u32)>,
     }
-    let units = used.iter().map(|units| (units.prize.activity.get(), units.prize.award.get(), units.count));
-    serde_json::to_string(&Row { grant: grant.0, units: units.collect() }).expect("plain values")
+    let parts = |server: ServerId| {
+        let of_server = receipt.used.iter().filter(move |part| part.server == server);
+        json_rows(of_server.map(|part| (part.prize.activity.get(), part.prize.award.get(), part.segment, part.count)))
+    };
+    let own = (ServerId::NONE, Epoch(0));
+    let servers = std::iter::once(own).chain(receipt.epochs.iter().map(|(&server, &epoch)| (server, epoch)));
+    let rows = servers.map(|(server, epoch)| {
+        // The grant's own row has no units: those of stock in memory are counted at once.
+        let units = if server == ServerId::NONE { "[]".to_owned() } else { parts(server) };
+        (grant.0, server.0, epoch.0, units)
+    });
+    let units = receipt.used.iter().map(|part: &Part| (part.prize.activity.get(), part.prize.award.get(), part.count));
+    let rows = Rows { rows: rows.collect(), units: units.collect() };
+    serde_json::to_string(&rows).expect("plain values")
 }

@@ -150,6 +150,14 @@ impl Connection for SqliteConnection {
         self.run("ROLLBACK").await
     }
 
+    async fn begin_schema_change(&mut self) -> Result<(), StoreError> {
+        self.begin().await
+    }
+
+    async fn end_schema_change(&mut self) -> Result<(), StoreError> {
+        self.commit().await
+    }
+
     async fn execute(&mut self, sql: &str, json: &str) -> Result<u64, StoreError> {
         let done = self.inner.execute(sqlx::query(sql).bind(json)).await.map_err(classify)?;
         Ok(done.rows_affected())

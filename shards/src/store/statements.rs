@@ -1,5 +1,10 @@
 //! The statement texts of each dialect. A text is complete as it stands in its file, except for
 //! the number of the table it speaks of, which is filled in once at start.
+mod mysql;
+mod sqlite;
+
+pub use mysql::{MYSQL, MYSQL_STOCK};
+pub use sqlite::SQLITE;
 
 /// All texts of one kind of database.
 #[derive(Debug, Clone, Copy)]
@@ -8,6 +13,10 @@ pub struct Dialect {
     table: TableTemplates,
     /// Statements on the tables that each shard has once.
     pub shard: ShardStatements,
+    /// What follows `shard.insert_grant` in its transaction, with the same bound value.
+    pub after_grant: &'static [&'static str],
+    /// Whether each table of a shard can have a writer of its own. A SQLite file has one.
+    pub lane_per_table: bool,
     /// Statements on the meta database.
     pub meta: MetaStatements,
     /// Schema changes in order, oldest first.
@@ -17,11 +26,21 @@ pub struct Dialect {
 /// Schema changes: the version of a database is how many of them it has seen.
 #[derive(Debug, Clone, Copy)]
 pub struct SchemaTexts {
+    /// Has a row when the database was ever migrated.
+    pub find_versions: &'static str,
     /// Of the meta database.
     pub meta: &'static [&'static str],
     /// Of a shard: the part that runs once and the part that runs for each table number.
     pub shard: &'static [(&'static str, &'static str)],
 }
+
+/// A set of statements out of the files that bear their names.
+macro_rules! texts {
+    ($set:ident in $folder:literal { $($field:ident),* $(,)? }) => {
+        $set { $($field: include_str!(concat!("../../../sql/", $folder, "/", stringify!($field), ".sql"))),* }
+    };
+}
+use texts;
 
 macro_rules! statements {
     ($(#[$doc:meta])* $name:ident, $templates:ident { $($(#[$field_doc:meta])* $field:ident),* $(,)? }) => {
@@ -72,7 +91,7 @@ statements! {
 statements! {
     /// Statements on the tables that a shard has once.
     ShardStatements {
-        /// Notes a batch's grant and counts what it issued.
+        /// Notes a batch's grant.
         insert_grant,
         /// Makes sure that a batch that has not committed never will.
         void_grant,
@@ -82,6 +101,37 @@ statements! {
         read_last_grant,
         /// How many units of each prize the shard has issued.
         read_issued,
+    }
+}
+
+statements! {
+    /// Statements on a shard's side of the stock that lies on servers. Only MySQL has them: SQLite
+    /// goes with stock in memory.
+    StockStatements {
+        /// `[[server, epoch]]`: raises a server's epoch; waits for the batches that hold it.
+        raise_epoch,
+        /// `[[server]]` -> epoch.
+        read_epoch,
+        /// `[[server]]` -> activity, award, segment, units issued out of that server.
+        read_issued_of,
+        /// `[[grant, server]]` -> void, epoch, units.
+        read_grant_units,
+        /// `[[server, min_age_ms]]` -> grant, epoch, units of at most 1,000 committed grants that old.
+        old_grants,
+        /// `[[server, grant], ...]`, sorted -> grant, units of the committed ones, locked.
+        lock_grants,
+        /// `[[server, grant], ...]`: deletes the committed ones.
+        delete_grants,
+        /// `[[activity, award, server, segment, count], ...]`: adds to rows that are there.
+        add_issued,
+        /// `[[activity, award, server, segment, count], ...]`: adds rows that are not.
+        insert_issued,
+        /// `[[activity, award, server, segment], ...]`, sorted -> place, count, locked.
+        read_issued_rows,
+        /// `[[max_age_s]]`: deletes at most 1,000 void rows older than that.
+        forget_void_grants,
+        /// `[[max_age_s]]`: deletes at most 1,000 grants' own rows older than that.
+        forget_own_grants,
     }
 }
 
@@ -96,6 +146,8 @@ statements! {
         read_slot_map,
         /// Fixes how users are spread.
         insert_slot_map,
+        /// Makes writers take turns: the first statement of each transaction that writes.
+        lock_revision,
         /// The number that every change raises.
         read_revision,
         /// Raises it.
@@ -128,6 +180,16 @@ statements! {
         write_picture,
         /// Reads it.
         read_picture,
+        /// How the degrade switches are set.
+        read_switches,
+        /// Sets a switch that was set before.
+        update_switch,
+        /// Sets one that was not.
+        insert_switch,
+        /// Notes who set a switch, and why.
+        insert_switch_change,
+        /// The latest changes of switches.
+        read_switch_changes,
     }
 }
 
@@ -146,57 +208,11 @@ impl Dialect {
     pub fn shard_change(&self, from: usize, tables: u16) -> Option<String> {
         let (once, each) = self.schema.shard.get(from)?;
         let texts = (0..tables).map(|table| fill_in(each, table));
-        Some(std::iter::once((*once).to_owned()).chain(texts).collect::<Vec<_>>().join("\n;\n"))
+        let mut texts = std::iter::once((*once).to_owned()).chain(texts).collect::<Vec<_>>();
+        for text in &mut texts {
+            // MySQL takes nothing between two semicolons for a fault.
+            text.truncate(text.trim_end().trim_end_matches(';').len());
+        }
+        Some(texts.join(";\n"))
     }
 }
-
-/// SQLite 3.38 or newer (the `->>` operator).
-pub const SQLITE: Dialect = Dialect {
-    table: TableTemplates {
-        lock_accounts: include_str!("../../sql/sqlite/shard/lock_accounts.sql"),
-        read_accounts: include_str!("../../sql/sqlite/shard/read_accounts.sql"),
-        find_orders: include_str!("../../sql/sqlite/shard/find_orders.sql"),
-        find_orders_by_id: include_str!("../../sql/sqlite/shard/find_orders_by_id.sql"),
-        insert_accounts: include_str!("../../sql/sqlite/shard/insert_accounts.sql"),
-        update_accounts: include_str!("../../sql/sqlite/shard/update_accounts.sql"),
-        insert_orders: include_str!("../../sql/sqlite/shard/insert_orders.sql"),
-        scan_draws: include_str!("../../sql/sqlite/shard/scan_draws.sql"),
-        scan_repeated_requests: include_str!("../../sql/sqlite/shard/scan_repeated_requests.sql"),
-    },
-    shard: ShardStatements {
-        insert_grant: include_str!("../../sql/sqlite/shard/insert_grant.sql"),
-        void_grant: include_str!("../../sql/sqlite/shard/void_grant.sql"),
-        read_grant: include_str!("../../sql/sqlite/shard/read_grant.sql"),
-        read_last_grant: include_str!("../../sql/sqlite/shard/read_last_grant.sql"),
-        read_issued: include_str!("../../sql/sqlite/shard/read_issued.sql"),
-    },
-    meta: MetaStatements {
-        claim_run: include_str!("../../sql/sqlite/meta/claim_run.sql"),
-        read_run: include_str!("../../sql/sqlite/meta/read_run.sql"),
-        read_slot_map: include_str!("../../sql/sqlite/meta/read_slot_map.sql"),
-        insert_slot_map: include_str!("../../sql/sqlite/meta/insert_slot_map.sql"),
-        read_revision: include_str!("../../sql/sqlite/meta/read_revision.sql"),
-        raise_revision: include_str!("../../sql/sqlite/meta/raise_revision.sql"),
-        read_campaigns: include_str!("../../sql/sqlite/meta/read_campaigns.sql"),
-        read_campaign_versions: include_str!("../../sql/sqlite/meta/read_campaign_versions.sql"),
-        insert_campaign: include_str!("../../sql/sqlite/meta/insert_campaign.sql"),
-        insert_operation: include_str!("../../sql/sqlite/meta/insert_operation.sql"),
-        last_operation: include_str!("../../sql/sqlite/meta/last_operation.sql"),
-        read_totals: include_str!("../../sql/sqlite/meta/read_totals.sql"),
-        read_published_counts: include_str!("../../sql/sqlite/meta/read_published_counts.sql"),
-        read_waiting_operations: include_str!("../../sql/sqlite/meta/read_waiting_operations.sql"),
-        read_operation: include_str!("../../sql/sqlite/meta/read_operation.sql"),
-        read_operations: include_str!("../../sql/sqlite/meta/read_operations.sql"),
-        apply_operation: include_str!("../../sql/sqlite/meta/apply_operation.sql"),
-        forget_pictures: include_str!("../../sql/sqlite/meta/forget_pictures.sql"),
-        write_picture: include_str!("../../sql/sqlite/meta/write_picture.sql"),
-        read_picture: include_str!("../../sql/sqlite/meta/read_picture.sql"),
-    },
-    schema: SchemaTexts {
-        meta: &[include_str!("../../sql/sqlite/schema/meta_0001_once.sql")],
-        shard: &[(
-            include_str!("../../sql/sqlite/schema/shard_0001_once.sql"),
-            include_str!("../../sql/sqlite/schema/shard_0001_tables.sql"),
-        )],
-    },
-};

@@ -39,6 +39,11 @@ impl Place {
         place
     }
 
+    /// Leaves the folder there for somebody to look at.
+    pub fn keep(&mut self) {
+        self.0.disable_cleanup(true);
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
@@ -80,31 +85,27 @@ impl Place {
 
     /// Total, issued and left of a prize, as `stock show` says.
     pub async fn stock(&self, activity: u64, award: u64) -> (u64, u64, u64) {
-        let text = self.run_here(&["stock", "show", "--activity", &activity.to_string()]).await.ok();
-        let numbers = |line: &str| line.split_whitespace().map_while(|word| word.parse().ok()).collect::<Vec<u64>>();
-        let found = text.lines().map(numbers).find(|numbers| numbers.starts_with(&[activity, award]));
-        match found.as_deref() {
-            Some(&[_, _, total, issued, left]) => (total, issued, left),
-            _ => panic!("no award {award} of activity {activity} in:\n{text}"),
-        }
+        self.run_here(&["stock", "show", "--activity", &activity.to_string()]).await.stock(activity, award)
     }
 
     /// The audit's JSON, of an audit that must be green.
     pub async fn audited(&self) -> serde_json::Value {
-        let text = self.run_here(&["audit", "--json"]).await.ok();
-        let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(report["ok"], true, "{text}");
-        report
+        self.run_here(&["audit", "--json"]).await.green_report()
     }
 
     /// The same at rest, where nothing need be skipped. Answers how many orders there are.
     pub async fn audited_at_rest(&self) -> u64 {
-        let report = self.audited().await;
-        let checks = report["checks"].as_array().expect("checks");
-        assert!(checks.iter().all(|check| check["ok"] == true), "{report}");
-        let orders = checks.iter().find(|check| check["name"] == "one_order_per_request");
-        orders.expect("the check of orders")["checked"].as_u64().expect("a number")
+        orders_in(&self.audited().await)
     }
+}
+
+/// How many orders an audit has seen that skipped nothing.
+#[track_caller]
+pub fn orders_in(report: &serde_json::Value) -> u64 {
+    let checks = report["checks"].as_array().expect("checks");
+    assert!(checks.iter().all(|check| check["ok"] == true), "{report}");
+    let orders = checks.iter().find(|check| check["name"] == "one_order_per_request");
+    orders.expect("the check of orders")["checked"].as_u64().expect("a number")
 }
 
 impl Ran {
@@ -121,6 +122,27 @@ impl Ran {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(!self.stderr.trim().is_empty(), "{self:?}");
         self.stderr
+    }
+
+    /// The report of `audit --json`, which must be green.
+    #[track_caller]
+    pub fn green_report(self) -> serde_json::Value {
+        let text = self.ok();
+        let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(report["ok"], true, "{text}");
+        report
+    }
+
+    /// Total, issued and left of a prize, out of what `stock show` says.
+    #[track_caller]
+    pub fn stock(self, activity: u64, award: u64) -> (u64, u64, u64) {
+        let text = self.ok();
+        let numbers = |line: &str| line.split_whitespace().map_while(|word| word.parse().ok()).collect::<Vec<u64>>();
+        let found = text.lines().map(numbers).find(|numbers| numbers.starts_with(&[activity, award]));
+        match found.as_deref() {
+            Some(&[_, _, total, issued, left]) => (total, issued, left),
+            _ => panic!("no award {award} of activity {activity} in:\n{text}"),
+        }
     }
 
     /// Standard error of a server that must not start, and say so at once.
@@ -142,12 +164,17 @@ pub async fn run(mut command: Command) -> Ran {
 /// The same for a command whose input and outputs are chosen already. It does not outlive the
 /// caller.
 pub async fn run_as_it_is(command: Command) -> Ran {
+    run_within(COMMAND_TIMEOUT, command).await
+}
+
+/// The same for a command that may take its time.
+pub async fn run_within(limit: Duration, command: Command) -> Ran {
     let begun = Instant::now();
     let mut command = tokio::process::Command::from(command);
     let child = command.kill_on_drop(true).spawn().expect("the program can be run");
     // Our copies of the ends that it was given must not keep them open.
     drop(command);
-    let output = timeout(COMMAND_TIMEOUT, child.wait_with_output()).await;
+    let output = timeout(limit, child.wait_with_output()).await;
     let output = output.expect("a subcommand ends").expect("its output");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));

@@ -1,2 +1,2 @@
--- {"grant": id}
-SELECT void FROM stock_grant WHERE grant_id = $1 ->> 'grant'
+-- [[grant, server]]
+SELECT void FROM stock_grant WHERE grant_id = $1 ->> '$[0][0]'

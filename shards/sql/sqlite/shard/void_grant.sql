@@ -1,2 +1,2 @@
--- {"grant": id}. A duplicate key says that the batch has committed.
-INSERT INTO stock_grant (grant_id, void) VALUES ($1 ->> 'grant', 1)
+-- [[grant, server]]. A duplicate key says that the batch has committed.
+INSERT INTO stock_grant (grant_id, void) VALUES ($1 ->> '$[0][0]', 1)

@@ -358,7 +358,7 @@ fn picture(left: u64, open: u64, issued: u64) -> Picture {
 
 fn look(held: bool, picture: Picture, issued: i64, total: i64) -> Look {
     let counts = |units| Counts::from([((1, 102), units)]);
-    Look { held, pictures: vec![picture], issued: counts(issued), totals: counts(total) }
+    Look { held, pictures: Ok(vec![picture]), issued: counts(issued), totals: counts(total) }
 }
 
 fn faults(look: &Look) -> Vec<String> {
@@ -382,7 +382,7 @@ fn the_running_servers_stock_adds_up_or_not() {
     let other = Prize { award: AwardId::new(103).expect("id"), ..picture(0, 0, 0).prize };
     let missing = look(true, Picture { prize: other, ..picture(0, 0, 0) }, 10, 50);
     assert_eq!(faults(&missing), ["activity 1, award 102: the running server does not know its stock of 50"]);
-    let starting = Look { pictures: Vec::new(), ..look(true, picture(40, 0, 10), 10, 50) };
+    let starting = Look { pictures: Ok(Vec::new()), ..look(true, picture(40, 0, 10), 10, 50) };
     assert!(matches!(starting.sum(), Sum::Unknown(_)));
 }
 

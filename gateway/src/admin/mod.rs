@@ -1,0 +1,184 @@
+//! The admin address: health, readiness and metrics for everybody who reaches it; switches for
+//! those with a token.
+mod switches;
+pub mod token;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
+use market::switches::{Setting, Share, Switch};
+use prometheus::{Encoder, Registry, TextEncoder};
+use shards::Shards;
+use shards::store::StoreError;
+use shards::switches::SwitchChange;
+use tokio::time::timeout;
+
+use self::switches::Asked;
+use self::token::{Role, Tokens};
+use crate::api::answer::HttpResponse;
+
+/// The reference's way to flip a switch.
+const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
+
+const BODY_BYTES_MAX: usize = 16 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the admin address tells.
+pub struct Admin {
+    registry: Registry,
+    shards: Arc<Shards>,
+    tokens: Tokens,
+    ready: AtomicBool,
+}
+
+impl Admin {
+    /// Not ready until told so.
+    pub fn new(registry: Registry, shards: Arc<Shards>, tokens: Tokens) -> Self {
+        Self { registry, shards, tokens, ready: AtomicBool::new(false) }
+    }
+
+    /// Ready means: listening, campaigns loaded, not draining; whatever the shards do, else one
+    /// dead shard would empty the load balancer.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Answers a request.
+    pub async fn handle(&self, request: Request<Incoming>) -> HttpResponse {
+        let path = request.uri().path();
+        if path.starts_with("/admin/") || path == DCC_PATH {
+            return self.authorised(request).await;
+        }
+        self.page(&request)
+    }
+
+    /// What needs a token: the viewer's to look, the operator's to change something.
+    async fn authorised(&self, request: Request<Incoming>) -> HttpResponse {
+        let Some(role) = self.tokens.role(request.headers()) else {
+            return fault(StatusCode::UNAUTHORIZED, "send the token of this server: Authorization: Bearer TOKEN");
+        };
+        let path = request.uri().path().to_owned();
+        let changes = request.method() == Method::POST || path == DCC_PATH;
+        if changes && role < Role::Operator {
+            return fault(StatusCode::FORBIDDEN, "the viewer's token only looks");
+        }
+        match (request.method(), path.as_str()) {
+            (&Method::GET, "/admin/switches") => self.list_switches(),
+            (&Method::POST, "/admin/switches") => self.set_switch(request).await,
+            (&Method::GET, "/admin/switches/history") => match self.shards.switch_changes().await {
+                Ok(changes) => json(StatusCode::OK, switches::history(&changes)),
+                Err(error) => meta_away(&error),
+            },
+            (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
+            (_, "/admin/switches" | "/admin/switches/history") | (_, DCC_PATH) => {
+                fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+            }
+            _ => fault(StatusCode::NOT_FOUND, "try /admin/switches or /admin/switches/history"),
+        }
+    }
+
+    fn list_switches(&self) -> HttpResponse {
+        json(StatusCode::OK, switches::list(self.shards.catalogue().switches(), Timestamp::now()))
+    }
+
+    async fn set_switch(&self, request: Request<Incoming>) -> HttpResponse {
+        let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
+        let Ok(Ok(body)) = timeout(BODY_TIMEOUT, body).await else {
+            return fault(StatusCode::BAD_REQUEST, "the body is too large or too slow");
+        };
+        let asked: Asked = match serde_json::from_slice(&body.to_bytes()) {
+            Ok(asked) => asked,
+            Err(error) => return fault(StatusCode::BAD_REQUEST, &error.to_string()),
+        };
+        match asked.change(Timestamp::now()) {
+            Ok(change) => self.apply(change).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+
+    /// `dcc/update_config` of the reference: `degradeSwitch` is `open` or `close`.
+    async fn update_config(&self, query: &str) -> HttpResponse {
+        let field = |name: &str| {
+            let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+            found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+        };
+        let share = match (field("key").as_str(), field("value").as_str()) {
+            ("degradeSwitch", "open") => Share::OFF,
+            ("degradeSwitch", "close") => Share::ON,
+            ("degradeSwitch", _) => return fault(StatusCode::BAD_REQUEST, "value: expected open or close"),
+            _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch"),
+        };
+        let setting = Setting { switch: Switch::Draw, activity: None, share, expires_at: None };
+        self.apply(SwitchChange { setting, who: "dcc/update_config".to_owned(), why: "degradeSwitch".to_owned() }).await
+    }
+
+    async fn apply(&self, change: SwitchChange) -> HttpResponse {
+        let SwitchChange { setting, who, why } = &change;
+        tracing::warn!(switch = %setting.switch, value = %setting.share, activity = ?setting.activity, who, why, "a switch is set");
+        match self.shards.set_switch(&change).await {
+            Ok(()) => self.list_switches(),
+            Err(error) => meta_away(&error),
+        }
+    }
+
+    fn page(&self, request: &Request<Incoming>) -> HttpResponse {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        }
+        match request.uri().path() {
+            "/healthz" => text(StatusCode::OK, "ok\n"),
+            "/readyz" if self.ready.load(Ordering::Acquire) => text(StatusCode::OK, "ready\n"),
+            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+            "/metrics" => self.metrics(),
+            _ => text(StatusCode::NOT_FOUND, "try /healthz, /readyz or /metrics\n"),
+        }
+    }
+
+    fn metrics(&self) -> HttpResponse {
+        self.shards.observe();
+        let mut body = Vec::new();
+        match TextEncoder::new().encode(&self.registry.gather(), &mut body) {
+            Ok(()) => {
+                let mut response = Response::new(Full::new(Bytes::from(body)));
+                let format = HeaderValue::from_static(prometheus::TEXT_FORMAT);
+                response.headers_mut().insert(CONTENT_TYPE, format);
+                response
+            }
+            Err(error) => {
+                tracing::error!(%error, "metrics cannot be written");
+                text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written\n")
+            }
+        }
+    }
+}
+
+fn meta_away(error: &StoreError) -> HttpResponse {
+    tracing::error!(%error, "the meta database cannot be asked for switches");
+    fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database is away: nothing was changed")
+}
+
+fn fault(status: StatusCode, why: &str) -> HttpResponse {
+    json(status, serde_json::json!({ "error": why }).to_string())
+}
+
+fn json(status: StatusCode, body: String) -> HttpResponse {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn text(status: StatusCode, body: &'static str) -> HttpResponse {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

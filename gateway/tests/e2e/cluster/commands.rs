@@ -1,0 +1,181 @@
+//! `migrate`, `campaign publish` and `serve` on a cluster: what they do, and what they refuse.
+use std::time::{Duration, Instant};
+
+use crate::support::campaign::{LOAD, SCARCE_AWARD, in_state, scarce, with};
+use crate::support::cluster::ask;
+use crate::support::{Cluster, FOLLOWED, Ran, Request, eventually, run};
+
+const DATABASES: [&str; 3] = ["meta", "shard-0", "shard-1"];
+
+/// Makes empty databases on the cluster's servers; answers a configuration with them.
+async fn empty_databases(cluster: &Cluster, name: &str) -> String {
+    let mut config = cluster.config();
+    for part in DATABASES {
+        cluster.execute(part, &format!("CREATE DATABASE {name}")).await;
+        cluster.execute(part, &format!("GRANT ALL ON {name}.* TO drawbridge@'127.0.0.1'")).await;
+    }
+    for database in ["drawbridge_meta", "drawbridge_0", "drawbridge_1"] {
+        config = with(&config, &format!("\"{database}\""), &format!("\"{name}\""));
+    }
+    with(&config, "kind = \"cluster\"", &format!("kind = \"cluster\"\nredis_prefix = \"{name}\""))
+}
+
+async fn serve(cluster: &Cluster, config: &str) -> Ran {
+    cluster.run_with(config, &["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await
+}
+
+/// Everything that a migration makes, as text.
+async fn schema(cluster: &Cluster, name: &str) -> Vec<i64> {
+    let mut seen = Vec::new();
+    for part in DATABASES {
+        let columns = format!(
+            "SELECT CAST(CRC32(CONCAT_WS(' ', table_name, column_name, column_type, collation_name, column_key)) AS SIGNED) \
+             FROM information_schema.columns WHERE table_schema = '{name}' ORDER BY table_name, column_name"
+        );
+        seen.extend(cluster.numbers(part, &columns).await);
+        let versions = format!("SELECT CAST(version AS SIGNED) FROM {name}.schema_version ORDER BY version");
+        seen.extend(cluster.numbers(part, &versions).await);
+    }
+    seen
+}
+
+#[tokio::test]
+async fn a_migration_may_run_again_and_several_times_at_once() {
+    let cluster = Cluster::start().await;
+    let alone = empty_databases(&cluster, "alone").await;
+    cluster.run_with(&alone, &["migrate"]).await.ok();
+    let made = schema(&cluster, "alone").await;
+    assert!(made.len() > 50, "{made:?}");
+    cluster.run_with(&alone, &["migrate"]).await.ok();
+    assert_eq!(schema(&cluster, "alone").await, made);
+
+    let crowd = empty_databases(&cluster, "crowd").await;
+    let file = cluster.file("crowd.toml", &crowd);
+    let migrate = || run(cluster.program(&["migrate", "--config", &file]));
+    let (a, b, c) = tokio::join!(migrate(), migrate(), migrate());
+    for ran in [a, b, c] {
+        let told = ran.ok();
+        assert!(told.contains("2 shards are up to date"), "{told}");
+    }
+    assert_eq!(schema(&cluster, "crowd").await, made);
+    // A cluster like any other now, and none that the other one sees.
+    let campaign = cluster.file("load.toml", LOAD);
+    cluster.run_with(&crowd, &["campaign", "publish", &campaign]).await.ok();
+    assert_eq!(cluster.run_with(&crowd, &["campaign", "list"]).await.ok().lines().count(), 1);
+    assert_eq!(cluster.run_with(&alone, &["campaign", "list"]).await.ok().lines().count(), 0);
+    // The one that serves was not touched, and is as it should be.
+    cluster.run(&["migrate"]).await.ok();
+    cluster.audited().await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_cluster_is_refused_at_once() {
+    let cluster = Cluster::start().await;
+    let config = cluster.config();
+    let refused = async |config: &str, hints: &[&str]| {
+        for ran in [cluster.run_with(config, &["migrate"]).await, serve(&cluster, config).await] {
+            let message = ran.refused_at_once();
+            assert!(hints.iter().all(|hint| message.contains(hint)), "{hints:?}: {message}");
+        }
+        cluster.run_with(config, &["migrate"]).await.failed(2);
+    };
+
+    // Another layout.
+    let there = "2 shards of 4 tables, 1 stock servers and 8 segments";
+    refused(&with(&config, "tables = 4", "tables = 8"), &[there, "2 shards of 8 tables"]).await;
+    refused(&with(&config, "tables = 4", "tables = 4\nsegments = 4"), &[there, "4 segments"]).await;
+    let (front, _) = config.rsplit_once("\n[[storage.shard]]").unwrap();
+    let (_, redis) = config.split_once("\n[[storage.redis]]").unwrap();
+    let redis = format!("\n[[storage.redis]]{redis}");
+    refused(&format!("{front}{redis}"), &[there, "1 shards of 4 tables"]).await;
+    refused(&format!("{config}{redis}"), &[there, "2 stock servers"]).await;
+
+    // Never migrated, by nobody.
+    let never = empty_databases(&cluster, "never").await;
+    for arguments in [&["stock", "show"][..], &["audit"], &["campaign", "list"], &["route", "u1"]] {
+        let message = cluster.run_with(&never, arguments).await.refused_at_once();
+        assert!(message.contains("drawbridge migrate"), "{arguments:?}: {message}");
+    }
+    let message = serve(&cluster, &never).await.refused_at_once();
+    assert!(message.contains("drawbridge migrate"), "{message}");
+
+    // Newer than this program.
+    let newer = empty_databases(&cluster, "newer").await;
+    cluster.run_with(&newer, &["migrate"]).await.ok();
+    cluster.execute("shard-1", "INSERT INTO newer.schema_version (version) VALUES (99)").await;
+    let message = cluster.run_with(&newer, &["migrate"]).await.failed(2);
+    assert!(message.contains("shard 1") && message.contains("version 99"), "{message}");
+    cluster.execute("meta", "INSERT INTO newer.schema_version (version) VALUES (99)").await;
+    refused(&newer, &["meta database", "version 99"]).await;
+}
+
+#[tokio::test]
+async fn a_meta_database_that_does_not_answer_is_told_soon() {
+    const SOON: Duration = Duration::from_secs(3);
+    let cluster = Cluster::start().await;
+    let config = cluster.config();
+    let refused = async || {
+        for arguments in [
+            &["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"][..],
+            &["migrate"],
+            &["audit"],
+            &["stock", "show"],
+            &["stock", "add", "200002", "1", "1", "--reason", "no use"],
+            &["campaign", "list"],
+        ] {
+            let ran = cluster.run_with(&config, arguments).await;
+            assert!(ran.took < SOON, "{arguments:?}: {ran:?}");
+            let message = ran.failed(2);
+            assert!(message.contains("meta"), "{arguments:?}: {message}");
+        }
+    };
+    cluster.signal("meta", "STOP").await;
+    refused().await;
+    cluster.signal("meta", "CONT").await;
+    cluster.run(&["stock", "show"]).await.ok();
+    cluster.kill("meta").await;
+    refused().await;
+    cluster.restart("meta").await;
+    cluster.audited().await;
+}
+
+#[tokio::test]
+async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_stock_and_all() {
+    const UNITS: u64 = 50;
+    let cluster = Cluster::start().await;
+    for activity in 200_010..200_015 {
+        cluster.publish(&scarce(activity, UNITS)).await;
+        let since = Instant::now();
+        for gateway in cluster.gateways() {
+            let draws = (0..).map(|number| Request::draw("u", activity, &format!("{activity}-{gateway}-{number}")));
+            for draw in draws {
+                let answer = ask(gateway, &draw).await;
+                assert!(since.elapsed() < FOLLOWED, "not followed");
+                if answer.code == "ERR_REQ_001" {
+                    continue;
+                }
+                // The campaign is there, and so is its stock.
+                assert_eq!(answer.expect(200, "0000").award(), SCARCE_AWARD);
+                break;
+            }
+        }
+        assert_eq!(cluster.stock(activity, SCARCE_AWARD).await, (UNITS, 2, UNITS - 2));
+    }
+
+    // A later version too; what was drawn under the earlier one stays.
+    let activity = 200_010;
+    let file = cluster.file("closed.toml", &in_state(&scarce(activity, UNITS), "close"));
+    let told = cluster.run(&["campaign", "publish", &file]).await.ok();
+    assert!(told.contains("version 2"), "{told}");
+    for gateway in cluster.gateways() {
+        eventually("the campaign is closed", FOLLOWED, async || {
+            let answer = ask(gateway, &Request::keyless_draw("late", activity)).await;
+            (answer.code == "ERR_BIZ_003").then_some(())
+        })
+        .await;
+    }
+    let file = cluster.file("more.toml", &scarce(activity, UNITS + 1));
+    let message = cluster.run(&["campaign", "publish", &file]).await.failed(1);
+    assert!(message.contains("stock add"), "{message}");
+    cluster.audited().await;
+}

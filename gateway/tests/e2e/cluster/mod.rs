@@ -1,0 +1,11 @@
+//! Clusters of real servers: two shards, two gateways, Redis, nginx (`deploy/local`).
+//!
+//! Each test has a cluster of its own, which ends with it. A start takes about two seconds.
+mod chaos;
+mod client;
+mod commands;
+mod drawing;
+mod jobs;
+mod redis;
+mod shards;
+mod stock;

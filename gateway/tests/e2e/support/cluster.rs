@@ -1,0 +1,384 @@
+//! A whole cluster of real servers, started by `deploy/local/cluster`, and ways to break it.
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use router::SlotMap;
+use serde_json::Value;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{ConnectOptions as _, Executor as _, MySqlConnection, Row as _};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::http::{Connection, Envelope, Request};
+use super::place::{Place, Ran, orders_in, run, run_within, text_of};
+use super::wait::eventually;
+
+const SHARDS: u16 = 2;
+const TABLES: u16 = 4;
+
+/// A start takes about two seconds, but the machine may be busy; so may a database that recovers.
+const START_MAX: Duration = Duration::from_mins(3);
+
+/// A cluster is nine processes: more than so many at once would only slow each other down.
+static ROOM: Semaphore = Semaphore::const_new(2);
+
+/// So many of each log are shown when a test fails.
+const LOG_LINES_SHOWN: usize = 80;
+
+/// Set this variable to look at the files of a cluster afterwards.
+const KEEP_VARIABLE: &str = "CLUSTER_KEEP";
+
+/// Within this open grants are decided, and then all is at rest.
+pub const SETTLED: Duration = Duration::from_secs(20);
+
+/// A running cluster of two shards and two gateways. It ends with this value, and with this
+/// process, however either ends.
+#[derive(Debug)]
+pub struct Cluster {
+    place: Place,
+    /// Takes the cluster down when its standard input ends.
+    keeper: Child,
+    map: SlotMap,
+    _room: SemaphorePermit<'static>,
+}
+
+/// The units of a prize, where they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Units {
+    pub total: u64,
+    /// In Redis.
+    pub left: u64,
+    /// In Redis, granted to batches that are under way.
+    pub open: u64,
+    /// In orders.
+    pub issued: u64,
+}
+
+impl Cluster {
+    /// Starts one, with the program that these tests were built with.
+    pub async fn start() -> Self {
+        let room = ROOM.acquire().await.expect("never closed");
+        let place = Place::new();
+        // Another build must not change the program under the feet of a test.
+        let (built, program) = (env!("CARGO_BIN_EXE_drawbridge"), place.path("drawbridge"));
+        if std::fs::hard_link(built, &program).is_err() {
+            std::fs::copy(built, &program).expect("a copy of the program");
+        }
+        let keeper = keeper(&place);
+        let map = SlotMap::even(1, SHARDS, TABLES).expect("a layout");
+        let cluster = Self { place, keeper, map, _room: room };
+        let mut command = Command::new(harness());
+        command.arg("up").arg(cluster.folder()).env("DRAWBRIDGE", &program);
+        // A mariadbd that starts removes the temporary files of all others in its TMPDIR.
+        command.env("TMPDIR", cluster.place.path(""));
+        command.env("SHARDS", SHARDS.to_string()).env("GATEWAYS", "2").env_remove("PORT_BASE").env_remove("BINLOG");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        run_within(START_MAX, command).await.ok();
+        cluster
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.place.path("cluster")
+    }
+
+    fn json(&self) -> Value {
+        let text = std::fs::read_to_string(self.folder().join("cluster.json")).expect("cluster.json");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// What `cluster.json` says of a part: `gateway-0`, `shard-1`, `meta`, `redis`, `nginx`.
+    fn part(&self, name: &str) -> Value {
+        let mut json = self.json();
+        match name.split_once('-') {
+            Some((kind, number)) => json[format!("{kind}s")][number.parse::<usize>().expect("a number")].take(),
+            None => json[name].take(),
+        }
+    }
+
+    /// Where a gateway or nginx answers players.
+    pub fn listen(&self, part: &str) -> SocketAddr {
+        address(&self.part(part)["listen"])
+    }
+
+    /// Where players may come in: both gateways, and nginx.
+    pub fn doors(&self) -> Vec<SocketAddr> {
+        ["gateway-0", "gateway-1", "nginx"].map(|part| self.listen(part)).into()
+    }
+
+    pub fn gateways(&self) -> [SocketAddr; 2] {
+        ["gateway-0", "gateway-1"].map(|part| self.listen(part))
+    }
+
+    /// The shard that has a user's rows.
+    pub fn shard_of(&self, user: &str) -> u16 {
+        self.map.route(user).shard().get()
+    }
+
+    /// Users of one shard, some in each of its tables.
+    pub fn users_of(&self, shard: u16, count: usize) -> Vec<String> {
+        (0..).map(|number| format!("u{number}")).filter(|user| self.shard_of(user) == shard).take(count).collect()
+    }
+
+    /// Sends a signal to a part, by the name that `kill` knows.
+    pub async fn signal(&self, part: &str, signal: &str) {
+        let pid = self.pid(part);
+        assert!(pid > 1, "{part} has the process id {pid}");
+        let mut command = Command::new("sh");
+        // It may have ended before.
+        command.args(["-c", &format!("kill -{signal} {pid} || true")]);
+        run(command).await.ok();
+    }
+
+    pub fn pid(&self, part: &str) -> u64 {
+        self.part(part)["pid"].as_u64().expect("a process id")
+    }
+
+    /// `kill -9`; returns when the process is gone.
+    pub async fn kill(&self, part: &str) {
+        let stat = format!("/proc/{}/stat", self.pid(part));
+        self.signal(part, "KILL").await;
+        // One that has ended, but that nobody has asked about yet, is a zombie.
+        let gone = || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+        eventually("it is gone", Duration::from_secs(5), async || gone().then_some(())).await;
+    }
+
+    /// Starts a part again; returns when it is ready.
+    pub async fn restart(&self, part: &str) {
+        self.try_restart(part).await.ok();
+    }
+
+    /// The same where it may fail: a gateway needs the meta database to start.
+    pub async fn try_restart(&self, part: &str) -> Ran {
+        let mut command = Command::new(self.folder().join("restart"));
+        command.arg(part).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        run_within(START_MAX, command).await
+    }
+
+    /// A file for a command, by its text.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        self.place.file(name, text)
+    }
+
+    /// The configuration of the first gateway.
+    pub fn config(&self) -> String {
+        std::fs::read_to_string(self.config_file()).expect("a config file")
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.folder().join("gateway-0.toml")
+    }
+
+    /// The program with arguments.
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        self.place.command(arguments)
+    }
+
+    /// The program with arguments and the cluster's configuration.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let config = text_of(&self.config_file());
+        self.program(&[arguments, &["--config", &config]].concat())
+    }
+
+    /// Runs a subcommand on the cluster to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
+        run(self.command(arguments)).await
+    }
+
+    /// Runs a subcommand with another configuration.
+    pub async fn run_with(&self, config: &str, arguments: &[&str]) -> Ran {
+        let file = self.file("other.toml", config);
+        self.place.run(&[arguments, &["--config", &file]].concat()).await
+    }
+
+    pub async fn publish(&self, campaign: &str) {
+        let file = self.file("campaign.toml", campaign);
+        self.run(&["campaign", "publish", &file]).await.ok();
+    }
+
+    /// Publishes campaigns and waits until both gateways have them.
+    pub async fn with_campaigns(self, campaigns: &[(u64, String)]) -> Self {
+        for (activity, campaign) in campaigns {
+            self.publish(campaign).await;
+            for gateway in self.gateways() {
+                eventually("the campaign is followed", SETTLED, async || {
+                    let armory = Request::get(&format!("activity/armory?activityId={activity}"));
+                    (ask(gateway, &armory).await.code == "0000").then_some(())
+                })
+                .await;
+            }
+        }
+        self
+    }
+
+    /// Options for a connection to `meta` or a shard, as the user who may do everything.
+    pub fn database(&self, part: &str) -> MySqlConnectOptions {
+        let part = self.part(part);
+        let text = |name: &str| part[name].as_str().expect("a text").to_owned();
+        let port = part["port"].as_u64().and_then(|port| port.try_into().ok()).expect("a port");
+        MySqlConnectOptions::new()
+            .host(&text("host"))
+            .port(port)
+            .username("root")
+            .password(&text("password"))
+            .database(&text("database"))
+            .disable_statement_logging()
+    }
+
+    pub async fn sql(&self, part: &str) -> MySqlConnection {
+        self.database(part).connect().await.expect("a connection")
+    }
+
+    /// Runs a statement.
+    pub async fn execute(&self, part: &str, statement: &str) {
+        self.sql(part).await.execute(statement).await.expect("a statement");
+    }
+
+    /// The first column of what a query finds.
+    pub async fn numbers(&self, part: &str, query: &str) -> Vec<i64> {
+        numbers(&mut self.sql(part).await, query).await.expect("numbers")
+    }
+
+    /// The same of both shards.
+    pub async fn sum_of_shards(&self, query: &str) -> u64 {
+        let mut sum = 0;
+        for shard in ["shard-0", "shard-1"] {
+            sum += self.numbers(shard, query).await.iter().sum::<i64>();
+        }
+        sum.try_into().expect("not below zero")
+    }
+
+    /// Runs a command on Redis and answers what it says, line by line.
+    pub async fn redis(&self, words: &[&str]) -> Vec<String> {
+        let port = self.part("redis")["port"].to_string();
+        let mut command = Command::new("redis-cli");
+        command.args(["-h", "127.0.0.1", "-p", &port]).args(words);
+        run(command).await.ok().lines().map(str::to_owned).collect()
+    }
+
+    async fn hash(&self, key: &str) -> BTreeMap<String, String> {
+        let lines = self.redis(&["HGETALL", key]).await;
+        lines.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+    }
+
+    /// Grants that are open, as Redis holds them: `SHARD TIME_MS PRIZE:SEGMENT COUNT ...`.
+    pub async fn open_grants(&self) -> Vec<String> {
+        let grants = self.hash("drawbridge:grants").await;
+        grants.into_iter().filter(|(id, _)| id != "epoch").map(|(_, note)| note).collect()
+    }
+
+    /// Where the units of a prize are, asked one place after the other and nobody of the program.
+    pub async fn units(&self, activity: u64, award: u64) -> Units {
+        let prize = format!("{activity}:{award}:");
+        let left = self.hash("drawbridge:stock").await;
+        let left = left.iter().filter(|(field, _)| field.starts_with(&prize));
+        let left = left.map(|(_, units)| units.parse::<u64>().expect("units")).sum();
+        let mut open = 0;
+        for grant in self.open_grants().await {
+            let words: Vec<&str> = grant.split(' ').skip(2).collect();
+            let parts = words.chunks_exact(2).filter(|part| part[0].starts_with(&prize));
+            open += parts.map(|part| part[1].parse::<u64>().expect("units")).sum::<u64>();
+        }
+        let issued = self.sum_of_shards(&issued_query(activity, award)).await;
+        let total = format!(
+            "SELECT CAST(COALESCE(SUM(applied), 0) AS SIGNED) FROM stock_operation \
+             WHERE activity_id = {activity} AND award_id = {award}"
+        );
+        let total = self.numbers("meta", &total).await[0].try_into().expect("not below zero");
+        Units { total, left, open, issued }
+    }
+
+    /// Waits until no grant of a prize is open; then the units must add up.
+    pub async fn settled_units(&self, activity: u64, award: u64) -> Units {
+        eventually("the units add up", SETTLED, async || {
+            let units = self.units(activity, award).await;
+            assert!(units.issued <= units.total, "oversold: {units:?}");
+            (units.open == 0 && units.left + units.issued == units.total).then_some(units)
+        })
+        .await
+    }
+
+    /// Total, issued and left of a prize, as `stock show` says.
+    pub async fn stock(&self, activity: u64, award: u64) -> (u64, u64, u64) {
+        self.run(&["stock", "show", "--activity", &activity.to_string()]).await.stock(activity, award)
+    }
+
+    /// The audit must be green and skip nothing. Answers how many orders there are.
+    pub async fn audited(&self) -> u64 {
+        let report = eventually("the audit skips nothing", SETTLED, async || {
+            let report = self.run(&["audit", "--json"]).await.green_report();
+            let checks = report["checks"].as_array().expect("checks");
+            checks.iter().all(|check| check["ok"] == true).then_some(report)
+        });
+        orders_in(&report.await)
+    }
+
+    /// What a part has logged.
+    pub fn log(&self, part: &str) -> String {
+        std::fs::read_to_string(self.folder().join(format!("log/{part}.log"))).unwrap_or_default()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for part in ["mariadb-install-db", "migrate", "gateway-0", "gateway-1"] {
+                let log = self.log(part);
+                let lines: Vec<&str> = log.lines().collect();
+                let end = lines.len().saturating_sub(LOG_LINES_SHOWN);
+                eprintln!("the end of {part}'s log:\n{}", lines[end..].join("\n"));
+            }
+        }
+        if std::env::var_os(KEEP_VARIABLE).is_some() {
+            self.place.keep();
+            eprintln!("kept: {}", self.folder().display());
+        }
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+fn harness() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/local/cluster").into()
+}
+
+/// A process that waits until our end of its standard input is closed, by us or by the kernel,
+/// and then takes the cluster down.
+fn keeper(place: &Place) -> Child {
+    let script = format!(r#"cat >/dev/null; "$0" down "$1"; [ -n "${KEEP_VARIABLE}" ] || rm -rf "$1""#);
+    let log = File::create(place.path("keeper.log")).expect("a file");
+    let mut command = Command::new("sh");
+    command.args(["-c", &*script]).arg(harness()).arg(place.path("cluster"));
+    // In a group of its own a Ctrl-C does not reach it.
+    command.process_group(0).stdin(Stdio::piped()).stdout(log.try_clone().expect("a file")).stderr(log);
+    command.spawn().expect("a shell")
+}
+
+fn address(json: &Value) -> SocketAddr {
+    json.as_str().and_then(|text| text.parse().ok()).expect("an address")
+}
+
+/// A query for how many orders of a shard took a unit of a prize, by table.
+pub fn issued_query(activity: u64, award: u64) -> String {
+    let count = |table| {
+        format!(
+            "SELECT COUNT(*) FROM raffle_order_{table} \
+             WHERE activity_id = {activity} AND award_id = {award} AND stocked = 1"
+        )
+    };
+    (0..TABLES).map(count).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// The first column of what a query finds.
+pub async fn numbers(connection: &mut MySqlConnection, query: &str) -> sqlx::Result<Vec<i64>> {
+    connection.fetch_all(query).await?.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// Sends a request on a connection of its own; there must be an answer.
+pub async fn ask(address: SocketAddr, request: &Request) -> Envelope {
+    let mut connection = Connection::open(address).await.expect("a connection");
+    connection.exchange(request).await.expect("an answer").envelope()
+}

@@ -1,0 +1,267 @@
+//! Degrade switches: named, typed, for everybody, for one activity or for a share of the users.
+//!
+//! Pure: who changes them and where they are kept is not decided here.
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use crate::ids::{ActivityId, UserId};
+
+/// What can be switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Switch {
+    /// Whether draws are made. Normally on.
+    Draw,
+    /// Whether everybody gets the luck award, without asking the stock. Normally off.
+    FallbackOnly,
+    /// Whether only reads are served. Normally off.
+    ReadOnly,
+}
+
+/// No switch has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no switch {0:?}; there are draw, fallback_only and read_only")]
+pub struct UnknownSwitch(String);
+
+impl Switch {
+    /// All switches.
+    pub const ALL: [Switch; 3] = [Switch::Draw, Switch::FallbackOnly, Switch::ReadOnly];
+
+    /// Its name in commands and in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Switch::Draw => "draw",
+            Switch::FallbackOnly => "fallback_only",
+            Switch::ReadOnly => "read_only",
+        }
+    }
+
+    /// What it is while nobody has set it.
+    pub const fn normal(self) -> Share {
+        match self {
+            Switch::Draw => Share::ON,
+            Switch::FallbackOnly | Switch::ReadOnly => Share::OFF,
+        }
+    }
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Switch {
+    type Err = UnknownSwitch;
+
+    fn from_str(name: &str) -> Result<Self, UnknownSwitch> {
+        Self::ALL.into_iter().find(|switch| switch.name() == name).ok_or_else(|| UnknownSwitch(name.to_owned()))
+    }
+}
+
+/// For whom a switch is on: a share of the users, in hundredths of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share(u16);
+
+/// A text that says no share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected on, off or a percentage such as 30% or 0.5%, not {0:?}")]
+pub struct InvalidShare(String);
+
+impl Share {
+    /// For nobody.
+    pub const OFF: Share = Share(0);
+    /// For everybody.
+    pub const ON: Share = Share(10_000);
+
+    /// Whether the switch is on for this user. The same users for the same switch, on every
+    /// gateway; others for another switch; and who is in 20 % is in 30 % too.
+    pub fn covers(self, switch: Switch, user: &UserId) -> bool {
+        match self {
+            Share::OFF => false,
+            Share::ON => true,
+            Share(share) => place_of(switch, user) < share,
+        }
+    }
+}
+
+/// The place of a user among 10,000, for one switch.
+///
+/// FNV-1a over the switch's name and the user's bytes, then the finalizer of SplitMix64: not CRC,
+/// which decides the user's shard, so that a share of the users is that share of each shard.
+fn place_of(switch: Switch, user: &UserId) -> u16 {
+    let bytes = switch.name().bytes().chain([0]).chain(user.as_str().bytes());
+    let mut hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^= hash >> 31;
+    u16::try_from(hash % 10_000).expect("below 10,000")
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Share::OFF => f.write_str("off"),
+            Share::ON => f.write_str("on"),
+            Share(share) if share % 100 == 0 => write!(f, "{}%", share / 100),
+            Share(share) => {
+                let text = format!("{}.{:02}", share / 100, share % 100);
+                write!(f, "{}%", text.trim_end_matches('0'))
+            }
+        }
+    }
+}
+
+impl FromStr for Share {
+    type Err = InvalidShare;
+
+    fn from_str(text: &str) -> Result<Self, InvalidShare> {
+        let invalid = || InvalidShare(text.to_owned());
+        match text {
+            "on" => return Ok(Share::ON),
+            "off" => return Ok(Share::OFF),
+            _ => {}
+        }
+        let number = text.strip_suffix('%').ok_or_else(invalid)?;
+        let (whole, places) = number.split_once('.').unwrap_or((number, "0"));
+        let digits = |text: &str, most: usize| {
+            (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if !digits(whole, 3) || !digits(places, 2) {
+            return Err(invalid());
+        }
+        let hundredths: u16 = format!("{places:0<2}").parse().map_err(|_| invalid())?;
+        let share = whole.parse::<u16>().map_err(|_| invalid())? * 100 + hundredths;
+        if share <= Share::ON.0 { Ok(Share(share)) } else { Err(invalid()) }
+    }
+}
+
+/// How one switch was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Which one.
+    pub switch: Switch,
+    /// For one activity, or for all.
+    pub activity: Option<ActivityId>,
+    /// For whom it is on.
+    pub share: Share,
+    /// From this moment it does not count any more.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// All switches at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Switches {
+    settings: BTreeMap<(Switch, Option<ActivityId>), (Share, Option<Timestamp>)>,
+}
+
+impl Switches {
+    /// The switches as they were set; of two settings of the same the later one counts.
+    pub fn new(settings: impl IntoIterator<Item = Setting>) -> Self {
+        let entry = |setting: Setting| ((setting.switch, setting.activity), (setting.share, setting.expires_at));
+        Self { settings: settings.into_iter().map(entry).collect() }
+    }
+
+    /// Whether a switch is on for this user in this activity, now. What was set for the activity
+    /// comes before what was set for all; what has expired was never set.
+    pub fn is_on(&self, switch: Switch, activity: ActivityId, user: &UserId, now: Timestamp) -> bool {
+        // Nearly always nothing is set.
+        !self.settings.is_empty() && self.share(switch, activity, now).covers(switch, user)
+            || self.settings.is_empty() && switch.normal() == Share::ON
+    }
+
+    fn share(&self, switch: Switch, activity: ActivityId, now: Timestamp) -> Share {
+        let set = |activity| {
+            let (share, expires_at) = self.settings.get(&(switch, activity))?;
+            expires_at.is_none_or(|expires_at| now < expires_at).then_some(*share)
+        };
+        set(Some(activity)).or_else(|| set(None)).unwrap_or(switch.normal())
+    }
+
+    /// What was set, by switch and activity.
+    pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
+        let setting = |(&(switch, activity), &(share, expires_at)): (
+            &(Switch, Option<ActivityId>),
+            &(Share, Option<Timestamp>),
+        )| { Setting { switch, activity, share, expires_at } };
+        self.settings.iter().map(setting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(number: u32) -> UserId {
+        UserId::new(&format!("user-{number}")).expect("a user")
+    }
+
+    fn activity(number: u64) -> ActivityId {
+        ActivityId::new(number).expect("an id")
+    }
+
+    fn share(text: &str) -> Share {
+        text.parse().expect("a share")
+    }
+
+    #[test]
+    fn shares_are_read_and_shown() {
+        for (text, hundredths) in
+            [("off", 0), ("on", 10_000), ("30%", 3_000), ("0.5%", 50), ("0.01%", 1), ("99.99%", 9_999)]
+        {
+            assert_eq!(share(text), Share(hundredths));
+            assert_eq!(share(text).to_string(), text);
+        }
+        assert_eq!((share("0%"), share("100%"), share("100.00%")), (Share::OFF, Share::ON, Share::ON));
+        for text in ["", "yes", "30", "%", "101%", "100.01%", "-1%", "1.234%", "1.%", ".5%", "0030%", "٣%"] {
+            assert!(text.parse::<Share>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_share_covers_that_many_users_and_a_larger_one_covers_them_too() {
+        let (few, more) = (share("10%"), share("30%"));
+        let count =
+            |share: Share| (0..20_000).filter(|&number| share.covers(Switch::FallbackOnly, &user(number))).count();
+        assert!((1_850..2_150).contains(&count(few)), "{}", count(few));
+        assert!((5_800..6_200).contains(&count(more)), "{}", count(more));
+        let covers = |share: Share, number| share.covers(Switch::FallbackOnly, &user(number));
+        assert!((0..20_000).all(|number| !covers(few, number) || covers(more, number)));
+    }
+
+    #[test]
+    fn switches_pick_their_users_independently() {
+        let half = share("50%");
+        let both = (0..20_000)
+            .filter(|&number| half.covers(Switch::Draw, &user(number)) && half.covers(Switch::ReadOnly, &user(number)));
+        let both = both.count();
+        assert!((4_700..5_300).contains(&both), "{both}");
+    }
+
+    #[test]
+    fn the_activity_comes_before_all_and_the_normal_state_last() {
+        let now = Timestamp::UNIX_EPOCH;
+        let on = |switches: &Switches, number| switches.is_on(Switch::Draw, activity(number), &user(1), now);
+        let normal = Switches::default();
+        assert!(on(&normal, 1) && !normal.is_on(Switch::ReadOnly, activity(1), &user(1), now));
+        let setting = |activity, share| Setting { switch: Switch::Draw, activity, share, expires_at: None };
+        let off = Switches::new([setting(None, Share::OFF), setting(Some(activity(2)), Share::ON)]);
+        assert!(!on(&off, 1) && on(&off, 2));
+        assert!(!off.is_on(Switch::ReadOnly, activity(1), &user(1), now), "others are as they were");
+    }
+
+    #[test]
+    fn what_has_expired_was_never_set() {
+        let until = Timestamp::from_second(100).expect("a time");
+        let setting = |activity, share, expires_at| Setting { switch: Switch::Draw, activity, share, expires_at };
+        let switches =
+            Switches::new([setting(None, Share::OFF, None), setting(Some(activity(1)), Share::ON, Some(until))]);
+        let on = |second| {
+            switches.is_on(Switch::Draw, activity(1), &user(1), Timestamp::from_second(second).expect("a time"))
+        };
+        assert!(on(99) && !on(100));
+    }
+}

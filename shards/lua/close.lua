@@ -1,0 +1,19 @@
+-- Closes grants that are still open: what was not used goes back.
+-- KEYS: stock, grants. ARGV: a grant and the text of its used parts ("prize:segment count ...") for
+-- each. Answers the epoch; -1 when this server must be rebuilt.
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
+if not epoch or epoch ~= redis.call('HGET', KEYS[2], 'epoch') then return -1 end
+for i = 1, #ARGV, 2 do
+  local note = redis.call('HGET', KEYS[2], ARGV[i])
+  if note then
+    local used = {}
+    for field, count in string.gmatch(ARGV[i + 1], '(%S+) (%d+)') do used[field] = tonumber(count) end
+    -- The note begins with the shard and the time.
+    for field, count in string.gmatch(string.match(note, '^%d+ %d+ (.*)$'), '(%S+) (%d+)') do
+      local unused = tonumber(count) - (used[field] or 0)
+      if unused > 0 then redis.call('HINCRBY', KEYS[1], field, unused) end
+    end
+    redis.call('HDEL', KEYS[2], ARGV[i])
+  end
+end
+return tonumber(epoch)

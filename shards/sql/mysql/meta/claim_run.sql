@@ -1,0 +1,1 @@
+UPDATE id_run SET claimed = claimed + 1

@@ -1,0 +1,2 @@
+-- Of this connection.
+SELECT CAST(LAST_INSERT_ID() AS SIGNED)

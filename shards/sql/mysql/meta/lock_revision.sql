@@ -1,0 +1,2 @@
+-- First in every transaction that writes here: writers take turns.
+SELECT number FROM revision FOR UPDATE

@@ -1,0 +1,3 @@
+SELECT activity_id, version, file_text, published_at_ms, published_by
+FROM campaign
+ORDER BY activity_id, version

@@ -1,0 +1,9 @@
+-- [activity, award]
+SELECT o.operation_id, o.kind, o.units, o.applied, o.who, o.why, o.at_ms
+FROM JSON_TABLE(?, '$' COLUMNS (
+    activity_id BIGINT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,
+    award_id    BIGINT PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR
+)) AS j
+STRAIGHT_JOIN stock_operation AS o FORCE INDEX (stock_operation_prize)
+    ON o.activity_id = j.activity_id AND o.award_id = j.award_id
+ORDER BY o.operation_id

@@ -1,0 +1,1 @@
+SELECT claimed FROM id_run

@@ -1,0 +1,15 @@
+-- [[user, activity], ...], sorted: rows are locked in the order of the array, because it is joined
+-- first and read from front to end. ORDER BY would sort what is locked already. Without FORCE INDEX
+-- a table of a few rows is scanned, and a scan waits for the locks of strangers. The array is a query
+-- of its own, because MySQL cannot lock what stands beside a JSON_TABLE.
+SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, a.granted, a.used, a.day, a.day_used, a.month_used
+FROM (
+    SELECT * FROM JSON_TABLE(?, '$[*]' COLUMNS (
+        k           FOR ORDINALITY,
+        user_id     VARCHAR(600) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,
+        activity_id BIGINT PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR
+    )) AS t
+) AS j
+JOIN raffle_account_{table} AS a FORCE INDEX (PRIMARY)
+    ON a.user_id = j.user_id AND a.activity_id = j.activity_id
+FOR UPDATE

@@ -1,0 +1,1 @@
+SELECT servers, segments FROM stock_layout

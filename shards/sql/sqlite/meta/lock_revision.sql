@@ -1,0 +1,2 @@
+-- The whole file is locked already: SQLite has one writer.
+SELECT number FROM revision

@@ -1,0 +1,76 @@
+//! The job runner: each job runs on one gateway at a time, whichever has its lease. A lease only
+//! saves work: every job is correct when two run it at once, so nothing waits for certainty.
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::metrics::ClusterMetrics;
+use crate::stock::cluster::{SqlMetaLedger, TendError};
+
+/// A job whose holder died is taken over within this time.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// A round that takes longer is given up and begun anew.
+const ROUND_MAX: Duration = Duration::from_secs(20);
+
+/// Runs jobs until told to stop.
+pub(super) struct Runner {
+    pub(super) meta: Arc<SqlMetaLedger>,
+    /// Names this process, for the leases.
+    pub(super) holder: String,
+    pub(super) metrics: ClusterMetrics,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) tasks: Vec<JoinHandle<()>>,
+}
+
+impl Runner {
+    /// Runs `round` every `pause` while this process has the job's lease.
+    pub(super) fn start<W, F>(&mut self, job: String, pause: Duration, mut round: W)
+    where
+        W: FnMut() -> F + Send + 'static,
+        F: Future<Output = Result<(), TendError>> + Send,
+    {
+        let (meta, holder, metrics) = (self.meta.clone(), self.holder.clone(), self.metrics.clone());
+        let mut stop = self.stop.subscribe();
+        self.tasks.push(tokio::spawn(async move {
+            let mut ticks = interval(pause);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut failing = false;
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    _ = stop.wait_for(|&stop| stop) => return,
+                }
+                match meta.lease(&job, &holder, LEASE).await {
+                    Ok(true) => {
+                        let result = timeout(ROUND_MAX, round()).await;
+                        failing = note(&metrics, &job, result.ok(), failing);
+                    }
+                    Ok(false) => failing = false,
+                    Err(error) => tracing::debug!(%error, job, "the meta database is away"),
+                }
+            }
+        }));
+    }
+}
+
+/// Counts a round. A job that goes on failing says so once; answers whether it is failing.
+fn note(metrics: &ClusterMetrics, job: &str, result: Option<Result<(), TendError>>, failing: bool) -> bool {
+    let (outcome, why) = match result {
+        Some(Ok(())) => ("ok", None),
+        Some(Err(error)) => ("failed", Some(error.to_string())),
+        None => ("late", Some("it took too long".to_owned())),
+    };
+    metrics.job_rounds.with_label_values(&[job, outcome]).inc();
+    match &why {
+        Some(why) if failing => tracing::debug!(job, why, "a job goes on failing"),
+        Some(why) => tracing::warn!(job, why, "a job failed and goes on trying"),
+        None if failing => tracing::info!(job, "a job works again"),
+        None => {}
+    }
+    why.is_some()
+}

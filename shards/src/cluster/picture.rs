@@ -1,0 +1,62 @@
+//! The stock picture: what is left, issued and under open grants, copied into the meta database
+//! for people and reports. Draws never wait for it.
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use market::batch::Prize;
+
+use super::Parts;
+use crate::metrics::{ClusterMetrics, Metrics};
+use crate::stock::Picture;
+use crate::stock::cluster::{Session, TendError};
+use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
+
+/// Looks at all servers and all shards, one after the other: while draws go on, the numbers are
+/// not of one moment.
+pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
+    let mut pictures: BTreeMap<Prize, Picture> = BTreeMap::new();
+    for (prize, total) in parts.meta.totals().await? {
+        pictures.insert(prize, Picture { prize, total, left: 0, open: 0, issued: 0 });
+    }
+    let empty = |prize| Picture { prize, total: 0, left: 0, open: 0, issued: 0 };
+    for shelf in parts.stock.shelves() {
+        let Ok(look) = shelf.trusted_session().await?.look().await? else {
+            return Err(TendError::Store(StoreError::Away(format!("stock server {} has to be rebuilt", shelf.id))));
+        };
+        for ((prize, _), left) in look.left {
+            pictures.entry(prize).or_insert_with(|| empty(prize)).left += left;
+        }
+        for part in look.open.iter().flat_map(|open| &open.parts) {
+            pictures.entry(part.prize).or_insert_with(|| empty(part.prize)).open += u64::from(part.count);
+        }
+    }
+    for (prize, issued) in issued(&parts.shards).await? {
+        pictures.entry(prize).or_insert_with(|| empty(prize)).issued += issued;
+    }
+    Ok(pictures.into_values().collect())
+}
+
+/// How many units of each prize the shards have issued.
+pub(crate) async fn issued(shards: &[MysqlDatabase]) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    let mut issued = BTreeMap::new();
+    for shard in shards {
+        let mut connection = shard.connect().await?;
+        for row in connection.rows(MysqlDatabase::DIALECT.shard.read_issued, "[]").await? {
+            *issued.entry(crate::meta::prize(&row, 0)?).or_default() += row.number::<u64>(2)?;
+        }
+    }
+    Ok(issued)
+}
+
+/// Copies the picture into the meta database.
+pub(super) async fn sync(parts: &Parts, metrics: &Metrics, jobs: &ClusterMetrics) -> Result<(), TendError> {
+    let pictures = pictures(parts).await?;
+    let now = Timestamp::now();
+    parts.meta.write_pictures(&pictures, now).await?;
+    for picture in &pictures {
+        let labels = [picture.prize.activity.to_string(), picture.prize.award.to_string()];
+        metrics.stock_left_units.with_label_values(&labels).set(i64::try_from(picture.left).unwrap_or(i64::MAX));
+    }
+    jobs.picture_written_seconds.set(now.as_second());
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Delivery: brings recorded stock operations to the servers, each once.
+//!
+//! An addition is recorded with the server's epoch of that moment; the server applies it only in
+//! that epoch, because a later one has counted it when it began. A withdrawal leaves the shelves
+//! first and the totals after that: if the server is rebuilt in between, its units are back on the
+//! shelf and the withdrawal is done again.
+use super::ledger::{MetaLedger, PendingWithdrawal};
+use super::rebuild::TendError;
+use super::server::{Addition, Session, Spread, StockServer};
+use super::{ClusterStock, Shelf};
+
+/// Brings a server the additions that it has not got yet. Answers how many.
+pub(crate) async fn deliver<S: StockServer>(
+    shelf: &Shelf<S>,
+    session: &mut S::Session,
+    meta: &impl MetaLedger,
+    spread: Spread,
+) -> Result<usize, TendError> {
+    let deliveries = meta.deliveries(shelf.id).await?;
+    for delivery in &deliveries {
+        let here = |&(segment, units): &(u16, u64)| spread.server_of(segment) == shelf.id && units > 0;
+        let addition = Addition {
+            operation: delivery.operation,
+            epoch: delivery.epoch,
+            prize: delivery.prize,
+            segments: spread.share(delivery.units).filter(here).collect(),
+        };
+        match session.add(&addition).await? {
+            Ok(epoch) if epoch >= delivery.epoch => meta.delivered(delivery).await?,
+            // Behind the meta database, or empty: a rebuild will count it.
+            Ok(_) | Err(_) => return Ok(0),
+        }
+    }
+    Ok(deliveries.len())
+}
+
+/// Does the withdrawals that wait, as far as servers answer. Answers how many are done.
+pub(crate) async fn withdraw<S: StockServer>(
+    stock: &ClusterStock<S>,
+    meta: &impl MetaLedger,
+) -> Result<usize, TendError> {
+    let mut done = 0;
+    for mut withdrawal in meta.withdrawals().await? {
+        let all = withdraw_one(stock, meta, &mut withdrawal).await?;
+        if all {
+            meta.end_withdrawal(withdrawal.operation).await?;
+            done += 1;
+        }
+    }
+    Ok(done)
+}
+
+/// Asks the servers in turn, until enough is given or all were asked.
+async fn withdraw_one<S: StockServer>(
+    stock: &ClusterStock<S>,
+    meta: &impl MetaLedger,
+    withdrawal: &mut PendingWithdrawal,
+) -> Result<bool, TendError> {
+    for shelf in stock.shelves() {
+        let given: u64 = withdrawal.given.iter().map(|(_, units)| units).sum();
+        let missing = withdrawal.units.saturating_sub(given);
+        if missing == 0 || withdrawal.given.iter().any(|(server, _)| *server == shelf.id) {
+            continue;
+        }
+        let mut session = shelf.trusted_session().await?;
+        let Ok((epoch, taken)) = session.withdraw(withdrawal.operation, withdrawal.prize, missing).await? else {
+            return Ok(false);
+        };
+        if !meta.note_withdrawn(withdrawal, shelf.id, epoch, &taken).await? {
+            return Ok(false);
+        }
+        withdrawal.given.push((shelf.id, taken.iter().map(|(_, units)| units).sum()));
+    }
+    Ok(true)
+}

@@ -1,0 +1,126 @@
+//! What the databases know of the stock: the shards what became of grants, the meta database
+//! what there is in all. Traits, so that the protocol runs in a simulation too; the SQL behind
+//! them is in `sql.rs`.
+use std::future::Future;
+use std::time::Duration;
+
+use market::batch::Prize;
+
+use crate::stock::{Epoch, Part, ServerId};
+use crate::store::{GrantId, StoreError};
+
+/// What became of a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Its batch has committed and used these units.
+    Committed(Vec<Part>),
+    /// Its batch will never commit.
+    Void,
+}
+
+/// A grant that its shard has noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotedGrant {
+    pub(crate) grant: GrantId,
+    pub(crate) used: Vec<Part>,
+}
+
+/// What one shard knows.
+pub(crate) trait ShardLedger: Send + Sync + 'static {
+    /// Decides the fate of a grant's part on one server: it has committed, or never will.
+    fn decide(&self, server: ServerId, grant: GrantId) -> impl Future<Output = Result<Fate, StoreError>> + Send;
+
+    /// Raises the epoch under which batches may issue this server's units; waits for those that
+    /// are under way. Answers the epoch that holds now: a higher one stays.
+    fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
+
+    /// The units that this shard has issued out of a server's segments, at one moment.
+    fn issued_of(&self, server: ServerId) -> impl Future<Output = Result<Vec<(Prize, u16, u64)>, StoreError>> + Send;
+
+    /// Committed grants of a server that are at least so old, oldest first; not all at once.
+    fn old_grants(
+        &self,
+        server: ServerId,
+        age: Duration,
+    ) -> impl Future<Output = Result<Vec<NotedGrant>, StoreError>> + Send;
+
+    /// Adds these grants to the counters and forgets them, in one transaction; those that are
+    /// gone already are left out. They must not be open any more. Answers how many there were.
+    fn roll_up(&self, server: ServerId, grants: &[GrantId]) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Forgets void grants and grants' own rows that nobody can ask for any more.
+    fn forget_old(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// The current epoch of a server, and the process that was given its units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Registered {
+    pub(crate) epoch: Epoch,
+    /// `None` until the first rebuild is done.
+    pub(crate) run_id: Option<String>,
+}
+
+/// An operation whose units one server still has to get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) operation: u64,
+    pub(crate) server: ServerId,
+    /// The epoch that it was recorded under.
+    pub(crate) epoch: Epoch,
+    pub(crate) prize: Prize,
+    pub(crate) units: u64,
+}
+
+/// A withdrawal that is not done yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PendingWithdrawal {
+    pub(crate) operation: u64,
+    pub(crate) prize: Prize,
+    pub(crate) units: u64,
+    /// What servers have given so far.
+    pub(crate) given: Vec<(ServerId, u64)>,
+}
+
+/// What the meta database knows.
+pub(crate) trait MetaLedger: Send + Sync + 'static {
+    /// The registered process and epoch of each server.
+    fn registered(&self, server: ServerId) -> impl Future<Output = Result<Registered, StoreError>> + Send;
+
+    /// Raises a server's epoch above what it was and above `seen`; answers it with the totals of
+    /// the server's segments at that moment.
+    fn raise_epoch(
+        &self,
+        server: ServerId,
+        seen: Epoch,
+    ) -> impl Future<Output = Result<(Epoch, Vec<(Prize, u16, u64)>), StoreError>> + Send;
+
+    /// Notes that this process has the server's units of this epoch, unless there is a later one.
+    fn register(
+        &self,
+        server: ServerId,
+        epoch: Epoch,
+        run_id: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Additions that a server still has to get, oldest first.
+    fn deliveries(&self, server: ServerId) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
+
+    /// Notes that a server has got an addition.
+    fn delivered(&self, delivery: &Delivery) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Withdrawals that are not done.
+    fn withdrawals(&self) -> impl Future<Output = Result<Vec<PendingWithdrawal>, StoreError>> + Send;
+
+    /// Lowers the totals by what a server's segments gave, if the server's epoch is still this
+    /// one and nobody has noted it before. Answers whether it did.
+    fn note_withdrawn(
+        &self,
+        withdrawal: &PendingWithdrawal,
+        server: ServerId,
+        epoch: Epoch,
+        taken: &[(u16, u64)],
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Ends a withdrawal: the prize's total has fallen by what was given.
+    fn end_withdrawal(&self, operation: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

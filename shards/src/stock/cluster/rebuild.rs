@@ -1,0 +1,73 @@
+//! Rebuild: gives a server that has lost what it knew the units that are not issued yet.
+//!
+//! 1. Raise the server's epoch in the meta database and read the totals at that moment.
+//! 2. On each shard raise the epoch, which waits for the batches in flight, then count what it
+//!    issued. From here on no shard issues a unit of an older epoch.
+//! 3. Give the server `total - issued` under the new epoch, in the session that was opened
+//!    before: if the process has changed since, the session is dead.
+//! 4. Register the process, unless somebody has raised the epoch further.
+//!
+//! Several may rebuild at once: the highest epoch wins, and the others' units can never be issued.
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+use market::batch::Prize;
+
+use super::Shelf;
+use super::ledger::{MetaLedger, ShardLedger};
+use super::server::{Session, StockServer};
+use crate::stock::{Epoch, ServerId, StockAway};
+use crate::store::StoreError;
+
+/// Why a server was not rebuilt, or not looked after.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum TendError {
+    #[error(transparent)]
+    Stock(#[from] StockAway),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A shard has this epoch already: another rebuild is ahead, or the meta database was restored
+    /// from an older copy.
+    #[error("a shard is at epoch {0} already")]
+    Behind(Epoch),
+}
+
+/// Rebuilds a server; `seen` is an epoch that it or a shard was seen to have. Answers the new one.
+pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
+    shelf: &Shelf<S>,
+    shards: &[L],
+    meta: &impl MetaLedger,
+    seen: Epoch,
+) -> Result<Epoch, TendError> {
+    let mut session = shelf.server.session().await?;
+    let (epoch, totals) = meta.raise_epoch(shelf.id, seen).await?;
+    tracing::warn!(server = %shelf.id, %epoch, "a stock server is being rebuilt");
+    let issued = try_join_all(shards.iter().map(|shard| fence(shard, shelf.id, epoch))).await?;
+    session.reset(epoch, &left(totals, issued)).await?;
+    meta.register(shelf.id, epoch, session.run_id()).await?;
+    shelf.set_registered(meta.registered(shelf.id).await?);
+    tracing::info!(server = %shelf.id, %epoch, "a stock server was rebuilt");
+    Ok(epoch)
+}
+
+/// Raises the epoch on a shard, then counts: in this order, else a batch could commit in between.
+async fn fence(shard: &impl ShardLedger, server: ServerId, epoch: Epoch) -> Result<Vec<(Prize, u16, u64)>, TendError> {
+    let holds = shard.raise_epoch(server, epoch).await?;
+    if holds > epoch {
+        return Err(TendError::Behind(holds));
+    }
+    Ok(shard.issued_of(server).await?)
+}
+
+/// What is left in each segment.
+fn left(totals: Vec<(Prize, u16, u64)>, issued: Vec<Vec<(Prize, u16, u64)>>) -> Vec<(Prize, u16, u64)> {
+    let mut counts: BTreeMap<(Prize, u16), u64> = BTreeMap::new();
+    for (prize, segment, units) in issued.into_iter().flatten() {
+        *counts.entry((prize, segment)).or_default() += units;
+    }
+    let rest = |(prize, segment, total): (Prize, u16, u64)| {
+        let issued = counts.get(&(prize, segment)).copied().unwrap_or(0);
+        (prize, segment, total.saturating_sub(issued))
+    };
+    totals.into_iter().map(rest).collect()
+}

@@ -1,0 +1,386 @@
+//! A stock server in Redis: two hashes and six scripts (`shards/lua/`).
+//!
+//! `PREFIX:stock` holds the epoch, the units left in each segment (`ACTIVITY:AWARD:SEGMENT`) and
+//! the operations applied in this epoch (`operation:ID`); `PREFIX:grants` holds the epoch again and
+//! the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). The epoch stands in both, so that losing
+//! either is noticed.
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bb8_redis::RedisConnectionManager;
+use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection, RunError};
+use bb8_redis::redis::aio::MultiplexedConnection;
+use bb8_redis::redis::io::tcp::TcpSettings;
+use bb8_redis::redis::{
+    Cmd, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisError, cmd,
+};
+use market::batch::Prize;
+use market::{ActivityId, AwardId};
+use tokio::time::timeout;
+
+use super::server::{Addition, Asking, Closing, Look, Lost, OpenGrant, Session, Spread, StockServer};
+use crate::stock::{Epoch, Part, ServerId, StockAway};
+use crate::store::GrantId;
+
+const SCRIPTS: [&str; 6] = [
+    include_str!("../../../lua/take.lua"),
+    include_str!("../../../lua/close.lua"),
+    include_str!("../../../lua/look.lua"),
+    include_str!("../../../lua/reset.lua"),
+    include_str!("../../../lua/add.lua"),
+    include_str!("../../../lua/withdraw.lua"),
+];
+
+/// The place of each script in [`SCRIPTS`].
+#[derive(Debug, Clone, Copy)]
+enum Script {
+    Take,
+    Close,
+    Look,
+    Reset,
+    Add,
+    Withdraw,
+}
+
+/// What `take` and `withdraw` answer first when the server must be rebuilt.
+const LOST: i64 = -1;
+/// What `take` answers when it has seen the grant before.
+const GRANT_KNOWN: i64 = -2;
+
+/// Where a Redis server is, and how long to wait for it.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// For `AUTH`; `None` where the server wants none.
+    pub password: Option<String>,
+    /// Begins the names of all keys.
+    pub prefix: String,
+    /// For each call, and for making a connection.
+    pub timeout: Duration,
+    /// Connections of this process.
+    pub connections_max: u32,
+}
+
+impl std::fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .field("connections_max", &self.connections_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One Redis server of the stock.
+#[derive(Debug, Clone)]
+pub(crate) struct RedisServer {
+    pool: Pool<Manager>,
+    place: Arc<Place>,
+}
+
+/// What all sessions of a server share.
+#[derive(Debug)]
+struct Place {
+    server: ServerId,
+    spread: Spread,
+    keys: [String; 2],
+    timeout: Duration,
+    generation: Generation,
+}
+
+/// Raised when kept connections may be dead: older ones are not used again. Those to a process that
+/// has gone would else stay in the pool, because nobody asks anything of a process that is not the
+/// registered one, and so nobody would notice.
+type Generation = Arc<AtomicU64>;
+
+impl RedisServer {
+    /// Server number `server` of the stock. Connects at the first use.
+    pub(crate) fn new(server: ServerId, spread: Spread, options: &RedisOptions) -> Result<Self, StockAway> {
+        let generation = Generation::default();
+        let inner = manager(options).map_err(away)?;
+        let manager = Manager { inner, timeout: options.timeout, generation: generation.clone() };
+        let pool = Pool::builder()
+            .max_size(options.connections_max)
+            // Each call has its own time-out; a ping before it would only double the way.
+            .test_on_check_out(false)
+            .retry_connection(false)
+            .connection_timeout(options.timeout)
+            .build_unchecked(manager);
+        let keys = ["stock", "grants"].map(|key| format!("{}:{key}", options.prefix));
+        Ok(Self { pool, place: Arc::new(Place { server, spread, keys, timeout: options.timeout, generation }) })
+    }
+}
+
+fn manager(options: &RedisOptions) -> Result<RedisConnectionManager, RedisError> {
+    let mut settings = RedisConnectionInfo::default();
+    if let Some(password) = &options.password {
+        settings = settings.set_password(password);
+    }
+    let address = ConnectionAddr::Tcp(options.host.clone(), options.port);
+    let info = address.into_connection_info()?.set_redis_settings(settings);
+    // Off by default, which costs 40 ms where the kernel waits for more to send.
+    RedisConnectionManager::new(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+}
+
+fn away(error: impl std::fmt::Display) -> StockAway {
+    StockAway(error.to_string())
+}
+
+/// Makes connections that know whose they are.
+struct Manager {
+    inner: RedisConnectionManager,
+    timeout: Duration,
+    generation: Generation,
+}
+
+impl std::fmt::Debug for Manager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The inner one would show the password.
+        f.debug_struct("Manager").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// A connection to one process.
+struct Known {
+    connection: MultiplexedConnection,
+    run_id: String,
+    /// The digests by which the server knows the scripts.
+    digests: [String; SCRIPTS.len()],
+    generation: u64,
+    broken: bool,
+}
+
+impl ManageConnection for Manager {
+    type Connection = Known;
+    type Error = RedisError;
+
+    async fn connect(&self) -> Result<Known, RedisError> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let connecting = async {
+            let mut connection = self.inner.connect().await?;
+            let info: String = cmd("INFO").arg("server").query_async(&mut connection).await?;
+            let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().to_owned();
+            let mut digests = [const { String::new() }; SCRIPTS.len()];
+            for (digest, script) in digests.iter_mut().zip(SCRIPTS) {
+                *digest = cmd("SCRIPT").arg("LOAD").arg(script).query_async(&mut connection).await?;
+            }
+            Ok(Known { connection, run_id, digests, generation, broken: false })
+        };
+        let late = || RedisError::from((ErrorKind::Io, "the server does not answer in time"));
+        timeout(self.timeout, connecting).await.map_err(|_| late())?
+    }
+
+    async fn is_valid(&self, known: &mut Known) -> Result<(), RedisError> {
+        self.inner.is_valid(&mut known.connection).await
+    }
+
+    fn has_broken(&self, known: &mut Known) -> bool {
+        known.broken || known.generation < self.generation.load(Ordering::SeqCst)
+    }
+}
+
+impl StockServer for RedisServer {
+    type Session = RedisSession;
+
+    async fn session(&self) -> Result<RedisSession, StockAway> {
+        loop {
+            let known = self.pool.get_owned().await.map_err(|error| match error {
+                RunError::User(error) => away(error),
+                RunError::TimedOut => StockAway("no connection in time".to_owned()),
+            })?;
+            // One of an older generation is dropped, and with it gone from the pool.
+            if known.generation >= self.place.generation.load(Ordering::SeqCst) {
+                return Ok(RedisSession { known, place: self.place.clone() });
+            }
+        }
+    }
+}
+
+/// A connection out of the pool.
+pub(crate) struct RedisSession {
+    known: PooledConnection<'static, Manager>,
+    place: Arc<Place>,
+}
+
+impl RedisSession {
+    fn command(&self, script: Script) -> Cmd {
+        let mut command = cmd("EVALSHA");
+        command.arg(&self.known.digests[script as usize]).arg(self.place.keys.len()).arg(&self.place.keys);
+        command
+    }
+
+    async fn run<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, StockAway> {
+        let answer = timeout(self.place.timeout, command.query_async(&mut self.known.connection)).await;
+        if let Ok(Err(error)) = &answer
+            && error.is_connection_dropped()
+        {
+            // So are the others, most likely.
+            self.place.generation.fetch_add(1, Ordering::SeqCst);
+        }
+        let answer =
+            answer.map_err(|_| StockAway("no answer in time".to_owned())).and_then(|answer| answer.map_err(away));
+        // Whatever went wrong, a new connection is the way to begin anew: it loads the scripts
+        // and learns which process it speaks to.
+        self.known.broken |= answer.is_err();
+        answer
+    }
+
+    fn part(&self, field: &str, count: u64) -> Option<Part> {
+        let (prize, segment) = prize_and_segment(field)?;
+        Some(Part { server: self.place.server, prize, segment, count: count.try_into().ok()? })
+    }
+
+    fn parts(&self, text: &str) -> Result<Vec<Part>, StockAway> {
+        pairs(text).map(|(field, count)| self.part(field, count)).collect::<Option<_>>().ok_or_else(unreadable)
+    }
+
+    fn open_grant(&self, now_ms: u64, id: &str, note: &str) -> Option<OpenGrant> {
+        let mut words = note.splitn(3, ' ');
+        let shard = words.next()?.parse().ok()?;
+        let since_ms: u64 = words.next()?.parse().ok()?;
+        let parts = self.parts(words.next()?).ok()?;
+        let age = Duration::from_millis(now_ms.saturating_sub(since_ms));
+        Some(OpenGrant { grant: GrantId(id.parse().ok()?), shard, age, parts })
+    }
+}
+
+fn unreadable() -> StockAway {
+    StockAway("the server holds what this program has not written".to_owned())
+}
+
+fn prize_text(prize: Prize) -> String {
+    format!("{}:{}", prize.activity, prize.award)
+}
+
+fn field(prize: Prize, segment: u16) -> String {
+    format!("{}:{}:{segment}", prize.activity, prize.award)
+}
+
+fn prize_and_segment(field: &str) -> Option<(Prize, u16)> {
+    let mut numbers = field.split(':');
+    let activity = ActivityId::new(numbers.next()?.parse().ok()?)?;
+    let award = AwardId::new(numbers.next()?.parse().ok()?)?;
+    let segment = numbers.next()?.parse().ok()?;
+    numbers.next().is_none().then_some((Prize { activity, award }, segment))
+}
+
+/// The pairs of "field count field count ...".
+fn pairs(text: &str) -> impl Iterator<Item = (&str, u64)> {
+    let mut words = text.split(' ');
+    std::iter::from_fn(move || Some((words.next()?, words.next()?.parse().ok()?)))
+}
+
+fn epoch(number: i64) -> Result<Epoch, Lost> {
+    u64::try_from(number).map(Epoch).map_err(|_| Lost)
+}
+
+impl Session for RedisSession {
+    fn run_id(&self) -> &str {
+        &self.known.run_id
+    }
+
+    fn discard(self) {
+        self.place.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<(Epoch, Vec<Part>), Lost>, StockAway> {
+        let Spread { servers, .. } = self.place.spread;
+        let here = self.place.spread.segments_on(self.place.server);
+        let mut command = self.command(Script::Take);
+        command.arg(asking.grant.0).arg(asking.shard);
+        command.arg(here.clone().next()).arg(servers).arg(here.count()).arg(asking.place);
+        for units in asking.wants {
+            command.arg(prize_text(units.prize)).arg(units.count);
+        }
+        let answer: Vec<i64> = self.run(&command).await?;
+        let (&first, rest) = answer.split_first().ok_or_else(unreadable)?;
+        match first {
+            LOST => return Ok(Err(Lost)),
+            GRANT_KNOWN => return Err(StockAway("the grant id was used before".to_owned())),
+            _ => {}
+        }
+        let part = |granted: &[i64]| {
+            let [index, segment, count] = *granted else { return None };
+            let units = asking.wants.get(usize::try_from(index).ok()?)?;
+            let (segment, count) = (segment.try_into().ok()?, count.try_into().ok()?);
+            Some(Part { server: self.place.server, prize: units.prize, segment, count })
+        };
+        let parts = rest.chunks(3).map(part).collect::<Option<Vec<_>>>().ok_or_else(unreadable)?;
+        Ok(epoch(first).map(|epoch| (epoch, parts)))
+    }
+
+    async fn close(&mut self, closings: &[Closing]) -> Result<Result<Epoch, Lost>, StockAway> {
+        let mut command = self.command(Script::Close);
+        for closing in closings {
+            let mut used = String::new();
+            for part in &closing.used {
+                let space = if used.is_empty() { "" } else { " " };
+                let _ = write!(used, "{space}{} {}", field(part.prize, part.segment), part.count);
+            }
+            command.arg(closing.grant.0).arg(used);
+        }
+        Ok(epoch(self.run(&command).await?))
+    }
+
+    async fn look(&mut self) -> Result<Result<Look, Lost>, StockAway> {
+        type Fields = BTreeMap<String, String>;
+        let (now_ms, mut stock, mut grants): (u64, Fields, Fields) = self.run(&self.command(Script::Look)).await?;
+        let (Some(epoch), again) = (stock.remove("epoch"), grants.remove("epoch")) else { return Ok(Err(Lost)) };
+        if again.as_ref() != Some(&epoch) {
+            return Ok(Err(Lost));
+        }
+        let epoch = Epoch(epoch.parse().map_err(|_| unreadable())?);
+        let units = stock.iter().filter(|(field, _)| !field.starts_with("operation:"));
+        let left = units.map(|(field, left)| Some((prize_and_segment(field)?, left.parse().ok()?)));
+        let left = left.collect::<Option<_>>().ok_or_else(unreadable)?;
+        let open = grants.iter().map(|(id, note)| self.open_grant(now_ms, id, note));
+        let open = open.collect::<Option<_>>().ok_or_else(unreadable)?;
+        Ok(Ok(Look { epoch, left, open }))
+    }
+
+    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<(), StockAway> {
+        let mut command = self.command(Script::Reset);
+        command.arg(epoch.0);
+        for &(prize, segment, units) in left {
+            command.arg(field(prize, segment)).arg(units);
+        }
+        let _done: i64 = self.run(&command).await?;
+        Ok(())
+    }
+
+    async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockAway> {
+        let mut command = self.command(Script::Add);
+        command.arg(addition.epoch.0).arg(addition.operation);
+        for &(segment, units) in &addition.segments {
+            command.arg(field(addition.prize, segment)).arg(units);
+        }
+        Ok(epoch(self.run(&command).await?))
+    }
+
+    async fn withdraw(
+        &mut self,
+        operation: u64,
+        prize: Prize,
+        units: u64,
+    ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway> {
+        let mut command = self.command(Script::Withdraw);
+        command.arg(operation).arg(units);
+        for segment in self.place.spread.segments_on(self.place.server) {
+            command.arg(field(prize, segment));
+        }
+        let answer: Vec<bb8_redis::redis::Value> = self.run(&command).await?;
+        let number = answer.first().and_then(|value| i64::from_redis_value_ref(value).ok()).ok_or_else(unreadable)?;
+        let Ok(epoch) = epoch(number) else { return Ok(Err(Lost)) };
+        let text = answer.get(1).and_then(|value| String::from_redis_value_ref(value).ok()).ok_or_else(unreadable)?;
+        let taken = pairs(&text).map(|(field, units)| Some((prize_and_segment(field)?.1, units)));
+        Ok(Ok((epoch, taken.collect::<Option<_>>().ok_or_else(unreadable)?)))
+    }
+}

@@ -1,0 +1,30 @@
+//! Roll-up: adds committed grants to a shard's counters and forgets their rows.
+//!
+//! First the grants are closed on their server, then their rows may go: were a row to vanish
+//! while its grant is open, the sweeper would take the batch for dead and return its units.
+use std::time::Duration;
+
+use super::Shelf;
+use super::ledger::{NotedGrant, ShardLedger};
+use super::rebuild::TendError;
+use super::server::{Closing, Session, StockServer};
+
+/// Lanes close their grants themselves, in a moment.
+const AGE_MIN: Duration = Duration::from_secs(2);
+
+/// Rolls up what one shard has noted of one server's grants. Answers how many.
+pub(crate) async fn roll_up<S: StockServer>(shelf: &Shelf<S>, shard: &impl ShardLedger) -> Result<usize, TendError> {
+    let noted = shard.old_grants(shelf.id, AGE_MIN).await?;
+    if noted.is_empty() {
+        return Ok(0);
+    }
+    let closings: Vec<Closing> =
+        noted.iter().map(|NotedGrant { grant, used }| Closing { grant: *grant, used: used.clone() }).collect();
+    // Only the registered process knows all open grants. Whatever epoch it is in, these are not
+    // open there any more; and whoever has lost its grants cannot say so.
+    if shelf.trusted_session().await?.close(&closings).await?.is_err() {
+        return Ok(0);
+    }
+    let grants: Vec<_> = noted.iter().map(|noted| noted.grant).collect();
+    Ok(shard.roll_up(shelf.id, &grants).await?)
+}

@@ -1,0 +1,146 @@
+//! What a stock server can do, whatever it is: the verbs of the protocol, no decisions.
+//!
+//! A [`Session`] is a connection to one process of a server. It never reconnects by itself, so
+//! its `run_id` says for good whose answers it brings. Each verb is atomic on the server, and may
+//! have happened although its answer was lost.
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use market::batch::{Prize, Units};
+
+use crate::stock::{Epoch, Part, StockAway};
+use crate::store::GrantId;
+
+/// How a prize's units are spread: its segments, numbered from 0, lie on the servers in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// Segments of each prize; fixed at the first start.
+    pub segments: u16,
+    /// Servers; fixed at the first start.
+    pub servers: u8,
+}
+
+impl Spread {
+    /// The server on which a segment lies.
+    pub(crate) fn server_of(self, segment: u16) -> crate::stock::ServerId {
+        let turn = segment % u16::from(self.servers);
+        crate::stock::ServerId(u8::try_from(turn).expect("fewer than 256 servers") + 1)
+    }
+
+    /// The segments of each prize on one server.
+    pub(crate) fn segments_on(self, server: crate::stock::ServerId) -> impl Iterator<Item = u16> + Clone {
+        let first = u16::from(server.0) - 1;
+        (first..self.segments).step_by(usize::from(self.servers))
+    }
+
+    /// Units, spread over the segments as evenly as can be.
+    pub(crate) fn share(self, units: u64) -> impl Iterator<Item = (u16, u64)> {
+        let segments = u64::from(self.segments);
+        (0..self.segments).map(move |segment| {
+            let rest = u64::from(u64::from(segment) < units % segments);
+            (segment, units / segments + rest)
+        })
+    }
+}
+
+/// A grant that a lane asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Asking<'a> {
+    pub(crate) grant: GrantId,
+    /// The shard whose lane asks: where the grant's fate is decided.
+    pub(crate) shard: u16,
+    /// Which of the server's segments is asked first.
+    pub(crate) place: u16,
+    pub(crate) wants: &'a [Units],
+}
+
+/// A grant that is over, and what its orders took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Closing {
+    pub(crate) grant: GrantId,
+    pub(crate) used: Vec<Part>,
+}
+
+/// A grant that a server holds open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpenGrant {
+    pub(crate) grant: GrantId,
+    pub(crate) shard: u16,
+    pub(crate) age: Duration,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// All of a server's stock at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) epoch: Epoch,
+    pub(crate) left: BTreeMap<(Prize, u16), u64>,
+    pub(crate) open: Vec<OpenGrant>,
+}
+
+/// Units that one operation adds to a server's segments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Addition {
+    pub(crate) operation: u64,
+    /// The epoch that the operation was recorded under: a later one has counted it.
+    pub(crate) epoch: Epoch,
+    pub(crate) prize: Prize,
+    pub(crate) segments: Vec<(u16, u64)>,
+}
+
+/// The answer of a server that has lost what it knew: it must be rebuilt before it is asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost;
+
+/// A stock server.
+pub(crate) trait StockServer: Send + Sync + 'static {
+    type Session: Session;
+
+    /// A session with the process that serves now.
+    fn session(&self) -> impl Future<Output = Result<Self::Session, StockAway>> + Send;
+}
+
+/// A connection to one process of a stock server. After an error it must not be used again.
+pub(crate) trait Session: Send {
+    /// Names the process; another one after each restart.
+    fn run_id(&self) -> &str;
+
+    /// Ends the session, and sees to it that none goes through a connection that is kept: it may
+    /// lead to a process that has gone.
+    fn discard(self)
+    where
+        Self: Sized,
+    {
+    }
+
+    /// Grants up to the wanted units. The grant id must be new.
+    fn take(
+        &mut self,
+        asking: &Asking<'_>,
+    ) -> impl Future<Output = Result<Result<(Epoch, Vec<Part>), Lost>, StockAway>> + Send;
+
+    /// Closes grants that are still open; what was not used goes back. Answers the epoch: what
+    /// was granted under it or before is not open any more.
+    fn close(&mut self, closings: &[Closing]) -> impl Future<Output = Result<Result<Epoch, Lost>, StockAway>> + Send;
+
+    /// Everything there is.
+    fn look(&mut self) -> impl Future<Output = Result<Result<Look, Lost>, StockAway>> + Send;
+
+    /// Begins a new epoch with these units and no open grants; does nothing in that epoch or a
+    /// later one.
+    fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)])
+    -> impl Future<Output = Result<(), StockAway>> + Send;
+
+    /// Adds an operation's units, once, in the epoch it was recorded under. Answers the epoch.
+    fn add(&mut self, addition: &Addition) -> impl Future<Output = Result<Result<Epoch, Lost>, StockAway>> + Send;
+
+    /// Takes up to `units` of a prize away for good, once per operation and epoch. Answers the
+    /// epoch and what each segment gave, the same when asked again.
+    fn withdraw(
+        &mut self,
+        operation: u64,
+        prize: Prize,
+        units: u64,
+    ) -> impl Future<Output = Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway>> + Send;
+}

@@ -1,0 +1,60 @@
+//! Looking after one server: the job that notices what is wrong with it and mends it.
+use super::deliver::deliver;
+use super::ledger::{MetaLedger, ShardLedger};
+use super::rebuild::{TendError, rebuild};
+use super::server::{Look, Session, Spread, StockServer};
+use super::sweep::sweep;
+use super::{ClusterStock, Shelf};
+use crate::stock::Epoch;
+
+/// What a round found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tended {
+    /// The server is what the meta database says.
+    Sound {
+        /// Grants that stayed open and were decided.
+        swept: usize,
+        /// Operations that it got.
+        delivered: usize,
+    },
+    /// It was rebuilt under this epoch.
+    Rebuilt(Epoch),
+}
+
+/// Looks after a server once: rebuilds it when it has lost something, else decides over grants
+/// that stayed open and brings it the operations that it has not got yet. `seen` remembers between
+/// rounds the greatest epoch that anybody was seen to have.
+pub(crate) async fn tend<S: StockServer, L: ShardLedger>(
+    stock: &ClusterStock<S>,
+    shelf: &Shelf<S>,
+    shards: &[L],
+    meta: &impl MetaLedger,
+    spread: Spread,
+    seen: &mut Epoch,
+) -> Result<Tended, TendError> {
+    let registered = meta.registered(shelf.id).await?;
+    shelf.set_registered(registered.clone());
+    let mut session = shelf.server.session().await?;
+    let known = registered.run_id.as_deref() == Some(session.run_id());
+    match session.look().await? {
+        Ok(look) if known && look.epoch >= registered.epoch => {
+            let swept = sweep(shelf, &mut session, &look, shards).await?;
+            let delivered = deliver(shelf, &mut session, meta, spread).await?;
+            if swept + delivered > 0 {
+                stock.look_again();
+            }
+            Ok(Tended::Sound { swept, delivered })
+        }
+        found => {
+            if let Ok(Look { epoch, .. }) = found {
+                *seen = epoch.max(*seen);
+            }
+            let rebuilt = rebuild(shelf, shards, meta, *seen).await;
+            if let Err(TendError::Behind(epoch)) = rebuilt {
+                *seen = epoch.max(*seen);
+            }
+            stock.look_again();
+            rebuilt.map(Tended::Rebuilt)
+        }
+    }
+}

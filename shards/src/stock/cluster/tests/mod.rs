@@ -1,0 +1,74 @@
+//! The cluster's stock over real Redis servers, and with real databases behind them.
+mod databases;
+mod redis;
+mod spread;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::stock::conformance::{Shop, prize};
+use crate::testing::Redis;
+
+/// Two servers, five segments.
+pub(super) const SPREAD: Spread = Spread { segments: 5, servers: 2 };
+
+pub(super) fn options(redis: &Redis) -> RedisOptions {
+    RedisOptions {
+        host: redis.address().ip().to_string(),
+        port: redis.address().port(),
+        password: None,
+        prefix: "test".to_owned(),
+        timeout: Duration::from_millis(500),
+        connections_max: 8,
+    }
+}
+
+pub(super) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer {
+    RedisServer::new(ServerId(server), spread, &options(redis)).expect("options that fit")
+}
+
+/// Gives a server these units under an epoch, and trusts it.
+pub(super) async fn stock_up<S: StockServer>(shelf: &Shelf<S>, epoch: u64, left: &[(Prize, u16, u64)]) {
+    let mut session = shelf.server.session().await.expect("it answers");
+    session.reset(Epoch(epoch), left).await.expect("it answers");
+    let run_id = Some(session.run_id().to_owned());
+    shelf.set_registered(Registered { epoch: Epoch(epoch), run_id });
+}
+
+/// One prize, spread over two Redis servers.
+pub(in crate::stock) struct Rack {
+    stock: Arc<ClusterStock<RedisServer>>,
+    _servers: [Redis; 2],
+}
+
+impl Shop for Rack {
+    type Stock = LaneStock<RedisServer>;
+
+    async fn open(units: u64) -> Self {
+        let servers = [Redis::start().await, Redis::start().await];
+        let (stock, _closers) =
+            ClusterStock::new(vec![connect(1, SPREAD, &servers[0]), connect(2, SPREAD, &servers[1])]);
+        for shelf in stock.shelves() {
+            let here = SPREAD.share(units).filter(|(segment, _)| SPREAD.server_of(*segment) == shelf.id);
+            let left: Vec<_> = here.map(|(segment, units)| (prize(1), segment, units)).collect();
+            stock_up(shelf, 1, &left).await;
+        }
+        Self { stock, _servers: servers }
+    }
+
+    fn lane(&self, lane: u16) -> LaneStock<RedisServer> {
+        self.stock.for_lane(0, lane)
+    }
+
+    async fn count(&self) -> (u64, u64) {
+        let (mut left, mut open) = (0, 0);
+        for shelf in self.stock.shelves() {
+            let mut session = shelf.trusted_session().await.expect("trusted");
+            let look = session.look().await.expect("it answers").expect("it knows its units");
+            left += look.left.values().sum::<u64>();
+            open += look.open.iter().flat_map(|open| &open.parts).map(|part| u64::from(part.count)).sum::<u64>();
+        }
+        (left, open)
+    }
+}

@@ -1,0 +1,158 @@
+//! What every stock must do, wherever its units lie: one suite, run over memory and over Redis.
+use std::sync::Arc;
+use std::time::Duration;
+
+use market::batch::{Prize, Units};
+use market::{ActivityId, AwardId};
+use tokio::time::{Instant, sleep};
+
+use super::cluster::tests::Rack;
+use super::{Granted, MemoryStock, Stock};
+use crate::store::GrantId;
+
+/// A stock of one prize, and a look at it from outside.
+pub(super) trait Shop {
+    type Stock: Stock;
+
+    /// Opens with so many units of prize 1.
+    async fn open(units: u64) -> Self;
+    /// The stock as one of several lanes sees it.
+    fn lane(&self, lane: u16) -> Self::Stock;
+    /// Units left and under open grants.
+    async fn count(&self) -> (u64, u64);
+}
+
+pub(super) fn prize(award: u64) -> Prize {
+    Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(award).expect("id") }
+}
+
+pub(super) fn units(award: u64, count: u32) -> Units {
+    Units { prize: prize(award), count }
+}
+
+fn count(granted: &Granted) -> u32 {
+    granted.units().iter().map(|units| units.count).sum()
+}
+
+/// Grants are closed in the background.
+async fn becomes(shop: &impl Shop, expected: (u64, u64)) {
+    let begun = Instant::now();
+    while shop.count().await != expected {
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?} are left and open, not {expected:?}",
+            shop.count().await
+        );
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn grants_never_exceed_what_is_left<S: Shop>() {
+    let shop = S::open(10).await;
+    let stock = shop.lane(0);
+    let first = stock.take(GrantId(1), &[units(1, 7), units(2, 5)]).await.expect("the stock answers");
+    assert_eq!(first.units(), [units(1, 7)], "nobody has stocked prize 2");
+    let second = stock.take(GrantId(2), &[units(1, 7)]).await.expect("the stock answers");
+    assert_eq!(count(&second), 3);
+    assert_eq!(shop.count().await, (0, 10));
+}
+
+async fn lanes_that_take_at_once_share_what_there_is<S: Shop>() {
+    let shop = S::open(100).await;
+    let takes = (0..20_u16).map(|lane| {
+        let stock = shop.lane(lane);
+        async move { stock.take(GrantId(u64::from(lane) + 1), &[units(1, 7)]).await.expect("the stock answers") }
+    });
+    let granted = futures_util::future::join_all(takes).await;
+    assert_eq!(granted.iter().map(count).sum::<u32>(), 100);
+    assert_eq!(shop.count().await, (0, 100));
+}
+
+async fn a_settled_grant_keeps_what_was_used<S: Shop>() {
+    let shop = S::open(10).await;
+    let stock = shop.lane(0);
+    let granted = stock.take(GrantId(1), &[units(1, 6)]).await.expect("the stock answers");
+    let used = granted.used(&[units(1, 4)]);
+    assert_eq!(used.iter().map(|part| part.count).sum::<u32>(), 4);
+    stock.settle(GrantId(1), &granted, &used);
+    becomes(&shop, (6, 0)).await;
+}
+
+async fn a_grant_is_closed_once<S: Shop>() {
+    let shop = S::open(10).await;
+    let stock = shop.lane(0);
+    let first = stock.take(GrantId(1), &[units(1, 6)]).await.expect("the stock answers");
+    let second = stock.take(GrantId(2), &[units(1, 1)]).await.expect("the stock answers");
+    stock.give_back(GrantId(1), &first);
+    stock.give_back(GrantId(1), &first);
+    stock.settle(GrantId(1), &first, &first.parts);
+    stock.settle(GrantId(2), &second, &second.parts);
+    stock.give_back(GrantId(2), &second);
+    becomes(&shop, (9, 0)).await;
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(shop.count().await, (9, 0));
+}
+
+async fn what_comes_back_can_be_taken_again<S: Shop>() {
+    let shop = S::open(5).await;
+    let stock = shop.lane(0);
+    let all = stock.take(GrantId(1), &[units(1, 5)]).await.expect("the stock answers");
+    let none = stock.take(GrantId(2), &[units(1, 1)]).await.expect("the stock answers");
+    assert_eq!(count(&none), 0, "sold out");
+    stock.give_back(GrantId(1), &all);
+    becomes(&shop, (5, 0)).await;
+    let again = stock.take(GrantId(3), &[units(1, 5)]).await.expect("the stock answers");
+    assert_eq!(count(&again), 5);
+}
+
+/// Memory, shared by all lanes.
+struct Memory(Arc<MemoryStock>);
+
+impl Shop for Memory {
+    type Stock = Arc<MemoryStock>;
+
+    async fn open(units: u64) -> Self {
+        let stock = MemoryStock::default();
+        stock.set_total(prize(1), units);
+        Self(Arc::new(stock))
+    }
+
+    fn lane(&self, _lane: u16) -> Arc<MemoryStock> {
+        self.0.clone()
+    }
+
+    async fn count(&self) -> (u64, u64) {
+        let pictures = self.0.pictures();
+        let picture = pictures.iter().find(|picture| picture.prize == prize(1)).expect("it was stocked");
+        (picture.left, picture.open)
+    }
+}
+
+macro_rules! suite {
+    ($place:ident, $shop:ty: $($name:ident),* $(,)?) => {
+        mod $place {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name::<$shop>().await;
+                }
+            )*
+        }
+    };
+}
+
+suite!(over_memory, super::Memory:
+    grants_never_exceed_what_is_left,
+    lanes_that_take_at_once_share_what_there_is,
+    a_settled_grant_keeps_what_was_used,
+    a_grant_is_closed_once,
+    what_comes_back_can_be_taken_again,
+);
+
+suite!(over_redis, super::Rack:
+    grants_never_exceed_what_is_left,
+    lanes_that_take_at_once_share_what_there_is,
+    a_settled_grant_keeps_what_was_used,
+    a_grant_is_closed_once,
+    what_comes_back_can_be_taken_again,
+);

@@ -1,0 +1,186 @@
+//! Commits whose outcome is not known: whatever the verdict says must be so, and stay so.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+
+use super::trap::Trapped;
+use super::{connect, hasty, is_away, number};
+use crate::store::conformance::Bench;
+use crate::store::{Connection, GrantId, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict};
+use crate::testing::Mariadb;
+
+/// Asks until there is a verdict.
+async fn final_verdict(lane: &mut Bench<Trapped>, grant: u64) -> Verdict {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match lane.store.verdict(GrantId(grant)).await {
+            Ok(verdict) => return verdict,
+            Err(error) => assert!(Instant::now() < deadline, "no verdict: {error}"),
+        }
+    }
+}
+
+/// Checks that the tables say what the verdict says: the batch of a grant has one order.
+async fn agrees(database: &MysqlDatabase, verdict: Verdict, grant: u64) {
+    let committed = format!("SELECT COUNT(*) FROM stock_grant WHERE void = 0 AND server = 1 AND grant_id = {grant}");
+    let orders = (0..4).map(|table| format!("SELECT request_id FROM raffle_order_{table}"));
+    let orders = orders.collect::<Vec<_>>().join(" UNION ALL ");
+    let orders = format!("SELECT COUNT(*) FROM ({orders}) AS o WHERE request_id = 'key{grant}'");
+    let expected = i64::from(verdict == Verdict::Committed);
+    assert_eq!(number(database, &committed).await, expected);
+    assert_eq!(number(database, &orders).await, expected);
+}
+
+/// A lane whose first commit springs the trap.
+async fn trapped<F: Future<Output = ()> + Send + 'static>(
+    database: &MysqlDatabase,
+    trap: impl Fn() -> F + Send + Sync + 'static,
+) -> Bench<Trapped> {
+    let armed = AtomicBool::new(true);
+    let once = move || {
+        let spring = armed.swap(false, Ordering::Relaxed).then(&trap);
+        async move {
+            if let Some(spring) = spring {
+                spring.await;
+            }
+        }
+    };
+    Bench::new(Trapped::new(database, once)).await
+}
+
+/// Persists a batch of one new user, whose commit is to fail.
+async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) {
+    let started = Instant::now();
+    let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
+    let unknown = lane.persist(grant, &settlement).await;
+    assert!(matches!(unknown, Err(PersistError::Unknown(StoreError::Away(_)))), "{unknown:?}");
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+async fn asks_in_vain(lane: &mut Bench<Trapped>, grant: u64) {
+    let started = Instant::now();
+    assert!(is_away(&lane.store.verdict(GrantId(grant)).await));
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+/// The trap: a commit waits for as long as somebody holds all tables for reading.
+async fn hold_all(database: &MysqlDatabase) -> (Arc<Mutex<impl Connection + 'static>>, Bench<Trapped>) {
+    let holder = Arc::new(Mutex::new(
+        connect(&MysqlDatabase { statement_timeout: Duration::from_secs(10), ..database.clone() }).await,
+    ));
+    let lane = trapped(database, {
+        let holder = holder.clone();
+        move || {
+            let holder = holder.clone();
+            async move { holder.lock().await.run("FLUSH TABLES WITH READ LOCK").await.expect("held") }
+        }
+    })
+    .await;
+    (holder, lane)
+}
+
+#[tokio::test]
+async fn a_commit_that_hangs_gets_its_verdict_when_it_is_let_go() {
+    let server = Mariadb::private().await;
+    let database = hasty(&server.database().await);
+    let (holder, mut lane) = hold_all(&database).await;
+    persist_in_vain(&mut lane, 5).await;
+    asks_in_vain(&mut lane, 5).await;
+    holder.lock().await.run("UNLOCK TABLES").await.expect("let go");
+    let verdict = final_verdict(&mut lane, 5).await;
+    agrees(&database, verdict, 5).await;
+    sleep(Duration::from_secs(1)).await;
+    agrees(&database, verdict, 5).await;
+    assert_eq!(final_verdict(&mut lane, 5).await, verdict);
+}
+
+#[tokio::test]
+async fn a_commit_let_go_before_the_server_gives_it_up_has_landed_or_never_will() {
+    let server = Mariadb::private().await;
+    let database = hasty(&server.database().await);
+    let (holder, mut lane) = hold_all(&database).await;
+    persist_in_vain(&mut lane, 5).await;
+    let let_go = async { holder.lock().await.run("UNLOCK TABLES").await.expect("let go") };
+    let (verdict, ()) = tokio::join!(final_verdict(&mut lane, 5), let_go);
+    agrees(&database, verdict, 5).await;
+    sleep(Duration::from_secs(1)).await;
+    agrees(&database, verdict, 5).await;
+}
+
+#[tokio::test]
+async fn a_commit_to_a_paused_server_gets_its_verdict_when_it_goes_on() {
+    let server = Arc::new(Mariadb::private().await);
+    let database = hasty(&server.database().await);
+    let mut lane = trapped(&database, {
+        let server = server.clone();
+        move || {
+            server.pause();
+            async {}
+        }
+    })
+    .await;
+    persist_in_vain(&mut lane, 5).await;
+    asks_in_vain(&mut lane, 5).await;
+    let started = Instant::now();
+    lane.store.undo().await;
+    assert!(started.elapsed() < Duration::from_millis(100));
+    server.resume();
+    let verdict = final_verdict(&mut lane, 5).await;
+    agrees(&database, verdict, 5).await;
+    sleep(Duration::from_secs(1)).await;
+    agrees(&database, verdict, 5).await;
+    assert_eq!(final_verdict(&mut lane, 5).await, verdict);
+}
+
+#[tokio::test]
+async fn a_server_killed_at_a_commit_knows_after_its_restart() {
+    let server = Arc::new(Mariadb::private().await);
+    let database = hasty(&server.database().await);
+    // Killed before the commit reaches it, and some time around its landing.
+    for (grant, delay_us) in [(1, None), (2, Some(0)), (3, Some(300)), (4, Some(800)), (5, Some(2000))] {
+        let mut lane = trapped(&database, {
+            let server = server.clone();
+            move || {
+                let server = server.clone();
+                if delay_us.is_none() {
+                    server.kill();
+                }
+                tokio::task::spawn_blocking(move || {
+                    let Some(delay_us) = delay_us else { return };
+                    let until = std::time::Instant::now() + Duration::from_micros(delay_us);
+                    while std::time::Instant::now() < until {
+                        std::hint::spin_loop();
+                    }
+                    server.kill();
+                });
+                async {}
+            }
+        })
+        .await;
+        let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
+        let persisted = lane.persist(grant, &settlement).await;
+        sleep(Duration::from_millis(5)).await;
+        server.restart().await;
+        let verdict = final_verdict(&mut lane, grant).await;
+        agrees(&database, verdict, grant).await;
+        assert!(persisted.is_err() || verdict == Verdict::Committed, "what was confirmed is there");
+        assert!(delay_us.is_some() || verdict == Verdict::Void, "it was killed first");
+    }
+}
+
+#[tokio::test]
+async fn a_void_batch_that_comes_late_is_refused() {
+    let database = hasty(&Mariadb::shared_database().await);
+    let mut lane = trapped(&database, async || {}).await;
+    let mut judge = Bench::of_run(database.clone(), 2);
+    assert_eq!(judge.store.verdict(GrantId(5)).await, Ok(Verdict::Void));
+    let settlement = lane.settlement(&[("user5", "key5")]);
+    let refused = lane.persist(5, &settlement).await;
+    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    lane.store.undo().await;
+    agrees(&database, Verdict::Void, 5).await;
+    assert_eq!(judge.store.verdict(GrantId(5)).await, Ok(Verdict::Void));
+}

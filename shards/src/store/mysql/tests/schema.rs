@@ -1,0 +1,75 @@
+//! Schema changes are not transactional here: they can be repeated instead.
+use super::{connect, impatient, number, shard};
+use crate::store::conformance::TABLES;
+use crate::store::{
+    Connection, Database, MYSQL, MigrateError, MysqlDatabase, check_meta, check_shard, migrate_meta, migrate_shard,
+};
+use crate::testing::Mariadb;
+
+async fn empty() -> MysqlDatabase {
+    impatient(&Mariadb::shared_database().await)
+}
+
+const COUNT_TABLES: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()";
+
+#[tokio::test]
+async fn a_migration_that_died_half_way_is_finished_by_the_next() {
+    let whole = shard().await;
+    let text = MYSQL.shard_change(0, TABLES).expect("the first change");
+    let statements: Vec<&str> = text.split(";\n").collect();
+    for done in [1, 2, 4, statements.len() - 1, statements.len()] {
+        let database = empty().await;
+        connect(&database).await.run(&statements[..done].join(";\n")).await.expect("a part of it");
+        migrate_shard(&database, TABLES).await.expect("the rest");
+        assert_eq!(number(&database, COUNT_TABLES).await, number(&whole, COUNT_TABLES).await);
+        assert_eq!(number(&database, "SELECT COUNT(*) FROM stock_epoch").await, 16);
+        check_shard(&database).await.expect("up to date");
+    }
+}
+
+#[tokio::test]
+async fn repeating_a_change_keeps_what_is_there() {
+    let database = empty().await;
+    migrate_meta(&database).await.expect("migrated");
+    let mut connection = connect(&database).await;
+    connection.run("UPDATE id_run SET claimed = 7; UPDATE stock_server SET epoch = 3").await.expect("used");
+    // As if the program had died before it noted the version.
+    connection.run("DELETE FROM schema_version").await.expect("forgotten");
+    migrate_meta(&database).await.expect("repeated");
+    assert_eq!(number(&database, "SELECT claimed FROM id_run").await, 7);
+    assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_server").await, 45);
+}
+
+#[tokio::test]
+async fn migrations_take_turns_and_outlive_a_program_that_dies() {
+    let database = empty().await;
+    let mut first = connect(&database).await;
+    first.begin_schema_change().await.expect("its turn");
+    let waiting = tokio::spawn({
+        let database = database.clone();
+        async move { migrate_shard(&database, TABLES).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished());
+    assert_eq!(number(&database, COUNT_TABLES).await, 0);
+    drop(first);
+    waiting.await.expect("no panic").expect("its turn");
+    check_shard(&database).await.expect("up to date");
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_this_programs_is_reported() {
+    let database = empty().await;
+    let changes = MYSQL.schema.meta.len();
+    let fresh = check_meta(&database).await;
+    assert!(matches!(fresh, Err(MigrateError::TooOld { found: 0, known }) if known == changes), "{fresh:?}");
+    assert_eq!(number(&database, COUNT_TABLES).await, 0, "a check changes nothing");
+    migrate_meta(&database).await.expect("migrated");
+    check_meta(&database).await.expect("up to date");
+    connect(&database).await.run("INSERT INTO schema_version VALUES (999)").await.expect("planted");
+    let newer = check_meta(&database).await;
+    assert!(matches!(newer, Err(MigrateError::TooNew { found: 999, known }) if known == changes), "{newer:?}");
+    let absent = MysqlDatabase { database: "absent".to_owned(), ..database };
+    assert!(matches!(check_meta(&absent).await, Err(MigrateError::Store(_))));
+    assert!(absent.connect().await.is_err());
+}

@@ -1,0 +1,225 @@
+//! Connections: how they are set up, and how they end.
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::{connect, hasty, is_away, number, shard};
+use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError, Tls, check_durability};
+use crate::testing::Mariadb;
+
+/// Nobody was waited for, on a busy machine.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+async fn a_session_does_not_depend_on_how_the_server_is_set_up() {
+    let server = Mariadb::with_options(&[
+        "--transaction-isolation=SERIALIZABLE",
+        "--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT",
+        "--default-time-zone=+09:00",
+        "--autocommit=0",
+        "--character-set-server=latin2",
+        "--innodb-lock-wait-timeout=1000",
+    ])
+    .await;
+    let database = server.database().await;
+    let mut connection = connect(&database).await;
+    // MariaDB before 11.1 has the older name only, MySQL since 8 the newer.
+    let older = connection.rows("SELECT @@tx_isolation", "[]").await.is_ok();
+    let isolation = if older { "tx_isolation" } else { "transaction_isolation" };
+    let said = format!(
+        "SELECT CONCAT_WS(' ', @@{isolation}, @@sql_mode, @@time_zone, @@autocommit + 0, @@collation_connection,
+                @@innodb_lock_wait_timeout, @@wait_timeout)"
+    );
+    let rows = connection.rows(&said, "[]").await.expect("variables");
+    let wanted = "READ-COMMITTED STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION +00:00 1 utf8mb4_bin 3 60";
+    assert_eq!(rows[0].text(0), Ok(wanted));
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_costs_the_connection() {
+    let database = hasty(&shard().await);
+    let mut connection = connect(&database).await;
+    connection.begin().await.expect("a transaction");
+    let started = Instant::now();
+    assert!(is_away(&connection.rows("SELECT SLEEP(20)", "[]").await));
+    assert!(started.elapsed() < Duration::from_secs(2));
+    let started = Instant::now();
+    assert!(is_away(&connection.rows("SELECT 1", "[]").await));
+    assert!(is_away(&connection.execute("DO 1", "[]").await));
+    assert!(is_away(&connection.commit().await));
+    assert!(is_away(&connection.rollback().await));
+    assert!(is_away(&connection.run("DO 1").await));
+    assert!(is_away(&connection.scan("SELECT 1", |_| Ok(())).await));
+    drop(connection);
+    assert!(started.elapsed() < AT_ONCE);
+}
+
+#[tokio::test]
+async fn a_connection_is_not_used_after_its_caller_was_dropped() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    timeout(Duration::from_millis(50), connection.rows("SELECT SLEEP(1), 7", "[]")).await.expect_err("cut off");
+    assert!(is_away(&connection.rows("SELECT 8", "[]").await), "or it would read the answer before");
+    let mut connection = connect(&database).await;
+    let cut = connection.scan("SELECT server FROM stock_epoch", |_| Err(StoreError::Data("enough".to_owned()))).await;
+    assert_eq!(cut, Err(StoreError::Data("enough".to_owned())));
+    assert!(is_away(&connection.rows("SELECT 8", "[]").await));
+}
+
+#[tokio::test]
+async fn a_refused_statement_costs_nothing() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    assert!(is_away(&connection.rows("SELECT nonsense", "[]").await));
+    let rows = connection.rows("SELECT 8", "[]").await.expect("as good as before");
+    assert_eq!(rows[0].integer(0), Ok(8));
+}
+
+#[tokio::test]
+async fn a_scan_hands_over_all_rows() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    let mut seen = Vec::new();
+    let each = |row: &sqlx::mysql::MySqlRow| {
+        seen.push(row.integer(0)?);
+        Ok(())
+    };
+    connection.scan("SELECT server FROM stock_epoch ORDER BY server", each).await.expect("scanned");
+    assert_eq!(seen, (0..16).collect::<Vec<_>>());
+    connection.rows("SELECT 1", "[]").await.expect("usable");
+}
+
+/// Closes a connection from the server's side.
+async fn hang_up(connection: &mut impl Connection, database: &MysqlDatabase) {
+    let id = connection.rows("SELECT CAST(CONNECTION_ID() AS SIGNED)", "[]").await.expect("an id")[0].integer(0);
+    connect(database).await.run(&format!("KILL {}", id.expect("a number"))).await.expect("killed");
+}
+
+#[tokio::test]
+async fn a_connection_closed_at_rest_is_made_anew() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    hang_up(&mut connection, &database).await;
+    connection.begin().await.expect("begun on another connection");
+    hang_up(&mut connection, &database).await;
+    assert!(is_away(&connection.rows("SELECT 1", "[]").await), "its transaction is lost");
+    let mut connection = connect(&database).await;
+    hang_up(&mut connection, &database).await;
+    connection.rows("SELECT 1", "[]").await.expect("read on another connection");
+    hang_up(&mut connection, &database).await;
+    assert!(is_away(&connection.execute("DO 1", "[]").await), "nobody knows whether it was done");
+    let mut connection = connect(&database).await;
+    hang_up(&mut connection, &database).await;
+    connection.used -= super::super::IDLE_MAX * 2;
+    connection.execute("DO 1", "[]").await.expect("not even tried on a connection that old");
+}
+
+#[tokio::test]
+async fn a_transaction_is_not_begun_within_another() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    connection.begin().await.expect("a transaction");
+    connection.run("UPDATE stock_epoch SET epoch = 5 WHERE server = 5").await.expect("changed");
+    assert!(is_away(&connection.begin().await), "MySQL would commit the first");
+    drop(connection);
+    assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch").await, 0);
+}
+
+#[tokio::test]
+async fn a_snapshot_sees_one_moment_and_changes_nothing() {
+    let database = shard().await;
+    let (mut reader, mut writer) = (connect(&database).await, connect(&database).await);
+    let sum = "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch";
+    reader.begin_snapshot().await.expect("a snapshot");
+    writer.run("UPDATE stock_epoch SET epoch = 5 WHERE server = 5").await.expect("changed");
+    assert_eq!(reader.rows(sum, "[]").await.expect("a sum")[0].integer(0), Ok(0));
+    reader.run("UPDATE stock_epoch SET epoch = 1").await.expect_err("it is for reading");
+    reader.rollback().await.expect("ended");
+    reader.begin().await.expect("a transaction");
+    assert_eq!(reader.rows(sum, "[]").await.expect("a sum")[0].integer(0), Ok(5));
+    writer.run("UPDATE stock_epoch SET epoch = 6 WHERE server = 5").await.expect("changed");
+    assert_eq!(reader.rows(sum, "[]").await.expect("a sum")[0].integer(0), Ok(6), "READ COMMITTED again");
+}
+
+#[tokio::test]
+async fn nobody_waits_long_for_a_server_that_does_not_answer() {
+    let server = Mariadb::private().await;
+    let database = hasty(&server.database().await);
+    let mut connection = connect(&database).await;
+    connection.begin().await.expect("a transaction");
+    server.pause();
+    let started = Instant::now();
+    assert!(is_away(&connection.rollback().await));
+    assert!(started.elapsed() < Duration::from_secs(2));
+    let started = Instant::now();
+    drop(connection);
+    assert!(started.elapsed() < AT_ONCE);
+    assert!(is_away(&database.connect().await));
+    assert!(started.elapsed() < Duration::from_secs(2));
+    server.kill();
+    let started = Instant::now();
+    assert!(is_away(&database.connect().await));
+    assert!(started.elapsed() < AT_ONCE);
+    let first = server.pid();
+    server.restart().await;
+    assert_ne!(server.pid(), first);
+    connect(&database).await;
+}
+
+#[tokio::test]
+async fn passwords_are_checked_and_never_shown() {
+    let database = Mariadb::shared_database().await;
+    let make =
+        format!("CREATE USER {0}@'%' IDENTIFIED BY 's3cret\\'\"'; GRANT ALL ON {0}.* TO {0}@'%'", database.database);
+    connect(&database).await.run(&make).await.expect("an account");
+    let user = database.database.clone();
+    let right = MysqlDatabase { user, password: "s3cret'\"".to_owned(), ..database };
+    connect(&right).await;
+    let wrong = MysqlDatabase { password: "s3cret".to_owned(), ..right.clone() };
+    let refused = wrong.connect().await.map(drop);
+    assert!(is_away(&refused));
+    assert!(!format!("{right:?} {refused:?}").contains("s3cret"));
+    assert!(!format!("{:?}", connect(&right).await).contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_server_that_may_forget_is_reported() {
+    let server = Mariadb::with_options(&["--log-bin=log", "--sync-binlog=0"]).await;
+    let database = server.database().await;
+    let mut connection = connect(&database).await;
+    connection.run("SET GLOBAL innodb_flush_log_at_trx_commit = 2").await.expect("set");
+    connection.run("CREATE TABLE old (i INT) ENGINE = MyISAM").await.expect("a table");
+    let warnings = check_durability(&database).await.expect("checked");
+    let about: Vec<&str> = warnings
+        .iter()
+        .filter_map(|warning| warning.split(' ').find(|word| word.contains('_') || *word == "old"))
+        .collect();
+    assert_eq!(about, ["innodb_flush_log_at_trx_commit", "sync_binlog", "old"], "{warnings:?}");
+    let shard = shard().await;
+    assert_eq!(check_durability(&shard).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn connections_can_be_encrypted() {
+    let server = Mariadb::encrypted().await;
+    let plain = server.database().await;
+    let cipher = async |tls: Tls| {
+        let mut connection = MysqlDatabase { tls, ..plain.clone() }.connect().await?;
+        let rows = connection.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'", "[]").await?;
+        Ok::<_, StoreError>(rows[0].text(1)?.to_owned())
+    };
+    assert_eq!(cipher(Tls::Off).await, Ok(String::new()));
+    let ca_file = server.folder().join("ca.pem");
+    for tls in [Tls::Required, Tls::Verify { ca_file }] {
+        assert_ne!(cipher(tls).await.expect("encrypted"), "");
+    }
+    let stranger = Tls::Verify { ca_file: server.folder().join("other.pem") };
+    assert!(is_away(&cipher(stranger).await));
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_encrypt_is_refused_where_it_must() {
+    let server = Mariadb::private().await;
+    let required = MysqlDatabase { tls: Tls::Required, ..server.database().await };
+    assert!(is_away(&required.connect().await));
+}

@@ -1,0 +1,86 @@
+//! The texts for MySQL and MariaDB.
+//!
+//! House rules, each learned the hard way: the array of rows is joined first (`STRAIGHT_JOIN`) and
+//! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
+//! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
+//! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
+use super::{Dialect, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts};
+
+/// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
+pub const MYSQL: Dialect = Dialect {
+    table: texts!(TableTemplates in "mysql/shard" {
+        lock_accounts,
+        read_accounts,
+        find_orders,
+        find_orders_by_id,
+        insert_accounts,
+        update_accounts,
+        insert_orders,
+        scan_draws,
+        scan_repeated_requests,
+    }),
+    shard: texts!(ShardStatements in "mysql/shard" {
+        insert_grant,
+        void_grant,
+        read_grant,
+        read_last_grant,
+        read_issued,
+    }),
+    after_grant: &[],
+    lane_per_table: true,
+    meta: texts!(MetaStatements in "mysql/meta" {
+        claim_run,
+        read_run,
+        read_slot_map,
+        insert_slot_map,
+        lock_revision,
+        read_revision,
+        raise_revision,
+        read_campaigns,
+        read_campaign_versions,
+        insert_campaign,
+        insert_operation,
+        last_operation,
+        read_totals,
+        read_published_counts,
+        read_waiting_operations,
+        read_operation,
+        read_operations,
+        apply_operation,
+        forget_pictures,
+        write_picture,
+        read_picture,
+        read_switches,
+        update_switch,
+        insert_switch,
+        insert_switch_change,
+        read_switch_changes,
+    }),
+    schema: SchemaTexts {
+        find_versions: "SHOW TABLES LIKE 'schema_version'",
+        meta: &[
+            include_str!("../../../sql/mysql/schema/meta_0001_once.sql"),
+            include_str!("../../../sql/mysql/schema/meta_0002_switches.sql"),
+        ],
+        shard: &[(
+            include_str!("../../../sql/mysql/schema/shard_0001_once.sql"),
+            include_str!("../../../sql/mysql/schema/shard_0001_tables.sql"),
+        )],
+    },
+};
+
+/// A shard's side of the stock that lies on servers.
+pub const MYSQL_STOCK: StockStatements = texts!(StockStatements in "mysql/shard" {
+    raise_epoch,
+    read_epoch,
+    read_issued_of,
+    read_grant_units,
+    old_grants,
+    lock_grants,
+    delete_grants,
+    add_issued,
+    insert_issued,
+    read_issued_rows,
+    forget_void_grants,
+    forget_own_grants,
+});

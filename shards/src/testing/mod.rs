@@ -1,0 +1,8 @@
+//! Real servers for tests, each on a free port of 127.0.0.1 and in a temporary folder. They end
+//! with the test process, however that ends, and take their folders with them.
+mod mariadb;
+mod redis;
+mod server;
+
+pub(crate) use mariadb::Mariadb;
+pub(crate) use redis::Redis;
