@@ -234,12 +234,12 @@ fn embedded(section: &Section<'_>) -> Result<Embedded, Faulted> {
     let data = section.text("data", 1..=4096).or("./data".to_owned());
     let shards = section.integer("shards", 1..=256).or(2);
     let tables = section.integer("tables", 1..=64).or(4);
-    check_map(section, "shards", &shards, &tables);
+    check_map(section, "shards", shards.ok(), tables.ok());
     Ok(Embedded { data: data?.into(), shards: shards?, tables: tables? })
 }
 
-fn check_map(section: &Section<'_>, key: &str, shards: &Result<u16, Faulted>, tables: &Result<u16, Faulted>) {
-    if let (&Ok(shards), &Ok(tables)) = (shards, tables)
+fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Option<u16>) {
+    if let (Some(shards), Some(tables)) = (shards, tables)
         && let Err(error) = SlotMap::even(1, shards, tables)
     {
         section.fault(key, error.to_string());
@@ -256,8 +256,8 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
     let meta = mysql(&section.section("meta"));
     let shards = section.sections("shard", 1..=256).map(|sections| sections.iter().map(mysql).collect::<Vec<_>>());
     let redis = section.sections("redis", 1..=15).map(|sections| sections.iter().map(redis).collect::<Vec<_>>());
-    let count = shards.as_ref().map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
-    check_map(section, "tables", &count.map_err(|&faulted| faulted), &tables);
+    let count = shards.as_ref().ok().map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
+    check_map(section, "tables", count, tables.ok());
     let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
     let timed = |database: MysqlDatabase| MysqlDatabase { connect_timeout, statement_timeout, ..database };
     let (redis_timeout, prefix) = (redis_timeout?, prefix?);

@@ -183,11 +183,12 @@ impl Switches {
 
     /// What was set, by switch and activity.
     pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
-        let setting = |(&(switch, activity), &(share, expires_at)): (
-            &(Switch, Option<ActivityId>),
-            &(Share, Option<Timestamp>),
-        )| { Setting { switch, activity, share, expires_at } };
-        self.settings.iter().map(setting)
+        self.settings.iter().map(|(&(switch, activity), &(share, expires_at))| Setting {
+            switch,
+            activity,
+            share,
+            expires_at,
+        })
     }
 }
 

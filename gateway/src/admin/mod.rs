@@ -78,7 +78,7 @@ impl Admin {
                 Err(error) => meta_away(&error),
             },
             (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
-            (_, "/admin/switches" | "/admin/switches/history") | (_, DCC_PATH) => {
+            (_, "/admin/switches" | "/admin/switches/history" | DCC_PATH) => {
                 fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
             }
             _ => fault(StatusCode::NOT_FOUND, "try /admin/switches or /admin/switches/history"),

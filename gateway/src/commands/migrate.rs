@@ -1,4 +1,5 @@
 //! `drawbridge migrate`: creates and upgrades the databases of a cluster.
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -33,7 +34,7 @@ async fn migrate(place: &Place) -> Result<String, PlaceError> {
     let mut text = format!("the meta database and {} shards are up to date\n", options.shards.len());
     for (number, shard) in options.shards.iter().enumerate() {
         for warning in check_durability(shard).await.map_err(ClusterError::Meta)? {
-            text.push_str(&format!("shard {number}: {warning}\n"));
+            let _ = writeln!(text, "shard {number}: {warning}");
         }
     }
     Ok(text)

@@ -120,7 +120,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Migrate(options) => migrate::run(&options),
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
-        Command::Switch(command) => switch::run(command),
+        Command::Switch(command) => switch::run(&command),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
     }

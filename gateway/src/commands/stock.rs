@@ -254,5 +254,9 @@ async fn rebuild(asked: &Rebuild) -> Result<String, StockError> {
     };
     let who = asked.who.clone().unwrap_or_else(operator);
     let epochs = cluster.rebuild(&who, &asked.reason).await.map_err(StockError::Refused)?;
-    Ok(epochs.iter().map(|(server, epoch)| format!("stock server {server}: rebuilt under epoch {epoch}\n")).collect())
+    let mut text = String::new();
+    for (server, epoch) in epochs {
+        let _ = writeln!(text, "stock server {server}: rebuilt under epoch {epoch}");
+    }
+    Ok(text)
 }

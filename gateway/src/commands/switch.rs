@@ -79,8 +79,8 @@ fn seconds(text: &str) -> Result<u64, String> {
     u64::try_from(lasts.as_secs()).ok().filter(|&seconds| seconds > 0).ok_or("expected at least a second".to_owned())
 }
 
-pub fn run(command: Command) -> ExitCode {
-    let result = match &command {
+pub fn run(command: &Command) -> ExitCode {
+    let result = match command {
         Command::List { server } => block_on(server.get("/admin/switches")).map(|list| show(&list)),
         Command::Set(set) => block_on(set.send()).map(|list| show(&list)),
         Command::History { server } => block_on(server.get("/admin/switches/history")).map(|changes| past(&changes)),

@@ -67,6 +67,7 @@ impl Catalogue {
     }
 
     /// The same campaigns under other switches.
+    #[must_use]
     pub fn switched(&self, switches: Switches) -> Self {
         Self { switches, ..self.clone() }
     }

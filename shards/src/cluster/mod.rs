@@ -271,11 +271,11 @@ impl Installation {
         &self.parts.map
     }
 
-    /// Brings recorded operations to the stock servers now, rather than when a gateway does.
+    /// Brings recorded operations to the stock servers now, rather than when a gateway does. A
+    /// server that holds nothing yet is given all there is, so that gateways which start after the
+    /// first publication have stock from their first draw on.
     pub async fn deliver(&self) -> Result<(), String> {
-        self.parts.deliver().await.map_err(|error| error.to_string())?;
-        withdraw(&self.parts.stock, &*self.parts.ledger).await.map_err(|error| error.to_string())?;
-        Ok(())
+        self.mend().await.map(drop)
     }
 
     /// Rebuilds every stock server from the shards; the record says who wanted it and why.

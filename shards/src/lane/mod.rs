@@ -180,7 +180,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 continue;
             }
             if self.away.is_some_and(|away| Instant::now() < away.until) {
-                part.into_iter().for_each(|command| command.answer(Err(DrawError::ShardAway)));
+                for command in part {
+                    command.answer(Err(DrawError::ShardAway));
+                }
                 continue;
             }
             let executed = self.execute(&part).await;

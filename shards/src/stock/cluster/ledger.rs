@@ -9,6 +9,9 @@ use market::batch::Prize;
 use crate::stock::{Epoch, Part, ServerId};
 use crate::store::{GrantId, StoreError};
 
+/// Units of prizes, by segment.
+pub(crate) type Shares = Vec<(Prize, u16, u64)>;
+
 /// What became of a grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -92,7 +95,7 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
         &self,
         server: ServerId,
         seen: Epoch,
-    ) -> impl Future<Output = Result<(Epoch, Vec<(Prize, u16, u64)>), StoreError>> + Send;
+    ) -> impl Future<Output = Result<(Epoch, Shares), StoreError>> + Send;
 
     /// Notes that this process has the server's units of this epoch, unless there is a later one.
     fn register(

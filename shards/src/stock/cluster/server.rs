@@ -93,6 +93,9 @@ pub(crate) struct Addition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lost;
 
+/// The answer of a server, if it comes.
+pub(crate) type Answer<T> = Result<Result<T, Lost>, StockAway>;
+
 /// A stock server.
 pub(crate) trait StockServer: Send + Sync + 'static {
     type Session: Session;
@@ -118,14 +121,14 @@ pub(crate) trait Session: Send {
     fn take(
         &mut self,
         asking: &Asking<'_>,
-    ) -> impl Future<Output = Result<Result<(Epoch, Vec<Part>), Lost>, StockAway>> + Send;
+    ) -> impl Future<Output = Answer<(Epoch, Vec<Part>)>> + Send;
 
     /// Closes grants that are still open; what was not used goes back. Answers the epoch: what
     /// was granted under it or before is not open any more.
-    fn close(&mut self, closings: &[Closing]) -> impl Future<Output = Result<Result<Epoch, Lost>, StockAway>> + Send;
+    fn close(&mut self, closings: &[Closing]) -> impl Future<Output = Answer<Epoch>> + Send;
 
     /// Everything there is.
-    fn look(&mut self) -> impl Future<Output = Result<Result<Look, Lost>, StockAway>> + Send;
+    fn look(&mut self) -> impl Future<Output = Answer<Look>> + Send;
 
     /// Begins a new epoch with these units and no open grants; does nothing in that epoch or a
     /// later one.
@@ -133,7 +136,7 @@ pub(crate) trait Session: Send {
     -> impl Future<Output = Result<(), StockAway>> + Send;
 
     /// Adds an operation's units, once, in the epoch it was recorded under. Answers the epoch.
-    fn add(&mut self, addition: &Addition) -> impl Future<Output = Result<Result<Epoch, Lost>, StockAway>> + Send;
+    fn add(&mut self, addition: &Addition) -> impl Future<Output = Answer<Epoch>> + Send;
 
     /// Takes up to `units` of a prize away for good, once per operation and epoch. Answers the
     /// epoch and what each segment gave, the same when asked again.
@@ -142,5 +145,5 @@ pub(crate) trait Session: Send {
         operation: u64,
         prize: Prize,
         units: u64,
-    ) -> impl Future<Output = Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway>> + Send;
+    ) -> impl Future<Output = Answer<(Epoch, Vec<(u16, u64)>)>> + Send;
 }

@@ -150,11 +150,10 @@ async fn a_paused_server_costs_one_time_out_and_the_late_grant_is_seen() {
     let lane = stock.for_lane(0, 0);
     lane.take(GrantId(1), &[units(1, 1)]).await.expect("it answers");
     redis.pause();
-    let begun = Instant::now();
     assert!(lane.take(GrantId(2), &[units(1, 1)]).await.is_err());
-    let first = begun.elapsed();
+    let begun = Instant::now();
     assert!(lane.take(GrantId(3), &[units(1, 1)]).await.is_err());
-    assert!(begun.elapsed() - first < Duration::from_millis(100), "the second one does not wait");
+    assert!(begun.elapsed() < Duration::from_millis(100), "the second one does not wait");
     redis.resume();
     sleep(AWAY_REMEMBERED).await;
     let mut granted = lane.take(GrantId(4), &[units(1, 1)]).await;
