@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test bench bench-growth cluster cluster-down chaos lint fmt
+.PHONY: run build test test-mysql bench bench-growth cluster cluster-down chaos lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
@@ -18,6 +18,11 @@ build:
 test:
 	deploy/install-test-packages
 	$(CARGO) test --locked --workspace
+
+## test-mysql: run the storage tests with MySQL 9 in place of MariaDB; gets it first; as root
+test-mysql:
+	deploy/install-test-packages
+	CARGO=$(CARGO) deploy/test-mysql
 
 ## bench: measure draws beside their limits; writes target/bench/results.json
 bench: build

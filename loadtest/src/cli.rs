@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
+use crate::bench::growth::{DEFAULT_STEPS, Step};
 use crate::drive::Plan;
 use crate::target::{Target, parse_listen, parse_target};
 
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Hello(HelloArgs),
     /// Measure the gateway beside a bare server and bare inserts, and write the results.
     Bench(BenchArgs),
+    /// Measure how the cost of a draw grows with shards, prizes, accounts and connections.
+    Growth(GrowthArgs),
 }
 
 #[derive(Debug, Args)]
@@ -72,27 +75,68 @@ pub(crate) struct HelloArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Seconds measured for each case and round.
-    #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=120))]
-    pub(crate) seconds: u64,
+    #[command(flatten)]
+    pub(crate) effort: Effort,
     /// Rounds; each measures every case once, and results are means over rounds.
     #[arg(long, default_value_t = 2, value_parser = value_parser!(u64).range(1..=10))]
     pub(crate) rounds: u64,
-    /// Threads of the driver.
-    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
-    pub(crate) threads: u16,
-    /// The gateway's binary.
-    #[arg(long, default_value = "target/release/drawbridge")]
-    pub(crate) drawbridge: PathBuf,
-    /// The campaign file that holds activity 200001.
-    #[arg(long, default_value = "deploy/campaigns/load.toml")]
-    pub(crate) campaign: PathBuf,
+    #[command(flatten)]
+    pub(crate) programs: Programs,
     /// Where to write the results; data of the runs lies in the same folder while they last.
     #[arg(long, default_value = "target/bench/results.json")]
     pub(crate) out: PathBuf,
     /// Measure the limits alone, without the gateway.
     #[arg(long)]
     pub(crate) limits_only: bool,
+    /// Measure the embedded default and its limits alone.
+    #[arg(long, conflicts_with = "cluster_only")]
+    pub(crate) embedded_only: bool,
+    /// Measure the cluster and its limits alone.
+    #[arg(long)]
+    pub(crate) cluster_only: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GrowthArgs {
+    #[command(flatten)]
+    pub(crate) effort: Effort,
+    /// The lines of the table: shards=N, prizes=N, accounts=N or connections=N, with commas. What a
+    /// line does not name is 2 shards, 9 prizes, no accounts, 512 connections.
+    #[arg(long, value_delimiter = ',', default_value = DEFAULT_STEPS)]
+    pub(crate) steps: Vec<Step>,
+    /// No further line is begun that would probably end after so many minutes.
+    #[arg(long, default_value_t = 30, value_parser = value_parser!(u64).range(1..=600))]
+    pub(crate) minutes: u64,
+    #[command(flatten)]
+    pub(crate) programs: Programs,
+    /// Where to write the results; data of the runs lies in the same folder while they last.
+    #[arg(long, default_value = "target/bench/growth.json")]
+    pub(crate) out: PathBuf,
+}
+
+/// How hard and how long each case is measured.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Effort {
+    /// Seconds measured for each case and round.
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=120))]
+    pub(crate) seconds: u64,
+    /// Threads of the driver.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
+    pub(crate) threads: u16,
+}
+
+/// Files that a benchmark starts or reads.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Programs {
+    /// The gateway's binary.
+    #[arg(long, default_value = "target/release/drawbridge")]
+    pub(crate) drawbridge: PathBuf,
+    /// The script that starts clusters.
+    #[arg(long, default_value = "deploy/local/cluster")]
+    pub(crate) cluster: PathBuf,
+    /// The campaign file that holds activity 200001, for the embedded default; clusters have it.
+    #[arg(long, default_value = "deploy/campaigns/load.toml")]
+    pub(crate) campaign: PathBuf,
 }
 
 #[cfg(test)]
@@ -132,6 +176,24 @@ mod tests {
                 assert!(drive(&[option, value]).is_err(), "{option} {value}");
             }
         }
+    }
+
+    #[test]
+    fn growth_has_steps_by_default_and_takes_others() {
+        let steps = |args: &[&str]| match Cli::try_parse_from(["loadtest", "growth"].iter().chain(args))?.command {
+            Command::Growth(args) => Ok(args.steps.len()),
+            _ => panic!("another command"),
+        };
+        let steps = |args: &[&str]| steps(args).map_err(|e: clap::Error| e.to_string());
+        assert_eq!(steps(&[]), Ok(8));
+        assert_eq!(steps(&["--steps", "shards=1,accounts=10"]), Ok(2));
+        assert!(steps(&["--steps", "shards=0"]).is_err());
+    }
+
+    #[test]
+    fn a_bench_of_one_side_only_is_not_one_of_the_other() {
+        assert!(Cli::try_parse_from(["loadtest", "bench", "--cluster-only"]).is_ok());
+        assert!(Cli::try_parse_from(["loadtest", "bench", "--cluster-only", "--embedded-only"]).is_err());
     }
 
     #[test]

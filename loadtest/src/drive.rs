@@ -114,6 +114,8 @@ fn about(plan: &Plan, threads: u16) -> About {
 /// Opens all connections before the clock starts, one after the other: thousands at once overflow
 /// the server's accept queue, and the kernel lets those try again only after a second.
 fn connect_all(plan: &Plan) -> Result<Vec<TcpStream>, Error> {
+    // A shell often lends 1,024 files. When it lends no more than that, connecting says so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     (0..plan.connections)
         .map(|number| {
             TcpStream::connect(plan.url.0).map_err(|e| Error::io(format!("connection {number} to {}", plan.url.0), e))

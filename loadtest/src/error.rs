@@ -16,9 +16,9 @@ pub(crate) enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The `SQLite` measurement failed.
-    #[error("sqlite: {0}")]
-    Sqlite(#[from] sqlx::Error),
+    /// A database did not do what it was asked to.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
     /// The run could not be made at all.
     #[error("{0}")]
     CannotRun(String),

@@ -1,8 +1,8 @@
 //! Load driver and benchmarks of the draw gateway.
 //!
 //! `drive` loads a running gateway, `verify` asks it afterwards whether it still knows what it told,
-//! `hello` is the bare HTTP server that bounds the edge, and `bench` measures the gateway and its
-//! limits side by side. All of them talk to this machine alone.
+//! `hello` is the bare HTTP server that bounds the edge, `bench` measures the gateway and its limits
+//! side by side, and `growth` how the cost of a draw grows. All of them talk to this machine alone.
 
 mod bench;
 mod cli;
@@ -30,7 +30,8 @@ fn main() -> ExitCode {
         Command::Drive(args) => drive::command(&args),
         Command::Verify(args) => verify::command(&args),
         Command::Hello(args) => hello::command(args.listen),
-        Command::Bench(args) => bench::command(args),
+        Command::Bench(args) => bench::command(&args),
+        Command::Growth(args) => bench::growth::command(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

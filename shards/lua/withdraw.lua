@@ -1,12 +1,14 @@
--- Takes units of one prize away for good, once per operation and epoch: asked again it answers what
--- it took. KEYS: stock, grants. ARGV: operation, count, then the prize's segments here.
+-- Takes units of one prize away for good, once per operation and only in the epoch that it was
+-- decided in: asked again it answers what it took, in another epoch nothing.
+-- KEYS: stock, grants. ARGV: epoch, operation, count, then the prize's segments here.
 -- Answers {epoch, "segment count ..."}; {-1} when this server must be rebuilt.
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch or epoch ~= redis.call('HGET', KEYS[2], 'epoch') then return {-1} end
-local taken = redis.call('HGET', KEYS[1], 'operation:' .. ARGV[1])
+if epoch ~= ARGV[1] then return {tonumber(epoch), ''} end
+local taken = redis.call('HGET', KEYS[1], 'operation:' .. ARGV[2])
 if taken then return {tonumber(epoch), taken} end
-local want, note = tonumber(ARGV[2]), {}
-for i = 3, #ARGV do
+local want, note = tonumber(ARGV[3]), {}
+for i = 4, #ARGV do
   local got = math.min(tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '0'), want)
   if got > 0 then
     redis.call('HINCRBY', KEYS[1], ARGV[i], -got)
@@ -15,5 +17,5 @@ for i = 3, #ARGV do
   end
 end
 taken = table.concat(note, ' ')
-redis.call('HSET', KEYS[1], 'operation:' .. ARGV[1], taken)
+redis.call('HSET', KEYS[1], 'operation:' .. ARGV[2], taken)
 return {tonumber(epoch), taken}

@@ -13,6 +13,8 @@ mod metrics;
 mod random;
 mod reads;
 mod service;
+#[cfg(test)]
+mod simulation;
 pub mod stock;
 pub mod store;
 pub mod switches;

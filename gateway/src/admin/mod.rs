@@ -122,7 +122,7 @@ impl Admin {
 
     async fn apply(&self, change: SwitchChange) -> HttpResponse {
         let SwitchChange { setting, who, why } = &change;
-        tracing::warn!(switch = %setting.switch, value = %setting.share, activity = ?setting.activity, who, why, "a switch is set");
+        tracing::info!(switch = %setting.switch, value = %setting.share, activity = ?setting.activity, who, why, "a switch is set");
         match self.shards.set_switch(&change).await {
             Ok(()) => self.list_switches(),
             Err(error) => meta_away(&error),

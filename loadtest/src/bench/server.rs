@@ -1,43 +1,31 @@
 //! The servers under test: child processes that end with the value that holds them.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::cli::BenchArgs;
+use crate::bench::cpu::Watched;
+use crate::bench::drawbridge::{Drawbridge, Place, wait_drawing};
+use crate::bench::process::{POLL_INTERVAL, command, last_lines, terminate};
+use crate::bench::{ACTIVITY, Programs};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::request::{Case, Keys, Requests, get};
-use crate::response::code_of;
+use crate::request::get;
 use crate::target::parse_listen;
-
-/// What the load tests draw from.
-pub(super) const ACTIVITY: u64 = 200_001;
 
 const HELLO_READY_MAX: Duration = Duration::from_secs(5);
 const GATEWAY_READY_MAX: Duration = Duration::from_secs(20);
-const CAMPAIGN_LIVE_MAX: Duration = Duration::from_secs(5);
 const DRAIN_MAX: Duration = Duration::from_secs(20);
-/// The command line of the gateway looks at all rows when it audits.
-const COMMAND_MAX: Duration = Duration::from_mins(10);
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// A command whose process is killed when its handle is dropped, on whatever path.
-fn command(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
 
 /// The bare server, in a process of its own as the gateway is.
 pub(super) struct Hello {
-    _child: Child,
+    child: Child,
     pub(super) address: SocketAddr,
 }
 
@@ -58,7 +46,11 @@ impl Hello {
         };
         let address = line.trim().strip_prefix("listening ").unwrap_or_default();
         let address = parse_listen(address).map_err(|e| Error::CannotRun(format!("hello: {e}")))?;
-        Ok(Self { _child: child, address })
+        Ok(Self { child, address })
+    }
+
+    pub(super) fn watched(&self) -> Watched {
+        Watched::new(vec![("hello", self.child.id().into_iter().collect())])
     }
 }
 
@@ -68,36 +60,34 @@ pub(super) struct Gateway {
     child: Child,
     pub(super) address: SocketAddr,
     admin: SocketAddr,
-    program: PathBuf,
+    drawbridge: Drawbridge,
     folder: TempDir,
 }
 
 impl Gateway {
     /// Starts it, publishes the campaign, and returns when it draws.
-    pub(super) async fn start(args: &BenchArgs, parent: &Path) -> Result<Self, Error> {
+    pub(super) async fn start(programs: &Programs, parent: &Path) -> Result<Self, Error> {
         let folder = tempfile::tempdir_in(parent).map_err(|e| Error::io(parent.display().to_string(), e))?;
         let (address, admin) = free_addresses()?;
+        let data = folder.path().join("data");
         let log = std::fs::File::create(folder.path().join("log")).map_err(|e| Error::io("the gateway's log", e))?;
         let stdout = log.try_clone().map_err(|e| Error::io("the gateway's log", e))?;
-        let child = command(&args.drawbridge)
+        let child = command(&programs.drawbridge)
             .arg("serve")
             .arg("--data")
-            .arg(folder.path().join("data"))
+            .arg(&data)
             .args(["--listen", &address.to_string()])
             .args(["--admin", &admin.to_string()])
             .stdout(stdout)
             .stderr(log)
             .spawn()
-            .map_err(|e| Error::io(args.drawbridge.display().to_string(), e))?;
-        let mut gateway = Self { child, address, admin, program: args.drawbridge.clone(), folder };
+            .map_err(|e| Error::io(programs.drawbridge.display().to_string(), e))?;
+        let drawbridge = Drawbridge { program: programs.drawbridge.clone(), place: Place::Data(data) };
+        let mut gateway = Self { child, address, admin, drawbridge, folder };
         gateway.wait_ready().await?;
-        gateway.publish(&args.campaign).await?;
-        gateway.wait_drawing().await?;
+        gateway.drawbridge.publish(&programs.campaign).await?;
+        wait_drawing(address, ACTIVITY).await.map_err(|why| gateway.failed(&why))?;
         Ok(gateway)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
     }
 
     async fn wait_ready(&mut self) -> Result<(), Error> {
@@ -119,54 +109,19 @@ impl Gateway {
         Err(self.failed("not ready in time"))
     }
 
-    async fn publish(&self, campaign: &Path) -> Result<(), Error> {
-        let mut publish = command(&self.program);
-        publish.args(["campaign", "publish"]).arg(campaign);
-        publish.arg("--data").arg(self.data());
-        let output = run(publish).await?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(self.failed(&format!("campaign publish: {}, {}", output.status, said.trim())))
+    pub(super) fn watched(&self) -> Watched {
+        Watched::new(vec![("gateway", self.child.id().into_iter().collect())])
     }
 
-    async fn wait_drawing(&self) -> Result<(), Error> {
-        let deadline = Instant::now() + CAMPAIGN_LIVE_MAX;
-        let mut requests = Requests::new(Case::Draw, self.address, ACTIVITY, Keys::new(0, 0));
-        let mut probe = Connection::new(self.address);
-        let mut last = String::new();
-        while Instant::now() < deadline {
-            last = match probe.exchange(requests.next(0)).await {
-                Ok(answer) if code_of(answer.body) == Some("0000") => return Ok(()),
-                Ok(answer) => String::from_utf8_lossy(answer.body).into_owned(),
-                Err(error) => error.to_string(),
-            };
-            sleep(POLL_INTERVAL).await;
-        }
-        Err(self.failed(&format!("no draw on {ACTIVITY} in time, last answer {last}")))
-    }
-
-    /// Drains and stops it, then audits what it left: with nobody writing, no check is skipped.
+    /// Drains and stops it, then audits what it left.
     pub(super) async fn stop_and_audit(mut self) -> Result<(), Error> {
         self.stop().await?;
-        let mut audit = command(&self.program);
-        audit.arg("audit").arg("--data").arg(self.data()).arg("--json");
-        let output = run(audit).await?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&output.stdout);
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        Err(Error::DoesNotHold(format!("audit: {}\n{said}{complaint}", output.status)))
+        self.drawbridge.audit().await
     }
 
     async fn stop(&mut self) -> Result<(), Error> {
         let pid = self.child.id().ok_or_else(|| self.failed("ended by itself"))?;
-        // A shell's way to send SIGTERM: the standard library has none without unsafe code.
-        let mut kill = command(Path::new("kill"));
-        kill.args(["-TERM", &pid.to_string()]);
-        run(kill).await?;
+        terminate(pid).await?;
         match timeout(DRAIN_MAX, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(status)) => Err(self.failed(&format!("stopped with {status}"))),
@@ -175,22 +130,10 @@ impl Gateway {
         }
     }
 
-    /// The end of its log goes with the message: the folder will be gone.
     fn failed(&self, what: &str) -> Error {
-        const LINES: usize = 10;
         let log = std::fs::read(self.folder.path().join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = lines[lines.len().saturating_sub(LINES)..].join("\n");
-        Error::CannotRun(format!("drawbridge: {what}\n{tail}"))
-    }
-}
-
-async fn run(mut command: Command) -> Result<Output, Error> {
-    let name = command.as_std().get_program().to_string_lossy().into_owned();
-    match timeout(COMMAND_MAX, command.output()).await {
-        Ok(output) => output.map_err(|e| Error::io(name, e)),
-        Err(_) => Err(Error::CannotRun(format!("{name}: did not end in time"))),
+        Error::CannotRun(format!("drawbridge: {what}\n{}", last_lines(&log)))
     }
 }
 

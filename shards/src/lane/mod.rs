@@ -152,12 +152,14 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         let mut stopping = false;
         loop {
             let count = tokio::select! {
-                count = queue.recv_many(&mut waiting, self.batch_max) => count,
+                // The stop first: a queue that never runs dry must not outlast it.
+                biased;
                 _ = stop.wait_for(|&stop| stop), if !stopping => {
                     stopping = true;
                     queue.close();
                     continue;
                 }
+                count = queue.recv_many(&mut waiting, self.batch_max) => count,
             };
             if count == 0 {
                 break;

@@ -3,11 +3,14 @@
 //! An addition is recorded with the server's epoch of that moment; the server applies it only in
 //! that epoch, because a later one has counted it when it began. A withdrawal leaves the shelves
 //! first and the totals after that: if the server is rebuilt in between, its units are back on the
-//! shelf and the withdrawal is done again.
+//! shelf and the withdrawal is done again. It too is done in one epoch only, that in which it was
+//! seen to be missing: whoever comes late, with an old list or a slow request, would take again in
+//! a later epoch what the totals have lost already, and nobody would put it back.
 use super::ledger::{MetaLedger, PendingWithdrawal};
 use super::rebuild::TendError;
 use super::server::{Addition, Session, Spread, StockServer};
 use super::{ClusterStock, Shelf};
+use crate::stock::Epoch;
 
 /// Brings a server the additions that it has not got yet. Answers how many.
 pub(crate) async fn deliver<S: StockServer>(
@@ -40,8 +43,10 @@ pub(crate) async fn withdraw<S: StockServer>(
     meta: &impl MetaLedger,
 ) -> Result<usize, TendError> {
     let mut done = 0;
+    // Before the list: what it does not show as given was not given in an earlier epoch than these.
+    let epochs: Vec<Epoch> = stock.shelves().iter().map(|shelf| shelf.known_epoch()).collect();
     for mut withdrawal in meta.withdrawals().await? {
-        let all = withdraw_one(stock, meta, &mut withdrawal).await?;
+        let all = withdraw_one(stock, meta, &epochs, &mut withdrawal).await?;
         if all {
             meta.end_withdrawal(withdrawal.operation).await?;
             done += 1;
@@ -54,19 +59,20 @@ pub(crate) async fn withdraw<S: StockServer>(
 async fn withdraw_one<S: StockServer>(
     stock: &ClusterStock<S>,
     meta: &impl MetaLedger,
+    epochs: &[Epoch],
     withdrawal: &mut PendingWithdrawal,
 ) -> Result<bool, TendError> {
-    for shelf in stock.shelves() {
+    for (shelf, &known) in stock.shelves().iter().zip(epochs) {
         let given: u64 = withdrawal.given.iter().map(|(_, units)| units).sum();
         let missing = withdrawal.units.saturating_sub(given);
         if missing == 0 || withdrawal.given.iter().any(|(server, _)| *server == shelf.id) {
             continue;
         }
         let mut session = shelf.trusted_session().await?;
-        let Ok((epoch, taken)) = session.withdraw(withdrawal.operation, withdrawal.prize, missing).await? else {
+        let Ok((epoch, taken)) = session.withdraw(withdrawal.operation, known, withdrawal.prize, missing).await? else {
             return Ok(false);
         };
-        if !meta.note_withdrawn(withdrawal, shelf.id, epoch, &taken).await? {
+        if epoch != known || !meta.note_withdrawn(withdrawal, shelf.id, epoch, &taken).await? {
             return Ok(false);
         }
         withdrawal.given.push((shelf.id, taken.iter().map(|(_, units)| units).sum()));

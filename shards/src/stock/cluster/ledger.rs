@@ -25,6 +25,8 @@ pub(crate) enum Fate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotedGrant {
     pub(crate) grant: GrantId,
+    /// The epoch that its units were granted under.
+    pub(crate) epoch: Epoch,
     pub(crate) used: Vec<Part>,
 }
 

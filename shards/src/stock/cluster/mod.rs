@@ -16,11 +16,11 @@
 //! Every job stays correct when several processes run it at once, stop half-way, or act on what
 //! they read a while ago.
 mod deliver;
-mod ledger;
+pub(crate) mod ledger;
 mod rebuild;
 mod redis;
 mod roll_up;
-mod server;
+pub(crate) mod server;
 mod sql;
 mod sweep;
 mod tend;
@@ -92,6 +92,11 @@ impl<S: StockServer> Shelf<S> {
             return Ok(session);
         }
         Err(StockAway(format!("stock server {} has to be rebuilt", self.id)))
+    }
+
+    /// The current epoch, as far as we know.
+    fn known_epoch(&self) -> Epoch {
+        self.registered.load().epoch
     }
 
     /// Brings what the meta database says of this server.

@@ -368,11 +368,12 @@ impl Session for RedisSession {
     async fn withdraw(
         &mut self,
         operation: u64,
+        epoch_now: Epoch,
         prize: Prize,
         units: u64,
     ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway> {
         let mut command = self.command(Script::Withdraw);
-        command.arg(operation).arg(units);
+        command.arg(epoch_now.0).arg(operation).arg(units);
         for segment in self.place.spread.segments_on(self.place.server) {
             command.arg(field(prize, segment));
         }

@@ -19,12 +19,11 @@ pub(crate) async fn roll_up<S: StockServer>(shelf: &Shelf<S>, shard: &impl Shard
         return Ok(0);
     }
     let closings: Vec<Closing> =
-        noted.iter().map(|NotedGrant { grant, used }| Closing { grant: *grant, used: used.clone() }).collect();
-    // Only the registered process knows all open grants. Whatever epoch it is in, these are not
-    // open there any more; and whoever has lost its grants cannot say so.
-    if shelf.trusted_session().await?.close(&closings).await?.is_err() {
-        return Ok(0);
-    }
-    let grants: Vec<_> = noted.iter().map(|noted| noted.grant).collect();
+        noted.iter().map(|NotedGrant { grant, used, .. }| Closing { grant: *grant, used: used.clone() }).collect();
+    // Only the registered process knows all open grants, and whoever has lost its grants cannot say
+    // that they are closed. We may have heard last of a process that was replaced and lives on: what
+    // was granted after its epoch may still be open elsewhere.
+    let Ok(epoch) = shelf.trusted_session().await?.close(&closings).await? else { return Ok(0) };
+    let grants: Vec<_> = noted.iter().filter(|noted| noted.epoch <= epoch).map(|noted| noted.grant).collect();
     Ok(shard.roll_up(shelf.id, &grants).await?)
 }

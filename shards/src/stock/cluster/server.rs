@@ -118,10 +118,7 @@ pub(crate) trait Session: Send {
     }
 
     /// Grants up to the wanted units. The grant id must be new.
-    fn take(
-        &mut self,
-        asking: &Asking<'_>,
-    ) -> impl Future<Output = Answer<(Epoch, Vec<Part>)>> + Send;
+    fn take(&mut self, asking: &Asking<'_>) -> impl Future<Output = Answer<(Epoch, Vec<Part>)>> + Send;
 
     /// Closes grants that are still open; what was not used goes back. Answers the epoch: what
     /// was granted under it or before is not open any more.
@@ -138,11 +135,13 @@ pub(crate) trait Session: Send {
     /// Adds an operation's units, once, in the epoch it was recorded under. Answers the epoch.
     fn add(&mut self, addition: &Addition) -> impl Future<Output = Answer<Epoch>> + Send;
 
-    /// Takes up to `units` of a prize away for good, once per operation and epoch. Answers the
-    /// epoch and what each segment gave, the same when asked again.
+    /// Takes up to `units` of a prize away for good, once per operation and only in this epoch: a
+    /// request that comes late must not take again what an earlier epoch has given. Answers the
+    /// epoch and what each segment gave, the same when asked again; nothing in another epoch.
     fn withdraw(
         &mut self,
         operation: u64,
+        epoch: Epoch,
         prize: Prize,
         units: u64,
     ) -> impl Future<Output = Answer<(Epoch, Vec<(u16, u64)>)>> + Send;

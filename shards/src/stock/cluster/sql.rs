@@ -145,7 +145,14 @@ impl ShardLedger for SqlShardLedger {
         let mut link = self.kept.get().await?;
         let key = json_rows([(server.0, u64::try_from(age.as_millis()).unwrap_or(u64::MAX))]);
         let rows = link.rows(MYSQL_STOCK.old_grants, &key).await?;
-        let noted = rows.iter().map(|row| noted_grant(row, server, 2)).collect::<Result<_, _>>()?;
+        let noted = |row: &<Link as Connection>::Row| {
+            Ok(NotedGrant {
+                grant: GrantId(row.number(0)?),
+                epoch: Epoch(row.number(1)?),
+                used: parts(row.text(2)?, server)?,
+            })
+        };
+        let noted = rows.iter().map(noted).collect::<Result<_, StoreError>>()?;
         self.kept.keep(link);
         Ok(noted)
     }
@@ -159,10 +166,11 @@ impl ShardLedger for SqlShardLedger {
         // Exactly the rows that are locked here are added and deleted: another holder of this job
         // waits, and then finds them gone.
         let rows = link.rows(MYSQL_STOCK.lock_grants, &keys).await?;
-        let noted = rows.iter().map(|row| noted_grant(row, server, 1)).collect::<Result<Vec<_>, _>>()?;
+        let noted = |row: &<Link as Connection>::Row| Ok((row.number(0)?, parts(row.text(1)?, server)?));
+        let noted: Vec<(u64, Vec<Part>)> = rows.iter().map(noted).collect::<Result<_, StoreError>>()?;
         if !noted.is_empty() {
-            add_issued(&mut link, &noted).await?;
-            let keys = json_rows(noted.iter().map(|noted| (server.0, noted.grant.0)));
+            add_issued(&mut link, noted.iter().flat_map(|(_, used)| used)).await?;
+            let keys = json_rows(noted.iter().map(|(grant, _)| (server.0, grant)));
             let deleted = link.execute(MYSQL_STOCK.delete_grants, &keys).await?;
             if deleted != noted.len() as u64 {
                 return Err(StoreError::Conflict(format!(
@@ -198,10 +206,6 @@ async fn noted_fate(link: &mut Link, server: ServerId, grant: GrantId) -> Result
     Ok(Fate::Committed(parts(row.text(2)?, server)?))
 }
 
-fn noted_grant(row: &impl Columns, server: ServerId, units: usize) -> Result<NotedGrant, StoreError> {
-    Ok(NotedGrant { grant: GrantId(row.number(0)?), used: parts(row.text(units)?, server)? })
-}
-
 /// The parts in a grant's row: `[[activity, award, segment, count], ...]`.
 fn parts(text: &str, server: ServerId) -> Result<Vec<Part>, StoreError> {
     let unreadable = || StoreError::Data("a grant's units cannot be read".to_owned());
@@ -214,9 +218,9 @@ fn parts(text: &str, server: ServerId) -> Result<Vec<Part>, StoreError> {
 }
 
 /// Adds the units of grants to the counters, whose rows are locked in key order.
-async fn add_issued(link: &mut Link, noted: &[NotedGrant]) -> Result<(), StoreError> {
+async fn add_issued(link: &mut Link, used: impl Iterator<Item = &Part>) -> Result<(), StoreError> {
     let mut counts = std::collections::BTreeMap::new();
-    for part in noted.iter().flat_map(|noted| &noted.used) {
+    for part in used {
         *counts.entry((part.prize, part.server, part.segment)).or_insert(0_u64) += u64::from(part.count);
     }
     let counts: Vec<_> = counts.into_iter().collect();

@@ -63,7 +63,6 @@ impl Site {
         self.meta.add_stock(&change(count), Timestamp::UNIX_EPOCH).await.expect("recorded");
     }
 
-
     /// What is left, by the server's word.
     async fn left(&self) -> u64 {
         let look = self.shelf().trusted_session().await.expect("trusted").look().await;

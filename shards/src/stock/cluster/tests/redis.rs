@@ -137,10 +137,10 @@ async fn a_withdrawal_takes_what_is_left_and_says_the_same_again() {
     let stock = shelf(&redis).await;
     let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
     for _ in 0..2 {
-        assert_eq!(session.withdraw(1, prize(1), 7).await, Ok(Ok((Epoch(1), vec![(0, 5), (1, 2)]))));
+        assert_eq!(session.withdraw(1, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![(0, 5), (1, 2)]))));
     }
-    assert_eq!(session.withdraw(2, prize(1), 7).await, Ok(Ok((Epoch(1), vec![(1, 3)]))));
-    assert_eq!(session.withdraw(3, prize(1), 7).await, Ok(Ok((Epoch(1), vec![]))));
+    assert_eq!(session.withdraw(2, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![(1, 3)]))));
+    assert_eq!(session.withdraw(3, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![]))));
 }
 
 #[tokio::test]

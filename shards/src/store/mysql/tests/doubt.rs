@@ -162,7 +162,10 @@ async fn a_server_killed_at_a_commit_knows_after_its_restart() {
         .await;
         let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
         let persisted = lane.persist(grant, &settlement).await;
-        sleep(Duration::from_millis(5)).await;
+        // Started before it is gone, there would be two of them.
+        while std::fs::exists(format!("/proc/{}", server.pid())).unwrap_or(true) {
+            sleep(Duration::from_millis(1)).await;
+        }
         server.restart().await;
         let verdict = final_verdict(&mut lane, grant).await;
         agrees(&database, verdict, grant).await;

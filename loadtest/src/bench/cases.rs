@@ -1,0 +1,144 @@
+//! The cases of `bench`: what is measured, beside what, and in which surroundings.
+
+use std::path::Path;
+
+use crate::bench::cluster::Cluster;
+use crate::bench::driving::{drive_once, in_background, plan};
+use crate::bench::orders::{Inserted, Way};
+use crate::bench::results::Figure;
+use crate::bench::{ACTIVITY, Programs, mysql, redis, server, sqlite};
+use crate::cli::Effort;
+use crate::error::Error;
+use crate::request::Case;
+
+const CONNECTIONS: [u16; 2] = [64, 512];
+const ACCOUNT_CONNECTIONS: [u16; 1] = [64];
+const SHARDS: u16 = 2;
+
+/// What all cases of a run have in common.
+pub(super) struct Bench<'a> {
+    pub(super) effort: Effort,
+    pub(super) programs: &'a Programs,
+    /// Data of the runs lies here while they last.
+    pub(super) folder: &'a Path,
+    /// Without the gateway.
+    pub(super) limits_only: bool,
+}
+
+impl Bench<'_> {
+    pub(super) async fn hello(&self) -> Result<Vec<Figure>, Error> {
+        let hello = server::Hello::start().await?;
+        let mut figures = Vec::new();
+        for connections in CONNECTIONS {
+            let plan = plan(self.effort, hello.address, Case::Draw, connections);
+            figures.push(drive_once(plan, &hello.watched()).await?.figure("hyper_hello"));
+        }
+        Ok(figures)
+    }
+
+    /// The embedded default and its limit, in this order or the other.
+    pub(super) async fn embedded(&self, reversed: bool) -> Result<Vec<Figure>, Error> {
+        if self.limits_only {
+            return self.embedded_limit().await;
+        }
+        if reversed {
+            let gateway = self.embedded_gateway().await?;
+            return Ok([self.embedded_limit().await?, gateway].concat());
+        }
+        Ok([self.embedded_limit().await?, self.embedded_gateway().await?].concat())
+    }
+
+    /// Each case begins with an empty folder, as the inserts do: tables that an earlier case has
+    /// filled would make the later one look slower beside a limit that was measured on none.
+    async fn embedded_gateway(&self) -> Result<Vec<Figure>, Error> {
+        let mut figures = Vec::new();
+        for connections in CONNECTIONS {
+            let gateway = server::Gateway::start(self.programs, self.folder).await?;
+            let plan = |case| plan(self.effort, gateway.address, case, connections);
+            figures.push(drive_once(plan(Case::Draw), &gateway.watched()).await?.figure("draw_embedded"));
+            if ACCOUNT_CONNECTIONS.contains(&connections) {
+                let account = drive_once(plan(Case::Account), &gateway.watched()).await?;
+                figures.push(account.figure("query_account_embedded"));
+            }
+            gateway.stop_and_audit().await?;
+        }
+        Ok(figures)
+    }
+
+    async fn embedded_limit(&self) -> Result<Vec<Figure>, Error> {
+        let inserted =
+            Inserted { values: self.sqlite_insert(Way::Values).await?, json: self.sqlite_insert(Way::Json).await? };
+        Ok(vec![
+            rows_per_second("sqlite_insert", inserted.best()),
+            rows_per_second("sqlite_insert_values", inserted.values),
+            rows_per_second("sqlite_insert_json", inserted.json),
+        ])
+    }
+
+    async fn sqlite_insert(&self, way: Way) -> Result<f64, Error> {
+        let data = tempfile::tempdir_in(self.folder).map_err(|e| Error::io(self.folder.display().to_string(), e))?;
+        let seconds = self.effort.seconds;
+        let rate = in_background(move || sqlite::measure(data.path(), way, seconds)).await?;
+        eprintln!("  sqlite insert {way:?}: {rate:.0} rows/s");
+        Ok(rate)
+    }
+
+    /// The cluster and its limits. Each case has a cluster of its own; the limits are those of the
+    /// very servers that the last one used, measured after its draws or before.
+    pub(super) async fn cluster(&self, reversed: bool) -> Result<Vec<Figure>, Error> {
+        let (mut limits, mut draws) = (Vec::new(), Vec::new());
+        for (number, connections) in (1..).zip(CONNECTIONS) {
+            let is_last = number == CONNECTIONS.len();
+            if self.limits_only && !is_last {
+                continue;
+            }
+            let cluster = Cluster::start(self.programs, self.folder, SHARDS).await?;
+            if is_last && reversed {
+                limits = self.cluster_limits(&cluster).await?;
+            }
+            if !self.limits_only {
+                draws.push(self.cluster_draw(&cluster, connections).await?);
+            }
+            if is_last && !reversed {
+                limits = self.cluster_limits(&cluster).await?;
+            }
+        }
+        Ok([limits, draws].concat())
+    }
+
+    async fn cluster_draw(&self, cluster: &Cluster, connections: u16) -> Result<Figure, Error> {
+        cluster.wait_drawing(ACTIVITY).await?;
+        let plan = plan(self.effort, cluster.gateway(), Case::Draw, connections);
+        let driven = drive_once(plan, &cluster.watched()).await?;
+        cluster.stop_gateway_and_audit().await?;
+        Ok(driven.figure("draw_cluster"))
+    }
+
+    async fn cluster_limits(&self, cluster: &Cluster) -> Result<Vec<Figure>, Error> {
+        let inserted = mysql_inserts(cluster, self.effort.seconds).await?;
+        let (address, seconds) = (cluster.redis(), self.effort.seconds);
+        let decr = in_background(move || redis::measure(address, seconds)).await?;
+        eprintln!("  redis DECR: {decr:.0}/s");
+        Ok(vec![
+            rows_per_second("mysql_insert", inserted.best()),
+            rows_per_second("mysql_insert_values", inserted.values),
+            rows_per_second("mysql_insert_json", inserted.json),
+            Figure { unit: "commands/s", ..rows_per_second("redis_decr", decr) },
+        ])
+    }
+}
+
+/// Both ways to insert into the databases of a cluster.
+pub(super) async fn mysql_inserts(cluster: &Cluster, seconds: u64) -> Result<Inserted, Error> {
+    let insert = async |way| {
+        let servers = cluster.shards().to_vec();
+        let rate = in_background(move || mysql::measure(&servers, way, seconds)).await?;
+        eprintln!("  mysql insert {way:?}: {rate:.0} rows/s");
+        Ok::<_, Error>(rate)
+    };
+    Ok(Inserted { values: insert(Way::Values).await?, json: insert(Way::Json).await? })
+}
+
+fn rows_per_second(name: &'static str, value: f64) -> Figure {
+    Figure { name, unit: "rows/s", value, latency: None, connections: None }
+}

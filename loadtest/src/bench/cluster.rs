@@ -1,0 +1,221 @@
+//! A cluster under test: databases, Redis and one gateway, started by `deploy/local/cluster`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::bench::Programs;
+use crate::bench::cpu::Watched;
+use crate::bench::database::Database;
+use crate::bench::drawbridge::{Drawbridge, Place, wait_drawing};
+use crate::bench::process::{last_lines, terminate, wait_gone};
+use crate::error::Error;
+
+/// The shell that looks after a cluster. It takes it down when its standard input ends, which
+/// happens when we let go of it and when our process ends, however it does.
+const LOOK_AFTER: &str = r#"
+script=$1 folder=$2
+if "$script" up "$folder/cluster"; then
+    echo up
+    read -r end
+    "$script" down "$folder/cluster" >/dev/null
+fi
+rm -rf "$folder"
+"#;
+
+/// Being started and being ended, with databases that recover or have much to write.
+const END_MAX: Duration = Duration::from_mins(3);
+
+/// A running cluster; dropping it ends it and removes its folder.
+pub(super) struct Cluster {
+    map: Map,
+    drawbridge: Drawbridge,
+    _keeper: Keeper,
+}
+
+/// `cluster.json`.
+#[derive(Debug, Deserialize)]
+struct Map {
+    gateways: Vec<Gateway>,
+    shards: Vec<Database>,
+    meta: Database,
+    redis: Redis,
+}
+
+#[derive(Debug, Deserialize)]
+struct Gateway {
+    listen: SocketAddr,
+    pid: u32,
+    config: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+struct Redis {
+    host: IpAddr,
+    port: u16,
+    pid: u32,
+}
+
+impl Cluster {
+    /// Starts one with that many shards in a folder of its own below `parent`.
+    pub(super) async fn start(programs: &Programs, parent: &Path, shards: u16) -> Result<Self, Error> {
+        let folder = tempfile::Builder::new().prefix("cluster-").tempdir_in(parent);
+        // From here on the shell removes it, which outlives us if need be.
+        let folder = folder.map_err(|e| Error::io(parent.display().to_string(), e))?.keep();
+        let keeper = Keeper::start(programs, &folder, shards).await?;
+        let map = Map::read(&folder.join("cluster/cluster.json"))?;
+        let place = Place::Config(map.gateways[0].config.clone());
+        let drawbridge = Drawbridge { program: programs.drawbridge.clone(), place };
+        Ok(Self { map, drawbridge, _keeper: keeper })
+    }
+
+    /// The gateway, without nginx in front.
+    pub(super) fn gateway(&self) -> SocketAddr {
+        self.map.gateways[0].listen
+    }
+
+    pub(super) fn shards(&self) -> &[Database] {
+        &self.map.shards
+    }
+
+    pub(super) fn redis(&self) -> SocketAddr {
+        SocketAddr::new(self.map.redis.host, self.map.redis.port)
+    }
+
+    /// Publishes a campaign besides those that every cluster has.
+    pub(super) async fn publish(&self, campaign: &Path) -> Result<(), Error> {
+        self.drawbridge.publish(campaign).await
+    }
+
+    /// Returns when draws of `activity` succeed.
+    pub(super) async fn wait_drawing(&self, activity: u64) -> Result<(), Error> {
+        wait_drawing(self.gateway(), activity).await.map_err(|why| Error::CannotRun(format!("cluster: {why}")))
+    }
+
+    pub(super) fn watched(&self) -> Watched {
+        Watched::new(vec![
+            ("gateway", vec![self.map.gateways[0].pid]),
+            ("databases", self.map.shards.iter().map(|shard| shard.pid).collect()),
+            ("meta", vec![self.map.meta.pid]),
+            ("redis", vec![self.map.redis.pid]),
+        ])
+    }
+
+    /// Drains and stops the gateway, then audits. Databases and Redis stay.
+    pub(super) async fn stop_gateway_and_audit(&self) -> Result<(), Error> {
+        let pid = self.map.gateways[0].pid;
+        terminate(pid).await?;
+        wait_gone(pid).await?;
+        self.drawbridge.audit().await
+    }
+}
+
+impl Map {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let failed = |e| Error::io(path.display().to_string(), e);
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let map: Self = serde_json::from_str(&text).map_err(|e| failed(e.into()))?;
+        map.check()?;
+        Ok(map)
+    }
+
+    /// Load goes to this machine only.
+    fn check(&self) -> Result<(), Error> {
+        let databases = self.shards.iter().chain([&self.meta]).map(|database| database.host);
+        let gateways = self.gateways.iter().map(|gateway| gateway.listen.ip());
+        let mut hosts = databases.chain(gateways).chain([self.redis.host]);
+        if self.gateways.is_empty() || self.shards.is_empty() {
+            return Err(Error::CannotRun("cluster.json names no gateway or no shard".to_owned()));
+        }
+        match hosts.find(|host| !host.is_loopback()) {
+            Some(host) => Err(Error::CannotRun(format!("cluster.json: {host} is not a loopback address"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Holds the shell that looks after the cluster.
+struct Keeper {
+    child: Child,
+    /// Its end tells the shell to end the cluster.
+    stdin: Option<ChildStdin>,
+}
+
+impl Keeper {
+    /// Returns when the cluster is up.
+    async fn start(programs: &Programs, folder: &Path, shards: u16) -> Result<Self, Error> {
+        let failed = |e| Error::io("sh", e);
+        let drawbridge = std::path::absolute(&programs.drawbridge).map_err(failed)?;
+        let mut child = Command::new("sh")
+            .args(["-c", LOOK_AFTER, "look-after"])
+            .arg(&programs.cluster)
+            .arg(folder)
+            .env("SHARDS", shards.to_string())
+            .env("GATEWAYS", "1")
+            .env("DRAWBRIDGE", drawbridge)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // Ctrl-C is for us: the shell has work to do after it.
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        let stdin = child.stdin.take();
+        let mut said = BufReader::new(child.stdout.take().expect("piped above")).lines();
+        let keeper = Self { child, stdin };
+        let mut log = String::new();
+        while let Some(line) = said.next_line().await.map_err(failed)? {
+            if line == "up" {
+                return Ok(keeper);
+            }
+            log.extend([&*line, "\n"]);
+        }
+        Err(Error::CannotRun(format!("{} up failed\n{}", programs.cluster.display(), last_lines(&log))))
+    }
+}
+
+impl Drop for Keeper {
+    /// Blocks: whatever comes next must find the machine quiet and the ports free.
+    fn drop(&mut self) {
+        const PAUSE: Duration = Duration::from_millis(20);
+        drop(self.stdin.take());
+        let deadline = Instant::now() + END_MAX;
+        while let Ok(None) = self.child.try_wait() {
+            if Instant::now() > deadline {
+                eprintln!("loadtest: the cluster does not end");
+                return;
+            }
+            std::thread::park_timeout(PAUSE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn map(host: &str) -> Map {
+        let database = json!({"host": host, "port": 1, "user": "u", "password": "p", "database": "d", "pid": 2});
+        let text = json!({
+            "gateways": [{"listen": "127.0.0.1:1", "admin": "127.0.0.1:2", "pid": 3, "config": "c"}],
+            "shards": [database], "meta": database,
+            "redis": {"host": "127.0.0.1", "port": 6, "pid": 7},
+            "nginx": {"listen": "127.0.0.1:8", "pid": 9}, "admin_token_file": "t"
+        });
+        serde_json::from_value(text).expect("as the contract has it")
+    }
+
+    #[test]
+    fn a_cluster_elsewhere_is_refused() {
+        assert!(map("127.0.0.1").check().is_ok());
+        assert!(map("10.0.0.1").check().is_err());
+        let mut none = map("127.0.0.1");
+        none.gateways.clear();
+        assert!(none.check().is_err());
+    }
+}

@@ -1,0 +1,39 @@
+//! A database of a cluster, as `cluster.json` describes it.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::{ConnectOptions as _, Executor as _};
+
+/// Where it is, and how to get in.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Database {
+    pub(super) host: IpAddr,
+    port: u16,
+    user: String,
+    password: String,
+    #[serde(rename = "database")]
+    name: String,
+    pub(super) pid: u32,
+}
+
+impl Database {
+    /// A connection over TCP, set up as the gateway's are. sqlx turns Nagle's algorithm off.
+    pub(super) async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
+        let mut connection = MySqlConnectOptions::new()
+            .host(&self.host.to_string())
+            .port(self.port)
+            .username(&self.user)
+            .password(&self.password)
+            .database(&self.name)
+            .charset("utf8mb4")
+            .collation("utf8mb4_bin")
+            .ssl_mode(MySqlSslMode::Disabled)
+            .disable_statement_logging()
+            .connect()
+            .await?;
+        connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+        Ok(connection)
+    }
+}

@@ -1,0 +1,79 @@
+//! Driving one case, and looking at who uses the processors meanwhile.
+
+use crate::bench::ACTIVITY;
+use crate::bench::cpu::{Usage, Watched};
+use crate::bench::results::{Figure, Latency};
+use crate::cli::Effort;
+use crate::drive::{Plan, drive};
+use crate::error::Error;
+use crate::request::Case;
+use crate::tally::Report;
+use crate::target::Target;
+
+const WARMUP_SECONDS: u64 = 2;
+const USERS: u64 = 1_000_000;
+
+/// Answers that may be refusals or errors, in parts per thousand: refusing is cheaper than drawing,
+/// so more would flatter the figure.
+const NOT_OK_MAX_PERMILLE: u64 = 10;
+
+/// What one drive gave.
+#[derive(Clone, Debug)]
+pub(super) struct Driven {
+    pub(super) report: Report,
+    pub(super) usage: Usage,
+}
+
+impl Driven {
+    pub(super) fn latency(&self) -> Latency {
+        Latency { p50_ms: self.report.p50_ms, p99_ms: self.report.p99_ms }
+    }
+
+    pub(super) fn figure(&self, name: &'static str) -> Figure {
+        Figure {
+            name,
+            unit: "requests/s",
+            value: self.report.ok_per_second,
+            latency: Some(self.latency()),
+            connections: Some(self.report.about.connections),
+        }
+    }
+}
+
+/// The usual plan: users from a million, activity 200001.
+pub(super) fn plan(effort: Effort, url: std::net::SocketAddr, case: Case, connections: u16) -> Plan {
+    Plan {
+        url: Target(url),
+        case,
+        connections,
+        threads: effort.threads,
+        seconds: effort.seconds,
+        warmup_seconds: WARMUP_SECONDS,
+        users: USERS,
+        activity: ACTIVITY,
+        seed: 1,
+    }
+}
+
+/// Drives from a thread of this process. The process has nothing else to do meanwhile, so another
+/// one for the driver would leave the cores no quieter, and be one more child to end.
+pub(super) async fn drive_once(plan: Plan, watched: &Watched) -> Result<Driven, Error> {
+    let before = watched.look();
+    let report = in_background(move || drive(&plan, None)).await?;
+    let usage = before.until(&watched.look(), report.whole_run.requests);
+    let text = report.to_string().replace('\n', "\n  ");
+    eprintln!("  {text}\n  {usage}");
+    let not_ok = report.window.requests - report.window.ok;
+    if report.window.ok == 0 || not_ok * 1_000 > report.window.requests * NOT_OK_MAX_PERMILLE {
+        return Err(Error::DoesNotHold("too many requests were refused or failed".to_owned()));
+    }
+    Ok(Driven { report, usage })
+}
+
+/// Runs work that blocks.
+pub(super) async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let outcome = tokio::task::spawn_blocking(work).await;
+    outcome.map_err(|e| Error::io("a measuring thread", e.into()))?
+}

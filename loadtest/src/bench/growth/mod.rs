@@ -1,0 +1,98 @@
+//! How the cost of a draw grows: the cluster's draw benchmark with more shards, more prizes, more
+//! accounts, more connections, one at a time and each in a cluster of its own.
+
+mod accounts;
+mod campaign;
+mod line;
+mod step;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use router::SlotMap;
+
+use crate::bench::cases::mysql_inserts;
+use crate::bench::cluster::Cluster;
+use crate::bench::driving::{Driven, drive_once, plan};
+use crate::bench::growth::line::Line;
+use crate::bench::growth::step::Setting;
+use crate::bench::{ACTIVITY, folder_of, require_files, results, run_to_end};
+use crate::cli::GrowthArgs;
+use crate::error::Error;
+use crate::request::Case;
+
+pub(crate) use crate::bench::growth::step::{DEFAULT_STEPS, Step};
+
+/// `loadtest growth`.
+pub(crate) fn command(args: &GrowthArgs) -> Result<(), Error> {
+    run_to_end(growth(args))
+}
+
+async fn growth(args: &GrowthArgs) -> Result<(), Error> {
+    require_files([&args.programs.drawbridge, &args.programs.cluster])?;
+    let folder = folder_of(&args.out)?;
+    let start = Instant::now();
+    let limit = Duration::from_mins(args.minutes);
+    let (mut lines, mut longest) = (Vec::new(), Duration::ZERO);
+    for (done, step) in args.steps.iter().enumerate() {
+        if start.elapsed() + longest > limit {
+            let left: Vec<String> = args.steps[done..].iter().map(Step::to_string).collect();
+            eprintln!("no time is left for {}: give them by --steps", left.join(","));
+            break;
+        }
+        eprintln!("{step}");
+        let began = Instant::now();
+        lines.push(measure(args, &folder, *step).await?);
+        longest = longest.max(began.elapsed());
+        // After each line, so that an end that comes early takes none away.
+        results::write(&args.out, &lines)?;
+    }
+    print!("{}", line::table(&lines));
+    println!("\nwritten to {}", args.out.display());
+    Ok(())
+}
+
+async fn measure(args: &GrowthArgs, folder: &Path, step: Step) -> Result<Line, Error> {
+    let setting = step.setting();
+    let cluster = Cluster::start(&args.programs, folder, setting.shards).await?;
+    let activity = publish(&cluster, folder, setting).await?;
+    load(&cluster, setting, activity).await?;
+    let driven = drive_on(args, &cluster, setting, activity).await?;
+    cluster.stop_gateway_and_audit().await?;
+    // On the very servers that the draws used, with what those have left them to do.
+    let inserted = mysql_inserts(&cluster, args.effort.seconds).await?;
+    Ok(Line::new(step, &driven, inserted.best()))
+}
+
+/// The activity to draw in.
+async fn publish(cluster: &Cluster, folder: &Path, setting: Setting) -> Result<u64, Error> {
+    let Some(prizes) = setting.prizes else {
+        return Ok(ACTIVITY);
+    };
+    let failed = |e| Error::io("a campaign file", e);
+    let file = tempfile::Builder::new().suffix(".toml").tempfile_in(folder).map_err(failed)?;
+    std::fs::write(file.path(), campaign::text(prizes)).map_err(failed)?;
+    cluster.publish(file.path()).await?;
+    Ok(campaign::ACTIVITY)
+}
+
+async fn load(cluster: &Cluster, setting: Setting, activity: u64) -> Result<(), Error> {
+    let Some(accounts) = setting.accounts else {
+        return Ok(());
+    };
+    let map = SlotMap::even(1, setting.shards, accounts::TABLES);
+    let map = map.map_err(|e| Error::CannotRun(e.to_string()))?;
+    let began = Instant::now();
+    accounts::load(cluster.shards(), map, activity, accounts).await?;
+    eprintln!("  {accounts} accounts loaded in {:.1} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+async fn drive_on(args: &GrowthArgs, cluster: &Cluster, setting: Setting, activity: u64) -> Result<Driven, Error> {
+    cluster.wait_drawing(activity).await?;
+    let mut plan = plan(args.effort, cluster.gateway(), Case::Draw, setting.connections);
+    plan.activity = activity;
+    // All users that draw are among the loaded ones.
+    plan.users = setting.accounts.unwrap_or(plan.users);
+    drive_once(plan, &cluster.watched()).await
+}

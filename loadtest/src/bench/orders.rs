@@ -1,0 +1,193 @@
+//! Rows of the shape of an order: what a draw stores, without the draw.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use sqlx::{Arguments as _, Database, Encode, Type};
+
+use crate::prng::SplitMix64;
+
+/// Rows of one transaction. With 13 columns that is 3,328 parameters: a tenth of what `SQLite`
+/// allows, a twentieth of what MariaDB does.
+pub(super) const ROWS: usize = 256;
+
+pub(super) const COLUMNS: usize = 13;
+
+const USERS: u64 = 1_000_000;
+const ACTIVITY: i64 = 200_001;
+const DAY: i64 = 20_000;
+const TITLE: &str = "Random points";
+const RULE: &str = "none";
+
+/// How a batch reaches the table. Which is faster depends on the database and on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// One statement with a parameter for each field.
+    Values,
+    /// One parameter, a JSON list, which the database takes apart.
+    Json,
+}
+
+/// Rows per second into bare tables.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inserted {
+    pub(super) values: f64,
+    pub(super) json: f64,
+}
+
+impl Inserted {
+    /// The limit of a draw is the better way to insert, whichever it is on this machine.
+    pub(super) fn best(self) -> f64 {
+        if self.values > self.json { self.values } else { self.json }
+    }
+}
+
+/// The fields that differ between orders.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) id: i64,
+    pub(super) user: String,
+    pub(super) key: String,
+    pub(super) award: i64,
+    pub(super) created_at_ms: i64,
+}
+
+/// Makes orders as they come: ids that grow with time, users and keys in no order at all.
+pub(super) struct Source {
+    random: SplitMix64,
+    next_id: i64,
+    created_at_ms: i64,
+}
+
+impl Source {
+    /// Sources of different numbers have different ids, users and keys.
+    pub(super) fn new(number: u16) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            random: SplitMix64::stream(1, u64::from(number)),
+            next_id: (0x6000 << 48) + (i64::from(number) << 40),
+            created_at_ms: i64::try_from(now.as_millis()).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn batch(&mut self) -> Vec<Order> {
+        (0..ROWS).map(|_| self.order()).collect()
+    }
+
+    fn order(&mut self) -> Order {
+        self.next_id += 1;
+        let key = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
+        let user = self.random.below(USERS);
+        Order {
+            id: self.next_id,
+            user: format!("u{user}"),
+            key: format!("{:024x}", key >> 32),
+            award: i64::try_from(self.random.below(9)).unwrap_or_default(),
+            created_at_ms: self.created_at_ms,
+        }
+    }
+}
+
+/// `(?,?,...),(?,?,...),...`: a place for each field of a batch.
+pub(super) fn placeholders() -> String {
+    let row = format!("({})", vec!["?"; COLUMNS].join(","));
+    vec![row; ROWS].join(",")
+}
+
+/// The values for those places.
+pub(super) fn fields<'q, D: Database>(batch: &'q [Order]) -> Result<D::Arguments<'q>, sqlx::Error>
+where
+    i64: Encode<'q, D> + Type<D>,
+    &'q str: Encode<'q, D> + Type<D>,
+    bool: Encode<'q, D> + Type<D>,
+{
+    let mut all = D::Arguments::default();
+    all.reserve(ROWS * COLUMNS, ROWS * 120);
+    let mut add = |order: &'q Order| {
+        all.add(order.id)?;
+        all.add(&*order.user)?;
+        all.add(&*order.key)?;
+        all.add(ACTIVITY)?;
+        all.add(1_i64)?;
+        all.add(1_i64)?;
+        all.add(DAY)?;
+        all.add(order.award)?;
+        all.add(TITLE)?;
+        all.add(order.award)?;
+        all.add(RULE)?;
+        all.add(true)?;
+        all.add(order.created_at_ms)
+    };
+    batch.iter().try_for_each(&mut add).map_err(sqlx::Error::Encode)?;
+    Ok(all)
+}
+
+/// A batch as one JSON list of lists.
+pub(super) fn json(batch: &[Order]) -> String {
+    let mut text = String::with_capacity(ROWS * 160);
+    for order in batch {
+        text.push(if text.is_empty() { '[' } else { ',' });
+        let Order { id, user, key, award, created_at_ms } = order;
+        // Writing to a String cannot fail; no field holds what JSON would have escaped.
+        let _ = write!(
+            text,
+            r#"[{id},"{user}","{key}",{ACTIVITY},1,1,{DAY},{award},"{TITLE}",{award},"{RULE}",1,{created_at_ms}]"#
+        );
+    }
+    text.push(']');
+    text
+}
+
+/// Counts batches of one writer until its time is up.
+#[derive(Debug)]
+pub(super) struct Stopwatch {
+    start: Instant,
+    seconds: u64,
+    batches: u32,
+}
+
+impl Stopwatch {
+    pub(super) fn start(seconds: u64) -> Self {
+        Self { start: Instant::now(), seconds, batches: 0 }
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        self.start.elapsed() < Duration::from_secs(self.seconds)
+    }
+
+    pub(super) fn count_batch(&mut self) {
+        self.batches += 1;
+    }
+
+    pub(super) fn rows_per_second(&self) -> f64 {
+        const _: () = assert!(ROWS == 256, "the rate counts 256 rows a batch");
+        f64::from(self.batches) * 256.0 / self.start.elapsed().as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_of_two_sources_differ_and_ids_ascend() {
+        let batches: Vec<Vec<Order>> = [0, 1, 31].map(|number| Source::new(number).batch()).into();
+        for pair in batches.windows(2) {
+            assert!(pair[0].last().expect("rows").id < pair[1][0].id);
+            assert_ne!(pair[0][0].key, pair[1][0].key);
+        }
+        for batch in &batches {
+            assert!(batch.iter().all(|order| order.key.len() == 24));
+            assert!(batch.is_sorted_by_key(|order| order.id));
+        }
+    }
+
+    #[test]
+    fn json_and_placeholders_have_all_rows_and_columns() {
+        let batch = Source::new(0).batch();
+        let rows: Vec<Vec<serde_json::Value>> = serde_json::from_str(&json(&batch)).expect("JSON");
+        assert_eq!(rows.len(), ROWS);
+        assert!(rows.iter().all(|row| row.len() == COLUMNS));
+        assert_eq!(placeholders().matches('?').count(), ROWS * COLUMNS);
+    }
+}

@@ -1,0 +1,301 @@
+//! The invariants: what must hold at every commit, at every answer, and when all has come to rest.
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use market::batch::{Draw, Prize};
+use market::calendar::Day;
+use market::chances::Account;
+use market::{ActivityId, Order, OrderId, Refusal, RequestId, UserId};
+
+use super::scenario::{CHANCES, prizes};
+use super::store::POISONED;
+use super::tables::{Counts, Tables, Write};
+use super::world::State;
+use crate::DrawError;
+use crate::stock::{Part, ServerId};
+
+/// What was seen so far.
+#[derive(Default)]
+pub(super) struct Book {
+    /// Orders that took a unit.
+    issued: BTreeMap<Prize, u64>,
+    /// The units that they took, by segment.
+    used: Counts,
+    order_ids: BTreeSet<OrderId>,
+    /// What players were told first.
+    answers: BTreeMap<(UserId, RequestId), Arc<Order>>,
+    /// Players who are not done yet.
+    pub(super) playing: usize,
+    /// Whether operators are done.
+    pub(super) operated: bool,
+}
+
+impl State {
+    /// Checks what a commit has changed.
+    pub(super) fn check_commit(&mut self, shard: usize, writes: &[Write]) {
+        let mut took: BTreeMap<Prize, u64> = BTreeMap::new();
+        let mut noted: BTreeMap<Prize, u64> = BTreeMap::new();
+        for write in writes {
+            match write {
+                Write::Order(order) => {
+                    if !self.book.order_ids.insert(order.id) {
+                        self.violate(|| format!("order id {} was used twice", order.id));
+                    }
+                    if order.stocked {
+                        *took.entry(Prize { activity: order.activity, award: order.award }).or_default() += 1;
+                    }
+                }
+                Write::Grant(_, _, row) => self.count_used(&row.used, &mut noted),
+                Write::Account(user, activity, _) => self.check_account(shard, user, *activity),
+                Write::Epoch(..) | Write::RollUp(..) => {}
+            }
+        }
+        if took != noted {
+            self.violate(|| format!("a batch's orders took {took:?}, its grant says {noted:?}"));
+        }
+        for (prize, units) in took {
+            *self.book.issued.entry(prize).or_default() += units;
+        }
+        self.check_totals();
+    }
+
+    fn count_used(&mut self, used: &[Part], noted: &mut BTreeMap<Prize, u64>) {
+        for part in used {
+            *self.book.used.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
+            *noted.entry(part.prize).or_default() += u64::from(part.count);
+        }
+    }
+
+    /// Issued is never above the total, of any prize and any segment.
+    pub(super) fn check_totals(&mut self) {
+        let total = |key| self.meta.totals.get(key).copied().unwrap_or(0);
+        let above = self.book.used.iter().find(|&(key, &used)| used > total(key));
+        let above = above.map(|(key, used)| format!("{used} of {} units of {key:?} are issued", total(key)));
+        let oversold = self.book.issued.iter().find(|&(&prize, &issued)| issued > self.meta.total_of(prize));
+        let oversold = oversold.map(|(prize, issued)| format!("{issued} of {prize:?} are issued"));
+        if let Some(what) = oversold.or(above) {
+            self.violate(|| what);
+        }
+    }
+
+    /// Chances used are orders; limits hold; days never go back.
+    fn check_account(&mut self, shard: usize, user: &UserId, activity: ActivityId) {
+        let tables = &self.shards[shard];
+        let account = tables.accounts.get(&(user.clone(), activity)).copied();
+        let orders = orders_of(tables, user, activity);
+        if let Some(why) = account.and_then(|account| wrong_account(account, &orders)) {
+            self.violate(|| format!("{} in {activity}: {why}: {account:?}, {orders:?}", user.as_str()));
+        }
+    }
+
+    fn told(&self, draw: &Draw) -> Option<&Arc<Order>> {
+        let told = self.book.answers.get(&(draw.user.clone(), draw.request.clone()));
+        told.filter(|order| order.activity == draw.activity)
+    }
+
+    /// Whether this very call was answered with an order before.
+    pub(super) fn was_made(&self, draw: &Draw) -> bool {
+        self.told(draw).is_some()
+    }
+
+    /// Whether it was answered with a unit.
+    pub(super) fn was_stocked(&self, draw: &Draw) -> bool {
+        self.told(draw).is_some_and(|order| order.stocked)
+    }
+
+    /// Checks what a player was told, who `knew` already that the draw was made or did not; whether
+    /// that was the last word.
+    pub(super) fn hear(
+        &mut self,
+        shard: usize,
+        draw: &Draw,
+        knew: bool,
+        answer: &Result<Arc<Order>, DrawError>,
+    ) -> bool {
+        self.note(kind_of(answer), || format!("{} {} {answer:?}", draw.user.as_str(), draw.request.as_str()));
+        match answer {
+            Ok(order) => self.hear_order(shard, draw, order),
+            Err(DrawError::Refused(refusal)) => return self.hear_refusal(shard, draw, knew, *refusal),
+            Err(DrawError::DataRefused) if draw.request.as_str() == POISONED => {}
+            Err(DrawError::DataRefused) => self.violate(|| format!("{draw:?} was refused as data")),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    fn hear_order(&mut self, shard: usize, draw: &Draw, order: &Arc<Order>) {
+        let stored = self.shards[shard].order(&draw.user, &draw.request);
+        if stored != Some(order) {
+            let stored = stored.cloned();
+            self.violate(|| format!("answered {order:?}, stored {stored:?}"));
+        }
+        if (&order.user, &order.request, order.activity) != (&draw.user, &draw.request, draw.activity) {
+            self.violate(|| format!("{draw:?} was answered {order:?}"));
+        }
+        let key = (draw.user.clone(), draw.request.clone());
+        let first = self.book.answers.entry(key).or_insert_with(|| order.clone()).clone();
+        if first != *order {
+            self.violate(|| format!("answered {order:?} after {first:?}"));
+        }
+    }
+
+    fn hear_refusal(&mut self, shard: usize, draw: &Draw, knew: bool, refusal: Refusal) -> bool {
+        let account = self.shards[shard].accounts.get(&(draw.user.clone(), draw.activity));
+        let stored = self.shards[shard].order(&draw.user, &draw.request);
+        let right = match refusal {
+            Refusal::RequestIdReused => stored.is_some_and(|order| order.activity != draw.activity),
+            Refusal::NoChancesLeft => account.is_some_and(|account| account.used == account.granted),
+            Refusal::StockAway | Refusal::MonthLimit | Refusal::DayLimit => true,
+            Refusal::ActivityUnknown | Refusal::ActivityNotOpen | Refusal::OutsideWindow => false,
+        };
+        if knew || !right {
+            let what = format!("{draw:?} was refused ({refusal}), with {account:?} and {stored:?}");
+            self.violate(|| what);
+        }
+        refusal != Refusal::StockAway
+    }
+
+    /// What still moves, or has to be mended yet.
+    pub(super) fn unrest(&mut self) -> Option<String> {
+        if self.weather.strays() > 0 {
+            return Some(format!("{} requests are under way", self.weather.strays()));
+        }
+        if !self.book.operated {
+            return Some("operators are not done".to_owned());
+        }
+        if self.meta.waiting() > 0 {
+            return Some(format!("{} operations wait", self.meta.waiting()));
+        }
+        (0..self.servers.len()).find_map(|place| self.unrest_of(place))
+    }
+
+    fn unrest_of(&mut self, place: usize) -> Option<String> {
+        let id = ServerId(u8::try_from(place + 1).expect("few servers"));
+        let registered = self.meta.registered(id);
+        if registered.run_id.as_deref() != Some(&self.servers[place].run_id_now()) {
+            return Some(format!("server {id} is not the registered one"));
+        }
+        match self.servers[place].process().picture() {
+            Err(_) => return Some(format!("server {id} has lost its units")),
+            Ok((epoch, ..)) if epoch != registered.epoch => return Some(format!("server {id} is behind")),
+            Ok((_, _, open)) if open > 0 => return Some(format!("{open} grants are open on server {id}")),
+            Ok(_) => {}
+        }
+        let epochs: Vec<_> = self.shards.iter().map(|shard| shard.epoch(id)).collect();
+        if epochs.iter().any(|&epoch| epoch != registered.epoch) {
+            return Some(format!("shards are at {epochs:?} of server {id}, not at {}", registered.epoch));
+        }
+        let noted = |shard: &Tables| shard.grants_of(id).filter(|(_, row)| !row.void).count();
+        let noted: usize = self.shards.iter().map(noted).sum();
+        (noted > 0).then(|| format!("{noted} grants of server {id} are not rolled up"))
+    }
+
+    /// Units of a prize that can be taken.
+    pub(super) fn left_of(&mut self, prize: Prize) -> u64 {
+        let pictures = self.servers.iter_mut().filter_map(|server| server.process().picture().ok());
+        let counts = pictures.flat_map(|(_, left, _)| left);
+        counts.filter(|((of, _), _)| *of == prize).map(|(_, units)| units).sum()
+    }
+
+    /// Checks the sums when nothing moves any more.
+    pub(super) fn check_rest(&mut self) {
+        let mut left = Counts::new();
+        let mut issued = Counts::new();
+        for place in 0..self.servers.len() {
+            let id = ServerId(u8::try_from(place + 1).expect("few servers"));
+            if let Ok((_, units, _)) = self.servers[place].process().picture() {
+                left.extend(units);
+            }
+            for shard in &self.shards {
+                for (key, units) in shard.issued_of(id) {
+                    *issued.entry(key).or_default() += units;
+                }
+            }
+        }
+        if issued != self.book.used {
+            let used = self.book.used.clone();
+            self.violate(|| format!("the shards counted {issued:?}, their batches used {used:?}"));
+        }
+        for (key, total) in self.meta.totals.clone() {
+            let [left, issued] = [&left, &issued].map(|counts| counts.get(&key).copied().unwrap_or(0));
+            if left + issued != total {
+                self.violate(|| format!("{key:?}: {left} left and {issued} issued are not {total}"));
+            }
+        }
+        self.check_orders();
+    }
+
+    /// Orders, counters and accounts agree.
+    fn check_orders(&mut self) {
+        for prize in prizes() {
+            let of_prize = |order: &&Arc<Order>| (order.activity, order.award) == (prize.activity, prize.award);
+            let orders = self.shards.iter().flat_map(|shard| shard.orders.values()).flat_map(BTreeMap::values);
+            let stocked = orders.filter(of_prize).filter(|order| order.stocked).count() as u64;
+            let used: u64 = self.book.used.iter().filter(|((of, _), _)| *of == prize).map(|(_, units)| units).sum();
+            if stocked != used {
+                self.violate(|| format!("{prize:?}: {stocked} orders took {used} units"));
+            }
+        }
+        for shard in 0..self.shards.len() {
+            let accounts: Vec<_> = self.shards[shard].accounts.keys().cloned().collect();
+            for (user, activity) in accounts {
+                self.check_account(shard, &user, activity);
+            }
+        }
+        let orders = |shard: &Tables| shard.orders.values().map(BTreeMap::len).sum::<usize>();
+        let used = |shard: &Tables| shard.accounts.values().map(|account| account.used as usize).sum::<usize>();
+        let (orders, used): (usize, usize) = (self.shards.iter().map(orders).sum(), self.shards.iter().map(used).sum());
+        if orders != used {
+            self.violate(|| format!("{used} chances were used for {orders} orders"));
+        }
+    }
+}
+
+fn kind_of(answer: &Result<Arc<Order>, DrawError>) -> &'static str {
+    match answer {
+        Ok(order) if order.stocked => "answer: a unit",
+        Ok(_) => "answer: no unit",
+        Err(DrawError::Refused(Refusal::StockAway)) => "answer: stock away",
+        Err(DrawError::Refused(Refusal::NoChancesLeft)) => "answer: no chances",
+        Err(DrawError::Refused(Refusal::RequestIdReused)) => "answer: request id reused",
+        Err(DrawError::Refused(_)) => "answer: limit",
+        Err(DrawError::DataRefused) => "answer: data refused",
+        Err(DrawError::QueueFull) => "answer: queue full",
+        Err(DrawError::TooOld) => "answer: too old",
+        Err(DrawError::OutcomeUnknown) => "answer: unknown",
+        Err(DrawError::ShardAway) => "answer: shard away",
+        Err(DrawError::Stopping) => "answer: stopping",
+    }
+}
+
+/// A user's orders in an activity, in the order of their numbers.
+fn orders_of(tables: &Tables, user: &UserId, activity: ActivityId) -> Vec<(u32, Day)> {
+    let orders = tables.orders.get(user).into_iter().flat_map(BTreeMap::values);
+    let mut orders: Vec<_> =
+        orders.filter(|order| order.activity == activity).map(|order| (order.ordinal, order.day)).collect();
+    orders.sort_unstable();
+    orders
+}
+
+fn wrong_account(account: Account, orders: &[(u32, Day)]) -> Option<&'static str> {
+    let count = |same: &dyn Fn(Day) -> bool| orders.iter().filter(|(_, day)| same(*day)).count();
+    let on = |of: Day| count(&|day| day == of);
+    let in_month = |of: Day| count(&|day| day.month() == of.month());
+    if !orders.iter().map(|(ordinal, _)| *ordinal).eq(1..=account.used) {
+        return Some("chances used are not the orders");
+    }
+    if account.used > account.granted || account.granted != CHANCES.welcome {
+        return Some("chances came from nowhere");
+    }
+    if !orders.is_sorted_by_key(|(_, day)| *day) || orders.last().is_some_and(|(_, day)| *day != account.day) {
+        return Some("a day came back");
+    }
+    if orders.iter().any(|(_, day)| on(*day) > CHANCES.day_limit as usize) {
+        return Some("a day's limit was passed");
+    }
+    if orders.iter().any(|(_, day)| in_month(*day) > CHANCES.month_limit as usize) {
+        return Some("a month's limit was passed");
+    }
+    let counters = (account.day_used as usize, account.month_used as usize);
+    (counters != (on(account.day), in_month(account.day))).then_some("the counters are not the orders")
+}

@@ -1,0 +1,57 @@
+//! Rules of the protocol that the fakes can be told to break.
+use super::scenario::Theme;
+
+/// A broken rule. The names are those of the exhaustive model where it has the rule too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A commit is not fenced by the epoch.
+    NoEpoch,
+    /// All processes of a stock server have one `run_id`.
+    NoInc,
+    /// A void row does not stop a commit.
+    NoVoid,
+    /// A stock server behind the meta database's epoch says that it is not.
+    NoBehind,
+    /// Giving back acts on grants that are closed.
+    GiveBackTwice,
+    /// A shard counts what it issued before it raises its epoch.
+    EarlySum,
+    /// Grants are rolled up although they may be open on their server.
+    RollUnsettled,
+    /// The verdict over a batch is looked up, not forced.
+    SelectOnly,
+    /// A take that was not answered is sent again under its grant id.
+    ReuseId,
+    /// A grant is closed before its batch commits.
+    SettleFirst,
+    /// An account that prefetch did not see is written over whatever is there.
+    Upsert,
+    /// A draw's day is the gateway's, even when the account's is later.
+    ClockLabel,
+    /// A batch's own row is forgotten by its age alone.
+    ForgetOpen,
+    /// An addition is applied as often as it is brought.
+    AddTwice,
+    /// An addition is applied in a later epoch too.
+    AddLate,
+    /// A withdrawal takes units as often as it is asked.
+    WithdrawTwice,
+    /// A withdrawal is done in whatever epoch it meets.
+    WithdrawLate,
+    /// What was withdrawn under a past epoch lowers the totals all the same.
+    NoteLate,
+    /// A server says that it knows grants of all epochs, when it closes some.
+    CloseFlatters,
+}
+
+impl Fault {
+    /// What a run must be about, so that few seeds are enough to see it.
+    pub(super) const fn theme(self) -> Option<Theme> {
+        match self {
+            Self::ForgetOpen => Some(Theme::Doubt),
+            Self::WithdrawLate | Self::NoteLate => Some(Theme::Operations),
+            Self::CloseFlatters => Some(Theme::SplitBrain),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A gateway: lanes, stock and every job, as one process that may die at any moment.
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use market::random::{Seeded, Tape};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::clocks::CLOCK_OF;
+use super::ledger::FakeLedger;
+use super::meta::FakeMeta;
+use super::scenario::{SHARDS, catalogue};
+use super::session::FakeServer;
+use super::store::FakeStore;
+use super::wire::pause;
+use super::world::World;
+use crate::lane::{Entrance, LaneLimits, Surroundings, start};
+use crate::metrics::{LaneMetrics, Metrics};
+use crate::stock::Epoch;
+use crate::stock::cluster::{
+    ClusterStock, MetaLedger, ShardLedger, TendError, Tended, deliver, roll_up, tend, withdraw,
+};
+
+/// A job's round that takes longer is given up.
+const ROUND_MAX: Duration = Duration::from_secs(10);
+
+/// What the jobs of one gateway share.
+struct Parts {
+    world: Arc<World>,
+    stock: Arc<ClusterStock<FakeServer>>,
+    ledgers: Vec<FakeLedger>,
+    meta: FakeMeta,
+}
+
+/// A running gateway.
+pub(super) struct Gateway {
+    world: Arc<World>,
+    place: usize,
+    stop: watch::Sender<bool>,
+    lanes: Vec<JoinHandle<()>>,
+    jobs: Vec<JoinHandle<()>>,
+}
+
+impl Gateway {
+    pub(super) fn start(world: &Arc<World>, place: usize) -> Self {
+        let servers =
+            (0..world.scenario.spread.servers).map(|server| FakeServer::new(world.clone(), place, server.into()));
+        let (stock, mut jobs) = ClusterStock::new(servers.collect());
+        let ledgers = (0..SHARDS).map(|shard| FakeLedger::new(world.clone(), shard.into())).collect();
+        let meta = FakeMeta::new(world.clone(), place);
+        let parts = Arc::new(Parts { world: world.clone(), stock, ledgers, meta });
+        start_jobs(&parts, &mut jobs);
+        let stop = watch::Sender::new(false);
+        let (entrances, lanes) = start_lanes(&parts, place, &stop);
+        let mut state = world.state();
+        state.gateways[place] = Some(entrances);
+        state.note("gateway started", || place.to_string());
+        drop(state);
+        Self { world: world.clone(), place, stop, lanes, jobs }
+    }
+
+    /// The process dies.
+    pub(super) fn crash(self) {
+        let mut state = self.world.state();
+        state.gateways[self.place] = None;
+        state.note("gateway crashed", || self.place.to_string());
+        drop(state);
+        self.lanes.iter().chain(&self.jobs).for_each(JoinHandle::abort);
+    }
+
+    /// The process is told to stop, and killed when it does not.
+    pub(super) async fn drain(mut self) {
+        self.stop.send_replace(true);
+        let lanes = std::mem::take(&mut self.lanes);
+        let abort: Vec<_> = lanes.iter().map(JoinHandle::abort_handle).collect();
+        if timeout(ROUND_MAX, futures_util::future::join_all(lanes)).await.is_err() {
+            abort.iter().for_each(tokio::task::AbortHandle::abort);
+        }
+        self.world.state().note("gateway drained", || self.place.to_string());
+        self.crash();
+    }
+}
+
+fn metrics() -> LaneMetrics {
+    static METRICS: OnceLock<Metrics> = OnceLock::new();
+    METRICS.get_or_init(|| Metrics::new(&prometheus::Registry::new()).expect("fresh names")).lane("0")
+}
+
+fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<Entrance>, Vec<JoinHandle<()>>) {
+    let world = &parts.world;
+    let (tables, batch_max) = (world.scenario.tables, world.scenario.batch_max);
+    let mut entrances = Vec::new();
+    let mut tasks = Vec::new();
+    for lane in 0..SHARDS * tables {
+        let shard = lane / tables;
+        let around = Surroundings {
+            catalogue: catalogue(),
+            stock: parts.stock.for_lane(shard, lane),
+            random: Tape::new(Seeded::new(world.state().dice.below(u64::MAX))),
+            clock: CLOCK_OF[place],
+            runs: Arc::new(parts.meta.clone()),
+            metrics: metrics(),
+        };
+        let store = FakeStore::new(world.clone(), shard.into(), CLOCK_OF[place]);
+        let (entrance, task) = start(store, around, LaneLimits { queue_max: 4, batch_max }, stop.subscribe());
+        entrances.push(entrance);
+        tasks.push(task);
+    }
+    (entrances, tasks)
+}
+
+fn start_jobs(parts: &Arc<Parts>, jobs: &mut Vec<JoinHandle<()>>) {
+    jobs.push(tokio::spawn(following(parts.clone())));
+    jobs.push(tokio::spawn(withdrawing(parts.clone())));
+    for place in 0..parts.stock.shelves().len() {
+        jobs.push(tokio::spawn(tending(parts.clone(), place)));
+    }
+    for shard in 0..parts.ledgers.len() {
+        jobs.push(tokio::spawn(rolling_up(parts.clone(), shard)));
+        jobs.push(tokio::spawn(forgetting(parts.clone(), shard)));
+    }
+}
+
+impl Parts {
+    async fn rest(&self, from_ms: u64, to_ms: u64) {
+        let length = self.world.state().dice.millis(from_ms, to_ms);
+        pause(length).await;
+    }
+
+    /// Runs a round of a job, and gives it up when it takes too long.
+    async fn round<T>(&self, job: &'static str, round: impl Future<Output = Result<T, TendError>>) -> Option<T> {
+        match timeout(ROUND_MAX, round).await {
+            Ok(Ok(done)) => Some(done),
+            Ok(Err(error)) => {
+                self.world.state().note("job failed", || format!("{job}: {error}"));
+                None
+            }
+            Err(_) => {
+                self.world.state().note("job too long", || job.to_owned());
+                None
+            }
+        }
+    }
+
+    async fn follow(&self) -> Result<(), TendError> {
+        for shelf in self.stock.shelves() {
+            shelf.set_registered(self.meta.registered(shelf.id).await?);
+        }
+        let shelves = self.stock.shelves();
+        let place = self.world.state().dice.place(3 * shelves.len());
+        if let Some(shelf) = shelves.get(place) {
+            let mut session = shelf.trusted_session().await?;
+            deliver(shelf, &mut session, &self.meta, self.world.scenario.spread).await?;
+            self.stock.look_again();
+        }
+        Ok(())
+    }
+}
+
+async fn following(parts: Arc<Parts>) {
+    loop {
+        parts.round("follow", parts.follow()).await;
+        parts.rest(300, 700).await;
+    }
+}
+
+async fn tending(parts: Arc<Parts>, place: usize) {
+    let shelf = &parts.stock.shelves()[place];
+    let spread = parts.world.scenario.spread;
+    let mut seen = Epoch(0);
+    loop {
+        parts.rest(100, parts.world.scenario.tend_ms_max).await;
+        let round = tend(&parts.stock, shelf, &parts.ledgers, &parts.meta, spread, &mut seen);
+        if let Some(Tended::Rebuilt(epoch)) = parts.round("tend", round).await {
+            parts.world.state().note("rebuilt", || format!("{} as {epoch}", place + 1));
+        }
+    }
+}
+
+async fn rolling_up(parts: Arc<Parts>, shard: usize) {
+    loop {
+        parts.rest(300, 1_500).await;
+        for shelf in parts.stock.shelves() {
+            parts.round("roll up", roll_up(shelf, &parts.ledgers[shard])).await;
+        }
+    }
+}
+
+async fn forgetting(parts: Arc<Parts>, shard: usize) {
+    loop {
+        parts.rest(50, parts.world.scenario.forget_ms_max).await;
+        let forget = async { Ok(parts.ledgers[shard].forget_old().await?) };
+        parts.round("forget", forget).await;
+    }
+}
+
+async fn withdrawing(parts: Arc<Parts>) {
+    loop {
+        parts.rest(300, 1_500).await;
+        parts.round("withdraw", withdraw(&parts.stock, &parts.meta)).await;
+    }
+}

@@ -1,0 +1,121 @@
+//! Players: each draws a few times under keys of its own, asks again while the answer may change,
+//! and now and then asks for what it has already.
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join;
+use market::batch::Draw;
+use market::{Order, RequestId, UserId};
+use tokio::time::timeout;
+
+use super::scenario::{GATEWAYS, activities, prizes};
+use super::store::POISONED;
+use super::wire::pause;
+use super::world::World;
+use crate::DrawError;
+use crate::lane::Patience;
+
+/// A player's life with one phone.
+pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
+    let user = UserId::new(&format!("u{user}")).expect("a user");
+    let mut made = Vec::new();
+    for call in 0..world.scenario.calls {
+        let (idle, draw) = next_call(&world, &user, format!("{phone}-{call}"), &made);
+        pause(idle).await;
+        insist(&world, &draw, None).await;
+        made.push(draw);
+    }
+    for draw in &made {
+        insist(&world, draw, None).await;
+    }
+    world.state().book.playing -= 1;
+}
+
+/// Draws once through one lane of one gateway, until it answers.
+pub(super) async fn probe(world: Arc<World>, gateway: usize, lane: usize) {
+    let users = (0..).map(|number| UserId::new(&format!("probe{gateway}{number}")).expect("a user"));
+    let user = users.into_iter().find(|user| world.lane_of(user) == lane).expect("some user lives there");
+    let activity = activities()[world.state().dice.place(2)];
+    let draw = Draw { user, activity, request: RequestId::new("probe").expect("a key") };
+    insist(&world, &draw, Some(gateway)).await;
+    world.state().book.playing -= 1;
+}
+
+/// Draws a prize that all draws of its activity want, until nothing is left: each unit can be had.
+pub(super) async fn sell_out(world: Arc<World>) {
+    let [.., prize] = prizes();
+    let left = world.state().left_of(prize);
+    for number in 0..=left {
+        let user = UserId::new(&format!("late{number}")).expect("a user");
+        let draw = Draw { user, activity: prize.activity, request: RequestId::new("late").expect("a key") };
+        // Two at once could each hold the last unit while the other is told that there is none.
+        insist(&world, &draw, Some(usize::try_from(number).expect("few") % GATEWAYS)).await;
+        let mut state = world.state();
+        if state.was_stocked(&draw) != (number < left) {
+            state.violate(|| format!("draw {number} of the last {left} units of {prize:?} went wrong"));
+        }
+    }
+    world.state().book.playing -= 1;
+}
+
+fn next_call(world: &World, user: &UserId, key: String, made: &[Draw]) -> (Duration, Draw) {
+    let mut state = world.state();
+    let idle = state.dice.millis(0, 2_000);
+    // Most draw again and again in the same one.
+    let favourite = user.as_str().bytes().map(usize::from).sum::<usize>();
+    let activity = activities()[if state.dice.per_mille(700) { favourite % 2 } else { state.dice.place(2) }];
+    if !made.is_empty() && state.dice.per_mille(100) {
+        // The same key again, sometimes for the other activity.
+        let earlier = made[state.dice.place(made.len())].clone();
+        let other = state.dice.per_mille(300);
+        return (idle, if other { Draw { activity, ..earlier } } else { earlier });
+    }
+    let poisoned = state.dice.per_mille(10);
+    let key = if poisoned { POISONED.to_owned() } else { key };
+    (idle, Draw { user: user.clone(), activity, request: RequestId::new(&key).expect("a key") })
+}
+
+/// Asks until nothing else can be said; through any gateway, or through this one.
+async fn insist(world: &Arc<World>, draw: &Draw, gateway: Option<usize>) {
+    loop {
+        let (first, twice) = {
+            let mut state = world.state();
+            (gateway.unwrap_or(state.dice.place(GATEWAYS)), gateway.is_none() && state.dice.per_mille(150))
+        };
+        let last = if twice {
+            let other = (first + 1) % GATEWAYS;
+            let (one, two) = join(ask(world, draw, first), ask(world, draw, other)).await;
+            one || two
+        } else {
+            ask(world, draw, first).await
+        };
+        if last {
+            return;
+        }
+        let length = world.state().dice.millis(50, 800);
+        pause(length).await;
+    }
+}
+
+/// Asks once; whether the answer is the last word.
+async fn ask(world: &Arc<World>, draw: &Draw, gateway: usize) -> bool {
+    let lane = world.lane_of(&draw.user);
+    let knew = world.state().was_made(draw);
+    let answer = call(world, draw, gateway, lane).await;
+    let shard = lane / usize::from(world.scenario.tables);
+    world.state().hear(shard, draw, knew, &answer)
+}
+
+async fn call(world: &Arc<World>, draw: &Draw, gateway: usize, lane: usize) -> Result<Arc<Order>, DrawError> {
+    let (entrance, patience, stays) = {
+        let mut state = world.state();
+        let entrance = state.gateways[gateway].as_ref().map(|lanes| lanes[lane].clone());
+        let queue = state.dice.millis(500, 4_000);
+        let patience = Patience { queue, answer: queue + state.dice.millis(0, 8_000) };
+        // Some hang up.
+        let stays = if state.dice.per_mille(80) { state.dice.millis(0, 30) } else { Duration::MAX };
+        (entrance, patience, stays)
+    };
+    let pending = entrance.ok_or(DrawError::Stopping)?.submit(draw.clone())?;
+    timeout(stays, pending.answer(patience)).await.unwrap_or(Err(DrawError::OutcomeUnknown))
+}

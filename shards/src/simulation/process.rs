@@ -1,0 +1,321 @@
+//! A stock server: the scripts in `lua/` verb by verb, and what can happen to its processes.
+use std::collections::BTreeMap;
+
+use market::batch::Prize;
+use tokio::time::Instant;
+
+use super::fault::Fault;
+use super::tables::Counts;
+use super::world::State;
+use crate::stock::cluster::Spread;
+use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, OpenGrant};
+use crate::stock::{Epoch, Part, Receipt, ServerId};
+use crate::store::GrantId;
+
+/// The hash `PREFIX:stock`.
+#[derive(Debug, Clone)]
+struct Stock {
+    epoch: Epoch,
+    left: Counts,
+    /// `operation:ID`: what a withdrawal took.
+    operations: BTreeMap<u64, Vec<(u16, u64)>>,
+}
+
+/// The note of an open grant.
+#[derive(Debug, Clone)]
+struct Note {
+    shard: u16,
+    since: Instant,
+    parts: Vec<Part>,
+}
+
+/// The hash `PREFIX:grants`.
+#[derive(Debug, Clone)]
+struct Grants {
+    epoch: Epoch,
+    open: BTreeMap<GrantId, Note>,
+}
+
+/// All that a process holds.
+#[derive(Debug, Clone, Default)]
+struct Memory {
+    stock: Option<Stock>,
+    grants: Option<Grants>,
+}
+
+/// One process of a server.
+pub(super) struct Process {
+    server: ServerId,
+    fault: Option<Fault>,
+    memory: Memory,
+    /// Only for [`Fault::GiveBackTwice`]: grants that were closed.
+    closed: BTreeMap<GrantId, Vec<Part>>,
+}
+
+/// One server: the process that serves now, one that was left behind, and the copy that a
+/// fail-over would bring back.
+pub(super) struct Server {
+    pub(super) id: ServerId,
+    fault: Option<Fault>,
+    /// The number of the process that serves now.
+    now: u64,
+    processes: BTreeMap<u64, Process>,
+    /// A gateway that still reaches the process that was left behind, and only that one.
+    cut_off: Option<(usize, u64)>,
+    copy: Memory,
+}
+
+impl Server {
+    pub(super) fn new(id: ServerId, fault: Option<Fault>) -> Self {
+        let mut server = Self { id, fault, now: 0, processes: BTreeMap::new(), cut_off: None, copy: Memory::default() };
+        server.begin(Memory::default());
+        server
+    }
+
+    /// A new process takes the place of all others.
+    fn begin(&mut self, memory: Memory) {
+        self.processes.clear();
+        self.cut_off = None;
+        self.now += 1;
+        let process = Process { server: self.id, fault: self.fault, memory, closed: BTreeMap::new() };
+        self.processes.insert(self.now, process);
+    }
+
+    fn run_id(&self, process: u64) -> String {
+        let process = if self.fault == Some(Fault::NoInc) { 0 } else { process };
+        format!("{}.{process}", self.id)
+    }
+
+    /// Which process a gateway reaches, and its name.
+    pub(super) fn greet(&self, gateway: usize) -> (u64, String) {
+        let reached = self.cut_off.filter(|(cut_off, _)| *cut_off == gateway).map_or(self.now, |(_, process)| process);
+        (reached, self.run_id(reached))
+    }
+
+    /// A process that still runs.
+    pub(super) fn running(&mut self, process: u64) -> Option<&mut Process> {
+        self.processes.get_mut(&process)
+    }
+
+    /// The name of the process that serves now.
+    pub(super) fn run_id_now(&self) -> String {
+        self.run_id(self.now)
+    }
+
+    /// The process that serves now.
+    pub(super) fn process(&mut self) -> &mut Process {
+        self.processes.get_mut(&self.now).expect("one serves always")
+    }
+
+    /// The process dies and starts again with nothing.
+    pub(super) fn crash(&mut self) {
+        self.begin(Memory::default());
+    }
+
+    pub(super) fn flush_all(&mut self) {
+        self.process().memory = Memory::default();
+    }
+
+    /// Loses one of its two keys.
+    pub(super) fn lose_key(&mut self, first: bool) {
+        let memory = &mut self.process().memory;
+        if first {
+            memory.stock = None;
+        } else {
+            memory.grants = None;
+        }
+    }
+
+    /// A replica catches up.
+    pub(super) fn replicate(&mut self) {
+        self.copy = self.process().memory.clone();
+    }
+
+    /// The replica takes over with what it has. The process before it may live on: its sessions
+    /// too, and one gateway may reach nothing else.
+    pub(super) fn fail_over(&mut self, cut_off: Option<usize>) {
+        let before = self.processes.remove(&self.now).map(|process| (self.now, process));
+        self.begin(self.copy.clone());
+        if let (Some(gateway), Some((number, process))) = (cut_off, before) {
+            self.processes.insert(number, process);
+            self.cut_off = Some((gateway, number));
+        }
+    }
+
+    /// Nobody reaches a process that was left behind any more: it becomes a replica.
+    pub(super) fn heal(&mut self) {
+        let now = self.now;
+        self.processes.retain(|&number, _| number == now);
+        self.cut_off = None;
+    }
+}
+
+impl Process {
+    fn breaks(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// Both hashes, while they are of one epoch.
+    fn whole(&mut self) -> Result<(&mut Stock, &mut Grants), Lost> {
+        match (&mut self.memory.stock, &mut self.memory.grants) {
+            (Some(stock), Some(grants)) if stock.epoch == grants.epoch => Ok((stock, grants)),
+            _ => Err(Lost),
+        }
+    }
+
+    /// The epoch, what is left, and how many grants are open.
+    pub(super) fn picture(&mut self) -> Result<(Epoch, Counts, usize), Lost> {
+        let (stock, grants) = self.whole()?;
+        Ok((stock.epoch, stock.left.clone(), grants.open.len()))
+    }
+
+    /// `take.lua`; `None` when the grant is known.
+    pub(super) fn take(&mut self, wish: &Wish, spread: Spread) -> Result<Option<Taken>, Lost> {
+        let id = self.server;
+        let (stock, grants) = self.whole()?;
+        if grants.open.contains_key(&wish.grant) {
+            return Ok(None);
+        }
+        let segments: Vec<u16> = spread.segments_on(id).collect();
+        let mut parts = Vec::new();
+        for &(prize, mut want) in &wish.wants {
+            for turn in 0..segments.len() {
+                let segment = segments[(usize::from(wish.place) + turn) % segments.len()];
+                let Some(left) = stock.left.get_mut(&(prize, segment)) else { continue };
+                let count = u32::try_from(*left).unwrap_or(u32::MAX).min(want);
+                *left -= u64::from(count);
+                want -= count;
+                if count > 0 {
+                    parts.push(Part { server: id, prize, segment, count });
+                }
+            }
+        }
+        if !parts.is_empty() {
+            let note = Note { shard: wish.shard, since: Instant::now(), parts: parts.clone() };
+            grants.open.insert(wish.grant, note);
+        }
+        Ok(Some((stock.epoch, parts)))
+    }
+
+    /// `close.lua`.
+    pub(super) fn close(&mut self, closings: &[Closing]) -> Result<Epoch, Lost> {
+        let twice = self.breaks(Fault::GiveBackTwice);
+        let mut closed = std::mem::take(&mut self.closed);
+        let (stock, grants) = self.whole()?;
+        for Closing { grant, used } in closings {
+            let again = || closed.get(grant).filter(|_| twice && used.is_empty()).cloned();
+            let Some(parts) = grants.open.remove(grant).map(|note| note.parts).or_else(again) else { continue };
+            for part in &parts {
+                let same = |used: &&Part| used.prize == part.prize && used.segment == part.segment;
+                let used = used.iter().find(same).map_or(0, |used| used.count);
+                let unused = u64::from(part.count.saturating_sub(used));
+                *stock.left.entry((part.prize, part.segment)).or_default() += unused;
+            }
+            closed.insert(*grant, parts);
+        }
+        let epoch = stock.epoch;
+        self.closed = closed;
+        Ok(epoch)
+    }
+
+    /// `look.lua`.
+    pub(super) fn look(&mut self) -> Result<Look, Lost> {
+        let (stock, grants) = self.whole()?;
+        let open = |(&grant, note): (&GrantId, &Note)| OpenGrant {
+            grant,
+            shard: note.shard,
+            age: note.since.elapsed(),
+            parts: note.parts.clone(),
+        };
+        let open = grants.open.iter().map(open).collect();
+        Ok(Look { epoch: stock.epoch, left: stock.left.clone(), open })
+    }
+
+    /// `reset.lua`; whether it did anything.
+    pub(super) fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> bool {
+        if self.whole().is_ok_and(|(stock, _)| stock.epoch >= epoch) {
+            return false;
+        }
+        let left = left.iter().map(|&(prize, segment, units)| ((prize, segment), units)).collect();
+        self.memory.stock = Some(Stock { epoch, left, operations: BTreeMap::new() });
+        self.memory.grants = Some(Grants { epoch, open: BTreeMap::new() });
+        true
+    }
+
+    /// `add.lua`.
+    pub(super) fn add(&mut self, addition: &Addition) -> Result<Epoch, Lost> {
+        let (twice, late) = (self.breaks(Fault::AddTwice), self.breaks(Fault::AddLate));
+        let (stock, _) = self.whole()?;
+        let now = stock.epoch == addition.epoch || late && stock.epoch > addition.epoch;
+        if now && (stock.operations.insert(addition.operation, Vec::new()).is_none() || twice) {
+            for &(segment, units) in &addition.segments {
+                *stock.left.entry((addition.prize, segment)).or_default() += units;
+            }
+        }
+        Ok(stock.epoch)
+    }
+
+    /// `withdraw.lua`.
+    pub(super) fn withdraw(
+        &mut self,
+        (operation, epoch): (u64, Epoch),
+        (prize, units): (Prize, u64),
+        spread: Spread,
+    ) -> Result<Withdrawn, Lost> {
+        let id = self.server;
+        let (twice, late) = (self.breaks(Fault::WithdrawTwice), self.breaks(Fault::WithdrawLate));
+        let (stock, _) = self.whole()?;
+        if stock.epoch != epoch && !late {
+            return Ok((stock.epoch, Vec::new()));
+        }
+        if let Some(taken) = stock.operations.get(&operation).filter(|_| !twice) {
+            return Ok((stock.epoch, taken.clone()));
+        }
+        let mut want = units;
+        let mut taken = Vec::new();
+        for segment in spread.segments_on(id) {
+            let Some(left) = stock.left.get_mut(&(prize, segment)) else { continue };
+            let got = want.min(*left);
+            *left -= got;
+            want -= got;
+            if got > 0 {
+                taken.push((segment, got));
+            }
+        }
+        stock.operations.insert(operation, taken.clone());
+        Ok((stock.epoch, taken))
+    }
+}
+
+/// The epoch, and what was granted.
+pub(super) type Taken = (Epoch, Vec<Part>);
+
+/// The epoch, and what a withdrawal took of each segment.
+pub(super) type Withdrawn = (Epoch, Vec<(u16, u64)>);
+
+/// What a lane asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    pub(super) grant: GrantId,
+    shard: u16,
+    place: u16,
+    wants: Vec<(Prize, u32)>,
+}
+
+impl Wish {
+    pub(super) fn of(asking: &Asking<'_>) -> Self {
+        let Asking { grant, shard, place, wants } = *asking;
+        Self { grant, shard, place, wants: wants.iter().map(|units| (units.prize, units.count)).collect() }
+    }
+}
+
+impl State {
+    /// Only for [`Fault::SettleFirst`].
+    pub(super) fn close_everywhere(&mut self, grant: GrantId, receipt: &Receipt) {
+        for server in &mut self.servers {
+            let used = receipt.used.iter().filter(|part| part.server == server.id).copied().collect();
+            // A server that is lost has no grants either.
+            let _ = server.process().close(&[Closing { grant, used }]);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What a seed may choose: the size of a run and how bad its weather is.
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use market::batch::Prize;
+use market::campaign::{Campaign, Catalogue, Published};
+use market::chances::Chances;
+use market::{ActivityId, AwardId};
+
+use super::dice::Dice;
+use super::disasters::Disaster;
+use super::wire::Mishap;
+use crate::stock::cluster::Spread;
+
+/// Shards of every run.
+pub(super) const SHARDS: u16 = 2;
+
+/// Gateways of every run: two, so that every job has two holders and every user two writers.
+pub(super) const GATEWAYS: usize = 2;
+
+/// Chances of both activities.
+pub(super) const CHANCES: Chances = Chances { welcome: 5, day_limit: 3, month_limit: 4 };
+
+/// Two limited prizes and one without limit, and draws are refused while the stock is away; one
+/// limited prize, and the luck award while the stock is away.
+const CAMPAIGNS: [&str; 2] = [
+    r#"
+format = 1
+[activity]
+id = 1
+name = "refuses"
+begins_at = 2020-01-01T00:00:00+00:00
+ends_at = 2040-01-01T00:00:00+00:00
+state = "open"
+time_zone = "UTC"
+[chances]
+welcome = 5
+day_limit = 3
+month_limit = 4
+[strategy]
+id = 1
+[[award]]
+id = 1
+title = "prize"
+sort = 1
+rate = 0.5
+count = 1
+tree = "tree"
+[[award]]
+id = 2
+title = "other prize"
+sort = 2
+rate = 0.4
+count = 1
+tree = "tree"
+[[award]]
+id = 3
+title = "for all"
+sort = 3
+rate = 0.1
+[[award]]
+id = 101
+title = "luck"
+sort = 4
+rate = 0
+[[tree]]
+id = "tree"
+root = "rule_stock"
+nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_award", award = 101, config = "1,100" }]
+"#,
+    r#"
+format = 1
+[activity]
+id = 2
+name = "falls back"
+begins_at = 2020-01-01T00:00:00+00:00
+ends_at = 2040-01-01T00:00:00+00:00
+state = "open"
+when_stock_away = "fallback"
+time_zone = "UTC"
+[chances]
+welcome = 5
+day_limit = 3
+month_limit = 4
+[strategy]
+id = 2
+[[award]]
+id = 4
+title = "prize"
+sort = 1
+rate = 1
+count = 1
+tree = "tree"
+[[award]]
+id = 101
+title = "luck"
+sort = 2
+rate = 0
+[[tree]]
+id = "tree"
+root = "rule_stock"
+nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_award", award = 101, config = "1,100" }]
+"#,
+];
+
+/// The activities that are drawn in.
+pub(super) fn activities() -> [ActivityId; 2] {
+    [1, 2].map(|number| ActivityId::new(number).expect("an id"))
+}
+
+/// The prizes whose stock is limited.
+pub(super) fn prizes() -> [Prize; 3] {
+    [(1, 1), (1, 2), (2, 4)].map(|(activity, award)| Prize {
+        activity: ActivityId::new(activity).expect("an id"),
+        award: AwardId::new(award).expect("an id"),
+    })
+}
+
+/// What all lanes draw from.
+pub(super) fn catalogue() -> Arc<ArcSwap<Catalogue>> {
+    static PARSED: OnceLock<Arc<Catalogue>> = OnceLock::new();
+    let parsed = PARSED.get_or_init(|| {
+        let published = |text| Published { version: 1, campaign: Campaign::parse(text).expect("a valid campaign") };
+        Arc::new(Catalogue::new(CAMPAIGNS.map(published)))
+    });
+    Arc::new(ArcSwap::new(parsed.clone()))
+}
+
+/// How many requests in a thousand go wrong, by their receiver.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Storm {
+    pub(super) shards: u64,
+    pub(super) servers: u64,
+    pub(super) meta: u64,
+}
+
+/// The sizes of one run.
+#[derive(Debug, Clone)]
+pub(super) struct Scenario {
+    pub(super) spread: Spread,
+    /// Tables of each shard, each with a lane of its own.
+    pub(super) tables: u16,
+    /// Players, and the users that they are.
+    pub(super) players: u64,
+    pub(super) users: u64,
+    /// Draws of each player.
+    pub(super) calls: u64,
+    /// How long the bad weather lasts.
+    pub(super) trouble: Duration,
+    /// How many requests in a thousand go wrong meanwhile.
+    pub(super) storm: Storm,
+    pub(super) mishaps: Vec<Mishap>,
+    pub(super) disasters: u64,
+    /// Which of them there are. Few kinds many times find more than all of them once.
+    pub(super) kinds: Vec<Disaster>,
+    /// Stock operations, and how many in a thousand are withdrawals.
+    pub(super) operations: u64,
+    pub(super) withdrawals: u64,
+    /// How many connections in a thousand are missed by their database late.
+    pub(super) missed_late: u64,
+    /// How often in a thousand batches a gateway stands still.
+    pub(super) standstills: u64,
+    /// The longest rests of jobs.
+    pub(super) tend_ms_max: u64,
+    pub(super) forget_ms_max: u64,
+    /// Units of each prize at the beginning; none of a prize that is published later.
+    pub(super) units: [u64; 3],
+    /// Commands of one batch.
+    pub(super) batch_max: usize,
+}
+
+/// What a run is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Theme {
+    /// Whatever comes.
+    Any,
+    /// Commits that nobody hears of, while their shards come and go.
+    Doubt,
+    /// Units that are added and withdrawn while servers lose theirs.
+    Operations,
+    /// Gateways that are left alone with a process that was replaced.
+    SplitBrain,
+}
+
+impl Scenario {
+    /// The sizes of a run about `theme`, or about anything.
+    pub(super) fn of(dice: &mut Dice, theme: Option<Theme>) -> Self {
+        let mut scenario = Self::any(dice);
+        let themes = [Theme::Any, Theme::Any, Theme::Any, Theme::Doubt, Theme::Operations, Theme::SplitBrain];
+        let drawn = themes[dice.place(themes.len())];
+        match theme.unwrap_or(drawn) {
+            Theme::Any => {}
+            Theme::Doubt => {
+                scenario.kinds = vec![Disaster::ShardAway, Disaster::ShardHeld];
+                scenario.mishaps = vec![Mishap::Unanswered, Mishap::Unanswered, Mishap::Late];
+                scenario.storm = Storm { shards: 100, servers: 100, meta: 20 };
+                scenario.forget_ms_max = 300;
+            }
+            Theme::Operations => {
+                scenario.kinds = vec![Disaster::FlushAll, Disaster::KeyLost, Disaster::ServerHeld];
+                scenario.mishaps = vec![Mishap::Late];
+                scenario.storm = Storm { shards: 20, servers: 100, meta: 100 };
+                scenario.operations = 8;
+            }
+            Theme::SplitBrain => {
+                scenario.kinds = vec![Disaster::SplitBrain];
+                scenario.mishaps = vec![Mishap::Lost, Mishap::Late];
+                scenario.storm = Storm { shards: 0, servers: 200, meta: 0 };
+                scenario.units = scenario.units.map(|units| 2 * units);
+            }
+        }
+        scenario
+    }
+
+    fn any(dice: &mut Dice) -> Self {
+        let servers = u8::try_from(dice.between(1, 2)).expect("small");
+        let users = dice.between(4, 7);
+        let segments = u16::from(servers) * u16::try_from(dice.between(1, 2)).expect("small");
+        Self {
+            spread: Spread { segments, servers },
+            tables: u16::try_from(dice.between(1, 2)).expect("small"),
+            players: users + dice.below(users),
+            users,
+            calls: dice.between(2, 4),
+            trouble: dice.millis(6_000, 12_000),
+            storm: Storm { shards: rate(dice), servers: rate(dice), meta: rate(dice) },
+            mishaps: some_of(dice, &Mishap::ALL),
+            disasters: dice.below(13),
+            kinds: some_of(dice, &Disaster::ALL),
+            operations: dice.below(7),
+            withdrawals: [200, 500, 900][dice.place(3)],
+            missed_late: [0, 300, 800][dice.place(3)],
+            standstills: [0, 10, 60][dice.place(3)],
+            tend_ms_max: [500, 1_200, 3_000][dice.place(3)],
+            forget_ms_max: [300, 3_000][dice.place(2)],
+            units: [dice.between(2, 12), dice.between(1, 8), dice.below(9)],
+            batch_max: dice.place(6) + 1,
+        }
+    }
+}
+
+/// One to four of these, one perhaps more than once.
+fn some_of<T: Copy>(dice: &mut Dice, all: &[T]) -> Vec<T> {
+    let count = dice.between(1, 4);
+    (0..count).map(|_| all[dice.place(all.len())]).collect()
+}
+
+fn rate(dice: &mut Dice) -> u64 {
+    [0, 20, 60, 120][dice.place(4)]
+}

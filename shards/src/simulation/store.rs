@@ -1,0 +1,329 @@
+//! What a lane sees of its shard: the statements of `SqlShard`, each a request that travels.
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
+use market::calendar::Day;
+use market::chances::Account;
+use market::{ActivityId, Order, UserId};
+use tokio::runtime::Handle;
+
+use super::fault::Fault;
+use super::tables::{GrantRow, Key, Mode, Write};
+use super::transaction::Transaction;
+use super::wire::{Link, pause, send};
+use super::world::World;
+use crate::stock::{Epoch, Receipt, ServerId};
+use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
+
+/// The database refuses orders under this key.
+pub(super) const POISONED: &str = "poisoned";
+
+/// A lane's connection to its shard.
+pub(super) struct FakeStore {
+    world: Arc<World>,
+    shard: usize,
+    /// The gateway's clock.
+    clock: fn() -> Timestamp,
+    open: Option<Arc<Transaction>>,
+}
+
+impl FakeStore {
+    pub(super) fn new(world: Arc<World>, shard: usize, clock: fn() -> Timestamp) -> Self {
+        Self { world, shard, clock, open: None }
+    }
+
+    fn link(&self) -> Link {
+        Link::Shard(self.shard)
+    }
+
+    fn open(&self) -> Result<Arc<Transaction>, StoreError> {
+        self.open.clone().ok_or_else(|| StoreError::Away("the connection was lost".to_owned()))
+    }
+
+    /// Drops the connection. Its database notices at once, or only after a while: a commit that
+    /// is still under way may be faster.
+    fn hang_up(&mut self) {
+        let Some(transaction) = self.open.take() else { return };
+        // At the end of a run there is nobody left to notice.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let mut state = self.world.state();
+        let notices_late = !state.weather.is_calm() && state.dice.per_mille(self.world.scenario.missed_late);
+        let length = if notices_late { state.dice.millis(100, 6_000) } else { state.dice.millis(0, 20) };
+        drop(state);
+        runtime.spawn(async move {
+            pause(length).await;
+            transaction.undo();
+        });
+    }
+
+    /// Now and then a process stands still for a while.
+    async fn stand_still(&self) {
+        let length = {
+            let mut state = self.world.state();
+            let still = !state.weather.is_calm() && state.dice.per_mille(self.world.scenario.standstills);
+            if still { state.dice.millis(500, 9_000) } else { Duration::ZERO }
+        };
+        pause(length).await;
+    }
+
+    async fn write_rows(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        let transaction = self.open()?;
+        let (new, changed) = (settlement.new_accounts.clone(), settlement.changed_accounts.clone());
+        let orders = settlement.orders.clone();
+        let upsert = self.world.breaks(Fault::Upsert);
+        send(&self.world, self.link(), async move {
+            insert_accounts(&transaction, new, upsert).await?;
+            update_accounts(&transaction, changed)?;
+            insert_orders(&transaction, orders).await
+        })
+        .await?
+    }
+
+    async fn note_grant(&self, grant: GrantId, receipt: &Receipt) -> Result<(), StoreError> {
+        let transaction = self.open()?;
+        let (receipt, fault) = (receipt.clone(), self.world.fault);
+        let noted = send(&self.world, self.link(), async move {
+            insert_grant(&transaction, ServerId::NONE, grant, &Receipt::default(), fault).await?;
+            for (&server, &epoch) in &receipt.epochs {
+                if !hold_epoch(&transaction, server, epoch, fault).await? {
+                    return Err(StoreError::Fenced(format!("server {server}")));
+                }
+                insert_grant(&transaction, server, grant, &receipt, fault).await?;
+            }
+            Ok(())
+        });
+        noted.await?
+    }
+
+    async fn commit(&self, grant: GrantId) -> Result<(), StoreError> {
+        let transaction = self.open()?;
+        let world = self.world.clone();
+        send(&self.world, self.link(), async move {
+            let committed = transaction.commit();
+            let event = if committed.is_ok() { "commit" } else { "commit: too late" };
+            world.state().note(event, || format!("{grant:?}"));
+            committed
+        })
+        .await?
+    }
+
+    /// Inserts a void row; false when there is a row.
+    async fn insert_void(&mut self, grant: GrantId) -> Result<bool, StoreError> {
+        let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
+        self.open = Some(transaction.clone());
+        let inserted = send(&self.world, self.link(), async move {
+            transaction.lock(&Key::Grant(ServerId::NONE, grant), Mode::Exclusive).await?;
+            if transaction.with(|tables| tables.grants.contains_key(&(ServerId::NONE, grant))) {
+                return Ok(false);
+            }
+            transaction.write(Write::Grant(ServerId::NONE, grant, GrantRow::void()))?;
+            Ok(true)
+        });
+        match inserted.await? {
+            // As in SQL: a row that is waited for in vain looks like a duplicate key.
+            Err(StoreError::Conflict(_)) => Ok(false),
+            inserted => inserted,
+        }
+    }
+
+    /// Whether the row of a grant is void, if there is one.
+    async fn read_void(&self, grant: GrantId) -> Result<Option<bool>, StoreError> {
+        let (world, shard) = (self.world.clone(), self.shard);
+        let read = async move { world.state().shards[shard].grants.get(&(ServerId::NONE, grant)).map(|row| row.void) };
+        Ok(send(&self.world, self.link(), read).await?)
+    }
+}
+
+impl Drop for FakeStore {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
+impl ShardStore for FakeStore {
+    async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+        self.hang_up();
+        let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
+        self.open = Some(transaction.clone());
+        let (keys, draws) = (batch.accounts().to_vec(), batch.draws().to_vec());
+        let mut known = send(&self.world, self.link(), async move {
+            let accounts = lock_accounts(&transaction, &keys).await?;
+            transaction.breathe().await;
+            Ok::<_, StoreError>(Known { accounts, orders: find_orders(&transaction, &draws) })
+        })
+        .await??;
+        if self.world.breaks(Fault::ClockLabel) {
+            let today = Day::of((self.clock)(), &TimeZone::UTC);
+            known.accounts.iter_mut().flatten().for_each(|account| *account = set_back(*account, today));
+        }
+        Ok(known)
+    }
+
+    async fn persist(
+        &mut self,
+        grant: GrantId,
+        settlement: &Settlement,
+        receipt: &Receipt,
+    ) -> Result<(), PersistError> {
+        if self.world.breaks(Fault::SettleFirst) {
+            self.world.state().close_everywhere(grant, receipt);
+        }
+        self.stand_still().await;
+        let written = match self.write_rows(settlement).await {
+            Ok(()) => self.note_grant(grant, receipt).await,
+            failed => failed,
+        };
+        if let Err(error) = written {
+            self.world.state().note(kind_of(&error), || format!("{grant:?}: {error}"));
+            return Err(PersistError::Undone(error));
+        }
+        self.stand_still().await;
+        let committed = self.commit(grant).await;
+        if committed.is_err() {
+            self.world.state().note("commit: not confirmed", || format!("{grant:?}"));
+        }
+        committed.map_err(PersistError::Unknown)
+    }
+
+    async fn undo(&mut self) {
+        let Some(transaction) = self.open.clone() else { return };
+        if send(&self.world, self.link(), async move { transaction.undo() }).await.is_ok() {
+            self.open = None;
+        }
+        self.hang_up();
+    }
+
+    async fn verdict(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+        self.hang_up();
+        let verdict = if !self.world.breaks(Fault::SelectOnly) && self.insert_void(grant).await? {
+            self.commit(grant).await?;
+            Verdict::Void
+        } else {
+            self.undo().await;
+            match self.read_void(grant).await? {
+                Some(false) => Verdict::Committed,
+                Some(true) => Verdict::Void,
+                None if self.world.breaks(Fault::SelectOnly) => Verdict::Void,
+                None => return Err(StoreError::Away("the row cannot be seen yet".to_owned())),
+            }
+        };
+        let event = if verdict == Verdict::Void { "verdict: void" } else { "verdict: committed" };
+        self.world.state().note(event, || format!("{grant:?}"));
+        Ok(verdict)
+    }
+}
+
+fn kind_of(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Conflict(_) => "batch: conflict",
+        StoreError::Fenced(_) => "batch: fenced",
+        StoreError::Data(_) => "batch: data",
+        StoreError::Away(_) => "batch: shard away",
+    }
+}
+
+/// Locks the rows that are there in the order of their keys, and reads them.
+async fn lock_accounts(
+    transaction: &Transaction,
+    keys: &[(UserId, ActivityId)],
+) -> Result<Vec<Option<Account>>, StoreError> {
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_unstable_by_key(|&place| &keys[place]);
+    let mut accounts = vec![None; keys.len()];
+    for place in order {
+        let (user, activity) = &keys[place];
+        if transaction.with(|tables| tables.has_account(user, *activity)) {
+            transaction.lock(&Key::Account(user.clone(), *activity), Mode::Exclusive).await?;
+            accounts[place] = transaction.with(|tables| tables.accounts.get(&keys[place]).copied());
+        }
+    }
+    Ok(accounts)
+}
+
+fn find_orders(transaction: &Transaction, draws: &[Draw]) -> Vec<Option<Order>> {
+    let find =
+        |draw: &Draw| transaction.with(|tables| tables.order(&draw.user, &draw.request).map(|o| Order::clone(o)));
+    draws.iter().map(find).collect()
+}
+
+async fn insert_accounts(
+    transaction: &Transaction,
+    mut new: Vec<AccountChange>,
+    upsert: bool,
+) -> Result<(), StoreError> {
+    new.sort_unstable_by(|a, b| (&a.user, a.activity).cmp(&(&b.user, b.activity)));
+    for AccountChange { user, activity, account } in new {
+        transaction.lock(&Key::Account(user.clone(), activity), Mode::Exclusive).await?;
+        if !upsert && transaction.with(|tables| tables.accounts.contains_key(&(user.clone(), activity))) {
+            return Err(StoreError::Conflict("duplicate account".to_owned()));
+        }
+        transaction.write(Write::Account(user, activity, account))?;
+    }
+    Ok(())
+}
+
+/// Prefetch has locked these rows.
+fn update_accounts(transaction: &Transaction, changed: Vec<AccountChange>) -> Result<(), StoreError> {
+    for AccountChange { user, activity, account } in changed {
+        if !transaction.with(|tables| tables.accounts.contains_key(&(user.clone(), activity))) {
+            return Err(StoreError::Conflict("no account".to_owned()));
+        }
+        transaction.write(Write::Account(user, activity, account))?;
+    }
+    Ok(())
+}
+
+async fn insert_orders(transaction: &Transaction, mut orders: Vec<Arc<Order>>) -> Result<(), StoreError> {
+    if orders.iter().any(|order| order.request.as_str() == POISONED) {
+        return Err(StoreError::Data("poisoned".to_owned()));
+    }
+    orders.sort_unstable_by(|a, b| (&a.user, &a.request).cmp(&(&b.user, &b.request)));
+    for order in orders {
+        transaction.lock(&Key::Order(order.user.clone(), order.request.clone()), Mode::Exclusive).await?;
+        if transaction.with(|tables| tables.order(&order.user, &order.request).is_some()) {
+            return Err(StoreError::Conflict("duplicate order".to_owned()));
+        }
+        transaction.write(Write::Order(order))?;
+    }
+    Ok(())
+}
+
+/// Holds a server's epoch until the transaction ends; false when it is another one.
+async fn hold_epoch(
+    transaction: &Transaction,
+    server: ServerId,
+    epoch: Epoch,
+    fault: Option<Fault>,
+) -> Result<bool, StoreError> {
+    transaction.lock(&Key::Epoch(server), Mode::Shared).await?;
+    Ok(fault == Some(Fault::NoEpoch) || transaction.with(|tables| tables.epoch(server)) == epoch)
+}
+
+async fn insert_grant(
+    transaction: &Transaction,
+    server: ServerId,
+    grant: GrantId,
+    receipt: &Receipt,
+    fault: Option<Fault>,
+) -> Result<(), StoreError> {
+    transaction.lock(&Key::Grant(server, grant), Mode::Exclusive).await?;
+    let row = transaction.with(|tables| tables.grants.get(&(server, grant)).map(|row| row.void));
+    if row.is_some_and(|void| !void || fault != Some(Fault::NoVoid)) {
+        return Err(StoreError::Conflict("duplicate grant".to_owned()));
+    }
+    let epoch = receipt.epochs.get(&server).copied().unwrap_or(Epoch(0));
+    let used = receipt.used.iter().filter(|part| part.server == server).copied().collect();
+    transaction.write(Write::Grant(server, grant, GrantRow::new(epoch, used)))
+}
+
+/// The account as it would be if the clock alone said what day it is.
+fn set_back(account: Account, today: Day) -> Account {
+    if account.day <= today {
+        return account;
+    }
+    let month_used = if account.day.month() == today.month() { account.month_used } else { 0 };
+    Account { day: today, day_used: 0, month_used, ..account }
+}

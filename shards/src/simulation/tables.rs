@@ -1,0 +1,304 @@
+//! A shard's database: rows, row locks and transactions, as InnoDB does them at READ COMMITTED.
+//! A transaction's writes are seen by others when it commits; rows that are not there are not
+//! locked; a row that another transaction has inserted, or will delete, is waited for.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use market::batch::Prize;
+use market::chances::Account;
+use market::{ActivityId, Order, RequestId, UserId};
+use tokio::time::Instant;
+
+use super::fault::Fault;
+use super::world::State;
+use crate::stock::cluster::Spread;
+use crate::stock::cluster::ledger::NotedGrant;
+use crate::stock::{Epoch, Part, ServerId};
+use crate::store::GrantId;
+
+/// A grant's own row is kept for so long (in SQL: ten minutes), if it is not needed any more.
+const OWN_ROWS_KEPT: Duration = Duration::from_secs(2);
+
+/// Void rows are kept for longer than any request is under way (in SQL: days).
+const VOID_KEPT: Duration = Duration::from_mins(1);
+
+/// Units in one segment of a prize.
+pub(super) type Counts = BTreeMap<(Prize, u16), u64>;
+
+/// What can be locked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Account(UserId, ActivityId),
+    Order(UserId, RequestId),
+    Grant(ServerId, GrantId),
+    Epoch(ServerId),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Shared,
+    Exclusive,
+}
+
+/// What became of an attempt to lock a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    Locked,
+    /// Somebody else has it.
+    Taken,
+    /// The transaction that asks has ended.
+    Gone,
+}
+
+/// A row of `stock_grant`.
+#[derive(Debug, Clone)]
+pub(super) struct GrantRow {
+    pub(super) void: bool,
+    pub(super) epoch: Epoch,
+    pub(super) used: Vec<Part>,
+    /// When it was inserted, which is before it was committed.
+    since: Instant,
+}
+
+impl GrantRow {
+    pub(super) fn new(epoch: Epoch, used: Vec<Part>) -> Self {
+        Self { void: false, epoch, used, since: Instant::now() }
+    }
+
+    pub(super) fn void() -> Self {
+        Self { void: true, ..Self::new(Epoch(0), Vec::new()) }
+    }
+}
+
+/// A change of the database.
+#[derive(Debug, Clone)]
+pub(super) enum Write {
+    Account(UserId, ActivityId, Account),
+    Order(Arc<Order>),
+    Grant(ServerId, GrantId, GrantRow),
+    Epoch(ServerId, Epoch),
+    /// Adds these grants' units to the counters and forgets their rows.
+    RollUp(ServerId, Vec<GrantId>),
+}
+
+#[derive(Default)]
+struct Transaction {
+    writes: Vec<Write>,
+    locked: Vec<Key>,
+}
+
+/// Who has a row locked.
+#[derive(Default)]
+struct Holders {
+    exclusive: Option<u64>,
+    shared: Vec<u64>,
+}
+
+impl Holders {
+    fn admit(&mut self, transaction: u64, mode: Mode) -> bool {
+        let others_share = self.shared.iter().any(|&holder| holder != transaction);
+        let free = self.exclusive.is_none_or(|holder| holder == transaction);
+        match mode {
+            Mode::Exclusive if free && !others_share => self.exclusive = Some(transaction),
+            Mode::Shared if free => self.shared.push(transaction),
+            Mode::Exclusive | Mode::Shared => return false,
+        }
+        true
+    }
+
+    fn dismiss(&mut self, transaction: u64) {
+        self.exclusive = self.exclusive.filter(|&holder| holder != transaction);
+        self.shared.retain(|&holder| holder != transaction);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exclusive.is_none() && self.shared.is_empty()
+    }
+}
+
+/// One shard.
+pub(super) struct Tables {
+    spread: Spread,
+    pub(super) accounts: BTreeMap<(UserId, ActivityId), Account>,
+    pub(super) orders: BTreeMap<UserId, BTreeMap<RequestId, Arc<Order>>>,
+    pub(super) grants: BTreeMap<(ServerId, GrantId), GrantRow>,
+    epochs: BTreeMap<ServerId, Epoch>,
+    /// `award_issued`.
+    counters: Counts,
+    /// Only for [`Fault::EarlySum`]: what was issued when somebody came to raise the epoch.
+    early: BTreeMap<ServerId, Counts>,
+    transactions: BTreeMap<u64, Transaction>,
+    locks: BTreeMap<Key, Holders>,
+    begun: u64,
+}
+
+impl Tables {
+    pub(super) fn new(spread: Spread) -> Self {
+        Self {
+            spread,
+            accounts: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            early: BTreeMap::new(),
+            transactions: BTreeMap::new(),
+            locks: BTreeMap::new(),
+            begun: 0,
+        }
+    }
+
+    pub(super) fn begin(&mut self) -> u64 {
+        self.begun += 1;
+        self.transactions.insert(self.begun, Transaction::default());
+        self.begun
+    }
+
+    /// Whether a transaction has neither committed nor been undone.
+    pub(super) fn is_open(&self, transaction: u64) -> bool {
+        self.transactions.contains_key(&transaction)
+    }
+
+    pub(super) fn lock(&mut self, transaction: u64, key: &Key, mode: Mode) -> Attempt {
+        let Some(begun) = self.transactions.get_mut(&transaction) else { return Attempt::Gone };
+        if !self.locks.entry(key.clone()).or_default().admit(transaction, mode) {
+            return Attempt::Taken;
+        }
+        begun.locked.push(key.clone());
+        Attempt::Locked
+    }
+
+    /// Whether a row is there, or may be once another transaction has ended.
+    pub(super) fn has_account(&self, user: &UserId, activity: ActivityId) -> bool {
+        self.accounts.contains_key(&(user.clone(), activity))
+            || self.locks.contains_key(&Key::Account(user.clone(), activity))
+    }
+
+    pub(super) fn order(&self, user: &UserId, request: &RequestId) -> Option<&Arc<Order>> {
+        self.orders.get(user)?.get(request)
+    }
+
+    pub(super) fn epoch(&self, server: ServerId) -> Epoch {
+        self.epochs.get(&server).copied().unwrap_or(Epoch(0))
+    }
+
+    /// Notes a change that is made when the transaction commits; false when it has ended.
+    pub(super) fn write(&mut self, transaction: u64, write: Write) -> bool {
+        let begun = self.transactions.get_mut(&transaction);
+        begun.map(|begun| begun.writes.push(write)).is_some()
+    }
+
+    /// Ends a transaction and its locks; answers its changes.
+    fn end(&mut self, transaction: u64) -> Option<Vec<Write>> {
+        let ended = self.transactions.remove(&transaction)?;
+        for key in ended.locked {
+            if let Some(holders) = self.locks.get_mut(&key) {
+                holders.dismiss(transaction);
+                if holders.is_empty() {
+                    self.locks.remove(&key);
+                }
+            }
+        }
+        Some(ended.writes)
+    }
+
+    /// Undoes a transaction, if it has not ended yet.
+    pub(super) fn undo(&mut self, transaction: u64) {
+        self.end(transaction);
+    }
+
+    /// Undoes all: the database has crashed.
+    pub(super) fn crash(&mut self) {
+        self.transactions.clear();
+        self.locks.clear();
+    }
+
+    fn apply(&mut self, write: Write) {
+        match write {
+            Write::Account(user, activity, account) => {
+                self.accounts.insert((user, activity), account);
+            }
+            Write::Order(order) => {
+                self.orders.entry(order.user.clone()).or_default().insert(order.request.clone(), order);
+            }
+            Write::Grant(server, grant, row) => {
+                self.grants.insert((server, grant), row);
+            }
+            Write::Epoch(server, epoch) => {
+                self.epochs.insert(server, epoch);
+            }
+            Write::RollUp(server, grants) => self.roll_up(server, &grants),
+        }
+    }
+
+    fn roll_up(&mut self, server: ServerId, grants: &[GrantId]) {
+        for &grant in grants {
+            let row = self.grants.remove(&(server, grant));
+            for part in row.iter().flat_map(|row| &row.used) {
+                *self.counters.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
+            }
+        }
+    }
+
+    /// What was issued out of a server's segments.
+    pub(super) fn issued_of(&self, server: ServerId) -> Counts {
+        let here = |&(&(_, segment), _): &(&(Prize, u16), &u64)| self.spread.server_of(segment) == server;
+        let mut issued: Counts = self.counters.iter().filter(here).map(|(&key, &units)| (key, units)).collect();
+        for part in self.grants_of(server).filter(|(_, row)| !row.void).flat_map(|(_, row)| &row.used) {
+            *issued.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
+        }
+        issued
+    }
+
+    /// The rows of a server's grants, void ones too.
+    pub(super) fn grants_of(&self, server: ServerId) -> impl Iterator<Item = (GrantId, &GrantRow)> {
+        let range = self.grants.range((server, GrantId(0))..=(server, GrantId(u64::MAX)));
+        range.map(|(&(_, grant), row)| (grant, row))
+    }
+
+    /// Committed grants of a server that are at least so old; a few at a time.
+    pub(super) fn old_grants(&self, server: ServerId, age: Duration) -> Vec<NotedGrant> {
+        let old = |(_, row): &(GrantId, &GrantRow)| !row.void && row.since.elapsed() >= age;
+        let noted = |(grant, row): (GrantId, &GrantRow)| NotedGrant { grant, epoch: row.epoch, used: row.used.clone() };
+        self.grants_of(server).filter(old).take(5).map(noted).collect()
+    }
+
+    /// Forgets rows that nobody can ask for any more: void ones, and grants' own, unless their
+    /// units are not rolled up yet: those may still be open on a server, and whoever asked for the
+    /// verdict would give them back.
+    pub(super) fn forget_old(&mut self, fault: Option<Fault>) {
+        let mut noted: Vec<GrantId> = Vec::new();
+        if fault != Some(Fault::ForgetOpen) {
+            let of_servers = self.grants.iter().filter(|((server, _), row)| *server != ServerId::NONE && !row.void);
+            noted.extend(of_servers.map(|((_, grant), _)| grant));
+        }
+        self.grants.retain(|(server, grant), row| {
+            let own = *server == ServerId::NONE && !noted.contains(grant);
+            let kept = if row.void { VOID_KEPT } else { OWN_ROWS_KEPT };
+            row.since.elapsed() < kept || !(row.void || own)
+        });
+    }
+
+    /// Remembers, for [`Fault::EarlySum`], what is issued just now.
+    pub(super) fn sum_early(&mut self, server: ServerId) {
+        let issued = self.issued_of(server);
+        self.early.insert(server, issued);
+    }
+
+    pub(super) fn early_sum(&self, server: ServerId) -> Counts {
+        self.early.get(&server).cloned().unwrap_or_default()
+    }
+}
+
+impl State {
+    /// Makes a transaction's changes; false when it has ended before.
+    pub(super) fn commit(&mut self, shard: usize, transaction: u64) -> bool {
+        let Some(writes) = self.shards[shard].end(transaction) else { return false };
+        for write in &writes {
+            self.shards[shard].apply(write.clone());
+        }
+        self.check_commit(shard, &writes);
+        true
+    }
+}

@@ -1,0 +1,239 @@
+//! How requests travel. A request lands at once, late, or never, whatever its sender believes: one
+//! that was given up may land any time after that, and an answer may get lost.
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::scenario::Storm;
+use super::world::{State, World};
+use crate::stock::StockAway;
+use crate::store::StoreError;
+
+/// How late a request may land.
+const LATE_MS_MAX: u64 = 7_000;
+
+/// Between whom a request travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Link {
+    Shard(usize),
+    Server(usize),
+    /// From this gateway, or from the operators, whose number is one above.
+    Meta(usize),
+}
+
+impl Link {
+    /// How long its callers wait for an answer.
+    const fn patience(self) -> Duration {
+        match self {
+            Link::Shard(_) => Duration::from_secs(3),
+            Link::Server(_) => Duration::from_millis(300),
+            Link::Meta(_) => Duration::from_secs(1),
+        }
+    }
+}
+
+/// No answer came; the request may have landed, or may land yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Silence;
+
+impl From<Silence> for StoreError {
+    fn from(_: Silence) -> Self {
+        StoreError::Away("no answer".to_owned())
+    }
+}
+
+impl From<Silence> for StockAway {
+    fn from(_: Silence) -> Self {
+        StockAway("no answer".to_owned())
+    }
+}
+
+/// How a single request goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mishap {
+    /// It is refused at once.
+    Refused,
+    /// It never lands.
+    Lost,
+    /// It lands, and nobody hears of it.
+    Unanswered,
+    /// It takes about as long as its sender waits.
+    Slow,
+    /// It lands any time after its sender has gone.
+    Late,
+}
+
+impl Mishap {
+    pub(super) const ALL: [Self; 5] = [Self::Refused, Self::Lost, Self::Unanswered, Self::Slow, Self::Late];
+}
+
+/// What is wrong with the network now.
+pub(super) struct Weather {
+    /// How many requests in a thousand go wrong.
+    storm: Storm,
+    /// How they do.
+    mishaps: Vec<Mishap>,
+    /// Links on which everything is refused until then.
+    away: BTreeMap<Link, Instant>,
+    /// Links on which nothing lands before then.
+    held: BTreeMap<Link, Instant>,
+    /// Links that are slow until then.
+    slow: BTreeMap<Link, Instant>,
+    /// Whether the bad weather is over.
+    calm: bool,
+    /// Requests that are under way without anybody's watching over them.
+    strays: usize,
+}
+
+impl Weather {
+    pub(super) fn new(storm: Storm, mishaps: Vec<Mishap>) -> Self {
+        let links = BTreeMap::new;
+        Self { storm, mishaps, away: links(), held: links(), slow: links(), calm: false, strays: 0 }
+    }
+
+    pub(super) fn stay_away(&mut self, link: Link, length: Duration) {
+        self.away.insert(link, Instant::now() + length);
+    }
+
+    pub(super) fn hold(&mut self, link: Link, length: Duration) {
+        self.held.insert(link, Instant::now() + length);
+    }
+
+    pub(super) fn slow_down(&mut self, link: Link, length: Duration) {
+        self.slow.insert(link, Instant::now() + length);
+    }
+
+    /// From now on nothing goes wrong any more; what is under way already still is.
+    pub(super) fn calm(&mut self) {
+        *self = Self { strays: self.strays, calm: true, ..Self::new(Storm::default(), Vec::new()) };
+    }
+
+    fn storm_on(&self, link: Link) -> u64 {
+        match link {
+            Link::Shard(_) => self.storm.shards,
+            Link::Server(_) => self.storm.servers,
+            Link::Meta(_) => self.storm.meta,
+        }
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.calm
+    }
+
+    pub(super) fn strays(&self) -> usize {
+        self.strays
+    }
+
+    fn until(which: &BTreeMap<Link, Instant>, link: Link) -> Duration {
+        which.get(&link).map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// What becomes of one request.
+enum Fate {
+    /// It is answered; if its sender dies meanwhile, it may not have landed.
+    Prompt { there: Duration, back: Duration },
+    /// It goes its own way, whether somebody waits for it or not.
+    Stray { there: Duration, answers: bool },
+    /// It is refused at once.
+    Refused,
+    /// It never lands.
+    Lost,
+}
+
+impl State {
+    fn fate(&mut self, link: Link) -> Fate {
+        if !Weather::until(&self.weather.away, link).is_zero() {
+            return Fate::Refused;
+        }
+        let held = Weather::until(&self.weather.held, link);
+        let slow = !Weather::until(&self.weather.slow, link).is_zero();
+        let drag = if slow { self.dice.millis(500, 2_500) } else { Duration::ZERO };
+        let there = held + drag + self.dice.hop();
+        if !self.dice.per_mille(self.weather.storm_on(link)) {
+            let back = self.dice.hop();
+            return if there > link.patience() {
+                Fate::Stray { there, answers: true }
+            } else {
+                Fate::Prompt { there, back }
+            };
+        }
+        let place = self.dice.place(self.weather.mishaps.len());
+        match self.weather.mishaps[place] {
+            Mishap::Refused => Fate::Refused,
+            Mishap::Lost => Fate::Lost,
+            Mishap::Unanswered => Fate::Stray { there, answers: false },
+            Mishap::Slow => Fate::Stray { there: there + self.dice.millis(1, 600), answers: true },
+            Mishap::Late => Fate::Stray { there: there + self.dice.millis(200, LATE_MS_MAX), answers: true },
+        }
+    }
+}
+
+/// Sends a request, whose `landing` is what happens at its receiver, and waits for the answer.
+pub(super) async fn send<T, L>(world: &Arc<World>, link: Link, landing: L) -> Result<T, Silence>
+where
+    T: Send + 'static,
+    L: Future<Output = T> + Send + 'static,
+{
+    let fate = world.state().fate(link);
+    match fate {
+        Fate::Prompt { there, back } => {
+            let journey = async {
+                pause(there).await;
+                let answer = landing.await;
+                pause(back).await;
+                answer
+            };
+            if matches!(link, Link::Shard(_)) {
+                // It may wait there for others.
+                timeout(link.patience(), journey).await.map_err(|_| Silence)
+            } else {
+                Ok(journey.await)
+            }
+        }
+        Fate::Stray { there, answers } => {
+            let answer = stray(world, there, landing);
+            match timeout(link.patience(), answer).await {
+                Ok(Ok(answer)) if answers => Ok(answer),
+                Ok(_) | Err(_) => Err(Silence),
+            }
+        }
+        Fate::Refused => {
+            pause(Duration::from_millis(1)).await;
+            Err(Silence)
+        }
+        Fate::Lost => {
+            pause(link.patience()).await;
+            Err(Silence)
+        }
+    }
+}
+
+/// Lets a request go its own way.
+fn stray<T, L>(world: &Arc<World>, there: Duration, landing: L) -> oneshot::Receiver<T>
+where
+    T: Send + 'static,
+    L: Future<Output = T> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let world = world.clone();
+    world.state().weather.strays += 1;
+    tokio::spawn(async move {
+        pause(there).await;
+        let answer = landing.await;
+        world.state().weather.strays -= 1;
+        let _ = sender.send(answer);
+    });
+    receiver
+}
+
+/// Sleeps; not at all is no time.
+pub(super) async fn pause(length: Duration) {
+    if !length.is_zero() {
+        sleep(length).await;
+    }
+}
