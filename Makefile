@@ -5,7 +5,7 @@ CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
 SHARDS ?= 2
 GATEWAYS ?= 2
-CHAOS_FAULTS ?= 30
+CHAOS_FAULTS ?= 60
 
 ## run: start the server on the embedded default (./data, http://127.0.0.1:8091/)
 run:

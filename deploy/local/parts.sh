@@ -182,7 +182,7 @@ token_file = "$DIR/admin-token"
 
 [storage]
 kind = "cluster"
-tables = 4
+tables = $TABLES
 
 [storage.meta]
 $(database_keys meta)

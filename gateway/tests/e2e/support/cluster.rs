@@ -75,6 +75,7 @@ impl Cluster {
         command.arg("up").arg(cluster.folder()).env("DRAWBRIDGE", &program);
         // A mariadbd that starts removes the temporary files of all others in its TMPDIR.
         command.env("TMPDIR", cluster.place.path(""));
+        command.env("TABLES", TABLES.to_string());
         command.env("SHARDS", SHARDS.to_string()).env("GATEWAYS", "2").env_remove("PORT_BASE").env_remove("BINLOG");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         run_within(START_MAX, command).await.ok();
