@@ -250,7 +250,8 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
     let tables = section.integer("tables", 1..=64).or(4);
     let segments = section.integer("segments", 1..=256).or(8);
     let connect_timeout = section.integer("connect_timeout_ms", 1..=600_000).or(1_000).map(Duration::from_millis);
-    let statement_timeout = section.integer("statement_timeout_ms", 1..=600_000).or(3_000).map(Duration::from_millis);
+    let statement_timeout =
+        section.integer("statement_timeout_ms", 3_000..=600_000).or(3_000).map(Duration::from_millis);
     let redis_timeout = section.integer("redis_timeout_ms", 1..=600_000).or(250).map(Duration::from_millis);
     let prefix = section.text("redis_prefix", 1..=64).or("drawbridge".to_owned());
     let meta = mysql(&section.section("meta"));
