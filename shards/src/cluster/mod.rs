@@ -27,7 +27,7 @@ use crate::random::OsRandom;
 use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::stock::cluster::{
-    ClusterStock, RedisOptions, RedisServer, Spread, SqlMetaLedger, SqlShardLedger, TendError, Tended, deliver,
+    ClusterStock, RedisOptions, RedisServer, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError, Tended, deliver,
     rebuild, roll_up, tend, withdraw,
 };
 use crate::stock::{Epoch, Picture, ServerId, StockAway};
@@ -38,6 +38,8 @@ use crate::store::{
 
 /// How often a stock server is looked after, and how soon it is rebuilt.
 const TEND_PAUSE: Duration = Duration::from_millis(500);
+/// How often a rebuild that somebody asked for is begun anew when another one was ahead.
+const REBUILD_TRIES_MAX: usize = 5;
 const JOB_PAUSE: Duration = Duration::from_secs(1);
 const FORGET_PAUSE: Duration = Duration::from_mins(1);
 
@@ -284,10 +286,22 @@ impl Installation {
         noted.map_err(|error| error.to_string())?;
         let mut epochs = Vec::new();
         for shelf in self.parts.stock.shelves() {
-            let rebuilt = rebuild(shelf, &self.parts.ledgers, &*self.parts.ledger, Epoch(0)).await;
+            let rebuilt = self.rebuild_one(shelf).await;
             epochs.push((shelf.id, rebuilt.map_err(|error| format!("stock server {}: {error}", shelf.id))?));
         }
         Ok(epochs)
+    }
+
+    /// A gateway that finds the server behind the meta database rebuilds it too, and may be ahead.
+    async fn rebuild_one(&self, shelf: &Shelf<RedisServer>) -> Result<Epoch, TendError> {
+        let mut seen = Epoch(0);
+        for _ in 1..REBUILD_TRIES_MAX {
+            match rebuild(shelf, &self.parts.ledgers, &*self.parts.ledger, seen).await {
+                Err(TendError::Behind(epoch)) => seen = epoch,
+                rebuilt => return rebuilt,
+            }
+        }
+        rebuild(shelf, &self.parts.ledgers, &*self.parts.ledger, seen).await
     }
 
     /// Does now what the gateways' jobs do all the time: rebuilds servers that have lost something,
