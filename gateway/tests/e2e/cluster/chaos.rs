@@ -40,7 +40,12 @@ enum Kind {
     Pause,
     /// A database does everything but commit.
     Hold,
+    /// Redis forgets everything.
     Flush,
+    /// It is asked to end, and started again.
+    Restart,
+    /// It hangs up on everybody.
+    Sever,
 }
 
 /// Something that happens to a part, and for how long.
@@ -58,27 +63,55 @@ impl fmt::Display for Fault {
             Kind::Pause => write!(f, "pause {} for {:?}", self.part, self.lasts),
             Kind::Hold => write!(f, "no commits on {} for {:?}", self.part, self.lasts),
             Kind::Flush => write!(f, "FLUSHALL on {}", self.part),
+            Kind::Restart => write!(f, "restart {}", self.part),
+            Kind::Sever => write!(f, "end all connections to {}", self.part),
         }
     }
 }
 
 /// The faults to come: dealt from a deck, so that each kind of fault comes before any comes twice.
+/// The first deck has those that matter most, and is as long as a short run.
 struct Faults {
     random: Seeded,
     deck: Vec<(Kind, &'static str)>,
+    decks: usize,
 }
+
+const FIRST_DECK: [(Kind, &str); 10] = [
+    (Kind::Kill, "gateway"),
+    (Kind::Kill, "shard"),
+    (Kind::Kill, "redis"),
+    (Kind::Kill, "meta"),
+    (Kind::Pause, "gateway"),
+    (Kind::Pause, "shard"),
+    (Kind::Pause, "redis"),
+    (Kind::Pause, "meta"),
+    (Kind::Hold, "shard"),
+    (Kind::Flush, "redis"),
+];
+
+const REST_OF_DECK: [(Kind, &str); 7] = [
+    (Kind::Restart, "gateway"),
+    (Kind::Restart, "shard"),
+    (Kind::Restart, "redis"),
+    (Kind::Restart, "meta"),
+    (Kind::Sever, "shard"),
+    (Kind::Sever, "redis"),
+    (Kind::Sever, "meta"),
+];
 
 impl Faults {
     fn new(seed: u64) -> Self {
-        Self { random: Seeded::new(seed), deck: Vec::new() }
+        Self { random: Seeded::new(seed), deck: Vec::new(), decks: 0 }
     }
 
     fn next(&mut self) -> Fault {
         if self.deck.is_empty() {
-            let kinds = [Kind::Kill, Kind::Pause];
-            let parts = ["gateway", "shard", "redis", "meta"];
-            self.deck = kinds.iter().flat_map(|kind| parts.map(|part| (*kind, part))).collect();
-            self.deck.extend([(Kind::Hold, "shard"), (Kind::Flush, "redis")]);
+            self.deck.extend(FIRST_DECK);
+            if self.decks > 0 {
+                self.deck.extend(REST_OF_DECK);
+            }
+            self.decks += 1;
         }
         let place = self.below(self.deck.len() as u64);
         let (kind, part) = self.deck.swap_remove(usize::try_from(place).expect("a place"));
@@ -91,7 +124,7 @@ impl Faults {
             Kind::Pause => self.milliseconds(1_000, 4_000),
             // Some longer than a lane waits for a commit.
             Kind::Hold => self.milliseconds(2_000, 6_000),
-            Kind::Flush => Duration::ZERO,
+            Kind::Flush | Kind::Restart | Kind::Sever => Duration::ZERO,
         };
         Fault { kind, part, lasts }
     }
@@ -115,6 +148,15 @@ impl Faults {
     }
 }
 
+/// Starts a part that was killed or that runs. A gateway cannot start without the meta database,
+/// to which something may happen too.
+async fn start_again(cluster: &Cluster, part: &str) {
+    eventually("it is started again", STARTED_AGAIN, async || {
+        (cluster.try_restart(part).await.code == Some(0)).then_some(())
+    })
+    .await;
+}
+
 /// Lets a fault happen, and ends it.
 async fn happen(cluster: &Cluster, fault: &Fault) {
     let Fault { kind, part, lasts } = fault;
@@ -122,11 +164,16 @@ async fn happen(cluster: &Cluster, fault: &Fault) {
         Kind::Kill => {
             cluster.kill(part).await;
             sleep(*lasts).await;
-            // A gateway cannot start without the meta database, to which something may happen too.
-            eventually("it is started again", STARTED_AGAIN, async || {
-                (cluster.try_restart(part).await.code == Some(0)).then_some(())
-            })
-            .await;
+            start_again(cluster, part).await;
+        }
+        Kind::Restart => start_again(cluster, part).await,
+        Kind::Sever if part == "redis" => drop(cluster.redis(&["CLIENT", "KILL", "TYPE", "normal"]).await),
+        Kind::Sever => {
+            let connections = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE user = 'drawbridge'";
+            for id in cluster.numbers(part, connections).await {
+                // It may have ended by itself.
+                let _ = cluster.sql(part).await.execute(&*format!("KILL {id}")).await;
+            }
         }
         Kind::Pause => {
             cluster.signal(part, "STOP").await;

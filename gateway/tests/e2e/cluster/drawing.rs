@@ -1,6 +1,10 @@
 //! Draws at both gateways and behind nginx: whoever answers, it is one system.
 use std::collections::HashSet;
+use std::time::Duration;
 
+use tokio::time::sleep;
+
+use super::client::{Client, Load};
 use crate::support::campaign::{DEMO_ACTIVITY, FALLBACK_AWARD, LOAD_ACTIVITY, SCARCE_AWARD};
 use crate::support::cluster::ask;
 use crate::support::{Call, Cluster, Envelope, Request, ask_all};
@@ -71,4 +75,40 @@ async fn five_thousand_draws_at_both_gateways_win_exactly_the_thousand_units() {
     assert_eq!(cluster.stock(ACTIVITY, SCARCE_AWARD).await, (UNITS, UNITS, 0));
     assert_eq!(cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.issued, UNITS);
     assert_eq!(cluster.audited().await, DRAWS as u64);
+}
+
+#[tokio::test]
+async fn a_rolling_restart_behind_nginx_and_an_audit_disturb_no_draw() {
+    // nginx leaves a gateway that was away alone for two seconds (`fail_timeout`).
+    const BETWEEN: Duration = Duration::from_secs(3);
+    let cluster = Cluster::start().await;
+    let drawing = Client::new(Load {
+        seed: 7,
+        doors: vec![cluster.listen("nginx")],
+        users: (0..200).map(|number| format!("u{number}")).collect(),
+        mix: vec![(LOAD_ACTIVITY, 1)],
+        per_second: 300,
+        patience: Duration::from_secs(15),
+    })
+    .start();
+    let restarts = async {
+        for gateway in ["gateway-0", "gateway-1", "gateway-0"] {
+            sleep(BETWEEN).await;
+            // It drains first.
+            cluster.restart(gateway).await;
+        }
+        sleep(BETWEEN).await;
+    };
+    // Looking does no harm, and what draws go on beside is no fault: at most it cannot be judged.
+    let (audit, ()) = tokio::join!(cluster.run(&["audit", "--json"]), restarts);
+    let report = audit.green_report();
+    for check in report["checks"].as_array().unwrap() {
+        assert!(check["ok"] == true || check["skipped"].is_string(), "{check}");
+        assert!(check["ok"] == true || check["name"] == "stock_adds_up", "{check}");
+    }
+    let client = drawing.stop().await;
+    let tally = client.tally(client.begun);
+    assert_eq!(tally.keys().collect::<Vec<_>>(), ["0000"], "{tally:?}");
+    assert_eq!(cluster.audited().await, client.answered());
+    client.verify(cluster.listen("nginx")).await;
 }
