@@ -277,7 +277,10 @@ impl Installation {
     /// server that holds nothing yet is given all there is, so that gateways which start after the
     /// first publication have stock from their first draw on.
     pub async fn deliver(&self) -> Result<(), String> {
-        self.mend().await.map(drop)
+        if self.parts.deliver().await.is_err() {
+            return self.mend().await.map(drop);
+        }
+        withdraw(&self.parts.stock, &*self.parts.ledger).await.map(drop).map_err(|error| error.to_string())
     }
 
     /// Rebuilds every stock server from the shards; the record says who wanted it and why.

@@ -121,6 +121,8 @@ impl Faults {
         };
         let lasts = match kind {
             Kind::Kill => self.milliseconds(0, 2_000),
+            // Some so long that others decide over the grants that it has open.
+            Kind::Pause if part.starts_with("gateway") => self.milliseconds(1_000, 8_000),
             Kind::Pause => self.milliseconds(1_000, 4_000),
             // Some longer than a lane waits for a commit.
             Kind::Hold => self.milliseconds(2_000, 6_000),

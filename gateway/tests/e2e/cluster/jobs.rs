@@ -5,7 +5,7 @@ use sqlx::{Executor as _, Row as _};
 
 use crate::support::campaign::{FALLBACK_AWARD, SCARCE_AWARD, scarce};
 use crate::support::cluster::{SETTLED, ask};
-use crate::support::{Cluster, Connection, Request, ask_all, eventually};
+use crate::support::{Cluster, Connection, FOLLOWED, Request, ask_all, eventually};
 
 const ACTIVITY: u64 = 200_003;
 const UNITS: u64 = 50;
@@ -65,10 +65,14 @@ async fn the_jobs_of_a_gateway_that_dies_are_taken_over_within_seconds() {
     cluster.audited().await;
 }
 
+/// A batch that wants units waits for these, and cannot have committed.
+const HOLD_EPOCH: [&str; 2] = ["START TRANSACTION", "SELECT epoch FROM stock_epoch WHERE server = 1 FOR UPDATE"];
+
 /// Has a draw taken its unit at the first gateway, and not committed, and kills the gateway.
 /// `hold` and `release` are what keeps the shard from committing.
 async fn kill_between_take_and_commit(cluster: &Cluster, user: &str, hold: &[&str], release: &str) {
     let shard = format!("shard-{}", cluster.shard_of(user));
+    let before = cluster.open_grants().await.len();
     let mut blocker = cluster.sql(&shard).await;
     for statement in hold {
         blocker.execute(*statement).await.expect("a lock");
@@ -76,11 +80,11 @@ async fn kill_between_take_and_commit(cluster: &Cluster, user: &str, hold: &[&st
     let mut connection = Connection::open(cluster.gateways()[0]).await.expect("a connection");
     connection.send(&Request::draw(user, ACTIVITY, "k").bytes()).await.expect("sent");
     eventually("a grant is open while the gateway stands still", SETTLED, async || {
-        if cluster.open_grants().await.is_empty() {
+        if cluster.open_grants().await.len() == before {
             return None;
         }
         cluster.signal("gateway-0", "STOP").await;
-        if cluster.open_grants().await.is_empty() {
+        if cluster.open_grants().await.len() == before {
             cluster.signal("gateway-0", "CONT").await;
             return None;
         }
@@ -89,7 +93,7 @@ async fn kill_between_take_and_commit(cluster: &Cluster, user: &str, hold: &[&st
     .await;
     cluster.kill("gateway-0").await;
     assert!(connection.receive().await.is_err(), "answered before the commit");
-    assert_eq!(cluster.units(ACTIVITY, SCARCE_AWARD).await.open, 1);
+    assert_eq!(cluster.open_grants().await.len(), before + 1);
     blocker.execute(release).await.expect("released");
 }
 
@@ -99,8 +103,7 @@ async fn grants_of_a_gateway_that_dies_are_returned_or_settled_and_never_both() 
     let user = &cluster.users_of(0, 1)[0];
 
     // Its batch cannot have committed: the unit goes back.
-    let hold = ["START TRANSACTION", "SELECT epoch FROM stock_epoch WHERE server = 1 FOR UPDATE"];
-    kill_between_take_and_commit(&cluster, user, &hold, "ROLLBACK").await;
+    kill_between_take_and_commit(&cluster, user, &HOLD_EPOCH, "ROLLBACK").await;
     let units = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
     assert_eq!((units.left, units.issued), (UNITS, 0));
     ask(cluster.gateways()[1], &Request::record(user, "requestId", "k")).await.expect(404, "ERR_REQ_002");
@@ -123,6 +126,47 @@ async fn grants_of_a_gateway_that_dies_are_returned_or_settled_and_never_both() 
     let answers = ask_all(cluster.gateways()[1], draws, 16).await;
     let won = |award| answers.iter().filter(|answer| answer.award() == award).count() as u64;
     assert_eq!((won(SCARCE_AWARD), won(FALLBACK_AWARD)), (UNITS - 1, 100 - (UNITS - 1)));
+    cluster.audited().await;
+}
+
+#[tokio::test]
+async fn a_shard_that_hangs_keeps_no_units_but_its_own() {
+    let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))]).await;
+    let (here, there) = (cluster.users_of(0, 200), &cluster.users_of(1, 1)[0]);
+    // A batch of each shard dies with a unit in hand; nobody can say of the one what became of it.
+    kill_between_take_and_commit(&cluster, there, &HOLD_EPOCH, "ROLLBACK").await;
+    cluster.signal("shard-1", "STOP").await;
+    cluster.restart("gateway-0").await;
+    kill_between_take_and_commit(&cluster, &here[0], &HOLD_EPOCH, "ROLLBACK").await;
+    let open = eventually("the other shard's grant is closed", SETTLED, async || {
+        let open = cluster.open_grants().await;
+        (open.len() == 1).then_some(open)
+    })
+    .await;
+    assert!(open[0].starts_with("1 "), "{open:?}");
+
+    // All others can be won, and more that are added.
+    let gateway = cluster.gateways()[1];
+    let draws = |round: &str| here.iter().map(|user| Request::draw(user, ACTIVITY, round)).collect();
+    let wins = async |round: &str| {
+        let answers = ask_all(gateway, draws(round), 16).await;
+        assert!(answers.iter().all(|answer| answer.code == "0000"), "{answers:?}");
+        answers.iter().filter(|answer| answer.award() == SCARCE_AWARD).count() as u64
+    };
+    assert_eq!(wins("all").await, UNITS - 1);
+    let begun = Instant::now();
+    let activity = ACTIVITY.to_string();
+    cluster.run(&["stock", "add", &activity, "1", "5", "--reason", "a gift"]).await.ok();
+    let mut round = 0;
+    let mut won = 0;
+    while won < 5 {
+        round += 1;
+        won += wins(&round.to_string()).await;
+        assert!(begun.elapsed() < FOLLOWED + Duration::from_secs(1), "{won} of the added units were won");
+    }
+
+    cluster.signal("shard-1", "CONT").await;
+    assert_eq!(cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.left, 1);
     cluster.audited().await;
 }
 
