@@ -115,28 +115,23 @@ impl Bench<'_> {
     }
 
     async fn cluster_limits(&self, cluster: &Cluster) -> Result<Vec<Figure>, Error> {
-        let inserted = mysql_inserts(cluster, self.effort.seconds).await?;
+        let inserted = mysql_insert(cluster, self.effort.seconds).await?;
         let (address, seconds) = (cluster.redis(), self.effort.seconds);
         let decr = in_background(move || redis::measure(address, seconds)).await?;
         eprintln!("  redis DECR: {decr:.0}/s");
         Ok(vec![
-            rows_per_second("mysql_insert", inserted.best()),
-            rows_per_second("mysql_insert_values", inserted.values),
-            rows_per_second("mysql_insert_json", inserted.json),
+            rows_per_second("mysql_insert", inserted),
             Figure { unit: "commands/s", ..rows_per_second("redis_decr", decr) },
         ])
     }
 }
 
-/// Both ways to insert into the databases of a cluster.
-pub(super) async fn mysql_inserts(cluster: &Cluster, seconds: u64) -> Result<Inserted, Error> {
-    let insert = async |way| {
-        let servers = cluster.shards().to_vec();
-        let rate = in_background(move || mysql::measure(&servers, way, seconds)).await?;
-        eprintln!("  mysql insert {way:?}: {rate:.0} rows/s");
-        Ok::<_, Error>(rate)
-    };
-    Ok(Inserted { values: insert(Way::Values).await?, json: insert(Way::Json).await? })
+/// Inserts into the databases of a cluster; rows per second.
+pub(super) async fn mysql_insert(cluster: &Cluster, seconds: u64) -> Result<f64, Error> {
+    let servers = cluster.shards().to_vec();
+    let rate = in_background(move || mysql::measure(&servers, seconds)).await?;
+    eprintln!("  mysql insert: {rate:.0} rows/s");
+    Ok(rate)
 }
 
 fn rows_per_second(name: &'static str, value: f64) -> Figure {

@@ -1,30 +1,29 @@
 //! How many order rows the databases of a cluster can commit: the limit of what draws can store.
 //!
-//! As many writers for each server as the gateway has lanes there, each with a connection and a
-//! table of its own, and nothing around the inserts but the making of the rows. The table and the
-//! JSON statement are the gateway's own.
+//! Four writers for each server, each with a connection and a table of its own, and nothing around
+//! the inserts but the making of the rows. The table and the statement are the gateway's own.
 
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Executor as _};
 
 use crate::bench::database::Database;
-use crate::bench::orders::{Order, Source, Stopwatch, Way, fields, json, placeholders};
+use crate::bench::orders::{Order, Source, Stopwatch, fields, placeholders};
 use crate::error::Error;
 
-/// Writers for each server: the gateway has a lane for each of a shard's four tables.
+/// Writers for each server: more gained nothing.
 const WRITERS: u16 = 4;
 
 const SCHEMA: &str = include_str!("../../../shards/sql/mysql/schema/shard_0001_tables.sql");
-const INSERT_JSON: &str = include_str!("../../../shards/sql/mysql/shard/insert_orders.sql");
+const INSERT: &str = include_str!("../../../shards/sql/mysql/shard/insert_orders.sql");
 const GATEWAYS_NAME: &str = "raffle_order_{table}";
 
 /// Inserts for that many seconds into fresh tables; the answer is rows per second.
-pub(super) fn measure(servers: &[Database], way: Way, seconds: u64) -> Result<f64, Error> {
+pub(super) fn measure(servers: &[Database], seconds: u64) -> Result<f64, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
         let mut tasks = Vec::new();
         for (number, (server, writer)) in (0..).zip(servers.iter().flat_map(|s| (0..WRITERS).map(move |w| (s, w)))) {
-            let table = Table { name: format!("loadtest_order_{writer}"), way };
+            let table = Table { name: format!("loadtest_order_{writer}") };
             tasks.push(tokio::spawn(fill(server.clone(), table, number, seconds)));
         }
         let mut sum = 0.0;
@@ -42,10 +41,10 @@ async fn fill(server: Database, table: Table, number: u16, seconds: u64) -> Resu
     let sql = table.insert();
     let mut source = Source::new(number);
     // The first batch prepares the statement and makes the first pages: not measured.
-    insert(&mut connection, &sql, table.way, &source.batch()).await?;
+    insert(&mut connection, &sql, &source.batch()).await?;
     let mut watch = Stopwatch::start(seconds);
     while watch.runs() {
-        insert(&mut connection, &sql, table.way, &source.batch()).await?;
+        insert(&mut connection, &sql, &source.batch()).await?;
         watch.count_batch();
     }
     let rate = watch.rows_per_second();
@@ -67,7 +66,6 @@ async fn require_durable(connection: &mut MySqlConnection) -> Result<(), Error> 
 /// The table of one writer.
 struct Table {
     name: String,
-    way: Way,
 }
 
 impl Table {
@@ -80,26 +78,19 @@ impl Table {
     }
 
     fn insert(&self) -> String {
-        match self.way {
-            Way::Values => format!("INSERT INTO {} VALUES {}", self.name, placeholders()),
-            Way::Json => INSERT_JSON.replace(GATEWAYS_NAME, &self.name),
-        }
+        INSERT.replace(GATEWAYS_NAME, &self.name).replace("{rows}", &placeholders())
     }
 }
 
 /// A lone statement is a transaction.
-async fn insert(connection: &mut MySqlConnection, sql: &str, way: Way, batch: &[Order]) -> Result<(), sqlx::Error> {
-    let query = match way {
-        Way::Values => sqlx::query_with(sql, fields::<sqlx::MySql>(batch)?),
-        Way::Json => sqlx::query(sql).bind(json(batch)),
-    };
-    query.execute(connection).await.map(drop)
+async fn insert(connection: &mut MySqlConnection, sql: &str, batch: &[Order]) -> Result<(), sqlx::Error> {
+    sqlx::query_with(sql, fields::<sqlx::MySql>(batch)?).execute(connection).await.map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::orders::COLUMNS;
+    use crate::bench::orders::{COLUMNS, ROWS};
 
     #[test]
     fn the_gateways_statements_are_as_we_take_them() {
@@ -107,10 +98,9 @@ mod tests {
         assert_eq!(create.len(), 1);
         assert_eq!(create[0].matches(" NOT NULL").count(), COLUMNS);
         assert!(create[0].contains("UNIQUE KEY raffle_order_request (user_id, request_id)"));
-        let table = Table { name: "t".to_owned(), way: Way::Json };
+        let table = Table { name: "t".to_owned() };
         let insert = table.insert();
         assert!(insert.contains("INSERT INTO t (order_id,") && !insert.contains('{'), "{insert}");
-        assert_eq!(insert.matches('?').count(), 1);
-        assert_eq!(insert.matches(" PATH ").count(), COLUMNS);
+        assert_eq!(insert.matches('?').count(), ROWS * COLUMNS);
     }
 }

@@ -1,9 +1,12 @@
 //! One database connection, whatever the database: what the statement files are run on.
 //!
 //! A statement is a fixed text that takes at most one bound value, a JSON document with all its
-//! rows, so a batch of any size is one prepared statement and one round trip. The dialects
+//! rows, so a batch of any size is one prepared statement and one round trip. What writes the rows
+//! of a batch gets them as they are, and the database binds them in its cheapest way. The dialects
 //! differ in their texts only; all Rust above this trait is written once.
 use std::future::Future;
+
+use serde::Serialize;
 
 /// What went wrong with a statement, by what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +55,66 @@ pub struct Step<'a> {
     pub json: String,
 }
 
+/// A field of a row to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Value<'a> {
+    /// A whole number.
+    Integer(i64),
+    /// A text.
+    Text(&'a str),
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Value::Integer(number.into())
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Value::Text(text)
+    }
+}
+
+/// Rows to be written, all with the same number of fields.
+#[derive(Debug, Clone, Default)]
+pub struct Rows<'a> {
+    width: usize,
+    fields: Vec<Value<'a>>,
+}
+
+impl<'a> Rows<'a> {
+    /// Adds a row.
+    ///
+    /// # Panics
+    /// When it is not as wide as the first one.
+    pub fn push<const WIDTH: usize>(&mut self, row: [Value<'a>; WIDTH]) {
+        assert!(WIDTH > 0 && (self.width == WIDTH || self.fields.is_empty()), "rows of one statement are alike");
+        self.width = WIDTH;
+        self.fields.extend(row);
+    }
+
+    /// Fields in each row; 0 while there is none.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The rows, one after the other.
+    pub fn by_row(&self) -> std::slice::ChunksExact<'_, Value<'a>> {
+        self.fields.chunks_exact(self.width.max(1))
+    }
+}
+
+/// Rows for one statement of several that write in one go.
+#[derive(Debug)]
+pub struct Write<'a> {
+    /// Its text.
+    pub sql: &'a str,
+    /// What it writes.
+    pub rows: Rows<'a>,
+}
+
 /// A connection that can run statements, one after the other.
 pub trait Connection: Send + Sized {
     /// A row of a result.
@@ -78,6 +141,9 @@ pub trait Connection: Send + Sized {
     /// Runs statements, in one round trip where the database can; answers how many rows they
     /// touched together.
     fn execute_all(&mut self, steps: &[Step<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// Writes rows, in as few round trips as the database can; answers how many it touched
+    /// together, where one that was changed counts as [`super::Dialect::changed_row_count`].
+    fn write_all(&mut self, writes: &[Write<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Runs queries, in one round trip where the database can; answers the rows of each.
     fn rows_of_all(
         &mut self,

@@ -9,7 +9,7 @@ mod shard;
 mod sqlite;
 mod statements;
 
-pub use connection::{Columns, Connection, Database, Step, StoreError, out_of_range};
+pub use connection::{Columns, Connection, Database, Rows, Step, StoreError, Value, Write, out_of_range};
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
 pub use mysql::{MysqlConnection, MysqlDatabase, Tls, check_durability};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};

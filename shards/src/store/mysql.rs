@@ -13,12 +13,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
-use sqlx::{Column, ConnectOptions, Executor, Row, TypeInfo};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow, MySqlSslMode};
+use sqlx::{Arguments as _, Column, ConnectOptions, Executor, Row, TypeInfo};
 use tokio::time::Instant;
 
 use self::failure::{Failure, within};
-use super::{Columns, Connection, Database, Dialect, MYSQL, Step, StoreError, out_of_range};
+use super::{Columns, Connection, Database, Dialect, MYSQL, Rows, Step, StoreError, Value, Write, out_of_range};
 
 pub use self::durability::check_durability;
 
@@ -37,6 +37,13 @@ const SLOW_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How long a schema change waits for another program's.
 const SCHEMA_WAIT_SECONDS: u64 = 120;
+
+/// Rows are written by statements of 1, 2, 4, ... at most this many rows, so that few texts serve
+/// batches of any size. A prepared statement costs the server about 300 bytes a field.
+const ROWS_MAX: usize = 128;
+
+/// Where the rows stand in a statement that writes them.
+const ROWS_PLACE: &str = "{rows}";
 
 /// Whether a connection is encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,6 +218,18 @@ impl MysqlConnection {
         }
     }
 
+    async fn write(&mut self, sql: &str, rows: &Rows<'_>) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        let mut left = rows.by_row();
+        for count in portions(left.len()) {
+            let sql = with_places(sql, count, rows.width());
+            let arguments = bound(left.by_ref().take(count))?;
+            let done = self.inner.execute(sqlx::query_with(&sql, arguments));
+            touched += within(self.database.statement_timeout, &mut self.usable, done).await?.rows_affected();
+        }
+        Ok(touched)
+    }
+
     async fn integers(&mut self, sql: &str, timeout: Duration) -> Result<Option<i64>, StoreError> {
         self.query(sql, NOTHING, timeout).await?.first().map_or(Ok(None), |row| row.optional_integer(0))
     }
@@ -223,6 +242,34 @@ const NOTHING: &str = "[]";
 fn prepared<'q>(sql: &'q str, json: &'q str) -> sqlx::query::Query<'q, sqlx::MySql, sqlx::mysql::MySqlArguments> {
     let query = sqlx::query(sql);
     if sql.contains('?') { query.bind(json) } else { query }
+}
+
+/// A statement that writes `count` rows of `width` fields.
+fn with_places(sql: &str, count: usize, width: usize) -> String {
+    let row = format!("({})", vec!["?"; width].join(","));
+    sql.replace(ROWS_PLACE, &vec![row; count].join(","))
+}
+
+/// Rows in each statement that writes `count` of them.
+fn portions(mut count: usize) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let largest = 1 << count.checked_ilog2()?;
+        let portion = largest.min(ROWS_MAX);
+        count -= portion;
+        Some(portion)
+    })
+}
+
+fn bound<'q>(rows: impl Iterator<Item = &'q [Value<'q>]>) -> Result<MySqlArguments, Failure> {
+    let mut arguments = MySqlArguments::default();
+    for value in rows.flatten() {
+        let added = match *value {
+            Value::Integer(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(text),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
 }
 
 /// Steps with rows to work on, and their places. Without rows a statement does nothing.
@@ -294,6 +341,14 @@ impl Connection for MysqlConnection {
         let mut touched = 0;
         for (_, step) in with_rows(steps) {
             touched += self.execute(step.sql, &step.json).await?;
+        }
+        Ok(touched)
+    }
+
+    async fn write_all(&mut self, writes: &[Write<'_>]) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        for Write { sql, rows } in writes {
+            touched += self.write(sql, rows).await?;
         }
         Ok(touched)
     }

@@ -9,7 +9,7 @@ use market::{ActivityId, AwardId, OrderId, RequestId, UserId};
 use serde::Serialize;
 use serde::ser::Serializer as _;
 
-use super::{Columns, StoreError, out_of_range};
+use super::{Columns, Rows, StoreError, Value, out_of_range};
 
 /// Columns: key, order, request, activity, version, ordinal, day, award, title, index, rule,
 /// stocked, time of creation in milliseconds.
@@ -44,35 +44,39 @@ pub(crate) fn account_from_row(row: &impl Columns, first: usize) -> Result<Accou
 }
 
 /// The row of an order for `insert_orders`.
-pub(super) fn order_row(order: &Order) -> impl Serialize + '_ {
-    (
-        order.id.get(),
-        order.user.as_str(),
-        order.request.as_str(),
-        order.activity.get(),
-        order.version,
-        order.ordinal,
-        order.day.number(),
-        order.award.get(),
-        &*order.award_title,
-        order.award_index,
-        order.rule.name(),
-        u8::from(order.stocked),
-        order.created_at.as_millisecond(),
-    )
+pub(super) fn order_row(order: &Order) -> [Value<'_>; 13] {
+    [
+        id(order.id.get()),
+        order.user.as_str().into(),
+        order.request.as_str().into(),
+        id(order.activity.get()),
+        order.version.into(),
+        order.ordinal.into(),
+        order.day.number().into(),
+        id(order.award.get()),
+        (&*order.award_title).into(),
+        order.award_index.into(),
+        order.rule.name().into(),
+        Value::Integer(order.stocked.into()),
+        Value::Integer(order.created_at.as_millisecond()),
+    ]
 }
 
 /// The row of an account for `insert_accounts` and `update_accounts`.
-pub(super) fn account_row<'a>(user: &'a UserId, activity: ActivityId, account: &Account) -> impl Serialize + use<'a> {
-    (
-        user.as_str(),
-        activity.get(),
-        account.granted,
-        account.used,
-        account.day.number(),
-        account.day_used,
-        account.month_used,
-    )
+pub(super) fn account_row<'a>(user: &'a UserId, activity: ActivityId, account: &Account) -> [Value<'a>; 7] {
+    [
+        user.as_str().into(),
+        id(activity.get()),
+        account.granted.into(),
+        account.used.into(),
+        account.day.number().into(),
+        account.day_used.into(),
+        account.month_used.into(),
+    ]
+}
+
+fn id<'a>(number: u64) -> Value<'a> {
+    Value::Integer(i64::try_from(number).expect("ids are below 2^63"))
 }
 
 /// The one bound value of a statement: a JSON array of rows.
@@ -80,4 +84,9 @@ pub(crate) fn json_rows(rows: impl IntoIterator<Item = impl Serialize>) -> Strin
     let mut json = Vec::with_capacity(4096);
     serde_json::Serializer::new(&mut json).collect_seq(rows).expect("plain values can be written to memory");
     String::from_utf8(json).expect("JSON is UTF-8")
+}
+
+/// The same of rows that are there already.
+pub(super) fn json(rows: &Rows<'_>) -> String {
+    json_rows(rows.by_row())
 }

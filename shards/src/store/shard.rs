@@ -11,7 +11,7 @@ use router::SlotMap;
 use serde::Serialize;
 
 use super::rows::{account_from_row, account_row, json_rows, order_from_row, order_row};
-use super::{Columns, Connection, Database, Step, StoreError, TableStatements};
+use super::{Columns, Connection, Database, Rows, Step, StoreError, TableStatements, Write};
 
 /// Names one try of one batch, for ever: built from a run number and a counter, never from a
 /// clock.
@@ -124,17 +124,21 @@ impl<D: Database> SqlShard<D> {
 
     async fn write(&mut self, grant: GrantId, settlement: &Settlement, receipt: &Receipt) -> Result<(), StoreError> {
         let Settlement { new_accounts, changed_accounts, orders, .. } = settlement;
-        let mut steps = Vec::with_capacity(3 * self.layout.tables.len());
-        self.layout.account_steps(new_accounts, |sql| &sql.insert_accounts, &mut steps);
-        self.layout.account_steps(changed_accounts, |sql| &sql.update_accounts, &mut steps);
+        let mut writes = Vec::with_capacity(3 * self.layout.tables.len());
+        self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, &mut writes);
+        self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, &mut writes);
         let order_places = self.layout.by_table(orders.iter().map(|order| (&order.user, order.id)));
         for (sql, places) in self.layout.tables.iter().zip(&order_places) {
-            let rows = places.iter().map(|&place| order_row(&orders[place]));
-            steps.push(Step { sql: &sql.insert_orders, json: json_rows(rows) });
+            let mut rows = Rows::default();
+            for &place in places {
+                rows.push(order_row(&orders[place]));
+            }
+            writes.push(Write { sql: &sql.insert_orders, rows });
         }
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
-        let written = connection.execute_all(&steps).await?;
-        let expected = (new_accounts.len() + changed_accounts.len() + orders.len()) as u64;
+        let written = connection.write_all(&writes).await?;
+        let changed = changed_accounts.len() as u64 * D::DIALECT.changed_row_count;
+        let expected = (new_accounts.len() + orders.len()) as u64 + changed;
         if written != expected {
             return Err(StoreError::Conflict(format!("{written} of {expected} rows were there to be written")));
         }
@@ -176,19 +180,19 @@ impl<D: Database> SqlShard<D> {
 }
 
 impl Layout {
-    fn account_steps<'a>(
+    fn account_writes<'a>(
         &'a self,
-        changes: &[AccountChange],
+        changes: &'a [AccountChange],
         statement: impl Fn(&'a TableStatements) -> &'a String,
-        steps: &mut Vec<Step<'a>>,
+        writes: &mut Vec<Write<'a>>,
     ) {
         let places = self.by_table(changes.iter().map(|change| (&change.user, change.activity)));
         for (sql, places) in self.tables.iter().zip(&places) {
-            let row = |&place: &usize| {
-                let change: &AccountChange = &changes[place];
-                account_row(&change.user, change.activity, &change.account)
-            };
-            steps.push(Step { sql: statement(sql), json: json_rows(places.iter().map(row)) });
+            let mut rows = Rows::default();
+            for AccountChange { user, activity, account } in places.iter().map(|&place| &changes[place]) {
+                rows.push(account_row(user, *activity, account));
+            }
+            writes.push(Write { sql: statement(sql), rows });
         }
     }
 

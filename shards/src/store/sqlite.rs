@@ -9,12 +9,17 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteQueryResult, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection as _, Either, Executor, Row};
+use tokio::time::{Instant, sleep};
 
-use super::{Columns, Connection, Database, Dialect, SQLITE, Step, StoreError};
+use super::rows::json;
+use super::{Columns, Connection, Database, Dialect, SQLITE, Step, StoreError, Write};
 
 /// How long a statement waits for another process that writes the same file.
 /// Shorter than callers wait for an answer, so that they hear of it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Between two attempts to open a file that is busy.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Wait for the disk at each checkpoint of this many pages (4 KiB each). Larger than SQLite's
 /// 1,000, because a draw touches random pages of the index by request id and a page that is
@@ -125,8 +130,15 @@ impl Database for SqliteFile {
                 .pragma("cache_size", CACHE_KIB)
                 .pragma("temp_store", STATEMENT_JOURNALS),
         };
-        let inner = sqlx::SqliteConnection::connect_with(&options).await.map_err(classify)?;
-        Ok(SqliteConnection { inner, scripts: Scripts::default() })
+        let deadline = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            match sqlx::SqliteConnection::connect_with(&options).await {
+                Ok(inner) => return Ok(SqliteConnection { inner, scripts: Scripts::default() }),
+                // Of two that make the file at once SQLite lets one wait and refuses the other.
+                Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(BUSY_PAUSE).await,
+                Err(error) => return Err(classify(error)),
+            }
+        }
     }
 }
 
@@ -176,6 +188,11 @@ impl Connection for SqliteConnection {
         };
         self.run_steps(steps, count).await?;
         Ok(touched)
+    }
+
+    async fn write_all(&mut self, writes: &[Write<'_>]) -> Result<u64, StoreError> {
+        let steps: Vec<_> = writes.iter().map(|write| Step { sql: write.sql, json: json(&write.rows) }).collect();
+        self.execute_all(&steps).await
     }
 
     async fn rows_of_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Vec<SqliteRow>>, StoreError> {
@@ -230,17 +247,22 @@ fn classify(error: sqlx::Error) -> StoreError {
     const TOO_BIG: i32 = 18;
     const MISMATCH: i32 = 20;
     let message = error.to_string();
-    let code = match &error {
-        sqlx::Error::Database(database) => database
-            .try_downcast_ref::<SqliteError>()
-            .and_then(DatabaseError::code)
-            .and_then(|code| code.parse::<i32>().ok()),
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => return StoreError::Data(message),
-        _ => None,
-    };
-    match code {
+    if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) {
+        return StoreError::Data(message);
+    }
+    match code(&error) {
         Some(CONSTRAINT_PRIMARY_KEY | CONSTRAINT_UNIQUE) => StoreError::Conflict(message),
         Some(code) if matches!(code & 0xff, CONSTRAINT | TOO_BIG | MISMATCH) => StoreError::Data(message),
         Some(_) | None => StoreError::Away(message),
     }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    code(error).is_some_and(|code| code & 0xff == BUSY)
+}
+
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
+    error.code()?.parse().ok()
 }

@@ -15,6 +15,9 @@ pub struct Dialect {
     pub shard: ShardStatements,
     /// What follows `shard.insert_grant` in its transaction, with the same bound value.
     pub after_grant: &'static [&'static str],
+    /// What the database counts for a row of `update_accounts` that was there. MySQL counts a row
+    /// that an upsert changed as two, and one that it had to add as one.
+    pub changed_row_count: u64,
     /// Whether each table of a shard can have a writer of its own. A SQLite file has one.
     pub lane_per_table: bool,
     /// Statements on the meta database.
@@ -75,11 +78,13 @@ statements! {
         find_orders,
         /// Finds orders by user and order id.
         find_orders_by_id,
-        /// Adds accounts that were not there.
+        /// Writes rows of user, activity, granted, used, day, day_used, month_used: accounts that
+        /// were not there.
         insert_accounts,
-        /// Changes accounts that were.
+        /// The same rows: accounts that were, and that change.
         update_accounts,
-        /// Adds orders.
+        /// Writes rows of order, user, request, activity, version, ordinal, day, award, title,
+        /// index, rule, stocked, created_at_ms.
         insert_orders,
         /// All accounts and orders, by user and activity: the account, then its orders by ordinal.
         scan_draws,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use router::SlotMap;
 
-use crate::bench::cases::mysql_inserts;
+use crate::bench::cases::mysql_insert;
 use crate::bench::cluster::Cluster;
 use crate::bench::driving::{Driven, drive_once, plan};
 use crate::bench::growth::line::Line;
@@ -60,8 +60,8 @@ async fn measure(args: &GrowthArgs, folder: &Path, step: Step) -> Result<Line, E
     let driven = drive_on(args, &cluster, setting, activity).await?;
     cluster.stop_gateway_and_audit().await?;
     // On the very servers that the draws used, with what those have left them to do.
-    let inserted = mysql_inserts(&cluster, args.effort.seconds).await?;
-    Ok(Line::new(step, &driven, inserted.best()))
+    let inserted = mysql_insert(&cluster, args.effort.seconds).await?;
+    Ok(Line::new(step, &driven, inserted))
 }
 
 /// The activity to draw in.

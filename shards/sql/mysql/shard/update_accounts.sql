@@ -1,13 +1,7 @@
--- [[user, activity, granted, used, day, day_used, month_used], ...]. Counts the rows it found, changed or not.
-UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
-    user_id     VARCHAR(600) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,
-    activity_id BIGINT PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR,
-    granted     BIGINT PATH '$[2]' ERROR ON EMPTY ERROR ON ERROR,
-    used        BIGINT PATH '$[3]' ERROR ON EMPTY ERROR ON ERROR,
-    day         BIGINT PATH '$[4]' ERROR ON EMPTY ERROR ON ERROR,
-    day_used    BIGINT PATH '$[5]' ERROR ON EMPTY ERROR ON ERROR,
-    month_used  BIGINT PATH '$[6]' ERROR ON EMPTY ERROR ON ERROR
-)) AS j
-STRAIGHT_JOIN raffle_account_{table} AS a FORCE INDEX (PRIMARY)
-    ON a.user_id = j.user_id AND a.activity_id = j.activity_id
-SET a.granted = j.granted, a.used = j.used, a.day = j.day, a.day_used = j.day_used, a.month_used = j.month_used
+-- Of rows that are there, which the caller sees by the count: an UPDATE with a join would make a
+-- temporary table on disk for each batch.
+INSERT INTO raffle_account_{table} (user_id, activity_id, granted, used, day, day_used, month_used)
+VALUES {rows}
+ON DUPLICATE KEY UPDATE
+    granted = VALUES(granted), used = VALUES(used), day = VALUES(day),
+    day_used = VALUES(day_used), month_used = VALUES(month_used)

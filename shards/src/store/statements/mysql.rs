@@ -27,6 +27,7 @@ pub const MYSQL: Dialect = Dialect {
         read_issued,
     }),
     after_grant: &[],
+    changed_row_count: 2,
     lane_per_table: true,
     meta: texts!(MetaStatements in "mysql/meta" {
         claim_run,

@@ -25,6 +25,7 @@ pub const SQLITE: Dialect = Dialect {
         include_str!("../../../sql/sqlite/shard/forget_grants.sql"),
         include_str!("../../../sql/sqlite/shard/count_issued.sql"),
     ],
+    changed_row_count: 1,
     lane_per_table: false,
     meta: texts!(MetaStatements in "sqlite/meta" {
         claim_run,

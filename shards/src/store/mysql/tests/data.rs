@@ -7,7 +7,7 @@ use market::chances::Account;
 
 use super::{bench, connect, number, shard, table};
 use crate::store::conformance::gather;
-use crate::store::{Connection, ShardStore, StoreError};
+use crate::store::{Columns, Connection, MYSQL_STOCK, MysqlConnection, Rows, ShardStore, StoreError, Value, Write};
 
 #[tokio::test]
 async fn ids_that_look_alike_are_different_users() {
@@ -45,40 +45,61 @@ async fn extreme_values_come_back_as_they_were() {
     assert_eq!(known.accounts[0], Some(account));
 }
 
+/// A row of `insert_accounts` with this user and number of chances.
+fn account(user: &str, granted: i64) -> Vec<Value<'_>> {
+    [Value::Text(user)].into_iter().chain([1, granted, 1, 1, 1, 1].map(Value::Integer)).collect()
+}
+
+fn rows<'a, const WIDTH: usize>(rows: impl IntoIterator<Item = Vec<Value<'a>>>) -> Rows<'a> {
+    let mut all = Rows::default();
+    for row in rows {
+        all.push::<WIDTH>(row.try_into().expect("as wide as the statement"));
+    }
+    all
+}
+
+async fn write(connection: &mut MysqlConnection, sql: &str, rows: Rows<'_>) -> Result<u64, StoreError> {
+    connection.write_all(&[Write { sql, rows }]).await
+}
+
 #[tokio::test]
 async fn what_does_not_fit_is_refused_for_its_data() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     let sql = table();
-    let account = |user: &str, numbers: &str| format!(r#"[["good",1,1,1,1,1,1],[{user},{numbers}]]"#);
-    let order = |user: &str, key: &str, title: &str, rule: &str| {
-        format!(r#"[[1,"{user}","{key}",1,1,1,1,1,"{title}",1,"{rule}",1,1]]"#)
-    };
     let long = |length: usize| "é".repeat(length);
-    let refused = [
-        (&sql.insert_accounts, account("\"u\"", "1,4294967296,1,1,1,1")),
-        (&sql.insert_accounts, account("\"u\"", "1,-1,1,1,1,1")),
-        (&sql.insert_accounts, account("\"u\"", "1,1,1,1,1,null")),
-        (&sql.insert_accounts, account("\"u\"", "1,1,1,1,1")),
-        (&sql.insert_accounts, account("\"u\"", "1,1,1,1,1,[1]")),
-        (&sql.insert_accounts, account("null", "1,1,1,1,1,1")),
-        (&sql.insert_accounts, account("{}", "1,1,1,1,1,1")),
-        (&sql.insert_accounts, account(&format!("\"{}\"", long(129)), "1,1,1,1,1,1")),
-        (&sql.insert_accounts, account(&format!("\"{}\"", long(700)), "1,1,1,1,1,1")),
-        (&sql.insert_accounts, "[[".to_owned()),
-        (&sql.insert_accounts, "no json".to_owned()),
-        (&sql.insert_orders, order(&long(129), "key", "title", "rule")),
-        (&sql.insert_orders, order("user", &"k".repeat(65), "title", "rule")),
-        (&sql.insert_orders, order("user", "key", &long(129), "rule")),
-        (&sql.insert_orders, order("user", "key", "title", &"r".repeat(33))),
+    for (user, granted) in [("u", 1 << 32), ("u", -1), (&*long(129), 1), (&*long(700), 1)] {
+        let two = rows::<7>([account("good", 1), account(user, granted)]);
+        let result = write(&mut connection, &sql.insert_accounts, two).await;
+        assert!(matches!(result, Err(StoreError::Data(_))), "{user} {granted}: {result:?}");
+    }
+    let texts = [
+        (long(129), "key".to_owned(), "title".to_owned(), "rule".to_owned()),
+        ("user".to_owned(), "k".repeat(65), "title".to_owned(), "rule".to_owned()),
+        ("user".to_owned(), "key".to_owned(), long(129), "rule".to_owned()),
+        ("user".to_owned(), "key".to_owned(), "title".to_owned(), "r".repeat(33)),
     ];
-    for (statement, json) in refused {
-        let result = connection.execute(statement, &json).await;
-        assert!(matches!(result, Err(StoreError::Data(_))), "{json}: {result:?}");
+    for (user, key, title, rule) in &texts {
+        let one = Value::Integer(1);
+        let row = [one, user.as_str().into(), key.as_str().into(), one, one, one, one, one, title.as_str().into(), one];
+        let row = row.into_iter().chain([rule.as_str().into(), one, one]).collect();
+        let result = write(&mut connection, &sql.insert_orders, rows::<13>([row])).await;
+        assert!(matches!(result, Err(StoreError::Data(_))), "{user} {key} {title} {rule}: {result:?}");
     }
     for name in ["account", "order"] {
         assert_eq!(number(&database, &format!("SELECT COUNT(*) FROM raffle_{name}_0")).await, 0);
     }
+}
+
+#[tokio::test]
+async fn json_that_a_statement_cannot_read_is_refused_for_its_data() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    for json in ["[[1,2,3,4,null]]", "[[1,2,3,4]]", "[[1,2,3,4,[5]]]", "[[1,2,3,4,{}]]", "[[", "no json"] {
+        let result = connection.execute(MYSQL_STOCK.insert_issued, json).await;
+        assert!(matches!(result, Err(StoreError::Data(_))), "{json}: {result:?}");
+    }
+    assert_eq!(number(&database, "SELECT COUNT(*) FROM award_issued").await, 0);
 }
 
 #[tokio::test]
@@ -87,19 +108,38 @@ async fn a_statement_without_rows_touches_nothing() {
     let mut connection = connect(&database).await;
     let sql = table();
     for statement in [&sql.insert_accounts, &sql.update_accounts, &sql.insert_orders] {
-        assert_eq!(connection.execute(statement, "[]").await, Ok(0));
+        assert_eq!(write(&mut connection, statement, Rows::default()).await, Ok(0));
     }
     assert!(connection.rows(&sql.lock_accounts, "[]").await.expect("rows").is_empty());
 }
 
 #[tokio::test]
-async fn an_update_counts_the_rows_that_it_found() {
+async fn an_update_counts_rows_that_were_not_there_as_too_few() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     let sql = table();
-    let rows = r#"[["a",1,5,1,1,1,1],["b",1,5,1,1,1,1]]"#;
-    assert_eq!(connection.execute(&sql.insert_accounts, rows).await, Ok(2));
-    // Nothing in them is new, and one is not there at all.
-    let rows = r#"[["a",1,5,1,1,1,1],["b",1,5,1,1,1,1],["c",1,5,1,1,1,1]]"#;
-    assert_eq!(connection.execute(&sql.update_accounts, rows).await, Ok(2));
+    let two = |granted| [account("a", granted), account("b", granted)];
+    assert_eq!(write(&mut connection, &sql.insert_accounts, rows::<7>(two(5))).await, Ok(2));
+    assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(two(6))).await, Ok(4));
+    let three = two(7).into_iter().chain([account("c", 7)]);
+    assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(three)).await, Ok(5));
+    // What does not change counts too little as well: the lane takes it for a conflict, not for done.
+    assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(two(7))).await, Ok(2));
+}
+
+#[tokio::test]
+async fn batches_of_any_size_are_written_whole() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    let sql = table();
+    let users: Vec<String> = (0..512).map(|user| format!("u{user:03}")).collect();
+    for count in [1, 2, 3, 127, 128, 129, 255, 300, 512] {
+        connection.begin().await.expect("a transaction");
+        let many = || rows::<7>(users[..count].iter().map(|user| account(user, 1)));
+        assert_eq!(write(&mut connection, &sql.insert_accounts, many()).await, Ok(count as u64));
+        let found = connection.rows("SELECT user_id FROM raffle_account_0 ORDER BY user_id", "[]").await.expect("rows");
+        let found: Vec<&str> = found.iter().map(|row| row.text(0).expect("a user")).collect();
+        assert_eq!(found, users[..count]);
+        connection.rollback().await.expect("undone");
+    }
 }

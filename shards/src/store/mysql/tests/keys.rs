@@ -43,7 +43,6 @@ async fn look_ups_use_their_keys_in_mariadb() {
     let statements = [
         (&*sql.lock_accounts, three),
         (&*sql.read_accounts, three),
-        (&*sql.update_accounts, three),
         (&*sql.find_orders, three),
         (&*sql.find_orders_by_id, three),
         (shard.insert_grant, grant),

@@ -3,7 +3,7 @@ use tokio::join;
 use tokio::time::Instant;
 
 use super::{bench, connect, is_conflict, number, shard, table};
-use crate::store::conformance::{Bench, gather, receipt};
+use crate::store::conformance::{Bench, account, gather, receipt};
 use crate::store::{Connection, GrantId, MysqlDatabase, PersistError, ShardStore, StoreError};
 
 type Lane = Bench<MysqlDatabase>;
@@ -41,7 +41,7 @@ async fn a_deadlock_is_a_conflict_for_one_of_the_two() {
     let database = shard().await;
     let sql = table();
     let (mut one, mut two) = (connect(&database).await, connect(&database).await);
-    one.execute(&sql.insert_accounts, r#"[["a",1,5,1,1,1,1],["b",1,5,1,1,1,1]]"#).await.expect("accounts");
+    one.run("INSERT INTO raffle_account_0 VALUES ('a',1,5,1,1,1,1), ('b',1,5,1,1,1,1)").await.expect("accounts");
     for (connection, key) in [(&mut one, r#"[["a",1]]"#), (&mut two, r#"[["b",1]]"#)] {
         connection.begin().await.expect("a transaction");
         connection.rows(&sql.lock_accounts, key).await.expect("locked");
@@ -93,6 +93,7 @@ async fn the_same_request_on_two_lanes_meets_at_the_lock() {
     lock(&mut one, &[("a", "key")]).await.expect("locked");
     let mut settlement = one.settlement(&[("a", "key")]);
     settlement.changed_accounts = std::mem::take(&mut settlement.new_accounts);
+    settlement.changed_accounts[0].account = account(2);
     let receipt = receipt::<MysqlDatabase>(&settlement);
     let call = gather(&[("a", "key")]);
     let (known, persisted) = join!(two.store.prefetch(&call), one.store.persist(GrantId(2), &settlement, &receipt));
@@ -111,6 +112,7 @@ async fn a_lock_that_does_not_come_free_is_a_conflict_and_undoes_all() {
     // A new account and an order are written before the lock is waited for in vain.
     let mut settlement = two.settlement(&[("x", "key"), ("a", "key")]);
     settlement.changed_accounts = settlement.new_accounts.split_off(1);
+    settlement.changed_accounts[0].account = account(2);
     let refused = two.persist(2, &settlement).await;
     assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
     assert!(started.elapsed() < two.database.statement_timeout);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::mysql::MySqlRow;
 
-use crate::store::{Connection, Database, Dialect, MYSQL, MysqlConnection, MysqlDatabase, Step, StoreError};
+use crate::store::{Connection, Database, Dialect, MYSQL, MysqlConnection, MysqlDatabase, Step, StoreError, Write};
 
 type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
@@ -76,6 +76,10 @@ impl Connection for TrappedConnection {
 
     async fn execute_all(&mut self, steps: &[Step<'_>]) -> Result<u64, StoreError> {
         self.inner.execute_all(steps).await
+    }
+
+    async fn write_all(&mut self, writes: &[Write<'_>]) -> Result<u64, StoreError> {
+        self.inner.write_all(writes).await
     }
 
     async fn rows_of_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Vec<MySqlRow>>, StoreError> {
