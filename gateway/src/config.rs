@@ -98,8 +98,8 @@ pub struct Embedded {
 impl Embedded {
     /// The shards and their sizes.
     pub fn options(&self, sizes: Sizes) -> embedded::Options {
-        let Sizes { lane, patience, reads } = sizes;
-        embedded::Options { shards: self.shards, tables: self.tables, lane, patience, reads }
+        let Sizes { lane, in_flight_max, patience, reads } = sizes;
+        embedded::Options { shards: self.shards, tables: self.tables, lane, in_flight_max, patience, reads }
     }
 }
 
@@ -176,12 +176,13 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
     let drain = milliseconds(&root.section("drain"), "deadline_ms", 15_000);
     let log = log(&root.section("log"));
+    let in_flight_max = in_flight_max?;
     Ok(Config {
         http: http?,
-        admission: Admission { in_flight_max: in_flight_max? },
+        admission: Admission { in_flight_max },
         admin: admin?,
         storage: storage?,
-        sizes: Sizes { lane: lane?, patience: patience?, reads: reads? },
+        sizes: Sizes { lane: lane?, in_flight_max, patience: patience?, reads: reads? },
         drain: drain?,
         log: log?,
     })
@@ -346,7 +347,8 @@ fn lane(section: &Section<'_>) -> Result<LaneLimits, Faulted> {
     let queue_max = section.integer("queue_max", 1..=1_000_000).or(2048);
     // 512 commands of the longest ids and titles stay below 1 MiB of bound JSON.
     let batch_max = section.integer("batch_max", 1..=512).or(512);
-    Ok(LaneLimits { queue_max: queue_max?, batch_max: batch_max? })
+    let queue_target = milliseconds(section, "queue_target_ms", 500);
+    Ok(LaneLimits { queue_max: queue_max?, queue_target: queue_target?, batch_max: batch_max? })
 }
 
 fn patience(section: &Section<'_>) -> Result<Patience, Faulted> {

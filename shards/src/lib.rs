@@ -13,6 +13,7 @@ mod metrics;
 mod random;
 mod reads;
 mod service;
+mod shares;
 #[cfg(test)]
 mod simulation;
 pub mod stock;

@@ -1,4 +1,6 @@
 //! What the shards measure. Names are listed in the project's metrics table.
+use std::time::Duration;
+
 use prometheus::{
     Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
@@ -10,6 +12,8 @@ pub struct Metrics {
     step_seconds: HistogramVec,
     /// Commands that wait in a lane's queue.
     pub queue_commands: IntGaugeVec,
+    /// Commands that may wait there just now.
+    pub queue_bound_commands: IntGaugeVec,
     /// Units of a prize that can be taken.
     pub stock_left_units: IntGaugeVec,
 }
@@ -50,6 +54,7 @@ impl ClusterMetrics {
 #[derive(Debug, Clone)]
 pub(crate) struct LaneMetrics {
     batch_commands: Histogram,
+    queue_seconds: Histogram,
     prefetch_seconds: Histogram,
     take_seconds: Histogram,
     persist_seconds: Histogram,
@@ -71,16 +76,20 @@ impl Metrics {
         let seconds = HistogramOpts::new("drawbridge_lane_step_seconds", "Time of a batch's step in seconds")
             .buckets(prometheus::exponential_buckets(0.0001, 2.0, 16)?);
         let queue = Opts::new("drawbridge_lane_queue_commands", "Commands that wait in a lane's queue");
+        let bound =
+            Opts::new("drawbridge_lane_queue_bound_commands", "Commands that may wait in a lane's queue just now");
         let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
         let metrics = Self {
             batch_commands: HistogramVec::new(commands, &["shard"])?,
             step_seconds: HistogramVec::new(seconds, &["shard", "step"])?,
             queue_commands: IntGaugeVec::new(queue, &["shard"])?,
+            queue_bound_commands: IntGaugeVec::new(bound, &["shard"])?,
             stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
         };
         registry.register(Box::new(metrics.batch_commands.clone()))?;
         registry.register(Box::new(metrics.step_seconds.clone()))?;
         registry.register(Box::new(metrics.queue_commands.clone()))?;
+        registry.register(Box::new(metrics.queue_bound_commands.clone()))?;
         registry.register(Box::new(metrics.stock_left_units.clone()))?;
         Ok(metrics)
     }
@@ -88,6 +97,7 @@ impl Metrics {
     pub(crate) fn lane(&self, shard: &str) -> LaneMetrics {
         LaneMetrics {
             batch_commands: self.batch_commands.with_label_values(&[shard]),
+            queue_seconds: self.step_seconds.with_label_values(&[shard, "queue"]),
             prefetch_seconds: self.step_seconds.with_label_values(&[shard, "prefetch"]),
             take_seconds: self.step_seconds.with_label_values(&[shard, "take"]),
             persist_seconds: self.step_seconds.with_label_values(&[shard, "persist"]),
@@ -99,6 +109,11 @@ impl LaneMetrics {
     /// Counts a batch.
     pub(crate) fn batch(&self, commands: usize) {
         self.batch_commands.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    }
+
+    /// Notes how long the first command of a batch has waited for it.
+    pub(crate) fn waited(&self, time: Duration) {
+        self.queue_seconds.observe(time.as_secs_f64());
     }
 
     pub(crate) fn step(&self, step: Step) -> HistogramTimer {

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::lane::{Entrance, Patience};
 use crate::metrics::Metrics;
 use crate::reads::{Found, OrderKey, Question, Reads};
+use crate::shares::Shares;
 use crate::store::StoreError;
 use crate::switches::{PastChange, SwitchChange, SwitchStore};
 use crate::{DrawError, ReadError};
@@ -25,6 +26,7 @@ pub struct Shards {
     pub(crate) lanes: Vec<Entrance>,
     pub(crate) lane_per_table: bool,
     pub(crate) readers: Vec<Box<dyn Reads>>,
+    pub(crate) shares: Shares,
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
     pub(crate) switches: Arc<dyn SwitchStore>,
     pub(crate) patience: Patience,
@@ -37,8 +39,9 @@ pub struct Shards {
 impl Shards {
     /// Makes a draw and answers once it is committed.
     pub async fn draw(&self, draw: Draw) -> Result<Arc<Order>, DrawError> {
-        let lane = &self.lanes[self.lane_index(self.route(&draw.user))];
-        lane.submit(draw)?.answer(self.patience).await
+        let route = self.route(&draw.user);
+        let _place = self.shares.enter(route.shard()).ok_or(DrawError::QueueFull)?;
+        self.lanes[self.lane_index(route)].submit(draw)?.answer(self.patience).await
     }
 
     /// A user's chances in an activity; `None` when the user has never drawn there.
@@ -73,9 +76,11 @@ impl Shards {
     pub fn observe(&self) {
         let lanes_per_shard = self.lanes.len() / usize::from(self.map.shards());
         for (shard, lanes) in self.lanes.chunks(lanes_per_shard).enumerate() {
-            let waiting: usize = lanes.iter().map(Entrance::waiting).sum();
-            let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
-            self.metrics.queue_commands.with_label_values(&[&shard.to_string()]).set(waiting);
+            let sum =
+                |each: fn(&Entrance) -> usize| i64::try_from(lanes.iter().map(each).sum::<usize>()).unwrap_or(i64::MAX);
+            let shard = shard.to_string();
+            self.metrics.queue_commands.with_label_values(&[&shard]).set(sum(Entrance::waiting));
+            self.metrics.queue_bound_commands.with_label_values(&[&shard]).set(sum(Entrance::bound));
         }
     }
 
@@ -104,6 +109,7 @@ impl Shards {
 
     async fn ask(&self, user: &UserId, question: Question) -> Result<Found, ReadError> {
         let route = self.route(user);
+        let _place = self.shares.enter(route.shard()).ok_or(ReadError::QueueFull)?;
         self.readers[shard_index(route)].ask(route.table(), question).await
     }
 }

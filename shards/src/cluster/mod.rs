@@ -26,6 +26,7 @@ use crate::metrics::{ClusterMetrics, Metrics};
 use crate::random::OsRandom;
 use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
+use crate::shares::Shares;
 use crate::stock::cluster::{
     ClusterStock, RedisOptions, RedisServer, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError, Tended, deliver,
     rebuild, roll_up, tend, withdraw,
@@ -63,6 +64,8 @@ pub struct Options {
 pub struct Sizes {
     /// Of each lane.
     pub lane: LaneLimits,
+    /// Requests that are answered at once; the waiters of a shard hold their share of them.
+    pub in_flight_max: usize,
     /// How long callers wait.
     pub patience: Patience,
     /// Of each shard's reader.
@@ -361,6 +364,7 @@ impl Installation {
         runner.tasks.push(tokio::spawn(follower.run(runner.stop.subscribe())));
         let shards = Shards {
             map: parts.map.clone(),
+            shares: Shares::even(sizes.in_flight_max, parts.map.shards()),
             lanes,
             lane_per_table: true,
             readers,

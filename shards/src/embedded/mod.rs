@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::random::OsRandom;
 use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
+use crate::shares::Shares;
 use crate::stock::MemoryStock;
 use crate::store::{Access, Columns, Connection, Database, GrantId, SqlShard, SqliteFile, StoreError, migrate_shard};
 
@@ -35,6 +36,8 @@ pub struct Options {
     pub tables: u16,
     /// Sizes of each lane.
     pub lane: LaneLimits,
+    /// Requests that the gateway answers at once; the waiters of a shard hold their share of them.
+    pub in_flight_max: usize,
     /// How long callers wait.
     pub patience: Patience,
     /// Sizes of each shard's reader.
@@ -123,6 +126,7 @@ impl Held {
         let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
         let shards = Shards {
+            shares: Shares::even(options.in_flight_max, map.shards()),
             map,
             lanes,
             lane_per_table: false,

@@ -5,6 +5,7 @@
 //! The rules of a batch are `market`'s; here is only the order of the steps and what happens
 //! when one fails.
 mod ids;
+mod pace;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 
 use self::ids::LaneIds;
 pub(crate) use self::ids::run_of_grant;
+use self::pace::Pace;
 pub(crate) use self::queue::Entrance;
 pub use self::queue::Patience;
 use self::queue::{Queue, Taken};
@@ -49,8 +51,10 @@ const AWAY_MAX: Duration = Duration::from_secs(1);
 /// Sizes of a lane.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneLimits {
-    /// Commands that may wait.
+    /// Commands that may wait, whatever the lane's speed.
     pub queue_max: usize,
+    /// No more commands may wait than the lane commits within this time.
+    pub queue_target: Duration,
     /// Commands in one batch. A command is at most about 2 KiB of bound JSON, so 512 of them
     /// stay below the 1 MiB that a statement's bound value may have.
     pub batch_max: usize,
@@ -81,6 +85,7 @@ pub(crate) struct Lane<S, K, R> {
     store: S,
     around: Surroundings<K, R>,
     batch_max: usize,
+    pace: Pace,
     ids: Option<LaneIds>,
     /// A grant whose batch may or may not have committed: found out before the next batch.
     doubt: Option<Doubt>,
@@ -138,8 +143,9 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
     limits: LaneLimits,
     stop: watch::Receiver<bool>,
 ) -> (Entrance, JoinHandle<()>) {
-    let (entrance, queue) = queue::queue(limits.queue_max);
-    let lane = Lane { store, around, batch_max: limits.batch_max, ids: None, doubt: None, away: None };
+    let pace = Pace::new(limits);
+    let (entrance, queue) = queue::queue(limits.queue_max, pace.bound());
+    let lane = Lane { store, around, batch_max: limits.batch_max, pace, ids: None, doubt: None, away: None };
     (entrance, tokio::spawn(lane.run(queue, stop)))
 }
 
@@ -164,9 +170,16 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             if count == 0 {
                 break;
             }
+            if let Some(oldest) = waiting.first() {
+                self.around.metrics.waited(oldest.waited());
+            }
             let taken: Vec<Taken> = waiting.drain(..).filter_map(queue::Waiting::take).collect();
             self.around.metrics.batch(taken.len());
+            let (commands, began) = (taken.len(), Instant::now());
             self.answer_all(taken).await;
+            if self.away.is_none() {
+                self.pace.learn(commands, began.elapsed());
+            }
         }
         if let Err(error) = self.resolve_doubt().await {
             tracing::error!(%error, "stopped without knowing what became of the last batch");

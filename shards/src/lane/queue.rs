@@ -12,6 +12,7 @@ use market::batch::Draw;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use super::pace::Bound;
 use crate::DrawError;
 
 const WAITING: u8 = 0;
@@ -36,6 +37,7 @@ pub(super) struct Waiting {
     draw: Draw,
     state: Arc<AtomicU8>,
     reply: oneshot::Sender<Reply>,
+    since: Instant,
 }
 
 /// A command that its lane has taken, and that it will answer.
@@ -46,9 +48,14 @@ pub(super) struct Taken {
 }
 
 impl Waiting {
+    /// How long it has waited.
+    pub(super) fn waited(&self) -> Duration {
+        self.since.elapsed()
+    }
+
     /// Takes the command, unless its caller has gone.
     pub(super) fn take(self) -> Option<Taken> {
-        let Self { draw, state, reply } = self;
+        let Self { draw, state, reply, since: _ } = self;
         let taken = state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire);
         taken.is_ok().then_some(Taken { draw, reply })
     }
@@ -99,33 +106,45 @@ impl Drop for Pending {
 
 /// The way into a lane's queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Entrance(mpsc::Sender<Waiting>);
+pub(crate) struct Entrance {
+    sender: mpsc::Sender<Waiting>,
+    bound: Bound,
+}
 
 /// The lane's side of its queue.
 pub(super) type Queue = mpsc::Receiver<Waiting>;
 
-/// A queue for at most `commands_max` commands.
-pub(super) fn queue(commands_max: usize) -> (Entrance, Queue) {
+/// A queue for at most `commands_max` commands, and at most as many as `bound` says just now.
+pub(super) fn queue(commands_max: usize, bound: Bound) -> (Entrance, Queue) {
     let (sender, receiver) = mpsc::channel(commands_max);
-    (Entrance(sender), receiver)
+    (Entrance { sender, bound }, receiver)
 }
 
 impl Entrance {
     /// Enqueues a draw, or says at once that it cannot.
     pub(crate) fn submit(&self, draw: Draw) -> Result<Pending, DrawError> {
+        if self.waiting() >= self.bound.commands() && !self.sender.is_closed() {
+            return Err(DrawError::QueueFull);
+        }
         let state = Arc::new(AtomicU8::new(WAITING));
         let (sender, receiver) = oneshot::channel();
-        let waiting = Waiting { draw, state: state.clone(), reply: sender };
-        self.0.try_send(waiting).map_err(|error| match error {
+        let since = Instant::now();
+        let waiting = Waiting { draw, state: state.clone(), reply: sender, since };
+        self.sender.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => DrawError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => DrawError::Stopping,
         })?;
-        Ok(Pending { state, reply: receiver, since: Instant::now() })
+        Ok(Pending { state, reply: receiver, since })
     }
 
     /// How many commands wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.0.max_capacity() - self.0.capacity()
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+
+    /// How many may wait just now.
+    pub(crate) fn bound(&self) -> usize {
+        self.bound.commands()
     }
 }
 
@@ -133,10 +152,30 @@ impl Entrance {
 mod tests {
     use market::{ActivityId, RequestId, UserId};
 
-    use super::*;
     use market::Refusal;
 
+    use super::super::LaneLimits;
+    use super::super::pace::Pace;
+    use super::*;
+
     const PATIENCE: Patience = Patience { queue: Duration::from_secs(1), answer: Duration::from_secs(3) };
+
+    /// A queue of its own fixed bound.
+    fn queue(commands_max: usize) -> (Entrance, Queue) {
+        let limits = LaneLimits { queue_max: commands_max, queue_target: Duration::from_secs(1), batch_max: 1 };
+        super::queue(commands_max, Pace::new(limits).bound())
+    }
+
+    #[tokio::test]
+    async fn a_queue_is_full_earlier_when_its_lane_is_slow() {
+        let limits = LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max: 1 };
+        let mut pace = Pace::new(limits);
+        let (entrance, _lane) = super::queue(4, pace.bound());
+        let _waiting = [entrance.submit(draw()).expect("room"), entrance.submit(draw()).expect("room")];
+        pace.learn(1, Duration::from_millis(500));
+        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
+        assert_eq!((entrance.waiting(), entrance.bound()), (2, 2));
+    }
 
     fn draw() -> Draw {
         Draw {

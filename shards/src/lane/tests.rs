@@ -204,7 +204,12 @@ fn lane(store: Store, stock: impl Stock, campaign: Campaign) -> (Entrance, JoinH
         metrics: metrics.lane("0"),
     };
     let stop = watch::Sender::new(false);
-    let (entrance, task) = start(store, around, LaneLimits { queue_max: 100, batch_max: 100 }, stop.subscribe());
+    let (entrance, task) = start(
+        store,
+        around,
+        LaneLimits { queue_max: 100, queue_target: Duration::from_secs(1), batch_max: 100 },
+        stop.subscribe(),
+    );
     (entrance, task, stop)
 }
 

@@ -103,7 +103,12 @@ fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<
             metrics: metrics(),
         };
         let store = FakeStore::new(world.clone(), shard.into(), CLOCK_OF[place]);
-        let (entrance, task) = start(store, around, LaneLimits { queue_max: 4, batch_max }, stop.subscribe());
+        let (entrance, task) = start(
+            store,
+            around,
+            LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max },
+            stop.subscribe(),
+        );
         entrances.push(entrance);
         tasks.push(task);
     }
