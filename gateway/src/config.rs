@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::edge::{TrustedProxies, network};
 use market::document::{Fault, Faulted, Override, Section, all, read};
 use router::SlotMap;
 use shards::cluster::{self, Sizes};
@@ -57,6 +58,8 @@ pub struct Http {
     pub body_timeout: Duration,
     /// Largest request body, in bytes.
     pub body_max_bytes: usize,
+    /// Proxies whose headers about the caller are believed.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Tokens of the admin address.
@@ -201,6 +204,7 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
     let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(65_536);
+    let trusted_proxies = trusted_proxies(section);
     Ok(Http {
         listen: listen?,
         admin: admin?,
@@ -209,7 +213,14 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
         header_timeout: header_timeout?,
         body_timeout: body_timeout?,
         body_max_bytes: body_max_bytes?,
+        trusted_proxies: trusted_proxies?,
     })
+}
+
+fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
+    let networks = section.list("trusted_proxies", 0..=256).or(Vec::new())?;
+    let networks = networks.iter().map(|value| value.text(1..=64).try_map(|text| network(&text)).required());
+    Ok(TrustedProxies::new(all(networks)?))
 }
 
 fn admin(section: &Section<'_>) -> Result<Admin, Faulted> {

@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 use self::answer::{Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
-use crate::edge::InFlight;
+use crate::edge::{InFlight, Peer};
 use crate::metrics::HttpMetrics;
 
 /// The wheel and a button, for a first look in a browser.
@@ -139,7 +139,7 @@ impl Api {
     }
 
     /// Answers a request.
-    pub async fn handle(&self, request: Request<Incoming>) -> HttpResponse {
+    pub async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
         let path = request.uri().path();
         let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
         if request.method() == Method::OPTIONS {

@@ -120,16 +120,16 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     let addresses = (public.address(), admin.address());
     let pages = admin_pages.clone();
     let admin = tokio::spawn(admin.serve(
-        move |request| {
+        move |_peer, request| {
             let pages = pages.clone();
             async move { pages.handle(request).await }
         },
         admin_stops,
     ));
     let public = tokio::spawn(public.serve(
-        move |request| {
+        move |peer, request| {
             let api = api.clone();
-            async move { api.handle(request).await }
+            async move { api.handle(peer, request).await }
         },
         public_stops,
     ));
