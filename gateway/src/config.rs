@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::edge::{TrustedProxies, network};
+use crate::identity;
 use market::document::{Fault, Faulted, Override, Section, all, read};
 use router::SlotMap;
 use shards::cluster::{self, Sizes};
@@ -29,6 +30,8 @@ pub struct Config {
     pub http: Http,
     /// What waits, and how long.
     pub admission: Admission,
+    /// How the server knows who draws.
+    pub identity: identity::Options,
     /// Who may use the admin address.
     pub admin: Admin,
     /// Where draws are stored.
@@ -170,6 +173,7 @@ fn is_setting(variable: &str) -> bool {
 
 fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let http = http(&root.section("http"));
+    let identity = identity::options(&root.section("identity"), http.as_ref().ok());
     let lanes = root.section("lanes");
     let lane = lane(&lanes);
     let patience = patience(&lanes);
@@ -182,6 +186,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     Ok(Config {
         http: http?,
         admission: Admission { in_flight_max: in_flight_max? },
+        identity: identity?,
         admin: admin?,
         storage: storage?,
         sizes: Sizes { lane: lane?, patience: patience?, reads: reads? },

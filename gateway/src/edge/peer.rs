@@ -18,6 +18,11 @@ impl TrustedProxies {
         Self(networks)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the peer is one of them.
     pub fn contains(&self, Peer(address): Peer) -> bool {
         // A socket that listens on both families shows IPv4 callers as IPv6.
