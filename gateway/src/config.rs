@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::edge::{TrustedProxies, network};
+use crate::identity;
 use market::document::{Fault, Faulted, Override, Section, all, read};
 use router::SlotMap;
 use shards::cluster::{self, Sizes};
@@ -28,6 +30,8 @@ pub struct Config {
     pub http: Http,
     /// What waits, and how long.
     pub admission: Admission,
+    /// How the server knows who draws.
+    pub identity: identity::Options,
     /// Who may use the admin address.
     pub admin: Admin,
     /// Where draws are stored.
@@ -57,6 +61,8 @@ pub struct Http {
     pub body_timeout: Duration,
     /// Largest request body, in bytes.
     pub body_max_bytes: usize,
+    /// Proxies whose headers about the caller are believed.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Tokens of the admin address.
@@ -167,6 +173,7 @@ fn is_setting(variable: &str) -> bool {
 
 fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let http = http(&root.section("http"));
+    let identity = identity::options(&root.section("identity"), http.as_ref().ok());
     let lanes = root.section("lanes");
     let lane = lane(&lanes);
     let patience = patience(&lanes);
@@ -180,6 +187,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     Ok(Config {
         http: http?,
         admission: Admission { in_flight_max },
+        identity: identity?,
         admin: admin?,
         storage: storage?,
         sizes: Sizes { lane: lane?, in_flight_max, patience: patience?, reads: reads? },
@@ -202,6 +210,7 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
     let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(65_536);
+    let trusted_proxies = trusted_proxies(section);
     Ok(Http {
         listen: listen?,
         admin: admin?,
@@ -210,7 +219,14 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
         header_timeout: header_timeout?,
         body_timeout: body_timeout?,
         body_max_bytes: body_max_bytes?,
+        trusted_proxies: trusted_proxies?,
     })
+}
+
+fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
+    let networks = section.list("trusted_proxies", 0..=256).or(Vec::new())?;
+    let networks = networks.iter().map(|value| value.text(1..=64).try_map(|text| network(&text)).required());
+    Ok(TrustedProxies::new(all(networks)?))
 }
 
 fn admin(section: &Section<'_>) -> Result<Admin, Faulted> {

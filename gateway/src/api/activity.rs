@@ -16,6 +16,7 @@ use shards::{OrderKey, Shards};
 use super::answer::{Data, Failure, Outcome};
 use super::code::Code;
 use super::fields::{Fields, Parameters, trimmed};
+use crate::identity::Caller;
 
 /// What a draw gave.
 #[derive(Serialize)]
@@ -39,8 +40,8 @@ impl<'a> From<&'a Order> for Drawn<'a> {
 }
 
 /// `POST activity/draw`
-pub(super) async fn draw(shards: &Shards, fields: &Fields<'_>, request: RequestId) -> Outcome {
-    let draw = Draw { user: fields.user()?, activity: fields.activity()?, request };
+pub(super) async fn draw(shards: &Shards, caller: &Caller, fields: &Fields<'_>, request: RequestId) -> Outcome {
+    let draw = Draw { user: fields.user(caller)?, activity: fields.activity()?, request };
     obey_switches(shards, &draw)?;
     let order = shards.draw(draw).await?;
     Ok(Data::new(&Drawn::from(&*order)))
@@ -74,8 +75,8 @@ struct Record<'a> {
 }
 
 /// `GET activity/draw_record`
-pub(super) async fn draw_record(shards: &Shards, parameters: &Parameters) -> Outcome {
-    let user = parameters.user()?;
+pub(super) async fn draw_record(shards: &Shards, caller: &Caller, parameters: &Parameters) -> Outcome {
+    let user = parameters.user(caller)?;
     let request = parameters.optional("requestId", RequestId::new)?;
     let key = match (request, parameters.order()?) {
         (Some(request), None) => OrderKey::Request(request),
@@ -113,8 +114,8 @@ struct AccountView {
 }
 
 /// `POST activity/query_user_activity_account`
-pub(super) async fn account(shards: &Shards, fields: &Fields<'_>) -> Outcome {
-    let (campaign, account) = account_today(shards, fields).await?;
+pub(super) async fn account(shards: &Shards, caller: &Caller, fields: &Fields<'_>) -> Outcome {
+    let (campaign, account) = account_today(shards, caller, fields).await?;
     let chances = campaign.campaign.chances;
     Ok(Data::new(&AccountView {
         total_count: account.granted,
@@ -128,8 +129,12 @@ pub(super) async fn account(shards: &Shards, fields: &Fields<'_>) -> Outcome {
 
 /// The campaign and the account that a request names, as of today. Who has never drawn has the
 /// welcome chances.
-pub(super) async fn account_today(shards: &Shards, fields: &Fields<'_>) -> Result<(Arc<Published>, Account), Failure> {
-    let (user, activity) = (fields.user()?, fields.activity()?);
+pub(super) async fn account_today(
+    shards: &Shards,
+    caller: &Caller,
+    fields: &Fields<'_>,
+) -> Result<(Arc<Published>, Account), Failure> {
+    let (user, activity) = (fields.user(caller)?, fields.activity()?);
     let published = shards.catalogue().activity(activity).cloned().ok_or(Code::ActivityUnknown)?;
     let stored = shards.account(&user, activity).await?;
     let Campaign { chances, activity, .. } = &published.campaign;

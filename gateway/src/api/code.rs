@@ -71,6 +71,16 @@ codes! {
     BodyTooLarge = "ERR_REQ_006", PAYLOAD_TOO_LARGE, None, "the request body is too large";
     /// The body did not arrive in time.
     BodyTooSlow = "ERR_REQ_007", REQUEST_TIMEOUT, None, "the request body did not arrive in time";
+    /// Nothing says who calls.
+    IdentityMissing = "ERR_ID_001", UNAUTHORIZED, None, "nothing says who calls";
+    /// What says who calls cannot be believed.
+    IdentityInvalid = "ERR_ID_002", UNAUTHORIZED, None, "what says who calls is not valid";
+    /// The token was good once.
+    TokenExpired = "ERR_ID_003", UNAUTHORIZED, None, "the token has expired";
+    /// The request is about another user than its caller.
+    NotTheCaller = "ERR_ID_004", FORBIDDEN, None, "this userId is not the caller's";
+    /// The request came past the proxies that say who calls.
+    PeerUntrusted = "ERR_ID_005", FORBIDDEN, None, "only trusted proxies say who calls";
     /// Too many requests are being answered.
     Overloaded = "ERR_GW_001", SERVICE_UNAVAILABLE, Some(1), "too many requests are being answered";
     /// Too many commands wait for the user's shard.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::Failure;
+use crate::identity::Caller;
 
 /// The fields of a JSON body that any endpoint asks for.
 #[derive(Debug, Default, Deserialize)]
@@ -37,9 +38,9 @@ impl<'a> Fields<'a> {
         serde_json::from_str(text).map_err(|error| Failure::field("body", format!("is not valid JSON: {error}")))
     }
 
-    /// `userId`, required.
-    pub fn user(&self) -> Result<UserId, Failure> {
-        required(self.user, "userId", UserId::new)
+    /// `userId`, which must be the caller's; who is known may leave it out.
+    pub fn user(&self, caller: &Caller) -> Result<UserId, Failure> {
+        caller.user(optional(self.user, "userId", UserId::new)?)
     }
 
     /// `activityId`, required.
@@ -131,9 +132,9 @@ impl Parameters {
         self.optional(name, make)?.ok_or_else(|| Failure::field(name, "is missing"))
     }
 
-    /// `userId`, required.
-    pub fn user(&self) -> Result<UserId, Failure> {
-        self.required("userId", UserId::new)
+    /// `userId`, which must be the caller's; who is known may leave it out.
+    pub fn user(&self, caller: &Caller) -> Result<UserId, Failure> {
+        caller.user(self.optional("userId", UserId::new)?)
     }
 
     /// `orderId`, optional.
@@ -166,11 +167,11 @@ mod tests {
     fn numbers_and_texts_are_interchangeable() {
         for body in [r#"{"userId":"7","activityId":100301}"#, r#"{"userId":7,"activityId":"100301"}"#] {
             let fields = Fields::parse(body.as_bytes()).expect("JSON");
-            assert_eq!(fields.user().expect("a user").as_str(), "7");
+            assert_eq!(fields.user(&Caller::Anyone).expect("a user").as_str(), "7");
             assert_eq!(fields.activity().expect("an activity").get(), 100_301);
         }
         let long = Fields::parse(br#"{"userId":123456789012345678901234567890}"#).expect("JSON");
-        assert_eq!(long.user().expect("a user").as_str(), "123456789012345678901234567890");
+        assert_eq!(long.user(&Caller::Anyone).expect("a user").as_str(), "123456789012345678901234567890");
     }
 
     #[test]
@@ -185,7 +186,7 @@ mod tests {
             (r#"{"userId":"a\u0000"}"#, "userId: must not contain control characters"),
             (r#"{"userId":"\ud800"}"#, "userId: must be a text or a number"),
         ] {
-            assert_eq!(info(Fields::parse(body.as_bytes()).expect(body).user()), expected, "{body}");
+            assert_eq!(info(Fields::parse(body.as_bytes()).expect(body).user(&Caller::Anyone)), expected, "{body}");
         }
         for number in ["0", "-1", "1.5", "1e3", "\"x\"", "9223372036854775808"] {
             let body = format!(r#"{{"activityId":{number}}}"#);
@@ -205,10 +206,10 @@ mod tests {
     #[test]
     fn parameters_come_from_query_and_form() {
         let parameters = Parameters::parse(Some("userId=a%20b&x=1"), b"orderId=7&userId=late");
-        assert_eq!(parameters.user().expect("a user").as_str(), "a b");
+        assert_eq!(parameters.user(&Caller::Anyone).expect("a user").as_str(), "a b");
         assert_eq!(parameters.order().expect("an order").map(OrderId::get), Some(7));
-        assert_eq!(info(Parameters::parse(Some("userId="), b"").user()), "userId: is missing");
-        assert_eq!(info(Parameters::parse(Some("userId=%FF"), b"").user()), "userId: must be UTF-8");
+        assert_eq!(info(Parameters::parse(Some("userId="), b"").user(&Caller::Anyone)), "userId: is missing");
+        assert_eq!(info(Parameters::parse(Some("userId=%FF"), b"").user(&Caller::Anyone)), "userId: must be UTF-8");
     }
 
     #[test]

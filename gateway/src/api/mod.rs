@@ -13,9 +13,10 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    CACHE_CONTROL, CONTENT_TYPE, HeaderValue,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use jiff::Timestamp;
 use market::RequestId;
 use market::random::Randomness;
 use shards::{OsRandom, Shards};
@@ -24,14 +25,15 @@ use tokio::time::{Instant, timeout};
 use self::answer::{Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
-use crate::edge::InFlight;
+use crate::edge::{InFlight, Peer};
+use crate::identity::{Caller, Identity};
 use crate::metrics::HttpMetrics;
 
 /// The wheel and a button, for a first look in a browser.
 const PAGE: &str = include_str!("../../page/index.html");
 
 macro_rules! endpoints {
-    ($($name:ident $label:literal $takes:ident [$($path:literal),+];)*) => {
+    ($($name:ident $label:literal $takes:ident $about:ident [$($path:literal),+];)*) => {
         /// What a path leads to.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Endpoint { $($name),* }
@@ -55,6 +57,10 @@ macro_rules! endpoints {
             const fn takes(self) -> Takes {
                 match self { $(Endpoint::$name => Takes::$takes),* }
             }
+
+            const fn about(self) -> About {
+                match self { $(Endpoint::$name => About::$about),* }
+            }
         }
     };
 }
@@ -68,17 +74,46 @@ enum Takes {
     Parameters,
 }
 
+/// Whose business an endpoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// A user's: the caller must be that one, and the path ends in `_by_token` too.
+    User,
+    /// Nobody's in particular: the caller is not asked for.
+    Nobody,
+}
+
 endpoints! {
-    Draw "draw" Json ["activity/draw"];
-    DrawRecord "draw_record" Parameters ["activity/draw_record"];
-    Armory "armory" Parameters ["activity/armory"];
-    Account "account" Json ["activity/query_user_activity_account"];
-    Stage "stage" Parameters ["activity/query_stage_activity_id"];
-    StrategyArmory "strategy_armory" Parameters ["strategy/strategy_armory", "strategy_armory"];
-    AwardList "award_list" Json ["strategy/query_raffle_award_list"];
-    StrategyAwardList "strategy_award_list" Json ["query_raffle_award_list"];
-    RuleWeight "rule_weight" Json ["strategy/query_raffle_strategy_rule_weight"];
-    RandomRaffle "random_raffle" Json ["strategy/random_raffle", "random_raffle"];
+    Draw "draw" Json User ["activity/draw"];
+    DrawRecord "draw_record" Parameters User ["activity/draw_record"];
+    Armory "armory" Parameters Nobody ["activity/armory"];
+    Account "account" Json User ["activity/query_user_activity_account"];
+    Stage "stage" Parameters Nobody ["activity/query_stage_activity_id"];
+    StrategyArmory "strategy_armory" Parameters Nobody ["strategy/strategy_armory", "strategy_armory"];
+    AwardList "award_list" Json User ["strategy/query_raffle_award_list"];
+    StrategyAwardList "strategy_award_list" Json Nobody ["query_raffle_award_list"];
+    RuleWeight "rule_weight" Json User ["strategy/query_raffle_strategy_rule_weight"];
+    RandomRaffle "random_raffle" Json Nobody ["strategy/random_raffle", "random_raffle"];
+}
+
+/// What a path asks for.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    endpoint: Endpoint,
+    /// By the reference's path for callers who are known by their token.
+    by_token: bool,
+}
+
+impl Call {
+    fn at(path: &str) -> Option<Self> {
+        match path.strip_suffix("_by_token") {
+            None => Endpoint::at(path).map(|endpoint| Self { endpoint, by_token: false }),
+            Some(path) => {
+                let endpoint = Endpoint::at(path).filter(|endpoint| endpoint.about() == About::User);
+                endpoint.map(|endpoint| Self { endpoint, by_token: true })
+            }
+        }
+    }
 }
 
 impl Takes {
@@ -113,6 +148,7 @@ pub struct Bounds {
 /// The API over some shards.
 pub struct Api {
     shards: Arc<Shards>,
+    identity: Arc<Identity>,
     bounds: Bounds,
     in_flight: InFlight,
     metrics: HttpMetrics,
@@ -133,13 +169,13 @@ impl From<Outcome> for Reply {
 
 impl Api {
     /// The API over `shards`.
-    pub fn new(shards: Arc<Shards>, bounds: Bounds, metrics: HttpMetrics) -> Self {
+    pub fn new(shards: Arc<Shards>, identity: Arc<Identity>, bounds: Bounds, metrics: HttpMetrics) -> Self {
         let in_flight = InFlight::new(bounds.in_flight_max, metrics.in_flight());
-        Self { shards, bounds, in_flight, metrics, random: Mutex::default() }
+        Self { shards, identity, bounds, in_flight, metrics, random: Mutex::default() }
     }
 
     /// Answers a request.
-    pub async fn handle(&self, request: Request<Incoming>) -> HttpResponse {
+    pub async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
         let path = request.uri().path();
         let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
         if request.method() == Method::OPTIONS {
@@ -151,37 +187,52 @@ impl Api {
                 _ => allow(self.respond(None, &Err(Code::MethodNotAllowed.into()).into()), "GET, HEAD, OPTIONS"),
             };
         }
-        let Some(endpoint) = Endpoint::at(path) else {
+        let Some(call) = Call::at(path) else {
             return self.respond(None, &Err(Code::PathUnknown.into()).into());
         };
         let started = Instant::now();
-        let reply = self.reply(endpoint, request).await;
-        self.metrics.answered(endpoint, code_of(&reply.outcome), started.elapsed());
-        self.respond(Some(endpoint), &reply)
+        let reply = self.reply(call, peer, request).await;
+        self.metrics.answered(call.endpoint, code_of(&reply.outcome), started.elapsed());
+        self.respond(Some(call.endpoint), &reply)
     }
 
     /// The way of a request, from the cheapest reason to refuse it to the dearest.
-    async fn reply(&self, endpoint: Endpoint, request: Request<Incoming>) -> Reply {
+    async fn reply(&self, call: Call, peer: Peer, request: Request<Incoming>) -> Reply {
+        let endpoint = call.endpoint;
         let (head, body) = request.into_parts();
-        let refuse = |code: Code| match endpoint {
-            Endpoint::Draw => Reply { outcome: Err(code.into()), request: Some(self.draw_key(&head.headers, None).0) },
-            _ => Err(code.into()).into(),
+        let refuse = |failure: Failure| match endpoint {
+            Endpoint::Draw => Reply { outcome: Err(failure), request: Some(self.draw_key(&head.headers, None).0) },
+            _ => Err(failure).into(),
         };
         if !endpoint.takes().allows(&head.method) {
-            return refuse(Code::MethodNotAllowed);
+            return refuse(Code::MethodNotAllowed.into());
         }
         // Before the body is read: a flood must not fill the memory with bodies.
-        let Some(_place) = self.in_flight.enter() else { return refuse(Code::Overloaded) };
+        let Some(_place) = self.in_flight.enter() else { return refuse(Code::Overloaded.into()) };
+        // By the head alone: who is nobody here has no body to send.
+        let caller = match self.caller(call, peer, &head.headers) {
+            Ok(caller) => caller,
+            Err(failure) => return refuse(failure),
+        };
         let body = match self.read_body(body).await {
             Ok(body) => body,
-            Err(code) => return refuse(code),
+            Err(code) => return refuse(code.into()),
         };
         match endpoint.takes() {
-            Takes::Json => self.answer_json(endpoint, &head.headers, &body).await,
+            Takes::Json => self.answer_json(endpoint, &caller, &head.headers, &body).await,
             Takes::Parameters => {
                 let parameters = Parameters::parse(head.uri.query(), form(&head.headers, &body));
-                self.answer_parameters(endpoint, &parameters).await.into()
+                self.answer_parameters(endpoint, &caller, &parameters).await.into()
             }
+        }
+    }
+
+    /// Who calls, where that matters.
+    fn caller(&self, call: Call, peer: Peer, headers: &HeaderMap) -> Result<Caller, Failure> {
+        match (call.endpoint.about(), call.by_token) {
+            (About::Nobody, _) => Ok(Caller::Unasked),
+            (About::User, false) => self.identity.caller(peer, headers, Timestamp::now()),
+            (About::User, true) => self.identity.known_caller(peer, headers, Timestamp::now()),
         }
     }
 
@@ -199,29 +250,29 @@ impl Api {
         }
     }
 
-    async fn answer_json(&self, endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Reply {
+    async fn answer_json(&self, endpoint: Endpoint, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Reply {
         let fields = Fields::parse(body);
         if endpoint == Endpoint::Draw {
-            return self.answer_draw(headers, fields).await;
+            return self.answer_draw(caller, headers, fields).await;
         }
         let fields = match fields {
             Ok(fields) => fields,
             Err(failure) => return Err(failure).into(),
         };
         let outcome = match endpoint {
-            Endpoint::Account => activity::account(&self.shards, &fields).await,
-            Endpoint::AwardList => strategy::award_list(&self.shards, &fields).await,
+            Endpoint::Account => activity::account(&self.shards, caller, &fields).await,
+            Endpoint::AwardList => strategy::award_list(&self.shards, caller, &fields).await,
             Endpoint::StrategyAwardList => strategy::strategy_award_list(&self.shards, &fields),
-            Endpoint::RuleWeight => strategy::rule_weight(&self.shards, &fields).await,
+            Endpoint::RuleWeight => strategy::rule_weight(&self.shards, caller, &fields).await,
             Endpoint::RandomRaffle => strategy::random_raffle(&self.shards, &fields, &mut *self.random()),
             other => unreachable!("{} takes parameters", other.label()),
         };
         outcome.into()
     }
 
-    async fn answer_parameters(&self, endpoint: Endpoint, parameters: &Parameters) -> Outcome {
+    async fn answer_parameters(&self, endpoint: Endpoint, caller: &Caller, parameters: &Parameters) -> Outcome {
         match endpoint {
-            Endpoint::DrawRecord => activity::draw_record(&self.shards, parameters).await,
+            Endpoint::DrawRecord => activity::draw_record(&self.shards, caller, parameters).await,
             Endpoint::Armory => activity::armory(&self.shards, parameters),
             Endpoint::Stage => activity::stage(&self.shards, parameters),
             Endpoint::StrategyArmory => strategy::armory(&self.shards, parameters),
@@ -229,10 +280,10 @@ impl Api {
         }
     }
 
-    async fn answer_draw(&self, headers: &HeaderMap, fields: Result<Fields<'_>, Failure>) -> Reply {
+    async fn answer_draw(&self, caller: &Caller, headers: &HeaderMap, fields: Result<Fields<'_>, Failure>) -> Reply {
         let (request, checked) = self.draw_key(headers, fields.as_ref().ok());
         let outcome = match checked.and(fields) {
-            Ok(fields) => activity::draw(&self.shards, &fields, request.clone()).await,
+            Ok(fields) => activity::draw(&self.shards, caller, &fields, request.clone()).await,
             Err(failure) => Err(failure),
         };
         Reply { outcome, request: Some(request) }
@@ -266,11 +317,13 @@ impl Api {
     }
 
     fn respond(&self, endpoint: Option<Endpoint>, reply: &Reply) -> HttpResponse {
-        let response = respond(&reply.outcome, reply.request.as_ref(), self.bounds.always_200);
+        let mut response = respond(&reply.outcome, reply.request.as_ref(), self.bounds.always_200);
+        let code = code_of(&reply.outcome);
+        if code.status() == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, self.identity.challenge(code));
+        }
         match endpoint {
-            Some(endpoint) if code_of(&reply.outcome) == Code::MethodNotAllowed => {
-                allow(response, endpoint.takes().methods())
-            }
+            Some(endpoint) if code == Code::MethodNotAllowed => allow(response, endpoint.takes().methods()),
             _ => response,
         }
     }

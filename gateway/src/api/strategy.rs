@@ -10,6 +10,7 @@ use super::activity::account_today;
 use super::answer::{Data, Failure, Outcome};
 use super::code::Code;
 use super::fields::{Fields, Parameters, trimmed};
+use crate::identity::Caller;
 
 /// A prize on the wheel.
 #[derive(Serialize)]
@@ -47,8 +48,8 @@ fn award_view(strategy: &Strategy, index: AwardIndex, draws_today: u32) -> Award
 }
 
 /// `POST strategy/query_raffle_award_list`
-pub(super) async fn award_list(shards: &Shards, fields: &Fields<'_>) -> Outcome {
-    let (published, account) = account_today(shards, fields).await?;
+pub(super) async fn award_list(shards: &Shards, caller: &Caller, fields: &Fields<'_>) -> Outcome {
+    let (published, account) = account_today(shards, caller, fields).await?;
     Ok(Data::new(&award_views(&published.campaign.strategy, account.day_used)))
 }
 
@@ -76,8 +77,8 @@ struct WeightAward<'a> {
 }
 
 /// `POST strategy/query_raffle_strategy_rule_weight`
-pub(super) async fn rule_weight(shards: &Shards, fields: &Fields<'_>) -> Outcome {
-    let (published, account) = account_today(shards, fields).await?;
+pub(super) async fn rule_weight(shards: &Shards, caller: &Caller, fields: &Fields<'_>) -> Outcome {
+    let (published, account) = account_today(shards, caller, fields).await?;
     let strategy = &published.campaign.strategy;
     let award = |&index: &AwardIndex| {
         let award = strategy.award(index);

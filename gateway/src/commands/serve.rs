@@ -24,6 +24,7 @@ use crate::admin::token::{Token, Tokens};
 use crate::api::{Api, Bounds};
 use crate::config::{Config, ConfigError, Log, Storage};
 use crate::edge::{Limits, Listener, bind};
+use crate::identity::Identity;
 use crate::metrics::HttpMetrics;
 
 /// What a server without campaigns begins with.
@@ -72,6 +73,8 @@ enum ServeError {
     Cluster(#[from] ClusterError),
     #[error("admin token: {0}")]
     Token(String),
+    #[error("identity: {0}")]
+    Identity(String),
     #[error("the demo campaigns cannot be published: {0}")]
     Demo(#[from] PublishError),
     #[error("metrics cannot be registered: {0}")]
@@ -113,23 +116,24 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     // Sockets first: a port in use must not cost a start of the shards.
     let (public, admin) = listen(config, &http)?;
     let running = open(config, &registry).await?;
-    let api = Arc::new(Api::new(running.shards().clone(), bounds(config), http));
+    let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
+    let api = Arc::new(Api::new(running.shards().clone(), identity, bounds(config), http));
     let admin_pages = Arc::new(Admin::new(registry, running.shards().clone(), tokens(config)?));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let addresses = (public.address(), admin.address());
     let pages = admin_pages.clone();
     let admin = tokio::spawn(admin.serve(
-        move |request| {
+        move |_peer, request| {
             let pages = pages.clone();
             async move { pages.handle(request).await }
         },
         admin_stops,
     ));
     let public = tokio::spawn(public.serve(
-        move |request| {
+        move |peer, request| {
             let api = api.clone();
-            async move { api.handle(request).await }
+            async move { api.handle(peer, request).await }
         },
         public_stops,
     ));

@@ -1,6 +1,8 @@
 //! The edge: connections in, bounded in number and in time, and a clean way out.
 mod in_flight;
+mod peer;
 mod server;
 
 pub use in_flight::InFlight;
+pub use peer::{Peer, TrustedProxies, network};
 pub use server::{Limits, Listener, bind};

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::Peer;
 use crate::api::answer::HttpResponse;
 
 /// Connections that the system queues until we accept them.
@@ -66,7 +67,7 @@ impl Listener {
     /// finish, and closes what is left at the deadline.
     pub async fn serve<H, F>(self, handle: H, mut stop: watch::Receiver<bool>)
     where
-        H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
         F: Future<Output = HttpResponse> + Send + 'static,
     {
         let Self { socket, limits, connections } = self;
@@ -79,13 +80,13 @@ impl Listener {
                 Some(_) = tasks.join_next() => continue,
                 _ = stop.wait_for(|&stop| stop) => break,
             };
-            let Some((stream, place)) = accepted else {
+            let Some((stream, peer, place)) = accepted else {
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             };
             let handle = handle.clone();
             let service = service_fn(move |request| {
-                let answer = handle(request);
+                let answer = handle(peer, request);
                 async move { Ok::<_, Infallible>(answer.await) }
             });
             let connection = http1::Builder::new()
@@ -114,13 +115,13 @@ impl Listener {
 }
 
 /// The next connection, once there is room for one.
-async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.ok()?;
     match socket.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, address)) => {
             // An answer is one small packet: it must not wait for another.
             let _ = stream.set_nodelay(true);
-            Some((stream, place))
+            Some((stream, Peer(address.ip()), place))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection was not accepted");

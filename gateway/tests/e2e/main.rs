@@ -7,6 +7,7 @@ mod campaigns;
 mod clients;
 mod cluster;
 mod drawing;
+mod identity;
 mod kill;
 mod metrics;
 mod overload;

@@ -7,6 +7,7 @@ mod database;
 mod http;
 mod place;
 mod server;
+pub mod token;
 mod wait;
 
 pub use call::Call;

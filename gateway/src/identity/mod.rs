@@ -1,0 +1,98 @@
+//! Identity: who calls, and how the server knows. `docs/identity.md` tells it to operators.
+mod caller;
+mod config;
+mod crypto;
+mod jwt;
+mod keys;
+mod trusted_header;
+
+use hyper::HeaderMap;
+use hyper::header::HeaderValue;
+use jiff::Timestamp;
+
+pub use self::caller::Caller;
+pub use self::config::options;
+use self::jwt::Jwt;
+use self::trusted_header::TrustedHeader;
+use crate::api::answer::Failure;
+use crate::api::code::Code;
+use crate::edge::Peer;
+
+/// How the server knows who calls, as configured.
+#[derive(Debug, Clone)]
+pub enum Options {
+    /// It does not: the caller is whom the request says.
+    Open,
+    /// A trusted proxy says so in a header.
+    TrustedHeader(TrustedHeader),
+    /// A signed token says so.
+    Jwt(Box<jwt::Options>),
+}
+
+/// Tells who calls.
+pub enum Identity {
+    /// The caller is whom the request says.
+    Open,
+    /// A trusted proxy says so in a header.
+    TrustedHeader(TrustedHeader),
+    /// A signed token says so.
+    Jwt(Box<Jwt>),
+}
+
+impl Identity {
+    /// Reads the keys, where there are some.
+    pub fn new(options: &Options) -> Result<Self, String> {
+        Ok(match options {
+            Options::Open => Identity::Open,
+            Options::TrustedHeader(header) => Identity::TrustedHeader(header.clone()),
+            Options::Jwt(options) => Identity::Jwt(Box::new(Jwt::new((**options).clone())?)),
+        })
+    }
+
+    /// Who sends a request, by its head alone.
+    pub fn caller(&self, peer: Peer, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Failure> {
+        match self {
+            Identity::Open => Ok(Caller::Anyone),
+            Identity::TrustedHeader(header) => Ok(Caller::Known(header.user(peer, headers)?)),
+            Identity::Jwt(jwt) => Ok(Caller::Known(jwt.user(headers, now)?)),
+        }
+    }
+
+    /// The same for a path that takes the user from the identity alone.
+    pub fn known_caller(&self, peer: Peer, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Failure> {
+        match self {
+            Identity::Open => {
+                let info = "this server checks no tokens (identity.kind is open): use the path without _by_token";
+                Err(Failure { code: Code::IdentityMissing, info: info.into() })
+            }
+            _ => self.caller(peer, headers, now),
+        }
+    }
+
+    /// Reads the keys anew, where there are some. When they cannot be read, the last good ones
+    /// stay. Blocks for as long as reading a small file takes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks for it yet"))]
+    pub fn reload(&self) -> Result<(), String> {
+        let Identity::Jwt(jwt) = self else { return Ok(()) };
+        match jwt.reload() {
+            Ok(keys) => tracing::info!(keys, "the keys of tokens are read anew"),
+            Err(error) => {
+                tracing::error!(error, "the keys of tokens cannot be read: the last good ones stay");
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a caller whose identity is not good is asked for: `WWW-Authenticate`.
+    pub fn challenge(&self, code: Code) -> HeaderValue {
+        HeaderValue::from_static(match (self, code) {
+            (Identity::TrustedHeader(_), _) => r#"TrustedProxy realm="drawbridge""#,
+            (_, Code::IdentityInvalid) => r#"Bearer realm="drawbridge", error="invalid_token""#,
+            (_, Code::TokenExpired) => {
+                r#"Bearer realm="drawbridge", error="invalid_token", error_description="the token has expired""#
+            }
+            _ => r#"Bearer realm="drawbridge""#,
+        })
+    }
+}
