@@ -18,16 +18,23 @@ pub enum Switch {
     FallbackOnly,
     /// Whether only reads are served. Normally off.
     ReadOnly,
+    /// Whether players may sign in for chances. Normally on.
+    Signin,
+    /// Whether credits may be exchanged for chances. Normally on.
+    Exchange,
+    /// Whether rate limits apply. Normally on.
+    Limits,
 }
 
 /// No switch has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no switch {0:?}; there are draw, fallback_only and read_only")]
+#[error("there is no switch {0:?}; there are draw, fallback_only, read_only, signin, exchange and limits")]
 pub struct UnknownSwitch(String);
 
 impl Switch {
     /// All switches.
-    pub const ALL: [Switch; 3] = [Switch::Draw, Switch::FallbackOnly, Switch::ReadOnly];
+    pub const ALL: [Switch; 6] =
+        [Switch::Draw, Switch::FallbackOnly, Switch::ReadOnly, Switch::Signin, Switch::Exchange, Switch::Limits];
 
     /// Its name in commands and in the store.
     pub const fn name(self) -> &'static str {
@@ -35,13 +42,16 @@ impl Switch {
             Switch::Draw => "draw",
             Switch::FallbackOnly => "fallback_only",
             Switch::ReadOnly => "read_only",
+            Switch::Signin => "signin",
+            Switch::Exchange => "exchange",
+            Switch::Limits => "limits",
         }
     }
 
     /// What it is while nobody has set it.
     pub const fn normal(self) -> Share {
         match self {
-            Switch::Draw => Share::ON,
+            Switch::Draw | Switch::Signin | Switch::Exchange | Switch::Limits => Share::ON,
             Switch::FallbackOnly | Switch::ReadOnly => Share::OFF,
         }
     }
@@ -166,19 +176,33 @@ impl Switches {
     }
 
     /// Whether a switch is on for this user in this activity, now. What was set for the activity
-    /// comes before what was set for all; what has expired was never set.
-    pub fn is_on(&self, switch: Switch, activity: ActivityId, user: &UserId, now: Timestamp) -> bool {
+    /// comes before what was set for all; what has expired was never set. Calls that name no
+    /// activity obey what was set for all.
+    pub fn is_on(
+        &self,
+        switch: Switch,
+        activity: impl Into<Option<ActivityId>>,
+        user: &UserId,
+        now: Timestamp,
+    ) -> bool {
         // Nearly always nothing is set.
-        !self.settings.is_empty() && self.share(switch, activity, now).covers(switch, user)
+        !self.settings.is_empty() && self.share(switch, activity.into(), now).covers(switch, user)
             || self.settings.is_empty() && switch.normal() == Share::ON
     }
 
-    fn share(&self, switch: Switch, activity: ActivityId, now: Timestamp) -> Share {
+    /// Whether a switch is on for anybody, now, as far as it was set for all activities: what
+    /// counts where neither user nor activity is known.
+    pub fn is_on_for_some(&self, switch: Switch, now: Timestamp) -> bool {
+        self.share(switch, None, now) != Share::OFF
+    }
+
+    fn share(&self, switch: Switch, activity: Option<ActivityId>, now: Timestamp) -> Share {
         let set = |activity| {
             let (share, expires_at) = self.settings.get(&(switch, activity))?;
             expires_at.is_none_or(|expires_at| now < expires_at).then_some(*share)
         };
-        set(Some(activity)).or_else(|| set(None)).unwrap_or(switch.normal())
+        let own = activity.and_then(|activity| set(Some(activity)));
+        own.or_else(|| set(None)).unwrap_or(switch.normal())
     }
 
     /// What was set, by switch and activity.
@@ -252,6 +276,21 @@ mod tests {
         let off = Switches::new([setting(None, Share::OFF), setting(Some(activity(2)), Share::ON)]);
         assert!(!on(&off, 1) && on(&off, 2));
         assert!(!off.is_on(Switch::ReadOnly, activity(1), &user(1), now), "others are as they were");
+    }
+
+    #[test]
+    fn without_an_activity_what_is_set_for_all_counts() {
+        let now = Timestamp::UNIX_EPOCH;
+        let setting = |activity, share| Setting { switch: Switch::Limits, activity, share, expires_at: None };
+        let one_off = Switches::new([setting(Some(activity(1)), Share::OFF)]);
+        assert!(one_off.is_on(Switch::Limits, None, &user(1), now));
+        assert!(!one_off.is_on(Switch::Limits, activity(1), &user(1), now));
+        for (all, expected) in [("off", false), ("0.01%", true), ("on", true)] {
+            let switches = Switches::new([setting(None, share(all)), setting(Some(activity(1)), Share::OFF)]);
+            assert_eq!(switches.is_on_for_some(Switch::Limits, now), expected, "{all}");
+        }
+        assert!(Switches::default().is_on_for_some(Switch::Limits, now));
+        assert!(!Switches::default().is_on_for_some(Switch::ReadOnly, now));
     }
 
     #[test]

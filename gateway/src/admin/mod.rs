@@ -104,20 +104,26 @@ impl Admin {
         }
     }
 
-    /// `dcc/update_config` of the reference: `degradeSwitch` is `open` or `close`.
+    /// `dcc/update_config` of the reference: `degradeSwitch` and `rateLimiterSwitch` are `open`
+    /// or `close`. An open degrade switch turns draws off, an open limiter switch limits on.
     async fn update_config(&self, query: &str) -> HttpResponse {
         let field = |name: &str| {
             let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
             found.map(|(_, value)| value.into_owned()).unwrap_or_default()
         };
-        let share = match (field("key").as_str(), field("value").as_str()) {
-            ("degradeSwitch", "open") => Share::OFF,
-            ("degradeSwitch", "close") => Share::ON,
-            ("degradeSwitch", _) => return fault(StatusCode::BAD_REQUEST, "value: expected open or close"),
-            _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch"),
+        let key = field("key");
+        let (switch, share) = match (key.as_str(), field("value").as_str()) {
+            ("degradeSwitch", "open") => (Switch::Draw, Share::OFF),
+            ("degradeSwitch", "close") => (Switch::Draw, Share::ON),
+            ("rateLimiterSwitch", "open") => (Switch::Limits, Share::ON),
+            ("rateLimiterSwitch", "close") => (Switch::Limits, Share::OFF),
+            ("degradeSwitch" | "rateLimiterSwitch", _) => {
+                return fault(StatusCode::BAD_REQUEST, "value: expected open or close");
+            }
+            _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch or rateLimiterSwitch"),
         };
-        let setting = Setting { switch: Switch::Draw, activity: None, share, expires_at: None };
-        self.apply(SwitchChange { setting, who: "dcc/update_config".to_owned(), why: "degradeSwitch".to_owned() }).await
+        let setting = Setting { switch, activity: None, share, expires_at: None };
+        self.apply(SwitchChange { setting, who: "dcc/update_config".to_owned(), why: key }).await
     }
 
     async fn apply(&self, change: SwitchChange) -> HttpResponse {

@@ -54,7 +54,7 @@ pub struct Server {
 /// A switch and its new state.
 #[derive(Debug, Args)]
 pub struct Set {
-    /// draw, fallback_only or read_only
+    /// draw, fallback_only, read_only, signin, exchange or limits
     switch: Switch,
     /// on, off, or for a share of the users: 30%
     value: Share,

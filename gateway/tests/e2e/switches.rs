@@ -214,6 +214,17 @@ async fn the_references_degrade_switch_works() {
     assert_eq!(ask(&server, flip("ajar")).await.status, 400);
     assert_eq!(ask(&server, flip("close")).await.status, 200);
     server.ask(&Request::draw("u", ACTIVITY, "k")).await.expect(200, "0000");
+    let limiter = |value: &str| {
+        let path = format!("/api/v1/raffle/dcc/update_config?key=rateLimiterSwitch&value={value}");
+        bearer(Request::raw("GET", &path), &token(&place))
+    };
+    assert_eq!(ask(&server, limiter("ajar")).await.status, 400);
+    for (value, row) in [("close", ["limits", "all", "off"]), ("open", ["limits", "all", "on"])] {
+        assert_eq!(ask(&server, limiter(value)).await.status, 200);
+        let list = switch(&place, &server, &["list"]).await.ok();
+        let found = list.lines().find(|line| line.starts_with("limits")).expect("its line");
+        assert_eq!(found.split_whitespace().collect::<Vec<_>>(), row);
+    }
     // Players do not reach it.
     let public = Request::new("GET", "dcc/update_config?key=degradeSwitch&value=open");
     server.ask(&public).await.expect(404, "ERR_REQ_004");
