@@ -2,6 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use market::switches::{Effect, Switch};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::api::Endpoint;
@@ -14,6 +15,8 @@ pub struct HttpMetrics {
     /// request path has better things to do than hashing labels.
     answered: Arc<Vec<Vec<IntCounter>>>,
     seconds: Arc<Vec<Histogram>>,
+    /// By switch and effect, in the order of their lists.
+    switches: Arc<Vec<[IntCounter; 2]>>,
     in_flight: IntGauge,
     connections: IntGauge,
 }
@@ -28,6 +31,10 @@ impl HttpMetrics {
         let seconds = HistogramVec::new(seconds, &["endpoint"])?;
         let in_flight = IntGauge::new("drawbridge_http_in_flight_requests", "Requests that are being answered")?;
         let connections = IntGauge::new("drawbridge_http_connections", "Open connections")?;
+        let switches =
+            Opts::new("drawbridge_switch_effects_total", "Draws that a switch changed or would have changed");
+        let switches = IntCounterVec::new(switches, &["switch", "effect"])?;
+        registry.register(Box::new(switches.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(in_flight.clone()))?;
@@ -36,11 +43,15 @@ impl HttpMetrics {
             let counter = |code: &Code| requests.with_label_values(&[endpoint.label(), code.as_str()]);
             Code::ALL.iter().map(counter).collect()
         };
+        let effects = |switch: &Switch| {
+            ["applied", "observed"].map(|effect| switches.with_label_values(&[switch.name(), effect]))
+        };
         Ok(Self {
             answered: Arc::new(Endpoint::ALL.iter().map(counters).collect()),
             seconds: Arc::new(
                 Endpoint::ALL.iter().map(|endpoint| seconds.with_label_values(&[endpoint.label()])).collect(),
             ),
+            switches: Arc::new(Switch::ALL.iter().map(effects).collect()),
             in_flight,
             connections,
         })
@@ -50,6 +61,11 @@ impl HttpMetrics {
     pub fn answered(&self, endpoint: Endpoint, code: Code, took: Duration) {
         self.answered[endpoint as usize][code as usize].inc();
         self.seconds[endpoint as usize].observe(took.as_secs_f64());
+    }
+
+    /// Counts a draw that a switch changed, or would have.
+    pub fn switched(&self, switch: Switch, effect: Effect) {
+        self.switches[switch as usize][effect as usize].inc();
     }
 
     /// The gauge of requests that are being answered.

@@ -158,20 +158,58 @@ pub struct Setting {
     pub activity: Option<ActivityId>,
     /// For whom it is on.
     pub share: Share,
+    /// Only count what it would do; do nothing.
+    pub observe: bool,
     /// From this moment it does not count any more.
     pub expires_at: Option<Timestamp>,
+}
+
+/// What stands before the share of a switch that is only observed.
+const OBSERVE: &str = "observe ";
+
+impl Setting {
+    /// The share and whether it is only observed, as one text: `30%`, `observe 30%`.
+    pub fn value(&self) -> String {
+        format!("{}{}", if self.observe { OBSERVE } else { "" }, self.share)
+    }
+
+    /// Reads what [`Setting::value`] wrote.
+    pub fn parse_value(text: &str) -> Result<(Share, bool), InvalidShare> {
+        let observed = text.strip_prefix(OBSERVE);
+        Ok((observed.unwrap_or(text).parse()?, observed.is_some()))
+    }
+}
+
+/// What one of several settings says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said {
+    share: Share,
+    observe: bool,
+    expires_at: Option<Timestamp>,
 }
 
 /// All switches at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Switches {
-    settings: BTreeMap<(Switch, Option<ActivityId>), (Share, Option<Timestamp>)>,
+    settings: BTreeMap<(Switch, Option<ActivityId>), Said>,
+}
+
+/// What became of a switch that is not as it normally is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It was obeyed.
+    Applied,
+    /// It would have been, were it not only observed.
+    Observed,
 }
 
 impl Switches {
     /// The switches as they were set; of two settings of the same the later one counts.
     pub fn new(settings: impl IntoIterator<Item = Setting>) -> Self {
-        let entry = |setting: Setting| ((setting.switch, setting.activity), (setting.share, setting.expires_at));
+        let entry = |setting: Setting| {
+            let Setting { switch, activity, share, observe, expires_at } = setting;
+            ((switch, activity), Said { share, observe, expires_at })
+        };
         Self { settings: settings.into_iter().map(entry).collect() }
     }
 
@@ -186,8 +224,32 @@ impl Switches {
         now: Timestamp,
     ) -> bool {
         // Nearly always nothing is set.
-        !self.settings.is_empty() && self.share(switch, activity.into(), now).covers(switch, user)
-            || self.settings.is_empty() && switch.normal() == Share::ON
+        if self.settings.is_empty() {
+            return switch.normal() == Share::ON;
+        }
+        self.share(switch, activity.into(), now).covers(switch, user)
+    }
+
+    /// Whether a switch changes anything for this user in this activity, now: what is counted.
+    pub fn effect(
+        &self,
+        switch: Switch,
+        activity: impl Into<Option<ActivityId>>,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Option<Effect> {
+        if self.settings.is_empty() {
+            return None;
+        }
+        let activity = activity.into();
+        let normal = switch.normal() == Share::ON;
+        let is_on = self.share(switch, activity, now).covers(switch, user);
+        let would_be = self.said(switch, activity, true, now).map(|share| share.covers(switch, user));
+        match would_be {
+            _ if is_on != normal => Some(Effect::Applied),
+            Some(would_be) if would_be != normal => Some(Effect::Observed),
+            _ => None,
+        }
     }
 
     /// Whether a switch is on for anybody, now, as far as it was set for all activities: what
@@ -197,20 +259,27 @@ impl Switches {
     }
 
     fn share(&self, switch: Switch, activity: Option<ActivityId>, now: Timestamp) -> Share {
+        self.said(switch, activity, false, now).unwrap_or(switch.normal())
+    }
+
+    /// What was set, obeyed or observed: for the activity, or else for all.
+    fn said(&self, switch: Switch, activity: Option<ActivityId>, observe: bool, now: Timestamp) -> Option<Share> {
         let set = |activity| {
-            let (share, expires_at) = self.settings.get(&(switch, activity))?;
-            expires_at.is_none_or(|expires_at| now < expires_at).then_some(*share)
+            let said = self.settings.get(&(switch, activity))?;
+            let counts = said.observe == observe && said.expires_at.is_none_or(|expires_at| now < expires_at);
+            counts.then_some(said.share)
         };
         let own = activity.and_then(|activity| set(Some(activity)));
-        own.or_else(|| set(None)).unwrap_or(switch.normal())
+        own.or_else(|| set(None))
     }
 
     /// What was set, by switch and activity.
     pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
-        self.settings.iter().map(|(&(switch, activity), &(share, expires_at))| Setting {
+        self.settings.iter().map(|(&(switch, activity), &Said { share, observe, expires_at })| Setting {
             switch,
             activity,
             share,
+            observe,
             expires_at,
         })
     }
@@ -272,7 +341,8 @@ mod tests {
         let on = |switches: &Switches, number| switches.is_on(Switch::Draw, activity(number), &user(1), now);
         let normal = Switches::default();
         assert!(on(&normal, 1) && !normal.is_on(Switch::ReadOnly, activity(1), &user(1), now));
-        let setting = |activity, share| Setting { switch: Switch::Draw, activity, share, expires_at: None };
+        let setting =
+            |activity, share| Setting { switch: Switch::Draw, activity, share, observe: false, expires_at: None };
         let off = Switches::new([setting(None, Share::OFF), setting(Some(activity(2)), Share::ON)]);
         assert!(!on(&off, 1) && on(&off, 2));
         assert!(!off.is_on(Switch::ReadOnly, activity(1), &user(1), now), "others are as they were");
@@ -281,7 +351,8 @@ mod tests {
     #[test]
     fn without_an_activity_what_is_set_for_all_counts() {
         let now = Timestamp::UNIX_EPOCH;
-        let setting = |activity, share| Setting { switch: Switch::Limits, activity, share, expires_at: None };
+        let setting =
+            |activity, share| Setting { switch: Switch::Limits, activity, share, observe: false, expires_at: None };
         let one_off = Switches::new([setting(Some(activity(1)), Share::OFF)]);
         assert!(one_off.is_on(Switch::Limits, None, &user(1), now));
         assert!(!one_off.is_on(Switch::Limits, activity(1), &user(1), now));
@@ -296,12 +367,46 @@ mod tests {
     #[test]
     fn what_has_expired_was_never_set() {
         let until = Timestamp::from_second(100).expect("a time");
-        let setting = |activity, share, expires_at| Setting { switch: Switch::Draw, activity, share, expires_at };
+        let setting =
+            |activity, share, expires_at| Setting { switch: Switch::Draw, activity, share, observe: false, expires_at };
         let switches =
             Switches::new([setting(None, Share::OFF, None), setting(Some(activity(1)), Share::ON, Some(until))]);
         let on = |second| {
             switches.is_on(Switch::Draw, activity(1), &user(1), Timestamp::from_second(second).expect("a time"))
         };
         assert!(on(99) && !on(100));
+    }
+
+    #[test]
+    fn values_are_read_and_shown() {
+        for text in ["off", "30%", "observe off", "observe 0.5%"] {
+            let (share, observe) = Setting::parse_value(text).expect("a value");
+            let setting = Setting { switch: Switch::Draw, activity: None, share, observe, expires_at: None };
+            assert_eq!(setting.value(), text);
+        }
+        for text in ["observe", "observe  on", "on observe", "observed on"] {
+            assert!(Setting::parse_value(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_observed_counts_and_does_nothing() {
+        let now = Timestamp::UNIX_EPOCH;
+        let setting =
+            |activity, share, observe| Setting { switch: Switch::Draw, activity, share, observe, expires_at: None };
+        let of = |switches: &Switches, number| {
+            let on = switches.is_on(Switch::Draw, activity(number), &user(1), now);
+            (on, switches.effect(Switch::Draw, activity(number), &user(1), now))
+        };
+        assert_eq!(of(&Switches::default(), 1), (true, None));
+        let observed = Switches::new([setting(None, Share::OFF, true)]);
+        assert_eq!(of(&observed, 1), (true, Some(Effect::Observed)));
+        // Beside one that is obeyed: for the activity as it was, for the others as it is.
+        let both = Switches::new([setting(None, Share::OFF, false), setting(Some(activity(2)), Share::ON, true)]);
+        assert_eq!(of(&both, 1), (false, Some(Effect::Applied)));
+        assert_eq!(of(&both, 2), (false, Some(Effect::Applied)));
+        let lifted = Switches::new([setting(None, Share::OFF, true), setting(Some(activity(2)), Share::ON, true)]);
+        assert_eq!(of(&lifted, 2), (true, None));
+        assert!(observed.is_on_for_some(Switch::Draw, now));
     }
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use jiff::Timestamp;
 use market::ActivityId;
-use market::switches::{Setting, Share, Switch, Switches};
+use market::switches::{Setting, Switch, Switches};
 
 use crate::meta::Meta;
 use crate::store::{Columns, Connection, Database, StoreError, json_rows, out_of_range};
@@ -47,14 +47,14 @@ impl<D: Database> Meta<D> {
         let sql = &D::DIALECT.meta;
         let mut connection = self.begin().await?;
         let before = before(connection.rows(sql.read_switches, "[]").await?.as_slice(), &change.setting)?;
-        let Setting { switch, activity, share, expires_at } = &change.setting;
+        let value = change.setting.value();
+        let Setting { switch, activity, expires_at, .. } = &change.setting;
         let (name, activity) = (switch.name(), activity.map_or(0, ActivityId::get));
         let expires_at_ms = expires_at.map_or(0, Timestamp::as_millisecond);
-        let row = json_rows([(name, activity, share.to_string(), expires_at_ms)]);
+        let row = json_rows([(name, activity, &value, expires_at_ms)]);
         let known = before != NOT_SET;
         connection.execute(if known { sql.update_switch } else { sql.insert_switch }, &row).await?;
-        let entry =
-            (now.as_millisecond(), &change.who, &change.why, name, activity, before, share.to_string(), expires_at_ms);
+        let entry = (now.as_millisecond(), &change.who, &change.why, name, activity, before, &value, expires_at_ms);
         connection.execute(sql.insert_switch_change, &json_rows([entry])).await?;
         connection.execute(sql.raise_revision, "[]").await?;
         connection.commit().await
@@ -82,7 +82,7 @@ fn before(rows: &[impl Columns], setting: &Setting) -> Result<String, StoreError
 /// a newer program.
 fn setting(row: &impl Columns, first: usize, share: usize) -> Result<Option<Setting>, StoreError> {
     let (name, text) = (row.text(first)?, row.text(share)?);
-    let (Ok(switch), Ok(share_of_users)) = (name.parse::<Switch>(), text.parse::<Share>()) else {
+    let (Ok(switch), Ok((share_of_users, observe))) = (name.parse::<Switch>(), Setting::parse_value(text)) else {
         tracing::warn!(name, value = text, "a switch of the meta database is unknown to this program");
         return Ok(None);
     };
@@ -90,7 +90,13 @@ fn setting(row: &impl Columns, first: usize, share: usize) -> Result<Option<Sett
         0 => None,
         at_ms => Some(Timestamp::from_millisecond(at_ms).map_err(|_| out_of_range(share + 1))?),
     };
-    Ok(Some(Setting { switch, activity: ActivityId::new(row.number(first + 1)?), share: share_of_users, expires_at }))
+    Ok(Some(Setting {
+        switch,
+        activity: ActivityId::new(row.number(first + 1)?),
+        share: share_of_users,
+        observe,
+        expires_at,
+    }))
 }
 
 fn past_change(row: &impl Columns) -> Result<Option<PastChange>, StoreError> {

@@ -122,13 +122,13 @@ impl Admin {
             }
             _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch or rateLimiterSwitch"),
         };
-        let setting = Setting { switch, activity: None, share, expires_at: None };
+        let setting = Setting { switch, activity: None, share, observe: false, expires_at: None };
         self.apply(SwitchChange { setting, who: "dcc/update_config".to_owned(), why: key }).await
     }
 
     async fn apply(&self, change: SwitchChange) -> HttpResponse {
         let SwitchChange { setting, who, why } = &change;
-        tracing::info!(switch = %setting.switch, value = %setting.share, activity = ?setting.activity, who, why, "a switch is set");
+        tracing::info!(switch = %setting.switch, value = setting.value(), activity = ?setting.activity, who, why, "a switch is set");
         match self.shards.set_switch(&change).await {
             Ok(()) => self.list_switches(),
             Err(error) => meta_away(&error),

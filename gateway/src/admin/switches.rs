@@ -22,6 +22,8 @@ pub(super) struct Asked {
     who: String,
     reason: String,
     for_seconds: Option<u64>,
+    #[serde(default)]
+    observe: bool,
 }
 
 impl Asked {
@@ -31,7 +33,7 @@ impl Asked {
         let share: Share = self.value.parse().map_err(|error| format!("value: {error}"))?;
         let activity = self.activity.map(|id| ActivityId::new(id).ok_or("activity: expected 1 to 2^63-1"));
         let expires_at = self.for_seconds.map(|seconds| expiry(now, seconds)).transpose()?;
-        let setting = Setting { switch, activity: activity.transpose()?, share, expires_at };
+        let setting = Setting { switch, activity: activity.transpose()?, share, observe: self.observe, expires_at };
         Ok(SwitchChange { setting, who: text("who", &self.who)?, why: text("reason", &self.reason)? })
     }
 }
@@ -60,6 +62,8 @@ struct Shown {
     /// `null` for all.
     activity: Option<u64>,
     value: String,
+    /// Only counted, not obeyed.
+    observe: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
 }
@@ -70,6 +74,7 @@ impl From<&Setting> for Shown {
             name: setting.switch.name(),
             activity: setting.activity.map(ActivityId::get),
             value: setting.share.to_string(),
+            observe: setting.observe,
             expires_at: setting.expires_at.map(|at| at.to_string()),
         }
     }
@@ -85,8 +90,15 @@ pub(super) fn list(switches: &Switches, now: Timestamp) -> String {
         switches.settings().filter(|setting| setting.expires_at.is_none_or(|at| now < at)).collect();
     let mut shown = Vec::new();
     for switch in Switch::ALL {
-        if !current.iter().any(|setting| setting.switch == switch && setting.activity.is_none()) {
-            shown.push(Shown::from(&Setting { switch, activity: None, share: switch.normal(), expires_at: None }));
+        let obeyed = |setting: &Setting| setting.switch == switch && setting.activity.is_none() && !setting.observe;
+        if !current.iter().any(obeyed) {
+            shown.push(Shown::from(&Setting {
+                switch,
+                activity: None,
+                share: switch.normal(),
+                observe: false,
+                expires_at: None,
+            }));
         }
         shown.extend(current.iter().filter(|setting| setting.switch == switch).map(Shown::from));
     }

@@ -8,7 +8,7 @@ use market::batch::Draw;
 use market::calendar::Day;
 use market::campaign::{Campaign, Published, Stage};
 use market::chances::Account;
-use market::switches::Switch;
+use market::switches::{Effect, Switch};
 use market::{ActivityId, Order, RequestId};
 use serde::Serialize;
 use shards::{OrderKey, Shards};
@@ -17,6 +17,7 @@ use super::answer::{Data, Failure, Outcome};
 use super::code::Code;
 use super::fields::{Fields, Parameters, trimmed};
 use crate::identity::Caller;
+use crate::metrics::HttpMetrics;
 
 /// What a draw gave.
 #[derive(Serialize)]
@@ -40,25 +41,35 @@ impl<'a> From<&'a Order> for Drawn<'a> {
 }
 
 /// `POST activity/draw`
-pub(super) async fn draw(shards: &Shards, caller: &Caller, fields: &Fields<'_>, request: RequestId) -> Outcome {
+pub(super) async fn draw(
+    shards: &Shards,
+    metrics: &HttpMetrics,
+    caller: &Caller,
+    fields: &Fields<'_>,
+    request: RequestId,
+) -> Outcome {
     let draw = Draw { user: fields.user(caller)?, activity: fields.activity()?, request };
-    obey_switches(shards, &draw)?;
+    obey_switches(shards, &draw, metrics)?;
     let order = shards.draw(draw).await?;
     Ok(Data::new(&Drawn::from(&*order)))
 }
 
 /// Refuses a draw that the switches do not allow: the last word of operations, before any store
 /// is asked. `fallback_only` is obeyed where draws are planned.
-fn obey_switches(shards: &Shards, draw: &Draw) -> Result<(), Code> {
+fn obey_switches(shards: &Shards, draw: &Draw, metrics: &HttpMetrics) -> Result<(), Code> {
     let catalogue = shards.catalogue();
     let now = Timestamp::now();
-    let is_on = |switch| catalogue.switches().is_on(switch, draw.activity, &draw.user, now);
-    if is_on(Switch::ReadOnly) {
+    let is_applied = |switch| {
+        let effect = catalogue.switches().effect(switch, draw.activity, &draw.user, now);
+        effect.inspect(|&effect| metrics.switched(switch, effect)) == Some(Effect::Applied)
+    };
+    if is_applied(Switch::ReadOnly) {
         return Err(Code::ReadOnly);
     }
-    if !is_on(Switch::Draw) {
+    if is_applied(Switch::Draw) {
         return Err(Code::SwitchedOff);
     }
+    is_applied(Switch::FallbackOnly);
     Ok(())
 }
 

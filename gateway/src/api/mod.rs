@@ -283,7 +283,7 @@ impl Api {
     async fn answer_draw(&self, caller: &Caller, headers: &HeaderMap, fields: Result<Fields<'_>, Failure>) -> Reply {
         let (request, checked) = self.draw_key(headers, fields.as_ref().ok());
         let outcome = match checked.and(fields) {
-            Ok(fields) => activity::draw(&self.shards, caller, &fields, request.clone()).await,
+            Ok(fields) => activity::draw(&self.shards, &self.metrics, caller, &fields, request.clone()).await,
             Err(failure) => Err(failure),
         };
         Reply { outcome, request: Some(request) }

@@ -64,6 +64,9 @@ pub struct Set {
     /// For this long only: 90s, 10m, 2h
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
+    /// Only count what it would do; do nothing
+    #[arg(long)]
+    observe: bool,
     /// Why, for the record
     #[arg(long)]
     reason: String,
@@ -119,6 +122,7 @@ impl Set {
             "who": self.who.clone().unwrap_or_else(operator),
             "reason": self.reason,
             "forSeconds": self.lasts,
+            "observe": self.observe,
         });
         self.server.call(Method::POST, "/admin/switches", body.to_string()).await
     }
@@ -173,13 +177,19 @@ fn text(value: &Value, field: &str) -> String {
 }
 
 fn show(list: &Value) -> String {
-    let mut lines = format!("{:<14} {:>10}  {:<8} {}\n", "switch", "activity", "value", "until");
+    let mut lines = format!("{:<14} {:>10}  {:<14} {}\n", "switch", "activity", "value", "until");
     for setting in list["switches"].as_array().into_iter().flatten() {
         let activity = Some(text(setting, "activity")).filter(|text| !text.is_empty()).unwrap_or("all".to_owned());
-        let (name, value, until) = (text(setting, "name"), text(setting, "value"), text(setting, "expiresAt"));
-        let _ = writeln!(lines, "{}", format!("{name:<14} {activity:>10}  {value:<8} {until}").trim_end());
+        let (name, value, until) = (text(setting, "name"), value_of(setting), text(setting, "expiresAt"));
+        let _ = writeln!(lines, "{}", format!("{name:<14} {activity:>10}  {value:<14} {until}").trim_end());
     }
     lines
+}
+
+/// As it is kept: `30%`, `observe 30%`.
+fn value_of(setting: &Value) -> String {
+    let observe = if setting["observe"] == json!(true) { "observe " } else { "" };
+    format!("{observe}{}", text(setting, "value"))
 }
 
 fn past(history: &Value) -> String {
@@ -190,7 +200,7 @@ fn past(history: &Value) -> String {
         let place = activity.map_or(String::new(), |activity| format!(" in activity {activity}"));
         let until = Some(field("expiresAt")).filter(|text| !text.is_empty());
         let until = until.map_or(String::new(), |until| format!(" until {until}"));
-        let (at, name, before, value) = (field("at"), field("name"), field("before"), field("value"));
+        let (at, name, before, value) = (field("at"), field("name"), field("before"), value_of(change));
         let _ =
             writeln!(lines, "{at} {name}{place}: {before} -> {value}{until} by {}: {}", field("who"), field("reason"));
     }

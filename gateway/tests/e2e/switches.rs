@@ -77,6 +77,32 @@ async fn fallback_only_gives_everybody_the_luck_award_and_touches_no_stock() {
 }
 
 #[tokio::test]
+async fn what_is_only_observed_is_counted_and_not_obeyed() {
+    let (place, server) = started().await;
+    set(&place, &server, &["draw", "off", "--observe"]).await;
+    set(&place, &server, &["fallback_only", "on", "--activity", &ACTIVITY.to_string(), "--observe"]).await;
+    for (activity, award) in [(ACTIVITY, SCARCE_AWARD), (OTHER, FALLBACK_AWARD)] {
+        let answer = server.ask(&Request::draw("u", activity, &activity.to_string())).await.expect(200, "0000");
+        assert_eq!(answer.award(), award);
+    }
+    let effects = async |switch: &str, effect: &str| {
+        let text = server.ask_admin("GET", "/metrics").await.text();
+        let name = format!("drawbridge_switch_effects_total{{effect=\"{effect}\",switch=\"{switch}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name)).expect("the counter");
+        line.parse::<u64>().expect("a number")
+    };
+    assert_eq!((effects("draw", "observed").await, effects("draw", "applied").await), (2, 0));
+    assert_eq!(effects("fallback_only", "observed").await, 1);
+    let list = switch(&place, &server, &["list"]).await.ok();
+    assert!(list.contains("observe off") && list.contains("observe on"), "{list}");
+    set(&place, &server, &["draw", "off"]).await;
+    server.ask(&Request::draw("u", ACTIVITY, "off")).await.expect(503, "0004");
+    assert_eq!(effects("draw", "applied").await, 1);
+    let history = switch(&place, &server, &["history"]).await.ok();
+    assert!(history.contains("draw: observe off -> off"), "{history}");
+}
+
+#[tokio::test]
 async fn a_share_of_the_users_is_always_the_same_users() {
     let (place, server) = started().await;
     set(&place, &server, &["draw", "40%", "--activity", &OTHER.to_string()]).await;
