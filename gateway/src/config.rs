@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::edge::{TrustedProxies, network};
+use crate::limits::config as limits;
 use market::document::{Fault, Faulted, Override, Section, all, read};
 use router::SlotMap;
 use shards::cluster::{self, Sizes};
@@ -29,6 +30,8 @@ pub struct Config {
     pub http: Http,
     /// What waits, and how long.
     pub admission: Admission,
+    /// How much may be asked.
+    pub limits: limits::Config,
     /// Who may use the admin address.
     pub admin: Admin,
     /// Where draws are stored.
@@ -177,11 +180,13 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let admin = admin(&root.section("admin"));
     let storage = storage(&root.section("storage"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
+    let limits = limits::read(&root.section("limits"));
     let drain = milliseconds(&root.section("drain"), "deadline_ms", 15_000);
     let log = log(&root.section("log"));
     Ok(Config {
         http: http?,
         admission: Admission { in_flight_max: in_flight_max? },
+        limits: limits?,
         admin: admin?,
         storage: storage?,
         sizes: Sizes { lane: lane?, patience: patience?, reads: reads? },

@@ -4,6 +4,7 @@ mod api;
 mod commands;
 mod config;
 mod edge;
+mod limits;
 mod metrics;
 
 use std::process::ExitCode;

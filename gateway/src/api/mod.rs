@@ -1,5 +1,6 @@
 //! The public API: which path leads to which endpoint, and the way of a request to its answer.
 mod activity;
+mod admission;
 pub mod answer;
 pub mod code;
 mod fields;
@@ -17,6 +18,7 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use market::RequestId;
+use market::batch::Draw;
 use market::random::Randomness;
 use shards::{OsRandom, Shards};
 use tokio::time::{Instant, timeout};
@@ -24,7 +26,8 @@ use tokio::time::{Instant, timeout};
 use self::answer::{Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
-use crate::edge::{InFlight, Peer};
+use crate::edge::{InFlight, Peer, TrustedProxies};
+use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
 
 /// The wheel and a button, for a first look in a browser.
@@ -81,6 +84,14 @@ endpoints! {
     RandomRaffle "random_raffle" Json ["strategy/random_raffle", "random_raffle"];
 }
 
+impl Endpoint {
+    /// Whether it names a user, and so is limited for each one.
+    const fn is_about_a_user(self) -> bool {
+        use Endpoint::{Account, AwardList, Draw, DrawRecord, RuleWeight};
+        matches!(self, Draw | DrawRecord | Account | AwardList | RuleWeight)
+    }
+}
+
 impl Takes {
     const fn methods(self) -> &'static str {
         match self {
@@ -115,6 +126,8 @@ pub struct Api {
     shards: Arc<Shards>,
     bounds: Bounds,
     in_flight: InFlight,
+    limits: Arc<Limits>,
+    proxies: TrustedProxies,
     metrics: HttpMetrics,
     random: Mutex<OsRandom>,
 }
@@ -132,10 +145,16 @@ impl From<Outcome> for Reply {
 }
 
 impl Api {
-    /// The API over `shards`.
-    pub fn new(shards: Arc<Shards>, bounds: Bounds, metrics: HttpMetrics) -> Self {
+    /// The API over `shards`. `proxies` are believed where they say whose request they pass on.
+    pub fn new(
+        shards: Arc<Shards>,
+        bounds: Bounds,
+        limits: Arc<Limits>,
+        proxies: TrustedProxies,
+        metrics: HttpMetrics,
+    ) -> Self {
         let in_flight = InFlight::new(bounds.in_flight_max, metrics.in_flight());
-        Self { shards, bounds, in_flight, metrics, random: Mutex::default() }
+        Self { shards, bounds, in_flight, limits, proxies, metrics, random: Mutex::default() }
     }
 
     /// Answers a request.
@@ -155,26 +174,29 @@ impl Api {
             return self.respond(None, &Err(Code::PathUnknown.into()).into());
         };
         let started = Instant::now();
-        let reply = self.reply(endpoint, request).await;
+        let reply = self.reply(endpoint, peer, request).await;
         self.metrics.answered(endpoint, code_of(&reply.outcome), started.elapsed());
         self.respond(Some(endpoint), &reply)
     }
 
     /// The way of a request, from the cheapest reason to refuse it to the dearest.
-    async fn reply(&self, endpoint: Endpoint, request: Request<Incoming>) -> Reply {
+    async fn reply(&self, endpoint: Endpoint, peer: Peer, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
-        let refuse = |code: Code| match endpoint {
-            Endpoint::Draw => Reply { outcome: Err(code.into()), request: Some(self.draw_key(&head.headers, None).0) },
-            _ => Err(code.into()).into(),
+        let refuse = |failure: Failure| match endpoint {
+            Endpoint::Draw => Reply { outcome: Err(failure), request: Some(self.draw_key(&head.headers, None).0) },
+            _ => Err(failure).into(),
         };
         if !endpoint.takes().allows(&head.method) {
-            return refuse(Code::MethodNotAllowed);
+            return refuse(Code::MethodNotAllowed.into());
         }
         // Before the body is read: a flood must not fill the memory with bodies.
-        let Some(_place) = self.in_flight.enter() else { return refuse(Code::Overloaded) };
+        let Some(_place) = self.in_flight.enter() else { return refuse(Code::Overloaded.into()) };
+        if let Err(failure) = self.admit(endpoint, peer, &head.headers) {
+            return refuse(failure);
+        }
         let body = match self.read_body(body).await {
             Ok(body) => body,
-            Err(code) => return refuse(code),
+            Err(code) => return refuse(code.into()),
         };
         match endpoint.takes() {
             Takes::Json => self.answer_json(endpoint, &head.headers, &body).await,
@@ -208,6 +230,11 @@ impl Api {
             Ok(fields) => fields,
             Err(failure) => return Err(failure).into(),
         };
+        if let (true, Ok(user)) = (endpoint.is_about_a_user(), fields.user())
+            && let Err(failure) = self.admit_user(endpoint, &user, fields.activity().ok())
+        {
+            return Err(failure).into();
+        }
         let outcome = match endpoint {
             Endpoint::Account => activity::account(&self.shards, &fields).await,
             Endpoint::AwardList => strategy::award_list(&self.shards, &fields).await,
@@ -220,6 +247,9 @@ impl Api {
     }
 
     async fn answer_parameters(&self, endpoint: Endpoint, parameters: &Parameters) -> Outcome {
+        if let (true, Ok(user)) = (endpoint.is_about_a_user(), parameters.user()) {
+            self.admit_user(endpoint, &user, None)?;
+        }
         match endpoint {
             Endpoint::DrawRecord => activity::draw_record(&self.shards, parameters).await,
             Endpoint::Armory => activity::armory(&self.shards, parameters),
@@ -232,10 +262,17 @@ impl Api {
     async fn answer_draw(&self, headers: &HeaderMap, fields: Result<Fields<'_>, Failure>) -> Reply {
         let (request, checked) = self.draw_key(headers, fields.as_ref().ok());
         let outcome = match checked.and(fields) {
-            Ok(fields) => activity::draw(&self.shards, &fields, request.clone()).await,
+            Ok(fields) => self.draw(&fields, request.clone()).await,
             Err(failure) => Err(failure),
         };
         Reply { outcome, request: Some(request) }
+    }
+
+    async fn draw(&self, fields: &Fields<'_>, request: RequestId) -> Outcome {
+        let draw = Draw { user: fields.user()?, activity: fields.activity()?, request };
+        activity::obey_switches(&self.shards, &draw)?;
+        self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity))?;
+        activity::draw(&self.shards, draw).await
     }
 
     /// The request id that the answer to a draw names: the caller's, from the header or the

@@ -24,6 +24,8 @@ use crate::admin::token::{Token, Tokens};
 use crate::api::{Api, Bounds};
 use crate::config::{Config, ConfigError, Log, Storage};
 use crate::edge::{Limits, Listener, bind};
+use crate::limits;
+use crate::limits::metrics::LimitMetrics;
 use crate::metrics::HttpMetrics;
 
 /// What a server without campaigns begins with.
@@ -113,8 +115,10 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     // Sockets first: a port in use must not cost a start of the shards.
     let (public, admin) = listen(config, &http)?;
     let running = open(config, &registry).await?;
-    let api = Arc::new(Api::new(running.shards().clone(), bounds(config), http));
-    let admin_pages = Arc::new(Admin::new(registry, running.shards().clone(), tokens(config)?));
+    let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
+    let proxies = config.http.trusted_proxies.clone();
+    let api = Arc::new(Api::new(running.shards().clone(), bounds(config), limits.clone(), proxies, http));
+    let admin_pages = Arc::new(Admin::new(registry, running.shards().clone(), limits, tokens(config)?));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let addresses = (public.address(), admin.address());

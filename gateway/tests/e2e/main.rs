@@ -8,6 +8,7 @@ mod clients;
 mod cluster;
 mod drawing;
 mod kill;
+mod limits;
 mod metrics;
 mod overload;
 mod refusals;
