@@ -385,6 +385,20 @@ mod tests {
     }
 
     #[test]
+    fn all_at_once_get_no_more_than_one_after_another() {
+        let five = pace("1", 5);
+        let buckets = Bucket::new(five, Cells::new(five, 100), FakeRelativeClock::default());
+        for key in 0..200 {
+            let passed: usize = std::thread::scope(|scope| {
+                let calls = || (0..4).filter(|_| buckets.take(&key).is_ok()).count();
+                let callers: Vec<_> = (0..4).map(|_| scope.spawn(calls)).collect();
+                callers.into_iter().map(|caller| caller.join().expect("a count")).sum()
+            });
+            assert_eq!(passed, 5, "{key}");
+        }
+    }
+
+    #[test]
     fn a_million_keys_leave_a_bounded_number_behind_and_the_busy_one_keeps_its_debt() {
         const KEYS_MAX: u64 = 1_000;
         let one = pace("1", 1);

@@ -155,6 +155,25 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_example_is_a_configuration() {
+        let documented = include_str!("../../../docs/limits.md");
+        let (_, rest) = documented.split_once("```toml\n").expect("an example");
+        let (example, _) = rest.split_once("```").expect("its end");
+        let config = market::document::read(example, Vec::new(), |root| read(&root.section("limits"))).expect("good");
+        assert_eq!(config.gateway, Some(Limit { pace: pace("20000", 20_000), observe: false }));
+        assert!(config.address.is_some() && config.user.is_some() && config.sit_out.is_some());
+    }
+
+    #[test]
+    fn every_route_is_documented() {
+        let documented = include_str!("../../../docs/configuration.md");
+        let row = documented.lines().find(|line| line.contains("`limits.route.NAME.per_second`")).expect("its row");
+        for endpoint in Endpoint::ALL {
+            assert!(row.contains(&format!("`{}`", endpoint.label())), "{} is missing", endpoint.label());
+        }
+    }
+
+    #[test]
     fn faults_are_named() {
         for (text, part) in [
             ("[gateway]\nper_second = -1\n", "gateway.per_second: expected a decimal from 0 to 1000000"),
