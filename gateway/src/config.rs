@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::edge::{TrustedProxies, network};
 use crate::identity;
+use crate::limits::config as limits;
 use market::document::{Fault, Faulted, Override, Section, all, read};
 use router::SlotMap;
 use shards::cluster::{self, Sizes};
@@ -32,6 +33,8 @@ pub struct Config {
     pub admission: Admission,
     /// How the server knows who draws.
     pub identity: identity::Options,
+    /// How much may be asked.
+    pub limits: limits::Config,
     /// Who may use the admin address.
     pub admin: Admin,
     /// Where draws are stored.
@@ -181,6 +184,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let admin = admin(&root.section("admin"));
     let storage = storage(&root.section("storage"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
+    let limits = limits::read(&root.section("limits"));
     let drain = milliseconds(&root.section("drain"), "deadline_ms", 15_000);
     let log = log(&root.section("log"));
     let in_flight_max = in_flight_max?;
@@ -188,6 +192,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
         http: http?,
         admission: Admission { in_flight_max },
         identity: identity?,
+        limits: limits?,
         admin: admin?,
         storage: storage?,
         sizes: Sizes { lane: lane?, in_flight_max, patience: patience?, reads: reads? },

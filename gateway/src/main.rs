@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod edge;
 mod identity;
+mod limits;
 mod metrics;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
-//! The admin address: health, readiness and metrics for everybody who reaches it; switches for
-//! those with a token.
+//! The admin address: health, readiness and metrics for everybody who reaches it; switches
+//! and users who sit out for those with a token.
+mod sitting_out;
 mod switches;
 pub mod token;
 
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 use self::switches::Asked;
 use self::token::{Role, Tokens};
 use crate::api::answer::HttpResponse;
+use crate::limits::Limits;
 
 /// The reference's way to flip a switch.
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
@@ -35,14 +37,15 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Admin {
     registry: Registry,
     shards: Arc<Shards>,
+    limits: Arc<Limits>,
     tokens: Tokens,
     ready: AtomicBool,
 }
 
 impl Admin {
     /// Not ready until told so.
-    pub fn new(registry: Registry, shards: Arc<Shards>, tokens: Tokens) -> Self {
-        Self { registry, shards, tokens, ready: AtomicBool::new(false) }
+    pub fn new(registry: Registry, shards: Arc<Shards>, limits: Arc<Limits>, tokens: Tokens) -> Self {
+        Self { registry, shards, limits, tokens, ready: AtomicBool::new(false) }
     }
 
     /// Ready means: listening, campaigns loaded, not draining; whatever the shards do, else one
@@ -66,7 +69,7 @@ impl Admin {
             return fault(StatusCode::UNAUTHORIZED, "send the token of this server: Authorization: Bearer TOKEN");
         };
         let path = request.uri().path().to_owned();
-        let changes = request.method() == Method::POST || path == DCC_PATH;
+        let changes = request.method() != Method::GET || path == DCC_PATH;
         if changes && role < Role::Operator {
             return fault(StatusCode::FORBIDDEN, "the viewer's token only looks");
         }
@@ -78,10 +81,12 @@ impl Admin {
                 Err(error) => meta_away(&error),
             },
             (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
-            (_, "/admin/switches" | "/admin/switches/history" | DCC_PATH) => {
+            (&Method::GET, "/admin/sitting_out") => self.list_sitting_out(),
+            (&Method::DELETE, "/admin/sitting_out") => self.revoke(request.uri().query().unwrap_or_default()),
+            (_, "/admin/switches" | "/admin/switches/history" | "/admin/sitting_out" | DCC_PATH) => {
                 fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
             }
-            _ => fault(StatusCode::NOT_FOUND, "try /admin/switches or /admin/switches/history"),
+            _ => fault(StatusCode::NOT_FOUND, "try /admin/switches, /admin/switches/history or /admin/sitting_out"),
         }
     }
 
@@ -135,6 +140,22 @@ impl Admin {
         }
     }
 
+    fn list_sitting_out(&self) -> HttpResponse {
+        let (count, sitters) = self.limits.sitting_out(sitting_out::SHOWN_MAX);
+        json(StatusCode::OK, sitting_out::list(count, &sitters, Timestamp::now()))
+    }
+
+    fn revoke(&self, query: &str) -> HttpResponse {
+        match sitting_out::user(query) {
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+            Ok(user) if self.limits.revoke(&user) => {
+                tracing::info!("a user who sat out may draw again");
+                self.list_sitting_out()
+            }
+            Ok(_) => fault(StatusCode::NOT_FOUND, "this user does not sit out on this gateway"),
+        }
+    }
+
     fn page(&self, request: &Request<Incoming>) -> HttpResponse {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
@@ -150,6 +171,7 @@ impl Admin {
 
     fn metrics(&self) -> HttpResponse {
         self.shards.observe();
+        self.limits.observe();
         let mut body = Vec::new();
         match TextEncoder::new().encode(&self.registry.gather(), &mut body) {
             Ok(()) => {

@@ -41,22 +41,14 @@ impl<'a> From<&'a Order> for Drawn<'a> {
 }
 
 /// `POST activity/draw`
-pub(super) async fn draw(
-    shards: &Shards,
-    metrics: &HttpMetrics,
-    caller: &Caller,
-    fields: &Fields<'_>,
-    request: RequestId,
-) -> Outcome {
-    let draw = Draw { user: fields.user(caller)?, activity: fields.activity()?, request };
-    obey_switches(shards, &draw, metrics)?;
+pub(super) async fn draw(shards: &Shards, draw: Draw) -> Outcome {
     let order = shards.draw(draw).await?;
     Ok(Data::new(&Drawn::from(&*order)))
 }
 
 /// Refuses a draw that the switches do not allow: the last word of operations, before any store
 /// is asked. `fallback_only` is obeyed where draws are planned.
-fn obey_switches(shards: &Shards, draw: &Draw, metrics: &HttpMetrics) -> Result<(), Code> {
+pub(super) fn obey_switches(shards: &Shards, metrics: &HttpMetrics, draw: &Draw) -> Result<(), Code> {
     let catalogue = shards.catalogue();
     let now = Timestamp::now();
     let is_applied = |switch| {

@@ -4,12 +4,18 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
-use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use market::{Refusal, RequestId};
 use serde::Serialize;
 use shards::{DrawError, ReadError};
 
 use super::code::Code;
+use crate::limits::Limited;
+
+/// The headers of draft-ietf-httpapi-ratelimit-headers-06, the last one that had three of them.
+const RATE_LIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// A response with its whole body.
 pub type HttpResponse = Response<Full<Bytes>>;
@@ -21,18 +27,26 @@ pub struct Failure {
     pub code: Code,
     /// What the caller is told.
     pub info: Cow<'static, str>,
+    /// The limit that refused, where one did.
+    pub limited: Option<Limited>,
 }
 
 impl Failure {
     /// A field is wrong: which, and what was expected.
     pub fn field(name: &str, expected: impl std::fmt::Display) -> Self {
-        Self { code: Code::IllegalParameter, info: format!("{name}: {expected}").into() }
+        Self { code: Code::IllegalParameter, info: format!("{name}: {expected}").into(), limited: None }
     }
 }
 
 impl From<Code> for Failure {
     fn from(code: Code) -> Self {
-        Self { code, info: code.info().into() }
+        Self { code, info: code.info().into(), limited: None }
+    }
+}
+
+impl From<Limited> for Failure {
+    fn from(limited: Limited) -> Self {
+        Self { limited: Some(limited), ..Code::from(limited.kind).into() }
     }
 }
 
@@ -93,8 +107,14 @@ pub fn respond(outcome: &Outcome, request: Option<&RequestId>, always_200: bool)
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    if let Some(seconds) = code.retry_after_s() {
+    let limited = outcome.as_ref().err().and_then(|failure| failure.limited);
+    if let Some(seconds) = limited.map(|limited| limited.wait_s()).or(code.retry_after_s()) {
         headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(limited) = limited {
+        headers.insert(RATE_LIMIT_LIMIT, limited.burst.into());
+        headers.insert(RATE_LIMIT_REMAINING, HeaderValue::from_static("0"));
+        headers.insert(RATE_LIMIT_RESET, limited.wait_s().into());
     }
     response
 }

@@ -6,6 +6,8 @@ use hyper::StatusCode;
 use market::Refusal;
 use shards::{DrawError, ReadError};
 
+use crate::limits::Kind;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $retry_after_s:expr, $info:literal;)*) => {
         /// The cause of an answer.
@@ -47,6 +49,8 @@ codes! {
     IllegalParameter = "0002", BAD_REQUEST, None, "illegal parameter";
     /// The switch `draw` is off.
     SwitchedOff = "0004", SERVICE_UNAVAILABLE, Some(5), "draws are switched off";
+    /// The user asks too often: the reference's limiter.
+    UserLimited = "0005", TOO_MANY_REQUESTS, Some(1), "this user asks too often";
     /// The activity's state is not `open`.
     ActivityNotOpen = "ERR_BIZ_003", CONFLICT, None, "the activity is not open";
     /// Now is outside the activity's window.
@@ -97,6 +101,14 @@ codes! {
     ReadOnly = "ERR_GW_008", SERVICE_UNAVAILABLE, Some(5), "only reads are served now";
     /// The server is stopping.
     Stopping = "ERR_GW_007", SERVICE_UNAVAILABLE, Some(1), "the server is stopping";
+    /// The limit of the whole gateway.
+    GatewayLimited = "ERR_GW_010", TOO_MANY_REQUESTS, Some(1), "this gateway is asked too often";
+    /// The limit of this endpoint.
+    RouteLimited = "ERR_GW_011", TOO_MANY_REQUESTS, Some(1), "this path is asked too often";
+    /// The limit of the client's address.
+    AddressLimited = "ERR_GW_012", TOO_MANY_REQUESTS, Some(1), "too many requests come from this address";
+    /// The user was refused too often.
+    SitsOut = "ERR_GW_013", TOO_MANY_REQUESTS, Some(1), "this user asked too often and sits out for a while";
 }
 
 impl Code {
@@ -132,6 +144,18 @@ impl From<Refusal> for Code {
             Refusal::DayLimit => Code::DayLimit,
             Refusal::RequestIdReused => Code::RequestIdReused,
             Refusal::StockAway => Code::StockAway,
+        }
+    }
+}
+
+impl From<Kind> for Code {
+    fn from(limit: Kind) -> Self {
+        match limit {
+            Kind::Gateway => Code::GatewayLimited,
+            Kind::Route => Code::RouteLimited,
+            Kind::Address => Code::AddressLimited,
+            Kind::User => Code::UserLimited,
+            Kind::SitOut => Code::SitsOut,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The public API: which path leads to which endpoint, and the way of a request to its answer.
 mod activity;
+mod admission;
 pub mod answer;
 pub mod code;
 mod fields;
@@ -18,6 +19,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::RequestId;
+use market::batch::Draw;
 use market::random::Randomness;
 use shards::{OsRandom, Shards};
 use tokio::time::{Instant, timeout};
@@ -25,8 +27,9 @@ use tokio::time::{Instant, timeout};
 use self::answer::{Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
-use crate::edge::{InFlight, Peer};
+use crate::edge::{InFlight, Peer, TrustedProxies};
 use crate::identity::{Caller, Identity};
+use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
 
 /// The wheel and a button, for a first look in a browser.
@@ -151,6 +154,8 @@ pub struct Api {
     identity: Arc<Identity>,
     bounds: Bounds,
     in_flight: InFlight,
+    limits: Arc<Limits>,
+    proxies: TrustedProxies,
     metrics: HttpMetrics,
     random: Mutex<OsRandom>,
 }
@@ -168,10 +173,17 @@ impl From<Outcome> for Reply {
 }
 
 impl Api {
-    /// The API over `shards`.
-    pub fn new(shards: Arc<Shards>, identity: Arc<Identity>, bounds: Bounds, metrics: HttpMetrics) -> Self {
+    /// The API over `shards`. `proxies` are believed where they say whose request they pass on.
+    pub fn new(
+        shards: Arc<Shards>,
+        identity: Arc<Identity>,
+        limits: Arc<Limits>,
+        proxies: TrustedProxies,
+        bounds: Bounds,
+        metrics: HttpMetrics,
+    ) -> Self {
         let in_flight = InFlight::new(bounds.in_flight_max, metrics.in_flight());
-        Self { shards, identity, bounds, in_flight, metrics, random: Mutex::default() }
+        Self { shards, identity, limits, proxies, bounds, in_flight, metrics, random: Mutex::default() }
     }
 
     /// Answers a request.
@@ -209,7 +221,11 @@ impl Api {
         }
         // Before the body is read: a flood must not fill the memory with bodies.
         let Some(_place) = self.in_flight.enter() else { return refuse(Code::Overloaded.into()) };
-        // By the head alone: who is nobody here has no body to send.
+        if let Err(failure) = self.admit(endpoint, peer, &head.headers) {
+            return refuse(failure);
+        }
+        // By the head alone: who is nobody here has no body to send. After the limits: a forged
+        // signature costs more than a refusal.
         let caller = match self.caller(call, peer, &head.headers) {
             Ok(caller) => caller,
             Err(failure) => return refuse(failure),
@@ -259,6 +275,11 @@ impl Api {
             Ok(fields) => fields,
             Err(failure) => return Err(failure).into(),
         };
+        if let (About::User, Ok(user)) = (endpoint.about(), fields.user(caller))
+            && let Err(failure) = self.admit_user(endpoint, &user, fields.activity().ok())
+        {
+            return Err(failure).into();
+        }
         let outcome = match endpoint {
             Endpoint::Account => activity::account(&self.shards, caller, &fields).await,
             Endpoint::AwardList => strategy::award_list(&self.shards, caller, &fields).await,
@@ -271,6 +292,9 @@ impl Api {
     }
 
     async fn answer_parameters(&self, endpoint: Endpoint, caller: &Caller, parameters: &Parameters) -> Outcome {
+        if let (About::User, Ok(user)) = (endpoint.about(), parameters.user(caller)) {
+            self.admit_user(endpoint, &user, None)?;
+        }
         match endpoint {
             Endpoint::DrawRecord => activity::draw_record(&self.shards, caller, parameters).await,
             Endpoint::Armory => activity::armory(&self.shards, parameters),
@@ -283,10 +307,17 @@ impl Api {
     async fn answer_draw(&self, caller: &Caller, headers: &HeaderMap, fields: Result<Fields<'_>, Failure>) -> Reply {
         let (request, checked) = self.draw_key(headers, fields.as_ref().ok());
         let outcome = match checked.and(fields) {
-            Ok(fields) => activity::draw(&self.shards, &self.metrics, caller, &fields, request.clone()).await,
+            Ok(fields) => self.draw(caller, &fields, request.clone()).await,
             Err(failure) => Err(failure),
         };
         Reply { outcome, request: Some(request) }
+    }
+
+    async fn draw(&self, caller: &Caller, fields: &Fields<'_>, request: RequestId) -> Outcome {
+        let draw = Draw { user: fields.user(caller)?, activity: fields.activity()?, request };
+        activity::obey_switches(&self.shards, &self.metrics, &draw)?;
+        self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity))?;
+        activity::draw(&self.shards, draw).await
     }
 
     /// The request id that the answer to a draw names: the caller's, from the header or the

@@ -5,6 +5,7 @@ mod campaign;
 mod migrate;
 mod route;
 mod serve;
+mod sit_out;
 mod stock;
 mod switch;
 
@@ -47,6 +48,9 @@ enum Command {
     /// Show and set degrade switches of running servers
     #[command(subcommand)]
     Switch(switch::Command),
+    /// Show and revoke the sitting out of users who asked too often
+    #[command(subcommand)]
+    SitOut(sit_out::Command),
     /// Explain where users live
     Route(route::Options),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
@@ -121,6 +125,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
         Command::Switch(command) => switch::run(&command),
+        Command::SitOut(command) => sit_out::run(&command),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
     }

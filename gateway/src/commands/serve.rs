@@ -25,6 +25,8 @@ use crate::api::{Api, Bounds};
 use crate::config::{Config, ConfigError, Log, Storage};
 use crate::edge::{Limits, Listener, bind};
 use crate::identity::Identity;
+use crate::limits;
+use crate::limits::metrics::LimitMetrics;
 use crate::metrics::HttpMetrics;
 
 /// What a server without campaigns begins with.
@@ -117,8 +119,11 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     let (public, admin) = listen(config, &http)?;
     let running = open(config, &registry).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
-    let api = Arc::new(Api::new(running.shards().clone(), identity, bounds(config), http));
-    let admin_pages = Arc::new(Admin::new(registry, running.shards().clone(), tokens(config)?));
+    let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
+    let proxies = config.http.trusted_proxies.clone();
+    let api = Api::new(running.shards().clone(), identity, limits.clone(), proxies, bounds(config), http);
+    let api = Arc::new(api);
+    let admin_pages = Arc::new(Admin::new(registry, running.shards().clone(), limits, tokens(config)?));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let addresses = (public.address(), admin.address());

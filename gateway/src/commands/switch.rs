@@ -83,17 +83,21 @@ fn seconds(text: &str) -> Result<u64, String> {
 }
 
 pub fn run(command: &Command) -> ExitCode {
-    let result = match command {
+    end(match command {
         Command::List { server } => block_on(server.get("/admin/switches")).map(|list| show(&list)),
         Command::Set(set) => block_on(set.send()).map(|list| show(&list)),
         Command::History { server } => block_on(server.get("/admin/switches/history")).map(|changes| past(&changes)),
-    };
+    })
+}
+
+/// Says what a server answered.
+pub(super) fn end(result: Result<String, ServerError>) -> ExitCode {
     match result {
         Ok(text) => {
             say(text);
             ExitCode::SUCCESS
         }
-        Err(SwitchError::Refused(why)) => {
+        Err(ServerError::Refused(why)) => {
             complain(format_args!("drawbridge: {why}\n"));
             ExitCode::from(NO)
         }
@@ -102,7 +106,7 @@ pub fn run(command: &Command) -> ExitCode {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum SwitchError {
+pub(super) enum ServerError {
     #[error("{0}")]
     Refused(String),
     #[error("token: {0}")]
@@ -114,7 +118,7 @@ enum SwitchError {
 }
 
 impl Set {
-    async fn send(&self) -> Result<Value, SwitchError> {
+    async fn send(&self) -> Result<Value, ServerError> {
         let body = json!({
             "name": self.switch.name(),
             "value": self.value.to_string(),
@@ -129,14 +133,14 @@ impl Set {
 }
 
 impl Server {
-    async fn get(&self, path: &str) -> Result<Value, SwitchError> {
+    pub(super) async fn get(&self, path: &str) -> Result<Value, ServerError> {
         self.call(Method::GET, path, String::new()).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: String) -> Result<Value, SwitchError> {
-        let authority = self.admin.authority().ok_or(SwitchError::Address)?;
+    pub(super) async fn call(&self, method: Method, path: &str, body: String) -> Result<Value, ServerError> {
+        let authority = self.admin.authority().ok_or(ServerError::Address)?;
         let address = authority.to_string();
-        let token = Token::read(&self.token_file).map_err(SwitchError::Token)?;
+        let token = Token::read(&self.token_file).map_err(ServerError::Token)?;
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -144,14 +148,14 @@ impl Server {
             .header(AUTHORIZATION, format!("Bearer {}", token.secret()))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
-            .map_err(|_| SwitchError::Address)?;
-        let failed = |why: String| SwitchError::Server { address: address.clone(), why };
+            .map_err(|_| ServerError::Address)?;
+        let failed = |why: String| ServerError::Server { address: address.clone(), why };
         let answer = timeout(TIMEOUT, exchange(&address, request)).await;
         let (status, body) = answer.map_err(|_| failed("no answer in time".to_owned()))?.map_err(&failed)?;
         let body: Value = serde_json::from_slice(&body).map_err(|error| failed(error.to_string()))?;
         match status {
             StatusCode::OK => Ok(body),
-            status if status.is_client_error() => Err(SwitchError::Refused(text(&body, "error"))),
+            status if status.is_client_error() => Err(ServerError::Refused(text(&body, "error"))),
             _ => Err(failed(text(&body, "error"))),
         }
     }
@@ -168,7 +172,7 @@ async fn exchange(address: &str, request: Request<Full<Bytes>>) -> Result<(Statu
     Ok((status, body.to_bytes()))
 }
 
-fn text(value: &Value, field: &str) -> String {
+pub(super) fn text(value: &Value, field: &str) -> String {
     match &value[field] {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),

@@ -1,8 +1,14 @@
 //! Who is at the other end of a connection, and which proxies are believed.
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use hyper::HeaderMap;
 use ipnet::IpNet;
+
+const FORWARDED_FOR: &str = "X-Forwarded-For";
+
+/// More proxies than this in a row are not believed.
+const HOPS_MAX: usize = 16;
 
 /// The address at the other end of a request's connection: a client's, or a proxy's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +35,28 @@ impl TrustedProxies {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
+
+    /// Whose request it is: the peer's, or, where the peer is one of these proxies, whoever stands
+    /// last in `X-Forwarded-For` and is none of them. Each proxy adds its own peer at the end, so
+    /// what a client wrote there stands before what is believed. Behind what is no address nobody
+    /// is believed: then it is the proxy's that said so.
+    pub fn client(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.0.to_canonical();
+        let values = headers.get_all(FORWARDED_FOR).iter().rev();
+        let mut hops = values.flat_map(|value| value.to_str().unwrap_or_default().rsplit(',')).take(HOPS_MAX);
+        while self.contains(Peer(client)) {
+            let Some(address) = hops.next().and_then(hop) else { break };
+            client = address;
+        }
+        client
+    }
+}
+
+/// An address as proxies write it, some with its port.
+fn hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let address = text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
+    address.ok().map(|address| address.to_canonical())
 }
 
 /// A network such as `10.0.0.0/8`, or one address.
@@ -57,5 +85,59 @@ mod tests {
         }
         assert!(!TrustedProxies::default().contains(peer("127.0.0.1")));
         assert!(network("10.0.0.0/33").is_err() && network("localhost").is_err());
+    }
+    /// The client of a request from `from` with these header lines, behind proxies at 127.0.0.1
+    /// and in 10.0.0.0/8.
+    fn client(from: &str, lines: &[&str]) -> String {
+        let networks = ["127.0.0.1", "10.0.0.0/8"].map(|text| network(text).expect("a network"));
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let value = hyper::header::HeaderValue::from_bytes(line.as_bytes()).expect("a header value");
+            headers.append(FORWARDED_FOR, value);
+        }
+        TrustedProxies::new(networks.to_vec()).client(peer(from), &headers).to_string()
+    }
+
+    #[test]
+    fn only_proxies_are_believed_when_they_say_who_asks() {
+        for (from, lines, expected) in [
+            ("192.0.2.1", &["192.0.2.9"][..], "192.0.2.1"),
+            ("127.0.0.1", &[], "127.0.0.1"),
+            ("127.0.0.1", &["192.0.2.9"], "192.0.2.9"),
+            ("::ffff:127.0.0.1", &["192.0.2.9"], "192.0.2.9"),
+            // What the client itself wrote stands to the left.
+            ("127.0.0.1", &["198.51.100.1, 192.0.2.9"], "192.0.2.9"),
+            ("127.0.0.1", &["198.51.100.1", "192.0.2.9, 10.0.0.1"], "192.0.2.9"),
+            ("127.0.0.1", &["127.0.0.1,192.0.2.9 ,\t10.0.0.1 , 10.0.0.2"], "192.0.2.9"),
+            // Proxies all the way.
+            ("127.0.0.1", &["10.0.0.1, 10.0.0.2"], "10.0.0.1"),
+        ] {
+            assert_eq!(client(from, lines), expected, "{from} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_come_in_several_forms_and_garbage_ends_the_belief() {
+        for (line, expected) in [
+            ("192.0.2.9:4711", "192.0.2.9"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("::ffff:192.0.2.9", "192.0.2.9"),
+            ("192.0.2.9, garbage, 10.0.0.1", "10.0.0.1"),
+            ("192.0.2.9, unknown", "127.0.0.1"),
+            ("192.0.2.9,", "127.0.0.1"),
+            ("", "127.0.0.1"),
+            ("192.0.2.9, \u{e9}", "127.0.0.1"),
+        ] {
+            assert_eq!(client("127.0.0.1", &[line]), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_long_row_of_proxies_is_not_followed_to_its_end() {
+        let row = |proxies: usize| format!("192.0.2.9{}", ", 10.0.0.1".repeat(proxies));
+        assert_eq!(client("127.0.0.1", &[&row(HOPS_MAX - 1)]), "192.0.2.9");
+        assert_eq!(client("127.0.0.1", &[&row(HOPS_MAX)]), "10.0.0.1");
+        assert_eq!(client("127.0.0.1", &[&row(1000)]), "10.0.0.1");
     }
 }

@@ -63,7 +63,7 @@ impl Identity {
         match self {
             Identity::Open => {
                 let info = "this server checks no tokens (identity.kind is open): use the path without _by_token";
-                Err(Failure { code: Code::IdentityMissing, info: info.into() })
+                Err(Failure { info: info.into(), ..Code::IdentityMissing.into() })
             }
             _ => self.caller(peer, headers, now),
         }

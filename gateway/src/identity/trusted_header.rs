@@ -33,7 +33,7 @@ impl TrustedHeader {
     }
 
     fn invalid(&self, why: impl std::fmt::Display) -> Failure {
-        Failure { code: Code::IdentityInvalid, info: format!("{}: {why}", self.name).into() }
+        Failure { info: format!("{}: {why}", self.name).into(), ..Code::IdentityInvalid.into() }
     }
 }
 

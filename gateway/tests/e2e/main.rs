@@ -9,6 +9,7 @@ mod cluster;
 mod drawing;
 mod identity;
 mod kill;
+mod limits;
 mod metrics;
 mod overload;
 mod refusals;

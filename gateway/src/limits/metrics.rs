@@ -1,0 +1,45 @@
+//! What the limits measure. Names and units are listed in `docs/metrics.md`.
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::Kind;
+
+/// Metrics of the limits. Labels come from fixed lists, never from callers.
+#[derive(Clone)]
+pub struct LimitMetrics {
+    /// Refused and observed, by the kind's number.
+    decisions: Vec<[IntCounter; 2]>,
+    /// Addresses that are remembered.
+    pub addresses: IntGauge,
+    /// Users that are remembered.
+    pub users: IntGauge,
+    /// Users who sit out.
+    pub sitting_out: IntGauge,
+}
+
+impl LimitMetrics {
+    /// Registers the metrics.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let decisions = Opts::new("drawbridge_limit_decisions_total", "Requests that a limit refused or would have");
+        let decisions = IntCounterVec::new(decisions, &["limit", "decision"])?;
+        let keys = Opts::new("drawbridge_limit_keys", "Addresses and users whose buckets are remembered");
+        let keys = IntGaugeVec::new(keys, &["limit"])?;
+        let sitting_out = IntGauge::new("drawbridge_limit_sitting_out_users", "Users who sit out")?;
+        registry.register(Box::new(decisions.clone()))?;
+        registry.register(Box::new(keys.clone()))?;
+        registry.register(Box::new(sitting_out.clone()))?;
+        let of = |kind: &Kind| {
+            ["refused", "observed"].map(|decision| decisions.with_label_values(&[kind.label(), decision]))
+        };
+        Ok(Self {
+            decisions: Kind::ALL.iter().map(of).collect(),
+            addresses: keys.with_label_values(&[Kind::Address.label()]),
+            users: keys.with_label_values(&[Kind::User.label()]),
+            sitting_out,
+        })
+    }
+
+    /// Counts a request that a limit refuses, or would refuse if it did not only observe.
+    pub fn decided(&self, kind: Kind, observe: bool) {
+        self.decisions[kind as usize][usize::from(observe)].inc();
+    }
+}

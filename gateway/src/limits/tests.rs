@@ -1,0 +1,164 @@
+//! All limits together, in a time of their own.
+use governor::clock::FakeRelativeClock;
+use prometheus::{Registry, TextEncoder};
+
+use super::*;
+
+struct Here {
+    limits: Limits<FakeRelativeClock>,
+    clock: FakeRelativeClock,
+    registry: Registry,
+}
+
+const HOME: &str = "192.0.2.1";
+const AWAY: &str = "192.0.2.2";
+
+impl Here {
+    fn new(config: &str) -> Self {
+        let (clock, registry) = (FakeRelativeClock::default(), Registry::new());
+        let metrics = LimitMetrics::new(&registry).expect("metrics");
+        Self { limits: Limits::with_clock(&Config::of(config), metrics, clock.clone()), clock, registry }
+    }
+
+    fn ask(&self, endpoint: Endpoint, client: &str) -> Result<(), Kind> {
+        let client = || client.parse().expect("an address");
+        self.limits.admit(endpoint, client).map_err(|limited| limited.kind)
+    }
+
+    fn draw(&self, user: &str) -> Result<(), Kind> {
+        self.call(Endpoint::Draw, user)
+    }
+
+    fn call(&self, endpoint: Endpoint, user: &str) -> Result<(), Kind> {
+        let user = UserId::new(user).expect("a user");
+        self.limits.admit_user(endpoint, &user).map_err(|limited| limited.kind)
+    }
+
+    #[track_caller]
+    fn counted(&self, line: &str) {
+        self.limits.observe();
+        let told = TextEncoder::new().encode_to_string(&self.registry.gather()).expect("metrics");
+        assert!(told.lines().any(|found| found == line), "{line} is missing in\n{told}");
+    }
+}
+
+#[test]
+fn without_a_configuration_everything_passes() {
+    let here = Here::new("");
+    for _ in 0..10_000 {
+        let never = || -> IpAddr { panic!("nobody need know the address") };
+        assert_eq!(here.limits.admit(Endpoint::Draw, never), Ok(()));
+        assert_eq!(here.draw("u"), Ok(()));
+    }
+    here.counted("drawbridge_limit_keys{limit=\"user\"} 0");
+}
+
+#[test]
+fn the_widest_limit_answers_first() {
+    let here = Here::new(
+        "[gateway]\nper_second = 1\nburst = 3\n[route.draw]\nper_second = 1\nburst = 2\n\
+         [address]\nper_second = 1\nburst = 1\n",
+    );
+    assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()));
+    assert_eq!(here.ask(Endpoint::Draw, HOME), Err(Kind::Address));
+    assert_eq!(here.ask(Endpoint::Draw, AWAY), Ok(()));
+    assert_eq!(here.ask(Endpoint::Draw, AWAY), Err(Kind::Route));
+    assert_eq!(here.ask(Endpoint::Account, "192.0.2.3"), Ok(()));
+    assert_eq!(here.ask(Endpoint::Draw, AWAY), Err(Kind::Gateway));
+}
+
+#[test]
+fn who_is_refused_by_a_narrow_limit_does_not_use_up_the_wide_ones() {
+    let here = Here::new(
+        "[gateway]\nper_second = 1\nburst = 3\n[route.draw]\nper_second = 1\nburst = 2\n\
+         [address]\nper_second = 0.001\nburst = 1\n",
+    );
+    assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()));
+    for _ in 0..1_000 {
+        assert_eq!(here.ask(Endpoint::Draw, HOME), Err(Kind::Address));
+    }
+    assert_eq!(here.ask(Endpoint::Draw, AWAY), Ok(()), "the route's second one");
+    for _ in 0..1_000 {
+        assert_eq!(here.ask(Endpoint::Draw, "192.0.2.3"), Err(Kind::Route));
+    }
+    assert_eq!(here.ask(Endpoint::Account, "192.0.2.4"), Ok(()), "the gateway's third one");
+    assert_eq!(here.ask(Endpoint::Account, "192.0.2.5"), Err(Kind::Gateway));
+    here.counted("drawbridge_limit_decisions_total{decision=\"refused\",limit=\"address\"} 1000");
+    here.counted("drawbridge_limit_decisions_total{decision=\"refused\",limit=\"route\"} 1000");
+    here.counted("drawbridge_limit_decisions_total{decision=\"refused\",limit=\"gateway\"} 1");
+}
+
+#[test]
+fn observing_limits_count_and_refuse_nothing_and_nobody_sits_out() {
+    let here = Here::new(
+        "[gateway]\nper_second = 0\nobserve = true\n[route.draw]\nper_second = 0\nobserve = true\n\
+         [address]\nper_second = 1\nburst = 1\nobserve = true\n\
+         [user]\nper_second = 1\nburst = 1\nobserve = true\n[sit_out]\nafter_refusals = 1\n",
+    );
+    for _ in 0..5 {
+        assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()));
+        assert_eq!(here.draw("u"), Ok(()));
+    }
+    for (limit, count) in [("gateway", 5), ("route", 5), ("address", 4), ("user", 4), ("sit_out", 0)] {
+        here.counted(&format!("drawbridge_limit_decisions_total{{decision=\"observed\",limit=\"{limit}\"}} {count}"));
+        here.counted(&format!("drawbridge_limit_decisions_total{{decision=\"refused\",limit=\"{limit}\"}} 0"));
+    }
+    here.counted("drawbridge_limit_sitting_out_users 0");
+}
+
+#[test]
+fn users_who_are_refused_too_often_sit_out_and_may_look() {
+    let here = Here::new(
+        "[user]\nper_second = 1\nburst = 1\n[sit_out]\nafter_refusals = 2\nwindow_ms = 5000\nfor_ms = 20000\n",
+    );
+    assert_eq!([1, 2, 3, 4].map(|_| here.draw("u")), [Ok(()), Err(Kind::User), Err(Kind::User), Err(Kind::SitOut)]);
+    assert_eq!(here.draw("v"), Ok(()));
+    here.counted("drawbridge_limit_sitting_out_users 1");
+    here.clock.advance(Duration::from_secs(10));
+    let u = UserId::new("u").expect("a user");
+    let refused = here.limits.admit_user(Endpoint::Draw, &u).expect_err("sits out");
+    assert_eq!((refused.kind, refused.wait_s()), (Kind::SitOut, 10));
+    assert_eq!(here.call(Endpoint::Account, "u"), Ok(()));
+    assert_eq!(here.limits.sitting_out(10), (1, vec![Sitter { user: u.clone(), left: Duration::from_secs(10) }]));
+    assert!(here.limits.revoke(&u) && !here.limits.revoke(&u));
+    here.clock.advance(Duration::from_secs(1));
+    assert_eq!(here.draw("u"), Ok(()));
+}
+
+#[test]
+fn sitting_out_can_be_observed() {
+    let here = Here::new("[user]\nper_second = 1\nburst = 1\n[sit_out]\nafter_refusals = 1\nobserve = true\n");
+    assert_eq!([1, 2, 3].map(|_| here.draw("u")), [Ok(()), Err(Kind::User), Err(Kind::User)]);
+    here.counted("drawbridge_limit_decisions_total{decision=\"observed\",limit=\"sit_out\"} 1");
+    here.clock.advance(Duration::from_secs(1));
+    assert_eq!(here.draw("u"), Ok(()));
+}
+
+#[test]
+fn a_new_configuration_keeps_the_buckets_that_it_does_not_change() {
+    const USER: &str = "[user]\nper_second = 0.001\nburst = 1\n[sit_out]\nafter_refusals = 1\n";
+    let here = Here::new(&format!("[gateway]\nper_second = 0.001\nburst = 1\n{USER}"));
+    assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()));
+    assert_eq!([here.draw("u"), here.draw("u"), here.draw("v")], [Ok(()), Err(Kind::User), Ok(())]);
+    let replace = |text: &str| here.limits.replace(&Config::of(text));
+    replace(&format!("[gateway]\nper_second = 0.001\nburst = 1\n[route.draw]\nper_second = 1\nburst = 1\n{USER}"));
+    assert_eq!(here.ask(Endpoint::Draw, HOME), Err(Kind::Gateway), "the bucket is the old one");
+    assert_eq!((here.draw("u"), here.draw("v")), (Err(Kind::SitOut), Err(Kind::User)));
+    replace(&format!("[gateway]\nper_second = 0.001\nburst = 2\n{USER}"));
+    assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()), "another burst, another bucket");
+    replace(&format!("[gateway]\nper_second = 0.001\nburst = 2\nobserve = true\n{USER}"));
+    assert_eq!([1, 2, 3].map(|_| here.ask(Endpoint::Draw, HOME)), [Ok(()), Ok(()), Ok(())]);
+    here.counted("drawbridge_limit_decisions_total{decision=\"observed\",limit=\"gateway\"} 2");
+    replace(&format!("keys_max = 5\n{USER}"));
+    assert_eq!((here.draw("u"), here.draw("v")), (Ok(()), Ok(())), "another bound, other buckets");
+    replace("");
+    assert_eq!([1, 2, 3].map(|_| here.draw("u")), [Ok(()), Ok(()), Ok(())]);
+}
+
+#[test]
+fn waits_are_whole_seconds_rounded_up() {
+    for (wait, seconds) in [(0, 1), (1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (u64::MAX, u32::MAX)] {
+        let wait = if wait == u64::MAX { Duration::MAX } else { Duration::from_nanos(wait) };
+        assert_eq!(Limited { kind: Kind::User, burst: 1, wait }.wait_s(), seconds);
+    }
+}
