@@ -192,6 +192,7 @@ struct Said {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Switches {
     settings: BTreeMap<(Switch, Option<ActivityId>), Said>,
+    revision: u64,
 }
 
 /// What became of a switch that is not as it normally is.
@@ -210,7 +211,18 @@ impl Switches {
             let Setting { switch, activity, share, observe, expires_at } = setting;
             ((switch, activity), Said { share, observe, expires_at })
         };
-        Self { settings: settings.into_iter().map(entry).collect() }
+        Self { settings: settings.into_iter().map(entry).collect(), revision: 0 }
+    }
+
+    /// The same switches, known to be as new as this revision of where they are kept.
+    #[must_use]
+    pub fn as_of(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
+    /// Whether `other` is known to be newer.
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        self.revision < other.revision
     }
 
     /// Whether a switch is on for this user in this activity, now. What was set for the activity
@@ -408,5 +420,17 @@ mod tests {
         let lifted = Switches::new([setting(None, Share::OFF, true), setting(Some(activity(2)), Share::ON, true)]);
         assert_eq!(of(&lifted, 2), (true, None));
         assert!(observed.is_on_for_some(Switch::Draw, now));
+    }
+
+    #[test]
+    fn switches_that_were_read_earlier_do_not_undo_later_ones() {
+        use crate::campaign::Catalogue;
+        let now = Timestamp::UNIX_EPOCH;
+        let of = |share| [Setting { switch: Switch::Draw, activity: None, share, observe: false, expires_at: None }];
+        let (older, newer) = (Switches::new(of(Share::ON)).as_of(1), Switches::new(of(Share::OFF)).as_of(2));
+        let catalogue = Catalogue::default().switched(newer.clone()).switched(older.clone());
+        assert!(!catalogue.switches().is_on(Switch::Draw, None, &user(1), now));
+        let catalogue = Catalogue::default().switched(older).switched(newer);
+        assert!(!catalogue.switches().is_on(Switch::Draw, None, &user(1), now));
     }
 }

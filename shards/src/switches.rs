@@ -37,9 +37,11 @@ const NOT_SET: &str = "normal";
 impl<D: Database> Meta<D> {
     /// How the switches are set. What this program does not know is left out and reported.
     pub async fn switches(&self) -> Result<Switches, StoreError> {
+        // Before the rows, so that they are at least as new.
+        let revision = self.revision().await?;
         let rows = self.rows(D::DIALECT.meta.read_switches, "[]").await?;
         let settings = rows.iter().map(|row| setting(row, 0, 2)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Switches::new(settings.into_iter().flatten()))
+        Ok(Switches::new(settings.into_iter().flatten()).as_of(revision))
     }
 
     /// Sets a switch, and notes who did so and why. Running servers follow within a second.

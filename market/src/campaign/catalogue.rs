@@ -66,9 +66,11 @@ impl Catalogue {
         catalogue
     }
 
-    /// The same campaigns under other switches.
+    /// The same campaigns under other switches, unless these are older: who reads them slowly must
+    /// not undo what was set meanwhile.
     #[must_use]
     pub fn switched(&self, switches: Switches) -> Self {
+        let switches = if switches.is_older_than(&self.switches) { self.switches.clone() } else { switches };
         Self { switches, ..self.clone() }
     }
 

@@ -72,7 +72,7 @@ impl Follower {
                 Err(_) => tracing::warn!("new units are delivered later: the stock servers do not answer"),
             }
             self.parts.stock.look_again();
-            self.catalogue.store(Arc::new(catalogue));
+            self.catalogue.rcu(|current| catalogue.switched(current.switches().clone()));
             self.revision = Some(revision);
         }
         Ok(())

@@ -72,7 +72,7 @@ impl Follower {
                 self.stock.set_total(prize, total);
             }
             withdraw_waiting(&self.meta, &self.stock).await?;
-            self.catalogue.store(Arc::new(catalogue));
+            self.catalogue.rcu(|current| catalogue.switched(current.switches().clone()));
             self.revision = Some(revision);
         }
         self.write_pictures().await
