@@ -2,6 +2,8 @@
 //!
 //! Every key has a default, so no file is needed. All faults are reported at once; a key that
 //! nobody knows is a fault.
+mod breakers;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -101,8 +103,8 @@ pub struct Embedded {
 impl Embedded {
     /// The shards and their sizes.
     pub fn options(&self, sizes: Sizes) -> embedded::Options {
-        let Sizes { lane, patience, reads } = sizes;
-        embedded::Options { shards: self.shards, tables: self.tables, lane, patience, reads }
+        let Sizes { lane, patience, reads, breakers } = sizes;
+        embedded::Options { shards: self.shards, tables: self.tables, lane, patience, reads, breakers }
     }
 }
 
@@ -174,6 +176,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let lane = lane(&lanes);
     let patience = patience(&lanes);
     let reads = reads(&root.section("reads"));
+    let breakers = breakers::breakers(&root.section("breakers"));
     let admin = admin(&root.section("admin"));
     let storage = storage(&root.section("storage"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
@@ -184,7 +187,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
         admission: Admission { in_flight_max: in_flight_max? },
         admin: admin?,
         storage: storage?,
-        sizes: Sizes { lane: lane?, patience: patience?, reads: reads? },
+        sizes: Sizes { lane: lane?, patience: patience?, reads: reads?, breakers: breakers? },
         drain: drain?,
         log: log?,
     })

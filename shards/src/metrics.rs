@@ -3,7 +3,9 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-/// Metrics of all lanes and of the stock.
+use crate::breaker::BreakerMetrics;
+
+/// Metrics of all lanes, of the stock and of the breakers.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     batch_commands: HistogramVec,
@@ -12,6 +14,8 @@ pub struct Metrics {
     pub queue_commands: IntGaugeVec,
     /// Units of a prize that can be taken.
     pub stock_left_units: IntGaugeVec,
+    /// Of the breakers.
+    pub(crate) breakers: BreakerMetrics,
 }
 
 /// Metrics of a cluster's background jobs.
@@ -77,6 +81,7 @@ impl Metrics {
             step_seconds: HistogramVec::new(seconds, &["shard", "step"])?,
             queue_commands: IntGaugeVec::new(queue, &["shard"])?,
             stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
+            breakers: BreakerMetrics::new(registry)?,
         };
         registry.register(Box::new(metrics.batch_commands.clone()))?;
         registry.register(Box::new(metrics.step_seconds.clone()))?;

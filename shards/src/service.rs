@@ -1,4 +1,6 @@
 //! The shards as the gateway sees them: one call per command, whatever lies beneath.
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -11,12 +13,22 @@ use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::breaker::{Breakers, Order as BreakerOrder, Refused, UnknownBreaker, Verdict};
 use crate::lane::{Entrance, Patience};
 use crate::metrics::Metrics;
 use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::store::StoreError;
 use crate::switches::{PastChange, SwitchChange, SwitchStore};
 use crate::{DrawError, ReadError};
+
+/// Notes who told a breaker what, and why.
+pub(crate) trait Trail: Send + Sync {
+    fn note<'a>(
+        &'a self,
+        breaker: &'a str,
+        order: &'a BreakerOrder,
+    ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
+}
 
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
@@ -28,6 +40,9 @@ pub struct Shards {
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
     pub(crate) switches: Arc<dyn SwitchStore>,
     pub(crate) patience: Patience,
+    pub(crate) breakers: Arc<Breakers>,
+    /// Where orders to breakers are noted.
+    pub(crate) trail: Option<Arc<dyn Trail>>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
     /// The lanes' tasks, until somebody waits for their end.
@@ -37,8 +52,14 @@ pub struct Shards {
 impl Shards {
     /// Makes a draw and answers once it is committed.
     pub async fn draw(&self, draw: Draw) -> Result<Arc<Order>, DrawError> {
-        let lane = &self.lanes[self.lane_index(self.route(&draw.user))];
-        lane.submit(draw)?.answer(self.patience).await
+        let route = self.route(&draw.user);
+        let permit = self.breakers.shard(shard_index(route)).admit()?;
+        let drawn = match self.lanes[self.lane_index(route)].submit(draw) {
+            Ok(pending) => pending.answer(self.patience).await,
+            Err(error) => Err(error),
+        };
+        permit.judge(verdict_of_draw(&drawn));
+        drawn
     }
 
     /// A user's chances in an activity; `None` when the user has never drawn there.
@@ -69,8 +90,26 @@ impl Shards {
         self.switches.changes().await
     }
 
+    /// The breakers before shards and stock servers.
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    /// Tells a breaker of this process what to do; it does so at once. A cluster notes it in its
+    /// audit trail, as far as the meta database can be reached.
+    pub async fn order_breaker(&self, name: &str, order: &BreakerOrder) -> Result<(), UnknownBreaker> {
+        self.breakers.order(name, order)?;
+        if let Some(trail) = &self.trail
+            && let Err(error) = trail.note(name, order).await
+        {
+            tracing::warn!(%error, breaker = name, "an order to a breaker is in no audit trail but this log");
+        }
+        Ok(())
+    }
+
     /// Brings the gauges up to date, for a scrape.
     pub fn observe(&self) {
+        self.breakers.look();
         let lanes_per_shard = self.lanes.len() / usize::from(self.map.shards());
         for (shard, lanes) in self.lanes.chunks(lanes_per_shard).enumerate() {
             let waiting: usize = lanes.iter().map(Entrance::waiting).sum();
@@ -104,7 +143,42 @@ impl Shards {
 
     async fn ask(&self, user: &UserId, question: Question) -> Result<Found, ReadError> {
         let route = self.route(user);
-        self.readers[shard_index(route)].ask(route.table(), question).await
+        let permit = self.breakers.shard(shard_index(route)).admit()?;
+        let found = self.readers[shard_index(route)].ask(route.table(), question).await;
+        permit.judge(verdict_of_read(&found));
+        found
+    }
+}
+
+/// What a draw says about its shard. Only what the shard did not answer is a failure: a rule that
+/// says no was read from it, and a stock that is away is another server's trouble. What did not
+/// come as far as the shard says nothing.
+fn verdict_of_draw(drawn: &Result<Arc<Order>, DrawError>) -> Verdict {
+    match drawn {
+        Ok(_) | Err(DrawError::Refused(_) | DrawError::DataRefused) => Verdict::Answered,
+        // A command that is too old waited for a batch that the shard did not finish.
+        Err(DrawError::ShardAway | DrawError::OutcomeUnknown | DrawError::TooOld) => Verdict::Failed,
+        Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => Verdict::Uncounted,
+    }
+}
+
+fn verdict_of_read(found: &Result<Found, ReadError>) -> Verdict {
+    match found {
+        Ok(_) => Verdict::Answered,
+        Err(ReadError::ShardAway) => Verdict::Failed,
+        Err(ReadError::QueueFull | ReadError::BreakerOpen { .. }) => Verdict::Uncounted,
+    }
+}
+
+impl From<Refused> for DrawError {
+    fn from(Refused { retry_after }: Refused) -> Self {
+        DrawError::BreakerOpen { retry_after }
+    }
+}
+
+impl From<Refused> for ReadError {
+    fn from(Refused { retry_after }: Refused) -> Self {
+        ReadError::BreakerOpen { retry_after }
     }
 }
 

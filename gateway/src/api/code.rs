@@ -47,6 +47,8 @@ codes! {
     IllegalParameter = "0002", BAD_REQUEST, None, "illegal parameter";
     /// The switch `draw` is off.
     SwitchedOff = "0004", SERVICE_UNAVAILABLE, Some(5), "draws are switched off";
+    /// The breaker of the user's shard is open.
+    BreakerOpen = "0006", SERVICE_UNAVAILABLE, Some(1), "the breaker of this user's shard is open";
     /// The activity's state is not `open`.
     ActivityNotOpen = "ERR_BIZ_003", CONFLICT, None, "the activity is not open";
     /// Now is outside the activity's window.
@@ -134,6 +136,7 @@ impl From<DrawError> for Code {
             DrawError::TooOld => Code::TooOld,
             DrawError::OutcomeUnknown => Code::OutcomeUnknown,
             DrawError::ShardAway => Code::ShardAway,
+            DrawError::BreakerOpen { .. } => Code::BreakerOpen,
             DrawError::DataRefused => Code::Unexpected,
             DrawError::Stopping => Code::Stopping,
         }
@@ -145,6 +148,7 @@ impl From<ReadError> for Code {
         match error {
             ReadError::QueueFull => Code::QueueFull,
             ReadError::ShardAway => Code::ShardAway,
+            ReadError::BreakerOpen { .. } => Code::BreakerOpen,
         }
     }
 }

@@ -74,7 +74,7 @@ pub struct Set {
     server: Server,
 }
 
-fn seconds(text: &str) -> Result<u64, String> {
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let lasts: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     u64::try_from(lasts.as_secs()).ok().filter(|&seconds| seconds > 0).ok_or("expected at least a second".to_owned())
 }
@@ -85,6 +85,11 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Set(set) => block_on(set.send()).map(|list| show(&list)),
         Command::History { server } => block_on(server.get("/admin/switches/history")).map(|changes| past(&changes)),
     };
+    answer(result)
+}
+
+/// Prints what a server said.
+pub(super) fn answer(result: Result<String, SwitchError>) -> ExitCode {
     match result {
         Ok(text) => {
             say(text);
@@ -98,8 +103,9 @@ pub fn run(command: &Command) -> ExitCode {
     }
 }
 
+/// Why a server was not obeyed or asked.
 #[derive(Debug, thiserror::Error)]
-enum SwitchError {
+pub(super) enum SwitchError {
     #[error("{0}")]
     Refused(String),
     #[error("token: {0}")]
@@ -125,11 +131,11 @@ impl Set {
 }
 
 impl Server {
-    async fn get(&self, path: &str) -> Result<Value, SwitchError> {
+    pub(super) async fn get(&self, path: &str) -> Result<Value, SwitchError> {
         self.call(Method::GET, path, String::new()).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: String) -> Result<Value, SwitchError> {
+    pub(super) async fn call(&self, method: Method, path: &str, body: String) -> Result<Value, SwitchError> {
         let authority = self.admin.authority().ok_or(SwitchError::Address)?;
         let address = authority.to_string();
         let token = Token::read(&self.token_file).map_err(SwitchError::Token)?;
@@ -164,7 +170,7 @@ async fn exchange(address: &str, request: Request<Full<Bytes>>) -> Result<(Statu
     Ok((status, body.to_bytes()))
 }
 
-fn text(value: &Value, field: &str) -> String {
+pub(super) fn text(value: &Value, field: &str) -> String {
     match &value[field] {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
+use crate::breaker::{self, Breakers};
 use crate::lane::{LaneLimits, Patience, Runs, Surroundings, run_of_grant, start};
 use crate::meta::{Meta, Withdrawal};
 use crate::metrics::Metrics;
@@ -39,6 +40,8 @@ pub struct Options {
     pub patience: Patience,
     /// Sizes of each shard's reader.
     pub reads: ReadLimits,
+    /// When breakers open.
+    pub breakers: breaker::Settings,
 }
 
 /// Why the embedded server cannot start.
@@ -122,6 +125,7 @@ impl Held {
         let switches = Arc::new(meta.clone());
         let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
+        let breakers = Breakers::new(options.breakers, map.shards(), 0, &metrics.breakers);
         let shards = Shards {
             map,
             lanes,
@@ -130,6 +134,8 @@ impl Held {
             catalogue,
             switches,
             patience: options.patience,
+            breakers: Arc::new(breakers),
+            trail: None,
             metrics,
             stop,
             tasks: tasks.into(),
