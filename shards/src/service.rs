@@ -1,4 +1,7 @@
 //! The shards as the gateway sees them: one call per command, whatever lies beneath.
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};

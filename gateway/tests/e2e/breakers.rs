@@ -1,15 +1,11 @@
-//! Circuit breakers of one server: what operations tell them, what trips them and what does not.
+//! Circuit breakers of one server: what operations tell them, and observing.
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _};
-use tokio::time::sleep;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
-use crate::support::{Connection, Place, Ran, Request, Response, Server, eventually, lock, text_of};
-
-/// Within this a hang-up is noticed.
-const NOTICED: Duration = Duration::from_secs(10);
+use crate::support::{Connection, Place, Ran, Request, Response, Server, ask_all, eventually, lock, text_of};
 
 async fn ask(server: &Server, request: Request) -> Response {
     let mut connection = Connection::open(server.admin).await.expect("a connection");
@@ -120,78 +116,35 @@ async fn bad_orders_change_nothing_and_name_the_field() {
     assert_eq!(breaker(&place, &server, "shard-0").await["state"], "open");
 }
 
-/// Calls wait for as long as their clients do; five that failed open a breaker.
-fn config(slow_ms: u64, more: &str) -> String {
-    format!(
-        "[storage]\nshards = 1\n[lanes]\nqueue_timeout_ms = 20000\nanswer_timeout_ms = 20000\n\
-         [breakers]\ncalls_min = 5\nwindow_ms = 60000\nslow_ms = {slow_ms}\nopen_min_ms = 60000\n\
-         open_max_ms = 60000\n{more}\n"
-    )
-}
-
-/// So many draws that wait for the shard, and whose clients hang up after this time.
-async fn hang_up(server: &Server, draws: usize, after: Duration) {
-    let mut connections = Vec::new();
-    for number in 0..draws {
-        let mut connection = server.connect().await;
-        let draw = Request::draw(&format!("u{number}"), LOAD_ACTIVITY, "k");
-        connection.send(&draw.bytes()).await.expect("sent");
-        connections.push(connection);
-    }
-    server.answers_at_once(draws).await;
-    sleep(after).await;
-    drop(connections);
-    server.answers_at_once(0).await;
-}
-
-#[tokio::test]
-async fn clients_that_hang_up_at_once_trip_nothing_and_those_that_waited_do() {
-    for (slow_ms, state) in [(60_000, "closed"), (100, "open")] {
-        let place = Place::with_campaigns(&[LOAD]).await;
-        let server = Server::start_with(&place, &config(slow_ms, "")).await;
-        let mut locked = lock(&place.data().join("shard-0.sqlite")).await;
-        hang_up(&server, 20, Duration::from_millis(200)).await;
-        eventually("they are judged", NOTICED, async || {
-            (breaker(&place, &server, "shard-0").await["state"] == state).then_some(())
-        })
-        .await;
-        if state == "open" {
-            let refused = server.ask(&Request::draw("v", LOAD_ACTIVITY, "k")).await.expect(503, "0006");
-            assert!(refused.retry_after_s.is_some_and(|seconds| (30..=60).contains(&seconds)), "{refused:?}");
-            let open = breaker(&place, &server, "shard-0").await;
-            assert!(open["probesInMs"].as_u64().is_some_and(|left| left <= 60_000), "{open}");
-        }
-        locked.execute("ROLLBACK").await.expect("unlocked");
-        locked.close().await.expect("closed");
-        server.stop().await;
-        place.audited_at_rest().await;
-    }
-}
-
 #[tokio::test]
 async fn observing_breakers_count_what_they_would_refuse_and_refuse_nothing() {
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start_with(&place, &config(100, "observe = true")).await;
+    // Too old after a moment; five of them open it, for longer than this test lasts.
+    let config = "[storage]\nshards = 1\n[lanes]\nqueue_timeout_ms = 200\nanswer_timeout_ms = 600\n\
+                  [breakers]\nobserve = true\ncalls_min = 5\nopen_min_ms = 600000\nopen_max_ms = 600000\n";
+    let server = Server::start_with(&place, config).await;
     let mut locked = lock(&place.data().join("shard-0.sqlite")).await;
-    hang_up(&server, 20, Duration::from_millis(200)).await;
-    eventually("it is open", NOTICED, async || {
-        (breaker(&place, &server, "shard-0").await["state"] == "open").then_some(())
-    })
-    .await;
+    let draws = (0..10).map(|number| Request::draw(&format!("u{number}"), LOAD_ACTIVITY, "k")).collect();
+    let answers = ask_all(server.listen, draws, 10).await;
+    assert!(answers.iter().all(|answer| ["ERR_GW_005", "ERR_GW_006"].contains(&&*answer.code)), "{answers:?}");
+    let open = breaker(&place, &server, "shard-0").await;
+    assert_eq!((&open["state"], &open["observe"]), (&"open".into(), &true.into()));
+    assert!(open["reason"].as_str().is_some_and(|reason| reason.ends_with("calls failed")), "{open}");
+    assert!(open["probesInMs"].as_u64().is_some_and(|left| left <= 600_000), "{open}");
     locked.execute("ROLLBACK").await.expect("unlocked");
     locked.close().await.expect("closed");
-    eventually("draws are served", NOTICED, async || {
+    eventually("draws are served", Duration::from_secs(10), async || {
         (server.ask(&Request::draw("v", LOAD_ACTIVITY, "k")).await.code == "0000").then_some(())
     })
     .await;
     assert_eq!(breaker(&place, &server, "shard-0").await["state"], "open");
     let told = server.ask_admin("GET", "/metrics").await.text();
-    let observed = |decision: &str| {
+    let counted = |decision: &str| {
         let name = format!("drawbridge_breaker_refused_total{{breaker=\"shard-0\",decision=\"{decision}\"}} ");
         told.lines().find_map(|line| line.strip_prefix(&*name)).expect("the metric").parse::<u64>().expect("a number")
     };
-    assert!(observed("observed") >= 1);
-    assert_eq!(observed("refused"), 0);
-    server.stop().await;
+    assert!(counted("observed") >= 1);
+    assert_eq!(counted("refused"), 0);
+    drop(server);
     place.audited_at_rest().await;
 }

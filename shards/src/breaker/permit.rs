@@ -112,13 +112,15 @@ impl Breaker {
 
     /// Notes a change; there are few of them, so it may take the time of a log line.
     fn note(&self, inner: &mut Inner, before: State, reason: String) {
-        let (state, mode) = (inner.guard.state(), Mode::of(inner.guard.forced(), Instant::now()).name());
+        let (state, mode) = (inner.guard.state(), Mode::of(inner.guard.forced(), Instant::now()));
         inner.changed_at = Timestamp::now();
         self.meters.changed(before, state, inner.changed_at);
         let breaker = &*self.name;
-        match state {
-            State::Open => tracing::warn!(breaker, state = state.name(), mode, reason, "a breaker changed"),
-            _ => tracing::info!(breaker, state = state.name(), mode, reason, "a breaker changed"),
+        // What operations order is no surprise to them.
+        if (state, mode) == (State::Open, Mode::Automatic) {
+            tracing::warn!(breaker, state = state.name(), mode = mode.name(), reason, "a breaker changed");
+        } else {
+            tracing::info!(breaker, state = state.name(), mode = mode.name(), reason, "a breaker changed");
         }
         inner.reason = reason;
     }

@@ -10,7 +10,7 @@ pub struct Settings {
     pub calls_min: u32,
     /// Opens when this many of a hundred calls failed.
     pub error_ratio_percent: u8,
-    /// A call that takes this long is slow, and one that its caller gave up after this long failed.
+    /// A call that takes this long is slow, and one that is cancelled after this long failed.
     pub slow: Duration,
     /// Opens when this many of a hundred calls were slow.
     pub slow_ratio_percent: u8,

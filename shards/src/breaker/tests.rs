@@ -19,6 +19,9 @@ const SETTINGS: Settings = Settings {
 };
 
 const MS: Duration = Duration::from_millis(1);
+/// A millisecond is missing to `slow` and to `open_min`.
+const NEARLY_A_SECOND: Duration = Duration::from_millis(999);
+const NEARLY_A_MINUTE: Duration = Duration::from_millis(59_999);
 
 /// A guard and its clock.
 struct Rig {
@@ -131,7 +134,7 @@ fn it_opens_at_exactly_the_fewest_calls() {
 #[test]
 fn it_opens_at_exactly_the_ratio_of_slow_calls() {
     let mut rig = rig();
-    rig.calls_of(7, SETTINGS.slow - MS, Verdict::Answered);
+    rig.calls_of(7, NEARLY_A_SECOND, Verdict::Answered);
     rig.calls_of(27, SETTINGS.slow, Verdict::Answered);
     rig.is_still(State::Closed);
     rig.calls_of(1, SETTINGS.slow, Verdict::Answered);
@@ -164,7 +167,7 @@ fn failures_in_a_row_open_that_of_a_stock_server_alone() {
 #[test]
 fn who_hangs_up_after_a_long_wait_was_failed_and_who_does_so_at_once_says_nothing() {
     let mut rig = rig();
-    rig.calls_of(1_000, SETTINGS.slow - MS, Verdict::Cancelled);
+    rig.calls_of(1_000, NEARLY_A_SECOND, Verdict::Cancelled);
     rig.calls_of(1_000, SETTINGS.slow * 2, Verdict::Uncounted);
     rig.is_still(State::Closed);
     rig.calls_of(10, SETTINGS.slow, Verdict::Cancelled);
@@ -175,7 +178,7 @@ fn who_hangs_up_after_a_long_wait_was_failed_and_who_does_so_at_once_says_nothin
 fn while_open_it_refuses_and_says_for_how_long() {
     let mut rig = rig().opened();
     rig.is_refused_for(SETTINGS.open_min);
-    rig.now += SETTINGS.open_min - MS;
+    rig.now += NEARLY_A_SECOND;
     rig.is_refused_for(MS);
     assert_eq!(rig.guard.probes_in(rig.now), Some(MS));
     rig.is_still(State::Open);
@@ -310,12 +313,12 @@ fn forced_closed_lets_all_in_and_counts_nothing() {
 #[test]
 fn what_is_forced_for_a_while_ends_by_itself() {
     for to in [Force::Open, Force::Closed] {
-        let lasts = Duration::from_secs(60);
+        let lasts = Duration::from_mins(1);
         let mut rig = rig().opened();
         rig.force(to, Some(lasts));
         let forced = if to == Force::Open { State::Open } else { State::Closed };
         rig.changed(forced, Reason::Ordered);
-        rig.now += lasts - MS;
+        rig.now += NEARLY_A_MINUTE;
         rig.guard.look(rig.now);
         rig.is_still(forced);
         if to == Force::Open {
@@ -527,7 +530,7 @@ async fn changes_and_refusals_are_measured() {
 async fn orders_are_obeyed_and_shown_with_who_and_why() {
     let (breakers, registry) = breakers(SETTINGS);
     let order = |mode| Order { mode, who: "alice".to_owned(), why: "it is moved".to_owned() };
-    let lasts = Duration::from_secs(60);
+    let lasts = Duration::from_mins(1);
     let force = Mode::Forced { to: Force::Open, lasts: Some(lasts) };
     assert_eq!(breakers.order("shard-7", &order(force)), Err(UnknownBreaker));
     breakers.order("shard-1", &order(force)).expect("it is there");
