@@ -2,6 +2,8 @@
 //!
 //! Every key has a default, so no file is needed. All faults are reported at once; a key that
 //! nobody knows is a fault.
+mod breakers;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -107,8 +109,9 @@ pub struct Embedded {
 impl Embedded {
     /// The shards and their sizes.
     pub fn options(&self, sizes: Sizes) -> embedded::Options {
-        let Sizes { lane, in_flight_max, patience, reads } = sizes;
-        embedded::Options { shards: self.shards, tables: self.tables, lane, in_flight_max, patience, reads }
+        let Sizes { lane, in_flight_max, patience, reads, breakers } = sizes;
+        let Self { shards, tables, .. } = *self;
+        embedded::Options { shards, tables, lane, in_flight_max, patience, reads, breakers }
     }
 }
 
@@ -181,6 +184,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let lane = lane(&lanes);
     let patience = patience(&lanes);
     let reads = reads(&root.section("reads"));
+    let breakers = breakers::breakers(&root.section("breakers"));
     let admin = admin(&root.section("admin"));
     let storage = storage(&root.section("storage"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
@@ -195,7 +199,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
         limits: limits?,
         admin: admin?,
         storage: storage?,
-        sizes: Sizes { lane: lane?, in_flight_max, patience: patience?, reads: reads? },
+        sizes: Sizes { lane: lane?, in_flight_max, patience: patience?, reads: reads?, breakers: breakers? },
         drain: drain?,
         log: log?,
     })

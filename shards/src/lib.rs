@@ -5,6 +5,7 @@
 //! reads to a small pool beside it. [`embedded`] builds one over SQLite files and stock in
 //! memory. No rule of a campaign is decided here; that is the crate `market`.
 pub mod audit;
+pub mod breaker;
 pub mod cluster;
 pub mod embedded;
 mod lane;
@@ -28,6 +29,8 @@ pub use random::OsRandom;
 pub use reads::{OrderKey, ReadLimits};
 pub use service::Shards;
 
+use std::time::Duration;
+
 use market::Refusal;
 
 /// Why a draw has no prize to show.
@@ -48,6 +51,12 @@ pub enum DrawError {
     /// The user's shard does not answer; nothing has changed.
     #[error("the user's shard is away")]
     ShardAway,
+    /// The breaker of the user's shard is open; nothing has changed.
+    #[error("the breaker of the user's shard is open")]
+    BreakerOpen {
+        /// Until it may let somebody in.
+        retry_after: Duration,
+    },
     /// The database refuses the command's data; nothing has changed.
     #[error("the database refuses the draw's data")]
     DataRefused,
@@ -65,4 +74,10 @@ pub enum ReadError {
     /// The shard did not answer in time or at all.
     #[error("the user's shard is away")]
     ShardAway,
+    /// The breaker of the user's shard is open.
+    #[error("the breaker of the user's shard is open")]
+    BreakerOpen {
+        /// Until it may let somebody in.
+        retry_after: Duration,
+    },
 }

@@ -5,7 +5,9 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-/// Metrics of all lanes and of the stock.
+use crate::breaker::BreakerMetrics;
+
+/// Metrics of all lanes, of the stock and of the breakers.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     batch_commands: HistogramVec,
@@ -16,6 +18,8 @@ pub struct Metrics {
     pub queue_bound_commands: IntGaugeVec,
     /// Units of a prize that can be taken.
     pub stock_left_units: IntGaugeVec,
+    /// Of the breakers.
+    pub(crate) breakers: BreakerMetrics,
 }
 
 /// Metrics of a cluster's background jobs.
@@ -85,6 +89,7 @@ impl Metrics {
             queue_commands: IntGaugeVec::new(queue, &["shard"])?,
             queue_bound_commands: IntGaugeVec::new(bound, &["shard"])?,
             stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
+            breakers: BreakerMetrics::new(registry)?,
         };
         registry.register(Box::new(metrics.batch_commands.clone()))?;
         registry.register(Box::new(metrics.step_seconds.clone()))?;

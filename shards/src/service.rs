@@ -1,4 +1,9 @@
 //! The shards as the gateway sees them: one call per command, whatever lies beneath.
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -11,6 +16,7 @@ use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::breaker::{Breakers, Order as BreakerOrder, Refused, UnknownBreaker, Verdict};
 use crate::lane::{Entrance, Patience};
 use crate::metrics::Metrics;
 use crate::reads::{Found, OrderKey, Question, Reads};
@@ -18,6 +24,15 @@ use crate::shares::Shares;
 use crate::store::StoreError;
 use crate::switches::{PastChange, SwitchChange, SwitchStore};
 use crate::{DrawError, ReadError};
+
+/// Notes who told a breaker what, and why.
+pub(crate) trait Trail: Send + Sync {
+    fn note<'a>(
+        &'a self,
+        breaker: &'a str,
+        order: &'a BreakerOrder,
+    ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
+}
 
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
@@ -30,6 +45,9 @@ pub struct Shards {
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
     pub(crate) switches: Arc<dyn SwitchStore>,
     pub(crate) patience: Patience,
+    pub(crate) breakers: Arc<Breakers>,
+    /// Where orders to breakers are noted.
+    pub(crate) trail: Option<Arc<dyn Trail>>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
     /// The lanes' tasks, until somebody waits for their end.
@@ -40,6 +58,13 @@ impl Shards {
     /// Makes a draw and answers once it is committed.
     pub async fn draw(&self, draw: Draw) -> Result<Arc<Order>, DrawError> {
         let route = self.route(&draw.user);
+        let permit = self.breakers.shard(shard_index(route)).admit()?;
+        let drawn = self.enqueue(route, draw).await;
+        permit.judge(verdict_of_draw(&drawn));
+        drawn
+    }
+
+    async fn enqueue(&self, route: Route, draw: Draw) -> Result<Arc<Order>, DrawError> {
         let _place = self.shares.enter(route.shard()).ok_or(DrawError::QueueFull)?;
         self.lanes[self.lane_index(route)].submit(draw)?.answer(self.patience).await
     }
@@ -72,8 +97,26 @@ impl Shards {
         self.switches.changes().await
     }
 
+    /// The breakers before shards and stock servers.
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    /// Tells a breaker of this process what to do; it does so at once. A cluster notes it in its
+    /// audit trail, as far as the meta database can be reached.
+    pub async fn order_breaker(&self, name: &str, order: &BreakerOrder) -> Result<(), UnknownBreaker> {
+        self.breakers.order(name, order)?;
+        if let Some(trail) = &self.trail
+            && let Err(error) = trail.note(name, order).await
+        {
+            tracing::warn!(%error, breaker = name, "an order to a breaker is in no audit trail but this log");
+        }
+        Ok(())
+    }
+
     /// Brings the gauges up to date, for a scrape.
     pub fn observe(&self) {
+        self.breakers.look();
         let lanes_per_shard = self.lanes.len() / usize::from(self.map.shards());
         for (shard, lanes) in self.lanes.chunks(lanes_per_shard).enumerate() {
             let sum =
@@ -109,8 +152,43 @@ impl Shards {
 
     async fn ask(&self, user: &UserId, question: Question) -> Result<Found, ReadError> {
         let route = self.route(user);
+        let permit = self.breakers.shard(shard_index(route)).admit()?;
         let _place = self.shares.enter(route.shard()).ok_or(ReadError::QueueFull)?;
-        self.readers[shard_index(route)].ask(route.table(), question).await
+        let found = self.readers[shard_index(route)].ask(route.table(), question).await;
+        permit.judge(verdict_of_read(&found));
+        found
+    }
+}
+
+/// What a draw says about its shard. Only what the shard did not answer is a failure: a rule that
+/// says no was read from it, and a stock that is away is another server's trouble. What did not
+/// come as far as the shard says nothing.
+fn verdict_of_draw(drawn: &Result<Arc<Order>, DrawError>) -> Verdict {
+    match drawn {
+        Ok(_) | Err(DrawError::Refused(_) | DrawError::DataRefused) => Verdict::Answered,
+        // A command that is too old waited for a batch that the shard did not finish.
+        Err(DrawError::ShardAway | DrawError::OutcomeUnknown | DrawError::TooOld) => Verdict::Failed,
+        Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => Verdict::Uncounted,
+    }
+}
+
+fn verdict_of_read(found: &Result<Found, ReadError>) -> Verdict {
+    match found {
+        Ok(_) => Verdict::Answered,
+        Err(ReadError::ShardAway) => Verdict::Failed,
+        Err(ReadError::QueueFull | ReadError::BreakerOpen { .. }) => Verdict::Uncounted,
+    }
+}
+
+impl From<Refused> for DrawError {
+    fn from(Refused { retry_after }: Refused) -> Self {
+        DrawError::BreakerOpen { retry_after }
+    }
+}
+
+impl From<Refused> for ReadError {
+    fn from(Refused { retry_after }: Refused) -> Self {
+        ReadError::BreakerOpen { retry_after }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The admin address: health, readiness and metrics for everybody who reaches it; switches
-//! and users who sit out for those with a token.
+//! The admin address: health, readiness and metrics for everybody who reaches it; switches,
+//! breakers and users who sit out for those with a token.
+mod breakers;
 mod sitting_out;
 mod switches;
 pub mod token;
@@ -17,6 +18,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::switches::{Setting, Share, Switch};
 use prometheus::{Encoder, Registry, TextEncoder};
+use serde::de::DeserializeOwned;
 use shards::Shards;
 use shards::store::StoreError;
 use shards::switches::SwitchChange;
@@ -80,13 +82,19 @@ impl Admin {
                 Ok(changes) => json(StatusCode::OK, switches::history(&changes)),
                 Err(error) => meta_away(&error),
             },
+            (&Method::GET, "/admin/breakers") => self.list_breakers(),
+            (&Method::POST, "/admin/breakers") => self.order_breaker(request).await,
             (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
             (&Method::GET, "/admin/sitting_out") => self.list_sitting_out(),
             (&Method::DELETE, "/admin/sitting_out") => self.revoke(request.uri().query().unwrap_or_default()),
-            (_, "/admin/switches" | "/admin/switches/history" | "/admin/sitting_out" | DCC_PATH) => {
-                fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
-            }
-            _ => fault(StatusCode::NOT_FOUND, "try /admin/switches, /admin/switches/history or /admin/sitting_out"),
+            (
+                _,
+                "/admin/switches" | "/admin/switches/history" | "/admin/breakers" | "/admin/sitting_out" | DCC_PATH,
+            ) => fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method"),
+            _ => fault(
+                StatusCode::NOT_FOUND,
+                "try /admin/switches, /admin/switches/history, /admin/breakers or /admin/sitting_out",
+            ),
         }
     }
 
@@ -95,17 +103,26 @@ impl Admin {
     }
 
     async fn set_switch(&self, request: Request<Incoming>) -> HttpResponse {
-        let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
-        let Ok(Ok(body)) = timeout(BODY_TIMEOUT, body).await else {
-            return fault(StatusCode::BAD_REQUEST, "the body is too large or too slow");
-        };
-        let asked: Asked = match serde_json::from_slice(&body.to_bytes()) {
-            Ok(asked) => asked,
-            Err(error) => return fault(StatusCode::BAD_REQUEST, &error.to_string()),
-        };
-        match asked.change(Timestamp::now()) {
+        let asked = read::<Asked>(request).await.and_then(|asked| asked.change(Timestamp::now()));
+        match asked {
             Ok(change) => self.apply(change).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+
+    fn list_breakers(&self) -> HttpResponse {
+        json(StatusCode::OK, breakers::list(&self.shards.breakers().list(), Timestamp::now()))
+    }
+
+    async fn order_breaker(&self, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<breakers::Asked>(request).await.and_then(|asked| Ok((asked.order()?, asked.name)));
+        let (order, name) = match asked {
+            Ok(asked) => asked,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        match self.shards.order_breaker(&name, &order).await {
+            Ok(()) => self.list_breakers(),
+            Err(error) => fault(StatusCode::BAD_REQUEST, &format!("name: {error}")),
         }
     }
 
@@ -186,6 +203,15 @@ impl Admin {
             }
         }
     }
+}
+
+/// The JSON of a body, or what is wrong with it.
+async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, String> {
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
+    let Ok(Ok(body)) = timeout(BODY_TIMEOUT, body).await else {
+        return Err("the body is too large or too slow".to_owned());
+    };
+    serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
 }
 
 fn meta_away(error: &StoreError) -> HttpResponse {

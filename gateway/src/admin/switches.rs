@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use shards::switches::{PastChange, SwitchChange};
 
 /// A switch is set for at most this long, if not for ever.
-const FOR_MAX: Duration = Duration::from_hours(24 * 366);
+pub(super) const FOR_MAX: Duration = Duration::from_hours(24 * 366);
 /// Longest name and reason.
-const TEXT_CHARS_MAX: usize = 500;
+pub(super) const TEXT_CHARS_MAX: usize = 500;
 
 /// A request to set a switch.
 #[derive(Debug, Deserialize)]
@@ -34,7 +34,11 @@ impl Asked {
         let activity = self.activity.map(|id| ActivityId::new(id).ok_or("activity: expected 1 to 2^63-1"));
         let expires_at = self.for_seconds.map(|seconds| expiry(now, seconds)).transpose()?;
         let setting = Setting { switch, activity: activity.transpose()?, share, observe: self.observe, expires_at };
-        Ok(SwitchChange { setting, who: text("who", &self.who)?, why: text("reason", &self.reason)? })
+        Ok(SwitchChange {
+            setting,
+            who: text("who", &self.who, TEXT_CHARS_MAX)?,
+            why: text("reason", &self.reason, TEXT_CHARS_MAX)?,
+        })
     }
 }
 
@@ -46,11 +50,12 @@ fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
     now.checked_add(lasts).map_err(|error| format!("forSeconds: {error}"))
 }
 
-fn text(name: &str, text: &str) -> Result<String, String> {
+/// A field that must say something.
+pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
-        1..=TEXT_CHARS_MAX => Ok(text.to_owned()),
-        _ => Err(format!("{name}: expected 1 to {TEXT_CHARS_MAX} characters")),
+        count @ 1.. if count <= chars_max => Ok(text.to_owned()),
+        _ => Err(format!("{name}: expected 1 to {chars_max} characters")),
     }
 }
 

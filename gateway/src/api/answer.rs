@@ -1,5 +1,6 @@
 //! The envelope of every answer: `{code, info, requestId, data}`.
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -29,18 +30,32 @@ pub struct Failure {
     pub info: Cow<'static, str>,
     /// The limit that refused, where one did.
     pub limited: Option<Limited>,
+    /// After how many seconds the same call may succeed, where that is known better than by the
+    /// code alone.
+    pub retry_after_s: Option<u64>,
 }
 
 impl Failure {
     /// A field is wrong: which, and what was expected.
     pub fn field(name: &str, expected: impl std::fmt::Display) -> Self {
-        Self { code: Code::IllegalParameter, info: format!("{name}: {expected}").into(), limited: None }
+        Self {
+            code: Code::IllegalParameter,
+            info: format!("{name}: {expected}").into(),
+            limited: None,
+            retry_after_s: None,
+        }
+    }
+
+    /// The same, for a caller that is to ask again after this time.
+    fn retry_after(self, time: Duration) -> Self {
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        Self { retry_after_s: Some(seconds.max(1)), ..self }
     }
 }
 
 impl From<Code> for Failure {
     fn from(code: Code) -> Self {
-        Self { code, info: code.info().into(), limited: None }
+        Self { code, info: code.info().into(), limited: None, retry_after_s: None }
     }
 }
 
@@ -52,13 +67,21 @@ impl From<Limited> for Failure {
 
 impl From<DrawError> for Failure {
     fn from(error: DrawError) -> Self {
-        Code::from(error).into()
+        let failure = Self::from(Code::from(error));
+        match error {
+            DrawError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
+            _ => failure,
+        }
     }
 }
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
-        Code::from(error).into()
+        let failure = Self::from(Code::from(error));
+        match error {
+            ReadError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
+            _ => failure,
+        }
     }
 }
 
@@ -107,8 +130,10 @@ pub fn respond(outcome: &Outcome, request: Option<&RequestId>, always_200: bool)
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    let limited = outcome.as_ref().err().and_then(|failure| failure.limited);
-    if let Some(seconds) = limited.map(|limited| limited.wait_s()).or(code.retry_after_s()) {
+    let failure = outcome.as_ref().err();
+    let limited = failure.and_then(|failure| failure.limited);
+    let own = failure.and_then(|failure| failure.retry_after_s).or(limited.map(|limited| limited.wait_s().into()));
+    if let Some(seconds) = own.or(code.retry_after_s().map(u64::from)) {
         headers.insert(RETRY_AFTER, seconds.into());
     }
     if let Some(limited) = limited {

@@ -51,6 +51,8 @@ codes! {
     SwitchedOff = "0004", SERVICE_UNAVAILABLE, Some(5), "draws are switched off";
     /// The user asks too often: the reference's limiter.
     UserLimited = "0005", TOO_MANY_REQUESTS, Some(1), "this user asks too often";
+    /// The breaker of the user's shard is open.
+    BreakerOpen = "0006", SERVICE_UNAVAILABLE, Some(1), "the breaker of this user's shard is open";
     /// The activity's state is not `open`.
     ActivityNotOpen = "ERR_BIZ_003", CONFLICT, None, "the activity is not open";
     /// Now is outside the activity's window.
@@ -168,6 +170,7 @@ impl From<DrawError> for Code {
             DrawError::TooOld => Code::TooOld,
             DrawError::OutcomeUnknown => Code::OutcomeUnknown,
             DrawError::ShardAway => Code::ShardAway,
+            DrawError::BreakerOpen { .. } => Code::BreakerOpen,
             DrawError::DataRefused => Code::Unexpected,
             DrawError::Stopping => Code::Stopping,
         }
@@ -179,6 +182,7 @@ impl From<ReadError> for Code {
         match error {
             ReadError::QueueFull => Code::QueueFull,
             ReadError::ShardAway => Code::ShardAway,
+            ReadError::BreakerOpen { .. } => Code::BreakerOpen,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
 //! 2 when the question could not be asked.
 mod audit;
+mod breaker;
 mod campaign;
 mod migrate;
 mod route;
@@ -51,6 +52,9 @@ enum Command {
     /// Show and revoke the sitting out of users who asked too often
     #[command(subcommand)]
     SitOut(sit_out::Command),
+    /// Show and set circuit breakers of a running server
+    #[command(subcommand)]
+    Breaker(breaker::Command),
     /// Explain where users live
     Route(route::Options),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
@@ -126,6 +130,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Stock(command) => stock::run(command),
         Command::Switch(command) => switch::run(&command),
         Command::SitOut(command) => sit_out::run(&command),
+        Command::Breaker(command) => breaker::run(&command),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
     }

@@ -77,7 +77,7 @@ pub struct Set {
     server: Server,
 }
 
-fn seconds(text: &str) -> Result<u64, String> {
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let lasts: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     u64::try_from(lasts.as_secs()).ok().filter(|&seconds| seconds > 0).ok_or("expected at least a second".to_owned())
 }
@@ -105,6 +105,7 @@ pub(super) fn end(result: Result<String, ServerError>) -> ExitCode {
     }
 }
 
+/// Why a server was not obeyed or asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ServerError {
     #[error("{0}")]

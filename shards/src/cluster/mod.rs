@@ -7,6 +7,8 @@ mod follow;
 mod jobs;
 mod picture;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +22,13 @@ use tokio::task::JoinHandle;
 
 use self::follow::Follower;
 use self::jobs::Runner;
+use crate::breaker::{self, Breakers};
 use crate::lane::{LaneLimits, Patience, Runs, Surroundings, start};
 use crate::meta::Meta;
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::random::OsRandom;
 use crate::reads::{ReadLimits, Reader, Reads};
-use crate::service::Shards;
+use crate::service::{Shards, Trail};
 use crate::shares::Shares;
 use crate::stock::cluster::{
     ClusterStock, RedisOptions, RedisServer, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError, Tended, deliver,
@@ -70,6 +73,8 @@ pub struct Sizes {
     pub patience: Patience,
     /// Of each shard's reader.
     pub reads: ReadLimits,
+    /// When breakers open.
+    pub breakers: breaker::Settings,
 }
 
 /// Why a cluster cannot be used.
@@ -250,6 +255,12 @@ impl Parts {
         Ok(())
     }
 
+    /// A breaker for each shard and each stock server.
+    fn breakers(&self, settings: breaker::Settings, metrics: &Metrics) -> Breakers {
+        let stock_servers = u8::try_from(self.stock.shelves().len()).expect("at most fifteen");
+        Breakers::new(settings, self.map.shards(), stock_servers, &metrics.breakers)
+    }
+
     /// Brings recorded additions to their servers.
     pub(crate) async fn deliver(&self) -> Result<(), TendError> {
         for shelf in self.stock.shelves() {
@@ -351,7 +362,8 @@ impl Installation {
         look_at_shards(&parts.shards).await?;
         let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
         let stop = watch::Sender::new(false);
-        let (lanes, tasks) = start_lanes(&parts, &catalogue, sizes, &metrics, &stop);
+        let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));
+        let (lanes, tasks) = start_lanes(&parts, &catalogue, sizes.lane, &breakers, &metrics, &stop);
         let reader =
             |shard: &MysqlDatabase| -> Box<dyn Reads> { Box::new(Reader::new(shard.clone(), &parts.map, sizes.reads)) };
         let readers = parts.shards.iter().map(reader).collect();
@@ -371,11 +383,24 @@ impl Installation {
             catalogue,
             switches: Arc::new(parts.meta.clone()),
             patience: sizes.patience,
+            breakers,
+            trail: Some(parts.ledger.clone()),
             metrics,
             stop,
             tasks: tasks.into(),
         };
         Ok(Cluster { shards: Arc::new(shards), runner, _installation: self })
+    }
+}
+
+impl Trail for SqlMetaLedger {
+    fn note<'a>(
+        &'a self,
+        breaker: &'a str,
+        order: &'a breaker::Order,
+    ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>> {
+        let what = format!("breaker {}", order.mode.name());
+        Box::pin(async move { self.note(Timestamp::now(), &order.who, &what, breaker, &order.why).await })
     }
 }
 
@@ -390,7 +415,8 @@ type Lanes = (Vec<crate::lane::Entrance>, Vec<JoinHandle<()>>);
 fn start_lanes(
     parts: &Arc<Parts>,
     catalogue: &Arc<ArcSwap<market::campaign::Catalogue>>,
-    sizes: Sizes,
+    limits: LaneLimits,
+    breakers: &Arc<Breakers>,
     metrics: &Metrics,
     stop: &watch::Sender<bool>,
 ) -> Lanes {
@@ -401,14 +427,14 @@ fn start_lanes(
         for table in 0..parts.map.tables() {
             let around = Surroundings {
                 catalogue: catalogue.clone(),
-                stock: parts.stock.for_lane(shard, shard * parts.map.tables() + table),
+                stock: parts.stock.for_lane(shard, shard * parts.map.tables() + table, breakers),
                 random: Tape::new(OsRandom::default()),
                 clock: Timestamp::now,
                 runs: runs.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
             let store = SqlShard::new(database.clone(), parts.map.clone(), table..table + 1);
-            let (entrance, task) = start(store, around, sizes.lane, stop.subscribe());
+            let (entrance, task) = start(store, around, limits, stop.subscribe());
             lanes.push(entrance);
             tasks.push(task);
         }

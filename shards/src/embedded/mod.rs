@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
+use crate::breaker::{self, Breakers};
 use crate::lane::{LaneLimits, Patience, Runs, Surroundings, run_of_grant, start};
 use crate::meta::{Meta, Withdrawal};
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ pub struct Options {
     pub patience: Patience,
     /// Sizes of each shard's reader.
     pub reads: ReadLimits,
+    /// When breakers open.
+    pub breakers: breaker::Settings,
 }
 
 /// Why the embedded server cannot start.
@@ -125,6 +128,7 @@ impl Held {
         let switches = Arc::new(meta.clone());
         let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
+        let breakers = Breakers::new(options.breakers, map.shards(), 0, &metrics.breakers);
         let shards = Shards {
             shares: Shares::even(options.in_flight_max, map.shards()),
             map,
@@ -134,6 +138,8 @@ impl Held {
             catalogue,
             switches,
             patience: options.patience,
+            breakers: Arc::new(breakers),
+            trail: None,
             metrics,
             stop,
             tasks: tasks.into(),

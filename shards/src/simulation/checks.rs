@@ -265,6 +265,8 @@ fn kind_of(answer: &Result<Arc<Order>, DrawError>) -> &'static str {
         Err(DrawError::OutcomeUnknown) => "answer: unknown",
         Err(DrawError::ShardAway) => "answer: shard away",
         Err(DrawError::Stopping) => "answer: stopping",
+        // The breakers of shards stand before the lanes, where the players come in.
+        Err(DrawError::BreakerOpen { .. }) => unreachable!("the players ask the lanes"),
     }
 }
 

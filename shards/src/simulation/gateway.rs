@@ -15,8 +15,9 @@ use super::session::FakeServer;
 use super::store::FakeStore;
 use super::wire::pause;
 use super::world::World;
+use crate::breaker::{self, Breakers};
 use crate::lane::{Entrance, LaneLimits, Surroundings, start};
-use crate::metrics::{LaneMetrics, Metrics};
+use crate::metrics::Metrics;
 use crate::stock::Epoch;
 use crate::stock::cluster::{
     ClusterStock, MetaLedger, ShardLedger, TendError, Tended, deliver, roll_up, tend, withdraw,
@@ -29,6 +30,7 @@ const ROUND_MAX: Duration = Duration::from_secs(10);
 struct Parts {
     world: Arc<World>,
     stock: Arc<ClusterStock<FakeServer>>,
+    breakers: Arc<Breakers>,
     ledgers: Vec<FakeLedger>,
     meta: FakeMeta,
 }
@@ -49,7 +51,9 @@ impl Gateway {
         let (stock, mut jobs) = ClusterStock::new(servers.collect());
         let ledgers = (0..SHARDS).map(|shard| FakeLedger::new(world.clone(), shard.into())).collect();
         let meta = FakeMeta::new(world.clone(), place);
-        let parts = Arc::new(Parts { world: world.clone(), stock, ledgers, meta });
+        let breakers = Breakers::new(breaker::Settings::DEFAULT, 0, world.scenario.spread.servers, &metrics().breakers);
+        let breakers = Arc::new(breakers);
+        let parts = Arc::new(Parts { world: world.clone(), stock, breakers, ledgers, meta });
         start_jobs(&parts, &mut jobs);
         let stop = watch::Sender::new(false);
         let (entrances, lanes) = start_lanes(&parts, place, &stop);
@@ -82,9 +86,9 @@ impl Gateway {
     }
 }
 
-fn metrics() -> LaneMetrics {
+fn metrics() -> &'static Metrics {
     static METRICS: OnceLock<Metrics> = OnceLock::new();
-    METRICS.get_or_init(|| Metrics::new(&prometheus::Registry::new()).expect("fresh names")).lane("0")
+    METRICS.get_or_init(|| Metrics::new(&prometheus::Registry::new()).expect("fresh names"))
 }
 
 fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<Entrance>, Vec<JoinHandle<()>>) {
@@ -96,11 +100,11 @@ fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<
         let shard = lane / tables;
         let around = Surroundings {
             catalogue: catalogue(),
-            stock: parts.stock.for_lane(shard, lane),
+            stock: parts.stock.for_lane(shard, lane, &parts.breakers),
             random: Tape::new(Seeded::new(world.state().dice.below(u64::MAX))),
             clock: CLOCK_OF[place],
             runs: Arc::new(parts.meta.clone()),
-            metrics: metrics(),
+            metrics: metrics().lane("0"),
         };
         let store = FakeStore::new(world.clone(), shard.into(), CLOCK_OF[place]);
         let (entrance, task) = start(

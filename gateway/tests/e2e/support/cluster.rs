@@ -105,6 +105,20 @@ impl Cluster {
         address(&self.part(part)["listen"])
     }
 
+    /// Where a gateway answers operations.
+    pub fn admin(&self, gateway: &str) -> SocketAddr {
+        address(&self.part(gateway)["admin"])
+    }
+
+    /// The file with the token of operations.
+    pub fn token_file(&self) -> String {
+        text_of(&self.folder().join("admin-token"))
+    }
+
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.token_file()).expect("the token").trim().to_owned()
+    }
+
     /// Where players may come in: both gateways, and nginx.
     pub fn doors(&self) -> Vec<SocketAddr> {
         ["gateway-0", "gateway-1", "nginx"].map(|part| self.listen(part)).into()

@@ -23,6 +23,7 @@ const OPTIONS: Options = Options {
     in_flight_max: 1000,
     patience: Patience { queue: Duration::from_secs(20), answer: Duration::from_secs(20) },
     reads: ReadLimits { connections_max: 2, queue_max: 16, timeout: Duration::from_secs(5) },
+    breakers: crate::breaker::Settings::DEFAULT,
 };
 
 const USERS: u32 = 60;

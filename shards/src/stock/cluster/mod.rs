@@ -46,19 +46,16 @@ pub(crate) use self::redis::RedisServer;
 pub(crate) use self::roll_up::roll_up;
 pub(crate) use self::server::Session;
 pub use self::server::Spread;
-use self::server::{Asking, Closing, StockServer};
+use self::server::{Asking, Closing, Lost, StockServer};
 pub(crate) use self::sql::{SqlMetaLedger, SqlShardLedger, record_addition};
 pub(crate) use self::tend::{Tended, tend};
 use super::{Epoch, Granted, Part, ServerId, Stock, StockAway};
+use crate::breaker::{Breaker, Breakers, Verdict};
 use crate::store::GrantId;
 
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
 /// shelf is then found within this time.
 const SOLD_OUT_REMEMBERED: Duration = Duration::from_millis(900);
-
-/// A server that did not answer is not asked again for this long, so that a dead one costs one
-/// batch a time-out and not each of them.
-const AWAY_REMEMBERED: Duration = Duration::from_millis(300);
 
 /// Grants that wait to be closed. What does not fit is found by the sweeper.
 const CLOSINGS_MAX: usize = 10_000;
@@ -72,26 +69,28 @@ pub(crate) struct Shelf<S> {
     pub(crate) server: S,
     /// Whom the meta database trusts, as far as we know.
     registered: ArcSwap<Registered>,
-    away_until: Mutex<Option<Instant>>,
     closings: mpsc::Sender<Closing>,
 }
 
 impl<S: StockServer> Shelf<S> {
     /// A session with the process that holds the units of the current epoch.
     pub(crate) async fn trusted_session(&self) -> Result<S::Session, StockAway> {
+        let session = self.find_session().await?;
+        session.ok_or_else(|| StockAway(format!("stock server {} has to be rebuilt", self.id)))
+    }
+
+    /// The same; `None` where the server answers but does not hold these units.
+    async fn find_session(&self) -> Result<Option<S::Session>, StockAway> {
         let registered = self.registered.load_full();
         let is_trusted = |session: &S::Session| registered.run_id.as_deref() == Some(session.run_id());
         let kept = self.server.session().await?;
         if is_trusted(&kept) {
-            return Ok(kept);
+            return Ok(Some(kept));
         }
         // A connection that was made a while ago may lead to a process that has gone.
         kept.discard();
         let session = self.server.session().await?;
-        if is_trusted(&session) {
-            return Ok(session);
-        }
-        Err(StockAway(format!("stock server {} has to be rebuilt", self.id)))
+        Ok(Some(session).filter(is_trusted))
     }
 
     /// The current epoch, as far as we know.
@@ -104,32 +103,20 @@ impl<S: StockServer> Shelf<S> {
         self.registered.store(Arc::new(registered));
     }
 
-    /// Whether not to ask the server now. After a while one caller may: the others go on not to.
-    fn is_away(&self) -> bool {
-        let now = Instant::now();
-        let mut away_until = lock(&self.away_until);
-        match *away_until {
-            Some(until) if now < until => true,
-            Some(_) => {
-                *away_until = Some(now + AWAY_REMEMBERED);
-                false
+    /// Takes units, unless the server's breaker says that it does not answer.
+    async fn take(&self, asking: &Asking<'_>, breaker: &Breaker) -> Result<(Epoch, Vec<Part>), StockAway> {
+        let permit =
+            breaker.admit().map_err(|_| StockAway(format!("the breaker of stock server {} is open", self.id)))?;
+        let taken = async {
+            match self.find_session().await? {
+                Some(mut session) => session.take(asking).await,
+                None => Ok(Err(Lost)),
             }
-            None => false,
-        }
-    }
-
-    async fn take(&self, asking: &Asking<'_>) -> Result<(Epoch, Vec<Part>), StockAway> {
-        if self.is_away() {
-            return Err(StockAway(format!("stock server {} did not answer a moment ago", self.id)));
-        }
-        let taken = async { self.trusted_session().await?.take(asking).await }.await;
-        let taken = match taken {
-            Ok(Ok(taken)) => Ok(taken),
-            Ok(Err(_)) => Err(StockAway(format!("stock server {} has lost its units", self.id))),
-            Err(error) => Err(error),
         };
-        *lock(&self.away_until) = taken.is_err().then(|| Instant::now() + AWAY_REMEMBERED);
-        taken
+        let taken = taken.await;
+        // A server that has lost its units does answer.
+        permit.judge(if taken.is_ok() { Verdict::Answered } else { Verdict::Failed });
+        taken?.map_err(|Lost| StockAway(format!("stock server {} has to be rebuilt", self.id)))
     }
 
     /// Closes a grant some time soon.
@@ -159,8 +146,7 @@ impl<S: StockServer> ClusterStock<S> {
         for (id, server) in (1..=ServerId::MAX).zip(servers) {
             let (closings, queue) = mpsc::channel(CLOSINGS_MAX);
             let registered = ArcSwap::from_pointee(Registered { epoch: Epoch(0), run_id: None });
-            let shelf =
-                Arc::new(Shelf { id: ServerId(id), server, registered, away_until: Mutex::default(), closings });
+            let shelf = Arc::new(Shelf { id: ServerId(id), server, registered, closings });
             tasks.push(tokio::spawn(close_grants(Arc::downgrade(&shelf), queue)));
             shelves.push(shelf);
         }
@@ -173,8 +159,8 @@ impl<S: StockServer> ClusterStock<S> {
     }
 
     /// The stock as one lane takes from it.
-    pub(crate) fn for_lane(self: &Arc<Self>, shard: u16, lane: u16) -> LaneStock<S> {
-        LaneStock { stock: self.clone(), shard, lane }
+    pub(crate) fn for_lane(self: &Arc<Self>, shard: u16, lane: u16, breakers: &Arc<Breakers>) -> LaneStock<S> {
+        LaneStock { stock: self.clone(), shard, lane, breakers: breakers.clone() }
     }
 
     /// Forgets what was sold out: units may have come.
@@ -213,6 +199,7 @@ pub(crate) struct LaneStock<S> {
     shard: u16,
     /// Lanes begin at segments of their own.
     lane: u16,
+    breakers: Arc<Breakers>,
 }
 
 impl<S: StockServer> LaneStock<S> {
@@ -225,7 +212,7 @@ impl<S: StockServer> LaneStock<S> {
         granted: &mut Granted,
     ) -> Result<(), StockAway> {
         let asking = Asking { grant, shard: self.shard, place: self.lane, wants };
-        let (epoch, parts) = shelf.take(&asking).await?;
+        let (epoch, parts) = shelf.take(&asking, self.breakers.stock_server(shelf.id)).await?;
         for part in &parts {
             for want in wants.iter_mut().filter(|want| want.prize == part.prize) {
                 want.count = want.count.saturating_sub(part.count);

@@ -91,7 +91,7 @@ impl Site {
 
     /// A lane of a shard takes units.
     async fn take(&self, shard: u16, grant: u64, count: u32) -> Granted {
-        let granted = self.stock.for_lane(shard, 0).take(GrantId(grant), &[units(1, count)]).await;
+        let granted = self.stock.for_lane(shard, 0, &breakers()).take(GrantId(grant), &[units(1, count)]).await;
         granted.expect("the stock answers")
     }
 }

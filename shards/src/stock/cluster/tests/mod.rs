@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::breaker::{self, BreakerMetrics};
 use crate::stock::conformance::{Shop, prize};
 use crate::testing::Redis;
 
@@ -26,6 +27,12 @@ pub(super) fn options(redis: &Redis) -> RedisOptions {
 
 pub(super) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer {
     RedisServer::new(ServerId(server), spread, &options(redis)).expect("options that fit")
+}
+
+/// Closed breakers for two servers.
+pub(super) fn breakers() -> Arc<Breakers> {
+    let metrics = BreakerMetrics::new(&prometheus::Registry::new()).expect("fresh names");
+    Arc::new(Breakers::new(breaker::Settings::DEFAULT, 0, 2, &metrics))
 }
 
 /// Gives a server these units under an epoch, and trusts it.
@@ -58,7 +65,7 @@ impl Shop for Rack {
     }
 
     fn lane(&self, lane: u16) -> LaneStock<RedisServer> {
-        self.stock.for_lane(0, lane)
+        self.stock.for_lane(0, lane, &breakers())
     }
 
     async fn count(&self) -> (u64, u64) {

@@ -1,0 +1,118 @@
+//! Shards behind their breakers: what a call's end says, and who is refused.
+use futures_util::FutureExt;
+use market::{Refusal, RequestId};
+use tokio::time::{Duration, sleep};
+
+use super::*;
+use crate::breaker::{Force, Mode, Settings, State};
+use crate::embedded::{Embedded, Folder, Options};
+use crate::{LaneLimits, ReadLimits};
+
+const ACTIVITY: u64 = 1;
+
+/// Begins embedded shards whose breakers open at one failure.
+async fn started(place: &tempfile::TempDir, slow: Duration) -> Embedded {
+    let folder = Folder::create(place.path()).expect("a folder");
+    let long = Duration::from_mins(10);
+    let options = Options {
+        shards: 2,
+        tables: 1,
+        lane: LaneLimits { queue_max: 100, queue_target: Duration::from_secs(1), batch_max: 100 },
+        in_flight_max: 100,
+        patience: Patience { queue: long, answer: long },
+        reads: ReadLimits { connections_max: 1, queue_max: 10, timeout: long },
+        breakers: Settings { calls_min: 1, slow, open_min: long, open_max: long, ..Settings::DEFAULT },
+    };
+    let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
+    folder.hold().await.expect("held").start(options, metrics).await.expect("started")
+}
+
+fn activity() -> ActivityId {
+    ActivityId::new(ACTIVITY).expect("an id")
+}
+
+/// A user of each shard.
+fn users(shards: &Shards) -> [UserId; 2] {
+    [0, 1].map(|shard| {
+        let user = |number| UserId::new(&format!("u{number}")).expect("a user");
+        (0..1_000).map(user).find(|user| shard_index(shards.route(user)) == shard).expect("one of many")
+    })
+}
+
+fn draw(user: &UserId) -> Draw {
+    Draw { user: user.clone(), activity: activity(), request: RequestId::new("k").expect("a key") }
+}
+
+fn states(shards: &Shards) -> Vec<State> {
+    shards.breakers().list().iter().map(|status| status.state).collect()
+}
+
+#[tokio::test]
+async fn a_call_that_is_cancelled_after_a_long_wait_opens_the_breaker_of_its_shard_alone() {
+    let place = tempfile::tempdir().expect("a folder");
+    // One that has waited for less than ten minutes says nothing.
+    for (slow, state) in [(Duration::from_mins(10), State::Closed), (Duration::from_millis(1), State::Open)] {
+        let running = started(&place, slow).await;
+        let shards = running.shards.clone();
+        let [user, _] = users(&shards);
+        for read in [false, true] {
+            let mut call: Pin<Box<dyn Future<Output = ()>>> = if read {
+                Box::pin(async { assert!(shards.account(&user, activity()).await.is_err()) })
+            } else {
+                Box::pin(async { assert!(shards.draw(draw(&user)).await.is_err()) })
+            };
+            // It is refused at once by a breaker that the draw has opened.
+            let refused = read && state == State::Open;
+            assert_eq!((&mut call).now_or_never().is_some(), refused, "nobody else has run yet");
+            sleep(Duration::from_millis(5)).await;
+            drop(call);
+            assert_eq!(states(&shards), [state, State::Closed]);
+        }
+        drop(shards);
+        running.drain().await;
+    }
+}
+
+#[tokio::test]
+async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
+    let place = tempfile::tempdir().expect("a folder");
+    let running = started(&place, Duration::from_mins(10)).await;
+    let shards = running.shards.clone();
+    let [here, there] = users(&shards);
+    let order = |mode| BreakerOrder { mode, who: "alice".to_owned(), why: "a drill".to_owned() };
+    let lasts = Some(Duration::from_mins(10));
+    shards.order_breaker("shard-0", &order(Mode::Forced { to: Force::Open, lasts })).await.expect("it is there");
+    assert!(matches!(shards.draw(draw(&here)).await, Err(DrawError::BreakerOpen { .. })));
+    assert!(matches!(shards.account(&here, activity()).await, Err(ReadError::BreakerOpen { .. })));
+    // There is no such activity: the rules say so, and that is an answer.
+    let answered = Err(DrawError::Refused(Refusal::ActivityUnknown));
+    assert_eq!(shards.draw(draw(&there)).await, answered);
+    assert_eq!(shards.account(&there, activity()).await, Ok(None));
+    assert_eq!(states(&shards), [State::Open, State::Closed]);
+    shards.order_breaker("shard-0", &order(Mode::Automatic)).await.expect("it is there");
+    assert_eq!(shards.draw(draw(&here)).await, answered);
+    assert_eq!(shards.order_breaker("redis-1", &order(Mode::Automatic)).await, Err(UnknownBreaker));
+    drop(shards);
+    running.drain().await;
+}
+
+#[test]
+fn only_what_a_shard_did_not_answer_is_a_failure() {
+    let retry_after = Duration::ZERO;
+    for (error, verdict) in [
+        (DrawError::Refused(Refusal::NoChancesLeft), Verdict::Answered),
+        (DrawError::Refused(Refusal::StockAway), Verdict::Answered),
+        (DrawError::DataRefused, Verdict::Answered),
+        (DrawError::ShardAway, Verdict::Failed),
+        (DrawError::OutcomeUnknown, Verdict::Failed),
+        (DrawError::TooOld, Verdict::Failed),
+        (DrawError::QueueFull, Verdict::Uncounted),
+        (DrawError::Stopping, Verdict::Uncounted),
+        (DrawError::BreakerOpen { retry_after }, Verdict::Uncounted),
+    ] {
+        assert_eq!(verdict_of_draw(&Err(error)), verdict, "{error}");
+    }
+    assert_eq!(verdict_of_read(&Ok(Found::default())), Verdict::Answered);
+    assert_eq!(verdict_of_read(&Err(ReadError::ShardAway)), Verdict::Failed);
+    assert_eq!(verdict_of_read(&Err(ReadError::QueueFull)), Verdict::Uncounted);
+}
