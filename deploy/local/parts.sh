@@ -176,6 +176,11 @@ gateway_file() { # PART
 [http]
 listen = "127.0.0.1:$port"
 admin = "127.0.0.1:$admin"
+trusted_proxies = ["127.0.0.1"]
+
+# nginx looks away from a gateway when it does not answer, and asks the next one.
+[drain]
+grace_ms = 0
 
 [admin]
 token_file = "$DIR/admin-token"

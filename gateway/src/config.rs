@@ -44,7 +44,7 @@ pub struct Config {
     /// Sizes of lanes and readers.
     pub sizes: Sizes,
     /// How long a stop may take.
-    pub drain: Duration,
+    pub drain: Drain,
     /// Logging.
     pub log: Log,
 }
@@ -115,6 +115,15 @@ impl Embedded {
     }
 }
 
+/// A stop.
+#[derive(Debug, Clone, Copy)]
+pub struct Drain {
+    /// Not ready any more, but serving: until load balancers have seen it.
+    pub grace: Duration,
+    /// For requests under way and queued draws, after that.
+    pub deadline: Duration,
+}
+
 /// Logging.
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -122,6 +131,8 @@ pub struct Log {
     pub filter: String,
     /// One JSON object per line, for machines.
     pub json: bool,
+    /// Lines of the access log per second, of successes and of refusals each.
+    pub access_lines_per_second_max: u32,
 }
 
 /// Why there is no configuration.
@@ -148,20 +159,25 @@ fn lines(faults: &[Fault]) -> String {
 impl Config {
     /// Reads the file, the environment and the options of the command line.
     pub fn load(file: Option<&Path>, options: Vec<Override>) -> Result<Self, ConfigError> {
+        Self::of_text(&Self::text(file)?, options)
+    }
+
+    /// The text of the file; empty where there is none.
+    pub fn text(file: Option<&Path>) -> Result<String, ConfigError> {
         let file = file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
-        let text = match &file {
-            None => String::new(),
-            Some(path) => {
-                std::fs::read_to_string(path).map_err(|error| ConfigError::File { path: path.clone(), error })?
-            }
-        };
+        let Some(path) = file else { return Ok(String::new()) };
+        std::fs::read_to_string(&path).map_err(|error| ConfigError::File { path, error })
+    }
+
+    /// Reads a file's text, the environment and the options of the command line.
+    pub fn of_text(text: &str, options: Vec<Override>) -> Result<Self, ConfigError> {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok().filter(|name| is_setting(name))?;
             // What is not UTF-8 becomes a text that no setting takes, rather than nothing.
             Override::variable(VARIABLE_PREFIX, &name, &value.to_string_lossy())
         });
         // The last one wins: options come after the environment.
-        Self::parse(&text, variables.chain(options).collect())
+        Self::parse(text, variables.chain(options).collect())
     }
 
     /// Reads a config text with what is laid over it.
@@ -189,7 +205,7 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let storage = storage(&root.section("storage"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
     let limits = limits::read(&root.section("limits"));
-    let drain = milliseconds(&root.section("drain"), "deadline_ms", 15_000);
+    let drain = drain(&root.section("drain"));
     let log = log(&root.section("log"));
     let in_flight_max = in_flight_max?;
     Ok(Config {
@@ -393,12 +409,19 @@ fn reads(section: &Section<'_>) -> Result<ReadLimits, Faulted> {
     Ok(ReadLimits { connections_max: connections_max?, queue_max: queue_max?, timeout: timeout? })
 }
 
+fn drain(section: &Section<'_>) -> Result<Drain, Faulted> {
+    let grace = section.integer("grace_ms", 0..=600_000).or(1_000).map(Duration::from_millis);
+    let deadline = milliseconds(section, "deadline_ms", 15_000);
+    Ok(Drain { grace: grace?, deadline: deadline? })
+}
+
 fn log(section: &Section<'_>) -> Result<Log, Faulted> {
     let filter =
         section.text("filter", 1..=1024).try_map(|text| tracing_subscriber::EnvFilter::try_new(&text).map(|_| text));
     let filter = filter.or("info".to_owned());
     let json = section.choice("format", &[("text", false), ("json", true)]).or(false);
-    Ok(Log { filter: filter?, json: json? })
+    let access = section.integer("access_lines_per_second_max", 0..=100_000).or(50);
+    Ok(Log { filter: filter?, json: json?, access_lines_per_second_max: access? })
 }
 
 /// A time of at least a millisecond and at most ten minutes.

@@ -7,6 +7,8 @@ mod edge;
 mod identity;
 mod limits;
 mod metrics;
+mod reload;
+mod trace;
 
 use std::process::ExitCode;
 

@@ -22,6 +22,7 @@ pub mod store;
 pub mod switches;
 #[cfg(test)]
 mod testing;
+pub mod trail;
 
 pub use lane::{LaneLimits, Patience};
 pub use metrics::{ClusterMetrics, Metrics};

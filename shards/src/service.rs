@@ -2,8 +2,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -23,16 +21,8 @@ use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
 use crate::switches::{PastChange, SwitchChange, SwitchStore};
+use crate::trail::{TrailEntry, TrailStore};
 use crate::{DrawError, ReadError};
-
-/// Notes who told a breaker what, and why.
-pub(crate) trait Trail: Send + Sync {
-    fn note<'a>(
-        &'a self,
-        breaker: &'a str,
-        order: &'a BreakerOrder,
-    ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
-}
 
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
@@ -46,8 +36,7 @@ pub struct Shards {
     pub(crate) switches: Arc<dyn SwitchStore>,
     pub(crate) patience: Patience,
     pub(crate) breakers: Arc<Breakers>,
-    /// Where orders to breakers are noted.
-    pub(crate) trail: Option<Arc<dyn Trail>>,
+    pub(crate) trail: Arc<dyn TrailStore>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
     /// The lanes' tasks, until somebody waits for their end.
@@ -102,16 +91,26 @@ impl Shards {
         &self.breakers
     }
 
-    /// Tells a breaker of this process what to do; it does so at once. A cluster notes it in its
-    /// audit trail, as far as the meta database can be reached.
+    /// Tells a breaker of this process what to do; it does so at once.
     pub async fn order_breaker(&self, name: &str, order: &BreakerOrder) -> Result<(), UnknownBreaker> {
         self.breakers.order(name, order)?;
-        if let Some(trail) = &self.trail
-            && let Err(error) = trail.note(name, order).await
-        {
-            tracing::warn!(%error, breaker = name, "an order to a breaker is in no audit trail but this log");
-        }
+        let what = format!("breaker {}", order.mode.name());
+        self.note(&order.who, what, name.to_owned(), &order.why).await;
         Ok(())
+    }
+
+    /// Adds what somebody had this process do to the audit trail, or to the log at least where the
+    /// meta database is away: an order that helps now must not wait for a record of it.
+    pub async fn note(&self, who: &str, what: String, detail: String, why: &str) {
+        let entry = TrailEntry { at: Timestamp::now(), who: who.to_owned(), what, detail, why: why.to_owned() };
+        if let Err(error) = self.trail.note(&entry).await {
+            tracing::warn!(%error, ?entry, "an order is in no audit trail but this log");
+        }
+    }
+
+    /// The latest orders, newest first.
+    pub async fn trail(&self) -> Result<Vec<TrailEntry>, StoreError> {
+        self.trail.entries().await
     }
 
     /// Brings the gauges up to date, for a scrape.

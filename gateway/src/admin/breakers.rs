@@ -5,10 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shards::breaker::{Force, Mode, Order, Status};
 
+use super::orders::WHO_CHARS_MAX;
 use super::switches::{FOR_MAX, TEXT_CHARS_MAX, text};
-
-/// Longest name of a person; what the audit trail holds.
-const WHO_CHARS_MAX: usize = 128;
 
 /// A request to tell a breaker what to do.
 #[derive(Debug, Deserialize)]

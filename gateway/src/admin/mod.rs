@@ -1,6 +1,7 @@
 //! The admin address: health, readiness and metrics for everybody who reaches it; switches,
 //! breakers and users who sit out for those with a token.
 mod breakers;
+mod orders;
 mod sitting_out;
 mod switches;
 pub mod token;
@@ -24,13 +25,25 @@ use shards::store::StoreError;
 use shards::switches::SwitchChange;
 use tokio::time::timeout;
 
+use self::sitting_out::Revocation;
 use self::switches::Asked;
 use self::token::{Role, Tokens};
 use crate::api::answer::HttpResponse;
 use crate::limits::Limits;
+use crate::reload::Reloader;
 
 /// The reference's way to flip a switch.
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
+
+/// What a token opens.
+const PATHS: [&str; 6] = [
+    "/admin/switches",
+    "/admin/switches/history",
+    "/admin/breakers",
+    "/admin/sitting_out",
+    "/admin/reload",
+    "/admin/trail",
+];
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,14 +53,21 @@ pub struct Admin {
     registry: Registry,
     shards: Arc<Shards>,
     limits: Arc<Limits>,
+    reloader: Arc<Reloader>,
     tokens: Tokens,
     ready: AtomicBool,
 }
 
 impl Admin {
     /// Not ready until told so.
-    pub fn new(registry: Registry, shards: Arc<Shards>, limits: Arc<Limits>, tokens: Tokens) -> Self {
-        Self { registry, shards, limits, tokens, ready: AtomicBool::new(false) }
+    pub fn new(
+        registry: Registry,
+        shards: Arc<Shards>,
+        limits: Arc<Limits>,
+        reloader: Arc<Reloader>,
+        tokens: Tokens,
+    ) -> Self {
+        Self { registry, shards, limits, reloader, tokens, ready: AtomicBool::new(false) }
     }
 
     /// Ready means: listening, campaigns loaded, not draining; whatever the shards do, else one
@@ -86,15 +106,16 @@ impl Admin {
             (&Method::POST, "/admin/breakers") => self.order_breaker(request).await,
             (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
             (&Method::GET, "/admin/sitting_out") => self.list_sitting_out(),
-            (&Method::DELETE, "/admin/sitting_out") => self.revoke(request.uri().query().unwrap_or_default()),
-            (
-                _,
-                "/admin/switches" | "/admin/switches/history" | "/admin/breakers" | "/admin/sitting_out" | DCC_PATH,
-            ) => fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method"),
-            _ => fault(
-                StatusCode::NOT_FOUND,
-                "try /admin/switches, /admin/switches/history, /admin/breakers or /admin/sitting_out",
-            ),
+            (&Method::DELETE, "/admin/sitting_out") => self.revoke(request.uri().query().unwrap_or_default()).await,
+            (&Method::POST, "/admin/reload") => self.reload(request).await,
+            (&Method::GET, "/admin/trail") => match self.shards.trail().await {
+                Ok(entries) => json(StatusCode::OK, orders::list(&entries)),
+                Err(error) => meta_away(&error),
+            },
+            (_, path) if PATHS.contains(&path) || path == DCC_PATH => {
+                fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+            }
+            _ => fault(StatusCode::NOT_FOUND, &format!("try {}", PATHS.join(", "))),
         }
     }
 
@@ -162,14 +183,31 @@ impl Admin {
         json(StatusCode::OK, sitting_out::list(count, &sitters, Timestamp::now()))
     }
 
-    fn revoke(&self, query: &str) -> HttpResponse {
-        match sitting_out::user(query) {
+    async fn revoke(&self, query: &str) -> HttpResponse {
+        let asked = Revocation::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked()?)));
+        match asked {
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
-            Ok(user) if self.limits.revoke(&user) => {
-                tracing::info!("a user who sat out may draw again");
+            Ok((user, (who, why))) if self.limits.revoke(&user) => {
+                tracing::info!(who, why, "a user who sat out may draw again");
+                self.shards.note(&who, "sit-out revoke".to_owned(), user.as_str().to_owned(), &why).await;
                 self.list_sitting_out()
             }
             Ok(_) => fault(StatusCode::NOT_FOUND, "this user does not sit out on this gateway"),
+        }
+    }
+
+    async fn reload(&self, request: Request<Incoming>) -> HttpResponse {
+        let (who, why) = match read::<orders::Asked>(request).await.and_then(orders::Asked::checked) {
+            Ok(asked) => asked,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        match self.reloader.reload() {
+            Ok(reloaded) => {
+                let told = serde_json::to_string(&reloaded).expect("plain values");
+                self.shards.note(&who, "reload".to_owned(), told.clone(), &why).await;
+                json(StatusCode::OK, told)
+            }
+            Err(error) => fault(StatusCode::BAD_REQUEST, &error),
         }
     }
 

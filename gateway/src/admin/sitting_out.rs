@@ -3,6 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 use market::UserId;
 use serde::Serialize;
 
+use super::orders;
 use crate::limits::sit_out::Sitter;
 
 /// A list shows at most so many users.
@@ -29,9 +30,21 @@ pub(super) fn list(count: usize, sitters: &[Sitter], now: Timestamp) -> String {
     serde_json::to_string(&List { count, users: shown.collect() }).expect("plain values")
 }
 
-/// The user that a query names.
-pub(super) fn user(query: &str) -> Result<UserId, String> {
-    let named = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "userId");
-    let (_, user) = named.ok_or("userId: is missing")?;
-    UserId::new(&user).map_err(|error| format!("userId: {error}"))
+/// The user that is to draw again, and who says so.
+#[derive(Debug)]
+pub(super) struct Revocation {
+    pub(super) user: UserId,
+    pub(super) order: orders::Asked,
+}
+
+impl Revocation {
+    /// Reads the query `userId`, `who` and `reason`.
+    pub(super) fn parse(query: &str) -> Result<Self, String> {
+        let field = |name: &str| {
+            let named = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+            named.map(|(_, value)| value.into_owned()).ok_or(format!("{name}: is missing"))
+        };
+        let user = UserId::new(&field("userId")?).map_err(|error| format!("userId: {error}"))?;
+        Ok(Self { user, order: orders::Asked { who: field("who")?, reason: field("reason")? } })
+    }
 }

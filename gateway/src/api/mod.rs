@@ -31,6 +31,7 @@ use crate::edge::{InFlight, Peer, TrustedProxies};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
+use crate::trace::{AccessLog, TRACE_HEADER, TraceId};
 
 /// The wheel and a button, for a first look in a browser.
 const PAGE: &str = include_str!("../../page/index.html");
@@ -157,6 +158,8 @@ pub struct Api {
     limits: Arc<Limits>,
     proxies: TrustedProxies,
     metrics: HttpMetrics,
+    access: Arc<AccessLog>,
+    since: Instant,
     random: Mutex<OsRandom>,
 }
 
@@ -181,13 +184,22 @@ impl Api {
         proxies: TrustedProxies,
         bounds: Bounds,
         metrics: HttpMetrics,
+        access: Arc<AccessLog>,
     ) -> Self {
         let in_flight = InFlight::new(bounds.in_flight_max, metrics.in_flight());
-        Self { shards, identity, limits, proxies, bounds, in_flight, metrics, random: Mutex::default() }
+        let (since, random) = (Instant::now(), Mutex::default());
+        Self { shards, identity, bounds, in_flight, limits, proxies, metrics, access, since, random }
     }
 
     /// Answers a request.
     pub async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
+        let trace = TraceId::of(request.headers(), || self.random().next_u64());
+        let mut response = self.answer(peer, request, &trace).await;
+        response.headers_mut().insert(TRACE_HEADER, trace.into_value());
+        response
+    }
+
+    async fn answer(&self, peer: Peer, request: Request<Incoming>, trace: &TraceId) -> HttpResponse {
         let path = request.uri().path();
         let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
         if request.method() == Method::OPTIONS {
@@ -204,7 +216,9 @@ impl Api {
         };
         let started = Instant::now();
         let reply = self.reply(call, peer, request).await;
-        self.metrics.answered(call.endpoint, code_of(&reply.outcome), started.elapsed());
+        let (code, took) = (code_of(&reply.outcome), started.elapsed());
+        self.metrics.answered(call.endpoint, code, took);
+        self.access.note(trace, call.endpoint.label(), code, took, self.since.elapsed());
         self.respond(Some(call.endpoint), &reply)
     }
 

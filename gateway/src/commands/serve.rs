@@ -16,7 +16,9 @@ use shards::meta::PublishError;
 use shards::{ClusterMetrics, Metrics, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::reload::Handle;
 
 use super::{fail, say};
 use crate::admin::Admin;
@@ -28,6 +30,8 @@ use crate::identity::Identity;
 use crate::limits;
 use crate::limits::metrics::LimitMetrics;
 use crate::metrics::HttpMetrics;
+use crate::reload::{LogFilter, Parts, Reloader, Source};
+use crate::trace::AccessLog;
 
 /// What a server without campaigns begins with.
 const DEMO_CAMPAIGNS: [&str; 2] =
@@ -44,7 +48,7 @@ pub const TOKEN_FILE: &str = "admin-token";
 const ADMIN_CONNECTIONS_MAX: usize = 64;
 
 /// Options of `serve`; each is a key of the config file and an environment variable too.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Options {
     /// The config file [env: DRAWBRIDGE_CONFIG]
     #[arg(long, value_name = "FILE")]
@@ -95,6 +99,24 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn start(options: &Options) -> Result<(), ServeError> {
+    let given = options.clone();
+    let source = Source { file: options.config.clone(), options: Box::new(move || overrides(&given)) };
+    let text = Config::text(source.file.as_deref())?;
+    let config = Config::of_text(&text, overrides(options))?;
+    let log_filter = log_to_stderr(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    runtime.block_on(serve(&config, Origin { source, text, log_filter }))
+}
+
+/// Where the configuration came from, and what of it is in force outside the server.
+struct Origin {
+    source: Source,
+    text: String,
+    log_filter: LogFilter,
+}
+
+/// What the command line lays over file and environment.
+fn overrides(options: &Options) -> Vec<Override> {
     let given = [
         ("storage.data", &options.data, "--data"),
         ("http.listen", &options.listen, "--listen"),
@@ -103,27 +125,34 @@ fn start(options: &Options) -> Result<(), ServeError> {
     let given = given
         .into_iter()
         .filter_map(|(path, value, option)| value.as_ref().map(|value| Override::option(path, value, option)));
-    let config = Config::load(options.config.as_deref(), given.collect())?;
-    log_to_stderr(&config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    runtime.block_on(serve(&config))
+    given.collect()
 }
 
 /// The life of a server.
-async fn serve(config: &Config) -> Result<(), ServeError> {
+async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let registry = Registry::new();
     let http = HttpMetrics::new(&registry)?;
     // Before anybody can know that we are there, so that a stop is always a clean one.
-    let mut stops = Stops::new()?;
+    let mut signals = Signals::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
     let (public, admin) = listen(config, &http)?;
     let running = open(config, &registry).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
     let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
+    let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
+    let shards = running.shards().clone();
+    let Origin { source, text, log_filter } = origin;
+    let parts = Parts {
+        identity: identity.clone(),
+        limits: limits.clone(),
+        shards: shards.clone(),
+        access: access.clone(),
+        log_filter,
+    };
+    let reloader = Arc::new(Reloader::new(source, &text, parts));
     let proxies = config.http.trusted_proxies.clone();
-    let api = Api::new(running.shards().clone(), identity, limits.clone(), proxies, bounds(config), http);
-    let api = Arc::new(api);
-    let admin_pages = Arc::new(Admin::new(registry, running.shards().clone(), limits, tokens(config)?));
+    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access));
+    let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), tokens(config)?));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let addresses = (public.address(), admin.address());
@@ -146,10 +175,12 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     if let (Ok(listen), Ok(admin)) = addresses {
         announce(config, listen, admin);
     }
-    stops.next().await;
-    tracing::info!("draining");
-    let deadline = Instant::now() + config.drain;
+    signals.stop(|| reload(&reloader)).await;
     admin_pages.set_ready(false);
+    tracing::info!(grace = ?config.drain.grace, "not ready any more");
+    let _ = timeout(config.drain.grace, signals.stop(|| ())).await;
+    tracing::info!("draining");
+    let deadline = Instant::now() + config.drain.deadline;
     stop_public.send_replace(true);
     let _ = public.await;
     if timeout_at(deadline, running.drain()).await.is_err() {
@@ -162,10 +193,17 @@ async fn serve(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// A reload that nobody waits for: the log says what came of it.
+fn reload(reloader: &Reloader) {
+    if let Err(error) = reloader.reload() {
+        tracing::error!(error, "the configuration was not read anew: all stays as it was");
+    }
+}
+
 fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener), ServeError> {
     let http = &config.http;
     let limits = |connections_max, drain| Limits { connections_max, header_timeout: http.header_timeout, drain };
-    let public = limits(connections_max(http.connections_max), config.drain);
+    let public = limits(connections_max(http.connections_max), config.drain.deadline);
     // By the time the admin address stops there is nothing left to wait for.
     let admin = limits(ADMIN_CONNECTIONS_MAX, Duration::from_millis(200));
     let failed = |address, key| move |error| ServeError::Listen { address, key, error };
@@ -270,35 +308,57 @@ fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
     tracing::info!(%listen, %admin, "ready");
 }
 
-/// The signals that ask for a stop.
-struct Stops {
+/// The signals that a server obeys.
+struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
-impl Stops {
+impl Signals {
     fn new() -> Result<Self, ServeError> {
         let listen = |kind| signal(kind).map_err(ServeError::Signals);
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
     }
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    /// Waits for a stop, and reloads whenever SIGHUP asks for it.
+    async fn stop(&mut self, reload: impl Fn()) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => reload(),
+            }
         }
     }
 }
 
-fn log_to_stderr(log: &Log) {
-    let filter = tracing_subscriber::EnvFilter::new(&log.filter);
+/// Starts the log. Its filter can be changed later.
+fn log_to_stderr(log: &Log) -> LogFilter {
     let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(&log.filter))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     if log.json {
-        logs.json().init();
-    } else {
+        let logs = logs.json().with_filter_reloading();
+        let filter = changeable(logs.reload_handle());
         logs.init();
+        filter
+    } else {
+        let logs = logs.with_filter_reloading();
+        let filter = changeable(logs.reload_handle());
+        logs.init();
+        filter
     }
+}
+
+fn changeable<S: 'static>(handle: Handle<EnvFilter, S>) -> LogFilter {
+    Box::new(move |filter| {
+        let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+        handle.reload(filter).map_err(|error| error.to_string())
+    })
 }

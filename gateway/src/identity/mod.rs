@@ -71,7 +71,6 @@ impl Identity {
 
     /// Reads the keys anew, where there are some. When they cannot be read, the last good ones
     /// stay. Blocks for as long as reading a small file takes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks for it yet"))]
     pub fn reload(&self) -> Result<(), String> {
         let Identity::Jwt(jwt) = self else { return Ok(()) };
         match jwt.reload() {

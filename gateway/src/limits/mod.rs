@@ -157,7 +157,6 @@ impl<C: Clock + Clone> Limits<C> {
 
     /// Obeys another configuration from now on. Limits whose rate, burst and `keys_max` stay the
     /// same keep their buckets, and who sits out goes on doing so; the others begin anew.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reload of the configuration is not wired yet"))]
     pub fn replace(&self, config: &Config) {
         self.guards.rcu(|old| Guards::new(config, Some(old), &self.clock));
     }

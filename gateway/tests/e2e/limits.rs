@@ -179,10 +179,11 @@ async fn who_is_refused_too_often_sits_out_is_listed_and_can_be_let_in_again() {
     assert_eq!(ask("POST", "/admin/sitting_out", Some(operator.trim())).await.status, 405);
     draw(user, "6").await.envelope().expect(429, "ERR_GW_013");
 
-    operate(&place, &server, &["sit-out", "revoke", user]).await.ok();
+    operate(&place, &server, &["sit-out", "revoke", user, "--reason", "asked for it", "--who", "alice"]).await.ok();
     // The bucket is as empty as it was.
     draw(user, "7").await.envelope().expect(429, "0005");
-    let again = operate(&place, &server, &["sit-out", "revoke", user]).await;
+    let again =
+        operate(&place, &server, &["sit-out", "revoke", user, "--reason", "asked for it", "--who", "alice"]).await;
     assert!(again.failed(1).contains("does not sit out"));
     assert!(!server.stderr().contains("& co"), "a user's id is in the log");
     server.stop().await;

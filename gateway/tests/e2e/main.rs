@@ -14,6 +14,7 @@ mod limits;
 mod metrics;
 mod overload;
 mod refusals;
+mod reload;
 mod start;
 mod stock;
 mod stop;

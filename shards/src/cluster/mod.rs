@@ -7,8 +7,6 @@ mod follow;
 mod jobs;
 mod picture;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +26,7 @@ use crate::meta::Meta;
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::random::OsRandom;
 use crate::reads::{ReadLimits, Reader, Reads};
-use crate::service::{Shards, Trail};
+use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::cluster::{
     ClusterStock, RedisOptions, RedisServer, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError, Tended, deliver,
@@ -39,6 +37,7 @@ use crate::store::{
     MigrateError, MysqlDatabase, SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta,
     migrate_shard,
 };
+use crate::trail::TrailEntry;
 
 /// How often a stock server is looked after, and how soon it is rebuilt.
 const TEND_PAUSE: Duration = Duration::from_millis(500);
@@ -299,7 +298,14 @@ impl Installation {
 
     /// Rebuilds every stock server from the shards; the record says who wanted it and why.
     pub async fn rebuild(&self, who: &str, why: &str) -> Result<Vec<(ServerId, Epoch)>, String> {
-        let noted = self.parts.ledger.note(Timestamp::now(), who, "stock rebuild", "all servers", why).await;
+        let entry = TrailEntry {
+            at: Timestamp::now(),
+            who: who.to_owned(),
+            what: "stock rebuild".to_owned(),
+            detail: "all servers".to_owned(),
+            why: why.to_owned(),
+        };
+        let noted = self.parts.meta.note(&entry).await;
         noted.map_err(|error| error.to_string())?;
         let mut epochs = Vec::new();
         for shelf in self.parts.stock.shelves() {
@@ -384,23 +390,12 @@ impl Installation {
             switches: Arc::new(parts.meta.clone()),
             patience: sizes.patience,
             breakers,
-            trail: Some(parts.ledger.clone()),
+            trail: Arc::new(parts.meta.clone()),
             metrics,
             stop,
             tasks: tasks.into(),
         };
         Ok(Cluster { shards: Arc::new(shards), runner, _installation: self })
-    }
-}
-
-impl Trail for SqlMetaLedger {
-    fn note<'a>(
-        &'a self,
-        breaker: &'a str,
-        order: &'a breaker::Order,
-    ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>> {
-        let what = format!("breaker {}", order.mode.name());
-        Box::pin(async move { self.note(Timestamp::now(), &order.who, &what, breaker, &order.why).await })
     }
 }
 

@@ -126,6 +126,7 @@ impl Held {
         }
         let stop_follower = watch::Sender::new(false);
         let switches = Arc::new(meta.clone());
+        let meta_trail = Arc::new(meta.clone());
         let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
         let breakers = Breakers::new(options.breakers, map.shards(), 0, &metrics.breakers);
@@ -139,7 +140,7 @@ impl Held {
             switches,
             patience: options.patience,
             breakers: Arc::new(breakers),
-            trail: None,
+            trail: meta_trail,
             metrics,
             stop,
             tasks: tasks.into(),

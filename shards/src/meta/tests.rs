@@ -5,6 +5,7 @@ use market::campaign::Campaign;
 use super::*;
 use crate::store::{Access, SqliteFile, migrate_meta};
 use crate::testing::Mariadb;
+use crate::trail::TrailEntry;
 
 const CAMPAIGN: &str = include_str!("../audit/tests/campaign.toml");
 
@@ -118,6 +119,21 @@ async fn the_last_picture_counts<D: Database>(database: D) {
     assert_eq!(meta.pictures().await, Ok(vec![]));
 }
 
+async fn the_trail_tells_the_newest_first<D: Database>(database: D) {
+    let meta = fresh(database).await;
+    let entry = |what: &str| TrailEntry {
+        at: now(),
+        who: "Zoë \"x\" \\ 漢".to_owned(),
+        what: what.to_owned(),
+        detail: "shard-0".to_owned(),
+        why: "'; -- 😀\n?".to_owned(),
+    };
+    for what in ["reload", "breaker forced_open"] {
+        meta.note(&entry(what)).await.expect("noted");
+    }
+    assert_eq!(meta.trail().await, Ok(vec![entry("breaker forced_open"), entry("reload")]));
+}
+
 macro_rules! over_each_database {
     ($($name:ident),* $(,)?) => {
         mod over_sqlite {
@@ -151,6 +167,7 @@ over_each_database!(
     publishers_take_turns,
     stock_operations_add_up,
     the_last_picture_counts,
+    the_trail_tells_the_newest_first,
 );
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Shards behind their breakers: what a call's end says, and who is refused.
 use futures_util::FutureExt;
 use market::{Refusal, RequestId};
+use std::pin::Pin;
 use tokio::time::{Duration, sleep};
 
 use super::*;

@@ -195,6 +195,10 @@ statements! {
         insert_switch_change,
         /// The latest changes of switches.
         read_switch_changes,
+        /// Notes who told the installation what, and why.
+        insert_trail_entry,
+        /// The latest of these notes.
+        read_trail,
     }
 }
 

@@ -33,7 +33,9 @@ impl Server {
     pub async fn start_with(place: &Place, config: &str) -> Self {
         let (data, config) = (text_of(&place.data()), place.file("config.toml", config));
         let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-        let command = place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
+        let mut command = place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
+        // No load balancer looks at these servers.
+        command.env("DRAWBRIDGE_DRAIN_GRACE_MS", "0");
         Self::started(place, command).await
     }
 

@@ -5,7 +5,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use market::batch::Prize;
 use market::{ActivityId, AwardId};
 
@@ -38,7 +37,6 @@ mod texts {
     texts!(
         change_segments,
         end_withdrawal,
-        insert_audit_entry,
         insert_deliveries,
         insert_layout,
         insert_segments,
@@ -275,18 +273,6 @@ impl SqlMetaLedger {
         let held = rows.first().map(|row| row.text(0)).transpose()? == Some(holder);
         self.kept.keep(link);
         Ok(held)
-    }
-
-    /// Notes in the audit trail who did what, and why.
-    pub(crate) async fn note(
-        &self,
-        at: Timestamp,
-        who: &str,
-        what: &str,
-        detail: &str,
-        why: &str,
-    ) -> Result<(), StoreError> {
-        self.execute(texts::insert_audit_entry, &json_rows([(at.as_millisecond(), who, what, detail, why)])).await
     }
 
     async fn rows(&self, sql: &str, key: &str) -> Result<Vec<<Link as Connection>::Row>, StoreError> {

@@ -56,6 +56,8 @@ pub const MYSQL: Dialect = Dialect {
         insert_switch,
         insert_switch_change,
         read_switch_changes,
+        insert_trail_entry,
+        read_trail,
     }),
     schema: SchemaTexts {
         find_versions: "SHOW TABLES LIKE 'schema_version'",

@@ -54,12 +54,15 @@ pub const SQLITE: Dialect = Dialect {
         insert_switch,
         insert_switch_change,
         read_switch_changes,
+        insert_trail_entry,
+        read_trail,
     }),
     schema: SchemaTexts {
         find_versions: "SELECT name FROM sqlite_schema WHERE name = 'schema_version'",
         meta: &[
             include_str!("../../../sql/sqlite/schema/meta_0001_once.sql"),
             include_str!("../../../sql/sqlite/schema/meta_0002_switches.sql"),
+            include_str!("../../../sql/sqlite/schema/meta_0003_trail.sql"),
         ],
         shard: &[(
             include_str!("../../../sql/sqlite/schema/shard_0001_once.sql"),

@@ -1,0 +1,128 @@
+//! A running server reads its configuration anew: what may change is in force, what may not is named.
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
+use crate::support::{Connection, Place, Request, Response, Server, eventually};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn token(place: &Place) -> String {
+    std::fs::read_to_string(place.data().join("admin-token")).expect("the token").trim().to_owned()
+}
+
+async fn admin(place: &Place, server: &Server, method: &'static str, path: &str, body: Option<&Value>) -> Response {
+    let request = Request::raw(method, path).header("Authorization", format!("Bearer {}", token(place)));
+    let request = match body {
+        Some(body) => request.with_body(body.to_string()),
+        None => request,
+    };
+    let mut connection = Connection::open(server.admin).await.expect("a connection");
+    connection.exchange(&request).await.expect("an answer")
+}
+
+fn json_of(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).expect("JSON")
+}
+
+#[tokio::test]
+async fn a_hang_up_applies_what_may_change_and_names_the_rest() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "before")).await.expect(200, "0000");
+    place.file("config.toml", "[limits.user]\nper_second = 0\n[http]\nheader_timeout_ms = 1\n");
+    server.signal("HUP").await;
+    let log = eventually("the file is read", PATIENCE, async || {
+        let log = server.stderr();
+        log.contains("read anew").then_some(log)
+    })
+    .await;
+    assert!(log.contains("limits.user.per_second") && log.contains("http.header_timeout_ms"), "{log}");
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "after")).await.expect(429, "0005");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_with_faults_changes_nothing_and_says_why() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start_with(&place, "[limits.user]\nper_second = 0\n").await;
+    let asked = json!({"who": "alice", "reason": "the test wants it"});
+    place.file("config.toml", "[limits.user]\nper_second = \"much\"\n[lgo]\n");
+    let refused = admin(&place, &server, "POST", "/admin/reload", Some(&asked)).await;
+    assert_eq!(refused.status, 400);
+    let why = json_of(&refused)["error"].to_string();
+    assert!(why.contains("limits.user.per_second") && why.contains("lgo"), "{why}");
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(429, "0005");
+
+    for body in
+        [json!({"who": "alice"}), json!({"who": " ", "reason": "r"}), json!({"who": "a", "reason": "r", "x": 1})]
+    {
+        assert_eq!(admin(&place, &server, "POST", "/admin/reload", Some(&body)).await.status, 400, "{body}");
+    }
+    place.file("config.toml", "[log]\nfilter = \"warn\"\n[storage]\nshards = 3\n");
+    let done = admin(&place, &server, "POST", "/admin/reload", Some(&asked)).await;
+    assert_eq!(done.status, 200);
+    assert_eq!(
+        json_of(&done),
+        json!({"applied": ["limits.user.per_second", "log.filter"], "needsRestart": ["storage.shards"]})
+    );
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    // What waits for a restart is named each time; what is in force is not.
+    let again = admin(&place, &server, "POST", "/admin/reload", Some(&asked)).await;
+    assert_eq!(json_of(&again), json!({"applied": [], "needsRestart": ["storage.shards"]}));
+
+    let trail = json_of(&admin(&place, &server, "GET", "/admin/trail", None).await);
+    let entries = trail["entries"].as_array().expect("entries");
+    assert_eq!(entries.len(), 2, "what was refused is no order: {trail}");
+    assert_eq!((&entries[1]["who"], &entries[1]["what"]), (&json!("alice"), &json!("reload")));
+    assert_eq!(entries[1]["reason"], "the test wants it");
+    assert_eq!(server.ask_admin("GET", "/admin/trail").await.status, 401);
+}
+
+#[tokio::test]
+async fn the_log_names_requests_as_the_proxy_does_and_tells_no_secrets() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start_with(&place, "[log]\naccess_lines_per_second_max = 5\n").await;
+    let draw = Request::draw("secret-user", LOAD_ACTIVITY, "secret-key").header("X-Request-Id", "proxy-7".to_owned());
+    let answer = server.send(&draw).await;
+    assert_eq!(answer.header("X-Request-Id"), Some("proxy-7"));
+    let own = server.send(&Request::draw("u", 1, "k").header("X-Request-Id", "two words".to_owned())).await;
+    let name = own.header("X-Request-Id").expect("a name").to_owned();
+    assert_eq!(name.len(), 16);
+    let line = |log: &str, name: &str| log.lines().find(|line| line.contains(name)).map(str::to_owned);
+    let (made, refused) = eventually("both are logged", PATIENCE, async || {
+        let log = server.stderr();
+        line(&log, "proxy-7").zip(line(&log, &name))
+    })
+    .await;
+    for part in ["draw", "0000", "200", "took_us"] {
+        assert!(made.contains(part), "{made}");
+    }
+    assert!(refused.contains("404"), "{refused}");
+    let calls = (0..200).map(|number| Request::draw(&format!("u{number}"), LOAD_ACTIVITY, "k")).collect();
+    let answers = crate::support::ask_all(server.listen, calls, 8).await;
+    assert!(answers.iter().all(|answer| answer.code == "0000"));
+    let lines = server.stderr().lines().filter(|line| line.contains("took_us")).count();
+    // Each of the few seconds that this took has five of them.
+    assert!((5..100).contains(&lines), "{lines}");
+    assert!(!server.stderr().contains("secret"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_to_stop_serves_on_until_load_balancers_have_seen_it() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let (data, config) = (crate::support::text_of(&place.data()), place.file("c.toml", "[drain]\ngrace_ms = 600000\n"));
+    let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let command = place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
+    let mut server = Server::started(&place, command).await;
+    server.signal("TERM").await;
+    eventually("it is not ready any more", PATIENCE, async || (server.readiness().await == Some(503)).then_some(()))
+        .await;
+    // On new connections too.
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "meanwhile")).await.expect(200, "0000");
+    // Who is in a hurry asks again.
+    server.signal("TERM").await;
+    assert!(server.ended().await.success());
+    assert_eq!(place.audited_at_rest().await, 1);
+}

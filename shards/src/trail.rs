@@ -1,0 +1,64 @@
+//! The audit trail in the meta database: who told a running installation what, and why. Switches
+//! and stock have richer records of their own.
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+
+use crate::meta::Meta;
+use crate::store::{Columns, Connection, Database, StoreError, json_rows, out_of_range};
+
+/// An order that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrailEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who gave it; at most 128 characters.
+    pub who: String,
+    /// What was to be done; at most 64 characters.
+    pub what: String,
+    /// To what, or with what result.
+    pub detail: String,
+    /// And why.
+    pub why: String,
+}
+
+impl<D: Database> Meta<D> {
+    /// Adds an entry.
+    pub async fn note(&self, entry: &TrailEntry) -> Result<(), StoreError> {
+        let TrailEntry { at, who, what, detail, why } = entry;
+        let row = json_rows([(at.as_millisecond(), who, what, detail, why)]);
+        let mut connection = self.begin().await?;
+        connection.execute(D::DIALECT.meta.insert_trail_entry, &row).await?;
+        connection.commit().await
+    }
+
+    /// The latest entries, newest first.
+    pub async fn trail(&self) -> Result<Vec<TrailEntry>, StoreError> {
+        self.rows(D::DIALECT.meta.read_trail, "[]").await?.iter().map(entry).collect()
+    }
+}
+
+fn entry(row: &impl Columns) -> Result<TrailEntry, StoreError> {
+    let text = |index| row.text(index).map(str::to_owned);
+    let at = Timestamp::from_millisecond(row.integer(0)?).map_err(|_| out_of_range(0))?;
+    Ok(TrailEntry { at, who: text(1)?, what: text(2)?, detail: text(3)?, why: text(4)? })
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The trail of a running server, whatever its meta database is.
+pub(crate) trait TrailStore: Send + Sync {
+    fn note<'a>(&'a self, entry: &'a TrailEntry) -> Answer<'a, ()>;
+    fn entries(&self) -> Answer<'_, Vec<TrailEntry>>;
+}
+
+impl<D: Database> TrailStore for Meta<D> {
+    fn note<'a>(&'a self, entry: &'a TrailEntry) -> Answer<'a, ()> {
+        Box::pin(Meta::note(self, entry))
+    }
+
+    fn entries(&self) -> Answer<'_, Vec<TrailEntry>> {
+        Box::pin(self.trail())
+    }
+}
