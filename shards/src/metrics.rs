@@ -2,7 +2,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 use crate::breaker::BreakerMetrics;
@@ -29,6 +30,8 @@ pub struct ClusterMetrics {
     pub(crate) job_rounds: IntCounterVec,
     /// Rebuilds of stock servers that this process did.
     pub(crate) stock_rebuilds: IntCounterVec,
+    /// Words over Redis that the meta database has something new.
+    pub(crate) hints: IntCounter,
     /// When this process last copied the stock picture into the meta database.
     pub(crate) picture_written_seconds: IntGauge,
 }
@@ -45,10 +48,15 @@ impl ClusterMetrics {
         let metrics = Self {
             job_rounds: IntCounterVec::new(rounds, &["job", "outcome"])?,
             stock_rebuilds: IntCounterVec::new(rebuilds, &["server"])?,
+            hints: IntCounter::new(
+                "drawbridge_meta_hints_total",
+                "Words over Redis that the meta database has something new",
+            )?,
             picture_written_seconds: IntGauge::with_opts(written)?,
         };
         registry.register(Box::new(metrics.job_rounds.clone()))?;
         registry.register(Box::new(metrics.stock_rebuilds.clone()))?;
+        registry.register(Box::new(metrics.hints.clone()))?;
         registry.register(Box::new(metrics.picture_written_seconds.clone()))?;
         Ok(metrics)
     }

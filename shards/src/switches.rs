@@ -108,7 +108,7 @@ fn past_change(row: &impl Columns) -> Result<Option<PastChange>, StoreError> {
     Ok(Some(PastChange { at, change, before: row.text(5)?.to_owned() }))
 }
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The switches of a running server, whatever its meta database is.
 pub(crate) trait SwitchStore: Send + Sync {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use market::campaign::Catalogue;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Parts;
@@ -22,12 +22,14 @@ const DELIVERY_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Follower {
     parts: Arc<Parts>,
     catalogue: Arc<ArcSwap<Catalogue>>,
+    /// Somebody says that there is something new.
+    heard: Arc<Notify>,
     revision: Option<u64>,
 }
 
 impl Follower {
-    pub(super) fn new(parts: Arc<Parts>, catalogue: Arc<ArcSwap<Catalogue>>) -> Self {
-        Self { parts, catalogue, revision: None }
+    pub(super) fn new(parts: Arc<Parts>, catalogue: Arc<ArcSwap<Catalogue>>, heard: Arc<Notify>) -> Self {
+        Self { parts, catalogue, heard, revision: None }
     }
 
     /// Follows until told to stop.
@@ -38,6 +40,7 @@ impl Follower {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
+                () = self.heard.notified() => {}
                 _ = stop.wait_for(|&stop| stop) => return,
             }
             // A failure is not the end: the last good state stays, and the next tick tries again.

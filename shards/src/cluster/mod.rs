@@ -4,6 +4,7 @@
 //! apart. A gateway starts while shards and stock servers are away; it needs the meta database to
 //! know the campaigns, and only to start.
 mod follow;
+mod hint;
 mod jobs;
 mod picture;
 
@@ -15,10 +16,11 @@ use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
 use router::{MapError, SlotMap};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::follow::Follower;
+use self::hint::{Announced, Hints};
 use self::jobs::Runner;
 use crate::breaker::{self, Breakers};
 use crate::lane::{LaneLimits, Patience, Runs, Surroundings, start};
@@ -82,6 +84,9 @@ pub enum ClusterError {
     /// The configured layout is impossible.
     #[error(transparent)]
     Map(#[from] MapError),
+    /// A stock server's options make no sense.
+    #[error("storage.redis: {0}")]
+    Hints(String),
     /// The meta database was never migrated.
     #[error("the cluster was never laid out: run `drawbridge migrate` first")]
     NotMigrated,
@@ -128,6 +133,7 @@ pub(crate) struct Parts {
     pub(crate) shards: Vec<MysqlDatabase>,
     ledgers: Vec<SqlShardLedger>,
     pub(crate) stock: Arc<ClusterStock<RedisServer>>,
+    pub(crate) hints: Arc<Hints>,
     pub(crate) map: SlotMap,
 }
 
@@ -199,6 +205,7 @@ impl Options {
             let server = ServerId(number);
             RedisServer::new(server, spread, options).map_err(|error| ClusterError::Redis { server, error })
         };
+        let hints = Hints::new(&self.redis).map_err(|error| ClusterError::Hints(error.to_string()))?;
         let servers = (1..=ServerId::MAX).zip(&self.redis).map(server).collect::<Result<Vec<_>, _>>()?;
         let (stock, closers) = ClusterStock::new(servers);
         let parts = Parts {
@@ -207,6 +214,7 @@ impl Options {
             meta,
             shards: self.shards.clone(),
             stock,
+            hints: Arc::new(hints),
             map,
         };
         parts.learn_servers().await.map_err(ClusterError::Meta)?;
@@ -378,7 +386,9 @@ impl Installation {
         let mut runner =
             Runner { meta: parts.ledger.clone(), holder, metrics: jobs, stop: stop_jobs, tasks: Vec::new() };
         start_jobs(&parts, &mut runner, &metrics);
-        let follower = Follower::new(parts.clone(), catalogue.clone());
+        let heard = Arc::new(Notify::new());
+        runner.tasks.extend(parts.hints.listen(&heard, &runner.metrics.hints, &runner.stop));
+        let follower = Follower::new(parts.clone(), catalogue.clone(), heard);
         runner.tasks.push(tokio::spawn(follower.run(runner.stop.subscribe())));
         let shards = Shards {
             map: parts.map.clone(),
@@ -387,7 +397,7 @@ impl Installation {
             lane_per_table: true,
             readers,
             catalogue,
-            switches: Arc::new(parts.meta.clone()),
+            switches: Arc::new(Announced { meta: parts.meta.clone(), hints: parts.hints.clone() }),
             patience: sizes.patience,
             breakers,
             trail: Arc::new(parts.meta.clone()),

@@ -2,8 +2,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::campaign::{LOAD, SCARCE_AWARD, in_state, scarce, with};
-use crate::support::cluster::ask;
-use crate::support::{Cluster, FOLLOWED, Ran, Request, eventually, run};
+use crate::support::cluster::{SETTLED, ask};
+use crate::support::{Cluster, Connection, FOLLOWED, Ran, Request, eventually, run};
 
 const DATABASES: [&str; 3] = ["meta", "shard-0", "shard-1"];
 
@@ -178,4 +178,40 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
     let message = cluster.run(&["campaign", "publish", &file]).await.failed(1);
     assert!(message.contains("stock add"), "{message}");
     cluster.audited().await;
+}
+
+/// Words over Redis that a gateway has heard.
+async fn hints(cluster: &Cluster, gateway: &str) -> u64 {
+    let mut connection = Connection::open(cluster.admin(gateway)).await.expect("a connection");
+    let metrics = connection.exchange(&Request::raw("GET", "/metrics")).await.expect("an answer").text();
+    let value = metrics.lines().find_map(|line| line.strip_prefix("drawbridge_meta_hints_total "));
+    value.expect("the counter").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_switch_is_said_over_redis_again_after_redis_was_away() {
+    let cluster = Cluster::start().await;
+    let set = async || {
+        let change = serde_json::json!({"name": "draw", "value": "on", "who": "alice", "reason": "r"});
+        let request = Request::raw("POST", "/admin/switches")
+            .header("Authorization", format!("Bearer {}", cluster.token()))
+            .with_body(change.to_string());
+        let mut connection = Connection::open(cluster.admin("gateway-0")).await.expect("a connection");
+        assert_eq!(connection.exchange(&request).await.expect("an answer").status, 200);
+    };
+    let heard_by_both = async || {
+        let before = [hints(&cluster, "gateway-0").await, hints(&cluster, "gateway-1").await];
+        // A word that nobody listens to yet is not said twice.
+        eventually("both gateways hear it", SETTLED, async || {
+            set().await;
+            let now = [hints(&cluster, "gateway-0").await, hints(&cluster, "gateway-1").await];
+            now.iter().zip(before).all(|(now, before)| *now > before).then_some(())
+        })
+        .await;
+    };
+    heard_by_both().await;
+    cluster.kill("redis").await;
+    set().await;
+    cluster.restart("redis").await;
+    heard_by_both().await;
 }

@@ -15,7 +15,8 @@ use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection, RunError};
 use bb8_redis::redis::aio::MultiplexedConnection;
 use bb8_redis::redis::io::tcp::TcpSettings;
 use bb8_redis::redis::{
-    Cmd, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisError, cmd,
+    Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, cmd,
 };
 use market::batch::Prize;
 use market::{ActivityId, AwardId};
@@ -105,7 +106,7 @@ impl RedisServer {
     /// Server number `server` of the stock. Connects at the first use.
     pub(crate) fn new(server: ServerId, spread: Spread, options: &RedisOptions) -> Result<Self, StockAway> {
         let generation = Generation::default();
-        let inner = manager(options).map_err(away)?;
+        let inner = options.connection_info().and_then(RedisConnectionManager::new).map_err(away)?;
         let manager = Manager { inner, timeout: options.timeout, generation: generation.clone() };
         let pool = Pool::builder()
             .max_size(options.connections_max)
@@ -119,15 +120,18 @@ impl RedisServer {
     }
 }
 
-fn manager(options: &RedisOptions) -> Result<RedisConnectionManager, RedisError> {
-    let mut settings = RedisConnectionInfo::default();
-    if let Some(password) = &options.password {
-        settings = settings.set_password(password);
+impl RedisOptions {
+    /// For connections to it.
+    pub(crate) fn connection_info(&self) -> Result<ConnectionInfo, RedisError> {
+        let mut settings = RedisConnectionInfo::default();
+        if let Some(password) = &self.password {
+            settings = settings.set_password(password);
+        }
+        let address = ConnectionAddr::Tcp(self.host.clone(), self.port);
+        let info = address.into_connection_info()?.set_redis_settings(settings);
+        // Off by default, which costs 40 ms where the kernel waits for more to send.
+        Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
     }
-    let address = ConnectionAddr::Tcp(options.host.clone(), options.port);
-    let info = address.into_connection_info()?.set_redis_settings(settings);
-    // Off by default, which costs 40 ms where the kernel waits for more to send.
-    RedisConnectionManager::new(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
 fn away(error: impl std::fmt::Display) -> StockAway {

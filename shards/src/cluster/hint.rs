@@ -1,0 +1,128 @@
+//! A word over Redis that the meta database has something new, so that gateways look at once and
+//! not at their next tick. Nothing depends on it: who misses it looks half a second later.
+use std::sync::Arc;
+use std::time::Duration;
+
+use bb8_redis::redis::{Client, RedisError, cmd};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use market::switches::Switches;
+use prometheus::IntCounter;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::meta::Meta;
+use crate::stock::cluster::RedisOptions;
+use crate::store::{MysqlDatabase, StoreError};
+use crate::switches::{Answer, PastChange, SwitchChange, SwitchStore};
+
+/// After a server that cannot be listened to the next attempt waits this long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The stock servers, as messengers. Each word goes over all of them.
+#[derive(Debug)]
+pub(crate) struct Hints(Vec<Messenger>);
+
+#[derive(Debug, Clone)]
+struct Messenger {
+    client: Client,
+    channel: String,
+    timeout: Duration,
+}
+
+impl Hints {
+    /// Connects to nobody yet.
+    pub(super) fn new(servers: &[RedisOptions]) -> Result<Self, RedisError> {
+        let messenger = |options: &RedisOptions| {
+            let client = Client::open(options.connection_info()?)?;
+            Ok(Messenger { client, channel: format!("{}:changed", options.prefix), timeout: options.timeout })
+        };
+        servers.iter().map(messenger).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Tells all gateways, and waits for nobody.
+    fn say(&self) {
+        for messenger in self.0.iter().cloned() {
+            tokio::spawn(async move {
+                if !matches!(timeout(messenger.timeout, messenger.say()).await, Ok(Ok(()))) {
+                    tracing::debug!(channel = messenger.channel, "a hint was not heard");
+                }
+            });
+        }
+    }
+
+    /// Notifies `heard` of each word, until told to stop.
+    pub(super) fn listen(
+        &self,
+        heard: &Arc<Notify>,
+        counter: &IntCounter,
+        stop: &watch::Sender<bool>,
+    ) -> Vec<JoinHandle<()>> {
+        let listen = |messenger: &Messenger| {
+            let (messenger, heard, counter) = (messenger.clone(), heard.clone(), counter.clone());
+            let mut stop = stop.subscribe();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = messenger.listen(&heard, &counter) => {}
+                    _ = stop.wait_for(|&stop| stop) => {}
+                }
+            })
+        };
+        self.0.iter().map(listen).collect()
+    }
+}
+
+impl Messenger {
+    async fn say(&self) -> Result<(), RedisError> {
+        let mut connection = self.client.get_multiplexed_async_connection().await?;
+        cmd("PUBLISH").arg(&self.channel).arg("").query_async(&mut connection).await
+    }
+
+    async fn listen(&self, heard: &Notify, counter: &IntCounter) {
+        loop {
+            if let Err(error) = self.listen_once(heard, counter).await {
+                tracing::debug!(%error, channel = self.channel, "hints cannot be heard");
+            }
+            sleep(PAUSE).await;
+            // Whatever was said meanwhile was missed.
+            heard.notify_one();
+        }
+    }
+
+    /// Listens until the connection ends.
+    async fn listen_once(&self, heard: &Notify, counter: &IntCounter) -> Result<(), RedisError> {
+        let mut connection = self.client.get_async_pubsub().await?;
+        connection.subscribe(&self.channel).await?;
+        let mut words = connection.on_message();
+        while words.next().await.is_some() {
+            counter.inc();
+            heard.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// Switches in the meta database whose changes are said aloud.
+pub(super) struct Announced {
+    pub(super) meta: Meta<MysqlDatabase>,
+    pub(super) hints: Arc<Hints>,
+}
+
+impl SwitchStore for Announced {
+    fn switches(&self) -> Answer<'_, Switches> {
+        SwitchStore::switches(&self.meta)
+    }
+
+    fn set<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let set: Result<(), StoreError> = self.meta.set_switch(change, now).await;
+            self.hints.say();
+            set
+        })
+    }
+
+    fn changes(&self) -> Answer<'_, Vec<PastChange>> {
+        SwitchStore::changes(&self.meta)
+    }
+}
