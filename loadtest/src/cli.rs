@@ -94,6 +94,23 @@ pub(crate) struct BenchArgs {
     /// Measure the cluster and its limits alone.
     #[arg(long)]
     pub(crate) cluster_only: bool,
+    /// Measure refusals beside the bare server alone.
+    #[arg(long, conflicts_with_all = ["cluster_only", "embedded_only", "limits_only"])]
+    pub(crate) refusals_only: bool,
+}
+
+impl BenchArgs {
+    pub(crate) fn with_refusals(&self) -> bool {
+        !self.cluster_only && !self.embedded_only && !self.limits_only
+    }
+
+    pub(crate) fn with_embedded(&self) -> bool {
+        !self.cluster_only && !self.refusals_only
+    }
+
+    pub(crate) fn with_cluster(&self) -> bool {
+        !self.embedded_only && !self.refusals_only
+    }
 }
 
 #[derive(Clone, Debug, Args)]

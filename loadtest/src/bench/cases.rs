@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::bench::cluster::Cluster;
-use crate::bench::driving::{drive_once, in_background, plan};
+use crate::bench::driving::{drive_once, drive_refused, in_background, plan};
 use crate::bench::orders::{Inserted, Way};
 use crate::bench::results::Figure;
 use crate::bench::{ACTIVITY, Programs, mysql, redis, server, sqlite};
@@ -14,6 +14,31 @@ use crate::request::Case;
 const CONNECTIONS: [u16; 2] = [64, 512];
 const ACCOUNT_CONNECTIONS: [u16; 1] = [64];
 const SHARDS: u16 = 2;
+
+/// A way to say no.
+struct Refusal {
+    name: &'static str,
+    code: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+    orders: &'static [&'static [&'static str]],
+}
+
+const REFUSALS: [Refusal; 3] = [
+    Refusal {
+        name: "refuse_limit",
+        code: "ERR_GW_010",
+        // Enough to see that the campaign is there.
+        settings: &[("DRAWBRIDGE_LIMITS_GATEWAY_PER_SECOND", "1"), ("DRAWBRIDGE_LIMITS_GATEWAY_BURST", "100")],
+        orders: &[],
+    },
+    Refusal { name: "refuse_switch", code: "0004", settings: &[], orders: &[&["switch", "set", "draw", "off"]] },
+    Refusal {
+        name: "refuse_breaker",
+        code: "0006",
+        settings: &[],
+        orders: &[&["breaker", "set", "shard-0", "forced_open"], &["breaker", "set", "shard-1", "forced_open"]],
+    },
+];
 
 /// What all cases of a run have in common.
 pub(super) struct Bench<'a> {
@@ -53,7 +78,7 @@ impl Bench<'_> {
     async fn embedded_gateway(&self) -> Result<Vec<Figure>, Error> {
         let mut figures = Vec::new();
         for connections in CONNECTIONS {
-            let gateway = server::Gateway::start(self.programs, self.folder).await?;
+            let gateway = server::Gateway::start(self.programs, self.folder, &[]).await?;
             let plan = |case| plan(self.effort, gateway.address, case, connections);
             figures.push(drive_once(plan(Case::Draw), &gateway.watched()).await?.figure("draw_embedded"));
             if ACCOUNT_CONNECTIONS.contains(&connections) {
@@ -61,6 +86,24 @@ impl Bench<'_> {
                 figures.push(account.figure("query_account_embedded"));
             }
             gateway.stop_and_audit().await?;
+        }
+        Ok(figures)
+    }
+
+    /// What it costs to say no, each way on a gateway of its own.
+    pub(super) async fn refusals(&self) -> Result<Vec<Figure>, Error> {
+        let mut figures = Vec::new();
+        for refusal in &REFUSALS {
+            for connections in CONNECTIONS {
+                let gateway = server::Gateway::start(self.programs, self.folder, refusal.settings).await?;
+                for order in refusal.orders {
+                    gateway.order(order).await?;
+                }
+                let plan = plan(self.effort, gateway.address, Case::Draw, connections);
+                let driven = drive_refused(plan, &gateway.watched(), refusal.code).await?;
+                figures.push(Figure { value: driven.refused_per_second(), ..driven.figure(refusal.name) });
+                gateway.stop_and_audit().await?;
+            }
         }
         Ok(figures)
     }

@@ -13,9 +13,9 @@ use crate::target::Target;
 const WARMUP_SECONDS: u64 = 2;
 const USERS: u64 = 1_000_000;
 
-/// Answers that may be refusals or errors, in parts per thousand: refusing is cheaper than drawing,
-/// so more would flatter the figure.
-const NOT_OK_MAX_PERMILLE: u64 = 10;
+/// Answers that may be others than the case is about, in parts per thousand: refusing is cheaper than
+/// drawing, so more would flatter the figure.
+const OTHERS_MAX_PERMILLE: u64 = 10;
 
 /// What one drive gave.
 #[derive(Clone, Debug)]
@@ -27,6 +27,18 @@ pub(super) struct Driven {
 impl Driven {
     pub(super) fn latency(&self) -> Latency {
         Latency { p50_ms: self.report.p50_ms, p99_ms: self.report.p99_ms }
+    }
+
+    fn require_nearly_all(self, expected: u64) -> Result<Self, Error> {
+        let others = self.report.window.requests - expected;
+        if expected == 0 || others * 1_000 > self.report.window.requests * OTHERS_MAX_PERMILLE {
+            return Err(Error::DoesNotHold("too many requests were not answered as they should be".to_owned()));
+        }
+        Ok(self)
+    }
+
+    pub(super) fn refused_per_second(&self) -> f64 {
+        self.report.requests_per_second - self.report.ok_per_second
     }
 
     pub(super) fn figure(&self, name: &'static str) -> Figure {
@@ -58,15 +70,24 @@ pub(super) fn plan(effort: Effort, url: std::net::SocketAddr, case: Case, connec
 /// Drives from a thread of this process. The process has nothing else to do meanwhile, so another
 /// one for the driver would leave the cores no quieter, and be one more child to end.
 pub(super) async fn drive_once(plan: Plan, watched: &Watched) -> Result<Driven, Error> {
+    let driven = drive_any(plan, watched).await?;
+    let ok = driven.report.window.ok;
+    driven.require_nearly_all(ok)
+}
+
+/// The same where nearly all must be refused with this code.
+pub(super) async fn drive_refused(plan: Plan, watched: &Watched, code: &str) -> Result<Driven, Error> {
+    let driven = drive_any(plan, watched).await?;
+    let refused = driven.report.window.refused.get(code).copied().unwrap_or_default();
+    driven.require_nearly_all(refused)
+}
+
+async fn drive_any(plan: Plan, watched: &Watched) -> Result<Driven, Error> {
     let before = watched.look();
     let report = in_background(move || drive(&plan, None)).await?;
     let usage = before.until(&watched.look(), report.whole_run.requests);
     let text = report.to_string().replace('\n', "\n  ");
     eprintln!("  {text}\n  {usage}");
-    let not_ok = report.window.requests - report.window.ok;
-    if report.window.ok == 0 || not_ok * 1_000 > report.window.requests * NOT_OK_MAX_PERMILLE {
-        return Err(Error::DoesNotHold("too many requests were refused or failed".to_owned()));
-    }
     Ok(Driven { report, usage })
 }
 

@@ -103,10 +103,13 @@ async fn measure_round(args: &BenchArgs, folder: &Path, reversed: bool) -> Resul
     if !reversed {
         figures.extend(bench.hello().await?);
     }
-    if !args.cluster_only {
+    if args.with_refusals() {
+        figures.extend(bench.refusals().await?);
+    }
+    if args.with_embedded() {
         figures.extend(bench.embedded(reversed).await?);
     }
-    if !args.embedded_only {
+    if args.with_cluster() {
         figures.extend(bench.cluster(reversed).await?);
     }
     if reversed {

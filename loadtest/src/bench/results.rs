@@ -10,7 +10,10 @@ use crate::error::Error;
 
 /// What bounds each case. A limit that was measured at several numbers of connections is taken at
 /// that of the case.
-const LIMITS: [(&str, &[&str]); 3] = [
+const LIMITS: [(&str, &[&str]); 6] = [
+    ("refuse_limit", &["hyper_hello"]),
+    ("refuse_switch", &["hyper_hello"]),
+    ("refuse_breaker", &["hyper_hello"]),
     ("draw_embedded", &["hyper_hello", "sqlite_insert"]),
     ("query_account_embedded", &["hyper_hello"]),
     ("draw_cluster", &["hyper_hello", "mysql_insert"]),

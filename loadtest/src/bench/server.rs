@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::bench::cpu::Watched;
 use crate::bench::drawbridge::{Drawbridge, Place, wait_drawing};
-use crate::bench::process::{POLL_INTERVAL, command, last_lines, terminate};
+use crate::bench::process::{POLL_INTERVAL, command, last_lines, run, terminate};
 use crate::bench::{ACTIVITY, Programs};
 use crate::connection::Connection;
 use crate::error::Error;
@@ -65,8 +65,9 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts it, publishes the campaign, and returns when it draws.
-    pub(super) async fn start(programs: &Programs, parent: &Path) -> Result<Self, Error> {
+    /// Starts it with such settings in its environment, publishes the campaign, and returns when it
+    /// draws.
+    pub(super) async fn start(programs: &Programs, parent: &Path, settings: &[(&str, &str)]) -> Result<Self, Error> {
         let folder = tempfile::tempdir_in(parent).map_err(|e| Error::io(parent.display().to_string(), e))?;
         let (address, admin) = free_addresses()?;
         let data = folder.path().join("data");
@@ -78,6 +79,7 @@ impl Gateway {
             .arg(&data)
             .args(["--listen", &address.to_string()])
             .args(["--admin", &admin.to_string()])
+            .envs(settings.iter().copied())
             .stdout(stdout)
             .stderr(log)
             .spawn()
@@ -111,6 +113,18 @@ impl Gateway {
 
     pub(super) fn watched(&self) -> Watched {
         Watched::new(vec![("gateway", self.child.id().into_iter().collect())])
+    }
+
+    /// Has it do something through its admin address.
+    pub(super) async fn order(&self, words: &[&str]) -> Result<(), Error> {
+        let mut order = command(&self.drawbridge.program);
+        order.args(words).args(["--reason", "a benchmark", "--admin", &format!("http://{}", self.admin)]);
+        order.arg("--token-file").arg(self.folder.path().join("data/admin-token"));
+        let output = run(order).await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(self.failed(&format!("{words:?}: {}", String::from_utf8_lossy(&output.stderr))))
     }
 
     /// Drains and stops it, then audits what it left.
