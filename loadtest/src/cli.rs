@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::bench::growth::{DEFAULT_STEPS, Step};
 use crate::drive::Plan;
@@ -85,31 +85,35 @@ pub(crate) struct BenchArgs {
     /// Where to write the results; data of the runs lies in the same folder while they last.
     #[arg(long, default_value = "target/bench/results.json")]
     pub(crate) out: PathBuf,
-    /// Measure the limits alone, without the gateway.
-    #[arg(long)]
-    pub(crate) limits_only: bool,
-    /// Measure the embedded default and its limits alone.
-    #[arg(long, conflicts_with = "cluster_only")]
-    pub(crate) embedded_only: bool,
-    /// Measure the cluster and its limits alone.
-    #[arg(long)]
-    pub(crate) cluster_only: bool,
-    /// Measure refusals beside the bare server alone.
-    #[arg(long, conflicts_with_all = ["cluster_only", "embedded_only", "limits_only"])]
-    pub(crate) refusals_only: bool,
+    /// Measure a part alone.
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<Only>,
+}
+
+/// A part of what `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// The limits, without the gateway.
+    Limits,
+    /// The embedded default and its limits.
+    Embedded,
+    /// The cluster and its limits.
+    Cluster,
+    /// Refusals beside the bare server.
+    Refusals,
 }
 
 impl BenchArgs {
     pub(crate) fn with_refusals(&self) -> bool {
-        !self.cluster_only && !self.embedded_only && !self.limits_only
+        matches!(self.only, None | Some(Only::Refusals))
     }
 
     pub(crate) fn with_embedded(&self) -> bool {
-        !self.cluster_only && !self.refusals_only
+        matches!(self.only, None | Some(Only::Embedded | Only::Limits))
     }
 
     pub(crate) fn with_cluster(&self) -> bool {
-        !self.embedded_only && !self.refusals_only
+        matches!(self.only, None | Some(Only::Cluster | Only::Limits))
     }
 }
 
@@ -209,8 +213,8 @@ mod tests {
 
     #[test]
     fn a_bench_of_one_side_only_is_not_one_of_the_other() {
-        assert!(Cli::try_parse_from(["loadtest", "bench", "--cluster-only"]).is_ok());
-        assert!(Cli::try_parse_from(["loadtest", "bench", "--cluster-only", "--embedded-only"]).is_err());
+        assert!(Cli::try_parse_from(["loadtest", "bench", "--only", "cluster"]).is_ok());
+        assert!(Cli::try_parse_from(["loadtest", "bench", "--only", "everything"]).is_err());
     }
 
     #[test]

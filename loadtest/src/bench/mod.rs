@@ -26,7 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bench::cases::Bench;
 use crate::bench::results::Figure;
-use crate::cli::{BenchArgs, Programs};
+use crate::cli::{BenchArgs, Only, Programs};
 use crate::error::Error;
 
 /// What the load tests draw from.
@@ -98,7 +98,8 @@ fn folder_of(out: &Path) -> Result<PathBuf, Error> {
 }
 
 async fn measure_round(args: &BenchArgs, folder: &Path, reversed: bool) -> Result<Vec<Figure>, Error> {
-    let bench = Bench { effort: args.effort, programs: &args.programs, folder, limits_only: args.limits_only };
+    let bench =
+        Bench { effort: args.effort, programs: &args.programs, folder, limits_only: args.only == Some(Only::Limits) };
     let mut figures = Vec::new();
     if !reversed {
         figures.extend(bench.hello().await?);
