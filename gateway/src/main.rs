@@ -1,17 +1,8 @@
 //! `drawbridge`: the draw gateway. One binary, a role per subcommand.
-mod admin;
-mod api;
-mod commands;
-mod config;
-mod edge;
-mod identity;
-mod limits;
-mod metrics;
-
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    commands::run(commands::Cli::parse())
+    gateway::run(gateway::Cli::parse())
 }
