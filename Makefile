@@ -1,11 +1,12 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql bench bench-growth cluster cluster-down chaos lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-growth cluster cluster-down chaos lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
 SHARDS ?= 2
 GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60
+FUZZ_SECONDS ?= 60
 
 ## run: start the server on the embedded default (./data, http://127.0.0.1:8091/)
 run:
@@ -23,6 +24,13 @@ test:
 test-mysql:
 	deploy/install-test-packages
 	CARGO=$(CARGO) deploy/test-mysql
+
+## fuzz: look for requests that the decoder stumbles over; gets cargo-fuzz and a nightly toolchain first
+fuzz:
+	rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
+	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
+	mkdir -p fuzz/corpus/decoder
+	cd fuzz && $(CARGO) +nightly fuzz run --fuzz-dir . decoder corpus/decoder seeds/decoder -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
 ## bench: measure draws beside their limits; writes target/bench/results.json
 bench: build

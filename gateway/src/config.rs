@@ -64,6 +64,8 @@ pub struct Http {
     pub header_timeout: Duration,
     /// For a request's body.
     pub body_timeout: Duration,
+    /// For a caller to take more of an answer that it has not read yet.
+    pub write_timeout: Duration,
     /// Largest request body, in bytes.
     pub body_max_bytes: usize,
     /// Proxies whose headers about the caller are believed.
@@ -234,6 +236,7 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     let connections_max = section.integer("connections_max", 1..=1_000_000).or(10_000);
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
+    let write_timeout = milliseconds(section, "write_timeout_ms", 10_000);
     let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(65_536);
     let trusted_proxies = trusted_proxies(section);
     Ok(Http {
@@ -243,6 +246,7 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
         connections_max: connections_max?,
         header_timeout: header_timeout?,
         body_timeout: body_timeout?,
+        write_timeout: write_timeout?,
         body_max_bytes: body_max_bytes?,
         trusted_proxies: trusted_proxies?,
     })

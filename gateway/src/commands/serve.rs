@@ -202,7 +202,12 @@ fn reload(reloader: &Reloader) {
 
 fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener), ServeError> {
     let http = &config.http;
-    let limits = |connections_max, drain| Limits { connections_max, header_timeout: http.header_timeout, drain };
+    let limits = |connections_max, drain| Limits {
+        connections_max,
+        header_timeout: http.header_timeout,
+        write_timeout: http.write_timeout,
+        drain,
+    };
     let public = limits(connections_max(http.connections_max), config.drain.deadline);
     // By the time the admin address stops there is nothing left to wait for.
     let admin = limits(ADMIN_CONNECTIONS_MAX, Duration::from_millis(200));

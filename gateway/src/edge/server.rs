@@ -2,6 +2,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
 use super::Peer;
 use crate::api::answer::HttpResponse;
@@ -36,6 +38,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// From the end of one request's answer to the end of the next one's head.
     pub header_timeout: Duration,
+    /// For a caller to take more of an answer that it has not read yet.
+    pub write_timeout: Duration,
     /// For connections to end once we stop.
     pub drain: Duration,
 }
@@ -95,7 +99,7 @@ impl Listener {
                 .max_buf_size(HEAD_BYTES_MAX)
                 // A client that has sent its last request still waits for the answer.
                 .half_close(true)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(impatient(stream, limits.write_timeout)), service);
             let connection = graceful.watch(connection);
             let open = connections.clone().map(Open::new);
             tasks.spawn(async move {
@@ -128,6 +132,14 @@ async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStr
             None
         }
     }
+}
+
+/// The stream, broken off when its other end takes nothing of what waits to be written for that
+/// long: who never reads the answers must not keep the connection for ever.
+fn impatient(stream: TcpStream, write_timeout: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(write_timeout));
+    Box::pin(stream)
 }
 
 /// Counts a connection while it is open.

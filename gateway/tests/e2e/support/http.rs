@@ -220,6 +220,11 @@ impl Connection {
         Ok(Self { stream, input: Vec::new() })
     }
 
+    /// Ends abruptly when dropped, and leaves nothing for the system to remember.
+    pub fn reset_when_dropped(&self) {
+        self.stream.set_zero_linger().expect("an open socket");
+    }
+
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         within(self.stream.write_all(bytes)).await
     }

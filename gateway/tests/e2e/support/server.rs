@@ -118,6 +118,31 @@ impl Server {
         .await;
     }
 
+    /// The value of a metric that is a whole number, by its name and labels as they are exposed.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = self.ask_admin("GET", "/metrics").await.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no number for {name} in\n{text}"))
+    }
+
+    /// The memory that it holds.
+    pub fn memory_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS")
+    }
+
+    /// The most that it ever held.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM")
+    }
+
+    fn status_bytes(&self, field: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("the server's status");
+        let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let kib = value.and_then(|value| value.trim().strip_suffix(" kB")).expect("a number of kB");
+        kib.parse::<u64>().expect("a number") * 1024
+    }
+
     /// Sends a signal, by the name that `kill` knows.
     pub async fn signal(&self, name: &str) {
         // The shell has `kill` built in, so none need be installed.

@@ -1,0 +1,16 @@
+//! The draw gateway: all of `drawbridge` but its `main`. A library, so that the fuzzing in
+//! `fuzz/` reaches the decoder of requests; nobody else should build on it.
+mod admin;
+mod api;
+mod commands;
+mod config;
+mod edge;
+mod identity;
+mod limits;
+mod metrics;
+mod reload;
+mod trace;
+
+#[cfg(fuzzing)]
+pub use api::decoder_rules;
+pub use commands::{Cli, run};
