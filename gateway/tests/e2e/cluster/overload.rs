@@ -41,7 +41,7 @@ const P99_MAX: Duration = Duration::from_millis(2_000 + 600 + 1_000);
 /// It is over when it is over.
 const RECOVERED: Duration = Duration::from_secs(5);
 /// What a draw takes then: the batch before it and its own, and some for a busy machine.
-const CALM: Duration = Duration::from_millis(2 * 600 + 800);
+const CALM: Duration = Duration::from_secs(2);
 
 /// What the server may need for it, besides what it has before.
 const MEMORY_MAX_KIB: u64 = 64 * 1024;
