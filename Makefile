@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-growth cluster cluster-down chaos lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-growth cluster cluster-down chaos overload lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
@@ -7,6 +7,7 @@ SHARDS ?= 2
 GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60
 FUZZ_SECONDS ?= 60
+OVERLOAD_SECONDS ?= 60
 
 ## run: start the server on the embedded default (./data, http://127.0.0.1:8091/)
 run:
@@ -55,6 +56,11 @@ cluster-down:
 chaos:
 	deploy/install-test-packages
 	CHAOS_FAULTS=$(CHAOS_FAULTS) $(CARGO) test --locked -p gateway --test e2e chaos -- --nocapture
+
+## overload: send three times what a cluster can commit, for longer than the tests do
+overload:
+	deploy/install-test-packages
+	OVERLOAD_SECONDS=$(OVERLOAD_SECONDS) $(CARGO) test --locked -p gateway --test e2e cluster::overload -- --nocapture
 
 ## lint: what CI checks besides the tests
 lint:

@@ -14,7 +14,7 @@ use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::breaker::{Breakers, Order as BreakerOrder, Refused, UnknownBreaker, Verdict};
+use crate::breaker::{Breakers, Order as BreakerOrder, Permit, Refused, UnknownBreaker, Verdict};
 use crate::lane::{Entrance, Patience};
 use crate::metrics::Metrics;
 use crate::reads::{Found, OrderKey, Question, Reads};
@@ -47,15 +47,19 @@ impl Shards {
     /// Makes a draw and answers once it is committed.
     pub async fn draw(&self, draw: Draw) -> Result<Arc<Order>, DrawError> {
         let route = self.route(&draw.user);
-        let permit = self.breakers.shard(shard_index(route)).admit()?;
-        let drawn = self.enqueue(route, draw).await;
+        let mut permit = self.breakers.shard(shard_index(route)).admit()?;
+        let drawn = self.enqueue(route, draw, &mut permit).await;
         permit.judge(verdict_of_draw(&drawn));
         drawn
     }
 
-    async fn enqueue(&self, route: Route, draw: Draw) -> Result<Arc<Order>, DrawError> {
+    async fn enqueue(&self, route: Route, draw: Draw, permit: &mut Permit<'_>) -> Result<Arc<Order>, DrawError> {
         let _place = self.shares.enter(route.shard()).ok_or(DrawError::QueueFull)?;
-        self.lanes[self.lane_index(route)].submit(draw)?.answer(self.patience).await
+        let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
+        let drawn = pending.answer(self.patience).await;
+        // A queue in front of it does not make a shard slow: under overload all draws wait there.
+        permit.waited(pending.queued());
+        drawn
     }
 
     /// A user's chances in an activity; `None` when the user has never drawn there.

@@ -55,6 +55,13 @@ pub(super) struct Ticket {
     generation: u64,
 }
 
+impl Ticket {
+    /// The call did not begin before it had waited for this time.
+    pub(super) fn waited(&mut self, time: Duration) {
+        self.since += time;
+    }
+}
+
 /// Whether a call is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {

@@ -28,7 +28,7 @@ pub use self::guard::Force;
 use self::guard::Forced;
 pub(crate) use self::guard::{Kind, Verdict};
 pub use self::metrics::BreakerMetrics;
-pub(crate) use self::permit::{Breaker, Refused};
+pub(crate) use self::permit::{Breaker, Permit, Refused};
 pub use self::settings::Settings;
 use crate::stock::ServerId;
 

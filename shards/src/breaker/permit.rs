@@ -131,6 +131,11 @@ impl Breaker {
 }
 
 impl Permit<'_> {
+    /// Says that the call came to what is behind the breaker only after this time.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        self.ticket.waited(time);
+    }
+
     /// Says how the call ended.
     pub(crate) fn judge(mut self, verdict: Verdict) {
         self.verdict = verdict;

@@ -229,6 +229,24 @@ fn a_probe_that_fails_is_slow_or_was_waited_for_in_vain_opens_it_for_twice_as_lo
 }
 
 #[test]
+fn time_in_a_queue_is_no_slowness() {
+    let mut overloaded = rig();
+    for _ in 0..100 {
+        let mut ticket = overloaded.enter();
+        overloaded.now += SETTINGS.slow;
+        ticket.waited(MS);
+        overloaded.judge(ticket, Verdict::Answered);
+    }
+    overloaded.is_still(State::Closed);
+    let (mut rig, mut probe) = rig().half_opened();
+    rig.now += SETTINGS.slow;
+    probe.waited(MS);
+    rig.judge(probe, Verdict::Answered);
+    rig.calls(1, Verdict::Answered);
+    rig.changed(State::Closed, Reason::ProbesAnswered(2));
+}
+
+#[test]
 fn a_probe_that_says_nothing_gives_its_place_away() {
     let (mut rig, mut probe) = rig().half_opened();
     for verdict in [Verdict::Uncounted, Verdict::Cancelled, Verdict::Uncounted, Verdict::Cancelled] {

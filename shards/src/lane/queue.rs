@@ -3,8 +3,8 @@
 //! A command is either still waiting or taken into a batch; one atomic word decides. So a
 //! caller whose patience ends knows which it was: a waiting command that it abandons is never
 //! executed, a taken one has an outcome that it does not know yet.
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use market::Order;
@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::pace::Bound;
 use crate::DrawError;
 
+/// What an atomic word is by default.
 const WAITING: u8 = 0;
 const TAKEN: u8 = 1;
 const ABANDONED: u8 = 2;
@@ -31,11 +32,18 @@ pub struct Patience {
     pub answer: Duration,
 }
 
+/// What the two ends of a command share.
+#[derive(Debug, Default)]
+struct Fate {
+    state: AtomicU8,
+    taken_at: OnceLock<Instant>,
+}
+
 /// The lane's end of a command.
 #[derive(Debug)]
 pub(super) struct Waiting {
     draw: Draw,
-    state: Arc<AtomicU8>,
+    fate: Arc<Fate>,
     reply: oneshot::Sender<Reply>,
     since: Instant,
 }
@@ -55,9 +63,10 @@ impl Waiting {
 
     /// Takes the command, unless its caller has gone.
     pub(super) fn take(self) -> Option<Taken> {
-        let Self { draw, state, reply, since: _ } = self;
-        let taken = state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire);
-        taken.is_ok().then_some(Taken { draw, reply })
+        let Self { draw, fate, reply, since: _ } = self;
+        fate.state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire).ok()?;
+        fate.taken_at.get_or_init(Instant::now);
+        Some(Taken { draw, reply })
     }
 }
 
@@ -72,14 +81,14 @@ impl Taken {
 /// executed: a player who has hung up spends no chance.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    state: Arc<AtomicU8>,
+    fate: Arc<Fate>,
     reply: oneshot::Receiver<Reply>,
     since: Instant,
 }
 
 impl Pending {
     /// Waits for the answer.
-    pub(crate) async fn answer(mut self, patience: Patience) -> Reply {
+    pub(crate) async fn answer(&mut self, patience: Patience) -> Reply {
         if let Ok(reply) = timeout_at(self.since + patience.queue, &mut self.reply).await {
             return reply.unwrap_or(Err(DrawError::OutcomeUnknown));
         }
@@ -93,8 +102,13 @@ impl Pending {
         }
     }
 
+    /// How long it waited until its lane took it; all the time, where it did not.
+    pub(crate) fn queued(&self) -> Duration {
+        self.fate.taken_at.get().map_or_else(|| self.since.elapsed(), |&taken_at| taken_at - self.since)
+    }
+
     fn abandon(&self) -> bool {
-        self.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.fate.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
@@ -126,15 +140,15 @@ impl Entrance {
         if self.waiting() >= self.bound.commands() && !self.sender.is_closed() {
             return Err(DrawError::QueueFull);
         }
-        let state = Arc::new(AtomicU8::new(WAITING));
+        let fate = Arc::new(Fate::default());
         let (sender, receiver) = oneshot::channel();
         let since = Instant::now();
-        let waiting = Waiting { draw, state: state.clone(), reply: sender, since };
+        let waiting = Waiting { draw, fate: fate.clone(), reply: sender, since };
         self.sender.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => DrawError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => DrawError::Stopping,
         })?;
-        Ok(Pending { state, reply: receiver, since })
+        Ok(Pending { fate, reply: receiver, since })
     }
 
     /// How many commands wait.
@@ -188,15 +202,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_command_that_waits_too_long_is_answered_and_never_taken() {
         let (entrance, mut lane) = queue(4);
-        let pending = entrance.submit(draw()).expect("room");
+        let mut pending = entrance.submit(draw()).expect("room");
         assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::TooOld));
+        assert_eq!(pending.queued(), PATIENCE.queue);
         assert!(lane.recv().await.expect("queued").take().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_taken_command_without_answer_has_an_unknown_outcome() {
         let (entrance, mut lane) = queue(4);
-        let pending = entrance.submit(draw()).expect("room");
+        let mut pending = entrance.submit(draw()).expect("room");
         let _taken = lane.recv().await.expect("queued").take().expect("still wanted");
         let before = Instant::now();
         assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::OutcomeUnknown));
@@ -206,13 +221,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_late_answer_still_counts() {
         let (entrance, mut lane) = queue(4);
-        let pending = entrance.submit(draw()).expect("room");
+        let mut pending = entrance.submit(draw()).expect("room");
         let taken = lane.recv().await.expect("queued").take().expect("still wanted");
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(2)).await;
             taken.answer(Err(DrawError::Refused(Refusal::DayLimit)));
         });
         assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::Refused(Refusal::DayLimit)));
+        assert_eq!(pending.queued(), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -235,7 +235,7 @@ impl Rig {
         let pending: Vec<_> =
             draws.iter().map(|(user, key)| self.entrance.submit(draw(user, key)).expect("room")).collect();
         let mut answers = Vec::new();
-        for pending in pending {
+        for mut pending in pending {
             answers.push(pending.answer(PATIENCE).await);
         }
         answers
@@ -378,7 +378,7 @@ async fn a_panic_costs_one_batch_its_answer_and_nothing_else() {
 #[tokio::test]
 async fn a_stop_commits_what_is_queued() {
     let rig = rig(&[]);
-    let pending = rig.entrance.submit(draw("a", "1")).expect("room");
+    let mut pending = rig.entrance.submit(draw("a", "1")).expect("room");
     rig.stop.send_replace(true);
     pending.answer(PATIENCE).await.expect("it was queued before the stop");
     while rig.entrance.submit(draw("b", "1")).is_ok() {

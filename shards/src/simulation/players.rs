@@ -116,6 +116,6 @@ async fn call(world: &Arc<World>, draw: &Draw, gateway: usize, lane: usize) -> R
         let stays = if state.dice.per_mille(80) { state.dice.millis(0, 30) } else { Duration::MAX };
         (entrance, patience, stays)
     };
-    let pending = entrance.ok_or(DrawError::Stopping)?.submit(draw.clone())?;
+    let mut pending = entrance.ok_or(DrawError::Stopping)?.submit(draw.clone())?;
     timeout(stays, pending.answer(patience)).await.unwrap_or(Err(DrawError::OutcomeUnknown))
 }

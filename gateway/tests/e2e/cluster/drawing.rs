@@ -78,10 +78,10 @@ async fn five_thousand_draws_at_both_gateways_win_exactly_the_thousand_units() {
 }
 
 #[tokio::test]
-async fn a_rolling_restart_behind_nginx_and_an_audit_disturb_no_draw() {
+async fn a_rolling_restart_of_three_gateways_behind_nginx_and_an_audit_disturb_no_draw() {
     // nginx leaves a gateway that was away alone for two seconds (`fail_timeout`).
     const BETWEEN: Duration = Duration::from_secs(3);
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::of_gateways(3).await;
     let drawing = Client::new(Load {
         seed: 7,
         doors: vec![cluster.listen("nginx")],
@@ -92,10 +92,10 @@ async fn a_rolling_restart_behind_nginx_and_an_audit_disturb_no_draw() {
     })
     .start();
     let restarts = async {
-        for gateway in ["gateway-0", "gateway-1", "gateway-0"] {
+        for gateway in cluster.gateway_names() {
             sleep(BETWEEN).await;
             // It drains first.
-            cluster.restart(gateway).await;
+            cluster.restart(&gateway).await;
         }
         sleep(BETWEEN).await;
     };

@@ -1,4 +1,4 @@
-//! Clusters of real servers: two shards, two gateways, Redis, nginx (`deploy/local`).
+//! Clusters of real servers: two shards, two gateways or three, Redis, nginx (`deploy/local`).
 //!
 //! Each test has a cluster of its own, which ends with it. A start takes about two seconds.
 mod breakers;
@@ -6,7 +6,11 @@ mod chaos;
 mod client;
 mod commands;
 mod drawing;
+mod faults;
 mod jobs;
+mod overload;
 mod redis;
 mod shards;
+mod shares;
 mod stock;
+mod switches;

@@ -13,7 +13,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _, MySqlConnection, Row as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::http::{Connection, Envelope, Request};
+use super::http::{Connection, Envelope, Request, Response};
 use super::place::{Place, Ran, orders_in, run, run_within, text_of};
 use super::wait::eventually;
 
@@ -35,11 +35,12 @@ const KEEP_VARIABLE: &str = "CLUSTER_KEEP";
 /// Within this open grants are decided, and then all is at rest.
 pub const SETTLED: Duration = Duration::from_secs(20);
 
-/// A running cluster of two shards and two gateways. It ends with this value, and with this
-/// process, however either ends.
+/// A running cluster of two shards and two gateways or more. It ends with this value, and with
+/// this process, however either ends.
 #[derive(Debug)]
 pub struct Cluster {
     place: Place,
+    gateways: usize,
     /// Takes the cluster down when its standard input ends.
     keeper: Child,
     map: SlotMap,
@@ -59,8 +60,13 @@ pub struct Units {
 }
 
 impl Cluster {
-    /// Starts one, with the program that these tests were built with.
+    /// Starts one of two gateways, with the program that these tests were built with.
     pub async fn start() -> Self {
+        Self::of_gateways(2).await
+    }
+
+    /// Starts one of so many gateways, two at least.
+    pub async fn of_gateways(gateways: usize) -> Self {
         let room = ROOM.acquire().await.expect("never closed");
         let place = Place::new();
         // Another build must not change the program under the feet of a test.
@@ -70,13 +76,14 @@ impl Cluster {
         }
         let keeper = keeper(&place);
         let map = SlotMap::even(1, SHARDS, TABLES).expect("a layout");
-        let cluster = Self { place, keeper, map, _room: room };
+        let cluster = Self { place, gateways, keeper, map, _room: room };
         let mut command = Command::new(harness());
         command.arg("up").arg(cluster.folder()).env("DRAWBRIDGE", &program);
         // A mariadbd that starts removes the temporary files of all others in its TMPDIR.
         command.env("TMPDIR", cluster.place.path(""));
         command.env("TABLES", TABLES.to_string());
-        command.env("SHARDS", SHARDS.to_string()).env("GATEWAYS", "2").env_remove("PORT_BASE").env_remove("BINLOG");
+        command.env("SHARDS", SHARDS.to_string()).env("GATEWAYS", gateways.to_string());
+        command.env_remove("PORT_BASE").env_remove("BINLOG");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         run_within(START_MAX, command).await.ok();
         cluster
@@ -119,18 +126,45 @@ impl Cluster {
         std::fs::read_to_string(self.token_file()).expect("the token").trim().to_owned()
     }
 
-    /// Where players may come in: both gateways, and nginx.
+    /// Where players may come in: all gateways, and nginx.
     pub fn doors(&self) -> Vec<SocketAddr> {
-        ["gateway-0", "gateway-1", "nginx"].map(|part| self.listen(part)).into()
+        let nginx = self.listen("nginx");
+        self.all_gateways().into_iter().chain([nginx]).collect()
     }
 
+    /// The first two gateways; most clusters have no more.
     pub fn gateways(&self) -> [SocketAddr; 2] {
         ["gateway-0", "gateway-1"].map(|part| self.listen(part))
+    }
+
+    /// The names of all gateways.
+    pub fn gateway_names(&self) -> Vec<String> {
+        (0..self.gateways).map(|number| format!("gateway-{number}")).collect()
+    }
+
+    pub fn all_gateways(&self) -> Vec<SocketAddr> {
+        self.gateway_names().iter().map(|name| self.listen(name)).collect()
+    }
+
+    /// Adds tables to a gateway's configuration, and starts it again with them.
+    pub async fn reconfigure(&self, gateway: &str, tables: &str) {
+        let file = self.folder().join(format!("{gateway}.toml"));
+        let config = std::fs::read_to_string(&file).expect("a config file");
+        std::fs::write(&file, format!("{config}\n{tables}")).expect("a config file");
+        self.restart(gateway).await;
     }
 
     /// The shard that has a user's rows.
     pub fn shard_of(&self, user: &str) -> u16 {
         self.map.route(user).shard().get()
+    }
+
+    /// So many users of each lane of a gateway, lane after lane: of each table of each shard.
+    pub fn users_of_lanes(&self, count: usize) -> Vec<String> {
+        let lane = |user: &str| (self.map.route(user).shard().get(), self.map.route(user).table().get());
+        let lanes = (0..SHARDS).flat_map(|shard| (0..TABLES).map(move |table| (shard, table)));
+        let users = || (0..).map(|number| format!("u{number}"));
+        lanes.flat_map(|place| users().filter(move |user| lane(user) == place).take(count)).collect()
     }
 
     /// Users of one shard, some in each of its tables.
@@ -214,11 +248,11 @@ impl Cluster {
         self.run(&["campaign", "publish", &file]).await.ok();
     }
 
-    /// Publishes campaigns and waits until both gateways have them.
+    /// Publishes campaigns and waits until all gateways have them.
     pub async fn with_campaigns(self, campaigns: &[(u64, String)]) -> Self {
         for (activity, campaign) in campaigns {
             self.publish(campaign).await;
-            for gateway in self.gateways() {
+            for gateway in self.all_gateways() {
                 eventually("the campaign is followed", SETTLED, async || {
                     let armory = Request::get(&format!("activity/armory?activityId={activity}"));
                     (ask(gateway, &armory).await.code == "0000").then_some(())
@@ -331,6 +365,20 @@ impl Cluster {
         orders_in(&report.await)
     }
 
+    /// Asks operations' side of a gateway, with their token.
+    pub async fn ask_admin(&self, gateway: &str, request: Request) -> Response {
+        let request = request.header("Authorization", format!("Bearer {}", self.token()));
+        let mut connection = Connection::open(self.admin(gateway)).await.expect("a connection");
+        connection.exchange(&request).await.expect("an answer")
+    }
+
+    /// The value of a metric of a gateway, by its name and labels as they are written there.
+    pub async fn metric(&self, gateway: &str, name: &str) -> f64 {
+        let text = self.ask_admin(gateway, Request::raw("GET", "/metrics")).await.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in:\n{text}"))
+    }
+
     /// What a part has logged.
     pub fn log(&self, part: &str) -> String {
         std::fs::read_to_string(self.folder().join(format!("log/{part}.log"))).unwrap_or_default()
@@ -340,7 +388,8 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for part in ["mariadb-install-db", "migrate", "gateway-0", "gateway-1"] {
+            let gateways = self.gateway_names();
+            for part in ["mariadb-install-db", "migrate"].into_iter().chain(gateways.iter().map(String::as_str)) {
                 let log = self.log(part);
                 let lines: Vec<&str> = log.lines().collect();
                 let end = lines.len().saturating_sub(LOG_LINES_SHOWN);
