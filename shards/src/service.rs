@@ -80,8 +80,10 @@ impl Shards {
     /// Sets a switch; this process obeys at once, others within a second.
     pub async fn set_switch(&self, change: &SwitchChange) -> Result<(), StoreError> {
         self.switches.set(change, Timestamp::now()).await?;
-        let switches = self.switches.switches().await?;
-        self.catalogue.rcu(|catalogue| catalogue.switched(switches.clone()));
+        // It is set: who cannot read it back now follows as all others do.
+        if let Ok(switches) = self.switches.switches().await {
+            self.catalogue.rcu(|catalogue| catalogue.switched(switches.clone()));
+        }
         Ok(())
     }
 
