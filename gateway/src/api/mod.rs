@@ -18,6 +18,7 @@ use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
     CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
 };
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::RequestId;
@@ -29,7 +30,7 @@ use tokio::time::{Instant, timeout};
 use self::answer::{Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
-use crate::edge::{InFlight, Peer, TrustedProxies};
+use crate::edge::{InFlight, Peer, Place, TrustedProxies};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
@@ -165,6 +166,13 @@ pub struct Api {
     random: Mutex<OsRandom>,
 }
 
+/// A request that has passed the layers that need no more than its head, and its place.
+struct Entered {
+    caller: Caller,
+    body: Bytes,
+    _place: Place,
+}
+
 /// An outcome, and the request id that the answers to a draw name.
 struct Reply {
     outcome: Outcome,
@@ -224,37 +232,45 @@ impl Api {
         self.respond(Some(call.endpoint), &reply)
     }
 
-    /// The way of a request, from the cheapest reason to refuse it to the dearest.
+    /// The way of a request through the layers, from the cheapest reason to refuse it to the
+    /// dearest. (Before this: the bound on connections and their time-outs, in `edge/server.rs`.)
     async fn reply(&self, call: Call, peer: Peer, request: Request<Incoming>) -> Reply {
-        let endpoint = call.endpoint;
         let (head, body) = request.into_parts();
-        let refuse = |failure: Failure| match endpoint {
-            Endpoint::Draw => Reply { outcome: Err(failure), request: Some(self.draw_key(&head.headers, None).0) },
-            _ => Err(failure).into(),
-        };
-        if !endpoint.takes().allows(&head.method) {
-            return refuse(Code::MethodNotAllowed.into());
+        match self.enter(call, peer, &head, body).await {
+            Ok(Entered { caller, body, _place }) => self.answer_entered(call.endpoint, &caller, &head, &body).await,
+            Err(failure) if call.endpoint == Endpoint::Draw => {
+                Reply { outcome: Err(failure), request: Some(self.draw_key(&head.headers, None).0) }
+            }
+            Err(failure) => Err(failure).into(),
         }
-        // Before the body is read: a flood must not fill the memory with bodies.
-        let Some(_place) = self.in_flight.enter() else { return refuse(Code::Overloaded.into()) };
-        if let Err(failure) = self.admit(endpoint, peer, &head.headers) {
-            return refuse(failure);
+    }
+
+    /// The layers that need no more than a request's head; then its body.
+    async fn enter(&self, call: Call, peer: Peer, head: &Parts, body: Incoming) -> Result<Entered, Failure> {
+        // What is no call of ours costs nothing more.
+        if !call.endpoint.takes().allows(&head.method) {
+            return Err(Code::MethodNotAllowed.into());
         }
-        // By the head alone: who is nobody here has no body to send. After the limits: a forged
-        // signature costs more than a refusal.
-        let caller = match self.caller(call, peer, &head.headers) {
-            Ok(caller) => caller,
-            Err(failure) => return refuse(failure),
-        };
-        let body = match self.read_body(body).await {
-            Ok(body) => body,
-            Err(code) => return refuse(code.into()),
-        };
+        // All at once: whatever else goes wrong, the memory for requests is bounded.
+        let place = self.in_flight.enter().ok_or(Code::Overloaded)?;
+        // Gateway, route, address, widest first, as far as the switch `limits` lets them: a flood is
+        // refused before anything is checked, read or looked up for it.
+        self.admit(call.endpoint, peer, &head.headers)?;
+        // Who is nobody here has no body to send. After the limits: a forged signature costs more
+        // than a refusal.
+        let caller = self.caller(call, peer, &head.headers)?;
+        // With a bound on its size and one on its time: bodies are the first thing that a caller
+        // can make us hold.
+        let body = self.read_body(body).await?;
+        Ok(Entered { caller, body, _place: place })
+    }
+
+    async fn answer_entered(&self, endpoint: Endpoint, caller: &Caller, head: &Parts, body: &[u8]) -> Reply {
         match endpoint.takes() {
-            Takes::Json => self.answer_json(endpoint, &caller, &head.headers, &body).await,
+            Takes::Json => self.answer_json(endpoint, caller, &head.headers, body).await,
             Takes::Parameters => {
-                let parameters = Parameters::parse(head.uri.query(), form(&head.headers, &body));
-                self.answer_parameters(endpoint, &caller, &parameters).await.into()
+                let parameters = Parameters::parse(head.uri.query(), form(&head.headers, body));
+                self.answer_parameters(endpoint, caller, &parameters).await.into()
             }
         }
     }
@@ -329,10 +345,16 @@ impl Api {
         Reply { outcome, request: Some(request) }
     }
 
+    /// The layers that need the user and the activity.
     async fn draw(&self, caller: &Caller, fields: &Fields<'_>, request: RequestId) -> Outcome {
         let draw = Draw { user: fields.user(caller)?, activity: fields.activity()?, request };
+        // The word of operations comes before all rules, and costs a hash.
         activity::obey_switches(&self.shards, &self.metrics, &draw)?;
+        // One user's taps must not become many batches.
         self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity))?;
+        // Then, in `Shards::draw`: the shard of the user, its breaker (a shard that hangs is not
+        // waited for), its share of the places in flight, the bound of the lane's queue, and the
+        // deadline of whoever waits there.
         activity::draw(&self.shards, draw).await
     }
 

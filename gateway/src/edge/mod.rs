@@ -3,6 +3,6 @@ mod in_flight;
 mod peer;
 mod server;
 
-pub use in_flight::InFlight;
+pub use in_flight::{InFlight, Place};
 pub use peer::{Peer, TrustedProxies, network};
 pub use server::{Limits, Listener, bind};
