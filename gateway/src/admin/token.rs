@@ -45,11 +45,9 @@ impl Token {
 
     /// The token in a file, which is made with a random one when it is not there, for its owner only.
     pub fn read_or_make(path: &Path) -> Result<Self, String> {
-        let mut random = OsRandom::default();
-        let token = format!("{:016x}{:016x}\n", random.next_u64(), random.next_u64());
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(mut file) => file.write_all(token.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => make(path).map_err(|error| format!("{}: {error}", path.display()))?,
             Err(error) => return Err(format!("{}: {error}", path.display())),
         }
         Self::read(path)
@@ -64,6 +62,22 @@ impl Token {
     fn is(&self, sent: &str) -> bool {
         self.0.as_bytes().ct_eq(sent.as_bytes()).into()
     }
+}
+
+/// Makes a file with a random token. It gets its name when it is whole: a start that is killed here
+/// leaves nothing that the next one stumbles over.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut random = OsRandom::default();
+    let token = format!("{:016x}{:016x}\n", random.next_u64(), random.next_u64());
+    let unfinished = path.with_extension("new");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    file.write_all(token.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)
 }
 
 /// The tokens that are known.
@@ -121,6 +135,12 @@ mod tests {
         let read = Token::read_or_make(&path).expect("read");
         assert_eq!(made.secret(), read.secret());
         assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(&path).expect("removed");
+        // What a start that was killed leaves.
+        std::fs::write(path.with_extension("new"), "").expect("written");
+        let anew = Token::read_or_make(&path).expect("made anew");
+        assert_ne!(anew.secret(), made.secret());
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
         std::fs::write(&path, "short").expect("written");
         assert!(Token::read(&path).is_err());
         assert!(!format!("{made:?}").contains(made.secret()));
