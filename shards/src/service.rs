@@ -110,7 +110,9 @@ impl Shards {
     pub async fn note(&self, who: &str, what: String, detail: String, why: &str) {
         let entry = TrailEntry { at: Timestamp::now(), who: who.to_owned(), what, detail, why: why.to_owned() };
         if let Err(error) = self.trail.note(&entry).await {
-            tracing::warn!(%error, ?entry, "an order is in no audit trail but this log");
+            // Not the detail: it may be a user.
+            let TrailEntry { who, what, why, .. } = &entry;
+            tracing::warn!(%error, who, what, why, "an order is in no audit trail but this log");
         }
     }
 
