@@ -1,12 +1,10 @@
 //! The audit trail in the meta database: who told a running installation what, and why. Switches
 //! and stock have richer records of their own.
-use std::future::Future;
-use std::pin::Pin;
-
 use jiff::Timestamp;
 
 use crate::meta::Meta;
 use crate::store::{Columns, Connection, Database, StoreError, json_rows, out_of_range};
+use crate::switches::Answer;
 
 /// An order that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +42,6 @@ fn entry(row: &impl Columns) -> Result<TrailEntry, StoreError> {
     let at = Timestamp::from_millisecond(row.integer(0)?).map_err(|_| out_of_range(0))?;
     Ok(TrailEntry { at, who: text(1)?, what: text(2)?, detail: text(3)?, why: text(4)? })
 }
-
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The trail of a running server, whatever its meta database is.
 pub(crate) trait TrailStore: Send + Sync {
