@@ -32,7 +32,7 @@ pub struct Failure {
     pub limited: Option<Limited>,
     /// After how many seconds the same call may succeed, where that is known better than by the
     /// code alone.
-    pub retry_after_s: Option<u64>,
+    pub retry_after_s: Option<u32>,
 }
 
 impl Failure {
@@ -48,9 +48,14 @@ impl Failure {
 
     /// The same, for a caller that is to ask again after this time.
     fn retry_after(self, time: Duration) -> Self {
-        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-        Self { retry_after_s: Some(seconds.max(1)), ..self }
+        Self { retry_after_s: Some(whole_seconds(time)), ..self }
     }
+}
+
+/// A wait in whole seconds, rounded up, at least one.
+pub fn whole_seconds(time: Duration) -> u32 {
+    let seconds = time.as_nanos().div_ceil(Duration::from_secs(1).as_nanos());
+    u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
 }
 
 impl From<Code> for Failure {
@@ -61,7 +66,8 @@ impl From<Code> for Failure {
 
 impl From<Limited> for Failure {
     fn from(limited: Limited) -> Self {
-        Self { limited: Some(limited), ..Code::from(limited.kind).into() }
+        let failure = Self::from(Code::from(limited.kind)).retry_after(limited.wait);
+        Self { limited: Some(limited), ..failure }
     }
 }
 
@@ -131,12 +137,10 @@ pub fn respond(outcome: &Outcome, request: Option<&RequestId>, always_200: bool)
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     let failure = outcome.as_ref().err();
-    let limited = failure.and_then(|failure| failure.limited);
-    let own = failure.and_then(|failure| failure.retry_after_s).or(limited.map(|limited| limited.wait_s().into()));
-    if let Some(seconds) = own.or(code.retry_after_s().map(u64::from)) {
+    if let Some(seconds) = failure.and_then(|failure| failure.retry_after_s).or(code.retry_after_s()) {
         headers.insert(RETRY_AFTER, seconds.into());
     }
-    if let Some(limited) = limited {
+    if let Some(limited) = failure.and_then(|failure| failure.limited) {
         headers.insert(RATE_LIMIT_LIMIT, limited.burst.into());
         headers.insert(RATE_LIMIT_REMAINING, HeaderValue::from_static("0"));
         headers.insert(RATE_LIMIT_RESET, limited.wait_s().into());

@@ -27,6 +27,7 @@ use self::config::{Config, Limit};
 use self::metrics::LimitMetrics;
 use self::sit_out::{Sitter, SittingOut};
 use crate::api::Endpoint;
+use crate::api::answer::whole_seconds;
 
 /// Which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +74,7 @@ pub struct Limited {
 impl Limited {
     /// The wait in whole seconds, rounded up, at least one.
     pub fn wait_s(&self) -> u32 {
-        let seconds = self.wait.as_nanos().div_ceil(Duration::from_secs(1).as_nanos());
-        u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
+        whole_seconds(self.wait)
     }
 }
 
