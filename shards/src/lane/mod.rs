@@ -170,12 +170,13 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             if count == 0 {
                 break;
             }
+            let began = Instant::now();
             if let Some(oldest) = waiting.first() {
-                self.around.metrics.waited(oldest.waited());
+                self.around.metrics.waited(oldest.waited(began));
             }
-            let taken: Vec<Taken> = waiting.drain(..).filter_map(queue::Waiting::take).collect();
+            let taken: Vec<Taken> = waiting.drain(..).filter_map(|command| command.take(began)).collect();
             self.around.metrics.batch(taken.len());
-            let (commands, began) = (taken.len(), Instant::now());
+            let commands = taken.len();
             self.answer_all(taken).await;
             if self.away.is_none() {
                 self.pace.learn(commands, began.elapsed());

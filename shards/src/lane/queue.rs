@@ -33,8 +33,9 @@ pub struct Patience {
 }
 
 /// What the two ends of a command share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Fate {
+    since: Instant,
     state: AtomicU8,
     taken_at: OnceLock<Instant>,
 }
@@ -45,7 +46,6 @@ pub(super) struct Waiting {
     draw: Draw,
     fate: Arc<Fate>,
     reply: oneshot::Sender<Reply>,
-    since: Instant,
 }
 
 /// A command that its lane has taken, and that it will answer.
@@ -57,15 +57,15 @@ pub(super) struct Taken {
 
 impl Waiting {
     /// How long it has waited.
-    pub(super) fn waited(&self) -> Duration {
-        self.since.elapsed()
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        now - self.fate.since
     }
 
     /// Takes the command, unless its caller has gone.
-    pub(super) fn take(self) -> Option<Taken> {
-        let Self { draw, fate, reply, since: _ } = self;
+    pub(super) fn take(self, now: Instant) -> Option<Taken> {
+        let Self { draw, fate, reply } = self;
         fate.state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire).ok()?;
-        fate.taken_at.get_or_init(Instant::now);
+        fate.taken_at.get_or_init(|| now);
         Some(Taken { draw, reply })
     }
 }
@@ -83,19 +83,18 @@ impl Taken {
 pub(crate) struct Pending {
     fate: Arc<Fate>,
     reply: oneshot::Receiver<Reply>,
-    since: Instant,
 }
 
 impl Pending {
     /// Waits for the answer.
     pub(crate) async fn answer(&mut self, patience: Patience) -> Reply {
-        if let Ok(reply) = timeout_at(self.since + patience.queue, &mut self.reply).await {
+        if let Ok(reply) = timeout_at(self.fate.since + patience.queue, &mut self.reply).await {
             return reply.unwrap_or(Err(DrawError::OutcomeUnknown));
         }
         if self.abandon() {
             return Err(DrawError::TooOld);
         }
-        match timeout_at(self.since + patience.answer.max(patience.queue), &mut self.reply).await {
+        match timeout_at(self.fate.since + patience.answer.max(patience.queue), &mut self.reply).await {
             Ok(Ok(reply)) => reply,
             // The lane fell over with the command in hand, or is stuck in the database.
             Ok(Err(_)) | Err(_) => Err(DrawError::OutcomeUnknown),
@@ -104,7 +103,8 @@ impl Pending {
 
     /// How long it waited until its lane took it; all the time, where it did not.
     pub(crate) fn queued(&self) -> Duration {
-        self.fate.taken_at.get().map_or_else(|| self.since.elapsed(), |&taken_at| taken_at - self.since)
+        let since = self.fate.since;
+        self.fate.taken_at.get().map_or_else(|| since.elapsed(), |&taken_at| taken_at - since)
     }
 
     fn abandon(&self) -> bool {
@@ -140,15 +140,15 @@ impl Entrance {
         if self.waiting() >= self.bound.commands() && !self.sender.is_closed() {
             return Err(DrawError::QueueFull);
         }
-        let fate = Arc::new(Fate::default());
+        let fate = Fate { since: Instant::now(), state: AtomicU8::new(WAITING), taken_at: OnceLock::new() };
+        let fate = Arc::new(fate);
         let (sender, receiver) = oneshot::channel();
-        let since = Instant::now();
-        let waiting = Waiting { draw, fate: fate.clone(), reply: sender, since };
+        let waiting = Waiting { draw, fate: fate.clone(), reply: sender };
         self.sender.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => DrawError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => DrawError::Stopping,
         })?;
-        Ok(Pending { fate, reply: receiver, since })
+        Ok(Pending { fate, reply: receiver })
     }
 
     /// How many commands wait.
@@ -205,14 +205,14 @@ mod tests {
         let mut pending = entrance.submit(draw()).expect("room");
         assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::TooOld));
         assert_eq!(pending.queued(), PATIENCE.queue);
-        assert!(lane.recv().await.expect("queued").take().is_none());
+        assert!(lane.recv().await.expect("queued").take(Instant::now()).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_taken_command_without_answer_has_an_unknown_outcome() {
         let (entrance, mut lane) = queue(4);
         let mut pending = entrance.submit(draw()).expect("room");
-        let _taken = lane.recv().await.expect("queued").take().expect("still wanted");
+        let _taken = lane.recv().await.expect("queued").take(Instant::now()).expect("still wanted");
         let before = Instant::now();
         assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::OutcomeUnknown));
         assert_eq!(before.elapsed(), PATIENCE.answer);
@@ -222,7 +222,7 @@ mod tests {
     async fn a_late_answer_still_counts() {
         let (entrance, mut lane) = queue(4);
         let mut pending = entrance.submit(draw()).expect("room");
-        let taken = lane.recv().await.expect("queued").take().expect("still wanted");
+        let taken = lane.recv().await.expect("queued").take(Instant::now()).expect("still wanted");
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(2)).await;
             taken.answer(Err(DrawError::Refused(Refusal::DayLimit)));
@@ -235,7 +235,7 @@ mod tests {
     async fn a_caller_that_hangs_up_spends_no_chance() {
         let (entrance, mut lane) = queue(4);
         drop(entrance.submit(draw()).expect("room"));
-        assert!(lane.recv().await.expect("queued").take().is_none());
+        assert!(lane.recv().await.expect("queued").take(Instant::now()).is_none());
     }
 
     #[tokio::test]
