@@ -8,7 +8,6 @@ use market::batch::Draw;
 use market::calendar::Day;
 use market::campaign::{Campaign, Published, Stage};
 use market::chances::Account;
-use market::switches::{Effect, Switch};
 use market::{ActivityId, Order, RequestId};
 use serde::Serialize;
 use shards::{OrderKey, Shards};
@@ -17,7 +16,6 @@ use super::answer::{Data, Failure, Outcome};
 use super::code::Code;
 use super::fields::{Fields, Parameters, trimmed};
 use crate::identity::Caller;
-use crate::metrics::HttpMetrics;
 
 /// What a draw gave.
 #[derive(Serialize)]
@@ -44,25 +42,6 @@ impl<'a> From<&'a Order> for Drawn<'a> {
 pub(super) async fn draw(shards: &Shards, draw: Draw) -> Outcome {
     let order = shards.draw(draw).await?;
     Ok(Data::new(&Drawn::from(&*order)))
-}
-
-/// Refuses a draw that the switches do not allow: the last word of operations, before any store
-/// is asked. `fallback_only` is obeyed where draws are planned.
-pub(super) fn obey_switches(shards: &Shards, metrics: &HttpMetrics, draw: &Draw) -> Result<(), Code> {
-    let catalogue = shards.catalogue();
-    let now = Timestamp::now();
-    let is_applied = |switch| {
-        let effect = catalogue.switches().effect(switch, draw.activity, &draw.user, now);
-        effect.inspect(|&effect| metrics.switched(switch, effect)) == Some(Effect::Applied)
-    };
-    if is_applied(Switch::ReadOnly) {
-        return Err(Code::ReadOnly);
-    }
-    if is_applied(Switch::Draw) {
-        return Err(Code::SwitchedOff);
-    }
-    is_applied(Switch::FallbackOnly);
-    Ok(())
 }
 
 /// A draw that was made earlier.

@@ -1,10 +1,12 @@
-//! Where requests meet the limits, as far as the switch `limits` lets them.
+//! Where requests meet the switches, and the limits as far as the switch `limits` lets them.
 use hyper::HeaderMap;
 use jiff::Timestamp;
-use market::switches::{Effect, Switch};
+use market::batch::Draw;
+use market::switches::{Effect, Switch, Switches};
 use market::{ActivityId, UserId};
 
 use super::answer::Failure;
+use super::code::Code;
 use super::{Api, Endpoint};
 use crate::edge::Peer;
 
@@ -26,13 +28,31 @@ impl Api {
         user: &UserId,
         activity: Option<ActivityId>,
     ) -> Result<(), Failure> {
-        let effect = self.shards.catalogue().switches().effect(Switch::Limits, activity, user, Timestamp::now());
-        if let Some(effect) = effect {
-            self.metrics.switched(Switch::Limits, effect);
-        }
-        if effect == Some(Effect::Applied) {
+        if self.is_applied(self.shards.catalogue().switches(), Switch::Limits, activity, user) {
             return Ok(());
         }
         Ok(self.limits.admit_user(endpoint, user)?)
+    }
+
+    /// Refuses a draw that the switches do not allow: the last word of operations, before any store
+    /// is asked. `fallback_only` is obeyed where draws are planned, and only counted here.
+    pub(super) fn obey_switches(&self, draw: &Draw) -> Result<(), Code> {
+        let catalogue = self.shards.catalogue();
+        let is_applied = |switch| self.is_applied(catalogue.switches(), switch, Some(draw.activity), &draw.user);
+        if is_applied(Switch::ReadOnly) {
+            return Err(Code::ReadOnly);
+        }
+        if is_applied(Switch::Draw) {
+            return Err(Code::SwitchedOff);
+        }
+        is_applied(Switch::FallbackOnly);
+        Ok(())
+    }
+
+    /// Whether a switch that is not as it normally is decides for this user, now. Counted, as is
+    /// what it would have decided were it not only observed.
+    fn is_applied(&self, switches: &Switches, switch: Switch, activity: Option<ActivityId>, user: &UserId) -> bool {
+        let effect = switches.effect(switch, activity, user, Timestamp::now());
+        effect.inspect(|&effect| self.metrics.switched(switch, effect)) == Some(Effect::Applied)
     }
 }

@@ -349,7 +349,7 @@ impl Api {
     async fn draw(&self, caller: &Caller, fields: &Fields<'_>, request: RequestId) -> Outcome {
         let draw = Draw { user: fields.user(caller)?, activity: fields.activity()?, request };
         // The word of operations comes before all rules, and costs a hash.
-        activity::obey_switches(&self.shards, &self.metrics, &draw)?;
+        self.obey_switches(&draw)?;
         // One user's taps must not become many batches.
         self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity))?;
         // Then, in `Shards::draw`: the shard of the user, its breaker (a shard that hangs is not
