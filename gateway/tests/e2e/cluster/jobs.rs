@@ -65,22 +65,41 @@ async fn the_jobs_of_a_gateway_that_dies_are_taken_over_within_seconds() {
     cluster.audited().await;
 }
 
-/// A batch that wants units waits for these, and cannot have committed.
-const HOLD_EPOCH: [&str; 2] = ["START TRANSACTION", "SELECT epoch FROM stock_epoch WHERE server = 1 FOR UPDATE"];
+/// What keeps a shard from committing a batch that has taken units.
+struct Hold {
+    statements: &'static [&'static str],
+    release: &'static str,
+    /// Counts the sessions that stand where the hold wants them; 0 while none does yet.
+    reached: &'static str,
+}
+
+/// A batch that wants units waits for this row, and cannot have committed, wherever it is.
+const BEFORE_COMMIT: Hold = Hold {
+    statements: &["START TRANSACTION", "SELECT epoch FROM stock_epoch WHERE server = 1 FOR UPDATE"],
+    release: "ROLLBACK",
+    reached: "SELECT 1",
+};
+
+/// The shard has been told to commit, and does when it is released: with nobody to hear of it.
+const AMID_COMMIT: Hold = Hold {
+    statements: &["BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL", "BACKUP STAGE BLOCK_COMMIT"],
+    release: "BACKUP STAGE END",
+    reached: "SELECT COUNT(*) FROM information_schema.processlist \
+              WHERE info = 'COMMIT' AND state = 'Waiting for backup lock'",
+};
 
 /// Has a draw taken its unit at the first gateway, and not committed, and kills the gateway.
-/// `hold` and `release` are what keeps the shard from committing.
-async fn kill_between_take_and_commit(cluster: &Cluster, user: &str, hold: &[&str], release: &str) {
+async fn kill_between_take_and_commit(cluster: &Cluster, user: &str, hold: &Hold) {
     let shard = format!("shard-{}", cluster.shard_of(user));
     let before = cluster.open_grants().await.len();
     let mut blocker = cluster.sql(&shard).await;
-    for statement in hold {
+    for statement in hold.statements {
         blocker.execute(*statement).await.expect("a lock");
     }
     let mut connection = Connection::open(cluster.gateways()[0]).await.expect("a connection");
     connection.send(&Request::draw(user, ACTIVITY, "k").bytes()).await.expect("sent");
     eventually("a grant is open while the gateway stands still", SETTLED, async || {
-        if cluster.open_grants().await.len() == before {
+        if cluster.open_grants().await.len() == before || cluster.numbers(&shard, hold.reached).await == [0] {
             return None;
         }
         cluster.signal("gateway-0", "STOP").await;
@@ -94,7 +113,7 @@ async fn kill_between_take_and_commit(cluster: &Cluster, user: &str, hold: &[&st
     cluster.kill("gateway-0").await;
     assert!(connection.receive().await.is_err(), "answered before the commit");
     assert_eq!(cluster.open_grants().await.len(), before + 1);
-    blocker.execute(release).await.expect("released");
+    blocker.execute(hold.release).await.expect("released");
 }
 
 #[tokio::test]
@@ -103,7 +122,7 @@ async fn grants_of_a_gateway_that_dies_are_returned_or_settled_and_never_both() 
     let user = &cluster.users_of(0, 1)[0];
 
     // Its batch cannot have committed: the unit goes back.
-    kill_between_take_and_commit(&cluster, user, &HOLD_EPOCH, "ROLLBACK").await;
+    kill_between_take_and_commit(&cluster, user, &BEFORE_COMMIT).await;
     let units = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
     assert_eq!((units.left, units.issued), (UNITS, 0));
     ask(cluster.gateways()[1], &Request::record(user, "requestId", "k")).await.expect(404, "ERR_REQ_002");
@@ -111,9 +130,7 @@ async fn grants_of_a_gateway_that_dies_are_returned_or_settled_and_never_both() 
 
     // Its commit was under way: it counts, although nobody was told.
     cluster.restart("gateway-0").await;
-    let hold = ["START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"].map(|stage| format!("BACKUP STAGE {stage}"));
-    let hold = hold.each_ref().map(|statement| &**statement);
-    kill_between_take_and_commit(&cluster, user, &hold, "BACKUP STAGE END").await;
+    kill_between_take_and_commit(&cluster, user, &AMID_COMMIT).await;
     let units = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
     assert_eq!((units.left, units.issued), (UNITS - 1, 1));
     let record = ask(cluster.gateways()[1], &Request::record(user, "requestId", "k")).await.expect(200, "0000");
@@ -134,10 +151,10 @@ async fn a_shard_that_hangs_keeps_no_units_but_its_own() {
     let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))]).await;
     let (here, there) = (cluster.users_of(0, 200), &cluster.users_of(1, 1)[0]);
     // A batch of each shard dies with a unit in hand; nobody can say of the one what became of it.
-    kill_between_take_and_commit(&cluster, there, &HOLD_EPOCH, "ROLLBACK").await;
+    kill_between_take_and_commit(&cluster, there, &BEFORE_COMMIT).await;
     cluster.signal("shard-1", "STOP").await;
     cluster.restart("gateway-0").await;
-    kill_between_take_and_commit(&cluster, &here[0], &HOLD_EPOCH, "ROLLBACK").await;
+    kill_between_take_and_commit(&cluster, &here[0], &BEFORE_COMMIT).await;
     let open = eventually("the other shard's grant is closed", SETTLED, async || {
         let open = cluster.open_grants().await;
         (open.len() == 1).then_some(open)
