@@ -6,8 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::switch::{Server, ServerError, end, seconds, text};
-use super::{block_on, operator};
+use super::server::{Server, ServerError, end, seconds, text};
+use super::{ForTheRecord, block_on};
 
 const PATH: &str = "/admin/breakers";
 
@@ -32,12 +32,8 @@ pub struct Set {
     /// For this long only: 90s, 10m, 2h
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
-    /// Why, for the record
-    #[arg(long)]
-    reason: String,
-    /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long)]
-    who: Option<String>,
+    #[command(flatten)]
+    record: ForTheRecord,
     #[command(flatten)]
     server: Server,
 }
@@ -77,8 +73,8 @@ impl Set {
         let body = json!({
             "name": self.breaker,
             "mode": self.mode.name(),
-            "who": self.who.clone().unwrap_or_else(operator),
-            "reason": self.reason,
+            "who": self.record.who(),
+            "reason": self.record.reason,
             "forSeconds": self.lasts,
         });
         self.server.call(Method::POST, PATH, body.to_string()).await

@@ -6,6 +6,7 @@ mod campaign;
 mod migrate;
 mod route;
 mod serve;
+mod server;
 mod sit_out;
 mod stock;
 mod switch;
@@ -167,6 +168,23 @@ fn fail(error: impl Display) -> ExitCode {
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime can be started").block_on(work)
+}
+
+/// What is kept beside a change.
+#[derive(Debug, Args)]
+pub struct ForTheRecord {
+    /// Why, for the record
+    #[arg(long)]
+    pub(super) reason: String,
+    /// Who, for the record [default: the name of the user who runs the command]
+    #[arg(long)]
+    who: Option<String>,
+}
+
+impl ForTheRecord {
+    pub(super) fn who(&self) -> String {
+        self.who.clone().unwrap_or_else(operator)
+    }
 }
 
 /// Who is at the keyboard, for the record.

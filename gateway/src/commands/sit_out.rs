@@ -9,8 +9,8 @@ use market::UserId;
 use market::ids::InvalidId;
 use serde_json::Value;
 
-use super::switch::{Server, end, text};
-use super::{block_on, operator};
+use super::server::{Server, end, text};
+use super::{ForTheRecord, block_on};
 
 /// What to do with users who sit out. Each gateway has its own.
 #[derive(Debug, Subcommand)]
@@ -25,12 +25,8 @@ pub enum Command {
         /// The user's id
         #[arg(value_parser = user)]
         user: UserId,
-        /// Why, for the record
-        #[arg(long)]
-        reason: String,
-        /// Who, for the record [default: the name of the user who runs the command]
-        #[arg(long)]
-        who: Option<String>,
+        #[command(flatten)]
+        record: ForTheRecord,
         #[command(flatten)]
         server: Server,
     },
@@ -43,12 +39,11 @@ fn user(text: &str) -> Result<UserId, InvalidId> {
 pub fn run(command: &Command) -> ExitCode {
     end(match command {
         Command::List { server } => block_on(server.get("/admin/sitting_out")).map(|list| show(&list)),
-        Command::Revoke { user, reason, who, server } => {
-            let who = who.clone().unwrap_or_else(operator);
+        Command::Revoke { user, record, server } => {
             let query = form_urlencoded::Serializer::new(String::new())
                 .append_pair("userId", user.as_str())
-                .append_pair("who", &who)
-                .append_pair("reason", reason)
+                .append_pair("who", &record.who())
+                .append_pair("reason", &record.reason)
                 .finish();
             let path = format!("/admin/sitting_out?{query}");
             block_on(server.call(Method::DELETE, &path, String::new())).map(|_| "the user may draw again\n".to_owned())

@@ -16,7 +16,7 @@ use shards::meta::{Meta, Operation, StockChange};
 use shards::store::{Database, StoreError};
 use tokio::time::{Instant, sleep};
 
-use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say};
+use super::{ForTheRecord, Installed, NO, Place, PlaceError, block_on, complain, fail, say};
 
 /// How long a withdrawal waits for the running server.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,12 +46,8 @@ pub enum Command {
 /// A rebuild that somebody asks for.
 #[derive(Debug, Args)]
 pub struct Rebuild {
-    /// Why, for the record
-    #[arg(long)]
-    reason: String,
-    /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long)]
-    who: Option<String>,
+    #[command(flatten)]
+    record: ForTheRecord,
     #[command(flatten)]
     place: Place,
 }
@@ -66,12 +62,8 @@ pub struct Change {
     /// How many units
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     units: u64,
-    /// Why, for the record
-    #[arg(long)]
-    reason: String,
-    /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long)]
-    who: Option<String>,
+    #[command(flatten)]
+    record: ForTheRecord,
     #[command(flatten)]
     place: Place,
 }
@@ -244,16 +236,14 @@ async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChan
         let text = format!("activity {} has no award {} with limited stock", prize.activity, prize.award);
         return Err(StockError::Refused(text));
     }
-    let who = change.who.clone().unwrap_or_else(operator);
-    Ok(StockChange { prize, units: change.units, who, why: change.reason.clone() })
+    Ok(StockChange { prize, units: change.units, who: change.record.who(), why: change.record.reason.clone() })
 }
 
 async fn rebuild(asked: &Rebuild) -> Result<String, StockError> {
     let Installed::Cluster(cluster) = asked.place.open().await? else {
         return Err(StockError::Refused("the embedded default counts its stock anew at each start".to_owned()));
     };
-    let who = asked.who.clone().unwrap_or_else(operator);
-    let epochs = cluster.rebuild(&who, &asked.reason).await.map_err(StockError::Refused)?;
+    let epochs = cluster.rebuild(&asked.record.who(), &asked.record.reason).await.map_err(StockError::Refused)?;
     let mut text = String::new();
     for (server, epoch) in epochs {
         let _ = writeln!(text, "stock server {server}: rebuilt under epoch {epoch}");
