@@ -18,6 +18,9 @@ const RATE_LIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
+/// An answer has no more of them: room is made for all at once.
+const HEADERS_MAX: usize = 8;
+
 /// A response with its whole body.
 pub type HttpResponse = Response<Full<Bytes>>;
 
@@ -134,6 +137,7 @@ pub fn respond(outcome: &Outcome, request: Option<&RequestId>, always_200: bool)
         *response.status_mut() = code.status();
     }
     let headers = response.headers_mut();
+    headers.reserve(HEADERS_MAX);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     let failure = outcome.as_ref().err();

@@ -34,7 +34,7 @@ use crate::edge::{InFlight, Peer, Place, TrustedProxies};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
-use crate::trace::{AccessLog, TRACE_HEADER, TraceId};
+use crate::trace::{AccessLog, TRACE_HEADER, TraceId, hexadecimal};
 
 /// The wheel and a button, for a first look in a browser.
 const PAGE: &str = include_str!("../../page/index.html");
@@ -43,7 +43,7 @@ macro_rules! endpoints {
     ($($name:ident $label:literal $takes:ident $about:ident [$($path:literal),+];)*) => {
         /// What a path leads to.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Endpoint { $($name),* }
+        pub enum Endpoint { $(#[doc = concat!("`", $label, "`")] $name),* }
 
         impl Endpoint {
             /// All endpoints, in the order of their numbers.
@@ -203,20 +203,21 @@ impl Api {
 
     /// Answers a request.
     pub async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
-        let trace = TraceId::of(request.headers(), || self.random().next_u64());
-        let mut response = self.answer(peer, request, &trace).await;
+        let (head, body) = request.into_parts();
+        let trace = TraceId::of(&head.headers, || self.random().next_u64());
+        let mut response = self.answer(peer, &head, body, &trace).await;
         response.headers_mut().insert(TRACE_HEADER, trace.into_value());
         response
     }
 
-    async fn answer(&self, peer: Peer, request: Request<Incoming>, trace: &TraceId) -> HttpResponse {
-        let path = request.uri().path();
+    async fn answer(&self, peer: Peer, head: &Parts, body: Incoming, trace: &TraceId) -> HttpResponse {
+        let path = head.uri.path();
         let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
-        if request.method() == Method::OPTIONS {
+        if head.method == Method::OPTIONS {
             return preflight();
         }
         if path == "/" {
-            return match *request.method() {
+            return match head.method {
                 Method::GET | Method::HEAD => page(),
                 _ => allow(self.respond(None, &Err(Code::MethodNotAllowed.into()).into()), "GET, HEAD, OPTIONS"),
             };
@@ -225,7 +226,7 @@ impl Api {
             return self.respond(None, &Err(Code::PathUnknown.into()).into());
         };
         let started = Instant::now();
-        let reply = self.reply(call, peer, request).await;
+        let reply = self.reply(call, peer, head, body).await;
         let (code, took) = (code_of(&reply.outcome), started.elapsed());
         self.metrics.answered(call.endpoint, code, took);
         self.access.note(trace, call.endpoint.label(), code, took, self.since.elapsed());
@@ -234,10 +235,9 @@ impl Api {
 
     /// The way of a request through the layers, from the cheapest reason to refuse it to the
     /// dearest. (Before this: the bound on connections and their time-outs, in `edge/server.rs`.)
-    async fn reply(&self, call: Call, peer: Peer, request: Request<Incoming>) -> Reply {
-        let (head, body) = request.into_parts();
-        match self.enter(call, peer, &head, body).await {
-            Ok(Entered { caller, body, _place }) => self.answer_entered(call.endpoint, &caller, &head, &body).await,
+    async fn reply(&self, call: Call, peer: Peer, head: &Parts, body: Incoming) -> Reply {
+        match self.enter(call, peer, head, body).await {
+            Ok(Entered { caller, body, _place }) => self.answer_entered(call.endpoint, &caller, head, &body).await,
             Err(failure) if call.endpoint == Endpoint::Draw => {
                 Reply { outcome: Err(failure), request: Some(self.draw_key(&head.headers, None).0) }
             }
@@ -270,7 +270,7 @@ impl Api {
             Takes::Json => self.answer_json(endpoint, caller, &head.headers, body).await,
             Takes::Parameters => {
                 let parameters = Parameters::parse(head.uri.query(), form(&head.headers, body));
-                self.answer_parameters(endpoint, caller, &parameters).await.into()
+                Box::pin(self.answer_parameters(endpoint, caller, &parameters)).await.into()
             }
         }
     }
@@ -303,24 +303,26 @@ impl Api {
         if endpoint == Endpoint::Draw {
             return self.answer_draw(caller, headers, fields).await;
         }
-        let fields = match fields {
-            Ok(fields) => fields,
-            Err(failure) => return Err(failure).into(),
-        };
-        if let (About::User, Ok(user)) = (endpoint.about(), fields.user(caller))
-            && let Err(failure) = self.admit_user(endpoint, &user, fields.activity().ok())
-        {
-            return Err(failure).into();
+        match fields {
+            Ok(fields) => Box::pin(self.answer_fields(endpoint, caller, &fields)).await.into(),
+            Err(failure) => Err(failure).into(),
         }
-        let outcome = match endpoint {
-            Endpoint::Account => activity::account(&self.shards, caller, &fields).await,
-            Endpoint::AwardList => strategy::award_list(&self.shards, caller, &fields).await,
-            Endpoint::StrategyAwardList => strategy::strategy_award_list(&self.shards, &fields),
-            Endpoint::RuleWeight => strategy::rule_weight(&self.shards, caller, &fields).await,
-            Endpoint::RandomRaffle => strategy::random_raffle(&self.shards, &fields, &mut *self.random()),
+    }
+
+    /// All that takes JSON but draws. (In a box, as the other reads are: else each draw's future is
+    /// as large as theirs, and is copied several times on its way.)
+    async fn answer_fields(&self, endpoint: Endpoint, caller: &Caller, fields: &Fields<'_>) -> Outcome {
+        if let (About::User, Ok(user)) = (endpoint.about(), fields.user(caller)) {
+            self.admit_user(endpoint, &user, fields.activity().ok())?;
+        }
+        match endpoint {
+            Endpoint::Account => activity::account(&self.shards, caller, fields).await,
+            Endpoint::AwardList => strategy::award_list(&self.shards, caller, fields).await,
+            Endpoint::StrategyAwardList => strategy::strategy_award_list(&self.shards, fields),
+            Endpoint::RuleWeight => strategy::rule_weight(&self.shards, caller, fields).await,
+            Endpoint::RandomRaffle => strategy::random_raffle(&self.shards, fields, &mut *self.random()),
             other => unreachable!("{} takes parameters", other.label()),
-        };
-        outcome.into()
+        }
     }
 
     async fn answer_parameters(&self, endpoint: Endpoint, caller: &Caller, parameters: &Parameters) -> Outcome {
@@ -376,9 +378,12 @@ impl Api {
 
     /// A key of 128 random bits.
     fn new_request_id(&self) -> RequestId {
-        let mut random = self.random();
-        let text = format!("{:016x}{:016x}", random.next_u64(), random.next_u64());
-        RequestId::new(&text).expect("hexadecimal digits are visible")
+        let halves = {
+            let mut random = self.random();
+            [hexadecimal(random.next_u64()), hexadecimal(random.next_u64())]
+        };
+        let text = str::from_utf8(halves.as_flattened()).expect("ASCII");
+        RequestId::new(text).expect("hexadecimal digits are visible")
     }
 
     fn random(&self) -> std::sync::MutexGuard<'_, OsRandom> {

@@ -246,8 +246,8 @@ fn prepared<'q>(sql: &'q str, json: &'q str) -> sqlx::query::Query<'q, sqlx::MyS
 
 /// A statement that writes `count` rows of `width` fields.
 fn with_places(sql: &str, count: usize, width: usize) -> String {
-    let row = format!("({})", vec!["?"; width].join(","));
-    sql.replace(ROWS_PLACE, &vec![row; count].join(","))
+    let row = format!("({}),", "?,".repeat(width).trim_end_matches(','));
+    sql.replace(ROWS_PLACE, row.repeat(count).trim_end_matches(','))
 }
 
 /// Rows in each statement that writes `count` of them.
