@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-growth cluster cluster-down chaos overload lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-micro bench-growth cluster cluster-down chaos overload lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
@@ -37,6 +37,10 @@ fuzz:
 bench: build
 	deploy/install-test-packages
 	target/release/loadtest bench --seconds $(SECONDS_PER_CASE)
+
+## bench-micro: measure the parts of a draw by themselves: odds, rules, router, limits, plan and settle
+bench-micro:
+	$(CARGO) bench --locked -p loadtest
 
 ## bench-growth: measure draws with more shards, prizes, accounts; writes target/bench/growth.json
 bench-growth: build
