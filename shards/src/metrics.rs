@@ -195,6 +195,13 @@ impl LaneMetrics {
         self.batch_commands.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
     }
 
+    /// What was counted so far.
+    #[cfg(test)]
+    pub(crate) fn counted(&self) -> Counted {
+        let ended = self.ended.iter().map(IntCounter::get).sum();
+        Counted { admitted: self.admitted.get(), ended, orders: self.orders.get() }
+    }
+
     /// Counts how a command has ended.
     pub(crate) fn ended(&self, ended: Ended, commands: usize) {
         self.ended[ended as usize].inc_by(commands as u64);
@@ -218,4 +225,13 @@ impl LaneMetrics {
             Step::Persist => self.persist_seconds.start_timer(),
         }
     }
+}
+
+/// What a lane has counted.
+#[cfg(test)]
+pub(crate) struct Counted {
+    pub(crate) admitted: u64,
+    /// However they ended.
+    pub(crate) ended: u64,
+    pub(crate) orders: u64,
 }
