@@ -17,6 +17,7 @@ pub struct HttpMetrics {
     seconds: Arc<Vec<Histogram>>,
     /// By switch and effect, in the order of their lists.
     switches: Arc<Vec<[IntCounter; 2]>>,
+    received: IntCounter,
     in_flight: IntGauge,
     connections: IntGauge,
 }
@@ -29,6 +30,7 @@ impl HttpMetrics {
         let seconds = HistogramOpts::new("drawbridge_http_request_seconds", "Time from a request's head to its answer")
             .buckets(prometheus::exponential_buckets(0.0005, 2.0, 15)?);
         let seconds = HistogramVec::new(seconds, &["endpoint"])?;
+        let received = IntCounter::new("drawbridge_draws_received_total", "Requests for a draw that have come in")?;
         let in_flight = IntGauge::new("drawbridge_http_in_flight_requests", "Requests that are being answered")?;
         let connections = IntGauge::new("drawbridge_http_connections", "Open connections")?;
         let switches =
@@ -37,6 +39,7 @@ impl HttpMetrics {
         registry.register(Box::new(switches.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(received.clone()))?;
         registry.register(Box::new(in_flight.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         let counters = |endpoint: &Endpoint| {
@@ -52,9 +55,15 @@ impl HttpMetrics {
                 Endpoint::ALL.iter().map(|endpoint| seconds.with_label_values(&[endpoint.label()])).collect(),
             ),
             switches: Arc::new(Switch::ALL.iter().map(effects).collect()),
+            received,
             in_flight,
             connections,
         })
+    }
+
+    /// Counts a request for a draw, whatever becomes of it.
+    pub fn received_draw(&self) {
+        self.received.inc();
     }
 
     /// Counts an answer.

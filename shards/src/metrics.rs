@@ -7,18 +7,27 @@ use prometheus::{
 };
 
 use crate::breaker::BreakerMetrics;
+use crate::stock::Picture;
 
 /// Metrics of all lanes, of the stock and of the breakers.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     batch_commands: HistogramVec,
     step_seconds: HistogramVec,
+    admitted: IntCounterVec,
+    ended: IntCounterVec,
+    orders: IntCounterVec,
+    grants: IntCounterVec,
     /// Commands that wait in a lane's queue.
     pub queue_commands: IntGaugeVec,
     /// Commands that may wait there just now.
     pub queue_bound_commands: IntGaugeVec,
     /// Units of a prize that can be taken.
     pub stock_left_units: IntGaugeVec,
+    /// Units of a prize under grants of batches that are under way.
+    pub stock_open_units: IntGaugeVec,
+    /// Units of a prize that orders took.
+    pub stock_issued_units: IntGaugeVec,
     /// Of the breakers.
     pub(crate) breakers: BreakerMetrics,
 }
@@ -30,6 +39,8 @@ pub struct ClusterMetrics {
     pub(crate) job_rounds: IntCounterVec,
     /// Rebuilds of stock servers that this process did.
     pub(crate) stock_rebuilds: IntCounterVec,
+    /// Grants that this process added to a shard's counters.
+    pub(crate) grants_rolled_up: IntCounterVec,
     /// Words over Redis that the meta database has something new.
     pub(crate) hints: IntCounter,
     /// When this process last copied the stock picture into the meta database.
@@ -41,6 +52,8 @@ impl ClusterMetrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let rounds = Opts::new("drawbridge_job_rounds_total", "Rounds of background jobs by how they ended");
         let rebuilds = Opts::new("drawbridge_stock_rebuilds_total", "Rebuilds of stock servers by this process");
+        let rolled_up =
+            Opts::new("drawbridge_grants_rolled_up_total", "Grants that this process added to a shard's counters");
         let written = Opts::new(
             "drawbridge_stock_picture_timestamp_seconds",
             "When this process last copied the stock picture into the meta database, in seconds since 1970",
@@ -48,6 +61,7 @@ impl ClusterMetrics {
         let metrics = Self {
             job_rounds: IntCounterVec::new(rounds, &["job", "outcome"])?,
             stock_rebuilds: IntCounterVec::new(rebuilds, &["server"])?,
+            grants_rolled_up: IntCounterVec::new(rolled_up, &["shard"])?,
             hints: IntCounter::new(
                 "drawbridge_meta_hints_total",
                 "Words over Redis that the meta database has something new",
@@ -56,6 +70,7 @@ impl ClusterMetrics {
         };
         registry.register(Box::new(metrics.job_rounds.clone()))?;
         registry.register(Box::new(metrics.stock_rebuilds.clone()))?;
+        registry.register(Box::new(metrics.grants_rolled_up.clone()))?;
         registry.register(Box::new(metrics.hints.clone()))?;
         registry.register(Box::new(metrics.picture_written_seconds.clone()))?;
         Ok(metrics)
@@ -70,6 +85,29 @@ pub(crate) struct LaneMetrics {
     prefetch_seconds: Histogram,
     take_seconds: Histogram,
     persist_seconds: Histogram,
+    /// Commands that the lane's queue has taken in.
+    pub(crate) admitted: IntCounter,
+    /// By how they ended, in the order of [`Ended`].
+    ended: [IntCounter; Ended::LABELS.len()],
+    orders: IntCounter,
+    grants: IntCounter,
+}
+
+/// How a command that was in a lane's queue ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ended {
+    /// With an order, a new one or that of an earlier draw under the same request id.
+    Drawn,
+    /// The rules say no.
+    Refused,
+    /// The shard was away, refused the data, or did not confirm.
+    Failed,
+    /// Its caller had gone, or had waited too long, before the lane came to it.
+    Abandoned,
+}
+
+impl Ended {
+    const LABELS: [&str; 4] = ["drawn", "refused", "failed", "abandoned"];
 }
 
 /// A step of a batch that waits for the database or the stock.
@@ -90,20 +128,38 @@ impl Metrics {
         let queue = Opts::new("drawbridge_lane_queue_commands", "Commands that wait in a lane's queue");
         let bound =
             Opts::new("drawbridge_lane_queue_bound_commands", "Commands that may wait in a lane's queue just now");
+        let admitted = Opts::new("drawbridge_lane_admitted_total", "Draws that a lane's queue has taken in");
+        let ended = Opts::new("drawbridge_lane_ended_total", "Draws out of a lane's queue by how they ended");
+        let orders = Opts::new("drawbridge_lane_orders_total", "Orders that a lane has committed");
+        let grants = Opts::new("drawbridge_lane_grants_total", "Grants of stock that a lane has committed");
         let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
+        let open = Opts::new("drawbridge_stock_open_units", "Units of a prize that batches under way hold");
+        let issued = Opts::new("drawbridge_stock_issued_units", "Units of a prize that orders took");
         let metrics = Self {
             batch_commands: HistogramVec::new(commands, &["shard"])?,
             step_seconds: HistogramVec::new(seconds, &["shard", "step"])?,
+            admitted: IntCounterVec::new(admitted, &["shard"])?,
+            ended: IntCounterVec::new(ended, &["shard", "outcome"])?,
+            orders: IntCounterVec::new(orders, &["shard"])?,
+            grants: IntCounterVec::new(grants, &["shard"])?,
             queue_commands: IntGaugeVec::new(queue, &["shard"])?,
             queue_bound_commands: IntGaugeVec::new(bound, &["shard"])?,
             stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
+            stock_open_units: IntGaugeVec::new(open, &["activity", "award"])?,
+            stock_issued_units: IntGaugeVec::new(issued, &["activity", "award"])?,
             breakers: BreakerMetrics::new(registry)?,
         };
         registry.register(Box::new(metrics.batch_commands.clone()))?;
         registry.register(Box::new(metrics.step_seconds.clone()))?;
+        registry.register(Box::new(metrics.admitted.clone()))?;
+        registry.register(Box::new(metrics.ended.clone()))?;
+        registry.register(Box::new(metrics.orders.clone()))?;
+        registry.register(Box::new(metrics.grants.clone()))?;
         registry.register(Box::new(metrics.queue_commands.clone()))?;
         registry.register(Box::new(metrics.queue_bound_commands.clone()))?;
         registry.register(Box::new(metrics.stock_left_units.clone()))?;
+        registry.register(Box::new(metrics.stock_open_units.clone()))?;
+        registry.register(Box::new(metrics.stock_issued_units.clone()))?;
         Ok(metrics)
     }
 
@@ -114,6 +170,21 @@ impl Metrics {
             prefetch_seconds: self.step_seconds.with_label_values(&[shard, "prefetch"]),
             take_seconds: self.step_seconds.with_label_values(&[shard, "take"]),
             persist_seconds: self.step_seconds.with_label_values(&[shard, "persist"]),
+            admitted: self.admitted.with_label_values(&[shard]),
+            ended: Ended::LABELS.map(|outcome| self.ended.with_label_values(&[shard, outcome])),
+            orders: self.orders.with_label_values(&[shard]),
+            grants: self.grants.with_label_values(&[shard]),
+        }
+    }
+
+    /// Shows what is known of the stock just now.
+    pub(crate) fn show_stock(&self, pictures: &[Picture]) {
+        let shown = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
+        for picture in pictures {
+            let labels = [picture.prize.activity.to_string(), picture.prize.award.to_string()];
+            self.stock_left_units.with_label_values(&labels).set(shown(picture.left));
+            self.stock_open_units.with_label_values(&labels).set(shown(picture.open));
+            self.stock_issued_units.with_label_values(&labels).set(shown(picture.issued));
         }
     }
 }
@@ -122,6 +193,24 @@ impl LaneMetrics {
     /// Counts a batch.
     pub(crate) fn batch(&self, commands: usize) {
         self.batch_commands.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    }
+
+    /// What was counted so far.
+    #[cfg(test)]
+    pub(crate) fn counted(&self) -> Counted {
+        let ended = self.ended.iter().map(IntCounter::get).sum();
+        Counted { admitted: self.admitted.get(), ended, orders: self.orders.get() }
+    }
+
+    /// Counts how a command has ended.
+    pub(crate) fn ended(&self, ended: Ended, commands: usize) {
+        self.ended[ended as usize].inc_by(commands as u64);
+    }
+
+    /// Counts what a batch has committed.
+    pub(crate) fn committed(&self, orders: usize, grants: usize) {
+        self.orders.inc_by(orders as u64);
+        self.grants.inc_by(grants as u64);
     }
 
     /// Notes how long the first command of a batch has waited for it.
@@ -136,4 +225,13 @@ impl LaneMetrics {
             Step::Persist => self.persist_seconds.start_timer(),
         }
     }
+}
+
+/// What a lane has counted.
+#[cfg(test)]
+pub(crate) struct Counted {
+    pub(crate) admitted: u64,
+    /// However they ended.
+    pub(crate) ended: u64,
+    pub(crate) orders: u64,
 }

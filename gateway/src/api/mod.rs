@@ -226,6 +226,9 @@ impl Api {
             return self.respond(None, &Err(Code::PathUnknown.into()).into());
         };
         let started = Instant::now();
+        if call.endpoint == Endpoint::Draw {
+            self.metrics.received_draw();
+        }
         let reply = self.reply(call, peer, head, body).await;
         let (code, took) = (code_of(&reply.outcome), started.elapsed());
         self.metrics.answered(call.endpoint, code, took);

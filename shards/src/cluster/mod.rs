@@ -453,11 +453,12 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
     }
     for place in 0..parts.shards.len() {
         let parts_of = parts.clone();
+        let rolled_up = runner.metrics.grants_rolled_up.with_label_values(&[&place.to_string()]);
         runner.start(format!("roll-up-{place}"), JOB_PAUSE, move || {
-            let parts = parts_of.clone();
+            let (parts, rolled_up) = (parts_of.clone(), rolled_up.clone());
             async move {
                 for shelf in parts.stock.shelves() {
-                    roll_up(shelf, &parts.ledgers[place]).await?;
+                    rolled_up.inc_by(roll_up(shelf, &parts.ledgers[place]).await? as u64);
                 }
                 Ok(())
             }

@@ -53,10 +53,7 @@ pub(super) async fn sync(parts: &Parts, metrics: &Metrics, jobs: &ClusterMetrics
     let pictures = pictures(parts).await?;
     let now = Timestamp::now();
     parts.meta.write_pictures(&pictures, now).await?;
-    for picture in &pictures {
-        let labels = [picture.prize.activity.to_string(), picture.prize.award.to_string()];
-        metrics.stock_left_units.with_label_values(&labels).set(i64::try_from(picture.left).unwrap_or(i64::MAX));
-    }
+    metrics.show_stock(&pictures);
     jobs.picture_written_seconds.set(now.as_second());
     Ok(())
 }

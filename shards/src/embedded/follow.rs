@@ -83,11 +83,7 @@ impl Follower {
         if pictures == self.pictures {
             return Ok(());
         }
-        for picture in &pictures {
-            let labels = [picture.prize.activity.to_string(), picture.prize.award.to_string()];
-            let left = i64::try_from(picture.left).unwrap_or(i64::MAX);
-            self.metrics.stock_left_units.with_label_values(&labels).set(left);
-        }
+        self.metrics.show_stock(&pictures);
         self.meta.write_pictures(&pictures, Timestamp::now()).await?;
         self.pictures = pictures;
         Ok(())

@@ -35,7 +35,7 @@ pub(crate) use self::queue::Entrance;
 pub use self::queue::Patience;
 use self::queue::{Queue, Taken};
 use crate::DrawError;
-use crate::metrics::{LaneMetrics, Step};
+use crate::metrics::{Ended, LaneMetrics, Step};
 use crate::stock::{Granted, Receipt, Stock, StockAway};
 use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
 
@@ -105,6 +105,7 @@ struct Doubt {
     grant: GrantId,
     granted: Granted,
     receipt: Receipt,
+    orders: usize,
 }
 
 /// How one try of a batch failed.
@@ -144,7 +145,7 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
     stop: watch::Receiver<bool>,
 ) -> (Entrance, JoinHandle<()>) {
     let pace = Pace::new(limits);
-    let (entrance, queue) = queue::queue(limits.queue_max, pace.bound());
+    let (entrance, queue) = queue::queue(limits.queue_max, pace.bound(), around.metrics.admitted.clone());
     let lane = Lane { store, around, batch_max: limits.batch_max, pace, ids: None, doubt: None, away: None };
     (entrance, tokio::spawn(lane.run(queue, stop)))
 }
@@ -175,6 +176,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 self.around.metrics.waited(oldest.waited(began));
             }
             let taken: Vec<Taken> = waiting.drain(..).filter_map(|command| command.take(began)).collect();
+            self.around.metrics.ended(Ended::Abandoned, count - taken.len());
             self.around.metrics.batch(taken.len());
             let commands = taken.len();
             self.answer_all(taken).await;
@@ -196,15 +198,16 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 continue;
             }
             if self.away.is_some_and(|away| Instant::now() < away.until) {
-                for command in part {
-                    command.answer(Err(DrawError::ShardAway));
-                }
+                self.fail(part, DrawError::ShardAway);
                 continue;
             }
             let executed = self.execute(&part).await;
             self.note_away(&executed);
             match executed {
                 Ok(answers) => {
+                    let refused = answers.iter().filter(|answer| answer.is_err()).count();
+                    self.around.metrics.ended(Ended::Drawn, part.len() - refused);
+                    self.around.metrics.ended(Ended::Refused, refused);
                     for (command, answer) in part.into_iter().zip(answers) {
                         command.answer(answer.map_err(DrawError::Refused));
                     }
@@ -214,13 +217,15 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                     parts.push(second);
                     parts.push(part);
                 }
-                Err(failure) => {
-                    let error = explain(failure);
-                    for command in part {
-                        command.answer(Err(error));
-                    }
-                }
+                Err(failure) => self.fail(part, explain(failure)),
             }
+        }
+    }
+
+    fn fail(&self, commands: Vec<Taken>, error: DrawError) {
+        self.around.metrics.ended(Ended::Failed, commands.len());
+        for command in commands {
+            command.answer(Err(error));
         }
     }
 
@@ -261,7 +266,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.cover(draws.len()).await?;
         let plan = self.plan(draws, supply).await?;
         let grant = self.ids().next_grant();
-        self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default() });
+        self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default(), orders: 0 });
         let granted = match self.take(grant, &plan).await {
             Ok(granted) => granted,
             Err(StockAway(why)) => {
@@ -323,12 +328,14 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         settlement: Settlement,
     ) -> Result<Vec<Answer>, Failure> {
         let receipt = Receipt { used: granted.used(&settlement.used), epochs: granted.epochs.clone() };
+        let orders = settlement.orders.len();
         let timer = self.around.metrics.step(Step::Persist);
-        self.doubt = Some(Doubt { grant, granted: granted.clone(), receipt: receipt.clone() });
+        self.doubt = Some(Doubt { grant, granted: granted.clone(), receipt: receipt.clone(), orders });
         let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();
         match persisted {
             Ok(()) => {
+                self.around.metrics.committed(orders, receipt.epochs.len());
                 self.around.stock.settle(grant, &granted, &receipt.used);
                 self.doubt = None;
                 Ok(settlement.answers)
@@ -357,11 +364,14 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
 
     /// Finds out what became of the batch in doubt, if there is one, and closes its grant.
     async fn resolve_doubt(&mut self) -> Result<Verdict, StoreError> {
-        let Some(Doubt { grant, granted, receipt }) = &self.doubt else { return Ok(Verdict::Void) };
+        let Some(Doubt { grant, granted, receipt, orders }) = &self.doubt else { return Ok(Verdict::Void) };
         let verdict = self.store.verdict(*grant).await?;
         tracing::warn!(?grant, ?verdict, "a batch in doubt was resolved");
         match verdict {
-            Verdict::Committed => self.around.stock.settle(*grant, granted, &receipt.used),
+            Verdict::Committed => {
+                self.around.metrics.committed(*orders, receipt.epochs.len());
+                self.around.stock.settle(*grant, granted, &receipt.used);
+            }
             Verdict::Void => self.around.stock.give_back(*grant, granted),
         }
         self.doubt = None;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use market::Order;
 use market::batch::Draw;
+use prometheus::IntCounter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -123,15 +124,17 @@ impl Drop for Pending {
 pub(crate) struct Entrance {
     sender: mpsc::Sender<Waiting>,
     bound: Bound,
+    admitted: IntCounter,
 }
 
 /// The lane's side of its queue.
 pub(super) type Queue = mpsc::Receiver<Waiting>;
 
 /// A queue for at most `commands_max` commands, and at most as many as `bound` says just now.
-pub(super) fn queue(commands_max: usize, bound: Bound) -> (Entrance, Queue) {
+/// Counts those that it takes in.
+pub(super) fn queue(commands_max: usize, bound: Bound, admitted: IntCounter) -> (Entrance, Queue) {
     let (sender, receiver) = mpsc::channel(commands_max);
-    (Entrance { sender, bound }, receiver)
+    (Entrance { sender, bound, admitted }, receiver)
 }
 
 impl Entrance {
@@ -148,6 +151,7 @@ impl Entrance {
             mpsc::error::TrySendError::Full(_) => DrawError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => DrawError::Stopping,
         })?;
+        self.admitted.inc();
         Ok(Pending { fate, reply: receiver })
     }
 
@@ -174,21 +178,26 @@ mod tests {
 
     const PATIENCE: Patience = Patience { queue: Duration::from_secs(1), answer: Duration::from_secs(3) };
 
+    fn admitted() -> IntCounter {
+        IntCounter::new("admitted", "test").expect("a counter")
+    }
+
     /// A queue of its own fixed bound.
     fn queue(commands_max: usize) -> (Entrance, Queue) {
         let limits = LaneLimits { queue_max: commands_max, queue_target: Duration::from_secs(1), batch_max: 1 };
-        super::queue(commands_max, Pace::new(limits).bound())
+        super::queue(commands_max, Pace::new(limits).bound(), admitted())
     }
 
     #[tokio::test]
     async fn a_queue_is_full_earlier_when_its_lane_is_slow() {
         let limits = LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max: 1 };
         let mut pace = Pace::new(limits);
-        let (entrance, _lane) = super::queue(4, pace.bound());
+        let (entrance, _lane) = super::queue(4, pace.bound(), admitted());
         let _waiting = [entrance.submit(draw()).expect("room"), entrance.submit(draw()).expect("room")];
         pace.learn(1, Duration::from_millis(500));
         assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
         assert_eq!((entrance.waiting(), entrance.bound()), (2, 2));
+        assert_eq!(entrance.admitted.get(), 2, "one that is turned away is not admitted");
     }
 
     fn draw() -> Draw {

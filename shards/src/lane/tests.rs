@@ -181,6 +181,7 @@ struct Rig {
     entrance: Entrance,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<()>>,
+    metrics: LaneMetrics,
 }
 
 fn rig(faults: &[Fault]) -> Rig {
@@ -189,19 +190,28 @@ fn rig(faults: &[Fault]) -> Rig {
     let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
     let stock = Arc::new(MemoryStock::default());
     stock.set_total(prize(), 3);
-    let (entrance, task, stop) = lane(store.clone(), stock.clone(), campaign);
-    Rig { store, stock, entrance, stop, task: Some(task) }
+    let metrics = metrics();
+    let (entrance, task, stop) = lane(store.clone(), stock.clone(), campaign, metrics.clone());
+    Rig { store, stock, entrance, stop, task: Some(task), metrics }
 }
 
-fn lane(store: Store, stock: impl Stock, campaign: Campaign) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
-    let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
+fn metrics() -> LaneMetrics {
+    Metrics::new(&prometheus::Registry::new()).expect("fresh names").lane("0")
+}
+
+fn lane(
+    store: Store,
+    stock: impl Stock,
+    campaign: Campaign,
+    metrics: LaneMetrics,
+) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
     let around = Surroundings {
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published { version: 1, campaign }]))),
         stock,
         random: Tape::new(Seeded::new(1)),
         clock: || "2026-06-01T12:00:00Z".parse().expect("a time"),
         runs: Arc::new(Counter::default()),
-        metrics: metrics.lane("0"),
+        metrics,
     };
     let stop = watch::Sender::new(false);
     let (entrance, task) = start(
@@ -254,6 +264,9 @@ impl Rig {
         assert_eq!(picture.open, 0, "a grant is still open");
         assert_eq!(picture.issued, stocked);
         assert_eq!(picture.left, 3 - stocked);
+        let counted = self.metrics.counted();
+        assert_eq!(counted.admitted, counted.ended, "whoever was admitted has ended, once");
+        assert_eq!(counted.orders, self.store.lock().orders.len() as u64);
     }
 }
 
@@ -406,7 +419,7 @@ impl Stock for Unreachable {
 async fn a_stock_that_is_away_refuses_and_changes_nothing() {
     let store = Store::default();
     let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
-    let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign);
+    let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
     let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
     assert_eq!(answer, Err(DrawError::Refused(Refusal::StockAway)));
     assert!(store.lock().orders.is_empty() && store.lock().accounts.is_empty());
@@ -418,7 +431,8 @@ async fn a_stock_that_is_away_refuses_and_changes_nothing() {
 async fn a_campaign_may_fall_back_while_the_stock_is_away() {
     let store = Store::default();
     let text = CAMPAIGN.replace("time_zone =", "when_stock_away = \"fallback\"\ntime_zone =");
-    let (entrance, task, stop) = lane(store.clone(), Unreachable, Campaign::parse(&text).expect("a valid campaign"));
+    let campaign = Campaign::parse(&text).expect("a valid campaign");
+    let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
     let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
     let order = answer.expect("the luck award");
     assert_eq!((order.award.get(), order.stocked, order.ordinal), (101, false, 1));
