@@ -8,6 +8,7 @@ mod campaigns;
 mod clients;
 mod cluster;
 mod drawing;
+mod health;
 mod hostile;
 mod identity;
 mod kill;
