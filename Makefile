@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-micro bench-growth cluster cluster-down chaos overload lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-micro bench-growth k6 jmeter cluster cluster-down chaos overload lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
@@ -46,6 +46,16 @@ bench-micro:
 bench-growth: build
 	deploy/install-test-packages
 	target/release/loadtest growth --seconds $(SECONDS_PER_CASE) $(if $(STEPS),--steps $(STEPS))
+
+## k6: run the k6 plans shortly on a cluster of this machine; gets k6 first; PLANS chooses some
+k6: $(if $(DRAWBRIDGE),,build)
+	deploy/install-test-packages
+	loadtest/run-plans k6
+
+## jmeter: run the JMeter plans shortly on a cluster of this machine; gets JMeter first
+jmeter: $(if $(DRAWBRIDGE),,build)
+	deploy/install-test-packages
+	loadtest/run-plans jmeter
 
 ## cluster: start databases, Redis, gateways and nginx in the folder DIR (deploy/local/README.md)
 cluster: $(if $(DRAWBRIDGE),,build)

@@ -150,6 +150,7 @@ prepare() { # PART: writes what it reads at its start
         nginx)
             mkdir -p "$DIR/nginx"
             cp "$here/nginx.conf" "$DIR/nginx/nginx.conf"
+            cp -R "$here/../nginx/drawbridge" "$DIR/nginx/"
             proxy_file >"$DIR/nginx/drawbridge.conf"
             ;;
     esac

@@ -3,6 +3,7 @@
 mod audit;
 mod breaker;
 mod campaign;
+mod health;
 mod migrate;
 mod route;
 mod serve;
@@ -56,6 +57,8 @@ enum Command {
     /// Show and set circuit breakers of a running server
     #[command(subcommand)]
     Breaker(breaker::Command),
+    /// Ask a running server whether it is ready: exit code 0 or 1
+    Health(health::Options),
     /// Explain where users live
     Route(route::Options),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
@@ -132,6 +135,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Switch(command) => switch::run(&command),
         Command::SitOut(command) => sit_out::run(&command),
         Command::Breaker(command) => breaker::run(&command),
+        Command::Health(options) => health::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
     }

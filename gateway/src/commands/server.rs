@@ -73,7 +73,8 @@ impl Server {
     }
 }
 
-async fn exchange(address: &str, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+/// One request on a connection of its own.
+pub(super) async fn exchange(address: &str, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
     let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
