@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-growth cluster cluster-down chaos overload lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-growth cluster cluster-down chaos overload load lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
@@ -8,6 +8,8 @@ GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60
 FUZZ_SECONDS ?= 60
 OVERLOAD_SECONDS ?= 60
+URL ?= http://127.0.0.1:8091
+PROFILE ?= ramp:0..2000:10s,hold:2000:20s
 
 ## run: start the server on the embedded default (./data, http://127.0.0.1:8091/)
 run:
@@ -42,6 +44,10 @@ bench: build
 bench-growth: build
 	deploy/install-test-packages
 	target/release/loadtest growth --seconds $(SECONDS_PER_CASE) $(if $(STEPS),--steps $(STEPS))
+
+## load: send draws to the server at URL by the schedule PROFILE; writes target/load/index.html
+load: build
+	target/release/loadtest load --url $(URL) --profile $(PROFILE) --retries 3 --keep target/load/kept --report target/load --progress
 
 ## cluster: start databases, Redis, gateways and nginx in the folder DIR (deploy/local/README.md)
 cluster: $(if $(DRAWBRIDGE),,build)

@@ -10,8 +10,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::bench::Programs;
-use crate::bench::cpu::Watched;
-use crate::bench::database::Database;
+use crate::cpu::Watched;
+use crate::database::Database;
 use crate::bench::drawbridge::{Drawbridge, Place, wait_drawing};
 use crate::bench::process::{last_lines, terminate, wait_gone};
 use crate::error::Error;

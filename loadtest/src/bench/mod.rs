@@ -6,8 +6,6 @@
 
 mod cases;
 mod cluster;
-mod cpu;
-mod database;
 mod drawbridge;
 mod driving;
 pub(crate) mod growth;
@@ -15,7 +13,7 @@ mod mysql;
 mod orders;
 mod process;
 mod redis;
-mod results;
+pub(crate) mod results;
 mod server;
 mod sqlite;
 
