@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::audit::AuditArgs;
 use crate::bench::growth::{DEFAULT_STEPS, Step};
 use crate::drive::Plan;
 use crate::load::LoadArgs;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Ask a gateway for the draws that a drive or a load kept; exit code 1 when one is missing or differs.
     Verify(VerifyArgs),
+    /// Hold what users were told against what the shards have; exit code 1 when that differs.
+    Audit(AuditArgs),
     /// Serve a fixed answer to any POST: the upper limit of the edge.
     Hello(HelloArgs),
     /// Measure the gateway beside a bare server and bare inserts, and write the results.
@@ -220,6 +223,18 @@ mod tests {
     }
 
     #[test]
+    fn an_audit_needs_one_place_to_look_into() {
+        let audit = |options: &str| {
+            let fixed = ["loadtest", "audit", "--file", "f"];
+            Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).map(drop)
+        };
+        assert!(audit("--data d").is_ok() && audit("--cluster c").is_ok());
+        for options in ["", "--data d --cluster c", "--data d --sample 5"] {
+            assert!(audit(options).is_err(), "{options}");
+        }
+    }
+
+    #[test]
     fn growth_has_steps_by_default_and_takes_others() {
         let steps = |args: &[&str]| match Cli::try_parse_from(["loadtest", "growth"].iter().chain(args))?.command {
             Command::Growth(args) => Ok(args.steps.len()),
@@ -244,6 +259,8 @@ mod tests {
             let verify = ["loadtest", "verify", "--file", "f", "--url", url];
             assert!(Cli::try_parse_from(verify).is_err());
             assert!(Cli::try_parse_from(["loadtest", "load", "--url", url]).is_err());
+            let audit = ["loadtest", "audit", "--file", "f", "--data", "d", "--url", url];
+            assert!(Cli::try_parse_from(audit).is_err());
         }
         assert!(Cli::try_parse_from(["loadtest", "hello", "--listen", "0.0.0.0:0"]).is_err());
     }

@@ -1,11 +1,12 @@
 //! Load driver and benchmarks of the draw gateway.
 //!
 //! `drive` loads a running gateway as fast as it answers, `load` by a schedule that waits for nobody.
-//! `verify` asks the gateway afterwards whether it still knows what it told.
-//! `hello` is the bare HTTP server that bounds the edge, `bench` measures the gateway and its
+//! `verify` asks the gateway afterwards whether it still knows what it told, `audit` looks into the
+//! shards. `hello` is the bare HTTP server that bounds the edge, `bench` measures the gateway and its
 //! limits side by side, and `growth` how the cost of a draw grows. All of them talk to this machine
 //! alone.
 
+mod audit;
 mod bench;
 mod chunks;
 mod cli;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Drive(args) => drive::command(&args),
         Command::Load(args) => load::command(&args),
         Command::Verify(args) => verify::command(&args),
+        Command::Audit(args) => audit::command(&args),
         Command::Hello(args) => hello::command(args.listen),
         Command::Bench(args) => bench::command(&args),
         Command::Growth(args) => bench::growth::command(&args),
