@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-growth cluster cluster-down chaos overload load lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-growth cluster cluster-down chaos overload load soak lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
@@ -8,6 +8,8 @@ GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60
 FUZZ_SECONDS ?= 60
 OVERLOAD_SECONDS ?= 60
+SOAK_SECONDS ?= 1200
+SOAK_GATEWAYS ?= 1
 URL ?= http://127.0.0.1:8091
 PROFILE ?= ramp:0..2000:10s,hold:2000:20s
 
@@ -48,6 +50,11 @@ bench-growth: build
 ## load: send draws to the server at URL by the schedule PROFILE; writes target/load/index.html
 load: build
 	target/release/loadtest load --url $(URL) --profile $(PROFILE) --retries 3 --keep target/load/kept --report target/load --progress
+
+## soak: load a cluster for SOAK_SECONDS at 60 % of its maximum; writes target/bench/soak.json
+soak: build
+	deploy/install-test-packages
+	target/release/loadtest soak --seconds $(SOAK_SECONDS) --gateways $(SOAK_GATEWAYS) $(if $(MAX_RATE),--max-rate $(MAX_RATE)) $(if $(USERS),--users $(USERS)) $(if $(SPREAD),--spread $(SPREAD))
 
 ## cluster: start databases, Redis, gateways and nginx in the folder DIR (deploy/local/README.md)
 cluster: $(if $(DRAWBRIDGE),,build)

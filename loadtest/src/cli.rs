@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::audit::AuditArgs;
 use crate::bench::growth::{DEFAULT_STEPS, Step};
+use crate::bench::soak::SoakArgs;
 use crate::drive::Plan;
 use crate::load::LoadArgs;
 use crate::target::{Target, parse_listen, parse_target};
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Measure how the cost of a draw grows with shards, prizes, accounts and connections.
     Growth(GrowthArgs),
+    /// Load a cluster for long, and see whether latency, rate and memory stay as they are.
+    Soak(SoakArgs),
 }
 
 #[derive(Debug, Args)]

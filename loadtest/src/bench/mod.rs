@@ -15,6 +15,7 @@ mod process;
 mod redis;
 pub(crate) mod results;
 mod server;
+pub(crate) mod soak;
 mod sqlite;
 
 use std::fs;
