@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-micro bench-growth k6 jmeter cluster cluster-down chaos overload lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-micro bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
@@ -8,6 +8,10 @@ GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60
 FUZZ_SECONDS ?= 60
 OVERLOAD_SECONDS ?= 60
+SOAK_SECONDS ?= 1200
+SOAK_GATEWAYS ?= 1
+URL ?= http://127.0.0.1:8091
+PROFILE ?= ramp:0..2000:10s,hold:2000:20s
 
 ## run: start the server on the embedded default (./data, http://127.0.0.1:8091/)
 run:
@@ -56,6 +60,15 @@ k6: $(if $(DRAWBRIDGE),,build)
 jmeter: $(if $(DRAWBRIDGE),,build)
 	deploy/install-test-packages
 	loadtest/run-plans jmeter
+
+## load: send draws to the server at URL by the schedule PROFILE; writes target/load/index.html
+load: build
+	target/release/loadtest load --url $(URL) --profile $(PROFILE) --retries 3 --keep target/load/kept --report target/load --progress
+
+## soak: load a cluster for SOAK_SECONDS at 60 % of its maximum; writes target/bench/soak.json
+soak: build
+	deploy/install-test-packages
+	target/release/loadtest soak --seconds $(SOAK_SECONDS) --gateways $(SOAK_GATEWAYS) $(if $(MAX_RATE),--max-rate $(MAX_RATE)) $(if $(USERS),--users $(USERS)) $(if $(SPREAD),--spread $(SPREAD))
 
 ## cluster: start databases, Redis, gateways and nginx in the folder DIR (deploy/local/README.md)
 cluster: $(if $(DRAWBRIDGE),,build)

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::audit::AuditArgs;
 use crate::bench::growth::{DEFAULT_STEPS, Step};
+use crate::bench::soak::SoakArgs;
 use crate::drive::Plan;
+use crate::load::LoadArgs;
 use crate::target::{Target, parse_listen, parse_target};
 
 /// Load driver and benchmarks of the draw gateway; speaks to loopback addresses only.
@@ -22,14 +25,20 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Load a gateway: each connection sends its next request when it has its last answer.
     Drive(DriveArgs),
-    /// Ask a gateway for the draws that a drive kept; exit code 1 when one is missing or differs.
+    /// Load a server by a schedule that waits for nobody, and report what its users waited.
+    Load(LoadArgs),
+    /// Ask a gateway for the draws that a drive or a load kept; exit code 1 when one is missing or differs.
     Verify(VerifyArgs),
+    /// Hold what users were told against what the shards have; exit code 1 when that differs.
+    Audit(AuditArgs),
     /// Serve a fixed answer to any POST: the upper limit of the edge.
     Hello(HelloArgs),
     /// Measure the gateway beside a bare server and bare inserts, and write the results.
     Bench(BenchArgs),
     /// Measure how the cost of a draw grows with shards, prizes, accounts and connections.
     Growth(GrowthArgs),
+    /// Load a cluster for long, and see whether latency, rate and memory stay as they are.
+    Soak(SoakArgs),
 }
 
 #[derive(Debug, Args)]
@@ -49,7 +58,7 @@ pub(crate) struct VerifyArgs {
     /// The gateway, for example `http://127.0.0.1:8091`.
     #[arg(long, value_parser = parse_target)]
     pub(crate) url: Target,
-    /// A file written by `drive --keep`.
+    /// A file written by `drive --keep` or `load --keep`.
     #[arg(long)]
     pub(crate) file: PathBuf,
     /// Ask for this many draws, chosen by the seed, in place of all.
@@ -200,6 +209,35 @@ mod tests {
     }
 
     #[test]
+    fn a_load_has_one_schedule_and_keeps_only_what_has_a_key() {
+        let load = |options: &str| {
+            let fixed = ["loadtest", "load", "--url", "http://127.0.0.1:8091"];
+            Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).map(drop)
+        };
+        for options in ["", "--rate 5 --seconds 2", "--profile ramp:0..5:1s", "--no-key", "--keep f", "--spread zipf:1"]
+        {
+            assert!(load(options).is_ok(), "{options}");
+        }
+        for options in
+            ["--profile hold:1:1s --rate 5", "--profile hold:1", "--no-key --keep f", "--retries 21", "--timeout-ms 0"]
+        {
+            assert!(load(options).is_err(), "{options}");
+        }
+    }
+
+    #[test]
+    fn an_audit_needs_one_place_to_look_into() {
+        let audit = |options: &str| {
+            let fixed = ["loadtest", "audit", "--file", "f"];
+            Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).map(drop)
+        };
+        assert!(audit("--data d").is_ok() && audit("--cluster c").is_ok());
+        for options in ["", "--data d --cluster c", "--data d --sample 5"] {
+            assert!(audit(options).is_err(), "{options}");
+        }
+    }
+
+    #[test]
     fn growth_has_steps_by_default_and_takes_others() {
         let steps = |args: &[&str]| match Cli::try_parse_from(["loadtest", "growth"].iter().chain(args))?.command {
             Command::Growth(args) => Ok(args.steps.len()),
@@ -223,6 +261,9 @@ mod tests {
             assert!(Cli::try_parse_from(["loadtest", "drive", "--url", url]).is_err());
             let verify = ["loadtest", "verify", "--file", "f", "--url", url];
             assert!(Cli::try_parse_from(verify).is_err());
+            assert!(Cli::try_parse_from(["loadtest", "load", "--url", url]).is_err());
+            let audit = ["loadtest", "audit", "--file", "f", "--data", "d", "--url", url];
+            assert!(Cli::try_parse_from(audit).is_err());
         }
         assert!(Cli::try_parse_from(["loadtest", "hello", "--listen", "0.0.0.0:0"]).is_err());
     }

@@ -10,9 +10,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::chunks;
+use crate::error::Error;
 use crate::response::{Frame, Malformed, parse};
 
-/// A request without an answer by then counts as an error.
+/// A request without an answer by then counts as an error, unless the connection was told otherwise.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Room for an answer with all its headers, so that one read takes it whole.
@@ -31,7 +33,7 @@ pub(crate) enum ExchangeError {
     #[error("connection: {0}")]
     Io(#[from] io::Error),
     /// There was no answer in time.
-    #[error("no answer in {} s", REQUEST_TIMEOUT.as_secs())]
+    #[error("no answer in time")]
     Timeout,
     /// There was an answer, but not one of HTTP as we know it.
     #[error(transparent)]
@@ -54,6 +56,7 @@ impl ExchangeError {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
+    pub(crate) retry_after_s: Option<u32>,
     pub(crate) body: &'a [u8],
 }
 
@@ -63,6 +66,7 @@ pub(crate) struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
     input: Vec<u8>,
+    timeout: Duration,
     /// One timer for the connection's whole life. It is moved on only when it fires, not with each
     /// request: that would cost two visits to the timer wheel a request.
     timer: Pin<Box<Sleep>>,
@@ -71,22 +75,33 @@ pub(crate) struct Connection {
 impl Connection {
     /// Needs a runtime around it.
     pub(crate) fn new(address: SocketAddr) -> Self {
+        Self::with_timeout(address, REQUEST_TIMEOUT)
+    }
+
+    /// One that waits so long for each answer.
+    pub(crate) fn with_timeout(address: SocketAddr, timeout: Duration) -> Self {
         Self {
             address,
             stream: None,
             input: Vec::with_capacity(INPUT_BYTES),
-            timer: Box::pin(sleep_until(Instant::now() + REQUEST_TIMEOUT)),
+            timeout,
+            timer: Box::pin(sleep_until(Instant::now() + timeout)),
         }
     }
 
     /// Takes over a stream that is connected already.
     pub(crate) fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
-        let address = stream.peer_addr()?;
+        let mut connection = Self::new(stream.peer_addr()?);
+        connection.adopt(stream)?;
+        Ok(connection)
+    }
+
+    /// Takes over a stream that is connected to the same address.
+    pub(crate) fn adopt(&mut self, stream: std::net::TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        let mut connection = Self::new(address);
-        connection.stream = Some(TcpStream::from_std(stream)?);
-        Ok(connection)
+        self.stream = Some(TcpStream::from_std(stream)?);
+        Ok(())
     }
 
     /// Sends one request and waits for its answer. After an error the next call opens anew.
@@ -97,7 +112,7 @@ impl Connection {
             let work = pin!(async {
                 // The stream stays out of its place until the answer is whole: an error or a
                 // time-out on the way drops it.
-                let mut open = match stream.take() {
+                let mut open = match stream.take().filter(is_usable) {
                     Some(open) => open,
                     None => connect(self.address).await.map_err(ExchangeError::Connect)?,
                 };
@@ -107,10 +122,33 @@ impl Connection {
                 }
                 Ok(frame)
             });
-            within(self.timer.as_mut(), work).await?
+            within(self.timer.as_mut(), self.timeout, work).await?
         };
-        Ok(Answer { status: frame.status, body: &self.input[frame.head_len..frame.head_len + frame.body_len] })
+        let Frame { status, head_len, mut body_len, retry_after_s, .. } = frame;
+        if frame.chunked {
+            body_len = chunks::join(&mut self.input[head_len..head_len + body_len])?;
+        }
+        Ok(Answer { status, retry_after_s, body: &self.input[head_len..head_len + body_len] })
     }
+}
+
+/// Opens connections before a clock starts, one after the other: thousands at once overflow the
+/// server's accept queue, and the kernel lets those try again only after a second.
+pub(crate) fn connect_all(address: SocketAddr, connections: u16) -> Result<Vec<std::net::TcpStream>, Error> {
+    // A shell often lends 1,024 files. When it lends no more than that, connecting says so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    (0..connections)
+        .map(|number| {
+            let stream = std::net::TcpStream::connect(address);
+            stream.map_err(|e| Error::io(format!("connection {number} to {address}"), e))
+        })
+        .collect()
+}
+
+/// A server may close a connection that was idle for long; whoever waits for an answer there has
+/// nobody to blame. Nothing is asked of the system unless something came in.
+fn is_usable(stream: &TcpStream) -> bool {
+    matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -137,9 +175,10 @@ async fn send_and_receive(stream: &mut TcpStream, input: &mut Vec<u8>, request: 
 
 async fn within<T>(
     mut timer: Pin<&mut Sleep>,
+    timeout: Duration,
     mut work: Pin<&mut impl Future<Output = Result<T, ExchangeError>>>,
 ) -> Result<T, ExchangeError> {
-    let deadline = Instant::now() + REQUEST_TIMEOUT;
+    let deadline = Instant::now() + timeout;
     loop {
         tokio::select! {
             biased;
@@ -180,6 +219,25 @@ mod tests {
         assert_eq!(broken.kind(), "io");
         let answer = connection.exchange(b"x").await.expect("an answer");
         assert_eq!((answer.status, answer.body), (200, &b"ok"[..]));
+        server.await.expect("the server's end");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_while_idle_is_opened_anew() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let address = listener.local_addr().expect("address");
+        let server = tokio::spawn(async move {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.expect("accept");
+                let mut request = [0];
+                stream.read_exact(&mut request).await.expect("a request");
+                stream.write_all(&PIECES.concat()).await.expect("written");
+            }
+        });
+        let mut connection = Connection::new(address);
+        assert_eq!(connection.exchange(b"x").await.expect("an answer").body, b"ok");
+        connection.stream.as_ref().expect("kept open").readable().await.expect("closed by the server");
+        assert_eq!(connection.exchange(b"x").await.expect("another answer").body, b"ok");
         server.await.expect("the server's end");
     }
 

@@ -14,7 +14,7 @@ use clap::{Args, value_parser};
 use tokio::task::JoinSet;
 
 use crate::cli::DriveArgs;
-use crate::connection::{Answer, Connection};
+use crate::connection::{Answer, Connection, connect_all};
 use crate::error::Error;
 use crate::keep::{Keeper, Told};
 use crate::prng::SplitMix64;
@@ -77,7 +77,7 @@ pub(crate) fn command(args: &DriveArgs) -> Result<(), Error> {
 pub(crate) fn drive(plan: &Plan, keeper: Option<Keeper>) -> Result<Report, Error> {
     let keeper = keeper.map(Arc::new);
     let threads = plan.threads.min(plan.connections);
-    let streams = connect_all(plan)?;
+    let streams = connect_all(plan.url.0, plan.connections)?;
     let mut shares: Vec<Vec<(u16, TcpStream)>> = (0..threads).map(|_| Vec::new()).collect();
     for (number, stream) in (0..plan.connections).zip(streams) {
         shares[usize::from(number % threads)].push((number, stream));
@@ -109,18 +109,6 @@ fn about(plan: &Plan, threads: u16) -> About {
         warmup_seconds: plan.warmup_seconds,
         seconds: plan.seconds,
     }
-}
-
-/// Opens all connections before the clock starts, one after the other: thousands at once overflow
-/// the server's accept queue, and the kernel lets those try again only after a second.
-fn connect_all(plan: &Plan) -> Result<Vec<TcpStream>, Error> {
-    // A shell often lends 1,024 files. When it lends no more than that, connecting says so.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
-    (0..plan.connections)
-        .map(|number| {
-            TcpStream::connect(plan.url.0).map_err(|e| Error::io(format!("connection {number} to {}", plan.url.0), e))
-        })
-        .collect()
 }
 
 /// What all connections of a run have in common.
@@ -168,7 +156,7 @@ impl Run {
 }
 
 /// A number that no other run has, good odds given: the time in nanoseconds, mixed with the process.
-fn run_tag() -> u64 {
+pub(crate) fn run_tag() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let nanos = u64::from(now.subsec_nanos());
     let seed = now.as_secs().wrapping_mul(1_000_000_000).wrapping_add(nanos);

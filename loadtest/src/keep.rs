@@ -13,12 +13,52 @@ use crate::response::Malformed;
 /// One draw, as its user was told of it: a line of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the API's own names")]
 pub(crate) struct Told {
     pub(crate) user_id: String,
     pub(crate) request_id: String,
     pub(crate) award_id: i64,
     pub(crate) order_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) award_title: Option<String>,
+}
+
+/// A draw that was sent, and that its user was not told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Untold {
+    pub(crate) user_id: String,
+    pub(crate) request_id: String,
+    pub(crate) outcome: Untelling,
+}
+
+/// Why a user was not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Untelling {
+    /// Every attempt was refused, or never sent: there must be no order.
+    Refused,
+    /// An attempt had no outcome: there may be an order.
+    Unknown,
+}
+
+/// A line of a kept file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Line {
+    /// What a user was told.
+    Told(Told),
+    /// A key without an answer that is a draw.
+    Untold(Untold),
+    /// The first line of an open-loop run: what all its keys begin with.
+    Run {
+        /// Hexadecimal digits.
+        run: String,
+    },
+    /// Its last line, there when the run came to its end: how many keys the file has.
+    Kept {
+        /// Lines with keys.
+        kept: u64,
+    },
 }
 
 /// The parts of a draw's or a record's answer that must never change.
@@ -27,6 +67,7 @@ pub(crate) struct Told {
 pub(crate) struct Prize {
     pub(crate) award_id: i64,
     pub(crate) order_id: String,
+    pub(crate) award_title: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +82,16 @@ impl Prize {
     pub(crate) fn from_body(body: &[u8]) -> Result<Self, Malformed> {
         Envelope::from_body(body).map(|envelope| envelope.data)
     }
+
+    /// Whether it is what the user was told. Titles are compared where both are known: those of
+    /// implementations without titles are not.
+    pub(crate) fn is(&self, told: &Told) -> bool {
+        let titles_agree = match (&self.award_title, &told.award_title) {
+            (Some(now), Some(then)) => now == then,
+            _ => true,
+        };
+        self.award_id == told.award_id && self.order_id == told.order_id && titles_agree
+    }
 }
 
 impl Envelope {
@@ -52,15 +103,21 @@ impl Envelope {
 impl Told {
     /// Reads a draw's answer, which must carry the key that was sent.
     pub(crate) fn from_draw(user: u64, key: &str, body: &[u8]) -> Result<Self, Malformed> {
+        Self::from_body(format!("u{user}"), key, body)
+    }
+
+    /// The same for a user of any name.
+    pub(crate) fn from_body(user_id: String, key: &str, body: &[u8]) -> Result<Self, Malformed> {
         let envelope = Envelope::from_body(body)?;
         if envelope.request_id.as_deref() != Some(key) {
             return Err(Malformed("requestId is not the key that was sent"));
         }
         Ok(Self {
-            user_id: format!("u{user}"),
+            user_id,
             request_id: key.to_owned(),
             award_id: envelope.data.award_id,
             order_id: envelope.data.order_id,
+            award_title: envelope.data.award_title,
         })
     }
 }
@@ -77,7 +134,12 @@ impl Keeper {
     }
 
     pub(crate) fn keep(&self, told: &Told) -> io::Result<()> {
-        let mut line = serde_json::to_vec(told)?;
+        self.write(told)
+    }
+
+    /// Writes one line, of whatever kind.
+    pub(crate) fn write(&self, line: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(line)?;
         line.push(b'\n');
         let mut file = self.0.lock().expect("no holder panics");
         file.write_all(&line)
@@ -88,18 +150,23 @@ impl Keeper {
     }
 }
 
-/// Reads a kept file whole.
-pub(crate) fn read(path: &Path) -> Result<Vec<Told>, Error> {
-    let name = || path.display().to_string();
-    let file = File::open(path).map_err(|e| Error::io(name(), e))?;
-    let mut all = Vec::new();
-    for (index, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(|e| Error::io(name(), e))?;
-        let told = serde_json::from_str(&line)
-            .map_err(|e| Error::CannotRun(format!("{}, line {}: {e}", name(), index + 1)))?;
-        all.push(told);
-    }
-    Ok(all)
+/// Reads a kept file line by line.
+pub(crate) fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Line, Error>> + use<>, Error> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|e| Error::io(&*name, e))?;
+    Ok((1..).zip(BufReader::new(file).lines()).map(move |(number, line): (u64, _)| {
+        let line = line.map_err(|e| Error::io(&*name, e))?;
+        serde_json::from_str(&line).map_err(|e| Error::CannotRun(format!("{name}, line {number}: {e}")))
+    }))
+}
+
+/// Reads what users were told, and passes over the rest.
+pub(crate) fn told(path: &Path) -> Result<impl Iterator<Item = Result<Told, Error>> + use<>, Error> {
+    Ok(lines(path)?.filter_map(|line| match line {
+        Ok(Line::Told(told)) => Some(Ok(told)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    }))
 }
 
 #[cfg(test)]
@@ -117,10 +184,38 @@ mod tests {
         keeper.keep(&told).expect("kept");
         keeper.keep(&told).expect("kept");
         keeper.flush().expect("flushed");
-        assert_eq!(read(&path).expect("read"), vec![told.clone(), told]);
+        let read: Vec<Told> = super::told(&path).expect("opened").map(|told| told.expect("read")).collect();
+        assert_eq!(read, vec![told.clone(), told]);
         let text = std::fs::read_to_string(&path).expect("text");
-        let line = r#"{"userId":"u5","requestId":"K","awardId":7,"orderId":"9"}"#;
+        let line = r#"{"userId":"u5","requestId":"K","awardId":7,"orderId":"9","awardTitle":"t"}"#;
         assert_eq!(text.lines().next(), Some(line));
+    }
+
+    #[test]
+    fn every_kind_of_line_is_told_apart_and_a_broken_one_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("kept");
+        let told = Told::from_body("x".to_owned(), "K", BODY).expect("a draw");
+        let untold = Untold { user_id: "x".to_owned(), request_id: "L".to_owned(), outcome: Untelling::Unknown };
+        let all = [
+            Line::Run { run: "ab".to_owned() },
+            Line::Told(told.clone()),
+            Line::Untold(untold),
+            Line::Kept { kept: 2 },
+        ];
+        let keeper = Keeper::create(&path).expect("created");
+        for line in &all {
+            keeper.write(line).expect("written");
+        }
+        keeper.flush().expect("flushed");
+        let read: Vec<Line> = lines(&path).expect("opened").map(|line| line.expect("read")).collect();
+        assert_eq!(read, all);
+        assert_eq!(super::told(&path).expect("opened").count(), 1);
+
+        keeper.write(&"cut off").expect("written");
+        keeper.flush().expect("flushed");
+        let error = lines(&path).expect("opened").find_map(Result::err).expect("an error");
+        assert!(error.to_string().contains("kept, line 5: "), "{error}");
     }
 
     #[test]

@@ -1,16 +1,23 @@
 //! Load driver and benchmarks of the draw gateway.
 //!
-//! `drive` loads a running gateway, `verify` asks it afterwards whether it still knows what it told,
-//! `hello` is the bare HTTP server that bounds the edge, `bench` measures the gateway and its limits
-//! side by side, and `growth` how the cost of a draw grows. All of them talk to this machine alone.
+//! `drive` loads a running gateway as fast as it answers, `load` by a schedule that waits for nobody.
+//! `verify` asks the gateway afterwards whether it still knows what it told, `audit` looks into the
+//! shards. `hello` is the bare HTTP server that bounds the edge, `bench` measures the gateway and its
+//! limits side by side, `growth` how the cost of a draw grows, and `soak` whether anything creeps up
+//! over time. All of them talk to this machine alone.
 
+mod audit;
 mod bench;
+mod chunks;
 mod cli;
 mod connection;
+mod cpu;
+mod database;
 mod drive;
 mod error;
 mod hello;
 mod keep;
+mod load;
 mod prng;
 mod request;
 mod response;
@@ -28,10 +35,13 @@ use crate::error::Error;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Drive(args) => drive::command(&args),
+        Command::Load(args) => load::command(&args),
         Command::Verify(args) => verify::command(&args),
+        Command::Audit(args) => audit::command(&args),
         Command::Hello(args) => hello::command(args.listen),
         Command::Bench(args) => bench::command(&args),
         Command::Growth(args) => bench::growth::command(&args),
+        Command::Soak(args) => bench::soak::command(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

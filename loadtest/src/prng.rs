@@ -29,6 +29,13 @@ impl SplitMix64 {
         let wide = u128::from(self.next_u64()) * u128::from(bound);
         u64::try_from(wide >> 64).expect("the upper half of 128 bits has 64")
     }
+
+    /// A number between 0 and 1 that is neither: a logarithm of it is finite.
+    pub(crate) fn open_unit(&mut self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "52 bits are exact")]
+        let (step, steps) = ((self.next_u64() >> 12) as f64, (1_u64 << 52) as f64);
+        (step + 0.5) / steps
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +63,15 @@ mod tests {
         };
         assert_eq!(users(3), users(3));
         assert_ne!(users(3), users(4));
+    }
+
+    #[test]
+    fn the_open_unit_has_its_mean_and_neither_end() {
+        let mut random = SplitMix64::new(5);
+        let numbers: Vec<f64> = (0..10_000).map(|_| random.open_unit()).collect();
+        assert!(numbers.iter().all(|number| *number > 0.0 && *number < 1.0));
+        let mean = numbers.iter().sum::<f64>() / 10_000.0;
+        assert!((mean - 0.5).abs() < 0.015, "{mean}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::chunks;
+
 /// More header lines than any answer of the gateway has, CORS included.
 const HEADERS_MAX: usize = 32;
 
@@ -15,7 +17,12 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 pub(crate) struct Frame {
     pub(crate) status: u16,
     pub(crate) head_len: usize,
+    /// On the wire.
     pub(crate) body_len: usize,
+    /// The body comes in chunks, and must be joined.
+    pub(crate) chunked: bool,
+    /// When the server wants to be asked again, in seconds.
+    pub(crate) retry_after_s: Option<u32>,
     /// The server will close the connection after this answer.
     pub(crate) closes: bool,
 }
@@ -31,15 +38,22 @@ pub(crate) fn parse(input: &[u8]) -> Result<Option<Frame>, Malformed> {
         Err(_) => return Err(Malformed("head")),
     };
     let status = response.code.ok_or(Malformed("status"))?;
-    let body_len = body_len(status, response.headers)?;
-    let closes = response
-        .headers
-        .iter()
-        .any(|header| header.name.eq_ignore_ascii_case("connection") && header.value.eq_ignore_ascii_case(b"close"));
+    let headers = &*response.headers;
+    let chunked = value_of(headers, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"));
+    let body_len = if chunked {
+        let Some(body_len) = chunks::wire_len(&input[head_len..])? else {
+            return Ok(None);
+        };
+        body_len
+    } else {
+        body_len(status, headers)?
+    };
+    let closes = value_of(headers, "connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
+    let retry_after_s = value_of(headers, "retry-after").and_then(number);
     let surplus = input.len().checked_sub(head_len + body_len);
     match surplus {
         None => Ok(None),
-        Some(0) => Ok(Some(Frame { status, head_len, body_len, closes })),
+        Some(0) => Ok(Some(Frame { status, head_len, body_len, chunked, retry_after_s, closes })),
         Some(_) => Err(Malformed("bytes after the body")),
     }
 }
@@ -48,11 +62,16 @@ fn body_len(status: u16, headers: &[httparse::Header<'_>]) -> Result<usize, Malf
     if status == 204 || status == 304 {
         return Ok(0);
     }
-    let header = headers
-        .iter()
-        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
-        .ok_or(Malformed("no content-length"))?;
-    std::str::from_utf8(header.value).ok().and_then(|text| text.trim().parse().ok()).ok_or(Malformed("content-length"))
+    let value = value_of(headers, "content-length").ok_or(Malformed("no content-length"))?;
+    number(value).ok_or(Malformed("content-length"))
+}
+
+fn value_of<'a>(headers: &[httparse::Header<'a>], name: &str) -> Option<&'a [u8]> {
+    headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 /// The value of the envelope's `code`. Taken from the bytes: it stands first, and a JSON reader for
@@ -88,6 +107,22 @@ mod tests {
         let answer = b"HTTP/1.1 503 x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
         let frame = parse(answer).expect("well formed").expect("whole");
         assert_eq!((frame.status, frame.closes), (503, true));
+    }
+
+    #[test]
+    fn when_to_ask_again_is_seen_where_it_is_a_number() {
+        let answer = |value| format!("HTTP/1.1 429 x\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
+        let seen = |value| parse(answer(value).as_bytes()).expect("well formed").expect("whole").retry_after_s;
+        assert_eq!(seen("7"), Some(7));
+        assert_eq!(seen("Fri, 31 Dec 1999 23:59:59 GMT"), None);
+    }
+
+    #[test]
+    fn a_body_in_chunks_is_measured_on_the_wire() {
+        let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+        let frame = parse(answer).expect("well formed").expect("whole");
+        assert_eq!((frame.chunked, frame.body_len), (true, 12));
+        assert_eq!(parse(&answer[..answer.len() - 1]), Ok(None));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    fn note(&mut self, outcome: Outcome<'_>) {
+    pub(crate) fn note(&mut self, outcome: Outcome<'_>) {
         self.requests += 1;
         match outcome {
             Outcome::Ok => self.ok += 1,

@@ -30,7 +30,7 @@ pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     Ok(address)
 }
 
-fn require_loopback(ip: IpAddr) -> Result<(), String> {
+pub(crate) fn require_loopback(ip: IpAddr) -> Result<(), String> {
     if ip.is_loopback() {
         Ok(())
     } else {

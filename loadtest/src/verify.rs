@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::cli::VerifyArgs;
 use crate::connection::{Answer, Connection};
 use crate::error::Error;
-use crate::keep::{Prize, Told, read};
+use crate::keep::{Prize, Told, told};
 use crate::prng::SplitMix64;
 use crate::request::get;
 use crate::response::code_of;
@@ -25,7 +26,7 @@ const RETRY_MS: u64 = 200;
 
 /// What became of the kept draws.
 #[derive(Debug, Default, Serialize)]
-struct Findings {
+pub(crate) struct Findings {
     checked: usize,
     same: usize,
     missing: usize,
@@ -37,13 +38,10 @@ struct Findings {
 
 /// `loadtest verify`.
 pub(crate) fn command(args: &VerifyArgs) -> Result<(), Error> {
-    let mut told = read(&args.file)?;
-    if let Some(size) = args.sample {
-        sample(&mut told, size, args.seed);
-    }
+    let told = to_ask(&args.file, args.sample, args.seed)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::io("runtime", e))?;
-    let findings = runtime.block_on(verify(args.url.0, args.connections, told));
+    let findings = runtime.block_on(verify(args.url.0, args.connections, told))?;
     if args.json {
         crate::print_json(&findings)?;
     } else {
@@ -52,35 +50,57 @@ pub(crate) fn command(args: &VerifyArgs) -> Result<(), Error> {
     findings.judge()
 }
 
-/// Keeps `size` of the draws: the front of a shuffle that stops there.
-fn sample(told: &mut Vec<Told>, size: u64, seed: u64) {
-    let size = usize::try_from(size).map_or(told.len(), |size| size.min(told.len()));
-    let mut random = SplitMix64::new(seed);
-    for front in 0..size {
-        let rest = u64::try_from(told.len() - front).expect("a length fits 64 bits");
-        let offset = usize::try_from(random.below(rest)).expect("below a length");
-        told.swap(front, front + offset);
+/// The draws to ask for: all, read as they are asked for, or a sample, each with the same chance.
+pub(crate) fn to_ask(path: &Path, sample_size: Option<u64>, seed: u64) -> Result<Queue, Error> {
+    let told = told(path)?;
+    match sample_size {
+        None => Ok(Box::new(told)),
+        Some(size) => Ok(Box::new(sample(told, size, seed)?.into_iter().map(Ok))),
     }
-    told.truncate(size);
 }
 
-async fn verify(address: SocketAddr, connections: u16, told: Vec<Told>) -> Findings {
+/// What is still to be asked for.
+pub(crate) type Queue = Box<dyn Iterator<Item = Result<Told, Error>> + Send>;
+
+/// Keeps `size` of the draws without knowing how many will come: the n-th replaces one of those
+/// kept with the chance `size / n`.
+fn sample(told: impl Iterator<Item = Result<Told, Error>>, size: u64, seed: u64) -> Result<Vec<Told>, Error> {
+    let mut random = SplitMix64::new(seed);
+    let mut kept = Vec::new();
+    for (seen, told) in (1..).zip(told) {
+        if seen <= size {
+            kept.push(told?);
+        } else if let Some(place) = usize::try_from(random.below(seen)).ok().and_then(|place| kept.get_mut(place)) {
+            *place = told?;
+        }
+    }
+    Ok(kept)
+}
+
+/// Asks for draws over so many connections.
+pub(crate) async fn verify(address: SocketAddr, connections: u16, told: Queue) -> Result<Findings, Error> {
     let findings = Arc::new(Mutex::new(Findings::default()));
-    let queue = Arc::new(Mutex::new(told.into_iter()));
+    let queue = Arc::new(Mutex::new(told));
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
         tasks.spawn(verify_from(queue.clone(), address, findings.clone()));
     }
-    tasks.join_all().await;
+    for outcome in tasks.join_all().await {
+        outcome?;
+    }
     let findings = Arc::into_inner(findings).expect("all tasks have ended");
-    findings.into_inner().expect("no holder panics")
+    Ok(findings.into_inner().expect("no holder panics"))
 }
 
-async fn verify_from(queue: Arc<Mutex<std::vec::IntoIter<Told>>>, address: SocketAddr, findings: Arc<Mutex<Findings>>) {
+async fn verify_from(
+    queue: Arc<Mutex<Queue>>,
+    address: SocketAddr,
+    findings: Arc<Mutex<Findings>>,
+) -> Result<(), Error> {
     let mut connection = Connection::new(address);
     loop {
         let next = queue.lock().expect("no holder panics").next();
-        let Some(told) = next else { return };
+        let Some(told) = next.transpose()? else { return Ok(()) };
         let finding = ask(&mut connection, address, &told).await;
         findings.lock().expect("no holder panics").note(&told, finding);
     }
@@ -130,7 +150,7 @@ fn compare(answer: Answer<'_>, told: &Told) -> Finding {
         return Finding::Unanswered(format!("HTTP {} {body}", answer.status));
     }
     match Prize::from_body(answer.body) {
-        Ok(prize) if prize.award_id == told.award_id && prize.order_id == told.order_id => Finding::Same,
+        Ok(prize) if prize.is(told) => Finding::Same,
         Ok(prize) => Finding::Different(prize),
         Err(error) => Finding::Unanswered(error.to_string()),
     }
@@ -154,7 +174,7 @@ impl Findings {
         }
     }
 
-    fn judge(&self) -> Result<(), Error> {
+    pub(crate) fn judge(&self) -> Result<(), Error> {
         if self.missing + self.different > 0 {
             return Err(Error::DoesNotHold("draws are missing or differ".to_owned()));
         }
@@ -184,7 +204,13 @@ mod tests {
     use super::*;
 
     fn told(number: u64) -> Told {
-        Told { user_id: format!("u {number}"), request_id: "K&1".to_owned(), award_id: 7, order_id: "9".to_owned() }
+        Told {
+            user_id: format!("u {number}"),
+            request_id: "K&1".to_owned(),
+            award_id: 7,
+            order_id: "9".to_owned(),
+            award_title: None,
+        }
     }
 
     #[test]
@@ -192,7 +218,7 @@ mod tests {
         let same = br#"{"code":"0000","data":{"awardId":7,"orderId":"9","state":"created"}}"#;
         let other = br#"{"code":"0000","data":{"awardId":8,"orderId":"9"}}"#;
         let refused = br#"{"code":"X"}"#;
-        let compare = |status, body| compare(Answer { status, body }, &told(1));
+        let compare = |status, body| compare(Answer { status, retry_after_s: None, body }, &told(1));
         assert_eq!(compare(200, same), Finding::Same);
         assert!(matches!(compare(200, other), Finding::Different(_)));
         assert_eq!(compare(404, refused), Finding::Missing);
@@ -219,18 +245,24 @@ mod tests {
 
     #[test]
     fn a_sample_has_its_size_no_doubles_and_follows_the_seed() {
-        let all: Vec<Told> = (0..100).map(told).collect();
-        let pick = |seed| {
-            let mut told = all.clone();
-            sample(&mut told, 10, seed);
-            told
-        };
-        assert_eq!(pick(1), pick(1));
-        assert_ne!(pick(1), pick(2));
-        let users: std::collections::BTreeSet<_> = pick(1).into_iter().map(|t| t.user_id).collect();
+        let pick = |size, seed| sample((0..100).map(|number| Ok(told(number))), size, seed).expect("readable");
+        assert_eq!(pick(10, 1), pick(10, 1));
+        assert_ne!(pick(10, 1), pick(10, 2));
+        let users: std::collections::BTreeSet<_> = pick(10, 1).into_iter().map(|t| t.user_id).collect();
         assert_eq!(users.len(), 10);
-        let mut few = all[..3].to_vec();
-        sample(&mut few, 10, 1);
-        assert_eq!(few.len(), 3);
+        assert_eq!(pick(200, 1).len(), 100);
+    }
+
+    #[test]
+    fn every_draw_is_sampled_equally_often() {
+        let mut picked = [0_u32; 10];
+        for seed in 0..2_000 {
+            for told in sample((0..10).map(|number| Ok(told(number))), 3, seed).expect("readable") {
+                let number: usize = told.user_id[2..].parse().expect("a number");
+                picked[number] += 1;
+            }
+        }
+        // 600 expected, standard deviation 20.
+        assert!(picked.iter().all(|count| (500..700).contains(count)), "{picked:?}");
     }
 }

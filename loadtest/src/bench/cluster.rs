@@ -10,10 +10,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::bench::Programs;
-use crate::bench::cpu::Watched;
-use crate::bench::database::Database;
 use crate::bench::drawbridge::{Drawbridge, Place, wait_drawing};
 use crate::bench::process::{last_lines, terminate, wait_gone};
+use crate::cpu::Watched;
+use crate::database::Database;
 use crate::error::Error;
 
 /// The shell that looks after a cluster. It takes it down when its standard input ends, which
@@ -34,6 +34,7 @@ const END_MAX: Duration = Duration::from_mins(3);
 /// A running cluster; dropping it ends it and removes its folder.
 pub(super) struct Cluster {
     map: Map,
+    map_path: PathBuf,
     drawbridge: Drawbridge,
     _keeper: Keeper,
 }
@@ -45,6 +46,12 @@ struct Map {
     shards: Vec<Database>,
     meta: Database,
     redis: Redis,
+    nginx: Nginx,
+}
+
+#[derive(Debug, Deserialize)]
+struct Nginx {
+    listen: SocketAddr,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,19 +71,44 @@ struct Redis {
 impl Cluster {
     /// Starts one with that many shards in a folder of its own below `parent`.
     pub(super) async fn start(programs: &Programs, parent: &Path, shards: u16) -> Result<Self, Error> {
+        Self::start_with(programs, parent, shards, 1).await
+    }
+
+    /// The same with so many gateways.
+    pub(super) async fn start_with(
+        programs: &Programs,
+        parent: &Path,
+        shards: u16,
+        gateways: u16,
+    ) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix("cluster-").tempdir_in(parent);
         // From here on the shell removes it, which outlives us if need be.
         let folder = folder.map_err(|e| Error::io(parent.display().to_string(), e))?.keep();
-        let keeper = Keeper::start(programs, &folder, shards).await?;
-        let map = Map::read(&folder.join("cluster/cluster.json"))?;
+        let keeper = Keeper::start(programs, &folder, shards, gateways).await?;
+        let map_path = folder.join("cluster/cluster.json");
+        let map = Map::read(&map_path)?;
         let place = Place::Config(map.gateways[0].config.clone());
         let drawbridge = Drawbridge { program: programs.drawbridge.clone(), place };
-        Ok(Self { map, drawbridge, _keeper: keeper })
+        Ok(Self { map, map_path, drawbridge, _keeper: keeper })
     }
 
     /// The gateway, without nginx in front.
     pub(super) fn gateway(&self) -> SocketAddr {
         self.map.gateways[0].listen
+    }
+
+    /// Where players would come: the gateway itself, or nginx before several.
+    pub(super) fn entrance(&self) -> SocketAddr {
+        if self.map.gateways.len() == 1 { self.gateway() } else { self.map.nginx.listen }
+    }
+
+    pub(super) fn gateway_pids(&self) -> impl Iterator<Item = u32> {
+        self.map.gateways.iter().map(|gateway| gateway.pid)
+    }
+
+    /// Its `cluster.json`.
+    pub(super) fn map_path(&self) -> &Path {
+        &self.map_path
     }
 
     pub(super) fn shards(&self) -> &[Database] {
@@ -99,18 +131,19 @@ impl Cluster {
 
     pub(super) fn watched(&self) -> Watched {
         Watched::new(vec![
-            ("gateway", vec![self.map.gateways[0].pid]),
+            ("gateway", self.gateway_pids().collect()),
             ("databases", self.map.shards.iter().map(|shard| shard.pid).collect()),
             ("meta", vec![self.map.meta.pid]),
             ("redis", vec![self.map.redis.pid]),
         ])
     }
 
-    /// Drains and stops the gateway, then audits. Databases and Redis stay.
+    /// Drains and stops the gateways, then audits. Databases and Redis stay.
     pub(super) async fn stop_gateway_and_audit(&self) -> Result<(), Error> {
-        let pid = self.map.gateways[0].pid;
-        terminate(pid).await?;
-        wait_gone(pid).await?;
+        for pid in self.gateway_pids() {
+            terminate(pid).await?;
+            wait_gone(pid).await?;
+        }
         self.drawbridge.audit().await
     }
 }
@@ -128,7 +161,7 @@ impl Map {
     fn check(&self) -> Result<(), Error> {
         let databases = self.shards.iter().chain([&self.meta]).map(|database| database.host);
         let gateways = self.gateways.iter().map(|gateway| gateway.listen.ip());
-        let mut hosts = databases.chain(gateways).chain([self.redis.host]);
+        let mut hosts = databases.chain(gateways).chain([self.redis.host, self.nginx.listen.ip()]);
         if self.gateways.is_empty() || self.shards.is_empty() {
             return Err(Error::CannotRun("cluster.json names no gateway or no shard".to_owned()));
         }
@@ -148,7 +181,7 @@ struct Keeper {
 
 impl Keeper {
     /// Returns when the cluster is up.
-    async fn start(programs: &Programs, folder: &Path, shards: u16) -> Result<Self, Error> {
+    async fn start(programs: &Programs, folder: &Path, shards: u16, gateways: u16) -> Result<Self, Error> {
         let failed = |e| Error::io("sh", e);
         let drawbridge = std::path::absolute(&programs.drawbridge).map_err(failed)?;
         let mut child = Command::new("sh")
@@ -156,7 +189,7 @@ impl Keeper {
             .arg(&programs.cluster)
             .arg(folder)
             .env("SHARDS", shards.to_string())
-            .env("GATEWAYS", "1")
+            .env("GATEWAYS", gateways.to_string())
             .env("DRAWBRIDGE", drawbridge)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

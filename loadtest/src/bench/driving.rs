@@ -1,9 +1,9 @@
 //! Driving one case, and looking at who uses the processors meanwhile.
 
 use crate::bench::ACTIVITY;
-use crate::bench::cpu::{Usage, Watched};
 use crate::bench::results::{Figure, Latency};
 use crate::cli::Effort;
+use crate::cpu::{Usage, Watched};
 use crate::drive::{Plan, drive};
 use crate::error::Error;
 use crate::request::Case;

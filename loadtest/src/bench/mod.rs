@@ -6,8 +6,6 @@
 
 mod cases;
 mod cluster;
-mod cpu;
-mod database;
 mod drawbridge;
 mod driving;
 pub(crate) mod growth;
@@ -15,8 +13,9 @@ mod mysql;
 mod orders;
 mod process;
 mod redis;
-mod results;
+pub(crate) mod results;
 mod server;
+pub(crate) mod soak;
 mod sqlite;
 
 use std::fs;

@@ -6,8 +6,8 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Executor as _};
 
-use crate::bench::database::Database;
 use crate::bench::orders::{Order, Source, Stopwatch, fields, placeholders};
+use crate::database::Database;
 use crate::error::Error;
 
 /// Writers for each server: more gained nothing.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::bench::cpu;
+use crate::cpu;
 use crate::error::Error;
 
 /// The command line of the gateway looks at all rows when it audits.

@@ -115,7 +115,7 @@ pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     sum / count
 }
 
-pub(super) fn round_to(value: f64, digits: i32) -> f64 {
+pub(crate) fn round_to(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }

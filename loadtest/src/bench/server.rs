@@ -10,11 +10,11 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::bench::cpu::Watched;
 use crate::bench::drawbridge::{Drawbridge, Place, wait_drawing};
 use crate::bench::process::{POLL_INTERVAL, command, last_lines, run, terminate};
 use crate::bench::{ACTIVITY, Programs};
 use crate::connection::Connection;
+use crate::cpu::Watched;
 use crate::error::Error;
 use crate::request::get;
 use crate::target::parse_listen;

@@ -6,8 +6,8 @@ use router::SlotMap;
 use sqlx::{Connection as _, Executor as _};
 use tokio::sync::mpsc;
 
-use crate::bench::database::Database;
 use crate::bench::driving::in_background;
+use crate::database::Database;
 use crate::error::Error;
 
 /// Tables of each shard, as `deploy/local` configures them.

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::bench::cpu::Usage;
 use crate::bench::driving::Driven;
 use crate::bench::growth::step::{Setting, Step};
 use crate::bench::results::round_to;
+use crate::cpu::Usage;
 
 /// Prizes of `load.toml`.
 const USUAL_PRIZES: u16 = 9;

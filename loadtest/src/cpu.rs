@@ -21,16 +21,16 @@ struct Times {
 
 /// The processes of each part of the system.
 #[derive(Clone, Debug)]
-pub(super) struct Watched(Vec<(&'static str, Vec<u32>)>);
+pub(crate) struct Watched(Vec<(&'static str, Vec<u32>)>);
 
 impl Watched {
     /// The driver, which is this process, is always among them.
-    pub(super) fn new(mut parts: Vec<(&'static str, Vec<u32>)>) -> Self {
+    pub(crate) fn new(mut parts: Vec<(&'static str, Vec<u32>)>) -> Self {
         parts.push(("driver", vec![std::process::id()]));
         Self(parts)
     }
 
-    pub(super) fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> Look {
         let sum = |pids: &Vec<u32>| {
             pids.iter().filter_map(|&pid| times_of(pid)).fold(Times::default(), |sum, times| Times {
                 user: sum.user + times.user,
@@ -47,7 +47,7 @@ impl Watched {
 
 /// All processor time used up to a moment.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(crate) struct Look {
     at: Instant,
     parts: Vec<(&'static str, Times)>,
     machine: Machine,
@@ -63,7 +63,7 @@ struct Machine {
 
 /// What the time between two looks was used for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// Per request and part of the system.
     parts: Vec<Part>,
     /// Processors that others on this machine kept busy.
@@ -82,7 +82,7 @@ struct Part {
 
 impl Look {
     /// Divides what was used since then by the requests that were answered.
-    pub(super) fn until(&self, now: &Self, requests: u64) -> Usage {
+    pub(crate) fn until(&self, now: &Self, requests: u64) -> Usage {
         let elapsed_us = now.at.duration_since(self.at).as_secs_f64() * 1e6;
         let mut ours = 0;
         let mut parts = Vec::new();
@@ -101,7 +101,7 @@ impl Look {
 
 impl Usage {
     /// Processor time per request of a part, in microseconds.
-    pub(super) fn us_of(&self, name: &str) -> Option<f64> {
+    pub(crate) fn us_of(&self, name: &str) -> Option<f64> {
         self.parts.iter().find(|part| part.name == name).map(|part| part.user_us + part.system_us)
     }
 }
@@ -127,7 +127,7 @@ fn count(requests: u64) -> f64 {
 }
 
 /// Whether a process runs; one that has ended and waits to be collected does not.
-pub(super) fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     stat(pid).is_some_and(|text| !matches!(fields(&text).first(), None | Some(&("Z" | "X"))))
 }
 

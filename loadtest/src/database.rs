@@ -8,19 +8,19 @@ use sqlx::{ConnectOptions as _, Executor as _};
 
 /// Where it is, and how to get in.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Database {
-    pub(super) host: IpAddr,
+pub(crate) struct Database {
+    pub(crate) host: IpAddr,
     port: u16,
     user: String,
     password: String,
     #[serde(rename = "database")]
     name: String,
-    pub(super) pid: u32,
+    pub(crate) pid: u32,
 }
 
 impl Database {
     /// A connection over TCP, set up as the gateway's are. sqlx turns Nagle's algorithm off.
-    pub(super) async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
+    pub(crate) async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
         let mut connection = MySqlConnectOptions::new()
             .host(&self.host.to_string())
             .port(self.port)

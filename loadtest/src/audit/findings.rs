@@ -1,0 +1,130 @@
+//! What users were told beside what stands in the shards. Pure.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::audit::shard::Found;
+use crate::error::Error;
+use crate::keep::{Line, Told, Untelling};
+
+/// Examples listed for each kind of fault.
+const LISTED_MAX: u64 = 10;
+
+/// What became of the kept keys. All but the first group are faults, unless said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Findings {
+    /// Keys in the file.
+    keys: u64,
+    /// Told, and there once and alike.
+    same: u64,
+    /// Refused, and not there.
+    refused: u64,
+    /// No fault: the driver has no outcome, and there is an order.
+    unconfirmed_present: u64,
+    /// No fault: the driver has no outcome, and there is no order.
+    unconfirmed_absent: u64,
+    /// Told, and not there.
+    missing: u64,
+    /// Told, and there with another order number, award or title.
+    different: u64,
+    /// More than one order for a user and a key.
+    doubled: u64,
+    /// Refused, and there is an order.
+    untold: u64,
+    /// Orders of the run in all tables, counted; null when the file does not say that it is whole.
+    orders_of_run: Option<u64>,
+    /// Of these, such as belong to no key of the file.
+    surplus: u64,
+    examples: Vec<String>,
+}
+
+impl Findings {
+    /// The key of a line, where it has one.
+    pub(super) fn key_of(line: &Line) -> Option<(&str, &str)> {
+        match line {
+            Line::Told(told) => Some((&told.user_id, &told.request_id)),
+            Line::Untold(untold) => Some((&untold.user_id, &untold.request_id)),
+            Line::Run { .. } | Line::Kept { .. } => None,
+        }
+    }
+
+    /// Notes a key and all orders found under it.
+    pub(super) fn note(&mut self, line: &Line, found: &[Found]) {
+        if Self::key_of(line).is_none() {
+            return;
+        }
+        self.keys += 1;
+        if found.len() > 1 {
+            return self.fault("doubled", |findings| &mut findings.doubled, line, found);
+        }
+        match (line, found.first()) {
+            (Line::Told(told), Some(order)) if is_alike(told, order) => self.same += 1,
+            (Line::Told(_), Some(_)) => self.fault("different", |findings| &mut findings.different, line, found),
+            (Line::Told(_), None) => self.fault("missing", |findings| &mut findings.missing, line, found),
+            (Line::Untold(untold), order) => match (untold.outcome, order) {
+                (Untelling::Refused, None) => self.refused += 1,
+                (Untelling::Refused, Some(_)) => self.fault("untold", |findings| &mut findings.untold, line, found),
+                (Untelling::Unknown, None) => self.unconfirmed_absent += 1,
+                (Untelling::Unknown, Some(_)) => self.unconfirmed_present += 1,
+            },
+            (Line::Run { .. } | Line::Kept { .. }, _) => {}
+        }
+    }
+
+    fn fault(&mut self, kind: &str, count: fn(&mut Self) -> &mut u64, line: &Line, found: &[Found]) {
+        *count(self) += 1;
+        if *count(self) <= LISTED_MAX {
+            self.examples.push(format!("{kind}: {line:?}, found {found:?}"));
+        }
+    }
+
+    pub(super) fn keys(&self) -> u64 {
+        self.keys
+    }
+
+    /// Compares with the count of all orders whose keys begin as the run's do. It was taken before
+    /// the keys were looked up, so that a draw which ends in between is not taken for surplus.
+    pub(super) fn note_count(&mut self, orders: u64) {
+        let accounted = self.same + self.different + self.untold + self.unconfirmed_present + self.doubled_orders();
+        self.orders_of_run = Some(orders);
+        self.surplus = orders.saturating_sub(accounted);
+    }
+
+    /// Two for each: more would be surplus beside being doubled, which is no less a fault.
+    fn doubled_orders(&self) -> u64 {
+        self.doubled * 2
+    }
+
+    pub(super) fn judge(&self) -> Result<(), Error> {
+        if self.missing + self.different + self.doubled + self.untold + self.surplus > 0 {
+            return Err(Error::DoesNotHold("what users were told is not what stands in the shards".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Titles are compared where the answer had one.
+fn is_alike(told: &Told, order: &Found) -> bool {
+    told.order_id == order.order_id.to_string()
+        && told.award_id == order.award_id
+        && told.award_title.as_ref().is_none_or(|title| *title == order.award_title)
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { keys, same, refused, unconfirmed_present, unconfirmed_absent, .. } = self;
+        let Self { missing, different, doubled, untold, surplus, .. } = self;
+        writeln!(f, "shards: {keys} keys: {same} told and there, {refused} refused and not there")?;
+        writeln!(f, "unconfirmed: {unconfirmed_present} present, {unconfirmed_absent} absent")?;
+        write!(f, "missing {missing}, different {different}, doubled {doubled}, untold {untold}, ")?;
+        match self.orders_of_run {
+            Some(orders) => write!(f, "surplus {surplus} of {orders} orders of the run")?,
+            None => write!(f, "surplus not counted: the file does not say that it is whole")?,
+        }
+        for example in &self.examples {
+            write!(f, "\n{example}")?;
+        }
+        Ok(())
+    }
+}
