@@ -13,9 +13,10 @@ use crate::breaker::BreakerMetrics;
 pub struct Metrics {
     batch_commands: HistogramVec,
     step_seconds: HistogramVec,
-    /// Commands that wait in a lane's queue.
+    draws: IntCounterVec,
+    /// Draws that wait in a lane's queue.
     pub queue_commands: IntGaugeVec,
-    /// Commands that may wait there just now.
+    /// Draws that may wait there just now.
     pub queue_bound_commands: IntGaugeVec,
     /// Units of a prize that can be taken.
     pub stock_left_units: IntGaugeVec,
@@ -70,6 +71,7 @@ pub(crate) struct LaneMetrics {
     prefetch_seconds: Histogram,
     take_seconds: Histogram,
     persist_seconds: Histogram,
+    draws: IntCounter,
 }
 
 /// A step of a batch that waits for the database or the stock.
@@ -83,17 +85,18 @@ pub(crate) enum Step {
 impl Metrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let commands = HistogramOpts::new("drawbridge_lane_batch_commands", "Commands in one batch of a lane")
+        let commands = HistogramOpts::new("drawbridge_lane_batch_commands", "Draws in one batch of a lane")
             .buckets(vec![1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024.]);
         let seconds = HistogramOpts::new("drawbridge_lane_step_seconds", "Time of a batch's step in seconds")
             .buckets(prometheus::exponential_buckets(0.0001, 2.0, 16)?);
-        let queue = Opts::new("drawbridge_lane_queue_commands", "Commands that wait in a lane's queue");
-        let bound =
-            Opts::new("drawbridge_lane_queue_bound_commands", "Commands that may wait in a lane's queue just now");
+        let queue = Opts::new("drawbridge_lane_queue_commands", "Draws that wait in a lane's queue");
+        let bound = Opts::new("drawbridge_lane_queue_bound_commands", "Draws that may wait in a lane's queue just now");
+        let draws = Opts::new("drawbridge_lane_draws_total", "Draws that a lane has committed");
         let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
         let metrics = Self {
             batch_commands: HistogramVec::new(commands, &["shard"])?,
             step_seconds: HistogramVec::new(seconds, &["shard", "step"])?,
+            draws: IntCounterVec::new(draws, &["shard"])?,
             queue_commands: IntGaugeVec::new(queue, &["shard"])?,
             queue_bound_commands: IntGaugeVec::new(bound, &["shard"])?,
             stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
@@ -101,6 +104,7 @@ impl Metrics {
         };
         registry.register(Box::new(metrics.batch_commands.clone()))?;
         registry.register(Box::new(metrics.step_seconds.clone()))?;
+        registry.register(Box::new(metrics.draws.clone()))?;
         registry.register(Box::new(metrics.queue_commands.clone()))?;
         registry.register(Box::new(metrics.queue_bound_commands.clone()))?;
         registry.register(Box::new(metrics.stock_left_units.clone()))?;
@@ -114,14 +118,20 @@ impl Metrics {
             prefetch_seconds: self.step_seconds.with_label_values(&[shard, "prefetch"]),
             take_seconds: self.step_seconds.with_label_values(&[shard, "take"]),
             persist_seconds: self.step_seconds.with_label_values(&[shard, "persist"]),
+            draws: self.draws.with_label_values(&[shard]),
         }
     }
 }
 
 impl LaneMetrics {
     /// Counts a batch.
-    pub(crate) fn batch(&self, commands: usize) {
-        self.batch_commands.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    pub(crate) fn batch(&self, draws: usize) {
+        self.batch_commands.observe(f64::from(u32::try_from(draws).unwrap_or(u32::MAX)));
+    }
+
+    /// Counts draws that are committed.
+    pub(crate) fn committed(&self, draws: usize) {
+        self.draws.inc_by(draws as u64);
     }
 
     /// Notes how long the first command of a batch has waited for it.

@@ -21,3 +21,4 @@ mod stock;
 mod stop;
 mod support;
 mod switches;
+mod ten;
