@@ -2,6 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use market::DrawCount;
 use market::switches::{Effect, Switch};
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -72,9 +73,9 @@ impl HttpMetrics {
         self.seconds[endpoint as usize].observe(took.as_secs_f64());
     }
 
-    /// Counts a draw that a switch changed, or would have.
-    pub fn switched(&self, switch: Switch, effect: Effect) {
-        self.switches[switch as usize][effect as usize].inc();
+    /// Counts draws that a switch changed, or would have.
+    pub fn switched(&self, switch: Switch, effect: Effect, draws: DrawCount) {
+        self.switches[switch as usize][effect as usize].inc_by(draws.get().into());
     }
 
     /// The gauge of requests that are being answered.

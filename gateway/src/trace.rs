@@ -72,13 +72,14 @@ impl AccessLog {
         }
     }
 
-    /// Notes an answered request; `uptime` is any clock that does not step.
-    pub fn note(&self, trace: &TraceId, endpoint: &str, code: Code, took: Duration, uptime: Duration) {
+    /// Notes an answered request and how many draws its answer holds; `uptime` is any clock that does
+    /// not step.
+    pub fn note(&self, trace: &TraceId, endpoint: &str, code: Code, took: Duration, draws: usize, uptime: Duration) {
         let sample = if code == Code::Success { &self.successes } else { &self.refusals };
         let Some(hidden) = lock(sample).admit(uptime.as_secs()) else { return };
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (trace, code, status) = (trace.as_str(), code.as_str(), code.status().as_u16());
-        tracing::info!(target: "access", trace, endpoint, code, status, took_us, hidden, "answered");
+        tracing::info!(target: "access", trace, endpoint, code, status, took_us, draws, hidden, "answered");
     }
 }
 

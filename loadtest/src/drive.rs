@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::keep::{Keeper, Told};
 use crate::prng::SplitMix64;
 use crate::request::{Case, Keys, Requests};
-use crate::response::code_of;
+use crate::response::{code_of, draws_in};
 use crate::tally::{About, Outcome, Report, Tally};
 use crate::target::{Target, parse_target};
 
@@ -54,6 +54,9 @@ pub(crate) struct Plan {
     /// The activity to draw in.
     #[arg(long, default_value_t = 200_001)]
     pub(crate) activity: u64,
+    /// Draws that each call asks for; without it a call asks for one and does not say so.
+    #[arg(long, value_parser = value_parser!(u8).range(1..=10))]
+    pub(crate) count: Option<u8>,
     /// Chooses the users; keys differ between runs whatever the seed.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -63,6 +66,9 @@ pub(crate) struct Plan {
 pub(crate) fn command(args: &DriveArgs) -> Result<(), Error> {
     if args.keep.is_some() && args.plan.case != Case::Draw {
         return Err(Error::CannotRun("only draws can be kept".to_owned()));
+    }
+    if args.plan.count.is_some() && args.plan.case != Case::Draw {
+        return Err(Error::CannotRun("only draws have a count".to_owned()));
     }
     let keeper = args.keep.as_deref().map(Keeper::create).transpose()?;
     let report = drive(&args.plan, keeper)?;
@@ -145,11 +151,12 @@ impl Run {
         if code != "0000" {
             return Ok(Outcome::Refused(code));
         }
+        let outcome = self.plan.count.map_or(Outcome::Ok, |_| Outcome::Draws(draws_in(answer.body)));
         let Some(keeper) = &self.keeper else {
-            return Ok(Outcome::Ok);
+            return Ok(outcome);
         };
         match Told::from_draw(user, requests.key(), answer.body) {
-            Ok(told) => keeper.keep(&told).map(|()| Outcome::Ok),
+            Ok(told) => keeper.keep(&told).map(|()| outcome),
             Err(_) => Ok(Outcome::Error("malformed")),
         }
     }
@@ -188,7 +195,7 @@ async fn drive_connection(
     tally: Arc<Mutex<Tally>>,
 ) -> io::Result<()> {
     let keys = Keys::new(run.tag, number);
-    let mut requests = Requests::new(run.plan.case, run.plan.url.0, run.plan.activity, keys);
+    let mut requests = Requests::new(run.plan.case, run.plan.url.0, run.plan.activity, run.plan.count, keys);
     let mut random = SplitMix64::stream(run.plan.seed, u64::from(number));
     let mut errors_in_a_row = 0;
     let mut started = Instant::now();
@@ -229,6 +236,7 @@ mod tests {
             warmup_seconds: 0,
             users: 1_000,
             activity: 1,
+            count: None,
             seed: 1,
         }
     }

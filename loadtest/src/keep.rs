@@ -10,16 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::response::Malformed;
 
-/// One draw, as its user was told of it: a line of the file.
+/// One call, as its user was told of it: a line of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Told {
     pub(crate) user_id: String,
     pub(crate) request_id: String,
-    pub(crate) award_id: i64,
-    pub(crate) order_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) award_title: Option<String>,
+    #[serde(flatten)]
+    pub(crate) drawn: Drawn,
 }
 
 /// A draw that was sent, and that its user was not told of.
@@ -61,36 +59,74 @@ pub(crate) enum Line {
     },
 }
 
-/// The parts of a draw's or a record's answer that must never change.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+/// What a draw's or a record's answer holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Drawn {
+    /// A call for several draws, or its record.
+    Several {
+        draws: Vec<Prize>,
+    },
+    One(Prize),
+}
+
+impl Drawn {
+    pub(crate) fn prizes(&self) -> &[Prize] {
+        match self {
+            Self::Several { draws } => draws,
+            Self::One(prize) => std::slice::from_ref(prize),
+        }
+    }
+
+    /// Whether it is what the user was told, prize by prize.
+    pub(crate) fn is(&self, told: &Self) -> bool {
+        let (now, then) = (self.prizes(), told.prizes());
+        now.len() == then.len() && now.iter().zip(then).all(|(now, then)| now.is(then))
+    }
+}
+
+/// A call that names a count of one is answered with a list, and its record is none.
+impl PartialEq for Drawn {
+    fn eq(&self, other: &Self) -> bool {
+        self.prizes() == other.prizes()
+    }
+}
+
+impl Eq for Drawn {}
+
+/// The parts of a draw that must never change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Prize {
     pub(crate) award_id: i64,
     pub(crate) order_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) award_title: Option<String>,
+}
+
+impl Prize {
+    /// Whether it is what the user was told. Titles are compared where both are known: those of
+    /// implementations without titles are not.
+    pub(crate) fn is(&self, told: &Self) -> bool {
+        let titles_agree = match (&self.award_title, &told.award_title) {
+            (Some(now), Some(then)) => now == then,
+            _ => true,
+        };
+        self.award_id == told.award_id && self.order_id == told.order_id && titles_agree
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope {
     request_id: Option<String>,
-    data: Prize,
+    data: Drawn,
 }
 
-impl Prize {
+impl Drawn {
     /// Reads the body of an answer with code `0000`.
     pub(crate) fn from_body(body: &[u8]) -> Result<Self, Malformed> {
         Envelope::from_body(body).map(|envelope| envelope.data)
-    }
-
-    /// Whether it is what the user was told. Titles are compared where both are known: those of
-    /// implementations without titles are not.
-    pub(crate) fn is(&self, told: &Told) -> bool {
-        let titles_agree = match (&self.award_title, &told.award_title) {
-            (Some(now), Some(then)) => now == then,
-            _ => true,
-        };
-        self.award_id == told.award_id && self.order_id == told.order_id && titles_agree
     }
 }
 
@@ -112,13 +148,7 @@ impl Told {
         if envelope.request_id.as_deref() != Some(key) {
             return Err(Malformed("requestId is not the key that was sent"));
         }
-        Ok(Self {
-            user_id,
-            request_id: key.to_owned(),
-            award_id: envelope.data.award_id,
-            order_id: envelope.data.order_id,
-            award_title: envelope.data.award_title,
-        })
+        Ok(Self { user_id, request_id: key.to_owned(), drawn: envelope.data })
     }
 }
 
@@ -216,6 +246,17 @@ mod tests {
         keeper.flush().expect("flushed");
         let error = lines(&path).expect("opened").find_map(Result::err).expect("an error");
         assert!(error.to_string().contains("kept, line 5: "), "{error}");
+    }
+
+    #[test]
+    fn a_call_for_several_draws_is_one_line() {
+        let body = br#"{"code":"0000","requestId":"K","data":{"draws":[{"awardId":7,"orderId":"9"},{"awardId":8,"orderId":"10"}]}}"#;
+        let told = Told::from_draw(5, "K", body).expect("draws");
+        let line = serde_json::to_string(&told).expect("JSON");
+        let draws = r#"[{"awardId":7,"orderId":"9"},{"awardId":8,"orderId":"10"}]"#;
+        assert_eq!(line, format!(r#"{{"userId":"u5","requestId":"K","draws":{draws}}}"#));
+        assert_eq!(serde_json::from_str::<Told>(&line).expect("read back"), told);
+        assert_ne!(told.drawn, Told::from_draw(5, "K", BODY).expect("a draw").drawn);
     }
 
     #[test]

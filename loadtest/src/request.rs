@@ -70,13 +70,18 @@ pub(crate) struct Requests {
 const BODY_START: &[u8] = br#"{"userId":"u"#;
 
 impl Requests {
-    pub(crate) fn new(case: Case, address: SocketAddr, activity: u64, keys: Keys) -> Self {
+    /// `count` is how many draws each request asks for; none for requests that do not say.
+    pub(crate) fn new(case: Case, address: SocketAddr, activity: u64, count: Option<u8>, keys: Keys) -> Self {
         let head = format!("POST {} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n", case.path());
         Self {
             case,
             keys,
             head: head.into_bytes(),
-            tail: format!(r#"","activityId":{activity}}}"#).into_bytes(),
+            tail: match count {
+                None => format!(r#"","activityId":{activity}}}"#),
+                Some(count) => format!(r#"","activityId":{activity},"count":{count}}}"#),
+            }
+            .into_bytes(),
             key: Vec::with_capacity(24),
             buffer: Vec::with_capacity(512),
         }
@@ -118,7 +123,7 @@ mod tests {
 
     fn requests(case: Case) -> Requests {
         let address = "127.0.0.1:1".parse().expect("an address");
-        Requests::new(case, address, 200_001, Keys::new(0xabc, 0x10))
+        Requests::new(case, address, 200_001, None, Keys::new(0xabc, 0x10))
     }
 
     #[test]
@@ -132,6 +137,14 @@ mod tests {
             assert!(head.starts_with("POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"));
             assert!(head.contains(&format!("\r\nIdempotency-Key: {}\r\n", requests.key())));
         }
+    }
+
+    #[test]
+    fn a_call_for_several_draws_says_how_many() {
+        let address = "127.0.0.1:1".parse().expect("an address");
+        let mut requests = Requests::new(Case::Draw, address, 7, Some(10), Keys::new(1, 1));
+        let text = String::from_utf8(requests.next(5).to_vec()).expect("text");
+        assert!(text.ends_with("\r\n\r\n{\"userId\":\"u5\",\"activityId\":7,\"count\":10}"), "{text}");
     }
 
     #[test]

@@ -85,6 +85,20 @@ pub(crate) fn code_of(body: &[u8]) -> Option<&str> {
     std::str::from_utf8(&value[..end]).ok()
 }
 
+/// How many draws an answer to a draw holds: each has an order's id, which no title can spell, for
+/// quotes in texts are escaped.
+pub(crate) fn draws_in(body: &[u8]) -> u64 {
+    const NAME: &[u8] = b"\"orderId\":";
+    let mut draws = 0;
+    let mut rest = body;
+    while let Some(quote) = rest.iter().position(|&byte| byte == b'"') {
+        let found = rest[quote..].starts_with(NAME);
+        draws += u64::from(found);
+        rest = &rest[quote + if found { NAME.len() } else { 1 }..];
+    }
+    draws
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +150,14 @@ mod tests {
         ] {
             assert_eq!(parse(answer), Err(Malformed(why)));
         }
+    }
+
+    #[test]
+    fn draws_are_counted_by_their_orders() {
+        assert_eq!(draws_in(br#"{"code":"0000","data":{"awardTitle":"orderId","orderId":"9"}}"#), 1);
+        let two = br#"{"data":{"draws":[{"awardTitle":"\"orderId\\","orderId":"1"},{"orderId":"2"}]}}"#;
+        assert_eq!(draws_in(two), 2);
+        assert_eq!(draws_in(b"{}"), 0);
     }
 
     #[test]

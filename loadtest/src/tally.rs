@@ -16,6 +16,8 @@ const LATENCY_US_MAX: u64 = 60_000_000;
 pub(crate) enum Outcome<'a> {
     /// Answered with code `0000`.
     Ok,
+    /// The same, with so many draws in one answer.
+    Draws(u64),
     /// Answered with this other code.
     Refused(&'a str),
     /// Not answered, for this kind of reason.
@@ -25,9 +27,11 @@ pub(crate) enum Outcome<'a> {
 /// Requests by outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
-    /// All requests: the sum of what follows.
+    /// All requests: the sum of `ok`, `refused` and `errors`.
     pub(crate) requests: u64,
     pub(crate) ok: u64,
+    /// What those answers hold: one each, or the draws of a call for several.
+    pub(crate) draws: u64,
     /// By code.
     pub(crate) refused: BTreeMap<String, u64>,
     /// All errors.
@@ -40,7 +44,14 @@ impl Counts {
     pub(crate) fn note(&mut self, outcome: Outcome<'_>) {
         self.requests += 1;
         match outcome {
-            Outcome::Ok => self.ok += 1,
+            Outcome::Ok => {
+                self.ok += 1;
+                self.draws += 1;
+            }
+            Outcome::Draws(draws) => {
+                self.ok += 1;
+                self.draws += draws;
+            }
             Outcome::Refused(code) => add(&mut self.refused, code, 1),
             Outcome::Error(kind) => {
                 self.errors += 1;
@@ -52,6 +63,7 @@ impl Counts {
     fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
         self.ok += other.ok;
+        self.draws += other.draws;
         self.errors += other.errors;
         for (code, count) in &other.refused {
             add(&mut self.refused, code, *count);
@@ -120,6 +132,7 @@ impl Tally {
             about,
             requests_per_second: per_second(self.window.requests, seconds),
             ok_per_second: per_second(self.window.ok, seconds),
+            draws_per_second: per_second(self.window.draws, seconds),
             p50_ms: self.quantile_ms(0.5),
             p90_ms: self.quantile_ms(0.9),
             p99_ms: self.quantile_ms(0.99),
@@ -165,6 +178,7 @@ pub(crate) struct Report {
     pub(crate) about: About,
     pub(crate) requests_per_second: f64,
     pub(crate) ok_per_second: f64,
+    pub(crate) draws_per_second: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p90_ms: f64,
     pub(crate) p99_ms: f64,
@@ -184,6 +198,9 @@ impl fmt::Display for Report {
         writeln!(f, "{users} users, seed {seed}, {seconds} s after {warmup_seconds} s of warm-up")?;
         writeln!(f, "requests  {:>10}  {:>10.0}/s", self.window.requests, self.requests_per_second)?;
         writeln!(f, "ok        {:>10}  {:>10.0}/s", self.window.ok, self.ok_per_second)?;
+        if self.window.draws != self.window.ok {
+            writeln!(f, "draws     {:>10}  {:>10.0}/s", self.window.draws, self.draws_per_second)?;
+        }
         writeln!(f, "refused   {:>10}", self.window.refused_total())?;
         for (code, count) in &self.window.refused {
             writeln!(f, "  of them {count:>10}  {code}")?;
@@ -226,11 +243,12 @@ mod tests {
         let mut second = Tally::new();
         second.note(true, Outcome::Error("timeout"), Duration::from_secs(10));
         second.note(true, Outcome::Refused("E1"), Duration::from_millis(3));
+        second.note(false, Outcome::Draws(10), Duration::from_millis(3));
         first.merge(&second);
 
         let report = first.report(about());
         assert_eq!(report.window.requests, 4);
-        assert_eq!(report.whole_run.requests, 5);
+        assert_eq!((report.whole_run.requests, report.whole_run.ok, report.whole_run.draws), (6, 3, 12));
         assert_eq!((report.window.ok, report.window.errors), (1, 1));
         assert_eq!(report.window.refused["E1"], 2);
         assert!((report.requests_per_second - 2.0).abs() < f64::EPSILON);

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::cli::VerifyArgs;
 use crate::connection::{Answer, Connection};
 use crate::error::Error;
-use crate::keep::{Prize, Told, told};
+use crate::keep::{Drawn, Told, told};
 use crate::prng::SplitMix64;
 use crate::request::get;
 use crate::response::code_of;
@@ -111,7 +111,7 @@ async fn verify_from(
 enum Finding {
     Same,
     Missing,
-    Different(Prize),
+    Different(Drawn),
     Unanswered(String),
 }
 
@@ -149,9 +149,9 @@ fn compare(answer: Answer<'_>, told: &Told) -> Finding {
         let body = String::from_utf8_lossy(answer.body);
         return Finding::Unanswered(format!("HTTP {} {body}", answer.status));
     }
-    match Prize::from_body(answer.body) {
-        Ok(prize) if prize.is(told) => Finding::Same,
-        Ok(prize) => Finding::Different(prize),
+    match Drawn::from_body(answer.body) {
+        Ok(drawn) if drawn.is(&told.drawn) => Finding::Same,
+        Ok(drawn) => Finding::Different(drawn),
         Err(error) => Finding::Unanswered(error.to_string()),
     }
 }
@@ -202,25 +202,25 @@ impl fmt::Display for Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keep::Prize;
 
     fn told(number: u64) -> Told {
-        Told {
-            user_id: format!("u {number}"),
-            request_id: "K&1".to_owned(),
-            award_id: 7,
-            order_id: "9".to_owned(),
-            award_title: None,
-        }
+        let drawn = Drawn::One(Prize { award_id: 7, order_id: "9".to_owned(), award_title: None });
+        Told { user_id: format!("u {number}"), request_id: "K&1".to_owned(), drawn }
     }
 
     #[test]
     fn each_answer_is_told_apart() {
         let same = br#"{"code":"0000","data":{"awardId":7,"orderId":"9","state":"created"}}"#;
         let other = br#"{"code":"0000","data":{"awardId":8,"orderId":"9"}}"#;
+        let list = br#"{"code":"0000","data":{"draws":[{"awardId":7,"orderId":"9"}],"state":"created"}}"#;
+        let more = br#"{"code":"0000","data":{"draws":[{"awardId":7,"orderId":"9"},{"awardId":7,"orderId":"10"}]}}"#;
         let refused = br#"{"code":"X"}"#;
         let compare = |status, body| compare(Answer { status, retry_after_s: None, body }, &told(1));
         assert_eq!(compare(200, same), Finding::Same);
+        assert_eq!(compare(200, list), Finding::Same);
         assert!(matches!(compare(200, other), Finding::Different(_)));
+        assert!(matches!(compare(200, more), Finding::Different(_)));
         assert_eq!(compare(404, refused), Finding::Missing);
         assert!(matches!(compare(503, refused), Finding::Unanswered(_)));
     }

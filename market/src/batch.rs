@@ -2,18 +2,23 @@
 //!
 //! A lane gathers what waits, reads what [`Batch`] asks for, plans, takes the wanted units from
 //! the stock, settles, and writes what [`Settlement`] holds in one transaction. Commands count
-//! in arrival order; users who appear twice see their own earlier commands.
+//! in arrival order; users who appear twice see their own earlier commands. A command is a call
+//! for one draw or several; each of them sees the account as the draws before it left it.
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::campaign::{AwardIndex, Campaign, Catalogue, Published, WhenStockAway};
+use crate::campaign::{AwardIndex, Campaign, Catalogue, Published, WhenChancesShort, WhenStockAway};
 use crate::chances::Account;
 use crate::draw::{Decision, decide, decide_fallback};
 use crate::ids::{ActivityId, AwardId, OrderId, RequestId, UserId};
-use crate::order::Order;
+use crate::order::{DrawCount, Order, Orders};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 use crate::switches::Switch;
@@ -27,6 +32,8 @@ pub struct Draw {
     pub activity: ActivityId,
     /// The idempotency key.
     pub request: RequestId,
+    /// How often.
+    pub count: DrawCount,
 }
 
 /// A prize whose stock is limited.
@@ -78,7 +85,7 @@ impl Batch {
         Self { draws, accounts, account_of, repeats }
     }
 
-    /// The draws in arrival order.
+    /// The calls in arrival order.
     pub fn draws(&self) -> &[Draw] {
         &self.draws
     }
@@ -94,8 +101,9 @@ impl Batch {
 pub struct Known {
     /// For each of [`Batch::accounts`] the stored account.
     pub accounts: Vec<Option<Account>>,
-    /// For each of [`Batch::draws`] the order that was made under its request id earlier.
-    pub orders: Vec<Option<Order>>,
+    /// For each of [`Batch::draws`] the orders that were made under its request id earlier, by
+    /// their place in their call; none where there was no such call.
+    pub orders: Vec<Vec<Order>>,
 }
 
 /// A planned batch: every draw either has its answer or waits for the stock.
@@ -104,17 +112,19 @@ pub struct Plan {
     batch: Batch,
     known: Vec<Option<Account>>,
     verdicts: Vec<Verdict>,
+    decisions: Vec<Decision>,
     wants: Vec<Units>,
     now: Timestamp,
 }
 
 #[derive(Debug)]
 enum Verdict {
-    Replay(Order),
+    Replay(Orders),
     Refused(Refusal),
     /// The same call came earlier in this batch: it gets the same answer.
     SameAs(usize),
-    Decided(Arc<Published>, Decision),
+    /// Its draws are at these places among the decisions of the plan.
+    Decided(Arc<Published>, Range<usize>),
 }
 
 /// Whether the stock can be asked for units.
@@ -138,23 +148,37 @@ pub fn plan(
     now: Timestamp,
     random: &mut impl Randomness,
 ) -> Plan {
-    let mut planner = Planner { catalogue, supply, now, random, accounts: known.accounts.clone() };
+    let decisions = Vec::with_capacity(batch.draws.len());
+    let mut planner = Planner { catalogue, supply, now, random, accounts: known.accounts.clone(), decisions };
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(batch.draws.len());
     for (index, earlier) in known.orders.into_iter().enumerate() {
         let draw = &batch.draws[index];
-        let verdict = match (earlier, earlier_in_batch(&batch, &verdicts, index)) {
-            (Some(order), _) if order.activity == draw.activity => Verdict::Replay(order),
-            (None, Some(first)) if batch.draws[first].activity == draw.activity => Verdict::SameAs(first),
-            (Some(_), _) | (None, Some(_)) => Verdict::Refused(Refusal::RequestIdReused),
+        let verdict = match (earlier.first(), earlier_in_batch(&batch, &verdicts, index)) {
+            (Some(order), _) => repeats(draw, order.activity, order.asked)
+                .map_or_else(Verdict::Refused, |()| Verdict::Replay(earlier.into())),
+            (None, Some(first)) => {
+                let Draw { activity, count, .. } = batch.draws[first];
+                repeats(draw, activity, count).map_or_else(Verdict::Refused, |()| Verdict::SameAs(first))
+            }
             (None, None) => planner.decide(draw, batch.account_of[index]),
         };
         verdicts.push(verdict);
     }
+    let decisions = planner.decisions;
     let wants = match supply {
-        Supply::There => count_wants(&verdicts),
+        Supply::There => count_wants(&verdicts, &decisions),
         Supply::Away => Vec::new(),
     };
-    Plan { batch, known: known.accounts, verdicts, wants, now }
+    Plan { batch, known: known.accounts, verdicts, decisions, wants, now }
+}
+
+/// Whether a call is the same as an earlier one under its request id. It is by what it asks for, not
+/// by what it got: chances may have been short.
+fn repeats(draw: &Draw, activity: ActivityId, asked: DrawCount) -> Result<(), Refusal> {
+    if activity != draw.activity {
+        return Err(Refusal::RequestIdReused);
+    }
+    if asked == draw.count { Ok(()) } else { Err(Refusal::RequestCountDiffers) }
 }
 
 /// The draw earlier in this batch that holds the request id of draw `index`. A refused one does
@@ -175,6 +199,8 @@ struct Planner<'a, R> {
     random: &'a mut R,
     /// The accounts as the draws planned so far leave them.
     accounts: Vec<Option<Account>>,
+    /// The draws of all commands, one after the other.
+    decisions: Vec<Decision>,
 }
 
 impl<R: Randomness> Planner<'_, R> {
@@ -182,22 +208,45 @@ impl<R: Randomness> Planner<'_, R> {
         let Some(published) = self.catalogue.activity(draw.activity) else {
             return Verdict::Refused(Refusal::ActivityUnknown);
         };
-        let campaign = &published.campaign;
-        let stored = self.accounts[account].unwrap_or_else(|| Account::new(campaign.chances));
-        let switches = self.catalogue.switches();
-        let decided = if switches.is_on(Switch::FallbackOnly, draw.activity, &draw.user, self.now) {
-            decide_fallback(campaign, &draw.user, stored, self.now, self.random)
-        } else {
-            decide(campaign, &draw.user, stored, self.now, self.random)
-        };
-        match decided {
-            Ok(decision) if self.refuses(campaign, &decision) => Verdict::Refused(Refusal::StockAway),
-            Ok(decision) => {
-                self.accounts[account] = Some(decision.account);
-                Verdict::Decided(published.clone(), decision)
+        let stored = self.accounts[account].unwrap_or_else(|| Account::new(published.campaign.chances));
+        let first = self.decisions.len();
+        match self.decide_all(&published.campaign, draw, stored) {
+            Ok(after) => {
+                self.accounts[account] = Some(after);
+                Verdict::Decided(published.clone(), first..self.decisions.len())
             }
-            Err(refusal) => Verdict::Refused(refusal),
+            Err(refusal) => {
+                // All or nothing: the draws before the one that was refused are not made either.
+                self.decisions.truncate(first);
+                Verdict::Refused(refusal)
+            }
         }
+    }
+
+    /// Decides the draws of a call, one after the other; answers the account as they leave it.
+    fn decide_all(&mut self, campaign: &Campaign, draw: &Draw, stored: Account) -> Result<Account, Refusal> {
+        let mut account = stored;
+        for made in 0..draw.count.get() {
+            match self.decide_one(campaign, draw, account) {
+                Ok(decision) => {
+                    account = decision.account;
+                    self.decisions.push(decision);
+                }
+                Err(refusal) if made > 0 && goes_on_without(campaign, refusal) => break,
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(account)
+    }
+
+    fn decide_one(&mut self, campaign: &Campaign, draw: &Draw, account: Account) -> Result<Decision, Refusal> {
+        let switches = self.catalogue.switches();
+        let decision = if switches.is_on(Switch::FallbackOnly, draw.activity, &draw.user, self.now) {
+            decide_fallback(campaign, &draw.user, account, self.now, self.random)?
+        } else {
+            decide(campaign, &draw.user, account, self.now, self.random)?
+        };
+        if self.refuses(campaign, &decision) { Err(Refusal::StockAway) } else { Ok(decision) }
     }
 
     /// Whether the draw needs what cannot be had now, and its campaign would rather refuse.
@@ -208,6 +257,11 @@ impl<R: Randomness> Planner<'_, R> {
     }
 }
 
+/// Whether a call ends with the draws before one that is refused so, instead of being refused whole.
+fn goes_on_without(campaign: &Campaign, refusal: Refusal) -> bool {
+    refusal.is_shortage() && campaign.activity.when_chances_short == WhenChancesShort::Partial
+}
+
 fn wanted(published: &Published, decision: &Decision) -> Option<Prize> {
     let prize = |award: AwardIndex| {
         let campaign = &published.campaign;
@@ -216,12 +270,11 @@ fn wanted(published: &Published, decision: &Decision) -> Option<Prize> {
     decision.wants().map(prize)
 }
 
-fn count_wants(verdicts: &[Verdict]) -> Vec<Units> {
+fn count_wants(verdicts: &[Verdict], decisions: &[Decision]) -> Vec<Units> {
     let mut counts: HashMap<Prize, u32> = HashMap::new();
     for verdict in verdicts {
-        if let Verdict::Decided(published, decision) = verdict
-            && let Some(prize) = wanted(published, decision)
-        {
+        let Verdict::Decided(published, places) = verdict else { continue };
+        for prize in decisions[places.clone()].iter().filter_map(|decision| wanted(published, decision)) {
             *counts.entry(prize).or_default() += 1;
         }
     }
@@ -239,21 +292,28 @@ impl Plan {
 }
 
 /// The answer to one command.
-pub type Answer = Result<Arc<Order>, Refusal>;
+pub type Answer = Result<Orders, Refusal>;
 
 /// A settled batch: what to write and what to tell everyone once it is written.
 #[derive(Debug)]
 pub struct Settlement {
     /// One answer per command, in the batch's order.
     pub answers: Vec<Answer>,
-    /// The new orders.
-    pub orders: Vec<Arc<Order>>,
+    /// The new orders, by call.
+    pub calls: Vec<Orders>,
     /// Accounts that did not exist before.
     pub new_accounts: Vec<AccountChange>,
     /// Accounts that did.
     pub changed_accounts: Vec<AccountChange>,
     /// The granted units that orders took.
     pub used: Vec<Units>,
+}
+
+impl Settlement {
+    /// The new orders of all calls.
+    pub fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.calls.iter().flat_map(|orders| orders.iter())
+    }
 }
 
 /// An account as it stands after the batch.
@@ -267,34 +327,45 @@ pub struct AccountChange {
     pub account: Account,
 }
 
-/// Gives the `granted` units out in arrival order; draws left without one go down their tree.
-/// `mint` makes an order id that carries the user's slot.
+/// Gives the `granted` units out in arrival order, and within a call in the order of its draws;
+/// draws left without one go down their tree. `mint` makes an order id that carries the user's slot.
 pub fn settle(plan: Plan, granted: &[Units], mut mint: impl FnMut(&UserId) -> OrderId) -> Settlement {
-    let Plan { batch, known, verdicts, now, .. } = plan;
+    let Plan { batch, known, verdicts, decisions, now, .. } = plan;
     let mut purse = Purse::new(granted);
     let mut accounts: Vec<Option<Account>> = vec![None; batch.accounts.len()];
     let mut answers: Vec<Answer> = Vec::with_capacity(verdicts.len());
-    let mut orders = Vec::with_capacity(verdicts.len());
+    let mut calls = Vec::with_capacity(verdicts.len());
     for (index, verdict) in verdicts.into_iter().enumerate() {
         answers.push(match verdict {
-            Verdict::Replay(order) => Ok(Arc::new(order)),
+            Verdict::Replay(orders) => Ok(orders),
             Verdict::Refused(refusal) => Err(refusal),
             Verdict::SameAs(first) => answers[first].clone(),
-            Verdict::Decided(published, decision) => {
-                accounts[batch.account_of[index]] = Some(decision.account);
-                let draw = &batch.draws[index];
-                let unit = wanted(&published, &decision).is_some_and(|prize| purse.take(prize));
-                let order = Arc::new(new_order(draw, &published, decision, unit, mint(&draw.user), now));
-                orders.push(order.clone());
-                Ok(order)
+            Verdict::Decided(published, places) => {
+                let (draw, decisions) = (&batch.draws[index], &decisions[places]);
+                accounts[batch.account_of[index]] = decisions.last().map(|decision| decision.account);
+                let order = |(seq, &decision): (u8, &Decision)| {
+                    let unit = wanted(&published, &decision).is_some_and(|prize| purse.take(prize));
+                    new_order(draw, seq, &published, decision, unit, mint(&draw.user), now)
+                };
+                let orders: Orders = (0..).zip(decisions).map(order).collect();
+                calls.push(orders.clone());
+                Ok(orders)
             }
         });
     }
     let (new_accounts, changed_accounts) = account_changes(&batch, &known, &accounts);
-    Settlement { answers, orders, new_accounts, changed_accounts, used: purse.used() }
+    Settlement { answers, calls, new_accounts, changed_accounts, used: purse.used() }
 }
 
-fn new_order(draw: &Draw, published: &Published, decision: Decision, unit: bool, id: OrderId, now: Timestamp) -> Order {
+fn new_order(
+    draw: &Draw,
+    seq: u8,
+    published: &Published,
+    decision: Decision,
+    unit: bool,
+    id: OrderId,
+    now: Timestamp,
+) -> Order {
     let strategy = &published.campaign.strategy;
     let outcome = decision.conclude(strategy, unit);
     let award = strategy.award(outcome.award);
@@ -302,6 +373,8 @@ fn new_order(draw: &Draw, published: &Published, decision: Decision, unit: bool,
         id,
         user: draw.user.clone(),
         request: draw.request.clone(),
+        seq,
+        asked: draw.count,
         activity: draw.activity,
         version: published.version,
         ordinal: decision.account.used,

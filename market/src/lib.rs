@@ -24,5 +24,5 @@ pub mod switches;
 pub mod tree;
 
 pub use ids::{ActivityId, AwardId, OrderId, RequestId, SkuId, StrategyId, UserId};
-pub use order::Order;
+pub use order::{DrawCount, Order, Orders};
 pub use refusal::Refusal;

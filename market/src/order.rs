@@ -1,10 +1,50 @@
 //! A finished draw, as it is stored and answered.
+use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::calendar::Day;
 use crate::ids::{ActivityId, AwardId, OrderId, RequestId, UserId};
+
+/// How many draws a call asks for: 1 to 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DrawCount(u8);
+
+/// A count of draws that no call may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a whole number from 1 to 10")]
+pub struct InvalidCount;
+
+impl DrawCount {
+    /// What a call asks for that names no count.
+    pub const ONE: Self = Self(1);
+    /// The most that a call can ask for.
+    pub const MAX: Self = Self(10);
+
+    /// Checks a number and makes it a count.
+    pub const fn new(number: u8) -> Result<Self, InvalidCount> {
+        if number >= Self::ONE.0 && number <= Self::MAX.0 { Ok(Self(number)) } else { Err(InvalidCount) }
+    }
+
+    /// The plain number.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl FromStr for DrawCount {
+    type Err = InvalidCount;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCount> {
+        // Rust's own parser takes a leading plus sign.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten().ok_or(InvalidCount).and_then(Self::new)
+    }
+}
+
+/// The orders of one call in the order in which they were drawn; at least one.
+pub type Orders = Arc<[Order]>;
 
 /// The record of one draw. Award id, title and index are kept as they were answered, so that a
 /// repeated request gets the same answer whatever has become of the campaign since.
@@ -14,8 +54,12 @@ pub struct Order {
     pub id: OrderId,
     /// Who drew.
     pub user: UserId,
-    /// The idempotency key, unique per user.
+    /// The idempotency key of its call, unique per user.
     pub request: RequestId,
+    /// Its place among the draws of its call, from 0.
+    pub seq: u8,
+    /// How many draws its call asked for.
+    pub asked: DrawCount,
     /// In which activity.
     pub activity: ActivityId,
     /// Under which version of its campaign.
@@ -73,6 +117,15 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_from_one_to_ten_and_have_one_spelling() {
+        assert_eq!("1".parse(), Ok(DrawCount::ONE));
+        assert_eq!("10".parse(), Ok(DrawCount::MAX));
+        for bad in ["", "0", "11", "256", "+1", "-1", "1.0", " 1"] {
+            assert_eq!(bad.parse::<DrawCount>(), Err(InvalidCount), "{bad:?}");
+        }
+    }
 
     #[test]
     fn rule_names_round_trip() {

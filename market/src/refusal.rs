@@ -25,8 +25,18 @@ pub enum Refusal {
     /// The user's request id was used for another activity.
     #[error("this request id was used for another activity")]
     RequestIdReused,
+    /// The user's request id was used for another number of draws.
+    #[error("this request id was used for another number of draws")]
+    RequestCountDiffers,
     /// The draw needs a unit of stock, the stock cannot be asked, and the campaign refuses such
     /// draws.
     #[error("the stock is away")]
     StockAway,
+}
+
+impl Refusal {
+    /// Whether the user's chances, or what day and month allow of them, have run out.
+    pub const fn is_shortage(self) -> bool {
+        matches!(self, Self::NoChancesLeft | Self::MonthLimit | Self::DayLimit)
+    }
 }

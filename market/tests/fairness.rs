@@ -10,7 +10,7 @@ use market::chances::Account;
 use market::odds::Pool;
 use market::order::Rule;
 use market::random::Seeded;
-use market::{ActivityId, AwardId, Order, OrderId, RequestId, UserId};
+use market::{ActivityId, AwardId, DrawCount, Order, OrderId, RequestId, UserId};
 
 const DRAWS: u64 = 1_000_000;
 
@@ -110,11 +110,12 @@ impl Bench {
             user: user.clone(),
             activity: self.activity,
             request: RequestId::new(&format!("{}-{index}", self.orders)).expect("a key"),
+            count: DrawCount::ONE,
         };
         let batch = Batch::gather(users.iter().enumerate().map(draw).collect());
         let known = Known {
             accounts: batch.accounts().iter().map(|(user, _)| self.accounts.get(user).copied()).collect(),
-            orders: vec![None; users.len()],
+            orders: vec![Vec::new(); users.len()],
         };
         let plan = plan(batch, known, &self.catalogue, Supply::There, now, &mut self.random);
         let granted: Vec<Units> = plan.wants().to_vec();
@@ -122,10 +123,11 @@ impl Bench {
             self.orders += 1;
             OrderId::new(self.orders).expect("above 0")
         });
+        let orders = settlement.orders().cloned().collect();
         for change in settlement.new_accounts.into_iter().chain(settlement.changed_accounts) {
             self.accounts.insert(change.user, change.account);
         }
-        settlement.answers.into_iter().map(|answer| Order::clone(&answer.expect("a chance"))).collect()
+        orders
     }
 }
 

@@ -18,9 +18,9 @@ pub struct Metrics {
     ended: IntCounterVec,
     orders: IntCounterVec,
     grants: IntCounterVec,
-    /// Commands that wait in a lane's queue.
+    /// Draws that wait in a lane's queue.
     pub queue_commands: IntGaugeVec,
-    /// Commands that may wait there just now.
+    /// Draws that may wait there just now.
     pub queue_bound_commands: IntGaugeVec,
     /// Units of a prize that can be taken.
     pub stock_left_units: IntGaugeVec,
@@ -121,13 +121,12 @@ pub(crate) enum Step {
 impl Metrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let commands = HistogramOpts::new("drawbridge_lane_batch_commands", "Commands in one batch of a lane")
+        let commands = HistogramOpts::new("drawbridge_lane_batch_commands", "Draws in one batch of a lane")
             .buckets(vec![1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024.]);
         let seconds = HistogramOpts::new("drawbridge_lane_step_seconds", "Time of a batch's step in seconds")
             .buckets(prometheus::exponential_buckets(0.0001, 2.0, 16)?);
-        let queue = Opts::new("drawbridge_lane_queue_commands", "Commands that wait in a lane's queue");
-        let bound =
-            Opts::new("drawbridge_lane_queue_bound_commands", "Commands that may wait in a lane's queue just now");
+        let queue = Opts::new("drawbridge_lane_queue_commands", "Draws that wait in a lane's queue");
+        let bound = Opts::new("drawbridge_lane_queue_bound_commands", "Draws that may wait in a lane's queue just now");
         let admitted = Opts::new("drawbridge_lane_admitted_total", "Draws that a lane's queue has taken in");
         let ended = Opts::new("drawbridge_lane_ended_total", "Draws out of a lane's queue by how they ended");
         let orders = Opts::new("drawbridge_lane_orders_total", "Orders that a lane has committed");
@@ -191,8 +190,8 @@ impl Metrics {
 
 impl LaneMetrics {
     /// Counts a batch.
-    pub(crate) fn batch(&self, commands: usize) {
-        self.batch_commands.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    pub(crate) fn batch(&self, draws: usize) {
+        self.batch_commands.observe(f64::from(u32::try_from(draws).unwrap_or(u32::MAX)));
     }
 
     /// What was counted so far.

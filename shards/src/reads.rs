@@ -26,12 +26,12 @@ pub struct ReadLimits {
     pub timeout: Duration,
 }
 
-/// How an order is named.
+/// How orders are named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderKey {
-    /// By the request id it was made under.
+    /// By the request id they were made under: all of one call.
     Request(RequestId),
-    /// By its own id.
+    /// One by its own id.
     Order(OrderId),
 }
 
@@ -46,7 +46,8 @@ pub(crate) enum Question {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) account: Option<Account>,
-    pub(crate) order: Option<Order>,
+    /// In the order in which they were drawn.
+    pub(crate) orders: Vec<Order>,
 }
 
 /// A reader of any database.
@@ -140,9 +141,13 @@ async fn read<C: Connection>(
         }
     };
     let rows = connection.rows(statement, &key).await?;
-    let Some(row) = rows.first() else { return Ok(Found::default()) };
-    Ok(match question {
-        Question::Account(..) => Found { account: Some(account_from_row(row, 1)?), order: None },
-        Question::Order(user, _) => Found { account: None, order: Some(order_from_row(row, user.clone())?) },
-    })
+    let mut found = Found::default();
+    for row in &rows {
+        match question {
+            Question::Account(..) => found.account = Some(account_from_row(row, 1)?),
+            Question::Order(user, _) => found.orders.push(order_from_row(row, user.clone())?),
+        }
+    }
+    found.orders.sort_unstable_by_key(|order| order.seq);
+    Ok(found)
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use market::batch::Draw;
 use market::campaign::Catalogue;
 use market::chances::Account;
-use market::{ActivityId, Order, UserId};
+use market::{ActivityId, Order, Orders, UserId};
 use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -44,8 +44,8 @@ pub struct Shards {
 }
 
 impl Shards {
-    /// Makes a draw and answers once it is committed.
-    pub async fn draw(&self, draw: Draw) -> Result<Arc<Order>, DrawError> {
+    /// Makes the draws of a call and answers once they are committed.
+    pub async fn draw(&self, draw: Draw) -> Result<Orders, DrawError> {
         let route = self.route(&draw.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;
         let drawn = self.enqueue(route, draw, &mut permit).await;
@@ -53,7 +53,7 @@ impl Shards {
         drawn
     }
 
-    async fn enqueue(&self, route: Route, draw: Draw, permit: &mut Permit<'_>) -> Result<Arc<Order>, DrawError> {
+    async fn enqueue(&self, route: Route, draw: Draw, permit: &mut Permit<'_>) -> Result<Orders, DrawError> {
         let _place = self.shares.enter(route.shard()).ok_or(DrawError::QueueFull)?;
         let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
         let drawn = pending.answer(self.patience).await;
@@ -67,9 +67,9 @@ impl Shards {
         Ok(self.ask(user, Question::Account(user.clone(), activity)).await?.account)
     }
 
-    /// A draw that was made earlier.
-    pub async fn order(&self, user: &UserId, key: OrderKey) -> Result<Option<Order>, ReadError> {
-        Ok(self.ask(user, Question::Order(user.clone(), key)).await?.order)
+    /// Draws that were made earlier, in the order in which they were; none where there are none.
+    pub async fn orders(&self, user: &UserId, key: OrderKey) -> Result<Vec<Order>, ReadError> {
+        Ok(self.ask(user, Question::Order(user.clone(), key)).await?.orders)
     }
 
     /// The campaigns and switches of the moment.
@@ -170,7 +170,7 @@ impl Shards {
 /// What a draw says about its shard. Only what the shard did not answer is a failure: a rule that
 /// says no was read from it, and a stock that is away is another server's trouble. What did not
 /// come as far as the shard says nothing.
-fn verdict_of_draw(drawn: &Result<Arc<Order>, DrawError>) -> Verdict {
+fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
     match drawn {
         Ok(_) | Err(DrawError::Refused(_) | DrawError::DataRefused) => Verdict::Answered,
         // A command that is too old waited for a batch that the shard did not finish.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use market::batch::Draw;
 use market::calendar::Day;
 use market::campaign::{Campaign, Published, Stage};
 use market::chances::Account;
-use market::{ActivityId, Order, RequestId};
+use market::{ActivityId, DrawCount, Order, Orders, RequestId};
 use serde::Serialize;
 use shards::{OrderKey, Shards};
 
@@ -38,25 +37,49 @@ impl<'a> From<&'a Order> for Drawn<'a> {
     }
 }
 
-/// `POST activity/draw`
-pub(super) async fn draw(shards: &Shards, draw: Draw) -> Outcome {
-    let order = shards.draw(draw).await?;
-    Ok(Data::new(&Drawn::from(&*order)))
+/// What a call for several draws gave, in the order in which they were drawn.
+#[derive(Serialize)]
+struct DrawnTogether<'a> {
+    draws: Vec<Drawn<'a>>,
 }
 
-/// A draw that was made earlier.
+impl<'a> From<&'a [Order]> for DrawnTogether<'a> {
+    fn from(orders: &'a [Order]) -> Self {
+        Self { draws: orders.iter().map(Drawn::from).collect() }
+    }
+}
+
+/// `POST activity/draw`: a list where the call has named a `count`, whatever it was.
+pub(super) fn drawn(orders: &Orders, counted: bool) -> Data {
+    if counted { Data::new(&DrawnTogether::from(&**orders)) } else { Data::new(&Drawn::from(&orders[0])) }
+}
+
+/// Draws that were made earlier.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Record<'a> {
+struct Record<'a, T> {
     #[serde(flatten)]
-    drawn: Drawn<'a>,
+    drawn: T,
     activity_id: u64,
     request_id: &'a str,
     state: &'static str,
     created_at: String,
 }
 
-/// `GET activity/draw_record`
+impl<'a, T> Record<'a, T> {
+    /// The record of a call, as its first order tells it.
+    fn new(drawn: T, order: &'a Order, zone: &TimeZone) -> Self {
+        Self {
+            drawn,
+            activity_id: order.activity.get(),
+            request_id: order.request.as_str(),
+            state: "created",
+            created_at: rfc_3339(order.created_at, zone),
+        }
+    }
+}
+
+/// `GET activity/draw_record`: by its order one draw, by its request a call as it was answered.
 pub(super) async fn draw_record(shards: &Shards, caller: &Caller, parameters: &Parameters) -> Outcome {
     let user = parameters.user(caller)?;
     let request = parameters.optional("requestId", RequestId::new)?;
@@ -66,16 +89,16 @@ pub(super) async fn draw_record(shards: &Shards, caller: &Caller, parameters: &P
         (None, None) => return Err(Failure::field("requestId", "is missing; orderId would do as well")),
         (Some(_), Some(_)) => return Err(Failure::field("orderId", "give either requestId or orderId")),
     };
-    let order = shards.order(&user, key).await?.ok_or(Code::RecordUnknown)?;
+    let by_request = matches!(key, OrderKey::Request(_));
+    let orders = shards.orders(&user, key).await?;
+    let order = orders.first().ok_or(Code::RecordUnknown)?;
     let published = shards.catalogue().activity(order.activity).cloned();
     let zone = published.map_or(TimeZone::UTC, |published| published.campaign.activity.time_zone.clone());
-    Ok(Data::new(&Record {
-        drawn: Drawn::from(&order),
-        activity_id: order.activity.get(),
-        request_id: order.request.as_str(),
-        state: "created",
-        created_at: rfc_3339(order.created_at, &zone),
-    }))
+    Ok(if by_request && order.asked > DrawCount::ONE {
+        Data::new(&Record::new(DrawnTogether::from(&*orders), order, &zone))
+    } else {
+        Data::new(&Record::new(Drawn::from(order), order, &zone))
+    })
 }
 
 /// The time in its zone, with the zone's offset.

@@ -3,7 +3,7 @@ use hyper::HeaderMap;
 use jiff::Timestamp;
 use market::batch::Draw;
 use market::switches::{Effect, Switch, Switches};
-use market::{ActivityId, UserId};
+use market::{ActivityId, DrawCount, UserId};
 
 use super::answer::Failure;
 use super::code::Code;
@@ -28,7 +28,7 @@ impl Api {
         user: &UserId,
         activity: Option<ActivityId>,
     ) -> Result<(), Failure> {
-        if self.is_applied(self.shards.catalogue().switches(), Switch::Limits, activity, user) {
+        if self.is_applied(self.shards.catalogue().switches(), Switch::Limits, activity, user, DrawCount::ONE) {
             return Ok(());
         }
         Ok(self.limits.admit_user(endpoint, user)?)
@@ -38,7 +38,8 @@ impl Api {
     /// is asked. `fallback_only` is obeyed where draws are planned, and only counted here.
     pub(super) fn obey_switches(&self, draw: &Draw) -> Result<(), Code> {
         let catalogue = self.shards.catalogue();
-        let is_applied = |switch| self.is_applied(catalogue.switches(), switch, Some(draw.activity), &draw.user);
+        let Draw { user, activity, count, .. } = draw;
+        let is_applied = |switch| self.is_applied(catalogue.switches(), switch, Some(*activity), user, *count);
         if is_applied(Switch::ReadOnly) {
             return Err(Code::ReadOnly);
         }
@@ -50,9 +51,16 @@ impl Api {
     }
 
     /// Whether a switch that is not as it normally is decides for this user, now. Counted, as is
-    /// what it would have decided were it not only observed.
-    fn is_applied(&self, switches: &Switches, switch: Switch, activity: Option<ActivityId>, user: &UserId) -> bool {
+    /// what it would have decided were it not only observed: each of so many draws.
+    fn is_applied(
+        &self,
+        switches: &Switches,
+        switch: Switch,
+        activity: Option<ActivityId>,
+        user: &UserId,
+        draws: DrawCount,
+    ) -> bool {
         let effect = switches.effect(switch, activity, user, Timestamp::now());
-        effect.inspect(|&effect| self.metrics.switched(switch, effect)) == Some(Effect::Applied)
+        effect.inspect(|&effect| self.metrics.switched(switch, effect, draws)) == Some(Effect::Applied)
     }
 }

@@ -79,6 +79,9 @@ impl From<DrawError> for Failure {
         let failure = Self::from(Code::from(error));
         match error {
             DrawError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
+            DrawError::Refused(refusal @ Refusal::RequestCountDiffers) => {
+                Self { info: refusal.to_string().into(), ..failure }
+            }
             _ => failure,
         }
     }

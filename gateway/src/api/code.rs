@@ -67,7 +67,7 @@ codes! {
     ActivityUnknown = "ERR_REQ_001", NOT_FOUND, None, "no activity with this id is published";
     /// No draw was made under this id.
     RecordUnknown = "ERR_REQ_002", NOT_FOUND, None, "no draw was made under this id";
-    /// The request id was used for another activity.
+    /// The request id was used for another activity, or for another number of draws.
     RequestIdReused = "ERR_REQ_003", UNPROCESSABLE_ENTITY, None, "this request id was used for another activity";
     /// There is nothing at this path.
     PathUnknown = "ERR_REQ_004", NOT_FOUND, None, "there is nothing at this path";
@@ -144,7 +144,7 @@ impl From<Refusal> for Code {
             Refusal::NoChancesLeft => Code::NoChancesLeft,
             Refusal::MonthLimit => Code::MonthLimit,
             Refusal::DayLimit => Code::DayLimit,
-            Refusal::RequestIdReused => Code::RequestIdReused,
+            Refusal::RequestIdReused | Refusal::RequestCountDiffers => Code::RequestIdReused,
             Refusal::StockAway => Code::StockAway,
         }
     }

@@ -114,6 +114,10 @@ fn check_fields(body: &[u8]) {
     if let Some(strategy) = passed(fields.strategy()) {
         assert_number(strategy.get(), said("strategyId"));
     }
+    if let Some(count) = passed(fields.count()).flatten() {
+        assert!((1..=10).contains(&count.get()), "{count:?}");
+        assert_number(count.get().into(), said("count"));
+    }
 }
 
 fn check_parameters(query: Option<&str>, form: &[u8]) {
@@ -211,6 +215,7 @@ mod tests {
             Just("strategyId"),
             Just("requestId"),
             Just("orderId"),
+            Just("count"),
             Just("user\\u0049d"),
             Just("other"),
         ]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use hyper::HeaderMap;
-use market::{ActivityId, OrderId, RequestId, StrategyId, UserId};
+use market::{ActivityId, DrawCount, OrderId, RequestId, StrategyId, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -25,6 +25,8 @@ pub struct Fields<'a> {
     strategy: Option<&'a RawValue>,
     #[serde(rename = "requestId", borrow)]
     request: Option<&'a RawValue>,
+    #[serde(borrow)]
+    count: Option<&'a RawValue>,
 }
 
 impl<'a> Fields<'a> {
@@ -56,6 +58,11 @@ impl<'a> Fields<'a> {
     /// `requestId`, optional.
     pub fn request(&self) -> Result<Option<RequestId>, Failure> {
         optional(self.request, "requestId", RequestId::new)
+    }
+
+    /// `count`, optional.
+    pub fn count(&self) -> Result<Option<DrawCount>, Failure> {
+        optional(self.count, "count", trimmed)
     }
 }
 
@@ -193,6 +200,22 @@ mod tests {
             let fields = Fields::parse(body.as_bytes()).expect("JSON");
             assert!(info(fields.activity()).starts_with("activityId: expected a whole number"), "{number}");
         }
+    }
+
+    #[test]
+    fn counts_are_from_one_to_ten() {
+        let count = |value: &str| {
+            let body = format!(r#"{{"count":{value}}}"#);
+            Fields::parse(body.as_bytes()).expect("JSON").count()
+        };
+        assert_eq!(count("null"), Ok(None));
+        for ten in ["10", "\"10\"", "\" 10 \""] {
+            assert_eq!(count(ten).map(|count| count.map(DrawCount::get)), Ok(Some(10)), "{ten}");
+        }
+        for bad in ["0", "11", "-1", "1.5", "1e1", "\"\"", "\"ten\"", "99999999999999999999"] {
+            assert_eq!(info(count(bad)), "count: expected a whole number from 1 to 10", "{bad}");
+        }
+        assert_eq!(info(count("true")), "count: must be a text or a number");
     }
 
     #[test]

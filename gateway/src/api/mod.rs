@@ -21,13 +21,13 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use market::RequestId;
 use market::batch::Draw;
 use market::random::Randomness;
+use market::{DrawCount, RequestId};
 use shards::{OsRandom, Shards};
 use tokio::time::{Instant, timeout};
 
-use self::answer::{Failure, HttpResponse, Outcome, allow, respond};
+use self::answer::{Data, Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
 use crate::edge::{InFlight, Peer, Place, TrustedProxies};
@@ -177,11 +177,13 @@ struct Entered {
 struct Reply {
     outcome: Outcome,
     request: Option<RequestId>,
+    /// Draws that the answer holds.
+    draws: usize,
 }
 
 impl From<Outcome> for Reply {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, request: None }
+        Self { outcome, request: None, draws: 0 }
     }
 }
 
@@ -232,7 +234,7 @@ impl Api {
         let reply = self.reply(call, peer, head, body).await;
         let (code, took) = (code_of(&reply.outcome), started.elapsed());
         self.metrics.answered(call.endpoint, code, took);
-        self.access.note(trace, call.endpoint.label(), code, took, self.since.elapsed());
+        self.access.note(trace, call.endpoint.label(), code, took, reply.draws, self.since.elapsed());
         self.respond(Some(call.endpoint), &reply)
     }
 
@@ -242,7 +244,7 @@ impl Api {
         match self.enter(call, peer, head, body).await {
             Ok(Entered { caller, body, _place }) => self.answer_entered(call.endpoint, &caller, head, &body).await,
             Err(failure) if call.endpoint == Endpoint::Draw => {
-                Reply { outcome: Err(failure), request: Some(self.draw_key(&head.headers, None).0) }
+                Reply { outcome: Err(failure), request: Some(self.draw_key(&head.headers, None).0), draws: 0 }
             }
             Err(failure) => Err(failure).into(),
         }
@@ -343,24 +345,30 @@ impl Api {
 
     async fn answer_draw(&self, caller: &Caller, headers: &HeaderMap, fields: Result<Fields<'_>, Failure>) -> Reply {
         let (request, checked) = self.draw_key(headers, fields.as_ref().ok());
-        let outcome = match checked.and(fields) {
+        let drawn = match checked.and(fields) {
             Ok(fields) => self.draw(caller, &fields, request.clone()).await,
             Err(failure) => Err(failure),
         };
-        Reply { outcome, request: Some(request) }
+        let (outcome, draws) = match drawn {
+            Ok((data, draws)) => (Ok(data), draws),
+            Err(failure) => (Err(failure), 0),
+        };
+        Reply { outcome, request: Some(request), draws }
     }
 
-    /// The layers that need the user and the activity.
-    async fn draw(&self, caller: &Caller, fields: &Fields<'_>, request: RequestId) -> Outcome {
-        let draw = Draw { user: fields.user(caller)?, activity: fields.activity()?, request };
+    /// The layers that need the user and the activity; answers how many draws were made too.
+    async fn draw(&self, caller: &Caller, fields: &Fields<'_>, request: RequestId) -> Result<(Data, usize), Failure> {
+        let (user, activity, asked) = (fields.user(caller)?, fields.activity()?, fields.count()?);
+        let draw = Draw { user, activity, request, count: asked.unwrap_or(DrawCount::ONE) };
         // The word of operations comes before all rules, and costs a hash.
         self.obey_switches(&draw)?;
-        // One user's taps must not become many batches.
+        // One user's taps must not become many batches. A tap is a call, whatever it asks for.
         self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity))?;
         // Then, in `Shards::draw`: the shard of the user, its breaker (a shard that hangs is not
         // waited for), its share of the places in flight, the bound of the lane's queue, and the
         // deadline of whoever waits there.
-        activity::draw(&self.shards, draw).await
+        let orders = self.shards.draw(draw).await?;
+        Ok((activity::drawn(&orders, asked.is_some()), orders.len()))
     }
 
     /// The request id that the answer to a draw names: the caller's, from the header or the

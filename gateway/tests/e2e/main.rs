@@ -24,4 +24,5 @@ mod stock;
 mod stop;
 mod support;
 mod switches;
+mod ten;
 mod watch;

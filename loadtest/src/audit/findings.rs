@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::audit::shard::Found;
 use crate::error::Error;
-use crate::keep::{Line, Told, Untelling};
+use crate::keep::{Line, Prize, Told, Untelling};
 
 /// Examples listed for each kind of fault.
 const LISTED_MAX: u64 = 10;
@@ -16,7 +16,7 @@ const LISTED_MAX: u64 = 10;
 pub(super) struct Findings {
     /// Keys in the file.
     keys: u64,
-    /// Told, and there once and alike.
+    /// Told, and there, once and alike.
     same: u64,
     /// Refused, and not there.
     refused: u64,
@@ -28,7 +28,7 @@ pub(super) struct Findings {
     missing: u64,
     /// Told, and there with another order number, award or title.
     different: u64,
-    /// More than one order for a user and a key.
+    /// More orders for a user and a key than they were told of.
     doubled: u64,
     /// Refused, and there is an order.
     untold: u64,
@@ -36,6 +36,9 @@ pub(super) struct Findings {
     orders_of_run: Option<u64>,
     /// Of these, such as belong to no key of the file.
     surplus: u64,
+    /// Orders found under the keys of the file.
+    #[serde(skip)]
+    orders_found: u64,
     examples: Vec<String>,
 }
 
@@ -55,11 +58,14 @@ impl Findings {
             return;
         }
         self.keys += 1;
-        if found.len() > 1 {
+        self.orders_found += found.len() as u64;
+        // A call may have been for several draws.
+        let orders_max = if let Line::Told(told) = line { told.drawn.prizes().len() } else { 1 };
+        if found.len() > orders_max {
             return self.fault("doubled", |findings| &mut findings.doubled, line, found);
         }
         match (line, found.first()) {
-            (Line::Told(told), Some(order)) if is_alike(told, order) => self.same += 1,
+            (Line::Told(told), Some(_)) if is_alike(told, found) => self.same += 1,
             (Line::Told(_), Some(_)) => self.fault("different", |findings| &mut findings.different, line, found),
             (Line::Told(_), None) => self.fault("missing", |findings| &mut findings.missing, line, found),
             (Line::Untold(untold), order) => match (untold.outcome, order) {
@@ -86,14 +92,8 @@ impl Findings {
     /// Compares with the count of all orders whose keys begin as the run's do. It was taken before
     /// the keys were looked up, so that a draw which ends in between is not taken for surplus.
     pub(super) fn note_count(&mut self, orders: u64) {
-        let accounted = self.same + self.different + self.untold + self.unconfirmed_present + self.doubled_orders();
         self.orders_of_run = Some(orders);
-        self.surplus = orders.saturating_sub(accounted);
-    }
-
-    /// Two for each: more would be surplus beside being doubled, which is no less a fault.
-    fn doubled_orders(&self) -> u64 {
-        self.doubled * 2
+        self.surplus = orders.saturating_sub(self.orders_found);
     }
 
     pub(super) fn judge(&self) -> Result<(), Error> {
@@ -104,11 +104,11 @@ impl Findings {
     }
 }
 
-/// Titles are compared where the answer had one.
-fn is_alike(told: &Told, order: &Found) -> bool {
-    told.order_id == order.order_id.to_string()
-        && told.award_id == order.award_id
-        && told.award_title.as_ref().is_none_or(|title| *title == order.award_title)
+/// Whether each prize of the call has its order, and each order its prize.
+fn is_alike(told: &Told, found: &[Found]) -> bool {
+    let prizes = told.drawn.prizes();
+    let has = |prize: &Prize| found.iter().any(|order| order.prize().is(prize));
+    prizes.len() == found.len() && prizes.iter().all(has)
 }
 
 impl fmt::Display for Findings {

@@ -13,6 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use crate::database::Database;
 use crate::error::Error;
+use crate::keep::Prize;
 use crate::target::require_loopback;
 
 /// An order that was found under a key that was asked for.
@@ -25,6 +26,14 @@ pub(super) struct Found {
     pub(super) award_title: String,
     /// Where it lies: shard and table.
     pub(super) place: String,
+}
+
+impl Found {
+    /// What its user should have been told.
+    pub(super) fn prize(&self) -> Prize {
+        let award_title = Some(self.award_title.clone());
+        Prize { award_id: self.award_id, order_id: self.order_id.to_string(), award_title }
+    }
 }
 
 /// The databases that a shard can be in.

@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use super::*;
-use crate::keep::{Keeper, Told, Untelling, Untold};
+use crate::keep::{Drawn, Keeper, Prize, Told, Untelling, Untold};
 
 const TABLES: &str = include_str!("../../../shards/sql/sqlite/schema/shard_0001_tables.sql");
 const RUN: &str = "00000000ab";
@@ -24,9 +24,11 @@ fn told(number: u32) -> Line {
     Line::Told(Told {
         user_id: format!("u {number}"),
         request_id: key(number),
-        award_id: i64::from(number % 3),
-        order_id: (7_000_000_000_000_000_000 + i64::from(number)).to_string(),
-        award_title: Some("Prize \"é\"".to_owned()),
+        drawn: Drawn::One(Prize {
+            award_id: i64::from(number % 3),
+            order_id: (7_000_000_000_000_000_000 + i64::from(number)).to_string(),
+            award_title: Some("Prize \"é\"".to_owned()),
+        }),
     })
 }
 
@@ -65,16 +67,17 @@ impl Place {
             connection.execute("BEGIN").await.expect("begun");
             for number in numbers.clone().filter(|number| number % 2 == shard) {
                 let Line::Told(told) = told(number) else { unreachable!() };
+                let [prize] = told.drawn.prizes() else { unreachable!() };
                 let sql = format!(
                     "INSERT INTO raffle_order_{} VALUES (?, ?, ?, 1, 1, 1, 1, ?, ?, 1, 'none', 1, 1)",
                     number / 2 % 2
                 );
                 sqlx::query(&sql)
-                    .bind(told.order_id.parse::<i64>().expect("a number"))
-                    .bind(told.user_id)
-                    .bind(told.request_id)
-                    .bind(told.award_id)
-                    .bind(told.award_title)
+                    .bind(prize.order_id.parse::<i64>().expect("a number"))
+                    .bind(&told.user_id)
+                    .bind(&told.request_id)
+                    .bind(prize.award_id)
+                    .bind(&prize.award_title)
                     .execute(&mut connection)
                     .await
                     .expect("inserted");

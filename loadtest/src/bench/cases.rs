@@ -1,5 +1,6 @@
 //! The cases of `bench`: what is measured, beside what, and in which surroundings.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::bench::cluster::Cluster;
@@ -8,11 +9,17 @@ use crate::bench::orders::{Inserted, Way};
 use crate::bench::results::Figure;
 use crate::bench::{ACTIVITY, Programs, mysql, redis, server, sqlite};
 use crate::cli::Effort;
+use crate::drive::Plan;
 use crate::error::Error;
 use crate::request::Case;
 
 const CONNECTIONS: [u16; 2] = [64, 512];
 const ACCOUNT_CONNECTIONS: [u16; 1] = [64];
+
+/// Calls for several draws: how many, and over how many connections.
+const TEN: u8 = 10;
+const TEN_CONNECTIONS: u16 = 512;
+
 const SHARDS: u16 = 2;
 
 /// A way to say no.
@@ -87,7 +94,15 @@ impl Bench<'_> {
             }
             gateway.stop_and_audit().await?;
         }
+        let gateway = server::Gateway::start(self.programs, self.folder, &[]).await?;
+        let ten = drive_once(self.plan_of_ten(gateway.address), &gateway.watched()).await?;
+        figures.push(ten.figure_of_draws("draw_embedded_ten"));
+        gateway.stop_and_audit().await?;
         Ok(figures)
+    }
+
+    fn plan_of_ten(&self, address: SocketAddr) -> Plan {
+        Plan { count: Some(TEN), ..plan(self.effort, address, Case::Draw, TEN_CONNECTIONS) }
     }
 
     /// What it costs to say no, each way on a gateway of its own.
@@ -130,8 +145,10 @@ impl Bench<'_> {
     /// very servers that the last one used, measured after its draws or before.
     pub(super) async fn cluster(&self, reversed: bool) -> Result<Vec<Figure>, Error> {
         let (mut limits, mut draws) = (Vec::new(), Vec::new());
-        for (number, connections) in (1..).zip(CONNECTIONS) {
-            let is_last = number == CONNECTIONS.len();
+        // The connections of a case of single draws; none for that of ten.
+        let cases = CONNECTIONS.map(Some).into_iter().chain([None]);
+        for connections in cases {
+            let is_last = connections.is_none();
             if self.limits_only && !is_last {
                 continue;
             }
@@ -149,12 +166,17 @@ impl Bench<'_> {
         Ok([limits, draws].concat())
     }
 
-    async fn cluster_draw(&self, cluster: &Cluster, connections: u16) -> Result<Figure, Error> {
+    async fn cluster_draw(&self, cluster: &Cluster, connections: Option<u16>) -> Result<Figure, Error> {
         cluster.wait_drawing(ACTIVITY).await?;
-        let plan = plan(self.effort, cluster.gateway(), Case::Draw, connections);
+        let address = cluster.gateway();
+        let single = |connections| plan(self.effort, address, Case::Draw, connections);
+        let plan = connections.map_or_else(|| self.plan_of_ten(address), single);
         let driven = drive_once(plan, &cluster.watched()).await?;
         cluster.stop_gateway_and_audit().await?;
-        Ok(driven.figure("draw_cluster"))
+        Ok(match connections {
+            Some(_) => driven.figure("draw_cluster"),
+            None => driven.figure_of_draws("draw_cluster_ten"),
+        })
     }
 
     async fn cluster_limits(&self, cluster: &Cluster) -> Result<Vec<Figure>, Error> {

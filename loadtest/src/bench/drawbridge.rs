@@ -69,7 +69,7 @@ impl Drawbridge {
 /// Waits until a draw of `activity` succeeds; the message is the last answer when none does.
 pub(super) async fn wait_drawing(address: SocketAddr, activity: u64) -> Result<(), String> {
     let deadline = Instant::now() + CAMPAIGN_LIVE_MAX;
-    let mut requests = Requests::new(Case::Draw, address, activity, Keys::new(0, 0));
+    let mut requests = Requests::new(Case::Draw, address, activity, None, Keys::new(0, 0));
     let mut probe = Connection::new(address);
     let mut last = String::new();
     while Instant::now() < deadline {

@@ -50,6 +50,11 @@ impl Driven {
             connections: Some(self.report.about.connections),
         }
     }
+
+    /// The same of calls for several draws.
+    pub(super) fn figure_of_draws(&self, name: &'static str) -> Figure {
+        Figure { unit: "draws/s", value: self.report.draws_per_second, ..self.figure(name) }
+    }
 }
 
 /// The usual plan: users from a million, activity 200001.
@@ -63,6 +68,7 @@ pub(super) fn plan(effort: Effort, url: std::net::SocketAddr, case: Case, connec
         warmup_seconds: WARMUP_SECONDS,
         users: USERS,
         activity: ACTIVITY,
+        count: None,
         seed: 1,
     }
 }

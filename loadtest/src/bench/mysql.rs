@@ -14,6 +14,8 @@ use crate::error::Error;
 const WRITERS: u16 = 4;
 
 const SCHEMA: &str = include_str!("../../../shards/sql/mysql/schema/shard_0001_tables.sql");
+/// Changes that table; several statements.
+const CHANGE: &str = include_str!("../../../shards/sql/mysql/schema/shard_0002_tables.sql");
 const INSERT: &str = include_str!("../../../shards/sql/mysql/shard/insert_orders.sql");
 const GATEWAYS_NAME: &str = "raffle_order_{table}";
 
@@ -74,6 +76,7 @@ impl Table {
         let create = SCHEMA.split(';').find(|statement| statement.contains(GATEWAYS_NAME));
         let create = create.expect("a unit test looks that it is there");
         connection.execute(&*create.replace(GATEWAYS_NAME, &self.name)).await?;
+        connection.execute(&*CHANGE.replace(GATEWAYS_NAME, &self.name)).await?;
         Ok(())
     }
 
@@ -96,8 +99,9 @@ mod tests {
     fn the_gateways_statements_are_as_we_take_them() {
         let create: Vec<&str> = SCHEMA.split(';').filter(|statement| statement.contains(GATEWAYS_NAME)).collect();
         assert_eq!(create.len(), 1);
-        assert_eq!(create[0].matches(" NOT NULL").count(), COLUMNS);
-        assert!(create[0].contains("UNIQUE KEY raffle_order_request (user_id, request_id)"));
+        assert_eq!(create[0].matches(" NOT NULL").count() + CHANGE.matches(" NOT NULL").count(), COLUMNS);
+        assert!(CHANGE.contains("UNIQUE KEY raffle_order_request (user_id, request_id, seq)"));
+        assert!(!CHANGE.replace(GATEWAYS_NAME, "t").contains('{'));
         let table = Table { name: "t".to_owned() };
         let insert = table.insert();
         assert!(insert.contains("INSERT INTO t (order_id,") && !insert.contains('{'), "{insert}");

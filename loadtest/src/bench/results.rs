@@ -10,13 +10,15 @@ use crate::error::Error;
 
 /// What bounds each case. A limit that was measured at several numbers of connections is taken at
 /// that of the case.
-const LIMITS: [(&str, &[&str]); 6] = [
+const LIMITS: [(&str, &[&str]); 8] = [
     ("refuse_limit", &["hyper_hello"]),
     ("refuse_switch", &["hyper_hello"]),
     ("refuse_breaker", &["hyper_hello"]),
     ("draw_embedded", &["hyper_hello", "sqlite_insert"]),
+    ("draw_embedded_ten", &["hyper_hello", "sqlite_insert"]),
     ("query_account_embedded", &["hyper_hello"]),
     ("draw_cluster", &["hyper_hello", "mysql_insert"]),
+    ("draw_cluster_ten", &["hyper_hello", "mysql_insert"]),
 ];
 
 /// One case, measured once. A round is a list of them: minutes of the same weather.

@@ -18,7 +18,8 @@ const TABLE: &str = "CREATE TABLE orders (
     activity_id INTEGER NOT NULL, version INTEGER NOT NULL, ordinal INTEGER NOT NULL,
     day INTEGER NOT NULL, award_id INTEGER NOT NULL, award_title TEXT NOT NULL,
     award_index INTEGER NOT NULL, rule TEXT NOT NULL, stocked INTEGER NOT NULL,
-    created_at_ms INTEGER NOT NULL, UNIQUE (user_id, request_id))";
+    created_at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, asked INTEGER NOT NULL,
+    UNIQUE (user_id, request_id, seq))";
 
 /// Inserts for that many seconds into fresh files in `folder`; the answer is rows per second.
 pub(super) fn measure(folder: &Path, way: Way, seconds: u64) -> Result<f64, Error> {

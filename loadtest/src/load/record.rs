@@ -199,7 +199,7 @@ impl Record {
         let waited_us = us(at.saturating_sub(due));
         let second = self.advance(at);
         match outcome {
-            Outcome::Ok => second.ok += 1,
+            Outcome::Ok | Outcome::Draws(_) => second.ok += 1,
             Outcome::Refused(_) => second.refused += 1,
             Outcome::Error(_) => second.errors += 1,
         }
@@ -208,7 +208,7 @@ impl Record {
         if due >= self.warmup {
             self.counts.note(outcome);
             self.latencies.response_us.saturating_record(waited_us);
-            if outcome == Outcome::Ok {
+            if matches!(outcome, Outcome::Ok | Outcome::Draws(_)) {
                 self.latencies.ok_us.saturating_record(waited_us);
             }
         }

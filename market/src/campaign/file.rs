@@ -14,7 +14,8 @@ use jiff::tz::TimeZone;
 
 use super::report::decimal;
 use super::{
-    Activity, ActivityState, Award, AwardIndex, Campaign, ChainRule, Sku, Stage, Strategy, WeightGroup, WhenStockAway,
+    Activity, ActivityState, Award, AwardIndex, Campaign, ChainRule, Sku, Stage, Strategy, WeightGroup,
+    WhenChancesShort, WhenStockAway,
 };
 use crate::chances::Chances;
 use crate::document::{self, Fault, Faulted, Field, Section, Value, all};
@@ -43,6 +44,8 @@ const STATES: [(&str, ActivityState); 3] =
     [("create", ActivityState::Created), ("open", ActivityState::Open), ("close", ActivityState::Closed)];
 const WHEN_STOCK_AWAY: [(&str, WhenStockAway); 2] =
     [("refuse", WhenStockAway::Refuse), ("fallback", WhenStockAway::Fallback)];
+const WHEN_CHANCES_SHORT: [(&str, WhenChancesShort); 2] =
+    [("refuse", WhenChancesShort::Refuse), ("partial", WhenChancesShort::Partial)];
 const NODE_RULES: [(&str, NodeRule); 3] =
     [("rule_lock", NodeRule::Lock), ("rule_stock", NodeRule::Stock), ("rule_luck_award", NodeRule::Luck)];
 const RULE_MODELS: [(&str, RuleModel); 2] =
@@ -178,6 +181,7 @@ fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
     let state = section.choice("state", &STATES).required();
     let time_zone = section.text("time_zone", NAME_CHARS).try_map(time_zone).required();
     let when_stock_away = section.choice("when_stock_away", &WHEN_STOCK_AWAY).or(WhenStockAway::Refuse);
+    let when_chances_short = section.choice("when_chances_short", &WHEN_CHANCES_SHORT).or(WhenChancesShort::Refuse);
     let (time_zone_name, time_zone) = time_zone?;
     Ok(Activity {
         id: id?,
@@ -189,6 +193,7 @@ fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
         time_zone,
         time_zone_name,
         when_stock_away: when_stock_away?,
+        when_chances_short: when_chances_short?,
     })
 }
 

@@ -63,6 +63,8 @@ pub struct Activity {
     pub time_zone_name: String,
     /// What becomes of draws that need a unit while the stock cannot be asked.
     pub when_stock_away: WhenStockAway,
+    /// What becomes of calls for more draws than the user has chances.
+    pub when_chances_short: WhenChancesShort,
 }
 
 /// What becomes of a draw that needs a unit of stock while the stock cannot be asked.
@@ -72,6 +74,15 @@ pub enum WhenStockAway {
     Refuse,
     /// `fallback`: as if the prize were gone, so the luck award.
     Fallback,
+}
+
+/// What becomes of a call for more draws than the user's chances and limits allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenChancesShort {
+    /// `refuse`: all or nothing, so the call is refused and nothing is spent.
+    Refuse,
+    /// `partial`: as far as the chances go, but at least one draw.
+    Partial,
 }
 
 /// The reference's activity states.

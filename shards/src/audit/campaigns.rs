@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use market::UserId;
 use market::calendar::Day;
-use market::campaign::{ActivityState, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup};
+use market::campaign::{ActivityState, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort};
 use market::odds::Rate;
 use market::order::Rule;
 use market::tree::Tree;
@@ -70,6 +70,12 @@ impl Versions {
     /// that is a violation already, and nobody knows what it allowed.
     pub(super) fn limits(&self, activity: i64) -> Option<Limits> {
         self.limits.get(&activity).copied().flatten()
+    }
+
+    /// Whether a version makes all draws of a call or none. `false` when it cannot be read.
+    pub(super) fn is_all_or_nothing(&self, activity: i64, version: i64) -> bool {
+        let version = self.versions.get(&(activity, version)).and_then(Option::as_ref);
+        version.is_some_and(|known| known.campaign.activity.when_chances_short == WhenChancesShort::Refuse)
     }
 
     /// Why this order cannot have come from the version that it names.

@@ -42,6 +42,18 @@ pub(super) struct History {
     month_orders: i64,
     /// One report of an ordinal out of order will do: all that follow are too.
     misnumbered: bool,
+    /// The call for several draws whose orders are being read.
+    call: Option<Call>,
+}
+
+/// A call for several draws. Its draws follow one another: a lane makes all of them in one go.
+#[derive(Debug)]
+struct Call {
+    request: String,
+    asked: i64,
+    version: i64,
+    /// How many of its orders were read, were none missing.
+    made: i64,
 }
 
 impl Fold<'_> {
@@ -75,6 +87,7 @@ impl Fold<'_> {
         self.checks.one_order_per_request.checked += 1;
         self.check_campaign(history, order);
         self.check_sequence(history, order);
+        self.check_call(history, order);
         if !history.is_same_day(order) {
             self.end_day(history);
         }
@@ -131,9 +144,52 @@ impl Fold<'_> {
         }
     }
 
+    /// Orders of one call stand one after the other, from its first place on.
+    fn check_call(&mut self, history: &mut History, order: &StoredOrder<'_>) {
+        let (seq, asked, request) = (order.seq, order.asked, order.request);
+        let follows = |call: &&mut Call| (&*call.request, call.asked, call.made) == (request, asked, seq);
+        if let Some(call) = history.call.as_mut().filter(follows) {
+            call.made += 1;
+        } else {
+            self.end_call(history);
+            self.checks.calls_are_whole.checked += 1;
+            if seq != 0 {
+                self.call_violation(history, order, "and the one before it is not there");
+            }
+            let several = (asked, seq) != (1, 0);
+            let call = || Call { request: request.to_owned(), asked, version: order.version, made: seq + 1 };
+            history.call = several.then(call);
+        }
+        if seq == asked {
+            self.call_violation(history, order, "which is one too many");
+        }
+    }
+
+    fn call_violation(&mut self, history: &History, order: &StoredOrder<'_>, what: &str) {
+        let (place, StoredOrder { id, seq, asked, request, .. }) = (self.place, order);
+        self.checks.calls_are_whole.violation(|| {
+            format!(
+                "{place}: order {id} of {history} is draw {} of {asked} under request id {request:?}, {what}",
+                seq + 1
+            )
+        });
+    }
+
+    /// A call that made fewer draws than it asked for needs a version that allows it.
+    fn end_call(&mut self, history: &mut History) {
+        let Some(Call { request, asked, version, made }) = history.call.take() else { return };
+        if made < asked && self.versions.is_all_or_nothing(history.activity, version) {
+            let place = self.place;
+            self.checks.calls_are_whole.violation(|| {
+                format!("{place}: request id {request:?} of {history} has {made} draws of {asked}, the version makes all or none")
+            });
+        }
+    }
+
     /// Compares an account with the orders that were made from it.
     fn close(&mut self, history: Option<History>) {
         let Some(mut history) = history else { return };
+        self.end_call(&mut history);
         let check = &mut self.checks.chances_match_orders;
         check.checked += 1;
         let (place, orders) = (self.place, history.orders);

@@ -247,8 +247,10 @@ impl<'a, A: Audited> Audit<'a, A> {
     ) -> Result<(), StoreError> {
         let check = &mut self.checks.one_order_per_request;
         let each = |row: &C::Row| {
-            let (user, request, orders) = (row.text(0)?, row.text(1)?, row.integer(2)?);
-            check.violation(|| format!("{place}: user {user:?} has {orders} orders under request id {request:?}"));
+            let (user, request, seq, orders) = (row.text(0)?, row.text(1)?, row.integer(2)?, row.integer(3)?);
+            check.violation(|| {
+                format!("{place}: user {user:?} has {orders} orders under request id {request:?}, place {seq}")
+            });
             Ok(())
         };
         connection.scan(&sql.scan_repeated_requests, each).await

@@ -135,6 +135,7 @@ pub(super) struct Checks {
     pub(super) chances_match_orders: Check,
     pub(super) day_and_month_limits: Check,
     pub(super) orders_match_their_campaign: Check,
+    pub(super) calls_are_whole: Check,
 }
 
 impl Checks {
@@ -148,6 +149,7 @@ impl Checks {
             chances_match_orders: Check::new("chances_match_orders"),
             day_and_month_limits: Check::new("day_and_month_limits"),
             orders_match_their_campaign: Check::new("orders_match_their_campaign"),
+            calls_are_whole: Check::new("calls_are_whole"),
         }
     }
 
@@ -161,6 +163,7 @@ impl Checks {
             self.chances_match_orders,
             self.day_and_month_limits,
             self.orders_match_their_campaign,
+            self.calls_are_whole,
         ];
         Report { checks }
     }

@@ -37,6 +37,9 @@ pub(super) struct StoredOrder<'r> {
     pub(super) rule: &'r str,
     pub(super) stocked: i64,
     pub(super) created_at_ms: i64,
+    pub(super) request: &'r str,
+    pub(super) seq: i64,
+    pub(super) asked: i64,
 }
 
 /// The columns are those of `scan_draws`. A row without an order id is an account.
@@ -60,6 +63,9 @@ pub(super) fn stored_row(row: &impl Columns) -> Result<StoredRow<'_>, StoreError
             rule: row.text(13)?,
             stocked: row.integer(14)?,
             created_at_ms: row.integer(15)?,
+            request: row.text(16)?,
+            seq: row.integer(17)?,
+            asked: row.integer(18)?,
         }),
     };
     Ok(StoredRow { user: row.text(0)?, activity: row.integer(1)?, content })

@@ -51,12 +51,12 @@ const AWAY_MAX: Duration = Duration::from_secs(1);
 /// Sizes of a lane.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneLimits {
-    /// Commands that may wait, whatever the lane's speed.
+    /// Draws that may wait, whatever the lane's speed.
     pub queue_max: usize,
-    /// No more commands may wait than the lane commits within this time.
+    /// No more draws may wait than the lane commits within this time.
     pub queue_target: Duration,
-    /// Commands in one batch. A command is at most about 2 KiB of bound JSON, so 512 of them
-    /// stay below the 1 MiB that a statement's bound value may have.
+    /// Draws in one batch, or one call alone. A draw is at most about 2 KiB of bound JSON, so 512
+    /// of them stay below the 1 MiB that a statement's bound value may have.
     pub batch_max: usize,
 }
 
@@ -158,7 +158,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         let mut waiting = Vec::with_capacity(self.batch_max);
         let mut stopping = false;
         loop {
-            let count = tokio::select! {
+            tokio::select! {
                 // The stop first: a queue that never runs dry must not outlast it.
                 biased;
                 _ = stop.wait_for(|&stop| stop), if !stopping => {
@@ -166,22 +166,20 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                     queue.close();
                     continue;
                 }
-                count = queue.recv_many(&mut waiting, self.batch_max) => count,
-            };
-            if count == 0 {
-                break;
+                () = queue.recv_batch(&mut waiting, self.batch_max) => {}
             }
+            let Some(oldest) = waiting.first() else { break };
             let began = Instant::now();
-            if let Some(oldest) = waiting.first() {
-                self.around.metrics.waited(oldest.waited(began));
-            }
+            self.around.metrics.waited(oldest.waited(began));
+            let received = waiting.len();
             let taken: Vec<Taken> = waiting.drain(..).filter_map(|command| command.take(began)).collect();
-            self.around.metrics.ended(Ended::Abandoned, count - taken.len());
-            self.around.metrics.batch(taken.len());
-            let commands = taken.len();
+            let draws = taken.iter().map(Taken::draws).sum();
+            let full = taken.len() == received && (draws >= self.batch_max || queue.left_some());
+            self.around.metrics.ended(Ended::Abandoned, received - taken.len());
+            self.around.metrics.batch(draws);
             self.answer_all(taken).await;
-            if self.away.is_none() {
-                self.pace.learn(commands, began.elapsed());
+            if full && self.away.is_none() {
+                self.pace.learn(draws, began.elapsed());
             }
         }
         if let Err(error) = self.resolve_doubt().await {
@@ -263,7 +261,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     /// One try: prefetch, plan, take, settle, persist.
     async fn attempt(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Vec<Answer>, Failure> {
         self.resolve_doubt().await.map_err(|_| Failure::Final(DrawError::ShardAway))?;
-        self.cover(draws.len()).await?;
+        self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum()).await?;
         let plan = self.plan(draws, supply).await?;
         let grant = self.ids().next_grant();
         self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default(), orders: 0 });
@@ -277,7 +275,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         };
         let ids = self.ids.as_mut().expect("covered above");
         let settlement = settle(plan, &granted.units(), |user| ids.next_order(user));
-        if settlement.orders.is_empty() {
+        if settlement.calls.is_empty() {
             self.undo(grant, &granted).await;
             return Ok(settlement.answers);
         }
@@ -328,7 +326,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         settlement: Settlement,
     ) -> Result<Vec<Answer>, Failure> {
         let receipt = Receipt { used: granted.used(&settlement.used), epochs: granted.epochs.clone() };
-        let orders = settlement.orders.len();
+        let orders = settlement.orders().count();
         let timer = self.around.metrics.step(Step::Persist);
         self.doubt = Some(Doubt { grant, granted: granted.clone(), receipt: receipt.clone(), orders });
         let persisted = self.store.persist(grant, &settlement, &receipt).await;

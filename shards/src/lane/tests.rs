@@ -1,12 +1,12 @@
 //! Lanes over a store in memory that fails as told: what happens when each step fails.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use market::batch::{Known, Prize, Units};
 use market::campaign::{Campaign, Published};
 use market::chances::Account;
 use market::random::Seeded;
-use market::{ActivityId, AwardId, Order, Refusal, RequestId, UserId};
+use market::{ActivityId, AwardId, DrawCount, Order, Orders, Refusal, RequestId, UserId};
 use tokio::time::sleep;
 
 use super::queue::{Entrance, Patience};
@@ -68,7 +68,7 @@ enum Fault {
 #[derive(Debug, Default)]
 struct Tables {
     accounts: HashMap<(UserId, ActivityId), Account>,
-    orders: HashMap<(UserId, RequestId), Order>,
+    orders: BTreeMap<(UserId, RequestId, u8), Order>,
     grants: HashMap<GrantId, Verdict>,
     faults: Vec<Fault>,
     /// Orders of this user are refused as data.
@@ -104,10 +104,13 @@ impl ShardStore for Store {
         }
         let mut tables = self.lock();
         tables.batches.push(batch.draws().len());
-        let order = |draw: &Draw| tables.orders.get(&(draw.user.clone(), draw.request.clone())).cloned();
+        let orders = |draw: &Draw| {
+            let [first, last] = [0, u8::MAX].map(|seq| (draw.user.clone(), draw.request.clone(), seq));
+            tables.orders.range(first..=last).map(|(_, order)| order.clone()).collect()
+        };
         Ok(Known {
             accounts: batch.accounts().iter().map(|key| tables.accounts.get(key).copied()).collect(),
-            orders: batch.draws().iter().map(order).collect(),
+            orders: batch.draws().iter().map(orders).collect(),
         })
     }
 
@@ -134,14 +137,15 @@ impl ShardStore for Store {
             _ => {}
         }
         let mut tables = self.lock();
-        if settlement.orders.iter().any(|order| Some(&order.user) == tables.poisoned.as_ref()) {
+        if settlement.orders().any(|order| Some(&order.user) == tables.poisoned.as_ref()) {
             return Err(StoreError::Data("planted".to_owned()).into());
         }
         for change in settlement.new_accounts.iter().chain(&settlement.changed_accounts) {
             tables.accounts.insert((change.user.clone(), change.activity), change.account);
         }
-        for order in &settlement.orders {
-            let earlier = tables.orders.insert((order.user.clone(), order.request.clone()), Order::clone(order));
+        for order in settlement.orders() {
+            let key = (order.user.clone(), order.request.clone(), order.seq);
+            let earlier = tables.orders.insert(key, order.clone());
             assert_eq!(earlier, None, "a request id has two orders");
         }
         assert_eq!(tables.grants.insert(grant, Verdict::Committed), None, "a grant id was used twice");
@@ -232,18 +236,41 @@ fn draw(user: &str, key: &str) -> Draw {
         user: UserId::new(user).expect("a user"),
         activity: ActivityId::new(1).expect("id"),
         request: RequestId::new(key).expect("a key"),
+        count: DrawCount::ONE,
     }
 }
 
+fn call(user: &str, key: &str, count: u8) -> Draw {
+    Draw { count: DrawCount::new(count).expect("a count"), ..draw(user, key) }
+}
+
+/// The awards of a call, in the order in which they were drawn.
+fn awards(answer: &Result<Orders, DrawError>) -> Vec<u64> {
+    answer.as_ref().expect("orders").iter().map(|order| order.award.get()).collect()
+}
+
+/// The one order of a call for one draw.
+fn one(answer: &Result<Orders, DrawError>) -> &Order {
+    let Ok([order]) = answer.as_deref() else { panic!("{answer:?}") };
+    order
+}
+
 impl Rig {
-    async fn draw(&self, user: &str, key: &str) -> Result<Arc<Order>, DrawError> {
-        self.entrance.submit(draw(user, key))?.answer(PATIENCE).await
+    async fn draw(&self, user: &str, key: &str) -> Result<Orders, DrawError> {
+        self.call(draw(user, key)).await
+    }
+
+    async fn call(&self, draw: Draw) -> Result<Orders, DrawError> {
+        self.entrance.submit(draw)?.answer(PATIENCE).await
     }
 
     /// Sends all at once, so that they make one batch, and waits for all.
-    async fn draw_together(&self, draws: &[(&str, &str)]) -> Vec<Result<Arc<Order>, DrawError>> {
-        let pending: Vec<_> =
-            draws.iter().map(|(user, key)| self.entrance.submit(draw(user, key)).expect("room")).collect();
+    async fn draw_together(&self, draws: &[(&str, &str)]) -> Vec<Result<Orders, DrawError>> {
+        self.call_together(draws.iter().map(|(user, key)| draw(user, key))).await
+    }
+
+    async fn call_together(&self, draws: impl IntoIterator<Item = Draw>) -> Vec<Result<Orders, DrawError>> {
+        let pending: Vec<_> = draws.into_iter().map(|draw| self.entrance.submit(draw).expect("room")).collect();
         let mut answers = Vec::new();
         for mut pending in pending {
             answers.push(pending.answer(PATIENCE).await);
@@ -274,7 +301,7 @@ impl Rig {
 async fn what_waits_makes_one_batch() {
     let rig = rig(&[]);
     let answers = rig.draw_together(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]).await;
-    let awards: Vec<u64> = answers.iter().map(|answer| answer.as_ref().expect("a prize").award.get()).collect();
+    let awards: Vec<u64> = answers.iter().map(|answer| one(answer).award.get()).collect();
     assert_eq!(awards, [1, 1, 1, 101], "three units, given out in order of arrival");
     assert_eq!(rig.store.lock().batches, [4]);
     rig.finish().await;
@@ -284,11 +311,48 @@ async fn what_waits_makes_one_batch() {
 async fn a_repeat_gets_its_first_answer_within_a_batch_and_later() {
     let rig = rig(&[]);
     let answers = rig.draw_together(&[("a", "1"), ("a", "1"), ("a", "2")]).await;
-    let id = |answer: &Result<Arc<Order>, DrawError>| answer.as_ref().expect("a prize").id;
+    let id = |answer| one(answer).id;
     assert_eq!(id(&answers[0]), id(&answers[1]));
     assert_ne!(id(&answers[0]), id(&answers[2]));
     assert_eq!(id(&rig.draw("a", "1").await), id(&answers[0]));
     assert_eq!(rig.store.lock().accounts.values().map(|account| account.used).collect::<Vec<_>>(), [2]);
+    rig.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_for_several_draws_takes_them_in_order() {
+    let rig = rig(&[]);
+    let answers = rig.call_together([call("a", "1", 2), call("b", "1", 3), draw("c", "1")]).await;
+    assert_eq!(answers.iter().map(awards).collect::<Vec<_>>(), [vec![1, 1], vec![1, 101, 101], vec![101]]);
+    let made = answers[1].as_ref().expect("orders");
+    let places: Vec<_> = made.iter().map(|order| (order.seq, order.ordinal, order.asked.get())).collect();
+    assert_eq!(places, [(0, 1, 3), (1, 2, 3), (2, 3, 3)]);
+    assert_eq!(rig.call(call("b", "1", 3)).await, answers[1], "the same call has the same answer");
+    assert_eq!(rig.call(call("b", "1", 2)).await, Err(DrawError::Refused(Refusal::RequestCountDiffers)));
+    assert_eq!(rig.store.lock().orders.len(), 6);
+    rig.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_beyond_the_chances_makes_no_draw() {
+    let rig = rig(&[]);
+    assert_eq!(rig.call(call("a", "1", 6)).await, Err(DrawError::Refused(Refusal::NoChancesLeft)));
+    assert!(rig.store.lock().orders.is_empty() && rig.store.lock().accounts.is_empty());
+    rig.call(call("a", "1", 5)).await.expect("the key is free and all chances are there");
+    rig.finish().await;
+}
+
+#[tokio::test]
+async fn a_batch_is_full_by_its_draws() {
+    let rig = rig(&[]);
+    let calls = (0..20).map(|number| call(&format!("u{number}"), "1", 5)).chain([draw("late", "1")]);
+    let pending: Vec<_> = calls.map(|draw| rig.entrance.submit(draw)).collect();
+    assert!(matches!(pending[20], Err(DrawError::QueueFull)), "100 draws wait and no more may");
+    for pending in pending.into_iter().take(20) {
+        pending.expect("room").answer(PATIENCE).await.expect("orders");
+    }
+    assert_eq!(rig.store.lock().batches, [20]);
+    assert_eq!(rig.entrance.waiting(), 0);
     rig.finish().await;
 }
 
@@ -334,8 +398,8 @@ async fn conflicts_without_end_give_up() {
 #[tokio::test]
 async fn a_lost_confirmation_of_a_commit_that_landed_is_found_out() {
     let rig = rig(&[Fault::CommitLost]);
-    let order = rig.draw("a", "1").await.expect("the commit has landed");
-    assert_eq!(rig.draw("a", "1").await.expect("the same").id, order.id);
+    let orders = rig.draw("a", "1").await.expect("the commit has landed");
+    assert_eq!(rig.draw("a", "1").await, Ok(orders));
     rig.finish().await;
 }
 
@@ -434,7 +498,7 @@ async fn a_campaign_may_fall_back_while_the_stock_is_away() {
     let campaign = Campaign::parse(&text).expect("a valid campaign");
     let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
     let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
-    let order = answer.expect("the luck award");
+    let order = one(&answer);
     assert_eq!((order.award.get(), order.stocked, order.ordinal), (101, false, 1));
     stop.send_replace(true);
     task.await.expect("the lane ends");

@@ -1,6 +1,6 @@
 //! Shards behind their breakers: what a call's end says, and who is refused.
 use futures_util::FutureExt;
-use market::{Refusal, RequestId};
+use market::{DrawCount, Refusal, RequestId};
 use std::pin::Pin;
 use tokio::time::{Duration, sleep};
 
@@ -41,7 +41,8 @@ fn users(shards: &Shards) -> [UserId; 2] {
 }
 
 fn draw(user: &UserId) -> Draw {
-    Draw { user: user.clone(), activity: activity(), request: RequestId::new("k").expect("a key") }
+    let request = RequestId::new("k").expect("a key");
+    Draw { user: user.clone(), activity: activity(), request, count: DrawCount::ONE }
 }
 
 fn states(shards: &Shards) -> Vec<State> {

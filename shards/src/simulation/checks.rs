@@ -1,13 +1,12 @@
 //! The invariants: what must hold at every commit, at every answer, and when all has come to rest.
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use market::batch::{Draw, Prize};
 use market::calendar::Day;
 use market::chances::Account;
-use market::{ActivityId, Order, OrderId, Refusal, RequestId, UserId};
+use market::{ActivityId, Order, OrderId, Orders, Refusal, RequestId, UserId};
 
-use super::scenario::{CHANCES, prizes};
+use super::scenario::{CHANCES, is_all_or_nothing, prizes};
 use super::store::POISONED;
 use super::tables::{Counts, Tables, Write};
 use super::world::State;
@@ -23,7 +22,7 @@ pub(super) struct Book {
     used: Counts,
     order_ids: BTreeSet<OrderId>,
     /// What players were told first.
-    answers: BTreeMap<(UserId, RequestId), Arc<Order>>,
+    answers: BTreeMap<(UserId, RequestId), Orders>,
     /// Players who are not done yet.
     pub(super) playing: usize,
     /// Whether operators are done.
@@ -35,9 +34,11 @@ impl State {
     pub(super) fn check_commit(&mut self, shard: usize, writes: &[Write]) {
         let mut took: BTreeMap<Prize, u64> = BTreeMap::new();
         let mut noted: BTreeMap<Prize, u64> = BTreeMap::new();
+        let mut calls: BTreeMap<(&UserId, &RequestId), Vec<&Order>> = BTreeMap::new();
         for write in writes {
             match write {
                 Write::Order(order) => {
+                    calls.entry((&order.user, &order.request)).or_default().push(order);
                     if !self.book.order_ids.insert(order.id) {
                         self.violate(|| format!("order id {} was used twice", order.id));
                     }
@@ -49,6 +50,9 @@ impl State {
                 Write::Account(user, activity, _) => self.check_account(shard, user, *activity),
                 Write::Epoch(..) | Write::RollUp(..) => {}
             }
+        }
+        if let Some(call) = calls.values().find(|orders| !is_whole(orders)) {
+            self.violate(|| format!("a call was torn: {call:?}"));
         }
         if took != noted {
             self.violate(|| format!("a batch's orders took {took:?}, its grant says {noted:?}"));
@@ -88,33 +92,27 @@ impl State {
         }
     }
 
-    fn told(&self, draw: &Draw) -> Option<&Arc<Order>> {
+    fn told(&self, draw: &Draw) -> Option<&Orders> {
         let told = self.book.answers.get(&(draw.user.clone(), draw.request.clone()));
-        told.filter(|order| order.activity == draw.activity)
+        told.filter(|orders| (orders[0].activity, orders[0].asked) == (draw.activity, draw.count))
     }
 
-    /// Whether this very call was answered with an order before.
+    /// Whether this very call was answered with orders before.
     pub(super) fn was_made(&self, draw: &Draw) -> bool {
         self.told(draw).is_some()
     }
 
     /// Whether it was answered with a unit.
     pub(super) fn was_stocked(&self, draw: &Draw) -> bool {
-        self.told(draw).is_some_and(|order| order.stocked)
+        self.told(draw).is_some_and(|orders| orders.iter().any(|order| order.stocked))
     }
 
     /// Checks what a player was told, who `knew` already that the draw was made or did not; whether
     /// that was the last word.
-    pub(super) fn hear(
-        &mut self,
-        shard: usize,
-        draw: &Draw,
-        knew: bool,
-        answer: &Result<Arc<Order>, DrawError>,
-    ) -> bool {
+    pub(super) fn hear(&mut self, shard: usize, draw: &Draw, knew: bool, answer: &Result<Orders, DrawError>) -> bool {
         self.note(kind_of(answer), || format!("{} {} {answer:?}", draw.user.as_str(), draw.request.as_str()));
         match answer {
-            Ok(order) => self.hear_order(shard, draw, order),
+            Ok(orders) => self.hear_orders(shard, draw, orders),
             Err(DrawError::Refused(refusal)) => return self.hear_refusal(shard, draw, knew, *refusal),
             Err(DrawError::DataRefused) if draw.request.as_str() == POISONED => {}
             Err(DrawError::DataRefused) => self.violate(|| format!("{draw:?} was refused as data")),
@@ -123,28 +121,41 @@ impl State {
         true
     }
 
-    fn hear_order(&mut self, shard: usize, draw: &Draw, order: &Arc<Order>) {
-        let stored = self.shards[shard].order(&draw.user, &draw.request);
-        if stored != Some(order) {
-            let stored = stored.cloned();
-            self.violate(|| format!("answered {order:?}, stored {stored:?}"));
+    fn hear_orders(&mut self, shard: usize, draw: &Draw, orders: &Orders) {
+        if orders.len() > 1 {
+            self.note("answer: several draws", String::new);
         }
-        if (&order.user, &order.request, order.activity) != (&draw.user, &draw.request, draw.activity) {
-            self.violate(|| format!("{draw:?} was answered {order:?}"));
+        if orders.len() < usize::from(draw.count.get()) {
+            self.note("answer: fewer draws", String::new);
         }
-        let key = (draw.user.clone(), draw.request.clone());
-        let first = self.book.answers.entry(key).or_insert_with(|| order.clone()).clone();
-        if first != *order {
-            self.violate(|| format!("answered {order:?} after {first:?}"));
+        let stored = self.shards[shard].call(&draw.user, &draw.request);
+        if stored != **orders {
+            self.violate(|| format!("answered {orders:?}, stored {stored:?}"));
+        }
+        let Draw { user, activity, request, count } = draw;
+        let is_of_draw = |order: &Order| {
+            (&order.user, &order.request, order.activity, order.asked) == (user, request, *activity, *count)
+        };
+        if orders.is_empty() || !orders.iter().all(is_of_draw) {
+            self.violate(|| format!("{draw:?} was answered {orders:?}"));
+        }
+        let key = (user.clone(), request.clone());
+        let first = self.book.answers.entry(key).or_insert_with(|| orders.clone()).clone();
+        if first != *orders {
+            self.violate(|| format!("answered {orders:?} after {first:?}"));
         }
     }
 
     fn hear_refusal(&mut self, shard: usize, draw: &Draw, knew: bool, refusal: Refusal) -> bool {
         let account = self.shards[shard].accounts.get(&(draw.user.clone(), draw.activity));
-        let stored = self.shards[shard].order(&draw.user, &draw.request);
+        let stored = self.shards[shard].call(&draw.user, &draw.request);
+        let used = account.map_or(0, |account| account.used);
+        // As far as the chances go is at least one draw.
+        let needed = if is_all_or_nothing(draw.activity) { draw.count.get().into() } else { 1 };
         let right = match refusal {
-            Refusal::RequestIdReused => stored.is_some_and(|order| order.activity != draw.activity),
-            Refusal::NoChancesLeft => account.is_some_and(|account| account.used == account.granted),
+            Refusal::RequestIdReused => stored.first().is_some_and(|order| order.activity != draw.activity),
+            Refusal::RequestCountDiffers => stored.first().is_some_and(|order| order.asked != draw.count),
+            Refusal::NoChancesLeft => used + needed > CHANCES.welcome,
             Refusal::StockAway | Refusal::MonthLimit | Refusal::DayLimit => true,
             Refusal::ActivityUnknown | Refusal::ActivityNotOpen | Refusal::OutsideWindow => false,
         };
@@ -228,7 +239,7 @@ impl State {
     /// Orders, counters and accounts agree.
     fn check_orders(&mut self) {
         for prize in prizes() {
-            let of_prize = |order: &&Arc<Order>| (order.activity, order.award) == (prize.activity, prize.award);
+            let of_prize = |order: &&Order| (order.activity, order.award) == (prize.activity, prize.award);
             let orders = self.shards.iter().flat_map(|shard| shard.orders.values()).flat_map(BTreeMap::values);
             let stocked = orders.filter(of_prize).filter(|order| order.stocked).count() as u64;
             let used: u64 = self.book.used.iter().filter(|((of, _), _)| *of == prize).map(|(_, units)| units).sum();
@@ -251,13 +262,14 @@ impl State {
     }
 }
 
-fn kind_of(answer: &Result<Arc<Order>, DrawError>) -> &'static str {
+fn kind_of(answer: &Result<Orders, DrawError>) -> &'static str {
     match answer {
-        Ok(order) if order.stocked => "answer: a unit",
+        Ok(orders) if orders.iter().any(|order| order.stocked) => "answer: a unit",
         Ok(_) => "answer: no unit",
         Err(DrawError::Refused(Refusal::StockAway)) => "answer: stock away",
         Err(DrawError::Refused(Refusal::NoChancesLeft)) => "answer: no chances",
         Err(DrawError::Refused(Refusal::RequestIdReused)) => "answer: request id reused",
+        Err(DrawError::Refused(Refusal::RequestCountDiffers)) => "answer: count differs",
         Err(DrawError::Refused(_)) => "answer: limit",
         Err(DrawError::DataRefused) => "answer: data refused",
         Err(DrawError::QueueFull) => "answer: queue full",
@@ -268,6 +280,20 @@ fn kind_of(answer: &Result<Arc<Order>, DrawError>) -> &'static str {
         // The breakers of shards stand before the lanes, where the players come in.
         Err(DrawError::BreakerOpen { .. }) => unreachable!("the players ask the lanes"),
     }
+}
+
+/// Whether the orders of a call, committed together, are all that it made: in one go, from its first
+/// place on, and as many as it asked for unless its activity makes fewer.
+fn is_whole(orders: &[&Order]) -> bool {
+    let mut orders = orders.to_vec();
+    orders.sort_unstable_by_key(|order| order.seq);
+    let first = orders[0];
+    let made = u8::try_from(orders.len()).unwrap_or(u8::MAX);
+    let asked = first.asked.get();
+    orders.iter().zip(0..).all(|(order, seq)| {
+        let follows = order.seq == seq && order.ordinal == first.ordinal + u32::from(seq);
+        follows && (order.activity, order.asked, order.version) == (first.activity, first.asked, first.version)
+    }) && (made == asked || made < asked && !is_all_or_nothing(first.activity))
 }
 
 /// A user's orders in an activity, in the order of their numbers.

@@ -26,6 +26,8 @@ pub(super) enum Fault {
     SettleFirst,
     /// An account that prefetch did not see is written over whatever is there.
     Upsert,
+    /// Of a call for several draws the first order alone is looked up.
+    FirstOnly,
     /// A draw's day is the gateway's, even when the account's is later.
     ClockLabel,
     /// A batch's own row is forgotten by its age alone.

@@ -1,13 +1,14 @@
-//! Players: each draws a few times under keys of its own, asks again while the answer may change,
+//! Players: each calls a few times under keys of its own, asks again while the answer may change,
 //! and now and then asks for what it has already.
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
 use market::batch::Draw;
-use market::{Order, RequestId, UserId};
+use market::{DrawCount, Orders, RequestId, UserId};
 use tokio::time::timeout;
 
+use super::dice::Dice;
 use super::scenario::{GATEWAYS, activities, prizes};
 use super::store::POISONED;
 use super::wire::pause;
@@ -36,7 +37,7 @@ pub(super) async fn probe(world: Arc<World>, gateway: usize, lane: usize) {
     let users = (0..).map(|number| UserId::new(&format!("probe{gateway}{number}")).expect("a user"));
     let user = users.into_iter().find(|user| world.lane_of(user) == lane).expect("some user lives there");
     let activity = activities()[world.state().dice.place(2)];
-    let draw = Draw { user, activity, request: RequestId::new("probe").expect("a key") };
+    let draw = Draw { user, activity, request: RequestId::new("probe").expect("a key"), count: DrawCount::ONE };
     insist(&world, &draw, Some(gateway)).await;
     world.state().book.playing -= 1;
 }
@@ -47,7 +48,8 @@ pub(super) async fn sell_out(world: Arc<World>) {
     let left = world.state().left_of(prize);
     for number in 0..=left {
         let user = UserId::new(&format!("late{number}")).expect("a user");
-        let draw = Draw { user, activity: prize.activity, request: RequestId::new("late").expect("a key") };
+        let request = RequestId::new("late").expect("a key");
+        let draw = Draw { user, activity: prize.activity, request, count: DrawCount::ONE };
         // Two at once could each hold the last unit while the other is told that there is none.
         insist(&world, &draw, Some(usize::try_from(number).expect("few") % GATEWAYS)).await;
         let mut state = world.state();
@@ -65,14 +67,23 @@ fn next_call(world: &World, user: &UserId, key: String, made: &[Draw]) -> (Durat
     let favourite = user.as_str().bytes().map(usize::from).sum::<usize>();
     let activity = activities()[if state.dice.per_mille(700) { favourite % 2 } else { state.dice.place(2) }];
     if !made.is_empty() && state.dice.per_mille(100) {
-        // The same key again, sometimes for the other activity.
+        // The same key again, sometimes for the other activity or another number of draws.
         let earlier = made[state.dice.place(made.len())].clone();
-        let other = state.dice.per_mille(300);
-        return (idle, if other { Draw { activity, ..earlier } } else { earlier });
+        let [other, more] = [300, 200].map(|chance| state.dice.per_mille(chance));
+        let activity = if other { activity } else { earlier.activity };
+        let count = if more { count(&mut state.dice) } else { earlier.count };
+        return (idle, Draw { activity, count, ..earlier });
     }
     let poisoned = state.dice.per_mille(10);
     let key = if poisoned { POISONED.to_owned() } else { key };
-    (idle, Draw { user: user.clone(), activity, request: RequestId::new(&key).expect("a key") })
+    let (request, count) = (RequestId::new(&key).expect("a key"), count(&mut state.dice));
+    (idle, Draw { user: user.clone(), activity, request, count })
+}
+
+/// Most draw once; some more often than anybody may on a day.
+fn count(dice: &mut Dice) -> DrawCount {
+    let count = if dice.per_mille(600) { 1 } else { [2, 2, 3, 3, 4, 10][dice.place(6)] };
+    DrawCount::new(count).expect("a count")
 }
 
 /// Asks until nothing else can be said; through any gateway, or through this one.
@@ -106,7 +117,7 @@ async fn ask(world: &Arc<World>, draw: &Draw, gateway: usize) -> bool {
     world.state().hear(shard, draw, knew, &answer)
 }
 
-async fn call(world: &Arc<World>, draw: &Draw, gateway: usize, lane: usize) -> Result<Arc<Order>, DrawError> {
+async fn call(world: &Arc<World>, draw: &Draw, gateway: usize, lane: usize) -> Result<Orders, DrawError> {
     let (entrance, patience, stays) = {
         let mut state = world.state();
         let entrance = state.gateways[gateway].as_ref().map(|lanes| lanes[lane].clone());

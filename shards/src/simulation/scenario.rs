@@ -22,8 +22,9 @@ pub(super) const GATEWAYS: usize = 2;
 /// Chances of both activities.
 pub(super) const CHANCES: Chances = Chances { welcome: 5, day_limit: 3, month_limit: 4 };
 
-/// Two limited prizes and one without limit, and draws are refused while the stock is away; one
-/// limited prize, and the luck award while the stock is away.
+/// Two limited prizes and one without limit, draws are refused while the stock is away, and calls are
+/// all or nothing; one limited prize, the luck award while the stock is away, and calls go as far as
+/// the chances.
 const CAMPAIGNS: [&str; 2] = [
     r#"
 format = 1
@@ -78,6 +79,7 @@ begins_at = 2020-01-01T00:00:00+00:00
 ends_at = 2040-01-01T00:00:00+00:00
 state = "open"
 when_stock_away = "fallback"
+when_chances_short = "partial"
 time_zone = "UTC"
 [chances]
 welcome = 5
@@ -107,6 +109,11 @@ nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_a
 /// The activities that are drawn in.
 pub(super) fn activities() -> [ActivityId; 2] {
     [1, 2].map(|number| ActivityId::new(number).expect("an id"))
+}
+
+/// Whether calls in an activity make all of their draws or none.
+pub(super) fn is_all_or_nothing(activity: ActivityId) -> bool {
+    activity == activities()[0]
 }
 
 /// The prizes whose stock is limited.
@@ -144,7 +151,7 @@ pub(super) struct Scenario {
     /// Players, and the users that they are.
     pub(super) players: u64,
     pub(super) users: u64,
-    /// Draws of each player.
+    /// Calls of each player.
     pub(super) calls: u64,
     /// How long the bad weather lasts.
     pub(super) trouble: Duration,
@@ -166,7 +173,7 @@ pub(super) struct Scenario {
     pub(super) forget_ms_max: u64,
     /// Units of each prize at the beginning; none of a prize that is published later.
     pub(super) units: [u64; 3],
-    /// Commands of one batch.
+    /// Draws of one batch.
     pub(super) batch_max: usize,
 }
 

@@ -72,7 +72,7 @@ impl FakeStore {
     async fn write_rows(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let transaction = self.open()?;
         let (new, changed) = (settlement.new_accounts.clone(), settlement.changed_accounts.clone());
-        let orders = settlement.orders.clone();
+        let orders: Vec<Order> = settlement.orders().cloned().collect();
         let upsert = self.world.breaks(Fault::Upsert);
         send(&self.world, self.link(), async move {
             insert_accounts(&transaction, new, upsert).await?;
@@ -155,6 +155,9 @@ impl ShardStore for FakeStore {
             Ok::<_, StoreError>(Known { accounts, orders: find_orders(&transaction, &draws) })
         })
         .await??;
+        if self.world.breaks(Fault::FirstOnly) {
+            known.orders.iter_mut().for_each(|orders| orders.truncate(1));
+        }
         if self.world.breaks(Fault::ClockLabel) {
             let today = Day::of((self.clock)(), &TimeZone::UTC);
             known.accounts.iter_mut().flatten().for_each(|account| *account = set_back(*account, today));
@@ -243,9 +246,8 @@ async fn lock_accounts(
     Ok(accounts)
 }
 
-fn find_orders(transaction: &Transaction, draws: &[Draw]) -> Vec<Option<Order>> {
-    let find =
-        |draw: &Draw| transaction.with(|tables| tables.order(&draw.user, &draw.request).map(|o| Order::clone(o)));
+fn find_orders(transaction: &Transaction, draws: &[Draw]) -> Vec<Vec<Order>> {
+    let find = |draw: &Draw| transaction.with(|tables| tables.call(&draw.user, &draw.request));
     draws.iter().map(find).collect()
 }
 
@@ -276,14 +278,15 @@ fn update_accounts(transaction: &Transaction, changed: Vec<AccountChange>) -> Re
     Ok(())
 }
 
-async fn insert_orders(transaction: &Transaction, mut orders: Vec<Arc<Order>>) -> Result<(), StoreError> {
+async fn insert_orders(transaction: &Transaction, mut orders: Vec<Order>) -> Result<(), StoreError> {
     if orders.iter().any(|order| order.request.as_str() == POISONED) {
         return Err(StoreError::Data("poisoned".to_owned()));
     }
-    orders.sort_unstable_by(|a, b| (&a.user, &a.request).cmp(&(&b.user, &b.request)));
+    orders.sort_unstable_by(|a, b| (&a.user, a.id).cmp(&(&b.user, b.id)));
     for order in orders {
-        transaction.lock(&Key::Order(order.user.clone(), order.request.clone()), Mode::Exclusive).await?;
-        if transaction.with(|tables| tables.order(&order.user, &order.request).is_some()) {
+        let (user, place) = (order.user.clone(), (order.request.clone(), order.seq));
+        transaction.lock(&Key::Order(user.clone(), place.0.clone(), place.1), Mode::Exclusive).await?;
+        if transaction.with(|tables| tables.orders.get(&user).is_some_and(|orders| orders.contains_key(&place))) {
             return Err(StoreError::Conflict("duplicate order".to_owned()));
         }
         transaction.write(Write::Order(order))?;

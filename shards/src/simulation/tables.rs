@@ -2,7 +2,6 @@
 //! A transaction's writes are seen by others when it commits; rows that are not there are not
 //! locked; a row that another transaction has inserted, or will delete, is waited for.
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use market::batch::Prize;
@@ -30,7 +29,7 @@ pub(super) type Counts = BTreeMap<(Prize, u16), u64>;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Account(UserId, ActivityId),
-    Order(UserId, RequestId),
+    Order(UserId, RequestId, u8),
     Grant(ServerId, GrantId),
     Epoch(ServerId),
 }
@@ -75,7 +74,7 @@ impl GrantRow {
 #[derive(Debug, Clone)]
 pub(super) enum Write {
     Account(UserId, ActivityId, Account),
-    Order(Arc<Order>),
+    Order(Order),
     Grant(ServerId, GrantId, GrantRow),
     Epoch(ServerId, Epoch),
     /// Adds these grants' units to the counters and forgets their rows.
@@ -121,7 +120,7 @@ impl Holders {
 pub(super) struct Tables {
     spread: Spread,
     pub(super) accounts: BTreeMap<(UserId, ActivityId), Account>,
-    pub(super) orders: BTreeMap<UserId, BTreeMap<RequestId, Arc<Order>>>,
+    pub(super) orders: BTreeMap<UserId, BTreeMap<(RequestId, u8), Order>>,
     pub(super) grants: BTreeMap<(ServerId, GrantId), GrantRow>,
     epochs: BTreeMap<ServerId, Epoch>,
     /// `award_issued`.
@@ -175,8 +174,11 @@ impl Tables {
             || self.locks.contains_key(&Key::Account(user.clone(), activity))
     }
 
-    pub(super) fn order(&self, user: &UserId, request: &RequestId) -> Option<&Arc<Order>> {
-        self.orders.get(user)?.get(request)
+    /// The orders of a call, by their places in it; none where there was no such call.
+    pub(super) fn call(&self, user: &UserId, request: &RequestId) -> Vec<Order> {
+        let of_user = self.orders.get(user).into_iter();
+        let range = (request.clone(), 0)..=(request.clone(), u8::MAX);
+        of_user.flat_map(|orders| orders.range(range.clone())).map(|(_, order)| order.clone()).collect()
     }
 
     pub(super) fn epoch(&self, server: ServerId) -> Epoch {
@@ -220,7 +222,7 @@ impl Tables {
                 self.accounts.insert((user, activity), account);
             }
             Write::Order(order) => {
-                self.orders.entry(order.user.clone()).or_default().insert(order.request.clone(), order);
+                self.orders.entry(order.user.clone()).or_default().insert((order.request.clone(), order.seq), order);
             }
             Write::Grant(server, grant, row) => {
                 self.grants.insert((server, grant), row);

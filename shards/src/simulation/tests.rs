@@ -53,12 +53,15 @@ fn replay(seed: u64) {
 }
 
 /// What must have happened now and then in a thousand runs: else they would prove little.
-const EVENTS: [&str; 32] = [
+const EVENTS: [&str; 35] = [
     "answer: a unit",
     "answer: no unit",
     "answer: stock away",
     "answer: no chances",
+    "answer: several draws",
+    "answer: fewer draws",
     "answer: request id reused",
+    "answer: count differs",
     "answer: limit",
     "answer: data refused",
     "answer: queue full",
@@ -158,6 +161,7 @@ planted!(
     a_grant_id_must_not_be_used_again: ReuseId,
     a_grant_must_not_be_settled_before_the_commit: SettleFirst,
     absent_accounts_must_not_be_upserted: Upsert,
+    a_call_must_be_looked_up_whole: FirstOnly,
     a_day_must_not_come_from_the_clock_alone: ClockLabel,
     the_row_of_an_open_grant_must_not_be_forgotten: ForgetOpen,
     an_addition_must_count_once: AddTwice,

@@ -6,7 +6,7 @@ use market::batch::{AccountChange, Batch, Draw, Prize, Settlement, Units};
 use market::calendar::Day;
 use market::chances::Account;
 use market::order::Rule;
-use market::{ActivityId, AwardId, Order, OrderId, RequestId, UserId};
+use market::{ActivityId, AwardId, DrawCount, Order, OrderId, Orders, RequestId, UserId};
 use router::{OrderNumbers, Run, Slot, SlotMap};
 
 use super::sqlite::Access;
@@ -38,7 +38,8 @@ pub(super) fn account(used: u32) -> Account {
 }
 
 fn draw(name: &str, key: &str) -> Draw {
-    Draw { user: user(name), activity: activity(), request: RequestId::new(key).expect("a key") }
+    let request = RequestId::new(key).expect("a key");
+    Draw { user: user(name), activity: activity(), request, count: DrawCount::ONE }
 }
 
 pub(super) fn gather(calls: &[(&str, &str)]) -> Batch {
@@ -63,6 +64,8 @@ impl<D: Database> Bench<D> {
             id,
             user: user(name),
             request: RequestId::new(key).expect("a key"),
+            seq: 0,
+            asked: DrawCount::ONE,
             activity: activity(),
             version: 3,
             ordinal: 7,
@@ -78,14 +81,14 @@ impl<D: Database> Bench<D> {
 
     /// New accounts and orders of these calls, one unit of award 101 for each.
     pub(super) fn settlement(&mut self, calls: &[(&str, &str)]) -> Settlement {
-        let orders: Vec<Arc<Order>> = calls.iter().map(|(name, key)| Arc::new(self.order(name, key))).collect();
+        let orders: Vec<Orders> = calls.iter().map(|(name, key)| Orders::from([self.order(name, key)])).collect();
         let change =
             |(name, _): &(&str, &str)| AccountChange { user: user(name), activity: activity(), account: account(1) };
         let prize = Prize { activity: activity(), award: AwardId::new(101).expect("an id") };
         Settlement {
             answers: Vec::new(),
             used: vec![Units { prize, count: u32::try_from(orders.len()).expect("few") }],
-            orders,
+            calls: orders,
             new_accounts: calls.iter().map(change).collect(),
             changed_accounts: Vec::new(),
         }
@@ -131,14 +134,14 @@ async fn what_is_persisted_is_found<D: Database>(database: D) {
     bench.persist(1, &settlement).await.expect("persisted");
     let known = bench.store.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
-    for (index, order) in settlement.orders.iter().enumerate() {
-        assert_eq!(known.orders[index].as_ref(), Some(&**order));
+    for (index, orders) in settlement.calls.iter().enumerate() {
+        assert_eq!(known.orders[index], **orders);
         assert_eq!(known.accounts[index], Some(account(1)));
     }
     let strangers = gather(&[("user0", "key"), ("User0", "Key"), ("user", "Key"), ("ù", "Key")]);
     let known = bench.store.prefetch(&strangers).await.expect("read");
     bench.store.undo().await;
-    assert_eq!(known.orders, [None, None, None, None]);
+    assert_eq!(known.orders, [const { Vec::new() }; 4]);
     assert_eq!(known.accounts, [Some(account(1)), None, None, None]);
     assert_eq!(bench.issued().await, 47);
 }
@@ -167,8 +170,76 @@ async fn a_request_id_has_one_order<D: Database>(database: D) {
     bench.store.undo().await;
     let known = bench.store.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
     bench.store.undo().await;
-    assert_eq!(known.orders, [None, Some(Order::clone(&first.orders[0]))], "all of the batch is undone");
+    assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()], "all of the batch is undone");
     assert_eq!(bench.issued().await, 1);
+}
+
+/// Calls of different users, each made whole.
+fn calls_for<D: Database>(bench: &mut Bench<D>, calls: &[(&str, &str, u8)]) -> Settlement {
+    let names: Vec<(&str, &str)> = calls.iter().map(|&(name, key, _)| (name, key)).collect();
+    let mut settlement = bench.settlement(&names);
+    for (orders, &(name, key, asked)) in settlement.calls.iter_mut().zip(calls) {
+        let asked = DrawCount::new(asked).expect("a count");
+        *orders = (0..asked.get()).map(|seq| Order { seq, asked, ..bench.order(name, key) }).collect();
+    }
+    settlement.used[0].count = u32::try_from(settlement.orders().count()).expect("few");
+    settlement
+}
+
+async fn a_call_has_its_orders_in_their_order<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let calls = [("a", "ten", 10), ("b", "one", 1), ("c", "ten", 3), ("d", "ten", 10)];
+    let settlement = calls_for(&mut bench, &calls);
+    bench.persist(1, &settlement).await.expect("persisted");
+    let asked: Vec<(&str, &str)> = calls.iter().map(|&(name, key, _)| (name, key)).chain([("a", "one")]).collect();
+    let known = bench.store.prefetch(&gather(&asked)).await.expect("read");
+    bench.store.undo().await;
+    for (found, made) in known.orders.iter().zip(&settlement.calls) {
+        assert_eq!(**found, **made);
+    }
+    assert_eq!(known.orders[4], []);
+    assert_eq!(bench.issued().await, 24);
+}
+
+/// Two gateways with one key at once, and different counts or chances: one of them is undone whole.
+async fn calls_with_one_request_id_collide<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let first = calls_for(&mut bench, &[("a", "1", 2)]);
+    bench.persist(1, &first).await.expect("persisted");
+    for (grant, made) in [(2, 1), (3, 2), (4, 10)] {
+        let mut again = calls_for(&mut bench, &[("b", "1", 1), ("a", "1", made)]);
+        again.new_accounts.clear();
+        let refused = bench.persist(grant, &again).await;
+        assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{made}: {refused:?}");
+        bench.store.undo().await;
+    }
+    let known = bench.store.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
+    bench.store.undo().await;
+    assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()]);
+    assert_eq!(bench.issued().await, 2);
+}
+
+/// Orders from before calls had counts are calls for one draw.
+async fn orders_of_the_first_schema_are_kept<D: Database>(database: D) {
+    let mut connection = database.connect().await.expect("a connection");
+    let first = D::DIALECT.shard_change(0, TABLES).expect("the first version");
+    let noted = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY);
+                 INSERT INTO schema_version VALUES (1)";
+    connection.run(&format!("{first};\n{noted}")).await.expect("made");
+    let table = map().route("a").table();
+    let columns = "order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, award_title,
+                   award_index, rule, stocked, created_at_ms";
+    let row = "1024, 'a', '1', 100301, 3, 7, 20261121, 101, 't', 8, 'rule_default', 0, 1";
+    connection.run(&format!("INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})")).await.expect("written");
+    drop(connection);
+    let mut bench = Bench::new(database).await;
+    let known = bench.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
+    bench.store.undo().await;
+    let [order] = &known.orders[0][..] else { panic!("{:?}", known.orders) };
+    assert_eq!((order.id.get(), order.seq, order.asked), (1024, 0, DrawCount::ONE));
+    let again = bench.settlement(&[("a", "1")]);
+    let refused = bench.persist(1, &again).await;
+    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
 }
 
 async fn accounts_that_came_or_went_meanwhile_are_conflicts<D: Database>(database: D) {
@@ -273,6 +344,9 @@ over_each_database!(
     what_is_persisted_is_found,
     changed_accounts_are_changed,
     a_request_id_has_one_order,
+    a_call_has_its_orders_in_their_order,
+    calls_with_one_request_id_collide,
+    orders_of_the_first_schema_are_kept,
     accounts_that_came_or_went_meanwhile_are_conflicts,
     what_is_undone_leaves_nothing,
     a_verdict_is_final,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use market::calendar::Day;
 use market::chances::Account;
-use market::order::{Order, Rule};
+use market::order::{DrawCount, Order, Rule};
 use market::{ActivityId, AwardId, OrderId, RequestId, UserId};
 use serde::Serialize;
 use serde::ser::Serializer as _;
@@ -12,13 +12,15 @@ use serde::ser::Serializer as _;
 use super::{Columns, Rows, StoreError, Value, out_of_range};
 
 /// Columns: key, order, request, activity, version, ordinal, day, award, title, index, rule,
-/// stocked, time of creation in milliseconds.
+/// stocked, time of creation in milliseconds, place in the call, draws that the call asked for.
 pub(crate) fn order_from_row(row: &impl Columns, user: UserId) -> Result<Order, StoreError> {
     let id = |index| row.number::<u64>(index);
     Ok(Order {
         id: OrderId::new(id(1)?).ok_or_else(|| out_of_range(1))?,
         user,
         request: RequestId::new(row.text(2)?).map_err(|_| out_of_range(2))?,
+        seq: row.number(13)?,
+        asked: DrawCount::new(row.number(14)?).map_err(|_| out_of_range(14))?,
         activity: ActivityId::new(id(3)?).ok_or_else(|| out_of_range(3))?,
         version: row.number(4)?,
         ordinal: row.number(5)?,
@@ -44,7 +46,7 @@ pub(crate) fn account_from_row(row: &impl Columns, first: usize) -> Result<Accou
 }
 
 /// The row of an order for `insert_orders`.
-pub(super) fn order_row(order: &Order) -> [Value<'_>; 13] {
+pub(super) fn order_row(order: &Order) -> [Value<'_>; 15] {
     [
         id(order.id.get()),
         order.user.as_str().into(),
@@ -59,6 +61,8 @@ pub(super) fn order_row(order: &Order) -> [Value<'_>; 13] {
         order.rule.name().into(),
         Value::Integer(order.stocked.into()),
         Value::Integer(order.created_at.as_millisecond()),
+        Value::Integer(order.seq.into()),
+        Value::Integer(order.asked.get().into()),
     ]
 }
 

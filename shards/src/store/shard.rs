@@ -5,8 +5,8 @@ use std::future::Future;
 use std::ops::Range;
 
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use market::UserId;
 use market::batch::{AccountChange, Batch, Known, Settlement};
+use market::{Order, UserId};
 use router::SlotMap;
 use serde::Serialize;
 
@@ -112,18 +112,20 @@ impl<D: Database> SqlShard<D> {
                 accounts[place_of(&row, places)?] = Some(account_from_row(&row, 1)?);
             }
         }
-        let mut orders = vec![None; draws.len()];
+        let mut orders = vec![Vec::new(); draws.len()];
         for (places, rows) in order_places.iter().zip(rows) {
             for row in rows {
                 let place = place_of(&row, places)?;
-                orders[place] = Some(order_from_row(&row, draws[place].user.clone())?);
+                orders[place].push(order_from_row(&row, draws[place].user.clone())?);
             }
         }
+        orders.iter_mut().for_each(|orders| orders.sort_unstable_by_key(|order| order.seq));
         Ok(Known { accounts, orders })
     }
 
     async fn write(&mut self, grant: GrantId, settlement: &Settlement, receipt: &Receipt) -> Result<(), StoreError> {
-        let Settlement { new_accounts, changed_accounts, orders, .. } = settlement;
+        let Settlement { new_accounts, changed_accounts, .. } = settlement;
+        let orders: Vec<&Order> = settlement.orders().collect();
         let mut writes = Vec::with_capacity(3 * self.layout.tables.len());
         self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, &mut writes);
         self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, &mut writes);
@@ -131,7 +133,7 @@ impl<D: Database> SqlShard<D> {
         for (sql, places) in self.layout.tables.iter().zip(&order_places) {
             let mut rows = Rows::default();
             for &place in places {
-                rows.push(order_row(&orders[place]));
+                rows.push(order_row(orders[place]));
             }
             writes.push(Write { sql: &sql.insert_orders, rows });
         }

@@ -33,7 +33,8 @@ pub struct SchemaTexts {
     pub find_versions: &'static str,
     /// Of the meta database.
     pub meta: &'static [&'static str],
-    /// Of a shard: the part that runs once and the part that runs for each table number.
+    /// Of a shard: the part that runs once, if there is one, and the part that runs for each table
+    /// number.
     pub shard: &'static [(&'static str, &'static str)],
 }
 
@@ -84,11 +85,11 @@ statements! {
         /// The same rows: accounts that were, and that change.
         update_accounts,
         /// Writes rows of order, user, request, activity, version, ordinal, day, award, title,
-        /// index, rule, stocked, created_at_ms.
+        /// index, rule, stocked, created_at_ms, seq, asked.
         insert_orders,
         /// All accounts and orders, by user and activity: the account, then its orders by ordinal.
         scan_draws,
-        /// Request ids that more than one order has.
+        /// Places of calls that more than one order has.
         scan_repeated_requests,
     }
 }
@@ -217,7 +218,8 @@ impl Dialect {
     pub fn shard_change(&self, from: usize, tables: u16) -> Option<String> {
         let (once, each) = self.schema.shard.get(from)?;
         let texts = (0..tables).map(|table| fill_in(each, table));
-        let mut texts = std::iter::once((*once).to_owned()).chain(texts).collect::<Vec<_>>();
+        let once = Some((*once).to_owned()).filter(|once| !once.is_empty());
+        let mut texts = once.into_iter().chain(texts).collect::<Vec<_>>();
         for text in &mut texts {
             // MySQL takes nothing between two semicolons for a fault.
             text.truncate(text.trim_end().trim_end_matches(';').len());

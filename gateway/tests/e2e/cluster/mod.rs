@@ -14,3 +14,4 @@ mod shards;
 mod shares;
 mod stock;
 mod switches;
+mod ten;

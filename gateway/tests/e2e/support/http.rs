@@ -64,6 +64,12 @@ impl Request {
         Self::json("activity/draw", &json!({"userId": user, "activityId": activity}))
     }
 
+    /// A call for several draws.
+    pub fn draws(user: &str, activity: u64, key: &str, count: u8) -> Self {
+        let body = json!({"userId": user, "activityId": activity, "count": count});
+        Self::json("activity/draw", &body).header("Idempotency-Key", key)
+    }
+
     /// Asks for a draw that was made. `by` is `requestId` or `orderId`.
     pub fn record(user: &str, by: &str, id: &str) -> Self {
         let query =
@@ -194,6 +200,16 @@ impl Envelope {
 
     pub fn award(&self) -> u64 {
         self.data["awardId"].as_u64().expect("awardId")
+    }
+
+    /// Awards and orders of a call that named a count, in the order in which they were drawn.
+    pub fn draws(&self) -> Vec<(u64, String)> {
+        let drawn = |draw: &Value| {
+            assert_eq!(draw.as_object().map(serde_json::Map::len), Some(4), "{draw}");
+            let order = draw["orderId"].as_str().expect("orderId").to_owned();
+            (draw["awardId"].as_u64().expect("awardId"), order)
+        };
+        self.data["draws"].as_array().expect("a list").iter().map(drawn).collect()
     }
 
     pub fn order(&self) -> &str {

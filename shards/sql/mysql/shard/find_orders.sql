@@ -1,6 +1,7 @@
 -- [[user, request], ...]
 SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, o.order_id, o.request_id, o.activity_id, o.version, o.ordinal, o.day,
-       o.award_id, o.award_title, o.award_index, o.rule, o.stocked, o.created_at_ms
+       o.award_id, o.award_title, o.award_index, o.rule, o.stocked, o.created_at_ms,
+       o.seq, o.asked
 FROM JSON_TABLE(?, '$[*]' COLUMNS (
     k          FOR ORDINALITY,
     user_id    VARCHAR(600) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,

@@ -1,4 +1,4 @@
-SELECT user_id, request_id, count(*)
+SELECT user_id, request_id, seq, count(*)
 FROM raffle_order_{table}
-GROUP BY user_id, request_id
+GROUP BY user_id, request_id, seq
 HAVING count(*) > 1

@@ -1,7 +1,10 @@
--- [[order, user, request, activity, version, ordinal, day, award, title, index, rule, stocked, created_at_ms], ...]
+-- [[order, user, request, activity, version, ordinal, day, award, title, index, rule, stocked, created_at_ms,
+--   seq, asked], ...]
 WITH c AS MATERIALIZED (SELECT value AS row FROM json_each($1))
 INSERT INTO raffle_order_{table} (order_id, user_id, request_id, activity_id, version, ordinal, day,
-                                  award_id, award_title, award_index, rule, stocked, created_at_ms)
+                                  award_id, award_title, award_index, rule, stocked, created_at_ms,
+                                  seq, asked)
 SELECT row ->> 0, row ->> 1, row ->> 2, row ->> 3, row ->> 4, row ->> 5, row ->> 6,
-       row ->> 7, row ->> 8, row ->> 9, row ->> 10, row ->> 11, row ->> 12
+       row ->> 7, row ->> 8, row ->> 9, row ->> 10, row ->> 11, row ->> 12,
+       row ->> 13, row ->> 14
 FROM c

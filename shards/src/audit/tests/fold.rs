@@ -60,6 +60,9 @@ fn points() -> StoredOrder<'static> {
         rule: "rule_default",
         stocked: 0,
         created_at_ms: 0,
+        request: "k",
+        seq: 0,
+        asked: 1,
     }
 }
 
@@ -132,6 +135,7 @@ fn sound_rows_are_all_green_and_counted() {
             ("day_and_month_limits", 3),
             // Four orders and a version.
             ("orders_match_their_campaign", 5),
+            ("calls_are_whole", 4),
         ]
     );
 }
@@ -311,6 +315,50 @@ fn a_version_that_cannot_be_read_is_reported_once() {
     let other = CAMPAIGN.replacen("id = 1\n", "id = 2\n", 1);
     let (report, _) = fold_at(home(), &[&other], &[sound()]);
     assert_red(&report, "orders_match_their_campaign", "its file is of activity 2");
+}
+
+/// The same rows as a call for three draws and one for another.
+fn called() -> Table {
+    let mut table = sound();
+    for (seq, order) in (0..).zip(&mut table.orders[..3]) {
+        *order = StoredOrder { request: "three", seq, asked: 3, ..*order };
+    }
+    table
+}
+
+#[test]
+fn a_call_that_is_not_whole_is_found() {
+    let after = |change: &dyn Fn(&mut [StoredOrder<'static>])| {
+        let mut table = called();
+        change(&mut table.orders);
+        fold(table)
+    };
+    let whole = after(&|_| {});
+    assert_eq!((red(&whole), whole.checks[8].checked), (Vec::new(), 2), "{whole}");
+    let found = |change: &dyn Fn(&mut [StoredOrder<'static>]), violation: &str| {
+        let report = after(change);
+        assert_eq!(red(&report), ["calls_are_whole"], "{report}");
+        assert!(report.to_string().contains(violation), "{violation:?} is not in {report}");
+    };
+    found(&|orders| orders[0].seq = 1, "is draw 2 of 3 under request id \"three\", and the one before it is not there");
+    found(&|orders| orders[2].seq = 3, "is draw 4 of 3 under request id \"three\", and the one before it is not there");
+    found(&|orders| orders[1].request = "other", "under request id \"other\", and the one before it is not there");
+    found(
+        &|orders| orders[1].asked = 4,
+        "is draw 2 of 4 under request id \"three\", and the one before it is not there",
+    );
+    found(&|orders| orders[3].seq = 1, "is draw 2 of 1 under request id \"k\", and the one before it is not there");
+    found(&|orders| orders[..3].iter_mut().for_each(|order| order.asked = 2), "which is one too many");
+    found(&|orders| orders[2].request = "k", "has 2 draws of 3, the version makes all or none");
+    found(&|orders| orders[..3].iter_mut().for_each(|order| order.asked = 4), "has 3 draws of 4");
+}
+
+#[test]
+fn a_call_may_fall_short_where_its_version_says_so() {
+    let partial = CAMPAIGN.replacen("state =", "when_chances_short = \"partial\"\nstate =", 1);
+    let mut table = called();
+    table.orders[..3].iter_mut().for_each(|order| order.asked = 10);
+    assert_eq!(red(&fold_at(home(), &[&partial], &[table]).0), [""; 0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use market::batch::{Draw, Prize};
-use market::{ActivityId, AwardId, RequestId, UserId};
+use market::{ActivityId, AwardId, DrawCount, RequestId, UserId};
 use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -56,6 +56,7 @@ fn draw(user: &str, request: &str) -> Draw {
         user: UserId::new(user).expect("user"),
         activity: ActivityId::new(1).expect("id"),
         request: RequestId::new(request).expect("key"),
+        count: DrawCount::ONE,
     }
 }
 
@@ -167,6 +168,17 @@ async fn a_repeated_request_is_found() {
     let (red, report) = red_after(shard, sql).await;
     assert_eq!(red, ["one_order_per_request"], "{report}");
     assert!(first_violation(&report).contains(" under request id \"r-0\""), "{report}");
+}
+
+#[tokio::test]
+async fn a_call_with_a_hole_is_found() {
+    // As if the first two draws of each user had been one call, and then its second place were another.
+    let sql = "UPDATE raffle_order_0 SET request_id = 'two', seq = ordinal - 1, asked = 2 WHERE ordinal < 3";
+    let (red, report) = red_after(shard, sql).await;
+    assert!(red.is_empty(), "{report}");
+    let (red, report) = red_after(shard, &format!("{sql}; UPDATE raffle_order_0 SET seq = 2 WHERE seq = 1")).await;
+    assert_eq!(red, ["calls_are_whole"], "{report}");
+    assert!(report.to_string().contains(" is draw 3 of 2 under request id \"two\""), "{report}");
 }
 
 #[tokio::test]

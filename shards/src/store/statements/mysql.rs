@@ -65,10 +65,13 @@ pub const MYSQL: Dialect = Dialect {
             include_str!("../../../sql/mysql/schema/meta_0001_once.sql"),
             include_str!("../../../sql/mysql/schema/meta_0002_switches.sql"),
         ],
-        shard: &[(
-            include_str!("../../../sql/mysql/schema/shard_0001_once.sql"),
-            include_str!("../../../sql/mysql/schema/shard_0001_tables.sql"),
-        )],
+        shard: &[
+            (
+                include_str!("../../../sql/mysql/schema/shard_0001_once.sql"),
+                include_str!("../../../sql/mysql/schema/shard_0001_tables.sql"),
+            ),
+            ("", include_str!("../../../sql/mysql/schema/shard_0002_tables.sql")),
+        ],
     },
 };
 

@@ -64,9 +64,12 @@ pub const SQLITE: Dialect = Dialect {
             include_str!("../../../sql/sqlite/schema/meta_0002_switches.sql"),
             include_str!("../../../sql/sqlite/schema/meta_0003_trail.sql"),
         ],
-        shard: &[(
-            include_str!("../../../sql/sqlite/schema/shard_0001_once.sql"),
-            include_str!("../../../sql/sqlite/schema/shard_0001_tables.sql"),
-        )],
+        shard: &[
+            (
+                include_str!("../../../sql/sqlite/schema/shard_0001_once.sql"),
+                include_str!("../../../sql/sqlite/schema/shard_0001_tables.sql"),
+            ),
+            ("", include_str!("../../../sql/sqlite/schema/shard_0002_tables.sql")),
+        ],
     },
 };

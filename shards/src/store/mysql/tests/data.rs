@@ -18,8 +18,8 @@ async fn ids_that_look_alike_are_different_users() {
     bench.persist(1, &settlement).await.expect("all of them are new");
     let known = bench.store.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
-    let found: Vec<_> = known.orders.iter().map(|order| order.as_ref().map(|order| order.id)).collect();
-    let written: Vec<_> = settlement.orders.iter().map(|order| Some(order.id)).collect();
+    let found: Vec<Vec<_>> = known.orders.iter().map(|orders| orders.iter().map(|order| order.id).collect()).collect();
+    let written: Vec<_> = settlement.orders().map(|order| vec![order.id]).collect();
     assert_eq!(found, written);
     // The one thing that the collation does fold never gets here.
     assert!(UserId::new("alice ").is_err());
@@ -31,7 +31,7 @@ async fn extreme_values_come_back_as_they_were() {
     let longest = "😀".repeat(UserId::CHARS_MAX);
     let key = "~".repeat(64);
     let mut settlement = bench.settlement(&[(&longest, &key), ("\\\"'%_\u{a0}x", "\\\"'%_")]);
-    let order = Arc::make_mut(&mut settlement.orders[0]);
+    let order = &mut Arc::get_mut(&mut settlement.calls[0]).expect("nobody else has it")[0];
     order.award_title = Arc::from("\u{1}\t\n\r\\\"'😀\u{10ffff}".repeat(12));
     (order.version, order.ordinal, order.award_index) = (u32::MAX, u32::MAX, u32::MAX);
     order.activity = market::ActivityId::new(i64::MAX.unsigned_abs()).expect("the largest id");
@@ -41,7 +41,7 @@ async fn extreme_values_come_back_as_they_were() {
     bench.persist(1, &settlement).await.expect("persisted");
     let known = bench.store.prefetch(&gather(&[(&longest, &key)])).await.expect("read");
     bench.store.undo().await;
-    assert_eq!(known.orders[0].as_ref(), Some(&*settlement.orders[0]));
+    assert_eq!(known.orders[0], *settlement.calls[0]);
     assert_eq!(known.accounts[0], Some(account));
 }
 
@@ -82,8 +82,8 @@ async fn what_does_not_fit_is_refused_for_its_data() {
     for (user, key, title, rule) in &texts {
         let one = Value::Integer(1);
         let row = [one, user.as_str().into(), key.as_str().into(), one, one, one, one, one, title.as_str().into(), one];
-        let row = row.into_iter().chain([rule.as_str().into(), one, one]).collect();
-        let result = write(&mut connection, &sql.insert_orders, rows::<13>([row])).await;
+        let row = row.into_iter().chain([rule.as_str().into(), one, one, one, one]).collect();
+        let result = write(&mut connection, &sql.insert_orders, rows::<15>([row])).await;
         assert!(matches!(result, Err(StoreError::Data(_))), "{user} {key} {title} {rule}: {result:?}");
     }
     for name in ["account", "order"] {

@@ -28,6 +28,31 @@ async fn a_migration_that_died_half_way_is_finished_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_change_of_tables_that_died_half_way_is_finished_by_the_next() {
+    let text = MYSQL.shard_change(1, TABLES).expect("the second change");
+    let statements: Vec<&str> = text.split(";\n").collect();
+    // Four statements for each table: after none, some and all of them.
+    for done in [0, 1, 3, 4, 6, statements.len()] {
+        let database = empty().await;
+        let mut connection = connect(&database).await;
+        connection.run(&MYSQL.shard_change(0, TABLES).expect("the first change")).await.expect("made");
+        connection
+            .run("CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY); INSERT INTO schema_version VALUES (1)")
+            .await
+            .expect("noted");
+        if done > 0 {
+            connection.run(&statements[..done].join(";\n")).await.expect("a part of it");
+        }
+        drop(connection);
+        migrate_shard(&database, TABLES).await.expect("the rest");
+        let unique = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE()
+                      AND index_name = 'raffle_order_request' AND non_unique = 0 AND column_name = 'seq'";
+        assert_eq!(number(&database, unique).await, i64::from(TABLES));
+        check_shard(&database).await.expect("up to date");
+    }
+}
+
+#[tokio::test]
 async fn repeating_a_change_keeps_what_is_there() {
     let database = empty().await;
     migrate_meta(&database).await.expect("migrated");
