@@ -119,7 +119,9 @@ impl<D: Database> SqlShard<D> {
                 orders[place].push(order_from_row(&row, draws[place].user.clone())?);
             }
         }
-        orders.iter_mut().for_each(|orders| orders.sort_unstable_by_key(|order| order.seq));
+        for call in &mut orders {
+            call.sort_unstable_by_key(|order| order.seq);
+        }
         Ok(Known { accounts, orders })
     }
 
