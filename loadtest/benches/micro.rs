@@ -18,7 +18,7 @@ use market::draw::decide;
 use market::odds::{Pool, Rate};
 use market::random::Seeded;
 use market::switches::{Setting, Switch, Switches};
-use market::{ActivityId, OrderId, RequestId, UserId};
+use market::{ActivityId, DrawCount, OrderId, RequestId, UserId};
 use router::SlotMap;
 
 const LOAD: &str = include_str!("../../deploy/campaigns/load.toml");
@@ -120,24 +120,35 @@ fn limit_of_users(bencher: Bencher, known: usize) {
     bencher.bench_local(|| limits.admit_user(Endpoint::Draw, next.next().expect("it has no end")));
 }
 
-/// Gather, plan and settle a lane's batch of draws by different users.
+/// Gather, plan and settle a lane's batch of calls by different users.
 #[divan::bench(args = [1, 16, 256])]
-fn plan_and_settle(bencher: Bencher, draws: usize) {
+fn plan_and_settle(bencher: Bencher, calls: usize) {
+    plan_and_settle_calls(bencher, calls, DrawCount::ONE);
+}
+
+/// The same with ten draws in each call.
+#[divan::bench(args = [1, 16, 256])]
+fn plan_and_settle_tens(bencher: Bencher, calls: usize) {
+    plan_and_settle_calls(bencher, calls, DrawCount::MAX);
+}
+
+fn plan_and_settle_calls(bencher: Bencher, calls: usize, count: DrawCount) {
     let campaign = campaign(LOAD);
     let activity = campaign.activity.id;
     let chances = campaign.chances;
     let catalogue = Catalogue::new([Published { version: 1, campaign }]);
-    let (users, now) = (users(draws), noon());
-    let keys: Vec<RequestId> = (0..draws).map(|key| RequestId::new(&format!("{key:032x}")).expect("a key")).collect();
+    let (users, now) = (users(calls), noon());
+    let keys: Vec<RequestId> = (0..calls).map(|key| RequestId::new(&format!("{key:032x}")).expect("a key")).collect();
     let mut random = Seeded::new(3);
     let mut minted = 0;
     bencher
-        .counter(ItemsCount::new(draws))
+        .counter(ItemsCount::new(calls * usize::from(count.get())))
         .with_inputs(|| {
             let draw = |(user, request): (&UserId, &RequestId)| Draw {
                 user: user.clone(),
                 activity,
                 request: request.clone(),
+                count,
             };
             users.iter().zip(&keys).map(draw).collect::<Vec<_>>()
         })
@@ -145,7 +156,7 @@ fn plan_and_settle(bencher: Bencher, draws: usize) {
             let batch = Batch::gather(draws);
             let known = Known {
                 accounts: vec![Some(Account::new(chances)); batch.accounts().len()],
-                orders: vec![None; batch.draws().len()],
+                orders: vec![Vec::new(); batch.draws().len()],
             };
             let plan = plan(batch, known, &catalogue, Supply::There, now, &mut random);
             let granted = plan.wants().to_vec();
