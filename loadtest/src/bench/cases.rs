@@ -20,6 +20,10 @@ const ACCOUNT_CONNECTIONS: [u16; 1] = [64];
 const TEN: u8 = 10;
 const TEN_CONNECTIONS: u16 = 512;
 
+/// All of these connections' draws may wait: a queue is bounded in draws, and the default refuses some.
+const TEN_SETTINGS: [(&str, &str); 2] =
+    [("DRAWBRIDGE_LANES_QUEUE_MAX", "8192"), ("DRAWBRIDGE_LANES_QUEUE_TARGET_MS", "10000")];
+
 const SHARDS: u16 = 2;
 
 /// A way to say no.
@@ -94,7 +98,7 @@ impl Bench<'_> {
             }
             gateway.stop_and_audit().await?;
         }
-        let gateway = server::Gateway::start(self.programs, self.folder, &[]).await?;
+        let gateway = server::Gateway::start(self.programs, self.folder, &TEN_SETTINGS).await?;
         let ten = drive_once(self.plan_of_ten(gateway.address), &gateway.watched()).await?;
         figures.push(ten.figure_of_draws("draw_embedded_ten"));
         gateway.stop_and_audit().await?;
