@@ -244,7 +244,7 @@ mod tests {
             _ => panic!("another command"),
         };
         let steps = |args: &[&str]| steps(args).map_err(|e: clap::Error| e.to_string());
-        assert_eq!(steps(&[]), Ok(8));
+        assert_eq!(steps(&[]), Ok(18));
         assert_eq!(steps(&["--steps", "shards=1,accounts=10"]), Ok(2));
         assert!(steps(&["--steps", "shards=0"]).is_err());
     }

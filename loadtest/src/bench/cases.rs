@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::bench::cluster::Cluster;
+use crate::bench::cluster::{Cluster, Setup};
 use crate::bench::driving::{drive_once, drive_refused, in_background, plan};
 use crate::bench::orders::{Inserted, Way};
 use crate::bench::results::Figure;
@@ -18,13 +18,29 @@ const ACCOUNT_CONNECTIONS: [u16; 1] = [64];
 
 /// Calls for several draws: how many, and over how many connections.
 const TEN: u8 = 10;
-const TEN_CONNECTIONS: u16 = 512;
+const TEN_CONNECTIONS: [u16; 2] = [64, 512];
 
 /// All of these connections' draws may wait: a queue is bounded in draws, and the default refuses some.
 const TEN_SETTINGS: [(&str, &str); 2] =
     [("DRAWBRIDGE_LANES_QUEUE_MAX", "8192"), ("DRAWBRIDGE_LANES_QUEUE_TARGET_MS", "10000")];
 
 const SHARDS: u16 = 2;
+
+/// What is called, over how many connections.
+#[derive(Clone, Copy, Debug)]
+enum Calls {
+    Single(u16),
+    Ten(u16),
+}
+
+impl Calls {
+    fn settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Single(_) => &[],
+            Self::Ten(_) => &TEN_SETTINGS,
+        }
+    }
+}
 
 /// A way to say no.
 struct Refusal {
@@ -98,15 +114,17 @@ impl Bench<'_> {
             }
             gateway.stop_and_audit().await?;
         }
-        let gateway = server::Gateway::start(self.programs, self.folder, &TEN_SETTINGS).await?;
-        let ten = drive_once(self.plan_of_ten(gateway.address), &gateway.watched()).await?;
-        figures.push(ten.figure_of_draws("draw_embedded_ten"));
-        gateway.stop_and_audit().await?;
+        for connections in TEN_CONNECTIONS {
+            let gateway = server::Gateway::start(self.programs, self.folder, &TEN_SETTINGS).await?;
+            let ten = drive_once(self.plan_of_ten(gateway.address, connections), &gateway.watched()).await?;
+            figures.push(ten.figure_of_draws("draw_embedded_ten"));
+            gateway.stop_and_audit().await?;
+        }
         Ok(figures)
     }
 
-    fn plan_of_ten(&self, address: SocketAddr) -> Plan {
-        Plan { count: Some(TEN), ..plan(self.effort, address, Case::Draw, TEN_CONNECTIONS) }
+    fn plan_of_ten(&self, address: SocketAddr, connections: u16) -> Plan {
+        Plan { count: Some(TEN), ..plan(self.effort, address, Case::Draw, connections) }
     }
 
     /// What it costs to say no, each way on a gateway of its own.
@@ -149,19 +167,20 @@ impl Bench<'_> {
     /// very servers that the last one used, measured after its draws or before.
     pub(super) async fn cluster(&self, reversed: bool) -> Result<Vec<Figure>, Error> {
         let (mut limits, mut draws) = (Vec::new(), Vec::new());
-        // The connections of a case of single draws; none for that of ten.
-        let cases = CONNECTIONS.map(Some).into_iter().chain([None]);
-        for connections in cases {
-            let is_last = connections.is_none();
+        let cases = CONNECTIONS.map(Calls::Single).into_iter().chain(TEN_CONNECTIONS.map(Calls::Ten));
+        let last = cases.clone().count() - 1;
+        for (number, calls) in cases.enumerate() {
+            let is_last = number == last;
             if self.limits_only && !is_last {
                 continue;
             }
-            let cluster = Cluster::start(self.programs, self.folder, SHARDS).await?;
+            let setup = Setup { settings: calls.settings(), ..Setup::of_shards(SHARDS) };
+            let cluster = Cluster::start(self.programs, self.folder, setup).await?;
             if is_last && reversed {
                 limits = self.cluster_limits(&cluster).await?;
             }
             if !self.limits_only {
-                draws.push(self.cluster_draw(&cluster, connections).await?);
+                draws.push(self.cluster_draw(&cluster, calls).await?);
             }
             if is_last && !reversed {
                 limits = self.cluster_limits(&cluster).await?;
@@ -170,16 +189,17 @@ impl Bench<'_> {
         Ok([limits, draws].concat())
     }
 
-    async fn cluster_draw(&self, cluster: &Cluster, connections: Option<u16>) -> Result<Figure, Error> {
+    async fn cluster_draw(&self, cluster: &Cluster, calls: Calls) -> Result<Figure, Error> {
         cluster.wait_drawing(ACTIVITY).await?;
-        let address = cluster.gateway();
-        let single = |connections| plan(self.effort, address, Case::Draw, connections);
-        let plan = connections.map_or_else(|| self.plan_of_ten(address), single);
+        let plan = match calls {
+            Calls::Single(connections) => plan(self.effort, cluster.gateway(), Case::Draw, connections),
+            Calls::Ten(connections) => self.plan_of_ten(cluster.gateway(), connections),
+        };
         let driven = drive_once(plan, &cluster.watched()).await?;
         cluster.stop_gateway_and_audit().await?;
-        Ok(match connections {
-            Some(_) => driven.figure("draw_cluster"),
-            None => driven.figure_of_draws("draw_cluster_ten"),
+        Ok(match calls {
+            Calls::Single(_) => driven.figure("draw_cluster"),
+            Calls::Ten(_) => driven.figure_of_draws("draw_cluster_ten"),
         })
     }
 

@@ -31,6 +31,25 @@ rm -rf "$folder"
 /// Being started and being ended, with databases that recover or have much to write.
 const END_MAX: Duration = Duration::from_mins(3);
 
+/// Tables of each shard.
+pub(super) const TABLES: u16 = 1;
+
+/// What a cluster is to have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup<'a> {
+    pub(super) shards: u16,
+    pub(super) gateways: u16,
+    /// Variables for the gateways, beside their configuration.
+    pub(super) settings: &'a [(&'static str, &'static str)],
+}
+
+impl Setup<'_> {
+    /// With one gateway as it comes.
+    pub(super) const fn of_shards(shards: u16) -> Self {
+        Self { shards, gateways: 1, settings: &[] }
+    }
+}
+
 /// A running cluster; dropping it ends it and removes its folder.
 pub(super) struct Cluster {
     map: Map,
@@ -69,22 +88,12 @@ struct Redis {
 }
 
 impl Cluster {
-    /// Starts one with that many shards in a folder of its own below `parent`.
-    pub(super) async fn start(programs: &Programs, parent: &Path, shards: u16) -> Result<Self, Error> {
-        Self::start_with(programs, parent, shards, 1).await
-    }
-
-    /// The same with so many gateways.
-    pub(super) async fn start_with(
-        programs: &Programs,
-        parent: &Path,
-        shards: u16,
-        gateways: u16,
-    ) -> Result<Self, Error> {
+    /// Starts one in a folder of its own below `parent`.
+    pub(super) async fn start(programs: &Programs, parent: &Path, setup: Setup<'_>) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix("cluster-").tempdir_in(parent);
         // From here on the shell removes it, which outlives us if need be.
         let folder = folder.map_err(|e| Error::io(parent.display().to_string(), e))?.keep();
-        let keeper = Keeper::start(programs, &folder, shards, gateways).await?;
+        let keeper = Keeper::start(programs, &folder, setup).await?;
         let map_path = folder.join("cluster/cluster.json");
         let map = Map::read(&map_path)?;
         let place = Place::Config(map.gateways[0].config.clone());
@@ -181,15 +190,17 @@ struct Keeper {
 
 impl Keeper {
     /// Returns when the cluster is up.
-    async fn start(programs: &Programs, folder: &Path, shards: u16, gateways: u16) -> Result<Self, Error> {
+    async fn start(programs: &Programs, folder: &Path, setup: Setup<'_>) -> Result<Self, Error> {
         let failed = |e| Error::io("sh", e);
         let drawbridge = std::path::absolute(&programs.drawbridge).map_err(failed)?;
         let mut child = Command::new("sh")
             .args(["-c", LOOK_AFTER, "look-after"])
             .arg(&programs.cluster)
             .arg(folder)
-            .env("SHARDS", shards.to_string())
-            .env("GATEWAYS", gateways.to_string())
+            .env("SHARDS", setup.shards.to_string())
+            .env("GATEWAYS", setup.gateways.to_string())
+            .env("TABLES", TABLES.to_string())
+            .envs(setup.settings.iter().copied())
             .env("DRAWBRIDGE", drawbridge)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::audit::{AuditArgs, audit};
-use crate::bench::cluster::Cluster;
+use crate::bench::cluster::{Cluster, Setup};
 use crate::bench::driving::{drive_once, in_background, plan};
 use crate::bench::results::round_to;
 use crate::bench::{ACTIVITY, Programs, folder_of, require_files, run_to_end};
@@ -135,7 +135,8 @@ pub(crate) fn command(args: &SoakArgs) -> Result<(), Error> {
 async fn soak(args: &SoakArgs) -> Result<(), Error> {
     require_files([&args.programs.drawbridge, &args.programs.cluster])?;
     let folder = folder_of(&args.out)?;
-    let cluster = Cluster::start_with(&args.programs, &folder, args.shards, args.gateways).await?;
+    let setup = Setup { gateways: args.gateways, ..Setup::of_shards(args.shards) };
+    let cluster = Cluster::start(&args.programs, &folder, setup).await?;
     cluster.wait_drawing(ACTIVITY).await?;
     let before = rss_kib(&cluster);
     let max_per_second = match args.max_rate {

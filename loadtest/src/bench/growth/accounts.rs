@@ -10,9 +10,6 @@ use crate::bench::driving::in_background;
 use crate::database::Database;
 use crate::error::Error;
 
-/// Tables of each shard, as `deploy/local` configures them.
-pub(super) const TABLES: u16 = 4;
-
 /// Rows of one statement, which is one transaction.
 const ROWS: u32 = 2_000;
 

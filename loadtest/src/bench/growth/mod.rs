@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use router::SlotMap;
 
 use crate::bench::cases::mysql_insert;
-use crate::bench::cluster::Cluster;
+use crate::bench::cluster::{Cluster, Setup, TABLES};
 use crate::bench::driving::{Driven, drive_once, plan};
 use crate::bench::growth::line::Line;
 use crate::bench::growth::step::Setting;
@@ -54,7 +54,7 @@ async fn growth(args: &GrowthArgs) -> Result<(), Error> {
 
 async fn measure(args: &GrowthArgs, folder: &Path, step: Step) -> Result<Line, Error> {
     let setting = step.setting();
-    let cluster = Cluster::start(&args.programs, folder, setting.shards).await?;
+    let cluster = Cluster::start(&args.programs, folder, Setup::of_shards(setting.shards)).await?;
     let activity = publish(&cluster, folder, setting).await?;
     load(&cluster, setting, activity).await?;
     let driven = drive_on(args, &cluster, setting, activity).await?;
@@ -80,7 +80,7 @@ async fn load(cluster: &Cluster, setting: Setting, activity: u64) -> Result<(), 
     let Some(accounts) = setting.accounts else {
         return Ok(());
     };
-    let map = SlotMap::even(1, setting.shards, accounts::TABLES);
+    let map = SlotMap::even(1, setting.shards, TABLES);
     let map = map.map_err(|e| Error::CannotRun(e.to_string()))?;
     let began = Instant::now();
     accounts::load(cluster.shards(), map, activity, accounts).await?;

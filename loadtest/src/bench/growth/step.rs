@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// The lines of the table that the docs quote.
-pub(crate) const DEFAULT_STEPS: &str =
-    "shards=1,shards=2,shards=4,shards=8,prizes=10,prizes=1000,accounts=10000,accounts=5000000";
+pub(crate) const DEFAULT_STEPS: &str = "shards=1,shards=2,shards=4,shards=8,shards=16,\
+    prizes=10,prizes=100,prizes=1000,\
+    accounts=10000,accounts=100000,accounts=1000000,accounts=5000000,accounts=10000000,\
+    connections=1,connections=8,connections=64,connections=512,connections=4096";
 
 /// What a step changes, and to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
