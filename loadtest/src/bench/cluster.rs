@@ -36,17 +36,15 @@ pub(super) const TABLES: u16 = 1;
 
 /// What a cluster is to have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Setup<'a> {
+pub(super) struct Setup {
     pub(super) shards: u16,
     pub(super) gateways: u16,
-    /// Variables for the gateways, beside their configuration.
-    pub(super) settings: &'a [(&'static str, &'static str)],
 }
 
-impl Setup<'_> {
-    /// With one gateway as it comes.
+impl Setup {
+    /// With one gateway.
     pub(super) const fn of_shards(shards: u16) -> Self {
-        Self { shards, gateways: 1, settings: &[] }
+        Self { shards, gateways: 1 }
     }
 }
 
@@ -89,7 +87,7 @@ struct Redis {
 
 impl Cluster {
     /// Starts one in a folder of its own below `parent`.
-    pub(super) async fn start(programs: &Programs, parent: &Path, setup: Setup<'_>) -> Result<Self, Error> {
+    pub(super) async fn start(programs: &Programs, parent: &Path, setup: Setup) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix("cluster-").tempdir_in(parent);
         // From here on the shell removes it, which outlives us if need be.
         let folder = folder.map_err(|e| Error::io(parent.display().to_string(), e))?.keep();
@@ -190,7 +188,7 @@ struct Keeper {
 
 impl Keeper {
     /// Returns when the cluster is up.
-    async fn start(programs: &Programs, folder: &Path, setup: Setup<'_>) -> Result<Self, Error> {
+    async fn start(programs: &Programs, folder: &Path, setup: Setup) -> Result<Self, Error> {
         let failed = |e| Error::io("sh", e);
         let drawbridge = std::path::absolute(&programs.drawbridge).map_err(failed)?;
         let mut child = Command::new("sh")
@@ -200,7 +198,6 @@ impl Keeper {
             .env("SHARDS", setup.shards.to_string())
             .env("GATEWAYS", setup.gateways.to_string())
             .env("TABLES", TABLES.to_string())
-            .envs(setup.settings.iter().copied())
             .env("DRAWBRIDGE", drawbridge)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

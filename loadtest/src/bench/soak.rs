@@ -135,7 +135,7 @@ pub(crate) fn command(args: &SoakArgs) -> Result<(), Error> {
 async fn soak(args: &SoakArgs) -> Result<(), Error> {
     require_files([&args.programs.drawbridge, &args.programs.cluster])?;
     let folder = folder_of(&args.out)?;
-    let setup = Setup { gateways: args.gateways, ..Setup::of_shards(args.shards) };
+    let setup = Setup { shards: args.shards, gateways: args.gateways };
     let cluster = Cluster::start(&args.programs, &folder, setup).await?;
     cluster.wait_drawing(ACTIVITY).await?;
     let before = rss_kib(&cluster);
