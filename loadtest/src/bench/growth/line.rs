@@ -22,6 +22,8 @@ pub(super) struct Line {
     accounts: u64,
     connections: u16,
     draws_per_second: f64,
+    /// Of all requests, those that a full queue refused.
+    refused_share: f64,
     p50_ms: f64,
     p99_ms: f64,
     /// Rows per second into the same databases.
@@ -41,6 +43,7 @@ impl Line {
             accounts: accounts.unwrap_or(0),
             connections,
             draws_per_second: round_to(draws, 1),
+            refused_share: round_to(driven.refused_share(), 4),
             p50_ms: round_to(latency.p50_ms, 3),
             p99_ms: round_to(latency.p99_ms, 3),
             mysql_insert: round_to(mysql_insert, 1),
@@ -53,20 +56,21 @@ impl Line {
 /// A table in Markdown.
 pub(super) fn table(lines: &[Line]) -> String {
     let mut text = String::from(
-        "| shards | prizes | accounts before | connections | draws/s | p50 ms | p99 ms | mysql_insert rows/s | ratio \
-         | us of processor time a draw: gateway | databases | Redis |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| shards | prizes | accounts before | connections | draws/s | refused | p50 ms | p99 ms | mysql_insert rows/s | ratio \
+         | us of processor time a draw: gateway | databases | Redis |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for line in lines {
         let us = |name| line.cpu.us_of(name).map_or("-".to_owned(), |us| format!("{us:.0}"));
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.0} | {:.2} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {:.0} | {:.1} % | {:.1} | {:.1} | {:.0} | {:.2} | {} | {} | {} |",
             line.shards,
             line.prizes,
             line.accounts,
             line.connections,
             line.draws_per_second,
+            line.refused_share * 100.0,
             line.p50_ms,
             line.p99_ms,
             line.mysql_insert,

@@ -13,7 +13,7 @@ use router::SlotMap;
 
 use crate::bench::cases::mysql_insert;
 use crate::bench::cluster::{Cluster, Setup, TABLES};
-use crate::bench::driving::{Driven, drive_once, plan};
+use crate::bench::driving::{Driven, drive_crowd, plan};
 use crate::bench::growth::line::Line;
 use crate::bench::growth::step::Setting;
 use crate::bench::{ACTIVITY, folder_of, require_files, results, run_to_end};
@@ -94,5 +94,5 @@ async fn drive_on(args: &GrowthArgs, cluster: &Cluster, setting: Setting, activi
     plan.activity = activity;
     // All users that draw are among the loaded ones.
     plan.users = setting.accounts.unwrap_or(plan.users);
-    drive_once(plan, &cluster.watched()).await
+    drive_crowd(plan, &cluster.watched()).await
 }
