@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-micro bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 10
@@ -45,6 +45,11 @@ bench: build
 ## bench-micro: measure the parts of a draw by themselves: odds, rules, router, limits, plan and settle
 bench-micro:
 	$(CARGO) bench --locked -p loadtest
+
+## flame: draw flame graphs of a gateway and a shard under load; wants perf; writes target/bench/flame-*.svg
+flame: build
+	deploy/install-test-packages
+	loadtest/flame
 
 ## bench-growth: measure draws with more shards, prizes, accounts; writes target/bench/growth.json
 bench-growth: build

@@ -70,7 +70,7 @@ database_line() { # PART
         # No Unix socket: its path could be too long, and benchmarks should go through TCP.
         --socket= --skip-networking=0 --bind-address=127.0.0.1 "--port=$port" --skip-name-resolve
         --max-connections=500 --character-set-server=utf8mb4 --collation-server=utf8mb4_bin
-        --lower-case-table-names=0 --innodb-buffer-pool-size=128M --innodb-log-file-size=96M
+        --lower-case-table-names=0 "--innodb-buffer-pool-size=$POOL" "--innodb-log-file-size=$REDO"
         # An answered draw is on disk.
         --innodb-flush-log-at-trx-commit=1 --performance-schema=OFF --loose-feedback=OFF)
     if [[ $BINLOG == 1 ]]; then

@@ -39,12 +39,31 @@ pub(super) const TABLES: u16 = 1;
 pub(super) struct Setup {
     pub(super) shards: u16,
     pub(super) gateways: u16,
+    pub(super) memory: Memory,
+}
+
+/// What each database may keep in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// As `deploy/local` has it: enough for minutes.
+    Little,
+    /// Enough for ten million orders, with a redo log that fits.
+    Ample,
+}
+
+impl Memory {
+    fn settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Little => &[],
+            Self::Ample => &[("POOL", "2G"), ("REDO", "1G")],
+        }
+    }
 }
 
 impl Setup {
-    /// With one gateway.
+    /// With one gateway and little memory.
     pub(super) const fn of_shards(shards: u16) -> Self {
-        Self { shards, gateways: 1 }
+        Self { shards, gateways: 1, memory: Memory::Little }
     }
 }
 
@@ -198,6 +217,7 @@ impl Keeper {
             .env("SHARDS", setup.shards.to_string())
             .env("GATEWAYS", setup.gateways.to_string())
             .env("TABLES", TABLES.to_string())
+            .envs(setup.memory.settings().iter().copied())
             .env("DRAWBRIDGE", drawbridge)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
