@@ -17,7 +17,7 @@ const ACTIVITY: u64 = 200_003;
 const UNITS: u64 = 5_000;
 
 /// Scraped five times a second, everything is there long before; but the machine may be busy.
-const SEEN: Duration = Duration::from_secs(60);
+const SEEN: Duration = Duration::from_mins(1);
 
 /// Panels that are rightly empty while all is well, and why. What they ask for is there.
 const EMPTY_WHEN_WELL: [(&str, &str); 1] = [
