@@ -8,6 +8,7 @@
 
 mod audit;
 mod bench;
+mod call;
 mod chunks;
 mod cli;
 mod connection;

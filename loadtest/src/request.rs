@@ -1,9 +1,11 @@
-//! Request bytes: the fixed parts are built once, a request is one pass over one reused buffer.
+//! What the connections of a closed loop ask for, one request after another.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use clap::ValueEnum;
+
+use crate::call::{Call, UserPattern};
 
 /// What the connections ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -46,9 +48,9 @@ impl Keys {
         Self { run, connection, next: 0 }
     }
 
-    fn write_next(&mut self, key: &mut Vec<u8>) {
+    fn write_next(&mut self, key: &mut String) {
         key.clear();
-        // Writing to a Vec cannot fail, here and below.
+        // Writing to a String cannot fail.
         let _ = write!(key, "{:010x}{:04x}{:010x}", self.run, self.connection, self.next);
         self.next += 1;
     }
@@ -59,56 +61,36 @@ impl Keys {
 pub(crate) struct Requests {
     case: Case,
     keys: Keys,
-    head: Vec<u8>,
-    /// What follows the user id in the body.
-    tail: Vec<u8>,
-    key: Vec<u8>,
+    call: Call,
+    key: String,
     buffer: Vec<u8>,
 }
-
-/// What precedes the user's number in the body.
-const BODY_START: &[u8] = br#"{"userId":"u"#;
 
 impl Requests {
     /// `count` is how many draws each request asks for; none for requests that do not say.
     pub(crate) fn new(case: Case, address: SocketAddr, activity: u64, count: Option<u8>, keys: Keys) -> Self {
-        let head = format!("POST {} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n", case.path());
         Self {
             case,
             keys,
-            head: head.into_bytes(),
-            tail: match count {
-                None => format!(r#"","activityId":{activity}}}"#),
-                Some(count) => format!(r#"","activityId":{activity},"count":{count}}}"#),
-            }
-            .into_bytes(),
-            key: Vec::with_capacity(24),
+            call: Call::new(address, case.path(), &UserPattern::usual(), activity, count),
+            key: String::with_capacity(24),
             buffer: Vec::with_capacity(512),
         }
     }
 
     /// The whole next request, for the user `u<user>`.
     pub(crate) fn next(&mut self, user: u64) -> &[u8] {
-        self.buffer.clear();
-        self.buffer.extend_from_slice(&self.head);
         if self.case == Case::Draw {
             self.keys.write_next(&mut self.key);
-            self.buffer.extend_from_slice(b"Idempotency-Key: ");
-            self.buffer.extend_from_slice(&self.key);
-            self.buffer.extend_from_slice(b"\r\n");
         }
-        let digits = user.checked_ilog10().unwrap_or(0) as usize + 1;
-        let body_len = BODY_START.len() + digits + self.tail.len();
-        let _ = write!(self.buffer, "Content-Length: {body_len}\r\n\r\n");
-        self.buffer.extend_from_slice(BODY_START);
-        let _ = write!(self.buffer, "{user}");
-        self.buffer.extend_from_slice(&self.tail);
+        let key = (self.case == Case::Draw).then_some(&*self.key);
+        self.call.write(user, key, &mut self.buffer);
         &self.buffer
     }
 
     /// The key of the last request.
     pub(crate) fn key(&self) -> &str {
-        std::str::from_utf8(&self.key).expect("hexadecimal digits")
+        &self.key
     }
 }
 

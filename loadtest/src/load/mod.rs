@@ -9,7 +9,6 @@
 
 mod agenda;
 mod arrivals;
-mod call;
 mod page;
 mod plan;
 mod profile;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, value_parser};
 
+use crate::call::{UserPattern, parse_path};
 use crate::error::Error;
 use crate::load::arrivals::Spacing;
-use crate::load::call::{UserPattern, parse_path};
 use crate::load::profile::Profile;
 use crate::load::spread::Spread;
 use crate::target::{Target, parse_target};

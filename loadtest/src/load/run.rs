@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::call::{Call, RunKeys};
 use crate::connection::{Answer, Connection, connect_all};
 use crate::cpu::{Usage, Watched};
 use crate::drive::run_tag;
@@ -19,7 +20,6 @@ use crate::error::Error;
 use crate::keep::{Keeper, Line, Told, Untelling, Untold};
 use crate::load::agenda::{Agenda, Job};
 use crate::load::arrivals::{Arrival, Arrivals};
-use crate::load::call::{Call, RunKeys};
 use crate::load::plan::Plan;
 use crate::load::profile::Profile;
 use crate::load::progress;
@@ -79,7 +79,7 @@ pub(crate) fn run(plan: &Plan, keep: Option<&Path>, watch: Watch) -> Result<Run,
         plan: plan.clone(),
         profile,
         threads,
-        call: Call::new(plan.url.0, &plan.path, &plan.user_pattern, plan.activity),
+        call: Call::new(plan.url.0, &plan.path, &plan.user_pattern, plan.activity, None),
         keys,
         chooser: Chooser::new(plan.spread, plan.users),
         policy: Policy { retries: plan.retries, keyed: !plan.no_key },

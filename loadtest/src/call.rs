@@ -34,6 +34,11 @@ impl FromStr for UserPattern {
 }
 
 impl UserPattern {
+    /// `u0`, `u1`, ...
+    pub(crate) fn usual() -> Self {
+        Self { before: "u".to_owned(), after: String::new() }
+    }
+
     pub(crate) fn name(&self, user: u64) -> String {
         format!("{}{user}{}", self.before, self.after)
     }
@@ -78,12 +83,14 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(address: SocketAddr, path: &str, users: &UserPattern, activity: u64) -> Self {
+    /// `count` is how many draws each call asks for; none for calls that do not say.
+    pub(crate) fn new(address: SocketAddr, path: &str, users: &UserPattern, activity: u64, count: Option<u8>) -> Self {
+        let count = count.map_or_else(String::new, |count| format!(r#","count":{count}"#));
         let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n");
         Self {
             head: head.into_bytes(),
             before_user: format!(r#"{{"userId":"{}"#, users.before).into_bytes(),
-            after_user: format!(r#"{}","activityId":{activity}}}"#, users.after).into_bytes(),
+            after_user: format!(r#"{}","activityId":{activity}{count}}}"#, users.after).into_bytes(),
         }
     }
 
@@ -109,7 +116,7 @@ mod tests {
 
     fn text(path: &str, pattern: &str, user: u64, key: Option<&str>) -> String {
         let pattern = pattern.parse().expect(pattern);
-        let call = Call::new("127.0.0.1:1".parse().expect("an address"), path, &pattern, 7);
+        let call = Call::new("127.0.0.1:1".parse().expect("an address"), path, &pattern, 7, None);
         let mut request = Vec::new();
         call.write(user, key, &mut request);
         String::from_utf8(request).expect("text")
