@@ -44,7 +44,7 @@ bench: build
 
 ## bench-micro: measure the parts of a draw by themselves: odds, rules, router, limits, plan and settle
 bench-micro:
-	$(CARGO) bench --locked -p loadtest
+	$(CARGO) bench --locked -p loadtest --bench micro
 
 ## flame: draw flame graphs of a gateway and a shard under load; wants perf; writes target/bench/flame-*.svg
 flame: build
