@@ -38,9 +38,12 @@ const SLOW_TIMEOUT: Duration = Duration::from_mins(10);
 /// How long a schema change waits for another program's.
 const SCHEMA_WAIT_SECONDS: u64 = 120;
 
-/// Rows are written by statements of 1, 2, 4, ... at most this many rows, so that few texts serve
-/// batches of any size. A prepared statement costs the server about 300 bytes a field.
+/// Rows are written by statements of at most this many rows, whose numbers have no more than
+/// `LEADING_BITS` bits that count (1, 2 ... 8, 10, 12, 14, 16, 20 ... 128): so few texts serve batches
+/// of any size, and two or three statements write one. A prepared statement costs the server about
+/// 300 bytes a field, so all of them 7 MB for each lane.
 const ROWS_MAX: usize = 128;
+const LEADING_BITS: u32 = 3;
 
 /// Where the rows stand in a statement that writes them.
 const ROWS_PLACE: &str = "{rows}";
@@ -253,8 +256,9 @@ fn with_places(sql: &str, count: usize, width: usize) -> String {
 /// Rows in each statement that writes `count` of them.
 fn portions(mut count: usize) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
-        let largest = 1 << count.checked_ilog2()?;
-        let portion = largest.min(ROWS_MAX);
+        let largest = count.min(ROWS_MAX);
+        let rounded_off = (largest.checked_ilog2()? + 1).saturating_sub(LEADING_BITS);
+        let portion = largest >> rounded_off << rounded_off;
         count -= portion;
         Some(portion)
     })

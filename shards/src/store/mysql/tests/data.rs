@@ -1,10 +1,12 @@
 //! Values come back as they were written or are refused; nothing is cut, clamped or folded.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use market::UserId;
 use market::calendar::Day;
 use market::chances::Account;
 
+use super::super::{ROWS_MAX, portions};
 use super::{bench, connect, number, shard, table};
 use crate::store::conformance::gather;
 use crate::store::{Columns, Connection, MYSQL_STOCK, MysqlConnection, Rows, ShardStore, StoreError, Value, Write};
@@ -125,6 +127,19 @@ async fn an_update_counts_rows_that_were_not_there_as_too_few() {
     assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(three)).await, Ok(5));
     // What does not change counts too little as well: the lane takes it for a conflict, not for done.
     assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(two(7))).await, Ok(2));
+}
+
+#[test]
+fn few_texts_serve_batches_of_any_size_with_few_statements() {
+    let mut sizes = BTreeSet::new();
+    for count in 0..=1_024 {
+        let portions: Vec<usize> = portions(count).collect();
+        assert_eq!(portions.iter().sum::<usize>(), count);
+        assert!(portions.len() <= count / ROWS_MAX + 3, "{count}: {portions:?}");
+        sizes.extend(portions);
+    }
+    assert_eq!(sizes.last(), Some(&ROWS_MAX));
+    assert_eq!(sizes.len(), 24, "{sizes:?}");
 }
 
 #[tokio::test]
