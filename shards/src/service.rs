@@ -4,7 +4,7 @@ mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
 use market::batch::Draw;
 use market::campaign::Catalogue;
@@ -72,9 +72,9 @@ impl Shards {
         Ok(self.ask(user, Question::Order(user.clone(), key)).await?.orders)
     }
 
-    /// The campaigns and switches of the moment.
-    pub fn catalogue(&self) -> Arc<Catalogue> {
-        self.catalogue.load_full()
+    /// The campaigns and switches of the moment: not to be held for longer.
+    pub fn catalogue(&self) -> Guard<Arc<Catalogue>> {
+        self.catalogue.load()
     }
 
     /// Sets a switch; this process obeys at once, others within a second.

@@ -29,6 +29,7 @@ use self::sitting_out::Revocation;
 use self::switches::Asked;
 use self::token::{Role, Tokens};
 use crate::api::answer::HttpResponse;
+use crate::edge::{Handler, Peer};
 use crate::limits::Limits;
 use crate::reload::Reloader;
 
@@ -58,6 +59,16 @@ pub struct Admin {
     ready: AtomicBool,
 }
 
+impl Handler for Admin {
+    async fn handle(&self, _: Peer, request: Request<Incoming>) -> HttpResponse {
+        let path = request.uri().path();
+        if path.starts_with("/admin/") || path == DCC_PATH {
+            return self.authorised(request).await;
+        }
+        self.page(&request)
+    }
+}
+
 impl Admin {
     /// Not ready until told so.
     pub fn new(
@@ -74,15 +85,6 @@ impl Admin {
     /// dead shard would empty the load balancer.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
-    }
-
-    /// Answers a request.
-    pub async fn handle(&self, request: Request<Incoming>) -> HttpResponse {
-        let path = request.uri().path();
-        if path.starts_with("/admin/") || path == DCC_PATH {
-            return self.authorised(request).await;
-        }
-        self.page(&request)
     }
 
     /// What needs a token: the viewer's to look, the operator's to change something.

@@ -13,8 +13,14 @@ use crate::edge::Peer;
 impl Api {
     /// Before the body is read: the limits of the gateway, the route and the client's address.
     /// They know no user, so they obey what was switched for all.
-    pub(super) fn admit(&self, endpoint: Endpoint, peer: Peer, headers: &HeaderMap) -> Result<(), Failure> {
-        if !self.shards.catalogue().switches().is_on_for_some(Switch::Limits, Timestamp::now()) {
+    pub(super) fn admit(
+        &self,
+        endpoint: Endpoint,
+        peer: Peer,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        if !self.shards.catalogue().switches().is_on_for_some(Switch::Limits, now) {
             return Ok(());
         }
         Ok(self.limits.admit(endpoint, || self.proxies.client(peer, headers))?)
@@ -27,8 +33,10 @@ impl Api {
         endpoint: Endpoint,
         user: &UserId,
         activity: Option<ActivityId>,
+        now: Timestamp,
     ) -> Result<(), Failure> {
-        if self.is_applied(self.shards.catalogue().switches(), Switch::Limits, activity, user, DrawCount::ONE) {
+        let catalogue = self.shards.catalogue();
+        if self.is_applied(catalogue.switches(), Switch::Limits, activity, user, DrawCount::ONE, now) {
             return Ok(());
         }
         Ok(self.limits.admit_user(endpoint, user)?)
@@ -36,10 +44,10 @@ impl Api {
 
     /// Refuses a draw that the switches do not allow: the last word of operations, before any store
     /// is asked. `fallback_only` is obeyed where draws are planned, and only counted here.
-    pub(super) fn obey_switches(&self, draw: &Draw) -> Result<(), Code> {
+    pub(super) fn obey_switches(&self, draw: &Draw, now: Timestamp) -> Result<(), Code> {
         let catalogue = self.shards.catalogue();
         let Draw { user, activity, count, .. } = draw;
-        let is_applied = |switch| self.is_applied(catalogue.switches(), switch, Some(*activity), user, *count);
+        let is_applied = |switch| self.is_applied(catalogue.switches(), switch, Some(*activity), user, *count, now);
         if is_applied(Switch::ReadOnly) {
             return Err(Code::ReadOnly);
         }
@@ -59,8 +67,9 @@ impl Api {
         activity: Option<ActivityId>,
         user: &UserId,
         draws: DrawCount,
+        now: Timestamp,
     ) -> bool {
-        let effect = switches.effect(switch, activity, user, Timestamp::now());
+        let effect = switches.effect(switch, activity, user, now);
         effect.inspect(|&effect| self.metrics.switched(switch, effect, draws)) == Some(Effect::Applied)
     }
 }

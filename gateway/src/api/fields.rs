@@ -92,7 +92,10 @@ fn optional<T, E: std::fmt::Display>(
 /// The text of a JSON string, or a number as it is spelled.
 fn scalar(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes().first()? {
-        b'"' => serde_json::from_str::<String>(json).ok().map(Cow::Owned),
+        // Lent, unless something in it is escaped.
+        b'"' => {
+            serde_json::from_str(json).map(Cow::Borrowed).or_else(|_| serde_json::from_str(json).map(Cow::Owned)).ok()
+        }
         b'-' | b'0'..=b'9' => Some(Cow::Borrowed(json)),
         _ => None,
     }

@@ -8,7 +8,10 @@ pub mod decoder_rules;
 mod fields;
 mod strategy;
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -30,7 +33,7 @@ use tokio::time::{Instant, timeout};
 use self::answer::{Data, Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
-use crate::edge::{InFlight, Peer, Place, TrustedProxies};
+use crate::edge::{Handler, InFlight, Peer, Place, TrustedProxies};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
@@ -167,10 +170,10 @@ pub struct Api {
 }
 
 /// A request that has passed the layers that need no more than its head, and its place.
-struct Entered {
+struct Entered<'a> {
     caller: Caller,
     body: Bytes,
-    _place: Place,
+    _place: Place<'a>,
 }
 
 /// An outcome, and the request id that the answers to a draw name.
@@ -184,6 +187,16 @@ struct Reply {
 impl From<Outcome> for Reply {
     fn from(outcome: Outcome) -> Self {
         Self { outcome, request: None, draws: 0 }
+    }
+}
+
+impl Handler for Api {
+    async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
+        let (head, body) = request.into_parts();
+        let trace = TraceId::of(&head.headers, || self.random().next_u64());
+        let mut response = self.answer(peer, &head, body, &trace).await;
+        response.headers_mut().insert(TRACE_HEADER, trace.into_value());
+        response
     }
 }
 
@@ -201,15 +214,6 @@ impl Api {
         let in_flight = InFlight::new(bounds.in_flight_max, metrics.in_flight());
         let (since, random) = (Instant::now(), Mutex::default());
         Self { shards, identity, bounds, in_flight, limits, proxies, metrics, access, since, random }
-    }
-
-    /// Answers a request.
-    pub async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
-        let (head, body) = request.into_parts();
-        let trace = TraceId::of(&head.headers, || self.random().next_u64());
-        let mut response = self.answer(peer, &head, body, &trace).await;
-        response.headers_mut().insert(TRACE_HEADER, trace.into_value());
-        response
     }
 
     async fn answer(&self, peer: Peer, head: &Parts, body: Incoming, trace: &TraceId) -> HttpResponse {
@@ -251,7 +255,7 @@ impl Api {
     }
 
     /// The layers that need no more than a request's head; then its body.
-    async fn enter(&self, call: Call, peer: Peer, head: &Parts, body: Incoming) -> Result<Entered, Failure> {
+    async fn enter(&self, call: Call, peer: Peer, head: &Parts, body: Incoming) -> Result<Entered<'_>, Failure> {
         // What is no call of ours costs nothing more.
         if !call.endpoint.takes().allows(&head.method) {
             return Err(Code::MethodNotAllowed.into());
@@ -260,10 +264,11 @@ impl Api {
         let place = self.in_flight.enter().ok_or(Code::Overloaded)?;
         // Gateway, route, address, widest first, as far as the switch `limits` lets them: a flood is
         // refused before anything is checked, read or looked up for it.
-        self.admit(call.endpoint, peer, &head.headers)?;
+        let now = Timestamp::now();
+        self.admit(call.endpoint, peer, &head.headers, now)?;
         // Who is nobody here has no body to send. After the limits: a forged signature costs more
         // than a refusal.
-        let caller = self.caller(call, peer, &head.headers)?;
+        let caller = self.caller(call, peer, &head.headers, now)?;
         // With a bound on its size and one on its time: bodies are the first thing that a caller
         // can make us hold.
         let body = self.read_body(body).await?;
@@ -281,11 +286,11 @@ impl Api {
     }
 
     /// Who calls, where that matters.
-    fn caller(&self, call: Call, peer: Peer, headers: &HeaderMap) -> Result<Caller, Failure> {
+    fn caller(&self, call: Call, peer: Peer, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Failure> {
         match (call.endpoint.about(), call.by_token) {
             (About::Nobody, _) => Ok(Caller::Unasked),
-            (About::User, false) => self.identity.caller(peer, headers, Timestamp::now()),
-            (About::User, true) => self.identity.known_caller(peer, headers, Timestamp::now()),
+            (About::User, false) => self.identity.caller(peer, headers, now),
+            (About::User, true) => self.identity.known_caller(peer, headers, now),
         }
     }
 
@@ -293,14 +298,13 @@ impl Api {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let limited = Limited::new(body, self.bounds.body_max_bytes);
-        match timeout(self.bounds.body_timeout, joined(limited)).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Code::BodyTooLarge),
-            // The client has gone or broke the protocol: nobody reads this answer.
-            Ok(Err(_)) => Err(Code::IllegalParameter),
-            Err(_) => Err(Code::BodyTooSlow),
-        }
+        let mut reading = pin!(joined(Limited::new(body, self.bounds.body_max_bytes)));
+        let read = match at_hand(reading.as_mut()).await {
+            Some(read) => read,
+            None => timeout(self.bounds.body_timeout, reading).await.map_err(|_| Code::BodyTooSlow)?,
+        };
+        // Whoever has gone or broke the protocol does not read this answer.
+        read.map_err(|error| if error.is::<LengthLimitError>() { Code::BodyTooLarge } else { Code::IllegalParameter })
     }
 
     async fn answer_json(&self, endpoint: Endpoint, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Reply {
@@ -318,7 +322,7 @@ impl Api {
     /// as large as theirs, and is copied several times on its way.)
     async fn answer_fields(&self, endpoint: Endpoint, caller: &Caller, fields: &Fields<'_>) -> Outcome {
         if let (About::User, Ok(user)) = (endpoint.about(), fields.user(caller)) {
-            self.admit_user(endpoint, &user, fields.activity().ok())?;
+            self.admit_user(endpoint, &user, fields.activity().ok(), Timestamp::now())?;
         }
         match endpoint {
             Endpoint::Account => activity::account(&self.shards, caller, fields).await,
@@ -332,7 +336,7 @@ impl Api {
 
     async fn answer_parameters(&self, endpoint: Endpoint, caller: &Caller, parameters: &Parameters) -> Outcome {
         if let (About::User, Ok(user)) = (endpoint.about(), parameters.user(caller)) {
-            self.admit_user(endpoint, &user, None)?;
+            self.admit_user(endpoint, &user, None, Timestamp::now())?;
         }
         match endpoint {
             Endpoint::DrawRecord => activity::draw_record(&self.shards, caller, parameters).await,
@@ -360,10 +364,11 @@ impl Api {
     async fn draw(&self, caller: &Caller, fields: &Fields<'_>, request: RequestId) -> Result<(Data, usize), Failure> {
         let (user, activity, asked) = (fields.user(caller)?, fields.activity()?, fields.count()?);
         let draw = Draw { user, activity, request, count: asked.unwrap_or(DrawCount::ONE) };
+        let now = Timestamp::now();
         // The word of operations comes before all rules, and costs a hash.
-        self.obey_switches(&draw)?;
+        self.obey_switches(&draw, now)?;
         // One user's taps must not become many batches. A tap is a call, whatever it asks for.
-        self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity))?;
+        self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity), now)?;
         // Then, in `Shards::draw`: the shard of the user, its breaker (a shard that hangs is not
         // waited for), its share of the places in flight, the bound of the lane's queue, and the
         // deadline of whoever waits there.
@@ -416,6 +421,22 @@ impl Api {
 
 fn code_of(outcome: &Outcome) -> Code {
     outcome.as_ref().map_or_else(|failure| failure.code, |_| Code::Success)
+}
+
+/// What `future` comes to, if it can be had at the second look. Most bodies come with their head, and
+/// hyper hands them over once they were asked for: a timer would be made and dropped for nothing.
+async fn at_hand<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut second = false;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if second => Poll::Ready(None),
+        Poll::Pending => {
+            second = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 /// The bytes of a body. Copied together as they come: kept as they are, frames of one byte take

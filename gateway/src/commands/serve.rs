@@ -156,21 +156,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let addresses = (public.address(), admin.address());
-    let pages = admin_pages.clone();
-    let admin = tokio::spawn(admin.serve(
-        move |_peer, request| {
-            let pages = pages.clone();
-            async move { pages.handle(request).await }
-        },
-        admin_stops,
-    ));
-    let public = tokio::spawn(public.serve(
-        move |peer, request| {
-            let api = api.clone();
-            async move { api.handle(peer, request).await }
-        },
-        public_stops,
-    ));
+    let admin = tokio::spawn(admin.serve(admin_pages.clone(), admin_stops));
+    let public = tokio::spawn(public.serve(api, public_stops));
     admin_pages.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
         announce(config, listen, admin);

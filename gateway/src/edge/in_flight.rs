@@ -1,40 +1,36 @@
 //! The bound on requests that are being answered.
-use std::sync::Arc;
-
 use prometheus::IntGauge;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Counts requests in, and refuses those beyond the bound.
 #[derive(Debug)]
 pub struct InFlight {
-    places: Arc<Semaphore>,
-    gauge: IntGauge,
+    requests_max: i64,
+    /// Both what is counted by and what is shown: every request touches it, so there is one.
+    requests: IntGauge,
 }
 
 /// A request's place; free again when dropped, however the request ends.
 #[derive(Debug)]
-pub struct Place {
-    gauge: IntGauge,
-    _permit: OwnedSemaphorePermit,
-}
+pub struct Place<'a>(&'a IntGauge);
 
 impl InFlight {
-    /// Room for `requests_max` requests.
-    pub fn new(requests_max: usize, gauge: IntGauge) -> Self {
-        Self { places: Arc::new(Semaphore::new(requests_max)), gauge }
+    /// Room for `requests_max` requests, counted by a gauge that nobody else sets.
+    pub fn new(requests_max: usize, requests: IntGauge) -> Self {
+        Self { requests_max: i64::try_from(requests_max).unwrap_or(i64::MAX), requests }
     }
 
-    /// A place, or `None` when all are taken.
-    pub fn enter(&self) -> Option<Place> {
-        let permit = self.places.clone().try_acquire_owned().ok()?;
-        self.gauge.inc();
-        Some(Place { gauge: self.gauge.clone(), _permit: permit })
+    /// A place, or `None` when all are taken. (Of several that ask for the last one at once all may
+    /// be refused; never do two get it.)
+    pub fn enter(&self) -> Option<Place<'_>> {
+        self.requests.inc();
+        let place = Place(&self.requests);
+        (self.requests.get() <= self.requests_max).then_some(place)
     }
 }
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.gauge.dec();
+        self.0.dec();
     }
 }
 
@@ -52,5 +48,26 @@ mod tests {
         assert_eq!(gauge.get(), 2);
         drop(first);
         assert!(in_flight.enter().is_some());
+    }
+
+    #[test]
+    fn there_are_never_more_than_the_bound_whoever_comes_at_once() {
+        const BOUND: usize = 3;
+        let in_flight = InFlight::new(BOUND, IntGauge::new("in_flight", "test").expect("gauge"));
+        let inside = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..10_000 {
+                        let Some(_place) = in_flight.enter() else { continue };
+                        let before = inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        assert!(before < BOUND);
+                        inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        let places: Vec<_> = (0..=BOUND).map(|_| in_flight.enter()).collect();
+        assert_eq!(places.iter().flatten().count(), BOUND, "all came back");
     }
 }

@@ -1,32 +1,20 @@
 //! Accepts connections and serves HTTP/1.1 on them until told to stop.
-use std::convert::Infallible;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use prometheus::IntGauge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
 
 use super::Peer;
-use crate::api::answer::HttpResponse;
+use super::connection::{self, Handler};
 
 /// Connections that the system queues until we accept them.
 const BACKLOG: u32 = 4096;
-
-/// A connection's read buffer, and so the largest request head.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// After an accept that failed (out of file descriptors, say) the next one waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -69,11 +57,7 @@ impl Listener {
 
     /// Serves until `stop` says true; then takes no more connections, lets requests under way
     /// finish, and closes what is left at the deadline.
-    pub async fn serve<H, F>(self, handle: H, mut stop: watch::Receiver<bool>)
-    where
-        H: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
-        F: Future<Output = HttpResponse> + Send + 'static,
-    {
+    pub async fn serve<H: Handler>(self, handler: Arc<H>, mut stop: watch::Receiver<bool>) {
         let Self { socket, limits, connections } = self;
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(limits.connections_max));
@@ -88,25 +72,10 @@ impl Listener {
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let handle = handle.clone();
-            let service = service_fn(move |request| {
-                let answer = handle(peer, request);
-                async move { Ok::<_, Infallible>(answer.await) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(limits.header_timeout)
-                .max_buf_size(HEAD_BYTES_MAX)
-                // A client that has sent its last request still waits for the answer.
-                .half_close(true)
-                .serve_connection(TokioIo::new(impatient(stream, limits.write_timeout)), service);
-            let connection = graceful.watch(connection);
+            let connection = connection::serve(stream, peer, handler.clone(), limits, &graceful);
             let open = connections.clone().map(Open::new);
             tasks.spawn(async move {
-                // Errors here are the client's: gone, too slow, or not speaking HTTP.
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection ended early");
-                }
+                connection.await;
                 drop((place, open));
             });
         }
@@ -132,14 +101,6 @@ async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStr
             None
         }
     }
-}
-
-/// The stream, broken off when its other end takes nothing of what waits to be written for that
-/// long: who never reads the answers must not keep the connection for ever.
-fn impatient(stream: TcpStream, write_timeout: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(write_timeout));
-    Box::pin(stream)
 }
 
 /// Counts a connection while it is open.
