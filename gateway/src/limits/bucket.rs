@@ -10,20 +10,16 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::Clock;
+use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
+
+use super::cells::Cells;
 
 /// What a bucket that never gets a token advises: nobody knows when it is set otherwise.
 const NEVER_WAIT: Duration = Duration::from_mins(1);
-
-/// Full buckets are kept this much longer than they need be, so that no hurry of the sweep can
-/// forget one that is not full.
-const SWEEP_SLACK: Duration = Duration::from_secs(10);
 
 /// Tokens per second, in thousandths: from 0 to 1,000,000 with at most three places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +77,6 @@ impl Pace {
         let quota = rate.period().and_then(Quota::with_period);
         quota.map_or(Pace::Never, |quota| Pace::Tokens(quota.allow_burst(burst)))
     }
-
-    /// How long an empty bucket takes to be full.
-    fn full_after(self) -> Duration {
-        match self {
-            Pace::Never => Duration::ZERO,
-            Pace::Tokens(quota) => quota.replenish_interval().saturating_mul(quota.burst_size().get()),
-        }
-    }
 }
 
 /// There was no token.
@@ -115,45 +103,6 @@ impl StateStore for Cell {
     }
 }
 
-/// The state of one bucket per key, for a bounded number of keys.
-///
-/// A key that was not asked for until its bucket was full again is swept, which forgets nothing.
-/// Beyond the bound the key goes that was asked for longest ago: its bucket is forgotten, which
-/// makes it a full one. (To refuse new keys instead would let whoever invents keys lock
-/// everybody else out.)
-#[derive(Clone)]
-pub struct Cells<K>(Cache<K, Cell>);
-
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> Cells<K> {
-    /// Room for `keys_max` keys.
-    pub fn new(pace: Pace, keys_max: u64) -> Self {
-        let cells = Cache::builder()
-            .max_capacity(keys_max)
-            // A flood of new keys must not keep them from having a bucket each: no admission by
-            // popularity.
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_idle(pace.full_after().saturating_add(SWEEP_SLACK));
-        Self(cells.build())
-    }
-
-    /// How many keys there are, after sweeping.
-    pub fn count(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.entry_count()
-    }
-}
-
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> StateStore for Cells<K> {
-    type Key = K;
-
-    fn measure_and_replace<T, F, E>(&self, key: &K, measure: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        self.0.get_with_by_ref(key, Cell::default).measure_and_replace(&(), measure)
-    }
-}
-
 /// governor's algorithm over one of our states.
 type Limiter<S, C> = RateLimiter<<S as StateStore>::Key, S, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
@@ -161,6 +110,9 @@ type Limiter<S, C> = RateLimiter<<S as StateStore>::Key, S, C, NoOpMiddleware<<C
 pub struct Bucket<S: StateStore, C: Clock> {
     pace: Pace,
     store: S,
+    clock: C,
+    /// What the store's numbers are counted from.
+    start: C::Instant,
     /// `None` where there are no tokens.
     limiter: Option<Limiter<S, C>>,
 }
@@ -171,24 +123,20 @@ impl<S: StateStore, C: Clock> fmt::Debug for Bucket<S, C> {
     }
 }
 
-impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
+impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock + Clone> Bucket<S, C> {
     /// A full one.
     pub fn new(pace: Pace, store: S, clock: C) -> Self {
+        let start = clock.now();
         let limiter = match pace {
             Pace::Never => None,
-            Pace::Tokens(quota) => Some(RateLimiter::new(quota, store.clone(), clock)),
+            Pace::Tokens(quota) => Some(RateLimiter::new(quota, store.clone(), clock.clone())),
         };
-        Self { pace, store, limiter }
+        Self { pace, store, clock, start, limiter }
     }
 
     /// How it was made.
     pub fn pace(&self) -> Pace {
         self.pace
-    }
-
-    /// What it remembers.
-    pub fn store(&self) -> &S {
-        &self.store
     }
 
     /// Takes a token.
@@ -198,6 +146,13 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
             burst: until.quota().burst_size().get(),
             wait: until.wait_time_from(limiter.clock().now()),
         })
+    }
+}
+
+impl<K: Hash, C: Clock> Bucket<Cells<K>, C> {
+    /// How many keys' buckets are not full now.
+    pub fn count(&self) -> u64 {
+        self.store.count(self.clock.now().duration_since(self.start))
     }
 }
 
@@ -369,25 +324,25 @@ mod tests {
         assert_eq!(drained(&bucket), 1_000_000);
         clock.advance(Duration::from_secs(1000));
         assert_eq!(drained(&bucket), 1);
-        let cells: Cells<u32> = Cells::new(pace("0.001", 1_000_000), 10);
-        assert_eq!(cells.count(), 0);
     }
 
     #[test]
     fn each_key_has_a_bucket_of_its_own() {
         let clock = FakeRelativeClock::default();
         let two = pace("1", 2);
-        let buckets = Bucket::new(two, Cells::new(two, 100), clock);
+        let buckets = Bucket::new(two, Cells::new(1_000), clock.clone());
         for key in 0..50 {
             assert_eq!([1, 2, 3].map(|_| buckets.take(&key).is_ok()), [true, true, false], "{key}");
         }
-        assert_eq!(buckets.store().count(), 50);
+        assert_eq!(buckets.count(), 50);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(buckets.count(), 0, "full buckets are none");
     }
 
     #[test]
     fn all_at_once_get_no_more_than_one_after_another() {
         let five = pace("1", 5);
-        let buckets = Bucket::new(five, Cells::new(five, 100), FakeRelativeClock::default());
+        let buckets = Bucket::new(five, Cells::new(1_000), FakeRelativeClock::default());
         for key in 0..200 {
             let passed: usize = std::thread::scope(|scope| {
                 let calls = || (0..4).filter(|_| buckets.take(&key).is_ok()).count();
@@ -401,22 +356,15 @@ mod tests {
     #[test]
     fn a_million_keys_leave_a_bounded_number_behind_and_the_busy_one_keeps_its_debt() {
         const KEYS_MAX: u64 = 1_000;
-        let one = pace("1", 1);
-        let buckets = Bucket::new(one, Cells::new(one, KEYS_MAX), FakeRelativeClock::default());
-        // moka evicts in batches, behind a log of at most 384 writes.
-        let bound = usize::try_from(KEYS_MAX).expect("small") + 1_000;
+        let buckets = Bucket::new(pace("1", 1), Cells::new(KEYS_MAX), FakeRelativeClock::default());
         assert_eq!(buckets.take(&u32::MAX), Ok(()));
         for key in 0..1_000_000 {
             assert_eq!(buckets.take(&key), Ok(()), "a new key has a full bucket");
             if key % 100 == 0 {
                 assert!(buckets.take(&u32::MAX).is_err(), "forgotten at {key}");
             }
-            if key % 50_000 == 0 {
-                let held = buckets.store().0.iter().count();
-                assert!(held <= bound, "{held} keys");
-            }
         }
-        assert!(buckets.store().count() <= KEYS_MAX);
+        assert_eq!(buckets.count(), 2 * KEYS_MAX, "all places are taken");
     }
 
     fn paces() -> impl Strategy<Value = Pace> {

@@ -21,7 +21,7 @@ impl LimitMetrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let decisions = Opts::new("drawbridge_limit_decisions_total", "Requests that a limit refused or would have");
         let decisions = IntCounterVec::new(decisions, &["limit", "decision"])?;
-        let keys = Opts::new("drawbridge_limit_keys", "Addresses and users whose buckets are remembered");
+        let keys = Opts::new("drawbridge_limit_keys", "Addresses and users whose buckets are not full");
         let keys = IntGaugeVec::new(keys, &["limit"])?;
         let sitting_out = IntGauge::new("drawbridge_limit_sitting_out_users", "Users who sit out")?;
         registry.register(Box::new(decisions.clone()))?;

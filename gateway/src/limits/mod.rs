@@ -7,6 +7,7 @@
 //! of users, which comes then, gives nothing back.
 pub mod address;
 pub mod bucket;
+mod cells;
 pub mod config;
 pub mod metrics;
 pub mod sit_out;
@@ -22,7 +23,8 @@ use governor::state::StateStore;
 use market::UserId;
 
 use self::address::Client;
-use self::bucket::{Bucket, Cell, Cells, Empty};
+use self::bucket::{Bucket, Cell, Empty};
+use self::cells::Cells;
 use self::config::{Config, Limit};
 use self::metrics::LimitMetrics;
 use self::sit_out::{Sitter, SittingOut};
@@ -84,7 +86,7 @@ struct Guard<S: StateStore, C: Clock> {
     bucket: Arc<Bucket<S, C>>,
 }
 
-impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Guard<S, C> {
+impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock + Clone> Guard<S, C> {
     /// The guard of a limit, with the state of an old one whose pace was the same.
     fn new(limit: Limit, old: Option<&Self>, bucket: impl FnOnce() -> Bucket<S, C>) -> Self {
         let kept = old.filter(|old| old.bucket.pace() == limit.pace).map(|old| old.bucket.clone());
@@ -125,11 +127,11 @@ impl<C: Clock + Clone> Guards<C> {
             routes: config.routes.iter().enumerate().map(route).collect(),
             address: config.address.map(|limit| {
                 let old = keyed.and_then(|old| old.address.as_ref());
-                Guard::new(limit, old, || Bucket::new(limit.pace, Cells::new(limit.pace, keys_max), clock.clone()))
+                Guard::new(limit, old, || Bucket::new(limit.pace, Cells::new(keys_max), clock.clone()))
             }),
             user: config.user.map(|limit| {
                 let old = keyed.and_then(|old| old.user.as_ref());
-                Guard::new(limit, old, || Bucket::new(limit.pace, Cells::new(limit.pace, keys_max), clock.clone()))
+                Guard::new(limit, old, || Bucket::new(limit.pace, Cells::new(keys_max), clock.clone()))
             }),
             sit_out,
         }
@@ -226,8 +228,8 @@ impl<C: Clock + Clone> Limits<C> {
     pub fn observe(&self) {
         let guards = self.guards.load();
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let addresses = guards.address.as_ref().map_or(0, |guard| guard.bucket.store().count());
-        let users = guards.user.as_ref().map_or(0, |guard| guard.bucket.store().count());
+        let addresses = guards.address.as_ref().map_or(0, |guard| guard.bucket.count());
+        let users = guards.user.as_ref().map_or(0, |guard| guard.bucket.count());
         let (sitting_out, _) = self.sitting_out(0);
         self.metrics.addresses.set(gauge(addresses));
         self.metrics.users.set(gauge(users));
