@@ -2,7 +2,7 @@
 .PHONY: run build test test-mysql fuzz bench bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
 
 CARGO ?= cargo
-SECONDS_PER_CASE ?= 10
+SECONDS_PER_CASE ?= 6
 SHARDS ?= 2
 GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderName;
 use market::{ActivityId, DrawCount, OrderId, RequestId, StrategyId, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -156,7 +157,8 @@ impl Parameters {
 /// The key in the header `Idempotency-Key`, if there is one.
 pub fn header_key(headers: &HeaderMap) -> Result<Option<RequestId>, Failure> {
     const NAME: &str = "Idempotency-Key";
-    let mut values = headers.get_all(NAME).iter();
+    const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+    let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.any(|other| other != value) {
         return Err(Failure::field(NAME, "stands twice with different values"));

@@ -439,12 +439,15 @@ async fn at_hand<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     .await
 }
 
-/// The bytes of a body. Copied together as they come: kept as they are, frames of one byte take
-/// forty times as much, which tiny chunks would turn into gigabytes.
+/// The bytes of a body. Copied together as they come, unless they come as one: kept as they are, frames
+/// of one byte take forty times as much, which tiny chunks would turn into gigabytes.
 async fn joined(mut body: Limited<Incoming>) -> Result<Bytes, <Limited<Incoming> as Body>::Error> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
+            if bytes.is_empty() && body.is_end_stream() {
+                return Ok(data);
+            }
             bytes.extend_from_slice(&data);
         }
     }

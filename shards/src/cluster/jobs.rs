@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use crate::metrics::ClusterMetrics;
 use crate::stock::cluster::{SqlMetaLedger, TendError};
@@ -36,8 +36,9 @@ impl Runner {
     {
         let (meta, holder, metrics) = (self.meta.clone(), self.holder.clone(), self.metrics.clone());
         let mut stop = self.stop.subscribe();
+        let first = Instant::now() + offset(self.tasks.len(), pause);
         self.tasks.push(tokio::spawn(async move {
-            let mut ticks = interval(pause);
+            let mut ticks = interval_at(first, pause);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut failing = false;
             loop {
@@ -58,6 +59,15 @@ impl Runner {
     }
 }
 
+/// When the first round of the so-many-eth job begins. Rounds that all began at once would keep draws
+/// waiting together; next to each other in the list stand those that look at the same shard.
+fn offset(job: usize, pause: Duration) -> Duration {
+    const PARTS: u32 = 8;
+    const STEP: u32 = 5;
+    let job = u32::try_from(job).unwrap_or_default();
+    pause * (job.wrapping_mul(STEP) % PARTS) / PARTS
+}
+
 /// Counts a round. A job that goes on failing says so once; answers whether it is failing.
 fn note(metrics: &ClusterMetrics, job: &str, result: Option<Result<(), TendError>>, failing: bool) -> bool {
     let (outcome, why) = match result {
@@ -73,4 +83,18 @@ fn note(metrics: &ClusterMetrics, job: &str, result: Option<Result<(), TendError
         None => {}
     }
     why.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_jobs_in_a_row_begin_an_eighth_apart() {
+        let second = Duration::from_secs(1);
+        let mut offsets: Vec<u128> = (3..11).map(|job| offset(job, second).as_millis()).collect();
+        assert!(offsets.windows(2).all(|pair| pair[0].abs_diff(pair[1]) >= 375), "{offsets:?}");
+        offsets.sort_unstable();
+        assert_eq!(offsets, [0, 125, 250, 375, 500, 625, 750, 875]);
+    }
 }
