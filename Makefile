@@ -46,7 +46,7 @@ bench: build
 bench-micro:
 	$(CARGO) bench --locked -p loadtest --bench micro
 
-## flame: draw flame graphs of a gateway and a shard under load; wants perf; writes target/bench/flame-*.svg
+## flame: draw flame graphs of a gateway and a shard under load; gets perf and inferno first; writes target/bench/flame-*.svg
 flame: build
 	deploy/install-test-packages
 	loadtest/flame

@@ -24,7 +24,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// Open connections; more wait in the system's queue.
     pub connections_max: usize,
-    /// From the end of one request's answer to the end of the next one's head.
+    /// From one request's answer being ready to the end of the next one's head.
     pub header_timeout: Duration,
     /// For a caller to take more of an answer that it has not read yet.
     pub write_timeout: Duration,
