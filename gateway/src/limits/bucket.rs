@@ -110,7 +110,6 @@ type Limiter<S, C> = RateLimiter<<S as StateStore>::Key, S, C, NoOpMiddleware<<C
 pub struct Bucket<S: StateStore, C: Clock> {
     pace: Pace,
     store: S,
-    clock: C,
     /// What the store's numbers are counted from.
     start: C::Instant,
     /// `None` where there are no tokens.
@@ -123,15 +122,15 @@ impl<S: StateStore, C: Clock> fmt::Debug for Bucket<S, C> {
     }
 }
 
-impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock + Clone> Bucket<S, C> {
+impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
     /// A full one.
     pub fn new(pace: Pace, store: S, clock: C) -> Self {
         let start = clock.now();
         let limiter = match pace {
             Pace::Never => None,
-            Pace::Tokens(quota) => Some(RateLimiter::new(quota, store.clone(), clock.clone())),
+            Pace::Tokens(quota) => Some(RateLimiter::new(quota, store.clone(), clock)),
         };
-        Self { pace, store, clock, start, limiter }
+        Self { pace, store, start, limiter }
     }
 
     /// How it was made.
@@ -152,7 +151,8 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock + Clone> Bucket<S, 
 impl<K: Hash, C: Clock> Bucket<Cells<K>, C> {
     /// How many keys' buckets are not full now.
     pub fn count(&self) -> u64 {
-        self.store.count(self.clock.now().duration_since(self.start))
+        let not_full = |limiter: &Limiter<_, C>| self.store.count(limiter.clock().now().duration_since(self.start));
+        self.limiter.as_ref().map_or(0, not_full)
     }
 }
 

@@ -86,7 +86,7 @@ struct Guard<S: StateStore, C: Clock> {
     bucket: Arc<Bucket<S, C>>,
 }
 
-impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock + Clone> Guard<S, C> {
+impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Guard<S, C> {
     /// The guard of a limit, with the state of an old one whose pace was the same.
     fn new(limit: Limit, old: Option<&Self>, bucket: impl FnOnce() -> Bucket<S, C>) -> Self {
         let kept = old.filter(|old| old.bucket.pace() == limit.pace).map(|old| old.bucket.clone());
