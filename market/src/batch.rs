@@ -90,6 +90,11 @@ impl Batch {
         &self.draws
     }
 
+    /// For each call the place of its account in [`Batch::accounts`].
+    pub fn account_of(&self) -> &[usize] {
+        &self.account_of
+    }
+
     /// The distinct accounts to read.
     pub fn accounts(&self) -> &[(UserId, ActivityId)] {
         &self.accounts

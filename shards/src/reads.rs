@@ -145,7 +145,7 @@ async fn read<C: Connection>(
     for row in &rows {
         match question {
             Question::Account(..) => found.account = Some(account_from_row(row, 1)?),
-            Question::Order(user, _) => found.orders.push(order_from_row(row, user.clone())?),
+            Question::Order(user, _) => found.orders.push(order_from_row(row, 1, user.clone())?),
         }
     }
     found.orders.sort_unstable_by_key(|order| order.seq);

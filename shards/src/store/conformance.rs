@@ -289,7 +289,7 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
     let mut connection = database.connect().await.expect("a connection");
     let sql = D::DIALECT.table(0);
     for statement in
-        [&sql.lock_accounts, &sql.read_accounts, &sql.find_orders, &sql.find_orders_by_id, &sql.update_accounts]
+        [&sql.lock_batch, &sql.read_accounts, &sql.find_orders, &sql.find_orders_by_id, &sql.update_accounts]
     {
         // Comments come first in the files; EXPLAIN must come before them.
         let rows = connection.rows(&format!("{explain} {statement}"), "[]").await.expect("a plan");

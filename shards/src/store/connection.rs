@@ -1,12 +1,14 @@
 //! One database connection, whatever the database: what the statement files are run on.
 //!
-//! A statement is a fixed text that takes at most one bound value, a JSON document with all its
-//! rows, so a batch of any size is one prepared statement and one round trip. What writes the rows
-//! of a batch gets them as they are, and the database binds them in its cheapest way. The dialects
-//! differ in their texts only; all Rust above this trait is written once.
+//! A statement is a fixed text that takes at most one value, a JSON document with all its rows, so
+//! any number of rows is one statement. What writes the rows of a batch gets them as they are, and
+//! the database takes them in its cheapest way. The dialects differ in their texts only; all Rust
+//! above this trait is written once.
 use std::future::Future;
 
+use futures_util::{Stream, TryStreamExt};
 use serde::Serialize;
+use sqlx::Either;
 
 /// What went wrong with a statement, by what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,15 +48,6 @@ pub fn out_of_range(index: usize) -> StoreError {
     StoreError::Data(format!("column {index} holds a value out of its range"))
 }
 
-/// One statement of several that run in one go.
-#[derive(Debug)]
-pub struct Step<'a> {
-    /// Its text: exactly one statement.
-    pub sql: &'a str,
-    /// Its bound value.
-    pub json: String,
-}
-
 /// A field of a row to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -63,6 +56,12 @@ pub enum Value<'a> {
     Integer(i64),
     /// A text.
     Text(&'a str),
+}
+
+impl From<u8> for Value<'_> {
+    fn from(number: u8) -> Self {
+        Value::Integer(number.into())
+    }
 }
 
 impl From<u32> for Value<'_> {
@@ -106,13 +105,52 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Rows for one statement of several that write in one go.
+/// What a statement works on.
 #[derive(Debug)]
-pub struct Write<'a> {
-    /// Its text.
+pub enum Input<'a> {
+    /// A JSON document with all its rows.
+    Json(String),
+    /// Rows to be written, in whatever way the database takes them most cheaply.
+    Rows(Rows<'a>),
+}
+
+/// One statement of several that run in one go.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// Its text: exactly one statement.
     pub sql: &'a str,
-    /// What it writes.
-    pub rows: Rows<'a>,
+    /// What it works on.
+    pub input: Input<'a>,
+}
+
+/// What one statement of several did.
+#[derive(Debug)]
+pub struct Outcome<R> {
+    /// The rows that it found.
+    pub rows: Vec<R>,
+    /// How many it wrote, where one that an upsert changed counts as
+    /// [`super::Dialect::changed_row_count`].
+    pub touched: u64,
+}
+
+impl<R> Default for Outcome<R> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), touched: 0 }
+    }
+}
+
+/// Collects what each statement of a text did, out of its rows and the counts that end them.
+pub(super) async fn outcomes<R>(
+    mut results: impl Stream<Item = Result<Either<u64, R>, sqlx::Error>> + Unpin,
+) -> Result<Vec<Outcome<R>>, sqlx::Error> {
+    let (mut ended, mut rows) = (Vec::new(), Vec::new());
+    while let Some(result) = results.try_next().await? {
+        match result {
+            Either::Right(row) => rows.push(row),
+            Either::Left(touched) => ended.push(Outcome { rows: std::mem::take(&mut rows), touched }),
+        }
+    }
+    Ok(ended)
 }
 
 /// A connection that can run statements, one after the other.
@@ -138,17 +176,17 @@ pub trait Connection: Send + Sized {
     fn execute(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Runs a query and collects its rows.
     fn rows(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
-    /// Runs statements, in one round trip where the database can; answers how many rows they
-    /// touched together.
-    fn execute_all(&mut self, steps: &[Step<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
-    /// Writes rows, in as few round trips as the database can; answers how many it touched
-    /// together, where one that was changed counts as [`super::Dialect::changed_row_count`].
-    fn write_all(&mut self, writes: &[Write<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
-    /// Runs queries, in one round trip where the database can; answers the rows of each.
-    fn rows_of_all(
+    /// Starts a transaction that may write and runs statements in it, in one round trip where the
+    /// database can.
+    fn begin_with(
         &mut self,
         steps: &[Step<'_>],
-    ) -> impl Future<Output = Result<Vec<Vec<Self::Row>>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Outcome<Self::Row>>, StoreError>> + Send;
+    /// Runs statements, in one round trip where the database can.
+    fn run_all(
+        &mut self,
+        steps: &[Step<'_>],
+    ) -> impl Future<Output = Result<Vec<Outcome<Self::Row>>, StoreError>> + Send;
     /// Runs a query and hands its rows over one by one, so that a result of any size needs
     /// little memory.
     fn scan(

@@ -2,6 +2,7 @@
 #[cfg(test)]
 mod conformance;
 mod connection;
+mod grant;
 mod migrate;
 mod mysql;
 mod rows;
@@ -9,12 +10,14 @@ mod shard;
 mod sqlite;
 mod statements;
 
-pub use connection::{Columns, Connection, Database, Rows, Step, StoreError, Value, Write, out_of_range};
+pub use connection::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, Value, out_of_range};
+#[cfg(test)]
+pub(crate) use grant::GrantNote;
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
 pub use mysql::{MysqlConnection, MysqlDatabase, Tls, check_durability};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};
 pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    Dialect, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+    Dialect, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
 };

@@ -1,10 +1,12 @@
-//! MySQL and MariaDB over TCP: one prepared statement per batch step, every wait bounded.
+//! MySQL and MariaDB over TCP: a batch's reads in one round trip and its writes in one, all else by
+//! prepared statements, every wait bounded.
 //!
 //! A connection whose statement was cut off (by a time-out, or because nobody waits for it any
 //! more) may have half an answer on the wire: it is never used again. Dropping it closes the
 //! socket and waits for nobody; the server notices and undoes what was open.
 mod durability;
 mod failure;
+mod script;
 #[cfg(test)]
 mod tests;
 
@@ -13,12 +15,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow, MySqlSslMode};
-use sqlx::{Arguments as _, Column, ConnectOptions, Executor, Row, TypeInfo};
+use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
+use sqlx::{Column, ConnectOptions, Executor, Row, TypeInfo};
 use tokio::time::Instant;
 
 use self::failure::{Failure, within};
-use super::{Columns, Connection, Database, Dialect, MYSQL, Rows, Step, StoreError, Value, Write, out_of_range};
+use self::script::Script;
+use super::connection::outcomes;
+use super::{Columns, Connection, Database, Dialect, MYSQL, Outcome, Step, StoreError, out_of_range};
 
 pub use self::durability::check_durability;
 
@@ -37,16 +41,6 @@ const SLOW_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How long a schema change waits for another program's.
 const SCHEMA_WAIT_SECONDS: u64 = 120;
-
-/// Rows are written by statements of at most this many rows, whose numbers have no more than
-/// `LEADING_BITS` bits that count (1, 2 ... 8, 10, 12, 14, 16, 20 ... 128): so few texts serve batches
-/// of any size, and two or three statements write one. A prepared statement costs the server about
-/// 300 bytes a field, so all of them 7 MB for each lane.
-const ROWS_MAX: usize = 128;
-const LEADING_BITS: u32 = 3;
-
-/// Where the rows stand in a statement that writes them.
-const ROWS_PLACE: &str = "{rows}";
 
 /// Whether a connection is encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,11 +172,16 @@ impl MysqlConnection {
         within(timeout, &mut self.usable, self.inner.fetch_all(prepared(sql, json))).await
     }
 
-    async fn begin_with(&mut self, text: &str) -> Result<(), StoreError> {
+    /// MySQL would commit an open transaction without a word.
+    fn require_unpinned(&self) -> Result<(), StoreError> {
         if self.pinned {
-            // MySQL would commit the open transaction without a word.
             return Err(StoreError::Away("the connection has a transaction already".to_owned()));
         }
+        Ok(())
+    }
+
+    async fn open(&mut self, text: &str) -> Result<(), StoreError> {
+        self.require_unpinned()?;
         self.freshen().await?;
         let timeout = self.database.statement_timeout;
         if let Err(failure) = self.send(text, timeout).await {
@@ -221,22 +220,23 @@ impl MysqlConnection {
         }
     }
 
-    async fn write(&mut self, sql: &str, rows: &Rows<'_>) -> Result<u64, StoreError> {
-        let mut touched = 0;
-        let mut left = rows.by_row();
-        for count in portions(left.len()) {
-            let sql = with_places(sql, count, rows.width());
-            let arguments = bound(left.by_ref().take(count))?;
-            let done = self.inner.execute(sqlx::query_with(&sql, arguments));
-            touched += within(self.database.statement_timeout, &mut self.usable, done).await?.rows_affected();
+    /// The first statement that the server refuses is the last that it runs.
+    async fn run_script(&mut self, script: &Script) -> Result<Vec<Outcome<MySqlRow>>, Failure> {
+        if script.is_empty() {
+            return Ok(script.outcomes(Vec::new()));
         }
-        Ok(touched)
+        let results = self.inner.fetch_many(script.text());
+        let done = outcomes(results.map_ok(|result| result.map_left(|done| done.rows_affected())));
+        let done = within(self.database.statement_timeout, &mut self.usable, done).await?;
+        Ok(script.outcomes(done))
     }
 
     async fn integers(&mut self, sql: &str, timeout: Duration) -> Result<Option<i64>, StoreError> {
         self.query(sql, NOTHING, timeout).await?.first().map_or(Ok(None), |row| row.optional_integer(0))
     }
 }
+
+const BEGIN: &str = "START TRANSACTION";
 
 /// The bound value of statements that need none.
 const NOTHING: &str = "[]";
@@ -247,45 +247,11 @@ fn prepared<'q>(sql: &'q str, json: &'q str) -> sqlx::query::Query<'q, sqlx::MyS
     if sql.contains('?') { query.bind(json) } else { query }
 }
 
-/// A statement that writes `count` rows of `width` fields.
-fn with_places(sql: &str, count: usize, width: usize) -> String {
-    let row = format!("({}),", "?,".repeat(width).trim_end_matches(','));
-    sql.replace(ROWS_PLACE, row.repeat(count).trim_end_matches(','))
-}
-
-/// Rows in each statement that writes `count` of them.
-fn portions(mut count: usize) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let largest = count.min(ROWS_MAX);
-        let rounded_off = (largest.checked_ilog2()? + 1).saturating_sub(LEADING_BITS);
-        let portion = largest >> rounded_off << rounded_off;
-        count -= portion;
-        Some(portion)
-    })
-}
-
-fn bound<'q>(rows: impl Iterator<Item = &'q [Value<'q>]>) -> Result<MySqlArguments, Failure> {
-    let mut arguments = MySqlArguments::default();
-    for value in rows.flatten() {
-        let added = match *value {
-            Value::Integer(number) => arguments.add(number),
-            Value::Text(text) => arguments.add(text),
-        };
-        added.map_err(sqlx::Error::Encode)?;
-    }
-    Ok(arguments)
-}
-
-/// Steps with rows to work on, and their places. Without rows a statement does nothing.
-fn with_rows<'s, 'a>(steps: &'s [Step<'a>]) -> impl Iterator<Item = (usize, &'s Step<'a>)> {
-    steps.iter().enumerate().filter(|(_, step)| step.json != NOTHING)
-}
-
 impl Connection for MysqlConnection {
     type Row = MySqlRow;
 
     async fn begin(&mut self) -> Result<(), StoreError> {
-        self.begin_with("START TRANSACTION").await
+        self.open(BEGIN).await
     }
 
     async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
@@ -293,7 +259,7 @@ impl Connection for MysqlConnection {
         // see a moment of its own.
         let text = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
                     START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-        self.begin_with(text).await
+        self.open(text).await
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
@@ -341,28 +307,23 @@ impl Connection for MysqlConnection {
         }
     }
 
-    async fn execute_all(&mut self, steps: &[Step<'_>]) -> Result<u64, StoreError> {
-        let mut touched = 0;
-        for (_, step) in with_rows(steps) {
-            touched += self.execute(step.sql, &step.json).await?;
+    async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+        self.require_unpinned()?;
+        self.freshen().await?;
+        let script = Script::new(Some(BEGIN), steps);
+        let mut done = self.run_script(&script).await;
+        if let Err(failure @ Failure::Closed(_)) = done {
+            self.replace_closed(failure).await?;
+            done = self.run_script(&script).await;
         }
-        Ok(touched)
+        // Also where a statement was refused.
+        self.pinned = true;
+        Ok(done?)
     }
 
-    async fn write_all(&mut self, writes: &[Write<'_>]) -> Result<u64, StoreError> {
-        let mut touched = 0;
-        for Write { sql, rows } in writes {
-            touched += self.write(sql, rows).await?;
-        }
-        Ok(touched)
-    }
-
-    async fn rows_of_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Vec<MySqlRow>>, StoreError> {
-        let mut rows: Vec<Vec<MySqlRow>> = steps.iter().map(|_| Vec::new()).collect();
-        for (place, step) in with_rows(steps) {
-            rows[place] = self.rows(step.sql, &step.json).await?;
-        }
-        Ok(rows)
+    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+        self.freshen().await?;
+        Ok(self.run_script(&Script::new(None, steps)).await?)
     }
 
     async fn scan(

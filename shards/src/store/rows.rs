@@ -1,4 +1,5 @@
 //! Rows to domain values and back. The column order of each is that of its statement file.
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,28 +10,28 @@ use market::{ActivityId, AwardId, OrderId, RequestId, UserId};
 use serde::Serialize;
 use serde::ser::Serializer as _;
 
-use super::{Columns, Rows, StoreError, Value, out_of_range};
+use super::{Columns, Input, StoreError, Value, out_of_range};
 
-/// Columns: key, order, request, activity, version, ordinal, day, award, title, index, rule,
+/// Columns from `first` on: order, request, activity, version, ordinal, day, award, title, index, rule,
 /// stocked, time of creation in milliseconds, place in the call, draws that the call asked for.
-pub(crate) fn order_from_row(row: &impl Columns, user: UserId) -> Result<Order, StoreError> {
-    let id = |index| row.number::<u64>(index);
+pub(crate) fn order_from_row(row: &impl Columns, first: usize, user: UserId) -> Result<Order, StoreError> {
+    let id = |index| row.number::<u64>(first + index);
     Ok(Order {
-        id: OrderId::new(id(1)?).ok_or_else(|| out_of_range(1))?,
+        id: OrderId::new(id(0)?).ok_or_else(|| out_of_range(first))?,
         user,
-        request: RequestId::new(row.text(2)?).map_err(|_| out_of_range(2))?,
-        seq: row.number(13)?,
-        asked: DrawCount::new(row.number(14)?).map_err(|_| out_of_range(14))?,
-        activity: ActivityId::new(id(3)?).ok_or_else(|| out_of_range(3))?,
-        version: row.number(4)?,
-        ordinal: row.number(5)?,
-        day: Day::from_number(row.number(6)?),
-        award: AwardId::new(id(7)?).ok_or_else(|| out_of_range(7))?,
-        award_title: Arc::from(row.text(8)?),
-        award_index: row.number(9)?,
-        rule: Rule::from_name(row.text(10)?).ok_or_else(|| out_of_range(10))?,
-        stocked: row.integer(11)? != 0,
-        created_at: Timestamp::from_millisecond(row.integer(12)?).map_err(|_| out_of_range(12))?,
+        request: RequestId::new(row.text(first + 1)?).map_err(|_| out_of_range(first + 1))?,
+        seq: row.number(first + 12)?,
+        asked: DrawCount::new(row.number(first + 13)?).map_err(|_| out_of_range(first + 13))?,
+        activity: ActivityId::new(id(2)?).ok_or_else(|| out_of_range(first + 2))?,
+        version: row.number(first + 3)?,
+        ordinal: row.number(first + 4)?,
+        day: Day::from_number(row.number(first + 5)?),
+        award: AwardId::new(id(6)?).ok_or_else(|| out_of_range(first + 6))?,
+        award_title: Arc::from(row.text(first + 7)?),
+        award_index: row.number(first + 8)?,
+        rule: Rule::from_name(row.text(first + 9)?).ok_or_else(|| out_of_range(first + 9))?,
+        stocked: row.integer(first + 10)? != 0,
+        created_at: Timestamp::from_millisecond(row.integer(first + 11)?).map_err(|_| out_of_range(first + 11))?,
     })
 }
 
@@ -48,14 +49,14 @@ pub(crate) fn account_from_row(row: &impl Columns, first: usize) -> Result<Accou
 /// The row of an order for `insert_orders`.
 pub(super) fn order_row(order: &Order) -> [Value<'_>; 15] {
     [
-        id(order.id.get()),
+        number(order.id.get()),
         order.user.as_str().into(),
         order.request.as_str().into(),
-        id(order.activity.get()),
+        number(order.activity.get()),
         order.version.into(),
         order.ordinal.into(),
         order.day.number().into(),
-        id(order.award.get()),
+        number(order.award.get()),
         (&*order.award_title).into(),
         order.award_index.into(),
         order.rule.name().into(),
@@ -70,7 +71,7 @@ pub(super) fn order_row(order: &Order) -> [Value<'_>; 15] {
 pub(super) fn account_row<'a>(user: &'a UserId, activity: ActivityId, account: &Account) -> [Value<'a>; 7] {
     [
         user.as_str().into(),
-        id(activity.get()),
+        number(activity.get()),
         account.granted.into(),
         account.used.into(),
         account.day.number().into(),
@@ -79,7 +80,8 @@ pub(super) fn account_row<'a>(user: &'a UserId, activity: ActivityId, account: &
     ]
 }
 
-fn id<'a>(number: u64) -> Value<'a> {
+/// An id or an epoch.
+pub(super) fn number<'a>(number: u64) -> Value<'a> {
     Value::Integer(i64::try_from(number).expect("ids are below 2^63"))
 }
 
@@ -90,7 +92,10 @@ pub(crate) fn json_rows(rows: impl IntoIterator<Item = impl Serialize>) -> Strin
     String::from_utf8(json).expect("JSON is UTF-8")
 }
 
-/// The same of rows that are there already.
-pub(super) fn json(rows: &Rows<'_>) -> String {
-    json_rows(rows.by_row())
+/// What a statement works on, as its one bound value.
+pub(super) fn json<'i>(input: &'i Input<'_>) -> Cow<'i, str> {
+    match input {
+        Input::Json(json) => Cow::Borrowed(json),
+        Input::Rows(rows) => Cow::Owned(json_rows(rows.by_row())),
+    }
 }

@@ -4,14 +4,18 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 
-use crate::stock::{Epoch, Part, Receipt, ServerId};
+use crate::stock::{Receipt, ServerId};
 use market::batch::{AccountChange, Batch, Known, Settlement};
 use market::{Order, UserId};
 use router::SlotMap;
-use serde::Serialize;
 
+use super::grant::GrantNote;
 use super::rows::{account_from_row, account_row, json_rows, order_from_row, order_row};
-use super::{Columns, Connection, Database, Rows, Step, StoreError, TableStatements, Write};
+use super::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, TableStatements};
+
+/// Where the account and the order stand in a row of `lock_batch`.
+const ACCOUNT_COLUMN: usize = 1;
+const ORDER_COLUMN: usize = 6;
 
 /// Names one try of one batch, for ever: built from a run number and a counter, never from a
 /// clock.
@@ -90,33 +94,28 @@ impl<D: Database> SqlShard<D> {
     }
 
     async fn fetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
-        let (keys, draws) = (batch.accounts(), batch.draws());
-        let account_places = self.layout.by_table(keys.iter().map(|(user, activity)| (user, *activity)));
-        let order_places = self.layout.by_table(draws.iter().map(|draw| (&draw.user, &draw.request)));
-        let mut steps = Vec::with_capacity(2 * self.layout.tables.len());
-        for (sql, places) in self.layout.tables.iter().zip(&account_places) {
-            let wanted = places.iter().map(|&place| (keys[place].0.as_str(), keys[place].1.get()));
-            steps.push(Step { sql: &sql.lock_accounts, json: json_rows(wanted) });
-        }
-        // After the accounts are locked, so that the same request on two gateways meets there.
-        for (sql, places) in self.layout.tables.iter().zip(&order_places) {
-            let wanted = places.iter().map(|&place| (draws[place].user.as_str(), draws[place].request.as_str()));
-            steps.push(Step { sql: &sql.find_orders, json: json_rows(wanted) });
+        let (draws, account_of) = (batch.draws(), batch.account_of());
+        let calls_by_table =
+            self.layout.by_table(draws.iter().map(|draw| (&draw.user, (draw.activity, &draw.request))));
+        let mut steps = Vec::with_capacity(self.layout.tables.len());
+        for (sql, places) in self.layout.tables.iter().zip(&calls_by_table) {
+            let calls = places.iter().map(|&place| &draws[place]);
+            let rows = calls.map(|draw| (draw.user.as_str(), draw.activity.get(), draw.request.as_str()));
+            steps.push(Step { sql: &sql.lock_batch, input: Input::Json(json_rows(rows)) });
         }
         let connection = connected(&self.database, &mut self.connection).await?;
-        connection.begin().await?;
-        let mut rows = connection.rows_of_all(&steps).await?.into_iter();
-        let mut accounts = vec![None; keys.len()];
-        for (places, rows) in account_places.iter().zip(rows.by_ref()) {
-            for row in rows {
-                accounts[place_of(&row, places)?] = Some(account_from_row(&row, 1)?);
-            }
-        }
+        let found = connection.begin_with(&steps).await?;
+        let mut accounts = vec![None; batch.accounts().len()];
         let mut orders = vec![Vec::new(); draws.len()];
-        for (places, rows) in order_places.iter().zip(rows) {
+        for (places, Outcome { rows, .. }) in calls_by_table.iter().zip(found) {
             for row in rows {
                 let place = place_of(&row, places)?;
-                orders[place].push(order_from_row(&row, draws[place].user.clone())?);
+                if row.optional_integer(ACCOUNT_COLUMN)?.is_some() {
+                    accounts[account_of[place]] = Some(account_from_row(&row, ACCOUNT_COLUMN)?);
+                }
+                if row.optional_integer(ORDER_COLUMN)?.is_some() {
+                    orders[place].push(order_from_row(&row, ORDER_COLUMN, draws[place].user.clone())?);
+                }
             }
         }
         for call in &mut orders {
@@ -128,37 +127,30 @@ impl<D: Database> SqlShard<D> {
     async fn write(&mut self, grant: GrantId, settlement: &Settlement, receipt: &Receipt) -> Result<(), StoreError> {
         let Settlement { new_accounts, changed_accounts, .. } = settlement;
         let orders: Vec<&Order> = settlement.orders().collect();
-        let mut writes = Vec::with_capacity(3 * self.layout.tables.len());
-        self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, &mut writes);
-        self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, &mut writes);
+        let mut steps = Vec::new();
+        self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, &mut steps);
+        self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, &mut steps);
         let order_places = self.layout.by_table(orders.iter().map(|order| (&order.user, order.id)));
         for (sql, places) in self.layout.tables.iter().zip(&order_places) {
             let mut rows = Rows::default();
             for &place in places {
                 rows.push(order_row(orders[place]));
             }
-            writes.push(Write { sql: &sql.insert_orders, rows });
+            steps.push(Step { sql: &sql.insert_orders, input: Input::Rows(rows) });
         }
+        let note = GrantNote::new(grant, receipt);
+        let rows = steps.len();
+        steps.extend(note.steps(&D::DIALECT));
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
-        let written = connection.write_all(&writes).await?;
+        let outcomes = connection.run_all(&steps).await?;
+        let (rows, noted) = outcomes.split_at(rows);
+        let written: u64 = rows.iter().map(|outcome| outcome.touched).sum();
         let changed = changed_accounts.len() as u64 * D::DIALECT.changed_row_count;
         let expected = (new_accounts.len() + orders.len()) as u64 + changed;
         if written != expected {
             return Err(StoreError::Conflict(format!("{written} of {expected} rows were there to be written")));
         }
-        self.note_grant(&grant_rows(grant, receipt), receipt.epochs.len() as u64 + 1).await
-    }
-
-    /// Notes the grant: one row of its own and one for each stock server, which is only written
-    /// while that server's epoch is the one that the units were granted under.
-    async fn note_grant(&mut self, rows: &str, expected: u64) -> Result<(), StoreError> {
-        let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
-        let noted = connection.execute(D::DIALECT.shard.insert_grant, rows).await?;
-        if noted != expected {
-            return Err(StoreError::Fenced(format!("{noted} of {expected} rows of the grant could be noted")));
-        }
-        let steps = D::DIALECT.after_grant.iter().map(|&sql| Step { sql, json: rows.to_owned() });
-        connection.execute_all(&steps.collect::<Vec<_>>()).await.map(drop)
+        note.check(noted)
     }
 
     /// Voids the grant unless it has committed.
@@ -188,7 +180,7 @@ impl Layout {
         &'a self,
         changes: &'a [AccountChange],
         statement: impl Fn(&'a TableStatements) -> &'a String,
-        writes: &mut Vec<Write<'a>>,
+        steps: &mut Vec<Step<'a>>,
     ) {
         let places = self.by_table(changes.iter().map(|change| (&change.user, change.activity)));
         for (sql, places) in self.tables.iter().zip(&places) {
@@ -196,7 +188,7 @@ impl Layout {
             for AccountChange { user, activity, account } in places.iter().map(|&place| &changes[place]) {
                 rows.push(account_row(user, *activity, account));
             }
-            writes.push(Write { sql: statement(sql), rows });
+            steps.push(Step { sql: statement(sql), input: Input::Rows(rows) });
         }
     }
 
@@ -272,29 +264,4 @@ fn place_of(row: &impl Columns, places: &[usize]) -> Result<usize, StoreError> {
 
 fn no_transaction() -> StoreError {
     StoreError::Away("the connection was lost".to_owned())
-}
-
-/// The bound value of `insert_grant` and `after_grant`.
-fn grant_rows(grant: GrantId, receipt: &Receipt) -> String {
-    #[derive(Serialize)]
-    struct Rows {
-        /// Grant, server, epoch, and the parts from that server as a text of its own.
-        rows: Vec<(u64, u8, u64, String)>,
-        /// Activity, award and count.
-        units: Vec<(u64, u64, u32)>,
-    }
-    let parts = |server: ServerId| {
-        let of_server = receipt.used.iter().filter(move |part| part.server == server);
-        json_rows(of_server.map(|part| (part.prize.activity.get(), part.prize.award.get(), part.segment, part.count)))
-    };
-    let own = (ServerId::NONE, Epoch(0));
-    let servers = std::iter::once(own).chain(receipt.epochs.iter().map(|(&server, &epoch)| (server, epoch)));
-    let rows = servers.map(|(server, epoch)| {
-        // The grant's own row has no units: those of stock in memory are counted at once.
-        let units = if server == ServerId::NONE { "[]".to_owned() } else { parts(server) };
-        (grant.0, server.0, epoch.0, units)
-    });
-    let units = receipt.used.iter().map(|part: &Part| (part.prize.activity.get(), part.prize.award.get(), part.count));
-    let rows = Rows { rows: rows.collect(), units: units.collect() };
-    serde_json::to_string(&rows).expect("plain values")
 }

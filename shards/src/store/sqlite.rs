@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::error::DatabaseError;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteQueryResult, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection as _, Either, Executor, Row};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection as _, Executor, Row};
 use tokio::time::{Instant, sleep};
 
+use super::connection::outcomes;
 use super::rows::json;
-use super::{Columns, Connection, Database, Dialect, SQLITE, Step, StoreError, Write};
+use super::{Columns, Connection, Database, Dialect, Outcome, SQLITE, Step, StoreError};
 
 /// How long a statement waits for another process that writes the same file.
 /// Shorter than callers wait for an answer, so that they hear of it.
@@ -89,23 +88,6 @@ impl Scripts {
     }
 }
 
-impl SqliteConnection {
-    /// Runs all steps as one text; hands over each row and the end of each statement.
-    async fn run_steps(
-        &mut self,
-        steps: &[Step<'_>],
-        mut each: impl FnMut(Either<SqliteQueryResult, SqliteRow>) + Send,
-    ) -> Result<(), StoreError> {
-        let query = sqlx::query(self.scripts.text(steps));
-        let query = steps.iter().fold(query, |query, step| query.bind(step.json.as_str()));
-        let mut results = self.inner.fetch_many(query);
-        while let Some(result) = results.try_next().await.map_err(classify)? {
-            each(result);
-        }
-        Ok(())
-    }
-}
-
 impl Database for SqliteFile {
     type Connection = SqliteConnection;
 
@@ -179,32 +161,17 @@ impl Connection for SqliteConnection {
         self.inner.fetch_all(sqlx::query(sql).bind(json)).await.map_err(classify)
     }
 
-    async fn execute_all(&mut self, steps: &[Step<'_>]) -> Result<u64, StoreError> {
-        let mut touched = 0;
-        let count = |result: Either<SqliteQueryResult, SqliteRow>| {
-            if let Either::Left(done) = result {
-                touched += done.rows_affected();
-            }
-        };
-        self.run_steps(steps, count).await?;
-        Ok(touched)
+    async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
+        self.begin().await?;
+        self.run_all(steps).await
     }
 
-    async fn write_all(&mut self, writes: &[Write<'_>]) -> Result<u64, StoreError> {
-        let steps: Vec<_> = writes.iter().map(|write| Step { sql: write.sql, json: json(&write.rows) }).collect();
-        self.execute_all(&steps).await
-    }
-
-    async fn rows_of_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Vec<SqliteRow>>, StoreError> {
-        let mut rows = vec![Vec::new()];
-        let sort = |result: Either<SqliteQueryResult, SqliteRow>| match result {
-            Either::Left(_) => rows.push(Vec::new()),
-            Either::Right(row) => rows.last_mut().expect("never empty").push(row),
-        };
-        self.run_steps(steps, sort).await?;
-        // Each statement ended one list and began the next.
-        rows.truncate(steps.len());
-        Ok(rows)
+    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
+        let query = sqlx::query(self.scripts.text(steps));
+        let query = steps.iter().fold(query, |query, step| query.bind(json(&step.input)));
+        outcomes(self.inner.fetch_many(query).map_ok(|result| result.map_left(|done| done.rows_affected())))
+            .await
+            .map_err(classify)
     }
 
     async fn scan(

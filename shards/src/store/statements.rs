@@ -13,8 +13,8 @@ pub struct Dialect {
     table: TableTemplates,
     /// Statements on the tables that each shard has once.
     pub shard: ShardStatements,
-    /// What follows `shard.insert_grant` in its transaction, with the same bound value.
-    pub after_grant: &'static [&'static str],
+    /// How the transaction that issues units counts them.
+    pub issuing: Issuing,
     /// What the database counts for a row of `update_accounts` that was there. MySQL counts a row
     /// that an upsert changed as two, and one that it had to add as one.
     pub changed_row_count: u64,
@@ -24,6 +24,23 @@ pub struct Dialect {
     pub meta: MetaStatements,
     /// Schema changes in order, oldest first.
     pub schema: SchemaTexts,
+}
+
+/// What a batch does about its units besides `shard.insert_grant`, by where they come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Issuing {
+    /// Their count stands in the grant; it must not be of an epoch that has passed.
+    FromServers {
+        /// Rows of server -> server, epoch, which stays as it is until the commit.
+        hold_epochs: &'static str,
+    },
+    /// They are counted at once.
+    FromMemory {
+        /// `[[grant]]`: forgets those before it.
+        forget_grants: &'static str,
+        /// Rows of activity, award, count: adds them.
+        count_issued: &'static str,
+    },
 }
 
 /// Schema changes: the version of a database is how many of them it has seen.
@@ -71,8 +88,8 @@ macro_rules! statements {
 statements! {
     /// Statements on one table pair (accounts and orders) of a shard.
     TableStatements, TableTemplates {
-        /// Locks and reads accounts.
-        lock_accounts,
+        /// Locks and reads the accounts of calls, and the orders made under their request ids.
+        lock_batch,
         /// Reads accounts without locking them.
         read_accounts,
         /// Finds orders by user and request id.
@@ -97,7 +114,7 @@ statements! {
 statements! {
     /// Statements on the tables that a shard has once.
     ShardStatements {
-        /// Notes a batch's grant.
+        /// Notes a batch's grant: rows of server, grant, void, epoch, units.
         insert_grant,
         /// Makes sure that a batch that has not committed never will.
         void_grant,

@@ -9,8 +9,9 @@ use super::ledger::{NotedGrant, ShardLedger};
 use super::rebuild::TendError;
 use super::server::{Closing, Session, StockServer};
 
-/// Lanes close their grants themselves, in a moment.
-const AGE_MIN: Duration = Duration::from_secs(2);
+/// Lanes close their grants themselves, in a moment. No longer than that, because whoever wants to know
+/// what was issued (the stock picture does, each second) reads all grants that were not rolled up.
+const AGE_MIN: Duration = Duration::from_millis(500);
 
 /// Rolls up what one shard has noted of one server's grants. Answers how many.
 pub(crate) async fn roll_up<S: StockServer>(shelf: &Shelf<S>, shard: &impl ShardLedger) -> Result<usize, TendError> {

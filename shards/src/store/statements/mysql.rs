@@ -4,12 +4,12 @@
 //! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
-use super::{Dialect, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts};
+use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts};
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
 pub const MYSQL: Dialect = Dialect {
     table: texts!(TableTemplates in "mysql/shard" {
-        lock_accounts,
+        lock_batch,
         read_accounts,
         find_orders,
         find_orders_by_id,
@@ -26,7 +26,7 @@ pub const MYSQL: Dialect = Dialect {
         read_last_grant,
         read_issued,
     }),
-    after_grant: &[],
+    issuing: Issuing::FromServers { hold_epochs: include_str!("../../../sql/mysql/shard/hold_epochs.sql") },
     changed_row_count: 2,
     lane_per_table: true,
     meta: texts!(MetaStatements in "mysql/meta" {

@@ -1,10 +1,10 @@
 //! The texts for SQLite.
-use super::{Dialect, MetaStatements, SchemaTexts, ShardStatements, TableTemplates, texts};
+use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, TableTemplates, texts};
 
 /// SQLite 3.38 or newer (the `->>` operator).
 pub const SQLITE: Dialect = Dialect {
     table: texts!(TableTemplates in "sqlite/shard" {
-        lock_accounts,
+        lock_batch,
         read_accounts,
         find_orders,
         find_orders_by_id,
@@ -21,10 +21,10 @@ pub const SQLITE: Dialect = Dialect {
         read_last_grant,
         read_issued,
     }),
-    after_grant: &[
-        include_str!("../../../sql/sqlite/shard/forget_grants.sql"),
-        include_str!("../../../sql/sqlite/shard/count_issued.sql"),
-    ],
+    issuing: Issuing::FromMemory {
+        forget_grants: include_str!("../../../sql/sqlite/shard/forget_grants.sql"),
+        count_issued: include_str!("../../../sql/sqlite/shard/count_issued.sql"),
+    },
     changed_row_count: 1,
     lane_per_table: false,
     meta: texts!(MetaStatements in "sqlite/meta" {

@@ -6,8 +6,9 @@ use super::super::sql::{SqlMetaLedger, SqlShardLedger};
 use super::*;
 use crate::cluster::Options;
 use crate::meta::{Meta, StockChange};
+use crate::stock::Receipt;
 use crate::stock::conformance::units;
-use crate::store::{Connection, Database, MysqlDatabase, json_rows};
+use crate::store::{Connection, Database, GrantNote, MysqlDatabase, StoreError};
 use crate::testing::Mariadb;
 
 /// A cluster of two shards and one server, without gateways.
@@ -74,14 +75,15 @@ impl Site {
         look.expect("it answers").expect("it knows its units").open.len()
     }
 
-    /// Notes a grant on a shard as a lane does in its transaction; how many rows could be.
-    async fn note(&self, shard: usize, grant: u64, epoch: Epoch, parts: &[Part]) -> u64 {
+    /// Notes a grant on a shard as a lane does in its transaction.
+    async fn note(&self, shard: usize, grant: u64, epoch: Epoch, parts: &[Part]) -> Result<(), StoreError> {
         let mut link = self.options.shards[shard].connect().await.expect("a connection");
-        let text = json_rows(
-            parts.iter().map(|part| (part.prize.activity.get(), part.prize.award.get(), part.segment, part.count)),
-        );
-        let row = serde_json::json!({"rows": [[grant, 1, epoch.0, text]], "units": []}).to_string();
-        link.execute(MysqlDatabase::DIALECT.shard.insert_grant, &row).await.expect("noted")
+        let receipt = Receipt { used: parts.to_vec(), epochs: [(ServerId(1), epoch)].into() };
+        let note = GrantNote::new(GrantId(grant), &receipt);
+        link.begin().await?;
+        let outcomes = link.run_all(&note.steps(&MysqlDatabase::DIALECT)).await?;
+        note.check(&outcomes)?;
+        link.commit().await
     }
 
     async fn issued(&self, shard: usize) -> u64 {
@@ -107,7 +109,7 @@ async fn a_server_is_built_from_the_totals_and_again_after_it_forgot() {
     assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(1)));
     assert_eq!(site.left().await, 10);
     let granted = site.take(1, 7, 4).await;
-    assert_eq!(site.note(1, 7, Epoch(1), &granted.parts).await, 1);
+    site.note(1, 7, Epoch(1), &granted.parts).await.expect("noted");
     site.redis.kill();
     site.redis.restart().await;
     let mut tended = tend_once(&mut site).await;
@@ -115,7 +117,8 @@ async fn a_server_is_built_from_the_totals_and_again_after_it_forgot() {
         tended = tend_once(&mut site).await;
     }
     assert_eq!((site.left().await, site.open().await), (6, 0), "what shard 1 issued stays issued");
-    assert_eq!(site.note(0, 8, Epoch(1), &granted.parts).await, 0, "units of the past cannot be issued");
+    let fenced = site.note(0, 8, Epoch(1), &granted.parts).await;
+    assert!(matches!(fenced, Err(StoreError::Fenced(_))), "units of the past cannot be issued: {fenced:?}");
     // The addition is told to the server, which has counted it already.
     assert_eq!(site.tend().await, Tended::Sound { swept: 0, delivered: 1 });
     assert_eq!(site.left().await, 6);
@@ -134,14 +137,12 @@ async fn the_fate_of_a_grant_is_decided_once() {
     site.add(10).await;
     site.tend().await;
     let (committed, dead) = (site.take(0, 1, 3).await, site.take(1, 2, 4).await);
-    site.note(0, 1, Epoch(1), &committed.parts).await;
+    site.note(0, 1, Epoch(1), &committed.parts).await.expect("noted");
     assert_eq!(site.shards[0].decide(ServerId(1), GrantId(1)).await, Ok(Fate::Committed(committed.parts.clone())));
     assert_eq!(site.shards[1].decide(ServerId(1), GrantId(2)).await, Ok(Fate::Void));
     assert_eq!(site.shards[1].decide(ServerId(1), GrantId(2)).await, Ok(Fate::Void), "asked again");
-    let mut late = site.options.shards[1].connect().await.expect("a connection");
-    let row = serde_json::json!({"rows": [[2, 1, 1, "[]"]], "units": []}).to_string();
-    let refused = late.execute(MysqlDatabase::DIALECT.shard.insert_grant, &row).await;
-    assert!(refused.is_err(), "a batch that was made void never commits");
+    let refused = site.note(1, 2, Epoch(1), &dead.parts).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "a batch that was made void never commits: {refused:?}");
     drop(dead);
 }
 
@@ -154,7 +155,7 @@ async fn grants_that_stay_open_are_swept() {
     let _dead = site.take(1, 2, 4).await;
     // The batch used two of its three units.
     let used = committed.used(&[units(1, 2)]);
-    site.note(0, 1, Epoch(1), &used).await;
+    site.note(0, 1, Epoch(1), &used).await.expect("noted");
     tokio::time::sleep(super::super::sweep::OPEN_MAX).await;
     site.tend().await;
     assert_eq!((site.left().await, site.open().await), (8, 0));
@@ -168,7 +169,7 @@ async fn settled_grants_become_counters() {
     site.tend().await;
     for grant in 1..=3 {
         let granted = site.take(0, grant, 2).await;
-        site.note(0, grant, Epoch(1), &granted.parts).await;
+        site.note(0, grant, Epoch(1), &granted.parts).await.expect("noted");
     }
     assert_eq!(roll_up(site.shelf(), &site.shards[0]).await.expect("rolled up"), 0, "too young");
     tokio::time::sleep(Duration::from_millis(2_100)).await;
@@ -177,7 +178,7 @@ async fn settled_grants_become_counters() {
     assert_eq!(one.unwrap_or(0) + two.unwrap_or(0), 3);
     assert_eq!((site.issued(0).await, site.left().await, site.open().await), (6, 4, 0));
     let granted = site.take(0, 4, 1).await;
-    site.note(0, 4, Epoch(1), &granted.parts).await;
+    site.note(0, 4, Epoch(1), &granted.parts).await.expect("noted");
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     assert_eq!(roll_up(site.shelf(), &site.shards[0]).await.expect("rolled up"), 1, "onto counters that are there");
     assert_eq!(site.issued(0).await, 7);
@@ -208,7 +209,7 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
     site.add(10).await;
     site.tend().await;
     let granted = site.take(0, 1, 4).await;
-    site.note(0, 1, Epoch(1), &granted.parts).await;
+    site.note(0, 1, Epoch(1), &granted.parts).await.expect("noted");
     let operation = site.meta.ask_withdrawal(&change(9), Timestamp::UNIX_EPOCH).await.expect("recorded");
     // Two holders of the job at once.
     let (one, two) = tokio::join!(withdraw(&site.stock, &site.ledger), withdraw(&site.stock, &site.ledger));

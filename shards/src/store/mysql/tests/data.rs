@@ -1,15 +1,15 @@
 //! Values come back as they were written or are refused; nothing is cut, clamped or folded.
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use market::UserId;
 use market::calendar::Day;
 use market::chances::Account;
 
-use super::super::{ROWS_MAX, portions};
 use super::{bench, connect, number, shard, table};
 use crate::store::conformance::gather;
-use crate::store::{Columns, Connection, MYSQL_STOCK, MysqlConnection, Rows, ShardStore, StoreError, Value, Write};
+use crate::store::{
+    Columns, Connection, Input, MYSQL_STOCK, MysqlConnection, Rows, ShardStore, Step, StoreError, Value,
+};
 
 #[tokio::test]
 async fn ids_that_look_alike_are_different_users() {
@@ -61,7 +61,8 @@ fn rows<'a, const WIDTH: usize>(rows: impl IntoIterator<Item = Vec<Value<'a>>>) 
 }
 
 async fn write(connection: &mut MysqlConnection, sql: &str, rows: Rows<'_>) -> Result<u64, StoreError> {
-    connection.write_all(&[Write { sql, rows }]).await
+    let outcomes = connection.run_all(&[Step { sql, input: Input::Rows(rows) }]).await?;
+    Ok(outcomes[0].touched)
 }
 
 #[tokio::test]
@@ -112,7 +113,7 @@ async fn a_statement_without_rows_touches_nothing() {
     for statement in [&sql.insert_accounts, &sql.update_accounts, &sql.insert_orders] {
         assert_eq!(write(&mut connection, statement, Rows::default()).await, Ok(0));
     }
-    assert!(connection.rows(&sql.lock_accounts, "[]").await.expect("rows").is_empty());
+    assert!(connection.rows(&sql.lock_batch, "[]").await.expect("rows").is_empty());
 }
 
 #[tokio::test]
@@ -127,19 +128,6 @@ async fn an_update_counts_rows_that_were_not_there_as_too_few() {
     assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(three)).await, Ok(5));
     // What does not change counts too little as well: the lane takes it for a conflict, not for done.
     assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(two(7))).await, Ok(2));
-}
-
-#[test]
-fn few_texts_serve_batches_of_any_size_with_few_statements() {
-    let mut sizes = BTreeSet::new();
-    for count in 0..=1_024 {
-        let portions: Vec<usize> = portions(count).collect();
-        assert_eq!(portions.iter().sum::<usize>(), count);
-        assert!(portions.len() <= count / ROWS_MAX + 3, "{count}: {portions:?}");
-        sizes.extend(portions);
-    }
-    assert_eq!(sizes.last(), Some(&ROWS_MAX));
-    assert_eq!(sizes.len(), 24, "{sizes:?}");
 }
 
 #[tokio::test]

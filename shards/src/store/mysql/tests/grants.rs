@@ -1,20 +1,32 @@
 //! Grants, epochs and what was issued.
 use std::time::Duration;
 
+use market::batch::Prize;
+use market::{ActivityId, AwardId};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{bench, connect, is_conflict, number, shard};
+use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::conformance::{Bench, gather, receipt};
 use crate::store::{
-    Columns, Connection, GrantId, MYSQL, MYSQL_STOCK, MysqlConnection, MysqlDatabase, PersistError, ShardStore,
-    StoreError,
+    Columns, Connection, GrantId, GrantNote, MYSQL, MYSQL_STOCK, MysqlConnection, MysqlDatabase, PersistError,
+    ShardStore, StoreError,
 };
 
-/// A batch's note of what it took from servers 1 and 2, both at epoch 0.
-fn note(grant: u64) -> String {
-    let of = |server: u8, units: &str| format!(r#"[{grant},{server},0,"{units}"]"#);
-    let rows = [of(0, "[]"), of(1, "[[1,101,0,4],[1,103,2,1]]"), of(2, "[[1,101,1,2]]")].join(",");
-    format!(r#"{{"rows":[{rows}],"units":[]}}"#)
+/// Notes what a batch took from servers 1 and 2, both at epoch 0.
+async fn note(connection: &mut MysqlConnection, grant: u64) -> Result<(), StoreError> {
+    let part = |server, award, segment, count| Part { server: ServerId(server), prize: prize(award), segment, count };
+    let used = vec![part(1, 101, 0, 4), part(1, 103, 2, 1), part(2, 101, 1, 2)];
+    let epochs = [(ServerId(1), Epoch(0)), (ServerId(2), Epoch(0))].into();
+    let receipt = Receipt { used, epochs };
+    let note = GrantNote::new(GrantId(grant), &receipt);
+    let outcomes = connection.run_all(&note.steps(&MYSQL)).await?;
+    note.check(&outcomes)
+}
+
+fn prize(award: u64) -> Prize {
+    let activity = ActivityId::new(1).expect("an id");
+    Prize { activity, award: AwardId::new(award).expect("an id") }
 }
 
 /// The first columns of a result, which are integers.
@@ -41,7 +53,7 @@ async fn raising_an_epoch_waits_for_the_batches_that_hold_it() {
     let database = shard().await;
     let (mut batch, mut rebuilder) = (connect(&database).await, connect(&database).await);
     batch.begin().await.expect("a transaction");
-    assert_eq!(batch.execute(MYSQL.shard.insert_grant, &note(1)).await, Ok(3));
+    assert_eq!(note(&mut batch, 1).await, Ok(()));
     assert_eq!(rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[3,1]]").await, Ok(1), "nobody holds that one");
     let raised = async {
         let raised = rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[1,1]]").await;
@@ -57,7 +69,8 @@ async fn raising_an_epoch_waits_for_the_batches_that_hold_it() {
     assert_eq!(raised, Ok(1));
     assert!(at > committing, "the epoch was raised under a batch that was not committed yet");
     batch.begin().await.expect("a transaction");
-    assert_eq!(batch.execute(MYSQL.shard.insert_grant, &note(2)).await, Ok(2), "all but that server's row");
+    let refused = note(&mut batch, 2).await;
+    assert!(matches!(refused, Err(StoreError::Fenced(_))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -71,10 +84,8 @@ async fn lanes_of_one_shard_do_not_wait_for_each_other() {
     for (number, lane) in (1_u32..).zip(&mut lanes) {
         let mut connection = connect(&lane.database).await;
         connection.begin().await.expect("a transaction");
-        let noted = timeout(Duration::from_millis(900), async {
-            connection.execute(MYSQL.shard.insert_grant, &note(u64::from(number))).await
-        });
-        assert_eq!(noted.await.expect("no wait"), Ok(3));
+        let noted = timeout(Duration::from_millis(900), async { note(&mut connection, u64::from(number)).await });
+        assert_eq!(noted.await.expect("no wait"), Ok(()));
         open.push(connection);
     }
     for mut connection in open {
@@ -92,12 +103,12 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
     for (grant, server) in [(1, 0), (2, 1)] {
         assert_eq!(sweeper.execute(MYSQL.shard.void_grant, &format!("[[{grant},{server}]]")).await, Ok(1));
         batch.begin().await.expect("a transaction");
-        assert!(is_conflict(&batch.execute(MYSQL.shard.insert_grant, &note(grant)).await));
+        assert!(is_conflict(&note(&mut batch, grant).await));
         batch.rollback().await.expect("undone");
     }
     // Noted first: the sweeper waits for the outcome.
     batch.begin().await.expect("a transaction");
-    batch.execute(MYSQL.shard.insert_grant, &note(3)).await.expect("noted");
+    note(&mut batch, 3).await.expect("noted");
     let pause = Duration::from_millis(200);
     let late = async {
         sleep(pause).await;
@@ -112,7 +123,7 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
     assert_eq!(voided, Ok(1));
     assert!(waited >= pause);
     batch.begin().await.expect("a transaction");
-    batch.execute(MYSQL.shard.insert_grant, &note(4)).await.expect("noted");
+    note(&mut batch, 4).await.expect("noted");
     batch.commit().await.expect("committed");
     assert!(is_conflict(&sweeper.execute(MYSQL.shard.void_grant, "[[4,1]]").await));
     assert_eq!(integers(&mut sweeper, MYSQL.shard.read_grant, "[[4,1]]").await, [[0]]);
@@ -152,7 +163,7 @@ async fn rolled_up_units_are_counted_once_whoever_does_it() {
     let database = shard().await;
     let (mut one, mut two) = (connect(&database).await, connect(&database).await);
     for grant in 1..=4 {
-        one.execute(MYSQL.shard.insert_grant, &note(grant)).await.expect("noted");
+        note(&mut one, grant).await.expect("noted");
     }
     one.execute(MYSQL.shard.void_grant, "[[5,1]]").await.expect("void");
     let issued = [[1, 101, 24], [1, 103, 4]];
@@ -179,7 +190,7 @@ async fn old_rows_are_found_and_forgotten_by_the_databases_clock() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     for grant in [7, 3, 5] {
-        connection.execute(MYSQL.shard.insert_grant, &note(grant)).await.expect("noted");
+        note(&mut connection, grant).await.expect("noted");
     }
     connection.execute(MYSQL.shard.void_grant, "[[9,0]]").await.expect("void");
     connection.execute(MYSQL.shard.void_grant, "[[9,1]]").await.expect("void");
@@ -192,7 +203,7 @@ async fn old_rows_are_found_and_forgotten_by_the_databases_clock() {
     // A batch under way is not waited for.
     let mut batch = connect(&database).await;
     batch.begin().await.expect("a transaction");
-    batch.execute(MYSQL.shard.insert_grant, &note(11)).await.expect("noted");
+    note(&mut batch, 11).await.expect("noted");
     for (statement, many) in [(MYSQL_STOCK.forget_void_grants, 2), (MYSQL_STOCK.forget_own_grants, 2)] {
         assert_eq!(connection.execute(statement, "[[120]]").await, Ok(0));
         assert_eq!(connection.execute(statement, "[[60]]").await, Ok(many));
@@ -209,7 +220,7 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     one.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
     let mut batch = connect(&one.database).await;
     batch.begin().await.expect("a transaction");
-    batch.execute(MYSQL.shard.insert_grant, &note(8)).await.expect("noted");
+    note(&mut batch, 8).await.expect("noted");
     let started = Instant::now();
     let verdict = two.store.verdict(GrantId(8)).await;
     assert!(matches!(verdict, Err(StoreError::Away(_))), "{verdict:?}");

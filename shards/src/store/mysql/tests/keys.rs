@@ -4,7 +4,7 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Column, Row};
 
 use super::{connect, impatient, shard, table};
-use crate::store::{Connection, Database, MYSQL, MYSQL_STOCK, MysqlDatabase, migrate_meta};
+use crate::store::{Connection, Database, Issuing, MYSQL, MYSQL_STOCK, MysqlDatabase, migrate_meta};
 use crate::testing::Mariadb;
 
 /// Tables that a statement reads other than by key; `j` and `t` are the bound value itself.
@@ -37,15 +37,17 @@ async fn look_ups_use_their_keys_in_mariadb() {
                 FROM stock_epoch AS s, stock_epoch AS a, stock_epoch AS b, stock_epoch AS c WHERE s.server < 3";
     connect(&database).await.run(many).await.expect("rows");
     let (sql, shard, stock) = (table(), MYSQL.shard, MYSQL_STOCK);
+    let calls = r#"[["a",1,"b"],["c",1,"d"],["e",1,"f"]]"#;
     let three = r#"[["a","b",1,2,3,4,5],["c","d",1,2,3,4,5],["e","f",1,2,3,4,5]]"#;
-    let grant = r#"{"rows":[[1,0,0,"[]"],[1,1,0,"[]"]],"units":[]}"#;
+    let Issuing::FromServers { hold_epochs } = MYSQL.issuing else { panic!("the stock lies on servers") };
+    let hold_epochs = hold_epochs.replace("{rows}", "(1)");
     let numbers = "[[1,2,3,4,5],[6,7,8,9,10]]";
     let statements = [
-        (&*sql.lock_accounts, three),
+        (&*sql.lock_batch, calls),
         (&*sql.read_accounts, three),
         (&*sql.find_orders, three),
         (&*sql.find_orders_by_id, three),
-        (shard.insert_grant, grant),
+        (&*hold_epochs, "[]"),
         (shard.read_grant, numbers),
         (stock.raise_epoch, numbers),
         (stock.read_epoch, numbers),

@@ -42,11 +42,12 @@ async fn a_deadlock_is_a_conflict_for_one_of_the_two() {
     let sql = table();
     let (mut one, mut two) = (connect(&database).await, connect(&database).await);
     one.run("INSERT INTO raffle_account_0 VALUES ('a',1,5,1,1,1,1), ('b',1,5,1,1,1,1)").await.expect("accounts");
-    for (connection, key) in [(&mut one, r#"[["a",1]]"#), (&mut two, r#"[["b",1]]"#)] {
+    for (connection, key) in [(&mut one, r#"[["a",1,"key"]]"#), (&mut two, r#"[["b",1,"key"]]"#)] {
         connection.begin().await.expect("a transaction");
-        connection.rows(&sql.lock_accounts, key).await.expect("locked");
+        connection.rows(&sql.lock_batch, key).await.expect("locked");
     }
-    let (one, two) = join!(one.rows(&sql.lock_accounts, r#"[["b",1]]"#), two.rows(&sql.lock_accounts, r#"[["a",1]]"#));
+    let (one, two) =
+        join!(one.rows(&sql.lock_batch, r#"[["b",1,"key"]]"#), two.rows(&sql.lock_batch, r#"[["a",1,"key"]]"#));
     assert_ne!(one.is_ok(), two.is_ok());
     assert!(is_conflict(&one) || is_conflict(&two));
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{connect, hasty, is_away, number, shard};
-use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError, Tls, check_durability};
+use super::{connect, hasty, is_away, is_conflict, number, shard};
+use crate::store::{Columns, Connection, Database, Input, MysqlDatabase, Step, StoreError, Tls, check_durability};
 use crate::testing::Mariadb;
 
 /// Nobody was waited for, on a busy machine.
@@ -105,6 +105,10 @@ async fn a_connection_closed_at_rest_is_made_anew() {
     assert!(is_away(&connection.rows("SELECT 1", "[]").await), "its transaction is lost");
     let mut connection = connect(&database).await;
     hang_up(&mut connection, &database).await;
+    let begun = connection.begin_with(&[step("SELECT ?", "[1]")]).await.expect("begun on another connection");
+    assert_eq!(begun[0].rows[0].text(0), Ok("[1]"));
+    let mut connection = connect(&database).await;
+    hang_up(&mut connection, &database).await;
     connection.rows("SELECT 1", "[]").await.expect("read on another connection");
     hang_up(&mut connection, &database).await;
     assert!(is_away(&connection.execute("DO 1", "[]").await), "nobody knows whether it was done");
@@ -121,7 +125,43 @@ async fn a_transaction_is_not_begun_within_another() {
     connection.begin().await.expect("a transaction");
     connection.run("UPDATE stock_epoch SET epoch = 5 WHERE server = 5").await.expect("changed");
     assert!(is_away(&connection.begin().await), "MySQL would commit the first");
+    assert!(is_away(&connection.begin_with(&[]).await));
     drop(connection);
+    assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch").await, 0);
+}
+
+fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
+    Step { sql, input: Input::Json(json.to_owned()) }
+}
+
+#[tokio::test]
+async fn statements_of_one_round_trip_answer_each_for_itself() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    let epochs = "SELECT epoch FROM stock_epoch WHERE server > 13 AND ? <> '' ORDER BY server";
+    let raise = "UPDATE stock_epoch SET epoch = epoch + 1 WHERE server > 12 AND ? <> ''";
+    let steps = [step(epochs, "[1]"), step("SELECT ?", "[]"), step(raise, "[1]"), step(epochs, "[1]")];
+    let outcomes = connection.begin_with(&steps).await.expect("run");
+    let found = |at: usize| outcomes[at].rows.iter().map(|row| row.integer(0).expect("an epoch")).collect::<Vec<_>>();
+    assert_eq!((found(0), found(1), found(2), found(3)), (vec![0, 0], vec![], vec![], vec![1, 1]));
+    assert_eq!(outcomes.iter().map(|outcome| outcome.touched).collect::<Vec<_>>(), [0, 0, 3, 0]);
+    connection.rollback().await.expect("it was a transaction");
+    assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch").await, 0);
+}
+
+#[tokio::test]
+async fn the_first_statement_that_is_refused_is_the_last_that_runs() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    let raise = "UPDATE stock_epoch SET epoch = epoch + 1 WHERE ? <> ''";
+    let again = "INSERT INTO stock_epoch (server, epoch) SELECT 1, 1 WHERE ? <> ''";
+    let steps = [step(raise, "[1]"), step(again, "[1]"), step(raise, "[1]")];
+    assert!(is_conflict(&connection.begin_with(&steps).await));
+    let seen = connection.rows("SELECT MAX(epoch) FROM stock_epoch", "[]").await.expect("as good as before");
+    assert_eq!(seen[0].integer(0), Ok(1), "what came before is part of the transaction, which is open");
+    assert!(is_away(&connection.begin().await));
+    connection.rollback().await.expect("undone");
+    assert!(is_conflict(&connection.run_all(&steps[1..]).await));
     assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch").await, 0);
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::mysql::MySqlRow;
 
-use crate::store::{Connection, Database, Dialect, MYSQL, MysqlConnection, MysqlDatabase, Step, StoreError, Write};
+use crate::store::{Connection, Database, Dialect, MYSQL, MysqlConnection, MysqlDatabase, Outcome, Step, StoreError};
 
 type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
@@ -74,16 +74,12 @@ impl Connection for TrappedConnection {
         self.inner.rows(sql, json).await
     }
 
-    async fn execute_all(&mut self, steps: &[Step<'_>]) -> Result<u64, StoreError> {
-        self.inner.execute_all(steps).await
+    async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+        self.inner.begin_with(steps).await
     }
 
-    async fn write_all(&mut self, writes: &[Write<'_>]) -> Result<u64, StoreError> {
-        self.inner.write_all(writes).await
-    }
-
-    async fn rows_of_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Vec<MySqlRow>>, StoreError> {
-        self.inner.rows_of_all(steps).await
+    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+        self.inner.run_all(steps).await
     }
 
     async fn scan(

@@ -1,0 +1,189 @@
+//! Several statements as one text, with their values in it: one round trip where prepared
+//! statements, each with its own, would take ten.
+//!
+//! A value cannot become anything else: numbers are digits; a text stands between quotes only when
+//! it is printable ASCII without the two characters that mean something there, and in hexadecimal
+//! otherwise. So nothing here depends on how the server reads escapes.
+use std::fmt::Write as _;
+
+use super::NOTHING;
+use crate::store::{Input, Outcome, Rows, Step, Value};
+
+/// Where a statement has its bound value.
+const VALUE_PLACE: &str = "?";
+/// Where one that writes rows has them.
+const ROWS_PLACE: &str = "{rows}";
+/// Where the comment at the head of a statement's file goes on.
+const COMMENT: &str = "--";
+
+/// Statements that run one after the other.
+#[derive(Debug)]
+pub(super) struct Script {
+    text: String,
+    /// For each statement of the text the place of its step; `None` for the one that opens it.
+    places: Vec<Option<usize>>,
+    steps: usize,
+}
+
+impl Script {
+    /// The steps that have something to work on, after a statement that needs no value. Without
+    /// rows a statement does nothing.
+    pub(super) fn new(opening: Option<&str>, steps: &[Step<'_>]) -> Self {
+        let mut script = Self { text: String::new(), places: Vec::new(), steps: steps.len() };
+        if let Some(opening) = opening {
+            script.text.push_str(opening);
+            script.places.push(None);
+        }
+        for (place, Step { sql, input }) in steps.iter().enumerate() {
+            match input {
+                Input::Json(json) if json != NOTHING => {
+                    script.add(place, sql, VALUE_PLACE, |text| push_text(text, json));
+                }
+                Input::Rows(rows) if rows.width() > 0 => {
+                    script.add(place, sql, ROWS_PLACE, |text| push_rows(text, rows));
+                }
+                Input::Json(_) | Input::Rows(_) => {}
+            }
+        }
+        script
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What each step did, out of what each statement of the text did.
+    pub(super) fn outcomes<R>(&self, done: Vec<Outcome<R>>) -> Vec<Outcome<R>> {
+        let mut outcomes: Vec<Outcome<R>> = std::iter::repeat_with(Outcome::default).take(self.steps).collect();
+        for (place, outcome) in self.places.iter().zip(done) {
+            if let Some(place) = *place {
+                outcomes[place] = outcome;
+            }
+        }
+        outcomes
+    }
+
+    fn add(&mut self, place: usize, sql: &str, value_place: &str, push_value: impl FnOnce(&mut String)) {
+        if !self.text.is_empty() {
+            self.text.push_str(";\n");
+        }
+        let statement = without_comment(sql);
+        let (before, after) = statement.split_once(value_place).expect("a statement has a place for its value");
+        self.text.push_str(before);
+        push_value(&mut self.text);
+        self.text.push_str(after);
+        self.places.push(Some(place));
+    }
+}
+
+/// The statement of a file that begins with what people should know of it: the server would read
+/// that with each batch.
+fn without_comment(mut file: &str) -> &str {
+    while file.starts_with(COMMENT)
+        && let Some((_, rest)) = file.split_once('\n')
+    {
+        file = rest;
+    }
+    file.trim_end()
+}
+
+fn push_rows(text: &mut String, rows: &Rows<'_>) {
+    for (number, row) in rows.by_row().enumerate() {
+        text.push_str(if number == 0 { "(" } else { ",(" });
+        for (column, value) in row.iter().enumerate() {
+            if column > 0 {
+                text.push(',');
+            }
+            match *value {
+                Value::Integer(number) => write!(text, "{number}").expect("memory takes all"),
+                Value::Text(value) => push_text(text, value),
+            }
+        }
+        text.push(')');
+    }
+}
+
+fn push_text(text: &mut String, value: &str) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\'' && byte != b'\\';
+    if value.bytes().all(plain) {
+        text.push('\'');
+        text.push_str(value);
+        text.push('\'');
+    } else {
+        text.push_str("_utf8mb4 X'");
+        text.reserve(2 * value.len());
+        for byte in value.bytes() {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+        text.push('\'');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
+        Step { sql, input: Input::Json(json.to_owned()) }
+    }
+
+    #[test]
+    fn statements_stand_one_after_the_other_without_their_comments() {
+        let mut rows = Rows::default();
+        rows.push([Value::Integer(-1), Value::Text("a")]);
+        rows.push([Value::Integer(2), Value::Text("")]);
+        let write = Step { sql: "-- What? {rows}\n-- And why.\nWRITE {rows}\n", input: Input::Rows(rows) };
+        let script = Script::new(Some("BEGIN"), &[step("READ ? NOW", "[1]"), write]);
+        assert_eq!(script.text(), "BEGIN;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')");
+    }
+
+    #[test]
+    fn a_step_without_rows_is_left_out_and_keeps_its_place() {
+        let nothing = Step { sql: "WRITE {rows}", input: Input::Rows(Rows::default()) };
+        let script =
+            Script::new(Some("BEGIN"), &[step("A ?", NOTHING), step("B ?", "[1]"), nothing, step("C ?", "[2]")]);
+        assert_eq!(script.text(), "BEGIN;\nB '[1]';\nC '[2]'");
+        let done = (0..3).map(|touched| Outcome { rows: vec![touched], touched }).collect();
+        let touched: Vec<u64> = script.outcomes(done).iter().map(|outcome| outcome.touched).collect();
+        assert_eq!(touched, [0, 1, 0, 2]);
+        let empty = Script::new(None, &[step("A ?", NOTHING)]);
+        assert!(empty.is_empty());
+        assert_eq!(empty.outcomes::<()>(Vec::new()).len(), 1);
+    }
+
+    /// Undoes `push_text` as MySQL reads it, with and without escapes.
+    fn read(literal: &str) -> String {
+        if let Some(hex) = literal.strip_prefix("_utf8mb4 X'").and_then(|rest| rest.strip_suffix('\'')) {
+            assert!(hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()), "{literal}");
+            let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("digits"));
+            return String::from_utf8(bytes.collect()).expect("a text");
+        }
+        let inner = literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).expect(literal);
+        assert!(!inner.contains(['\'', '\\']), "{literal}");
+        inner.to_owned()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_ends_its_literal(text: String) {
+            let mut literal = String::new();
+            push_text(&mut literal, &text);
+            assert!(literal.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{literal}");
+            assert_eq!(read(&literal), text);
+        }
+
+        /// Most of what strategies above make is far from these.
+        #[test]
+        fn no_text_of_signs_that_mean_something_ends_its_literal(text in "['\"\\\\;?{}X\u{0}\n\u{1a}%_é-]{0,12}") {
+            let mut literal = String::new();
+            push_text(&mut literal, &text);
+            assert_eq!(read(&literal), text);
+        }
+    }
+}
