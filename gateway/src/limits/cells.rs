@@ -142,8 +142,10 @@ mod tests {
         for key in 0..KEYS {
             put(&cells, key, 1);
         }
-        let lost = (0..KEYS).filter(|&key| put(&cells, key, 1).is_none()).count();
-        assert!(lost < 500, "{lost} of {KEYS}");
+        // Counted, not asked for: asking moves keys, and in a set of 17 each would push the next one out.
+        // Sets of 8 on average (Poisson) lack 33 places, with a standard deviation of 8.
+        let lost = KEYS - cells.count(Nanos::new(0));
+        assert!(lost < 100, "{lost} of {KEYS}");
     }
 
     #[test]
