@@ -96,24 +96,32 @@ fn folder_of(out: &Path) -> Result<PathBuf, Error> {
     folder.canonicalize().map_err(|e| Error::io(folder.display().to_string(), e))
 }
 
+/// Refusals stand next to the bare server, because they are so close to it that a minute's weather
+/// between the two would be most of their difference.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Hello,
+    Refusals,
+    Embedded,
+    Cluster,
+}
+
 async fn measure_round(args: &BenchArgs, folder: &Path, reversed: bool) -> Result<Vec<Figure>, Error> {
     let bench =
         Bench { effort: args.effort, programs: &args.programs, folder, limits_only: args.only == Some(Only::Limits) };
-    let mut figures = Vec::new();
-    if !reversed {
-        figures.extend(bench.hello().await?);
-    }
-    if args.with_refusals() {
-        figures.extend(bench.refusals().await?);
-    }
-    if args.with_embedded() {
-        figures.extend(bench.embedded(reversed).await?);
-    }
-    if args.with_cluster() {
-        figures.extend(bench.cluster(reversed).await?);
-    }
+    let mut parts = [Part::Hello, Part::Refusals, Part::Embedded, Part::Cluster];
     if reversed {
-        figures.extend(bench.hello().await?);
+        parts.reverse();
+    }
+    let mut figures = Vec::new();
+    for part in parts {
+        figures.extend(match part {
+            Part::Hello => bench.hello().await?,
+            Part::Refusals if args.with_refusals() => bench.refusals().await?,
+            Part::Embedded if args.with_embedded() => bench.embedded(reversed).await?,
+            Part::Cluster if args.with_cluster() => bench.cluster(reversed).await?,
+            Part::Refusals | Part::Embedded | Part::Cluster => Vec::new(),
+        });
     }
     Ok(figures)
 }
