@@ -22,7 +22,7 @@ async fn draw_until_the_end(address: SocketAddr, round: u32, worker: u32, outcom
         let answer = connection.exchange(&Request::draw(&user, LOAD_ACTIVITY, &key)).await;
         let body = answer.as_ref().ok().map(|answer| answer.envelope().expect(200, "0000").body);
         outcomes.lock().expect("no panic").insert((user, key), body);
-        if answer.is_err() || answer.is_ok_and(|answer| answer.header("Connection") == Some("close")) {
+        if answer.is_err() || answer.is_ok_and(|answer| answer.closes()) {
             match Connection::open(address).await {
                 Ok(opened) => connection = opened,
                 Err(_) => return,
@@ -109,7 +109,7 @@ async fn a_request_under_way_is_answered_before_the_server_ends() {
     under_way.send(&rest).await.unwrap();
     let answer = under_way.receive().await.unwrap();
     answer.envelope().expect(200, "0000");
-    assert_eq!(answer.header("Connection"), Some("close"));
+    assert!(answer.closes());
     assert_eq!(server.ended().await.code(), Some(0));
     assert_eq!(place.audited_at_rest().await, 2);
 }

@@ -186,7 +186,9 @@ impl Client {
         };
         let Ok(mut connection) = connection else { return Outcome::Lost };
         let Ok(response) = connection.exchange(&call.request()).await else { return Outcome::Lost };
-        self.idle[door].lock().expect("a list").push(connection);
+        if !response.closes() {
+            self.idle[door].lock().expect("a list").push(connection);
+        }
         let answer = response.envelope();
         assert_eq!(answer.request.as_deref(), Some(&*call.key), "{}", answer.body);
         if answer.code == "0000" {
