@@ -102,6 +102,11 @@ impl Session for FakeSession {
         &self.connection.run_id
     }
 
+    fn discard(mut self) {
+        self.broken = true;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
     async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockAway> {
         let wish = Wish::of(asking);
         let mut taken = self.take_once(wish.clone()).await;

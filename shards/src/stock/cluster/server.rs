@@ -111,11 +111,7 @@ pub(crate) trait Session: Send {
 
     /// Ends the session, and sees to it that none goes through a connection that is kept: it may
     /// lead to a process that has gone.
-    fn discard(self)
-    where
-        Self: Sized,
-    {
-    }
+    fn discard(self);
 
     /// Grants up to the wanted units. The grant id must be new.
     fn take(&mut self, asking: &Asking<'_>) -> impl Future<Output = Answer<(Epoch, Vec<Part>)>> + Send;
