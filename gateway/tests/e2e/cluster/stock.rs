@@ -6,7 +6,7 @@ use sqlx::{Executor as _, Row as _};
 
 use super::client::{Client, Load};
 use crate::support::campaign::{FALLBACK_AWARD, SCARCE_AWARD, scarce};
-use crate::support::cluster::ask;
+use crate::support::cluster::{SETTLED, ask};
 use crate::support::{Cluster, FOLLOWED, Request, ask_all};
 
 const ACTIVITY: u64 = 200_003;
@@ -27,6 +27,23 @@ async fn wins(cluster: &Cluster, round: &str, count: usize) -> u64 {
     let of = |award: u64| answers.iter().filter(|answer| answer.code == "0000" && answer.award() == award).count();
     assert_eq!(of(SCARCE_AWARD) + of(FALLBACK_AWARD), answers.len(), "{answers:?}");
     of(SCARCE_AWARD) as u64
+}
+
+/// Draws until these units are won, within the time in which all has settled; answers
+/// how many draws it took. One round may be too few: a batch that has to begin anew, as when both
+/// gateways draw for a user at once, holds units for a moment while others find nothing left.
+async fn win_all(cluster: &Cluster, units: u64, count: usize) -> u64 {
+    let since = Instant::now();
+    let mut won = 0;
+    for round in 1.. {
+        won += wins(cluster, &format!("all-{round}"), count).await;
+        if won >= units {
+            assert_eq!(won, units);
+            return round * count as u64;
+        }
+        assert!(since.elapsed() < SETTLED, "{won} of {units} units are won");
+    }
+    unreachable!("the units are won or the time is over")
 }
 
 /// Draws until a unit is won, which must be within the time that a gateway follows in.
@@ -50,7 +67,7 @@ async fn change(cluster: &Cluster, verb: &str, units: u64) -> String {
 #[tokio::test]
 async fn added_units_are_won_at_both_gateways_and_withdrawn_ones_at_none() {
     let cluster = started(5).await;
-    assert_eq!(wins(&cluster, "first", 60).await, 5);
+    win_all(&cluster, 5, 60).await;
     let [first, second] = cluster.gateways();
     for round in ["a", "b", "c"] {
         // Both know for sure that it is sold out.
@@ -88,7 +105,7 @@ async fn every_change_is_recorded_with_who_and_why() {
     let trail = cluster.sql("meta").await.fetch_all(trail).await.unwrap();
     let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
     assert!(trail.iter().any(|entry| entry == "bob stock rebuild a fire drill"), "{trail:?}");
-    assert_eq!(wins(&cluster, "all", 40).await, 10);
+    win_all(&cluster, 10, 40).await;
     assert_eq!(cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.issued, 10);
     cluster.audited().await;
 }
@@ -118,8 +135,8 @@ async fn rebuilds_amid_draws_lose_nothing_and_sell_nothing_twice() {
 
     let drawn = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
     assert_eq!(drawn.issued, client.wins(ACTIVITY, SCARCE_AWARD));
-    let rest = wins(&cluster, "rest", 2_000).await;
-    assert_eq!(drawn.issued + rest, UNITS);
-    assert_eq!(cluster.audited().await, client.answered() + 2_000);
+    let more = win_all(&cluster, UNITS - drawn.issued, 2_000).await;
+    assert_eq!(wins(&cluster, "none", 20).await, 0);
+    assert_eq!(cluster.audited().await, client.answered() + more + 20);
     client.verify(cluster.listen("nginx")).await;
 }
