@@ -198,13 +198,13 @@ fn is_setting(variable: &str) -> bool {
 fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let http = http(&root.section("http"));
     let identity = identity::options(&root.section("identity"), http.as_ref().ok());
+    let storage = storage(&root.section("storage"));
     let lanes = root.section("lanes");
-    let lane = lane(&lanes);
+    let lane = lane(&lanes, storage.as_ref().ok());
     let patience = patience(&lanes);
     let reads = reads(&root.section("reads"));
     let breakers = breakers::breakers(&root.section("breakers"));
     let admin = admin(&root.section("admin"));
-    let storage = storage(&root.section("storage"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
     let limits = limits::read(&root.section("limits"));
     let drain = drain(&root.section("drain"));
@@ -388,12 +388,14 @@ fn password(section: &Section<'_>) -> Result<Option<String>, Faulted> {
     }
 }
 
-fn lane(section: &Section<'_>) -> Result<LaneLimits, Faulted> {
+fn lane(section: &Section<'_>, storage: Option<&Storage>) -> Result<LaneLimits, Faulted> {
+    // A batch that goes to servers costs more by itself than one that goes to a file.
+    let default_linger_ms = if matches!(storage, Some(Storage::Cluster(_))) { 4 } else { 0 };
     let queue_max = section.integer("queue_max", 1..=1_000_000).or(2048);
-    // 512 commands of the longest ids and titles stay below 1 MiB of bound JSON.
     let batch_max = section.integer("batch_max", 1..=512).or(512);
     let queue_target = milliseconds(section, "queue_target_ms", 500);
-    Ok(LaneLimits { queue_max: queue_max?, queue_target: queue_target?, batch_max: batch_max? })
+    let linger = section.integer("linger_ms", 0..=100).or(default_linger_ms).map(Duration::from_millis);
+    Ok(LaneLimits { queue_max: queue_max?, queue_target: queue_target?, batch_max: batch_max?, linger: linger? })
 }
 
 fn patience(section: &Section<'_>) -> Result<Patience, Faulted> {
@@ -513,6 +515,14 @@ password = "secret of redis"
         assert_eq!((cluster.shards.len(), cluster.tables, cluster.redis.len(), cluster.segments), (1, 4, 1, 8));
         assert_eq!((cluster.meta.port, cluster.redis[0].port), (3306, 6379));
         assert_eq!(cluster.shards[0].statement_timeout, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn lanes_linger_in_a_cluster_only_unless_told_otherwise() {
+        let linger_ms = |text: &str| Config::parse(text, Vec::new()).expect("a config").sizes.lane.linger.as_millis();
+        assert_eq!((linger_ms(CLUSTER), linger_ms("")), (4, 0));
+        let told = "[lanes]\nlinger_ms = 7\n";
+        assert_eq!((linger_ms(&format!("{CLUSTER}{told}")), linger_ms(told)), (7, 7));
     }
 
     #[test]

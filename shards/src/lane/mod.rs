@@ -1,6 +1,7 @@
 //! Lanes: the single writers. A lane gathers the commands that wait into one batch and commits
-//! it in one transaction; while it commits, the next batch gathers. No timer: a lone command
-//! pays no wait, and a flood pays one commit for hundreds of draws.
+//! it in one transaction; while it commits, the next batch gathers. A lone command pays no wait,
+//! and a flood pays one commit for hundreds of draws; in between a lane lingers for a batch that
+//! is worth its statements, round trips and commit.
 //!
 //! The rules of a batch are `market`'s; here is only the order of the steps and what happens
 //! when one fails.
@@ -58,6 +59,9 @@ pub struct LaneLimits {
     /// Draws in one batch, or one call alone. A draw is at most about 4 KiB in the texts of its
     /// statements, so 512 of them are an eighth of the 16 MiB that MariaDB takes if not told otherwise.
     pub batch_max: usize,
+    /// Where draws come together, a batch begins so long after the one before, or when enough draws
+    /// wait, whichever is earlier. Zero: at once.
+    pub linger: Duration,
 }
 
 /// What a lane needs of the world around it.
@@ -145,7 +149,7 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
     stop: watch::Receiver<bool>,
 ) -> (Entrance, JoinHandle<()>) {
     let pace = Pace::new(limits);
-    let (entrance, queue) = queue::queue(limits.queue_max, pace.bound(), around.metrics.admitted.clone());
+    let (entrance, queue) = queue::queue(limits, pace.bound(), around.metrics.admitted.clone());
     let lane = Lane { store, around, batch_max: limits.batch_max, pace, ids: None, doubt: None, away: None };
     (entrance, tokio::spawn(lane.run(queue, stop)))
 }

@@ -61,7 +61,12 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const LIMITS: LaneLimits = LaneLimits { queue_max: 2000, queue_target: Duration::from_millis(500), batch_max: 100 };
+    const LIMITS: LaneLimits = LaneLimits {
+        queue_max: 2000,
+        queue_target: Duration::from_millis(500),
+        batch_max: 100,
+        linger: Duration::ZERO,
+    };
 
     fn settled(draws: usize, took_ms: u64) -> usize {
         let mut pace = Pace::new(LIMITS);

@@ -16,6 +16,13 @@ use crate::stock::{MemoryStock, Part, Picture, StockAway};
 
 const PATIENCE: Patience = Patience { queue: Duration::from_secs(30), answer: Duration::from_mins(1) };
 
+const LIMITS: LaneLimits = LaneLimits {
+    queue_max: 100,
+    queue_target: Duration::from_secs(1),
+    batch_max: 100,
+    linger: Duration::from_millis(4),
+};
+
 /// One prize of 3 units, then the fallback; 5 chances per user.
 const CAMPAIGN: &str = r#"
 format = 1
@@ -218,12 +225,7 @@ fn lane(
         metrics,
     };
     let stop = watch::Sender::new(false);
-    let (entrance, task) = start(
-        store,
-        around,
-        LaneLimits { queue_max: 100, queue_target: Duration::from_secs(1), batch_max: 100 },
-        stop.subscribe(),
-    );
+    let (entrance, task) = start(store, around, LIMITS, stop.subscribe());
     (entrance, task, stop)
 }
 

@@ -18,7 +18,12 @@ async fn started(place: &tempfile::TempDir, slow: Duration) -> Embedded {
     let options = Options {
         shards: 2,
         tables: 1,
-        lane: LaneLimits { queue_max: 100, queue_target: Duration::from_secs(1), batch_max: 100 },
+        lane: LaneLimits {
+            queue_max: 100,
+            queue_target: Duration::from_secs(1),
+            batch_max: 100,
+            linger: Duration::ZERO,
+        },
         in_flight_max: 100,
         patience: Patience { queue: long, answer: long },
         reads: ReadLimits { connections_max: 1, queue_max: 10, timeout: long },

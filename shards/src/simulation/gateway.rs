@@ -26,6 +26,9 @@ use crate::stock::cluster::{
 /// A job's round that takes longer is given up.
 const ROUND_MAX: Duration = Duration::from_secs(10);
 
+/// How long lanes wait for more draws.
+const LINGER: Duration = Duration::from_millis(4);
+
 /// What the jobs of one gateway share.
 struct Parts {
     world: Arc<World>,
@@ -107,12 +110,8 @@ fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<
             metrics: metrics().lane("0"),
         };
         let store = FakeStore::new(world.clone(), shard.into(), CLOCK_OF[place]);
-        let (entrance, task) = start(
-            store,
-            around,
-            LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max },
-            stop.subscribe(),
-        );
+        let limits = LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max, linger: LINGER };
+        let (entrance, task) = start(store, around, limits, stop.subscribe());
         entrances.push(entrance);
         tasks.push(task);
     }

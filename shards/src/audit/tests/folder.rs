@@ -19,7 +19,7 @@ use crate::{LaneLimits, Metrics, Patience, ReadLimits, Shards};
 const OPTIONS: Options = Options {
     shards: 2,
     tables: 2,
-    lane: LaneLimits { queue_max: 1000, queue_target: Duration::from_secs(1), batch_max: 64 },
+    lane: LaneLimits { queue_max: 1000, queue_target: Duration::from_secs(1), batch_max: 64, linger: Duration::ZERO },
     in_flight_max: 1000,
     patience: Patience { queue: Duration::from_secs(20), answer: Duration::from_secs(20) },
     reads: ReadLimits { connections_max: 2, queue_max: 16, timeout: Duration::from_secs(5) },
