@@ -392,7 +392,7 @@ fn lane(section: &Section<'_>, storage: Option<&Storage>) -> Result<LaneLimits, 
     // A batch that goes to servers costs more by itself than one that goes to a file.
     let default_linger_ms = if matches!(storage, Some(Storage::Cluster(_))) { 4 } else { 0 };
     let queue_max = section.integer("queue_max", 1..=1_000_000).or(2048);
-    let batch_max = section.integer("batch_max", 1..=512).or(512);
+    let batch_max = section.integer("batch_max", 1..=1024).or(1024);
     let queue_target = milliseconds(section, "queue_target_ms", 500);
     let linger = section.integer("linger_ms", 0..=100).or(default_linger_ms).map(Duration::from_millis);
     Ok(LaneLimits { queue_max: queue_max?, queue_target: queue_target?, batch_max: batch_max?, linger: linger? })

@@ -57,7 +57,7 @@ pub struct LaneLimits {
     /// No more draws may wait than the lane commits within this time.
     pub queue_target: Duration,
     /// Draws in one batch, or one call alone. A draw is at most about 4 KiB in the texts of its
-    /// statements, so 512 of them are an eighth of the 16 MiB that MariaDB takes if not told otherwise.
+    /// statements, so 1,024 of them are a quarter of the 16 MiB that MariaDB takes if not told otherwise.
     pub batch_max: usize,
     /// Where draws come together, a batch begins so long after the one before, or when enough draws
     /// wait, whichever is earlier. Zero: at once.

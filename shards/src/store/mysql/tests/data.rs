@@ -135,8 +135,8 @@ async fn batches_of_any_size_are_written_whole() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     let sql = table();
-    let users: Vec<String> = (0..512).map(|user| format!("u{user:03}")).collect();
-    for count in [1, 2, 3, 127, 128, 129, 255, 300, 512] {
+    let users: Vec<String> = (0..1024).map(|user| format!("u{user:04}")).collect();
+    for count in [1, 2, 3, 127, 128, 129, 255, 300, 1024] {
         connection.begin().await.expect("a transaction");
         let many = || rows::<7>(users[..count].iter().map(|user| account(user, 1)));
         assert_eq!(write(&mut connection, &sql.insert_accounts, many()).await, Ok(count as u64));
