@@ -47,7 +47,7 @@ pub(super) struct Setup {
 pub(super) enum Memory {
     /// As `deploy/local` has it: enough for minutes.
     Little,
-    /// Enough for ten million orders, with a redo log that fits.
+    /// Enough for thirty million orders, with a redo log for ten minutes of them at 25,000 a second.
     Ample,
 }
 
@@ -55,7 +55,7 @@ impl Memory {
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Little => &[],
-            Self::Ample => &[("POOL", "2G"), ("REDO", "1G")],
+            Self::Ample => &[("POOL", "5G"), ("REDO", "4G")],
         }
     }
 }
