@@ -11,20 +11,13 @@ pub const SQLITE: Dialect = Dialect {
         insert_accounts,
         update_accounts,
         insert_orders,
+        lock_order,
+        read_last_order,
         scan_draws,
         scan_repeated_requests,
     }),
-    shard: texts!(ShardStatements in "sqlite/shard" {
-        insert_grant,
-        void_grant,
-        read_grant,
-        read_last_grant,
-        read_issued,
-    }),
-    issuing: Issuing::FromMemory {
-        forget_grants: include_str!("../../../sql/sqlite/shard/forget_grants.sql"),
-        count_issued: include_str!("../../../sql/sqlite/shard/count_issued.sql"),
-    },
+    shard: texts!(ShardStatements in "sqlite/shard" { read_issued }),
+    issuing: Issuing::FromMemory { count_issued: include_str!("../../../sql/sqlite/shard/count_issued.sql") },
     changed_row_count: 1,
     lane_per_table: false,
     meta: texts!(MetaStatements in "sqlite/meta" {
@@ -70,6 +63,7 @@ pub const SQLITE: Dialect = Dialect {
                 include_str!("../../../sql/sqlite/schema/shard_0001_tables.sql"),
             ),
             ("", include_str!("../../../sql/sqlite/schema/shard_0002_tables.sql")),
+            (include_str!("../../../sql/sqlite/schema/shard_0003_once.sql"), ""),
         ],
     },
 };
