@@ -19,24 +19,26 @@ from collections import deque, namedtuple
 
 # Of an instance: the server of each segment and its units, units a batch wants, batches of each lane, how often
 # things go wrong (crashes, FLUSHALLs, fail-overs, given up waits), rebuilders, whether counters are folded, and
-# what an operator does ("add" or "withdraw", or nothing).
+# what an operator does ("add", "withdraw" or "rebuild", or nothing).
 Instance = namedtuple("Instance", "segments units wants batches faults rebuilders folds operation")
 INSTANCES = {
-    "one-server": Instance((0,), (1,), 1, (1, 1), (0, 1, 1, 1), 2, False, ""),
+    "one-server": Instance((0,), (1,), 1, (1, 1), (0, 1, 1, 1), 1, False, ""),
+    "two-rebuilders": Instance((0,), (1,), 1, (1,), (0, 1, 1, 0), 2, False, ""),
     "crashes": Instance((0,), (1,), 1, (1, 1), (1, 1, 0, 1), 1, False, ""),
     "two-batches": Instance((0,), (1,), 1, (2, 1), (0, 1, 0, 1), 1, False, ""),
     "two-servers": Instance((0, 1), (1, 1), 2, (1, 1), (0, 1, 0, 1), 1, False, ""),
     "segments": Instance((0, 0), (1, 1), 2, (1, 1), (0, 1, 0, 1), 1, False, ""),
     "folding": Instance((0,), (2,), 1, (2,), (1, 1, 0, 0), 1, True, ""),
     "adding": Instance((0,), (1,), 1, (1, 1), (0, 2, 0, 0), 1, False, "add"),
-    "withdrawing": Instance((0,), (1,), 1, (1,), (0, 2, 0, 0), 1, False, "withdraw"),
+    "withdrawing": Instance((0,), (2,), 1, (1,), (0, 1, 0, 0), 1, False, "withdraw"),
+    "asked-for": Instance((0,), (1,), 1, (1, 1), (1, 0, 0, 0), 1, False, "rebuild"),
 }
 # A rule, taken away, and the instance in which that must be found.
 RULES = {
     "no_epoch": "one-server",        # a commit is not fenced by the epoch
     "no_run_id": "one-server",       # a process that was not registered is trusted
     "no_void": "one-server",         # a void receipt does not stop its commit
-    "no_behind": "one-server",       # a server behind the meta database is not rebuilt
+    "no_behind": "two-rebuilders",       # a server behind the meta database is not rebuilt
     "give_back_twice": "one-server",  # what is not open any more is given back all the same
     "early_sum": "one-server",       # a shard counts before it raises its epoch
     "reuse_id": "one-server",        # a take without an answer is sent again under its grant
@@ -44,14 +46,14 @@ RULES = {
     "verdict_by_receipt": "one-server",  # a verdict goes by the receipt, which others delete, not by the order
     "reclaim_open": "crashes",       # the job deletes receipts whose grants may be open
     "lane_deletes_open": "crashes",  # a lane deletes receipts before their grants are closed
-    "reclaim_past_epochs": "crashes",  # the job takes grants of past epochs for closed, unasked
+    "reclaim_past_epochs": "asked-for",  # the job takes grants of past epochs for closed, unasked
     "reclaim_one_server": "two-servers",  # the job asks one of the servers only
     "void_per_server": "two-servers",  # the sweeper's void forbids one server's part only
     "fold_in_two": "folding",        # a fold adds and deletes in two transactions
     "fold_unlocked": "folding",      # a fold deletes a counter that has grown since it was read
     "add_twice": "adding",           # an addition is applied as often as it comes
     "add_late": "adding",            # an addition is applied in a later epoch, which has counted it
-    "withdraw_twice": "withdrawing",
+    "withdraw_twice": "withdrawing",  # a withdrawal takes units as often as it comes
     "withdraw_late": "withdrawing",  # a withdrawal is done in whatever epoch it meets
     "note_late": "withdrawing",      # what was withdrawn in a past epoch lowers the totals
 }
@@ -193,7 +195,7 @@ class Model:
     def air_steps(self, s):
         for k, request in enumerate(s.air):
             s2 = s._replace(air=s.air[:k] + s.air[k + 1:])
-            yield (self.take if request[0] == "take" else self.commit)(s2, *request[1:])
+            yield getattr(self, request[0])(s2, *request[1:])
 
     def take(self, s, g, i, n, inc, wants):
         lane, server = s.lanes[i], s.servers[n]
@@ -223,6 +225,21 @@ class Model:
             return "take", s._replace(lanes=put(s.lanes, i, lane._replace(got=got, todo=todo)), air=s.air + (again,))
         lane = Lane("took", g, got, lane.n, ()) if got else Lane("idle", "", (), lane.n, ())
         return "take", s._replace(lanes=put(s.lanes, i, lane))
+
+    def withdraw(self, s, e, inc):
+        server = s.servers[0]
+        if inc == server.inc and server.epoch is not None:
+            s = s._replace(servers=put(s.servers, 0, self.withdrawn(server, e)))
+        return "withdraw: late", s
+
+    def withdrawn(self, server, e):
+        """The server when a withdrawal that was decided on in epoch `e` has come."""
+        if server.epoch != e and self.broken != "withdraw_late":
+            return server
+        if server.done is not None and self.broken != "withdraw_twice":
+            return server
+        given = min(1, server.left[0])
+        return server._replace(left=put(server.left, 0, server.left[0] - given), done=given)
 
     def commit(self, s, g, i, got):
         lane, shard = s.lanes[i], s.shards[i]
@@ -313,9 +330,11 @@ class Model:
             if rebuilder == IDLE:
                 others = any(x != IDLE for k, x in enumerate(s.rebuilders) if k != r)
                 behind = server.epoch is not None and server.epoch < epoch and not others and self.broken != "no_behind"
-                if epoch < EPOCHS and (server.epoch is None or not self.trusted(s, 0) or behind):
+                asked = s.operator == ("asked",)
+                if epoch < EPOCHS and (server.epoch is None or not self.trusted(s, 0) or behind or asked):
                     meta = (put(s.meta[0], 0, (epoch + 1, registered)), s.meta[1])
-                    yield "rebuild", to(("raise", epoch + 1, server.inc, s.meta[1], 0), meta=meta)
+                    yield "rebuild", to(("raise", epoch + 1, server.inc, s.meta[1], 0), meta=meta,
+                                        operator=("done",) if asked else s.operator)
                 continue
             pc, e, inc, left, k = rebuilder
             if pc == "raise":
@@ -344,7 +363,9 @@ class Model:
 
     def operator_steps(self, s):
         op, server, epoch = s.operator, s.servers[0], s.meta[0][0][0]
-        if op == IDLE:
+        if op == IDLE and self.i.operation == "rebuild":
+            yield "ask for a rebuild", s._replace(operator=("asked",))
+        elif op == IDLE:
             if self.i.operation == "add":
                 meta = (s.meta[0], plus(s.meta[1], (0,)))
                 yield "record", s._replace(operator=("deliver", epoch, 0), meta=meta)
@@ -367,16 +388,14 @@ class Model:
         elif op[0] == "withdraw":
             if not self.trusted(s, 0) or server.epoch is None:
                 yield "withdraw: not now", s._replace(operator=("ask", 0, op[2]))
-            elif server.epoch != op[1] and self.broken != "withdraw_late":
-                yield "withdraw: late", s._replace(operator=("ask", 0, op[2]))
-            else:
-                if server.done is None or self.broken == "withdraw_twice":
-                    given = min(1, server.left[0])
-                    server = server._replace(left=put(server.left, 0, server.left[0] - given), done=given)
-                servers = put(s.servers, 0, server)
-                if op[2] < 1:
-                    yield "withdraw, answer lost", s._replace(operator=("ask", 0, 1), servers=servers)
-                yield "withdraw", s._replace(operator=("note", server.epoch, server.done), servers=servers)
+                return
+            if op[2] < 1:
+                late = ("withdraw", op[1], server.inc)
+                yield "withdraw, unheard", s._replace(operator=("ask", 0, 1), air=s.air + (late,))
+            server = self.withdrawn(server, op[1])
+            known = server.epoch == op[1]
+            yield "withdraw", s._replace(operator=("note", op[1], server.done) if known else ("ask", 0, op[2]),
+                                         servers=put(s.servers, 0, server))
         elif op[0] == "note":
             if epoch == op[1] or self.broken == "note_late":
                 meta = (s.meta[0], put(s.meta[1], 0, s.meta[1][0] - op[2]))
@@ -398,7 +417,7 @@ class Model:
     # What must hold.
 
     CHOICES = {"copy", "FLUSHALL", "fail-over", "crash", "give up take", "give up commit", "ask again",
-               "reclaim", "reclaim: not now", "add, answer lost", "withdraw, answer lost"}
+               "reclaim", "reclaim: not now", "add, answer lost", "withdraw, unheard", "ask for a rebuild"}
 
     def wrong(self, s):
         issued, total = self.issued(s), s.meta[1]

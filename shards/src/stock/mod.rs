@@ -7,7 +7,7 @@
 //! [`MemoryStock`] serves the embedded default; the cluster's stock lies on servers of its own.
 pub mod cluster;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod memory;
 
 use std::collections::BTreeMap;

@@ -152,8 +152,10 @@ statements! {
         old_receipts,
         /// `[[min_age_ms]]` -> how many committed grants that old have a receipt.
         count_old_receipts,
-        /// `[[max_age_s]]`: deletes at most 1,000 void receipts older than that.
-        forget_void_receipts,
+        /// `[[min_age_s]]` -> at most 1,000 void grants that old.
+        old_void_receipts,
+        /// Rows of grant, sorted: deletes the receipts of void ones.
+        delete_void_receipts,
         /// `[[idle_s]]` -> keys of at most 1,000 counters that nobody has touched for so long.
         idle_counters,
         /// `[[server, activity, award, segment, run, lane], ...]`, sorted -> place, count, locked.

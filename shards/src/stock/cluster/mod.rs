@@ -27,7 +27,7 @@ mod sql;
 mod sweep;
 mod tend;
 #[cfg(test)]
-pub(in crate::stock) mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -180,7 +180,17 @@ impl ShardLedger for SqlShardLedger {
     async fn forget_void(&self) -> Result<(), StoreError> {
         let mut link = self.kept.get().await?;
         let age = json_rows([[VOID_KEPT.as_secs()]]);
-        while link.execute(MYSQL_STOCK.forget_void_receipts, &age).await? >= PAGE as u64 {}
+        loop {
+            let rows = link.rows(MYSQL_STOCK.old_void_receipts, &age).await?;
+            let grants = rows.iter().map(|row| Ok(GrantId(row.number(0)?))).collect::<Result<Vec<_>, StoreError>>()?;
+            if !grants.is_empty() {
+                let input = Input::Rows(grant_rows(&grants));
+                link.run_all(&[Step { sql: MYSQL_STOCK.delete_void_receipts, input }]).await?;
+            }
+            if grants.len() < PAGE {
+                break;
+            }
+        }
         self.kept.keep(link);
         Ok(())
     }

@@ -216,7 +216,7 @@ async fn a_rebuild_does_not_mind_a_backlog_and_one_round_ends_it() {
                < 601000"
     );
     site.options.shards[0].connect().await.expect("a connection").run(&many).await.expect("rows");
-    assert_eq!(site.shards[0].count_old(Duration::from_secs(1)).await, Ok(600_000));
+    assert_eq!(site.shards[0].count_old(Duration::from_mins(5)).await, Ok(600_000));
     site.redis.kill();
     site.redis.restart().await;
     let mut tended = tend_once(&mut site).await;
@@ -224,9 +224,9 @@ async fn a_rebuild_does_not_mind_a_backlog_and_one_round_ends_it() {
         tended = tend_once(&mut site).await;
     }
     assert_eq!(site.left().await, 999_997, "counted without the receipts");
-    let deleted = reclaim(&site.stock, &site.shards[0], Duration::from_secs(1)).await.expect("reclaimed");
-    assert!(deleted >= 600_000, "{deleted}");
-    assert_eq!(site.shards[0].count_old(Duration::from_secs(1)).await, Ok(0));
+    let deleted = reclaim(&site.stock, &site.shards[0], Duration::from_mins(5)).await.expect("reclaimed");
+    assert_eq!(deleted, 600_000);
+    assert_eq!(site.shards[0].count_old(Duration::from_mins(5)).await, Ok(0));
     assert_eq!(site.left().await, 999_997);
 }
 
@@ -298,7 +298,8 @@ async fn an_epoch_that_is_held_is_not_waited_for_long() {
     let raised = site.shards[0].raise_epoch(ServerId(1), Epoch(2)).await;
     assert!(matches!(raised, Err(StoreError::Conflict(_))), "{raised:?}");
     let granted = site.take(0, 2, 2).await;
-    site.note(0, 2, Epoch(1), &granted.parts).await.expect("nobody is waited for any more");
+    // Another lane: it has counters of its own.
+    site.note(0, 1 << 38, Epoch(1), &granted.parts).await.expect("nobody is waited for any more");
     frozen.rollback().await.expect("undone");
     assert_eq!(site.shards[0].raise_epoch(ServerId(1), Epoch(2)).await, Ok(Epoch(2)));
 }
