@@ -18,8 +18,6 @@ pub(super) enum Fault {
     EarlySum,
     /// The job deletes receipts of grants that may be open on their servers.
     ReclaimOpen,
-    /// It takes grants of past epochs for closed.
-    PastUnclosed,
     /// A fold deletes counters that have grown since it read them.
     FoldUnlocked,
     /// The verdict over a batch is looked up, not forced: units go back, and nobody has made the grant void.

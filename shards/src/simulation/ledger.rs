@@ -64,15 +64,7 @@ impl ShardLedger for FakeLedger {
     async fn old_receipts(&self, age: Duration, after: GrantId) -> Result<SomeReceipts, StoreError> {
         let open = self.world.breaks(Fault::ReclaimOpen);
         let age = if open { Duration::ZERO } else { age };
-        let mut old = self.at_once(move |tables| tables.old_receipts(age, after)).await?;
-        if self.world.breaks(Fault::PastUnclosed) {
-            let shard = self.shard;
-            let now = |server: &ServerId| self.world.state().shards[shard].epoch(*server);
-            for receipt in &mut old.receipts {
-                receipt.epochs.retain(|server, epoch| *epoch >= now(server));
-                receipt.used.retain(|part| receipt.epochs.contains_key(&part.server));
-            }
-        }
+        let old = self.at_once(move |tables| tables.old_receipts(age, after)).await?;
         if open {
             let grants: Vec<GrantId> = old.receipts.iter().map(|receipt| receipt.grant).collect();
             self.delete_receipts(&grants).await?;

@@ -216,6 +216,8 @@ impl Scenario {
                 scenario.kinds = vec![Disaster::SplitBrain];
                 scenario.mishaps = vec![Mishap::Lost, Mishap::Late];
                 scenario.storm = Storm { shards: 0, servers: 200, meta: 0 };
+                scenario.reclaim_ms_max = 300;
+                scenario.receipts_kept = Duration::from_millis(300);
                 scenario.units = scenario.units.map(|units| 2 * units);
             }
         }

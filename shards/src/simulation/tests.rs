@@ -158,7 +158,6 @@ planted!(
     what_is_closed_must_not_be_given_back: GiveBackTwice,
     the_epoch_must_be_raised_before_the_sum: EarlySum,
     grants_must_be_closed_before_their_receipts_are_reclaimed: ReclaimOpen,
-    grants_of_past_epochs_must_be_closed_too: PastUnclosed,
     a_fold_must_add_what_it_deletes: FoldUnlocked,
     a_verdict_must_be_forced: SelectOnly,
     a_grant_id_must_not_be_used_again: ReuseId,

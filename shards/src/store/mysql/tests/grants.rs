@@ -233,8 +233,7 @@ async fn void_receipts_are_forgotten_by_the_databases_clock() {
     note(&mut connection, 7, 0).await.expect("noted");
     void(&mut connection, 8).await.expect("void");
     void(&mut connection, 9).await.expect("void");
-    let aged =
-        format!("UPDATE stock_receipt SET created_at = created_at - INTERVAL 8 DAY WHERE grant_id <> {RUN} + 9");
+    let aged = format!("UPDATE stock_receipt SET created_at = created_at - INTERVAL 8 DAY WHERE grant_id <> {RUN} + 9");
     connection.run(&aged).await.expect("aged");
     // A batch under way is not waited for.
     let mut batch = connect(&database).await;
