@@ -4,15 +4,17 @@ use std::sync::Arc;
 use super::clocks::{CLOCK_OF, set_clocks};
 use super::dice::Dice;
 use super::ledger::FakeLedger;
+use super::meta::FakeMeta;
 use super::scenario::Scenario;
 use super::session::FakeServer;
 use super::store::FakeStore;
 use super::world::World;
 use crate::stock::cluster::tests::ledgers::{Desk, ON_TWO, ledger_suite};
+use crate::stock::cluster::tests::metas::{Office, meta_suite};
 use crate::stock::cluster::tests::servers::{Counter, ON_ONE, server_suite};
 use crate::stock::cluster::tests::{SPREAD, breakers, picture, stock_up_all};
 use crate::stock::cluster::{ClusterStock, LaneStock, Spread};
-use crate::stock::conformance::{Shop, stock_suite};
+use crate::stock::conformance::{Shop, prize, stock_suite};
 
 /// A world in calm weather.
 fn world(spread: Spread) -> Arc<World> {
@@ -80,6 +82,33 @@ impl Shop for FakeRack {
     async fn count(&self) -> (u64, u64) {
         picture(&self.0).await
     }
+}
+
+/// What operators do is recorded at once.
+struct FakeOffice(Arc<World>);
+
+impl Office for FakeOffice {
+    type Ledger = FakeMeta;
+
+    async fn open() -> Self {
+        Self(world(ON_TWO))
+    }
+
+    fn ledger(&self) -> FakeMeta {
+        FakeMeta::new(self.0.clone(), 0)
+    }
+
+    async fn add(&self, units: u64) {
+        self.0.state().meta.add(prize(1), units);
+    }
+
+    async fn ask_withdrawal(&self, units: u64) {
+        self.0.state().meta.ask_withdrawal(prize(1), units);
+    }
+}
+
+mod metas {
+    super::meta_suite!(super::FakeOffice, tokio::test(start_paused = true));
 }
 
 mod shards {

@@ -64,7 +64,8 @@ pub enum PersistError {
 pub trait ShardStore: Send + 'static {
     /// Starts the batch's transaction and reads what it needs, locking its accounts.
     fn prefetch(&mut self, batch: &Batch) -> impl Future<Output = Result<Known, StoreError>> + Send;
-    /// Writes the batch's changes and what its grant issued, and commits.
+    /// Writes the batch's changes and what its grant issued, and commits. The commit is sent only when all
+    /// writes were answered: that is what a verdict goes by.
     fn persist(
         &mut self,
         grant: GrantId,

@@ -1,6 +1,7 @@
 //! The cluster's stock over real Redis servers, and with real databases behind them.
 mod databases;
 pub(crate) mod ledgers;
+pub(crate) mod metas;
 mod redis;
 pub(crate) mod servers;
 mod spread;
