@@ -22,7 +22,8 @@ from collections import deque, namedtuple
 # what an operator does ("add", "withdraw" or "rebuild", or nothing).
 Instance = namedtuple("Instance", "segments units wants batches faults rebuilders folds operation")
 INSTANCES = {
-    "one-server": Instance((0,), (1,), 1, (1, 1), (0, 1, 1, 1), 1, False, ""),
+    "one-server": Instance((0,), (1,), 1, (1, 1), (0, 1, 0, 1), 1, False, ""),
+    "fail-over": Instance((0,), (1,), 1, (1, 1), (0, 0, 1, 1), 1, False, ""),
     "two-rebuilders": Instance((0,), (1,), 1, (1,), (0, 1, 1, 0), 2, False, ""),
     "crashes": Instance((0,), (1,), 1, (1, 1), (1, 1, 0, 1), 1, False, ""),
     "two-batches": Instance((0,), (1,), 1, (2, 1), (0, 1, 0, 1), 1, False, ""),
@@ -36,12 +37,12 @@ INSTANCES = {
 # A rule, taken away, and the instance in which that must be found.
 RULES = {
     "no_epoch": "one-server",        # a commit is not fenced by the epoch
-    "no_run_id": "one-server",       # a process that was not registered is trusted
+    "no_run_id": "fail-over",       # a process that was not registered is trusted
     "no_void": "one-server",         # a void receipt does not stop its commit
     "no_behind": "two-rebuilders",       # a server behind the meta database is not rebuilt
     "give_back_twice": "one-server",  # what is not open any more is given back all the same
     "early_sum": "one-server",       # a shard counts before it raises its epoch
-    "reuse_id": "one-server",        # a take without an answer is sent again under its grant
+    "reuse_id": "fail-over",        # a take without an answer is sent again under its grant
     "look_only": "one-server",       # a verdict looks and gives back, and voids nothing
     "verdict_by_receipt": "one-server",  # a verdict goes by the receipt, which others delete, not by the order
     "reclaim_open": "crashes",       # the job deletes receipts whose grants may be open
