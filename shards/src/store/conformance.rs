@@ -99,11 +99,6 @@ impl<D: Database> Bench<D> {
         self.store.persist(GrantId(grant), settlement, &receipt::<D>(settlement)).await
     }
 
-    /// The number of a user's table.
-    pub(super) fn table_of(&self, name: &str) -> u16 {
-        map().route(name).table().get()
-    }
-
     pub(super) async fn verdict(&mut self, grant: u64, settlement: &Settlement) -> Result<Verdict, StoreError> {
         self.store.verdict(&in_doubt(grant, settlement)).await
     }
@@ -131,6 +126,11 @@ pub(super) fn receipt<D: Database>(settlement: &Settlement) -> Receipt {
         epochs: epochs.into_iter().collect(),
         ..Receipt::default()
     }
+}
+
+/// The number of a user's table.
+pub(super) fn table_of(name: &str) -> u16 {
+    map().route(name).table().get()
 }
 
 pub(super) fn map() -> SlotMap {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{bench, connect, is_conflict, number, shard};
 use crate::stock::cluster::{ShardLedger, SqlShardLedger};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use crate::store::conformance::{Bench, gather, in_doubt, receipt};
+use crate::store::conformance::{Bench, gather, in_doubt, receipt, table_of};
 use crate::store::{
     Columns, Connection, GrantId, GrantNote, Input, Issuing, MYSQL, MYSQL_STOCK, MysqlConnection, MysqlDatabase,
     PersistError, ReceiptStatements, ShardStore, Step, StoreError, Verdict, receipt_row,
@@ -257,7 +257,7 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     let mut batch = connect(&one.database).await;
     batch.begin().await.expect("a transaction");
     let id = other.calls[0][0].id.get();
-    let table = two.table_of("b");
+    let table = table_of("b");
     let columns =
         "order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, award_title, award_index,
                    rule, stocked, created_at_ms";
