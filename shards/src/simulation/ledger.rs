@@ -68,7 +68,7 @@ impl ShardLedger for FakeLedger {
         if open {
             let grants: Vec<GrantId> = old.receipts.iter().map(|receipt| receipt.grant).collect();
             self.delete_receipts(&grants).await?;
-            return Ok(SomeReceipts { receipts: Vec::new(), more: false });
+            return Ok(SomeReceipts { receipts: Vec::new(), next: None });
         }
         Ok(old)
     }

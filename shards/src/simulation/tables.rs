@@ -290,7 +290,7 @@ impl Tables {
         };
         let later = self.receipts.range((Bound::Excluded(after), Bound::Unbounded));
         let receipts: Vec<_> = later.filter(old).map(noted).take(PAGE).collect();
-        SomeReceipts { more: receipts.len() == PAGE, receipts }
+        SomeReceipts { next: receipts.last().filter(|_| receipts.len() == PAGE).map(|last| last.grant), receipts }
     }
 
     /// How many receipts of committed grants are at least so old.

@@ -148,7 +148,7 @@ statements! {
         read_issued_of,
         /// The greatest grant that has a receipt.
         read_last_receipt,
-        /// `[[after, min_age_ms]]` -> grant, units of at most 1,000 committed grants that old, by grant.
+        /// `[[after]]` -> grant, age in ms, units of at most 1,000 committed grants, by grant.
         old_receipts,
         /// `[[min_age_ms]]` -> how many committed grants that old have a receipt.
         count_old_receipts,

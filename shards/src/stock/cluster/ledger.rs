@@ -43,10 +43,10 @@ impl NotedReceipt {
 /// A page of receipts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SomeReceipts {
-    /// By grant.
+    /// Those that are old enough, by grant.
     pub(crate) receipts: Vec<NotedReceipt>,
-    /// Whether there may be more of them.
-    pub(crate) more: bool,
+    /// Where the next page begins, if there may be more of them.
+    pub(crate) next: Option<GrantId>,
 }
 
 /// What one shard knows.

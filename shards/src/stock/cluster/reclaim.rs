@@ -23,9 +23,7 @@ pub(crate) async fn reclaim<S: StockServer>(
 ) -> Result<usize, TendError> {
     let (mut after, mut deleted, mut away) = (GrantId(0), 0, None);
     loop {
-        let SomeReceipts { receipts, more } = shard.old_receipts(age, after).await?;
-        let Some(last) = receipts.last() else { break };
-        after = last.grant;
+        let SomeReceipts { receipts, next } = shard.old_receipts(age, after).await?;
         let mut asked = BTreeMap::new();
         for shelf in stock.shelves() {
             let of_server = |parts: &Closing| !parts.used.is_empty();
@@ -44,9 +42,8 @@ pub(crate) async fn reclaim<S: StockServer>(
             receipts.iter().filter(|receipt| receipt.epochs.iter().all(|(server, epoch)| is_closed(server, epoch)));
         let grants: Vec<GrantId> = closed.map(|receipt| receipt.grant).collect();
         deleted += shard.delete_receipts(&grants).await?;
-        if !more {
-            break;
-        }
+        let Some(next) = next else { break };
+        after = next;
     }
     match away {
         Some(error) => Err(error.into()),

@@ -148,14 +148,18 @@ impl ShardLedger for SqlShardLedger {
 
     async fn old_receipts(&self, age: Duration, after: GrantId) -> Result<SomeReceipts, StoreError> {
         let mut link = self.kept.get().await?;
-        let rows = link.rows(MYSQL_STOCK.old_receipts, &json_rows([(after.0, millis(age))])).await?;
-        let noted = |row: &<Link as Connection>::Row| {
-            let (epochs, used) = units(row.text(1)?)?;
-            Ok(NotedReceipt { grant: GrantId(row.number(0)?), epochs, used })
-        };
-        let receipts = rows.iter().map(noted).collect::<Result<Vec<_>, StoreError>>()?;
+        let rows = link.rows(MYSQL_STOCK.old_receipts, &json_rows([[after.0]])).await?;
+        let mut page = SomeReceipts { receipts: Vec::new(), next: None };
+        for row in &rows {
+            let grant = GrantId(row.number(0)?);
+            page.next = (rows.len() == PAGE).then_some(grant);
+            if row.integer(1)? >= i64::try_from(age.as_millis()).unwrap_or(i64::MAX) {
+                let (epochs, used) = units(row.text(2)?)?;
+                page.receipts.push(NotedReceipt { grant, epochs, used });
+            }
+        }
         self.kept.keep(link);
-        Ok(SomeReceipts { more: receipts.len() == PAGE, receipts })
+        Ok(page)
     }
 
     async fn count_old(&self, age: Duration) -> Result<u64, StoreError> {

@@ -146,8 +146,8 @@ async fn receipts(ledger: &impl ShardLedger) -> Vec<GrantId> {
     loop {
         let page = ledger.old_receipts(Duration::ZERO, after).await.expect("read");
         found.extend(page.receipts.iter().map(|receipt| receipt.grant));
-        let Some(last) = found.last().filter(|_| page.more) else { return found };
-        after = *last;
+        let Some(next) = page.next else { return found };
+        after = next;
     }
 }
 
@@ -249,7 +249,7 @@ pub(crate) async fn receipts_are_found_by_age_and_page_and_deleted_once<D: Desk>
     assert_eq!(receipts(&ledger).await, all);
     assert_eq!(ledger.count_old(Duration::from_mins(1)).await, Ok(0));
     let young = ledger.old_receipts(Duration::from_mins(1), GrantId(0)).await.expect("read");
-    assert!(young.receipts.is_empty() && !young.more);
+    assert!(young.receipts.is_empty());
     // Some by a job, some by the lane's next batch; void ones by neither.
     assert_eq!(ledger.delete_receipts(&[all[0], all[3], lane.grant(8)]).await, Ok(2));
     let closed = vec![all[3], all[6], all[5], lane.grant(8), lane.grant(99)];
