@@ -16,7 +16,7 @@ use router::SlotMap;
 use shards::cluster::{self, Sizes};
 use shards::embedded;
 use shards::stock::cluster::RedisOptions;
-use shards::store::{MysqlDatabase, Tls};
+use shards::store::{Dialer, MysqlDatabase, Tls};
 use shards::{LaneLimits, Patience, ReadLimits};
 
 /// Environment variables that begin with this are settings: `DRAWBRIDGE_HTTP_LISTEN` is
@@ -306,7 +306,11 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
     let count = shards.as_ref().ok().map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
     check_map(section, "tables", count, tables.ok());
     let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
-    let timed = |database: MysqlDatabase| MysqlDatabase { connect_timeout, statement_timeout, ..database };
+    let dialer = Dialer::default();
+    let timed = |database: MysqlDatabase| {
+        let dialer = dialer.clone();
+        MysqlDatabase { connect_timeout, statement_timeout, dialer, ..database }
+    };
     let (redis_timeout, prefix) = (redis_timeout?, prefix?);
     let timed_redis =
         |options: RedisOptions| RedisOptions { timeout: redis_timeout, prefix: prefix.clone(), ..options };
@@ -319,7 +323,7 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
     })
 }
 
-/// The time-outs are those of the whole cluster and come later.
+/// Time-outs and dialer are those of the whole cluster and come later.
 fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
@@ -336,6 +340,7 @@ fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
         tls: tls?,
         connect_timeout: Duration::ZERO,
         statement_timeout: Duration::ZERO,
+        dialer: Dialer::default(),
     })
 }
 

@@ -370,7 +370,7 @@ impl Installation {
 
     /// How many units of each prize the shards have issued.
     pub async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
-        Ok(picture::issued(&self.parts.shards).await?.into_iter().collect())
+        Ok(picture::issued(&self.parts.ledgers).await?.into_iter().collect())
     }
 
     /// Starts a gateway's lanes and jobs.

@@ -196,6 +196,11 @@ pub trait Connection: Send + Sized {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Runs statements without a bound value, separated by semicolons: schema changes.
     fn run(&mut self, sql: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Asks whether the database is still one that may be written to. Where it has moved, its old
+    /// server is read-only and may miss what the new one has.
+    fn may_still_write(&mut self) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        std::future::ready(Ok(true))
+    }
 }
 
 /// Where connections to one database come from.
@@ -206,6 +211,16 @@ pub trait Database: Clone + Send + Sync + 'static {
     /// The texts of its dialect.
     const DIALECT: super::Dialect;
 
-    /// Opens a new connection.
+    /// Whether a connection is worth keeping while nobody needs one. An open file keeps others
+    /// beside it that only its last user removes.
+    const KEEPS_IDLE: bool = true;
+
+    /// Opens a new connection, which may write.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send;
+
+    /// Opens one for reading. It leads to a server that may not be written to, such as a replica,
+    /// only while no other answers.
+    fn connect_for_reads(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send {
+        self.connect()
+    }
 }

@@ -5,6 +5,7 @@ mod connection;
 mod grant;
 mod migrate;
 mod mysql;
+mod pool;
 mod rows;
 mod shard;
 mod sqlite;
@@ -14,7 +15,8 @@ pub use connection::{Columns, Connection, Database, Input, Outcome, Rows, Step, 
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
-pub use mysql::{MysqlConnection, MysqlDatabase, Tls, check_durability};
+pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
+pub(crate) use pool::{Lease, Pool, PoolLimits};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};
 pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};

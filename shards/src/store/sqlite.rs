@@ -92,6 +92,7 @@ impl Database for SqliteFile {
     type Connection = SqliteConnection;
 
     const DIALECT: Dialect = SQLITE;
+    const KEEPS_IDLE: bool = false;
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
         let options = SqliteConnectOptions::new()

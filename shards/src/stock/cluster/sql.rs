@@ -2,7 +2,6 @@
 //!
 //! Each call is one transaction at most, on a connection that is kept between calls and dropped
 //! after a failure.
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use market::batch::Prize;
@@ -13,7 +12,8 @@ use super::server::Spread;
 use crate::meta::{Meta, Withdrawal, prize};
 use crate::stock::{Epoch, Part, ServerId};
 use crate::store::{
-    Columns, Connection, Database, GrantId, MYSQL_STOCK, MysqlDatabase, StoreError, json_rows, out_of_range,
+    Columns, Connection, Database, GrantId, Lease, MYSQL_STOCK, MysqlDatabase, Pool, PoolLimits, StoreError, json_rows,
+    out_of_range,
 };
 
 /// Void rows are kept for as long as a request of their batch could still be under way anywhere.
@@ -55,49 +55,34 @@ mod texts {
     );
 }
 
-/// A connection that is kept between uses.
-#[derive(Debug)]
-struct Kept<D: Database> {
-    database: D,
-    idle: Mutex<Option<D::Connection>>,
-}
+/// Connections of a process to a shard for its jobs: roll-up, forgetting, counting, and one for each
+/// stock server that is looked after. More would only wait for each other's locks there.
+const JOBS_LIMITS: PoolLimits = PoolLimits { all_max: 4, idle_max: 2, wait: Duration::from_secs(3) };
 
-impl<D: Database> Kept<D> {
-    fn new(database: D) -> Self {
-        Self { database, idle: Mutex::new(None) }
-    }
-
-    /// The kept connection, or a new one where somebody else uses it.
-    async fn get(&self) -> Result<D::Connection, StoreError> {
-        let idle = self.lock().take();
-        match idle {
-            Some(connection) => Ok(connection),
-            None => self.database.connect().await,
-        }
-    }
-
-    /// Keeps a connection, which must not be in a transaction. Those that saw an error are
-    /// dropped instead: nobody knows what state they are in.
-    fn keep(&self, connection: D::Connection) {
-        *self.lock() = Some(connection);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<D::Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-type Link = <MysqlDatabase as Database>::Connection;
+type Link = Lease<MysqlDatabase>;
+type Row = <<MysqlDatabase as Database>::Connection as Connection>::Row;
 
 /// What one shard knows, in its database.
 #[derive(Debug)]
 pub(crate) struct SqlShardLedger {
-    kept: Kept<MysqlDatabase>,
+    kept: Pool<MysqlDatabase>,
 }
 
 impl SqlShardLedger {
     pub(crate) fn new(database: MysqlDatabase) -> Self {
-        Self { kept: Kept::new(database) }
+        Self { kept: Pool::new(database, JOBS_LIMITS) }
+    }
+}
+
+impl SqlShardLedger {
+    /// How many units of each prize the shard has issued.
+    pub(crate) async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
+        let mut link = self.kept.get().await?;
+        let rows = link.rows(MysqlDatabase::DIALECT.shard.read_issued, "[]").await?;
+        let issued = rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?)));
+        let issued = issued.collect::<Result<_, StoreError>>()?;
+        self.kept.keep(link);
+        Ok(issued)
     }
 }
 
@@ -143,7 +128,7 @@ impl ShardLedger for SqlShardLedger {
         let mut link = self.kept.get().await?;
         let key = json_rows([(server.0, u64::try_from(age.as_millis()).unwrap_or(u64::MAX))]);
         let rows = link.rows(MYSQL_STOCK.old_grants, &key).await?;
-        let noted = |row: &<Link as Connection>::Row| {
+        let noted = |row: &Row| {
             Ok(NotedGrant {
                 grant: GrantId(row.number(0)?),
                 epoch: Epoch(row.number(1)?),
@@ -164,7 +149,7 @@ impl ShardLedger for SqlShardLedger {
         // Exactly the rows that are locked here are added and deleted: another holder of this job
         // waits, and then finds them gone.
         let rows = link.rows(MYSQL_STOCK.lock_grants, &keys).await?;
-        let noted = |row: &<Link as Connection>::Row| Ok((row.number(0)?, parts(row.text(1)?, server)?));
+        let noted = |row: &Row| Ok((row.number(0)?, parts(row.text(1)?, server)?));
         let noted: Vec<(u64, Vec<Part>)> = rows.iter().map(noted).collect::<Result<_, StoreError>>()?;
         if !noted.is_empty() {
             add_issued(&mut link, noted.iter().flat_map(|(_, used)| used)).await?;
@@ -238,13 +223,13 @@ async fn add_issued(link: &mut Link, used: impl Iterator<Item = &Part>) -> Resul
 #[derive(Debug)]
 pub(crate) struct SqlMetaLedger {
     meta: Meta<MysqlDatabase>,
-    kept: Kept<MysqlDatabase>,
+    kept: Pool<MysqlDatabase>,
     spread: Spread,
 }
 
 impl SqlMetaLedger {
     pub(crate) fn new(meta: Meta<MysqlDatabase>, spread: Spread) -> Self {
-        Self { kept: Kept::new(meta.database().clone()), meta, spread }
+        Self { kept: meta.pool().clone(), meta, spread }
     }
 
     /// How the stock is spread.
@@ -275,7 +260,7 @@ impl SqlMetaLedger {
         Ok(held)
     }
 
-    async fn rows(&self, sql: &str, key: &str) -> Result<Vec<<Link as Connection>::Row>, StoreError> {
+    async fn rows(&self, sql: &str, key: &str) -> Result<Vec<Row>, StoreError> {
         let mut link = self.kept.get().await?;
         let rows = link.rows(sql, key).await?;
         self.kept.keep(link);
@@ -339,7 +324,7 @@ impl MetaLedger for SqlMetaLedger {
         let epoch = before.max(seen.0) + 1;
         link.execute(texts::set_epoch, &json_rows([(u64::from(server.0), epoch)])).await?;
         let rows = link.rows(texts::read_segments, &json_rows([[server.0]])).await?;
-        let total = |row: &<Link as Connection>::Row| {
+        let total = |row: &Row| {
             // Below zero only by a hand in the database: there is nothing to give out then.
             Ok::<_, StoreError>((prize(row, 0)?, row.number(2)?, row.integer(3)?.max(0).unsigned_abs()))
         };
@@ -355,7 +340,7 @@ impl MetaLedger for SqlMetaLedger {
 
     async fn deliveries(&self, server: ServerId) -> Result<Vec<Delivery>, StoreError> {
         let rows = self.rows(texts::read_deliveries, &json_rows([[server.0]])).await?;
-        let delivery = |row: &<Link as Connection>::Row| {
+        let delivery = |row: &Row| {
             Ok(Delivery {
                 operation: row.number(0)?,
                 server,

@@ -20,20 +20,16 @@ const COMMENT: &str = "--";
 #[derive(Debug)]
 pub(super) struct Script {
     text: String,
-    /// For each statement of the text the place of its step; `None` for the one that opens it.
+    /// For each statement of the text the place of its step; `None` for those that open it.
     places: Vec<Option<usize>>,
     steps: usize,
 }
 
 impl Script {
-    /// The steps that have something to work on, after a statement that needs no value. Without
+    /// The steps that have something to work on, after statements that need no value. Without
     /// rows a statement does nothing.
-    pub(super) fn new(opening: Option<&str>, steps: &[Step<'_>]) -> Self {
-        let mut script = Self { text: String::new(), places: Vec::new(), steps: steps.len() };
-        if let Some(opening) = opening {
-            script.text.push_str(opening);
-            script.places.push(None);
-        }
+    pub(super) fn new(opening: &[&str], steps: &[Step<'_>]) -> Self {
+        let mut script = Self { text: opening.join(";\n"), places: vec![None; opening.len()], steps: steps.len() };
         for (place, Step { sql, input }) in steps.iter().enumerate() {
             match input {
                 Input::Json(json) if json != NOTHING => {
@@ -139,7 +135,7 @@ mod tests {
         rows.push([Value::Integer(-1), Value::Text("a")]);
         rows.push([Value::Integer(2), Value::Text("")]);
         let write = Step { sql: "-- What? {rows}\n-- And why.\nWRITE {rows}\n", input: Input::Rows(rows) };
-        let script = Script::new(Some("BEGIN"), &[step("READ ? NOW", "[1]"), write]);
+        let script = Script::new(&["BEGIN"], &[step("READ ? NOW", "[1]"), write]);
         assert_eq!(script.text(), "BEGIN;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')");
     }
 
@@ -147,12 +143,12 @@ mod tests {
     fn a_step_without_rows_is_left_out_and_keeps_its_place() {
         let nothing = Step { sql: "WRITE {rows}", input: Input::Rows(Rows::default()) };
         let script =
-            Script::new(Some("BEGIN"), &[step("A ?", NOTHING), step("B ?", "[1]"), nothing, step("C ?", "[2]")]);
-        assert_eq!(script.text(), "BEGIN;\nB '[1]';\nC '[2]'");
-        let done = (0..3).map(|touched| Outcome { rows: vec![touched], touched }).collect();
+            Script::new(&["SET", "BEGIN"], &[step("A ?", NOTHING), step("B ?", "[1]"), nothing, step("C ?", "[2]")]);
+        assert_eq!(script.text(), "SET;\nBEGIN;\nB '[1]';\nC '[2]'");
+        let done = (0..4).map(|touched| Outcome { rows: vec![touched], touched }).collect();
         let touched: Vec<u64> = script.outcomes(done).iter().map(|outcome| outcome.touched).collect();
-        assert_eq!(touched, [0, 1, 0, 2]);
-        let empty = Script::new(None, &[step("A ?", NOTHING)]);
+        assert_eq!(touched, [0, 2, 0, 3]);
+        let empty = Script::new(&[], &[step("A ?", NOTHING)]);
         assert!(empty.is_empty());
         assert_eq!(empty.outcomes::<()>(Vec::new()).len(), 1);
     }
