@@ -27,9 +27,9 @@ pub struct Meta<D: Database> {
 }
 
 /// Connections of a process to it: lanes that begin, jobs and operators need one each for a moment.
-/// At rest the jobs' rounds and the poll of the revision use one or two in turn.
+/// All are kept between uses; at rest the jobs and the poll of the revision use one or two in turn,
+/// and the others are closed after a while.
 const CONNECTIONS_MAX: usize = 16;
-const IDLE_MAX: usize = 4;
 
 /// While all are in use somebody may wait for the longest that a lock is.
 const CONNECTION_WAIT: Duration = Duration::from_secs(3);
@@ -118,7 +118,7 @@ impl<D: Database> Meta<D> {
 
     /// The meta database in `database`, which must be migrated.
     pub fn new(database: D) -> Self {
-        let idle_max = if D::KEEPS_IDLE { IDLE_MAX } else { 0 };
+        let idle_max = if D::KEEPS_IDLE { CONNECTIONS_MAX } else { 0 };
         Self { pool: Pool::new(database, PoolLimits { all_max: CONNECTIONS_MAX, idle_max, wait: CONNECTION_WAIT }) }
     }
 

@@ -1,4 +1,5 @@
 //! MariaDB servers: one for all tests of the process, and private ones to pause and to kill.
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,7 +18,13 @@ const OPTIONS: &str = "--skip-name-resolve --innodb-log-file-size=8M --innodb-bu
 
 /// A test may have another server (a real MySQL, say) on this port of 127.0.0.1 stand in for the
 /// shared one; its root has no password.
-const INSTEAD: &str = "DRAWBRIDGE_TEST_MYSQL_PORT";
+pub(crate) const INSTEAD: &str = "DRAWBRIDGE_TEST_MYSQL_PORT";
+
+/// Where this is set, servers are set up against us in all that a session can choose for itself.
+pub(crate) const HOSTILE: &str = "DRAWBRIDGE_TEST_HOSTILE";
+
+/// What such a server does first, by kind of server.
+const HOSTILE_SETTINGS: &str = include_str!("hostile.sql");
 
 /// How to talk to that one: `required` or nothing.
 const INSTEAD_TLS: &str = "DRAWBRIDGE_TEST_MYSQL_TLS";
@@ -56,7 +63,16 @@ impl Mariadb {
         Self::prepared(&["--ssl-cert=../tls.pem", "--ssl-key=../tls.key"], make_certificates).await
     }
 
+    /// Starts a server for one test whose settings are all against us.
+    pub(crate) async fn hostile() -> Self {
+        Self::started(true, &[], |_| {}).await
+    }
+
     async fn prepared(options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        Self::started(std::env::var_os(HOSTILE).is_some(), options, prepare).await
+    }
+
+    async fn started(hostile: bool, options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let server = Server::new(|folder, port| {
             let place = format!(
                 "mariadbd --no-defaults --datadir={0}/data --socket={0}/s --pid-file={0}/pid --port={port} \
@@ -64,9 +80,12 @@ impl Mariadb {
                 folder.display()
             );
             let user = is_root(folder).then_some("--user=root");
-            place.split_whitespace().chain(user).chain(options.iter().copied()).map(str::to_owned).collect()
+            let hostile = hostile.then(|| format!("--init-file={}/hostile.sql", folder.display()));
+            let options = user.into_iter().chain(options.iter().copied()).map(str::to_owned);
+            place.split_whitespace().map(str::to_owned).chain(options).chain(hostile).collect()
         });
         make_system_tables(&server);
+        std::fs::write(server.folder().join("hostile.sql"), HOSTILE_SETTINGS).expect("written");
         prepare(server.folder());
         server.start(listens).await;
         Self(server)
@@ -75,6 +94,11 @@ impl Mariadb {
     /// A new database.
     pub(crate) async fn database(&self) -> MysqlDatabase {
         new_database(self.0.address().port(), Tls::Off).await
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.address()
     }
 
     /// Its folder, for certificates and the like.

@@ -246,8 +246,11 @@ impl Line {
             Ok(dialled) => {
                 let why = format!("{:?} is read-only: it may be a replica, or about to be one", self.database);
                 let error = StoreError::Away(why);
-                *failed = Some(Failed::after(failed.as_ref(), error.clone(), true));
-                refuse(waiters, |waiter| waiter.wants == Wants::Writes, &error);
+                // Readers, who ask for it now and then, do not keep writers from trying.
+                if waiters.iter().any(|waiter| waiter.wants == Wants::Writes) {
+                    *failed = Some(Failed::after(failed.as_ref(), error.clone(), true));
+                    refuse(waiters, |waiter| waiter.wants == Wants::Writes, &error);
+                }
                 drop(hand_over(waiters, dialled));
             }
             Err(error) => {

@@ -1,6 +1,7 @@
 //! The cluster's stock over real Redis servers, and with real databases behind them.
 mod databases;
 mod redis;
+mod rest;
 mod spread;
 
 use std::sync::Arc;

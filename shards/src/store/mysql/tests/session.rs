@@ -1,9 +1,9 @@
 //! Connections: how they are set up, and how they end.
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
-use super::{connect, hasty, is_away, is_conflict, number, shard};
+use super::{connect, connect_again, hasty, is_away, is_conflict, number, shard};
 use crate::store::{Columns, Connection, Database, Input, MysqlDatabase, Step, StoreError, Tls, check_durability};
 use crate::testing::Mariadb;
 
@@ -205,9 +205,7 @@ async fn nobody_waits_long_for_a_server_that_does_not_answer() {
     let first = server.pid();
     server.restart().await;
     assert_ne!(server.pid(), first);
-    // Who failed a moment ago is not tried again at once.
-    sleep(Duration::from_secs(2)).await;
-    connect(&database).await;
+    connect_again(&database).await;
 }
 
 #[tokio::test]
