@@ -32,9 +32,10 @@ async fn migrate(place: &Place) -> Result<String, PlaceError> {
     };
     options.migrate().await?;
     let mut text = format!("the meta database and {} shards are up to date\n", options.shards.len());
-    for (number, shard) in options.shards.iter().enumerate() {
-        for warning in check_durability(shard).await.map_err(ClusterError::Meta)? {
-            let _ = writeln!(text, "shard {number}: {warning}");
+    let shards = options.shards.iter().enumerate().map(|(number, shard)| (format!("shard {number}"), shard));
+    for (name, database) in std::iter::once(("meta database".to_owned(), &options.meta)).chain(shards) {
+        for warning in check_durability(database).await.map_err(ClusterError::Meta)? {
+            let _ = writeln!(text, "{name}: {warning}");
         }
     }
     Ok(text)

@@ -377,6 +377,9 @@ impl Installation {
     pub async fn start(self, sizes: Sizes, metrics: Metrics, jobs: ClusterMetrics) -> Result<Cluster, ClusterError> {
         let parts = self.parts.clone();
         look_at_shards(&parts.shards).await?;
+        for warning in check_durability(parts.meta.database()).await.unwrap_or_default() {
+            tracing::warn!("meta database: {warning}");
+        }
         let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
         let stop = watch::Sender::new(false);
         let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));

@@ -7,7 +7,7 @@
 //!
 //! A connection ends between transactions: after idling, at its largest age, after an error of
 //! which it is not known that it leaves the connection sound, and when any other connection to the
-//! same database was told that the server may not be written to. How new ones are made is in `dial`.
+//! same database met a server that may not be written to or does not answer. How new ones are made is in `dial`.
 mod dial;
 mod durability;
 mod failure;
@@ -261,6 +261,8 @@ impl MysqlConnection {
     }
 
     async fn make_anew(&mut self) -> Result<(), StoreError> {
+        // Whatever becomes of the new one, nobody should wait for this one's server again.
+        self.health.usable = false;
         *self = self.database.open(self.wants).await?;
         Ok(())
     }

@@ -18,7 +18,7 @@ pub(super) enum Failure {
     Closed(String),
     /// The connection is not to be used any more.
     CutOff(StoreError),
-    /// Nor is any other that is as old: the server may not be written to, or does not serve at all.
+    /// Nor is any other that is as old: the server may not be written to, does not serve or does not answer.
     Unfit(StoreError),
 }
 
@@ -56,7 +56,8 @@ pub(super) async fn within<T>(
             return Ok(value);
         }
         Ok(Err(error)) => Failure::from(error),
-        Err(_) => Failure::CutOff(StoreError::Away(format!("no answer within {limit:?}"))),
+        // Row locks are waited for less long: it is the server that hangs, or the way to it.
+        Err(_) => Failure::Unfit(StoreError::Away(format!("no answer within {limit:?}"))),
     };
     health.usable = matches!(failure, Failure::Refused(_));
     if let Failure::Unfit(why) = &failure {

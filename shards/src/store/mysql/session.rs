@@ -5,8 +5,8 @@
 //! refuses a variable that it does not know, so each kind is told of its own ones between comments
 //! that only it executes. Left out are
 //! - what costs time or memory only: sizes of buffers and temporary tables, statistics, most of the
-//!   optimizer's limits and switches (those named would change the order in which a batch locks its
-//!   rows), logging, profiling, binary logs;
+//!   optimizer's limits and switches (those named would change in which order, or beyond which keys, a
+//!   batch locks rows), logging, profiling, binary logs;
 //! - what can be set with a special privilege only (`auto_increment_increment`,
 //!   `explicit_defaults_for_timestamp` on MySQL, `sql_require_primary_key`, `max_allowed_packet`):
 //!   statements name what they need, have no TIMESTAMP columns, and ids may have gaps;
@@ -86,12 +86,14 @@ fn settings(database: &MysqlDatabase) -> String {
              sql_auto_is_null = 0, sql_buffer_result = 0, max_sort_length = 1024,
              group_concat_max_len = 1048576, div_precision_increment = 4, default_week_format = 0,
              lc_time_names = 'en_US', optimizer_search_depth = 62
-             /*M!100600 , optimizer_switch = 'mrr=off,mrr_sort_keys=off', idle_transaction_timeout = {TRANSACTION_IDLE_SECONDS_MAX},
+             /*M!100600 , optimizer_switch = 'derived_merge=on,mrr=off,mrr_sort_keys=off',
+                 idle_transaction_timeout = {TRANSACTION_IDLE_SECONDS_MAX},
                  idle_readonly_transaction_timeout = 0, idle_write_transaction_timeout = 0,
                  max_statement_time = 0, max_session_mem_used = 9223372036854775807,
                  tmp_disk_table_size = {ALL}, join_cache_level = 2, query_cache_type = OFF,
                  check_constraint_checks = 1, sql_if_exists = 0, old_mode = 'UTF8_IS_UTF8MB3', tcp_nodelay = 1 */
-             /*!80000 , optimizer_switch = 'mrr=off,batched_key_access=off', max_execution_time = 0, range_optimizer_max_mem_size = 0 */"
+             /*!80000 , optimizer_switch = 'derived_merge=on,mrr=off,batched_key_access=off',
+                 max_execution_time = 0, range_optimizer_max_mem_size = 0 */"
     )
 }
 

@@ -10,8 +10,8 @@ use crate::testing::{HOSTILE, INSTEAD, Mariadb};
 const SUITE: &str = "store::";
 const ITSELF: &str = "the_whole_suite_holds";
 
-/// Tests that bring servers of their own which are set up in their own way.
-const NOT_AGAIN: [&str; 2] = ["tests::hang", "tests::hostile"];
+/// Tests of what servers do among each other and to those who dial: no session of ours is asked.
+const NOT_AGAIN: [&str; 3] = ["tests::hang", "tests::hostile", "tests::moves"];
 
 #[test]
 fn the_whole_suite_holds_on_servers_that_are_set_up_against_us() {
@@ -65,6 +65,11 @@ async fn a_session_is_the_same_whatever_the_server_says() {
     ];
     assert_eq!(differ, may_differ);
     for switches in [&plain["OPTIMIZER_SWITCH"], &hostile["OPTIMIZER_SWITCH"]] {
-        assert!(switches.contains("mrr=off") && switches.contains("mrr_sort_keys=off"), "{switches}");
+        assert!(
+            switches.contains("derived_merge=on")
+                && switches.contains("mrr=off")
+                && switches.contains("mrr_sort_keys=off"),
+            "{switches}"
+        );
     }
 }
