@@ -48,12 +48,12 @@ const IDLE_SECONDS_MAX: u64 = 60;
 /// After half of that it is made anew rather than used: the server could close it just then.
 const IDLE_MAX: Duration = Duration::from_secs(IDLE_SECONDS_MAX / 2);
 
-/// A connection that is older is replaced between transactions once its successor stands, so that
+/// A connection that is this old is replaced between transactions once its successor stands, so that
 /// none stays for days with a server or an account that has been replaced.
-const AGE_MAX: Duration = Duration::from_mins(20);
+const AGE_MAX_AT_LEAST: Duration = Duration::from_mins(16);
 
-/// So much sooner or later at most: lanes that connected together are not replaced together.
-const AGE_SPREAD: Duration = Duration::from_mins(4);
+/// So much later at most: lanes that connected together are not replaced together.
+const AGE_SPREAD: Duration = Duration::from_mins(8);
 
 /// A connection to a server that may not be written to is looked for anew after this long: it is
 /// only the second best.
@@ -298,7 +298,7 @@ impl MysqlConnection {
 /// How old a connection becomes.
 fn age_max() -> Duration {
     let spread_ms = u64::try_from(AGE_SPREAD.as_millis()).unwrap_or(u64::MAX);
-    AGE_MAX - AGE_SPREAD + Duration::from_millis(OsRandom::default().next_u64() % (2 * spread_ms))
+    AGE_MAX_AT_LEAST + Duration::from_millis(OsRandom::default().next_u64() % spread_ms)
 }
 
 /// The bound value of statements that need none.

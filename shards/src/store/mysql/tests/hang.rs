@@ -9,7 +9,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LONG, connect, connect_again, is_away};
+use super::{LONG, connect, connect_again, is_away, is_mariadb};
 use crate::store::mysql::Dialer;
 use crate::store::{Connection, Database, MysqlDatabase, Tls};
 use crate::testing::{Mariadb, Namespace, name_hosts, namespace};
@@ -65,6 +65,10 @@ async fn gateways_are_let_in_again_after_a_server_hung() {
         assert_eq!(all.len(), LANES);
     }
 
+    if !is_mariadb(&database).await {
+        eprintln!("MySQL runs where it does not see this test's names, so it counts nothing");
+        return;
+    }
     // The trap is there: lanes that dial for themselves and give up do not come in any more.
     let options = MySqlConnectOptions::new().host("shard.test").port(database.port).username("player");
     server.pause();

@@ -73,7 +73,7 @@ async fn is_mariadb(database: &MysqlDatabase) -> bool {
 }
 
 /// How long something that takes a moment may take on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A new connection, also after failures that hold the next dial back.
 async fn connect_again(database: &MysqlDatabase) -> MysqlConnection {
