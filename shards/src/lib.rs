@@ -58,6 +58,16 @@ pub enum DrawError {
         /// Until it may let somebody in.
         retry_after: Duration,
     },
+    /// Somebody else has locked the user's rows and has not let go for a while: a gateway that
+    /// stands still, as a rule. Nothing has changed.
+    #[error("another gateway holds this user's account")]
+    Held,
+    /// This process's clock and the shard's differ too much to plan by; nothing has changed.
+    #[error("this gateway's clock differs from the shard's by {ahead_seconds} s")]
+    ClocksDiffer {
+        /// By how much ours is ahead; negative where it is behind.
+        ahead_seconds: i64,
+    },
     /// The database refuses the command's data; nothing has changed.
     #[error("the database refuses the draw's data")]
     DataRefused,

@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 use crate::breaker::BreakerMetrics;
@@ -18,6 +18,7 @@ pub struct Metrics {
     ended: IntCounterVec,
     orders: IntCounterVec,
     grants: IntCounterVec,
+    clock_skew_seconds: GaugeVec,
     /// Draws that wait in a lane's queue.
     pub queue_commands: IntGaugeVec,
     /// Draws that may wait there just now.
@@ -91,6 +92,8 @@ pub(crate) struct LaneMetrics {
     ended: [IntCounter; Ended::LABELS.len()],
     orders: IntCounter,
     grants: IntCounter,
+    /// By how much this process's clock is ahead of the shard's.
+    pub(crate) clock_skew_seconds: Gauge,
 }
 
 /// How a command that was in a lane's queue ended.
@@ -100,6 +103,8 @@ pub(crate) enum Ended {
     Drawn,
     /// The rules say no.
     Refused,
+    /// Somebody else had the user's rows.
+    Held,
     /// The shard was away, refused the data, or did not confirm.
     Failed,
     /// Its caller had gone, or had waited too long, before the lane came to it.
@@ -107,7 +112,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    const LABELS: [&str; 4] = ["drawn", "refused", "failed", "abandoned"];
+    const LABELS: [&str; 5] = ["drawn", "refused", "held", "failed", "abandoned"];
 }
 
 /// A step of a batch that waits for the database or the stock.
@@ -131,6 +136,10 @@ impl Metrics {
         let ended = Opts::new("drawbridge_lane_ended_total", "Draws out of a lane's queue by how they ended");
         let orders = Opts::new("drawbridge_lane_orders_total", "Orders that a lane has committed");
         let grants = Opts::new("drawbridge_lane_grants_total", "Grants of stock that a lane has committed");
+        let skew = Opts::new(
+            "drawbridge_clock_skew_seconds",
+            "By how much this process's clock is ahead of the shard's, in seconds",
+        );
         let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
         let open = Opts::new("drawbridge_stock_open_units", "Units of a prize that batches under way hold");
         let issued = Opts::new("drawbridge_stock_issued_units", "Units of a prize that orders took");
@@ -141,6 +150,7 @@ impl Metrics {
             ended: IntCounterVec::new(ended, &["shard", "outcome"])?,
             orders: IntCounterVec::new(orders, &["shard"])?,
             grants: IntCounterVec::new(grants, &["shard"])?,
+            clock_skew_seconds: GaugeVec::new(skew, &["shard"])?,
             queue_commands: IntGaugeVec::new(queue, &["shard"])?,
             queue_bound_commands: IntGaugeVec::new(bound, &["shard"])?,
             stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
@@ -154,6 +164,7 @@ impl Metrics {
         registry.register(Box::new(metrics.ended.clone()))?;
         registry.register(Box::new(metrics.orders.clone()))?;
         registry.register(Box::new(metrics.grants.clone()))?;
+        registry.register(Box::new(metrics.clock_skew_seconds.clone()))?;
         registry.register(Box::new(metrics.queue_commands.clone()))?;
         registry.register(Box::new(metrics.queue_bound_commands.clone()))?;
         registry.register(Box::new(metrics.stock_left_units.clone()))?;
@@ -173,6 +184,7 @@ impl Metrics {
             ended: Ended::LABELS.map(|outcome| self.ended.with_label_values(&[shard, outcome])),
             orders: self.orders.with_label_values(&[shard]),
             grants: self.grants.with_label_values(&[shard]),
+            clock_skew_seconds: self.clock_skew_seconds.with_label_values(&[shard]),
         }
     }
 

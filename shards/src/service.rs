@@ -58,7 +58,8 @@ impl Shards {
         let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
         let drawn = pending.answer(self.patience).await;
         // A queue in front of it does not make a shard slow: under overload all draws wait there.
-        permit.waited(pending.queued());
+        // Nor do the locks of others.
+        permit.waited(pending.queued() + pending.held_up());
         drawn
     }
 
@@ -168,11 +169,15 @@ impl Shards {
 }
 
 /// What a draw says about its shard. Only what the shard did not answer is a failure: a rule that
-/// says no was read from it, and a stock that is away is another server's trouble. What did not
-/// come as far as the shard says nothing.
-fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
+/// says no was read from it, a stock that is away is another server's trouble, rows that somebody
+/// else has locked are his doing, and a clock was read to be compared. What did not come as far as
+/// the shard says nothing.
+pub(crate) fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
     match drawn {
-        Ok(_) | Err(DrawError::Refused(_) | DrawError::DataRefused) => Verdict::Answered,
+        Ok(_)
+        | Err(DrawError::Refused(_) | DrawError::DataRefused | DrawError::Held | DrawError::ClocksDiffer { .. }) => {
+            Verdict::Answered
+        }
         // A command that is too old waited for a batch that the shard did not finish.
         Err(DrawError::ShardAway | DrawError::OutcomeUnknown | DrawError::TooOld) => Verdict::Failed,
         Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => Verdict::Uncounted,

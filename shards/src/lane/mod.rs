@@ -5,6 +5,8 @@
 //!
 //! The rules of a batch are `market`'s; here is only the order of the steps and what happens
 //! when one fails.
+mod clock;
+mod held;
 mod ids;
 mod pace;
 mod queue;
@@ -27,8 +29,10 @@ use market::random::{Randomness, Tape};
 use router::Run;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
+use self::clock::Watch;
+use self::held::{Held, Sifted};
 use self::ids::LaneIds;
 pub(crate) use self::ids::run_of_grant;
 use self::pace::Pace;
@@ -38,10 +42,14 @@ use self::queue::{Queue, Taken};
 use crate::DrawError;
 use crate::metrics::{Ended, LaneMetrics, Step};
 use crate::stock::{Granted, Receipt, Stock, StockAway};
-use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{Fetched, GrantId, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
 /// How often a batch is planned anew when somebody else was faster.
 const TRIES_MAX: usize = 4;
+
+/// Conflicts and lock waits that last are halved until so long after their batch began; after that who
+/// is left is refused, because everybody behind waits as well.
+const HALVING_MAX: Duration = Duration::from_millis(1_500);
 
 /// A shard that was away is not tried again for this long, twice as long after each failure: its
 /// users hear at once that it is away, instead of waiting for one time-out after the other.
@@ -95,6 +103,10 @@ pub(crate) struct Lane<S, K, R> {
     doubt: Option<Doubt>,
     /// Set while the shard is away.
     away: Option<Away>,
+    held: Held,
+    clocks: Watch,
+    /// Batches that waited for a lock in vain.
+    stalls: u64,
 }
 
 /// A shard that did not answer.
@@ -118,15 +130,27 @@ enum Failure {
     Conflict(String),
     /// The database refuses something in it: halve it.
     Data(String),
+    /// Somebody else has a row of it.
+    Held(Lock),
     /// The stock cannot be asked: plan again without it.
     StockAway,
     /// Answer everyone with this.
     Final(DrawError),
 }
 
+/// A lock that a batch met.
+struct Lock {
+    why: String,
+    /// Whether it was waited for.
+    waited: bool,
+    /// Whether it may have been that of a rebuild of the stock, which commits of units wait for.
+    may_be_rebuild: bool,
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Held(why) => Failure::Held(Lock { why, waited: true, may_be_rebuild: false }),
             StoreError::Conflict(why) => Failure::Conflict(why),
             StoreError::Data(why) => Failure::Data(why),
             StoreError::Fenced(why) => {
@@ -150,7 +174,19 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
 ) -> (Entrance, JoinHandle<()>) {
     let pace = Pace::new(limits);
     let (entrance, queue) = queue::queue(limits, pace.bound(), around.metrics.admitted.clone());
-    let lane = Lane { store, around, batch_max: limits.batch_max, pace, ids: None, doubt: None, away: None };
+    let clocks = Watch::new(around.metrics.clock_skew_seconds.clone());
+    let lane = Lane {
+        store,
+        around,
+        batch_max: limits.batch_max,
+        pace,
+        ids: None,
+        doubt: None,
+        away: None,
+        held: Held::nobody(),
+        clocks,
+        stalls: 0,
+    };
     (entrance, tokio::spawn(lane.run(queue, stop)))
 }
 
@@ -162,7 +198,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         let mut waiting = Vec::with_capacity(self.batch_max);
         let mut stopping = false;
         loop {
-            tokio::select! {
+            let due = tokio::select! {
                 // The stop first: a queue that never runs dry must not outlast it.
                 biased;
                 _ = stop.wait_for(|&stop| stop), if !stopping => {
@@ -170,7 +206,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                     queue.close();
                     continue;
                 }
-                () = queue.recv_batch(&mut waiting, self.batch_max) => {}
+                () = at(self.held.next_try()) => true,
+                () = queue.recv_batch(&mut waiting, self.batch_max) => false,
+            };
+            if due {
+                self.try_held().await;
+                continue;
             }
             let Some(oldest) = waiting.first() else { break };
             let began = Instant::now();
@@ -181,19 +222,39 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             let full = taken.len() == received && (draws >= self.batch_max || queue.left_some());
             self.around.metrics.ended(Ended::Abandoned, received - taken.len());
             self.around.metrics.batch(draws);
-            self.answer_all(taken).await;
-            if full && self.away.is_none() {
+            let stalls = self.stalls;
+            let Sifted { tried, told } = self.held.sift(taken, began);
+            self.tell_held(told);
+            self.answer_all(tried).await;
+            if full && self.away.is_none() && self.stalls == stalls {
                 self.pace.learn(draws, began.elapsed());
             }
+        }
+        while let Some(next_try) = self.held.next_try() {
+            sleep_until(next_try).await;
+            self.try_held().await;
         }
         if let Err(error) = self.resolve_doubt().await {
             tracing::error!(%error, "stopped without knowing what became of the last batch");
         }
     }
 
-    /// Executes commands and answers each. A batch that the database refuses for its data is
-    /// halved until the culprit stands alone, so one bad command never fails its neighbours.
+    /// Tries those again whose rows somebody else had.
+    async fn try_held(&mut self) {
+        let Sifted { tried, told } = self.held.due(Instant::now());
+        self.tell_held(told);
+        self.answer_all(tried).await;
+    }
+
+    fn tell_held(&self, commands: Vec<Taken>) {
+        self.end(commands, Ended::Held, DrawError::Held);
+    }
+
+    /// Executes commands and answers each. A batch that the database refuses for its data, or that
+    /// others keep changing, is halved until the culprit stands alone, so one bad command never fails
+    /// its neighbours.
     async fn answer_all(&mut self, commands: Vec<Taken>) {
+        let began = Instant::now();
         let mut parts = vec![commands];
         while let Some(mut part) = parts.pop() {
             if part.is_empty() {
@@ -203,7 +264,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 self.fail(part, DrawError::ShardAway);
                 continue;
             }
-            let executed = self.execute(&part).await;
+            let executed = self.execute(&mut part).await;
             self.note_away(&executed);
             match executed {
                 Ok(answers) => {
@@ -214,10 +275,14 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                         command.answer(answer.map_err(DrawError::Refused));
                     }
                 }
-                Err(Failure::Data(_)) if part.len() > 1 => {
+                Err(failure) if part.len() > 1 && failure.is_halved(began.elapsed()) => {
                     let second = part.split_off(part.len() / 2);
                     parts.push(second);
                     parts.push(part);
+                }
+                Err(Failure::Held(Lock { why, .. })) => {
+                    tracing::warn!(error = why, "gave up a batch that somebody else's locks hold up");
+                    self.tell_held(part);
                 }
                 Err(failure) => self.fail(part, explain(failure)),
             }
@@ -225,7 +290,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     fn fail(&self, commands: Vec<Taken>, error: DrawError) {
-        self.around.metrics.ended(Ended::Failed, commands.len());
+        self.end(commands, Ended::Failed, error);
+    }
+
+    fn end(&self, commands: Vec<Taken>, how: Ended, error: DrawError) {
+        self.around.metrics.ended(how, commands.len());
         for command in commands {
             command.answer(Err(error));
         }
@@ -239,18 +308,37 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             });
     }
 
-    /// Tries a batch until nobody else was faster.
-    async fn execute(&mut self, commands: &[Taken]) -> Result<Vec<Answer>, Failure> {
+    /// Tries a batch until nobody else was faster. Those whose rows somebody else has are set aside,
+    /// and the others go on without them.
+    async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Vec<Answer>, Failure> {
         let mut failure = Failure::Final(DrawError::ShardAway);
-        let mut supply = Supply::There;
+        let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
         self.around.random.clear();
         for _ in 0..TRIES_MAX {
             let draws = commands.iter().map(|command| command.draw.clone()).collect();
             self.around.random.rewind();
+            let began = Instant::now();
             // A bug that panics must not take the lane with it: the doubt noted before the
             // commit says what has become of the batch.
-            match AssertUnwindSafe(self.attempt(draws, supply)).catch_unwind().await {
+            match AssertUnwindSafe(self.attempt(draws, supply, on_lock)).catch_unwind().await {
                 Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
+                Ok(Err(Failure::Held(lock))) => {
+                    if lock.waited {
+                        self.stalls += 1;
+                        commands.iter().for_each(|command| command.held_up(began.elapsed()));
+                    }
+                    let found = self.part_from_held(commands).await?;
+                    if commands.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    match lock {
+                        // Nobody's row, so it was the epoch's: there are no units now.
+                        Lock { may_be_rebuild: true, .. } if !found => supply = Supply::Away,
+                        Lock { waited: true, .. } if !found => return Err(Failure::Held(lock)),
+                        // Whoever has the others' rows by now has not stood still with them.
+                        lock => (failure, on_lock) = (Failure::Held(lock), OnLock::Wait),
+                    }
+                }
                 Ok(Err(Failure::StockAway)) => supply = Supply::Away,
                 Ok(result) => return result,
                 Err(_) => {
@@ -262,11 +350,24 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         Err(failure)
     }
 
+    /// Finds out whose rows somebody else has and sets those commands aside; whether there are any.
+    async fn part_from_held(&mut self, commands: &mut Vec<Taken>) -> Result<bool, Failure> {
+        let batch = Batch::gather(commands.iter().map(|command| command.draw.clone()).collect());
+        let mut held = self.store.held(&batch).await?.into_iter();
+        let (aside, free): (Vec<_>, Vec<_>) =
+            std::mem::take(commands).into_iter().partition(|_| held.next().unwrap_or(false));
+        *commands = free;
+        let found = !aside.is_empty();
+        let no_room = self.held.set_aside(aside, Instant::now());
+        self.tell_held(no_room);
+        Ok(found)
+    }
+
     /// One try: prefetch, plan, take, settle, persist.
-    async fn attempt(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Vec<Answer>, Failure> {
+    async fn attempt(&mut self, draws: Vec<Draw>, supply: Supply, on_lock: OnLock) -> Result<Vec<Answer>, Failure> {
         self.resolve_doubt().await.map_err(|_| Failure::Final(DrawError::ShardAway))?;
         self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum()).await?;
-        let plan = self.plan(draws, supply).await?;
+        let plan = self.plan(draws, supply, on_lock).await?;
         let grant = self.ids().next_grant();
         self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default(), orders: 0 });
         let granted = match self.take(grant, &plan).await {
@@ -299,7 +400,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     /// Makes sure that the lane has ids for a batch.
     async fn cover(&mut self, orders: usize) -> Result<(), Failure> {
         if !self.ids.as_ref().is_some_and(|ids| ids.cover(orders)) {
-            self.ids = Some(LaneIds::new(self.around.runs.claim().await?));
+            let run = self.around.runs.claim().await.map_err(|error| match error {
+                // That is no row of a user's.
+                StoreError::Held(why) => Failure::Conflict(why),
+                error => error.into(),
+            })?;
+            self.ids = Some(LaneIds::new(run));
         }
         Ok(())
     }
@@ -308,19 +414,31 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.ids.as_mut().expect("a batch is covered before it is planned")
     }
 
-    async fn plan(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Plan, Failure> {
+    async fn plan(&mut self, draws: Vec<Draw>, supply: Supply, on_lock: OnLock) -> Result<Plan, Failure> {
         let batch = Batch::gather(draws);
         let timer = self.around.metrics.step(Step::Prefetch);
-        let known = match self.store.prefetch(&batch).await {
-            Ok(known) => known,
+        let asked = (self.around.clock)();
+        let fetched = self.store.prefetch(&batch, on_lock).await;
+        let now = (self.around.clock)();
+        let Fetched { known, database_time } = match fetched {
+            Ok(fetched) => fetched,
             Err(error) => {
                 self.store.undo().await;
-                return Err(error.into());
+                return Err(match error {
+                    StoreError::Held(why) => {
+                        Failure::Held(Lock { why, waited: on_lock == OnLock::Wait, may_be_rebuild: false })
+                    }
+                    error => error.into(),
+                });
             }
         };
         timer.observe_duration();
+        if let Err(differs) = database_time.map_or(Ok(()), |time| self.clocks.compare(asked, time, now)) {
+            self.store.undo().await;
+            return Err(Failure::Final(differs));
+        }
         let catalogue = self.around.catalogue.load();
-        Ok(plan(batch, known, &catalogue, supply, (self.around.clock)(), &mut self.around.random))
+        Ok(plan(batch, known, &catalogue, supply, now, &mut self.around.random))
     }
 
     async fn persist(
@@ -344,7 +462,13 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             }
             Err(PersistError::Undone(error)) => {
                 self.undo(grant, &granted).await;
-                Err(error.into())
+                Err(match error {
+                    StoreError::Held(why) => {
+                        let may_be_rebuild = !receipt.epochs.is_empty();
+                        Failure::Held(Lock { why, waited: true, may_be_rebuild })
+                    }
+                    error => error.into(),
+                })
             }
             Err(PersistError::Unknown(error)) => {
                 tracing::warn!(%error, ?grant, "a commit was not confirmed");
@@ -381,9 +505,29 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 }
 
+impl Failure {
+    /// Whether each half of the batch is to be tried by itself, so long after it began.
+    fn is_halved(&self, elapsed: Duration) -> bool {
+        match self {
+            Failure::Data(_) => true,
+            Failure::Conflict(_) | Failure::Held(_) => elapsed < HALVING_MAX,
+            Failure::StockAway | Failure::Final(_) => false,
+        }
+    }
+}
+
+/// Waits until then; for ever, where there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn explain(failure: Failure) -> DrawError {
     match failure {
         Failure::Final(error) => error,
+        Failure::Held(_) => DrawError::Held,
         Failure::StockAway => DrawError::Refused(Refusal::StockAway),
         Failure::Conflict(why) => {
             tracing::warn!(error = why, "gave up a batch that others kept changing");

@@ -1,7 +1,8 @@
 //! Lanes over a store in memory that fails as told: what happens when each step fails.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::SignedDuration;
 use market::batch::{Known, Prize, Units};
 use market::campaign::{Campaign, Published};
 use market::chances::Account;
@@ -12,7 +13,7 @@ use tokio::time::sleep;
 use super::queue::{Entrance, Patience};
 use super::*;
 use crate::metrics::Metrics;
-use crate::stock::{MemoryStock, Part, Picture, StockAway};
+use crate::stock::{Epoch, MemoryStock, Part, Picture, ServerId, StockAway};
 
 const PATIENCE: Patience = Patience { queue: Duration::from_secs(30), answer: Duration::from_mins(1) };
 
@@ -22,6 +23,9 @@ const LIMITS: LaneLimits = LaneLimits {
     batch_max: 100,
     linger: Duration::from_millis(4),
 };
+
+/// How long a lock is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// One prize of 3 units, then the fallback; 5 chances per user.
 const CAMPAIGN: &str = r#"
@@ -80,8 +84,20 @@ struct Tables {
     faults: Vec<Fault>,
     /// Orders of this user are refused as data.
     poisoned: Option<UserId>,
+    /// Orders of this user meet a conflict, always.
+    contested: Option<UserId>,
     /// How many commands each prefetch was asked for.
     batches: Vec<usize>,
+    /// Users whose rows somebody else has locked.
+    locked: HashSet<UserId>,
+    /// Whether nobody can say who these are.
+    locks_are_hidden: bool,
+    /// Whether they are met only by what is written.
+    locked_late: bool,
+    /// Whether a rebuild has the stock servers' epochs.
+    epochs_held: bool,
+    /// How far the database's clock is ahead; `None` where it has none of its own.
+    clock_ahead: Option<SignedDuration>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -91,6 +107,18 @@ impl Store {
     fn lock(&self) -> std::sync::MutexGuard<'_, Tables> {
         // A planted panic poisons the lock; the tables are whole all the same.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails where somebody else has a row of the batch's users, after a second or at once.
+    async fn meet_locks(&self, batch: &Batch, on_lock: OnLock) -> Result<(), StoreError> {
+        let is_locked = |tables: &Tables| batch.draws().iter().any(|draw| tables.locked.contains(&draw.user));
+        if self.lock().locked_late || !is_locked(&self.lock()) {
+            return Ok(());
+        }
+        if on_lock == OnLock::Wait {
+            sleep(LOCK_WAIT).await;
+        }
+        if is_locked(&self.lock()) { Err(held()) } else { Ok(()) }
     }
 
     fn fails(&self, with: &[Fault]) -> Option<Fault> {
@@ -104,28 +132,40 @@ fn away() -> StoreError {
     StoreError::Away("planted".to_owned())
 }
 
+fn held() -> StoreError {
+    StoreError::Held("planted".to_owned())
+}
+
 impl ShardStore for Store {
-    async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+    async fn prefetch(&mut self, batch: &Batch, on_lock: OnLock) -> Result<Fetched, StoreError> {
         if self.fails(&[Fault::PrefetchAway]).is_some() {
             return Err(away());
         }
+        self.meet_locks(batch, on_lock).await?;
         let mut tables = self.lock();
         tables.batches.push(batch.draws().len());
         let orders = |draw: &Draw| {
             let [first, last] = [0, u8::MAX].map(|seq| (draw.user.clone(), draw.request.clone(), seq));
             tables.orders.range(first..=last).map(|(_, order)| order.clone()).collect()
         };
-        Ok(Known {
+        let known = Known {
             accounts: batch.accounts().iter().map(|key| tables.accounts.get(key).copied()).collect(),
             orders: batch.draws().iter().map(orders).collect(),
-        })
+        };
+        Ok(Fetched { known, database_time: tables.clock_ahead.map(|ahead| now() + ahead) })
+    }
+
+    async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
+        let tables = self.lock();
+        let hidden = tables.locks_are_hidden;
+        Ok(batch.draws().iter().map(|draw| !hidden && tables.locked.contains(&draw.user)).collect())
     }
 
     async fn persist(
         &mut self,
         grant: GrantId,
         settlement: &Settlement,
-        _receipt: &Receipt,
+        receipt: &Receipt,
     ) -> Result<(), PersistError> {
         let fault = self.fails(&[
             Fault::PersistAway,
@@ -143,9 +183,17 @@ impl ShardStore for Store {
             Some(Fault::Panic) => panic!("planted"),
             _ => {}
         }
+        let epochs_held = self.lock().epochs_held && !receipt.epochs.is_empty();
+        if epochs_held || settlement.orders().any(|order| self.lock().locked.contains(&order.user)) {
+            sleep(LOCK_WAIT).await;
+            return Err(held().into());
+        }
         let mut tables = self.lock();
         if settlement.orders().any(|order| Some(&order.user) == tables.poisoned.as_ref()) {
             return Err(StoreError::Data("planted".to_owned()).into());
+        }
+        if settlement.orders().any(|order| Some(&order.user) == tables.contested.as_ref()) {
+            return Err(StoreError::Conflict("planted".to_owned()).into());
         }
         for change in settlement.new_accounts.iter().chain(&settlement.changed_accounts) {
             tables.accounts.insert((change.user.clone(), change.activity), change.account);
@@ -220,13 +268,17 @@ fn lane(
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published { version: 1, campaign }]))),
         stock,
         random: Tape::new(Seeded::new(1)),
-        clock: || "2026-06-01T12:00:00Z".parse().expect("a time"),
+        clock: now,
         runs: Arc::new(Counter::default()),
         metrics,
     };
     let stop = watch::Sender::new(false);
     let (entrance, task) = start(store, around, LIMITS, stop.subscribe());
     (entrance, task, stop)
+}
+
+fn now() -> Timestamp {
+    "2026-06-01T12:00:00Z".parse().expect("a time")
 }
 
 fn prize() -> Prize {
@@ -513,4 +565,147 @@ async fn units_of_a_past_epoch_are_not_issued() {
     assert_eq!(rig.picture().left, 3);
     rig.draw("a", "1").await.expect("the stock is rebuilt");
     rig.finish().await;
+}
+
+fn lock(rig: &Rig, users: &[&str]) {
+    rig.store.lock().locked = users.iter().map(|user| UserId::new(user).expect("a user")).collect();
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_do_not_wait_for_users_whose_rows_are_held() {
+    let rig = rig(&[]);
+    lock(&rig, &["a", "b"]);
+    let began = Instant::now();
+    let mut held = ["a", "b"].map(|user| rig.entrance.submit(draw(user, "1")).expect("room"));
+    for answer in rig.draw_together(&[("c", "1"), ("d", "1")]).await {
+        answer.expect("nobody has these");
+    }
+    assert_eq!(began.elapsed(), Duration::ZERO, "nobody was waited for");
+    for pending in &mut held {
+        assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::Held));
+        assert!(pending.held_up() >= Duration::from_secs(1), "that was no slowness of the shard");
+    }
+    assert!(began.elapsed() < Duration::from_millis(1_200));
+    rig.draw("c", "2").await.expect("still nobody has it");
+    rig.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_held_for_long_is_told_so_at_once_for_a_second() {
+    let rig = rig(&[]);
+    lock(&rig, &["a"]);
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::Held));
+    let asked = rig.store.lock().batches.len();
+    let began = Instant::now();
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::Held));
+    assert_eq!((began.elapsed(), rig.store.lock().batches.len()), (Duration::ZERO, asked));
+    lock(&rig, &[]);
+    sleep(Duration::from_secs(1)).await;
+    rig.draw("a", "1").await.expect("nobody has it any more");
+    rig.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_come_free_soon_are_waited_for_with_all_later_calls_of_their_user() {
+    let rig = rig(&[]);
+    lock(&rig, &["a"]);
+    let mut first = rig.entrance.submit(draw("a", "1")).expect("room");
+    let (waiting, ()) = tokio::join!(first.answer(PATIENCE), async {
+        rig.draw("b", "1").await.expect("nobody has it");
+        let mut second = rig.entrance.submit(draw("a", "2")).expect("room");
+        sleep(Duration::from_millis(300)).await;
+        lock(&rig, &[]);
+        second.answer(PATIENCE).await.expect("it is free");
+    });
+    waiting.expect("it is free");
+    rig.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_found_held_when_they_are_written_are_parted_with_too() {
+    let rig = rig(&[]);
+    lock(&rig, &["a"]);
+    rig.store.lock().locked_late = true;
+    let began = Instant::now();
+    let mut held = rig.entrance.submit(draw("a", "1")).expect("room");
+    let mut free = rig.entrance.submit(draw("b", "1")).expect("room");
+    free.answer(PATIENCE).await.expect("nobody has it");
+    assert_eq!(began.elapsed(), LOCK_WAIT, "one wait, then it is known who is held");
+    assert_eq!(free.held_up(), LOCK_WAIT, "that was no slowness of the shard");
+    assert_eq!(held.answer(PATIENCE).await, Err(DrawError::Held));
+    rig.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_nobody_is_known_to_be_behind_costs_the_halves_of_a_batch_that_meet_it() {
+    let rig = rig(&[]);
+    lock(&rig, &["a"]);
+    (rig.store.lock().locked_late, rig.store.lock().locks_are_hidden) = (true, true);
+    let began = Instant::now();
+    let answers = rig.draw_together(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]).await;
+    assert_eq!(answers[0], Err(DrawError::Held));
+    assert!(answers[2].is_ok() && answers[3].is_ok(), "{answers:?}");
+    assert!(began.elapsed() <= 2 * LOCK_WAIT, "who waits behind must not get too old");
+    rig.finish().await;
+}
+
+#[tokio::test]
+async fn one_command_that_others_keep_changing_never_fails_its_neighbours() {
+    let rig = rig(&[]);
+    rig.store.lock().contested = Some(UserId::new("bad").expect("a user"));
+    let answers = rig.draw_together(&[("a", "1"), ("b", "1"), ("bad", "1"), ("c", "1"), ("d", "1")]).await;
+    let failed: Vec<bool> = answers.iter().map(|answer| *answer == Err(DrawError::ShardAway)).collect();
+    assert_eq!(failed, [false, false, true, false, false]);
+    rig.finish().await;
+}
+
+#[tokio::test]
+async fn a_stop_tells_those_who_are_set_aside() {
+    let rig = rig(&[]);
+    lock(&rig, &["a"]);
+    let mut held = rig.entrance.submit(draw("a", "1")).expect("room");
+    rig.draw("b", "1").await.expect("nobody has it");
+    rig.finish().await;
+    assert_eq!(held.answer(PATIENCE).await, Err(DrawError::Held));
+}
+
+#[tokio::test]
+async fn nothing_is_planned_by_a_clock_that_the_shards_own_contradicts() {
+    let rig = rig(&[]);
+    rig.store.lock().clock_ahead = Some(SignedDuration::from_hours(-40 * 24));
+    let ahead_seconds = 40 * 24 * 3600;
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ClocksDiffer { ahead_seconds }));
+    assert!(rig.store.lock().orders.is_empty() && rig.store.lock().accounts.is_empty());
+    rig.store.lock().clock_ahead = Some(SignedDuration::from_secs(59));
+    rig.draw("a", "1").await.expect("a little is borne");
+    rig.finish().await;
+}
+
+/// A stock on a server that has whatever is asked for.
+struct Plenty;
+
+impl Stock for Plenty {
+    async fn take(&self, _: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
+        let server = ServerId(1);
+        let part = |units: &Units| Part { server, prize: units.prize, segment: 0, count: units.count };
+        Ok(Granted { parts: wants.iter().map(part).collect(), epochs: [(server, Epoch(1))].into() })
+    }
+
+    fn settle(&self, _: GrantId, _: &Granted, _: &[Part]) {}
+
+    fn give_back(&self, _: GrantId, _: &Granted) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_holds_the_epochs_makes_the_stock_away_and_no_shard() {
+    let store = Store::default();
+    store.lock().epochs_held = true;
+    let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
+    let (entrance, task, stop) = lane(store.clone(), Plenty, campaign, metrics());
+    let began = Instant::now();
+    let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
+    assert_eq!(answer, Err(DrawError::Refused(Refusal::StockAway)));
+    assert_eq!(began.elapsed(), LOCK_WAIT);
+    stop.send_replace(true);
+    task.await.expect("the lane ends");
 }

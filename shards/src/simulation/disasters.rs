@@ -62,10 +62,12 @@ pub(super) enum Disaster {
     ShardCrash,
     MetaAway,
     ClockStep,
+    /// A gateway's clock is forty days ahead or behind.
+    ClockWrong,
 }
 
 impl Disaster {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::ServerCrash,
         Self::FlushAll,
         Self::KeyLost,
@@ -79,8 +81,11 @@ impl Disaster {
         Self::ShardCrash,
         Self::MetaAway,
         Self::ClockStep,
+        Self::ClockWrong,
     ];
 }
+
+const FORTY_DAYS_MS: i64 = 40 * 24 * 3_600_000;
 
 fn strike(world: &World) {
     let mut state = world.state();
@@ -116,6 +121,11 @@ fn strike(world: &World) {
         Disaster::MetaAway => (0..=GATEWAYS).for_each(|gateway| state.stay_away(Link::Meta(gateway), length)),
         Disaster::ClockStep => {
             let ahead_ms = i64::try_from(state.dice.below(20_000)).expect("small") - 10_000;
+            state.note("clock", || format!("{gateway} is {ahead_ms} ms ahead"));
+            step_clock(gateway, ahead_ms);
+        }
+        Disaster::ClockWrong => {
+            let ahead_ms = FORTY_DAYS_MS * if state.dice.per_mille(700) { 1 } else { -1 };
             state.note("clock", || format!("{gateway} is {ahead_ms} ms ahead"));
             step_clock(gateway, ahead_ms);
         }

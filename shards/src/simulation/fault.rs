@@ -30,6 +30,10 @@ pub(super) enum Fault {
     FirstOnly,
     /// A draw's day is the gateway's, even when the account's is later.
     ClockLabel,
+    /// A lane waits for rows that somebody else has, and does not ask whose they are.
+    HeldTogether,
+    /// A gateway's clock is not compared with its shard's.
+    ClockUnchecked,
     /// A batch's own row is forgotten by its age alone.
     ForgetOpen,
     /// An addition is applied as often as it is brought.
@@ -53,6 +57,8 @@ impl Fault {
             Self::ForgetOpen => Some(Theme::Doubt),
             Self::WithdrawLate | Self::NoteLate => Some(Theme::Operations),
             Self::CloseFlatters => Some(Theme::SplitBrain),
+            Self::HeldTogether => Some(Theme::Frozen),
+            Self::ClockUnchecked => Some(Theme::Clocks),
             _ => None,
         }
     }

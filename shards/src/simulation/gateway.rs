@@ -109,7 +109,7 @@ fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<
             runs: Arc::new(parts.meta.clone()),
             metrics: metrics().lane("0"),
         };
-        let store = FakeStore::new(world.clone(), shard.into(), CLOCK_OF[place]);
+        let store = FakeStore::new(world.clone(), shard.into(), (place, lane.into()));
         let limits = LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max, linger: LINGER };
         let (entrance, task) = start(store, around, limits, stop.subscribe());
         entrances.push(entrance);

@@ -2,7 +2,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
 use market::calendar::Day;
@@ -10,13 +9,14 @@ use market::chances::Account;
 use market::{ActivityId, Order, UserId};
 use tokio::runtime::Handle;
 
+use super::clocks::{CLOCK_OF, right_time};
 use super::fault::Fault;
 use super::tables::{GrantRow, Key, Mode, Write};
 use super::transaction::Transaction;
 use super::wire::{Link, pause, send};
 use super::world::World;
 use crate::stock::{Epoch, Receipt, ServerId};
-use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{Fetched, GrantId, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
 /// The database refuses orders under this key.
 pub(super) const POISONED: &str = "poisoned";
@@ -25,14 +25,15 @@ pub(super) const POISONED: &str = "poisoned";
 pub(super) struct FakeStore {
     world: Arc<World>,
     shard: usize,
-    /// The gateway's clock.
-    clock: fn() -> Timestamp,
+    /// The gateway, and which of its lanes.
+    lane: (usize, usize),
     open: Option<Arc<Transaction>>,
 }
 
 impl FakeStore {
-    pub(super) fn new(world: Arc<World>, shard: usize, clock: fn() -> Timestamp) -> Self {
-        Self { world, shard, clock, open: None }
+    /// Of a gateway and one of its lanes.
+    pub(super) fn new(world: Arc<World>, shard: usize, lane: (usize, usize)) -> Self {
+        Self { world, shard, lane, open: None }
     }
 
     fn link(&self) -> Link {
@@ -66,6 +67,10 @@ impl FakeStore {
             let still = !state.weather.is_calm() && state.dice.per_mille(self.world.scenario.standstills);
             if still { state.dice.millis(500, 9_000) } else { Duration::ZERO }
         };
+        if !length.is_zero() {
+            let users = self.open.as_ref().map(|transaction| transaction.users()).unwrap_or_default();
+            self.world.state().note_still(self.lane, users, length);
+        }
         pause(length).await;
     }
 
@@ -122,11 +127,7 @@ impl FakeStore {
             transaction.write(Write::Grant(ServerId::NONE, grant, GrantRow::void()))?;
             Ok(true)
         });
-        match inserted.await? {
-            // As in SQL: a row that is waited for in vain looks like a duplicate key.
-            Err(StoreError::Conflict(_)) => Ok(false),
-            inserted => inserted,
-        }
+        inserted.await?
     }
 
     /// Whether the row of a grant is void, if there is one.
@@ -144,25 +145,49 @@ impl Drop for FakeStore {
 }
 
 impl ShardStore for FakeStore {
-    async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+    async fn prefetch(&mut self, batch: &Batch, on_lock: OnLock) -> Result<Fetched, StoreError> {
         self.hang_up();
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
         let (keys, draws) = (batch.accounts().to_vec(), batch.draws().to_vec());
-        let mut known = send(&self.world, self.link(), async move {
-            let accounts = lock_accounts(&transaction, &keys).await?;
+        let on_lock = if self.world.breaks(Fault::HeldTogether) { OnLock::Wait } else { on_lock };
+        let (mut known, time) = send(&self.world, self.link(), async move {
+            let time = right_time();
+            let accounts = lock_accounts(&transaction, &keys, on_lock).await?;
             transaction.breathe().await;
-            Ok::<_, StoreError>(Known { accounts, orders: find_orders(&transaction, &draws) })
+            let orders = find_orders(&transaction, &draws, on_lock).await?;
+            Ok::<_, StoreError>((Known { accounts, orders }, time))
         })
         .await??;
         if self.world.breaks(Fault::FirstOnly) {
             known.orders.iter_mut().for_each(|orders| orders.truncate(1));
         }
         if self.world.breaks(Fault::ClockLabel) {
-            let today = Day::of((self.clock)(), &TimeZone::UTC);
+            let today = Day::of(CLOCK_OF[self.lane.0](), &TimeZone::UTC);
             known.accounts.iter_mut().flatten().for_each(|account| *account = set_back(*account, today));
         }
-        Ok(known)
+        let database_time = (!self.world.breaks(Fault::ClockUnchecked)).then_some(time);
+        Ok(Fetched { known, database_time })
+    }
+
+    async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
+        self.hang_up();
+        let (world, shard, draws) = (self.world.clone(), self.shard, batch.draws().to_vec());
+        let together = self.world.breaks(Fault::HeldTogether);
+        let look = async move {
+            let mut state = world.state();
+            let rows = |draw: &Draw| {
+                let account = Key::Account(draw.user.clone(), draw.activity);
+                [account, Key::Order(draw.user.clone(), draw.request.clone(), 0)]
+            };
+            let is_held = |draw: &Draw| !together && rows(draw).iter().any(|key| state.shards[shard].is_held(key));
+            let held: Vec<bool> = draws.iter().map(is_held).collect();
+            if held.contains(&true) {
+                state.note("held", || format!("{held:?}"));
+            }
+            held
+        };
+        Ok(send(&self.world, self.link(), look).await?)
     }
 
     async fn persist(
@@ -222,6 +247,7 @@ impl ShardStore for FakeStore {
 fn kind_of(error: &StoreError) -> &'static str {
     match error {
         StoreError::Conflict(_) => "batch: conflict",
+        StoreError::Held(_) => "batch: held",
         StoreError::Fenced(_) => "batch: fenced",
         StoreError::Data(_) => "batch: data",
         StoreError::Away(_) => "batch: shard away",
@@ -232,6 +258,7 @@ fn kind_of(error: &StoreError) -> &'static str {
 async fn lock_accounts(
     transaction: &Transaction,
     keys: &[(UserId, ActivityId)],
+    on_lock: OnLock,
 ) -> Result<Vec<Option<Account>>, StoreError> {
     let mut order: Vec<usize> = (0..keys.len()).collect();
     order.sort_unstable_by_key(|&place| &keys[place]);
@@ -239,16 +266,27 @@ async fn lock_accounts(
     for place in order {
         let (user, activity) = &keys[place];
         if transaction.with(|tables| tables.has_account(user, *activity)) {
-            transaction.lock(&Key::Account(user.clone(), *activity), Mode::Exclusive).await?;
+            transaction.lock_to_read(&Key::Account(user.clone(), *activity), on_lock).await?;
             accounts[place] = transaction.with(|tables| tables.accounts.get(&keys[place]).copied());
         }
     }
     Ok(accounts)
 }
 
-fn find_orders(transaction: &Transaction, draws: &[Draw]) -> Vec<Vec<Order>> {
+async fn find_orders(
+    transaction: &Transaction,
+    draws: &[Draw],
+    on_lock: OnLock,
+) -> Result<Vec<Vec<Order>>, StoreError> {
+    let mut sorted: Vec<&Draw> = draws.iter().collect();
+    sorted.sort_unstable_by_key(|draw| (&draw.user, &draw.request));
+    for Draw { user, request, .. } in sorted {
+        if transaction.with(|tables| tables.has_call(user, request)) {
+            transaction.lock_to_read(&Key::Order(user.clone(), request.clone(), 0), on_lock).await?;
+        }
+    }
     let find = |draw: &Draw| transaction.with(|tables| tables.call(&draw.user, &draw.request));
-    draws.iter().map(find).collect()
+    Ok(draws.iter().map(find).collect())
 }
 
 async fn insert_accounts(

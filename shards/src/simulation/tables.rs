@@ -1,7 +1,7 @@
 //! A shard's database: rows, row locks and transactions, as InnoDB does them at READ COMMITTED.
 //! A transaction's writes are seen by others when it commits; rows that are not there are not
 //! locked; a row that another transaction has inserted, or will delete, is waited for.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use market::batch::Prize;
@@ -172,6 +172,28 @@ impl Tables {
     pub(super) fn has_account(&self, user: &UserId, activity: ActivityId) -> bool {
         self.accounts.contains_key(&(user.clone(), activity))
             || self.locks.contains_key(&Key::Account(user.clone(), activity))
+    }
+
+    /// The same for the orders of a call: each has a first one.
+    pub(super) fn has_call(&self, user: &UserId, request: &RequestId) -> bool {
+        let first = (request.clone(), 0);
+        self.orders.get(user).is_some_and(|orders| orders.contains_key(&first))
+            || self.locks.contains_key(&Key::Order(user.clone(), first.0, 0))
+    }
+
+    /// Whether somebody has a row.
+    pub(super) fn is_held(&self, key: &Key) -> bool {
+        self.locks.contains_key(key)
+    }
+
+    /// Whose rows a transaction has.
+    pub(super) fn users_of(&self, transaction: u64) -> BTreeSet<UserId> {
+        let locked = self.transactions.get(&transaction).into_iter().flat_map(|transaction| &transaction.locked);
+        let user = |key: &Key| match key {
+            Key::Account(user, _) | Key::Order(user, ..) => Some(user.clone()),
+            Key::Grant(..) | Key::Epoch(_) => None,
+        };
+        locked.filter_map(user).collect()
     }
 
     /// The orders of a call, by their places in it; none where there was no such call.

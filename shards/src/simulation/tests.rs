@@ -53,7 +53,7 @@ fn replay(seed: u64) {
 }
 
 /// What must have happened now and then in a thousand runs: else they would prove little.
-const EVENTS: [&str; 35] = [
+const EVENTS: [&str; 40] = [
     "answer: a unit",
     "answer: no unit",
     "answer: stock away",
@@ -68,6 +68,8 @@ const EVENTS: [&str; 35] = [
     "answer: too old",
     "answer: unknown",
     "answer: shard away",
+    "answer: held",
+    "answer: clocks differ",
     "answer: stopping",
     "batch: conflict",
     "batch: fenced",
@@ -86,6 +88,9 @@ const EVENTS: [&str; 35] = [
     "withdrawn",
     "withdrawal ended",
     "lock wait",
+    "lock refused",
+    "held",
+    "answer: while others stand still",
     "gateway crashed",
     "gateway drained",
     "calm",
@@ -163,6 +168,8 @@ planted!(
     absent_accounts_must_not_be_upserted: Upsert,
     a_call_must_be_looked_up_whole: FirstOnly,
     a_day_must_not_come_from_the_clock_alone: ClockLabel,
+    who_is_held_must_not_hold_up_others: HeldTogether,
+    clocks_must_be_compared: ClockUnchecked,
     the_row_of_an_open_grant_must_not_be_forgotten: ForgetOpen,
     an_addition_must_count_once: AddTwice,
     an_addition_must_not_reach_a_later_epoch: AddLate,

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use market::batch::{AccountChange, Batch, Draw, Prize, Settlement, Units};
+use market::batch::{AccountChange, Batch, Draw, Known, Prize, Settlement, Units};
 use market::calendar::Day;
 use market::chances::Account;
 use market::order::Rule;
@@ -11,8 +11,8 @@ use router::{OrderNumbers, Run, Slot, SlotMap};
 
 use super::sqlite::Access;
 use super::{
-    Columns, Connection, Database, GrantId, MigrateError, PersistError, ShardStore, SqlShard, SqliteFile, StoreError,
-    Verdict, migrate_meta, migrate_shard,
+    Columns, Connection, Database, GrantId, MigrateError, OnLock, PersistError, ShardStore, SqlShard, SqliteFile,
+    StoreError, Verdict, migrate_meta, migrate_shard,
 };
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 
@@ -94,8 +94,13 @@ impl<D: Database> Bench<D> {
         }
     }
 
+    /// Begins a batch and reads what it needs; waits for rows that somebody else has locked.
+    pub(super) async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+        self.store.prefetch(batch, OnLock::Wait).await.map(|fetched| fetched.known)
+    }
+
     pub(super) async fn persist(&mut self, grant: u64, settlement: &Settlement) -> Result<(), PersistError> {
-        self.store.prefetch(&gather(&[])).await?;
+        self.prefetch(&gather(&[])).await?;
         self.store.persist(GrantId(grant), settlement, &receipt::<D>(settlement)).await
     }
 
@@ -132,14 +137,14 @@ async fn what_is_persisted_is_found<D: Database>(database: D) {
     let calls: Vec<(&str, &str)> = names.iter().map(String::as_str).chain(odd).map(|name| (name, "Key")).collect();
     let settlement = bench.settlement(&calls);
     bench.persist(1, &settlement).await.expect("persisted");
-    let known = bench.store.prefetch(&gather(&calls)).await.expect("read");
+    let known = bench.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
     for (index, orders) in settlement.calls.iter().enumerate() {
         assert_eq!(known.orders[index], **orders);
         assert_eq!(known.accounts[index], Some(account(1)));
     }
     let strangers = gather(&[("user0", "key"), ("User0", "Key"), ("user", "Key"), ("ù", "Key")]);
-    let known = bench.store.prefetch(&strangers).await.expect("read");
+    let known = bench.prefetch(&strangers).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders, [const { Vec::new() }; 4]);
     assert_eq!(known.accounts, [Some(account(1)), None, None, None]);
@@ -154,7 +159,7 @@ async fn changed_accounts_are_changed<D: Database>(database: D) {
     second.changed_accounts = std::mem::take(&mut second.new_accounts);
     second.changed_accounts[0].account = account(2);
     bench.persist(2, &second).await.expect("persisted");
-    let known = bench.store.prefetch(&gather(&[("a", "x"), ("b", "x")])).await.expect("read");
+    let known = bench.prefetch(&gather(&[("a", "x"), ("b", "x")])).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.accounts, [Some(account(2)), Some(account(1))]);
 }
@@ -168,7 +173,7 @@ async fn a_request_id_has_one_order<D: Database>(database: D) {
     let refused = bench.persist(2, &repeat).await;
     assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
     bench.store.undo().await;
-    let known = bench.store.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
+    let known = bench.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()], "all of the batch is undone");
     assert_eq!(bench.issued().await, 1);
@@ -192,7 +197,7 @@ async fn a_call_has_its_orders_in_their_order<D: Database>(database: D) {
     let settlement = calls_for(&mut bench, &calls);
     bench.persist(1, &settlement).await.expect("persisted");
     let asked: Vec<(&str, &str)> = calls.iter().map(|&(name, key, _)| (name, key)).chain([("a", "one")]).collect();
-    let known = bench.store.prefetch(&gather(&asked)).await.expect("read");
+    let known = bench.prefetch(&gather(&asked)).await.expect("read");
     bench.store.undo().await;
     for (found, made) in known.orders.iter().zip(&settlement.calls) {
         assert_eq!(**found, **made);
@@ -213,7 +218,7 @@ async fn calls_with_one_request_id_collide<D: Database>(database: D) {
         assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{made}: {refused:?}");
         bench.store.undo().await;
     }
-    let known = bench.store.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
+    let known = bench.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()]);
     assert_eq!(bench.issued().await, 2);
@@ -233,7 +238,7 @@ async fn orders_of_the_first_schema_are_kept<D: Database>(database: D) {
     connection.run(&format!("INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})")).await.expect("written");
     drop(connection);
     let mut bench = Bench::new(database).await;
-    let known = bench.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
+    let known = bench.prefetch(&gather(&[("a", "1")])).await.expect("read");
     bench.store.undo().await;
     let [order] = &known.orders[0][..] else { panic!("{:?}", known.orders) };
     assert_eq!((order.id.get(), order.seq, order.asked), (1024, 0, DrawCount::ONE));
@@ -260,7 +265,7 @@ async fn accounts_that_came_or_went_meanwhile_are_conflicts<D: Database>(databas
 
 async fn what_is_undone_leaves_nothing<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
-    bench.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
+    bench.prefetch(&gather(&[("a", "1")])).await.expect("read");
     bench.store.undo().await;
     bench.store.undo().await;
     let settlement = bench.settlement(&[("a", "1")]);

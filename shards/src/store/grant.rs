@@ -3,7 +3,7 @@
 use crate::stock::{Epoch, Receipt, ServerId};
 
 use super::rows::{json_rows, number};
-use super::{Columns, Dialect, GrantId, Input, Issuing, Outcome, Rows, Step, StoreError, Value};
+use super::{Columns, Dialect, Expected, GrantId, Input, Issuing, Outcome, Rows, Step, StoreError, Value};
 
 /// The rows of one grant.
 pub(crate) struct GrantNote<'r> {
@@ -38,10 +38,11 @@ impl<'r> GrantNote<'r> {
         for (server, epoch, units) in &self.rows {
             rows.push([server.0.into(), number(self.grant.0), Value::Integer(0), number(epoch.0), (&**units).into()]);
         }
-        let insert = Step { sql: dialect.shard.insert_grant, input: Input::Rows(rows) };
+        let (sql, expected) = (dialect.shard.insert_grant, Expected::Rows(self.rows.len()));
+        let insert = Step { sql, input: Input::Rows(rows), expected };
         match dialect.issuing {
             Issuing::FromServers { hold_epochs } => {
-                vec![Step { sql: hold_epochs, input: Input::Rows(servers) }, insert]
+                vec![Step::read(hold_epochs, Input::Rows(servers)), insert]
             }
             Issuing::FromMemory { forget_grants, count_issued } => {
                 let mut issued = Rows::default();
@@ -52,8 +53,12 @@ impl<'r> GrantNote<'r> {
                 let grant = Input::Json(json_rows([[self.grant.0]]));
                 vec![
                     insert,
-                    Step { sql: forget_grants, input: grant },
-                    Step { sql: count_issued, input: Input::Rows(issued) },
+                    Step { sql: forget_grants, input: grant, expected: Expected::Any },
+                    Step {
+                        sql: count_issued,
+                        input: Input::Rows(issued),
+                        expected: Expected::Rows(self.receipt.used.len()),
+                    },
                 ]
             }
         }

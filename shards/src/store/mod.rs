@@ -10,13 +10,15 @@ mod shard;
 mod sqlite;
 mod statements;
 
-pub use connection::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, Value, out_of_range};
+pub use connection::{
+    Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value, check_all, out_of_range,
+};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
 pub use mysql::{MysqlConnection, MysqlDatabase, Tls, check_durability};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};
-pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
+pub use shard::{Fetched, GrantId, OnLock, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
     Dialect, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,

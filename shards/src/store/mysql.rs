@@ -22,12 +22,13 @@ use tokio::time::Instant;
 use self::failure::{Failure, within};
 use self::script::Script;
 use super::connection::outcomes;
-use super::{Columns, Connection, Database, Dialect, MYSQL, Outcome, Step, StoreError, out_of_range};
+use super::{Columns, Connection, Database, Dialect, Input, MYSQL, Outcome, Step, StoreError, out_of_range};
 
 pub use self::durability::check_durability;
 
-/// A row lock is waited for at most this long: shorter than callers wait for an answer.
-const LOCK_WAIT_SECONDS_MAX: u64 = 3;
+/// A row lock is waited for this long, the shortest that both servers know: a lane that waits keeps
+/// everybody waiting, and finds out who is held only afterwards. (MySQL looks once a second, and may wait for two.)
+const LOCK_WAIT_SECONDS: u64 = 1;
 
 /// The server closes a connection that nobody used for this long. Short, so that the locks of a
 /// gateway whose machine has died are soon gone.
@@ -73,8 +74,8 @@ pub struct MysqlDatabase {
     pub tls: Tls,
     /// For making a connection.
     pub connect_timeout: Duration,
-    /// For each statement, at least 2 s. A row lock is waited for half as long, at most 3 s, so that the server's
-    /// refusal comes before the time-out, which costs the connection.
+    /// For each statement, more than 2 s: a row lock is waited for less long, so that the server's refusal comes
+    /// before the time-out, which costs the connection.
     pub statement_timeout: Duration,
 }
 
@@ -135,12 +136,11 @@ impl MysqlDatabase {
 
     /// What every connection must be told: nothing here may depend on how the server is set up.
     fn session(&self) -> String {
-        let lock_wait = (self.statement_timeout.as_secs() / 2).clamp(1, LOCK_WAIT_SECONDS_MAX);
         format!(
             "SET NAMES utf8mb4 COLLATE utf8mb4_bin;
              SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
              SET SESSION autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
-                 innodb_lock_wait_timeout = {lock_wait}, wait_timeout = {IDLE_SECONDS_MAX}"
+                 innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, wait_timeout = {IDLE_SECONDS_MAX}"
         )
     }
 
@@ -238,6 +238,9 @@ impl MysqlConnection {
 
 const BEGIN: &str = "START TRANSACTION";
 
+/// Holds for the next transaction only, which is a single statement here.
+const READ_UNCOMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED";
+
 /// The bound value of statements that need none.
 const NOTHING: &str = "[]";
 
@@ -305,6 +308,14 @@ impl Connection for MysqlConnection {
                 Ok(self.query(sql, json, timeout).await?)
             }
         }
+    }
+
+    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<MySqlRow>, StoreError> {
+        self.require_unpinned()?;
+        self.freshen().await?;
+        let step = Step::read(sql, Input::Json(json.to_owned()));
+        let mut outcomes = self.run_script(&Script::new(Some(READ_UNCOMMITTED), &[step])).await?;
+        Ok(outcomes.pop().map_or_else(Vec::new, |outcome| outcome.rows))
     }
 
     async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {

@@ -1,17 +1,23 @@
 //! What a lane does with its shard: fetch a batch's rows, persist its changes, and find out
 //! whether a doubtful commit has landed.
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 
 use crate::stock::{Receipt, ServerId};
-use market::batch::{AccountChange, Batch, Known, Settlement};
+use jiff::Timestamp;
+use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
 use market::{Order, UserId};
 use router::SlotMap;
 
 use super::grant::GrantNote;
 use super::rows::{account_from_row, account_row, json_rows, order_from_row, order_row};
-use super::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, TableStatements};
+use super::{
+    Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, TableStatements, check_all,
+};
 
 /// Where the account and the order stand in a row of `lock_batch`.
 const ACCOUNT_COLUMN: usize = 1;
@@ -48,10 +54,31 @@ pub enum PersistError {
     Unknown(StoreError),
 }
 
+/// What to do about a row that somebody else has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLock {
+    /// Fail at once.
+    Refuse,
+    /// Wait for a second, then fail.
+    Wait,
+}
+
+/// What a batch has read.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Of its rows.
+    pub known: Known,
+    /// Of the database's clock, before anything was waited for; `None` where the clock is our own.
+    pub database_time: Option<Timestamp>,
+}
+
 /// The storage of one lane: one shard, one connection, one transaction at a time.
 pub trait ShardStore: Send + 'static {
     /// Starts the batch's transaction and reads what it needs, locking its accounts.
-    fn prefetch(&mut self, batch: &Batch) -> impl Future<Output = Result<Known, StoreError>> + Send;
+    fn prefetch(&mut self, batch: &Batch, on_lock: OnLock) -> impl Future<Output = Result<Fetched, StoreError>> + Send;
+    /// For each call of a batch that met a locked row, and is undone, whether somebody else has a row
+    /// of its: the account, or the order under its request id. Waits for nobody.
+    fn held(&mut self, batch: &Batch) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
     /// Writes the batch's changes and what its grant issued, and commits.
     fn persist(
         &mut self,
@@ -82,6 +109,8 @@ struct Layout {
     /// The number of the first one.
     first: u16,
     tables: Vec<TableStatements>,
+    /// For each of them its `lock_batch` that does not wait.
+    lock_batch_no_wait: Vec<String>,
 }
 
 impl<D: Database> SqlShard<D> {
@@ -89,22 +118,24 @@ impl<D: Database> SqlShard<D> {
     /// first use.
     pub fn new(database: D, map: SlotMap, tables: Range<u16>) -> Self {
         let first = tables.start;
-        let tables = tables.map(|table| D::DIALECT.table(table)).collect();
-        Self { database, layout: Layout { map, first, tables }, connection: None }
+        let tables: Vec<_> = tables.map(|table| D::DIALECT.table(table)).collect();
+        let no_wait = |sql: &TableStatements| format!("{}{}", sql.lock_batch, D::DIALECT.no_wait);
+        let lock_batch_no_wait = tables.iter().map(no_wait).collect();
+        Self { database, layout: Layout { map, first, tables, lock_batch_no_wait }, connection: None }
     }
 
-    async fn fetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+    async fn fetch(&mut self, batch: &Batch, on_lock: OnLock) -> Result<Fetched, StoreError> {
         let (draws, account_of) = (batch.draws(), batch.account_of());
-        let calls_by_table =
-            self.layout.by_table(draws.iter().map(|draw| (&draw.user, (draw.activity, &draw.request))));
-        let mut steps = Vec::with_capacity(self.layout.tables.len());
-        for (sql, places) in self.layout.tables.iter().zip(&calls_by_table) {
-            let calls = places.iter().map(|&place| &draws[place]);
-            let rows = calls.map(|draw| (draw.user.as_str(), draw.activity.get(), draw.request.as_str()));
-            steps.push(Step { sql: &sql.lock_batch, input: Input::Json(json_rows(rows)) });
+        let calls_by_table = self.layout.calls_by_table(draws);
+        let clock = D::DIALECT.clock.map(|sql| Step::read(sql, Input::Nothing));
+        let clocks = usize::from(clock.is_some());
+        let mut steps = Vec::from_iter(clock);
+        for (sql, places) in self.layout.lock_batch(on_lock).zip(&calls_by_table) {
+            steps.push(Step::read(sql, Input::Json(json_calls(draws, places))));
         }
         let connection = connected(&self.database, &mut self.connection).await?;
-        let found = connection.begin_with(&steps).await?;
+        let mut found = connection.begin_with(&steps).await?.into_iter();
+        let database_time = found.by_ref().take(clocks).next().map(|outcome| time_of(&outcome)).transpose()?;
         let mut accounts = vec![None; batch.accounts().len()];
         let mut orders = vec![Vec::new(); draws.len()];
         for (places, Outcome { rows, .. }) in calls_by_table.iter().zip(found) {
@@ -121,36 +152,46 @@ impl<D: Database> SqlShard<D> {
         for call in &mut orders {
             call.sort_unstable_by_key(|order| order.seq);
         }
-        Ok(Known { accounts, orders })
+        Ok(Fetched { known: Known { accounts, orders }, database_time })
+    }
+
+    async fn find_held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
+        let draws = batch.draws();
+        let mut held = vec![false; draws.len()];
+        for (sql, places) in self.layout.tables.iter().zip(&self.layout.calls_by_table(draws)) {
+            if places.is_empty() {
+                continue;
+            }
+            let connection = connected(&self.database, &mut self.connection).await?;
+            for row in connection.rows_uncommitted(&sql.find_held, &json_calls(draws, places)).await? {
+                held[place_of(&row, places)?] = true;
+            }
+        }
+        Ok(held)
     }
 
     async fn write(&mut self, grant: GrantId, settlement: &Settlement, receipt: &Receipt) -> Result<(), StoreError> {
         let Settlement { new_accounts, changed_accounts, .. } = settlement;
         let orders: Vec<&Order> = settlement.orders().collect();
         let mut steps = Vec::new();
-        self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, &mut steps);
-        self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, &mut steps);
+        self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, Expected::Rows, &mut steps);
+        self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, Expected::Changed, &mut steps);
         let order_places = self.layout.by_table(orders.iter().map(|order| (&order.user, order.id)));
         for (sql, places) in self.layout.tables.iter().zip(&order_places) {
             let mut rows = Rows::default();
             for &place in places {
                 rows.push(order_row(orders[place]));
             }
-            steps.push(Step { sql: &sql.insert_orders, input: Input::Rows(rows) });
+            let expected = Expected::Rows(places.len());
+            steps.push(Step { sql: &sql.insert_orders, input: Input::Rows(rows), expected });
         }
         let note = GrantNote::new(grant, receipt);
         let rows = steps.len();
         steps.extend(note.steps(&D::DIALECT));
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
         let outcomes = connection.run_all(&steps).await?;
-        let (rows, noted) = outcomes.split_at(rows);
-        let written: u64 = rows.iter().map(|outcome| outcome.touched).sum();
-        let changed = changed_accounts.len() as u64 * D::DIALECT.changed_row_count;
-        let expected = (new_accounts.len() + orders.len()) as u64 + changed;
-        if written != expected {
-            return Err(StoreError::Conflict(format!("{written} of {expected} rows were there to be written")));
-        }
-        note.check(noted)
+        check_all(&steps, &outcomes, D::DIALECT.changed_row_count)?;
+        note.check(&outcomes[rows..])
     }
 
     /// Voids the grant unless it has committed.
@@ -176,10 +217,25 @@ impl<D: Database> SqlShard<D> {
 }
 
 impl Layout {
+    /// For each table the statement that locks and reads what calls need.
+    fn lock_batch(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
+        let waiting = self.tables.iter().map(|sql| &sql.lock_batch);
+        self.lock_batch_no_wait.iter().zip(waiting).map(move |(no_wait, waiting)| match on_lock {
+            OnLock::Refuse => no_wait,
+            OnLock::Wait => waiting,
+        })
+    }
+
+    /// The places of calls that belong to each table.
+    fn calls_by_table(&self, draws: &[Draw]) -> Vec<Vec<usize>> {
+        self.by_table(draws.iter().map(|draw| (&draw.user, (draw.activity, &draw.request))))
+    }
+
     fn account_writes<'a>(
         &'a self,
         changes: &'a [AccountChange],
         statement: impl Fn(&'a TableStatements) -> &'a String,
+        expected: impl Fn(usize) -> Expected,
         steps: &mut Vec<Step<'a>>,
     ) {
         let places = self.by_table(changes.iter().map(|change| (&change.user, change.activity)));
@@ -188,7 +244,7 @@ impl Layout {
             for AccountChange { user, activity, account } in places.iter().map(|&place| &changes[place]) {
                 rows.push(account_row(user, *activity, account));
             }
-            steps.push(Step { sql: statement(sql), input: Input::Rows(rows) });
+            steps.push(Step { sql: statement(sql), input: Input::Rows(rows), expected: expected(places.len()) });
         }
     }
 
@@ -222,8 +278,16 @@ async fn connected<'c, D: Database>(
 }
 
 impl<D: Database> ShardStore for SqlShard<D> {
-    async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
-        self.fetch(batch).await
+    async fn prefetch(&mut self, batch: &Batch, on_lock: OnLock) -> Result<Fetched, StoreError> {
+        self.fetch(batch, on_lock).await
+    }
+
+    async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
+        let held = self.find_held(batch).await;
+        if held.is_err() {
+            self.connection = None;
+        }
+        held
     }
 
     async fn persist(
@@ -255,6 +319,17 @@ impl<D: Database> ShardStore for SqlShard<D> {
         }
         verdict
     }
+}
+
+/// These calls as `lock_batch` and `find_held` read them.
+fn json_calls(draws: &[Draw], places: &[usize]) -> String {
+    let calls = places.iter().map(|&place| &draws[place]);
+    json_rows(calls.map(|draw| (draw.user.as_str(), draw.activity.get(), draw.request.as_str())))
+}
+
+fn time_of(outcome: &Outcome<impl Columns>) -> Result<Timestamp, StoreError> {
+    let row = outcome.rows.first().ok_or_else(|| super::out_of_range(0))?;
+    Timestamp::from_millisecond(row.integer(0)?).map_err(|_| super::out_of_range(0))
 }
 
 fn place_of(row: &impl Columns, places: &[usize]) -> Result<usize, StoreError> {

@@ -161,6 +161,11 @@ impl Connection for SqliteConnection {
         self.inner.fetch_all(sqlx::query(sql).bind(json)).await.map_err(classify)
     }
 
+    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<SqliteRow>, StoreError> {
+        // Who writes a file writes it alone.
+        self.rows(sql, json).await
+    }
+
     async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
         self.begin().await?;
         self.run_all(steps).await

@@ -18,6 +18,10 @@ pub struct Dialect {
     /// What the database counts for a row of `update_accounts` that was there. MySQL counts a row
     /// that an upsert changed as two, and one that it had to add as one.
     pub changed_row_count: u64,
+    /// What makes `lock_batch` refuse a row that somebody else has locked, rather than wait for it.
+    pub no_wait: &'static str,
+    /// Reads the database's clock, where it has one of its own.
+    pub clock: Option<&'static str>,
     /// Whether each table of a shard can have a writer of its own. A SQLite file has one.
     pub lane_per_table: bool,
     /// Statements on the meta database.
@@ -90,6 +94,8 @@ statements! {
     TableStatements, TableTemplates {
         /// Locks and reads the accounts of calls, and the orders made under their request ids.
         lock_batch,
+        /// Finds the calls whose rows somebody else has locked.
+        find_held,
         /// Reads accounts without locking them.
         read_accounts,
         /// Finds orders by user and request id.

@@ -71,9 +71,10 @@ impl From<sqlx::Error> for Failure {
 /// mean something else to the other, but nothing that statements of ours can meet.
 fn by_number(number: u16, message: String) -> Failure {
     match number {
-        // Duplicate key (in three wordings), record changed since it was read, lock wait time-out,
-        // deadlock.
-        1022 | 1062 | 1586 | 1020 | 1205 | 1213 => Failure::Refused(StoreError::Conflict(message)),
+        // Duplicate key (in three wordings), record changed since it was read, deadlock.
+        1022 | 1062 | 1586 | 1020 | 1213 => Failure::Refused(StoreError::Conflict(message)),
+        // A lock that was waited for in vain, or not at all (MariaDB says the former for both).
+        1205 | 3572 => Failure::Refused(StoreError::Held(message)),
         // NULL, value out of range, value cut, a value that is not of its type, bytes that are no
         // text, no default, not a number, too long, out of range while computing.
         1048 | 1264 | 1265 | 1292 | 1300 | 1364 | 1366 | 1406 | 1690

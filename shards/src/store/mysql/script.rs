@@ -34,7 +34,7 @@ impl Script {
             script.text.push_str(opening);
             script.places.push(None);
         }
-        for (place, Step { sql, input }) in steps.iter().enumerate() {
+        for (place, Step { sql, input, .. }) in steps.iter().enumerate() {
             match input {
                 Input::Json(json) if json != NOTHING => {
                     script.add(place, sql, VALUE_PLACE, |text| push_text(text, json));
@@ -42,6 +42,7 @@ impl Script {
                 Input::Rows(rows) if rows.width() > 0 => {
                     script.add(place, sql, ROWS_PLACE, |text| push_rows(text, rows));
                 }
+                Input::Nothing => script.add_text(place, sql),
                 Input::Json(_) | Input::Rows(_) => {}
             }
         }
@@ -65,6 +66,14 @@ impl Script {
             }
         }
         outcomes
+    }
+
+    fn add_text(&mut self, place: usize, sql: &str) {
+        if !self.text.is_empty() {
+            self.text.push_str(";\n");
+        }
+        self.text.push_str(without_comment(sql));
+        self.places.push(Some(place));
     }
 
     fn add(&mut self, place: usize, sql: &str, value_place: &str, push_value: impl FnOnce(&mut String)) {
@@ -130,7 +139,7 @@ mod tests {
     use super::*;
 
     fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
-        Step { sql, input: Input::Json(json.to_owned()) }
+        Step::read(sql, Input::Json(json.to_owned()))
     }
 
     #[test]
@@ -138,14 +147,15 @@ mod tests {
         let mut rows = Rows::default();
         rows.push([Value::Integer(-1), Value::Text("a")]);
         rows.push([Value::Integer(2), Value::Text("")]);
-        let write = Step { sql: "-- What? {rows}\n-- And why.\nWRITE {rows}\n", input: Input::Rows(rows) };
-        let script = Script::new(Some("BEGIN"), &[step("READ ? NOW", "[1]"), write]);
-        assert_eq!(script.text(), "BEGIN;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')");
+        let write = Step::read("-- What? {rows}\n-- And why.\nWRITE {rows}\n", Input::Rows(rows));
+        let clock = Step::read("-- When?\nCLOCK", Input::Nothing);
+        let script = Script::new(Some("BEGIN"), &[clock, step("READ ? NOW", "[1]"), write]);
+        assert_eq!(script.text(), "BEGIN;\nCLOCK;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')");
     }
 
     #[test]
     fn a_step_without_rows_is_left_out_and_keeps_its_place() {
-        let nothing = Step { sql: "WRITE {rows}", input: Input::Rows(Rows::default()) };
+        let nothing = Step::read("WRITE {rows}", Input::Rows(Rows::default()));
         let script =
             Script::new(Some("BEGIN"), &[step("A ?", NOTHING), step("B ?", "[1]"), nothing, step("C ?", "[2]")]);
         assert_eq!(script.text(), "BEGIN;\nB '[1]';\nC '[2]'");

@@ -10,6 +10,7 @@ use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, Stoc
 pub const MYSQL: Dialect = Dialect {
     table: texts!(TableTemplates in "mysql/shard" {
         lock_batch,
+        find_held,
         read_accounts,
         find_orders,
         find_orders_by_id,
@@ -28,6 +29,8 @@ pub const MYSQL: Dialect = Dialect {
     }),
     issuing: Issuing::FromServers { hold_epochs: include_str!("../../../sql/mysql/shard/hold_epochs.sql") },
     changed_row_count: 2,
+    no_wait: "NOWAIT",
+    clock: Some(include_str!("../../../sql/mysql/shard/read_clock.sql")),
     lane_per_table: true,
     meta: texts!(MetaStatements in "mysql/meta" {
         claim_run,

@@ -5,6 +5,7 @@ use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, Tabl
 pub const SQLITE: Dialect = Dialect {
     table: texts!(TableTemplates in "sqlite/shard" {
         lock_batch,
+        find_held,
         read_accounts,
         find_orders,
         find_orders_by_id,
@@ -26,6 +27,8 @@ pub const SQLITE: Dialect = Dialect {
         count_issued: include_str!("../../../sql/sqlite/shard/count_issued.sql"),
     },
     changed_row_count: 1,
+    no_wait: "",
+    clock: None,
     lane_per_table: false,
     meta: texts!(MetaStatements in "sqlite/meta" {
         claim_run,

@@ -18,7 +18,7 @@ async fn ids_that_look_alike_are_different_users() {
     let calls: Vec<(&str, &str)> = alike.iter().map(|&name| (name, "key")).collect();
     let settlement = bench.settlement(&calls);
     bench.persist(1, &settlement).await.expect("all of them are new");
-    let known = bench.store.prefetch(&gather(&calls)).await.expect("read");
+    let known = bench.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
     let found: Vec<Vec<_>> = known.orders.iter().map(|orders| orders.iter().map(|order| order.id).collect()).collect();
     let written: Vec<_> = settlement.orders().map(|order| vec![order.id]).collect();
@@ -41,7 +41,7 @@ async fn extreme_values_come_back_as_they_were() {
     let account = Account { granted: u32::MAX, used: u32::MAX, day: order.day, day_used: u32::MAX, month_used: 0 };
     settlement.new_accounts[0].account = account;
     bench.persist(1, &settlement).await.expect("persisted");
-    let known = bench.store.prefetch(&gather(&[(&longest, &key)])).await.expect("read");
+    let known = bench.prefetch(&gather(&[(&longest, &key)])).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders[0], *settlement.calls[0]);
     assert_eq!(known.accounts[0], Some(account));
@@ -61,7 +61,7 @@ fn rows<'a, const WIDTH: usize>(rows: impl IntoIterator<Item = Vec<Value<'a>>>) 
 }
 
 async fn write(connection: &mut MysqlConnection, sql: &str, rows: Rows<'_>) -> Result<u64, StoreError> {
-    let outcomes = connection.run_all(&[Step { sql, input: Input::Rows(rows) }]).await?;
+    let outcomes = connection.run_all(&[Step::read(sql, Input::Rows(rows))]).await?;
     Ok(outcomes[0].touched)
 }
 

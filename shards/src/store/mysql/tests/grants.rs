@@ -217,7 +217,7 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     let settlement = one.settlement(&[("a", "1")]);
-    one.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
+    one.prefetch(&gather(&[("a", "1")])).await.expect("read");
     let mut batch = connect(&one.database).await;
     batch.begin().await.expect("a transaction");
     note(&mut batch, 8).await.expect("noted");

@@ -3,6 +3,7 @@
 mod data;
 mod doubt;
 mod grants;
+mod held;
 mod keys;
 mod locks;
 mod schema;

@@ -131,7 +131,7 @@ async fn a_transaction_is_not_begun_within_another() {
 }
 
 fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
-    Step { sql, input: Input::Json(json.to_owned()) }
+    Step::read(sql, Input::Json(json.to_owned()))
 }
 
 #[tokio::test]

@@ -70,6 +70,10 @@ impl Connection for TrappedConnection {
         self.inner.execute(sql, json).await
     }
 
+    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<Self::Row>, StoreError> {
+        self.inner.rows_uncommitted(sql, json).await
+    }
+
     async fn rows(&mut self, sql: &str, json: &str) -> Result<Vec<MySqlRow>, StoreError> {
         self.inner.rows(sql, json).await
     }
