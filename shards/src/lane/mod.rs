@@ -417,7 +417,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     async fn plan(&mut self, draws: Vec<Draw>, supply: Supply, on_lock: OnLock) -> Result<Plan, Failure> {
         let batch = Batch::gather(draws);
         let timer = self.around.metrics.step(Step::Prefetch);
-        let asked = (self.around.clock)();
+        let asked = Instant::now();
         let fetched = self.store.prefetch(&batch, on_lock).await;
         let now = (self.around.clock)();
         let Fetched { known, database_time } = match fetched {
@@ -433,7 +433,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             }
         };
         timer.observe_duration();
-        if let Err(differs) = database_time.map_or(Ok(()), |time| self.clocks.compare(asked, time, now)) {
+        if let Err(differs) = database_time.map_or(Ok(()), |time| self.clocks.compare(time, now, asked.elapsed())) {
             self.store.undo().await;
             return Err(Failure::Final(differs));
         }

@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod drawing;
 mod faults;
+mod held;
 mod jobs;
 mod overload;
 mod redis;

@@ -31,7 +31,7 @@ async fn a_session_does_not_depend_on_how_the_server_is_set_up() {
                 @@innodb_lock_wait_timeout, @@wait_timeout)"
     );
     let rows = connection.rows(&said, "[]").await.expect("variables");
-    let wanted = "READ-COMMITTED STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION +00:00 1 utf8mb4_bin 3 60";
+    let wanted = "READ-COMMITTED STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION +00:00 1 utf8mb4_bin 1 60";
     assert_eq!(rows[0].text(0), Ok(wanted));
 }
 
