@@ -20,8 +20,11 @@ const REMEMBERED: Duration = Duration::from_secs(1);
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 
-/// Commands that are set aside, and users that are remembered, at most.
-const ASIDE_MAX: usize = 1024;
+/// Commands that are set aside at most: so many are tried again in a few batches.
+const ASIDE_MAX: usize = 256;
+
+/// Users that are remembered at most.
+const REMEMBERED_MAX: usize = 1024;
 
 /// Who is held.
 #[derive(Debug)]
@@ -101,7 +104,7 @@ impl Held {
         let users: HashSet<UserId> =
             self.aside.iter().filter(has_waited).map(|command| command.draw.user.clone()).collect();
         for user in &users {
-            if self.remembered.len() < ASIDE_MAX {
+            if self.remembered.len() < REMEMBERED_MAX {
                 self.remembered.insert(user.clone(), now + REMEMBERED);
             }
         }

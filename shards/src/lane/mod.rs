@@ -51,6 +51,9 @@ const TRIES_MAX: usize = 4;
 /// is left is refused, because everybody behind waits as well.
 const HALVING_MAX: Duration = Duration::from_millis(1_500);
 
+/// Commands in a batch of those that were set aside: a call is ten draws at most.
+const HELD_BATCH_MAX: usize = 100;
+
 /// A shard that was away is not tried again for this long, twice as long after each failure: its
 /// users hear at once that it is away, instead of waiting for one time-out after the other.
 const AWAY_MIN: Duration = Duration::from_millis(50);
@@ -241,9 +244,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
 
     /// Tries those again whose rows somebody else had.
     async fn try_held(&mut self) {
-        let Sifted { tried, told } = self.held.due(Instant::now());
+        let Sifted { mut tried, told } = self.held.due(Instant::now());
         self.tell_held(told);
-        self.answer_all(tried).await;
+        while !tried.is_empty() {
+            let rest = tried.split_off(tried.len().min(HELD_BATCH_MAX));
+            self.answer_all(std::mem::replace(&mut tried, rest)).await;
+        }
     }
 
     fn tell_held(&self, commands: Vec<Taken>) {

@@ -669,7 +669,7 @@ async fn a_stop_tells_those_who_are_set_aside() {
     assert_eq!(held.answer(PATIENCE).await, Err(DrawError::Held));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_is_planned_by_a_clock_that_the_shards_own_contradicts() {
     let rig = rig(&[]);
     rig.store.lock().clock_ahead = Some(SignedDuration::from_hours(-40 * 24));
@@ -708,4 +708,29 @@ async fn a_rebuild_that_holds_the_epochs_makes_the_stock_away_and_no_shard() {
     assert_eq!(began.elapsed(), LOCK_WAIT);
     stop.send_replace(true);
     task.await.expect("the lane ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_for_those_who_are_held_is_bounded() {
+    let rig = rig(&[]);
+    let users: Vec<String> = (0..400).map(|number| format!("u{number}")).collect();
+    lock(&rig, &users.iter().map(String::as_str).collect::<Vec<_>>());
+    let began = Instant::now();
+    let mut at_once = 0;
+    for users in users.chunks(100) {
+        let pending: Vec<_> = users.iter().map(|user| rig.entrance.submit(draw(user, "1")).expect("room")).collect();
+        sleep(Duration::from_millis(5)).await;
+        for mut pending in pending {
+            if let Some(answer) = pending.answer(PATIENCE).now_or_never() {
+                assert_eq!(answer, Err(DrawError::Held));
+                at_once += 1;
+            } else {
+                tokio::spawn(async move { pending.answer(PATIENCE).await });
+            }
+        }
+    }
+    assert_eq!(at_once, 400 - 256, "they are told at once where there is no room");
+    rig.draw("stranger", "1").await.expect("nobody has it");
+    assert!(began.elapsed() < Duration::from_secs(1));
+    rig.finish().await;
 }

@@ -223,7 +223,7 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     note(&mut batch, 8).await.expect("noted");
     let started = Instant::now();
     let verdict = two.store.verdict(GrantId(8)).await;
-    assert!(matches!(verdict, Err(StoreError::Away(_))), "{verdict:?}");
+    assert!(matches!(verdict, Err(StoreError::Held(_))), "{verdict:?}");
     assert!(started.elapsed() < two.database.statement_timeout, "the server's refusal comes first");
     one.store.persist(GrantId(1), &settlement, &receipt::<MysqlDatabase>(&settlement)).await.expect("persisted");
     batch.commit().await.expect("committed");
