@@ -331,7 +331,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 Ok(Err(Failure::Held(lock))) => {
                     if lock.waited {
                         self.stalls += 1;
-                        commands.iter().for_each(|command| command.held_up(began.elapsed()));
+                        for command in commands.iter() {
+                            command.held_up(began.elapsed());
+                        }
                     }
                     let found = self.part_from_held(commands).await?;
                     if commands.is_empty() {

@@ -140,10 +140,12 @@ impl State {
             self.note("answer: while others stand still", String::new);
         }
         let is_answer = match answer {
-            Ok(_) | Err(DrawError::Refused(_) | DrawError::DataRefused | DrawError::QueueFull) => true,
-            // It has not begun yet.
-            Err(DrawError::Stopping) => true,
-            Err(_) => false,
+            Ok(_) => true,
+            // One that says that it stops has not begun yet.
+            Err(error) => matches!(
+                error,
+                DrawError::Refused(_) | DrawError::DataRefused | DrawError::QueueFull | DrawError::Stopping
+            ),
         };
         let took = asked.elapsed();
         if !is_answer || took > ANSWERED_WITHIN {

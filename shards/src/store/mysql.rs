@@ -135,7 +135,7 @@ impl MysqlDatabase {
     }
 
     /// What every connection must be told: nothing here may depend on how the server is set up.
-    fn session(&self) -> String {
+    fn session() -> String {
         format!(
             "SET NAMES utf8mb4 COLLATE utf8mb4_bin;
              SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -146,7 +146,7 @@ impl MysqlDatabase {
 
     async fn dial(&self) -> Result<sqlx::MySqlConnection, sqlx::Error> {
         let mut connection = self.options().connect().await?;
-        connection.execute(&*self.session()).await?;
+        connection.execute(&*Self::session()).await?;
         Ok(connection)
     }
 }

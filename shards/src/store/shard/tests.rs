@@ -37,51 +37,47 @@ impl Database for Told {
     }
 }
 
-fn nothing<T: Default>() -> Result<T, StoreError> {
-    Ok(T::default())
-}
-
 impl Connection for Told {
     type Row = NoRow;
 
     async fn begin(&mut self) -> Result<(), StoreError> {
-        nothing()
+        Ok(())
     }
 
     async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
-        nothing()
+        Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
-        nothing()
+        Ok(())
     }
 
     async fn rollback(&mut self) -> Result<(), StoreError> {
-        nothing()
+        Ok(())
     }
 
     async fn begin_schema_change(&mut self) -> Result<(), StoreError> {
-        nothing()
+        Ok(())
     }
 
     async fn end_schema_change(&mut self) -> Result<(), StoreError> {
-        nothing()
+        Ok(())
     }
 
     async fn execute(&mut self, _: &str, _: &str) -> Result<u64, StoreError> {
-        nothing()
+        Ok(0)
     }
 
     async fn rows(&mut self, _: &str, _: &str) -> Result<Vec<NoRow>, StoreError> {
-        nothing()
+        Ok(Vec::new())
     }
 
     async fn rows_uncommitted(&mut self, _: &str, _: &str) -> Result<Vec<NoRow>, StoreError> {
-        nothing()
+        Ok(Vec::new())
     }
 
     async fn begin_with(&mut self, _: &[Step<'_>]) -> Result<Vec<Outcome<NoRow>>, StoreError> {
-        nothing()
+        Ok(Vec::new())
     }
 
     async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<NoRow>>, StoreError> {
@@ -103,11 +99,11 @@ impl Connection for Told {
         _: &str,
         _: impl FnMut(&NoRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
-        nothing()
+        Ok(())
     }
 
     async fn run(&mut self, _: &str) -> Result<(), StoreError> {
-        nothing()
+        Ok(())
     }
 }
 
