@@ -6,7 +6,8 @@ use std::time::Duration;
 use sqlx::Executor;
 
 use crate::support::campaign::unlimited;
-use crate::support::{Cluster, Request, ask, ask_all, eventually};
+use crate::support::cluster::ask;
+use crate::support::{Cluster, Request, ask_all, eventually};
 
 const ACTIVITY: u64 = 200_004;
 
