@@ -16,7 +16,7 @@ use router::SlotMap;
 use shards::cluster::{self, Sizes};
 use shards::embedded;
 use shards::stock::cluster::RedisOptions;
-use shards::store::{MysqlDatabase, Tls};
+use shards::store::{Expected, MysqlDatabase, Tls};
 use shards::{LaneLimits, Patience, ReadLimits};
 
 /// Environment variables that begin with this are settings: `DRAWBRIDGE_HTTP_LISTEN` is
@@ -336,6 +336,7 @@ fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
         tls: tls?,
         connect_timeout: Duration::ZERO,
         statement_timeout: Duration::ZERO,
+        expected: Expected::default(),
     })
 }
 

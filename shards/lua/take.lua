@@ -3,8 +3,7 @@
 -- here, place to begin at, then a prize and a count for each prize wanted.
 -- Answers {epoch, index of the prize, segment, count, ...}; {-1} when this server must be rebuilt,
 -- {-2} when the grant is known.
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch or epoch ~= redis.call('HGET', KEYS[2], 'epoch') then return {-1} end
+if not epoch then return {-1} end
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return {-2} end
 local first, step = tonumber(ARGV[3]), tonumber(ARGV[4])
 local segments, place = tonumber(ARGV[5]), tonumber(ARGV[6])

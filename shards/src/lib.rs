@@ -8,6 +8,7 @@ pub mod audit;
 pub mod breaker;
 pub mod cluster;
 pub mod embedded;
+mod founding;
 mod lane;
 pub mod meta;
 mod metrics;
@@ -24,6 +25,7 @@ pub mod switches;
 mod testing;
 pub mod trail;
 
+pub use founding::{FoundingError, Unfit};
 pub use lane::{LaneLimits, Patience};
 pub use metrics::{ClusterMetrics, Metrics};
 pub use random::OsRandom;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::lane::Runs;
 use crate::stock::Picture;
 use crate::stock::cluster::record_addition;
-use crate::store::{Columns, Connection, Database, MetaStatements, StoreError, json_rows, out_of_range};
+use crate::store::{Claimed, Columns, Connection, Database, MetaStatements, StoreError, json_rows, out_of_range};
 
 /// The meta database.
 #[derive(Debug, Clone)]
@@ -125,6 +125,13 @@ impl<D: Database> Meta<D> {
     pub async fn claimed_runs(&self) -> Result<u64, StoreError> {
         let rows = self.rows(Self::SQL.read_run, NOTHING).await?;
         rows.first().ok_or_else(|| out_of_range(0))?.number(0)
+    }
+
+    /// Has at least so many run numbers count as claimed.
+    pub(crate) async fn raise_runs(&self, claimed: u64) -> Result<(), StoreError> {
+        let mut connection = self.begin().await?;
+        connection.execute(Self::SQL.raise_runs, &json_rows([[claimed]])).await?;
+        connection.commit().await
     }
 
     /// How users are spread; `None` before the first start.
@@ -289,6 +296,12 @@ impl<D: Database> Meta<D> {
         json: &str,
     ) -> Result<Vec<<D::Connection as Connection>::Row>, StoreError> {
         self.database.connect().await?.rows(sql, json).await
+    }
+}
+
+impl<D: Database> Claimed for Meta<D> {
+    fn claimed(&self) -> Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + '_>> {
+        Box::pin(self.claimed_runs())
     }
 }
 

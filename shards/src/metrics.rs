@@ -45,6 +45,8 @@ pub struct ClusterMetrics {
     pub(crate) hints: IntCounter,
     /// When this process last copied the stock picture into the meta database.
     pub(crate) picture_written_seconds: IntGauge,
+    /// Parts that were found to be another cluster's.
+    pub(crate) identity_mismatch: IntGaugeVec,
 }
 
 impl ClusterMetrics {
@@ -58,6 +60,10 @@ impl ClusterMetrics {
             "drawbridge_stock_picture_timestamp_seconds",
             "When this process last copied the stock picture into the meta database, in seconds since 1970",
         );
+        let mismatch = Opts::new(
+            "drawbridge_identity_mismatch",
+            "1 while a database or stock server is found to be another cluster's, or another part of this one",
+        );
         let metrics = Self {
             job_rounds: IntCounterVec::new(rounds, &["job", "outcome"])?,
             stock_rebuilds: IntCounterVec::new(rebuilds, &["server"])?,
@@ -67,12 +73,14 @@ impl ClusterMetrics {
                 "Words over Redis that the meta database has something new",
             )?,
             picture_written_seconds: IntGauge::with_opts(written)?,
+            identity_mismatch: IntGaugeVec::new(mismatch, &["part"])?,
         };
         registry.register(Box::new(metrics.job_rounds.clone()))?;
         registry.register(Box::new(metrics.stock_rebuilds.clone()))?;
         registry.register(Box::new(metrics.grants_rolled_up.clone()))?;
         registry.register(Box::new(metrics.hints.clone()))?;
         registry.register(Box::new(metrics.picture_written_seconds.clone()))?;
+        registry.register(Box::new(metrics.identity_mismatch.clone()))?;
         Ok(metrics)
     }
 }

@@ -6,16 +6,18 @@
 mod follow;
 mod hint;
 mod jobs;
+mod older_meta;
 mod picture;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
-use router::{MapError, SlotMap};
+use router::{MapError, ShardId, SlotMap};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -23,6 +25,7 @@ use self::follow::Follower;
 use self::hint::{Announced, Hints};
 use self::jobs::Runner;
 use crate::breaker::{self, Breakers};
+use crate::founding::{Founding, FoundingError};
 use crate::lane::{LaneLimits, Patience, Runs, Surroundings, start};
 use crate::meta::Meta;
 use crate::metrics::{ClusterMetrics, Metrics};
@@ -36,8 +39,8 @@ use crate::stock::cluster::{
 };
 use crate::stock::{Epoch, Picture, ServerId, StockAway};
 use crate::store::{
-    MigrateError, MysqlDatabase, SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta,
-    migrate_shard,
+    Behind, ClusterId, Database, Expected, Identity, Layout, MigrateError, Mismatch, MysqlDatabase, Role, RunCheck,
+    SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta, read_identity,
 };
 use crate::trail::TrailEntry;
 
@@ -120,6 +123,9 @@ pub enum ClusterError {
         /// What is wrong.
         error: StockAway,
     },
+    /// Databases or stock servers are not what the configuration takes them for; one line for each.
+    #[error("{}", .0.join("\n"))]
+    NotOurs(Vec<String>),
 }
 
 /// A cluster that is laid out: what gateways and commands work on.
@@ -134,6 +140,8 @@ pub(crate) struct Parts {
     pub(crate) meta: Meta<MysqlDatabase>,
     pub(crate) ledger: Arc<SqlMetaLedger>,
     pub(crate) shards: Vec<MysqlDatabase>,
+    /// What comes before each shard's first batch.
+    run_checks: Vec<Arc<RunCheck>>,
     ledgers: Vec<SqlShardLedger>,
     pub(crate) stock: Arc<ClusterStock<RedisServer>>,
     pub(crate) hints: Arc<Hints>,
@@ -141,14 +149,9 @@ pub(crate) struct Parts {
 }
 
 /// How users and units are spread.
-fn layout(map: &SlotMap, spread: Spread) -> String {
-    format!(
-        "{} shards of {} tables, {} stock servers and {} segments per prize",
-        map.shards(),
-        map.tables(),
-        spread.servers,
-        spread.segments
-    )
+fn layout(map: &SlotMap, spread: Spread) -> Layout {
+    let Spread { segments, servers } = spread;
+    Layout { shards: map.shards(), tables: map.tables(), servers, segments }
 }
 
 impl Options {
@@ -160,20 +163,54 @@ impl Options {
         Spread { segments: self.segments, servers: u8::try_from(self.redis.len()).unwrap_or(u8::MAX) }
     }
 
-    /// Brings the meta database and all shards up to date and fixes the layout at the first time.
-    /// Does nothing when all is as it should be; several may do it at once.
+    /// Brings the meta database and all shards up to date, and at the first time fixes the layout and has each
+    /// database say whose it is. Does nothing when all is as it should be; several may do it at once.
     pub async fn migrate(&self) -> Result<(), ClusterError> {
-        let failed = |name: String| |error| ClusterError::Migrate { name, error };
-        migrate_meta(&self.meta).await.map_err(failed("meta database".to_owned()))?;
-        self.fix_layout().await?;
-        for (number, shard) in self.shards.iter().enumerate() {
-            migrate_shard(shard, self.tables).await.map_err(failed(format!("shard {number}")))?;
-        }
-        Ok(())
+        self.lay_out(false).await.map(drop)
     }
 
-    async fn fix_layout(&self) -> Result<(), ClusterError> {
+    /// Does it, whatever the meta database has forgotten if `accept_older_meta` says so. Answers the greatest run
+    /// that any shard's ids are of.
+    async fn lay_out(&self, accept_older_meta: bool) -> Result<u64, ClusterError> {
         let meta = Meta::new(self.meta.clone());
+        let name = "meta database".to_owned();
+        migrate_meta(&self.meta).await.map_err(|error| ClusterError::Migrate { name, error })?;
+        // Before anybody looks for tables that are not there; nothing is written yet.
+        let map = match self.found_layout(&meta).await {
+            Ok((map, _)) => map,
+            Err(ClusterError::NotMigrated) => self.map(1)?,
+            Err(error) => return Err(error),
+        };
+        let founding =
+            Founding::look(&meta, &self.shards, &map, layout(&map, self.spread()), accept_older_meta).await;
+        let founding = founding.map_err(|error| self.unfounded(error))?;
+        let last_run = founding.last_run();
+        self.fix_layout(&meta).await?;
+        founding.settle().await.map_err(|error| self.unfounded(error))?;
+        Ok(last_run)
+    }
+
+    /// What a configuration calls a database.
+    fn name(&self, role: Role) -> String {
+        match role {
+            Role::Meta => format!("meta database ({:?})", self.meta),
+            Role::Shard(number) => match self.shards.get(usize::from(number)) {
+                Some(database) => format!("shard {number} ({database:?})"),
+                None => format!("shard {number}"),
+            },
+        }
+    }
+
+    fn unfounded(&self, error: FoundingError) -> ClusterError {
+        match error {
+            FoundingError::Database(role, error) => ClusterError::Migrate { name: self.name(role), error },
+            FoundingError::Unfit(unfit) => {
+                ClusterError::NotOurs(unfit.iter().map(|(role, unfit)| format!("{}: {unfit}", self.name(*role))).collect())
+            }
+        }
+    }
+
+    async fn fix_layout(&self, meta: &Meta<MysqlDatabase>) -> Result<(), ClusterError> {
         let (map, spread) = (self.map(1)?, self.spread());
         if meta.slot_map().await.map_err(ClusterError::Meta)?.is_none() {
             // A duplicate key says that another migration was faster; what it fixed is compared below.
@@ -182,7 +219,7 @@ impl Options {
         if SqlMetaLedger::layout(&self.meta).await.map_err(ClusterError::Meta)?.is_none() {
             accept_conflict(SqlMetaLedger::fix_layout(&self.meta, spread).await)?;
         }
-        self.found_layout(&meta).await.map(drop)
+        self.found_layout(meta).await.map(drop)
     }
 
     /// The layout that is there, which must be the configured one.
@@ -193,7 +230,7 @@ impl Options {
         let found = (SlotMap::even(version, shards, tables)?, spread.ok_or(ClusterError::NotMigrated)?);
         let configured = (self.map(version)?, self.spread());
         if found != configured {
-            let text = |(map, spread): &(SlotMap, Spread)| layout(map, *spread);
+            let text = |(map, spread): &(SlotMap, Spread)| layout(map, *spread).to_string();
             return Err(ClusterError::Layout { found: text(&found), configured: text(&configured) });
         }
         Ok(found)
@@ -201,27 +238,51 @@ impl Options {
 
     /// Opens the cluster; the meta database must answer, nothing else has to.
     pub async fn open(&self) -> Result<Installation, ClusterError> {
-        let meta = Meta::new(self.meta.clone());
         check_schema(&self.meta).await?;
-        let (map, spread) = self.found_layout(&meta).await?;
+        let (map, spread) = self.found_layout(&Meta::new(self.meta.clone())).await?;
+        let cluster = self.recognise_meta(layout(&map, spread)).await?;
+        // From here on every new connection is asked whose database it leads to.
+        let guarded = |database: &MysqlDatabase, role| {
+            let expected = Identity { cluster: cluster.clone(), role, layout: layout(&map, spread) };
+            MysqlDatabase { expected: Expected::identity(expected), ..database.clone() }
+        };
+        let meta = Meta::new(guarded(&self.meta, Role::Meta));
+        let shards = (0..).zip(&self.shards).map(|(number, shard)| guarded(shard, Role::Shard(number)));
+        let shards: Vec<MysqlDatabase> = shards.collect();
         let server = |(number, options): (u8, &RedisOptions)| {
             let server = ServerId(number);
-            RedisServer::new(server, spread, options).map_err(|error| ClusterError::Redis { server, error })
+            let new = RedisServer::new(server, spread, options, cluster.clone());
+            new.map_err(|error| ClusterError::Redis { server, error })
         };
+        let run_check = |_: &MysqlDatabase| Arc::new(RunCheck::new(Arc::new(meta.clone()), map.tables()));
         let hints = Hints::new(&self.redis).map_err(|error| ClusterError::Hints(error.to_string()))?;
         let servers = (1..=ServerId::MAX).zip(&self.redis).map(server).collect::<Result<Vec<_>, _>>()?;
         let (stock, closers) = ClusterStock::new(servers);
         let parts = Parts {
             ledger: Arc::new(SqlMetaLedger::new(meta.clone(), spread)),
-            ledgers: self.shards.iter().cloned().map(SqlShardLedger::new).collect(),
+            ledgers: shards.iter().cloned().map(SqlShardLedger::new).collect(),
+            run_checks: shards.iter().map(run_check).collect(),
             meta,
-            shards: self.shards.clone(),
+            shards,
             stock,
             hints: Arc::new(hints),
             map,
         };
         parts.learn_servers().await.map_err(ClusterError::Meta)?;
         Ok(Installation { parts: Arc::new(parts), _closers: closers })
+    }
+}
+
+impl Options {
+    /// The id of the cluster that the meta database is of.
+    async fn recognise_meta(&self, layout: Layout) -> Result<ClusterId, ClusterError> {
+        let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
+        let found = found.await.map_err(ClusterError::Meta)?.ok_or(ClusterError::NotMigrated)?;
+        let expected = Identity { cluster: found.cluster.clone(), role: Role::Meta, layout };
+        match expected.check(Some(&found)) {
+            Ok(()) => Ok(found.cluster),
+            Err(mismatch) => Err(ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))])),
+        }
     }
 }
 
@@ -238,24 +299,76 @@ async fn check_schema(meta: &MysqlDatabase) -> Result<(), ClusterError> {
     check_meta(meta).await.map_err(failed)
 }
 
-/// Refuses shards that this program does not know, and says what it thinks of the others. One
-/// that is away is no reason not to start.
-async fn look_at_shards(shards: &[MysqlDatabase]) -> Result<(), ClusterError> {
-    let looks = shards.iter().map(|shard| async move { (check_shard(shard).await, check_durability(shard).await) });
-    for (number, (schema, durability)) in futures_util::future::join_all(looks).await.into_iter().enumerate() {
-        match schema {
-            Ok(()) => {}
-            Err(MigrateError::Store(error)) => tracing::warn!(shard = number, %error, "a shard is away"),
-            Err(error) => return Err(ClusterError::Migrate { name: format!("shard {number}"), error }),
-        }
-        for warning in durability.unwrap_or_default() {
-            tracing::warn!(shard = number, "{warning}");
-        }
+/// What speaks against a shard.
+#[derive(Debug, thiserror::Error)]
+enum ShardFault {
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    #[error(transparent)]
+    Behind(#[from] Behind),
+    #[error(transparent)]
+    Schema(#[from] MigrateError),
+}
+
+impl From<StoreError> for ShardFault {
+    fn from(error: StoreError) -> Self {
+        Self::Schema(error.into())
+    }
+}
+
+/// Looks whether a shard is the one that it is taken for, and says what it thinks of its server.
+async fn look_at_shard(number: usize, shard: &MysqlDatabase, check: &RunCheck) -> Result<(), ShardFault> {
+    // Not as new connections are asked: a wrong answer is the end here, no answer is not.
+    let bare = MysqlDatabase { expected: Expected::default(), ..shard.clone() };
+    check_shard(&bare).await?;
+    let mut connection = bare.connect().await?;
+    if let Some(expected) = shard.expected.what() {
+        expected.check(read_identity::<MysqlDatabase>(&mut connection).await?.as_ref())?;
+    }
+    check.make::<MysqlDatabase>(&mut connection).await??;
+    for warning in check_durability(&bare).await.unwrap_or_default() {
+        tracing::warn!(shard = number, "{warning}");
     }
     Ok(())
 }
 
 impl Parts {
+    /// Refuses shards and stock servers that are not this cluster's, and shards that this program does not know.
+    /// One that is away is no reason not to start.
+    async fn look_around(&self) -> Result<(), ClusterError> {
+        let shards = self.shards.iter().zip(&self.run_checks).enumerate();
+        let shards = shards.map(|(number, (shard, check))| look_at_shard(number, shard, check));
+        let servers = self.stock.shelves().iter().map(|shelf| shelf.recognise_now());
+        let (shards, servers) = join(join_all(shards), join_all(servers)).await;
+        let mut wrong = Vec::new();
+        for (number, looked) in shards.into_iter().enumerate() {
+            match looked {
+                Ok(()) => {}
+                Err(ShardFault::Schema(MigrateError::Store(error))) => {
+                    tracing::warn!(shard = number, %error, "a shard is away");
+                }
+                Err(fault) => wrong.push(format!("shard {number} ({:?}): {fault}", self.shards[number])),
+            }
+        }
+        for (shelf, recognised) in self.stock.shelves().iter().zip(servers) {
+            match recognised {
+                Ok(Ok(())) => {}
+                Ok(Err(stranger)) => wrong.push(stranger.to_string()),
+                Err(error) => tracing::warn!(server = %shelf.id, %error, "a stock server is away"),
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(ClusterError::NotOurs(wrong)) }
+    }
+
+    /// Shows from now on which parts are not this cluster's.
+    fn show_strangers(&self, metrics: &ClusterMetrics) {
+        let databases = self.shards.iter().chain([self.meta.database()]);
+        let notices = databases.filter_map(|database| database.expected.notice());
+        for notice in notices.chain(self.stock.shelves().iter().map(|shelf| &shelf.notice)) {
+            notice.show(&metrics.identity_mismatch);
+        }
+    }
+
     /// Whom the meta database trusts just now.
     async fn learn_servers(&self) -> Result<(), StoreError> {
         use crate::stock::cluster::MetaLedger;
@@ -376,7 +489,8 @@ impl Installation {
     /// Starts a gateway's lanes and jobs.
     pub async fn start(self, sizes: Sizes, metrics: Metrics, jobs: ClusterMetrics) -> Result<Cluster, ClusterError> {
         let parts = self.parts.clone();
-        look_at_shards(&parts.shards).await?;
+        parts.look_around().await?;
+        parts.show_strangers(&jobs);
         let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
         let stop = watch::Sender::new(false);
         let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));
@@ -441,7 +555,8 @@ fn start_lanes(
                 runs: runs.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
-            let store = SqlShard::new(database.clone(), parts.map.clone(), table..table + 1);
+            let store = SqlShard::new(database.clone(), parts.map.clone(), ShardId::new(shard), table..table + 1);
+            let store = store.checked_by(parts.run_checks[usize::from(shard)].clone());
             let (entrance, task) = start(store, around, limits, stop.subscribe());
             lanes.push(entrance);
             tasks.push(task);

@@ -11,14 +11,15 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
-use router::{MapError, SlotMap};
+use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
 use crate::breaker::{self, Breakers};
-use crate::lane::{LaneLimits, Patience, Runs, Surroundings, run_of_grant, start};
+use crate::founding::{Founding, FoundingError};
+use crate::lane::{LaneLimits, Patience, Runs, Surroundings, start};
 use crate::meta::{Meta, Withdrawal};
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
@@ -26,7 +27,7 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::MemoryStock;
-use crate::store::{Access, Columns, Connection, Database, GrantId, SqlShard, SqliteFile, StoreError, migrate_shard};
+use crate::store::{Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError};
 
 /// How an embedded server is laid out and how much it takes on.
 #[derive(Debug, Clone, Copy)]
@@ -68,14 +69,9 @@ pub enum StartError {
         /// Tables configured.
         tables: u16,
     },
-    /// The meta file is older than a shard: ids would be given out twice.
-    #[error(
-        "meta.sqlite is older than shard-{shard}.sqlite (was it restored or removed?): restore files of one moment"
-    )]
-    MetaBehind {
-        /// The shard that knows better.
-        shard: u16,
-    },
+    /// Files do not belong together.
+    #[error("the files of the data folder do not belong together; restore files of one moment\n{0}")]
+    Unfit(FoundingError),
     /// The folder or one of its files.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -99,7 +95,6 @@ impl Held {
     pub async fn start(self, options: Options, metrics: Metrics) -> Result<Embedded, StartError> {
         let map = self.lay_out(options).await?;
         let meta = self.meta().clone();
-        self.check_runs(&map).await?;
         // Campaigns before stock: no prize is drawn before its units are on the shelf.
         let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
         let stock = Arc::new(rebuild(self.folder(), &map, &meta).await?);
@@ -117,7 +112,12 @@ impl Held {
                 runs: runs.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
-            let store = SqlShard::new(self.folder().shard(shard, Access::Write), map.clone(), 0..map.tables());
+            let store = SqlShard::new(
+                self.folder().shard(shard, Access::Write),
+                map.clone(),
+                ShardId::new(shard),
+                0..map.tables(),
+            );
             let (entrance, task) = start(store, around, options.lane, stop.subscribe());
             lanes.push(entrance);
             tasks.push(task);
@@ -163,25 +163,22 @@ impl Held {
             Some(_) => {}
         }
         let access = if self.meta().claimed_runs().await? == 0 { Access::Create } else { Access::Write };
-        for shard in 0..map.shards() {
-            let file = self.folder().shard(shard, access);
-            migrate_shard(&file, map.tables()).await.map_err(|error| FolderError::file(&file, &error))?;
-        }
-        Ok(map)
-    }
-
-    /// Refuses a meta file that would give out run numbers a second time.
-    async fn check_runs(&self, map: &SlotMap) -> Result<(), StartError> {
-        let claimed = self.meta().claimed_runs().await?;
-        for shard in 0..map.shards() {
-            let mut connection = self.folder().shard(shard, Access::Read).connect().await?;
-            let rows = connection.rows(SqliteFile::DIALECT.shard.read_last_grant, "[]").await?;
-            let grant = rows.first().map_or(Ok(0), |row| row.number(0))?;
-            if run_of_grant(GrantId(grant)) > claimed {
-                return Err(StartError::MetaBehind { shard });
+        let files: Vec<SqliteFile> = (0..map.shards()).map(|shard| self.folder().shard(shard, access)).collect();
+        let layout = Layout { shards, tables, servers: 0, segments: 0 };
+        let settled = async {
+            let founding = Founding::look(self.meta(), &files, &map, layout, false).await?;
+            founding.settle().await
+        };
+        match settled.await {
+            Ok(_) => Ok(map),
+            Err(FoundingError::Database(Role::Shard(shard), error)) => {
+                Err(FolderError::file(&files[usize::from(shard)], &error).into())
             }
+            Err(FoundingError::Database(Role::Meta, error)) => {
+                Err(FolderError::file(self.meta().database(), &error).into())
+            }
+            Err(unfit @ FoundingError::Unfit(_)) => Err(StartError::Unfit(unfit)),
         }
-        Ok(())
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) enum Fault {
     NoteLate,
     /// A server says that it knows grants of all epochs, when it closes some.
     CloseFlatters,
+    /// Nobody asks whose the units are that a server holds.
+    NoIdentity,
 }
 
 impl Fault {
@@ -53,6 +55,7 @@ impl Fault {
             Self::ForgetOpen => Some(Theme::Doubt),
             Self::WithdrawLate | Self::NoteLate => Some(Theme::Operations),
             Self::CloseFlatters => Some(Theme::SplitBrain),
+            Self::NoIdentity => Some(Theme::Intruders),
             _ => None,
         }
     }

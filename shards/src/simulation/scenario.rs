@@ -188,13 +188,23 @@ pub(super) enum Theme {
     Operations,
     /// Gateways that are left alone with a process that was replaced.
     SplitBrain,
+    /// Another cluster on the same servers.
+    Intruders,
 }
 
 impl Scenario {
     /// The sizes of a run about `theme`, or about anything.
     pub(super) fn of(dice: &mut Dice, theme: Option<Theme>) -> Self {
         let mut scenario = Self::any(dice);
-        let themes = [Theme::Any, Theme::Any, Theme::Any, Theme::Doubt, Theme::Operations, Theme::SplitBrain];
+        let themes = [
+            Theme::Any,
+            Theme::Any,
+            Theme::Any,
+            Theme::Doubt,
+            Theme::Operations,
+            Theme::SplitBrain,
+            Theme::Intruders,
+        ];
         let drawn = themes[dice.place(themes.len())];
         match theme.unwrap_or(drawn) {
             Theme::Any => {}
@@ -215,6 +225,10 @@ impl Scenario {
                 scenario.mishaps = vec![Mishap::Lost, Mishap::Late];
                 scenario.storm = Storm { shards: 0, servers: 200, meta: 0 };
                 scenario.units = scenario.units.map(|units| 2 * units);
+            }
+            Theme::Intruders => {
+                scenario.kinds = vec![Disaster::Intruder];
+                scenario.storm = Storm { shards: 0, servers: 50, meta: 0 };
             }
         }
         scenario

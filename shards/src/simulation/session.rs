@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::process::{Process, Taken, Wish, Withdrawn};
 use super::wire::{Link, send};
 use super::world::World;
-use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, Session, StockServer};
+use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, Reset, Session, StockServer, Stranger};
 use crate::stock::{Epoch, StockAway};
 
 /// A connection to one process.
@@ -137,9 +137,18 @@ impl Session for FakeSession {
         Ok(look)
     }
 
-    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<(), StockAway> {
+    async fn recognise(&mut self, _registered: Option<Epoch>) -> Result<Result<(), Stranger>, StockAway> {
+        // Here every hash says whose it is.
+        let recognised = self.run("recognise", |process| process.recognise()).await?;
+        if recognised.is_err() {
+            self.world.state().note("stranger", String::new);
+        }
+        Ok(recognised)
+    }
+
+    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<Reset, StockAway> {
         let left = left.to_vec();
-        self.run("reset", move |process| (process.reset(epoch, &left), epoch, left)).await.map(drop)
+        Ok(self.run("reset", move |process| (process.reset(epoch, &left), epoch, left)).await?.0)
     }
 
     async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockAway> {

@@ -53,7 +53,7 @@ fn replay(seed: u64) {
 }
 
 /// What must have happened now and then in a thousand runs: else they would prove little.
-const EVENTS: [&str; 35] = [
+const EVENTS: [&str; 36] = [
     "answer: a unit",
     "answer: no unit",
     "answer: stock away",
@@ -88,6 +88,7 @@ const EVENTS: [&str; 35] = [
     "lock wait",
     "gateway crashed",
     "gateway drained",
+    "stranger",
     "calm",
 ];
 
@@ -170,4 +171,5 @@ planted!(
     what_was_withdrawn_in_a_past_epoch_must_not_count: NoteLate,
     a_withdrawal_must_not_reach_a_later_epoch: WithdrawLate,
     a_process_must_not_close_grants_of_later_epochs: CloseFlatters,
+    the_units_of_another_cluster_must_not_be_taken: NoIdentity,
 );

@@ -7,7 +7,7 @@ use market::calendar::Day;
 use market::chances::Account;
 use market::order::Rule;
 use market::{ActivityId, AwardId, DrawCount, Order, OrderId, Orders, RequestId, UserId};
-use router::{OrderNumbers, Run, Slot, SlotMap};
+use router::{OrderNumbers, Run, ShardId, Slot, SlotMap};
 
 use super::sqlite::Access;
 use super::{
@@ -54,7 +54,7 @@ impl<D: Database> Bench<D> {
 
     /// Another lane on a shard that is there. Each run has ids of its own.
     pub(super) fn of_run(database: D, run: u32) -> Self {
-        let store = SqlShard::new(database.clone(), map(), 0..TABLES);
+        let store = SqlShard::new(database.clone(), map(), ShardId::new(0), 0..TABLES);
         Self { database, store, numbers: OrderNumbers::new(Run::new(run).expect("a run")) }
     }
 

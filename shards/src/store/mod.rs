@@ -3,9 +3,11 @@
 mod conformance;
 mod connection;
 mod grant;
+mod identity;
 mod migrate;
 mod mysql;
 mod rows;
+mod runs;
 mod shard;
 mod sqlite;
 mod statements;
@@ -13,11 +15,15 @@ mod statements;
 pub use connection::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, Value, out_of_range};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
+pub use identity::{ClusterId, Expected, Identity, Layout, Mismatch, Role, read_identity};
+pub(crate) use identity::{IDENTITY_TABLE, Notice, write_identity};
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
 pub use mysql::{MysqlConnection, MysqlDatabase, Tls, check_durability};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};
+pub use runs::Behind;
+pub(crate) use runs::{Claimed, RunCheck, last_order_of, last_run};
 pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    Dialect, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+    Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
 };

@@ -6,6 +6,7 @@
 //! socket and waits for nobody; the server notices and undoes what was open.
 mod durability;
 mod failure;
+mod identity;
 mod script;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 use self::failure::{Failure, within};
 use self::script::Script;
 use super::connection::outcomes;
-use super::{Columns, Connection, Database, Dialect, MYSQL, Outcome, Step, StoreError, out_of_range};
+use super::{Columns, Connection, Database, Dialect, Expected, MYSQL, Outcome, Step, StoreError, out_of_range};
 
 pub use self::durability::check_durability;
 
@@ -76,6 +77,8 @@ pub struct MysqlDatabase {
     /// For each statement, at least 2 s. A row lock is waited for half as long, at most 3 s, so that the server's
     /// refusal comes before the time-out, which costs the connection.
     pub statement_timeout: Duration,
+    /// What each new connection must find there.
+    pub expected: Expected,
 }
 
 impl fmt::Debug for MysqlDatabase {
@@ -157,7 +160,8 @@ impl Database for MysqlDatabase {
     const DIALECT: Dialect = MYSQL;
 
     async fn connect(&self) -> Result<MysqlConnection, StoreError> {
-        let inner = within(self.connect_timeout, &mut true, self.dial()).await?;
+        let mut inner = within(self.connect_timeout, &mut true, self.dial()).await?;
+        self.recognise(&mut inner).await?;
         Ok(MysqlConnection { inner, database: self.clone(), usable: true, pinned: false, used: Instant::now() })
     }
 }

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::stock::{Receipt, ServerId};
 use market::batch::{AccountChange, Batch, Known, Settlement};
 use market::{Order, UserId};
-use router::SlotMap;
+use router::{ShardId, SlotMap};
 
 use super::grant::GrantNote;
 use super::rows::{account_from_row, account_row, json_rows, order_from_row, order_row};
-use super::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, TableStatements};
+use super::{Columns, Connection, Database, Input, Outcome, Rows, RunCheck, Step, StoreError, TableStatements};
 
 /// Where the account and the order stand in a row of `lock_batch`.
 const ACCOUNT_COLUMN: usize = 1;
@@ -73,24 +74,42 @@ pub struct SqlShard<D: Database> {
     layout: Layout,
     /// `None` before the first use and after a failure: the next use connects anew.
     connection: Option<D::Connection>,
+    /// What comes before the first batch.
+    check: Option<Arc<RunCheck>>,
 }
 
 /// The tables that a lane writes, and which users belong to which.
 #[derive(Debug)]
 struct Layout {
     map: SlotMap,
+    /// The shard that they are in.
+    shard: ShardId,
     /// The number of the first one.
     first: u16,
     tables: Vec<TableStatements>,
 }
 
 impl<D: Database> SqlShard<D> {
-    /// The users that `map` sends to these tables of the shard in `database`. Connects at the
+    /// The users that `map` sends to these tables of `shard`, which is in `database`. Connects at the
     /// first use.
-    pub fn new(database: D, map: SlotMap, tables: Range<u16>) -> Self {
+    pub fn new(database: D, map: SlotMap, shard: ShardId, tables: Range<u16>) -> Self {
         let first = tables.start;
         let tables = tables.map(|table| D::DIALECT.table(table)).collect();
-        Self { database, layout: Layout { map, first, tables }, connection: None }
+        Self { database, layout: Layout { map, shard, first, tables }, connection: None, check: None }
+    }
+
+    /// Makes this check before the first batch.
+    pub(crate) fn checked_by(self, check: Arc<RunCheck>) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// Makes sure that the ids which the lane was given are new to the shard.
+    async fn check_runs(&mut self) -> Result<(), StoreError> {
+        let Some(check) = self.check.clone() else { return Ok(()) };
+        let connection = connected(&self.database, &mut self.connection).await?;
+        check.make::<D>(connection).await??;
+        self.check = None;
+        Ok(())
     }
 
     async fn fetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
@@ -176,6 +195,18 @@ impl<D: Database> SqlShard<D> {
 }
 
 impl Layout {
+    /// Refuses users of another shard: whoever sent them here is mistaken about who lives where.
+    fn refuse_strangers(&self, batch: &Batch) -> Result<(), StoreError> {
+        for draw in batch.draws() {
+            let home = self.map.route(draw.user.as_str()).shard();
+            if home != self.shard {
+                let lane = self.shard;
+                return Err(StoreError::Data(format!("a user of shard {home} was sent to a lane of shard {lane}")));
+            }
+        }
+        Ok(())
+    }
+
     fn account_writes<'a>(
         &'a self,
         changes: &'a [AccountChange],
@@ -223,6 +254,8 @@ async fn connected<'c, D: Database>(
 
 impl<D: Database> ShardStore for SqlShard<D> {
     async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+        self.layout.refuse_strangers(batch)?;
+        self.check_runs().await?;
         self.fetch(batch).await
     }
 

@@ -13,6 +13,8 @@ pub struct Dialect {
     table: TableTemplates,
     /// Statements on the tables that each shard has once.
     pub shard: ShardStatements,
+    /// Statements by which a database says whose it is.
+    pub identity: IdentityStatements,
     /// How the transaction that issues units counts them.
     pub issuing: Issuing,
     /// What the database counts for a row of `update_accounts` that was there. MySQL counts a row
@@ -108,6 +110,10 @@ statements! {
         scan_draws,
         /// Places of calls that more than one order has.
         scan_repeated_requests,
+        /// The greatest order id; 0 without any.
+        read_last_order,
+        /// Activities and versions that orders name.
+        scan_versions,
     }
 }
 
@@ -124,6 +130,18 @@ statements! {
         read_last_grant,
         /// How many units of each prize the shard has issued.
         read_issued,
+    }
+}
+
+statements! {
+    /// Statements that the meta database and shards have in common.
+    IdentityStatements {
+        /// Cluster, part, shards, tables, servers, segments.
+        read_identity,
+        /// `[[cluster, part, shards, tables, servers, segments]]`: writes it, once.
+        write_identity,
+        /// The names of all tables.
+        list_tables,
     }
 }
 
@@ -165,6 +183,8 @@ statements! {
         claim_run,
         /// The run number claimed last.
         read_run,
+        /// `[[claimed]]`: raises it at least so far.
+        raise_runs,
         /// How users are spread.
         read_slot_map,
         /// Fixes how users are spread.
@@ -235,8 +255,8 @@ impl Dialect {
     pub fn shard_change(&self, from: usize, tables: u16) -> Option<String> {
         let (once, each) = self.schema.shard.get(from)?;
         let texts = (0..tables).map(|table| fill_in(each, table));
-        let once = Some((*once).to_owned()).filter(|once| !once.is_empty());
-        let mut texts = once.into_iter().chain(texts).collect::<Vec<_>>();
+        let texts = std::iter::once((*once).to_owned()).chain(texts);
+        let mut texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
         for text in &mut texts {
             // MySQL takes nothing between two semicolons for a fault.
             text.truncate(text.trim_end().trim_end_matches(';').len());

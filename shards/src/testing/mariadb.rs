@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::server::{Server, is_root, path};
-use crate::store::{Connection, Database, MysqlDatabase, Tls};
+use crate::store::{Connection, Database, Expected, MysqlDatabase, Tls};
 
 /// What every server here is started with, the one that makes the system tables too. Nothing
 /// waits for the disk: tests kill servers, not the machine.
@@ -156,6 +156,7 @@ async fn new_database(port: u16, tls: Tls) -> MysqlDatabase {
         tls,
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),
+        expected: Expected::default(),
     };
     let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
     let make = format!("CREATE DATABASE {name} CHARACTER SET latin1 COLLATE latin1_swedish_ci");

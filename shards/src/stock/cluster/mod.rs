@@ -46,12 +46,12 @@ pub(crate) use self::redis::RedisServer;
 pub(crate) use self::roll_up::roll_up;
 pub(crate) use self::server::Session;
 pub use self::server::Spread;
-use self::server::{Asking, Closing, Lost, StockServer};
+use self::server::{Asking, Closing, Lost, StockServer, Stranger};
 pub(crate) use self::sql::{SqlMetaLedger, SqlShardLedger, record_addition};
 pub(crate) use self::tend::{Tended, tend};
 use super::{Epoch, Granted, Part, ServerId, Stock, StockAway};
 use crate::breaker::{Breaker, Breakers, Verdict};
-use crate::store::GrantId;
+use crate::store::{GrantId, Notice};
 
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
 /// shelf is then found within this time.
@@ -70,6 +70,8 @@ pub(crate) struct Shelf<S> {
     /// Whom the meta database trusts, as far as we know.
     registered: ArcSwap<Registered>,
     closings: mpsc::Sender<Closing>,
+    /// Whether its units were found to be another cluster's.
+    pub(crate) notice: Notice,
 }
 
 impl<S: StockServer> Shelf<S> {
@@ -98,6 +100,25 @@ impl<S: StockServer> Shelf<S> {
         self.registered.load().epoch
     }
 
+    /// Finds out whose the units are that the server holds, given what the meta database says of it.
+    pub(crate) async fn recognise(
+        &self,
+        session: &mut S::Session,
+        registered: &Registered,
+    ) -> Result<Result<(), Stranger>, StockAway> {
+        let known = registered.run_id.as_deref() == Some(session.run_id());
+        let recognised = session.recognise(known.then_some(registered.epoch)).await?;
+        self.notice.heard(&recognised);
+        Ok(recognised)
+    }
+
+    /// The same, in a session of its own and by what is known of the meta database.
+    pub(crate) async fn recognise_now(&self) -> Result<Result<(), Stranger>, StockAway> {
+        let mut session = self.server.session().await?;
+        let registered = self.registered.load_full();
+        self.recognise(&mut session, &registered).await
+    }
+
     /// Brings what the meta database says of this server.
     pub(crate) fn set_registered(&self, registered: Registered) {
         self.registered.store(Arc::new(registered));
@@ -116,6 +137,10 @@ impl<S: StockServer> Shelf<S> {
         let taken = taken.await;
         // A server that has lost its units does answer.
         permit.judge(if taken.is_ok() { Verdict::Answered } else { Verdict::Failed });
+        if let Ok(Ok(_)) = taken {
+            // Units of another cluster are never granted.
+            self.notice.heard(&Ok::<_, Stranger>(()));
+        }
         taken?.map_err(|Lost| StockAway(format!("stock server {} has to be rebuilt", self.id)))
     }
 
@@ -146,7 +171,8 @@ impl<S: StockServer> ClusterStock<S> {
         for (id, server) in (1..=ServerId::MAX).zip(servers) {
             let (closings, queue) = mpsc::channel(CLOSINGS_MAX);
             let registered = ArcSwap::from_pointee(Registered { epoch: Epoch(0), run_id: None });
-            let shelf = Arc::new(Shelf { id: ServerId(id), server, registered, closings });
+            let notice = Notice::of(format!("redis-{id}"));
+            let shelf = Arc::new(Shelf { id: ServerId(id), server, registered, closings, notice });
             tasks.push(tokio::spawn(close_grants(Arc::downgrade(&shelf), queue)));
             shelves.push(shelf);
         }

@@ -15,7 +15,7 @@ use market::batch::Prize;
 
 use super::Shelf;
 use super::ledger::{MetaLedger, ShardLedger};
-use super::server::{Session, StockServer};
+use super::server::{Reset, Session, StockServer, Stranger};
 use crate::stock::{Epoch, ServerId, StockAway};
 use crate::store::StoreError;
 
@@ -26,10 +26,13 @@ pub(crate) enum TendError {
     Stock(#[from] StockAway),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A shard has this epoch already: another rebuild is ahead, or the meta database was restored
-    /// from an older copy.
-    #[error("a shard is at epoch {0} already")]
+    /// A shard or the server has this epoch already: another rebuild is ahead, or the meta database was
+    /// restored from an older copy.
+    #[error("a shard or the server is at epoch {0} already")]
     Behind(Epoch),
+    /// The server is another cluster's.
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
 }
 
 /// Rebuilds a server; `seen` is an epoch that it or a shard was seen to have. Answers the new one.
@@ -40,10 +43,15 @@ pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     seen: Epoch,
 ) -> Result<Epoch, TendError> {
     let mut session = shelf.server.session().await?;
+    shelf.recognise(&mut session, &meta.registered(shelf.id).await?).await??;
     let (epoch, totals) = meta.raise_epoch(shelf.id, seen).await?;
     tracing::warn!(server = %shelf.id, %epoch, "a stock server is being rebuilt");
     let issued = try_join_all(shards.iter().map(|shard| fence(shard, shelf.id, epoch))).await?;
-    session.reset(epoch, &left(totals, issued)).await?;
+    match session.reset(epoch, &left(totals, issued)).await? {
+        Reset::Done => {}
+        Reset::Ahead(there) => return Err(TendError::Behind(there)),
+        Reset::Stranger(stranger) => return Err(stranger.into()),
+    }
     meta.register(shelf.id, epoch, session.run_id()).await?;
     shelf.set_registered(meta.registered(shelf.id).await?);
     tracing::info!(server = %shelf.id, %epoch, "a stock server was rebuilt");

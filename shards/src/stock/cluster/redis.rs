@@ -1,9 +1,9 @@
-//! A stock server in Redis: two hashes and six scripts (`shards/lua/`).
+//! A stock server in Redis: two hashes and seven scripts (`shards/lua/`).
 //!
-//! `PREFIX:stock` holds the epoch, the units left in each segment (`ACTIVITY:AWARD:SEGMENT`) and
-//! the operations applied in this epoch (`operation:ID`); `PREFIX:grants` holds the epoch again and
-//! the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). The epoch stands in both, so that losing
-//! either is noticed.
+//! `PREFIX:stock` holds the cluster's id, the epoch, the units left in each segment (`ACTIVITY:AWARD:SEGMENT`) and
+//! the operations applied in this epoch (`operation:ID`); `PREFIX:grants` holds cluster and epoch again and
+//! the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). They stand in both, so that losing
+//! either is noticed; every script looks at them before it does anything.
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -22,17 +22,25 @@ use market::batch::Prize;
 use market::{ActivityId, AwardId};
 use tokio::time::timeout;
 
-use super::server::{Addition, Asking, Closing, Look, Lost, OpenGrant, Session, Spread, StockServer};
+use super::server::{Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, Spread, StockServer, Stranger};
 use crate::stock::{Epoch, Part, ServerId, StockAway};
-use crate::store::GrantId;
+use crate::store::{ClusterId, GrantId};
 
-const SCRIPTS: [&str; 6] = [
-    include_str!("../../../lua/take.lua"),
-    include_str!("../../../lua/close.lua"),
-    include_str!("../../../lua/look.lua"),
+/// A script that works on the units, if they are whole and this cluster's.
+macro_rules! on_units {
+    ($name:literal) => {
+        concat!(include_str!("../../../lua/whole.lua"), include_str!(concat!("../../../lua/", $name, ".lua")))
+    };
+}
+
+const SCRIPTS: [&str; 7] = [
+    on_units!("take"),
+    on_units!("close"),
+    on_units!("look"),
+    include_str!("../../../lua/recognise.lua"),
     include_str!("../../../lua/reset.lua"),
-    include_str!("../../../lua/add.lua"),
-    include_str!("../../../lua/withdraw.lua"),
+    on_units!("add"),
+    on_units!("withdraw"),
 ];
 
 /// The place of each script in [`SCRIPTS`].
@@ -41,6 +49,7 @@ enum Script {
     Take,
     Close,
     Look,
+    Recognise,
     Reset,
     Add,
     Withdraw,
@@ -93,6 +102,7 @@ struct Place {
     server: ServerId,
     spread: Spread,
     keys: [String; 2],
+    cluster: ClusterId,
     timeout: Duration,
     generation: Generation,
 }
@@ -104,7 +114,12 @@ type Generation = Arc<AtomicU64>;
 
 impl RedisServer {
     /// Server number `server` of the stock. Connects at the first use.
-    pub(crate) fn new(server: ServerId, spread: Spread, options: &RedisOptions) -> Result<Self, StockAway> {
+    pub(crate) fn new(
+        server: ServerId,
+        spread: Spread,
+        options: &RedisOptions,
+        cluster: ClusterId,
+    ) -> Result<Self, StockAway> {
         let generation = Generation::default();
         let inner = options.connection_info().and_then(RedisConnectionManager::new).map_err(away)?;
         let manager = Manager { inner, timeout: options.timeout, generation: generation.clone() };
@@ -116,7 +131,7 @@ impl RedisServer {
             .connection_timeout(options.timeout)
             .build_unchecked(manager);
         let keys = ["stock", "grants"].map(|key| format!("{}:{key}", options.prefix));
-        Ok(Self { pool, place: Arc::new(Place { server, spread, keys, timeout: options.timeout, generation }) })
+        Ok(Self { pool, place: Arc::new(Place { server, spread, keys, cluster, timeout: options.timeout, generation }) })
     }
 }
 
@@ -218,6 +233,7 @@ impl RedisSession {
     fn command(&self, script: Script) -> Cmd {
         let mut command = cmd("EVALSHA");
         command.arg(&self.known.digests[script as usize]).arg(self.place.keys.len()).arg(&self.place.keys);
+        command.arg(self.place.cluster.as_str());
         command
     }
 
@@ -235,6 +251,23 @@ impl RedisSession {
         // and learns which process it speaks to.
         self.known.broken |= answer.is_err();
         answer
+    }
+
+    /// What is said of units that are not this cluster's.
+    fn stranger(&self, whose: &str, epoch: &str) -> Stranger {
+        let Place { server, keys: [stock, grants], cluster, .. } = &*self.place;
+        let found = match whose {
+            "" => format!(
+                "units of epoch {epoch:?} which do not say whose they are, and which are not those that this cluster has \
+                 registered"
+            ),
+            whose => format!("units of cluster {whose}"),
+        };
+        Stranger(format!(
+            "stock server {server}: expected units of cluster {cluster} in {stock} and {grants}, found {found}: two \
+             clusters must not share a Redis and a prefix. Give this one a server or a storage.redis_prefix of its own; \
+             where nobody needs those units any more, delete both keys (redis-cli DEL {stock} {grants})"
+        ))
     }
 
     fn part(&self, field: &str, count: u64) -> Option<Part> {
@@ -337,10 +370,9 @@ impl Session for RedisSession {
     async fn look(&mut self) -> Result<Result<Look, Lost>, StockAway> {
         type Fields = BTreeMap<String, String>;
         let (now_ms, mut stock, mut grants): (u64, Fields, Fields) = self.run(&self.command(Script::Look)).await?;
-        let (Some(epoch), again) = (stock.remove("epoch"), grants.remove("epoch")) else { return Ok(Err(Lost)) };
-        if again.as_ref() != Some(&epoch) {
-            return Ok(Err(Lost));
-        }
+        let Some(epoch) = stock.remove("epoch") else { return Ok(Err(Lost)) };
+        stock.remove("cluster");
+        grants.retain(|field, _| field != "epoch" && field != "cluster");
         let epoch = Epoch(epoch.parse().map_err(|_| unreadable())?);
         let units = stock.iter().filter(|(field, _)| !field.starts_with("operation:"));
         let left = units.map(|(field, left)| Some((prize_and_segment(field)?, left.parse().ok()?)));
@@ -350,14 +382,27 @@ impl Session for RedisSession {
         Ok(Ok(Look { epoch, left, open }))
     }
 
-    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<(), StockAway> {
+    async fn recognise(&mut self, registered: Option<Epoch>) -> Result<Result<(), Stranger>, StockAway> {
+        let mut command = self.command(Script::Recognise);
+        command.arg(registered.map_or(String::new(), |epoch| epoch.to_string()));
+        let (whose, epoch): (String, String) = self.run(&command).await?;
+        Ok(if whose == self.place.cluster.as_str() { Ok(()) } else { Err(self.stranger(&whose, &epoch)) })
+    }
+
+    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<Reset, StockAway> {
         let mut command = self.command(Script::Reset);
         command.arg(epoch.0);
         for &(prize, segment, units) in left {
             command.arg(field(prize, segment)).arg(units);
         }
-        let _done: i64 = self.run(&command).await?;
-        Ok(())
+        let answer: Vec<String> = self.run(&command).await?;
+        let words: Vec<&str> = answer.iter().map(String::as_str).collect();
+        match *words {
+            ["1"] => Ok(Reset::Done),
+            ["0", there] => Ok(Reset::Ahead(Epoch(there.parse().map_err(|_| unreadable())?))),
+            ["-1", whose, epoch] => Ok(Reset::Stranger(self.stranger(whose, epoch))),
+            _ => Err(unreadable()),
+        }
     }
 
     async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockAway> {

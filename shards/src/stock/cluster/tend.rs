@@ -32,12 +32,19 @@ pub(crate) async fn tend<S: StockServer, L: ShardLedger>(
     spread: Spread,
     seen: &mut Epoch,
 ) -> Result<Tended, TendError> {
-    let registered = meta.registered(shelf.id).await?;
+    let mut registered = meta.registered(shelf.id).await?;
     shelf.set_registered(registered.clone());
     let mut session = shelf.server.session().await?;
+    shelf.recognise(&mut session, &registered).await??;
+    let found = session.look().await?;
+    if found.as_ref().is_ok_and(|look| look.epoch > registered.epoch) {
+        // It was rebuilt a moment ago; or the meta database knows less than it once did.
+        registered = meta.registered(shelf.id).await?;
+        shelf.set_registered(registered.clone());
+    }
     let known = registered.run_id.as_deref() == Some(session.run_id());
-    match session.look().await? {
-        Ok(look) if known && look.epoch >= registered.epoch => {
+    match found {
+        Ok(look) if known && look.epoch == registered.epoch => {
             let swept = sweep(shelf, &mut session, &look, shards).await?;
             let delivered = deliver(shelf, &mut session, meta, spread).await?;
             if swept + delivered > 0 {

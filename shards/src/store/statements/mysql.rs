@@ -4,7 +4,7 @@
 //! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
-use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts};
+use super::{Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts};
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
 pub const MYSQL: Dialect = Dialect {
@@ -18,6 +18,8 @@ pub const MYSQL: Dialect = Dialect {
         insert_orders,
         scan_draws,
         scan_repeated_requests,
+        read_last_order,
+        scan_versions,
     }),
     shard: texts!(ShardStatements in "mysql/shard" {
         insert_grant,
@@ -26,12 +28,14 @@ pub const MYSQL: Dialect = Dialect {
         read_last_grant,
         read_issued,
     }),
+    identity: texts!(IdentityStatements in "mysql/identity" { read_identity, write_identity, list_tables }),
     issuing: Issuing::FromServers { hold_epochs: include_str!("../../../sql/mysql/shard/hold_epochs.sql") },
     changed_row_count: 2,
     lane_per_table: true,
     meta: texts!(MetaStatements in "mysql/meta" {
         claim_run,
         read_run,
+        raise_runs,
         read_slot_map,
         insert_slot_map,
         lock_revision,
@@ -64,6 +68,7 @@ pub const MYSQL: Dialect = Dialect {
         meta: &[
             include_str!("../../../sql/mysql/schema/meta_0001_once.sql"),
             include_str!("../../../sql/mysql/schema/meta_0002_switches.sql"),
+            include_str!("../../../sql/mysql/schema/identity.sql"),
         ],
         shard: &[
             (
@@ -71,6 +76,7 @@ pub const MYSQL: Dialect = Dialect {
                 include_str!("../../../sql/mysql/schema/shard_0001_tables.sql"),
             ),
             ("", include_str!("../../../sql/mysql/schema/shard_0002_tables.sql")),
+            (include_str!("../../../sql/mysql/schema/identity.sql"), ""),
         ],
     },
 };

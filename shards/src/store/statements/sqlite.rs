@@ -1,5 +1,5 @@
 //! The texts for SQLite.
-use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, TableTemplates, texts};
+use super::{Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts, ShardStatements, TableTemplates, texts};
 
 /// SQLite 3.38 or newer (the `->>` operator).
 pub const SQLITE: Dialect = Dialect {
@@ -13,6 +13,8 @@ pub const SQLITE: Dialect = Dialect {
         insert_orders,
         scan_draws,
         scan_repeated_requests,
+        read_last_order,
+        scan_versions,
     }),
     shard: texts!(ShardStatements in "sqlite/shard" {
         insert_grant,
@@ -21,6 +23,7 @@ pub const SQLITE: Dialect = Dialect {
         read_last_grant,
         read_issued,
     }),
+    identity: texts!(IdentityStatements in "sqlite/identity" { read_identity, write_identity, list_tables }),
     issuing: Issuing::FromMemory {
         forget_grants: include_str!("../../../sql/sqlite/shard/forget_grants.sql"),
         count_issued: include_str!("../../../sql/sqlite/shard/count_issued.sql"),
@@ -30,6 +33,7 @@ pub const SQLITE: Dialect = Dialect {
     meta: texts!(MetaStatements in "sqlite/meta" {
         claim_run,
         read_run,
+        raise_runs,
         read_slot_map,
         insert_slot_map,
         lock_revision,
@@ -63,6 +67,7 @@ pub const SQLITE: Dialect = Dialect {
             include_str!("../../../sql/sqlite/schema/meta_0001_once.sql"),
             include_str!("../../../sql/sqlite/schema/meta_0002_switches.sql"),
             include_str!("../../../sql/sqlite/schema/meta_0003_trail.sql"),
+            include_str!("../../../sql/sqlite/schema/identity.sql"),
         ],
         shard: &[
             (
@@ -70,6 +75,7 @@ pub const SQLITE: Dialect = Dialect {
                 include_str!("../../../sql/sqlite/schema/shard_0001_tables.sql"),
             ),
             ("", include_str!("../../../sql/sqlite/schema/shard_0002_tables.sql")),
+            (include_str!("../../../sql/sqlite/schema/identity.sql"), ""),
         ],
     },
 };

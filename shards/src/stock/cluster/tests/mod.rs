@@ -6,9 +6,11 @@ mod spread;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::server::Reset;
 use super::*;
 use crate::breaker::{self, BreakerMetrics};
 use crate::stock::conformance::{Shop, prize};
+use crate::store::ClusterId;
 use crate::testing::Redis;
 
 /// Two servers, five segments.
@@ -26,7 +28,17 @@ pub(super) fn options(redis: &Redis) -> RedisOptions {
 }
 
 pub(super) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer {
-    RedisServer::new(ServerId(server), spread, &options(redis)).expect("options that fit")
+    connect_for(server, spread, redis, cluster())
+}
+
+/// The cluster that most tests are about.
+fn cluster() -> ClusterId {
+    static CLUSTER: std::sync::OnceLock<ClusterId> = std::sync::OnceLock::new();
+    CLUSTER.get_or_init(ClusterId::draw).clone()
+}
+
+pub(super) fn connect_for(server: u8, spread: Spread, redis: &Redis, cluster: ClusterId) -> RedisServer {
+    RedisServer::new(ServerId(server), spread, &options(redis), cluster).expect("options that fit")
 }
 
 /// Closed breakers for two servers.
@@ -38,7 +50,7 @@ pub(super) fn breakers() -> Arc<Breakers> {
 /// Gives a server these units under an epoch, and trusts it.
 pub(super) async fn stock_up<S: StockServer>(shelf: &Shelf<S>, epoch: u64, left: &[(Prize, u16, u64)]) {
     let mut session = shelf.server.session().await.expect("it answers");
-    session.reset(Epoch(epoch), left).await.expect("it answers");
+    assert_eq!(session.reset(Epoch(epoch), left).await, Ok(Reset::Done));
     let run_id = Some(session.run_id().to_owned());
     shelf.set_registered(Registered { epoch: Epoch(epoch), run_id });
 }
