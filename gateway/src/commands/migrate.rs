@@ -41,18 +41,17 @@ async fn migrate(asked: &Options) -> Result<String, PlaceError> {
     let Storage::Cluster(options) = asked.place.load()?.storage else {
         return Ok("the embedded default is migrated at each start; nothing to do\n".to_owned());
     };
-    let mut accepted = String::new();
+    let mut text = String::new();
     match &asked.reason {
         Some(why) if asked.accept_older_meta => {
             let who = asked.who.clone().unwrap_or_else(operator);
             for told in options.accept_older_meta(&who, why).await? {
-                let _ = writeln!(accepted, "{told}");
+                let _ = writeln!(text, "{told}");
             }
         }
         _ => options.migrate().await?,
     }
-    let mut text = accepted;
-    let _ = writeln!(text, format!("the meta database and {} shards are up to date", options.shards.len());
+    let _ = writeln!(text, "the meta database and {} shards are up to date", options.shards.len());
     for (number, shard) in options.shards.iter().enumerate() {
         for warning in check_durability(shard).await.map_err(ClusterError::Meta)? {
             let _ = writeln!(text, "shard {number}: {warning}");

@@ -8,6 +8,8 @@ mod hint;
 mod jobs;
 mod older_meta;
 mod picture;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,8 @@
 //! the files beside it. Shards and tables are fixed at the first start.
 mod folder;
 mod follow;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

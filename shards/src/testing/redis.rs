@@ -30,6 +30,15 @@ impl Redis {
         self.0.address()
     }
 
+    /// Runs a command and answers what it says, as `redis-cli` writes it.
+    pub(crate) async fn command(&self, words: &[&str]) -> String {
+        let port = self.address().port().to_string();
+        let mut command = tokio::process::Command::new("redis-cli");
+        let ran = command.args(["-h", "127.0.0.1", "-p", &port]).args(words).output().await.expect("redis-cli is installed");
+        assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8_lossy(&ran.stdout).trim().to_owned()
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.0.pid()

@@ -124,6 +124,21 @@ async fn a_server_is_built_from_the_totals_and_again_after_it_forgot() {
     assert_eq!(site.left().await, 6);
 }
 
+#[tokio::test]
+async fn an_epoch_above_the_registered_one_is_rebuilt_above_and_never_taken_for_done() {
+    let mut site = Site::new().await;
+    site.add(10).await;
+    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(1)));
+    for key in ["test:stock", "test:grants"] {
+        site.redis.command(&["HSET", key, "epoch", "7"]).await;
+    }
+    let rebuilt = rebuild(site.shelf(), &site.shards, &site.ledger, Epoch(0)).await;
+    assert!(matches!(rebuilt, Err(TendError::Behind(Epoch(7)))), "{rebuilt:?}");
+    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(8)));
+    assert_eq!(site.left().await, 10);
+    assert_eq!(site.tend().await, Tended::Sound { swept: 0, delivered: 0 });
+}
+
 /// A connection of before a restart is found dead first.
 async fn tend_once(site: &mut Site) -> Option<Tended> {
     let shelf = site.shelf().clone();

@@ -31,7 +31,7 @@ fn take(grant: u64, wants: &[Units]) -> Asking<'_> {
     Asking { grant: GrantId(grant), shard: 3, place: 1, wants }
 }
 
-use super::super::server::{Addition, Look, Lost};
+use super::super::server::{Addition, Closing, Look, Lost};
 
 #[tokio::test]
 async fn a_grant_is_noted_with_its_shard_and_its_parts() {
@@ -110,12 +110,77 @@ async fn an_epoch_begins_once() {
     let wants = [units(1, 1)];
     session.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
     for epoch in [0, 1] {
-        session.reset(Epoch(epoch), &[(prize(1), 0, 99)]).await.expect("it answers");
+        assert_eq!(session.reset(Epoch(epoch), &[(prize(1), 0, 99)]).await, Ok(Reset::Ahead(Epoch(1))));
         assert_eq!(look(&stock).await.expect("it knows its units").open.len(), 1, "epoch {epoch} changes nothing");
     }
-    session.reset(Epoch(2), &[(prize(1), 0, 99)]).await.expect("it answers");
+    assert_eq!(session.reset(Epoch(2), &[(prize(1), 0, 99)]).await, Ok(Reset::Done));
     let look = look(&stock).await.expect("it knows its units");
     assert_eq!((look.epoch, look.open.len(), look.left[&(prize(1), 0)]), (Epoch(2), 0, 99));
+}
+
+/// The same server, as another cluster of the same prefix reaches it.
+fn of_another_cluster(redis: &Redis) -> Arc<ClusterStock<RedisServer>> {
+    ClusterStock::new(vec![connect_for(1, ONE, redis, ClusterId::draw())]).0
+}
+
+#[tokio::test]
+async fn no_script_touches_what_is_another_clusters() {
+    let redis = Redis::start().await;
+    let stock = shelf(&redis).await;
+    let wants = [units(1, 1)];
+    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
+    session.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
+    let held = redis.command(&["HGETALL", "test:stock"]).await + &redis.command(&["HGETALL", "test:grants"]).await;
+    let others = of_another_cluster(&redis);
+    let mut session = others.shelves()[0].server.session().await.expect("it answers");
+    for epoch in [0, 1, 2, 99] {
+        let reset = session.reset(Epoch(epoch), &[(prize(1), 0, 99)]).await.expect("it answers");
+        let Reset::Stranger(stranger) = reset else { panic!("epoch {epoch}: {reset:?}") };
+        assert!(stranger.0.contains("redis-cli DEL test:stock test:grants"), "{stranger}");
+        assert!(session.recognise(Some(Epoch(epoch))).await.expect("it answers").is_err(), "epoch {epoch}");
+    }
+    assert_eq!(session.take(&take(10, &wants)).await, Ok(Err(Lost)));
+    assert_eq!(session.close(&[Closing { grant: GrantId(9), used: Vec::new() }]).await, Ok(Err(Lost)));
+    assert_eq!(session.look().await, Ok(Err(Lost)));
+    let addition = Addition { operation: 1, epoch: Epoch(1), prize: prize(1), segments: vec![(0, 3)] };
+    assert_eq!(session.add(&addition).await, Ok(Err(Lost)));
+    assert_eq!(session.withdraw(2, Epoch(1), prize(1), 7).await, Ok(Err(Lost)));
+    let now = redis.command(&["HGETALL", "test:stock"]).await + &redis.command(&["HGETALL", "test:grants"]).await;
+    assert_eq!(now, held);
+    // Half of it is as much somebody's as all of it.
+    command(&redis, &["DEL", "test:stock"]).await;
+    assert!(matches!(session.reset(Epoch(99), &[]).await, Ok(Reset::Stranger(_))));
+    command(&redis, &["DEL", "test:grants"]).await;
+    assert_eq!(session.reset(Epoch(1), &[]).await, Ok(Reset::Done), "freed");
+    let found = stock.shelves()[0].recognise_now().await.expect("it answers");
+    assert!(found.is_err(), "and now it is the other way round");
+}
+
+#[tokio::test]
+async fn units_that_do_not_say_whose_they_are_are_taken_over_as_registered_only() {
+    let redis = Redis::start().await;
+    let stock = shelf(&redis).await;
+    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
+    for key in ["test:stock", "test:grants"] {
+        command(&redis, &["HDEL", key, "cluster"]).await;
+    }
+    for registered in [None, Some(Epoch(0)), Some(Epoch(2))] {
+        let stranger = session.recognise(registered).await.expect("it answers").expect_err("not registered");
+        assert!(stranger.0.contains("which do not say whose they are"), "{stranger}");
+    }
+    assert_eq!(session.look().await, Ok(Err(Lost)));
+    assert!(matches!(session.reset(Epoch(2), &[]).await, Ok(Reset::Stranger(_))));
+    assert_eq!(session.recognise(Some(Epoch(1))).await, Ok(Ok(())));
+    let look = session.look().await.expect("it answers").expect("it knows its units");
+    assert_eq!((look.epoch, look.left[&(prize(1), 0)]), (Epoch(1), 5));
+    // Where one of the two was lost, the other one decides; where both were, there is nothing to decide.
+    command(&redis, &["DEL", "test:stock"]).await;
+    command(&redis, &["HDEL", "test:grants", "cluster"]).await;
+    assert!(session.recognise(None).await.expect("it answers").is_err());
+    assert_eq!(session.recognise(Some(Epoch(1))).await, Ok(Ok(())));
+    assert_eq!(session.reset(Epoch(2), &[(prize(1), 0, 4)]).await, Ok(Reset::Done));
+    command(&redis, &["FLUSHALL"]).await;
+    assert_eq!(session.recognise(None).await, Ok(Ok(())));
 }
 
 #[tokio::test]
