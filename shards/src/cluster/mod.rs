@@ -183,8 +183,7 @@ impl Options {
             Err(ClusterError::NotMigrated) => self.map(1)?,
             Err(error) => return Err(error),
         };
-        let founding =
-            Founding::look(&meta, &self.shards, &map, layout(&map, self.spread()), accept_older_meta).await;
+        let founding = Founding::look(&meta, &self.shards, &map, layout(&map, self.spread()), accept_older_meta).await;
         let founding = founding.map_err(|error| self.unfounded(error))?;
         let last_run = founding.last_run();
         self.fix_layout(&meta).await?;
@@ -206,9 +205,9 @@ impl Options {
     fn unfounded(&self, error: FoundingError) -> ClusterError {
         match error {
             FoundingError::Database(role, error) => ClusterError::Migrate { name: self.name(role), error },
-            FoundingError::Unfit(unfit) => {
-                ClusterError::NotOurs(unfit.iter().map(|(role, unfit)| format!("{}: {unfit}", self.name(*role))).collect())
-            }
+            FoundingError::Unfit(unfit) => ClusterError::NotOurs(
+                unfit.iter().map(|(role, unfit)| format!("{}: {unfit}", self.name(*role))).collect(),
+            ),
         }
     }
 

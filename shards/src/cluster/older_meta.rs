@@ -21,9 +21,10 @@ impl Options {
         let meta = Meta::new(self.meta.clone());
         let before = meta.claimed_runs().await.map_err(ClusterError::Meta)?;
         meta.raise_runs(last_run).await.map_err(ClusterError::Meta)?;
-        let mut told = vec![match last_run > before {
-            true => format!("the meta database had given out runs up to {before}: raised to {last_run}"),
-            false => format!("the meta database has given out runs up to {before}, no shard knows a later one"),
+        let mut told = vec![if last_run > before {
+            format!("the meta database had given out runs up to {before}: raised to {last_run}")
+        } else {
+            format!("the meta database has given out runs up to {before}, no shard knows a later one")
         }];
         told.extend(self.lacking(&meta).await.map_err(ClusterError::Meta)?);
         let entry = TrailEntry {
@@ -44,7 +45,8 @@ impl Options {
             stored.iter().map(|stored| (stored.activity.get(), stored.version)).collect();
         let mut lacking: Vec<String> = Vec::new();
         for (activity, version) in self.named_versions().await?.difference(&stored) {
-            lacking.push(format!("orders name version {version} of activity {activity}, which the meta database lacks"));
+            lacking
+                .push(format!("orders name version {version} of activity {activity}, which the meta database lacks"));
         }
         let totals: BTreeMap<Prize, u64> = meta.totals().await?;
         for (prize, issued) in picture::issued(&self.shards).await? {

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::DrawError;
 use crate::stock::cluster::MetaLedger;
-use crate::store::{Columns, Connection};
+use crate::store::Connection;
 use crate::testing::{Mariadb, Redis};
 
 const SIZES: Sizes = Sizes {
@@ -25,7 +25,7 @@ const SIZES: Sizes = Sizes {
 const SOON: Duration = Duration::from_secs(2);
 
 /// What is asked for in a loop is there by then, on a busy machine.
-const AT_LAST: Duration = Duration::from_secs(60);
+const AT_LAST: Duration = Duration::from_mins(1);
 
 const SPREAD: Spread = Spread { segments: 2, servers: 1 };
 
@@ -221,15 +221,15 @@ async fn two_clusters_on_one_redis_do_not_touch_each_others_units() {
 }
 
 /// Waits until a gateway shows a part as somebody else's, or not any more.
-async fn shows(registry: &Registry, part: &str, expected: i64) {
+async fn shows(registry: &Registry, part: &str, expected: u8) {
     let begun = Instant::now();
     let shown = || {
         let families = registry.gather();
         let family = families.iter().find(|family| family.name() == "drawbridge_identity_mismatch").expect("a gauge");
         let of_part = family.get_metric().iter().find(|metric| metric.get_label()[0].value() == part);
-        of_part.expect("every part is shown").get_gauge().value() as i64
+        of_part.expect("every part is shown").get_gauge().get_value()
     };
-    while shown() != expected {
+    while (shown() - f64::from(expected)).abs() > 0.5 {
         assert!(begun.elapsed() < AT_LAST, "{part} is shown as {}, not as {expected}", shown());
         sleep(Duration::from_millis(50)).await;
     }
@@ -243,7 +243,10 @@ async fn shards_that_changed_places_are_refused() {
     for text in [refused_at_start(&options).await, refused_by_migrate(&options).await] {
         assert_eq!(text.lines().count(), 2, "{text}");
         says(&text, &["expected shard 0 of cluster", "found shard 1 of cluster", "[[storage.shard]]"]);
-        says(&text, &["expected shard 1 of cluster", "found shard 0 of cluster", "shard 0 (mysql://", "shard 1 (mysql://"]);
+        says(
+            &text,
+            &["expected shard 1 of cluster", "found shard 0 of cluster", "shard 0 (mysql://", "shard 1 (mysql://"],
+        );
     }
     // And the meta database beside them.
     let meta = options.meta.clone();
@@ -258,7 +261,10 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     let there = migrated(&redis).await;
     let fresh = Options { meta: Mariadb::shared_database().await, tables: 2, ..there.clone() };
     let text = refused_by_migrate(&fresh).await;
-    says(&text, &["shard 0 (mysql://", "belongs to no cluster yet", "(2 shards of 1 tables, 1 stock servers and 2 segments"]);
+    says(
+        &text,
+        &["shard 0 (mysql://", "belongs to no cluster yet", "(2 shards of 1 tables, 1 stock servers and 2 segments"],
+    );
     let untouched = Meta::new(fresh.meta.clone()).slot_map().await;
     assert_eq!(untouched, Ok(None), "what was refused fixes nothing");
     // Nor what does not say whose it is.
@@ -267,7 +273,10 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     let text = refused_by_migrate(&fresh).await;
     says(&text, &["expected 2 tables, found 1"]);
     let alike = Options { tables: 1, ..fresh };
-    says(&refused_by_migrate(&alike).await, &["shard 0 (mysql://", "expected an empty database", "found accounts, orders"]);
+    says(
+        &refused_by_migrate(&alike).await,
+        &["shard 0 (mysql://", "expected an empty database", "found accounts, orders"],
+    );
     there.migrate().await.expect("its own");
     let text = refused_by_migrate(&alike).await;
     says(&text, &["shard 0 of cluster", "shard 1 of cluster"]);
@@ -288,7 +297,10 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
         says(&text, &["shard 1 (mysql://", "ids of run 900", "--accept-older-meta --reason"]);
     }
     let told = options.accept_older_meta("who", "the disk was lost").await.expect("accepted").join("\n");
-    says(&told, &["raised to 900", "version 3 of activity 7", "award 101 of activity 7: 40 units are issued, the total is 0"]);
+    says(
+        &told,
+        &["raised to 900", "version 3 of activity 7", "award 101 of activity 7: 40 units are issued, the total is 0"],
+    );
     let meta = Meta::new(options.meta.clone());
     let trail = meta.trail().await.expect("read");
     assert_eq!((&*trail[0].what, &*trail[0].who, &*trail[0].why), ("accept older meta", "who", "the disk was lost"));

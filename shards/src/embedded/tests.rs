@@ -59,7 +59,8 @@ async fn files_that_changed_places_are_refused() {
     put(&path("shard-1.sqlite"), &path("shard-0.sqlite"));
     put(&path("kept"), &path("shard-1.sqlite"));
     let told = refused(place.path()).await;
-    for hint in ["expected shard 0 of", "found shard 1 of", "expected shard 1 of", "found shard 0 of", "changed places"] {
+    for hint in ["expected shard 0 of", "found shard 1 of", "expected shard 1 of", "found shard 0 of", "changed places"]
+    {
         assert!(told.contains(hint), "{hint}: {told}");
     }
 }

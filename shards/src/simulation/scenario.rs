@@ -196,15 +196,8 @@ impl Scenario {
     /// The sizes of a run about `theme`, or about anything.
     pub(super) fn of(dice: &mut Dice, theme: Option<Theme>) -> Self {
         let mut scenario = Self::any(dice);
-        let themes = [
-            Theme::Any,
-            Theme::Any,
-            Theme::Any,
-            Theme::Doubt,
-            Theme::Operations,
-            Theme::SplitBrain,
-            Theme::Intruders,
-        ];
+        let themes =
+            [Theme::Any, Theme::Any, Theme::Any, Theme::Doubt, Theme::Operations, Theme::SplitBrain, Theme::Intruders];
         let drawn = themes[dice.place(themes.len())];
         match theme.unwrap_or(drawn) {
             Theme::Any => {}

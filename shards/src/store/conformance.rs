@@ -124,6 +124,20 @@ fn sqlite() -> (tempfile::TempDir, SqliteFile) {
     (folder, file)
 }
 
+#[tokio::test]
+async fn a_user_of_another_shard_is_refused() {
+    let (_folder, file) = sqlite();
+    migrate_shard(&file, 1).await.expect("a fresh shard");
+    let map = SlotMap::even(1, 2, 1).expect("a map");
+    let names: Vec<String> = (0..100).map(|number| format!("u{number}")).collect();
+    let of = |shard| names.iter().find(|name| map.route(name).shard() == ShardId::new(shard)).expect("one of many");
+    let mut store = SqlShard::new(file, map.clone(), ShardId::new(0), 0..1);
+    store.prefetch(&gather(&[(of(0), "k")])).await.expect("its own");
+    store.undo().await;
+    let refused = store.prefetch(&gather(&[(of(0), "k"), (of(1), "k")])).await;
+    assert!(matches!(refused, Err(StoreError::Data(_))), "{refused:?}");
+}
+
 async fn what_is_persisted_is_found<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
     // Enough users to fill every table, among them ids that sloppy collations take for equal.

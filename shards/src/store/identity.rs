@@ -125,8 +125,12 @@ impl fmt::Display for Identity {
 impl Identity {
     /// Out of a row of `read_identity`.
     pub(crate) fn from_row(row: &impl Columns) -> Result<Self, StoreError> {
-        let layout =
-            Layout { shards: row.number(2)?, tables: row.number(3)?, servers: row.number(4)?, segments: row.number(5)? };
+        let layout = Layout {
+            shards: row.number(2)?,
+            tables: row.number(3)?,
+            servers: row.number(4)?,
+            segments: row.number(5)?,
+        };
         let role = row.text(1)?.parse().map_err(|()| out_of_range(1))?;
         Ok(Self { cluster: ClusterId(row.text(0)?.to_owned()), role, layout })
     }

@@ -25,5 +25,6 @@ pub(crate) use runs::{Claimed, RunCheck, last_order_of, last_run};
 pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+    Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements,
+    TableStatements,
 };

@@ -62,7 +62,10 @@ impl RunCheck {
     }
 
     /// Whether all is well; asks only until it is.
-    pub(crate) async fn make<D: Database>(&self, connection: &mut D::Connection) -> Result<Result<(), Behind>, StoreError> {
+    pub(crate) async fn make<D: Database>(
+        &self,
+        connection: &mut D::Connection,
+    ) -> Result<Result<(), Behind>, StoreError> {
         if self.holds.load(Ordering::Relaxed) {
             return Ok(Ok(()));
         }

@@ -34,7 +34,8 @@ impl Redis {
     pub(crate) async fn command(&self, words: &[&str]) -> String {
         let port = self.address().port().to_string();
         let mut command = tokio::process::Command::new("redis-cli");
-        let ran = command.args(["-h", "127.0.0.1", "-p", &port]).args(words).output().await.expect("redis-cli is installed");
+        let ran =
+            command.args(["-h", "127.0.0.1", "-p", &port]).args(words).output().await.expect("redis-cli is installed");
         assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
         String::from_utf8_lossy(&ran.stdout).trim().to_owned()
     }

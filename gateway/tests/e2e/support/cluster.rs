@@ -316,7 +316,7 @@ impl Cluster {
     /// Grants that are open, as Redis holds them: `SHARD TIME_MS PRIZE:SEGMENT COUNT ...`.
     pub async fn open_grants(&self) -> Vec<String> {
         let grants = self.hash("drawbridge:grants").await;
-        grants.into_iter().filter(|(id, _)| id != "epoch").map(|(_, note)| note).collect()
+        grants.into_iter().filter(|(id, _)| id != "epoch" && id != "cluster").map(|(_, note)| note).collect()
     }
 
     /// Where the units of a prize are, asked one place after the other and nobody of the program.

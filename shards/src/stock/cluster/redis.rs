@@ -131,7 +131,10 @@ impl RedisServer {
             .connection_timeout(options.timeout)
             .build_unchecked(manager);
         let keys = ["stock", "grants"].map(|key| format!("{}:{key}", options.prefix));
-        Ok(Self { pool, place: Arc::new(Place { server, spread, keys, cluster, timeout: options.timeout, generation }) })
+        Ok(Self {
+            pool,
+            place: Arc::new(Place { server, spread, keys, cluster, timeout: options.timeout, generation }),
+        })
     }
 }
 

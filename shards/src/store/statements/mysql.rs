@@ -4,7 +4,10 @@
 //! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
-use super::{Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts};
+use super::{
+    Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements,
+    TableTemplates, texts,
+};
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
 pub const MYSQL: Dialect = Dialect {

@@ -1,5 +1,7 @@
 //! The texts for SQLite.
-use super::{Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts, ShardStatements, TableTemplates, texts};
+use super::{
+    Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts, ShardStatements, TableTemplates, texts,
+};
 
 /// SQLite 3.38 or newer (the `->>` operator).
 pub const SQLITE: Dialect = Dialect {
