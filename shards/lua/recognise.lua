@@ -1,6 +1,6 @@
 -- Finds out whose the hashes are. What does not say so was written by an older version: it is taken over when it is of
--- the given epoch. KEYS: stock, grants. ARGV: cluster, epoch to take over or the empty text.
--- Answers {the cluster whose they are, the epoch}: this one where there is nothing, the empty text where nothing says so.
+-- the given epoch. KEYS: stock, grants. ARGV: owner (CLUSTER/SERVER), epoch to take over or the empty text.
+-- Answers {their owner, the epoch}: the given one where there is nothing, the empty text where nothing says so.
 local adopted = {}
 for _, key in ipairs(KEYS) do
   local held = redis.call('HMGET', key, 'cluster', 'epoch')

@@ -162,11 +162,12 @@ impl<'a, D: Database> Founding<'a, D> {
             let error = StoreError::Conflict("its identity was changed by somebody else".to_owned());
             return Err(failed(Role::Meta)(error));
         };
-        let shards = (0..).zip(self.shards).map(|(number, shard)| {
+        let mut unfit = Vec::new();
+        // One after the other: where two of them are one database, it is the first.
+        for (number, shard) in (0..).zip(self.shards) {
             let identity = Identity { cluster: cluster.clone(), role: Role::Shard(number), layout: *layout };
-            settle_shard(shard, identity)
-        });
-        let unfit: Vec<_> = try_join_all(shards).await?.into_iter().flatten().collect();
+            unfit.extend(settle_shard(shard, identity).await?);
+        }
         if unfit.is_empty() { Ok(cluster) } else { Err(FoundingError::Unfit(unfit)) }
     }
 }

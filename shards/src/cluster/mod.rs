@@ -175,6 +175,7 @@ impl Options {
     /// that any shard's ids are of.
     async fn lay_out(&self, accept_older_meta: bool) -> Result<u64, ClusterError> {
         let meta = Meta::new(self.meta.clone());
+        self.refuse_shard_as_meta().await?;
         let name = "meta database".to_owned();
         migrate_meta(&self.meta).await.map_err(|error| ClusterError::Migrate { name, error })?;
         // Before anybody looks for tables that are not there; nothing is written yet.
@@ -189,6 +190,19 @@ impl Options {
         self.fix_layout(&meta).await?;
         founding.settle().await.map_err(|error| self.unfounded(error))?;
         Ok(last_run)
+    }
+
+    /// Refuses another part of a cluster in the place of the meta database, before that is touched.
+    async fn refuse_shard_as_meta(&self) -> Result<(), ClusterError> {
+        let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
+        match found.await.map_err(ClusterError::Meta)? {
+            Some(found) if found.role != Role::Meta => {
+                let expected = Identity { role: Role::Meta, ..found.clone() };
+                let mismatch = Mismatch { expected, found: Some(found) };
+                Err(ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))]))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What a configuration calls a database.
@@ -252,7 +266,7 @@ impl Options {
         let shards: Vec<MysqlDatabase> = shards.collect();
         let server = |(number, options): (u8, &RedisOptions)| {
             let server = ServerId(number);
-            let new = RedisServer::new(server, spread, options, cluster.clone());
+            let new = RedisServer::new(server, spread, options, &cluster);
             new.map_err(|error| ClusterError::Redis { server, error })
         };
         let run_check = |_: &MysqlDatabase| Arc::new(RunCheck::new(Arc::new(meta.clone()), map.tables()));

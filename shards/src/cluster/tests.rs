@@ -168,7 +168,7 @@ async fn databases_of_the_version_before_are_adopted_and_so_are_their_units() {
     }
     // The units are of the registered process and epoch: they are taken over as they are.
     let (cluster, _) = start(&options).await.expect("a gateway");
-    assert_eq!(redis.command(&["HGET", "test:grants", "cluster"]).await, meta.cluster.as_str());
+    assert_eq!(redis.command(&["HGET", "test:grants", "cluster"]).await, format!("{}/1", meta.cluster));
     assert_eq!(redis.command(&["HGET", "test:stock", "epoch"]).await, "1");
     assert_eq!(draw(&cluster, &user_of(1, &options)).await, WELL);
     cluster.drain().await;
@@ -253,6 +253,13 @@ async fn shards_that_changed_places_are_refused() {
     options.shards.swap(0, 1);
     options.shards[1] = meta;
     says(&refused_at_start(&options).await, &["shard 1 (mysql://", "found the meta database of cluster"]);
+    // One database named twice, and a shard in the place of the meta database.
+    let shard = options.shards[0].clone();
+    options.shards[1] = shard.clone();
+    says(&refused_by_migrate(&options).await, &["expected shard 1 of", "found shard 0 of", "named twice"]);
+    options.meta = shard;
+    let text = refused_by_migrate(&options).await;
+    says(&text, &["meta database (mysql://", "expected the meta database of", "found shard 0 of"]);
 }
 
 #[tokio::test]

@@ -166,8 +166,8 @@ impl fmt::Display for Mismatch {
         let help = if found.cluster != expected.cluster {
             "it is another cluster's: point the configuration at this cluster's own"
         } else if found.role != expected.role {
-            "two of the cluster's databases have changed places: put each where it belongs (in a configuration, the \
-             order of the [[storage.shard]] entries)"
+            "two of the cluster's databases have changed places, or one is named twice: put each where it belongs (in a \
+             configuration, the order of the [[storage.shard]] entries)"
         } else {
             "the layout is fixed when a cluster is laid out: this copy is of another time"
         };

@@ -1,7 +1,7 @@
 //! A stock server in Redis: two hashes and seven scripts (`shards/lua/`).
 //!
-//! `PREFIX:stock` holds the cluster's id, the epoch, the units left in each segment (`ACTIVITY:AWARD:SEGMENT`) and
-//! the operations applied in this epoch (`operation:ID`); `PREFIX:grants` holds cluster and epoch again and
+//! `PREFIX:stock` holds whose it is (`CLUSTER/SERVER`), the epoch, the units left in each segment (`ACTIVITY:AWARD:SEGMENT`) and
+//! the operations applied in this epoch (`operation:ID`); `PREFIX:grants` holds both again and
 //! the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). They stand in both, so that losing
 //! either is noticed; every script looks at them before it does anything.
 use std::collections::BTreeMap;
@@ -102,7 +102,8 @@ struct Place {
     server: ServerId,
     spread: Spread,
     keys: [String; 2],
-    cluster: ClusterId,
+    /// Whose units they hold: the cluster's id and the server's number, as `CLUSTER/NUMBER`.
+    owner: String,
     timeout: Duration,
     generation: Generation,
 }
@@ -118,7 +119,7 @@ impl RedisServer {
         server: ServerId,
         spread: Spread,
         options: &RedisOptions,
-        cluster: ClusterId,
+        cluster: &ClusterId,
     ) -> Result<Self, StockAway> {
         let generation = Generation::default();
         let inner = options.connection_info().and_then(RedisConnectionManager::new).map_err(away)?;
@@ -130,11 +131,9 @@ impl RedisServer {
             .retry_connection(false)
             .connection_timeout(options.timeout)
             .build_unchecked(manager);
+        let owner = format!("{cluster}/{server}");
         let keys = ["stock", "grants"].map(|key| format!("{}:{key}", options.prefix));
-        Ok(Self {
-            pool,
-            place: Arc::new(Place { server, spread, keys, cluster, timeout: options.timeout, generation }),
-        })
+        Ok(Self { pool, place: Arc::new(Place { server, spread, keys, owner, timeout: options.timeout, generation }) })
     }
 }
 
@@ -236,7 +235,7 @@ impl RedisSession {
     fn command(&self, script: Script) -> Cmd {
         let mut command = cmd("EVALSHA");
         command.arg(&self.known.digests[script as usize]).arg(self.place.keys.len()).arg(&self.place.keys);
-        command.arg(self.place.cluster.as_str());
+        command.arg(&self.place.owner);
         command
     }
 
@@ -256,21 +255,26 @@ impl RedisSession {
         answer
     }
 
-    /// What is said of units that are not this cluster's.
+    /// What is said of units that are not this server's of this cluster.
     fn stranger(&self, whose: &str, epoch: &str) -> Stranger {
-        let Place { server, keys: [stock, grants], cluster, .. } = &*self.place;
-        let found = match whose {
-            "" => format!(
-                "units of epoch {epoch:?} which do not say whose they are, and which are not those that this cluster has \
-                 registered"
-            ),
-            whose => format!("units of cluster {whose}"),
+        let Place { server, keys: [stock, grants], owner, .. } = &*self.place;
+        let described = |owner: &str| match owner.split_once('/') {
+            Some((cluster, server)) => format!("units of stock server {server} of cluster {cluster}"),
+            None => format!("units of epoch {epoch:?} that do not say whose they are and are not the registered ones"),
         };
-        Stranger(format!(
-            "stock server {server}: expected units of cluster {cluster} in {stock} and {grants}, found {found}: two \
-             clusters must not share a Redis and a prefix. Give this one a server or a storage.redis_prefix of its own; \
-             where nobody needs those units any more, delete both keys (redis-cli DEL {stock} {grants})"
-        ))
+        let ours = owner.split('/').next();
+        let help = if whose.split('/').next() == ours {
+            "two of the cluster's servers have changed places, or one is named twice: put each where it belongs (the \
+             order of the [[storage.redis]] entries)"
+                .to_owned()
+        } else {
+            format!(
+                "two clusters must not share a Redis and a prefix. Give this one a server or a storage.redis_prefix of \
+                 its own; where nobody needs those units any more, delete both keys (redis-cli DEL {stock} {grants})"
+            )
+        };
+        let (expected, found) = (described(owner), described(whose));
+        Stranger(format!("stock server {server}: expected {expected} in {stock} and {grants}, found {found}: {help}"))
     }
 
     fn part(&self, field: &str, count: u64) -> Option<Part> {
@@ -389,7 +393,7 @@ impl Session for RedisSession {
         let mut command = self.command(Script::Recognise);
         command.arg(registered.map_or(String::new(), |epoch| epoch.to_string()));
         let (whose, epoch): (String, String) = self.run(&command).await?;
-        Ok(if whose == self.place.cluster.as_str() { Ok(()) } else { Err(self.stranger(&whose, &epoch)) })
+        Ok(if whose == self.place.owner { Ok(()) } else { Err(self.stranger(&whose, &epoch)) })
     }
 
     async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<Reset, StockAway> {

@@ -28,7 +28,7 @@ pub(super) fn options(redis: &Redis) -> RedisOptions {
 }
 
 pub(super) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer {
-    connect_for(server, spread, redis, cluster())
+    connect_for(server, spread, redis, &cluster())
 }
 
 /// The cluster that most tests are about.
@@ -37,7 +37,7 @@ fn cluster() -> ClusterId {
     CLUSTER.get_or_init(ClusterId::draw).clone()
 }
 
-pub(super) fn connect_for(server: u8, spread: Spread, redis: &Redis, cluster: ClusterId) -> RedisServer {
+pub(super) fn connect_for(server: u8, spread: Spread, redis: &Redis, cluster: &ClusterId) -> RedisServer {
     RedisServer::new(ServerId(server), spread, &options(redis), cluster).expect("options that fit")
 }
 

@@ -120,7 +120,7 @@ async fn an_epoch_begins_once() {
 
 /// The same server, as another cluster of the same prefix reaches it.
 fn of_another_cluster(redis: &Redis) -> Arc<ClusterStock<RedisServer>> {
-    ClusterStock::new(vec![connect_for(1, ONE, redis, ClusterId::draw())]).0
+    ClusterStock::new(vec![connect_for(1, ONE, redis, &ClusterId::draw())]).0
 }
 
 #[tokio::test]
@@ -157,6 +157,19 @@ async fn no_script_touches_what_is_another_clusters() {
 }
 
 #[tokio::test]
+async fn another_server_of_the_cluster_is_not_this_one() {
+    let redis = Redis::start().await;
+    let _ours = shelf(&redis).await;
+    let second = connect(2, SPREAD, &redis);
+    let mut session = second.session().await.expect("it answers");
+    let stranger = session.recognise(Some(Epoch(1))).await.expect("it answers").expect_err("server 1");
+    for hint in ["expected units of stock server 2 of", "found units of stock server 1 of", "[[storage.redis]]"] {
+        assert!(stranger.0.contains(hint), "{hint}: {stranger}");
+    }
+    assert!(matches!(session.reset(Epoch(9), &[]).await, Ok(Reset::Stranger(_))));
+}
+
+#[tokio::test]
 async fn units_that_do_not_say_whose_they_are_are_taken_over_as_registered_only() {
     let redis = Redis::start().await;
     let stock = shelf(&redis).await;
@@ -166,7 +179,7 @@ async fn units_that_do_not_say_whose_they_are_are_taken_over_as_registered_only(
     }
     for registered in [None, Some(Epoch(0)), Some(Epoch(2))] {
         let stranger = session.recognise(registered).await.expect("it answers").expect_err("not registered");
-        assert!(stranger.0.contains("which do not say whose they are"), "{stranger}");
+        assert!(stranger.0.contains("that do not say whose they are"), "{stranger}");
     }
     assert_eq!(session.look().await, Ok(Err(Lost)));
     assert!(matches!(session.reset(Epoch(2), &[]).await, Ok(Reset::Stranger(_))));
