@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
@@ -132,13 +132,27 @@ enum Verdict {
     Decided(Arc<Published>, Range<usize>),
 }
 
-/// Whether the stock can be asked for units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether the stock can be asked for units. Campaigns say what becomes of draws that need a unit
+/// which nobody can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supply {
     /// It can.
     There,
-    /// It cannot: campaigns say what becomes of draws that need a unit.
+    /// It can, but for these prizes: their units are still on their way.
+    Without(BTreeSet<Prize>),
+    /// It cannot.
     Away,
+}
+
+impl Supply {
+    /// Whether units of this prize cannot be asked for.
+    fn lacks(&self, prize: Prize) -> bool {
+        match self {
+            Supply::There => false,
+            Supply::Without(prizes) => prizes.contains(&prize),
+            Supply::Away => true,
+        }
+    }
 }
 
 /// Plans a batch under one version of each campaign and one reading of the clock.
@@ -149,7 +163,7 @@ pub fn plan(
     batch: Batch,
     known: Known,
     catalogue: &Catalogue,
-    supply: Supply,
+    supply: &Supply,
     now: Timestamp,
     random: &mut impl Randomness,
 ) -> Plan {
@@ -170,10 +184,7 @@ pub fn plan(
         verdicts.push(verdict);
     }
     let decisions = planner.decisions;
-    let wants = match supply {
-        Supply::There => count_wants(&verdicts, &decisions),
-        Supply::Away => Vec::new(),
-    };
+    let wants = count_wants(&verdicts, &decisions, supply);
     Plan { batch, known: known.accounts, verdicts, decisions, wants, now }
 }
 
@@ -199,7 +210,7 @@ fn earlier_in_batch(batch: &Batch, verdicts: &[Verdict], index: usize) -> Option
 
 struct Planner<'a, R> {
     catalogue: &'a Catalogue,
-    supply: Supply,
+    supply: &'a Supply,
     now: Timestamp,
     random: &'a mut R,
     /// The accounts as the draws planned so far leave them.
@@ -256,9 +267,8 @@ impl<R: Randomness> Planner<'_, R> {
 
     /// Whether the draw needs what cannot be had now, and its campaign would rather refuse.
     fn refuses(&self, campaign: &Campaign, decision: &Decision) -> bool {
-        self.supply == Supply::Away
-            && decision.wants().is_some()
-            && campaign.activity.when_stock_away == WhenStockAway::Refuse
+        campaign.activity.when_stock_away == WhenStockAway::Refuse
+            && wanted(campaign, decision).is_some_and(|prize| self.supply.lacks(prize))
     }
 }
 
@@ -267,19 +277,17 @@ fn goes_on_without(campaign: &Campaign, refusal: Refusal) -> bool {
     refusal.is_shortage() && campaign.activity.when_chances_short == WhenChancesShort::Partial
 }
 
-fn wanted(published: &Published, decision: &Decision) -> Option<Prize> {
-    let prize = |award: AwardIndex| {
-        let campaign = &published.campaign;
-        Prize { activity: campaign.activity.id, award: campaign.strategy.award(award).id }
-    };
+fn wanted(campaign: &Campaign, decision: &Decision) -> Option<Prize> {
+    let prize = |award: AwardIndex| Prize { activity: campaign.activity.id, award: campaign.strategy.award(award).id };
     decision.wants().map(prize)
 }
 
-fn count_wants(verdicts: &[Verdict], decisions: &[Decision]) -> Vec<Units> {
+fn count_wants(verdicts: &[Verdict], decisions: &[Decision], supply: &Supply) -> Vec<Units> {
     let mut counts: HashMap<Prize, u32> = HashMap::new();
     for verdict in verdicts {
         let Verdict::Decided(published, places) = verdict else { continue };
-        for prize in decisions[places.clone()].iter().filter_map(|decision| wanted(published, decision)) {
+        let wanted = decisions[places.clone()].iter().filter_map(|decision| wanted(&published.campaign, decision));
+        for prize in wanted.filter(|prize| !supply.lacks(*prize)) {
             *counts.entry(prize).or_default() += 1;
         }
     }
@@ -349,7 +357,7 @@ pub fn settle(plan: Plan, granted: &[Units], mut mint: impl FnMut(&UserId) -> Or
                 let (draw, decisions) = (&batch.draws[index], &decisions[places]);
                 accounts[batch.account_of[index]] = decisions.last().map(|decision| decision.account);
                 let order = |(seq, &decision): (u8, &Decision)| {
-                    let unit = wanted(&published, &decision).is_some_and(|prize| purse.take(prize));
+                    let unit = wanted(&published.campaign, &decision).is_some_and(|prize| purse.take(prize));
                     new_order(draw, seq, &published, decision, unit, mint(&draw.user), now)
                 };
                 let orders: Orders = (0..).zip(decisions).map(order).collect();

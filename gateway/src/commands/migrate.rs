@@ -37,5 +37,10 @@ async fn migrate(place: &Place) -> Result<String, PlaceError> {
             let _ = writeln!(text, "shard {number}: {warning}");
         }
     }
+    for (number, server) in options.redis.iter().enumerate() {
+        if let Some(warning) = server.memory_warning().await {
+            let _ = writeln!(text, "stock server {}: {warning}", number + 1);
+        }
+    }
     Ok(text)
 }

@@ -34,7 +34,7 @@ use crate::stock::cluster::{
     ClusterStock, RedisOptions, RedisServer, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError, Tended, deliver,
     rebuild, roll_up, tend, withdraw,
 };
-use crate::stock::{Epoch, Picture, ServerId, StockAway};
+use crate::stock::{Epoch, Picture, ServerId};
 use crate::store::{
     MigrateError, MysqlDatabase, SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta,
     migrate_shard,
@@ -118,7 +118,7 @@ pub enum ClusterError {
         /// Which server.
         server: ServerId,
         /// What is wrong.
-        error: StockAway,
+        error: String,
     },
 }
 
@@ -137,6 +137,7 @@ pub(crate) struct Parts {
     ledgers: Vec<SqlShardLedger>,
     pub(crate) stock: Arc<ClusterStock<RedisServer>>,
     pub(crate) hints: Arc<Hints>,
+    redis: Vec<RedisOptions>,
     pub(crate) map: SlotMap,
 }
 
@@ -208,7 +209,7 @@ impl Options {
             let server = ServerId(number);
             RedisServer::new(server, spread, options).map_err(|error| ClusterError::Redis { server, error })
         };
-        let hints = Hints::new(&self.redis).map_err(|error| ClusterError::Hints(error.to_string()))?;
+        let hints = Hints::new(&self.redis).map_err(ClusterError::Hints)?;
         let servers = (1..=ServerId::MAX).zip(&self.redis).map(server).collect::<Result<Vec<_>, _>>()?;
         let (stock, closers) = ClusterStock::new(servers);
         let parts = Parts {
@@ -218,6 +219,7 @@ impl Options {
             shards: self.shards.clone(),
             stock,
             hints: Arc::new(hints),
+            redis: self.redis.clone(),
             map,
         };
         parts.learn_servers().await.map_err(ClusterError::Meta)?;
@@ -253,6 +255,17 @@ async fn look_at_shards(shards: &[MysqlDatabase]) -> Result<(), ClusterError> {
         }
     }
     Ok(())
+}
+
+/// Says what is wrong with how stock servers handle their memory. One that is away is no reason not to
+/// start, and neither is this.
+async fn look_at_stock_servers(servers: &[RedisOptions]) {
+    let warnings = futures_util::future::join_all(servers.iter().map(RedisOptions::memory_warning)).await;
+    for (server, warning) in (1_u8..).zip(warnings) {
+        if let Some(warning) = warning {
+            tracing::warn!(server, warning, "a stock server");
+        }
+    }
 }
 
 impl Parts {
@@ -376,7 +389,8 @@ impl Installation {
     /// Starts a gateway's lanes and jobs.
     pub async fn start(self, sizes: Sizes, metrics: Metrics, jobs: ClusterMetrics) -> Result<Cluster, ClusterError> {
         let parts = self.parts.clone();
-        look_at_shards(&parts.shards).await?;
+        let (shards, ()) = tokio::join!(look_at_shards(&parts.shards), look_at_stock_servers(&parts.redis));
+        shards?;
         let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
         let stop = watch::Sender::new(false);
         let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));

@@ -26,9 +26,9 @@ impl LaneIds {
         Self { run, orders: OrderNumbers::new(run), grants: 0 }
     }
 
-    /// Whether the run can name `orders` more orders and one more grant.
+    /// Whether the run can name `orders` more orders and two more grants: a batch may ask twice.
     pub(super) fn cover(&self, orders: usize) -> bool {
-        self.orders.remaining() as usize >= orders && self.grants + 1 < 1 << GRANT_BITS
+        self.orders.remaining() as usize >= orders && self.grants + 2 < 1 << GRANT_BITS
     }
 
     /// A grant id that was never used and never will be again.

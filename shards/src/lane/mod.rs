@@ -21,7 +21,7 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use market::Refusal;
-use market::batch::{Answer, Batch, Draw, Plan, Settlement, Supply, plan, settle};
+use market::batch::{Answer, Batch, Draw, Plan, Prize, Settlement, Supply, plan, settle};
 use market::campaign::Catalogue;
 use market::random::{Randomness, Tape};
 use router::Run;
@@ -120,6 +120,8 @@ enum Failure {
     Data(String),
     /// The stock cannot be asked: plan again without it.
     StockAway,
+    /// Units of these prizes are still on their way: plan again without them.
+    Undelivered(Vec<Prize>),
     /// Answer everyone with this.
     Final(DrawError),
 }
@@ -137,6 +139,15 @@ impl From<StoreError> for Failure {
                 tracing::warn!(error = why, "the shard is away");
                 Failure::Final(DrawError::ShardAway)
             }
+        }
+    }
+}
+
+impl From<StockAway> for Failure {
+    fn from(error: StockAway) -> Self {
+        match error {
+            StockAway::Undelivered(prizes) => Failure::Undelivered(prizes),
+            StockAway::Unavailable(_) | StockAway::EndedAtOnce(_) => Failure::StockAway,
         }
     }
 }
@@ -249,9 +260,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             self.around.random.rewind();
             // A bug that panics must not take the lane with it: the doubt noted before the
             // commit says what has become of the batch.
-            match AssertUnwindSafe(self.attempt(draws, supply)).catch_unwind().await {
+            match AssertUnwindSafe(self.attempt(draws, &supply)).catch_unwind().await {
                 Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
-                Ok(Err(Failure::StockAway)) => supply = Supply::Away,
+                Ok(Err(Failure::Undelivered(prizes))) if supply == Supply::There => {
+                    supply = Supply::Without(prizes.into_iter().collect());
+                }
+                Ok(Err(Failure::StockAway | Failure::Undelivered(_))) => supply = Supply::Away,
                 Ok(result) => return result,
                 Err(_) => {
                     self.store.undo().await;
@@ -263,20 +277,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     /// One try: prefetch, plan, take, settle, persist.
-    async fn attempt(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Vec<Answer>, Failure> {
+    async fn attempt(&mut self, draws: Vec<Draw>, supply: &Supply) -> Result<Vec<Answer>, Failure> {
         self.resolve_doubt().await.map_err(|_| Failure::Final(DrawError::ShardAway))?;
         self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum()).await?;
         let plan = self.plan(draws, supply).await?;
-        let grant = self.ids().next_grant();
-        self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default(), orders: 0 });
-        let granted = match self.take(grant, &plan).await {
-            Ok(granted) => granted,
-            Err(StockAway(why)) => {
-                tracing::warn!(error = why, "the stock is away");
-                self.undo(grant, &Granted::default()).await;
-                return Err(Failure::StockAway);
-            }
-        };
+        let (grant, granted) = self.take(&plan).await?;
         let ids = self.ids.as_mut().expect("covered above");
         let settlement = settle(plan, &granted.units(), |user| ids.next_order(user));
         if settlement.calls.is_empty() {
@@ -286,14 +291,30 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.persist(grant, granted, settlement).await
     }
 
-    async fn take(&mut self, grant: GrantId, plan: &Plan) -> Result<Granted, StockAway> {
-        if plan.wants().is_empty() {
-            return Ok(Granted::default());
+    /// Takes what the plan wants. An asking that ended at once is repeated once, under a grant of its
+    /// own: whatever the first was granted unheard, nobody will ever note.
+    async fn take(&mut self, plan: &Plan) -> Result<(GrantId, Granted), Failure> {
+        let mut again = true;
+        loop {
+            let grant = self.ids().next_grant();
+            self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default(), orders: 0 });
+            if plan.wants().is_empty() {
+                return Ok((grant, Granted::default()));
+            }
+            let timer = self.around.metrics.step(Step::Take);
+            let taken = self.around.stock.take(grant, plan.wants()).await;
+            timer.observe_duration();
+            let error = match taken {
+                Ok(granted) => return Ok((grant, granted)),
+                Err(error) => error,
+            };
+            tracing::debug!(%error, again, "a batch gets no units");
+            if !(again && matches!(error, StockAway::EndedAtOnce(_))) {
+                self.undo(grant, &Granted::default()).await;
+                return Err(error.into());
+            }
+            again = false;
         }
-        let timer = self.around.metrics.step(Step::Take);
-        let granted = self.around.stock.take(grant, plan.wants()).await;
-        timer.observe_duration();
-        granted
     }
 
     /// Makes sure that the lane has ids for a batch.
@@ -308,7 +329,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.ids.as_mut().expect("a batch is covered before it is planned")
     }
 
-    async fn plan(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Plan, Failure> {
+    async fn plan(&mut self, draws: Vec<Draw>, supply: &Supply) -> Result<Plan, Failure> {
         let batch = Batch::gather(draws);
         let timer = self.around.metrics.step(Step::Prefetch);
         let known = match self.store.prefetch(&batch).await {
@@ -384,7 +405,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
 fn explain(failure: Failure) -> DrawError {
     match failure {
         Failure::Final(error) => error,
-        Failure::StockAway => DrawError::Refused(Refusal::StockAway),
+        Failure::StockAway | Failure::Undelivered(_) => DrawError::Refused(Refusal::StockAway),
         Failure::Conflict(why) => {
             tracing::warn!(error = why, "gave up a batch that others kept changing");
             DrawError::ShardAway

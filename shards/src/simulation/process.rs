@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::tables::Counts;
 use super::world::State;
 use crate::stock::cluster::Spread;
-use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, OpenGrant};
+use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, OpenGrant, Taken};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::GrantId;
 
@@ -177,24 +177,37 @@ impl Process {
             return Ok(None);
         }
         let segments: Vec<u16> = spread.segments_on(id).collect();
-        let mut parts = Vec::new();
+        let (mut parts, mut undelivered) = (Vec::new(), Vec::new());
         for &(prize, mut want) in &wish.wants {
+            let mut delivered = true;
             for turn in 0..segments.len() {
                 let segment = segments[(usize::from(wish.place) + turn) % segments.len()];
-                let Some(left) = stock.left.get_mut(&(prize, segment)) else { continue };
-                let count = u32::try_from(*left).unwrap_or(u32::MAX).min(want);
-                *left -= u64::from(count);
+                if want == 0 {
+                    break;
+                }
+                let left = stock.left.get(&(prize, segment));
+                delivered &= left.is_some();
+                let count = u32::try_from(left.copied().unwrap_or(0)).unwrap_or(u32::MAX).min(want);
                 want -= count;
                 if count > 0 {
                     parts.push(Part { server: id, prize, segment, count });
                 }
             }
+            if want > 0 && !delivered {
+                undelivered.push(prize);
+            }
+        }
+        if !undelivered.is_empty() {
+            return Ok(Some(Taken::Undelivered(undelivered)));
+        }
+        for Part { prize, segment, count, .. } in &parts {
+            *stock.left.get_mut(&(*prize, *segment)).expect("it was there") -= u64::from(*count);
         }
         if !parts.is_empty() {
             let note = Note { shard: wish.shard, since: Instant::now(), parts: parts.clone() };
             grants.open.insert(wish.grant, note);
         }
-        Ok(Some((stock.epoch, parts)))
+        Ok(Some(Taken::Granted(stock.epoch, parts)))
     }
 
     /// `close.lua`.
@@ -261,7 +274,7 @@ impl Process {
         (operation, epoch): (u64, Epoch),
         (prize, units): (Prize, u64),
         spread: Spread,
-    ) -> Result<Withdrawn, Lost> {
+    ) -> Result<(Epoch, Vec<(u16, u64)>), Lost> {
         let id = self.server;
         let (twice, late) = (self.breaks(Fault::WithdrawTwice), self.breaks(Fault::WithdrawLate));
         let (stock, _) = self.whole()?;
@@ -286,12 +299,6 @@ impl Process {
         Ok((stock.epoch, taken))
     }
 }
-
-/// The epoch, and what was granted.
-pub(super) type Taken = (Epoch, Vec<Part>);
-
-/// The epoch, and what a withdrawal took of each segment.
-pub(super) type Withdrawn = (Epoch, Vec<(u16, u64)>);
 
 /// What a lane asks for.
 #[derive(Debug, Clone)]

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use market::batch::Prize;
 
 use super::fault::Fault;
-use super::process::{Process, Taken, Wish, Withdrawn};
-use super::wire::{Link, send};
+use super::process::{Process, Wish};
+use super::wire::{Link, Silence, send};
 use super::world::World;
-use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, Session, StockServer};
+use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, Session, StockServer, Taken};
 use crate::stock::{Epoch, StockAway};
 
 /// A connection to one process.
@@ -78,9 +78,13 @@ impl FakeSession {
             state.note(event, || format!("{}.{process}: {answer:?}", place + 1));
             answer
         };
-        let answer = send(&self.world, Link::Server(self.place), landing).await?;
+        let ended = || StockAway::EndedAtOnce("the connection was lost".to_owned());
+        let answer = match send(&self.world, Link::Server(self.place), landing).await {
+            Err(Silence::Refused) => return Err(ended()),
+            answer => answer?,
+        };
         self.broken = answer.is_none();
-        answer.ok_or_else(|| StockAway("the connection was lost".to_owned()))
+        answer.ok_or_else(ended)
     }
 
     async fn take_once(&mut self, wish: Wish) -> Result<Result<Option<Taken>, Lost>, StockAway> {
@@ -115,7 +119,7 @@ impl Session for FakeSession {
         }
         match taken? {
             Ok(Some(taken)) => Ok(Ok(taken)),
-            Ok(None) => Err(StockAway("the grant id was used before".to_owned())),
+            Ok(None) => Err(StockAway::Unavailable("the grant id was used before".to_owned())),
             Err(Lost) => Ok(Err(Lost)),
         }
     }
@@ -153,7 +157,7 @@ impl Session for FakeSession {
         epoch: Epoch,
         prize: Prize,
         units: u64,
-    ) -> Result<Result<Withdrawn, Lost>, StockAway> {
+    ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway> {
         let spread = self.world.scenario.spread;
         let script =
             move |process: &mut Process| (process.withdraw((operation, epoch), (prize, units), spread), operation);

@@ -7,7 +7,7 @@ use market::{ActivityId, AwardId};
 use tokio::time::{Instant, sleep};
 
 use super::cluster::tests::Rack;
-use super::{Granted, MemoryStock, Stock};
+use super::{Granted, MemoryStock, Stock, StockAway};
 use crate::store::GrantId;
 
 /// A stock of one prize, and a look at it from outside.
@@ -50,8 +50,8 @@ async fn becomes(shop: &impl Shop, expected: (u64, u64)) {
 async fn grants_never_exceed_what_is_left<S: Shop>() {
     let shop = S::open(10).await;
     let stock = shop.lane(0);
-    let first = stock.take(GrantId(1), &[units(1, 7), units(2, 5)]).await.expect("the stock answers");
-    assert_eq!(first.units(), [units(1, 7)], "nobody has stocked prize 2");
+    let first = stock.take(GrantId(1), &[units(1, 7)]).await.expect("the stock answers");
+    assert_eq!(first.units(), [units(1, 7)]);
     let second = stock.take(GrantId(2), &[units(1, 7)]).await.expect("the stock answers");
     assert_eq!(count(&second), 3);
     assert_eq!(shop.count().await, (0, 10));
@@ -105,6 +105,20 @@ async fn what_comes_back_can_be_taken_again<S: Shop>() {
     assert_eq!(count(&again), 5);
 }
 
+async fn a_prize_without_its_delivery_is_not_sold_out<S: Shop>() {
+    let shop = S::open(10).await;
+    let stock = shop.lane(0);
+    for grant in 1..=2 {
+        let taken = stock.take(GrantId(grant), &[units(1, 7), units(2, 5)]).await;
+        assert_eq!(taken, Err(StockAway::Undelivered(vec![prize(2)])));
+        assert_eq!(shop.count().await, (10, 0), "of no prize anything was taken");
+    }
+    let rest = stock.take(GrantId(3), &[units(1, 11)]).await.expect("the stock answers");
+    assert_eq!(count(&rest), 10);
+    let none = stock.take(GrantId(4), &[units(1, 1)]).await.expect("sold out is not on its way");
+    assert_eq!(count(&none), 0);
+}
+
 /// Memory, shared by all lanes.
 struct Memory(Arc<MemoryStock>);
 
@@ -147,6 +161,7 @@ suite!(over_memory, super::Memory:
     a_settled_grant_keeps_what_was_used,
     a_grant_is_closed_once,
     what_comes_back_can_be_taken_again,
+    a_prize_without_its_delivery_is_not_sold_out,
 );
 
 suite!(over_redis, super::Rack:
@@ -155,4 +170,5 @@ suite!(over_redis, super::Rack:
     a_settled_grant_keeps_what_was_used,
     a_grant_is_closed_once,
     what_comes_back_can_be_taken_again,
+    a_prize_without_its_delivery_is_not_sold_out,
 );

@@ -23,8 +23,23 @@ use crate::store::GrantId;
 
 /// The stock cannot be asked now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the stock is away: {0}")]
-pub struct StockAway(pub String);
+pub enum StockAway {
+    /// It does not answer, or not with what can be used.
+    #[error("the stock is unavailable: {0}")]
+    Unavailable(String),
+    /// The asking ended at once, because of the connection and not of the server behind it: worth one
+    /// more try, on a new one.
+    #[error("the stock is unavailable: {0}")]
+    EndedAtOnce(String),
+    /// All answered, but of these prizes some units are still on their way.
+    #[error("{}", undelivered(.0))]
+    Undelivered(Vec<Prize>),
+}
+
+fn undelivered(prizes: &[Prize]) -> String {
+    let names = prizes.iter().map(|prize| format!("award {} of activity {}", prize.award, prize.activity));
+    format!("units have not been delivered yet: {}", names.collect::<Vec<_>>().join(", "))
+}
 
 /// One of the independent stock servers, from 1 to 15. 0 stands for none: the row that every
 /// batch writes about its grant, and stock in memory.
@@ -114,7 +129,8 @@ pub struct Receipt {
 
 /// Where a lane takes units from.
 pub trait Stock: Send + Sync + 'static {
-    /// Takes up to the wanted units of each prize under a new grant; answers what was granted.
+    /// Takes up to the wanted units of each prize under a new grant; answers what was granted, which
+    /// is less only where there is no more.
     /// After an error the grant id must not be used again: what was granted without the caller
     /// hearing of it is found and returned by others.
     fn take(&self, grant: GrantId, wants: &[Units]) -> impl Future<Output = Result<Granted, StockAway>> + Send;

@@ -123,7 +123,8 @@ fn make_system_tables(server: &Server) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
 }
 
-fn make_certificates(folder: &Path) {
+/// Makes `ca.pem`, `other.pem`, and a certificate of 127.0.0.1 that the first has signed.
+pub(super) fn make_certificates(folder: &Path) {
     let make = |options: &str| {
         let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
         let options = new.split(' ').chain(options.split(' '));

@@ -4,5 +4,5 @@ mod mariadb;
 mod redis;
 mod server;
 
-pub(crate) use mariadb::Mariadb;
-pub(crate) use redis::Redis;
+pub(crate) use self::mariadb::Mariadb;
+pub(crate) use self::redis::{Redis, make_documented_user, order};

@@ -25,9 +25,9 @@ mod sql;
 mod sweep;
 mod tend;
 #[cfg(test)]
-pub(in crate::stock) mod tests;
+pub(crate) mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ use arc_swap::ArcSwap;
 use market::batch::{Prize, Units};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::deliver::{deliver, withdraw};
 use self::ledger::Registered;
@@ -46,7 +46,7 @@ pub(crate) use self::redis::RedisServer;
 pub(crate) use self::roll_up::roll_up;
 pub(crate) use self::server::Session;
 pub use self::server::Spread;
-use self::server::{Asking, Closing, Lost, StockServer};
+use self::server::{Asking, Closing, Lost, StockServer, Taken};
 pub(crate) use self::sql::{SqlMetaLedger, SqlShardLedger, record_addition};
 pub(crate) use self::tend::{Tended, tend};
 use super::{Epoch, Granted, Part, ServerId, Stock, StockAway};
@@ -56,6 +56,9 @@ use crate::store::GrantId;
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
 /// shelf is then found within this time.
 const SOLD_OUT_REMEMBERED: Duration = Duration::from_millis(900);
+
+/// What one taking may cost, whatever becomes of it: a batch asks twice at most, within a second.
+const TAKE_MAX: Duration = Duration::from_millis(490);
 
 /// Grants that wait to be closed. What does not fit is found by the sweeper.
 const CLOSINGS_MAX: usize = 10_000;
@@ -70,13 +73,18 @@ pub(crate) struct Shelf<S> {
     /// Whom the meta database trusts, as far as we know.
     registered: ArcSwap<Registered>,
     closings: mpsc::Sender<Closing>,
+    trouble: Trouble,
 }
 
 impl<S: StockServer> Shelf<S> {
     /// A session with the process that holds the units of the current epoch.
     pub(crate) async fn trusted_session(&self) -> Result<S::Session, StockAway> {
         let session = self.find_session().await?;
-        session.ok_or_else(|| StockAway(format!("stock server {} has to be rebuilt", self.id)))
+        session.ok_or_else(|| self.lost())
+    }
+
+    fn lost(&self) -> StockAway {
+        StockAway::Unavailable(format!("stock server {} has to be rebuilt", self.id))
     }
 
     /// The same; `None` where the server answers but does not hold these units.
@@ -104,25 +112,70 @@ impl<S: StockServer> Shelf<S> {
     }
 
     /// Takes units, unless the server's breaker says that it does not answer.
-    async fn take(&self, asking: &Asking<'_>, breaker: &Breaker) -> Result<(Epoch, Vec<Part>), StockAway> {
-        let permit =
-            breaker.admit().map_err(|_| StockAway(format!("the breaker of stock server {} is open", self.id)))?;
-        let taken = async {
+    async fn take(&self, asking: &Asking<'_>, breaker: &Breaker, deadline: Instant) -> Result<Taken, StockAway> {
+        let permit = breaker.admit().map_err(|_| {
+            let last = self.trouble.last().unwrap_or_default();
+            StockAway::Unavailable(format!("the breaker of stock server {} is open: {last}", self.id))
+        })?;
+        let taking = async {
             match self.find_session().await? {
                 Some(mut session) => session.take(asking).await,
                 None => Ok(Err(Lost)),
             }
         };
-        let taken = taken.await;
-        // A server that has lost its units does answer.
-        permit.judge(if taken.is_ok() { Verdict::Answered } else { Verdict::Failed });
-        taken?.map_err(|Lost| StockAway(format!("stock server {} has to be rebuilt", self.id)))
+        let late = |_| Err(StockAway::Unavailable("no answer in time".to_owned()));
+        let taken = timeout_at(deadline, taking).await.unwrap_or_else(late);
+        permit.judge(match &taken {
+            // A server that has lost its units does answer.
+            Ok(_) => Verdict::Answered,
+            // That says nothing of the server, and nobody had to wait: who dials it next finds out.
+            Err(StockAway::EndedAtOnce(_)) => Verdict::Uncounted,
+            Err(_) => Verdict::Failed,
+        });
+        let taken = taken.and_then(|answer| answer.map_err(|Lost| self.lost()));
+        self.trouble.note(self.id, &taken);
+        taken
     }
 
     /// Closes a grant some time soon.
     fn close(&self, closing: Closing) {
         // A full queue is not an error: the sweeper finds what stays open.
         let _ = self.closings.try_send(closing);
+    }
+}
+
+/// What is wrong with a server as lanes see it: said when it changes, not for each batch.
+#[derive(Debug, Default)]
+struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    fn last(&self) -> Option<String> {
+        lock(&self.0).clone()
+    }
+
+    fn note(&self, server: ServerId, taken: &Result<Taken, StockAway>) {
+        let why = match taken {
+            Ok(_) => None,
+            // It is tried once more.
+            Err(StockAway::EndedAtOnce(_)) => return,
+            Err(error) => Some(error.to_string()),
+        };
+        if !self.change(why.clone()) {
+            return;
+        }
+        if let Some(why) = why {
+            tracing::warn!(%server, why, "lanes get no units of a stock server");
+        } else {
+            tracing::info!(%server, "lanes get units of the stock server again");
+        }
+    }
+
+    /// Remembers what is wrong now; whether something else was wrong before.
+    fn change(&self, why: Option<String>) -> bool {
+        let mut last = lock(&self.0);
+        let changed = *last != why;
+        *last = why;
+        changed
     }
 }
 
@@ -146,7 +199,7 @@ impl<S: StockServer> ClusterStock<S> {
         for (id, server) in (1..=ServerId::MAX).zip(servers) {
             let (closings, queue) = mpsc::channel(CLOSINGS_MAX);
             let registered = ArcSwap::from_pointee(Registered { epoch: Epoch(0), run_id: None });
-            let shelf = Arc::new(Shelf { id: ServerId(id), server, registered, closings });
+            let shelf = Arc::new(Shelf { id: ServerId(id), server, registered, closings, trouble: Trouble::default() });
             tasks.push(tokio::spawn(close_grants(Arc::downgrade(&shelf), queue)));
             shelves.push(shelf);
         }
@@ -193,6 +246,61 @@ impl<S: StockServer> ClusterStock<S> {
     }
 }
 
+/// What is left to be done of a taking, and what came of it so far.
+struct Taking {
+    wants: Vec<Units>,
+    granted: Granted,
+    /// Prizes of which units are still on their way somewhere.
+    undelivered: BTreeSet<Prize>,
+    /// Why a server could not be asked.
+    away: Option<StockAway>,
+    /// Servers whose answer was cut off: they may have granted something.
+    cut_off: Vec<ServerId>,
+}
+
+impl Taking {
+    /// Hears what a server answered.
+    fn hear(&mut self, server: ServerId, taken: Result<Taken, StockAway>) {
+        match taken {
+            Ok(Taken::Granted(epoch, parts)) => self.grant(server, epoch, parts),
+            Ok(Taken::Undelivered(prizes)) => self.undelivered.extend(prizes),
+            Err(error) => {
+                if matches!(error, StockAway::EndedAtOnce(_)) {
+                    self.cut_off.push(server);
+                }
+                // One that would fail again decides.
+                if !matches!(self.away, Some(StockAway::Unavailable(_))) {
+                    self.away = Some(error);
+                }
+            }
+        }
+    }
+
+    fn grant(&mut self, server: ServerId, epoch: Epoch, parts: Vec<Part>) {
+        for part in &parts {
+            for want in self.wants.iter_mut().filter(|want| want.prize == part.prize) {
+                want.count = want.count.saturating_sub(part.count);
+            }
+        }
+        self.wants.retain(|want| want.count > 0);
+        if !parts.is_empty() {
+            self.granted.epochs.insert(server, epoch);
+            self.granted.parts.extend(parts);
+        }
+    }
+
+    /// Why more than was granted may be there; `None` when all was granted that is.
+    fn failure(&self) -> Option<StockAway> {
+        if self.wants.is_empty() {
+            return None;
+        }
+        let wanted = |prize: &&Prize| self.wants.iter().any(|want| want.prize == **prize);
+        let undelivered: Vec<Prize> = self.undelivered.iter().filter(wanted).copied().collect();
+        // Nobody knows whether the server that is away has what is missing.
+        self.away.clone().or((!undelivered.is_empty()).then_some(StockAway::Undelivered(undelivered)))
+    }
+}
+
 /// The stock as one lane takes from it.
 pub(crate) struct LaneStock<S> {
     stock: Arc<ClusterStock<S>>,
@@ -203,56 +311,47 @@ pub(crate) struct LaneStock<S> {
 }
 
 impl<S: StockServer> LaneStock<S> {
-    /// Takes what is still wanted from one shelf.
-    async fn take_from(
-        &self,
-        shelf: &Shelf<S>,
-        grant: GrantId,
-        wants: &mut Vec<Units>,
-        granted: &mut Granted,
-    ) -> Result<(), StockAway> {
-        let asking = Asking { grant, shard: self.shard, place: self.lane, wants };
-        let (epoch, parts) = shelf.take(&asking, self.breakers.stock_server(shelf.id)).await?;
-        for part in &parts {
-            for want in wants.iter_mut().filter(|want| want.prize == part.prize) {
-                want.count = want.count.saturating_sub(part.count);
+    /// Gives back what a taking that failed was granted, and waits for it: the batch may be about to
+    /// ask again, and must not find its own units missing.
+    async fn return_now(&self, grant: GrantId, taking: &Taking, deadline: Instant) {
+        for &id in taking.granted.epochs.keys().chain(&taking.cut_off) {
+            let (shelf, closing) = (self.stock.shelf(id), Closing { grant, used: Vec::new() });
+            let closings = std::slice::from_ref(&closing);
+            let closed = async { shelf.trusted_session().await?.close(closings).await };
+            if !matches!(timeout_at(deadline, closed).await, Ok(Ok(_))) {
+                shelf.close(closing);
             }
         }
-        wants.retain(|want| want.count > 0);
-        if !parts.is_empty() {
-            granted.epochs.insert(shelf.id, epoch);
-            granted.parts.extend(parts);
-        }
-        Ok(())
+        self.stock.look_again();
     }
 }
 
 impl<S: StockServer> Stock for LaneStock<S> {
     async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
         let stock = &self.stock;
-        let mut wants: Vec<Units> = wants.iter().filter(|want| !stock.is_sold_out(want.prize)).copied().collect();
-        let mut granted = Granted::default();
-        let mut away = None;
+        let deadline = Instant::now() + TAKE_MAX;
+        let mut taking = Taking {
+            wants: wants.iter().filter(|want| !stock.is_sold_out(want.prize)).copied().collect(),
+            granted: Granted::default(),
+            undelivered: BTreeSet::new(),
+            away: None,
+            cut_off: Vec::new(),
+        };
         for shelf in stock.shelves_from(self.lane) {
-            if wants.is_empty() {
+            if taking.wants.is_empty() {
                 break;
             }
-            if let Err(error) = self.take_from(shelf, grant, &mut wants, &mut granted).await {
-                away = Some(error);
-            }
+            let asking = Asking { grant, shard: self.shard, place: self.lane, wants: &taking.wants };
+            let taken = shelf.take(&asking, self.breakers.stock_server(shelf.id), deadline).await;
+            taking.hear(shelf.id, taken);
         }
-        match away {
-            // Nobody knows whether the server that is away has what is missing.
-            Some(error) if !wants.is_empty() => {
-                stock.close_all(grant, &granted, &[]);
-                Err(error)
-            }
-            _ => {
-                let until = Instant::now() + SOLD_OUT_REMEMBERED;
-                lock(&stock.sold_out).extend(wants.iter().map(|want| (want.prize, until)));
-                Ok(granted)
-            }
+        if let Some(error) = taking.failure() {
+            self.return_now(grant, &taking, deadline).await;
+            return Err(error);
         }
+        let until = Instant::now() + SOLD_OUT_REMEMBERED;
+        lock(&stock.sold_out).extend(taking.wants.iter().map(|want| (want.prize, until)));
+        Ok(taking.granted)
     }
 
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]) {

@@ -93,6 +93,15 @@ pub(crate) struct Addition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lost;
 
+/// What a server answers to who asks for units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// What it granted, and under which epoch.
+    Granted(Epoch, Vec<Part>),
+    /// Nothing: some units of these prizes are still on their way to it.
+    Undelivered(Vec<Prize>),
+}
+
 /// The answer of a server, if it comes.
 pub(crate) type Answer<T> = Result<Result<T, Lost>, StockAway>;
 
@@ -113,8 +122,8 @@ pub(crate) trait Session: Send {
     /// lead to a process that has gone.
     fn discard(self);
 
-    /// Grants up to the wanted units. The grant id must be new.
-    fn take(&mut self, asking: &Asking<'_>) -> impl Future<Output = Answer<(Epoch, Vec<Part>)>> + Send;
+    /// Grants up to the wanted units, less only where there is no more. The grant id must be new.
+    fn take(&mut self, asking: &Asking<'_>) -> impl Future<Output = Answer<Taken>> + Send;
 
     /// Closes grants that are still open; what was not used goes back. Answers the epoch: what
     /// was granted under it or before is not open any more.

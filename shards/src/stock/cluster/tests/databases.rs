@@ -235,3 +235,37 @@ async fn a_lease_has_one_holder_and_passes_on_when_it_ends() {
     assert!(lease("b", 60_000).await);
     assert!(!lease("a", 300).await);
 }
+
+#[tokio::test]
+async fn a_delivery_tells_segments_that_they_get_none() {
+    let mut site = Site::new().await;
+    site.tend().await;
+    site.add(1).await;
+    let early = site.stock.for_lane(0, 0, &breakers()).take(GrantId(1), &[units(1, 2)]).await;
+    assert_eq!(early, Err(StockAway::Undelivered(vec![prize(1)])), "the unit is on its way");
+    assert_eq!(site.tend().await, Tended::Sound { swept: 0, delivered: 1 });
+    assert_eq!(site.take(0, 2, 2).await.units(), [units(1, 1)], "and then that is all");
+}
+
+#[tokio::test]
+async fn a_server_that_lacks_segments_of_a_prize_is_rebuilt() {
+    let mut site = Site::new().await;
+    site.add(10).await;
+    site.tend().await;
+    crate::testing::order(&site.redis.options(), &["HDEL", "test:stock", "1:1:2"]).await;
+    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(2)));
+    assert_eq!(site.left().await, 10);
+    assert_eq!(site.tend().await, Tended::Sound { swept: 0, delivered: 1 });
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
+    let mut site = Site::new().await;
+    site.tend().await;
+    site.add(5).await;
+    site.meta.ask_withdrawal(&change(3), Timestamp::UNIX_EPOCH).await.expect("recorded");
+    assert_eq!(withdraw(&site.stock, &site.ledger).await.expect("looked after"), 0, "it waits for the delivery");
+    site.tend().await;
+    assert_eq!(withdraw(&site.stock, &site.ledger).await.expect("looked after"), 1);
+    assert_eq!(site.left().await, 2);
+}

@@ -15,28 +15,21 @@ use crate::testing::Redis;
 pub(super) const SPREAD: Spread = Spread { segments: 5, servers: 2 };
 
 pub(super) fn options(redis: &Redis) -> RedisOptions {
-    RedisOptions {
-        host: redis.address().ip().to_string(),
-        port: redis.address().port(),
-        password: None,
-        prefix: "test".to_owned(),
-        timeout: Duration::from_millis(500),
-        connections_max: 8,
-    }
+    redis.options()
 }
 
-pub(super) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer {
+pub(crate) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer {
     RedisServer::new(ServerId(server), spread, &options(redis)).expect("options that fit")
 }
 
 /// Closed breakers for two servers.
-pub(super) fn breakers() -> Arc<Breakers> {
+pub(crate) fn breakers() -> Arc<Breakers> {
     let metrics = BreakerMetrics::new(&prometheus::Registry::new()).expect("fresh names");
     Arc::new(Breakers::new(breaker::Settings::DEFAULT, 0, 2, &metrics))
 }
 
 /// Gives a server these units under an epoch, and trusts it.
-pub(super) async fn stock_up<S: StockServer>(shelf: &Shelf<S>, epoch: u64, left: &[(Prize, u16, u64)]) {
+pub(crate) async fn stock_up<S: StockServer>(shelf: &Shelf<S>, epoch: u64, left: &[(Prize, u16, u64)]) {
     let mut session = shelf.server.session().await.expect("it answers");
     session.reset(Epoch(epoch), left).await.expect("it answers");
     let run_id = Some(session.run_id().to_owned());
