@@ -536,7 +536,7 @@ password = "secret of redis"
         assert_eq!((server.user.as_deref(), &server.tls), (Some("someone"), &Tls::Verify { ca_file: "ca.pem".into() }));
         let without = CLUSTER.replace("password = \"secret of redis\"", "user = \"someone\"\ntls = \"verify\"");
         let faults = faults(&without, Vec::new()).join("\n");
-        for part in ["storage.redis.tls_ca_file", "storage.redis.user", "password_file"] {
+        for part in ["storage.redis[1].tls_ca_file", "storage.redis[1].user", "password_file"] {
             assert!(faults.contains(part), "{part} is missing in:\n{faults}");
         }
         let Err(_) = redis("tls_ca_file = \"ca.pem\"\n") else { panic!("a file that nobody reads is a fault") };
