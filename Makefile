@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak audit-load lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 6
@@ -10,6 +10,7 @@ FUZZ_SECONDS ?= 60
 OVERLOAD_SECONDS ?= 60
 SOAK_SECONDS ?= 1200
 SOAK_GATEWAYS ?= 1
+AUDIT_ORDERS ?= 10000000
 URL ?= http://127.0.0.1:8091
 PROFILE ?= ramp:0..2000:10s,hold:2000:20s
 
@@ -74,6 +75,11 @@ load: build
 soak: build
 	deploy/install-test-packages
 	target/release/loadtest soak --seconds $(SOAK_SECONDS) --gateways $(SOAK_GATEWAYS) $(if $(MAX_RATE),--max-rate $(MAX_RATE)) $(if $(USERS),--users $(USERS)) $(if $(SPREAD),--spread $(SPREAD))
+
+## audit-load: audit a cluster with AUDIT_ORDERS orders beside draws at half of its maximum; writes target/bench/audit-load.json
+audit-load: build
+	deploy/install-test-packages
+	target/release/loadtest audit-load --orders $(AUDIT_ORDERS) $(if $(MAX_RATE),--max-rate $(MAX_RATE))
 
 ## cluster: start databases, Redis, gateways and nginx in the folder DIR (deploy/local/README.md)
 cluster: $(if $(DRAWBRIDGE),,build)

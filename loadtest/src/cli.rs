@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::audit::AuditArgs;
+use crate::bench::audit_load::AuditLoadArgs;
 use crate::bench::growth::{DEFAULT_STEPS, Step};
 use crate::bench::soak::SoakArgs;
 use crate::drive::Plan;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Growth(GrowthArgs),
     /// Load a cluster for long, and see whether latency, rate and memory stay as they are.
     Soak(SoakArgs),
+    /// Audit a cluster with millions of orders beside draws, and see whether any is refused.
+    AuditLoad(AuditLoadArgs),
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 //! case is measured next to what bounds it, and the rounds alternate their order: a machine that
 //! grows slower during the run then hurts each side once.
 
+pub(crate) mod audit_load;
 mod cases;
 mod cluster;
 mod drawbridge;

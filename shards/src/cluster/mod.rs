@@ -297,6 +297,11 @@ impl Installation {
         &self.parts.map
     }
 
+    /// How the stock is spread over servers.
+    pub fn spread(&self) -> Spread {
+        self.parts.ledger.spread()
+    }
+
     /// Brings recorded operations to the stock servers now, rather than when a gateway does. A
     /// server that holds nothing yet is given all there is, so that gateways which start after the
     /// first publication have stock from their first draw on.

@@ -192,6 +192,7 @@ pub trait Connection: Send + Sized {
     fn scan(
         &mut self,
         sql: &str,
+        json: &str,
         each: impl FnMut(&Self::Row) -> Result<(), StoreError> + Send,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Runs statements without a bound value, separated by semicolons: schema changes.

@@ -19,5 +19,6 @@ pub(crate) use rows::{account_from_row, json_rows, order_from_row};
 pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    Dialect, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+    AuditStatements, Dialect, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements,
+    TableStatements,
 };

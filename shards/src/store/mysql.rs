@@ -241,10 +241,9 @@ const BEGIN: &str = "START TRANSACTION";
 /// The bound value of statements that need none.
 const NOTHING: &str = "[]";
 
-/// A statement with its value, which a few statements have no place for.
+/// A statement with its value, which a few statements have no place for and a few several.
 fn prepared<'q>(sql: &'q str, json: &'q str) -> sqlx::query::Query<'q, sqlx::MySql, sqlx::mysql::MySqlArguments> {
-    let query = sqlx::query(sql);
-    if sql.contains('?') { query.bind(json) } else { query }
+    sql.matches('?').fold(sqlx::query(sql), |query, _| query.bind(json))
 }
 
 impl Connection for MysqlConnection {
@@ -329,9 +328,10 @@ impl Connection for MysqlConnection {
     async fn scan(
         &mut self,
         sql: &str,
+        json: &str,
         mut each: impl FnMut(&MySqlRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
-        let mut rows = self.inner.fetch(sqlx::query(sql));
+        let mut rows = self.inner.fetch(prepared(sql, json));
         while let Some(row) = within(SLOW_TIMEOUT, &mut self.usable, rows.try_next()).await? {
             // Left half-way, the rest of the answer would still be on the wire.
             self.usable = false;

@@ -177,9 +177,10 @@ impl Connection for SqliteConnection {
     async fn scan(
         &mut self,
         sql: &str,
+        json: &str,
         mut each: impl FnMut(&SqliteRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
-        let mut rows = self.inner.fetch(sqlx::query(sql));
+        let mut rows = self.inner.fetch(sqlx::query(sql).bind(json));
         while let Some(row) = rows.try_next().await.map_err(classify)? {
             each(&row)?;
         }

@@ -22,6 +22,10 @@ pub struct Dialect {
     pub lane_per_table: bool,
     /// Statements on the meta database.
     pub meta: MetaStatements,
+    /// What the audit reads of the tables that each shard has several of, as templates.
+    audit: AuditTemplates,
+    /// Says in `{by_request}` of the audit's texts that the key of requests is gone through.
+    by_request: &'static str,
     /// Schema changes in order, oldest first.
     pub schema: SchemaTexts,
 }
@@ -104,10 +108,35 @@ statements! {
         /// Writes rows of order, user, request, activity, version, ordinal, day, award, title,
         /// index, rule, stocked, created_at_ms, seq, asked.
         insert_orders,
-        /// All accounts and orders, by user and activity: the account, then its orders by ordinal.
-        scan_draws,
-        /// Places of calls that more than one order has.
-        scan_repeated_requests,
+    }
+}
+
+statements! {
+    /// What the audit reads of one table pair, in pages of `{rows_max}` rows, and what its repair
+    /// writes. These may use their value in several places.
+    AuditStatements, AuditTemplates {
+        /// `[after, up to]` -> accounts of the users in between, by user.
+        page_accounts,
+        /// `[after, up to]` -> orders of the users in between, by user and request.
+        page_orders,
+        /// `[after, up to]` -> repairs of labels of the users in between, by user.
+        page_label_repairs,
+        /// `[user]` -> accounts.
+        accounts_of,
+        /// `[user, activity, ordinal]` -> the user's orders from there on, by request.
+        orders_of,
+        /// `[user]` -> repairs of labels.
+        label_repairs_of,
+        /// Has a row when the unique key of requests is there.
+        find_request_key,
+        /// The database's clock, in milliseconds.
+        read_clock,
+        /// `[user, activity]` -> the account, locked.
+        lock_account,
+        /// `[[user, activity, used, today, day_before, at_ms]]`: notes a repair.
+        insert_label_repair,
+        /// `[[user, activity, day, day_used, month_used]]`: changes an account's label.
+        mend_label,
     }
 }
 
@@ -228,6 +257,20 @@ impl Dialect {
     /// The statements on table number `table` of a shard.
     pub fn table(&self, table: u16) -> TableStatements {
         self.table.for_table(table)
+    }
+
+    /// What the audit runs on table number `table` of a shard, in pages of `rows_max` rows. Without
+    /// its unique key (`has_request_key`) a table is read in whatever way the database finds.
+    pub fn audit(&self, table: u16, rows_max: usize, has_request_key: bool) -> AuditStatements {
+        let by_request = if has_request_key { fill_in(self.by_request, table) } else { String::new() };
+        let mut statements = self.audit.for_table(table);
+        for text in [&mut statements.page_orders, &mut statements.orders_of] {
+            *text = text.replace("{by_request}", &by_request);
+        }
+        for text in [&mut statements.page_accounts, &mut statements.page_orders, &mut statements.page_label_repairs] {
+            *text = text.replace("{rows_max}", &rows_max.to_string());
+        }
+        statements
     }
 
     /// The schema change from version `from` to the next, for a shard of `tables` tables;

@@ -358,9 +358,9 @@ impl Cluster {
     /// The audit must be green and skip nothing. Answers how many orders there are.
     pub async fn audited(&self) -> u64 {
         let report = eventually("the audit skips nothing", SETTLED, async || {
-            let report = self.run(&["audit", "--json"]).await.green_report();
-            let checks = report["checks"].as_array().expect("checks");
-            checks.iter().all(|check| check["ok"] == true).then_some(report)
+            let ran = self.run(&["audit", "--json"]).await;
+            // Something could not be checked just now.
+            if ran.code == Some(2) && !ran.stdout.is_empty() { None } else { Some(ran.green_report()) }
         });
         orders_in(&report.await)
     }

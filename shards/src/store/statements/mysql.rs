@@ -4,7 +4,10 @@
 //! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
-use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts};
+use super::{
+    AuditTemplates, Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates,
+    texts,
+};
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
 pub const MYSQL: Dialect = Dialect {
@@ -16,8 +19,6 @@ pub const MYSQL: Dialect = Dialect {
         insert_accounts,
         update_accounts,
         insert_orders,
-        scan_draws,
-        scan_repeated_requests,
     }),
     shard: texts!(ShardStatements in "mysql/shard" {
         insert_grant,
@@ -59,6 +60,20 @@ pub const MYSQL: Dialect = Dialect {
         insert_trail_entry,
         read_trail,
     }),
+    audit: texts!(AuditTemplates in "mysql/audit" {
+        page_accounts,
+        page_orders,
+        page_label_repairs,
+        accounts_of,
+        orders_of,
+        label_repairs_of,
+        find_request_key,
+        read_clock,
+        lock_account,
+        insert_label_repair,
+        mend_label,
+    }),
+    by_request: "FORCE INDEX (raffle_order_request)",
     schema: SchemaTexts {
         find_versions: "SHOW TABLES LIKE 'schema_version'",
         meta: &[
@@ -71,6 +86,7 @@ pub const MYSQL: Dialect = Dialect {
                 include_str!("../../../sql/mysql/schema/shard_0001_tables.sql"),
             ),
             ("", include_str!("../../../sql/mysql/schema/shard_0002_tables.sql")),
+            ("", include_str!("../../../sql/mysql/schema/shard_0005_tables.sql")),
         ],
     },
 };

@@ -1,5 +1,5 @@
 //! The texts for SQLite.
-use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, TableTemplates, texts};
+use super::{AuditTemplates, Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, TableTemplates, texts};
 
 /// SQLite 3.38 or newer (the `->>` operator).
 pub const SQLITE: Dialect = Dialect {
@@ -11,8 +11,6 @@ pub const SQLITE: Dialect = Dialect {
         insert_accounts,
         update_accounts,
         insert_orders,
-        scan_draws,
-        scan_repeated_requests,
     }),
     shard: texts!(ShardStatements in "sqlite/shard" {
         insert_grant,
@@ -57,6 +55,20 @@ pub const SQLITE: Dialect = Dialect {
         insert_trail_entry,
         read_trail,
     }),
+    audit: texts!(AuditTemplates in "sqlite/audit" {
+        page_accounts,
+        page_orders,
+        page_label_repairs,
+        accounts_of,
+        orders_of,
+        label_repairs_of,
+        find_request_key,
+        read_clock,
+        lock_account,
+        insert_label_repair,
+        mend_label,
+    }),
+    by_request: "INDEXED BY raffle_order_request_{table}",
     schema: SchemaTexts {
         find_versions: "SELECT name FROM sqlite_schema WHERE name = 'schema_version'",
         meta: &[
@@ -70,6 +82,7 @@ pub const SQLITE: Dialect = Dialect {
                 include_str!("../../../sql/sqlite/schema/shard_0001_tables.sql"),
             ),
             ("", include_str!("../../../sql/sqlite/schema/shard_0002_tables.sql")),
+            ("", include_str!("../../../sql/sqlite/schema/shard_0005_tables.sql")),
         ],
     },
 };

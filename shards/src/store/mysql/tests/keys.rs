@@ -76,11 +76,17 @@ async fn meta_look_ups_use_their_keys_in_mariadb() {
     }
 }
 
-/// The number of places for bound values in each text that lanes, reads, jobs and meta run.
+/// The number of places for bound values in each text that lanes, reads, jobs and meta run. Those
+/// of the audit, which are the longest, may have several.
 #[test]
 fn each_statement_has_one_place_for_its_value_at_most() {
     let all = format!("{:?}{:?}", MysqlDatabase::DIALECT, MYSQL_STOCK);
     let texts: Vec<&str> = all.split("\", ").collect();
     assert!(texts.len() > 40, "{}", texts.len());
-    assert!(texts.iter().all(|text| text.matches('?').count() <= 1));
+    let several = texts.iter().filter(|text| text.matches('?').count() > 1);
+    assert!(
+        several.clone().all(|text| text.contains("JSON_UNQUOTE(JSON_EXTRACT(?")),
+        "{:?}",
+        several.collect::<Vec<_>>()
+    );
 }

@@ -49,7 +49,7 @@ async fn a_statement_that_takes_too_long_costs_the_connection() {
     assert!(is_away(&connection.commit().await));
     assert!(is_away(&connection.rollback().await));
     assert!(is_away(&connection.run("DO 1").await));
-    assert!(is_away(&connection.scan("SELECT 1", |_| Ok(())).await));
+    assert!(is_away(&connection.scan("SELECT 1", "[]", |_| Ok(())).await));
     drop(connection);
     assert!(started.elapsed() < AT_ONCE);
 }
@@ -61,7 +61,8 @@ async fn a_connection_is_not_used_after_its_caller_was_dropped() {
     timeout(Duration::from_millis(50), connection.rows("SELECT SLEEP(1), 7", "[]")).await.expect_err("cut off");
     assert!(is_away(&connection.rows("SELECT 8", "[]").await), "or it would read the answer before");
     let mut connection = connect(&database).await;
-    let cut = connection.scan("SELECT server FROM stock_epoch", |_| Err(StoreError::Data("enough".to_owned()))).await;
+    let enough = |_: &sqlx::mysql::MySqlRow| Err(StoreError::Data("enough".to_owned()));
+    let cut = connection.scan("SELECT server FROM stock_epoch", "[]", enough).await;
     assert_eq!(cut, Err(StoreError::Data("enough".to_owned())));
     assert!(is_away(&connection.rows("SELECT 8", "[]").await));
 }
@@ -84,7 +85,7 @@ async fn a_scan_hands_over_all_rows() {
         seen.push(row.integer(0)?);
         Ok(())
     };
-    connection.scan("SELECT server FROM stock_epoch ORDER BY server", each).await.expect("scanned");
+    connection.scan("SELECT server FROM stock_epoch ORDER BY server", "[]", each).await.expect("scanned");
     assert_eq!(seen, (0..16).collect::<Vec<_>>());
     connection.rows("SELECT 1", "[]").await.expect("usable");
 }

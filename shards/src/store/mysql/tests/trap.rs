@@ -85,9 +85,10 @@ impl Connection for TrappedConnection {
     async fn scan(
         &mut self,
         sql: &str,
+        json: &str,
         each: impl FnMut(&MySqlRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
-        self.inner.scan(sql, each).await
+        self.inner.scan(sql, json, each).await
     }
 
     async fn run(&mut self, sql: &str) -> Result<(), StoreError> {
