@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak audit-load lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak audit-load stock-model lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 6
@@ -30,6 +30,10 @@ test:
 test-mysql:
 	deploy/install-test-packages
 	CARGO=$(CARGO) deploy/test-mysql
+
+## stock-model: visit every state of small instances of the stock's protocol, and find each broken rule; some minutes
+stock-model:
+	docs/design/stock_model.py
 
 ## fuzz: look for requests that the decoder stumbles over; gets cargo-fuzz and a nightly toolchain first
 fuzz:

@@ -39,8 +39,10 @@ pub struct ClusterMetrics {
     pub(crate) job_rounds: IntCounterVec,
     /// Rebuilds of stock servers that this process did.
     pub(crate) stock_rebuilds: IntCounterVec,
-    /// Grants that this process added to a shard's counters.
-    pub(crate) grants_rolled_up: IntCounterVec,
+    /// Receipts of grants that this process found left behind, and deleted.
+    pub(crate) receipts_reclaimed: IntCounterVec,
+    /// Receipts that are older than they should become.
+    pub(crate) receipts_overdue: IntGaugeVec,
     /// Words over Redis that the meta database has something new.
     pub(crate) hints: IntCounter,
     /// When this process last copied the stock picture into the meta database.
@@ -52,8 +54,14 @@ impl ClusterMetrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let rounds = Opts::new("drawbridge_job_rounds_total", "Rounds of background jobs by how they ended");
         let rebuilds = Opts::new("drawbridge_stock_rebuilds_total", "Rebuilds of stock servers by this process");
-        let rolled_up =
-            Opts::new("drawbridge_grants_rolled_up_total", "Grants that this process added to a shard's counters");
+        let reclaimed = Opts::new(
+            "drawbridge_receipts_reclaimed_total",
+            "Receipts of grants that lanes left behind and this process deleted",
+        );
+        let overdue = Opts::new(
+            "drawbridge_receipts_overdue",
+            "Receipts of grants in a shard that should have been deleted by now",
+        );
         let written = Opts::new(
             "drawbridge_stock_picture_timestamp_seconds",
             "When this process last copied the stock picture into the meta database, in seconds since 1970",
@@ -61,7 +69,8 @@ impl ClusterMetrics {
         let metrics = Self {
             job_rounds: IntCounterVec::new(rounds, &["job", "outcome"])?,
             stock_rebuilds: IntCounterVec::new(rebuilds, &["server"])?,
-            grants_rolled_up: IntCounterVec::new(rolled_up, &["shard"])?,
+            receipts_reclaimed: IntCounterVec::new(reclaimed, &["shard"])?,
+            receipts_overdue: IntGaugeVec::new(overdue, &["shard"])?,
             hints: IntCounter::new(
                 "drawbridge_meta_hints_total",
                 "Words over Redis that the meta database has something new",
@@ -70,7 +79,8 @@ impl ClusterMetrics {
         };
         registry.register(Box::new(metrics.job_rounds.clone()))?;
         registry.register(Box::new(metrics.stock_rebuilds.clone()))?;
-        registry.register(Box::new(metrics.grants_rolled_up.clone()))?;
+        registry.register(Box::new(metrics.receipts_reclaimed.clone()))?;
+        registry.register(Box::new(metrics.receipts_overdue.clone()))?;
         registry.register(Box::new(metrics.hints.clone()))?;
         registry.register(Box::new(metrics.picture_written_seconds.clone()))?;
         Ok(metrics)
@@ -207,9 +217,9 @@ impl LaneMetrics {
     }
 
     /// Counts what a batch has committed.
-    pub(crate) fn committed(&self, orders: usize, grants: usize) {
+    pub(crate) fn committed(&self, orders: usize, units: bool) {
         self.orders.inc_by(orders as u64);
-        self.grants.inc_by(grants as u64);
+        self.grants.inc_by(u64::from(units));
     }
 
     /// Notes how long the first command of a batch has waited for it.

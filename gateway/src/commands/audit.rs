@@ -147,3 +147,38 @@ fn line(progress: &Progress, passed: Duration) -> String {
     let what = if tables > 0 && done == tables { "; comparing the stock" } else { "" };
     format!("audit: {done} of {tables} tables, {orders} orders, {rate} a second{what}")
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn a_repair_has_a_reason_and_nothing_else_has() {
+        let accepts = |arguments: &[&str]| Command::try_parse_from([&["audit"], arguments].concat()).is_ok();
+        assert!(accepts(&[]) && accepts(&["--repair", "--reason", "a clock was ahead", "--who", "alice"]));
+        for arguments in [
+            &["--repair"][..],
+            &["--repair", "--reason", ""],
+            &["--repair", "--reason", " "],
+            &["--reason", "why"],
+            &["--who", "alice"],
+        ] {
+            assert!(!accepts(arguments), "{arguments:?}");
+        }
+        let given = Command::try_parse_from(["audit", "--repair", "--reason", "why"]).expect("accepted").options;
+        assert_eq!((given.repair, given.reason.as_deref()), (true, Some("why")));
+    }
+
+    #[test]
+    fn the_line_of_an_audit_that_has_just_begun_divides_by_nothing() {
+        assert_eq!(line(&Progress::default(), Duration::ZERO), "audit: 0 of 0 tables, 0 orders, 0 a second");
+    }
+}

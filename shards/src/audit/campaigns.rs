@@ -18,7 +18,7 @@ use crate::meta::StoredCampaign;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Versions {
     /// `None` for a version that cannot be read: its orders cannot be judged.
-    versions: HashMap<(i64, i64), Option<Arc<Version>>>,
+    by_number: HashMap<(i64, i64), Option<Arc<Version>>>,
     limits: HashMap<i64, Option<Limits>>,
     /// Fixed with the first version.
     time_zones: HashMap<i64, TimeZone>,
@@ -60,7 +60,7 @@ impl Versions {
         for stored in stored {
             let activity = signed(stored.activity.get());
             let number = (activity, i64::from(stored.version));
-            if self.versions.contains_key(&number) {
+            if self.by_number.contains_key(&number) {
                 continue;
             }
             let version = read(stored).map_err(|why| {
@@ -73,18 +73,18 @@ impl Versions {
             }
             let limits = version.as_ref().ok().map(|version| Limits::of(&version.campaign));
             self.limits.entry(activity).and_modify(|known| *known = widest(*known, limits)).or_insert(limits);
-            self.versions.insert(number, version.ok().map(Arc::new));
+            self.by_number.insert(number, version.ok().map(Arc::new));
         }
     }
 
     /// Whether this version, of an activity and a number, is known, readable or not.
     pub(super) fn has(&self, number: (i64, i64)) -> bool {
-        self.versions.contains_key(&number)
+        self.by_number.contains_key(&number)
     }
 
     /// How many are known.
     pub(super) fn count(&self) -> usize {
-        self.versions.len()
+        self.by_number.len()
     }
 
     /// Those that cannot be read, and why.
@@ -99,7 +99,7 @@ impl Versions {
 
     /// What a version welcomes new users with; `None` when it cannot be read.
     pub(super) fn welcome(&self, activity: i64, version: i64) -> Option<i64> {
-        let version = self.versions.get(&(activity, version))?.as_ref()?;
+        let version = self.by_number.get(&(activity, version))?.as_ref()?;
         Some(version.campaign.chances.welcome.into())
     }
 
@@ -117,13 +117,13 @@ impl Versions {
 
     /// Whether a version makes all draws of a call or none. `false` when it cannot be read.
     pub(super) fn is_all_or_nothing(&self, activity: i64, version: i64) -> bool {
-        let version = self.versions.get(&(activity, version)).and_then(Option::as_ref);
+        let version = self.by_number.get(&(activity, version)).and_then(Option::as_ref);
         version.is_some_and(|known| known.campaign.activity.when_chances_short == WhenChancesShort::Refuse)
     }
 
     /// Why this order cannot have come from the version that it names.
     pub(super) fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
-        match self.versions.get(&(drawer.activity, order.version)) {
+        match self.by_number.get(&(drawer.activity, order.version)) {
             None => vec!["there is no such version".to_owned()],
             Some(None) => Vec::new(),
             Some(Some(version)) => version.faults(drawer, order),

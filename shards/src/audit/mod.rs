@@ -196,7 +196,7 @@ impl Audited for Installation {
 
     const STOCK_IS_OF_NOW: bool = true;
 
-    const ISSUED_BY_LANE: Option<&'static str> = None;
+    const ISSUED_BY_LANE: Option<&'static str> = Some(include_str!("../../sql/mysql/audit/read_issued_by_lane.sql"));
 
     fn spread(&self) -> Option<Spread> {
         Some(Installation::spread(self))

@@ -31,8 +31,8 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::cluster::{
-    ClusterStock, RedisOptions, RedisServer, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError, Tended, deliver,
-    rebuild, roll_up, tend, withdraw,
+    ClusterStock, RedisOptions, RedisServer, ShardLedger, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError,
+    Tended, deliver, rebuild, reclaim, tend, withdraw,
 };
 use crate::stock::{Epoch, Picture, ServerId, StockAway};
 use crate::store::{
@@ -46,10 +46,14 @@ const TEND_PAUSE: Duration = Duration::from_millis(500);
 /// How often a rebuild that somebody asked for is begun anew when another one was ahead.
 const REBUILD_TRIES_MAX: usize = 5;
 const JOB_PAUSE: Duration = Duration::from_secs(1);
-/// A round takes 1,000 grants of each stock server, so this bounds the batches that a shard may go on
-/// committing: 4,000 a second. Short also because draws wait for the shard while it rolls up.
-const ROLL_UP_PAUSE: Duration = Duration::from_millis(250);
-const FORGET_PAUSE: Duration = Duration::from_mins(1);
+/// Lanes delete their receipts themselves; what is so old was left by one that died, or could not be
+/// closed. A round goes on until nothing is left.
+const RECEIPTS_KEPT: Duration = Duration::from_secs(30);
+const RECLAIM_PAUSE: Duration = Duration::from_secs(5);
+/// A lane that has not issued a unit of a prize for so long has its counters folded.
+const COUNTERS_KEPT: Duration = Duration::from_mins(10);
+const FOLD_PAUSE: Duration = Duration::from_mins(1);
+const COUNT_PAUSE: Duration = Duration::from_secs(15);
 
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
@@ -461,25 +465,25 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
     }
     for place in 0..parts.shards.len() {
         let parts_of = parts.clone();
-        let rolled_up = runner.metrics.grants_rolled_up.with_label_values(&[&place.to_string()]);
-        runner.start(format!("roll-up-{place}"), ROLL_UP_PAUSE, move || {
-            let (parts, rolled_up) = (parts_of.clone(), rolled_up.clone());
+        let reclaimed = runner.metrics.receipts_reclaimed.with_label_values(&[&place.to_string()]);
+        runner.start(format!("reclaim-{place}"), RECLAIM_PAUSE, move || {
+            let (parts, reclaimed) = (parts_of.clone(), reclaimed.clone());
             async move {
-                for shelf in parts.stock.shelves() {
-                    rolled_up.inc_by(roll_up(shelf, &parts.ledgers[place]).await? as u64);
-                }
+                reclaimed.inc_by(reclaim(&parts.stock, &parts.ledgers[place], RECEIPTS_KEPT).await? as u64);
                 Ok(())
             }
         });
         let parts_of = parts.clone();
-        runner.start(format!("forget-{place}"), FORGET_PAUSE, move || {
+        runner.start(format!("fold-{place}"), FOLD_PAUSE, move || {
             let parts = parts_of.clone();
             async move {
-                use crate::stock::cluster::ShardLedger;
-                Ok(parts.ledgers[place].forget_old().await?)
+                let ledger = &parts.ledgers[place];
+                ledger.fold(COUNTERS_KEPT).await?;
+                Ok(ledger.forget_void().await?)
             }
         });
     }
+    runner.tasks.push(tokio::spawn(count_receipts(parts.clone(), runner.metrics.clone(), runner.stop.subscribe())));
     let parts_of = parts.clone();
     runner.start("withdraw".to_owned(), JOB_PAUSE, move || {
         let parts = parts_of.clone();
@@ -490,6 +494,23 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
         let (parts, metrics, jobs) = (parts_of.clone(), metrics.clone(), jobs.clone());
         async move { picture::sync(&parts, &metrics, &jobs).await }
     });
+}
+
+/// Shows how many receipts of each shard should be gone. Each gateway looks by itself, so that none goes
+/// on showing what it saw when it still had a lease.
+async fn count_receipts(parts: Arc<Parts>, metrics: ClusterMetrics, mut stop: watch::Receiver<bool>) {
+    loop {
+        for (shard, ledger) in parts.ledgers.iter().enumerate() {
+            if let Ok(count) = ledger.count_old(2 * RECEIPTS_KEPT).await {
+                let shown = i64::try_from(count).unwrap_or(i64::MAX);
+                metrics.receipts_overdue.with_label_values(&[&shard.to_string()]).set(shown);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(COUNT_PAUSE) => {}
+            _ = stop.wait_for(|&stop| stop) => return,
+        }
+    }
 }
 
 fn start_tending(parts: &Arc<Parts>, runner: &mut Runner, place: usize) {

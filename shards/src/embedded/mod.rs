@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
 use crate::breaker::{self, Breakers};
-use crate::lane::{LaneLimits, Patience, Runs, Surroundings, run_of_grant, start};
+use crate::lane::{LaneLimits, Patience, Runs, Surroundings, start};
 use crate::meta::{Meta, Withdrawal};
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
@@ -26,7 +26,7 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::MemoryStock;
-use crate::store::{Access, Columns, Connection, Database, GrantId, SqlShard, SqliteFile, StoreError, migrate_shard};
+use crate::store::{Access, Columns, Connection, Database, SqlShard, SqliteFile, StoreError, migrate_shard};
 
 /// How an embedded server is laid out and how much it takes on.
 #[derive(Debug, Clone, Copy)]
@@ -175,10 +175,13 @@ impl Held {
         let claimed = self.meta().claimed_runs().await?;
         for shard in 0..map.shards() {
             let mut connection = self.folder().shard(shard, Access::Read).connect().await?;
-            let rows = connection.rows(SqliteFile::DIALECT.shard.read_last_grant, "[]").await?;
-            let grant = rows.first().map_or(Ok(0), |row| row.number(0))?;
-            if run_of_grant(GrantId(grant)) > claimed {
-                return Err(StartError::MetaBehind { shard });
+            for table in 0..map.tables() {
+                let sql = SqliteFile::DIALECT.table(table).read_last_order;
+                let rows = connection.rows(&sql, "[]").await?;
+                let order = rows.first().map_or(Ok(0), |row| row.number(0))?;
+                if router::run_of(order).is_some_and(|run| u64::from(run.get()) > claimed) {
+                    return Err(StartError::MetaBehind { shard });
+                }
             }
         }
         Ok(())

@@ -38,7 +38,7 @@ use self::queue::{Queue, Taken};
 use crate::DrawError;
 use crate::metrics::{Ended, LaneMetrics, Step};
 use crate::stock::{Granted, Receipt, Stock, StockAway};
-use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{GrantId, InDoubt, PersistError, ShardStore, StoreError, Verdict};
 
 /// How often a batch is planned anew when somebody else was faster.
 const TRIES_MAX: usize = 4;
@@ -106,7 +106,7 @@ struct Away {
 
 /// A batch that may have committed, what it was granted, and what its orders took if it has.
 struct Doubt {
-    grant: GrantId,
+    batch: InDoubt,
     granted: Granted,
     receipt: Receipt,
     orders: usize,
@@ -268,7 +268,6 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum()).await?;
         let plan = self.plan(draws, supply).await?;
         let grant = self.ids().next_grant();
-        self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default(), orders: 0 });
         let granted = match self.take(grant, &plan).await {
             Ok(granted) => granted,
             Err(StockAway(why)) => {
@@ -329,15 +328,17 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         granted: Granted,
         settlement: Settlement,
     ) -> Result<Vec<Answer>, Failure> {
-        let receipt = Receipt { used: granted.used(&settlement.used), epochs: granted.epochs.clone() };
+        let receipt = Receipt { closed: self.around.stock.closed(), ..granted.receipt(&settlement.used) };
         let orders = settlement.orders().count();
+        let order = settlement.orders().next().cloned().expect("only batches with orders are persisted");
+        let batch = InDoubt { grant, order, issues: !receipt.used.is_empty() };
         let timer = self.around.metrics.step(Step::Persist);
-        self.doubt = Some(Doubt { grant, granted: granted.clone(), receipt: receipt.clone(), orders });
+        self.doubt = Some(Doubt { batch, granted: granted.clone(), receipt: receipt.clone(), orders });
         let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();
         match persisted {
             Ok(()) => {
-                self.around.metrics.committed(orders, receipt.epochs.len());
+                self.around.metrics.committed(orders, !receipt.used.is_empty());
                 self.around.stock.settle(grant, &granted, &receipt.used);
                 self.doubt = None;
                 Ok(settlement.answers)
@@ -366,15 +367,16 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
 
     /// Finds out what became of the batch in doubt, if there is one, and closes its grant.
     async fn resolve_doubt(&mut self) -> Result<Verdict, StoreError> {
-        let Some(Doubt { grant, granted, receipt, orders }) = &self.doubt else { return Ok(Verdict::Void) };
-        let verdict = self.store.verdict(*grant).await?;
+        let Some(Doubt { batch, granted, receipt, orders }) = &self.doubt else { return Ok(Verdict::Void) };
+        let verdict = self.store.verdict(batch).await?;
+        let grant = batch.grant;
         tracing::warn!(?grant, ?verdict, "a batch in doubt was resolved");
         match verdict {
             Verdict::Committed => {
-                self.around.metrics.committed(*orders, receipt.epochs.len());
-                self.around.stock.settle(*grant, granted, &receipt.used);
+                self.around.metrics.committed(*orders, !receipt.used.is_empty());
+                self.around.stock.settle(grant, granted, &receipt.used);
             }
-            Verdict::Void => self.around.stock.give_back(*grant, granted),
+            Verdict::Void => self.around.stock.give_back(grant, granted),
         }
         self.doubt = None;
         Ok(verdict)

@@ -164,11 +164,11 @@ impl ShardStore for Store {
 
     async fn undo(&mut self) {}
 
-    async fn verdict(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
         if self.fails(&[Fault::VerdictAway]).is_some() {
             return Err(away());
         }
-        Ok(*self.lock().grants.entry(grant).or_insert(Verdict::Void))
+        Ok(*self.lock().grants.entry(batch.grant).or_insert(Verdict::Void))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The invariants: what must hold at every commit, at every answer, and when all has come to rest.
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use market::batch::{Draw, Prize};
 use market::calendar::Day;
@@ -11,7 +12,7 @@ use super::store::POISONED;
 use super::tables::{Counts, Tables, Write};
 use super::world::State;
 use crate::DrawError;
-use crate::stock::{Part, ServerId};
+use crate::stock::ServerId;
 
 /// What was seen so far.
 #[derive(Default)]
@@ -34,6 +35,7 @@ impl State {
     pub(super) fn check_commit(&mut self, shard: usize, writes: &[Write]) {
         let mut took: BTreeMap<Prize, u64> = BTreeMap::new();
         let mut noted: BTreeMap<Prize, u64> = BTreeMap::new();
+        let (mut counted, mut receipt) = (Counts::new(), Counts::new());
         let mut calls: BTreeMap<(&UserId, &RequestId), Vec<&Order>> = BTreeMap::new();
         for write in writes {
             match write {
@@ -46,28 +48,33 @@ impl State {
                         *took.entry(Prize { activity: order.activity, award: order.award }).or_default() += 1;
                     }
                 }
-                Write::Grant(_, _, row) => self.count_used(&row.used, &mut noted),
+                Write::Count((prize, segment, ..), units) => {
+                    *self.book.used.entry((*prize, *segment)).or_default() += units;
+                    *counted.entry((*prize, *segment)).or_default() += units;
+                    *noted.entry(*prize).or_default() += units;
+                }
+                Write::Receipt(_, row) => {
+                    for part in &row.used {
+                        *receipt.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
+                    }
+                }
                 Write::Account(user, activity, _) => self.check_account(shard, user, *activity),
-                Write::Epoch(..) | Write::RollUp(..) => {}
+                Write::Epoch(..) | Write::Delete(..) | Write::Fold(..) => {}
             }
         }
         if let Some(call) = calls.values().find(|orders| !is_whole(orders)) {
             self.violate(|| format!("a call was torn: {call:?}"));
         }
         if took != noted {
-            self.violate(|| format!("a batch's orders took {took:?}, its grant says {noted:?}"));
+            self.violate(|| format!("a batch's orders took {took:?}, its counters say {noted:?}"));
+        }
+        if receipt != counted {
+            self.violate(|| format!("a batch counted {counted:?}, its receipt says {receipt:?}"));
         }
         for (prize, units) in took {
             *self.book.issued.entry(prize).or_default() += units;
         }
         self.check_totals();
-    }
-
-    fn count_used(&mut self, used: &[Part], noted: &mut BTreeMap<Prize, u64>) {
-        for part in used {
-            *self.book.used.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
-            *noted.entry(part.prize).or_default() += u64::from(part.count);
-        }
     }
 
     /// Issued is never above the total, of any prize and any segment.
@@ -196,9 +203,8 @@ impl State {
         if epochs.iter().any(|&epoch| epoch != registered.epoch) {
             return Some(format!("shards are at {epochs:?} of server {id}, not at {}", registered.epoch));
         }
-        let noted = |shard: &Tables| shard.grants_of(id).filter(|(_, row)| !row.void).count();
-        let noted: usize = self.shards.iter().map(noted).sum();
-        (noted > 0).then(|| format!("{noted} grants of server {id} are not rolled up"))
+        let receipts: u64 = self.shards.iter().map(|shard| shard.count_old(Duration::ZERO)).sum();
+        (receipts > 0).then(|| format!("{receipts} receipts are not deleted"))
     }
 
     /// Units of a prize that can be taken.

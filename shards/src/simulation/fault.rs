@@ -16,9 +16,13 @@ pub(super) enum Fault {
     GiveBackTwice,
     /// A shard counts what it issued before it raises its epoch.
     EarlySum,
-    /// Grants are rolled up although they may be open on their server.
-    RollUnsettled,
-    /// The verdict over a batch is looked up, not forced.
+    /// The job deletes receipts of grants that may be open on their servers.
+    ReclaimOpen,
+    /// It takes grants of past epochs for closed.
+    PastUnclosed,
+    /// A fold deletes counters that have grown since it read them.
+    FoldUnlocked,
+    /// The verdict over a batch is looked up, not forced: units go back, and nobody has made the grant void.
     SelectOnly,
     /// A take that was not answered is sent again under its grant id.
     ReuseId,
@@ -30,8 +34,8 @@ pub(super) enum Fault {
     FirstOnly,
     /// A draw's day is the gateway's, even when the account's is later.
     ClockLabel,
-    /// A batch's own row is forgotten by its age alone.
-    ForgetOpen,
+    /// A lane deletes the receipt of its last batch, whether or not the grant is closed.
+    DeleteOpen,
     /// An addition is applied as often as it is brought.
     AddTwice,
     /// An addition is applied in a later epoch too.
@@ -50,7 +54,7 @@ impl Fault {
     /// What a run must be about, so that few seeds are enough to see it.
     pub(super) const fn theme(self) -> Option<Theme> {
         match self {
-            Self::ForgetOpen => Some(Theme::Doubt),
+            Self::DeleteOpen => Some(Theme::Doubt),
             Self::WithdrawLate | Self::NoteLate => Some(Theme::Operations),
             Self::CloseFlatters => Some(Theme::SplitBrain),
             _ => None,

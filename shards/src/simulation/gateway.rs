@@ -20,11 +20,14 @@ use crate::lane::{Entrance, LaneLimits, Surroundings, start};
 use crate::metrics::Metrics;
 use crate::stock::Epoch;
 use crate::stock::cluster::{
-    ClusterStock, MetaLedger, ShardLedger, TendError, Tended, deliver, roll_up, tend, withdraw,
+    ClusterStock, MetaLedger, ShardLedger, TendError, Tended, deliver, reclaim, tend, withdraw,
 };
 
 /// A job's round that takes longer is given up.
 const ROUND_MAX: Duration = Duration::from_secs(10);
+
+/// A counter that was not touched for so long is folded.
+const COUNTERS_KEPT: Duration = Duration::from_millis(300);
 
 /// How long lanes wait for more draws.
 const LINGER: Duration = Duration::from_millis(4);
@@ -109,7 +112,7 @@ fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<
             runs: Arc::new(parts.meta.clone()),
             metrics: metrics().lane("0"),
         };
-        let store = FakeStore::new(world.clone(), shard.into(), CLOCK_OF[place]);
+        let store = FakeStore::new(world.clone(), shard.into(), lane % tables, CLOCK_OF[place]);
         let limits = LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max, linger: LINGER };
         let (entrance, task) = start(store, around, limits, stop.subscribe());
         entrances.push(entrance);
@@ -125,8 +128,8 @@ fn start_jobs(parts: &Arc<Parts>, jobs: &mut Vec<JoinHandle<()>>) {
         jobs.push(tokio::spawn(tending(parts.clone(), place)));
     }
     for shard in 0..parts.ledgers.len() {
-        jobs.push(tokio::spawn(rolling_up(parts.clone(), shard)));
-        jobs.push(tokio::spawn(forgetting(parts.clone(), shard)));
+        jobs.push(tokio::spawn(reclaiming(parts.clone(), shard)));
+        jobs.push(tokio::spawn(folding(parts.clone(), shard)));
     }
 }
 
@@ -186,20 +189,22 @@ async fn tending(parts: Arc<Parts>, place: usize) {
     }
 }
 
-async fn rolling_up(parts: Arc<Parts>, shard: usize) {
+async fn reclaiming(parts: Arc<Parts>, shard: usize) {
+    let kept = parts.world.scenario.receipts_kept;
     loop {
-        parts.rest(300, 1_500).await;
-        for shelf in parts.stock.shelves() {
-            parts.round("roll up", roll_up(shelf, &parts.ledgers[shard])).await;
-        }
+        parts.rest(50, parts.world.scenario.reclaim_ms_max).await;
+        parts.round("reclaim", reclaim(&parts.stock, &parts.ledgers[shard], kept)).await;
     }
 }
 
-async fn forgetting(parts: Arc<Parts>, shard: usize) {
+async fn folding(parts: Arc<Parts>, shard: usize) {
     loop {
-        parts.rest(50, parts.world.scenario.forget_ms_max).await;
-        let forget = async { Ok(parts.ledgers[shard].forget_old().await?) };
-        parts.round("forget", forget).await;
+        parts.rest(300, 1_500).await;
+        let fold = async {
+            parts.ledgers[shard].fold(COUNTERS_KEPT).await?;
+            Ok(parts.ledgers[shard].forget_void().await?)
+        };
+        parts.round("fold", fold).await;
     }
 }
 

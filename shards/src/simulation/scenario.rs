@@ -170,7 +170,9 @@ pub(super) struct Scenario {
     pub(super) standstills: u64,
     /// The longest rests of jobs.
     pub(super) tend_ms_max: u64,
-    pub(super) forget_ms_max: u64,
+    pub(super) reclaim_ms_max: u64,
+    /// How old receipts become before the job looks at them.
+    pub(super) receipts_kept: Duration,
     /// Units of each prize at the beginning; none of a prize that is published later.
     pub(super) units: [u64; 3],
     /// Draws of one batch.
@@ -202,7 +204,7 @@ impl Scenario {
                 scenario.kinds = vec![Disaster::ShardAway, Disaster::ShardHeld];
                 scenario.mishaps = vec![Mishap::Unanswered, Mishap::Unanswered, Mishap::Late];
                 scenario.storm = Storm { shards: 100, servers: 100, meta: 20 };
-                scenario.forget_ms_max = 300;
+                scenario.reclaim_ms_max = 300;
             }
             Theme::Operations => {
                 scenario.kinds = vec![Disaster::FlushAll, Disaster::KeyLost, Disaster::ServerHeld];
@@ -240,7 +242,8 @@ impl Scenario {
             missed_late: [0, 300, 800][dice.place(3)],
             standstills: [0, 10, 60][dice.place(3)],
             tend_ms_max: [500, 1_200, 3_000][dice.place(3)],
-            forget_ms_max: [300, 3_000][dice.place(2)],
+            reclaim_ms_max: [300, 3_000][dice.place(2)],
+            receipts_kept: Duration::from_millis([300, 2_000][dice.place(2)]),
             units: [dice.between(2, 12), dice.between(1, 8), dice.below(9)],
             batch_max: dice.place(6) + 1,
         }

@@ -11,12 +11,13 @@ use market::{ActivityId, Order, UserId};
 use tokio::runtime::Handle;
 
 use super::fault::Fault;
-use super::tables::{GrantRow, Key, Mode, Write};
+use super::tables::{Key, Mode, ReceiptRow, Write};
 use super::transaction::Transaction;
 use super::wire::{Link, pause, send};
 use super::world::World;
-use crate::stock::{Epoch, Receipt, ServerId};
-use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
+use crate::lane::run_of_grant;
+use crate::stock::{Epoch, Part, Receipt, ServerId};
+use crate::store::{GrantId, InDoubt, PersistError, ShardStore, StoreError, Verdict};
 
 /// The database refuses orders under this key.
 pub(super) const POISONED: &str = "poisoned";
@@ -25,14 +26,18 @@ pub(super) const POISONED: &str = "poisoned";
 pub(super) struct FakeStore {
     world: Arc<World>,
     shard: usize,
+    /// The lane's number among those of its shard.
+    lane: u16,
     /// The gateway's clock.
     clock: fn() -> Timestamp,
     open: Option<Arc<Transaction>>,
+    /// Only for [`Fault::DeleteOpen`]: grants of batches that have committed.
+    settled: Vec<GrantId>,
 }
 
 impl FakeStore {
-    pub(super) fn new(world: Arc<World>, shard: usize, clock: fn() -> Timestamp) -> Self {
-        Self { world, shard, clock, open: None }
+    pub(super) fn new(world: Arc<World>, shard: usize, lane: u16, clock: fn() -> Timestamp) -> Self {
+        Self { world, shard, lane, clock, open: None, settled: Vec::new() }
     }
 
     fn link(&self) -> Link {
@@ -82,20 +87,25 @@ impl FakeStore {
         .await?
     }
 
-    async fn note_grant(&self, grant: GrantId, receipt: &Receipt) -> Result<(), StoreError> {
+    async fn note_grant(&mut self, grant: GrantId, receipt: &Receipt) -> Result<(), StoreError> {
         let transaction = self.open()?;
-        let (receipt, fault) = (receipt.clone(), self.world.fault);
-        let noted = send(&self.world, self.link(), async move {
-            insert_grant(&transaction, ServerId::NONE, grant, &Receipt::default(), fault).await?;
-            for (&server, &epoch) in &receipt.epochs {
-                if !hold_epoch(&transaction, server, epoch, fault).await? {
-                    return Err(StoreError::Fenced(format!("server {server}")));
+        let (mut receipt, fault, lane) = (receipt.clone(), self.world.fault, self.lane);
+        if fault == Some(Fault::DeleteOpen) {
+            receipt.closed.append(&mut self.settled);
+        }
+        send(&self.world, self.link(), async move {
+            if !receipt.used.is_empty() {
+                for (&server, &epoch) in &receipt.epochs {
+                    if !hold_epoch(&transaction, server, epoch, fault).await? {
+                        return Err(StoreError::Fenced(format!("server {server}")));
+                    }
                 }
-                insert_grant(&transaction, server, grant, &receipt, fault).await?;
+                insert_receipt(&transaction, grant, &receipt, fault).await?;
+                count_issued(&transaction, (run_of_grant(grant), lane), &receipt).await?;
             }
-            Ok(())
-        });
-        noted.await?
+            delete_receipts(&transaction, receipt.closed).await
+        })
+        .await?
     }
 
     async fn commit(&self, grant: GrantId) -> Result<(), StoreError> {
@@ -110,30 +120,35 @@ impl FakeStore {
         .await?
     }
 
-    /// Inserts a void row; false when there is a row.
-    async fn insert_void(&mut self, grant: GrantId) -> Result<bool, StoreError> {
-        let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
-        self.open = Some(transaction.clone());
-        let inserted = send(&self.world, self.link(), async move {
-            transaction.lock(&Key::Grant(ServerId::NONE, grant), Mode::Exclusive).await?;
-            if transaction.with(|tables| tables.grants.contains_key(&(ServerId::NONE, grant))) {
-                return Ok(false);
+    /// Whether the order of a batch is there, once its transaction has ended.
+    async fn find_order(&self, batch: &InDoubt) -> Result<bool, StoreError> {
+        let transaction = Transaction::begin(&self.world, self.shard);
+        let (order, waits) = (batch.order.clone(), !self.world.breaks(Fault::SelectOnly));
+        send(&self.world, self.link(), async move {
+            let Order { user, request, seq, id, .. } = order;
+            if waits {
+                let key = Key::Order(user.clone(), request.clone(), seq);
+                transaction.lock(&key, Mode::Shared).await?;
             }
-            transaction.write(Write::Grant(ServerId::NONE, grant, GrantRow::void()))?;
-            Ok(true)
-        });
-        match inserted.await? {
-            // As in SQL: a row that is waited for in vain looks like a duplicate key.
-            Err(StoreError::Conflict(_)) => Ok(false),
-            inserted => inserted,
-        }
+            Ok(transaction.with(|tables| tables.call(&user, &request)).iter().any(|found| found.id == id))
+        })
+        .await?
     }
 
-    /// Whether the row of a grant is void, if there is one.
-    async fn read_void(&self, grant: GrantId) -> Result<Option<bool>, StoreError> {
-        let (world, shard) = (self.world.clone(), self.shard);
-        let read = async move { world.state().shards[shard].grants.get(&(ServerId::NONE, grant)).map(|row| row.void) };
-        Ok(send(&self.world, self.link(), read).await?)
+    /// Inserts a void receipt, or finds one; an error where its batch is still under way.
+    async fn void(&mut self, grant: GrantId) -> Result<(), StoreError> {
+        let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
+        self.open = Some(transaction.clone());
+        send(&self.world, self.link(), async move {
+            transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+            match transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void)) {
+                None => transaction.write(Write::Receipt(grant, ReceiptRow::void())),
+                Some(true) => Ok(()),
+                Some(false) => Err(StoreError::Away("a receipt and no orders".to_owned())),
+            }
+        })
+        .await??;
+        self.commit(grant).await
     }
 }
 
@@ -185,8 +200,9 @@ impl ShardStore for FakeStore {
         }
         self.stand_still().await;
         let committed = self.commit(grant).await;
-        if committed.is_err() {
-            self.world.state().note("commit: not confirmed", || format!("{grant:?}"));
+        match committed {
+            Ok(()) => self.settled = vec![grant],
+            Err(_) => self.world.state().note("commit: not confirmed", || format!("{grant:?}")),
         }
         committed.map_err(PersistError::Unknown)
     }
@@ -199,22 +215,14 @@ impl ShardStore for FakeStore {
         self.hang_up();
     }
 
-    async fn verdict(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
         self.hang_up();
-        let verdict = if !self.world.breaks(Fault::SelectOnly) && self.insert_void(grant).await? {
-            self.commit(grant).await?;
-            Verdict::Void
-        } else {
-            self.undo().await;
-            match self.read_void(grant).await? {
-                Some(false) => Verdict::Committed,
-                Some(true) => Verdict::Void,
-                None if self.world.breaks(Fault::SelectOnly) => Verdict::Void,
-                None => return Err(StoreError::Away("the row cannot be seen yet".to_owned())),
-            }
-        };
+        let verdict = if self.find_order(batch).await? { Verdict::Committed } else { Verdict::Void };
+        if verdict == Verdict::Void && batch.issues && !self.world.breaks(Fault::SelectOnly) {
+            self.void(batch.grant).await?;
+        }
         let event = if verdict == Verdict::Void { "verdict: void" } else { "verdict: committed" };
-        self.world.state().note(event, || format!("{grant:?}"));
+        self.world.state().note(event, || format!("{:?}", batch.grant));
         Ok(verdict)
     }
 }
@@ -305,21 +313,41 @@ async fn hold_epoch(
     Ok(fault == Some(Fault::NoEpoch) || transaction.with(|tables| tables.epoch(server)) == epoch)
 }
 
-async fn insert_grant(
+async fn insert_receipt(
     transaction: &Transaction,
-    server: ServerId,
     grant: GrantId,
     receipt: &Receipt,
     fault: Option<Fault>,
 ) -> Result<(), StoreError> {
-    transaction.lock(&Key::Grant(server, grant), Mode::Exclusive).await?;
-    let row = transaction.with(|tables| tables.grants.get(&(server, grant)).map(|row| row.void));
+    transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+    let row = transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void));
     if row.is_some_and(|void| !void || fault != Some(Fault::NoVoid)) {
         return Err(StoreError::Conflict("duplicate grant".to_owned()));
     }
-    let epoch = receipt.epochs.get(&server).copied().unwrap_or(Epoch(0));
-    let used = receipt.used.iter().filter(|part| part.server == server).copied().collect();
-    transaction.write(Write::Grant(server, grant, GrantRow::new(epoch, used)))
+    transaction.write(Write::Receipt(grant, ReceiptRow::new(receipt)))
+}
+
+/// Adds to the counters of one lane.
+async fn count_issued(transaction: &Transaction, (run, lane): (u64, u16), receipt: &Receipt) -> Result<(), StoreError> {
+    let mut used = receipt.used.clone();
+    used.sort_unstable();
+    for Part { prize, segment, count, .. } in used {
+        let key = (prize, segment, run, lane);
+        transaction.lock(&Key::Counter(key), Mode::Exclusive).await?;
+        transaction.write(Write::Count(key, u64::from(count)))?;
+    }
+    Ok(())
+}
+
+async fn delete_receipts(transaction: &Transaction, mut grants: Vec<GrantId>) -> Result<(), StoreError> {
+    if grants.is_empty() {
+        return Ok(());
+    }
+    grants.sort_unstable();
+    for grant in &grants {
+        transaction.lock(&Key::Receipt(*grant), Mode::Exclusive).await?;
+    }
+    transaction.write(Write::Delete(grants))
 }
 
 /// The account as it would be if the clock alone said what day it is.

@@ -53,7 +53,7 @@ fn replay(seed: u64) {
 }
 
 /// What must have happened now and then in a thousand runs: else they would prove little.
-const EVENTS: [&str; 35] = [
+const EVENTS: [&str; 36] = [
     "answer: a unit",
     "answer: no unit",
     "answer: stock away",
@@ -81,7 +81,8 @@ const EVENTS: [&str; 35] = [
     "decided: void",
     "decided: committed",
     "rebuilt",
-    "rolled up",
+    "reclaimed",
+    "folded",
     "delivered",
     "withdrawn",
     "withdrawal ended",
@@ -156,14 +157,16 @@ planted!(
     a_server_that_is_behind_must_be_rebuilt: NoBehind,
     what_is_closed_must_not_be_given_back: GiveBackTwice,
     the_epoch_must_be_raised_before_the_sum: EarlySum,
-    grants_must_be_closed_before_they_are_rolled_up: RollUnsettled,
+    grants_must_be_closed_before_their_receipts_are_reclaimed: ReclaimOpen,
+    grants_of_past_epochs_must_be_closed_too: PastUnclosed,
+    a_fold_must_add_what_it_deletes: FoldUnlocked,
     a_verdict_must_be_forced: SelectOnly,
     a_grant_id_must_not_be_used_again: ReuseId,
     a_grant_must_not_be_settled_before_the_commit: SettleFirst,
     absent_accounts_must_not_be_upserted: Upsert,
     a_call_must_be_looked_up_whole: FirstOnly,
     a_day_must_not_come_from_the_clock_alone: ClockLabel,
-    the_row_of_an_open_grant_must_not_be_forgotten: ForgetOpen,
+    a_lane_must_not_delete_the_receipt_of_an_open_grant: DeleteOpen,
     an_addition_must_count_once: AddTwice,
     an_addition_must_not_reach_a_later_epoch: AddLate,
     a_withdrawal_must_take_once: WithdrawTwice,

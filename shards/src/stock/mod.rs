@@ -7,7 +7,7 @@
 //! [`MemoryStock`] serves the embedded default; the cluster's stock lies on servers of its own.
 pub mod cluster;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -26,8 +26,7 @@ use crate::store::GrantId;
 #[error("the stock is away: {0}")]
 pub struct StockAway(pub String);
 
-/// One of the independent stock servers, from 1 to 15. 0 stands for none: the row that every
-/// batch writes about its grant, and stock in memory.
+/// One of the independent stock servers, from 1 to 15. 0 stands for none: stock in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(pub u8);
 
@@ -101,6 +100,14 @@ impl Granted {
         }
         parts
     }
+
+    /// What a batch writes down that used these units. Servers that gave none of them have no say in it.
+    pub fn receipt(&self, used: &[Units]) -> Receipt {
+        let used = self.used(used);
+        let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
+        let epochs = self.epochs.iter().filter(|(server, _)| gave(server));
+        Receipt { epochs: epochs.map(|(&server, &epoch)| (server, epoch)).collect(), used, closed: Vec::new() }
+    }
 }
 
 /// What a batch writes down about its grant, in its own transaction.
@@ -110,6 +117,8 @@ pub struct Receipt {
     pub used: Vec<Part>,
     /// The epochs that must still be current when the batch commits.
     pub epochs: BTreeMap<ServerId, Epoch>,
+    /// Earlier grants that are closed wherever they were open: their receipts can go.
+    pub closed: Vec<GrantId>,
 }
 
 /// Where a lane takes units from.
@@ -122,6 +131,11 @@ pub trait Stock: Send + Sync + 'static {
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]);
     /// The grant's batch will never commit: all its units go back.
     fn give_back(&self, grant: GrantId, granted: &Granted);
+    /// Grants of this lane that are closed wherever they were open, for its next batch to delete
+    /// their receipts; not all at once. Each is answered once: a receipt that stays is found by others.
+    fn closed(&self) -> Vec<GrantId> {
+        Vec::new()
+    }
 }
 
 impl<K: Stock> Stock for Arc<K> {
@@ -135,6 +149,10 @@ impl<K: Stock> Stock for Arc<K> {
 
     fn give_back(&self, grant: GrantId, granted: &Granted) {
         K::give_back(self, grant, granted);
+    }
+
+    fn closed(&self) -> Vec<GrantId> {
+        K::closed(self)
     }
 }
 

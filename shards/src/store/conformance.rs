@@ -11,8 +11,8 @@ use router::{OrderNumbers, Run, Slot, SlotMap};
 
 use super::sqlite::Access;
 use super::{
-    Columns, Connection, Database, GrantId, MigrateError, PersistError, ShardStore, SqlShard, SqliteFile, StoreError,
-    Verdict, migrate_meta, migrate_shard,
+    Columns, Connection, Database, GrantId, InDoubt, MigrateError, PersistError, ShardStore, SqlShard, SqliteFile,
+    StoreError, Verdict, migrate_meta, migrate_shard,
 };
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 
@@ -99,6 +99,15 @@ impl<D: Database> Bench<D> {
         self.store.persist(GrantId(grant), settlement, &receipt::<D>(settlement)).await
     }
 
+    /// The number of a user's table.
+    pub(super) fn table_of(&self, name: &str) -> u16 {
+        map().route(name).table().get()
+    }
+
+    pub(super) async fn verdict(&mut self, grant: u64, settlement: &Settlement) -> Result<Verdict, StoreError> {
+        self.store.verdict(&in_doubt(grant, settlement)).await
+    }
+
     pub(super) async fn issued(&self) -> i64 {
         let mut connection = self.database.connect().await.expect("a connection");
         let rows = connection.rows(D::DIALECT.shard.read_issued, "[]").await.expect("rows");
@@ -106,12 +115,22 @@ impl<D: Database> Bench<D> {
     }
 }
 
+/// A batch whose commit was sent.
+pub(super) fn in_doubt(grant: u64, settlement: &Settlement) -> InDoubt {
+    let order = settlement.orders().next().expect("an order").clone();
+    InDoubt { grant: GrantId(grant), order, issues: !settlement.used.is_empty() }
+}
+
 /// Units out of the stock that goes with the database: memory beside SQLite, servers beside others.
 pub(super) fn receipt<D: Database>(settlement: &Settlement) -> Receipt {
     let server = if D::DIALECT.lane_per_table { ServerId(1) } else { ServerId::NONE };
     let part = |units: &Units| Part { server, prize: units.prize, segment: 0, count: units.count };
     let epochs = (server != ServerId::NONE).then_some((server, Epoch(0)));
-    Receipt { used: settlement.used.iter().map(part).collect(), epochs: epochs.into_iter().collect() }
+    Receipt {
+        used: settlement.used.iter().map(part).collect(),
+        epochs: epochs.into_iter().collect(),
+        ..Receipt::default()
+    }
 }
 
 pub(super) fn map() -> SlotMap {
@@ -272,25 +291,57 @@ async fn a_verdict_is_final<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
     let settlement = bench.settlement(&[("a", "1")]);
     bench.persist(5, &settlement).await.expect("persisted");
-    assert_eq!(bench.store.verdict(GrantId(5)).await, Ok(Verdict::Committed));
-    assert_eq!(bench.store.verdict(GrantId(5)).await, Ok(Verdict::Committed), "asked again");
-    assert_eq!(bench.store.verdict(GrantId(6)).await, Ok(Verdict::Void));
-    assert_eq!(bench.store.verdict(GrantId(6)).await, Ok(Verdict::Void), "the first verdict was lost");
+    assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed));
+    assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed), "asked again");
     let late = bench.settlement(&[("b", "1")]);
-    let refused = bench.persist(6, &late).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
-    bench.store.undo().await;
+    assert_eq!(bench.verdict(6, &late).await, Ok(Verdict::Void));
+    assert_eq!(bench.verdict(6, &late).await, Ok(Verdict::Void), "the first verdict was lost");
+    if D::DIALECT.lane_per_table {
+        let refused = bench.persist(6, &late).await;
+        assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+        bench.store.undo().await;
+    }
     bench.persist(7, &late).await.expect("another grant");
     assert_eq!(bench.issued().await, 2);
+}
+
+/// Such a batch has nothing to go by but its orders.
+async fn a_batch_without_units_gets_its_verdict_too<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let (mut made, mut lost) = (bench.settlement(&[("a", "1")]), bench.settlement(&[("a", "2")]));
+    made.used.clear();
+    lost.used.clear();
+    bench.persist(1, &made).await.expect("persisted");
+    assert_eq!(bench.verdict(1, &made).await, Ok(Verdict::Committed));
+    assert_eq!(bench.verdict(2, &lost).await, Ok(Verdict::Void));
+    assert_eq!(bench.issued().await, 0);
+}
+
+async fn the_greatest_order_id_is_known<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let settlement = bench.settlement(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]);
+    bench.persist(1, &settlement).await.expect("persisted");
+    let mut connection = bench.database.connect().await.expect("a connection");
+    let mut greatest = 0;
+    for table in 0..TABLES {
+        let rows = connection.rows(&D::DIALECT.table(table).read_last_order, "[]").await.expect("rows");
+        greatest = rows[0].number::<u64>(0).expect("an id").max(greatest);
+    }
+    assert_eq!(Some(greatest), settlement.orders().map(|order| order.id.get()).max());
 }
 
 async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
     migrate_shard(&database, TABLES).await.expect("a fresh shard");
     let mut connection = database.connect().await.expect("a connection");
     let sql = D::DIALECT.table(0);
-    for statement in
-        [&sql.lock_batch, &sql.read_accounts, &sql.find_orders, &sql.find_orders_by_id, &sql.update_accounts]
-    {
+    for statement in [
+        &sql.lock_batch,
+        &sql.read_accounts,
+        &sql.find_orders,
+        &sql.find_orders_by_id,
+        &sql.update_accounts,
+        &sql.lock_order,
+    ] {
         // Comments come first in the files; EXPLAIN must come before them.
         let rows = connection.rows(&format!("{explain} {statement}"), "[]").await.expect("a plan");
         let plan: Vec<String> = rows.iter().map(|row| row.text(3).expect("a text").to_owned()).collect();
@@ -350,6 +401,8 @@ over_each_database!(
     accounts_that_came_or_went_meanwhile_are_conflicts,
     what_is_undone_leaves_nothing,
     a_verdict_is_final,
+    a_batch_without_units_gets_its_verdict_too,
+    the_greatest_order_id_is_known,
     migrations_run_once_and_refuse_a_newer_schema,
     the_meta_schema_is_made_once,
 );

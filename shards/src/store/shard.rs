@@ -4,14 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 
-use crate::stock::{Receipt, ServerId};
+use crate::stock::Receipt;
 use market::batch::{AccountChange, Batch, Known, Settlement};
 use market::{Order, UserId};
 use router::SlotMap;
 
-use super::grant::GrantNote;
-use super::rows::{account_from_row, account_row, json_rows, order_from_row, order_row};
-use super::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, TableStatements};
+use super::grant::{GrantNote, receipt_row};
+use super::rows::{account_from_row, account_row, json_rows, number, order_from_row, order_row};
+use super::{Columns, Connection, Database, Input, Issuing, Outcome, Rows, Step, StoreError, TableStatements};
 
 /// Where the account and the order stand in a row of `lock_batch`.
 const ACCOUNT_COLUMN: usize = 1;
@@ -35,6 +35,18 @@ pub enum Verdict {
     Committed,
     /// It has not and never will.
     Void,
+}
+
+/// A batch whose commit was sent and not confirmed: all that its fate can be told by, however long
+/// after. Orders are never deleted, and an order id is of one try of one batch.
+#[derive(Debug, Clone)]
+pub struct InDoubt {
+    /// The batch's grant.
+    pub grant: GrantId,
+    /// One of its orders.
+    pub order: Order,
+    /// Whether it issues units: then its grant has a receipt if it has committed.
+    pub issues: bool,
 }
 
 /// Why a batch was not persisted.
@@ -61,9 +73,9 @@ pub trait ShardStore: Send + 'static {
     ) -> impl Future<Output = Result<(), PersistError>> + Send;
     /// Undoes the transaction, whatever state it is in.
     fn undo(&mut self) -> impl Future<Output = ()> + Send;
-    /// Decides on a new connection whether the batch of `grant` has committed. After `Void` it
-    /// never will, even if its commit is still under way.
-    fn verdict(&mut self, grant: GrantId) -> impl Future<Output = Result<Verdict, StoreError>> + Send;
+    /// Decides on a new connection whether a batch has committed whose commit was sent. After `Void`
+    /// it never will, even if its commit is still under way.
+    fn verdict(&mut self, batch: &InDoubt) -> impl Future<Output = Result<Verdict, StoreError>> + Send;
 }
 
 /// A shard in an SQL database.
@@ -138,7 +150,7 @@ impl<D: Database> SqlShard<D> {
             }
             steps.push(Step { sql: &sql.insert_orders, input: Input::Rows(rows) });
         }
-        let note = GrantNote::new(grant, receipt);
+        let note = GrantNote::new(grant, self.layout.first, receipt);
         let rows = steps.len();
         steps.extend(note.steps(&D::DIALECT));
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
@@ -150,25 +162,43 @@ impl<D: Database> SqlShard<D> {
         if written != expected {
             return Err(StoreError::Conflict(format!("{written} of {expected} rows were there to be written")));
         }
-        note.check(noted)
+        note.check(&D::DIALECT, noted)
     }
 
-    /// Voids the grant unless it has committed.
-    async fn judge(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+    /// Looks for the batch's order once the transaction that may be inserting it has ended: it had
+    /// inserted all its rows before its commit was sent. If the order is not there, the grant is
+    /// made void, so that nobody has to believe in that alone where units go back.
+    async fn judge(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
+        let sql = &self.layout.table_of(&batch.order.user).lock_order;
+        let mut ids = Rows::default();
+        ids.push([number(batch.order.id.get())]);
         let connection = connected(&self.database, &mut self.connection).await?;
-        connection.begin().await?;
-        let row = json_rows([(grant.0, ServerId::NONE.0)]);
-        match connection.execute(D::DIALECT.shard.void_grant, &row).await {
+        let found = connection.begin_with(&[Step { sql, input: Input::Rows(ids) }]).await?;
+        if found.iter().any(|outcome| !outcome.rows.is_empty()) {
+            self.undo().await;
+            return Ok(Verdict::Committed);
+        }
+        let Issuing::FromServers(sql) = D::DIALECT.issuing else {
+            self.undo().await;
+            return Ok(Verdict::Void);
+        };
+        if !batch.issues {
+            self.undo().await;
+            return Ok(Verdict::Void);
+        }
+        let void = Step { sql: sql.insert_receipt, input: Input::Rows(receipt_row(batch.grant, true, "[]")) };
+        match connection.run_all(&[void]).await {
             Ok(_) => connection.commit().await.map(|()| Verdict::Void),
             Err(StoreError::Conflict(_)) => {
                 self.undo().await;
                 let connection = connected(&self.database, &mut self.connection).await?;
-                let rows = connection.rows(D::DIALECT.shard.read_grant, &row).await?;
-                // None when the batch is still under way: its row could be neither written nor read.
-                let row = rows.first().ok_or_else(|| StoreError::Away("the batch is still under way".to_owned()))?;
-                // Void already, when an earlier verdict was lost on its way to us.
-                let void = row.integer(0)? != 0;
-                Ok(if void { Verdict::Void } else { Verdict::Committed })
+                let rows = connection.rows(sql.read_receipt, &json_rows([[batch.grant.0]])).await?;
+                match rows.first().map(|row| row.integer(0)).transpose()? {
+                    Some(0) => Err(StoreError::Away("the batch has a receipt and no orders yet".to_owned())),
+                    // By the sweeper, or by an earlier verdict that was lost on its way to us.
+                    Some(_) => Ok(Verdict::Void),
+                    None => Err(StoreError::Away("the batch is still under way".to_owned())),
+                }
             }
             Err(error) => Err(error),
         }
@@ -190,6 +220,13 @@ impl Layout {
             }
             steps.push(Step { sql: statement(sql), input: Input::Rows(rows) });
         }
+    }
+
+    /// The statements on a user's table.
+    fn table_of(&self, user: &UserId) -> &TableStatements {
+        let table = self.map.route(user.as_str()).table().get();
+        // A user of another lane's table is a bug of whoever routed here; better loud than lost.
+        &self.tables[usize::from(table.checked_sub(self.first).expect("the lane has the user's table"))]
     }
 
     /// The places of `keys` that belong to each table, in key order: rows are locked in the
@@ -246,9 +283,9 @@ impl<D: Database> ShardStore for SqlShard<D> {
         }
     }
 
-    async fn verdict(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
         self.connection = None;
-        let verdict = self.judge(grant).await;
+        let verdict = self.judge(batch).await;
         if verdict.is_err() {
             // Whatever is still open there must not be met by the next batch.
             self.connection = None;

@@ -30,18 +30,13 @@ pub struct Dialect {
     pub schema: SchemaTexts,
 }
 
-/// What a batch does about its units besides `shard.insert_grant`, by where they come from.
+/// What a batch does about its units, by where they come from.
 #[derive(Debug, Clone, Copy)]
 pub enum Issuing {
-    /// Their count stands in the grant; it must not be of an epoch that has passed.
-    FromServers {
-        /// Rows of server -> server, epoch, which stays as it is until the commit.
-        hold_epochs: &'static str,
-    },
+    /// They must not be of an epoch that has passed, and their grant has a receipt.
+    FromServers(ReceiptStatements),
     /// They are counted at once.
     FromMemory {
-        /// `[[grant]]`: forgets those before it.
-        forget_grants: &'static str,
         /// Rows of activity, award, count: adds them.
         count_issued: &'static str,
     },
@@ -108,6 +103,10 @@ statements! {
         /// Writes rows of order, user, request, activity, version, ordinal, day, award, title,
         /// index, rule, stocked, created_at_ms, seq, asked.
         insert_orders,
+        /// Rows of order -> the order, if it is there when the transaction that inserts it has ended.
+        lock_order,
+        /// The greatest order id.
+        read_last_order,
     }
 }
 
@@ -143,16 +142,24 @@ statements! {
 statements! {
     /// Statements on the tables that a shard has once.
     ShardStatements {
-        /// Notes a batch's grant: rows of server, grant, void, epoch, units.
-        insert_grant,
-        /// Makes sure that a batch that has not committed never will.
-        void_grant,
-        /// Whether a noted grant is void.
-        read_grant,
-        /// The grant of the latest batch.
-        read_last_grant,
         /// How many units of each prize the shard has issued.
         read_issued,
+    }
+}
+
+statements! {
+    /// What a batch writes of units that it took from servers, and how its grant is asked about.
+    ReceiptStatements {
+        /// Rows of server -> server, epoch, which stays as it is until the commit.
+        hold_epochs,
+        /// Rows of grant, void, units: notes that a batch commits, or never will.
+        insert_receipt,
+        /// `[[grant]]` -> void, units.
+        read_receipt,
+        /// Rows of server, activity, award, segment, run, lane, count: adds them.
+        count_issued,
+        /// Rows of grant, sorted: deletes the receipts of those that have committed.
+        delete_receipts,
     }
 }
 
@@ -160,30 +167,30 @@ statements! {
     /// Statements on a shard's side of the stock that lies on servers. Only MySQL has them: SQLite
     /// goes with stock in memory.
     StockStatements {
+        /// Makes the session's waits for locks short.
+        wait_briefly,
         /// `[[server, epoch]]`: raises a server's epoch; waits for the batches that hold it.
         raise_epoch,
         /// `[[server]]` -> epoch.
         read_epoch,
         /// `[[server]]` -> activity, award, segment, units issued out of that server.
         read_issued_of,
-        /// `[[grant, server]]` -> void, epoch, units.
-        read_grant_units,
-        /// `[[server, min_age_ms]]` -> grant, epoch, units of at most 1,000 committed grants that old.
-        old_grants,
-        /// `[[server, grant], ...]`, sorted -> grant, units of the committed ones, locked.
-        lock_grants,
-        /// `[[server, grant], ...]`: deletes the committed ones.
-        delete_grants,
-        /// `[[activity, award, server, segment, count], ...]`: adds to rows that are there.
-        add_issued,
-        /// `[[activity, award, server, segment, count], ...]`: adds rows that are not.
-        insert_issued,
-        /// `[[activity, award, server, segment], ...]`, sorted -> place, count, locked.
-        read_issued_rows,
-        /// `[[max_age_s]]`: deletes at most 1,000 void rows older than that.
-        forget_void_grants,
-        /// `[[max_age_s]]`: deletes at most 1,000 grants' own rows older than that.
-        forget_own_grants,
+        /// The greatest grant that has a receipt.
+        read_last_receipt,
+        /// `[[after, min_age_ms]]` -> grant, units of at most 1,000 committed grants that old, by grant.
+        old_receipts,
+        /// `[[min_age_ms]]` -> how many committed grants that old have a receipt.
+        count_old_receipts,
+        /// `[[min_age_s]]` -> at most 1,000 void grants that old.
+        old_void_receipts,
+        /// Rows of grant, sorted: deletes the receipts of void ones.
+        delete_void_receipts,
+        /// `[[idle_s]]` -> keys of at most 1,000 counters that nobody has touched for so long.
+        idle_counters,
+        /// `[[server, activity, award, segment, run, lane], ...]`, sorted -> place, count, locked.
+        lock_counters,
+        /// `[[server, activity, award, segment, run, lane], ...]`: deletes them.
+        delete_counters,
     }
 }
 
@@ -277,9 +284,9 @@ impl Dialect {
     /// `None` when `from` is the newest.
     pub fn shard_change(&self, from: usize, tables: u16) -> Option<String> {
         let (once, each) = self.schema.shard.get(from)?;
-        let texts = (0..tables).map(|table| fill_in(each, table));
-        let once = Some((*once).to_owned()).filter(|once| !once.is_empty());
-        let mut texts = once.into_iter().chain(texts).collect::<Vec<_>>();
+        let each = (0..tables).map(|table| fill_in(each, table));
+        let texts = std::iter::once((*once).to_owned()).chain(each);
+        let mut texts = texts.filter(|text| !text.is_empty()).collect::<Vec<_>>();
         for text in &mut texts {
             // MySQL takes nothing between two semicolons for a fault.
             text.truncate(text.trim_end().trim_end_matches(';').len());

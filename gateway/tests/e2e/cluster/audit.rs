@@ -86,6 +86,20 @@ async fn segments_that_do_not_sum_to_the_operations_are_found() {
 }
 
 #[tokio::test]
+async fn units_that_another_lane_counted_are_found() {
+    let cluster = started().await;
+    for user in cluster.users_of_lanes(2) {
+        let drawn = ask(cluster.listen("gateway-0"), &Request::draw(&user, ACTIVITY, "1")).await;
+        assert_eq!(drawn.code, "0000");
+    }
+    cluster.audited().await;
+    cluster.execute("shard-1", "UPDATE stock_issued SET lane = lane + 100 WHERE run > 0").await;
+    assert_eq!(red(&cluster).await, ["issued_counters_match_orders"], "their sum is right");
+    cluster.execute("shard-1", "UPDATE stock_issued SET lane = lane - 100 WHERE lane >= 100").await;
+    cluster.audited().await;
+}
+
+#[tokio::test]
 async fn a_check_that_could_not_be_made_is_not_ok() {
     let cluster = started().await;
     cluster.signal("redis", "STOP").await;

@@ -24,7 +24,7 @@ pub(in crate::audit) struct Segment {
 /// What the meta database says of the stock, at one moment.
 #[derive(Debug, Default)]
 pub(in crate::audit) struct Segments {
-    pub(in crate::audit) segments: Vec<Segment>,
+    pub(in crate::audit) rows: Vec<Segment>,
     /// Given to withdrawals that are not done yet.
     pub(in crate::audit) withdrawing: Counts,
     pub(in crate::audit) totals: Counts,
@@ -47,13 +47,13 @@ pub(in crate::audit) async fn read<D: Database>(meta: &D) -> Result<Segments, St
         })
     };
     let segments = rows.iter().map(segment).collect::<Result<_, StoreError>>()?;
-    Ok(Segments { segments, withdrawing, totals })
+    Ok(Segments { rows: segments, withdrawing, totals })
 }
 
 pub(in crate::audit) fn segments_match_operations(read: &Segments, spread: Spread) -> Check {
     let mut check = Check::new("segments_match_operations");
     let mut sums: BTreeMap<PrizeKey, i64> = BTreeMap::new();
-    for Segment { prize, number, server, total } in &read.segments {
+    for Segment { prize, number, server, total } in &read.rows {
         check.checked += 1;
         let sum = sums.entry(*prize).or_default();
         *sum = sum.saturating_add(*total);

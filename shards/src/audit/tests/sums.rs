@@ -211,7 +211,7 @@ fn segment(number: i64, server: i64, total: i64) -> Segment {
 }
 
 fn segments(segments: &[Segment], withdrawing: i64, total: i64) -> Check {
-    let read = Segments { segments: segments.to_vec(), withdrawing: counts(withdrawing), totals: counts(total) };
+    let read = Segments { rows: segments.to_vec(), withdrawing: counts(withdrawing), totals: counts(total) };
     segments_match_operations(&read, Spread { segments: 3, servers: 2 })
 }
 

@@ -9,8 +9,10 @@
 //!   before it counts what they issued (`rebuild.rs`);
 //! * units of a batch that died come back: a grant that stays open is made void on its shard, and
 //!   only then returned (`sweep.rs`);
-//! * the shards do not keep a row per batch for ever: settled grants are added to counters
-//!   (`roll_up.rs`);
+//! * the shards keep a grant's row, its receipt, only for as long as the grant may be open on a
+//!   server: the lane that closed it deletes the row in one of its next batches, and what dead lanes
+//!   left is found by a job (`reclaim.rs`). What was issued stands in counters meanwhile, which the
+//!   batches write themselves;
 //! * units are added and withdrawn once (`deliver.rs`).
 //!
 //! Every job stays correct when several processes run it at once, stop half-way, or act on what
@@ -18,16 +20,16 @@
 mod deliver;
 pub(crate) mod ledger;
 mod rebuild;
+mod reclaim;
 mod redis;
-mod roll_up;
 pub(crate) mod server;
 mod sql;
 mod sweep;
 mod tend;
 #[cfg(test)]
-pub(in crate::stock) mod tests;
+pub(crate) mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,9 +43,9 @@ pub(crate) use self::deliver::{deliver, withdraw};
 use self::ledger::Registered;
 pub(crate) use self::ledger::{MetaLedger, ShardLedger};
 pub(crate) use self::rebuild::{TendError, rebuild};
+pub(crate) use self::reclaim::reclaim;
 pub use self::redis::RedisOptions;
 pub(crate) use self::redis::RedisServer;
-pub(crate) use self::roll_up::roll_up;
 pub(crate) use self::server::Session;
 pub use self::server::Spread;
 use self::server::{Asking, Closing, Lost, StockServer};
@@ -63,13 +65,67 @@ const CLOSINGS_MAX: usize = 10_000;
 /// Grants closed in one call.
 const CLOSINGS_AT_ONCE: usize = 256;
 
+/// Receipts of closed grants that wait for their lane's next batch. What does not fit is found by `reclaim`.
+const CLOSED_MAX: usize = 4_096;
+
+/// Receipts that one batch deletes.
+const CLOSED_AT_ONCE: usize = 256;
+
+/// Grants of one lane that are closed wherever they were open.
+#[derive(Debug, Default)]
+struct ClosedGrants(Mutex<VecDeque<GrantId>>);
+
+impl ClosedGrants {
+    fn add(&self, grant: GrantId) {
+        let mut grants = lock(&self.0);
+        if grants.len() < CLOSED_MAX {
+            grants.push_back(grant);
+        }
+    }
+
+    fn take(&self) -> Vec<GrantId> {
+        let mut grants = lock(&self.0);
+        let count = grants.len().min(CLOSED_AT_ONCE);
+        grants.drain(..count).collect()
+    }
+}
+
+/// A grant with a receipt that is being closed on several servers.
+#[derive(Debug)]
+struct BeingClosed {
+    grant: GrantId,
+    /// The servers that gave what it used and have not said yet that it is closed, with the epochs
+    /// that they gave it under.
+    missing: Mutex<BTreeMap<ServerId, Epoch>>,
+    closed: Arc<ClosedGrants>,
+}
+
+impl BeingClosed {
+    /// A server says that nothing is open there that was granted in this epoch or before.
+    fn heard(&self, server: ServerId, now: Epoch) {
+        let mut missing = lock(&self.missing);
+        if missing.get(&server).is_some_and(|epoch| now >= *epoch) {
+            missing.remove(&server);
+            if missing.is_empty() {
+                self.closed.add(self.grant);
+            }
+        }
+    }
+}
+
+/// What a server has to be told of a grant, and who wants to know that it was.
+struct Errand {
+    closing: Closing,
+    told: Option<Arc<BeingClosed>>,
+}
+
 /// One server, as this process sees it.
 pub(crate) struct Shelf<S> {
     pub(crate) id: ServerId,
     pub(crate) server: S,
     /// Whom the meta database trusts, as far as we know.
     registered: ArcSwap<Registered>,
-    closings: mpsc::Sender<Closing>,
+    closings: mpsc::Sender<Errand>,
 }
 
 impl<S: StockServer> Shelf<S> {
@@ -120,9 +176,9 @@ impl<S: StockServer> Shelf<S> {
     }
 
     /// Closes a grant some time soon.
-    fn close(&self, closing: Closing) {
+    fn close(&self, errand: Errand) {
         // A full queue is not an error: the sweeper finds what stays open.
-        let _ = self.closings.try_send(closing);
+        let _ = self.closings.try_send(errand);
     }
 }
 
@@ -160,7 +216,7 @@ impl<S: StockServer> ClusterStock<S> {
 
     /// The stock as one lane takes from it.
     pub(crate) fn for_lane(self: &Arc<Self>, shard: u16, lane: u16, breakers: &Arc<Breakers>) -> LaneStock<S> {
-        LaneStock { stock: self.clone(), shard, lane, breakers: breakers.clone() }
+        LaneStock { stock: self.clone(), shard, lane, breakers: breakers.clone(), closed: Arc::default() }
     }
 
     /// Forgets what was sold out: units may have come.
@@ -182,10 +238,11 @@ impl<S: StockServer> ClusterStock<S> {
         &self.shelves[usize::from(id.0) - 1]
     }
 
-    fn close_all(&self, grant: GrantId, granted: &Granted, used: &[Part]) {
+    /// Closes a grant everywhere; `told` hears of it where it was used.
+    fn close_all(&self, grant: GrantId, granted: &Granted, used: &[Part], told: Option<&Arc<BeingClosed>>) {
         for &server in granted.epochs.keys() {
             let used = used.iter().filter(|part| part.server == server).copied().collect();
-            self.shelf(server).close(Closing { grant, used });
+            self.shelf(server).close(Errand { closing: Closing { grant, used }, told: told.cloned() });
         }
         if used.len() < granted.parts.len() || used != granted.parts {
             self.look_again();
@@ -200,9 +257,20 @@ pub(crate) struct LaneStock<S> {
     /// Lanes begin at segments of their own.
     lane: u16,
     breakers: Arc<Breakers>,
+    /// Whose receipts can go.
+    closed: Arc<ClosedGrants>,
 }
 
 impl<S: StockServer> LaneStock<S> {
+    /// A grant that is about to be closed and has a receipt, if it used anything.
+    fn being_closed(&self, grant: GrantId, granted: &Granted, used: &[Part]) -> Option<Arc<BeingClosed>> {
+        let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
+        let missing: BTreeMap<_, _> =
+            granted.epochs.iter().filter(|(server, _)| gave(server)).map(|(&server, &epoch)| (server, epoch)).collect();
+        let closed = self.closed.clone();
+        (!missing.is_empty()).then(|| Arc::new(BeingClosed { grant, missing: Mutex::new(missing), closed }))
+    }
+
     /// Takes what is still wanted from one shelf.
     async fn take_from(
         &self,
@@ -244,7 +312,7 @@ impl<S: StockServer> Stock for LaneStock<S> {
         match away {
             // Nobody knows whether the server that is away has what is missing.
             Some(error) if !wants.is_empty() => {
-                stock.close_all(grant, &granted, &[]);
+                stock.close_all(grant, &granted, &[], None);
                 Err(error)
             }
             _ => {
@@ -256,23 +324,31 @@ impl<S: StockServer> Stock for LaneStock<S> {
     }
 
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]) {
-        self.stock.close_all(grant, granted, used);
+        let told = self.being_closed(grant, granted, used);
+        self.stock.close_all(grant, granted, used, told.as_ref());
     }
 
     fn give_back(&self, grant: GrantId, granted: &Granted) {
-        self.stock.close_all(grant, granted, &[]);
+        self.stock.close_all(grant, granted, &[], None);
+    }
+
+    fn closed(&self) -> Vec<GrantId> {
+        self.closed.take()
     }
 }
 
 /// Closes grants, many at a time, until nobody can send any more.
-async fn close_grants<S: StockServer>(shelf: std::sync::Weak<Shelf<S>>, mut queue: mpsc::Receiver<Closing>) {
-    let mut closings = Vec::with_capacity(CLOSINGS_AT_ONCE);
-    while queue.recv_many(&mut closings, CLOSINGS_AT_ONCE).await > 0 {
+async fn close_grants<S: StockServer>(shelf: std::sync::Weak<Shelf<S>>, mut queue: mpsc::Receiver<Errand>) {
+    let mut errands = Vec::with_capacity(CLOSINGS_AT_ONCE);
+    while queue.recv_many(&mut errands, CLOSINGS_AT_ONCE).await > 0 {
         let Some(shelf) = shelf.upgrade() else { return };
+        let (closings, told): (Vec<Closing>, Vec<_>) =
+            errands.drain(..).map(|Errand { closing, told }| (closing, told)).unzip();
         let closed = async { shelf.trusted_session().await?.close(&closings).await }.await;
-        if let Err(error) = closed {
-            tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper");
+        match closed {
+            Ok(Ok(epoch)) => told.iter().flatten().for_each(|told| told.heard(shelf.id, epoch)),
+            Ok(Err(Lost)) => tracing::debug!(grants = closings.len(), "open grants were lost with their server"),
+            Err(error) => tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper"),
         }
-        closings.clear();
     }
 }

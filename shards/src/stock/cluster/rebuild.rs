@@ -9,15 +9,22 @@
 //!
 //! Several may rebuild at once: the highest epoch wins, and the others' units can never be issued.
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use market::batch::Prize;
+use tokio::time::sleep;
 
 use super::Shelf;
 use super::ledger::{MetaLedger, ShardLedger};
 use super::server::{Session, StockServer};
 use crate::stock::{Epoch, ServerId, StockAway};
 use crate::store::StoreError;
+
+/// After an epoch that somebody held for too long the next attempt waits for this long. Lanes queue
+/// behind whoever waits to raise it, so a gateway that stands still in mid-batch costs them a part of
+/// their time and not all of it.
+const HELD_PAUSE: Duration = Duration::from_secs(3);
 
 /// Why a server was not rebuilt, or not looked after.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -42,7 +49,12 @@ pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     let mut session = shelf.server.session().await?;
     let (epoch, totals) = meta.raise_epoch(shelf.id, seen).await?;
     tracing::warn!(server = %shelf.id, %epoch, "a stock server is being rebuilt");
-    let issued = try_join_all(shards.iter().map(|shard| fence(shard, shelf.id, epoch))).await?;
+    let issued = try_join_all(shards.iter().map(|shard| fence(shard, shelf.id, epoch))).await;
+    if let Err(TendError::Store(StoreError::Conflict(why))) = &issued {
+        tracing::warn!(server = %shelf.id, why, "a batch holds the epoch, and goes first");
+        sleep(HELD_PAUSE).await;
+    }
+    let issued = issued?;
     session.reset(epoch, &left(totals, issued)).await?;
     meta.register(shelf.id, epoch, session.run_id()).await?;
     shelf.set_registered(meta.registered(shelf.id).await?);

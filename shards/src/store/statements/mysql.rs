@@ -5,8 +5,8 @@
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
 use super::{
-    AuditTemplates, Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates,
-    texts,
+    AuditTemplates, Dialect, Issuing, MetaStatements, ReceiptStatements, SchemaTexts, ShardStatements, StockStatements,
+    TableTemplates, texts,
 };
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
@@ -19,15 +19,17 @@ pub const MYSQL: Dialect = Dialect {
         insert_accounts,
         update_accounts,
         insert_orders,
+        lock_order,
+        read_last_order,
     }),
-    shard: texts!(ShardStatements in "mysql/shard" {
-        insert_grant,
-        void_grant,
-        read_grant,
-        read_last_grant,
-        read_issued,
-    }),
-    issuing: Issuing::FromServers { hold_epochs: include_str!("../../../sql/mysql/shard/hold_epochs.sql") },
+    shard: texts!(ShardStatements in "mysql/shard" { read_issued }),
+    issuing: Issuing::FromServers(texts!(ReceiptStatements in "mysql/shard" {
+        hold_epochs,
+        insert_receipt,
+        read_receipt,
+        count_issued,
+        delete_receipts,
+    })),
     changed_row_count: 2,
     lane_per_table: true,
     meta: texts!(MetaStatements in "mysql/meta" {
@@ -86,6 +88,7 @@ pub const MYSQL: Dialect = Dialect {
                 include_str!("../../../sql/mysql/schema/shard_0001_tables.sql"),
             ),
             ("", include_str!("../../../sql/mysql/schema/shard_0002_tables.sql")),
+            (include_str!("../../../sql/mysql/schema/shard_0003_once.sql"), ""),
             ("", include_str!("../../../sql/mysql/schema/shard_0005_tables.sql")),
         ],
     },
@@ -93,16 +96,16 @@ pub const MYSQL: Dialect = Dialect {
 
 /// A shard's side of the stock that lies on servers.
 pub const MYSQL_STOCK: StockStatements = texts!(StockStatements in "mysql/shard" {
+    wait_briefly,
     raise_epoch,
     read_epoch,
     read_issued_of,
-    read_grant_units,
-    old_grants,
-    lock_grants,
-    delete_grants,
-    add_issued,
-    insert_issued,
-    read_issued_rows,
-    forget_void_grants,
-    forget_own_grants,
+    read_last_receipt,
+    old_receipts,
+    count_old_receipts,
+    old_void_receipts,
+    delete_void_receipts,
+    idle_counters,
+    lock_counters,
+    delete_counters,
 });

@@ -1,4 +1,4 @@
-//! What the scripts promise, verb by verb, and what becomes of a server that forgets or stops.
+//! What becomes of a server that forgets or stops. What each verb promises is in `servers.rs`.
 use tokio::time::{Instant, sleep};
 
 use super::*;
@@ -27,38 +27,7 @@ async fn command(redis: &Redis, words: &[&str]) {
     let _done: Value = command.query_async(&mut connection).await.expect("it obeys");
 }
 
-fn take(grant: u64, wants: &[Units]) -> Asking<'_> {
-    Asking { grant: GrantId(grant), shard: 3, place: 1, wants }
-}
-
-use super::super::server::{Addition, Look, Lost};
-
-#[tokio::test]
-async fn a_grant_is_noted_with_its_shard_and_its_parts() {
-    let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    let wants = [units(1, 7)];
-    let (epoch, parts) = session.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
-    assert_eq!(epoch, Epoch(1));
-    let taken: Vec<(u16, u32)> = parts.iter().map(|part| (part.segment, part.count)).collect();
-    assert_eq!(taken, [(1, 5), (0, 2)], "from its own segment first, then the next");
-    let look = look(&stock).await.expect("it knows its units");
-    assert_eq!((look.open.len(), look.open[0].grant, look.open[0].shard), (1, GrantId(9), 3));
-    assert_eq!(look.open[0].parts, parts);
-    assert_eq!(look.left[&(prize(1), 0)], 3);
-}
-
-#[tokio::test]
-async fn a_grant_id_is_never_used_again() {
-    let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    let wants = [units(1, 1)];
-    session.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
-    assert!(session.take(&take(9, &wants)).await.is_err());
-    assert_eq!(look(&stock).await.expect("it knows its units").open.len(), 1);
-}
+use super::super::server::{Look, Lost};
 
 #[tokio::test]
 async fn a_server_that_forgot_everything_or_half_of_it_is_lost() {
@@ -100,48 +69,6 @@ async fn a_server_that_was_restarted_is_not_trusted() {
     }
     drop(session);
     assert!(shelf.trusted_session().await.is_err());
-}
-
-#[tokio::test]
-async fn an_epoch_begins_once() {
-    let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    let wants = [units(1, 1)];
-    session.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
-    for epoch in [0, 1] {
-        session.reset(Epoch(epoch), &[(prize(1), 0, 99)]).await.expect("it answers");
-        assert_eq!(look(&stock).await.expect("it knows its units").open.len(), 1, "epoch {epoch} changes nothing");
-    }
-    session.reset(Epoch(2), &[(prize(1), 0, 99)]).await.expect("it answers");
-    let look = look(&stock).await.expect("it knows its units");
-    assert_eq!((look.epoch, look.open.len(), look.left[&(prize(1), 0)]), (Epoch(2), 0, 99));
-}
-
-#[tokio::test]
-async fn an_addition_counts_once_and_in_its_epoch_only() {
-    let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    let addition =
-        |operation, epoch| Addition { operation, epoch: Epoch(epoch), prize: prize(1), segments: vec![(0, 3), (1, 2)] };
-    for addition in [addition(1, 1), addition(1, 1), addition(2, 0), addition(3, 2)] {
-        assert_eq!(session.add(&addition).await, Ok(Ok(Epoch(1))));
-    }
-    let look = look(&stock).await.expect("it knows its units");
-    assert_eq!((look.left[&(prize(1), 0)], look.left[&(prize(1), 1)]), (8, 7));
-}
-
-#[tokio::test]
-async fn a_withdrawal_takes_what_is_left_and_says_the_same_again() {
-    let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    for _ in 0..2 {
-        assert_eq!(session.withdraw(1, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![(0, 5), (1, 2)]))));
-    }
-    assert_eq!(session.withdraw(2, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![(1, 3)]))));
-    assert_eq!(session.withdraw(3, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![]))));
 }
 
 #[tokio::test]

@@ -98,11 +98,11 @@ async fn what_does_not_fit_is_refused_for_its_data() {
 async fn json_that_a_statement_cannot_read_is_refused_for_its_data() {
     let database = shard().await;
     let mut connection = connect(&database).await;
-    for json in ["[[1,2,3,4,null]]", "[[1,2,3,4]]", "[[1,2,3,4,[5]]]", "[[1,2,3,4,{}]]", "[[", "no json"] {
-        let result = connection.execute(MYSQL_STOCK.insert_issued, json).await;
+    for json in ["[[1,null]]", "[[1]]", "[[1,[5]]]", "[[1,{}]]", "[[", "no json"] {
+        let result = connection.execute(MYSQL_STOCK.raise_epoch, json).await;
         assert!(matches!(result, Err(StoreError::Data(_))), "{json}: {result:?}");
     }
-    assert_eq!(number(&database, "SELECT COUNT(*) FROM award_issued").await, 0);
+    assert_eq!(number(&database, "SELECT COUNT(*) FROM stock_epoch WHERE epoch > 0").await, 0);
 }
 
 #[tokio::test]

@@ -124,5 +124,5 @@ async fn a_lock_that_does_not_come_free_is_a_conflict_and_undoes_all() {
     assert_eq!((known.accounts, known.orders), (vec![None], vec![Vec::new()]));
     one.store.undo().await;
     two.persist(3, &settlement).await.expect("the lane is as good as new");
-    assert_eq!(number(&one.database, "SELECT COUNT(*) FROM stock_grant WHERE grant_id = 2").await, 0);
+    assert_eq!(number(&one.database, "SELECT COUNT(*) FROM stock_receipt WHERE grant_id = 2").await, 0);
 }

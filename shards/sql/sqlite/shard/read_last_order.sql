@@ -1,0 +1,1 @@
+SELECT coalesce(max(order_id), 0) FROM raffle_order_{table}
