@@ -12,6 +12,7 @@ mod lane;
 pub mod meta;
 mod metrics;
 mod random;
+mod readiness;
 mod reads;
 mod service;
 mod shares;
@@ -27,6 +28,7 @@ pub mod trail;
 pub use lane::{LaneLimits, Patience};
 pub use metrics::{ClusterMetrics, Metrics};
 pub use random::OsRandom;
+pub use readiness::Readiness;
 pub use reads::{OrderKey, ReadLimits};
 pub use service::Shards;
 

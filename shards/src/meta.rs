@@ -110,15 +110,16 @@ impl<D: Database> Meta<D> {
         Self { database }
     }
 
-    /// Claims a run number that nobody had before.
-    pub async fn claim_run(&self) -> Result<Run, StoreError> {
+    /// Claims a run number that nobody had before; `None` when all are used up.
+    pub async fn claim_run(&self) -> Result<Option<Run>, StoreError> {
         let mut connection = self.begin().await?;
         connection.execute(Self::SQL.claim_run, NOTHING).await?;
         let rows = connection.rows(Self::SQL.read_run, NOTHING).await?;
         let number = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+        let Some(run) = Run::new(number) else { return Ok(None) };
         // Committed before it is used: a run that may be claimed twice is no run.
         connection.commit().await?;
-        Run::new(number).ok_or_else(|| StoreError::Data("all run numbers are used up".to_owned()))
+        Ok(Some(run))
     }
 
     /// How many run numbers were claimed so far.
@@ -293,7 +294,7 @@ impl<D: Database> Meta<D> {
 }
 
 impl<D: Database> Runs for Meta<D> {
-    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Run, StoreError>> + Send + '_>> {
+    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Option<Run>, StoreError>> + Send + '_>> {
         Box::pin(self.claim_run())
     }
 }

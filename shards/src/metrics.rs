@@ -18,6 +18,8 @@ pub struct Metrics {
     ended: IntCounterVec,
     orders: IntCounterVec,
     grants: IntCounterVec,
+    /// Run numbers that nobody has claimed yet.
+    pub(crate) run_numbers_left: IntGauge,
     /// Draws that wait in a lane's queue.
     pub queue_commands: IntGaugeVec,
     /// Draws that may wait there just now.
@@ -131,6 +133,7 @@ impl Metrics {
         let ended = Opts::new("drawbridge_lane_ended_total", "Draws out of a lane's queue by how they ended");
         let orders = Opts::new("drawbridge_lane_orders_total", "Orders that a lane has committed");
         let grants = Opts::new("drawbridge_lane_grants_total", "Grants of stock that a lane has committed");
+        let runs = Opts::new("drawbridge_run_numbers_left", "Run numbers left when this process last claimed one");
         let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
         let open = Opts::new("drawbridge_stock_open_units", "Units of a prize that batches under way hold");
         let issued = Opts::new("drawbridge_stock_issued_units", "Units of a prize that orders took");
@@ -141,6 +144,7 @@ impl Metrics {
             ended: IntCounterVec::new(ended, &["shard", "outcome"])?,
             orders: IntCounterVec::new(orders, &["shard"])?,
             grants: IntCounterVec::new(grants, &["shard"])?,
+            run_numbers_left: IntGauge::with_opts(runs)?,
             queue_commands: IntGaugeVec::new(queue, &["shard"])?,
             queue_bound_commands: IntGaugeVec::new(bound, &["shard"])?,
             stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
@@ -154,6 +158,7 @@ impl Metrics {
         registry.register(Box::new(metrics.ended.clone()))?;
         registry.register(Box::new(metrics.orders.clone()))?;
         registry.register(Box::new(metrics.grants.clone()))?;
+        registry.register(Box::new(metrics.run_numbers_left.clone()))?;
         registry.register(Box::new(metrics.queue_commands.clone()))?;
         registry.register(Box::new(metrics.queue_bound_commands.clone()))?;
         registry.register(Box::new(metrics.stock_left_units.clone()))?;

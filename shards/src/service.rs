@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::breaker::{Breakers, Order as BreakerOrder, Permit, Refused, UnknownBreaker, Verdict};
 use crate::lane::{Entrance, Patience};
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
@@ -36,6 +37,7 @@ pub struct Shards {
     pub(crate) switches: Arc<dyn SwitchStore>,
     pub(crate) patience: Patience,
     pub(crate) breakers: Arc<Breakers>,
+    pub(crate) readiness: Arc<Readiness>,
     pub(crate) trail: Arc<dyn TrailStore>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
@@ -90,6 +92,11 @@ impl Shards {
     /// The latest changes of switches, newest first.
     pub async fn switch_changes(&self) -> Result<Vec<PastChange>, StoreError> {
         self.switches.changes().await
+    }
+
+    /// What keeps this process from drawing for anybody.
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 
     /// The breakers before shards and stock servers.

@@ -17,6 +17,7 @@ mod limits;
 mod metrics;
 mod nginx;
 mod overload;
+mod ready;
 mod refusals;
 mod reload;
 mod start;

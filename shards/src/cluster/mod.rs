@@ -23,10 +23,11 @@ use self::follow::Follower;
 use self::hint::{Announced, Hints};
 use self::jobs::Runner;
 use crate::breaker::{self, Breakers};
-use crate::lane::{LaneLimits, Patience, Runs, Surroundings, start};
+use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
 use crate::meta::Meta;
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::random::OsRandom;
+use crate::readiness::Readiness;
 use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
@@ -379,8 +380,9 @@ impl Installation {
         look_at_shards(&parts.shards).await?;
         let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
         let stop = watch::Sender::new(false);
+        let readiness = Arc::new(Readiness::default());
         let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));
-        let (lanes, tasks) = start_lanes(&parts, &catalogue, sizes.lane, &breakers, &metrics, &stop);
+        let (lanes, tasks) = start_lanes(&parts, &catalogue, sizes.lane, &breakers, (&metrics, &readiness), &stop);
         let reader =
             |shard: &MysqlDatabase| -> Box<dyn Reads> { Box::new(Reader::new(shard.clone(), &parts.map, sizes.reads)) };
         let readers = parts.shards.iter().map(reader).collect();
@@ -403,6 +405,7 @@ impl Installation {
             switches: Arc::new(Announced { meta: parts.meta.clone(), hints: parts.hints.clone() }),
             patience: sizes.patience,
             breakers,
+            readiness,
             trail: Arc::new(parts.meta.clone()),
             metrics,
             stop,
@@ -425,10 +428,11 @@ fn start_lanes(
     catalogue: &Arc<ArcSwap<market::campaign::Catalogue>>,
     limits: LaneLimits,
     breakers: &Arc<Breakers>,
-    metrics: &Metrics,
+    (metrics, readiness): (&Metrics, &Arc<Readiness>),
     stop: &watch::Sender<bool>,
 ) -> Lanes {
-    let runs: Arc<dyn Runs> = Arc::new(parts.meta.clone());
+    let left = metrics.run_numbers_left.clone();
+    let ids = Ids::new(Arc::new(parts.meta.clone()), Cut::WHOLE, left, readiness.clone());
     let mut lanes = Vec::new();
     let mut tasks = Vec::new();
     for (shard, database) in (0_u16..).zip(&parts.shards) {
@@ -438,7 +442,7 @@ fn start_lanes(
                 stock: parts.stock.for_lane(shard, shard * parts.map.tables() + table, breakers),
                 random: Tape::new(OsRandom::default()),
                 clock: Timestamp::now,
-                runs: runs.clone(),
+                ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
             let store = SqlShard::new(database.clone(), parts.map.clone(), table..table + 1);

@@ -18,10 +18,11 @@ use tokio::task::JoinHandle;
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
 use crate::breaker::{self, Breakers};
-use crate::lane::{LaneLimits, Patience, Runs, Surroundings, run_of_grant, start};
+use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, run_of_grant, start};
 use crate::meta::{Meta, Withdrawal};
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
+use crate::readiness::Readiness;
 use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
@@ -103,7 +104,9 @@ impl Held {
         // Campaigns before stock: no prize is drawn before its units are on the shelf.
         let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
         let stock = Arc::new(rebuild(self.folder(), &map, &meta).await?);
-        let runs: Arc<dyn Runs> = Arc::new(meta.clone());
+        let readiness = Arc::new(Readiness::default());
+        let left = metrics.run_numbers_left.clone();
+        let ids = Ids::new(Arc::new(meta.clone()), Cut::WHOLE, left, readiness.clone());
         let stop = watch::Sender::new(false);
         let mut lanes = Vec::new();
         let mut tasks = Vec::new();
@@ -114,7 +117,7 @@ impl Held {
                 stock: stock.clone(),
                 random: Tape::new(OsRandom::default()),
                 clock: Timestamp::now,
-                runs: runs.clone(),
+                ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
             let store = SqlShard::new(self.folder().shard(shard, Access::Write), map.clone(), 0..map.tables());
@@ -140,6 +143,7 @@ impl Held {
             switches,
             patience: options.patience,
             breakers: Arc::new(breakers),
+            readiness,
             trail: meta_trail,
             metrics,
             stop,

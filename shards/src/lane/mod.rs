@@ -11,9 +11,7 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,13 +22,12 @@ use market::Refusal;
 use market::batch::{Answer, Batch, Draw, Plan, Settlement, Supply, plan, settle};
 use market::campaign::Catalogue;
 use market::random::{Randomness, Tape};
-use router::Run;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use self::ids::LaneIds;
-pub(crate) use self::ids::run_of_grant;
+pub(crate) use self::ids::{Cut, Ids, Runs, run_of_grant};
 use self::pace::Pace;
 pub(crate) use self::queue::Entrance;
 pub use self::queue::Patience;
@@ -74,15 +71,9 @@ pub(crate) struct Surroundings<K, R> {
     pub(crate) random: Tape<R>,
     /// What time it is.
     pub(crate) clock: fn() -> Timestamp,
-    /// Where run numbers come from.
-    pub(crate) runs: Arc<dyn Runs>,
+    /// Where order ids and grant ids come from.
+    pub(crate) ids: Arc<Ids>,
     pub(crate) metrics: LaneMetrics,
-}
-
-/// Gives out run numbers, each once.
-pub(crate) trait Runs: Send + Sync {
-    /// Claims the next run number.
-    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Run, StoreError>> + Send + '_>>;
 }
 
 pub(crate) struct Lane<S, K, R> {
@@ -299,7 +290,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     /// Makes sure that the lane has ids for a batch.
     async fn cover(&mut self, orders: usize) -> Result<(), Failure> {
         if !self.ids.as_ref().is_some_and(|ids| ids.cover(orders)) {
-            self.ids = Some(LaneIds::new(self.around.runs.claim().await?));
+            self.ids = Some(LaneIds::new(self.around.ids.block().await?));
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Lanes over a store in memory that fails as told: what happens when each step fails.
 use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use market::batch::{Known, Prize, Units};
@@ -7,6 +9,7 @@ use market::campaign::{Campaign, Published};
 use market::chances::Account;
 use market::random::Seeded;
 use market::{ActivityId, AwardId, DrawCount, Order, Orders, Refusal, RequestId, UserId};
+use router::Run;
 use tokio::time::sleep;
 
 use super::queue::{Entrance, Patience};
@@ -177,11 +180,11 @@ impl ShardStore for Store {
 struct Counter(Mutex<u32>);
 
 impl Runs for Counter {
-    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Run, StoreError>> + Send + '_>> {
+    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Option<Run>, StoreError>> + Send + '_>> {
         Box::pin(async {
             let mut claimed = self.0.lock().expect("nothing panics here");
             *claimed += 1;
-            Run::new(*claimed).ok_or_else(away)
+            Ok(Run::new(*claimed))
         })
     }
 }
@@ -216,12 +219,13 @@ fn lane(
     campaign: Campaign,
     metrics: LaneMetrics,
 ) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
+    let left = prometheus::IntGauge::new("left", "left").expect("a name");
     let around = Surroundings {
         catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published { version: 1, campaign }]))),
         stock,
         random: Tape::new(Seeded::new(1)),
         clock: || "2026-06-01T12:00:00Z".parse().expect("a time"),
-        runs: Arc::new(Counter::default()),
+        ids: Ids::new(Arc::new(Counter::default()), Cut::WHOLE, left, Arc::default()),
         metrics,
     };
     let stop = watch::Sender::new(false);

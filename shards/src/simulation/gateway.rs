@@ -16,7 +16,7 @@ use super::store::FakeStore;
 use super::wire::pause;
 use super::world::World;
 use crate::breaker::{self, Breakers};
-use crate::lane::{Entrance, LaneLimits, Surroundings, start};
+use crate::lane::{Cut, Entrance, Ids, LaneLimits, Surroundings, start};
 use crate::metrics::Metrics;
 use crate::stock::Epoch;
 use crate::stock::cluster::{
@@ -28,6 +28,9 @@ const ROUND_MAX: Duration = Duration::from_secs(10);
 
 /// How long lanes wait for more draws.
 const LINGER: Duration = Duration::from_millis(4);
+
+/// So small that runs are used up within a story.
+const CUT: Cut = Cut { blocks: 4, orders: 64, grants: 16 };
 
 /// What the jobs of one gateway share.
 struct Parts {
@@ -97,6 +100,7 @@ fn metrics() -> &'static Metrics {
 fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<Entrance>, Vec<JoinHandle<()>>) {
     let world = &parts.world;
     let (tables, batch_max) = (world.scenario.tables, world.scenario.batch_max);
+    let ids = Ids::new(Arc::new(parts.meta.clone()), CUT, metrics().run_numbers_left.clone(), Arc::default());
     let mut entrances = Vec::new();
     let mut tasks = Vec::new();
     for lane in 0..SHARDS * tables {
@@ -106,7 +110,7 @@ fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<
             stock: parts.stock.for_lane(shard, lane, &parts.breakers),
             random: Tape::new(Seeded::new(world.state().dice.below(u64::MAX))),
             clock: CLOCK_OF[place],
-            runs: Arc::new(parts.meta.clone()),
+            ids: ids.clone(),
             metrics: metrics().lane("0"),
         };
         let store = FakeStore::new(world.clone(), shard.into(), CLOCK_OF[place]);
