@@ -6,6 +6,7 @@
 mod follow;
 mod hint;
 mod jobs;
+mod leases;
 mod picture;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 use self::follow::Follower;
 use self::hint::{Announced, Hints};
 use self::jobs::Runner;
+use self::leases::Leases;
 use crate::breaker::{self, Breakers};
 use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
 use crate::meta::Meta;
@@ -388,9 +390,10 @@ impl Installation {
         let readers = parts.shards.iter().map(reader).collect();
         let holder = format!("{}-{:016x}", std::process::id(), random_number());
         let stop_jobs = watch::Sender::new(false);
-        let mut runner =
-            Runner { meta: parts.ledger.clone(), holder, metrics: jobs, stop: stop_jobs, tasks: Vec::new() };
+        let leases = Arc::new(Leases::new(parts.ledger.clone(), holder));
+        let mut runner = Runner { leases, metrics: jobs, stop: stop_jobs, tasks: Vec::new() };
         start_jobs(&parts, &mut runner, &metrics);
+        runner.keep_leases();
         let heard = Arc::new(Notify::new());
         runner.tasks.extend(parts.hints.listen(&heard, &runner.metrics.hints, &runner.stop));
         let follower = Follower::new(parts.clone(), catalogue.clone(), heard);

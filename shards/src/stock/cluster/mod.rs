@@ -47,7 +47,7 @@ pub(crate) use self::roll_up::roll_up;
 pub(crate) use self::server::Session;
 pub use self::server::Spread;
 use self::server::{Asking, Closing, Lost, StockServer};
-pub(crate) use self::sql::{SqlMetaLedger, SqlShardLedger, record_addition};
+pub(crate) use self::sql::{Lease, SqlMetaLedger, SqlShardLedger, record_addition};
 pub(crate) use self::tend::{Tended, tend};
 use super::{Epoch, Granted, Part, ServerId, Stock, StockAway};
 use crate::breaker::{Breaker, Breakers, Verdict};

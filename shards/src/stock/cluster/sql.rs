@@ -36,6 +36,7 @@ macro_rules! texts {
 mod texts {
     texts!(
         change_segments,
+        end_leases,
         end_withdrawal,
         insert_deliveries,
         insert_layout,
@@ -46,12 +47,12 @@ mod texts {
         read_deliveries,
         read_given,
         read_layout,
-        read_lease,
+        read_leases,
         read_segments,
         read_server,
         register,
         set_epoch,
-        take_lease,
+        take_leases,
     );
 }
 
@@ -88,6 +89,15 @@ impl<D: Database> Kept<D> {
 }
 
 type Link = <MysqlDatabase as Database>::Connection;
+
+/// Who has a job.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) job: String,
+    pub(crate) holder: String,
+    /// How much longer, by the database's clock.
+    pub(crate) lasts: Duration,
+}
 
 /// What one shard knows, in its database.
 #[derive(Debug)]
@@ -264,15 +274,25 @@ impl SqlMetaLedger {
         database.connect().await?.execute(texts::insert_layout, &row).await.map(drop)
     }
 
-    /// Takes or prolongs the lease of a job; whether this holder has it now.
-    pub(crate) async fn lease(&self, job: &str, holder: &str, ttl: Duration) -> Result<bool, StoreError> {
-        let mut link = self.kept.get().await?;
+    /// Who has these jobs just now.
+    pub(crate) async fn leases(&self, jobs: &[String]) -> Result<Vec<Lease>, StoreError> {
+        let rows = self.rows(texts::read_leases, &json_rows(jobs.iter().map(|job| [job]))).await?;
+        let lease = |row: &<Link as Connection>::Row| {
+            let (job, holder) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
+            Ok(Lease { job, holder, lasts: Duration::from_millis(row.number(2)?) })
+        };
+        rows.iter().map(lease).collect()
+    }
+
+    /// Takes the leases of jobs that nobody has, and prolongs those that the holder has.
+    pub(crate) async fn take_leases(&self, jobs: &[String], holder: &str, ttl: Duration) -> Result<(), StoreError> {
         let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        link.execute(texts::take_lease, &json_rows([(job, holder, ttl_ms)])).await?;
-        let rows = link.rows(texts::read_lease, &json_rows([[job]])).await?;
-        let held = rows.first().map(|row| row.text(0)).transpose()? == Some(holder);
-        self.kept.keep(link);
-        Ok(held)
+        self.execute(texts::take_leases, &json_rows(jobs.iter().map(|job| (job, holder, ttl_ms)))).await
+    }
+
+    /// Gives up what the holder has of these.
+    pub(crate) async fn end_leases(&self, jobs: &[String], holder: &str) -> Result<(), StoreError> {
+        self.execute(texts::end_leases, &json_rows(jobs.iter().map(|job| (job, holder)))).await
     }
 
     async fn rows(&self, sql: &str, key: &str) -> Result<Vec<<Link as Connection>::Row>, StoreError> {

@@ -221,17 +221,3 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
     rebuild(site.shelf(), &site.shards, &site.ledger, Epoch(0)).await.expect("rebuilt");
     assert_eq!(site.left().await, 0, "a rebuild does not bring back what was withdrawn");
 }
-
-#[tokio::test]
-async fn a_lease_has_one_holder_and_passes_on_when_it_ends() {
-    let site = Site::new().await;
-    let lease = async |holder: &str, ttl_ms| {
-        site.ledger.lease("job", holder, Duration::from_millis(ttl_ms)).await.expect("the meta database answers")
-    };
-    assert!(lease("a", 300).await);
-    assert!(!lease("b", 300).await);
-    assert!(lease("a", 300).await, "prolonged");
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    assert!(lease("b", 60_000).await);
-    assert!(!lease("a", 300).await);
-}
