@@ -62,8 +62,8 @@ pub struct Batch {
     accounts: Vec<(UserId, ActivityId)>,
     /// For each draw its place in `accounts`.
     account_of: Vec<usize>,
-    /// For each draw the first one of the batch with its user and request id, if not itself.
-    repeats: Vec<Option<usize>>,
+    /// For each draw the first one of the batch with its user and request id; itself, mostly.
+    first_of: Vec<usize>,
 }
 
 impl Batch {
@@ -73,16 +73,15 @@ impl Batch {
         let mut account_at = HashMap::with_capacity(draws.len());
         let mut first_at = HashMap::with_capacity(draws.len());
         let mut account_of = Vec::with_capacity(draws.len());
-        let mut repeats = Vec::with_capacity(draws.len());
+        let mut first_of = Vec::with_capacity(draws.len());
         for (index, draw) in draws.iter().enumerate() {
             account_of.push(*account_at.entry((&draw.user, draw.activity)).or_insert_with(|| {
                 accounts.push((draw.user.clone(), draw.activity));
                 accounts.len() - 1
             }));
-            let first = *first_at.entry((&draw.user, &draw.request)).or_insert(index);
-            repeats.push((first != index).then_some(first));
+            first_of.push(*first_at.entry((&draw.user, &draw.request)).or_insert(index));
         }
-        Self { draws, accounts, account_of, repeats }
+        Self { draws, accounts, account_of, first_of }
     }
 
     /// The calls in arrival order.
@@ -156,17 +155,24 @@ pub fn plan(
     let decisions = Vec::with_capacity(batch.draws.len());
     let mut planner = Planner { catalogue, supply, now, random, accounts: known.accounts.clone(), decisions };
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(batch.draws.len());
+    // By the first draw of a request id the one that holds it. A refused one does not: its key
+    // stays free.
+    let mut holders: Vec<Option<usize>> = vec![None; batch.draws.len()];
     for (index, earlier) in known.orders.into_iter().enumerate() {
         let draw = &batch.draws[index];
-        let verdict = match (earlier.first(), earlier_in_batch(&batch, &verdicts, index)) {
+        let first = batch.first_of[index];
+        let verdict = match (earlier.first(), holders[first]) {
             (Some(order), _) => repeats(draw, order.activity, order.asked)
                 .map_or_else(Verdict::Refused, |()| Verdict::Replay(earlier.into())),
-            (None, Some(first)) => {
-                let Draw { activity, count, .. } = batch.draws[first];
-                repeats(draw, activity, count).map_or_else(Verdict::Refused, |()| Verdict::SameAs(first))
+            (None, Some(holder)) => {
+                let Draw { activity, count, .. } = batch.draws[holder];
+                repeats(draw, activity, count).map_or_else(Verdict::Refused, |()| Verdict::SameAs(holder))
             }
             (None, None) => planner.decide(draw, batch.account_of[index]),
         };
+        if matches!(verdict, Verdict::Decided(..)) {
+            holders[first] = Some(index);
+        }
         verdicts.push(verdict);
     }
     let decisions = planner.decisions;
@@ -184,17 +190,6 @@ fn repeats(draw: &Draw, activity: ActivityId, asked: DrawCount) -> Result<(), Re
         return Err(Refusal::RequestIdReused);
     }
     if asked == draw.count { Ok(()) } else { Err(Refusal::RequestCountDiffers) }
-}
-
-/// The draw earlier in this batch that holds the request id of draw `index`. A refused one does
-/// not: its key stays free.
-fn earlier_in_batch(batch: &Batch, verdicts: &[Verdict], index: usize) -> Option<usize> {
-    let same_request = |&earlier: &usize| {
-        (batch.draws[earlier].user == batch.draws[index].user)
-            && (batch.draws[earlier].request == batch.draws[index].request)
-    };
-    let first = batch.repeats[index]?;
-    (first..index).filter(same_request).find(|&earlier| matches!(verdicts[earlier], Verdict::Decided(..)))
 }
 
 struct Planner<'a, R> {

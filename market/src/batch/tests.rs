@@ -196,3 +196,48 @@ fn units_go_out_in_order_of_arrival_and_within_a_call_in_its_order() {
     assert_eq!(got, wanted[..2]);
     assert!(few.orders().filter(|order| wanted[2..].contains(&order.id)).all(|order| order.award.get() == 101));
 }
+
+/// What a plan says of each draw: refused, decided, or the same as another one.
+fn holders(plan: &Plan) -> Vec<Option<usize>> {
+    let holder = |(index, verdict): (usize, &Verdict)| match verdict {
+        Verdict::Decided(..) => Some(index),
+        Verdict::SameAs(holder) => Some(*holder),
+        Verdict::Refused(_) | Verdict::Replay(_) => None,
+    };
+    plan.verdicts.iter().enumerate().map(holder).collect()
+}
+
+fn planned(calls: Vec<Draw>) -> Plan {
+    let batch = Batch::gather(calls);
+    let known = Known { accounts: vec![None; batch.accounts().len()], orders: vec![Vec::new(); batch.draws().len()] };
+    let now = "2026-06-01T12:00:00Z".parse().expect("a time");
+    plan(batch, known, &catalogue(CAMPAIGN), Supply::There, now, &mut Seeded::new(7))
+}
+
+proptest! {
+    /// Few users and keys, so that most calls repeat another one; calls for 8 are refused.
+    #[test]
+    fn the_first_call_that_is_not_refused_holds_its_key(
+        calls in prop::collection::vec((0_u8..3, 0_u8..3, prop::sample::select(vec![1_u8, 2, 8])), 1..40),
+    ) {
+        let calls: Vec<Draw> =
+            calls.into_iter().map(|(user, key, count)| call(&format!("u{user}"), &format!("k{key}"), count)).collect();
+        let holders = holders(&planned(calls.clone()));
+        for (index, draw) in calls.iter().enumerate() {
+            let same = |&earlier: &usize| (&calls[earlier].user, &calls[earlier].request) == (&draw.user, &draw.request);
+            let first = (0..index).filter(same).find(|&earlier| holders[earlier] == Some(earlier));
+            match first {
+                Some(first) if calls[first].count == draw.count => prop_assert_eq!(holders[index], Some(first)),
+                Some(_) => prop_assert_eq!(holders[index], None, "the key is somebody else's"),
+                None => prop_assert!(holders[index].is_none_or(|holder| holder == index)),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_one_refused_key_is_looked_at_once_each() {
+    // Compared with all before it each of these would take a minute in all.
+    let flood = vec![call("u", "k", 8); 200_000];
+    assert!(holders(&planned(flood)).iter().all(Option::is_none));
+}
