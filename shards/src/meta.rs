@@ -220,6 +220,15 @@ impl<D: Database> Meta<D> {
         rows.first().ok_or_else(|| out_of_range(0))?.optional_integer(0)
     }
 
+    /// The same, once nothing else is under way that could still change it.
+    pub(crate) async fn applied_for_good(&self, operation: u64) -> Result<Option<i64>, StoreError> {
+        // Writers take turns, so whoever was before us has ended.
+        let mut connection = self.begin().await?;
+        let rows = connection.rows(Self::SQL.read_operation, &json(&[operation])).await?;
+        connection.rollback().await?;
+        rows.first().ok_or_else(|| out_of_range(0))?.optional_integer(0)
+    }
+
     /// All operations on a prize, oldest first.
     pub async fn operations(&self, of: Prize) -> Result<Vec<Operation>, StoreError> {
         let rows = self.rows(Self::SQL.read_operations, &json(&(of.activity.get(), of.award.get()))).await?;

@@ -4,6 +4,7 @@
 //! the files beside it. Shards and tables are fixed at the first start.
 mod folder;
 mod follow;
+mod withdrawals;
 
 use std::sync::Arc;
 
@@ -17,9 +18,10 @@ use tokio::task::JoinHandle;
 
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
+use self::withdrawals::Withdrawals;
 use crate::breaker::{self, Breakers};
 use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, run_of_grant, start};
-use crate::meta::{Meta, Withdrawal};
+use crate::meta::Meta;
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
 use crate::readiness::Readiness;
@@ -103,7 +105,7 @@ impl Held {
         self.check_runs(&map).await?;
         // Campaigns before stock: no prize is drawn before its units are on the shelf.
         let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
-        let stock = Arc::new(rebuild(self.folder(), &map, &meta).await?);
+        let stock = rebuild(self.folder(), &map, &meta).await?;
         let readiness = Arc::new(Readiness::default());
         let left = metrics.run_numbers_left.clone();
         let ids = Ids::new(Arc::new(meta.clone()), Cut::WHOLE, left, readiness.clone());
@@ -215,26 +217,13 @@ pub async fn issued(folder: &Folder, map: &SlotMap) -> Result<Vec<(Prize, u64)>,
 }
 
 /// The stock as the shards and the stock operations say; withdrawals that waited are done.
-async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Result<MemoryStock, StoreError> {
-    let stock = MemoryStock::rebuilt(issued(folder, map).await?);
+async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Result<Arc<MemoryStock>, StoreError> {
+    let stock = Arc::new(MemoryStock::rebuilt(issued(folder, map).await?));
     for (prize, total) in meta.totals().await? {
         stock.set_total(prize, total);
     }
-    withdraw_waiting(meta, &stock).await?;
+    Withdrawals::new(meta.clone(), stock.clone()).run().await?;
     Ok(stock)
-}
-
-/// Does the withdrawals that wait. The units leave the stock first and the total after it: if
-/// the process dies in between, the next one rebuilds the stock and does it again.
-async fn withdraw_waiting(meta: &Meta<SqliteFile>, stock: &MemoryStock) -> Result<(), StoreError> {
-    for Withdrawal { id, prize, units } in meta.waiting_withdrawals().await? {
-        let taken = stock.withdraw(prize, units);
-        if let Err(error) = meta.withdrawn(id, taken).await {
-            stock.put_back(prize, taken);
-            return Err(error);
-        }
-    }
-    Ok(())
 }
 
 /// Does the withdrawals that wait on behalf of a server that is not running.

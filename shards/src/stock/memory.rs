@@ -63,7 +63,7 @@ impl MemoryStock {
         taken
     }
 
-    /// Puts withdrawn units back: their withdrawal was not recorded.
+    /// Puts withdrawn units back: their withdrawal was not recorded and never will be.
     pub fn put_back(&self, prize: Prize, units: u64) {
         self.lock().prizes.entry(prize).or_default().left += units;
     }
