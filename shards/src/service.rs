@@ -136,8 +136,8 @@ impl Shards {
             let sum =
                 |each: fn(&Entrance) -> usize| i64::try_from(lanes.iter().map(each).sum::<usize>()).unwrap_or(i64::MAX);
             let shard = shard.to_string();
-            self.metrics.queue_commands.with_label_values(&[&shard]).set(sum(Entrance::waiting));
-            self.metrics.queue_bound_commands.with_label_values(&[&shard]).set(sum(Entrance::bound));
+            self.metrics.queue_draws.with_label_values(&[&shard]).set(sum(Entrance::waiting));
+            self.metrics.queue_bound_draws.with_label_values(&[&shard]).set(sum(Entrance::bound));
         }
     }
 

@@ -167,6 +167,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             let began = Instant::now();
             self.around.metrics.waited(oldest.waited(began));
             let received = waiting.len();
+            self.around.metrics.taken(received);
             let taken: Vec<Taken> = waiting.drain(..).filter_map(|command| command.take(began)).collect();
             let draws = taken.iter().map(Taken::draws).sum();
             let full = taken.len() == received && (draws >= self.batch_max || queue.left_some());

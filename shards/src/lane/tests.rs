@@ -298,7 +298,7 @@ impl Rig {
         assert_eq!(picture.issued, stocked);
         assert_eq!(picture.left, 3 - stocked);
         let counted = self.metrics.counted();
-        assert_eq!(counted.admitted, counted.ended, "whoever was admitted has ended, once");
+        assert_eq!([counted.taken, counted.ended], [counted.admitted; 2], "whoever was admitted has ended, once");
         assert_eq!(counted.orders, self.store.lock().orders.len() as u64);
     }
 }
@@ -336,6 +336,16 @@ async fn a_call_for_several_draws_takes_them_in_order() {
     assert_eq!(rig.call(call("b", "1", 3)).await, answers[1], "the same call has the same answer");
     assert_eq!(rig.call(call("b", "1", 2)).await, Err(DrawError::Refused(Refusal::RequestCountDiffers)));
     assert_eq!(rig.store.lock().orders.len(), 6);
+    rig.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_for_five_draws_is_one_command_and_five_draws() {
+    let rig = rig(&[]);
+    rig.call(call("a", "1", 5)).await.expect("five chances");
+    let counted = rig.metrics.counted();
+    assert_eq!([counted.admitted, counted.taken, counted.ended], [1; 3]);
+    assert_eq!((counted.draws.to_string(), counted.orders), ("5".to_owned(), 5));
     rig.finish().await;
 }
 

@@ -161,7 +161,7 @@ async fn breakers_never_changed(cluster: &Cluster) {
 /// The queues are empty, and a draw of every lane is answered soon.
 async fn is_calm(cluster: &Cluster, crowd: &Crowd) -> Option<()> {
     for shard in 0..2 {
-        let waiting = format!("drawbridge_lane_queue_commands{{shard=\"{shard}\"}}");
+        let waiting = format!("drawbridge_lane_queue_draws{{shard=\"{shard}\"}}");
         if cluster.metric(GATEWAY, &waiting).await > 0.0 {
             return None;
         }
