@@ -189,6 +189,12 @@ impl Metrics {
         }
     }
 
+    /// Commands that failed so far, on the first so many shards.
+    pub(crate) fn failed(&self, shards: u16) -> u64 {
+        let label = Ended::LABELS[Ended::Failed as usize];
+        (0..shards).map(|shard| self.ended.with_label_values(&[&*shard.to_string(), label]).get()).sum()
+    }
+
     /// Shows what is known of the stock just now.
     pub(crate) fn show_stock(&self, pictures: &[Picture]) {
         let shown = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);

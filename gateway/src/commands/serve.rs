@@ -338,7 +338,13 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Nobody waits for it: because it is heard, a file that may not grow is an error of whoever
+    /// writes it and not the end of the process.
+    _file_too_large: Signal,
 }
+
+/// The signal's number, on all systems that we run on.
+const SIGXFSZ: i32 = 25;
 
 impl Signals {
     fn new() -> Result<Self, ServeError> {
@@ -347,6 +353,7 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hang_up: listen(SignalKind::hangup())?,
+            _file_too_large: listen(SignalKind::from_raw(SIGXFSZ))?,
         })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! One process at a time holds the folder (a locked file); `audit`, `campaign` and `stock` open
 //! the files beside it. Shards and tables are fixed at the first start.
+mod disk;
 mod folder;
 mod follow;
 mod withdrawals;
@@ -16,6 +17,7 @@ use router::{MapError, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::disk::Disk;
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
 use self::withdrawals::Withdrawals;
@@ -94,6 +96,7 @@ pub struct Embedded {
     pub shards: Arc<Shards>,
     stop_follower: watch::Sender<bool>,
     follower: JoinHandle<()>,
+    disk: JoinHandle<()>,
     held: Held,
 }
 
@@ -134,6 +137,8 @@ impl Held {
         let meta_trail = Arc::new(meta.clone());
         let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
+        let disk = Disk::new(self.folder(), map.shards(), metrics.clone(), readiness.clone());
+        let disk = tokio::spawn(disk.run(stop_follower.subscribe()));
         let breakers = Breakers::new(options.breakers, map.shards(), 0, &metrics.breakers);
         let shards = Shards {
             shares: Shares::even(options.in_flight_max, map.shards()),
@@ -151,7 +156,7 @@ impl Held {
             stop,
             tasks: tasks.into(),
         };
-        Ok(Embedded { shards: Arc::new(shards), stop_follower, follower, held: self })
+        Ok(Embedded { shards: Arc::new(shards), stop_follower, follower, disk, held: self })
     }
 
     /// Fixes the layout at the first start and makes the shard files; once a lane has claimed a
@@ -199,6 +204,9 @@ impl Embedded {
         self.stop_follower.send_replace(true);
         if let Err(error) = self.follower.await {
             tracing::error!(%error, "the follower did not end as it should");
+        }
+        if let Err(error) = self.disk.await {
+            tracing::error!(%error, "the watch over the disk did not end as it should");
         }
         drop(self.held);
     }

@@ -153,7 +153,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         let mut waiting = Vec::with_capacity(self.batch_max);
         let mut stopping = false;
         loop {
-            tokio::select! {
+            let retry = tokio::select! {
                 // The stop first: a queue that never runs dry must not outlast it.
                 biased;
                 _ = stop.wait_for(|&stop| stop), if !stopping => {
@@ -161,7 +161,13 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                     queue.close();
                     continue;
                 }
-                () = queue.recv_batch(&mut waiting, self.batch_max) => {}
+                () = queue.recv_batch(&mut waiting, self.batch_max) => false,
+                // It may be that nobody ever draws here again: units in doubt must not wait for it.
+                () = sleep_until(self.away.map_or_else(Instant::now, |away| away.until)), if self.doubt.is_some() => true,
+            };
+            if retry {
+                self.retry_verdict().await;
+                continue;
             }
             let Some(oldest) = waiting.first() else { break };
             let began = Instant::now();
@@ -354,6 +360,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.store.undo().await;
         self.around.stock.give_back(grant, granted);
         self.doubt = None;
+    }
+
+    /// Asks once more about the batch in doubt, while nobody draws.
+    async fn retry_verdict(&mut self) {
+        let asked = self.resolve_doubt().await;
+        self.note_away(&asked.map(|_| Vec::new()).map_err(|_| Failure::Final(DrawError::ShardAway)));
     }
 
     /// Finds out what became of the batch in doubt, if there is one, and closes its grant.

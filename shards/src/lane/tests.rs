@@ -440,6 +440,19 @@ async fn while_the_verdict_is_out_the_outcome_is_unknown() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_doubt_is_resolved_although_nobody_draws_again() {
+    for commit in [Fault::CommitLost, Fault::CommitFailed] {
+        let rig = rig(&[commit, Fault::VerdictAway, Fault::VerdictAway, Fault::VerdictAway]);
+        assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
+        assert_eq!(rig.picture().open, 1);
+        sleep(AWAY_MAX * 3).await;
+        let picture = rig.picture();
+        assert_eq!((picture.open, picture.issued), (0, u64::from(commit == Fault::CommitLost)));
+        rig.finish().await;
+    }
+}
+
 #[tokio::test]
 async fn a_lane_that_stops_in_doubt_finds_out_first() {
     let rig = rig(&[Fault::CommitLost, Fault::VerdictAway]);

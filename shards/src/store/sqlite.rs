@@ -1,4 +1,6 @@
 //! SQLite files: WAL, every commit on disk before it is answered.
+mod care;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;

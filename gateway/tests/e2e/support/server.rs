@@ -148,6 +148,11 @@ impl Server {
         kib.parse::<u64>().expect("a number") * 1024
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by the name that `kill` knows.
     pub async fn signal(&self, name: &str) {
         // The shell has `kill` built in, so none need be installed.
