@@ -22,6 +22,12 @@ pub struct Options {
     repair: bool,
 }
 
+impl Options {
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
 pub fn run(options: &Options) -> ExitCode {
     let report = match block_on(look(options)) {
         Ok(report) => report,

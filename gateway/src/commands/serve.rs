@@ -177,12 +177,18 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let deadline = Instant::now() + config.drain.deadline;
     stop_public.send_replace(true);
     let _ = public.await;
-    if timeout_at(deadline, running.drain()).await.is_err() {
+    let drained = timeout_at(deadline, running.drain()).await;
+    if drained.is_err() {
         // Nothing that was answered is lost: what is cut off here was never answered.
         tracing::error!("the shards did not end before the deadline");
     }
     stop_admin.send_replace(true);
     let _ = admin.await;
+    // With them go the last connections to the files.
+    drop((reloader, admin_pages));
+    if let Ok(Some(held)) = drained {
+        held.let_go().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -262,10 +268,14 @@ impl Running {
         }
     }
 
-    async fn drain(self) {
+    /// Ends everything; a data folder is still held.
+    async fn drain(self) -> Option<Held> {
         match self {
-            Running::Embedded(embedded) => embedded.drain().await,
-            Running::Cluster(cluster) => cluster.drain().await,
+            Running::Embedded(embedded) => Some(embedded.drain().await),
+            Running::Cluster(cluster) => {
+                cluster.drain().await;
+                None
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod breakers;
 mod campaigns;
 mod clients;
 mod cluster;
+mod copies;
 mod deployment;
 mod drawing;
 mod health;

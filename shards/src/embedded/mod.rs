@@ -81,6 +81,20 @@ pub enum StartError {
         /// The shard that knows better.
         shard: u16,
     },
+    /// A shard file is older than the meta file: draws that were answered are not in it.
+    #[error(
+        "shard-{shard}.sqlite is older than meta.sqlite (start or stop {found} of {known}; was it restored or \
+         replaced?): draws that were answered are missing in it. Put the newest one back, or restore all files of \
+         one moment"
+    )]
+    ShardBehind {
+        /// The older shard.
+        shard: u16,
+        /// The last start or stop that it knows.
+        found: u32,
+        /// The last one that there was.
+        known: u32,
+    },
     /// The folder or one of its files.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -106,6 +120,8 @@ impl Held {
         let map = self.lay_out(options).await?;
         let meta = self.meta().clone();
         self.check_runs(&map).await?;
+        self.check_marks(&map).await?;
+        self.raise_marks(map.shards()).await?;
         // Campaigns before stock: no prize is drawn before its units are on the shelf.
         let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
         let stock = rebuild(self.folder(), &map, &meta).await?;
@@ -196,9 +212,37 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Refuses a file that is older than the others. At each start and each clean stop every shard
+    /// and then the meta file get the next number, so a shard that stands behind the meta file was
+    /// put back, and so was a meta file that stands two behind a shard: one is a start that died.
+    async fn check_marks(&self, map: &SlotMap) -> Result<(), StartError> {
+        let known = self.folder().meta_file(Access::Read).mark().await?;
+        for shard in 0..map.shards() {
+            let found = self.folder().shard(shard, Access::Read).mark().await?;
+            if found < known {
+                return Err(StartError::ShardBehind { shard, found, known });
+            }
+            if found > known + 1 {
+                return Err(StartError::MetaBehind { shard });
+            }
+        }
+        Ok(())
+    }
+
+    async fn raise_marks(&self, shards: u16) -> Result<(), StoreError> {
+        let mark = self.folder().meta_file(Access::Read).mark().await? + 1;
+        // The meta file last: no shard may stand behind it.
+        for file in self.folder().files(shards, Access::Write).iter().rev() {
+            file.set_mark(mark).await?;
+        }
+        Ok(())
+    }
+}
+
 impl Embedded {
-    /// Commits what is queued, ends everything and lets go of the folder.
-    pub async fn drain(self) {
+    /// Commits what is queued and ends everything; the folder is still held.
+    pub async fn drain(self) -> Held {
         self.shards.drain().await;
         // After the lanes, so that its last picture of the stock is the final one.
         self.stop_follower.send_replace(true);
@@ -208,7 +252,11 @@ impl Embedded {
         if let Err(error) = self.disk.await {
             tracing::error!(%error, "the watch over the disk did not end as it should");
         }
-        drop(self.held);
+        // A failure is no harm: only a copy that is older than this stop would not show.
+        if let Err(error) = self.held.raise_marks(self.shards.map.shards()).await {
+            tracing::warn!(%error, "the stop is not noted");
+        }
+        self.held
     }
 }
 
