@@ -1,8 +1,10 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-pair bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 6
+PAIRS ?= 5
+FLOOR ?= 0.97
 SHARDS ?= 2
 GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60
@@ -41,6 +43,12 @@ fuzz:
 bench: build
 	deploy/install-test-packages
 	target/release/loadtest bench --seconds $(SECONDS_PER_CASE)
+
+## bench-pair: measure draws and refusals of this tree and of the commit BASE in turn, PAIRS times; fails when the
+## median of the ratios is below FLOOR; writes target/bench/pair.json; BASE_BIN=path takes a binary in place of a commit
+bench-pair: build
+	deploy/install-test-packages
+	CARGO="$(CARGO)" BASE_BIN="$(BASE_BIN)" loadtest/pair "$(BASE)" --pairs $(PAIRS) --seconds $(SECONDS_PER_CASE) --floor $(FLOOR) $(if $(CASES),--cases $(CASES))
 
 ## bench-micro: measure the parts of a draw by themselves: odds, rules, router, limits, plan and settle
 bench-micro:

@@ -11,6 +11,7 @@ mod driving;
 pub(crate) mod growth;
 mod mysql;
 mod orders;
+pub(crate) mod pair;
 mod process;
 mod redis;
 pub(crate) mod results;
