@@ -1,6 +1,7 @@
 //! Clusters of real servers: two shards, two gateways or three, Redis, nginx (`deploy/local`).
 //!
 //! Each test has a cluster of its own, which ends with it. A start takes about two seconds.
+mod availability;
 mod breakers;
 mod chaos;
 mod client;
