@@ -1,5 +1,5 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-pair bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-pair bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos chaos-availability overload sim-seeds load soak lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 6
@@ -8,6 +8,8 @@ FLOOR ?= 0.97
 SHARDS ?= 2
 GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60
+ROUNDS ?= 1
+SEEDS ?= 100000
 FUZZ_SECONDS ?= 60
 OVERLOAD_SECONDS ?= 60
 SOAK_SECONDS ?= 1200
@@ -97,10 +99,20 @@ chaos:
 	deploy/install-test-packages
 	CHAOS_FAULTS=$(CHAOS_FAULTS) $(CARGO) test --locked -p gateway --test e2e chaos -- --nocapture
 
+## chaos-availability: see that each fault costs only those whom it concerns, all of them in ROUNDS rounds;
+## CHAOS_AVAILABILITY_SEED repeats a run, CHAOS_AVAILABILITY_ONLY=text takes the faults with such a name
+chaos-availability:
+	deploy/install-test-packages
+	CHAOS_AVAILABILITY_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p gateway --test e2e cluster::availability -- --nocapture
+
 ## overload: send three times what a cluster can commit, for longer than the tests do
 overload:
 	deploy/install-test-packages
 	OVERLOAD_SECONDS=$(OVERLOAD_SECONDS) $(CARGO) test --locked -p gateway --test e2e cluster::overload -- --nocapture
+
+## sim-seeds: simulate from SEEDS seeds, ten times as many as `make test` does; says what happened how often
+sim-seeds:
+	SIM_SEEDS=$(SEEDS) $(CARGO) test --locked -p shards --lib everything_holds_whatever_happens -- --nocapture
 
 ## lint: what CI checks besides the tests
 lint:
