@@ -102,7 +102,7 @@ const PLAIN: Fault = Fault {
     from: None,
     in_mid_batch: false,
     concerns: |_, _| false,
-    lasts: Duration::from_secs(4),
+    lasts: Duration::from_secs(3),
     free_after: None,
     back: BACK,
     always: false,
@@ -517,17 +517,20 @@ impl Scene {
 
 /// Puts a proxy into each way of each gateway, and starts the gateways again.
 async fn links(cluster: &Cluster) -> Vec<Link> {
-    let mut links = Vec::new();
-    for gateway in GATEWAYS {
-        let mut ports = Vec::new();
-        for part in ["shard-0", "shard-1", "meta", "redis"] {
-            let port = cluster.port(part);
-            let proxy = Proxy::before(port).await;
-            ports.push((port, proxy.port));
-            links.push(Link { gateway, part, proxy });
-        }
-        cluster.reroute(gateway, &ports).await;
+    let [first, second] = GATEWAYS.map(|gateway| links_of(cluster, gateway));
+    let (first, second) = tokio::join!(first, second);
+    [first, second].into_iter().flatten().collect()
+}
+
+async fn links_of(cluster: &Cluster, gateway: &'static str) -> Vec<Link> {
+    let (mut links, mut ports) = (Vec::new(), Vec::new());
+    for part in ["shard-0", "shard-1", "meta", "redis"] {
+        let port = cluster.port(part);
+        let proxy = Proxy::before(port).await;
+        ports.push((port, proxy.port));
+        links.push(Link { gateway, part, proxy });
     }
+    cluster.reroute(gateway, &ports).await;
     links
 }
 
