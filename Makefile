@@ -1,15 +1,20 @@
 # Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos overload load soak lint fmt
+.PHONY: run build test test-mysql fuzz bench bench-pair bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos chaos-availability overload sim-seeds load soak audit-load stock-model lint fmt
 
 CARGO ?= cargo
 SECONDS_PER_CASE ?= 6
+PAIRS ?= 5
+FLOOR ?= 0.97
 SHARDS ?= 2
 GATEWAYS ?= 2
 CHAOS_FAULTS ?= 60
+ROUNDS ?= 1
+SEEDS ?= 100000
 FUZZ_SECONDS ?= 60
 OVERLOAD_SECONDS ?= 60
 SOAK_SECONDS ?= 1200
 SOAK_GATEWAYS ?= 1
+AUDIT_ORDERS ?= 10000000
 URL ?= http://127.0.0.1:8091
 PROFILE ?= ramp:0..2000:10s,hold:2000:20s
 
@@ -30,6 +35,10 @@ test-mysql:
 	deploy/install-test-packages
 	CARGO=$(CARGO) deploy/test-mysql
 
+## stock-model: visit every state of small instances of the stock's protocol, and find each broken rule; some minutes
+stock-model:
+	docs/design/stock_model.py
+
 ## fuzz: look for requests that the decoder stumbles over; gets cargo-fuzz and a nightly toolchain first
 fuzz:
 	rustup toolchain list | grep -q ^nightly || rustup toolchain install nightly --profile minimal
@@ -41,6 +50,12 @@ fuzz:
 bench: build
 	deploy/install-test-packages
 	target/release/loadtest bench --seconds $(SECONDS_PER_CASE)
+
+## bench-pair: measure draws and refusals of this tree and of the commit BASE in turn, PAIRS times; fails when the
+## median of the ratios is below FLOOR; writes target/bench/pair.json; BASE_BIN=path takes a binary in place of a commit
+bench-pair: build
+	deploy/install-test-packages
+	CARGO="$(CARGO)" BASE_BIN="$(BASE_BIN)" loadtest/pair "$(BASE)" --pairs $(PAIRS) --seconds $(SECONDS_PER_CASE) --floor $(FLOOR) $(if $(CASES),--cases $(CASES))
 
 ## bench-micro: measure the parts of a draw by themselves: odds, rules, router, limits, plan and settle
 bench-micro:
@@ -75,6 +90,11 @@ soak: build
 	deploy/install-test-packages
 	target/release/loadtest soak --seconds $(SOAK_SECONDS) --gateways $(SOAK_GATEWAYS) $(if $(MAX_RATE),--max-rate $(MAX_RATE)) $(if $(USERS),--users $(USERS)) $(if $(SPREAD),--spread $(SPREAD))
 
+## audit-load: audit a cluster with AUDIT_ORDERS orders beside draws at half of its maximum; writes target/bench/audit-load.json
+audit-load: build
+	deploy/install-test-packages
+	target/release/loadtest audit-load --orders $(AUDIT_ORDERS) $(if $(MAX_RATE),--max-rate $(MAX_RATE))
+
 ## cluster: start databases, Redis, gateways and nginx in the folder DIR (deploy/local/README.md)
 cluster: $(if $(DRAWBRIDGE),,build)
 	deploy/install-test-packages
@@ -89,10 +109,20 @@ chaos:
 	deploy/install-test-packages
 	CHAOS_FAULTS=$(CHAOS_FAULTS) $(CARGO) test --locked -p gateway --test e2e chaos -- --nocapture
 
+## chaos-availability: see that each fault costs only those whom it concerns, all of them in ROUNDS rounds;
+## CHAOS_AVAILABILITY_SEED repeats a run, CHAOS_AVAILABILITY_ONLY=text takes the faults with such a name
+chaos-availability:
+	deploy/install-test-packages
+	CHAOS_AVAILABILITY_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p gateway --test e2e cluster::availability -- --nocapture
+
 ## overload: send three times what a cluster can commit, for longer than the tests do
 overload:
 	deploy/install-test-packages
 	OVERLOAD_SECONDS=$(OVERLOAD_SECONDS) $(CARGO) test --locked -p gateway --test e2e cluster::overload -- --nocapture
+
+## sim-seeds: simulate from SEEDS seeds, ten times as many as `make test` does; says what happened how often
+sim-seeds:
+	SIM_SEEDS=$(SEEDS) $(CARGO) test --locked -p shards --lib everything_holds_whatever_happens -- --nocapture
 
 ## lint: what CI checks besides the tests
 lint:

@@ -16,7 +16,7 @@ use router::SlotMap;
 use shards::cluster::{self, Sizes};
 use shards::embedded;
 use shards::stock::cluster::RedisOptions;
-use shards::store::{MysqlDatabase, Tls};
+use shards::store::{Dialer, ExpectedIdentity, MysqlDatabase, Tls};
 use shards::{LaneLimits, Patience, ReadLimits};
 
 /// Environment variables that begin with this are settings: `DRAWBRIDGE_HTTP_LISTEN` is
@@ -306,7 +306,11 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
     let count = shards.as_ref().ok().map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
     check_map(section, "tables", count, tables.ok());
     let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
-    let timed = |database: MysqlDatabase| MysqlDatabase { connect_timeout, statement_timeout, ..database };
+    let dialer = Dialer::default();
+    let timed = |database: MysqlDatabase| {
+        let dialer = dialer.clone();
+        MysqlDatabase { connect_timeout, statement_timeout, dialer, ..database }
+    };
     let (redis_timeout, prefix) = (redis_timeout?, prefix?);
     let timed_redis =
         |options: RedisOptions| RedisOptions { timeout: redis_timeout, prefix: prefix.clone(), ..options };
@@ -319,7 +323,7 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
     })
 }
 
-/// The time-outs are those of the whole cluster and come later.
+/// Time-outs and dialer are those of the whole cluster and come later.
 fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
@@ -336,18 +340,28 @@ fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
         tls: tls?,
         connect_timeout: Duration::ZERO,
         statement_timeout: Duration::ZERO,
+        expected: ExpectedIdentity::default(),
+        dialer: Dialer::default(),
     })
 }
 
+/// The time-out and the prefix are those of the whole cluster and come later.
 fn redis(section: &Section<'_>) -> Result<RedisOptions, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(6379);
+    let user = section.text("user", 1..=80).optional();
     let password = password(section);
+    let tls = tls(section);
     let connections_max = section.integer("connections_max", 1..=1_000).or(16);
+    if let (Ok(Some(_)), Ok(None)) = (&user, &password) {
+        return Err(section.fault("user", "goes with password or password_file"));
+    }
     Ok(RedisOptions {
         host: host?,
         port: port?,
+        user: user?,
         password: password?,
+        tls: tls?,
         prefix: String::new(),
         timeout: Duration::ZERO,
         connections_max: connections_max?,
@@ -515,6 +529,23 @@ password = "secret of redis"
         assert_eq!((cluster.shards.len(), cluster.tables, cluster.redis.len(), cluster.segments), (1, 4, 1, 8));
         assert_eq!((cluster.meta.port, cluster.redis[0].port), (3306, 6379));
         assert_eq!(cluster.shards[0].statement_timeout, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_stock_server_has_a_user_and_tls_as_databases_have() {
+        let redis = |more: &str| Config::parse(&format!("{CLUSTER}{more}"), Vec::new());
+        let config = redis("user = \"someone\"\ntls = \"verify\"\ntls_ca_file = \"ca.pem\"\n").expect("a config");
+        let shown = format!("{config:#?}");
+        assert!(shown.contains("someone") && shown.contains("ca.pem") && !shown.contains("secret"), "{shown}");
+        let Storage::Cluster(cluster) = config.storage else { panic!("a cluster") };
+        let server = &cluster.redis[0];
+        assert_eq!((server.user.as_deref(), &server.tls), (Some("someone"), &Tls::Verify { ca_file: "ca.pem".into() }));
+        let without = CLUSTER.replace("password = \"secret of redis\"", "user = \"someone\"\ntls = \"verify\"");
+        let faults = faults(&without, Vec::new()).join("\n");
+        for part in ["storage.redis[1].tls_ca_file", "storage.redis[1].user", "password_file"] {
+            assert!(faults.contains(part), "{part} is missing in:\n{faults}");
+        }
+        let Err(_) = redis("tls_ca_file = \"ca.pem\"\n") else { panic!("a file that nobody reads is a fault") };
     }
 
     #[test]

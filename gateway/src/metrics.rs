@@ -31,7 +31,10 @@ impl HttpMetrics {
         let seconds = HistogramOpts::new("drawbridge_http_request_seconds", "Time from a request's head to its answer")
             .buckets(prometheus::exponential_buckets(0.0005, 2.0, 15)?);
         let seconds = HistogramVec::new(seconds, &["endpoint"])?;
-        let received = IntCounter::new("drawbridge_draws_received_total", "Requests for a draw that have come in")?;
+        let received = IntCounter::new(
+            "drawbridge_commands_received_total",
+            "Commands, which are calls to draw, that have come in",
+        )?;
         let in_flight = IntGauge::new("drawbridge_http_in_flight_requests", "Requests that are being answered")?;
         let connections = IntGauge::new("drawbridge_http_connections", "Open connections")?;
         let switches =

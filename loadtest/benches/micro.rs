@@ -158,7 +158,7 @@ fn plan_and_settle_calls(bencher: Bencher, calls: usize, count: DrawCount) {
                 accounts: vec![Some(Account::new(chances)); batch.accounts().len()],
                 orders: vec![Vec::new(); batch.draws().len()],
             };
-            let plan = plan(batch, known, &catalogue, Supply::There, now, &mut random);
+            let plan = plan(batch, known, &catalogue, &Supply::There, now, &mut random);
             let granted = plan.wants().to_vec();
             settle(plan, &granted, |_| {
                 minted += 1;

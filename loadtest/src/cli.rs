@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::audit::AuditArgs;
+use crate::bench::audit_load::AuditLoadArgs;
 use crate::bench::growth::{DEFAULT_STEPS, Step};
+use crate::bench::pair::PairArgs;
 use crate::bench::soak::SoakArgs;
 use crate::drive::Plan;
 use crate::load::LoadArgs;
@@ -35,10 +37,14 @@ pub(crate) enum Command {
     Hello(HelloArgs),
     /// Measure the gateway beside a bare server and bare inserts, and write the results.
     Bench(BenchArgs),
+    /// Measure two builds of the gateway in turn; exit code 1 when this one is slower than the other by too much.
+    Pair(PairArgs),
     /// Measure how the cost of a draw grows with shards, prizes, accounts and connections.
     Growth(GrowthArgs),
     /// Load a cluster for long, and see whether latency, rate and memory stay as they are.
     Soak(SoakArgs),
+    /// Audit a cluster with millions of orders beside draws, and see whether any is refused.
+    AuditLoad(AuditLoadArgs),
 }
 
 #[derive(Debug, Args)]
@@ -253,6 +259,20 @@ mod tests {
     fn a_bench_of_one_side_only_is_not_one_of_the_other() {
         assert!(Cli::try_parse_from(["loadtest", "bench", "--only", "cluster"]).is_ok());
         assert!(Cli::try_parse_from(["loadtest", "bench", "--only", "everything"]).is_err());
+    }
+
+    #[test]
+    fn a_pair_has_a_base_and_a_floor_that_is_a_ratio() {
+        let pair = |options: &str| {
+            Cli::try_parse_from(["loadtest", "pair"].into_iter().chain(options.split_whitespace())).map(drop)
+        };
+        for options in ["", "--floor 1.02 --pairs 1", "--cases draws --base-tree t --base-name n"] {
+            assert!(pair(&format!("--base-drawbridge d {options}")).is_ok(), "{options}");
+        }
+        assert!(pair("").is_err());
+        for options in ["--floor 0", "--floor nan", "--floor 97", "--pairs 0", "--cases embedded"] {
+            assert!(pair(&format!("--base-drawbridge d {options}")).is_err(), "{options}");
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! `drive` loads a running gateway as fast as it answers, `load` by a schedule that waits for nobody.
 //! `verify` asks the gateway afterwards whether it still knows what it told, `audit` looks into the
 //! shards. `hello` is the bare HTTP server that bounds the edge, `bench` measures the gateway and its
-//! limits side by side, `growth` how the cost of a draw grows, and `soak` whether anything creeps up
-//! over time. All of them talk to this machine alone.
+//! limits side by side, `pair` two builds of it, `growth` how the cost of a draw grows, `soak` whether
+//! anything creeps up over time, and `audit-load` whether an audit refuses anybody's draw. All of them
+//! talk to this machine alone.
 
 mod audit;
 mod bench;
@@ -41,8 +42,10 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::command(&args),
         Command::Hello(args) => hello::command(args.listen),
         Command::Bench(args) => bench::command(&args),
+        Command::Pair(args) => bench::pair::command(&args),
         Command::Growth(args) => bench::growth::command(&args),
         Command::Soak(args) => bench::soak::command(&args),
+        Command::AuditLoad(args) => bench::audit_load::command(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

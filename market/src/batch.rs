@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
@@ -62,8 +62,8 @@ pub struct Batch {
     accounts: Vec<(UserId, ActivityId)>,
     /// For each draw its place in `accounts`.
     account_of: Vec<usize>,
-    /// For each draw the first one of the batch with its user and request id, if not itself.
-    repeats: Vec<Option<usize>>,
+    /// For each draw the first one of the batch with its user and request id; itself, mostly.
+    first_of: Vec<usize>,
 }
 
 impl Batch {
@@ -73,16 +73,15 @@ impl Batch {
         let mut account_at = HashMap::with_capacity(draws.len());
         let mut first_at = HashMap::with_capacity(draws.len());
         let mut account_of = Vec::with_capacity(draws.len());
-        let mut repeats = Vec::with_capacity(draws.len());
+        let mut first_of = Vec::with_capacity(draws.len());
         for (index, draw) in draws.iter().enumerate() {
             account_of.push(*account_at.entry((&draw.user, draw.activity)).or_insert_with(|| {
                 accounts.push((draw.user.clone(), draw.activity));
                 accounts.len() - 1
             }));
-            let first = *first_at.entry((&draw.user, &draw.request)).or_insert(index);
-            repeats.push((first != index).then_some(first));
+            first_of.push(*first_at.entry((&draw.user, &draw.request)).or_insert(index));
         }
-        Self { draws, accounts, account_of, repeats }
+        Self { draws, accounts, account_of, first_of }
     }
 
     /// The calls in arrival order.
@@ -132,13 +131,27 @@ enum Verdict {
     Decided(Arc<Published>, Range<usize>),
 }
 
-/// Whether the stock can be asked for units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether the stock can be asked for units. Campaigns say what becomes of draws that need a unit
+/// which nobody can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supply {
     /// It can.
     There,
-    /// It cannot: campaigns say what becomes of draws that need a unit.
+    /// It can, but for these prizes: their units are still on their way.
+    Without(BTreeSet<Prize>),
+    /// It cannot.
     Away,
+}
+
+impl Supply {
+    /// Whether units of this prize cannot be asked for.
+    fn lacks(&self, prize: Prize) -> bool {
+        match self {
+            Supply::There => false,
+            Supply::Without(prizes) => prizes.contains(&prize),
+            Supply::Away => true,
+        }
+    }
 }
 
 /// Plans a batch under one version of each campaign and one reading of the clock.
@@ -149,31 +162,35 @@ pub fn plan(
     batch: Batch,
     known: Known,
     catalogue: &Catalogue,
-    supply: Supply,
+    supply: &Supply,
     now: Timestamp,
     random: &mut impl Randomness,
 ) -> Plan {
     let decisions = Vec::with_capacity(batch.draws.len());
     let mut planner = Planner { catalogue, supply, now, random, accounts: known.accounts.clone(), decisions };
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(batch.draws.len());
+    // By the first draw of a request id the one that holds it. A refused one does not: its key
+    // stays free.
+    let mut holders: Vec<Option<usize>> = vec![None; batch.draws.len()];
     for (index, earlier) in known.orders.into_iter().enumerate() {
         let draw = &batch.draws[index];
-        let verdict = match (earlier.first(), earlier_in_batch(&batch, &verdicts, index)) {
+        let first = batch.first_of[index];
+        let verdict = match (earlier.first(), holders[first]) {
             (Some(order), _) => repeats(draw, order.activity, order.asked)
                 .map_or_else(Verdict::Refused, |()| Verdict::Replay(earlier.into())),
-            (None, Some(first)) => {
-                let Draw { activity, count, .. } = batch.draws[first];
-                repeats(draw, activity, count).map_or_else(Verdict::Refused, |()| Verdict::SameAs(first))
+            (None, Some(holder)) => {
+                let Draw { activity, count, .. } = batch.draws[holder];
+                repeats(draw, activity, count).map_or_else(Verdict::Refused, |()| Verdict::SameAs(holder))
             }
             (None, None) => planner.decide(draw, batch.account_of[index]),
         };
+        if matches!(verdict, Verdict::Decided(..)) {
+            holders[first] = Some(index);
+        }
         verdicts.push(verdict);
     }
     let decisions = planner.decisions;
-    let wants = match supply {
-        Supply::There => count_wants(&verdicts, &decisions),
-        Supply::Away => Vec::new(),
-    };
+    let wants = count_wants(&verdicts, &decisions, supply);
     Plan { batch, known: known.accounts, verdicts, decisions, wants, now }
 }
 
@@ -186,20 +203,9 @@ fn repeats(draw: &Draw, activity: ActivityId, asked: DrawCount) -> Result<(), Re
     if asked == draw.count { Ok(()) } else { Err(Refusal::RequestCountDiffers) }
 }
 
-/// The draw earlier in this batch that holds the request id of draw `index`. A refused one does
-/// not: its key stays free.
-fn earlier_in_batch(batch: &Batch, verdicts: &[Verdict], index: usize) -> Option<usize> {
-    let same_request = |&earlier: &usize| {
-        (batch.draws[earlier].user == batch.draws[index].user)
-            && (batch.draws[earlier].request == batch.draws[index].request)
-    };
-    let first = batch.repeats[index]?;
-    (first..index).filter(same_request).find(|&earlier| matches!(verdicts[earlier], Verdict::Decided(..)))
-}
-
 struct Planner<'a, R> {
     catalogue: &'a Catalogue,
-    supply: Supply,
+    supply: &'a Supply,
     now: Timestamp,
     random: &'a mut R,
     /// The accounts as the draws planned so far leave them.
@@ -256,9 +262,8 @@ impl<R: Randomness> Planner<'_, R> {
 
     /// Whether the draw needs what cannot be had now, and its campaign would rather refuse.
     fn refuses(&self, campaign: &Campaign, decision: &Decision) -> bool {
-        self.supply == Supply::Away
-            && decision.wants().is_some()
-            && campaign.activity.when_stock_away == WhenStockAway::Refuse
+        campaign.activity.when_stock_away == WhenStockAway::Refuse
+            && wanted(campaign, decision).is_some_and(|prize| self.supply.lacks(prize))
     }
 }
 
@@ -267,19 +272,17 @@ fn goes_on_without(campaign: &Campaign, refusal: Refusal) -> bool {
     refusal.is_shortage() && campaign.activity.when_chances_short == WhenChancesShort::Partial
 }
 
-fn wanted(published: &Published, decision: &Decision) -> Option<Prize> {
-    let prize = |award: AwardIndex| {
-        let campaign = &published.campaign;
-        Prize { activity: campaign.activity.id, award: campaign.strategy.award(award).id }
-    };
+fn wanted(campaign: &Campaign, decision: &Decision) -> Option<Prize> {
+    let prize = |award: AwardIndex| Prize { activity: campaign.activity.id, award: campaign.strategy.award(award).id };
     decision.wants().map(prize)
 }
 
-fn count_wants(verdicts: &[Verdict], decisions: &[Decision]) -> Vec<Units> {
+fn count_wants(verdicts: &[Verdict], decisions: &[Decision], supply: &Supply) -> Vec<Units> {
     let mut counts: HashMap<Prize, u32> = HashMap::new();
     for verdict in verdicts {
         let Verdict::Decided(published, places) = verdict else { continue };
-        for prize in decisions[places.clone()].iter().filter_map(|decision| wanted(published, decision)) {
+        let wanted = decisions[places.clone()].iter().filter_map(|decision| wanted(&published.campaign, decision));
+        for prize in wanted.filter(|prize| !supply.lacks(*prize)) {
             *counts.entry(prize).or_default() += 1;
         }
     }
@@ -349,7 +352,7 @@ pub fn settle(plan: Plan, granted: &[Units], mut mint: impl FnMut(&UserId) -> Or
                 let (draw, decisions) = (&batch.draws[index], &decisions[places]);
                 accounts[batch.account_of[index]] = decisions.last().map(|decision| decision.account);
                 let order = |(seq, &decision): (u8, &Decision)| {
-                    let unit = wanted(&published, &decision).is_some_and(|prize| purse.take(prize));
+                    let unit = wanted(&published.campaign, &decision).is_some_and(|prize| purse.take(prize));
                     new_order(draw, seq, &published, decision, unit, mint(&draw.user), now)
                 };
                 let orders: Orders = (0..).zip(decisions).map(order).collect();

@@ -117,7 +117,7 @@ impl Bench {
             accounts: batch.accounts().iter().map(|(user, _)| self.accounts.get(user).copied()).collect(),
             orders: vec![Vec::new(); users.len()],
         };
-        let plan = plan(batch, known, &self.catalogue, Supply::There, now, &mut self.random);
+        let plan = plan(batch, known, &self.catalogue, &Supply::There, now, &mut self.random);
         let granted: Vec<Units> = plan.wants().to_vec();
         let settlement = settle(plan, &granted, |_| {
             self.orders += 1;

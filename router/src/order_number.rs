@@ -6,19 +6,20 @@
 //! ```
 //!
 //! * Bit 63 stays 0, so that the number fits a signed `BIGINT` and the JSON functions of both databases.
-//! * A run is claimed by one lane in a committed transaction and never given out twice, so its numbers are unique
-//!   whatever clocks and process ids do.
+//! * A run is claimed by one process in a committed transaction and never given out twice, and its lanes share its
+//!   counters out among themselves, so numbers are unique whatever clocks and process ids do.
 //! * The slot is lowest. Above the counter it would scatter a lane's inserts over the whole primary key; below it the
-//!   numbers of a run ascend and the B-tree is appended to.
+//!   numbers of a lane ascend and the B-tree is appended to.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::slot::{SLOT_BITS, SLOTS, Slot};
 
-/// 33 million runs: 64 lanes that each claim one every minute need a year to use them up.
+/// 33 million runs: 64 processes that each start once a minute need a year to use them up.
 const RUN_BITS: u32 = 25;
 
-/// 268 million orders in a run: a lane that commits 10,000 a second claims the next one after 7 hours.
+/// 268 million orders in a run: a process that commits 10,000 a second claims the next one after 7 hours.
 const COUNTER_BITS: u32 = 28;
 
 const COUNTER_SHIFT: u32 = SLOT_BITS;
@@ -33,13 +34,16 @@ const RUNS: u32 = 1 << RUN_BITS;
 const _: () = assert!(RUN_BITS + COUNTER_BITS + SLOT_BITS == 63);
 const _: () = assert!(SLOTS as u32 == 1 << SLOT_BITS);
 
-/// The number under which a lane mints: above 0, below 2^25.
+/// The number under which a process mints: above 0, below 2^25.
 ///
 /// Zero is left out so that no order number is 0 and a forgotten run shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Run(u32);
 
 impl Run {
+    /// The greatest number of a run.
+    pub const MAX: u32 = RUNS - 1;
+
     /// The run with this number, if it is one.
     pub const fn new(number: u32) -> Option<Self> {
         if 0 < number && number < RUNS { Some(Self(number)) } else { None }
@@ -57,31 +61,33 @@ impl fmt::Display for Run {
     }
 }
 
-/// The mint of one lane under one run.
+/// The mint of one lane: counters of one run.
 ///
 /// Neither `Clone` nor `Copy`: a copy would mint the same numbers a second time.
 #[derive(Debug)]
 pub struct OrderNumbers {
     run: Run,
     next_counter: u32,
+    /// One past the last counter.
+    end: u32,
 }
 
 impl OrderNumbers {
     /// Starts a run that was just claimed.
     pub const fn new(run: Run) -> Self {
-        Self::starting_at(run, 0)
+        Self::within(run, 0..COUNTERS)
     }
 
-    /// Starts inside a run: to resume after the last counter known to be used, or to test what happens when the
-    /// counters run out. A counter of 2^28 or more stands for a run that is used up.
-    pub const fn starting_at(run: Run, counter: u32) -> Self {
-        let next_counter = if counter < COUNTERS { counter } else { COUNTERS };
-        Self { run, next_counter }
+    /// Starts a part of a run, whose other parts are somebody else's. Counters of 2^28 and above are none.
+    pub const fn within(run: Run, counters: Range<u32>) -> Self {
+        let end = if counters.end < COUNTERS { counters.end } else { COUNTERS };
+        let next_counter = if counters.start < end { counters.start } else { end };
+        Self { run, next_counter, end }
     }
 
-    /// The next order number for this slot; `None` when the run is used up and the lane has to claim a new one.
+    /// The next order number for this slot; `None` when the counters are used up and the lane needs others.
     pub fn next(&mut self, slot: Slot) -> Option<u64> {
-        if self.next_counter == COUNTERS {
+        if self.next_counter == self.end {
             return None;
         }
         let counter = self.next_counter;
@@ -89,9 +95,9 @@ impl OrderNumbers {
         Some(u64::from(self.run.0) << RUN_SHIFT | u64::from(counter) << COUNTER_SHIFT | u64::from(slot.get()))
     }
 
-    /// How many numbers are left, so that a lane can claim its next run before a batch rather than inside one.
+    /// How many numbers are left, so that a lane can get new counters before a batch rather than inside one.
     pub const fn remaining(&self) -> u32 {
-        COUNTERS - self.next_counter
+        self.end - self.next_counter
     }
 }
 
@@ -143,16 +149,16 @@ mod tests {
     #[test]
     fn the_layout_is_frozen() {
         assert_eq!(OrderNumbers::new(run(1)).next(slot(0)), Some(0x0000_0040_0000_0000));
-        assert_eq!(OrderNumbers::starting_at(run(1), 1).next(slot(714)), Some(0x0000_0040_0000_06CA));
+        assert_eq!(OrderNumbers::within(run(1), 1..COUNTERS).next(slot(714)), Some(0x0000_0040_0000_06CA));
         assert_eq!(
-            OrderNumbers::starting_at(run(RUNS - 1), COUNTERS - 1).next(slot(1023)),
+            OrderNumbers::within(run(RUNS - 1), COUNTERS - 1..COUNTERS).next(slot(1023)),
             Some(0x7FFF_FFFF_FFFF_FFFF)
         );
     }
 
     #[test]
     fn a_used_up_run_stays_used_up() {
-        let mut numbers = OrderNumbers::starting_at(run(9), COUNTERS - 2);
+        let mut numbers = OrderNumbers::within(run(9), COUNTERS - 2..COUNTERS);
         assert_eq!(numbers.remaining(), 2);
         assert!(numbers.next(slot(5)).is_some());
         assert_eq!(numbers.next(slot(6)).map(counter_of), Some(COUNTERS - 1));
@@ -160,7 +166,7 @@ mod tests {
             assert_eq!(numbers.remaining(), 0);
             assert_eq!(numbers.next(slot(7)), None);
         }
-        assert_eq!(OrderNumbers::starting_at(run(9), u32::MAX).next(slot(7)), None);
+        assert_eq!(OrderNumbers::within(run(9), COUNTERS..u32::MAX).next(slot(7)), None);
     }
 
     #[test]
@@ -187,7 +193,7 @@ mod tests {
             counter in 0..COUNTERS,
             slot_number in 0..SLOTS,
         ) {
-            let order = OrderNumbers::starting_at(run(run_number), counter)
+            let order = OrderNumbers::within(run(run_number), counter..COUNTERS)
                 .next(slot(slot_number))
                 .expect("the run is not used up");
             prop_assert_eq!(slot_of(order).get(), slot_number);
@@ -202,7 +208,7 @@ mod tests {
             counter in 0..COUNTERS - 64,
             slots in prop::collection::vec(0..SLOTS, 2..64),
         ) {
-            let mut numbers = OrderNumbers::starting_at(run(run_number), counter);
+            let mut numbers = OrderNumbers::within(run(run_number), counter..COUNTERS);
             let orders: Vec<u64> = slots.iter().filter_map(|&number| numbers.next(slot(number))).collect();
             prop_assert_eq!(orders.len(), slots.len());
             prop_assert!(orders.is_sorted_by(|a, b| a < b));
@@ -210,7 +216,7 @@ mod tests {
 
         #[test]
         fn a_later_run_is_above_an_earlier_one(run_number in 1..RUNS - 1, slot_number in 0..SLOTS) {
-            let last = OrderNumbers::starting_at(run(run_number), COUNTERS - 1).next(slot(1023));
+            let last = OrderNumbers::within(run(run_number), COUNTERS - 1..COUNTERS).next(slot(1023));
             let first = OrderNumbers::new(run(run_number + 1)).next(slot(slot_number));
             prop_assert!(last.is_some() && last < first);
         }

@@ -1,8 +1,7 @@
 -- Adds the units of one operation, once and only in the epoch that it was recorded under.
 -- KEYS: stock, grants. ARGV: epoch, operation, then a segment and its units for each.
 -- Answers the epoch; -1 when this server must be rebuilt.
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch or epoch ~= redis.call('HGET', KEYS[2], 'epoch') then return -1 end
+if not epoch then return -1 end
 if epoch == ARGV[1] and redis.call('HSETNX', KEYS[1], 'operation:' .. ARGV[2], '') == 1 then
   for i = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 end

@@ -8,10 +8,12 @@ pub mod audit;
 pub mod breaker;
 pub mod cluster;
 pub mod embedded;
+mod founding;
 mod lane;
 pub mod meta;
 mod metrics;
 mod random;
+mod readiness;
 mod reads;
 mod service;
 mod shares;
@@ -24,9 +26,11 @@ pub mod switches;
 mod testing;
 pub mod trail;
 
+pub use founding::{FoundingError, Unfit};
 pub use lane::{LaneLimits, Patience};
 pub use metrics::{ClusterMetrics, Metrics};
 pub use random::OsRandom;
+pub use readiness::Readiness;
 pub use reads::{OrderKey, ReadLimits};
 pub use service::Shards;
 
@@ -57,6 +61,16 @@ pub enum DrawError {
     BreakerOpen {
         /// Until it may let somebody in.
         retry_after: Duration,
+    },
+    /// Somebody else has locked the user's rows and has not let go for a while: a gateway that
+    /// stands still, as a rule. Nothing has changed.
+    #[error("another gateway holds this user's account")]
+    Held,
+    /// This process's clock and the shard's differ too much to plan by; nothing has changed.
+    #[error("this gateway's clock differs from the shard's by {ahead_seconds} s")]
+    ClocksDiffer {
+        /// By how much ours is ahead; negative where it is behind.
+        ahead_seconds: i64,
     },
     /// The database refuses the command's data; nothing has changed.
     #[error("the database refuses the draw's data")]

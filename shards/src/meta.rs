@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::num::NonZeroU64;
 use std::pin::Pin;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use market::batch::Prize;
@@ -15,13 +16,24 @@ use serde::Serialize;
 use crate::lane::Runs;
 use crate::stock::Picture;
 use crate::stock::cluster::record_addition;
-use crate::store::{Columns, Connection, Database, MetaStatements, StoreError, json_rows, out_of_range};
+use crate::store::{
+    Claimed, Columns, Connection, Database, Lease, MetaStatements, Pool, PoolLimits, StoreError, json_rows,
+    out_of_range,
+};
 
-/// The meta database.
+/// The meta database. Clones share a few connections.
 #[derive(Debug, Clone)]
 pub struct Meta<D: Database> {
-    database: D,
+    pool: Pool<D>,
 }
+
+/// Connections of a process to it: lanes that begin, jobs and operators need one each for a moment.
+/// All are kept between uses; at rest the jobs and the poll of the revision use one or two in turn,
+/// and the others are closed after a while.
+const CONNECTIONS_MAX: usize = 16;
+
+/// While all are in use somebody may wait for the longest that a lock is.
+const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 
 /// Why a campaign was not published.
 #[derive(Debug, thiserror::Error)]
@@ -107,24 +119,33 @@ impl<D: Database> Meta<D> {
 
     /// The meta database in `database`, which must be migrated.
     pub fn new(database: D) -> Self {
-        Self { database }
+        let idle_max = if D::KEEPS_IDLE { CONNECTIONS_MAX } else { 0 };
+        Self { pool: Pool::new(database, PoolLimits { all_max: CONNECTIONS_MAX, idle_max, wait: CONNECTION_WAIT }) }
     }
 
-    /// Claims a run number that nobody had before.
-    pub async fn claim_run(&self) -> Result<Run, StoreError> {
+    /// Claims a run number that nobody had before; `None` when all are used up.
+    pub async fn claim_run(&self) -> Result<Option<Run>, StoreError> {
         let mut connection = self.begin().await?;
         connection.execute(Self::SQL.claim_run, NOTHING).await?;
         let rows = connection.rows(Self::SQL.read_run, NOTHING).await?;
         let number = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+        let Some(run) = Run::new(number) else { return Ok(None) };
         // Committed before it is used: a run that may be claimed twice is no run.
-        connection.commit().await?;
-        Run::new(number).ok_or_else(|| StoreError::Data("all run numbers are used up".to_owned()))
+        self.commit(connection).await?;
+        Ok(Some(run))
     }
 
     /// How many run numbers were claimed so far.
     pub async fn claimed_runs(&self) -> Result<u64, StoreError> {
         let rows = self.rows(Self::SQL.read_run, NOTHING).await?;
         rows.first().ok_or_else(|| out_of_range(0))?.number(0)
+    }
+
+    /// Has at least so many run numbers count as claimed.
+    pub(crate) async fn raise_runs(&self, claimed: u64) -> Result<(), StoreError> {
+        let mut connection = self.begin().await?;
+        connection.execute(Self::SQL.raise_runs, &json_rows([[claimed]])).await?;
+        connection.commit().await
     }
 
     /// How users are spread; `None` before the first start.
@@ -136,7 +157,7 @@ impl<D: Database> Meta<D> {
     /// Fixes how users are spread, at the first start.
     pub async fn fix_slot_map(&self, map: &SlotMap) -> Result<(), StoreError> {
         let row = json(&(map.version(), map.shards(), map.tables()));
-        self.database.connect().await?.execute(Self::SQL.insert_slot_map, &row).await.map(drop)
+        self.execute(Self::SQL.insert_slot_map, &row).await
     }
 
     /// The number that each change of campaigns or stock raises.
@@ -172,7 +193,7 @@ impl<D: Database> Meta<D> {
         if publications.iter().any(|publication| publication.new) {
             connection.execute(Self::SQL.raise_revision, NOTHING).await?;
         }
-        connection.commit().await?;
+        self.commit(connection).await?;
         Ok(publications)
     }
 
@@ -210,12 +231,21 @@ impl<D: Database> Meta<D> {
         let mut connection = self.begin().await?;
         connection.execute(Self::SQL.apply_operation, &json(&(withdrawal, applied))).await?;
         connection.execute(Self::SQL.raise_revision, NOTHING).await?;
-        connection.commit().await
+        self.commit(connection).await
     }
 
     /// The change of the total that an operation made; `None` while it waits.
     pub async fn applied(&self, operation: u64) -> Result<Option<i64>, StoreError> {
         let rows = self.rows(Self::SQL.read_operation, &json(&[operation])).await?;
+        rows.first().ok_or_else(|| out_of_range(0))?.optional_integer(0)
+    }
+
+    /// The same, once nothing else is under way that could still change it.
+    pub(crate) async fn applied_for_good(&self, operation: u64) -> Result<Option<i64>, StoreError> {
+        // Writers take turns, so whoever was before us has ended.
+        let mut connection = self.begin().await?;
+        let rows = connection.rows(Self::SQL.read_operation, &json(&[operation])).await?;
+        connection.rollback().await?;
         rows.first().ok_or_else(|| out_of_range(0))?.optional_integer(0)
     }
 
@@ -227,7 +257,7 @@ impl<D: Database> Meta<D> {
 
     /// Forgets the view that an earlier server had of its stock.
     pub async fn forget_pictures(&self) -> Result<(), StoreError> {
-        self.database.connect().await?.execute(Self::SQL.forget_pictures, NOTHING).await.map(drop)
+        self.execute(Self::SQL.forget_pictures, NOTHING).await
     }
 
     /// Writes the running server's view of its stock.
@@ -237,7 +267,7 @@ impl<D: Database> Meta<D> {
             (prize.activity.get(), prize.award.get(), p.total, p.left, p.open, p.issued, now.as_millisecond())
         };
         let rows = json_rows(pictures.iter().map(row));
-        self.database.connect().await?.execute(Self::SQL.write_picture, &rows).await.map(drop)
+        self.execute(Self::SQL.write_picture, &rows).await
     }
 
     /// The view of its stock that a server wrote last.
@@ -265,22 +295,34 @@ impl<D: Database> Meta<D> {
         let mut connection = self.begin().await?;
         let id = insert_operation::<D>(&mut connection, kind, change, applied, now).await?;
         connection.execute(Self::SQL.raise_revision, NOTHING).await?;
-        connection.commit().await?;
+        self.commit(connection).await?;
         Ok(id)
     }
 
     /// A transaction that may write. Writers take turns, so that what one decides from what it
     /// reads still holds when it writes.
-    pub(crate) async fn begin(&self) -> Result<D::Connection, StoreError> {
-        let mut connection = self.database.connect().await?;
+    pub(crate) async fn begin(&self) -> Result<Lease<D>, StoreError> {
+        let mut connection = self.pool.get().await?;
         connection.begin().await?;
         connection.rows(Self::SQL.lock_revision, NOTHING).await?;
         Ok(connection)
     }
 
+    /// Ends what [`Meta::begin`] began. Without it the transaction is undone: its connection closes.
+    pub(crate) async fn commit(&self, mut connection: Lease<D>) -> Result<(), StoreError> {
+        connection.commit().await?;
+        self.pool.keep(connection);
+        Ok(())
+    }
+
     /// Where it is stored.
     pub(crate) fn database(&self) -> &D {
-        &self.database
+        self.pool.database()
+    }
+
+    /// Its connections.
+    pub(crate) fn pool(&self) -> &Pool<D> {
+        &self.pool
     }
 
     pub(crate) async fn rows(
@@ -288,12 +330,28 @@ impl<D: Database> Meta<D> {
         sql: &str,
         json: &str,
     ) -> Result<Vec<<D::Connection as Connection>::Row>, StoreError> {
-        self.database.connect().await?.rows(sql, json).await
+        let mut connection = self.pool.get().await?;
+        let rows = connection.rows(sql, json).await?;
+        self.pool.keep(connection);
+        Ok(rows)
+    }
+
+    async fn execute(&self, sql: &str, json: &str) -> Result<(), StoreError> {
+        let mut connection = self.pool.get().await?;
+        connection.execute(sql, json).await?;
+        self.pool.keep(connection);
+        Ok(())
+    }
+}
+
+impl<D: Database> Claimed for Meta<D> {
+    fn claimed(&self) -> Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + '_>> {
+        Box::pin(self.claimed_runs())
     }
 }
 
 impl<D: Database> Runs for Meta<D> {
-    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Run, StoreError>> + Send + '_>> {
+    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Option<Run>, StoreError>> + Send + '_>> {
         Box::pin(self.claim_run())
     }
 }

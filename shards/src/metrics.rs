@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 use crate::breaker::BreakerMetrics;
@@ -12,16 +12,20 @@ use crate::stock::Picture;
 /// Metrics of all lanes, of the stock and of the breakers.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    batch_commands: HistogramVec,
+    batch_draws: HistogramVec,
     step_seconds: HistogramVec,
     admitted: IntCounterVec,
+    taken: IntCounterVec,
     ended: IntCounterVec,
     orders: IntCounterVec,
     grants: IntCounterVec,
+    /// Run numbers that nobody has claimed yet.
+    pub(crate) run_numbers_left: IntGauge,
+    clock_skew_seconds: GaugeVec,
     /// Draws that wait in a lane's queue.
-    pub queue_commands: IntGaugeVec,
+    pub queue_draws: IntGaugeVec,
     /// Draws that may wait there just now.
-    pub queue_bound_commands: IntGaugeVec,
+    pub queue_bound_draws: IntGaugeVec,
     /// Units of a prize that can be taken.
     pub stock_left_units: IntGaugeVec,
     /// Units of a prize under grants of batches that are under way.
@@ -39,12 +43,16 @@ pub struct ClusterMetrics {
     pub(crate) job_rounds: IntCounterVec,
     /// Rebuilds of stock servers that this process did.
     pub(crate) stock_rebuilds: IntCounterVec,
-    /// Grants that this process added to a shard's counters.
-    pub(crate) grants_rolled_up: IntCounterVec,
+    /// Receipts of grants that this process found left behind, and deleted.
+    pub(crate) receipts_reclaimed: IntCounterVec,
+    /// Receipts that are older than they should become.
+    pub(crate) receipts_overdue: IntGaugeVec,
     /// Words over Redis that the meta database has something new.
     pub(crate) hints: IntCounter,
     /// When this process last copied the stock picture into the meta database.
     pub(crate) picture_written_seconds: IntGauge,
+    /// Parts that were found to be another cluster's.
+    pub(crate) identity_mismatch: IntGaugeVec,
 }
 
 impl ClusterMetrics {
@@ -52,27 +60,41 @@ impl ClusterMetrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let rounds = Opts::new("drawbridge_job_rounds_total", "Rounds of background jobs by how they ended");
         let rebuilds = Opts::new("drawbridge_stock_rebuilds_total", "Rebuilds of stock servers by this process");
-        let rolled_up =
-            Opts::new("drawbridge_grants_rolled_up_total", "Grants that this process added to a shard's counters");
+        let reclaimed = Opts::new(
+            "drawbridge_receipts_reclaimed_total",
+            "Receipts of grants that lanes left behind and this process deleted",
+        );
+        let overdue = Opts::new(
+            "drawbridge_receipts_overdue",
+            "Receipts of grants in a shard that should have been deleted by now",
+        );
         let written = Opts::new(
             "drawbridge_stock_picture_timestamp_seconds",
             "When this process last copied the stock picture into the meta database, in seconds since 1970",
         );
+        let mismatch = Opts::new(
+            "drawbridge_identity_mismatch",
+            "1 while a database or stock server is found to be another cluster's, or another part of this one",
+        );
         let metrics = Self {
             job_rounds: IntCounterVec::new(rounds, &["job", "outcome"])?,
             stock_rebuilds: IntCounterVec::new(rebuilds, &["server"])?,
-            grants_rolled_up: IntCounterVec::new(rolled_up, &["shard"])?,
+            receipts_reclaimed: IntCounterVec::new(reclaimed, &["shard"])?,
+            receipts_overdue: IntGaugeVec::new(overdue, &["shard"])?,
             hints: IntCounter::new(
                 "drawbridge_meta_hints_total",
                 "Words over Redis that the meta database has something new",
             )?,
             picture_written_seconds: IntGauge::with_opts(written)?,
+            identity_mismatch: IntGaugeVec::new(mismatch, &["part"])?,
         };
         registry.register(Box::new(metrics.job_rounds.clone()))?;
         registry.register(Box::new(metrics.stock_rebuilds.clone()))?;
-        registry.register(Box::new(metrics.grants_rolled_up.clone()))?;
+        registry.register(Box::new(metrics.receipts_reclaimed.clone()))?;
+        registry.register(Box::new(metrics.receipts_overdue.clone()))?;
         registry.register(Box::new(metrics.hints.clone()))?;
         registry.register(Box::new(metrics.picture_written_seconds.clone()))?;
+        registry.register(Box::new(metrics.identity_mismatch.clone()))?;
         Ok(metrics)
     }
 }
@@ -80,17 +102,20 @@ impl ClusterMetrics {
 /// The metrics of one lane.
 #[derive(Debug, Clone)]
 pub(crate) struct LaneMetrics {
-    batch_commands: Histogram,
+    batch_draws: Histogram,
     queue_seconds: Histogram,
     prefetch_seconds: Histogram,
     take_seconds: Histogram,
     persist_seconds: Histogram,
     /// Commands that the lane's queue has taken in.
     pub(crate) admitted: IntCounter,
+    taken: IntCounter,
     /// By how they ended, in the order of [`Ended`].
     ended: [IntCounter; Ended::LABELS.len()],
     orders: IntCounter,
     grants: IntCounter,
+    /// By how much this process's clock is ahead of the shard's.
+    pub(crate) clock_skew_seconds: Gauge,
 }
 
 /// How a command that was in a lane's queue ended.
@@ -100,6 +125,8 @@ pub(crate) enum Ended {
     Drawn,
     /// The rules say no.
     Refused,
+    /// Somebody else had the user's rows.
+    Held,
     /// The shard was away, refused the data, or did not confirm.
     Failed,
     /// Its caller had gone, or had waited too long, before the lane came to it.
@@ -107,7 +134,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    const LABELS: [&str; 4] = ["drawn", "refused", "failed", "abandoned"];
+    const LABELS: [&str; 5] = ["drawn", "refused", "held", "failed", "abandoned"];
 }
 
 /// A step of a batch that waits for the database or the stock.
@@ -121,41 +148,55 @@ pub(crate) enum Step {
 impl Metrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let commands = HistogramOpts::new("drawbridge_lane_batch_commands", "Draws in one batch of a lane")
+        let draws = HistogramOpts::new("drawbridge_lane_batch_draws", "Draws in one batch of a lane")
             .buckets(vec![1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024.]);
         let seconds = HistogramOpts::new("drawbridge_lane_step_seconds", "Time of a batch's step in seconds")
             .buckets(prometheus::exponential_buckets(0.0001, 2.0, 16)?);
-        let queue = Opts::new("drawbridge_lane_queue_commands", "Draws that wait in a lane's queue");
-        let bound = Opts::new("drawbridge_lane_queue_bound_commands", "Draws that may wait in a lane's queue just now");
-        let admitted = Opts::new("drawbridge_lane_admitted_total", "Draws that a lane's queue has taken in");
-        let ended = Opts::new("drawbridge_lane_ended_total", "Draws out of a lane's queue by how they ended");
+        let queue = Opts::new("drawbridge_lane_queue_draws", "Draws that wait in a lane's queue");
+        let bound = Opts::new("drawbridge_lane_queue_bound_draws", "Draws that may wait in a lane's queue just now");
+        let admitted =
+            Opts::new("drawbridge_lane_admitted_commands_total", "Commands that a lane's queue has taken in");
+        let taken =
+            Opts::new("drawbridge_lane_taken_commands_total", "Commands that a lane has taken out of its queue");
+        let ended = Opts::new("drawbridge_lane_ended_commands_total", "Commands by how a lane ended them");
         let orders = Opts::new("drawbridge_lane_orders_total", "Orders that a lane has committed");
         let grants = Opts::new("drawbridge_lane_grants_total", "Grants of stock that a lane has committed");
+        let runs = Opts::new("drawbridge_run_numbers_left", "Run numbers left when this process last claimed one");
+        let skew = Opts::new(
+            "drawbridge_clock_skew_seconds",
+            "By how much this process's clock is ahead of the shard's, in seconds",
+        );
         let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
         let open = Opts::new("drawbridge_stock_open_units", "Units of a prize that batches under way hold");
         let issued = Opts::new("drawbridge_stock_issued_units", "Units of a prize that orders took");
         let metrics = Self {
-            batch_commands: HistogramVec::new(commands, &["shard"])?,
+            batch_draws: HistogramVec::new(draws, &["shard"])?,
             step_seconds: HistogramVec::new(seconds, &["shard", "step"])?,
             admitted: IntCounterVec::new(admitted, &["shard"])?,
+            taken: IntCounterVec::new(taken, &["shard"])?,
             ended: IntCounterVec::new(ended, &["shard", "outcome"])?,
             orders: IntCounterVec::new(orders, &["shard"])?,
             grants: IntCounterVec::new(grants, &["shard"])?,
-            queue_commands: IntGaugeVec::new(queue, &["shard"])?,
-            queue_bound_commands: IntGaugeVec::new(bound, &["shard"])?,
+            run_numbers_left: IntGauge::with_opts(runs)?,
+            queue_draws: IntGaugeVec::new(queue, &["shard"])?,
+            queue_bound_draws: IntGaugeVec::new(bound, &["shard"])?,
+            clock_skew_seconds: GaugeVec::new(skew, &["shard"])?,
             stock_left_units: IntGaugeVec::new(left, &["activity", "award"])?,
             stock_open_units: IntGaugeVec::new(open, &["activity", "award"])?,
             stock_issued_units: IntGaugeVec::new(issued, &["activity", "award"])?,
             breakers: BreakerMetrics::new(registry)?,
         };
-        registry.register(Box::new(metrics.batch_commands.clone()))?;
+        registry.register(Box::new(metrics.batch_draws.clone()))?;
         registry.register(Box::new(metrics.step_seconds.clone()))?;
         registry.register(Box::new(metrics.admitted.clone()))?;
+        registry.register(Box::new(metrics.taken.clone()))?;
         registry.register(Box::new(metrics.ended.clone()))?;
         registry.register(Box::new(metrics.orders.clone()))?;
         registry.register(Box::new(metrics.grants.clone()))?;
-        registry.register(Box::new(metrics.queue_commands.clone()))?;
-        registry.register(Box::new(metrics.queue_bound_commands.clone()))?;
+        registry.register(Box::new(metrics.run_numbers_left.clone()))?;
+        registry.register(Box::new(metrics.queue_draws.clone()))?;
+        registry.register(Box::new(metrics.queue_bound_draws.clone()))?;
+        registry.register(Box::new(metrics.clock_skew_seconds.clone()))?;
         registry.register(Box::new(metrics.stock_left_units.clone()))?;
         registry.register(Box::new(metrics.stock_open_units.clone()))?;
         registry.register(Box::new(metrics.stock_issued_units.clone()))?;
@@ -164,16 +205,24 @@ impl Metrics {
 
     pub(crate) fn lane(&self, shard: &str) -> LaneMetrics {
         LaneMetrics {
-            batch_commands: self.batch_commands.with_label_values(&[shard]),
+            batch_draws: self.batch_draws.with_label_values(&[shard]),
             queue_seconds: self.step_seconds.with_label_values(&[shard, "queue"]),
             prefetch_seconds: self.step_seconds.with_label_values(&[shard, "prefetch"]),
             take_seconds: self.step_seconds.with_label_values(&[shard, "take"]),
             persist_seconds: self.step_seconds.with_label_values(&[shard, "persist"]),
             admitted: self.admitted.with_label_values(&[shard]),
+            taken: self.taken.with_label_values(&[shard]),
             ended: Ended::LABELS.map(|outcome| self.ended.with_label_values(&[shard, outcome])),
             orders: self.orders.with_label_values(&[shard]),
             grants: self.grants.with_label_values(&[shard]),
+            clock_skew_seconds: self.clock_skew_seconds.with_label_values(&[shard]),
         }
+    }
+
+    /// Commands that failed so far, on the first so many shards.
+    pub(crate) fn failed(&self, shards: u16) -> u64 {
+        let label = Ended::LABELS[Ended::Failed as usize];
+        (0..shards).map(|shard| self.ended.with_label_values(&[&*shard.to_string(), label]).get()).sum()
     }
 
     /// Shows what is known of the stock just now.
@@ -189,16 +238,22 @@ impl Metrics {
 }
 
 impl LaneMetrics {
+    /// Counts what a lane took out of its queue.
+    pub(crate) fn taken(&self, commands: usize) {
+        self.taken.inc_by(commands as u64);
+    }
+
     /// Counts a batch.
     pub(crate) fn batch(&self, draws: usize) {
-        self.batch_commands.observe(f64::from(u32::try_from(draws).unwrap_or(u32::MAX)));
+        self.batch_draws.observe(f64::from(u32::try_from(draws).unwrap_or(u32::MAX)));
     }
 
     /// What was counted so far.
     #[cfg(test)]
     pub(crate) fn counted(&self) -> Counted {
         let ended = self.ended.iter().map(IntCounter::get).sum();
-        Counted { admitted: self.admitted.get(), ended, orders: self.orders.get() }
+        let draws = self.batch_draws.get_sample_sum();
+        Counted { admitted: self.admitted.get(), taken: self.taken.get(), ended, draws, orders: self.orders.get() }
     }
 
     /// Counts how a command has ended.
@@ -207,9 +262,9 @@ impl LaneMetrics {
     }
 
     /// Counts what a batch has committed.
-    pub(crate) fn committed(&self, orders: usize, grants: usize) {
+    pub(crate) fn committed(&self, orders: usize, units: bool) {
         self.orders.inc_by(orders as u64);
-        self.grants.inc_by(grants as u64);
+        self.grants.inc_by(u64::from(units));
     }
 
     /// Notes how long the first command of a batch has waited for it.
@@ -230,7 +285,10 @@ impl LaneMetrics {
 #[cfg(test)]
 pub(crate) struct Counted {
     pub(crate) admitted: u64,
+    pub(crate) taken: u64,
     /// However they ended.
     pub(crate) ended: u64,
+    /// In batches.
+    pub(crate) draws: f64,
     pub(crate) orders: u64,
 }

@@ -2,9 +2,12 @@
 //!
 //! A read runs in a task of its own: a caller that hangs up must not leave a connection with
 //! half an answer on it.
+//!
+//! That something is not there is said only by a server that may be written to: a replica, or the
+//! old server of a shard that has moved, may miss what was answered a moment ago.
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use market::chances::Account;
@@ -13,7 +16,9 @@ use router::{SlotMap, TableId};
 use tokio::sync::Semaphore;
 
 use crate::ReadError;
-use crate::store::{Connection, Database, StoreError, TableStatements, account_from_row, json_rows, order_from_row};
+use crate::store::{
+    Connection, Database, Pool, PoolLimits, StoreError, TableStatements, account_from_row, json_rows, order_from_row,
+};
 
 /// Sizes of a shard's reader.
 #[derive(Debug, Clone, Copy)]
@@ -61,24 +66,21 @@ pub(crate) type ReadFuture = Pin<Box<dyn Future<Output = Result<Found, ReadError
 pub(crate) struct Reader<D: Database>(Arc<Inner<D>>);
 
 struct Inner<D: Database> {
-    database: D,
     tables: Vec<TableStatements>,
-    /// Connections that nobody uses just now.
-    idle: Mutex<Vec<D::Connection>>,
-    running: Semaphore,
+    pool: Pool<D>,
     admitted: Arc<Semaphore>,
     timeout: Duration,
 }
 
 impl<D: Database> Reader<D> {
     pub(crate) fn new(database: D, map: &SlotMap, limits: ReadLimits) -> Self {
+        let ReadLimits { connections_max, timeout, .. } = limits;
+        let pool_limits = PoolLimits { all_max: connections_max, idle_max: connections_max, wait: timeout };
         Self(Arc::new(Inner {
-            database,
             tables: (0..map.tables()).map(|table| D::DIALECT.table(table)).collect(),
-            idle: Mutex::default(),
-            running: Semaphore::new(limits.connections_max),
+            pool: Pool::for_reads(database, pool_limits),
             admitted: Arc::new(Semaphore::new(limits.queue_max)),
-            timeout: limits.timeout,
+            timeout,
         }))
     }
 }
@@ -106,23 +108,27 @@ impl<D: Database> Reads for Reader<D> {
     }
 }
 
-impl<D: Database> Inner<D> {
-    /// Answers on an idle connection or a new one. A connection goes back only after a whole
-    /// answer; one that failed or timed out is dropped.
-    async fn answer(&self, table: TableId, question: &Question) -> Result<Found, StoreError> {
-        let _running = self.running.acquire().await.map_err(|_| StoreError::Away("stopping".to_owned()))?;
-        let idle = self.lock().pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => self.database.connect().await?,
-        };
-        let found = read(&mut connection, &self.tables[usize::from(table.get())], question).await?;
-        self.lock().push(connection);
-        Ok(found)
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.account.is_none() && self.orders.is_empty()
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<D::Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+impl<D: Database> Inner<D> {
+    /// Answers on a connection that goes back only after a whole answer; one that failed or timed
+    /// out is dropped.
+    async fn answer(&self, table: TableId, question: &Question) -> Result<Found, StoreError> {
+        // Where the first answer came from a server that was left behind, the second comes from another.
+        for _ in 0..2 {
+            let mut connection = self.pool.get().await?;
+            let found = read(&mut *connection, &self.tables[usize::from(table.get())], question).await?;
+            let sure = !found.is_empty() || connection.may_still_write().await?;
+            self.pool.keep(connection);
+            if sure {
+                return Ok(found);
+            }
+        }
+        Err(StoreError::Away("only a read-only server answers, which may miss what is asked for".to_owned()))
     }
 }
 

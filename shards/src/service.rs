@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::breaker::{Breakers, Order as BreakerOrder, Permit, Refused, UnknownBreaker, Verdict};
 use crate::lane::{Entrance, Patience};
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
@@ -36,6 +37,7 @@ pub struct Shards {
     pub(crate) switches: Arc<dyn SwitchStore>,
     pub(crate) patience: Patience,
     pub(crate) breakers: Arc<Breakers>,
+    pub(crate) readiness: Arc<Readiness>,
     pub(crate) trail: Arc<dyn TrailStore>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
@@ -58,7 +60,8 @@ impl Shards {
         let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
         let drawn = pending.answer(self.patience).await;
         // A queue in front of it does not make a shard slow: under overload all draws wait there.
-        permit.waited(pending.queued());
+        // Nor do the locks of others.
+        permit.waited(pending.queued() + pending.held_up());
         drawn
     }
 
@@ -90,6 +93,11 @@ impl Shards {
     /// The latest changes of switches, newest first.
     pub async fn switch_changes(&self) -> Result<Vec<PastChange>, StoreError> {
         self.switches.changes().await
+    }
+
+    /// What keeps this process from drawing for anybody.
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 
     /// The breakers before shards and stock servers.
@@ -129,8 +137,8 @@ impl Shards {
             let sum =
                 |each: fn(&Entrance) -> usize| i64::try_from(lanes.iter().map(each).sum::<usize>()).unwrap_or(i64::MAX);
             let shard = shard.to_string();
-            self.metrics.queue_commands.with_label_values(&[&shard]).set(sum(Entrance::waiting));
-            self.metrics.queue_bound_commands.with_label_values(&[&shard]).set(sum(Entrance::bound));
+            self.metrics.queue_draws.with_label_values(&[&shard]).set(sum(Entrance::waiting));
+            self.metrics.queue_bound_draws.with_label_values(&[&shard]).set(sum(Entrance::bound));
         }
     }
 
@@ -168,11 +176,15 @@ impl Shards {
 }
 
 /// What a draw says about its shard. Only what the shard did not answer is a failure: a rule that
-/// says no was read from it, and a stock that is away is another server's trouble. What did not
-/// come as far as the shard says nothing.
-fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
+/// says no was read from it, a stock that is away is another server's trouble, rows that somebody
+/// else has locked are his doing, and a clock was read to be compared. What did not come as far as
+/// the shard says nothing.
+pub(crate) fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
     match drawn {
-        Ok(_) | Err(DrawError::Refused(_) | DrawError::DataRefused) => Verdict::Answered,
+        Ok(_)
+        | Err(DrawError::Refused(_) | DrawError::DataRefused | DrawError::Held | DrawError::ClocksDiffer { .. }) => {
+            Verdict::Answered
+        }
         // A command that is too old waited for a batch that the shard did not finish.
         Err(DrawError::ShardAway | DrawError::OutcomeUnknown | DrawError::TooOld) => Verdict::Failed,
         Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => Verdict::Uncounted,

@@ -59,7 +59,7 @@ impl<D: Database> Meta<D> {
         let entry = (now.as_millisecond(), &change.who, &change.why, name, activity, before, &value, expires_at_ms);
         connection.execute(sql.insert_switch_change, &json_rows([entry])).await?;
         connection.execute(sql.raise_revision, "[]").await?;
-        connection.commit().await
+        self.commit(connection).await
     }
 
     /// The latest changes, newest first.

@@ -28,7 +28,7 @@ impl<D: Database> Meta<D> {
         let row = json_rows([(at.as_millisecond(), who, what, detail, why)]);
         let mut connection = self.begin().await?;
         connection.execute(D::DIALECT.meta.insert_trail_entry, &row).await?;
-        connection.commit().await
+        self.commit(connection).await
     }
 
     /// The latest entries, newest first.

@@ -81,8 +81,9 @@ impl Admin {
         Self { registry, shards, limits, reloader, tokens, ready: AtomicBool::new(false) }
     }
 
-    /// Ready means: listening, campaigns loaded, not draining; whatever the shards do, else one
-    /// dead shard would empty the load balancer.
+    /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
+    /// the way of every draw. Whatever shards in a cluster do, else one dead shard would empty the
+    /// load balancer.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
     }
@@ -219,11 +220,21 @@ impl Admin {
         }
         match request.uri().path() {
             "/healthz" => text(StatusCode::OK, "ok\n"),
-            "/readyz" if self.ready.load(Ordering::Acquire) => text(StatusCode::OK, "ready\n"),
-            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+            "/readyz" => self.readiness(),
             "/metrics" => self.metrics(),
             _ => text(StatusCode::NOT_FOUND, "try /healthz, /readyz or /metrics\n"),
         }
+    }
+
+    fn readiness(&self) -> HttpResponse {
+        if !self.ready.load(Ordering::Acquire) {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
+        }
+        let obstacles = self.shards.readiness().obstacles();
+        if obstacles.is_empty() {
+            return text(StatusCode::OK, "ready\n");
+        }
+        text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", obstacles.join("; ")))
     }
 
     fn metrics(&self) -> HttpResponse {
@@ -270,8 +281,8 @@ fn json(status: StatusCode, body: String) -> HttpResponse {
     response
 }
 
-fn text(status: StatusCode, body: &'static str) -> HttpResponse {
-    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+fn text(status: StatusCode, body: impl Into<Bytes>) -> HttpResponse {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response

@@ -82,6 +82,7 @@ impl From<DrawError> for Failure {
             DrawError::Refused(refusal @ Refusal::RequestCountDiffers) => {
                 Self { info: refusal.to_string().into(), ..failure }
             }
+            DrawError::ClocksDiffer { .. } => Self { info: error.to_string().into(), ..failure },
             _ => failure,
         }
     }

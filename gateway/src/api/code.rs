@@ -111,6 +111,10 @@ codes! {
     AddressLimited = "ERR_GW_012", TOO_MANY_REQUESTS, Some(1), "too many requests come from this address";
     /// The user was refused too often.
     SitsOut = "ERR_GW_013", TOO_MANY_REQUESTS, Some(1), "this user asked too often and sits out for a while";
+    /// Somebody else has locked the user's rows for a while.
+    UserHeld = "ERR_GW_014", SERVICE_UNAVAILABLE, Some(1), "another gateway is busy with this user for longer than it should";
+    /// This process's clock and the shard's contradict each other.
+    ClocksDiffer = "ERR_GW_015", SERVICE_UNAVAILABLE, Some(5), "this gateway's clock differs from the shard's";
 }
 
 impl Code {
@@ -171,6 +175,8 @@ impl From<DrawError> for Code {
             DrawError::OutcomeUnknown => Code::OutcomeUnknown,
             DrawError::ShardAway => Code::ShardAway,
             DrawError::BreakerOpen { .. } => Code::BreakerOpen,
+            DrawError::Held => Code::UserHeld,
+            DrawError::ClocksDiffer { .. } => Code::ClocksDiffer,
             DrawError::DataRefused => Code::Unexpected,
             DrawError::Stopping => Code::Stopping,
         }

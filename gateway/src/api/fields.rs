@@ -1,7 +1,8 @@
 //! What a request says: JSON bodies and query or form parameters, bound as Spring binds them.
 //!
-//! A number may be written as a text and the reverse, unknown fields are ignored, `null` is
-//! absent; all else is refused with the name of the field.
+//! A number may be written as a text and the reverse, and a whole one with a fraction of zero or an
+//! exponent; unknown fields and a byte order mark are ignored, `null` is absent; all else is refused
+//! with the name of the field.
 use std::borrow::Cow;
 use std::str::FromStr;
 
@@ -13,6 +14,12 @@ use serde_json::value::RawValue;
 
 use super::answer::Failure;
 use crate::identity::Caller;
+
+/// What may stand in front of a body and says nothing.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// No number that we know is longer: an exponent must not make it so.
+const DIGITS_MAX: usize = 32;
 
 /// The fields of a JSON body that any endpoint asks for.
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +41,8 @@ impl<'a> Fields<'a> {
     /// Reads a JSON object.
     pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
         let text = std::str::from_utf8(body).map_err(|_| Failure::field("body", "must be UTF-8"))?;
+        // Some editors and libraries of Windows put one in front.
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         // The reader would take an array for an object, field by field.
         if !text.trim_start().starts_with('{') {
             return Err(Failure::field("body", "must be a JSON object"));
@@ -48,12 +57,12 @@ impl<'a> Fields<'a> {
 
     /// `activityId`, required.
     pub fn activity(&self) -> Result<ActivityId, Failure> {
-        required(self.activity, "activityId", trimmed)
+        number(self.activity, "activityId")?.ok_or_else(|| Failure::field("activityId", "is missing"))
     }
 
     /// `strategyId`, required.
     pub fn strategy(&self) -> Result<StrategyId, Failure> {
-        required(self.strategy, "strategyId", trimmed)
+        number(self.strategy, "strategyId")?.ok_or_else(|| Failure::field("strategyId", "is missing"))
     }
 
     /// `requestId`, optional.
@@ -63,7 +72,7 @@ impl<'a> Fields<'a> {
 
     /// `count`, optional.
     pub fn count(&self) -> Result<Option<DrawCount>, Failure> {
-        optional(self.count, "count", trimmed)
+        number(self.count, "count")
     }
 }
 
@@ -72,12 +81,33 @@ pub fn trimmed<T: FromStr>(text: &str) -> Result<T, T::Err> {
     text.trim().parse()
 }
 
-fn required<T, E: std::fmt::Display>(
-    raw: Option<&RawValue>,
-    name: &str,
-    make: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, Failure> {
-    optional(raw, name, make)?.ok_or_else(|| Failure::field(name, "is missing"))
+/// A whole number. Written as a number it may have a fraction of zero or an exponent.
+fn number<T: FromStr<Err: std::fmt::Display>>(raw: Option<&RawValue>, name: &str) -> Result<Option<T>, Failure> {
+    let spelled =
+        raw.map(RawValue::get).filter(|json| json.starts_with(|first: char| first == '-' || first.is_ascii_digit()));
+    if let Some(digits) = spelled.and_then(whole) {
+        return digits.parse().map(Some).map_err(|error| Failure::field(name, error));
+    }
+    optional(raw, name, trimmed)
+}
+
+/// The digits of a JSON number with a fraction or an exponent that is a whole one all the same.
+fn whole(json: &str) -> Option<String> {
+    let (mantissa, exponent) = json.split_once(['e', 'E']).unwrap_or((json, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction = fraction.trim_end_matches('0');
+    // Digits that stand behind the point when the exponent has moved it.
+    let zeros = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let digits = format!("{integer}{fraction}");
+    match usize::try_from(zeros) {
+        Ok(zeros) if digits.len() + zeros <= DIGITS_MAX => Some(digits + &"0".repeat(zeros)),
+        Ok(_) => None,
+        Err(_) => {
+            let (kept, cut) = digits.split_at_checked(digits.len().checked_sub(zeros.unsigned_abs() as usize)?)?;
+            (cut.bytes().all(|digit| digit == b'0') && kept.ends_with(|last: char| last.is_ascii_digit()))
+                .then(|| kept.to_owned())
+        }
+    }
 }
 
 fn optional<T, E: std::fmt::Display>(
@@ -200,10 +230,47 @@ mod tests {
         ] {
             assert_eq!(info(Fields::parse(body.as_bytes()).expect(body).user(&Caller::Anyone)), expected, "{body}");
         }
-        for number in ["0", "-1", "1.5", "1e3", "\"x\"", "9223372036854775808"] {
+        for number in [
+            "0",
+            "-1",
+            "1.5",
+            "1.5e0",
+            "15e-1",
+            "-1e3",
+            "0.0",
+            "1e99",
+            "1e-99",
+            "1e99999999999",
+            "\"1e3\"",
+            "\"x\"",
+            "9223372036854775808",
+            "9223372036854775808.0",
+            "9.3E18",
+        ] {
             let body = format!(r#"{{"activityId":{number}}}"#);
             let fields = Fields::parse(body.as_bytes()).expect("JSON");
             assert!(info(fields.activity()).starts_with("activityId: expected a whole number"), "{number}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_may_have_a_point_or_an_exponent() {
+        for spelled in ["200001.0", "200001.000", "2.00001E5", "2.00001e+5", "2000010e-1", "200001e0", "20000100E-2"] {
+            let body = format!(r#"{{"activityId":{spelled}}}"#);
+            assert_eq!(Fields::parse(body.as_bytes()).expect("JSON").activity().expect(spelled).get(), 200_001);
+        }
+        let large = Fields::parse(br#"{"activityId":9223372036854775807.0}"#).expect("JSON");
+        assert_eq!(large.activity().expect("no digit is lost").get(), i64::MAX as u64);
+        let user = Fields::parse(br#"{"userId":7.0}"#).expect("JSON").user(&Caller::Anyone);
+        assert_eq!(user.expect("a user").as_str(), "7.0", "what is no number for us stays as it is spelled");
+    }
+
+    #[test]
+    fn a_byte_order_mark_in_front_says_nothing() {
+        let fields = Fields::parse("\u{feff}{\"activityId\":7}".as_bytes()).expect("JSON");
+        assert_eq!(fields.activity().expect("an activity").get(), 7);
+        for body in ["\u{feff}", "\u{feff}\u{feff}{}", " \u{feff}{}"] {
+            assert!(info(Fields::parse(body.as_bytes())).starts_with("body: "), "{body}");
         }
     }
 
@@ -214,10 +281,10 @@ mod tests {
             Fields::parse(body.as_bytes()).expect("JSON").count()
         };
         assert_eq!(count("null"), Ok(None));
-        for ten in ["10", "\"10\"", "\" 10 \""] {
+        for ten in ["10", "\"10\"", "\" 10 \"", "10.0", "1e1", "1.0E+1", "0.1e2", "100e-1"] {
             assert_eq!(count(ten).map(|count| count.map(DrawCount::get)), Ok(Some(10)), "{ten}");
         }
-        for bad in ["0", "11", "-1", "1.5", "1e1", "\"\"", "\"ten\"", "99999999999999999999"] {
+        for bad in ["0", "11", "-1", "1.5", "1e2", "\"10.0\"", "\"\"", "\"ten\"", "99999999999999999999"] {
             assert_eq!(info(count(bad)), "count: expected a whole number from 1 to 10", "{bad}");
         }
         assert_eq!(info(count("true")), "count: must be a text or a number");

@@ -1,11 +1,20 @@
 //! `drawbridge audit`: checks the invariants over all shards.
+use std::future::Future;
+use std::io::IsTerminal;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use shards::audit::{Check, Report, audit, audit_cluster};
+use shards::audit::{Check, Mended, Progress, Report, Verdict, audit, audit_cluster};
+use shards::audit::{mend_labels, mend_labels_of_cluster};
 use shards::cluster::Installation;
+use shards::embedded::Folder;
 
-use super::{Installed, NO, Place, block_on, complain, fail, operator, say};
+use super::{FAILED, Installed, NO, Place, block_on, complain, fail, operator, say};
+
+/// How often a terminal is told how far the audit is.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What to audit, and how to say it.
 #[derive(Debug, Args)]
@@ -15,11 +24,33 @@ pub struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// First mend a cluster's stock, as far as that is safe at any time: decide over open grants,
-    /// deliver recorded operations, and count anew what is left where the sum is wrong. Orders and
-    /// accounts are never touched
-    #[arg(long)]
+    /// First mend what is safe to mend: set back accounts that count for a day which has not begun,
+    /// because a clock was ahead; in a cluster decide over open grants, deliver recorded operations,
+    /// and count anew what is left where the sum is wrong. Orders are never touched
+    #[arg(long, requires = "reason")]
     repair: bool,
+    /// Why the repair is made, for the record
+    #[arg(long, value_name = "WHY", requires = "repair", value_parser = reason)]
+    reason: Option<String>,
+    /// Who makes it, for the record [default: the name of the user who runs the command]
+    #[arg(long, value_name = "NAME", requires = "repair")]
+    who: Option<String>,
+}
+
+/// Who mends, and why.
+struct Record {
+    who: String,
+    why: String,
+}
+
+fn reason(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { Ok(text.into()) }
+}
+
+impl Options {
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
 }
 
 pub fn run(options: &Options) -> ExitCode {
@@ -32,32 +63,128 @@ pub fn run(options: &Options) -> ExitCode {
     } else {
         say(&report);
     }
-    if report.ok() { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+    match report.verdict() {
+        Verdict::Holds => ExitCode::SUCCESS,
+        Verdict::Broken => ExitCode::from(NO),
+        Verdict::Unknown => ExitCode::from(FAILED),
+    }
 }
 
-async fn look(options: &Options) -> Result<Report, Box<dyn std::error::Error>> {
-    match options.place.open().await? {
-        Installed::Folder(_) if options.repair => {
-            Err("the embedded default counts its stock anew at each start: nothing to repair".into())
+type Looked = Result<Report, Box<dyn std::error::Error>>;
+
+async fn look(options: &Options) -> Looked {
+    let progress = Progress::default();
+    let installed = options.place.open().await?;
+    let record = options.reason.clone().filter(|_| options.repair).map(|why| {
+        let who = options.who.clone().unwrap_or_else(operator);
+        Record { who, why }
+    });
+    let work = async {
+        match (&installed, &record) {
+            (Installed::Folder(folder), Some(record)) => repair_folder(folder, record, &progress).await,
+            (Installed::Folder(folder), None) => Ok(audit(folder, &progress).await?),
+            (Installed::Cluster(cluster), Some(record)) => repair(cluster, record, &progress).await,
+            (Installed::Cluster(cluster), None) => Ok(audit_cluster(cluster, &progress).await?),
         }
-        Installed::Folder(folder) => Ok(audit(&folder).await?),
-        Installed::Cluster(cluster) if options.repair => repair(&cluster).await,
-        Installed::Cluster(cluster) => Ok(audit_cluster(&cluster).await?),
-    }
+    };
+    watched(&progress, work).await
+}
+
+/// The embedded default counts its stock anew at each start, so only accounts need mending.
+async fn repair_folder(folder: &Folder, record: &Record, progress: &Progress) -> Looked {
+    tell(mend_labels(folder, &record.who, &record.why).await?);
+    Ok(audit(folder, progress).await?)
 }
 
 /// Mends what is safe to mend, and looks again. What was done is said on standard error.
-async fn repair(cluster: &Installation) -> Result<Report, Box<dyn std::error::Error>> {
+async fn repair(cluster: &Installation, record: &Record, progress: &Progress) -> Looked {
     for done in cluster.mend().await? {
         complain(format_args!("{done}\n"));
     }
-    let report = audit_cluster(cluster).await?;
-    let wrong = |check: &Check| check.name == "stock_adds_up" && check.ok() == Some(false);
+    tell(mend_labels_of_cluster(cluster, &record.who, &record.why).await?);
+    let report = audit_cluster(cluster, progress).await?;
+    let wrong = |check: &Check| check.name == "stock_adds_up" && check.is_broken();
     if !report.checks.iter().any(wrong) {
         return Ok(report);
     }
-    for (server, epoch) in cluster.rebuild(&operator(), "audit --repair").await? {
+    for (server, epoch) in cluster.rebuild(&record.who, &record.why).await? {
         complain(format_args!("stock server {server}: rebuilt under epoch {epoch}\n"));
     }
-    Ok(audit_cluster(cluster).await?)
+    Ok(audit_cluster(cluster, progress).await?)
+}
+
+fn tell(mended: Mended) {
+    let Mended { accounts, left } = mended;
+    if accounts > 0 {
+        complain(format_args!("{accounts} accounts set back to their latest day that has begun\n"));
+    }
+    if left > 0 {
+        complain(format_args!(
+            "{left} accounts of a day that has not begun are left as they are: their orders do not match them, or \
+             they changed all the time\n"
+        ));
+    }
+}
+
+/// Does the work, and tells a terminal how far it is.
+async fn watched<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
+    if !std::io::stderr().is_terminal() {
+        return work.await;
+    }
+    let (mut work, mut ticks) = (pin!(work), tokio::time::interval(PROGRESS_INTERVAL));
+    let begun = Instant::now();
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                complain(CLEAR_LINE);
+                return done;
+            }
+            _ = ticks.tick() => complain(format_args!("{CLEAR_LINE}{}", line(progress, begun.elapsed()))),
+        }
+    }
+}
+
+/// Begins the terminal's line anew.
+const CLEAR_LINE: &str = "\r\x1b[K";
+
+fn line(progress: &Progress, passed: Duration) -> String {
+    let (tables, done, orders) = (progress.tables(), progress.tables_done(), progress.orders());
+    let rate = u128::from(orders) * 1000 / passed.as_millis().max(1);
+    let what = if tables > 0 && done == tables { "; comparing the stock" } else { "" };
+    format!("audit: {done} of {tables} tables, {orders} orders, {rate} a second{what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn a_repair_has_a_reason_and_nothing_else_has() {
+        let accepts = |arguments: &[&str]| Command::try_parse_from([&["audit"], arguments].concat()).is_ok();
+        assert!(accepts(&[]) && accepts(&["--repair", "--reason", "a clock was ahead", "--who", "alice"]));
+        for arguments in [
+            &["--repair"][..],
+            &["--repair", "--reason", ""],
+            &["--repair", "--reason", " "],
+            &["--reason", "why"],
+            &["--who", "alice"],
+        ] {
+            assert!(!accepts(arguments), "{arguments:?}");
+        }
+        let given = Command::try_parse_from(["audit", "--repair", "--reason", "why"]).expect("accepted").options;
+        assert_eq!((given.repair, given.reason.as_deref()), (true, Some("why")));
+    }
+
+    #[test]
+    fn the_line_of_an_audit_that_has_just_begun_divides_by_nothing() {
+        assert_eq!(line(&Progress::default(), Duration::ZERO), "audit: 0 of 0 tables, 0 orders, 0 a second");
+    }
 }

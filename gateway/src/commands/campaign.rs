@@ -34,6 +34,15 @@ pub enum Command {
     },
 }
 
+impl Command {
+    pub(super) fn place(&self) -> Option<&Place> {
+        match self {
+            Command::Check { .. } => None,
+            Command::Publish { place, .. } | Command::List { place } => Some(place),
+        }
+    }
+}
+
 pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Check { file } => check(&file),

@@ -26,11 +26,15 @@ pub struct Options {
 
 pub fn run(options: &Options) -> ExitCode {
     match block_on(options.ask()) {
-        Ok(StatusCode::OK) => {
+        Ok((StatusCode::OK, _)) => {
             say("ready\n");
             ExitCode::SUCCESS
         }
-        Ok(status) => refuse(format_args!("not ready: {status}")),
+        // It says so itself, and why.
+        Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
+            Ok(why) if why.starts_with("not ready: ") => refuse(why),
+            _ => refuse(format_args!("not ready: {status}")),
+        },
         // Who does not answer is not ready either: that is an answer.
         Err(error @ ServerError::Server { .. }) => refuse(error),
         Err(error) => fail(error),
@@ -43,11 +47,11 @@ fn refuse(why: impl std::fmt::Display) -> ExitCode {
 }
 
 impl Options {
-    async fn ask(&self) -> Result<StatusCode, ServerError> {
+    async fn ask(&self) -> Result<(StatusCode, Bytes), ServerError> {
         let address = self.admin.authority().ok_or(ServerError::Address)?.to_string();
         let request = Request::get("/readyz").header(HOST, &address).body(Full::new(Bytes::new()));
         let request = request.map_err(|_| ServerError::Address)?;
         let answer = timeout(TIMEOUT, exchange(&address, request)).await.unwrap_or(Err("no answer in time".to_owned()));
-        answer.map(|(status, _)| status).map_err(|why| ServerError::Server { address, why })
+        answer.map_err(|why| ServerError::Server { address, why })
     }
 }

@@ -85,11 +85,35 @@ impl Place {
         Config::load(self.config.as_deref(), self.overrides())
     }
 
+    /// What looked into a data folder leaves no side files there, so that its `*.sqlite` files may
+    /// be copied.
+    async fn fold_up(&self) {
+        let Ok(config) = self.load() else { return };
+        if let Storage::Embedded(embedded) = config.storage
+            && let Ok(folder) = Folder::existing(&embedded.data)
+        {
+            folder.fold_up().await;
+        }
+    }
+
     /// The installation that is there.
     async fn open(&self) -> Result<Installed, PlaceError> {
         match self.load()?.storage {
             Storage::Embedded(embedded) => Ok(Installed::Folder(Folder::existing(&embedded.data)?)),
             Storage::Cluster(options) => Ok(Installed::Cluster(options.open().await?)),
+        }
+    }
+}
+
+impl Command {
+    /// The installation whose files it opens beside a server.
+    fn place(&self) -> Option<&Place> {
+        match self {
+            Command::Campaign(command) => command.place(),
+            Command::Stock(command) => Some(command.place()),
+            Command::Audit(options) => Some(options.place()),
+            Command::Route(options) => Some(options.place()),
+            _ => None,
         }
     }
 }
@@ -126,7 +150,16 @@ const FAILED: u8 = 2;
 
 /// Runs a command line.
 pub fn run(cli: Cli) -> ExitCode {
-    match cli.command {
+    let place = cli.command.place().cloned();
+    let code = execute(cli.command);
+    if let Some(place) = place {
+        block_on(place.fold_up());
+    }
+    code
+}
+
+fn execute(command: Command) -> ExitCode {
+    match command {
         Command::Serve(options) => serve::run(&options),
         Command::CheckConfig(place) => check_config(&place),
         Command::Migrate(options) => migrate::run(&options),

@@ -42,6 +42,12 @@ pub fn run(options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+impl Options {
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
 /// The map that the installation uses; before its first start the one that it would use.
 fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
     match options.place.load()?.storage {

@@ -37,9 +37,8 @@ use crate::trace::AccessLog;
 const DEMO_CAMPAIGNS: [&str; 2] =
     [include_str!("../../../deploy/campaigns/100301.toml"), include_str!("../../../deploy/campaigns/100401.toml")];
 
-/// File descriptors kept for everything but public connections: three per SQLite connection of
-/// each shard's lane and readers, the meta file, the admin address.
-const DESCRIPTORS_RESERVED: u64 = 256;
+/// A server that has room for fewer players than this is of no use.
+const CONNECTIONS_MIN: usize = 64;
 
 /// The embedded default's own token, in its data folder.
 pub const TOKEN_FILE: &str = "admin-token";
@@ -71,6 +70,14 @@ enum ServeError {
     Config(#[from] ConfigError),
     #[error("cannot listen on {address} ({key}): {error}")]
     Listen { address: SocketAddr, key: &'static str, error: std::io::Error },
+    #[error(
+        "the system lends this process {lent} open files at most, {needed} are needed: {reserved} for storage and the \
+         admin address, {players} for connections of players. Raise the hard limit: `ulimit -Hn 65536` in the shell \
+         that starts it, LimitNOFILE=65536 in a systemd unit, --ulimit nofile=65536:65536 for a container"
+    )]
+    Descriptors { lent: u64, needed: u64, reserved: u64, players: u64 },
+    #[error("the limit on open files cannot be read: {0}")]
+    Limit(std::io::Error),
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]
@@ -170,12 +177,18 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let deadline = Instant::now() + config.drain.deadline;
     stop_public.send_replace(true);
     let _ = public.await;
-    if timeout_at(deadline, running.drain()).await.is_err() {
+    let drained = timeout_at(deadline, running.drain()).await;
+    if drained.is_err() {
         // Nothing that was answered is lost: what is cut off here was never answered.
         tracing::error!("the shards did not end before the deadline");
     }
     stop_admin.send_replace(true);
     let _ = admin.await;
+    // With them go the last connections to the files.
+    drop((reloader, admin_pages));
+    if let Ok(Some(held)) = drained {
+        held.let_go().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -195,7 +208,7 @@ fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener)
         write_timeout: http.write_timeout,
         drain,
     };
-    let public = limits(connections_max(http.connections_max), config.drain.deadline);
+    let public = limits(connections_max(config)?, config.drain.deadline);
     // By the time the admin address stops there is nothing left to wait for.
     let admin = limits(ADMIN_CONNECTIONS_MAX, Duration::from_millis(200));
     let failed = |address, key| move |error| ServeError::Listen { address, key, error };
@@ -205,14 +218,40 @@ fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener)
 }
 
 /// The bound on connections, lowered where the system lends too few file descriptors: a full
-/// house must cost connections, never the files of the shards.
-fn connections_max(wanted: usize) -> usize {
-    let lent = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(DESCRIPTORS_RESERVED * 2);
-    let room = usize::try_from(lent.saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX).max(1);
+/// house must cost connections, never the files of the shards. Our own limit is raised to the
+/// greatest that the system allows first.
+fn connections_max(config: &Config) -> Result<usize, ServeError> {
+    let wanted = config.http.connections_max;
+    let lent = rlimit::increase_nofile_limit(u64::MAX).map_err(ServeError::Limit)?;
+    let (reserved, players) = (descriptors_reserved(config), wanted.min(CONNECTIONS_MIN) as u64);
+    let needed = reserved + players;
+    if lent < needed {
+        return Err(ServeError::Descriptors { lent, needed, reserved, players });
+    }
+    let room = usize::try_from(lent - reserved).unwrap_or(usize::MAX);
     if room < wanted {
         tracing::warn!(wanted, room, "too few file descriptors for http.connections_max; raise the limit (ulimit -n)");
     }
-    wanted.min(room)
+    Ok(wanted.min(room))
+}
+
+/// File descriptors for everything but public connections.
+fn descriptors_reserved(config: &Config) -> u64 {
+    /// Sockets that listen, the log, the runtime, and what is opened for a moment.
+    const OWN: usize = 64;
+    /// A SQLite connection has its file and two beside it.
+    const FILES: usize = 3;
+    /// Jobs, and connections that are made while others end.
+    const SPARE: usize = 8;
+    let reads = config.sizes.reads.connections_max;
+    let storage = match &config.storage {
+        Storage::Embedded(embedded) => FILES * (usize::from(embedded.shards) * (1 + reads) + SPARE),
+        Storage::Cluster(options) => {
+            let redis: usize = options.redis.iter().map(|redis| redis.connections_max as usize + 1).sum();
+            options.shards.len() * (usize::from(options.tables) + reads + SPARE) + redis + SPARE
+        }
+    };
+    (OWN + ADMIN_CONNECTIONS_MAX + storage) as u64
 }
 
 /// The storage that serves.
@@ -229,10 +268,14 @@ impl Running {
         }
     }
 
-    async fn drain(self) {
+    /// Ends everything; a data folder is still held.
+    async fn drain(self) -> Option<Held> {
         match self {
-            Running::Embedded(embedded) => embedded.drain().await,
-            Running::Cluster(cluster) => cluster.drain().await,
+            Running::Embedded(embedded) => Some(embedded.drain().await),
+            Running::Cluster(cluster) => {
+                cluster.drain().await;
+                None
+            }
         }
     }
 }
@@ -305,7 +348,13 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Nobody waits for it: because it is heard, a file that may not grow is an error of whoever
+    /// writes it and not the end of the process.
+    _file_too_large: Signal,
 }
+
+/// The signal's number, on all systems that we run on.
+const SIGXFSZ: i32 = 25;
 
 impl Signals {
     fn new() -> Result<Self, ServeError> {
@@ -314,6 +363,7 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hang_up: listen(SignalKind::hangup())?,
+            _file_too_large: listen(SignalKind::from_raw(SIGXFSZ))?,
         })
     }
 

@@ -68,6 +68,16 @@ pub struct Change {
     place: Place,
 }
 
+impl Command {
+    pub(super) fn place(&self) -> &Place {
+        match self {
+            Command::Show { place, .. } => place,
+            Command::Add(change) | Command::Withdraw(change) => &change.place,
+            Command::Rebuild(asked) => &asked.place,
+        }
+    }
+}
+
 pub fn run(command: Command) -> ExitCode {
     let result = match command {
         Command::Show { place, activity, history } => block_on(show(&place, activity, history)),

@@ -370,3 +370,21 @@ async fn blacklisted_users_get_points_whatever_they_draw() {
     let answers = ask_all(server.listen, draws.collect(), 6).await;
     assert!(answers.iter().all(|answer| answer.award() == 101), "the tenth draw of theirs too");
 }
+
+#[tokio::test]
+async fn whole_numbers_and_a_byte_order_mark_are_read_as_the_reference_reads_them() {
+    let place = Place::new();
+    let server = Server::start(&place).await;
+    for (key, body) in [
+        "{\"userId\":\"u\",\"activityId\":100301.0}",
+        "{\"userId\":\"u\",\"activityId\":1.00301E5}",
+        "{\"userId\":\"u\",\"activityId\":\"100301\"}",
+        "\u{feff}{\"userId\":\"u\",\"activityId\":100301}",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let draw = Request::post("activity/draw", "application/json", body);
+        server.ask(&draw.header("Idempotency-Key", key.to_string())).await.expect(200, "0000");
+    }
+}

@@ -1,7 +1,7 @@
 //! Metrics: exactly those that are documented, and they count.
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::campaign::DEMO_ACTIVITY;
+use crate::support::campaign::{DEMO_ACTIVITY, LOAD, LOAD_ACTIVITY};
 use crate::support::{FOLLOWED, Place, Request, Server, eventually};
 
 const METRICS: &str = include_str!("../../../docs/metrics.md");
@@ -92,5 +92,28 @@ async fn answers_are_counted_by_endpoint_and_code() {
         "drawbridge_http_in_flight_requests 0",
     ] {
         assert!(told.lines().any(|found| found == line), "{line} is missing in:\n{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_called_commands_counts_calls_and_what_is_called_draws_counts_draws() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    server.ask(&Request::draws("u", LOAD_ACTIVITY, "k", 5)).await.expect(200, "0000");
+    let lane = async |name: &str| {
+        let text = server.ask_admin("GET", "/metrics").await.text();
+        let of = |line: &&str| line.starts_with(&format!("drawbridge_lane_{name}{{"));
+        text.lines().filter(of).map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>()
+    };
+    for name in ["admitted_commands_total", "taken_commands_total", "ended_commands_total"] {
+        assert_eq!(lane(name).await, 1, "{name}");
+    }
+    assert_eq!((lane("batch_draws_sum").await, lane("orders_total").await), (5, 5));
+    assert_eq!(server.metric("drawbridge_commands_received_total").await, 1);
+    let text = server.ask_admin("GET", "/metrics").await.text();
+    for (name, help) in text.lines().filter_map(|line| line.strip_prefix("# HELP drawbridge_")?.split_once(' ')) {
+        for (noun, other) in [("commands", "Draws"), ("draws", "Commands")] {
+            assert!(!name.contains(noun) || !help.starts_with(other), "{name}: {help}");
+        }
     }
 }

@@ -108,7 +108,7 @@ fn bad_fields() -> Vec<(Request, &'static str)> {
         (draw("{\"userId\":\"u\"}"), "activityId"),
         (draw("{\"userId\":\"\\ud800\",\"activityId\":100301}"), "userId"),
         (draw("{\"userId\":\"\\udc00x\",\"activityId\":100301}"), "userId"),
-        (draw("{\"userId\":\"u\",\"activityId\":1e3}"), "activityId"),
+        (draw("{\"userId\":\"u\",\"activityId\":1003015e-1}"), "activityId"),
         (draw("{\"userId\":\"u\",\"userId\":\"v\",\"activityId\":100301}"), "userId"),
     ];
     users.chain(activities).chain(keys).chain(raw).collect()

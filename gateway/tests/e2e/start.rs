@@ -265,3 +265,32 @@ async fn old_clients_get_200_for_every_answer_where_they_ask_for_it() {
         server.send(&request).await.envelope_of_any_status().expect(200, code);
     }
 }
+
+/// `serve` in a shell that lends it so many open files, of which it has only some at first.
+fn with_files(place: &Place, soft: u32, hard: u32) -> std::process::Command {
+    let data = text_of(&place.data());
+    let serve = place.command(&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"")]);
+    shell.arg(serve.get_program()).args(serve.get_args());
+    shell.env_clear().env("PATH", "/usr/bin:/bin").env("DRAWBRIDGE_DRAIN_GRACE_MS", "0");
+    shell
+}
+
+#[tokio::test]
+async fn too_few_open_files_are_refused_with_what_helps() {
+    let place = Place::new();
+    let message = run(with_files(&place, 64, 200)).await.refused_at_once();
+    for part in ["200 open files", "234 are needed", "ulimit -Hn", "LimitNOFILE"] {
+        assert!(message.contains(part), "no {part} in {message}");
+    }
+    assert_eq!(message.lines().count(), 1, "{message}");
+}
+
+#[tokio::test]
+async fn a_server_raises_its_own_limit_on_open_files() {
+    let place = Place::new();
+    let server = Server::started(&place, with_files(&place, 32, 4_096)).await;
+    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    server.stop().await;
+}

@@ -1,5 +1,6 @@
 //! The cases of `bench`: what is measured, beside what, and in which surroundings.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -23,6 +24,8 @@ const TEN_CONNECTIONS: [u16; 2] = [64, 256];
 
 const SHARDS: u16 = 2;
 
+const DRAW_CLUSTER: &str = "draw_cluster";
+
 /// What is called, over how many connections.
 #[derive(Clone, Copy, Debug)]
 enum Calls {
@@ -30,15 +33,45 @@ enum Calls {
     Ten(u16),
 }
 
+/// A case whose servers begin and end with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alone {
+    /// Draws from a cluster over so many connections.
+    Draws(u16),
+    /// A way to say no, over so many connections.
+    Refusals(&'static Refusal, u16),
+}
+
+impl Alone {
+    pub(super) fn draws() -> impl Iterator<Item = Self> {
+        CONNECTIONS.into_iter().map(Self::Draws)
+    }
+
+    pub(super) fn refusals() -> impl Iterator<Item = Self> {
+        REFUSALS.iter().flat_map(|refusal| CONNECTIONS.map(|connections| Self::Refusals(refusal, connections)))
+    }
+}
+
+impl fmt::Display for Alone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, connections) = match self {
+            Self::Draws(connections) => (DRAW_CLUSTER, connections),
+            Self::Refusals(refusal, connections) => (refusal.name, connections),
+        };
+        write!(f, "{name}, {connections} connections")
+    }
+}
+
 /// A way to say no.
-struct Refusal {
+#[derive(Debug)]
+pub(super) struct Refusal {
     name: &'static str,
     code: &'static str,
     settings: &'static [(&'static str, &'static str)],
     orders: &'static [&'static [&'static str]],
 }
 
-const REFUSALS: [Refusal; 3] = [
+static REFUSALS: [Refusal; 3] = [
     Refusal {
         name: "refuse_limit",
         code: "ERR_GW_010",
@@ -118,19 +151,31 @@ impl Bench<'_> {
     /// What it costs to say no, each way on a gateway of its own.
     pub(super) async fn refusals(&self) -> Result<Vec<Figure>, Error> {
         let mut figures = Vec::new();
-        for refusal in &REFUSALS {
-            for connections in CONNECTIONS {
-                let gateway = server::Gateway::start(self.programs, self.folder, refusal.settings).await?;
-                for order in refusal.orders {
-                    gateway.order(order).await?;
-                }
-                let plan = plan(self.effort, gateway.address, Case::Draw, connections);
-                let driven = drive_refused(plan, &gateway.watched(), refusal.code).await?;
-                figures.push(Figure { value: driven.refused_per_second(), ..driven.figure(refusal.name) });
-                gateway.stop_and_audit().await?;
-            }
+        for case in Alone::refusals() {
+            figures.push(self.alone(case).await?);
         }
         Ok(figures)
+    }
+
+    pub(super) async fn alone(&self, case: Alone) -> Result<Figure, Error> {
+        match case {
+            Alone::Draws(connections) => {
+                let cluster = Cluster::start(self.programs, self.folder, Setup::of_shards(SHARDS)).await?;
+                self.cluster_draw(&cluster, Calls::Single(connections)).await
+            }
+            Alone::Refusals(refusal, connections) => self.refusal(refusal, connections).await,
+        }
+    }
+
+    async fn refusal(&self, refusal: &Refusal, connections: u16) -> Result<Figure, Error> {
+        let gateway = server::Gateway::start(self.programs, self.folder, refusal.settings).await?;
+        for order in refusal.orders {
+            gateway.order(order).await?;
+        }
+        let plan = plan(self.effort, gateway.address, Case::Draw, connections);
+        let driven = drive_refused(plan, &gateway.watched(), refusal.code).await?;
+        gateway.stop_and_audit().await?;
+        Ok(Figure { value: driven.refused_per_second(), ..driven.figure(refusal.name) })
     }
 
     async fn embedded_limit(&self) -> Result<Vec<Figure>, Error> {
@@ -185,7 +230,7 @@ impl Bench<'_> {
         let driven = drive_once(plan, &cluster.watched()).await?;
         cluster.stop_gateway_and_audit().await?;
         Ok(match calls {
-            Calls::Single(_) => driven.figure("draw_cluster"),
+            Calls::Single(_) => driven.figure(DRAW_CLUSTER),
             Calls::Ten(_) => driven.figure_of_draws("draw_cluster_ten"),
         })
     }

@@ -141,6 +141,15 @@ impl Cluster {
         &self.map.shards
     }
 
+    pub(super) fn meta(&self) -> &Database {
+        &self.map.meta
+    }
+
+    /// A command of the gateway's binary on this cluster.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        self.drawbridge.command(arguments)
+    }
+
     pub(super) fn redis(&self) -> SocketAddr {
         SocketAddr::new(self.map.redis.host, self.map.redis.port)
     }

@@ -57,6 +57,13 @@ impl Drawbridge {
         Err(Error::DoesNotHold(format!("audit: {}\n{said}{complaint}", output.status)))
     }
 
+    /// One of its commands, on that place.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(&self.program);
+        command.args(arguments);
+        self.at_place(command)
+    }
+
     fn at_place(&self, mut command: Command) -> Command {
         match &self.place {
             Place::Data(folder) => command.arg("--data").arg(folder),

@@ -4,6 +4,7 @@
 //! case is measured next to what bounds it, and the rounds alternate their order: a machine that
 //! grows slower during the run then hurts each side once.
 
+pub(crate) mod audit_load;
 mod cases;
 mod cluster;
 mod drawbridge;
@@ -11,6 +12,7 @@ mod driving;
 pub(crate) mod growth;
 mod mysql;
 mod orders;
+pub(crate) mod pair;
 mod process;
 mod redis;
 pub(crate) mod results;

@@ -122,10 +122,10 @@ pub(crate) fn round_to(value: f64, digits: i32) -> f64 {
     (value * scale).round() / scale
 }
 
-/// Writes the list to a new file and moves it into place: a reader never sees half of it.
-pub(super) fn write(path: &Path, rows: &[impl Serialize]) -> Result<(), Error> {
+/// Writes the results to a new file and moves it into place: a reader never sees half of it.
+pub(super) fn write(path: &Path, results: &impl Serialize) -> Result<(), Error> {
     let failed = |e| Error::io(path.display().to_string(), e);
-    let text = serde_json::to_string_pretty(rows).map_err(|e| failed(e.into()))?;
+    let text = serde_json::to_string_pretty(results).map_err(|e| failed(e.into()))?;
     let fresh = path.with_extension("json.new");
     fs::write(&fresh, text + "\n").map_err(failed)?;
     fs::rename(&fresh, path).map_err(failed)

@@ -183,7 +183,7 @@ async fn soak(args: &SoakArgs) -> Result<(), Error> {
     if flat { Ok(()) } else { Err(Error::DoesNotHold("the last quarter is not like the second".to_owned())) }
 }
 
-async fn measure_max(cluster: &Cluster) -> Result<f64, Error> {
+pub(super) async fn measure_max(cluster: &Cluster) -> Result<f64, Error> {
     let effort = Effort { seconds: MAX_SECONDS, threads: 1 };
     let plan = plan(effort, cluster.entrance(), Case::Draw, MAX_CONNECTIONS);
     let driven = drive_once(plan, &cluster.watched()).await?;
@@ -234,7 +234,7 @@ fn rss_kib(cluster: &Cluster) -> u64 {
 }
 
 /// The line `VmRSS:   123 kB`, which means KiB.
-fn parse_rss(status: &str) -> Option<u64> {
+pub(super) fn parse_rss(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }

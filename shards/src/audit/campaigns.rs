@@ -1,7 +1,9 @@
 //! The published versions, and whether an order can have come from the one that it names.
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use market::UserId;
 use market::calendar::Day;
 use market::campaign::{ActivityState, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort};
@@ -9,16 +11,21 @@ use market::odds::Rate;
 use market::order::Rule;
 use market::tree::Tree;
 
-use super::report::Check;
 use super::rows::StoredOrder;
 use crate::meta::StoredCampaign;
 
 /// All versions of all campaigns, by the numbers that orders carry.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Versions {
     /// `None` for a version that cannot be read: its orders cannot be judged.
-    versions: HashMap<(i64, i64), Option<Version>>,
+    by_number: HashMap<(i64, i64), Option<Arc<Version>>>,
     limits: HashMap<i64, Option<Limits>>,
+    /// Fixed with the first version.
+    time_zones: HashMap<i64, TimeZone>,
+    /// What the versions of a campaign welcome new users with.
+    welcomes: HashMap<i64, HashSet<i64>>,
+    /// Versions that cannot be read, and why.
+    unreadable: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -43,27 +50,63 @@ pub(super) struct Drawer<'a> {
     /// `None` when the stored id is none that the server accepts.
     pub(super) user: Option<&'a UserId>,
     pub(super) activity: i64,
-    /// The day of this user's order before, 0 without one.
+    /// The label of the account before this order, 0 before the first.
     pub(super) day_before: i64,
 }
 
 impl Versions {
-    /// Takes in the versions that are not known yet. One that cannot be read is a violation.
-    pub(super) fn learn(&mut self, stored: &[StoredCampaign], check: &mut Check) {
+    /// Takes in the versions that are not known yet.
+    pub(super) fn learn(&mut self, stored: &[StoredCampaign]) {
         for stored in stored {
             let activity = signed(stored.activity.get());
             let number = (activity, i64::from(stored.version));
-            if self.versions.contains_key(&number) {
+            if self.by_number.contains_key(&number) {
                 continue;
             }
-            check.checked += 1;
             let version = read(stored).map_err(|why| {
-                check.violation(|| format!("version {} of activity {activity} cannot be read: {why}", stored.version));
+                let unreadable = format!("version {} of activity {activity} cannot be read: {why}", stored.version);
+                self.unreadable.push(unreadable);
             });
+            if let Ok(Version { campaign, .. }) = &version {
+                self.time_zones.entry(activity).or_insert_with(|| campaign.activity.time_zone.clone());
+                self.welcomes.entry(activity).or_default().insert(campaign.chances.welcome.into());
+            }
             let limits = version.as_ref().ok().map(|version| Limits::of(&version.campaign));
             self.limits.entry(activity).and_modify(|known| *known = widest(*known, limits)).or_insert(limits);
-            self.versions.insert(number, version.ok());
+            self.by_number.insert(number, version.ok().map(Arc::new));
         }
+    }
+
+    /// Whether this version, of an activity and a number, is known, readable or not.
+    pub(super) fn has(&self, number: (i64, i64)) -> bool {
+        self.by_number.contains_key(&number)
+    }
+
+    /// How many are known.
+    pub(super) fn count(&self) -> usize {
+        self.by_number.len()
+    }
+
+    /// Those that cannot be read, and why.
+    pub(super) fn unreadable(&self) -> &[String] {
+        &self.unreadable
+    }
+
+    /// The time zone of an activity.
+    pub(super) fn time_zone(&self, activity: i64) -> Option<&TimeZone> {
+        self.time_zones.get(&activity)
+    }
+
+    /// What a version welcomes new users with; `None` when it cannot be read.
+    pub(super) fn welcome(&self, activity: i64, version: i64) -> Option<i64> {
+        let version = self.by_number.get(&(activity, version))?.as_ref()?;
+        Some(version.campaign.chances.welcome.into())
+    }
+
+    /// Whether some version welcomes new users with so many chances; `true` when one cannot be read.
+    pub(super) fn may_welcome_with(&self, activity: i64, chances: i64) -> bool {
+        let all_read = matches!(self.limits.get(&activity), Some(Some(_)));
+        !all_read || self.welcomes.get(&activity).is_some_and(|welcomes| welcomes.contains(&chances))
     }
 
     /// The limits of an activity. `None` when there is no version of it or one cannot be read:
@@ -74,13 +117,13 @@ impl Versions {
 
     /// Whether a version makes all draws of a call or none. `false` when it cannot be read.
     pub(super) fn is_all_or_nothing(&self, activity: i64, version: i64) -> bool {
-        let version = self.versions.get(&(activity, version)).and_then(Option::as_ref);
+        let version = self.by_number.get(&(activity, version)).and_then(Option::as_ref);
         version.is_some_and(|known| known.campaign.activity.when_chances_short == WhenChancesShort::Refuse)
     }
 
     /// Why this order cannot have come from the version that it names.
-    pub(super) fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder<'_>) -> Vec<String> {
-        match self.versions.get(&(drawer.activity, order.version)) {
+    pub(super) fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
+        match self.by_number.get(&(drawer.activity, order.version)) {
             None => vec!["there is no such version".to_owned()],
             Some(None) => Vec::new(),
             Some(Some(version)) => version.faults(drawer, order),
@@ -119,9 +162,9 @@ pub(super) fn signed(number: u64) -> i64 {
 }
 
 impl Version {
-    fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder<'_>) -> Vec<String> {
+    fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
         let of_moment = [self.state_fault(), self.moment_fault(drawer, order)];
-        let of_award = match (self.awards.get(&order.award), Rule::from_name(order.rule)) {
+        let of_award = match (self.awards.get(&order.award), Rule::from_name(&order.rule)) {
             (None, _) => [Some(format!("the version has no award {}", order.award)), None, None, None],
             (_, None) => [Some(format!("{:?} is no rule", order.rule)), None, None, None],
             (Some(&award), Some(rule)) => [
@@ -141,7 +184,7 @@ impl Version {
 
     /// The window, and the day that the draw counts for: the local day, or the day of the draw
     /// before if a clock was ahead then.
-    fn moment_fault(&self, drawer: Drawer<'_>, order: &StoredOrder<'_>) -> Option<String> {
+    fn moment_fault(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Option<String> {
         let activity = &self.campaign.activity;
         let Ok(at) = Timestamp::from_millisecond(order.created_at_ms) else {
             return Some(format!("created_at_ms is {}", order.created_at_ms));
@@ -156,19 +199,19 @@ impl Version {
             .then(|| format!("it was made on {local_day} at the activity, but counts for day {}", order.day))
     }
 
-    fn title_fault(&self, award: AwardIndex, order: &StoredOrder<'_>) -> Option<String> {
+    fn title_fault(&self, award: AwardIndex, order: &StoredOrder) -> Option<String> {
         let title = &*self.campaign.strategy.award(award).title;
-        let (id, stored) = (order.award, order.award_title);
+        let (id, stored) = (order.award, &*order.award_title);
         (stored != title).then(|| format!("its award {id} is titled {stored:?}, in the version {title:?}"))
     }
 
-    fn index_fault(&self, award: AwardIndex, order: &StoredOrder<'_>) -> Option<String> {
+    fn index_fault(&self, award: AwardIndex, order: &StoredOrder) -> Option<String> {
         let index = self.campaign.strategy.award(award).sort;
         let (id, stored) = (order.award, order.award_index);
         (stored != i64::from(index)).then(|| format!("its award {id} has the index {stored}, in the version {index}"))
     }
 
-    fn stock_fault(&self, award: AwardIndex, rule: Rule, order: &StoredOrder<'_>) -> Option<String> {
+    fn stock_fault(&self, award: AwardIndex, rule: Rule, order: &StoredOrder) -> Option<String> {
         let limited = self.campaign.strategy.award(award).count.is_some();
         let id = order.award;
         match (order.stocked, rule, limited) {
@@ -182,7 +225,7 @@ impl Version {
         }
     }
 
-    fn rule_fault(&self, award: AwardIndex, rule: Rule, drawer: Drawer<'_>, order: &StoredOrder<'_>) -> Option<String> {
+    fn rule_fault(&self, award: AwardIndex, rule: Rule, drawer: Drawer<'_>, order: &StoredOrder) -> Option<String> {
         let strategy = &self.campaign.strategy;
         let in_pool = strategy.award(award).rate > Rate::ZERO;
         let possible = match (rule, Decider::of(strategy, drawer.user, order.ordinal)) {

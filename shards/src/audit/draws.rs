@@ -1,14 +1,22 @@
-//! The fold over one table pair: accounts, each followed by its orders. It remembers one user's
-//! counters in one activity at a time, so it needs little memory whatever the table's size.
+//! A walk through the draws of a table pair: users one by one, each activity's account followed by
+//! its orders. What the checks need to know of the rows before is a [`History`], which holds one
+//! user's counters in one activity, so the walk needs little memory whatever the table's size.
+use std::collections::VecDeque;
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
 use market::UserId;
-use router::{Slot, SlotMap, slot_of};
+use market::calendar::Day;
+use router::{Route, SlotMap};
 
-use super::campaigns::{Drawer, Versions};
-use super::report::Checks;
-use super::rows::{Content, StoredAccount, StoredOrder, StoredRow};
-use super::stock::Counts;
+use super::checks::{DrawCheck, DrawChecks};
+use super::known::Known;
+use super::pages::Stored;
+use super::rows::{LabelRepair, StoredAccount, StoredOrder};
+
+/// Lanes whose clock differs from their database's by more than a minute draw nothing, and a label
+/// can have been written as long ago as this page was read.
+const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// Which table pair is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,269 +25,240 @@ pub(super) struct Place {
     pub(super) table: u16,
 }
 
-/// The fold. Rows come by user and activity: the account, then its orders by ordinal.
-pub(super) struct Fold<'a> {
+/// What rows are judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
     pub(super) place: Place,
     pub(super) map: &'a SlotMap,
-    pub(super) versions: &'a Versions,
-    pub(super) checks: &'a mut Checks,
-    /// The orders that took a unit of stock, by prize.
-    pub(super) stocked: &'a mut Counts,
-    pub(super) history: Option<History>,
+    pub(super) known: &'a Known,
+    /// By the database's clock, when the rows were read.
+    pub(super) now: Timestamp,
 }
 
-/// One user's draws in one activity, as far as they were read.
+impl Place {
+    pub(super) fn of(route: Route) -> Self {
+        Self { shard: route.shard().get(), table: route.table().get() }
+    }
+}
+
+impl Context<'_> {
+    /// The latest label that an order of an activity can have now; `None` when nobody knows the
+    /// activity's time zone.
+    pub(super) fn latest_label(&self, activity: i64) -> Option<i64> {
+        let zone = self.known.versions.time_zone(activity)?;
+        Some(Day::of(self.now + CLOCKS_DIFFER_MAX, zone).number().into())
+    }
+}
+
+/// What an account says of its latest day, as its orders say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Labels {
+    /// The day of the latest order, 0 before the first.
+    pub(super) day: i64,
+    pub(super) day_orders: i64,
+    pub(super) month_orders: i64,
+}
+
+/// One user's draws in one activity, as far as they were gone through.
 #[derive(Debug, Default)]
 pub(super) struct History {
     user: String,
-    id: Option<UserId>,
-    activity: i64,
-    account: Option<StoredAccount>,
-    orders: i64,
-    /// The day of the latest order, 0 before the first.
-    day: i64,
-    day_orders: i64,
-    month_orders: i64,
-    /// One report of an ordinal out of order will do: all that follow are too.
-    misnumbered: bool,
-    /// The call for several draws whose orders are being read.
-    call: Option<Call>,
+    pub(super) id: Option<UserId>,
+    pub(super) activity: i64,
+    pub(super) account: Option<StoredAccount>,
+    pub(super) orders: i64,
+    /// The version of the first order.
+    pub(super) first_version: Option<i64>,
+    pub(super) labels: Labels,
+    /// Those that are still ahead, earliest first.
+    repairs: VecDeque<LabelRepair>,
+    /// How the labels stood before the first order that the next repair leaves out.
+    before_ahead: Option<Labels>,
 }
 
-/// A call for several draws. Its draws follow one another: a lane makes all of them in one go.
-#[derive(Debug)]
-struct Call {
-    request: String,
-    asked: i64,
-    version: i64,
-    /// How many of its orders were read, were none missing.
-    made: i64,
+impl History {
+    fn new(user: &str, activity: i64, account: Option<StoredAccount>, repairs: VecDeque<LabelRepair>) -> Self {
+        let id = UserId::new(user).ok();
+        let mut history = Self { user: user.to_owned(), id, activity, account, repairs, ..Self::default() };
+        if history.is_repaired_here() {
+            history.repair();
+        }
+        history
+    }
+
+    /// Where the user's rows belong.
+    pub(super) fn route(&self, map: &SlotMap) -> Route {
+        map.route(&self.user)
+    }
+
+    /// Whether a repair has said already that the order's label was ahead.
+    pub(super) fn is_excused(&self, order: &StoredOrder) -> bool {
+        self.leaves_out(order.day)
+    }
+
+    /// Takes the next order, of this day.
+    fn take(&mut self, day: i64) {
+        if self.leaves_out(day) {
+            self.before_ahead.get_or_insert(self.labels);
+        }
+        self.orders += 1;
+        self.labels = self.labels.and(day);
+    }
+
+    /// Whether the next repair leaves out an order of this day.
+    fn leaves_out(&self, day: i64) -> bool {
+        self.repairs.front().is_some_and(|repair| day > repair.today)
+    }
+
+    /// Whether the account was set back after the order that was taken last.
+    fn is_repaired_here(&self) -> bool {
+        self.repairs.front().is_some_and(|repair| repair.used == self.orders)
+    }
+
+    /// Sets the labels back, as the repair did.
+    fn repair(&mut self) {
+        self.repairs.pop_front();
+        self.labels = self.before_ahead.take().unwrap_or(self.labels);
+    }
 }
 
-impl Fold<'_> {
-    /// Takes the next row.
-    pub(super) fn row(&mut self, row: &StoredRow<'_>) {
-        let mut history = match self.history.take() {
-            Some(history) if history.is_of(row) => history,
-            previous => {
-                self.close(previous);
-                History::new(row)
-            }
+impl Labels {
+    fn and(self, day: i64) -> Self {
+        let day_orders = if day == self.day { self.day_orders } else { 0 };
+        let month_orders = if month(day) == month(self.day) { self.month_orders } else { 0 };
+        Self { day, day_orders: day_orders + 1, month_orders: month_orders + 1 }
+    }
+
+    /// Whether `order` begins another day, and another month.
+    fn ended_by(self, order: &StoredOrder) -> (bool, bool) {
+        (self.day != order.day, month(self.day) != month(order.day))
+    }
+}
+
+/// The walk. Rows come by user and activity: the account, then its orders by ordinal.
+pub(super) struct Walk<'a> {
+    checks: &'a mut DrawChecks,
+    history: Option<History>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(checks: &'a mut DrawChecks) -> Self {
+        Self { checks, history: None }
+    }
+
+    /// Goes through all that is stored of a user.
+    pub(super) fn user(&mut self, context: &Context<'_>, user: &str, stored: Stored) {
+        let stored = stored.by_ordinal();
+        self.part(context, user, &stored, true);
+    }
+
+    /// Goes through some orders of a user, by activity and ordinal, who may have more behind them
+    /// unless this is the `last` part. Accounts and repairs come with each part.
+    pub(super) fn part(&mut self, context: &Context<'_>, user: &str, stored: &Stored, last: bool) {
+        let mut accounts = stored.accounts.iter().copied().peekable();
+        let open = |account: &StoredAccount, walk: &mut Self| {
+            walk.open(context, user, account.activity, Some(*account), &stored.repairs);
         };
-        self.check_place(row);
-        match &row.content {
-            Content::Account(account) => history.account = Some(*account),
-            Content::Order(order) => self.order(&mut history, order),
+        let behind = self.history.as_ref().map_or(i64::MIN, |history| history.activity);
+        // Those before were gone through with an earlier part.
+        while accounts.next_if(|account| self.history.is_some() && account.activity <= behind).is_some() {}
+        for order in &stored.orders {
+            while let Some(account) = accounts.next_if(|account| account.activity <= order.activity) {
+                open(&account, self);
+            }
+            if self.history.as_ref().is_none_or(|history| history.activity != order.activity) {
+                self.open(context, user, order.activity, None, &stored.repairs);
+            }
+            self.order(context, order);
+        }
+        if last {
+            for account in accounts {
+                open(&account, self);
+            }
+            self.close(context);
+        }
+    }
+
+    fn open(
+        &mut self,
+        context: &Context<'_>,
+        user: &str,
+        activity: i64,
+        account: Option<StoredAccount>,
+        repairs: &[LabelRepair],
+    ) {
+        self.close(context);
+        let repairs = repairs.iter().copied().filter(|repair| repair.activity == activity).collect();
+        let history = History::new(user, activity, account, repairs);
+        self.each(|check| check.begin(context, &history));
+        self.history = Some(history);
+    }
+
+    fn order(&mut self, context: &Context<'_>, order: &StoredOrder) {
+        let Some(mut history) = self.history.take() else { return };
+        let (day_ended, month_ended) = history.labels.ended_by(order);
+        // What a repair goes back to does not end here.
+        let goes_on = history.is_excused(order) && history.before_ahead.is_none();
+        if day_ended && !goes_on {
+            self.each(|check| check.day_over(context, &history));
+        }
+        if month_ended && !goes_on {
+            self.each(|check| check.month_over(context, &history));
+        }
+        self.each(|check| check.order(context, &history, order));
+        history.first_version.get_or_insert(order.version);
+        history.take(order.day);
+        if history.is_repaired_here() {
+            self.each(|check| check.day_over(context, &history));
+            self.each(|check| check.month_over(context, &history));
+            history.repair();
         }
         self.history = Some(history);
     }
 
-    /// Ends with the last user.
-    pub(super) fn finish(mut self) {
-        let last = self.history.take();
-        self.close(last);
+    fn close(&mut self, context: &Context<'_>) {
+        let Some(history) = self.history.take() else { return };
+        self.each(|check| check.day_over(context, &history));
+        self.each(|check| check.month_over(context, &history));
+        self.each(|check| check.end(context, &history));
     }
 
-    fn order(&mut self, history: &mut History, order: &StoredOrder<'_>) {
-        if order.stocked == 1 {
-            *self.stocked.entry((history.activity, order.award)).or_default() += 1;
-        }
-        self.checks.one_order_per_request.checked += 1;
-        self.check_campaign(history, order);
-        self.check_sequence(history, order);
-        self.check_call(history, order);
-        if !history.is_same_day(order) {
-            self.end_day(history);
-        }
-        if !history.is_same_month(order) {
-            self.end_month(history);
-        }
-        history.orders += 1;
-        history.day = order.day;
-        history.day_orders += 1;
-        history.month_orders += 1;
-    }
-
-    fn check_place(&mut self, row: &StoredRow<'_>) {
-        let check = &mut self.checks.rows_on_their_shard;
-        check.checked += 1;
-        let route = self.map.route(row.user);
-        let belongs = Place { shard: route.shard().get(), table: route.table().get() };
-        if belongs != self.place {
-            check.violation(|| format!("{}: {row} belongs to {belongs}", self.place));
-        }
-        let Content::Order(order) = &row.content else { return };
-        let slot = u64::try_from(order.id).map(slot_of);
-        if slot != Ok(route.slot()) {
-            let slot = slot.map_or_else(|_| "none".to_owned(), |slot: Slot| slot.to_string());
-            check
-                .violation(|| format!("{}: {row} carries the slot {slot}, its user's is {}", self.place, route.slot()));
-        }
-    }
-
-    fn check_campaign(&mut self, history: &History, order: &StoredOrder<'_>) {
-        let check = &mut self.checks.orders_match_their_campaign;
-        check.checked += 1;
-        let drawer = Drawer { user: history.id.as_ref(), activity: history.activity, day_before: history.day };
-        let faults = self.versions.faults(drawer, order);
-        if !faults.is_empty() {
-            let (place, id, version) = (self.place, order.id, order.version);
-            check.violation(|| format!("{place}: order {id} of {history}, version {version}: {}", faults.join("; ")));
-        }
-    }
-
-    fn check_sequence(&mut self, history: &mut History, order: &StoredOrder<'_>) {
-        let check = &mut self.checks.chances_match_orders;
-        let (place, id) = (self.place, order.id);
-        let expected = history.orders + 1;
-        if order.ordinal != expected && !history.misnumbered {
-            history.misnumbered = true;
-            check.violation(|| {
-                format!("{place}: order {id} of {history} is numbered {}, not {expected}", order.ordinal)
-            });
-        }
-        if order.day < history.day {
-            let (day, before) = (order.day, history.day);
-            check.violation(|| format!("{place}: order {id} of {history} is of day {day}, the one before of {before}"));
-        }
-    }
-
-    /// Orders of one call stand one after the other, from its first place on.
-    fn check_call(&mut self, history: &mut History, order: &StoredOrder<'_>) {
-        let (seq, asked, request) = (order.seq, order.asked, order.request);
-        let follows = |call: &&mut Call| (&*call.request, call.asked, call.made) == (request, asked, seq);
-        if let Some(call) = history.call.as_mut().filter(follows) {
-            call.made += 1;
-        } else {
-            self.end_call(history);
-            self.checks.calls_are_whole.checked += 1;
-            if seq != 0 {
-                self.call_violation(history, order, "and the one before it is not there");
-            }
-            let several = (asked, seq) != (1, 0);
-            let call = || Call { request: request.to_owned(), asked, version: order.version, made: seq + 1 };
-            history.call = several.then(call);
-        }
-        if seq == asked {
-            self.call_violation(history, order, "which is one too many");
-        }
-    }
-
-    fn call_violation(&mut self, history: &History, order: &StoredOrder<'_>, what: &str) {
-        let (place, StoredOrder { id, seq, asked, request, .. }) = (self.place, order);
-        self.checks.calls_are_whole.violation(|| {
-            format!(
-                "{place}: order {id} of {history} is draw {} of {asked} under request id {request:?}, {what}",
-                seq + 1
-            )
-        });
-    }
-
-    /// A call that made fewer draws than it asked for needs a version that allows it.
-    fn end_call(&mut self, history: &mut History) {
-        let Some(Call { request, asked, version, made }) = history.call.take() else { return };
-        if made < asked && self.versions.is_all_or_nothing(history.activity, version) {
-            let place = self.place;
-            self.checks.calls_are_whole.violation(|| {
-                format!("{place}: request id {request:?} of {history} has {made} draws of {asked}, the version makes all or none")
-            });
-        }
-    }
-
-    /// Compares an account with the orders that were made from it.
-    fn close(&mut self, history: Option<History>) {
-        let Some(mut history) = history else { return };
-        self.end_call(&mut history);
-        let check = &mut self.checks.chances_match_orders;
-        check.checked += 1;
-        let (place, orders) = (self.place, history.orders);
-        match history.account {
-            None => check.violation(|| format!("{place}: {history} has {orders} orders and no account")),
-            Some(account) => {
-                let faults = history.account_faults(account);
-                if !faults.is_empty() {
-                    check.violation(|| format!("{place}: the account of {history}: {}", faults.join("; ")));
-                }
-            }
-        }
-        self.end_day(&mut history);
-        self.end_month(&mut history);
-    }
-
-    fn end_day(&mut self, history: &mut History) {
-        let limit = self.versions.limits(history.activity).map(|limits| limits.day);
-        self.check_limit(history, history.day_orders, limit, history.day);
-        history.day_orders = 0;
-    }
-
-    fn end_month(&mut self, history: &mut History) {
-        let limit = self.versions.limits(history.activity).map(|limits| limits.month);
-        self.check_limit(history, history.month_orders, limit, month(history.day));
-        history.month_orders = 0;
-    }
-
-    fn check_limit(&mut self, history: &History, orders: i64, limit: Option<i64>, label: i64) {
-        let Some(limit) = limit.filter(|_| orders > 0) else { return };
-        let check = &mut self.checks.day_and_month_limits;
-        check.checked += 1;
-        if orders > limit {
-            check.violation(|| {
-                format!("{}: {history} has {orders} orders in {label}, the limit is {limit}", self.place)
-            });
+    fn each(&mut self, mut tell: impl FnMut(&mut dyn DrawCheck)) {
+        for check in self.checks.each() {
+            tell(check);
         }
     }
 }
 
-impl History {
-    fn new(row: &StoredRow<'_>) -> Self {
-        Self { user: row.user.to_owned(), id: UserId::new(row.user).ok(), activity: row.activity, ..Self::default() }
+/// How the labels of an account have to be set that is labelled later than `latest`, by the days
+/// of all its orders, by ordinal. `None` where these are not as many as the account says: then it
+/// has another fault, and nobody knows which of them is right.
+pub(super) fn labels_set_back(
+    account: StoredAccount,
+    repairs: &[LabelRepair],
+    days: impl IntoIterator<Item = i64>,
+    latest: i64,
+) -> Option<Labels> {
+    let of_account = repairs.iter().copied().filter(|repair| repair.activity == account.activity);
+    let this = LabelRepair { activity: account.activity, used: account.used, today: latest };
+    let mut history = History::new("", account.activity, Some(account), of_account.chain([this]).collect());
+    for day in days {
+        history.take(day);
+        if history.is_repaired_here() {
+            history.repair();
+        }
     }
-
-    fn is_of(&self, row: &StoredRow<'_>) -> bool {
-        self.activity == row.activity && self.user == row.user
-    }
-
-    fn is_same_day(&self, order: &StoredOrder<'_>) -> bool {
-        self.day == order.day
-    }
-
-    fn is_same_month(&self, order: &StoredOrder<'_>) -> bool {
-        month(self.day) == month(order.day)
-    }
-
-    fn account_faults(&self, account: StoredAccount) -> Vec<String> {
-        let counted = [
-            ("used", account.used, self.orders),
-            ("day", account.day, self.day),
-            ("day_used", account.day_used, self.day_orders),
-            ("month_used", account.month_used, self.month_orders),
-        ];
-        let differ = counted.into_iter().filter(|(_, stored, counted)| stored != counted);
-        let differ = differ.map(|(name, stored, counted)| format!("{name} is {stored}, its orders say {counted}"));
-        let (used, granted) = (account.used, account.granted);
-        let exceeded = (used > granted).then(|| format!("{used} chances are used and {granted} were granted"));
-        differ.chain(exceeded).collect()
-    }
+    (history.orders == account.used && history.repairs.is_empty()).then_some(history.labels)
 }
 
 /// The month of a day's label.
-fn month(day: i64) -> i64 {
+pub(super) fn month(day: i64) -> i64 {
     day / 100
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "shard {}, table {}", self.shard, self.table)
-    }
-}
-
-impl fmt::Display for StoredRow<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.content {
-            Content::Account(_) => f.write_str("the account")?,
-            Content::Order(order) => write!(f, "order {}", order.id)?,
-        }
-        write!(f, " of user {:?} in activity {}", self.user, self.activity)
     }
 }
 

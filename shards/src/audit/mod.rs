@@ -1,60 +1,75 @@
 //! The audit: looks whether what is stored keeps the invariants that the draws promise.
 //!
-//! It reads beside a running server, or when none runs, and changes nothing. Everything inside
-//! one shard is judged in one snapshot of that shard:
+//! It reads beside a running server, or when none runs, and changes nothing. Table pairs are read
+//! in pages of users (`pages`), each in a snapshot of some milliseconds, a few tables at a time; so
+//! it needs little memory, keeps nothing from being purged or checkpointed, and refuses no draw.
+//! `draws` walks through the pages, user by user, and tells the checks of what it passes; they are
+//! one a file in `checks`. `repair` mends the one kind of fault that is safe to mend.
 //!
-//! * `draws` folds the accounts and orders of a table, in order, one user at a time;
-//! * `campaigns` says whether an order can have come from the campaign version it names;
-//! * `stock` compares units in orders, in counters and in stock.
+//! What is compared across pages, shards and the meta database has no common instant, so it is read
+//! in an order that makes each comparison safe whatever happens in between:
 //!
-//! Meta file and shards have no common instant, so what is compared across them is read in an
-//! order that makes each comparison safe whatever happens in between:
-//!
-//! * Campaign versions are only ever added, and an order names one that was there before it. So
-//!   they are read after the shard's snapshot was taken.
+//! * Campaign versions and run numbers are only ever added, and an order names ones that were there
+//!   before it. So they are read after the orders (`known`).
+//! * A shard's counters of issued units and the orders that took them grow together. So the
+//!   counters are read before the orders and after them.
 //! * A prize's total is never below what is issued of it at that moment: an addition is recorded
 //!   before its units can be drawn, a withdrawal after its units can be drawn no more. Issued
 //!   units only grow. So totals are read after the orders, and then even additions and
 //!   withdrawals in between cannot make sound stock look oversold.
-//! * What is left in a running server's stock it tells from time to time. That is only compared
-//!   when nothing moves for long enough.
-//!
-//! A snapshot keeps SQLite from shortening the shard's write-ahead log, which grows meanwhile.
+//! * What is left in a running stock is compared within the bounds that the counters before and
+//!   after it leave (`checks::stock_adds_up`).
 mod campaigns;
+mod checks;
 mod draws;
+mod known;
+mod pages;
+mod progress;
+mod repair;
 mod report;
 mod rows;
 mod stock;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
 use router::{MapError, SlotMap};
 use tokio::time::{Instant, sleep};
 
-use self::campaigns::Versions;
-use self::draws::{Fold, Place};
-use self::report::Checks;
-pub use self::report::{Check, LISTED_MAX, Report};
-use self::rows::stored_row;
-use self::stock::{Counts, Look, Sum};
+use self::checks::DrawChecks;
+use self::checks::issued_counters_match_orders::{ShardUnits, issued_counters_match_orders};
+use self::checks::segments_match_operations::{self as segments, segments_match_operations};
+use self::checks::stock_adds_up::{Look, StockAddsUp};
+use self::checks::stock_not_oversold::stock_not_oversold;
+use self::draws::{Context, Place, Walk};
+use self::known::Learner;
+use self::pages::{GIANT_ORDERS_MAX, Giant, Pages, ROWS_MAX};
+pub use self::progress::Progress;
+pub use self::repair::{Mended, RepairError, mend_labels, mend_labels_of_cluster};
+pub use self::report::{Check, LISTED_MAX, Report, Verdict};
+use self::stock::Counts;
 use crate::cluster::Installation;
 use crate::embedded::{Folder, FolderError};
 use crate::meta::Meta;
 use crate::stock::Picture;
-use crate::store::{Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError, TableStatements};
-
-/// A sum that is wrong for this long while nothing moves is wrong. A running server tells its
-/// view of the stock six times in it.
-const QUIET: Duration = Duration::from_secs(3);
+use crate::stock::cluster::Spread;
+use crate::store::{
+    Access, AuditStatements, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError, out_of_range,
+};
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A table is read in one statement, which may take long.
-const SCAN_TIMEOUT: Duration = Duration::from_hours(1);
+/// Table pairs that are read at a time: enough that the databases work while we do.
+const TABLES_AT_ONCE: usize = 4;
+
+/// A page takes some milliseconds; a table that has lost its key is sorted for each of them.
+const PAGE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Why the audit could not look.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +97,7 @@ pub enum AuditError {
 trait Audited: Sync {
     type Database: Database;
 
-    /// Where draws go on, waiting longer for a quiet moment is no use.
+    /// How long a quiet moment is waited for in which the stock can be told to the unit.
     const QUIET_AWAITED: Duration;
 
     fn meta(&self) -> Self::Database;
@@ -93,6 +108,13 @@ trait Audited: Sync {
     fn map(&self) -> impl Future<Output = Result<Option<SlotMap>, AuditError>> + Send;
     /// Whether somebody holds stock now, and how it stands there.
     fn stock(&self) -> impl Future<Output = Result<(bool, Result<Vec<Picture>, String>), AuditError>> + Send;
+    /// Whether that is how it stands when it is asked for.
+    const STOCK_IS_OF_NOW: bool;
+    /// Reads what each lane of a shard has issued, where lanes count by themselves: rows of activity,
+    /// award, lane, units.
+    const ISSUED_BY_LANE: Option<&'static str>;
+    /// How the stock is spread over servers, where it is.
+    fn spread(&self) -> Option<Spread>;
 }
 
 impl Audited for Folder {
@@ -131,6 +153,15 @@ impl Audited for Folder {
         let pictures = self.meta_for_reading().pictures().await;
         Ok((held, Ok(pictures.map_err(|error| AuditError::Database { name: self.meta_name(), error })?)))
     }
+
+    /// The server writes it down now and then.
+    const STOCK_IS_OF_NOW: bool = false;
+
+    const ISSUED_BY_LANE: Option<&'static str> = None;
+
+    fn spread(&self) -> Option<Spread> {
+        None
+    }
 }
 
 impl Audited for Installation {
@@ -144,7 +175,7 @@ impl Audited for Installation {
     }
 
     fn shard(&self, shard: u16) -> MysqlDatabase {
-        MysqlDatabase { statement_timeout: SCAN_TIMEOUT, ..self.shards()[usize::from(shard)].clone() }
+        MysqlDatabase { statement_timeout: PAGE_TIMEOUT, ..self.shards()[usize::from(shard)].clone() }
     }
 
     fn meta_name(&self) -> String {
@@ -162,105 +193,177 @@ impl Audited for Installation {
     async fn stock(&self) -> Result<(bool, Result<Vec<Picture>, String>), AuditError> {
         Ok((true, self.pictures().await))
     }
+
+    const STOCK_IS_OF_NOW: bool = true;
+
+    const ISSUED_BY_LANE: Option<&'static str> = Some(include_str!("../../sql/mysql/audit/read_issued_by_lane.sql"));
+
+    fn spread(&self) -> Option<Spread> {
+        Some(Installation::spread(self))
+    }
 }
 
 /// Audits a data folder. An error means that it could not look, not that something is wrong.
-pub async fn audit(folder: &Folder) -> Result<Report, AuditError> {
-    run(folder).await
+pub async fn audit(folder: &Folder, progress: &Progress) -> Result<Report, AuditError> {
+    run(folder, progress).await
 }
 
 /// Audits a cluster. An error means that it could not look, not that something is wrong.
-pub async fn audit_cluster(cluster: &Installation) -> Result<Report, AuditError> {
-    run(cluster).await
+pub async fn audit_cluster(cluster: &Installation, progress: &Progress) -> Result<Report, AuditError> {
+    run(cluster, progress).await
 }
 
-async fn run<A: Audited>(place: &A) -> Result<Report, AuditError> {
-    let mut audit = Audit::open(place).await?;
-    audit.learn_versions().await?;
-    for shard in 0..audit.shards() {
-        audit.check_shard(shard).await?;
-    }
-    audit.check_totals().await?;
-    audit.check_sum().await?;
-    Ok(audit.checks.report())
+async fn run<A: Audited>(place: &A, progress: &Progress) -> Result<Report, AuditError> {
+    let mut audit = Audit::open(place, progress).await?;
+    let tables = audit.tables();
+    progress.begin(tables.len());
+    audit.count_before().await?;
+    audit.check_tables(&tables).await?;
+    audit.count_after().await?;
+    audit.report().await
 }
 
 struct Audit<'a, A: Audited> {
     place: &'a A,
-    meta: Meta<A::Database>,
+    progress: &'a Progress,
     map: Option<SlotMap>,
-    checks: Checks,
-    versions: Versions,
-    /// The orders of all shards that took a unit of stock.
-    issued: Counts,
+    learner: Learner<A::Database>,
+    found: DrawChecks,
+    shards: Vec<ShardUnits>,
 }
 
 impl<'a, A: Audited> Audit<'a, A> {
-    async fn open(place: &'a A) -> Result<Self, AuditError> {
-        let (checks, versions, issued) = (Checks::new(), Versions::default(), Counts::new());
-        Ok(Self { place, meta: Meta::new(place.meta()), map: place.map().await?, checks, versions, issued })
+    async fn open(place: &'a A, progress: &'a Progress) -> Result<Self, AuditError> {
+        let map = place.map().await?;
+        let mut shards = Vec::new();
+        shards.resize_with(map.as_ref().map_or(0, SlotMap::shards).into(), Default::default);
+        let learner = Learner::new(Meta::new(place.meta()));
+        Ok(Self { place, progress, map, learner, found: DrawChecks::default(), shards })
     }
 
-    fn shards(&self) -> u16 {
-        self.map.as_ref().map_or(0, SlotMap::shards)
+    fn tables(&self) -> Vec<Place> {
+        let Some(map) = &self.map else { return Vec::new() };
+        (0..map.shards()).flat_map(|shard| (0..map.tables()).map(move |table| Place { shard, table })).collect()
     }
 
     fn meta_failed(&self, error: StoreError) -> AuditError {
         AuditError::Database { name: self.place.meta_name(), error }
     }
 
-    async fn learn_versions(&mut self) -> Result<(), AuditError> {
-        let stored = self.meta.versions().await.map_err(|error| self.meta_failed(error))?;
-        self.versions.learn(&stored, &mut self.checks.orders_match_their_campaign);
-        Ok(())
+    fn shard_failed(&self, shard: u16, error: StoreError) -> AuditError {
+        AuditError::Database { name: self.place.shard_name(shard), error }
     }
 
-    async fn check_shard(&mut self, shard: u16) -> Result<(), AuditError> {
+    /// Goes through some table pairs, a few at a time, and adds up what is found in their order.
+    async fn check_tables(&mut self, tables: &[Place]) -> Result<(), AuditError> {
         let Some(map) = self.map.clone() else { return Ok(()) };
-        let name = self.place.shard_name(shard);
-        let failed = |error| AuditError::Database { name: name.clone(), error };
-        let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
-        connection.begin_snapshot().await.map_err(failed)?;
-        // The first statement takes the snapshot; the versions must be read after it.
-        let counters = read_counts(&mut connection, A::Database::DIALECT.shard.read_issued).await.map_err(failed)?;
-        self.learn_versions().await?;
-        let mut stocked = Counts::new();
-        for table in 0..map.tables() {
-            let sql = A::Database::DIALECT.table(table);
-            let place = Place { shard, table };
-            let (versions, checks, stocked) = (&self.versions, &mut self.checks, &mut stocked);
-            let fold = Fold { place, map: &map, versions, checks, stocked, history: None };
-            scan_draws(&mut connection, &sql, fold).await.map_err(failed)?;
-            self.check_requests(&mut connection, &sql, place).await.map_err(failed)?;
+        let (audit, map) = (&*self, &map);
+        let walks = tables.iter().map(|&at| audit.check_table(at, map));
+        let found: Vec<DrawChecks> = stream::iter(walks).buffered(TABLES_AT_ONCE).try_collect().await?;
+        for (at, checks) in tables.iter().zip(found) {
+            let tables = &mut self.shards[usize::from(at.shard)].tables;
+            tables.resize_with(tables.len().max(usize::from(at.table) + 1), Counts::new);
+            tables[usize::from(at.table)].clone_from(checks.stocked());
+            self.found.add(checks);
         }
-        connection.rollback().await.map_err(failed)?;
-        stock::check_counters(&mut self.checks.issued_counters_match_orders, shard, &stocked, &counters);
-        stock::add(&mut self.issued, &stocked);
         Ok(())
     }
 
-    async fn check_requests<C: Connection>(
-        &mut self,
-        connection: &mut C,
-        sql: &TableStatements,
-        place: Place,
-    ) -> Result<(), StoreError> {
-        let check = &mut self.checks.one_order_per_request;
-        let each = |row: &C::Row| {
-            let (user, request, seq, orders) = (row.text(0)?, row.text(1)?, row.integer(2)?, row.integer(3)?);
-            check.violation(|| {
-                format!("{place}: user {user:?} has {orders} orders under request id {request:?}, place {seq}")
-            });
-            Ok(())
-        };
-        connection.scan(&sql.scan_repeated_requests, each).await
+    async fn check_table(&self, at: Place, map: &SlotMap) -> Result<DrawChecks, AuditError> {
+        let failed = |error| self.shard_failed(at.shard, error);
+        let mut connection = self.place.shard(at.shard).connect().await.map_err(failed)?;
+        let mut checks = DrawChecks::default();
+        let table = Table::open::<A::Database>(&mut connection, at, map, &mut checks).await.map_err(failed)?;
+        let mut pages = Pages::new(&table.sql, ROWS_MAX);
+        while let Some(page) = pages.next(&mut connection).await.map_err(failed)? {
+            let orders = || page.users.values().flat_map(|stored| &stored.orders);
+            let known = self.learner.know(orders()).await.map_err(|error| self.meta_failed(error))?;
+            let context = table.context(&known);
+            self.progress.orders_read(orders().count());
+            for (user, stored) in page.users {
+                for order in &stored.orders {
+                    checks.requests.order(at, &user, order);
+                }
+                checks.requests.end(at);
+                Walk::new(&mut checks).user(&context, &user, stored);
+            }
+            if let Some(user) = page.giant {
+                self.check_giant(&mut connection, &table, user, &mut checks).await?;
+            }
+        }
+        self.progress.table_done();
+        Ok(checks)
     }
 
-    /// Compares the orders of all shards, which were read before, with the totals of now.
-    async fn check_totals(&mut self) -> Result<(), AuditError> {
-        let totals = self.totals().await?;
-        stock::check_oversold(&mut self.checks.stock_not_oversold, &self.issued, &totals);
+    /// Goes through a user who has too many rows for a page.
+    async fn check_giant(
+        &self,
+        connection: &mut impl Connection,
+        table: &Table<'_>,
+        user: String,
+        checks: &mut DrawChecks,
+    ) -> Result<(), AuditError> {
+        let mut requests = std::mem::take(&mut checks.requests);
+        let mut walk = Walk::new(checks);
+        let mut giant = Giant::new(&table.sql, user.clone(), GIANT_ORDERS_MAX);
+        let (at, name) = (table.at, user.as_str());
+        loop {
+            let next = giant.next(connection, |order| requests.order(at, name, order)).await;
+            let Some(stored) = next.map_err(|error| self.shard_failed(at.shard, error))? else { break };
+            let known = self.learner.know(stored.orders.iter()).await.map_err(|error| self.meta_failed(error))?;
+            self.progress.orders_read(stored.orders.len());
+            walk.part(&table.context(&known), name, &stored, giant.is_over());
+        }
+        requests.end(at);
+        checks.requests = requests;
         Ok(())
+    }
+
+    /// What the counters say before the orders are read.
+    async fn count_before(&mut self) -> Result<(), AuditError> {
+        for (number, shard) in (0..).zip(0..self.shards.len()) {
+            let by_lane = self.issued_by_lane(number).await?;
+            let before = self.issued_of(number).await?;
+            let counters = &mut self.shards[shard].counters;
+            (counters.by_lane, counters.before) = (by_lane, before);
+        }
+        Ok(())
+    }
+
+    /// And after that.
+    async fn count_after(&mut self) -> Result<(), AuditError> {
+        for (number, shard) in (0..).zip(0..self.shards.len()) {
+            self.shards[shard].counters.after = self.issued_of(number).await?;
+        }
+        Ok(())
+    }
+
+    async fn issued_by_lane(&self, shard: u16) -> Result<BTreeMap<i64, Counts>, AuditError> {
+        let mut by_lane: BTreeMap<i64, Counts> = BTreeMap::new();
+        let Some(sql) = A::ISSUED_BY_LANE else { return Ok(by_lane) };
+        let failed = |error| self.shard_failed(shard, error);
+        let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
+        for row in connection.rows(sql, "[]").await.map_err(failed)? {
+            let read = || Ok((row.integer(2)?, (row.integer(0)?, row.integer(1)?), row.integer(3)?));
+            let (lane, prize, issued) = read().map_err(failed)?;
+            by_lane.entry(lane).or_default().insert(prize, issued);
+        }
+        Ok(by_lane)
+    }
+
+    async fn issued_of(&self, shard: u16) -> Result<Counts, AuditError> {
+        let failed = |error| self.shard_failed(shard, error);
+        let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
+        read_counts(&mut connection, A::Database::DIALECT.shard.read_issued).await.map_err(failed)
+    }
+
+    /// All that the shards' counters say.
+    async fn issued(&self) -> Result<Counts, AuditError> {
+        let mut issued = Counts::new();
+        for place in self.tables().iter().filter(|place| place.table == 0) {
+            stock::add(&mut issued, &self.issued_of(place.shard).await?);
+        }
+        Ok(issued)
     }
 
     async fn totals(&self) -> Result<Counts, AuditError> {
@@ -269,65 +372,93 @@ impl<'a, A: Audited> Audit<'a, A> {
         totals.map_err(|error| self.meta_failed(error))
     }
 
-    async fn check_sum(&mut self) -> Result<(), AuditError> {
-        let sum = self.settled_sum().await?;
-        sum.note(&mut self.checks.stock_adds_up);
-        Ok(())
+    /// Compares the sums, now that all orders were read.
+    async fn report(self) -> Result<Report, AuditError> {
+        let known = self.learner.learn().await.map_err(|error| self.meta_failed(error))?;
+        let mut in_orders = Counts::new();
+        for shard in &self.shards {
+            stock::add(&mut in_orders, &shard.in_orders());
+        }
+        let oversold = stock_not_oversold(&in_orders, &self.totals().await?);
+        let counters = issued_counters_match_orders(&self.shards);
+        let adds_up = self.stock_adds_up().await?;
+        let mut checks = vec![oversold, counters, adds_up];
+        let segments = self.segments().await?;
+        checks.extend(self.found.found(&known.versions));
+        checks.extend(segments);
+        Ok(Report { checks })
     }
 
-    /// Waits for a moment at which the sum can be judged. A sum that is right needs no more than
-    /// two looks that agree; a wrong one may come from a view of the stock that is a little old,
-    /// until nothing has moved for a while.
-    async fn settled_sum(&self) -> Result<Sum, AuditError> {
-        let begun = Instant::now();
-        let (mut before, mut still_since) = (self.look().await?, begun);
+    async fn segments(&self) -> Result<Option<Check>, AuditError> {
+        let Some(spread) = self.place.spread() else { return Ok(None) };
+        let read = segments::read(&self.place.meta()).await.map_err(|error| self.meta_failed(error))?;
+        Ok(Some(segments_match_operations(&read, spread)))
+    }
+
+    async fn stock_adds_up(&self) -> Result<Check, AuditError> {
+        let mut looks = StockAddsUp::new(Instant::now(), A::QUIET_AWAITED);
         loop {
             let look = self.look().await?;
-            let now = Instant::now();
-            if look == before {
-                let sum = look.sum();
-                let waits = matches!(sum, Sum::Unknown(_)) && now - begun < A::QUIET_AWAITED;
-                if !look.held || matches!(sum, Sum::Right(_)) || (now - still_since >= QUIET && !waits) {
-                    return Ok(sum);
-                }
-            } else {
-                (before, still_since) = (look, now);
-            }
-            if now - begun >= A::QUIET_AWAITED {
-                return Ok(Sum::Unknown("draws go on: no quiet moment was found".to_owned()));
+            if let Some(check) = looks.look(look, Instant::now()) {
+                return Ok(check);
             }
             sleep(LOOK_INTERVAL).await;
         }
     }
 
     async fn look(&self) -> Result<Look, AuditError> {
+        let issued_before = if A::STOCK_IS_OF_NOW { Some(self.issued().await?) } else { None };
         let (held, pictures) = self.place.stock().await?;
-        let mut issued = Counts::new();
-        for shard in 0..self.shards() {
-            let failed = |error| AuditError::Database { name: self.place.shard_name(shard), error };
-            let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
-            let counters =
-                read_counts(&mut connection, A::Database::DIALECT.shard.read_issued).await.map_err(failed)?;
-            stock::add(&mut issued, &counters);
-        }
-        let totals = self.totals().await?;
-        Ok(Look { held, pictures, issued, totals })
+        Ok(Look { held, pictures, issued_before, issued: self.issued().await?, totals: self.totals().await? })
     }
 }
 
-/// Folds all draws of a table.
-async fn scan_draws<C: Connection>(
-    connection: &mut C,
-    sql: &TableStatements,
-    mut fold: Fold<'_>,
-) -> Result<(), StoreError> {
-    let each = |row: &C::Row| {
-        fold.row(&stored_row(row)?);
-        Ok(())
-    };
-    connection.scan(&sql.scan_draws, each).await?;
-    fold.finish();
-    Ok(())
+/// A table pair that is being read.
+struct Table<'a> {
+    at: Place,
+    map: &'a SlotMap,
+    sql: AuditStatements,
+    clock: Clock,
+}
+
+impl<'a> Table<'a> {
+    async fn open<D: Database>(
+        connection: &mut D::Connection,
+        at: Place,
+        map: &'a SlotMap,
+        checks: &mut DrawChecks,
+    ) -> Result<Self, StoreError> {
+        let sql = D::DIALECT.audit(at.table, ROWS_MAX, true);
+        let has_key = !connection.rows(&sql.find_request_key, "[]").await?.is_empty();
+        checks.requests.key(at, has_key);
+        let sql = D::DIALECT.audit(at.table, ROWS_MAX, has_key);
+        let clock = Clock::read(connection, &sql).await?;
+        Ok(Self { at, map, sql, clock })
+    }
+
+    fn context<'c>(&'c self, known: &'c known::Known) -> Context<'c> {
+        Context { place: self.at, map: self.map, known, now: self.clock.now() }
+    }
+}
+
+/// A database's clock: what is ahead is ahead of that.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    at: Timestamp,
+    read: Instant,
+}
+
+impl Clock {
+    async fn read(connection: &mut impl Connection, sql: &AuditStatements) -> Result<Self, StoreError> {
+        let rows = connection.rows(&sql.read_clock, "[]").await?;
+        let at = rows.first().ok_or_else(|| out_of_range(0))?.integer(0)?;
+        Ok(Self { at: Timestamp::from_millisecond(at).map_err(|_| out_of_range(0))?, read: Instant::now() })
+    }
+
+    fn now(self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.read.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.at.saturating_add(passed).unwrap_or(Timestamp::MAX)
+    }
 }
 
 /// Reads rows of activity, award and a number.

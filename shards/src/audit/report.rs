@@ -28,14 +28,36 @@ pub struct Check {
     pub skipped: Option<String>,
 }
 
+/// What an audit says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every check was made and holds.
+    Holds,
+    /// Nothing was found, but a check could not be made.
+    Unknown,
+    /// Something was found.
+    Broken,
+}
+
 impl Report {
-    /// Whether no check found anything. A skipped check found nothing.
+    /// What all checks together say.
+    pub fn verdict(&self) -> Verdict {
+        if self.checks.iter().any(Check::is_broken) {
+            Verdict::Broken
+        } else if self.checks.iter().all(Check::ok) {
+            Verdict::Holds
+        } else {
+            Verdict::Unknown
+        }
+    }
+
+    /// Whether every check was made and holds.
     pub fn ok(&self) -> bool {
-        self.checks.iter().all(|check| check.ok() != Some(false))
+        self.verdict() == Verdict::Holds
     }
 
     /// `{"ok": true, "checks": [{"name": "...", "ok": true, "checked": 123, "violations": [], "violations_total": 0}]}`;
-    /// a skipped check has `"ok": null` and says why in `"skipped"`.
+    /// a check that could not be made is not ok and says why in `"skipped"`.
     pub fn to_json(&self) -> String {
         let json = ReportJson { ok: self.ok(), checks: self.checks.iter().map(CheckJson::from).collect() };
         serde_json::to_string(&json).expect("plain values")
@@ -47,13 +69,23 @@ impl Check {
         Self { name, checked: 0, violations: Vec::new(), violations_total: 0, skipped: None }
     }
 
-    /// Whether the invariant holds; `None` when that was not checked.
-    pub fn ok(&self) -> Option<bool> {
-        match (self.violations_total, &self.skipped) {
-            (0, None) => Some(true),
-            (0, Some(_)) => None,
-            (_, _) => Some(false),
-        }
+    /// Whether it was checked and holds.
+    pub fn ok(&self) -> bool {
+        self.violations_total == 0 && self.skipped.is_none()
+    }
+
+    /// Whether something was found.
+    pub fn is_broken(&self) -> bool {
+        self.violations_total > 0
+    }
+
+    /// Adds what the same check found elsewhere.
+    pub(super) fn add(&mut self, other: Self) {
+        self.checked += other.checked;
+        self.violations_total += other.violations_total;
+        let room = LISTED_MAX.saturating_sub(self.violations.len());
+        self.violations.extend(other.violations.into_iter().take(room));
+        self.skipped = self.skipped.take().or(other.skipped);
     }
 
     /// Notes a violation. The text is only made when it is going to be listed: a broken table
@@ -78,11 +110,13 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, checked, violations_total, .. } = self;
-        match (self.ok(), &self.skipped) {
-            (Some(true), _) => writeln!(f, "ok      {name}: {checked} checked")?,
-            (Some(false), _) => writeln!(f, "BROKEN  {name}: {checked} checked, {violations_total} violations")?,
-            (None, reason) => writeln!(f, "skipped {name}: {}", reason.as_deref().unwrap_or_default())?,
+        let Self { name, checked, violations_total, skipped, .. } = self;
+        match skipped {
+            _ if self.is_broken() => {
+                writeln!(f, "BROKEN  {name}: {checked} checked, {violations_total} violations")?;
+            }
+            Some(reason) => writeln!(f, "skipped {name}: {reason}")?,
+            None => writeln!(f, "ok      {name}: {checked} checked")?,
         }
         for violation in &self.violations {
             writeln!(f, "        - {violation}")?;
@@ -103,7 +137,7 @@ struct ReportJson<'a> {
 #[derive(Serialize)]
 struct CheckJson<'a> {
     name: &'static str,
-    ok: Option<bool>,
+    ok: bool,
     checked: u64,
     violations: &'a [String],
     violations_total: u64,
@@ -124,51 +158,6 @@ impl<'a> From<&'a Check> for CheckJson<'a> {
     }
 }
 
-/// The checks by name, while the audit runs.
-#[derive(Debug)]
-pub(super) struct Checks {
-    pub(super) stock_not_oversold: Check,
-    pub(super) issued_counters_match_orders: Check,
-    pub(super) stock_adds_up: Check,
-    pub(super) one_order_per_request: Check,
-    pub(super) rows_on_their_shard: Check,
-    pub(super) chances_match_orders: Check,
-    pub(super) day_and_month_limits: Check,
-    pub(super) orders_match_their_campaign: Check,
-    pub(super) calls_are_whole: Check,
-}
-
-impl Checks {
-    pub(super) fn new() -> Self {
-        Self {
-            stock_not_oversold: Check::new("stock_not_oversold"),
-            issued_counters_match_orders: Check::new("issued_counters_match_orders"),
-            stock_adds_up: Check::new("stock_adds_up"),
-            one_order_per_request: Check::new("one_order_per_request"),
-            rows_on_their_shard: Check::new("rows_on_their_shard"),
-            chances_match_orders: Check::new("chances_match_orders"),
-            day_and_month_limits: Check::new("day_and_month_limits"),
-            orders_match_their_campaign: Check::new("orders_match_their_campaign"),
-            calls_are_whole: Check::new("calls_are_whole"),
-        }
-    }
-
-    pub(super) fn report(self) -> Report {
-        let checks = vec![
-            self.stock_not_oversold,
-            self.issued_counters_match_orders,
-            self.stock_adds_up,
-            self.one_order_per_request,
-            self.rows_on_their_shard,
-            self.chances_match_orders,
-            self.day_and_month_limits,
-            self.orders_match_their_campaign,
-            self.calls_are_whole,
-        ];
-        Report { checks }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,15 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_check_is_neither_ok_nor_a_failure() {
+    fn a_skipped_check_is_neither_ok_nor_broken() {
         let mut report = report();
-        assert!(!report.ok());
+        assert_eq!(report.verdict(), Verdict::Broken);
         report.checks.pop();
-        assert!(report.ok());
+        assert_eq!((report.verdict(), report.ok()), (Verdict::Unknown, false));
         assert_eq!(
             report.to_json(),
-            r#"{"ok":true,"checks":[{"name":"sound","ok":true,"checked":7,"violations":[],"violations_total":0},{"name":"skipped","ok":null,"checked":0,"violations":[],"violations_total":0,"skipped":"draws are being made"}]}"#
+            r#"{"ok":false,"checks":[{"name":"sound","ok":true,"checked":7,"violations":[],"violations_total":0},{"name":"skipped","ok":false,"checked":0,"violations":[],"violations_total":0,"skipped":"draws are being made"}]}"#
         );
+        report.checks.pop();
+        assert_eq!((report.verdict(), report.ok()), (Verdict::Holds, true));
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bb8_redis::redis::{Client, RedisError, cmd};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use market::switches::Switches;
 use prometheus::IntCounter;
+use redis::{Client, RedisError, cmd};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -33,9 +33,9 @@ struct Messenger {
 
 impl Hints {
     /// Connects to nobody yet.
-    pub(super) fn new(servers: &[RedisOptions]) -> Result<Self, RedisError> {
+    pub(super) fn new(servers: &[RedisOptions]) -> Result<Self, String> {
         let messenger = |options: &RedisOptions| {
-            let client = Client::open(options.connection_info()?)?;
+            let client = options.client()?;
             Ok(Messenger { client, channel: format!("{}:changed", options.prefix), timeout: options.timeout })
         };
         servers.iter().map(messenger).collect::<Result<_, _>>().map(Self)
@@ -124,5 +124,26 @@ impl SwitchStore for Announced {
 
     fn changes(&self) -> Answer<'_, Vec<PastChange>> {
         SwitchStore::changes(&self.meta)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Redis, make_documented_user};
+
+    #[tokio::test]
+    async fn the_documented_user_may_say_and_hear() {
+        let redis = Redis::start().await;
+        let hints = Hints::new(&[make_documented_user(&redis.options()).await]).expect("options that fit");
+        let (heard, stop) = (Arc::new(Notify::new()), watch::Sender::new(false));
+        let counter = IntCounter::new("hints", "heard").expect("a name");
+        let _listening = hints.listen(&heard, &counter, &stop);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while counter.get() == 0 {
+            assert!(tokio::time::Instant::now() < deadline, "nothing is heard");
+            hints.say();
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 }

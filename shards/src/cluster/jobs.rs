@@ -8,20 +8,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
+use super::leases::Leases;
 use crate::metrics::ClusterMetrics;
-use crate::stock::cluster::{SqlMetaLedger, TendError};
-
-/// A job whose holder died is taken over within this time.
-const LEASE: Duration = Duration::from_secs(3);
+use crate::stock::cluster::TendError;
 
 /// A round that takes longer is given up and begun anew.
 const ROUND_MAX: Duration = Duration::from_secs(20);
 
 /// Runs jobs until told to stop.
 pub(super) struct Runner {
-    pub(super) meta: Arc<SqlMetaLedger>,
-    /// Names this process, for the leases.
-    pub(super) holder: String,
+    pub(super) leases: Arc<Leases>,
     pub(super) metrics: ClusterMetrics,
     pub(super) stop: watch::Sender<bool>,
     pub(super) tasks: Vec<JoinHandle<()>>,
@@ -34,7 +30,8 @@ impl Runner {
         W: FnMut() -> F + Send + 'static,
         F: Future<Output = Result<(), TendError>> + Send,
     {
-        let (meta, holder, metrics) = (self.meta.clone(), self.holder.clone(), self.metrics.clone());
+        self.leases.add(&job);
+        let (leases, metrics) = (self.leases.clone(), self.metrics.clone());
         let mut stop = self.stop.subscribe();
         let first = Instant::now() + offset(self.tasks.len(), pause);
         self.tasks.push(tokio::spawn(async move {
@@ -46,16 +43,22 @@ impl Runner {
                     _ = ticks.tick() => {}
                     _ = stop.wait_for(|&stop| stop) => return,
                 }
-                match meta.lease(&job, &holder, LEASE).await {
-                    Ok(true) => {
-                        let result = timeout(ROUND_MAX, round()).await;
-                        failing = note(&metrics, &job, result.ok(), failing);
-                    }
-                    Ok(false) => failing = false,
-                    Err(error) => tracing::debug!(%error, job, "the meta database is away"),
+                if leases.begin(&job) {
+                    let result = timeout(ROUND_MAX, round()).await;
+                    leases.end(&job);
+                    failing = note(&metrics, &job, result.ok(), failing);
+                } else {
+                    failing = false;
                 }
             }
         }));
+    }
+}
+
+impl Runner {
+    /// Keeps the leases of the jobs that were started.
+    pub(super) fn keep_leases(&mut self) {
+        self.tasks.push(tokio::spawn(self.leases.clone().keep(self.stop.subscribe())));
     }
 }
 

@@ -6,38 +6,46 @@
 mod follow;
 mod hint;
 mod jobs;
+mod leases;
+mod older_meta;
 mod picture;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
-use router::{MapError, SlotMap};
+use router::{MapError, ShardId, SlotMap};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::follow::Follower;
 use self::hint::{Announced, Hints};
 use self::jobs::Runner;
+use self::leases::Leases;
 use crate::breaker::{self, Breakers};
-use crate::lane::{LaneLimits, Patience, Runs, Surroundings, start};
+use crate::founding::{Founding, FoundingError};
+use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
 use crate::meta::Meta;
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::random::OsRandom;
+use crate::readiness::Readiness;
 use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::cluster::{
-    ClusterStock, RedisOptions, RedisServer, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError, Tended, deliver,
-    rebuild, roll_up, tend, withdraw,
+    ClusterStock, RedisOptions, RedisServer, ShardLedger, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError,
+    Tended, deliver, rebuild, reclaim, tend, withdraw,
 };
-use crate::stock::{Epoch, Picture, ServerId, StockAway};
+use crate::stock::{Epoch, Picture, ServerId};
 use crate::store::{
-    MigrateError, MysqlDatabase, SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta,
-    migrate_shard,
+    Behind, ClusterId, Database, ExpectedIdentity, Identity, Layout, MigrateError, Mismatch, MysqlDatabase, Role,
+    RunCheck, SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta, read_identity,
 };
 use crate::trail::TrailEntry;
 
@@ -46,10 +54,14 @@ const TEND_PAUSE: Duration = Duration::from_millis(500);
 /// How often a rebuild that somebody asked for is begun anew when another one was ahead.
 const REBUILD_TRIES_MAX: usize = 5;
 const JOB_PAUSE: Duration = Duration::from_secs(1);
-/// A round takes 1,000 grants of each stock server, so this bounds the batches that a shard may go on
-/// committing: 4,000 a second. Short also because draws wait for the shard while it rolls up.
-const ROLL_UP_PAUSE: Duration = Duration::from_millis(250);
-const FORGET_PAUSE: Duration = Duration::from_mins(1);
+/// Lanes delete their receipts themselves; what is so old was left by one that died, or could not be
+/// closed. A round goes on until nothing is left.
+const RECEIPTS_KEPT: Duration = Duration::from_secs(30);
+const RECLAIM_PAUSE: Duration = Duration::from_secs(5);
+/// A lane that has not issued a unit of a prize for so long has its counters folded.
+const COUNTERS_KEPT: Duration = Duration::from_mins(10);
+const FOLD_PAUSE: Duration = Duration::from_mins(1);
+const COUNT_PAUSE: Duration = Duration::from_secs(15);
 
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
@@ -118,8 +130,11 @@ pub enum ClusterError {
         /// Which server.
         server: ServerId,
         /// What is wrong.
-        error: StockAway,
+        error: String,
     },
+    /// Databases or stock servers are not what the configuration takes them for; one line for each.
+    #[error("{}", .0.join("\n"))]
+    NotOurs(Vec<String>),
 }
 
 /// A cluster that is laid out: what gateways and commands work on.
@@ -134,21 +149,19 @@ pub(crate) struct Parts {
     pub(crate) meta: Meta<MysqlDatabase>,
     pub(crate) ledger: Arc<SqlMetaLedger>,
     pub(crate) shards: Vec<MysqlDatabase>,
+    /// What comes before each shard's first batch.
+    run_checks: Vec<Arc<RunCheck>>,
     ledgers: Vec<SqlShardLedger>,
     pub(crate) stock: Arc<ClusterStock<RedisServer>>,
     pub(crate) hints: Arc<Hints>,
+    redis: Vec<RedisOptions>,
     pub(crate) map: SlotMap,
 }
 
 /// How users and units are spread.
-fn layout(map: &SlotMap, spread: Spread) -> String {
-    format!(
-        "{} shards of {} tables, {} stock servers and {} segments per prize",
-        map.shards(),
-        map.tables(),
-        spread.servers,
-        spread.segments
-    )
+fn layout(map: &SlotMap, spread: Spread) -> Layout {
+    let Spread { segments, servers } = spread;
+    Layout { shards: map.shards(), tables: map.tables(), servers, segments }
 }
 
 impl Options {
@@ -160,20 +173,67 @@ impl Options {
         Spread { segments: self.segments, servers: u8::try_from(self.redis.len()).unwrap_or(u8::MAX) }
     }
 
-    /// Brings the meta database and all shards up to date and fixes the layout at the first time.
-    /// Does nothing when all is as it should be; several may do it at once.
+    /// Brings the meta database and all shards up to date, and at the first time fixes the layout and has each
+    /// database say whose it is. Does nothing when all is as it should be; several may do it at once.
     pub async fn migrate(&self) -> Result<(), ClusterError> {
-        let failed = |name: String| |error| ClusterError::Migrate { name, error };
-        migrate_meta(&self.meta).await.map_err(failed("meta database".to_owned()))?;
-        self.fix_layout().await?;
-        for (number, shard) in self.shards.iter().enumerate() {
-            migrate_shard(shard, self.tables).await.map_err(failed(format!("shard {number}")))?;
-        }
-        Ok(())
+        self.lay_out(false).await.map(drop)
     }
 
-    async fn fix_layout(&self) -> Result<(), ClusterError> {
+    /// Does it, whatever the meta database has forgotten if `accept_older_meta` says so. Answers the greatest run
+    /// that any shard's ids are of.
+    async fn lay_out(&self, accept_older_meta: bool) -> Result<u64, ClusterError> {
         let meta = Meta::new(self.meta.clone());
+        self.refuse_shard_as_meta().await?;
+        let name = "meta database".to_owned();
+        migrate_meta(&self.meta).await.map_err(|error| ClusterError::Migrate { name, error })?;
+        // Before anybody looks for tables that are not there; nothing is written yet.
+        let map = match self.found_layout(&meta).await {
+            Ok((map, _)) => map,
+            Err(ClusterError::NotMigrated) => self.map(1)?,
+            Err(error) => return Err(error),
+        };
+        let founding = Founding::look(&meta, &self.shards, &map, layout(&map, self.spread()), accept_older_meta).await;
+        let founding = founding.map_err(|error| self.unfounded(error))?;
+        let last_run = founding.last_run();
+        self.fix_layout(&meta).await?;
+        founding.settle().await.map_err(|error| self.unfounded(error))?;
+        Ok(last_run)
+    }
+
+    /// Refuses another part of a cluster in the place of the meta database, before that is touched.
+    async fn refuse_shard_as_meta(&self) -> Result<(), ClusterError> {
+        let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
+        match found.await.map_err(ClusterError::Meta)? {
+            Some(found) if found.role != Role::Meta => {
+                let expected = Identity { role: Role::Meta, ..found.clone() };
+                let mismatch = Mismatch { expected, found: Some(found) };
+                Err(ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))]))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a configuration calls a database.
+    fn name(&self, role: Role) -> String {
+        match role {
+            Role::Meta => format!("meta database ({:?})", self.meta),
+            Role::Shard(number) => match self.shards.get(usize::from(number)) {
+                Some(database) => format!("shard {number} ({database:?})"),
+                None => format!("shard {number}"),
+            },
+        }
+    }
+
+    fn unfounded(&self, error: FoundingError) -> ClusterError {
+        match error {
+            FoundingError::Database(role, error) => ClusterError::Migrate { name: self.name(role), error },
+            FoundingError::Unfit(unfit) => ClusterError::NotOurs(
+                unfit.iter().map(|(role, unfit)| format!("{}: {unfit}", self.name(*role))).collect(),
+            ),
+        }
+    }
+
+    async fn fix_layout(&self, meta: &Meta<MysqlDatabase>) -> Result<(), ClusterError> {
         let (map, spread) = (self.map(1)?, self.spread());
         if meta.slot_map().await.map_err(ClusterError::Meta)?.is_none() {
             // A duplicate key says that another migration was faster; what it fixed is compared below.
@@ -182,7 +242,7 @@ impl Options {
         if SqlMetaLedger::layout(&self.meta).await.map_err(ClusterError::Meta)?.is_none() {
             accept_conflict(SqlMetaLedger::fix_layout(&self.meta, spread).await)?;
         }
-        self.found_layout(&meta).await.map(drop)
+        self.found_layout(meta).await.map(drop)
     }
 
     /// The layout that is there, which must be the configured one.
@@ -193,7 +253,7 @@ impl Options {
         let found = (SlotMap::even(version, shards, tables)?, spread.ok_or(ClusterError::NotMigrated)?);
         let configured = (self.map(version)?, self.spread());
         if found != configured {
-            let text = |(map, spread): &(SlotMap, Spread)| layout(map, *spread);
+            let text = |(map, spread): &(SlotMap, Spread)| layout(map, *spread).to_string();
             return Err(ClusterError::Layout { found: text(&found), configured: text(&configured) });
         }
         Ok(found)
@@ -201,27 +261,52 @@ impl Options {
 
     /// Opens the cluster; the meta database must answer, nothing else has to.
     pub async fn open(&self) -> Result<Installation, ClusterError> {
-        let meta = Meta::new(self.meta.clone());
         check_schema(&self.meta).await?;
-        let (map, spread) = self.found_layout(&meta).await?;
+        let (map, spread) = self.found_layout(&Meta::new(self.meta.clone())).await?;
+        let cluster = self.recognise_meta(layout(&map, spread)).await?;
+        // From here on every new connection is asked whose database it leads to.
+        let guarded = |database: &MysqlDatabase, role| {
+            let expected = Identity { cluster: cluster.clone(), role, layout: layout(&map, spread) };
+            MysqlDatabase { expected: ExpectedIdentity::identity(expected), ..database.clone() }
+        };
+        let meta = Meta::new(guarded(&self.meta, Role::Meta));
+        let shards = (0..).zip(&self.shards).map(|(number, shard)| guarded(shard, Role::Shard(number)));
+        let shards: Vec<MysqlDatabase> = shards.collect();
         let server = |(number, options): (u8, &RedisOptions)| {
             let server = ServerId(number);
-            RedisServer::new(server, spread, options).map_err(|error| ClusterError::Redis { server, error })
+            let new = RedisServer::new(server, spread, options, &cluster);
+            new.map_err(|error| ClusterError::Redis { server, error })
         };
-        let hints = Hints::new(&self.redis).map_err(|error| ClusterError::Hints(error.to_string()))?;
+        let run_check = |_: &MysqlDatabase| Arc::new(RunCheck::new(Arc::new(meta.clone()), map.tables()));
+        let hints = Hints::new(&self.redis).map_err(ClusterError::Hints)?;
         let servers = (1..=ServerId::MAX).zip(&self.redis).map(server).collect::<Result<Vec<_>, _>>()?;
         let (stock, closers) = ClusterStock::new(servers);
         let parts = Parts {
             ledger: Arc::new(SqlMetaLedger::new(meta.clone(), spread)),
-            ledgers: self.shards.iter().cloned().map(SqlShardLedger::new).collect(),
+            ledgers: shards.iter().cloned().map(SqlShardLedger::new).collect(),
+            run_checks: shards.iter().map(run_check).collect(),
             meta,
-            shards: self.shards.clone(),
+            shards,
             stock,
             hints: Arc::new(hints),
+            redis: self.redis.clone(),
             map,
         };
         parts.learn_servers().await.map_err(ClusterError::Meta)?;
         Ok(Installation { parts: Arc::new(parts), _closers: closers })
+    }
+}
+
+impl Options {
+    /// The id of the cluster that the meta database is of.
+    async fn recognise_meta(&self, layout: Layout) -> Result<ClusterId, ClusterError> {
+        let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
+        let found = found.await.map_err(ClusterError::Meta)?.ok_or(ClusterError::NotMigrated)?;
+        let expected = Identity { cluster: found.cluster.clone(), role: Role::Meta, layout };
+        match expected.check(Some(&found)) {
+            Ok(()) => Ok(found.cluster),
+            Err(mismatch) => Err(ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))])),
+        }
     }
 }
 
@@ -238,24 +323,93 @@ async fn check_schema(meta: &MysqlDatabase) -> Result<(), ClusterError> {
     check_meta(meta).await.map_err(failed)
 }
 
-/// Refuses shards that this program does not know, and says what it thinks of the others. One
-/// that is away is no reason not to start.
-async fn look_at_shards(shards: &[MysqlDatabase]) -> Result<(), ClusterError> {
-    let looks = shards.iter().map(|shard| async move { (check_shard(shard).await, check_durability(shard).await) });
-    for (number, (schema, durability)) in futures_util::future::join_all(looks).await.into_iter().enumerate() {
-        match schema {
-            Ok(()) => {}
-            Err(MigrateError::Store(error)) => tracing::warn!(shard = number, %error, "a shard is away"),
-            Err(error) => return Err(ClusterError::Migrate { name: format!("shard {number}"), error }),
-        }
-        for warning in durability.unwrap_or_default() {
-            tracing::warn!(shard = number, "{warning}");
-        }
+/// What speaks against a shard.
+#[derive(Debug, thiserror::Error)]
+enum ShardFault {
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    #[error(transparent)]
+    Behind(#[from] Behind),
+    #[error(transparent)]
+    Schema(#[from] MigrateError),
+}
+
+impl From<StoreError> for ShardFault {
+    fn from(error: StoreError) -> Self {
+        Self::Schema(error.into())
+    }
+}
+
+/// Looks whether a shard is the one that it is taken for, and says what it thinks of its server.
+async fn look_at_shard(number: usize, shard: &MysqlDatabase, check: &RunCheck) -> Result<(), ShardFault> {
+    // Not as new connections are asked: a wrong answer is the end here, no answer is not.
+    let bare = MysqlDatabase { expected: ExpectedIdentity::default(), ..shard.clone() };
+    // First, where it says so: what is wrong with the schema of somebody else's database helps nobody.
+    if let Some(expected) = shard.expected.what()
+        && let Ok(Some(found)) = read_identity::<MysqlDatabase>(&mut bare.connect().await?).await
+    {
+        expected.check(Some(&found))?;
+    }
+    check_shard(&bare).await?;
+    let mut connection = bare.connect().await?;
+    if let Some(expected) = shard.expected.what() {
+        expected.check(read_identity::<MysqlDatabase>(&mut connection).await?.as_ref())?;
+    }
+    check.make::<MysqlDatabase>(&mut connection).await??;
+    for warning in check_durability(&bare).await.unwrap_or_default() {
+        tracing::warn!(shard = number, "{warning}");
     }
     Ok(())
 }
 
+/// Says what is wrong with how stock servers handle their memory. One that is away is no reason not to
+/// start, and neither is this.
+async fn look_at_stock_servers(servers: &[RedisOptions]) {
+    let warnings = futures_util::future::join_all(servers.iter().map(RedisOptions::memory_warning)).await;
+    for (server, warning) in (1_u8..).zip(warnings) {
+        if let Some(warning) = warning {
+            tracing::warn!(server, warning, "a stock server");
+        }
+    }
+}
+
 impl Parts {
+    /// Refuses shards and stock servers that are not this cluster's, and shards that this program does not know.
+    /// One that is away is no reason not to start.
+    async fn look_around(&self) -> Result<(), ClusterError> {
+        let shards = self.shards.iter().zip(&self.run_checks).enumerate();
+        let shards = shards.map(|(number, (shard, check))| look_at_shard(number, shard, check));
+        let servers = self.stock.shelves().iter().map(|shelf| shelf.recognise_now());
+        let (shards, servers) = join(join_all(shards), join_all(servers)).await;
+        let mut wrong = Vec::new();
+        for (number, looked) in shards.into_iter().enumerate() {
+            match looked {
+                Ok(()) => {}
+                Err(ShardFault::Schema(MigrateError::Store(error))) => {
+                    tracing::warn!(shard = number, %error, "a shard is away");
+                }
+                Err(fault) => wrong.push(format!("shard {number} ({:?}): {fault}", self.shards[number])),
+            }
+        }
+        for (shelf, recognised) in self.stock.shelves().iter().zip(servers) {
+            match recognised {
+                Ok(Ok(())) => {}
+                Ok(Err(stranger)) => wrong.push(stranger.to_string()),
+                Err(error) => tracing::warn!(server = %shelf.id, %error, "a stock server is away"),
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(ClusterError::NotOurs(wrong)) }
+    }
+
+    /// Shows from now on which parts are not this cluster's.
+    fn show_strangers(&self, metrics: &ClusterMetrics) {
+        let databases = self.shards.iter().chain([self.meta.database()]);
+        let notices = databases.filter_map(|database| database.expected.notice());
+        for notice in notices.chain(self.stock.shelves().iter().map(|shelf| &shelf.notice)) {
+            notice.show(&metrics.identity_mismatch);
+        }
+    }
+
     /// Whom the meta database trusts just now.
     async fn learn_servers(&self) -> Result<(), StoreError> {
         use crate::stock::cluster::MetaLedger;
@@ -295,6 +449,11 @@ impl Installation {
     /// How users are spread.
     pub fn map(&self) -> &SlotMap {
         &self.parts.map
+    }
+
+    /// How the stock is spread over servers.
+    pub fn spread(&self) -> Spread {
+        self.parts.ledger.spread()
     }
 
     /// Brings recorded operations to the stock servers now, rather than when a gateway does. A
@@ -370,25 +529,32 @@ impl Installation {
 
     /// How many units of each prize the shards have issued.
     pub async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
-        Ok(picture::issued(&self.parts.shards).await?.into_iter().collect())
+        Ok(picture::issued(&self.parts.ledgers).await?.into_iter().collect())
     }
 
     /// Starts a gateway's lanes and jobs.
     pub async fn start(self, sizes: Sizes, metrics: Metrics, jobs: ClusterMetrics) -> Result<Cluster, ClusterError> {
         let parts = self.parts.clone();
-        look_at_shards(&parts.shards).await?;
+        let (ours, ()) = join(parts.look_around(), look_at_stock_servers(&parts.redis)).await;
+        ours?;
+        parts.show_strangers(&jobs);
+        for warning in check_durability(parts.meta.database()).await.unwrap_or_default() {
+            tracing::warn!("meta database: {warning}");
+        }
         let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
         let stop = watch::Sender::new(false);
+        let readiness = Arc::new(Readiness::default());
         let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));
-        let (lanes, tasks) = start_lanes(&parts, &catalogue, sizes.lane, &breakers, &metrics, &stop);
+        let (lanes, tasks) = start_lanes(&parts, &catalogue, sizes.lane, &breakers, (&metrics, &readiness), &stop);
         let reader =
             |shard: &MysqlDatabase| -> Box<dyn Reads> { Box::new(Reader::new(shard.clone(), &parts.map, sizes.reads)) };
         let readers = parts.shards.iter().map(reader).collect();
         let holder = format!("{}-{:016x}", std::process::id(), random_number());
         let stop_jobs = watch::Sender::new(false);
-        let mut runner =
-            Runner { meta: parts.ledger.clone(), holder, metrics: jobs, stop: stop_jobs, tasks: Vec::new() };
+        let leases = Arc::new(Leases::new(parts.ledger.clone(), holder));
+        let mut runner = Runner { leases, metrics: jobs, stop: stop_jobs, tasks: Vec::new() };
         start_jobs(&parts, &mut runner, &metrics);
+        runner.keep_leases();
         let heard = Arc::new(Notify::new());
         runner.tasks.extend(parts.hints.listen(&heard, &runner.metrics.hints, &runner.stop));
         let follower = Follower::new(parts.clone(), catalogue.clone(), heard);
@@ -403,6 +569,7 @@ impl Installation {
             switches: Arc::new(Announced { meta: parts.meta.clone(), hints: parts.hints.clone() }),
             patience: sizes.patience,
             breakers,
+            readiness,
             trail: Arc::new(parts.meta.clone()),
             metrics,
             stop,
@@ -425,10 +592,11 @@ fn start_lanes(
     catalogue: &Arc<ArcSwap<market::campaign::Catalogue>>,
     limits: LaneLimits,
     breakers: &Arc<Breakers>,
-    metrics: &Metrics,
+    (metrics, readiness): (&Metrics, &Arc<Readiness>),
     stop: &watch::Sender<bool>,
 ) -> Lanes {
-    let runs: Arc<dyn Runs> = Arc::new(parts.meta.clone());
+    let left = metrics.run_numbers_left.clone();
+    let ids = Ids::new(Arc::new(parts.meta.clone()), Cut::WHOLE, left, readiness.clone());
     let mut lanes = Vec::new();
     let mut tasks = Vec::new();
     for (shard, database) in (0_u16..).zip(&parts.shards) {
@@ -438,10 +606,11 @@ fn start_lanes(
                 stock: parts.stock.for_lane(shard, shard * parts.map.tables() + table, breakers),
                 random: Tape::new(OsRandom::default()),
                 clock: Timestamp::now,
-                runs: runs.clone(),
+                ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
-            let store = SqlShard::new(database.clone(), parts.map.clone(), table..table + 1);
+            let store = SqlShard::new(database.clone(), parts.map.clone(), ShardId::new(shard), table..table + 1);
+            let store = store.checked_by(parts.run_checks[usize::from(shard)].clone());
             let (entrance, task) = start(store, around, limits, stop.subscribe());
             lanes.push(entrance);
             tasks.push(task);
@@ -456,25 +625,25 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
     }
     for place in 0..parts.shards.len() {
         let parts_of = parts.clone();
-        let rolled_up = runner.metrics.grants_rolled_up.with_label_values(&[&place.to_string()]);
-        runner.start(format!("roll-up-{place}"), ROLL_UP_PAUSE, move || {
-            let (parts, rolled_up) = (parts_of.clone(), rolled_up.clone());
+        let reclaimed = runner.metrics.receipts_reclaimed.with_label_values(&[&place.to_string()]);
+        runner.start(format!("reclaim-{place}"), RECLAIM_PAUSE, move || {
+            let (parts, reclaimed) = (parts_of.clone(), reclaimed.clone());
             async move {
-                for shelf in parts.stock.shelves() {
-                    rolled_up.inc_by(roll_up(shelf, &parts.ledgers[place]).await? as u64);
-                }
+                reclaimed.inc_by(reclaim(&parts.stock, &parts.ledgers[place], RECEIPTS_KEPT).await? as u64);
                 Ok(())
             }
         });
         let parts_of = parts.clone();
-        runner.start(format!("forget-{place}"), FORGET_PAUSE, move || {
+        runner.start(format!("fold-{place}"), FOLD_PAUSE, move || {
             let parts = parts_of.clone();
             async move {
-                use crate::stock::cluster::ShardLedger;
-                Ok(parts.ledgers[place].forget_old().await?)
+                let ledger = &parts.ledgers[place];
+                ledger.fold(COUNTERS_KEPT).await?;
+                Ok(ledger.forget_void().await?)
             }
         });
     }
+    runner.tasks.push(tokio::spawn(count_receipts(parts.clone(), runner.metrics.clone(), runner.stop.subscribe())));
     let parts_of = parts.clone();
     runner.start("withdraw".to_owned(), JOB_PAUSE, move || {
         let parts = parts_of.clone();
@@ -485,6 +654,23 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
         let (parts, metrics, jobs) = (parts_of.clone(), metrics.clone(), jobs.clone());
         async move { picture::sync(&parts, &metrics, &jobs).await }
     });
+}
+
+/// Shows how many receipts of each shard should be gone. Each gateway looks by itself, so that none goes
+/// on showing what it saw when it still had a lease.
+async fn count_receipts(parts: Arc<Parts>, metrics: ClusterMetrics, mut stop: watch::Receiver<bool>) {
+    loop {
+        for (shard, ledger) in parts.ledgers.iter().enumerate() {
+            if let Ok(count) = ledger.count_old(2 * RECEIPTS_KEPT).await {
+                let shown = i64::try_from(count).unwrap_or(i64::MAX);
+                metrics.receipts_overdue.with_label_values(&[&shard.to_string()]).set(shown);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(COUNT_PAUSE) => {}
+            _ = stop.wait_for(|&stop| stop) => return,
+        }
+    }
 }
 
 fn start_tending(parts: &Arc<Parts>, runner: &mut Runner, place: usize) {

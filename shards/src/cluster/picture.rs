@@ -8,8 +8,8 @@ use market::batch::Prize;
 use super::Parts;
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::stock::Picture;
-use crate::stock::cluster::{Session, TendError};
-use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
+use crate::stock::cluster::{Session, SqlShardLedger, TendError};
+use crate::store::StoreError;
 
 /// Looks at all servers and all shards, one after the other: while draws go on, the numbers are
 /// not of one moment.
@@ -30,19 +30,18 @@ pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
             pictures.entry(part.prize).or_insert_with(|| empty(part.prize)).open += u64::from(part.count);
         }
     }
-    for (prize, issued) in issued(&parts.shards).await? {
+    for (prize, issued) in issued(&parts.ledgers).await? {
         pictures.entry(prize).or_insert_with(|| empty(prize)).issued += issued;
     }
     Ok(pictures.into_values().collect())
 }
 
 /// How many units of each prize the shards have issued.
-pub(crate) async fn issued(shards: &[MysqlDatabase]) -> Result<BTreeMap<Prize, u64>, StoreError> {
+pub(crate) async fn issued(shards: &[SqlShardLedger]) -> Result<BTreeMap<Prize, u64>, StoreError> {
     let mut issued = BTreeMap::new();
     for shard in shards {
-        let mut connection = shard.connect().await?;
-        for row in connection.rows(MysqlDatabase::DIALECT.shard.read_issued, "[]").await? {
-            *issued.entry(crate::meta::prize(&row, 0)?).or_default() += row.number::<u64>(2)?;
+        for (prize, units) in shard.issued().await? {
+            *issued.entry(prize).or_default() += units;
         }
     }
     Ok(issued)

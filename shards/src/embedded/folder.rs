@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use futures_util::future::join_all;
+use tokio::time::{sleep, timeout};
 
 use crate::meta::Meta;
 use crate::store::{Access, MigrateError, SqliteFile, migrate_meta};
@@ -13,6 +14,11 @@ use crate::store::{Access, MigrateError, SqliteFile, migrate_meta};
 /// which fails may take.
 const LOCK_RETRIES: u32 = 10;
 const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Connections that were dropped close in their own time. It is waited for this long, and no longer
+/// for strangers who have the files open.
+const FOLD_UP_MAX: Duration = Duration::from_secs(3);
+const FOLD_UP_PAUSE: Duration = Duration::from_millis(20);
 
 /// A data folder, held by nobody in particular.
 #[derive(Debug, Clone)]
@@ -137,9 +143,56 @@ impl Folder {
         SqliteFile { path: self.path.join(format!("shard-{shard}.sqlite")), access }
     }
 
+    /// All database files.
+    pub(super) fn files(&self, shards: u16, access: Access) -> Vec<SqliteFile> {
+        let shards = (0..shards).map(|shard| self.shard(shard, access));
+        std::iter::once(self.meta_file(access)).chain(shards).collect()
+    }
+
+    /// A file that is there for a moment only, to see whether one can be written.
+    pub(super) fn probe(&self) -> PathBuf {
+        self.path.join("probe")
+    }
+
+    /// Brings what lies in side files of the databases into the databases, so that the `*.sqlite`
+    /// files alone are everything. Leaves them to the server where one runs. What cannot be done now
+    /// is done by whoever opens the files next.
+    pub async fn fold_up(&self) {
+        if !self.is_held().is_ok_and(|held| held) {
+            self.fold_up_all().await;
+        }
+    }
+
+    async fn fold_up_all(&self) {
+        if timeout(FOLD_UP_MAX, self.fold_up_each()).await.is_err() {
+            tracing::warn!("somebody else has the databases open: side files stay");
+        }
+    }
+
+    async fn fold_up_each(&self) {
+        let is_there = |shard: &u16| self.shard(*shard, Access::Write).path.exists();
+        let shards = (0..u16::MAX).find(|shard| !is_there(shard)).unwrap_or_default();
+        let files = self.files(shards, Access::Write);
+        join_all(files.iter().filter(|file| file.path.exists()).map(fold_up)).await;
+    }
+
     /// The file of the meta database.
     pub(crate) fn meta_file(&self, access: Access) -> SqliteFile {
         SqliteFile { path: self.path.join("meta.sqlite"), access }
+    }
+}
+
+/// Until its side files are gone.
+async fn fold_up(file: &SqliteFile) {
+    loop {
+        match file.fold_up().await {
+            Ok(true) => return,
+            Ok(false) => sleep(FOLD_UP_PAUSE).await,
+            Err(error) => {
+                tracing::warn!(%error, file = %file.path.display(), "side files stay");
+                return;
+            }
+        }
     }
 }
 
@@ -156,6 +209,14 @@ async fn try_lock(lock: &File) -> Result<(), TryLockError> {
 }
 
 impl Held {
+    /// Lets go of the folder: from now on the `*.sqlite` files alone are everything, and may be
+    /// copied. Whoever has connections to them must have dropped them.
+    pub async fn let_go(self) {
+        let Self { folder, meta, _lock } = self;
+        drop(meta);
+        folder.fold_up_all().await;
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Folder {
         &self.folder

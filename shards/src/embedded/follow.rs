@@ -9,7 +9,7 @@ use market::campaign::Catalogue;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::withdraw_waiting;
+use super::withdrawals::Withdrawals;
 use crate::meta::Meta;
 use crate::metrics::Metrics;
 use crate::stock::{MemoryStock, Picture};
@@ -21,6 +21,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) struct Follower {
     meta: Meta<SqliteFile>,
     stock: Arc<MemoryStock>,
+    withdrawals: Withdrawals<Meta<SqliteFile>>,
     catalogue: Arc<ArcSwap<Catalogue>>,
     metrics: Metrics,
     /// What the meta file was seen to say last.
@@ -36,7 +37,8 @@ impl Follower {
         catalogue: Arc<ArcSwap<Catalogue>>,
         metrics: Metrics,
     ) -> Self {
-        Self { meta, stock, catalogue, metrics, revision: None, pictures: Vec::new() }
+        let withdrawals = Withdrawals::new(meta.clone(), stock.clone());
+        Self { meta, stock, withdrawals, catalogue, metrics, revision: None, pictures: Vec::new() }
     }
 
     /// Follows until told to stop.
@@ -65,13 +67,14 @@ impl Follower {
             // Switches are obeyed first.
             let switches = self.meta.switches().await?;
             self.catalogue.rcu(|catalogue| catalogue.switched(switches.clone()));
+            self.withdrawals.resolve().await?;
             // Campaigns are read before the stock and used after it: whatever is published in
             // between, no prize is drawn before its units are on the shelf.
             let catalogue = self.meta.catalogue().await?;
             for (prize, total) in self.meta.totals().await? {
                 self.stock.set_total(prize, total);
             }
-            withdraw_waiting(&self.meta, &self.stock).await?;
+            self.withdrawals.run().await?;
             self.catalogue.rcu(|current| catalogue.switched(current.switches().clone()));
             self.revision = Some(revision);
         }

@@ -2,8 +2,12 @@
 //!
 //! One process at a time holds the folder (a locked file); `audit`, `campaign` and `stock` open
 //! the files beside it. Shards and tables are fixed at the first start.
+mod disk;
 mod folder;
 mod follow;
+#[cfg(test)]
+mod tests;
+mod withdrawals;
 
 use std::sync::Arc;
 
@@ -11,22 +15,26 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
-use router::{MapError, SlotMap};
+use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::disk::Disk;
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
+use self::withdrawals::Withdrawals;
 use crate::breaker::{self, Breakers};
-use crate::lane::{LaneLimits, Patience, Runs, Surroundings, run_of_grant, start};
-use crate::meta::{Meta, Withdrawal};
+use crate::founding::{Founding, FoundingError, Unfit};
+use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
+use crate::meta::Meta;
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
+use crate::readiness::Readiness;
 use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::MemoryStock;
-use crate::store::{Access, Columns, Connection, Database, GrantId, SqlShard, SqliteFile, StoreError, migrate_shard};
+use crate::store::{Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError};
 
 /// How an embedded server is laid out and how much it takes on.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +76,9 @@ pub enum StartError {
         /// Tables configured.
         tables: u16,
     },
+    /// Files do not belong together.
+    #[error("the files of the data folder do not belong together; restore files of one moment\n{0}")]
+    Unfit(FoundingError),
     /// The meta file is older than a shard: ids would be given out twice.
     #[error(
         "meta.sqlite is older than shard-{shard}.sqlite (was it restored or removed?): restore files of one moment"
@@ -75,6 +86,20 @@ pub enum StartError {
     MetaBehind {
         /// The shard that knows better.
         shard: u16,
+    },
+    /// A shard file is older than the meta file: draws that were answered are not in it.
+    #[error(
+        "shard-{shard}.sqlite is older than meta.sqlite (start or stop {found} of {known}; was it restored or \
+         replaced?): draws that were answered are missing in it. Put the newest one back, or restore all files of \
+         one moment"
+    )]
+    ShardBehind {
+        /// The older shard.
+        shard: u16,
+        /// The last start or stop that it knows.
+        found: u32,
+        /// The last one that there was.
+        known: u32,
     },
     /// The folder or one of its files.
     #[error(transparent)]
@@ -91,6 +116,7 @@ pub struct Embedded {
     pub shards: Arc<Shards>,
     stop_follower: watch::Sender<bool>,
     follower: JoinHandle<()>,
+    disk: JoinHandle<()>,
     held: Held,
 }
 
@@ -99,11 +125,14 @@ impl Held {
     pub async fn start(self, options: Options, metrics: Metrics) -> Result<Embedded, StartError> {
         let map = self.lay_out(options).await?;
         let meta = self.meta().clone();
-        self.check_runs(&map).await?;
+        self.check_marks(&map).await?;
+        self.raise_marks(map.shards()).await?;
         // Campaigns before stock: no prize is drawn before its units are on the shelf.
         let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
-        let stock = Arc::new(rebuild(self.folder(), &map, &meta).await?);
-        let runs: Arc<dyn Runs> = Arc::new(meta.clone());
+        let stock = rebuild(self.folder(), &map, &meta).await?;
+        let readiness = Arc::new(Readiness::default());
+        let left = metrics.run_numbers_left.clone();
+        let ids = Ids::new(Arc::new(meta.clone()), Cut::WHOLE, left, readiness.clone());
         let stop = watch::Sender::new(false);
         let mut lanes = Vec::new();
         let mut tasks = Vec::new();
@@ -114,10 +143,15 @@ impl Held {
                 stock: stock.clone(),
                 random: Tape::new(OsRandom::default()),
                 clock: Timestamp::now,
-                runs: runs.clone(),
+                ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
-            let store = SqlShard::new(self.folder().shard(shard, Access::Write), map.clone(), 0..map.tables());
+            let store = SqlShard::new(
+                self.folder().shard(shard, Access::Write),
+                map.clone(),
+                ShardId::new(shard),
+                0..map.tables(),
+            );
             let (entrance, task) = start(store, around, options.lane, stop.subscribe());
             lanes.push(entrance);
             tasks.push(task);
@@ -129,6 +163,8 @@ impl Held {
         let meta_trail = Arc::new(meta.clone());
         let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
+        let disk = Disk::new(self.folder(), map.shards(), metrics.clone(), readiness.clone());
+        let disk = tokio::spawn(disk.run(stop_follower.subscribe()));
         let breakers = Breakers::new(options.breakers, map.shards(), 0, &metrics.breakers);
         let shards = Shards {
             shares: Shares::even(options.in_flight_max, map.shards()),
@@ -140,12 +176,13 @@ impl Held {
             switches,
             patience: options.patience,
             breakers: Arc::new(breakers),
+            readiness,
             trail: meta_trail,
             metrics,
             stop,
             tasks: tasks.into(),
         };
-        Ok(Embedded { shards: Arc::new(shards), stop_follower, follower, held: self })
+        Ok(Embedded { shards: Arc::new(shards), stop_follower, follower, disk, held: self })
     }
 
     /// Fixes the layout at the first start and makes the shard files; once a lane has claimed a
@@ -163,38 +200,74 @@ impl Held {
             Some(_) => {}
         }
         let access = if self.meta().claimed_runs().await? == 0 { Access::Create } else { Access::Write };
-        for shard in 0..map.shards() {
-            let file = self.folder().shard(shard, access);
-            migrate_shard(&file, map.tables()).await.map_err(|error| FolderError::file(&file, &error))?;
+        let files: Vec<SqliteFile> = (0..map.shards()).map(|shard| self.folder().shard(shard, access)).collect();
+        let layout = Layout { shards, tables, servers: 0, segments: 0 };
+        let settled = async {
+            let founding = Founding::look(self.meta(), &files, &map, layout, false).await?;
+            founding.settle().await
+        };
+        match settled.await {
+            Ok(_) => Ok(map),
+            Err(FoundingError::Database(Role::Shard(shard), error)) => {
+                Err(FolderError::file(&files[usize::from(shard)], &error).into())
+            }
+            Err(FoundingError::Database(Role::Meta, error)) => {
+                Err(FolderError::file(self.meta().database(), &error).into())
+            }
+            Err(FoundingError::Unfit(unfit)) => match *unfit {
+                // What helps in a cluster does not help here.
+                [(Role::Shard(shard), Unfit::Behind(_)), ..] => Err(StartError::MetaBehind { shard }),
+                _ => Err(StartError::Unfit(FoundingError::Unfit(unfit))),
+            },
         }
-        Ok(map)
     }
+}
 
-    /// Refuses a meta file that would give out run numbers a second time.
-    async fn check_runs(&self, map: &SlotMap) -> Result<(), StartError> {
-        let claimed = self.meta().claimed_runs().await?;
+impl Held {
+    /// Refuses a file that is older than the others. At each start and each clean stop every shard
+    /// and then the meta file get the next number, so a shard that stands behind the meta file was
+    /// put back, and so was a meta file that stands two behind a shard: one is a start that died.
+    async fn check_marks(&self, map: &SlotMap) -> Result<(), StartError> {
+        let known = self.folder().meta_file(Access::Read).mark().await?;
         for shard in 0..map.shards() {
-            let mut connection = self.folder().shard(shard, Access::Read).connect().await?;
-            let rows = connection.rows(SqliteFile::DIALECT.shard.read_last_grant, "[]").await?;
-            let grant = rows.first().map_or(Ok(0), |row| row.number(0))?;
-            if run_of_grant(GrantId(grant)) > claimed {
+            let found = self.folder().shard(shard, Access::Read).mark().await?;
+            if found < known {
+                return Err(StartError::ShardBehind { shard, found, known });
+            }
+            if found > known + 1 {
                 return Err(StartError::MetaBehind { shard });
             }
+        }
+        Ok(())
+    }
+
+    async fn raise_marks(&self, shards: u16) -> Result<(), StoreError> {
+        let mark = self.folder().meta_file(Access::Read).mark().await? + 1;
+        // The meta file last: no shard may stand behind it.
+        for file in self.folder().files(shards, Access::Write).iter().rev() {
+            file.set_mark(mark).await?;
         }
         Ok(())
     }
 }
 
 impl Embedded {
-    /// Commits what is queued, ends everything and lets go of the folder.
-    pub async fn drain(self) {
+    /// Commits what is queued and ends everything; the folder is still held.
+    pub async fn drain(self) -> Held {
         self.shards.drain().await;
         // After the lanes, so that its last picture of the stock is the final one.
         self.stop_follower.send_replace(true);
         if let Err(error) = self.follower.await {
             tracing::error!(%error, "the follower did not end as it should");
         }
-        drop(self.held);
+        if let Err(error) = self.disk.await {
+            tracing::error!(%error, "the watch over the disk did not end as it should");
+        }
+        // A failure is no harm: only a copy that is older than this stop would not show.
+        if let Err(error) = self.held.raise_marks(self.shards.map.shards()).await {
+            tracing::warn!(%error, "the stop is not noted");
+        }
+        self.held
     }
 }
 
@@ -211,26 +284,13 @@ pub async fn issued(folder: &Folder, map: &SlotMap) -> Result<Vec<(Prize, u64)>,
 }
 
 /// The stock as the shards and the stock operations say; withdrawals that waited are done.
-async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Result<MemoryStock, StoreError> {
-    let stock = MemoryStock::rebuilt(issued(folder, map).await?);
+async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Result<Arc<MemoryStock>, StoreError> {
+    let stock = Arc::new(MemoryStock::rebuilt(issued(folder, map).await?));
     for (prize, total) in meta.totals().await? {
         stock.set_total(prize, total);
     }
-    withdraw_waiting(meta, &stock).await?;
+    Withdrawals::new(meta.clone(), stock.clone()).run().await?;
     Ok(stock)
-}
-
-/// Does the withdrawals that wait. The units leave the stock first and the total after it: if
-/// the process dies in between, the next one rebuilds the stock and does it again.
-async fn withdraw_waiting(meta: &Meta<SqliteFile>, stock: &MemoryStock) -> Result<(), StoreError> {
-    for Withdrawal { id, prize, units } in meta.waiting_withdrawals().await? {
-        let taken = stock.withdraw(prize, units);
-        if let Err(error) = meta.withdrawn(id, taken).await {
-            stock.put_back(prize, taken);
-            return Err(error);
-        }
-    }
-    Ok(())
 }
 
 /// Does the withdrawals that wait on behalf of a server that is not running.

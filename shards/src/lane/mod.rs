@@ -5,15 +5,15 @@
 //!
 //! The rules of a batch are `market`'s; here is only the order of the steps and what happens
 //! when one fails.
+mod clock;
+mod held;
 mod ids;
 mod pace;
 mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,16 +21,17 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use market::Refusal;
-use market::batch::{Answer, Batch, Draw, Plan, Settlement, Supply, plan, settle};
+use market::batch::{Answer, Batch, Draw, Plan, Prize, Settlement, Supply, plan, settle};
 use market::campaign::Catalogue;
 use market::random::{Randomness, Tape};
-use router::Run;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
+use self::clock::Watch;
+use self::held::{Held, Sifted};
 use self::ids::LaneIds;
-pub(crate) use self::ids::run_of_grant;
+pub(crate) use self::ids::{Cut, Ids, Runs, run_of_grant};
 use self::pace::Pace;
 pub(crate) use self::queue::Entrance;
 pub use self::queue::Patience;
@@ -38,10 +39,17 @@ use self::queue::{Queue, Taken};
 use crate::DrawError;
 use crate::metrics::{Ended, LaneMetrics, Step};
 use crate::stock::{Granted, Receipt, Stock, StockAway};
-use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
 /// How often a batch is planned anew when somebody else was faster.
 const TRIES_MAX: usize = 4;
+
+/// Conflicts and lock waits that last are halved until so long after their batch began; after that who
+/// is left is refused, because everybody behind waits as well.
+const HALVING_MAX: Duration = Duration::from_millis(1_500);
+
+/// Commands in a batch of those that were set aside: a call is ten draws at most.
+const HELD_BATCH_MAX: usize = 100;
 
 /// A shard that was away is not tried again for this long, twice as long after each failure: its
 /// users hear at once that it is away, instead of waiting for one time-out after the other.
@@ -74,15 +82,9 @@ pub(crate) struct Surroundings<K, R> {
     pub(crate) random: Tape<R>,
     /// What time it is.
     pub(crate) clock: fn() -> Timestamp,
-    /// Where run numbers come from.
-    pub(crate) runs: Arc<dyn Runs>,
+    /// Where order ids and grant ids come from.
+    pub(crate) ids: Arc<Ids>,
     pub(crate) metrics: LaneMetrics,
-}
-
-/// Gives out run numbers, each once.
-pub(crate) trait Runs: Send + Sync {
-    /// Claims the next run number.
-    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Run, StoreError>> + Send + '_>>;
 }
 
 pub(crate) struct Lane<S, K, R> {
@@ -95,6 +97,10 @@ pub(crate) struct Lane<S, K, R> {
     doubt: Option<Doubt>,
     /// Set while the shard is away.
     away: Option<Away>,
+    held: Held,
+    clocks: Watch,
+    /// Batches that waited for a lock in vain.
+    stalls: u64,
 }
 
 /// A shard that did not answer.
@@ -106,10 +112,19 @@ struct Away {
 
 /// A batch that may have committed, what it was granted, and what its orders took if it has.
 struct Doubt {
-    grant: GrantId,
+    batch: InDoubt,
     granted: Granted,
     receipt: Receipt,
     orders: usize,
+}
+
+/// What a lane does next.
+enum Due {
+    Batch,
+    /// Those are tried again whose rows somebody else had.
+    Held,
+    /// Nobody draws, and the last batch is in doubt.
+    Verdict,
 }
 
 /// How one try of a batch failed.
@@ -118,15 +133,29 @@ enum Failure {
     Conflict(String),
     /// The database refuses something in it: halve it.
     Data(String),
+    /// Somebody else has a row of it.
+    Held(Lock),
     /// The stock cannot be asked: plan again without it.
     StockAway,
+    /// Units of these prizes are still on their way: plan again without them.
+    Undelivered(Vec<Prize>),
     /// Answer everyone with this.
     Final(DrawError),
+}
+
+/// A lock that a batch met.
+struct Lock {
+    why: String,
+    /// Whether it was waited for.
+    waited: bool,
+    /// Whether it may have been that of a rebuild of the stock, which commits of units wait for.
+    may_be_rebuild: bool,
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Held(why) => Failure::Held(Lock { why, waited: true, may_be_rebuild: false }),
             StoreError::Conflict(why) => Failure::Conflict(why),
             StoreError::Data(why) => Failure::Data(why),
             StoreError::Fenced(why) => {
@@ -141,6 +170,15 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<StockAway> for Failure {
+    fn from(error: StockAway) -> Self {
+        match error {
+            StockAway::Undelivered(prizes) => Failure::Undelivered(prizes),
+            StockAway::Unavailable(_) | StockAway::EndedAtOnce(_) => Failure::StockAway,
+        }
+    }
+}
+
 /// Starts a lane. Told to stop, it takes no new commands, commits what is queued and ends.
 pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
     store: S,
@@ -150,7 +188,19 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
 ) -> (Entrance, JoinHandle<()>) {
     let pace = Pace::new(limits);
     let (entrance, queue) = queue::queue(limits, pace.bound(), around.metrics.admitted.clone());
-    let lane = Lane { store, around, batch_max: limits.batch_max, pace, ids: None, doubt: None, away: None };
+    let clocks = Watch::new(around.metrics.clock_skew_seconds.clone());
+    let lane = Lane {
+        store,
+        around,
+        batch_max: limits.batch_max,
+        pace,
+        ids: None,
+        doubt: None,
+        away: None,
+        held: Held::nobody(),
+        clocks,
+        stalls: 0,
+    };
     (entrance, tokio::spawn(lane.run(queue, stop)))
 }
 
@@ -162,7 +212,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         let mut waiting = Vec::with_capacity(self.batch_max);
         let mut stopping = false;
         loop {
-            tokio::select! {
+            let due = tokio::select! {
                 // The stop first: a queue that never runs dry must not outlast it.
                 biased;
                 _ = stop.wait_for(|&stop| stop), if !stopping => {
@@ -170,30 +220,70 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                     queue.close();
                     continue;
                 }
-                () = queue.recv_batch(&mut waiting, self.batch_max) => {}
+                () = at(self.held.next_try()) => Due::Held,
+                () = queue.recv_batch(&mut waiting, self.batch_max) => Due::Batch,
+                // It may be that nobody ever draws here again: units in doubt must not wait for it.
+                () = sleep_until(self.away.map_or_else(Instant::now, |away| away.until)), if self.doubt.is_some() => {
+                    Due::Verdict
+                }
+            };
+            match due {
+                Due::Batch => {}
+                Due::Held => {
+                    self.try_held().await;
+                    continue;
+                }
+                Due::Verdict => {
+                    self.retry_verdict().await;
+                    continue;
+                }
             }
             let Some(oldest) = waiting.first() else { break };
             let began = Instant::now();
             self.around.metrics.waited(oldest.waited(began));
             let received = waiting.len();
+            self.around.metrics.taken(received);
             let taken: Vec<Taken> = waiting.drain(..).filter_map(|command| command.take(began)).collect();
             let draws = taken.iter().map(Taken::draws).sum();
             let full = taken.len() == received && (draws >= self.batch_max || queue.left_some());
             self.around.metrics.ended(Ended::Abandoned, received - taken.len());
             self.around.metrics.batch(draws);
-            self.answer_all(taken).await;
-            if full && self.away.is_none() {
+            let stalls = self.stalls;
+            let Sifted { tried, told } = self.held.sift(taken, began);
+            self.tell_held(told);
+            self.answer_all(tried).await;
+            if full && self.away.is_none() && self.stalls == stalls {
                 self.pace.learn(draws, began.elapsed());
             }
+        }
+        while let Some(next_try) = self.held.next_try() {
+            sleep_until(next_try).await;
+            self.try_held().await;
         }
         if let Err(error) = self.resolve_doubt().await {
             tracing::error!(%error, "stopped without knowing what became of the last batch");
         }
     }
 
-    /// Executes commands and answers each. A batch that the database refuses for its data is
-    /// halved until the culprit stands alone, so one bad command never fails its neighbours.
+    /// Tries those again whose rows somebody else had.
+    async fn try_held(&mut self) {
+        let Sifted { mut tried, told } = self.held.due(Instant::now());
+        self.tell_held(told);
+        while !tried.is_empty() {
+            let rest = tried.split_off(tried.len().min(HELD_BATCH_MAX));
+            self.answer_all(std::mem::replace(&mut tried, rest)).await;
+        }
+    }
+
+    fn tell_held(&self, commands: Vec<Taken>) {
+        self.end(commands, Ended::Held, DrawError::Held);
+    }
+
+    /// Executes commands and answers each. A batch that the database refuses for its data, or that
+    /// others keep changing, is halved until the culprit stands alone, so one bad command never fails
+    /// its neighbours.
     async fn answer_all(&mut self, commands: Vec<Taken>) {
+        let began = Instant::now();
         let mut parts = vec![commands];
         while let Some(mut part) = parts.pop() {
             if part.is_empty() {
@@ -203,7 +293,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 self.fail(part, DrawError::ShardAway);
                 continue;
             }
-            let executed = self.execute(&part).await;
+            let executed = self.execute(&mut part).await;
             self.note_away(&executed);
             match executed {
                 Ok(answers) => {
@@ -214,10 +304,14 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                         command.answer(answer.map_err(DrawError::Refused));
                     }
                 }
-                Err(Failure::Data(_)) if part.len() > 1 => {
+                Err(failure) if part.len() > 1 && failure.is_halved(began.elapsed()) => {
                     let second = part.split_off(part.len() / 2);
                     parts.push(second);
                     parts.push(part);
+                }
+                Err(Failure::Held(Lock { why, .. })) => {
+                    tracing::warn!(error = why, "gave up a batch that somebody else's locks hold up");
+                    self.tell_held(part);
                 }
                 Err(failure) => self.fail(part, explain(failure)),
             }
@@ -225,7 +319,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     fn fail(&self, commands: Vec<Taken>, error: DrawError) {
-        self.around.metrics.ended(Ended::Failed, commands.len());
+        self.end(commands, Ended::Failed, error);
+    }
+
+    fn end(&self, commands: Vec<Taken>, how: Ended, error: DrawError) {
+        self.around.metrics.ended(how, commands.len());
         for command in commands {
             command.answer(Err(error));
         }
@@ -239,19 +337,43 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             });
     }
 
-    /// Tries a batch until nobody else was faster.
-    async fn execute(&mut self, commands: &[Taken]) -> Result<Vec<Answer>, Failure> {
+    /// Tries a batch until nobody else was faster. Those whose rows somebody else has are set aside,
+    /// and the others go on without them.
+    async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Vec<Answer>, Failure> {
         let mut failure = Failure::Final(DrawError::ShardAway);
-        let mut supply = Supply::There;
+        let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
         self.around.random.clear();
         for _ in 0..TRIES_MAX {
             let draws = commands.iter().map(|command| command.draw.clone()).collect();
             self.around.random.rewind();
+            let began = Instant::now();
             // A bug that panics must not take the lane with it: the doubt noted before the
             // commit says what has become of the batch.
-            match AssertUnwindSafe(self.attempt(draws, supply)).catch_unwind().await {
+            match AssertUnwindSafe(self.attempt(draws, &supply, on_lock)).catch_unwind().await {
                 Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
-                Ok(Err(Failure::StockAway)) => supply = Supply::Away,
+                Ok(Err(Failure::Held(lock))) => {
+                    if lock.waited {
+                        self.stalls += 1;
+                        for command in commands.iter() {
+                            command.held_up(began.elapsed());
+                        }
+                    }
+                    let found = self.part_from_held(commands).await?;
+                    if commands.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    match lock {
+                        // Nobody's row, so it was the epoch's: there are no units now.
+                        Lock { may_be_rebuild: true, .. } if !found => supply = Supply::Away,
+                        Lock { waited: true, .. } if !found => return Err(Failure::Held(lock)),
+                        // Whoever has the others' rows by now has not stood still with them.
+                        lock => (failure, on_lock) = (Failure::Held(lock), OnLock::Wait),
+                    }
+                }
+                Ok(Err(Failure::Undelivered(prizes))) if supply == Supply::There => {
+                    supply = Supply::Without(prizes.into_iter().collect());
+                }
+                Ok(Err(Failure::StockAway | Failure::Undelivered(_))) => supply = Supply::Away,
                 Ok(result) => return result,
                 Err(_) => {
                     self.store.undo().await;
@@ -262,21 +384,25 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         Err(failure)
     }
 
+    /// Finds out whose rows somebody else has and sets those commands aside; whether there are any.
+    async fn part_from_held(&mut self, commands: &mut Vec<Taken>) -> Result<bool, Failure> {
+        let batch = Batch::gather(commands.iter().map(|command| command.draw.clone()).collect());
+        let mut held = self.store.held(&batch).await?.into_iter();
+        let (aside, free): (Vec<_>, Vec<_>) =
+            std::mem::take(commands).into_iter().partition(|_| held.next().unwrap_or(false));
+        *commands = free;
+        let found = !aside.is_empty();
+        let no_room = self.held.set_aside(aside, Instant::now());
+        self.tell_held(no_room);
+        Ok(found)
+    }
+
     /// One try: prefetch, plan, take, settle, persist.
-    async fn attempt(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Vec<Answer>, Failure> {
+    async fn attempt(&mut self, draws: Vec<Draw>, supply: &Supply, on_lock: OnLock) -> Result<Vec<Answer>, Failure> {
         self.resolve_doubt().await.map_err(|_| Failure::Final(DrawError::ShardAway))?;
         self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum()).await?;
-        let plan = self.plan(draws, supply).await?;
-        let grant = self.ids().next_grant();
-        self.doubt = Some(Doubt { grant, granted: Granted::default(), receipt: Receipt::default(), orders: 0 });
-        let granted = match self.take(grant, &plan).await {
-            Ok(granted) => granted,
-            Err(StockAway(why)) => {
-                tracing::warn!(error = why, "the stock is away");
-                self.undo(grant, &Granted::default()).await;
-                return Err(Failure::StockAway);
-            }
-        };
+        let plan = self.plan(draws, supply, on_lock).await?;
+        let (grant, granted) = self.take(&plan).await?;
         let ids = self.ids.as_mut().expect("covered above");
         let settlement = settle(plan, &granted.units(), |user| ids.next_order(user));
         if settlement.calls.is_empty() {
@@ -286,20 +412,40 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.persist(grant, granted, settlement).await
     }
 
-    async fn take(&mut self, grant: GrantId, plan: &Plan) -> Result<Granted, StockAway> {
-        if plan.wants().is_empty() {
-            return Ok(Granted::default());
+    /// Takes what the plan wants. An asking that ended at once is repeated once, under a grant of its
+    /// own: whatever the first was granted unheard, nobody will ever note.
+    async fn take(&mut self, plan: &Plan) -> Result<(GrantId, Granted), Failure> {
+        let mut again = true;
+        loop {
+            let grant = self.ids().next_grant();
+            if plan.wants().is_empty() {
+                return Ok((grant, Granted::default()));
+            }
+            let timer = self.around.metrics.step(Step::Take);
+            let taken = self.around.stock.take(grant, plan.wants()).await;
+            timer.observe_duration();
+            let error = match taken {
+                Ok(granted) => return Ok((grant, granted)),
+                Err(error) => error,
+            };
+            tracing::debug!(%error, again, "a batch gets no units");
+            if !(again && matches!(error, StockAway::EndedAtOnce(_))) {
+                self.undo(grant, &Granted::default()).await;
+                return Err(error.into());
+            }
+            again = false;
         }
-        let timer = self.around.metrics.step(Step::Take);
-        let granted = self.around.stock.take(grant, plan.wants()).await;
-        timer.observe_duration();
-        granted
     }
 
     /// Makes sure that the lane has ids for a batch.
     async fn cover(&mut self, orders: usize) -> Result<(), Failure> {
         if !self.ids.as_ref().is_some_and(|ids| ids.cover(orders)) {
-            self.ids = Some(LaneIds::new(self.around.runs.claim().await?));
+            let block = self.around.ids.block().await.map_err(|error| match error {
+                // That is no row of a user's.
+                StoreError::Held(why) => Failure::Conflict(why),
+                error => error.into(),
+            })?;
+            self.ids = Some(LaneIds::new(block));
         }
         Ok(())
     }
@@ -308,19 +454,42 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.ids.as_mut().expect("a batch is covered before it is planned")
     }
 
-    async fn plan(&mut self, draws: Vec<Draw>, supply: Supply) -> Result<Plan, Failure> {
+    async fn plan(&mut self, draws: Vec<Draw>, supply: &Supply, on_lock: OnLock) -> Result<Plan, Failure> {
         let batch = Batch::gather(draws);
         let timer = self.around.metrics.step(Step::Prefetch);
-        let known = match self.store.prefetch(&batch).await {
-            Ok(known) => known,
+        let asked = Instant::now();
+        let with_clock = self.clocks.is_due((self.around.clock)());
+        let fetched = self.store.prefetch(&batch, on_lock, with_clock).await;
+        let now = (self.around.clock)();
+        let Fetched { known, database_time } = match fetched {
+            Ok(fetched) => fetched,
             Err(error) => {
                 self.store.undo().await;
-                return Err(error.into());
+                return Err(match error {
+                    StoreError::Held(why) => {
+                        Failure::Held(Lock { why, waited: on_lock == OnLock::Wait, may_be_rebuild: false })
+                    }
+                    error => error.into(),
+                });
             }
         };
         timer.observe_duration();
+        if let Err(unfit) = self.judge_clock(database_time, now, asked.elapsed()) {
+            self.store.undo().await;
+            return Err(unfit);
+        }
         let catalogue = self.around.catalogue.load();
-        Ok(plan(batch, known, &catalogue, supply, (self.around.clock)(), &mut self.around.random))
+        Ok(plan(batch, known, &catalogue, supply, now, &mut self.around.random))
+    }
+
+    /// Whether a batch can be planned by our clock.
+    fn judge_clock(&mut self, database_time: Option<Timestamp>, now: Timestamp, took: Duration) -> Result<(), Failure> {
+        match database_time {
+            Some(time) => self.clocks.compare(time, now, took).map_err(Failure::Final),
+            // The next try asks.
+            None if self.clocks.was_set(now) => Err(Failure::Conflict("this gateway's clock was set".to_owned())),
+            None => Ok(()),
+        }
     }
 
     async fn persist(
@@ -329,22 +498,30 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         granted: Granted,
         settlement: Settlement,
     ) -> Result<Vec<Answer>, Failure> {
-        let receipt = Receipt { used: granted.used(&settlement.used), epochs: granted.epochs.clone() };
+        let receipt = Receipt { closed: self.around.stock.closed(), ..granted.receipt(&settlement.used) };
         let orders = settlement.orders().count();
+        let order = settlement.orders().next().cloned().expect("only batches with orders are persisted");
+        let batch = InDoubt { grant, order, issues: !receipt.used.is_empty() };
         let timer = self.around.metrics.step(Step::Persist);
-        self.doubt = Some(Doubt { grant, granted: granted.clone(), receipt: receipt.clone(), orders });
+        self.doubt = Some(Doubt { batch, granted: granted.clone(), receipt: receipt.clone(), orders });
         let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();
         match persisted {
             Ok(()) => {
-                self.around.metrics.committed(orders, receipt.epochs.len());
+                self.around.metrics.committed(orders, !receipt.used.is_empty());
                 self.around.stock.settle(grant, &granted, &receipt.used);
                 self.doubt = None;
                 Ok(settlement.answers)
             }
             Err(PersistError::Undone(error)) => {
                 self.undo(grant, &granted).await;
-                Err(error.into())
+                Err(match error {
+                    StoreError::Held(why) => {
+                        let may_be_rebuild = !receipt.epochs.is_empty();
+                        Failure::Held(Lock { why, waited: true, may_be_rebuild })
+                    }
+                    error => error.into(),
+                })
             }
             Err(PersistError::Unknown(error)) => {
                 tracing::warn!(%error, ?grant, "a commit was not confirmed");
@@ -364,27 +541,54 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.doubt = None;
     }
 
+    /// Asks once more about the batch in doubt, while nobody draws.
+    async fn retry_verdict(&mut self) {
+        let asked = self.resolve_doubt().await;
+        self.note_away(&asked.map(|_| Vec::new()).map_err(|_| Failure::Final(DrawError::ShardAway)));
+    }
+
     /// Finds out what became of the batch in doubt, if there is one, and closes its grant.
     async fn resolve_doubt(&mut self) -> Result<Verdict, StoreError> {
-        let Some(Doubt { grant, granted, receipt, orders }) = &self.doubt else { return Ok(Verdict::Void) };
-        let verdict = self.store.verdict(*grant).await?;
+        let Some(Doubt { batch, granted, receipt, orders }) = &self.doubt else { return Ok(Verdict::Void) };
+        let verdict = self.store.verdict(batch).await?;
+        let grant = batch.grant;
         tracing::warn!(?grant, ?verdict, "a batch in doubt was resolved");
         match verdict {
             Verdict::Committed => {
-                self.around.metrics.committed(*orders, receipt.epochs.len());
-                self.around.stock.settle(*grant, granted, &receipt.used);
+                self.around.metrics.committed(*orders, !receipt.used.is_empty());
+                self.around.stock.settle(grant, granted, &receipt.used);
             }
-            Verdict::Void => self.around.stock.give_back(*grant, granted),
+            Verdict::Void => self.around.stock.give_back(grant, granted),
         }
         self.doubt = None;
         Ok(verdict)
     }
 }
 
+impl Failure {
+    /// Whether each half of the batch is to be tried by itself, so long after it began.
+    fn is_halved(&self, elapsed: Duration) -> bool {
+        match self {
+            Failure::Data(_) => true,
+            Failure::Conflict(_) | Failure::Held(_) => elapsed < HALVING_MAX,
+            Failure::StockAway | Failure::Undelivered(_) | Failure::Final(_) => false,
+        }
+    }
+}
+
+/// Waits until then; for ever, where there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn explain(failure: Failure) -> DrawError {
     match failure {
         Failure::Final(error) => error,
-        Failure::StockAway => DrawError::Refused(Refusal::StockAway),
+        Failure::Held(_) => DrawError::Held,
+        Failure::StockAway | Failure::Undelivered(_) => DrawError::Refused(Refusal::StockAway),
         Failure::Conflict(why) => {
             tracing::warn!(error = why, "gave up a batch that others kept changing");
             DrawError::ShardAway

@@ -6,7 +6,7 @@
 //!
 //! A command is a call for one draw or several, and room is counted in draws: it is they that a
 //! lane needs time for.
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ struct Fate {
     since: Instant,
     state: AtomicU8,
     taken_at: OnceLock<Instant>,
+    /// How long it was kept waiting by locks of others, in microseconds.
+    held_up_us: AtomicU64,
 }
 
 /// The lane's end of a command.
@@ -62,7 +64,10 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) draw: Draw,
+    fate: Arc<Fate>,
     reply: oneshot::Sender<Reply>,
+    /// Since when it is set aside, because somebody else has its rows.
+    held_since: Option<Instant>,
 }
 
 impl Waiting {
@@ -80,7 +85,7 @@ impl Waiting {
         let Self { draw, fate, reply } = self;
         fate.state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire).ok()?;
         fate.taken_at.get_or_init(|| now);
-        Some(Taken { draw, reply })
+        Some(Taken { draw, fate, reply, held_since: None })
     }
 }
 
@@ -89,7 +94,24 @@ impl Taken {
         self.draw.count.get().into()
     }
 
+    /// Notes that somebody else has its rows.
+    pub(super) fn hold(&mut self, now: Instant) {
+        self.held_since.get_or_insert(now);
+    }
+
+    /// How long it is set aside.
+    pub(super) fn held_for(&self, now: Instant) -> Duration {
+        self.held_since.map_or(Duration::ZERO, |since| now - since)
+    }
+
+    /// Notes that a lock of somebody else kept it waiting.
+    pub(super) fn held_up(&self, time: Duration) {
+        let time_us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.fate.held_up_us.fetch_add(time_us, Ordering::Relaxed);
+    }
+
     pub(super) fn answer(self, reply: Reply) {
+        self.held_up(self.held_for(Instant::now()));
         // A caller that has gone since can ask again under its request id.
         let _ = self.reply.send(reply);
     }
@@ -123,6 +145,11 @@ impl Pending {
     pub(crate) fn queued(&self) -> Duration {
         let since = self.fate.since;
         self.fate.taken_at.get().map_or_else(|| since.elapsed(), |&taken_at| taken_at - since)
+    }
+
+    /// How long locks of others kept it waiting after that.
+    pub(crate) fn held_up(&self) -> Duration {
+        Duration::from_micros(self.fate.held_up_us.load(Ordering::Relaxed))
     }
 
     fn abandon(&self) -> bool {
@@ -203,8 +230,12 @@ impl Entrance {
         if !self.level.rise(draws, self.bound.draws()) {
             return Err(if self.sender.is_closed() { DrawError::Stopping } else { DrawError::QueueFull });
         }
-        let fate = Fate { since: Instant::now(), state: AtomicU8::new(WAITING), taken_at: OnceLock::new() };
-        let fate = Arc::new(fate);
+        let fate = Arc::new(Fate {
+            since: Instant::now(),
+            state: AtomicU8::new(WAITING),
+            taken_at: OnceLock::new(),
+            held_up_us: AtomicU64::new(0),
+        });
         let (sender, receiver) = oneshot::channel();
         let waiting = Waiting { draw, fate: fate.clone(), reply: sender };
         self.sender.try_send(waiting).map_err(|error| {

@@ -39,7 +39,12 @@ async fn run_numbers_are_claimed_once<D: Database>(database: D) {
     let meta = fresh(database).await;
     let mut runs = Vec::new();
     for _ in 0..5 {
-        runs.extend(join_all((0..4).map(|_| meta.claim_run())).await.into_iter().map(|run| run.expect("a run").get()));
+        runs.extend(
+            join_all((0..4).map(|_| meta.claim_run()))
+                .await
+                .into_iter()
+                .map(|run| run.expect("an answer").expect("a run").get()),
+        );
     }
     runs.sort_unstable();
     assert_eq!(runs, (1..=20).collect::<Vec<_>>());

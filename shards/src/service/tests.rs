@@ -110,6 +110,8 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
         (DrawError::Refused(Refusal::NoChancesLeft), Verdict::Answered),
         (DrawError::Refused(Refusal::StockAway), Verdict::Answered),
         (DrawError::DataRefused, Verdict::Answered),
+        (DrawError::Held, Verdict::Answered),
+        (DrawError::ClocksDiffer { ahead_seconds: 3_456_000 }, Verdict::Answered),
         (DrawError::ShardAway, Verdict::Failed),
         (DrawError::OutcomeUnknown, Verdict::Failed),
         (DrawError::TooOld, Verdict::Failed),

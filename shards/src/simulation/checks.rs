@@ -1,21 +1,41 @@
 //! The invariants: what must hold at every commit, at every answer, and when all has come to rest.
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use market::batch::{Draw, Prize};
 use market::calendar::Day;
 use market::chances::Account;
 use market::{ActivityId, Order, OrderId, Orders, Refusal, RequestId, UserId};
+use tokio::time::Instant;
 
+use super::clocks::{VERY_WRONG_MS, right_time};
 use super::scenario::{CHANCES, is_all_or_nothing, prizes};
 use super::store::POISONED;
 use super::tables::{Counts, Tables, Write};
 use super::world::State;
 use crate::DrawError;
-use crate::stock::{Part, ServerId};
+use crate::stock::ServerId;
+
+/// Whoever has nothing to do with a gateway that stands still is answered within this time: what a
+/// batch waits for a lock that it meets when it writes, twice, and some.
+pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+
+/// So long after a gateway has gone on its users may still be told that they are held.
+const TOLD_AFTERWARDS: Duration = Duration::from_secs(3);
+
+/// A lane that stood still with a batch half done.
+struct Still {
+    /// The gateway, and which of its lanes.
+    lane: (usize, usize),
+    /// Whose rows its transaction had.
+    users: BTreeSet<UserId>,
+    until: Instant,
+}
 
 /// What was seen so far.
 #[derive(Default)]
 pub(super) struct Book {
+    stills: Vec<Still>,
     /// Orders that took a unit.
     issued: BTreeMap<Prize, u64>,
     /// The units that they took, by segment.
@@ -34,6 +54,7 @@ impl State {
     pub(super) fn check_commit(&mut self, shard: usize, writes: &[Write]) {
         let mut took: BTreeMap<Prize, u64> = BTreeMap::new();
         let mut noted: BTreeMap<Prize, u64> = BTreeMap::new();
+        let (mut counted, mut receipt) = (Counts::new(), Counts::new());
         let mut calls: BTreeMap<(&UserId, &RequestId), Vec<&Order>> = BTreeMap::new();
         for write in writes {
             match write {
@@ -42,32 +63,41 @@ impl State {
                     if !self.book.order_ids.insert(order.id) {
                         self.violate(|| format!("order id {} was used twice", order.id));
                     }
+                    let ahead = order.created_at.duration_since(right_time());
+                    if ahead.as_millis() > i128::from(VERY_WRONG_MS) {
+                        self.violate(|| format!("order {} is of the future, by {ahead}", order.id));
+                    }
                     if order.stocked {
                         *took.entry(Prize { activity: order.activity, award: order.award }).or_default() += 1;
                     }
                 }
-                Write::Grant(_, _, row) => self.count_used(&row.used, &mut noted),
+                Write::Count((prize, segment, ..), units) => {
+                    *self.book.used.entry((*prize, *segment)).or_default() += units;
+                    *counted.entry((*prize, *segment)).or_default() += units;
+                    *noted.entry(*prize).or_default() += units;
+                }
+                Write::Receipt(_, row) => {
+                    for part in &row.used {
+                        *receipt.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
+                    }
+                }
                 Write::Account(user, activity, _) => self.check_account(shard, user, *activity),
-                Write::Epoch(..) | Write::RollUp(..) => {}
+                Write::Epoch(..) | Write::Delete(..) | Write::Fold(..) => {}
             }
         }
         if let Some(call) = calls.values().find(|orders| !is_whole(orders)) {
             self.violate(|| format!("a call was torn: {call:?}"));
         }
         if took != noted {
-            self.violate(|| format!("a batch's orders took {took:?}, its grant says {noted:?}"));
+            self.violate(|| format!("a batch's orders took {took:?}, its counters say {noted:?}"));
+        }
+        if receipt != counted {
+            self.violate(|| format!("a batch counted {counted:?}, its receipt says {receipt:?}"));
         }
         for (prize, units) in took {
             *self.book.issued.entry(prize).or_default() += units;
         }
         self.check_totals();
-    }
-
-    fn count_used(&mut self, used: &[Part], noted: &mut BTreeMap<Prize, u64>) {
-        for part in used {
-            *self.book.used.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
-            *noted.entry(part.prize).or_default() += u64::from(part.count);
-        }
     }
 
     /// Issued is never above the total, of any prize and any segment.
@@ -89,6 +119,44 @@ impl State {
         let orders = orders_of(tables, user, activity);
         if let Some(why) = account.and_then(|account| wrong_account(account, &orders)) {
             self.violate(|| format!("{} in {activity}: {why}: {account:?}, {orders:?}", user.as_str()));
+        }
+    }
+
+    /// A lane stands still with its batch half done.
+    pub(super) fn note_still(&mut self, lane: (usize, usize), users: BTreeSet<UserId>, length: Duration) {
+        self.note("stands still", || format!("{lane:?} with {users:?} for {length:?}"));
+        self.book.stills.push(Still { lane, users, until: Instant::now() + length });
+    }
+
+    /// Whoever has nothing to do with those who stand still, and nothing else is wrong, is answered
+    /// soon, and with more than that something is away.
+    pub(super) fn check_answered(
+        &mut self,
+        lane: (usize, usize),
+        draw: &Draw,
+        asked: Instant,
+        answer: &Result<Orders, DrawError>,
+    ) {
+        let concerns = |still: &&Still| still.lane == lane || still.users.contains(&draw.user);
+        let lasts = |still: &&Still| asked < still.until + TOLD_AFTERWARDS;
+        if self.book.stills.iter().filter(lasts).any(|still| concerns(&still)) {
+            return;
+        }
+        if self.book.stills.iter().any(|still| asked < still.until) {
+            self.note("answer: while others stand still", String::new);
+        }
+        let is_answer = match answer {
+            Ok(_) => true,
+            // One that says that it stops has not begun yet.
+            Err(error) => matches!(
+                error,
+                DrawError::Refused(_) | DrawError::DataRefused | DrawError::QueueFull | DrawError::Stopping
+            ),
+        };
+        let took = asked.elapsed();
+        if !is_answer || took > ANSWERED_WITHIN {
+            let who = draw.user.as_str();
+            self.violate(|| format!("{who} has nothing to do with who stands still and got {answer:?} after {took:?}"));
         }
     }
 
@@ -196,9 +264,8 @@ impl State {
         if epochs.iter().any(|&epoch| epoch != registered.epoch) {
             return Some(format!("shards are at {epochs:?} of server {id}, not at {}", registered.epoch));
         }
-        let noted = |shard: &Tables| shard.grants_of(id).filter(|(_, row)| !row.void).count();
-        let noted: usize = self.shards.iter().map(noted).sum();
-        (noted > 0).then(|| format!("{noted} grants of server {id} are not rolled up"))
+        let receipts: u64 = self.shards.iter().map(|shard| shard.count_old(Duration::ZERO)).sum();
+        (receipts > 0).then(|| format!("{receipts} receipts are not deleted"))
     }
 
     /// Units of a prize that can be taken.
@@ -276,6 +343,8 @@ fn kind_of(answer: &Result<Orders, DrawError>) -> &'static str {
         Err(DrawError::TooOld) => "answer: too old",
         Err(DrawError::OutcomeUnknown) => "answer: unknown",
         Err(DrawError::ShardAway) => "answer: shard away",
+        Err(DrawError::Held) => "answer: held",
+        Err(DrawError::ClocksDiffer { .. }) => "answer: clocks differ",
         Err(DrawError::Stopping) => "answer: stopping",
         // The breakers of shards stand before the lanes, where the players come in.
         Err(DrawError::BreakerOpen { .. }) => unreachable!("the players ask the lanes"),

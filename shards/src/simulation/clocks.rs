@@ -7,6 +7,9 @@ use tokio::time::Instant;
 use super::dice::Dice;
 use super::scenario::GATEWAYS;
 
+/// So wrong, in either direction, that nothing may be planned by it.
+pub(super) const VERY_WRONG_MS: i64 = 60_000;
+
 thread_local! {
     /// What the clocks of this thread's run show.
     static CLOCKS: RefCell<Option<Clocks>> = const { RefCell::new(None) };
@@ -33,13 +36,26 @@ pub(super) fn step_clock(place: usize, ahead_ms: i64) {
     CLOCKS.with_borrow_mut(|clocks| clocks.as_mut().expect("a run is on").ahead_ms[place] = ahead_ms);
 }
 
-/// What a gateway's clock shows.
-fn clock<const PLACE: usize>() -> Timestamp {
+/// Sets clocks right that are very wrong.
+pub(super) fn mend_clocks() {
+    CLOCKS.with_borrow_mut(|clocks| {
+        let ahead_ms = clocks.iter_mut().flat_map(|clocks| &mut clocks.ahead_ms);
+        ahead_ms.filter(|ahead_ms| ahead_ms.abs() > VERY_WRONG_MS).for_each(|ahead_ms| *ahead_ms = 0);
+    });
+}
+
+/// What the clocks of databases show.
+pub(super) fn right_time() -> Timestamp {
     CLOCKS.with_borrow(|clocks| {
         let clocks = clocks.as_ref().expect("a run is on");
-        let gone_by = SignedDuration::try_from(clocks.began.elapsed()).expect("a short run");
-        clocks.at + gone_by + SignedDuration::from_millis(clocks.ahead_ms[PLACE])
+        clocks.at + SignedDuration::try_from(clocks.began.elapsed()).expect("a short run")
     })
+}
+
+/// What a gateway's clock shows.
+fn clock<const PLACE: usize>() -> Timestamp {
+    let ahead_ms = CLOCKS.with_borrow(|clocks| clocks.as_ref().expect("a run is on").ahead_ms[PLACE]);
+    right_time() + SignedDuration::from_millis(ahead_ms)
 }
 
 /// The clock of each gateway.

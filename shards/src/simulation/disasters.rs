@@ -11,6 +11,7 @@ use super::process::Server;
 use super::scenario::{GATEWAYS, SHARDS, prizes};
 use super::wire::{Link, pause};
 use super::world::{State, World};
+use crate::stock::ServerId;
 
 /// Keeps one gateway running; it comes to an end at each of these moments.
 pub(super) async fn keep_up(world: Arc<World>, place: usize, ends: Vec<Instant>) {
@@ -62,10 +63,14 @@ pub(super) enum Disaster {
     ShardCrash,
     MetaAway,
     ClockStep,
+    /// Somebody empties a server for another cluster, and notices later.
+    Intruder,
+    /// A gateway's clock is forty days ahead or behind.
+    ClockWrong,
 }
 
 impl Disaster {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::ServerCrash,
         Self::FlushAll,
         Self::KeyLost,
@@ -79,10 +84,14 @@ impl Disaster {
         Self::ShardCrash,
         Self::MetaAway,
         Self::ClockStep,
+        Self::Intruder,
+        Self::ClockWrong,
     ];
 }
 
-fn strike(world: &World) {
+const FORTY_DAYS_MS: i64 = 40 * 24 * 3_600_000;
+
+fn strike(world: &Arc<World>) {
     let mut state = world.state();
     let place = state.dice.place(world.scenario.kinds.len());
     let disaster = world.scenario.kinds[place];
@@ -116,6 +125,23 @@ fn strike(world: &World) {
         Disaster::MetaAway => (0..=GATEWAYS).for_each(|gateway| state.stay_away(Link::Meta(gateway), length)),
         Disaster::ClockStep => {
             let ahead_ms = i64::try_from(state.dice.below(20_000)).expect("small") - 10_000;
+            state.note("clock", || format!("{gateway} is {ahead_ms} ms ahead"));
+            step_clock(gateway, ahead_ms);
+        }
+        Disaster::Intruder => {
+            let registered = state.meta.registered(ServerId(u8::try_from(server + 1).expect("few servers")));
+            let segments = 0..world.scenario.spread.segments;
+            let many: Vec<_> = segments.flat_map(|segment| prizes().map(|prize| (prize, segment, 100))).collect();
+            state.hit_server(server, |server| server.intrude(registered.epoch, &many));
+            drop(state);
+            let world = world.clone();
+            tokio::spawn(async move {
+                pause(length).await;
+                world.state().hit_server(server, Server::evict);
+            });
+        }
+        Disaster::ClockWrong => {
+            let ahead_ms = FORTY_DAYS_MS * if state.dice.per_mille(700) { 1 } else { -1 };
             state.note("clock", || format!("{gateway} is {ahead_ms} ms ahead"));
             step_clock(gateway, ahead_ms);
         }

@@ -16,9 +16,11 @@ pub(super) enum Fault {
     GiveBackTwice,
     /// A shard counts what it issued before it raises its epoch.
     EarlySum,
-    /// Grants are rolled up although they may be open on their server.
-    RollUnsettled,
-    /// The verdict over a batch is looked up, not forced.
+    /// The job deletes receipts of grants that may be open on their servers.
+    ReclaimOpen,
+    /// A fold deletes counters that have grown since it read them.
+    FoldUnlocked,
+    /// The verdict over a batch is looked up, not forced: units go back, and nobody has made the grant void.
     SelectOnly,
     /// A take that was not answered is sent again under its grant id.
     ReuseId,
@@ -30,8 +32,12 @@ pub(super) enum Fault {
     FirstOnly,
     /// A draw's day is the gateway's, even when the account's is later.
     ClockLabel,
-    /// A batch's own row is forgotten by its age alone.
-    ForgetOpen,
+    /// A lane deletes the receipt of its last batch, whether or not the grant is closed.
+    DeleteOpen,
+    /// A lane waits for rows that somebody else has, and does not ask whose they are.
+    HeldTogether,
+    /// A gateway's clock is not compared with its shard's.
+    ClockUnchecked,
     /// An addition is applied as often as it is brought.
     AddTwice,
     /// An addition is applied in a later epoch too.
@@ -44,15 +50,20 @@ pub(super) enum Fault {
     NoteLate,
     /// A server says that it knows grants of all epochs, when it closes some.
     CloseFlatters,
+    /// Nobody asks whose the units are that a server holds.
+    NoIdentity,
 }
 
 impl Fault {
     /// What a run must be about, so that few seeds are enough to see it.
     pub(super) const fn theme(self) -> Option<Theme> {
         match self {
-            Self::ForgetOpen => Some(Theme::Doubt),
+            Self::DeleteOpen => Some(Theme::Doubt),
             Self::WithdrawLate | Self::NoteLate => Some(Theme::Operations),
             Self::CloseFlatters => Some(Theme::SplitBrain),
+            Self::NoIdentity => Some(Theme::Intruders),
+            Self::HeldTogether => Some(Theme::Frozen),
+            Self::ClockUnchecked => Some(Theme::Clocks),
             _ => None,
         }
     }

@@ -16,18 +16,24 @@ use super::store::FakeStore;
 use super::wire::pause;
 use super::world::World;
 use crate::breaker::{self, Breakers};
-use crate::lane::{Entrance, LaneLimits, Surroundings, start};
+use crate::lane::{Cut, Entrance, Ids, LaneLimits, Surroundings, start};
 use crate::metrics::Metrics;
 use crate::stock::Epoch;
 use crate::stock::cluster::{
-    ClusterStock, MetaLedger, ShardLedger, TendError, Tended, deliver, roll_up, tend, withdraw,
+    ClusterStock, MetaLedger, ShardLedger, TendError, Tended, deliver, reclaim, tend, withdraw,
 };
 
 /// A job's round that takes longer is given up.
 const ROUND_MAX: Duration = Duration::from_secs(10);
 
+/// A counter that was not touched for so long is folded.
+const COUNTERS_KEPT: Duration = Duration::from_millis(300);
+
 /// How long lanes wait for more draws.
 const LINGER: Duration = Duration::from_millis(4);
+
+/// So small that runs are used up within a story.
+const CUT: Cut = Cut { blocks: 4, orders: 64, grants: 16 };
 
 /// What the jobs of one gateway share.
 struct Parts {
@@ -97,19 +103,20 @@ fn metrics() -> &'static Metrics {
 fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<Entrance>, Vec<JoinHandle<()>>) {
     let world = &parts.world;
     let (tables, batch_max) = (world.scenario.tables, world.scenario.batch_max);
+    let ids = Ids::new(Arc::new(parts.meta.clone()), CUT, metrics().run_numbers_left.clone(), Arc::default());
     let mut entrances = Vec::new();
     let mut tasks = Vec::new();
     for lane in 0..SHARDS * tables {
         let shard = lane / tables;
         let around = Surroundings {
             catalogue: catalogue(),
-            stock: parts.stock.for_lane(shard, lane, &parts.breakers),
+            stock: parts.stock.for_lane(shard, lane, &parts.breakers).one_by_one(),
             random: Tape::new(Seeded::new(world.state().dice.below(u64::MAX))),
             clock: CLOCK_OF[place],
-            runs: Arc::new(parts.meta.clone()),
+            ids: ids.clone(),
             metrics: metrics().lane("0"),
         };
-        let store = FakeStore::new(world.clone(), shard.into(), CLOCK_OF[place]);
+        let store = FakeStore::new(world.clone(), shard.into(), lane % tables, (place, lane.into()));
         let limits = LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max, linger: LINGER };
         let (entrance, task) = start(store, around, limits, stop.subscribe());
         entrances.push(entrance);
@@ -125,8 +132,8 @@ fn start_jobs(parts: &Arc<Parts>, jobs: &mut Vec<JoinHandle<()>>) {
         jobs.push(tokio::spawn(tending(parts.clone(), place)));
     }
     for shard in 0..parts.ledgers.len() {
-        jobs.push(tokio::spawn(rolling_up(parts.clone(), shard)));
-        jobs.push(tokio::spawn(forgetting(parts.clone(), shard)));
+        jobs.push(tokio::spawn(reclaiming(parts.clone(), shard)));
+        jobs.push(tokio::spawn(folding(parts.clone(), shard)));
     }
 }
 
@@ -186,20 +193,22 @@ async fn tending(parts: Arc<Parts>, place: usize) {
     }
 }
 
-async fn rolling_up(parts: Arc<Parts>, shard: usize) {
+async fn reclaiming(parts: Arc<Parts>, shard: usize) {
+    let kept = parts.world.scenario.receipts_kept;
     loop {
-        parts.rest(300, 1_500).await;
-        for shelf in parts.stock.shelves() {
-            parts.round("roll up", roll_up(shelf, &parts.ledgers[shard])).await;
-        }
+        parts.rest(50, parts.world.scenario.reclaim_ms_max).await;
+        parts.round("reclaim", reclaim(&parts.stock, &parts.ledgers[shard], kept)).await;
     }
 }
 
-async fn forgetting(parts: Arc<Parts>, shard: usize) {
+async fn folding(parts: Arc<Parts>, shard: usize) {
     loop {
-        parts.rest(50, parts.world.scenario.forget_ms_max).await;
-        let forget = async { Ok(parts.ledgers[shard].forget_old().await?) };
-        parts.round("forget", forget).await;
+        parts.rest(300, 1_500).await;
+        let fold = async {
+            parts.ledgers[shard].fold(COUNTERS_KEPT).await?;
+            Ok(parts.ledgers[shard].forget_void().await?)
+        };
+        parts.round("fold", fold).await;
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use market::batch::Prize;
 
 use super::fault::Fault;
-use super::tables::{GrantRow, Key, Mode, Write};
+use super::tables::{Key, Mode, ReceiptRow, Write};
 use super::transaction::Transaction;
 use super::wire::{Link, send};
 use super::world::World;
 use crate::stock::cluster::ShardLedger;
-use crate::stock::cluster::ledger::{Fate, NotedGrant};
+use crate::stock::cluster::ledger::{Fate, SomeReceipts};
 use crate::stock::{Epoch, ServerId};
 use crate::store::{GrantId, StoreError};
 
@@ -61,26 +61,35 @@ impl ShardLedger for FakeLedger {
         Ok(sum.await?.into_iter().map(|((prize, segment), units)| (prize, segment, units)).collect())
     }
 
-    async fn old_grants(&self, server: ServerId, age: Duration) -> Result<Vec<NotedGrant>, StoreError> {
-        let age = if self.world.breaks(Fault::RollUnsettled) { Duration::ZERO } else { age };
-        let old = self.at_once(move |tables| tables.old_grants(server, age)).await?;
-        if self.world.breaks(Fault::RollUnsettled) {
-            let grants: Vec<GrantId> = old.iter().map(|noted| noted.grant).collect();
-            self.roll_up(server, &grants).await?;
-            return Ok(Vec::new());
+    async fn old_receipts(&self, age: Duration, after: GrantId) -> Result<SomeReceipts, StoreError> {
+        let open = self.world.breaks(Fault::ReclaimOpen);
+        let age = if open { Duration::ZERO } else { age };
+        let old = self.at_once(move |tables| tables.old_receipts(age, after)).await?;
+        if open {
+            let grants: Vec<GrantId> = old.receipts.iter().map(|receipt| receipt.grant).collect();
+            self.delete_receipts(&grants).await?;
+            return Ok(SomeReceipts { receipts: Vec::new(), next: None });
         }
         Ok(old)
     }
 
-    async fn roll_up(&self, server: ServerId, grants: &[GrantId]) -> Result<usize, StoreError> {
-        let (here, mut grants) = (self.clone(), grants.to_vec());
-        grants.sort_unstable();
-        send(&self.world, Link::Shard(self.shard), async move { here.roll_up_here(server, grants).await }).await?
+    async fn count_old(&self, age: Duration) -> Result<u64, StoreError> {
+        self.at_once(move |tables| tables.count_old(age)).await
     }
 
-    async fn forget_old(&self) -> Result<(), StoreError> {
-        let fault = self.world.fault;
-        self.at_once(move |tables| tables.forget_old(fault)).await
+    async fn delete_receipts(&self, grants: &[GrantId]) -> Result<usize, StoreError> {
+        let (here, mut grants) = (self.clone(), grants.to_vec());
+        grants.sort_unstable();
+        send(&self.world, Link::Shard(self.shard), async move { here.delete_here(grants).await }).await?
+    }
+
+    async fn forget_void(&self) -> Result<(), StoreError> {
+        self.at_once(super::tables::Tables::forget_void).await
+    }
+
+    async fn fold(&self, idle: Duration) -> Result<usize, StoreError> {
+        let here = self.clone();
+        send(&self.world, Link::Shard(self.shard), async move { here.fold_here(idle).await }).await?
     }
 }
 
@@ -88,17 +97,17 @@ impl FakeLedger {
     /// Inserts a void row, or reads the one that is there.
     async fn decide_here(&self, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
         let transaction = self.begin();
-        transaction.lock(&Key::Grant(server, grant), Mode::Exclusive).await?;
-        if !transaction.with(|tables| tables.grants.contains_key(&(server, grant))) {
-            transaction.write(Write::Grant(server, grant, GrantRow::void()))?;
+        transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+        if !transaction.with(|tables| tables.receipts.contains_key(&grant)) {
+            transaction.write(Write::Receipt(grant, ReceiptRow::void()))?;
             transaction.breathe().await;
             return transaction.commit().map(|()| Fate::Void);
         }
         transaction.undo();
         transaction.breathe().await;
-        match transaction.with(|tables| tables.grants.get(&(server, grant)).cloned()) {
+        match transaction.with(|tables| tables.receipts.get(&grant).cloned()) {
             Some(row) if row.void => Ok(Fate::Void),
-            Some(row) => Ok(Fate::Committed(row.used)),
+            Some(row) => Ok(Fate::Committed(row.used.into_iter().filter(|part| part.server == server).collect())),
             None => Err(StoreError::Conflict("the grant was there a moment ago".to_owned())),
         }
     }
@@ -115,20 +124,36 @@ impl FakeLedger {
         Ok(transaction.with(|tables| tables.epoch(server)))
     }
 
-    /// Adds exactly the rows that it has locked.
-    async fn roll_up_here(&self, server: ServerId, grants: Vec<GrantId>) -> Result<usize, StoreError> {
+    async fn delete_here(&self, grants: Vec<GrantId>) -> Result<usize, StoreError> {
         let transaction = self.begin();
-        let mut locked = Vec::new();
+        let mut there = Vec::new();
         for grant in grants {
-            transaction.lock(&Key::Grant(server, grant), Mode::Exclusive).await?;
-            if transaction.with(|tables| tables.grants.get(&(server, grant)).is_some_and(|row| !row.void)) {
-                locked.push(grant);
+            transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+            if transaction.with(|tables| tables.receipts.get(&grant).is_some_and(|row| !row.void)) {
+                there.push(grant);
             }
         }
-        transaction.breathe().await;
-        transaction.write(Write::RollUp(server, locked.clone()))?;
+        transaction.write(Write::Delete(there.clone()))?;
         transaction.commit()?;
-        self.world.state().note("rolled up", || format!("{locked:?} of {server}"));
+        self.world.state().note("reclaimed", || format!("{there:?}"));
+        Ok(there.len())
+    }
+
+    /// Adds exactly the counters that it has locked.
+    async fn fold_here(&self, idle: Duration) -> Result<usize, StoreError> {
+        let transaction = self.begin();
+        let idle = transaction.with(|tables| tables.idle_counters(idle));
+        transaction.breathe().await;
+        let mut locked = Vec::new();
+        for (key, earlier) in idle {
+            transaction.lock(&Key::Counter(key), Mode::Exclusive).await?;
+            let now = transaction.with(|tables| tables.counted(&key));
+            locked.extend(now.map(|now| (key, if self.world.breaks(Fault::FoldUnlocked) { earlier } else { now })));
+        }
+        transaction.breathe().await;
+        transaction.write(Write::Fold(locked.clone()))?;
+        transaction.commit()?;
+        self.world.state().note("folded", || format!("{locked:?}"));
         Ok(locked.len())
     }
 }

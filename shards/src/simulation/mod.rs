@@ -11,6 +11,7 @@
 //! * `tables.rs`, `transaction.rs`: a shard's database; `store.rs` and `ledger.rs` are what lanes
 //!   and jobs see of it. `process.rs` is a stock server (`lua/*.lua`, verb by verb), `session.rs`
 //!   what gateways see of it; `meta.rs` is the meta database.
+//! * `conformance.rs` runs the suites of the real shards and servers over these fakes.
 //! * `gateway.rs`, `players.rs`, `disasters.rs`: who acts.
 //! * `fault.rs` lists rules of the protocol that a fake can be told to break. Each must be found
 //!   out (`tests.rs`), else the simulation would prove nothing.
@@ -18,6 +19,7 @@
 //! A failing seed is replayed by `SIM_SEED=123 SIM_TRACE=1 cargo test -p shards simulation -- --nocapture`.
 mod checks;
 mod clocks;
+mod conformance;
 mod dice;
 mod disasters;
 mod fault;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures_util::future::join;
 use market::batch::Draw;
 use market::{DrawCount, Orders, RequestId, UserId};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::checks::ANSWERED_WITHIN;
 use super::dice::Dice;
 use super::scenario::{GATEWAYS, activities, prizes};
 use super::store::POISONED;
@@ -111,13 +112,18 @@ async fn insist(world: &Arc<World>, draw: &Draw, gateway: Option<usize>) {
 /// Asks once; whether the answer is the last word.
 async fn ask(world: &Arc<World>, draw: &Draw, gateway: usize) -> bool {
     let lane = world.lane_of(&draw.user);
-    let knew = world.state().was_made(draw);
-    let answer = call(world, draw, gateway, lane).await;
+    let (knew, asked) = (world.state().was_made(draw), Instant::now());
+    let (answer, patient) = call(world, draw, gateway, lane).await;
     let shard = lane / usize::from(world.scenario.tables);
-    world.state().hear(shard, draw, knew, &answer)
+    let mut state = world.state();
+    if patient && world.scenario.only_standstills {
+        state.check_answered((gateway, lane), draw, asked, &answer);
+    }
+    state.hear(shard, draw, knew, &answer)
 }
 
-async fn call(world: &Arc<World>, draw: &Draw, gateway: usize, lane: usize) -> Result<Orders, DrawError> {
+/// The answer, and whether it was waited for as long as anybody would.
+async fn call(world: &Arc<World>, draw: &Draw, gateway: usize, lane: usize) -> (Result<Orders, DrawError>, bool) {
     let (entrance, patience, stays) = {
         let mut state = world.state();
         let entrance = state.gateways[gateway].as_ref().map(|lanes| lanes[lane].clone());
@@ -127,6 +133,10 @@ async fn call(world: &Arc<World>, draw: &Draw, gateway: usize, lane: usize) -> R
         let stays = if state.dice.per_mille(80) { state.dice.millis(0, 30) } else { Duration::MAX };
         (entrance, patience, stays)
     };
-    let mut pending = entrance.ok_or(DrawError::Stopping)?.submit(draw.clone())?;
-    timeout(stays, pending.answer(patience)).await.unwrap_or(Err(DrawError::OutcomeUnknown))
+    let patient = stays == Duration::MAX && patience.queue > ANSWERED_WITHIN;
+    let answered = async {
+        let mut pending = entrance.ok_or(DrawError::Stopping)?.submit(draw.clone())?;
+        timeout(stays, pending.answer(patience)).await.unwrap_or(Err(DrawError::OutcomeUnknown))
+    };
+    (answered.await, patient)
 }

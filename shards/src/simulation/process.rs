@@ -8,13 +8,22 @@ use super::fault::Fault;
 use super::tables::Counts;
 use super::world::State;
 use crate::stock::cluster::Spread;
-use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, OpenGrant};
+use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Stranger, Taken};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::GrantId;
+
+/// Whose units a process holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cluster {
+    Ours,
+    /// One that was told to use the same server.
+    Another,
+}
 
 /// The hash `PREFIX:stock`.
 #[derive(Debug, Clone)]
 struct Stock {
+    cluster: Cluster,
     epoch: Epoch,
     left: Counts,
     /// `operation:ID`: what a withdrawal took.
@@ -32,6 +41,7 @@ struct Note {
 /// The hash `PREFIX:grants`.
 #[derive(Debug, Clone)]
 struct Grants {
+    cluster: Cluster,
     epoch: Epoch,
     open: BTreeMap<GrantId, Note>,
 }
@@ -142,8 +152,22 @@ impl Server {
         }
     }
 
+    /// Another cluster begins to use the server once nothing is there.
+    pub(super) fn intrude(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) {
+        self.flush_all();
+        let _done = self.process().reset_as(Cluster::Another, epoch, left);
+    }
+
+    /// An operator frees the server of what is not ours.
+    pub(super) fn evict(&mut self) {
+        if self.process().stranger(Cluster::Ours).is_some() {
+            self.flush_all();
+        }
+    }
+
     /// Nobody reaches a process that was left behind any more: it becomes a replica.
     pub(super) fn heal(&mut self) {
+        self.evict();
         let now = self.now;
         self.processes.retain(|&number, _| number == now);
         self.cut_off = None;
@@ -155,8 +179,11 @@ impl Process {
         self.fault == Some(fault)
     }
 
-    /// Both hashes, while they are of one epoch.
+    /// `whole.lua`: both hashes, while they are of one epoch and ours.
     fn whole(&mut self) -> Result<(&mut Stock, &mut Grants), Lost> {
+        if self.stranger(Cluster::Ours).is_some() {
+            return Err(Lost);
+        }
         match (&mut self.memory.stock, &mut self.memory.grants) {
             (Some(stock), Some(grants)) if stock.epoch == grants.epoch => Ok((stock, grants)),
             _ => Err(Lost),
@@ -177,24 +204,37 @@ impl Process {
             return Ok(None);
         }
         let segments: Vec<u16> = spread.segments_on(id).collect();
-        let mut parts = Vec::new();
+        let (mut parts, mut undelivered) = (Vec::new(), Vec::new());
         for &(prize, mut want) in &wish.wants {
+            let mut delivered = true;
             for turn in 0..segments.len() {
                 let segment = segments[(usize::from(wish.place) + turn) % segments.len()];
-                let Some(left) = stock.left.get_mut(&(prize, segment)) else { continue };
-                let count = u32::try_from(*left).unwrap_or(u32::MAX).min(want);
-                *left -= u64::from(count);
+                if want == 0 {
+                    break;
+                }
+                let left = stock.left.get(&(prize, segment));
+                delivered &= left.is_some();
+                let count = u32::try_from(left.copied().unwrap_or(0)).unwrap_or(u32::MAX).min(want);
                 want -= count;
                 if count > 0 {
                     parts.push(Part { server: id, prize, segment, count });
                 }
             }
+            if want > 0 && !delivered {
+                undelivered.push(prize);
+            }
+        }
+        if !undelivered.is_empty() {
+            return Ok(Some(Taken::Undelivered(undelivered)));
+        }
+        for Part { prize, segment, count, .. } in &parts {
+            *stock.left.get_mut(&(*prize, *segment)).expect("it was there") -= u64::from(*count);
         }
         if !parts.is_empty() {
             let note = Note { shard: wish.shard, since: Instant::now(), parts: parts.clone() };
             grants.open.insert(wish.grant, note);
         }
-        Ok(Some((stock.epoch, parts)))
+        Ok(Some(Taken::Granted(stock.epoch, parts)))
     }
 
     /// `close.lua`.
@@ -231,15 +271,37 @@ impl Process {
         Ok(Look { epoch: stock.epoch, left: stock.left.clone(), open })
     }
 
-    /// `reset.lua`; whether it did anything.
-    pub(super) fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> bool {
-        if self.whole().is_ok_and(|(stock, _)| stock.epoch >= epoch) {
-            return false;
+    /// What is to be said to `cluster` of units that are not its own.
+    fn stranger(&self, cluster: Cluster) -> Option<Stranger> {
+        let held = self.memory.stock.as_ref().map(|stock| stock.cluster);
+        let held = held.into_iter().chain(self.memory.grants.as_ref().map(|grants| grants.cluster));
+        let strange = held.into_iter().any(|held| held != cluster) && !self.breaks(Fault::NoIdentity);
+        strange.then(|| Stranger("another cluster's".to_owned()))
+    }
+
+    /// `recognise.lua`.
+    pub(super) fn recognise(&self) -> Result<(), Stranger> {
+        self.stranger(Cluster::Ours).map_or(Ok(()), Err)
+    }
+
+    /// `reset.lua`.
+    pub(super) fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Reset {
+        self.reset_as(Cluster::Ours, epoch, left)
+    }
+
+    fn reset_as(&mut self, cluster: Cluster, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Reset {
+        if let Some(stranger) = self.stranger(cluster) {
+            return Reset::Stranger(stranger);
+        }
+        if let Ok((stock, _)) = self.whole()
+            && stock.epoch >= epoch
+        {
+            return Reset::Ahead(stock.epoch);
         }
         let left = left.iter().map(|&(prize, segment, units)| ((prize, segment), units)).collect();
-        self.memory.stock = Some(Stock { epoch, left, operations: BTreeMap::new() });
-        self.memory.grants = Some(Grants { epoch, open: BTreeMap::new() });
-        true
+        self.memory.stock = Some(Stock { cluster, epoch, left, operations: BTreeMap::new() });
+        self.memory.grants = Some(Grants { cluster, epoch, open: BTreeMap::new() });
+        Reset::Done
     }
 
     /// `add.lua`.
@@ -261,7 +323,7 @@ impl Process {
         (operation, epoch): (u64, Epoch),
         (prize, units): (Prize, u64),
         spread: Spread,
-    ) -> Result<Withdrawn, Lost> {
+    ) -> Result<(Epoch, Vec<(u16, u64)>), Lost> {
         let id = self.server;
         let (twice, late) = (self.breaks(Fault::WithdrawTwice), self.breaks(Fault::WithdrawLate));
         let (stock, _) = self.whole()?;
@@ -286,12 +348,6 @@ impl Process {
         Ok((stock.epoch, taken))
     }
 }
-
-/// The epoch, and what was granted.
-pub(super) type Taken = (Epoch, Vec<Part>);
-
-/// The epoch, and what a withdrawal took of each segment.
-pub(super) type Withdrawn = (Epoch, Vec<(u16, u64)>);
 
 /// What a lane asks for.
 #[derive(Debug, Clone)]

@@ -168,9 +168,13 @@ pub(super) struct Scenario {
     pub(super) missed_late: u64,
     /// How often in a thousand batches a gateway stands still.
     pub(super) standstills: u64,
+    /// Whether that is all that goes wrong: then whoever has nothing to do with it is answered.
+    pub(super) only_standstills: bool,
     /// The longest rests of jobs.
     pub(super) tend_ms_max: u64,
-    pub(super) forget_ms_max: u64,
+    pub(super) reclaim_ms_max: u64,
+    /// How old receipts become before the job looks at them.
+    pub(super) receipts_kept: Duration,
     /// Units of each prize at the beginning; none of a prize that is published later.
     pub(super) units: [u64; 3],
     /// Draws of one batch.
@@ -188,13 +192,29 @@ pub(super) enum Theme {
     Operations,
     /// Gateways that are left alone with a process that was replaced.
     SplitBrain,
+    /// Another cluster on the same servers.
+    Intruders,
+    /// Gateways that stand still with a batch half done.
+    Frozen,
+    /// Gateways whose clocks are very wrong.
+    Clocks,
 }
 
 impl Scenario {
     /// The sizes of a run about `theme`, or about anything.
     pub(super) fn of(dice: &mut Dice, theme: Option<Theme>) -> Self {
         let mut scenario = Self::any(dice);
-        let themes = [Theme::Any, Theme::Any, Theme::Any, Theme::Doubt, Theme::Operations, Theme::SplitBrain];
+        let themes = [
+            Theme::Any,
+            Theme::Any,
+            Theme::Any,
+            Theme::Any,
+            Theme::Doubt,
+            Theme::Operations,
+            Theme::SplitBrain,
+            Theme::Intruders,
+            Theme::Frozen,
+        ];
         let drawn = themes[dice.place(themes.len())];
         match theme.unwrap_or(drawn) {
             Theme::Any => {}
@@ -202,7 +222,7 @@ impl Scenario {
                 scenario.kinds = vec![Disaster::ShardAway, Disaster::ShardHeld];
                 scenario.mishaps = vec![Mishap::Unanswered, Mishap::Unanswered, Mishap::Late];
                 scenario.storm = Storm { shards: 100, servers: 100, meta: 20 };
-                scenario.forget_ms_max = 300;
+                scenario.reclaim_ms_max = 300;
             }
             Theme::Operations => {
                 scenario.kinds = vec![Disaster::FlushAll, Disaster::KeyLost, Disaster::ServerHeld];
@@ -214,7 +234,24 @@ impl Scenario {
                 scenario.kinds = vec![Disaster::SplitBrain];
                 scenario.mishaps = vec![Mishap::Lost, Mishap::Late];
                 scenario.storm = Storm { shards: 0, servers: 200, meta: 0 };
+                scenario.reclaim_ms_max = 300;
+                scenario.receipts_kept = Duration::from_millis(300);
                 scenario.units = scenario.units.map(|units| 2 * units);
+            }
+            Theme::Intruders => {
+                scenario.kinds = vec![Disaster::Intruder];
+                scenario.storm = Storm { shards: 0, servers: 50, meta: 0 };
+            }
+            Theme::Frozen => {
+                scenario.storm = Storm::default();
+                scenario.disasters = 0;
+                scenario.standstills = 100;
+                scenario.only_standstills = true;
+            }
+            Theme::Clocks => {
+                scenario.kinds = vec![Disaster::ClockWrong];
+                scenario.disasters = 8;
+                scenario.storm = Storm::default();
             }
         }
         scenario
@@ -239,8 +276,10 @@ impl Scenario {
             withdrawals: [200, 500, 900][dice.place(3)],
             missed_late: [0, 300, 800][dice.place(3)],
             standstills: [0, 10, 60][dice.place(3)],
+            only_standstills: false,
             tend_ms_max: [500, 1_200, 3_000][dice.place(3)],
-            forget_ms_max: [300, 3_000][dice.place(2)],
+            reclaim_ms_max: [300, 3_000][dice.place(2)],
+            receipts_kept: Duration::from_millis([300, 2_000][dice.place(2)]),
             units: [dice.between(2, 12), dice.between(1, 8), dice.below(9)],
             batch_max: dice.place(6) + 1,
         }

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use market::batch::Prize;
 
 use super::fault::Fault;
-use super::process::{Process, Taken, Wish, Withdrawn};
-use super::wire::{Link, send};
+use super::process::{Process, Wish};
+use super::wire::{Link, Silence, send};
 use super::world::World;
-use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, Session, StockServer};
+use crate::stock::cluster::server::{
+    Addition, Asking, Closing, Look, Lost, Reset, Session, StockServer, Stranger, Taken,
+};
 use crate::stock::{Epoch, StockAway};
 
 /// A connection to one process.
@@ -78,9 +80,13 @@ impl FakeSession {
             state.note(event, || format!("{}.{process}: {answer:?}", place + 1));
             answer
         };
-        let answer = send(&self.world, Link::Server(self.place), landing).await?;
+        let ended = || StockAway::EndedAtOnce("the connection was lost".to_owned());
+        let answer = match send(&self.world, Link::Server(self.place), landing).await {
+            Err(Silence::Refused) => return Err(ended()),
+            answer => answer?,
+        };
         self.broken = answer.is_none();
-        answer.ok_or_else(|| StockAway("the connection was lost".to_owned()))
+        answer.ok_or_else(ended)
     }
 
     async fn take_once(&mut self, wish: Wish) -> Result<Result<Option<Taken>, Lost>, StockAway> {
@@ -115,7 +121,7 @@ impl Session for FakeSession {
         }
         match taken? {
             Ok(Some(taken)) => Ok(Ok(taken)),
-            Ok(None) => Err(StockAway("the grant id was used before".to_owned())),
+            Ok(None) => Err(StockAway::Unavailable("the grant id was used before".to_owned())),
             Err(Lost) => Ok(Err(Lost)),
         }
     }
@@ -137,9 +143,18 @@ impl Session for FakeSession {
         Ok(look)
     }
 
-    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<(), StockAway> {
+    async fn recognise(&mut self, _registered: Option<Epoch>) -> Result<Result<(), Stranger>, StockAway> {
+        // Here every hash says whose it is.
+        let recognised = self.run("recognise", |process| process.recognise()).await?;
+        if recognised.is_err() {
+            self.world.state().note("stranger", String::new);
+        }
+        Ok(recognised)
+    }
+
+    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<Reset, StockAway> {
         let left = left.to_vec();
-        self.run("reset", move |process| (process.reset(epoch, &left), epoch, left)).await.map(drop)
+        Ok(self.run("reset", move |process| (process.reset(epoch, &left), epoch, left)).await?.0)
     }
 
     async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockAway> {
@@ -153,7 +168,7 @@ impl Session for FakeSession {
         epoch: Epoch,
         prize: Prize,
         units: u64,
-    ) -> Result<Result<Withdrawn, Lost>, StockAway> {
+    ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway> {
         let spread = self.world.scenario.spread;
         let script =
             move |process: &mut Process| (process.withdraw((operation, epoch), (prize, units), spread), operation);

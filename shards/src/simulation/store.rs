@@ -2,7 +2,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
 use market::calendar::Day;
@@ -10,13 +9,15 @@ use market::chances::Account;
 use market::{ActivityId, Order, UserId};
 use tokio::runtime::Handle;
 
+use super::clocks::{CLOCK_OF, right_time};
 use super::fault::Fault;
-use super::tables::{GrantRow, Key, Mode, Write};
+use super::tables::{Key, Mode, ReceiptRow, Write};
 use super::transaction::Transaction;
 use super::wire::{Link, pause, send};
 use super::world::World;
-use crate::stock::{Epoch, Receipt, ServerId};
-use crate::store::{GrantId, PersistError, ShardStore, StoreError, Verdict};
+use crate::lane::run_of_grant;
+use crate::stock::{Epoch, Part, Receipt, ServerId};
+use crate::store::{Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
 /// The database refuses orders under this key.
 pub(super) const POISONED: &str = "poisoned";
@@ -25,14 +26,19 @@ pub(super) const POISONED: &str = "poisoned";
 pub(super) struct FakeStore {
     world: Arc<World>,
     shard: usize,
-    /// The gateway's clock.
-    clock: fn() -> Timestamp,
+    /// The lane's number among those of its shard.
+    lane: u16,
+    /// The gateway, and which of its lanes.
+    origin: (usize, usize),
     open: Option<Arc<Transaction>>,
+    /// Only for [`Fault::DeleteOpen`]: grants of batches that have committed.
+    settled: Vec<GrantId>,
 }
 
 impl FakeStore {
-    pub(super) fn new(world: Arc<World>, shard: usize, clock: fn() -> Timestamp) -> Self {
-        Self { world, shard, clock, open: None }
+    /// The lane `lane` of its shard; of a gateway and one of its lanes.
+    pub(super) fn new(world: Arc<World>, shard: usize, lane: u16, origin: (usize, usize)) -> Self {
+        Self { world, shard, lane, origin, open: None, settled: Vec::new() }
     }
 
     fn link(&self) -> Link {
@@ -66,6 +72,10 @@ impl FakeStore {
             let still = !state.weather.is_calm() && state.dice.per_mille(self.world.scenario.standstills);
             if still { state.dice.millis(500, 9_000) } else { Duration::ZERO }
         };
+        if !length.is_zero() {
+            let users = self.open.as_ref().map(|transaction| transaction.users()).unwrap_or_default();
+            self.world.state().note_still(self.origin, users, length);
+        }
         pause(length).await;
     }
 
@@ -82,20 +92,25 @@ impl FakeStore {
         .await?
     }
 
-    async fn note_grant(&self, grant: GrantId, receipt: &Receipt) -> Result<(), StoreError> {
+    async fn note_grant(&mut self, grant: GrantId, receipt: &Receipt) -> Result<(), StoreError> {
         let transaction = self.open()?;
-        let (receipt, fault) = (receipt.clone(), self.world.fault);
-        let noted = send(&self.world, self.link(), async move {
-            insert_grant(&transaction, ServerId::NONE, grant, &Receipt::default(), fault).await?;
-            for (&server, &epoch) in &receipt.epochs {
-                if !hold_epoch(&transaction, server, epoch, fault).await? {
-                    return Err(StoreError::Fenced(format!("server {server}")));
+        let (mut receipt, fault, lane) = (receipt.clone(), self.world.fault, self.lane);
+        if fault == Some(Fault::DeleteOpen) {
+            receipt.closed.append(&mut self.settled);
+        }
+        send(&self.world, self.link(), async move {
+            if !receipt.used.is_empty() {
+                for (&server, &epoch) in &receipt.epochs {
+                    if !hold_epoch(&transaction, server, epoch, fault).await? {
+                        return Err(StoreError::Fenced(format!("server {server}")));
+                    }
                 }
-                insert_grant(&transaction, server, grant, &receipt, fault).await?;
+                insert_receipt(&transaction, grant, &receipt, fault).await?;
+                count_issued(&transaction, (run_of_grant(grant), lane), &receipt).await?;
             }
-            Ok(())
-        });
-        noted.await?
+            delete_receipts(&transaction, receipt.closed).await
+        })
+        .await?
     }
 
     async fn commit(&self, grant: GrantId) -> Result<(), StoreError> {
@@ -110,30 +125,35 @@ impl FakeStore {
         .await?
     }
 
-    /// Inserts a void row; false when there is a row.
-    async fn insert_void(&mut self, grant: GrantId) -> Result<bool, StoreError> {
-        let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
-        self.open = Some(transaction.clone());
-        let inserted = send(&self.world, self.link(), async move {
-            transaction.lock(&Key::Grant(ServerId::NONE, grant), Mode::Exclusive).await?;
-            if transaction.with(|tables| tables.grants.contains_key(&(ServerId::NONE, grant))) {
-                return Ok(false);
+    /// Whether the order of a batch is there, once its transaction has ended.
+    async fn find_order(&self, batch: &InDoubt) -> Result<bool, StoreError> {
+        let transaction = Transaction::begin(&self.world, self.shard);
+        let (order, waits) = (batch.order.clone(), !self.world.breaks(Fault::SelectOnly));
+        send(&self.world, self.link(), async move {
+            let Order { user, request, seq, id, .. } = order;
+            if waits {
+                let key = Key::Order(user.clone(), request.clone(), seq);
+                transaction.lock(&key, Mode::Shared).await?;
             }
-            transaction.write(Write::Grant(ServerId::NONE, grant, GrantRow::void()))?;
-            Ok(true)
-        });
-        match inserted.await? {
-            // As in SQL: a row that is waited for in vain looks like a duplicate key.
-            Err(StoreError::Conflict(_)) => Ok(false),
-            inserted => inserted,
-        }
+            Ok(transaction.with(|tables| tables.call(&user, &request)).iter().any(|found| found.id == id))
+        })
+        .await?
     }
 
-    /// Whether the row of a grant is void, if there is one.
-    async fn read_void(&self, grant: GrantId) -> Result<Option<bool>, StoreError> {
-        let (world, shard) = (self.world.clone(), self.shard);
-        let read = async move { world.state().shards[shard].grants.get(&(ServerId::NONE, grant)).map(|row| row.void) };
-        Ok(send(&self.world, self.link(), read).await?)
+    /// Inserts a void receipt, or finds one; an error where its batch is still under way.
+    async fn void(&mut self, grant: GrantId) -> Result<(), StoreError> {
+        let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
+        self.open = Some(transaction.clone());
+        send(&self.world, self.link(), async move {
+            transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+            match transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void)) {
+                None => transaction.write(Write::Receipt(grant, ReceiptRow::void())),
+                Some(true) => Ok(()),
+                Some(false) => Err(StoreError::Away("a receipt and no orders".to_owned())),
+            }
+        })
+        .await??;
+        self.commit(grant).await
     }
 }
 
@@ -144,25 +164,49 @@ impl Drop for FakeStore {
 }
 
 impl ShardStore for FakeStore {
-    async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+    async fn prefetch(&mut self, batch: &Batch, on_lock: OnLock, with_clock: bool) -> Result<Fetched, StoreError> {
         self.hang_up();
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
         let (keys, draws) = (batch.accounts().to_vec(), batch.draws().to_vec());
-        let mut known = send(&self.world, self.link(), async move {
-            let accounts = lock_accounts(&transaction, &keys).await?;
+        let on_lock = if self.world.breaks(Fault::HeldTogether) { OnLock::Wait } else { on_lock };
+        let (mut known, time) = send(&self.world, self.link(), async move {
+            let time = right_time();
+            let accounts = lock_accounts(&transaction, &keys, on_lock).await?;
             transaction.breathe().await;
-            Ok::<_, StoreError>(Known { accounts, orders: find_orders(&transaction, &draws) })
+            let orders = find_orders(&transaction, &draws, on_lock).await?;
+            Ok::<_, StoreError>((Known { accounts, orders }, time))
         })
         .await??;
         if self.world.breaks(Fault::FirstOnly) {
             known.orders.iter_mut().for_each(|orders| orders.truncate(1));
         }
         if self.world.breaks(Fault::ClockLabel) {
-            let today = Day::of((self.clock)(), &TimeZone::UTC);
+            let today = Day::of(CLOCK_OF[self.origin.0](), &TimeZone::UTC);
             known.accounts.iter_mut().flatten().for_each(|account| *account = set_back(*account, today));
         }
-        Ok(known)
+        let database_time = (with_clock && !self.world.breaks(Fault::ClockUnchecked)).then_some(time);
+        Ok(Fetched { known, database_time })
+    }
+
+    async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
+        self.hang_up();
+        let (world, shard, draws) = (self.world.clone(), self.shard, batch.draws().to_vec());
+        let together = self.world.breaks(Fault::HeldTogether);
+        let look = async move {
+            let mut state = world.state();
+            let rows = |draw: &Draw| {
+                let account = Key::Account(draw.user.clone(), draw.activity);
+                [account, Key::Order(draw.user.clone(), draw.request.clone(), 0)]
+            };
+            let is_held = |draw: &Draw| !together && rows(draw).iter().any(|key| state.shards[shard].is_held(key));
+            let held: Vec<bool> = draws.iter().map(is_held).collect();
+            if held.contains(&true) {
+                state.note("held", || format!("{held:?}"));
+            }
+            held
+        };
+        Ok(send(&self.world, self.link(), look).await?)
     }
 
     async fn persist(
@@ -185,8 +229,9 @@ impl ShardStore for FakeStore {
         }
         self.stand_still().await;
         let committed = self.commit(grant).await;
-        if committed.is_err() {
-            self.world.state().note("commit: not confirmed", || format!("{grant:?}"));
+        match committed {
+            Ok(()) => self.settled = vec![grant],
+            Err(_) => self.world.state().note("commit: not confirmed", || format!("{grant:?}")),
         }
         committed.map_err(PersistError::Unknown)
     }
@@ -199,22 +244,14 @@ impl ShardStore for FakeStore {
         self.hang_up();
     }
 
-    async fn verdict(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
         self.hang_up();
-        let verdict = if !self.world.breaks(Fault::SelectOnly) && self.insert_void(grant).await? {
-            self.commit(grant).await?;
-            Verdict::Void
-        } else {
-            self.undo().await;
-            match self.read_void(grant).await? {
-                Some(false) => Verdict::Committed,
-                Some(true) => Verdict::Void,
-                None if self.world.breaks(Fault::SelectOnly) => Verdict::Void,
-                None => return Err(StoreError::Away("the row cannot be seen yet".to_owned())),
-            }
-        };
+        let verdict = if self.find_order(batch).await? { Verdict::Committed } else { Verdict::Void };
+        if verdict == Verdict::Void && batch.issues && !self.world.breaks(Fault::SelectOnly) {
+            self.void(batch.grant).await?;
+        }
         let event = if verdict == Verdict::Void { "verdict: void" } else { "verdict: committed" };
-        self.world.state().note(event, || format!("{grant:?}"));
+        self.world.state().note(event, || format!("{:?}", batch.grant));
         Ok(verdict)
     }
 }
@@ -222,6 +259,7 @@ impl ShardStore for FakeStore {
 fn kind_of(error: &StoreError) -> &'static str {
     match error {
         StoreError::Conflict(_) => "batch: conflict",
+        StoreError::Held(_) => "batch: held",
         StoreError::Fenced(_) => "batch: fenced",
         StoreError::Data(_) => "batch: data",
         StoreError::Away(_) => "batch: shard away",
@@ -232,6 +270,7 @@ fn kind_of(error: &StoreError) -> &'static str {
 async fn lock_accounts(
     transaction: &Transaction,
     keys: &[(UserId, ActivityId)],
+    on_lock: OnLock,
 ) -> Result<Vec<Option<Account>>, StoreError> {
     let mut order: Vec<usize> = (0..keys.len()).collect();
     order.sort_unstable_by_key(|&place| &keys[place]);
@@ -239,16 +278,27 @@ async fn lock_accounts(
     for place in order {
         let (user, activity) = &keys[place];
         if transaction.with(|tables| tables.has_account(user, *activity)) {
-            transaction.lock(&Key::Account(user.clone(), *activity), Mode::Exclusive).await?;
+            transaction.lock_to_read(&Key::Account(user.clone(), *activity), on_lock).await?;
             accounts[place] = transaction.with(|tables| tables.accounts.get(&keys[place]).copied());
         }
     }
     Ok(accounts)
 }
 
-fn find_orders(transaction: &Transaction, draws: &[Draw]) -> Vec<Vec<Order>> {
+async fn find_orders(
+    transaction: &Transaction,
+    draws: &[Draw],
+    on_lock: OnLock,
+) -> Result<Vec<Vec<Order>>, StoreError> {
+    let mut sorted: Vec<&Draw> = draws.iter().collect();
+    sorted.sort_unstable_by_key(|draw| (&draw.user, &draw.request));
+    for Draw { user, request, .. } in sorted {
+        if transaction.with(|tables| tables.has_call(user, request)) {
+            transaction.lock_to_read(&Key::Order(user.clone(), request.clone(), 0), on_lock).await?;
+        }
+    }
     let find = |draw: &Draw| transaction.with(|tables| tables.call(&draw.user, &draw.request));
-    draws.iter().map(find).collect()
+    Ok(draws.iter().map(find).collect())
 }
 
 async fn insert_accounts(
@@ -305,21 +355,41 @@ async fn hold_epoch(
     Ok(fault == Some(Fault::NoEpoch) || transaction.with(|tables| tables.epoch(server)) == epoch)
 }
 
-async fn insert_grant(
+async fn insert_receipt(
     transaction: &Transaction,
-    server: ServerId,
     grant: GrantId,
     receipt: &Receipt,
     fault: Option<Fault>,
 ) -> Result<(), StoreError> {
-    transaction.lock(&Key::Grant(server, grant), Mode::Exclusive).await?;
-    let row = transaction.with(|tables| tables.grants.get(&(server, grant)).map(|row| row.void));
+    transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+    let row = transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void));
     if row.is_some_and(|void| !void || fault != Some(Fault::NoVoid)) {
         return Err(StoreError::Conflict("duplicate grant".to_owned()));
     }
-    let epoch = receipt.epochs.get(&server).copied().unwrap_or(Epoch(0));
-    let used = receipt.used.iter().filter(|part| part.server == server).copied().collect();
-    transaction.write(Write::Grant(server, grant, GrantRow::new(epoch, used)))
+    transaction.write(Write::Receipt(grant, ReceiptRow::new(receipt)))
+}
+
+/// Adds to the counters of one lane.
+async fn count_issued(transaction: &Transaction, (run, lane): (u64, u16), receipt: &Receipt) -> Result<(), StoreError> {
+    let mut used = receipt.used.clone();
+    used.sort_unstable();
+    for Part { prize, segment, count, .. } in used {
+        let key = (prize, segment, run, lane);
+        transaction.lock(&Key::Counter(key), Mode::Exclusive).await?;
+        transaction.write(Write::Count(key, u64::from(count)))?;
+    }
+    Ok(())
+}
+
+async fn delete_receipts(transaction: &Transaction, mut grants: Vec<GrantId>) -> Result<(), StoreError> {
+    if grants.is_empty() {
+        return Ok(());
+    }
+    grants.sort_unstable();
+    for grant in &grants {
+        transaction.lock(&Key::Receipt(*grant), Mode::Exclusive).await?;
+    }
+    transaction.write(Write::Delete(grants))
 }
 
 /// The account as it would be if the clock alone said what day it is.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
-use super::clocks::set_clocks;
+use super::clocks::{mend_clocks, set_clocks};
 use super::dice::Dice;
 use super::disasters::{befall, keep_up, operate, replicate};
 use super::fault::Fault;
@@ -107,6 +107,7 @@ impl State {
     fn calm(&mut self) {
         self.weather.calm();
         self.servers.iter_mut().for_each(Server::heal);
+        mend_clocks();
         self.note("calm", String::new);
     }
 }
@@ -120,7 +121,8 @@ fn begin(world: &Arc<World>) {
     state.gateways = (0..GATEWAYS).map(|_| None).collect();
     state.book.playing = usize::try_from(players).expect("few");
     for place in 0..GATEWAYS {
-        let count = state.dice.below(3) * u64::from(state.dice.per_mille(600));
+        let ends = state.dice.per_mille(600) && !world.scenario.only_standstills;
+        let count = state.dice.below(3) * u64::from(ends);
         let trouble_ms = u64::try_from(trouble.as_millis()).expect("short");
         let mut ends: Vec<_> = (0..count).map(|_| Instant::now() + state.dice.millis(0, trouble_ms)).collect();
         ends.sort_unstable();

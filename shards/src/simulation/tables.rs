@@ -1,7 +1,8 @@
 //! A shard's database: rows, row locks and transactions, as InnoDB does them at READ COMMITTED.
 //! A transaction's writes are seen by others when it commits; rows that are not there are not
 //! locked; a row that another transaction has inserted, or will delete, is waited for.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use market::batch::Prize;
@@ -9,18 +10,17 @@ use market::chances::Account;
 use market::{ActivityId, Order, RequestId, UserId};
 use tokio::time::Instant;
 
-use super::fault::Fault;
 use super::world::State;
 use crate::stock::cluster::Spread;
-use crate::stock::cluster::ledger::NotedGrant;
-use crate::stock::{Epoch, Part, ServerId};
+use crate::stock::cluster::ledger::{NotedReceipt, SomeReceipts};
+use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::GrantId;
-
-/// A grant's own row is kept for so long (in SQL: ten minutes), if it is not needed any more.
-const OWN_ROWS_KEPT: Duration = Duration::from_secs(2);
 
 /// Void rows are kept for longer than any request is under way (in SQL: days).
 const VOID_KEPT: Duration = Duration::from_mins(1);
+
+/// Rows that a statement answers which works page by page (in SQL: a thousand).
+const PAGE: usize = 3;
 
 /// Units in one segment of a prize.
 pub(super) type Counts = BTreeMap<(Prize, u16), u64>;
@@ -30,9 +30,13 @@ pub(super) type Counts = BTreeMap<(Prize, u16), u64>;
 pub(super) enum Key {
     Account(UserId, ActivityId),
     Order(UserId, RequestId, u8),
-    Grant(ServerId, GrantId),
+    Receipt(GrantId),
+    Counter(CounterKey),
     Epoch(ServerId),
 }
+
+/// Prize, segment, run and lane.
+pub(super) type CounterKey = (Prize, u16, u64, u16);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -50,24 +54,32 @@ pub(super) enum Attempt {
     Gone,
 }
 
-/// A row of `stock_grant`.
+/// A row of `stock_receipt`.
 #[derive(Debug, Clone)]
-pub(super) struct GrantRow {
+pub(super) struct ReceiptRow {
     pub(super) void: bool,
-    pub(super) epoch: Epoch,
+    pub(super) epochs: BTreeMap<ServerId, Epoch>,
     pub(super) used: Vec<Part>,
     /// When it was inserted, which is before it was committed.
     since: Instant,
 }
 
-impl GrantRow {
-    pub(super) fn new(epoch: Epoch, used: Vec<Part>) -> Self {
-        Self { void: false, epoch, used, since: Instant::now() }
+impl ReceiptRow {
+    pub(super) fn new(receipt: &Receipt) -> Self {
+        let Receipt { epochs, used, .. } = receipt.clone();
+        Self { void: false, epochs, used, since: Instant::now() }
     }
 
     pub(super) fn void() -> Self {
-        Self { void: true, ..Self::new(Epoch(0), Vec::new()) }
+        Self { void: true, ..Self::new(&Receipt::default()) }
     }
+}
+
+/// A row of `stock_issued`.
+#[derive(Debug, Clone, Copy)]
+struct Counter {
+    issued: u64,
+    touched: Instant,
 }
 
 /// A change of the database.
@@ -75,10 +87,14 @@ impl GrantRow {
 pub(super) enum Write {
     Account(UserId, ActivityId, Account),
     Order(Order),
-    Grant(ServerId, GrantId, GrantRow),
+    Receipt(GrantId, ReceiptRow),
+    /// Adds to a counter.
+    Count(CounterKey, u64),
+    /// Deletes the receipts of committed grants.
+    Delete(Vec<GrantId>),
+    /// Adds these counts to those of run 0 and deletes their counters.
+    Fold(Vec<(CounterKey, u64)>),
     Epoch(ServerId, Epoch),
-    /// Adds these grants' units to the counters and forgets their rows.
-    RollUp(ServerId, Vec<GrantId>),
 }
 
 #[derive(Default)]
@@ -121,11 +137,10 @@ pub(super) struct Tables {
     spread: Spread,
     pub(super) accounts: BTreeMap<(UserId, ActivityId), Account>,
     pub(super) orders: BTreeMap<UserId, BTreeMap<(RequestId, u8), Order>>,
-    pub(super) grants: BTreeMap<(ServerId, GrantId), GrantRow>,
+    pub(super) receipts: BTreeMap<GrantId, ReceiptRow>,
     epochs: BTreeMap<ServerId, Epoch>,
-    /// `award_issued`.
-    counters: Counts,
-    /// Only for [`Fault::EarlySum`]: what was issued when somebody came to raise the epoch.
+    counters: BTreeMap<CounterKey, Counter>,
+    /// Only for `Fault::EarlySum`: what was issued when somebody came to raise the epoch.
     early: BTreeMap<ServerId, Counts>,
     transactions: BTreeMap<u64, Transaction>,
     locks: BTreeMap<Key, Holders>,
@@ -138,7 +153,7 @@ impl Tables {
             spread,
             accounts: BTreeMap::new(),
             orders: BTreeMap::new(),
-            grants: BTreeMap::new(),
+            receipts: BTreeMap::new(),
             epochs: BTreeMap::new(),
             counters: BTreeMap::new(),
             early: BTreeMap::new(),
@@ -172,6 +187,28 @@ impl Tables {
     pub(super) fn has_account(&self, user: &UserId, activity: ActivityId) -> bool {
         self.accounts.contains_key(&(user.clone(), activity))
             || self.locks.contains_key(&Key::Account(user.clone(), activity))
+    }
+
+    /// The same for the orders of a call: each has a first one.
+    pub(super) fn has_call(&self, user: &UserId, request: &RequestId) -> bool {
+        let first = (request.clone(), 0);
+        self.orders.get(user).is_some_and(|orders| orders.contains_key(&first))
+            || self.locks.contains_key(&Key::Order(user.clone(), first.0, 0))
+    }
+
+    /// Whether somebody has a row.
+    pub(super) fn is_held(&self, key: &Key) -> bool {
+        self.locks.contains_key(key)
+    }
+
+    /// Whose rows a transaction has.
+    pub(super) fn users_of(&self, transaction: u64) -> BTreeSet<UserId> {
+        let locked = self.transactions.get(&transaction).into_iter().flat_map(|transaction| &transaction.locked);
+        let user = |key: &Key| match key {
+            Key::Account(user, _) | Key::Order(user, ..) => Some(user.clone()),
+            Key::Receipt(_) | Key::Counter(_) | Key::Epoch(_) => None,
+        };
+        locked.filter_map(user).collect()
     }
 
     /// The orders of a call, by their places in it; none where there was no such call.
@@ -224,65 +261,77 @@ impl Tables {
             Write::Order(order) => {
                 self.orders.entry(order.user.clone()).or_default().insert((order.request.clone(), order.seq), order);
             }
-            Write::Grant(server, grant, row) => {
-                self.grants.insert((server, grant), row);
+            Write::Receipt(grant, row) => {
+                self.receipts.insert(grant, row);
+            }
+            Write::Count(key, units) => self.count(key, units),
+            Write::Delete(grants) => {
+                self.receipts.retain(|grant, row| row.void || !grants.contains(grant));
+            }
+            Write::Fold(counts) => {
+                for ((prize, segment, run, lane), units) in counts {
+                    self.counters.remove(&(prize, segment, run, lane));
+                    self.count((prize, segment, 0, 0), units);
+                }
             }
             Write::Epoch(server, epoch) => {
                 self.epochs.insert(server, epoch);
             }
-            Write::RollUp(server, grants) => self.roll_up(server, &grants),
         }
     }
 
-    fn roll_up(&mut self, server: ServerId, grants: &[GrantId]) {
-        for &grant in grants {
-            let row = self.grants.remove(&(server, grant));
-            for part in row.iter().flat_map(|row| &row.used) {
-                *self.counters.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
-            }
-        }
+    fn count(&mut self, key: CounterKey, units: u64) {
+        let touched = Instant::now();
+        let counter = self.counters.entry(key).or_insert(Counter { issued: 0, touched });
+        *counter = Counter { issued: counter.issued + units, touched };
+    }
+
+    /// What a counter says, if it is there.
+    pub(super) fn counted(&self, key: &CounterKey) -> Option<u64> {
+        self.counters.get(key).map(|counter| counter.issued)
     }
 
     /// What was issued out of a server's segments.
     pub(super) fn issued_of(&self, server: ServerId) -> Counts {
-        let here = |&(&(_, segment), _): &(&(Prize, u16), &u64)| self.spread.server_of(segment) == server;
-        let mut issued: Counts = self.counters.iter().filter(here).map(|(&key, &units)| (key, units)).collect();
-        for part in self.grants_of(server).filter(|(_, row)| !row.void).flat_map(|(_, row)| &row.used) {
-            *issued.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
+        let mut issued = Counts::new();
+        for (&(prize, segment, ..), counter) in &self.counters {
+            if self.spread.server_of(segment) == server {
+                *issued.entry((prize, segment)).or_default() += counter.issued;
+            }
         }
         issued
     }
 
-    /// The rows of a server's grants, void ones too.
-    pub(super) fn grants_of(&self, server: ServerId) -> impl Iterator<Item = (GrantId, &GrantRow)> {
-        let range = self.grants.range((server, GrantId(0))..=(server, GrantId(u64::MAX)));
-        range.map(|(&(_, grant), row)| (grant, row))
+    /// Receipts of committed grants that are at least so old, of grants after this one; a few at a time.
+    pub(super) fn old_receipts(&self, age: Duration, after: GrantId) -> SomeReceipts {
+        let old = |(_, row): &(&GrantId, &ReceiptRow)| !row.void && row.since.elapsed() >= age;
+        let noted = |(&grant, row): (&GrantId, &ReceiptRow)| NotedReceipt {
+            grant,
+            epochs: row.epochs.clone(),
+            used: row.used.clone(),
+        };
+        let later = self.receipts.range((Bound::Excluded(after), Bound::Unbounded));
+        let receipts: Vec<_> = later.filter(old).map(noted).take(PAGE).collect();
+        SomeReceipts { next: receipts.last().filter(|_| receipts.len() == PAGE).map(|last| last.grant), receipts }
     }
 
-    /// Committed grants of a server that are at least so old; a few at a time.
-    pub(super) fn old_grants(&self, server: ServerId, age: Duration) -> Vec<NotedGrant> {
-        let old = |(_, row): &(GrantId, &GrantRow)| !row.void && row.since.elapsed() >= age;
-        let noted = |(grant, row): (GrantId, &GrantRow)| NotedGrant { grant, epoch: row.epoch, used: row.used.clone() };
-        self.grants_of(server).filter(old).take(5).map(noted).collect()
+    /// How many receipts of committed grants are at least so old.
+    pub(super) fn count_old(&self, age: Duration) -> u64 {
+        self.receipts.values().filter(|row| !row.void && row.since.elapsed() >= age).count() as u64
     }
 
-    /// Forgets rows that nobody can ask for any more: void ones, and grants' own, unless their
-    /// units are not rolled up yet: those may still be open on a server, and whoever asked for the
-    /// verdict would give them back.
-    pub(super) fn forget_old(&mut self, fault: Option<Fault>) {
-        let mut noted: Vec<GrantId> = Vec::new();
-        if fault != Some(Fault::ForgetOpen) {
-            let of_servers = self.grants.iter().filter(|((server, _), row)| *server != ServerId::NONE && !row.void);
-            noted.extend(of_servers.map(|((_, grant), _)| grant));
-        }
-        self.grants.retain(|(server, grant), row| {
-            let own = *server == ServerId::NONE && !noted.contains(grant);
-            let kept = if row.void { VOID_KEPT } else { OWN_ROWS_KEPT };
-            row.since.elapsed() < kept || !(row.void || own)
-        });
+    /// Counters of lanes that were not touched for so long, and what they say; a few at a time.
+    pub(super) fn idle_counters(&self, idle: Duration) -> Vec<(CounterKey, u64)> {
+        let is_idle = |(key, counter): &(&CounterKey, &Counter)| key.2 > 0 && counter.touched.elapsed() >= idle;
+        self.counters.iter().filter(is_idle).map(|(&key, counter)| (key, counter.issued)).take(PAGE).collect()
     }
 
-    /// Remembers, for [`Fault::EarlySum`], what is issued just now.
+    /// Forgets void receipts that nobody can ask for any more.
+    pub(super) fn forget_void(&mut self) {
+        self.receipts.retain(|_, row| !row.void || row.since.elapsed() < VOID_KEPT);
+    }
+
+    /// Remembers, for `Fault::EarlySum`, what is issued just now.
     pub(super) fn sum_early(&mut self, server: ServerId) {
         let issued = self.issued_of(server);
         self.early.insert(server, issued);

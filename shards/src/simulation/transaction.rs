@@ -1,12 +1,14 @@
 //! A transaction on a shard, as its statements see it.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use market::UserId;
 use tokio::time::{Instant, timeout_at};
 
 use super::tables::{Attempt, Key, Mode, Tables, Write};
 use super::world::World;
-use crate::store::StoreError;
+use crate::store::{OnLock, StoreError};
 
 /// How long a statement waits for a row. Shorter than its caller's patience.
 const LOCK_WAIT: Duration = Duration::from_millis(700);
@@ -26,7 +28,17 @@ impl Transaction {
 
     /// Locks a row, and waits for it.
     pub(super) async fn lock(&self, key: &Key, mode: Mode) -> Result<(), StoreError> {
-        let until = Instant::now() + LOCK_WAIT;
+        self.lock_within(LOCK_WAIT, key, mode).await
+    }
+
+    /// Locks a row to read it.
+    pub(super) async fn lock_to_read(&self, key: &Key, on_lock: OnLock) -> Result<(), StoreError> {
+        let wait = if on_lock == OnLock::Wait { LOCK_WAIT } else { Duration::ZERO };
+        self.lock_within(wait, key, Mode::Exclusive).await
+    }
+
+    async fn lock_within(&self, wait: Duration, key: &Key, mode: Mode) -> Result<(), StoreError> {
+        let until = Instant::now() + wait;
         loop {
             let released = self.world.released[self.shard].notified();
             let attempt = self.with(|tables| tables.lock(self.id, key, mode));
@@ -35,9 +47,10 @@ impl Transaction {
                 Attempt::Gone => return Err(gone()),
                 Attempt::Taken => {}
             }
-            if timeout_at(until, released).await.is_err() {
-                self.world.state().note("lock wait", || format!("{key:?}"));
-                return Err(StoreError::Conflict("lock wait time-out".to_owned()));
+            if wait.is_zero() || timeout_at(until, released).await.is_err() {
+                let event = if wait.is_zero() { "lock refused" } else { "lock wait" };
+                self.world.state().note(event, || format!("{key:?}"));
+                return Err(StoreError::Held(format!("{key:?}")));
             }
         }
     }
@@ -45,6 +58,11 @@ impl Transaction {
     /// Reads or changes the tables.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Tables) -> T) -> T {
         act(&mut self.world.state().shards[self.shard])
+    }
+
+    /// Whose rows it has.
+    pub(super) fn users(&self) -> BTreeSet<UserId> {
+        self.with(|tables| tables.users_of(self.id))
     }
 
     pub(super) fn write(&self, write: Write) -> Result<(), StoreError> {

@@ -38,7 +38,12 @@ impl Link {
 
 /// No answer came; the request may have landed, or may land yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Silence;
+pub(super) enum Silence {
+    /// The sender knew at once.
+    Refused,
+    /// The sender has waited.
+    Late,
+}
 
 impl From<Silence> for StoreError {
     fn from(_: Silence) -> Self {
@@ -48,7 +53,7 @@ impl From<Silence> for StoreError {
 
 impl From<Silence> for StockAway {
     fn from(_: Silence) -> Self {
-        StockAway("no answer".to_owned())
+        StockAway::Unavailable("no answer".to_owned())
     }
 }
 
@@ -190,7 +195,7 @@ where
             };
             if matches!(link, Link::Shard(_)) {
                 // It may wait there for others.
-                timeout(link.patience(), journey).await.map_err(|_| Silence)
+                timeout(link.patience(), journey).await.map_err(|_| Silence::Late)
             } else {
                 Ok(journey.await)
             }
@@ -199,16 +204,16 @@ where
             let answer = stray(world, there, landing);
             match timeout(link.patience(), answer).await {
                 Ok(Ok(answer)) if answers => Ok(answer),
-                Ok(_) | Err(_) => Err(Silence),
+                Ok(_) | Err(_) => Err(Silence::Late),
             }
         }
         Fate::Refused => {
             pause(Duration::from_millis(1)).await;
-            Err(Silence)
+            Err(Silence::Refused)
         }
         Fate::Lost => {
             pause(link.patience()).await;
-            Err(Silence)
+            Err(Silence::Late)
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What every stock must do, wherever its units lie: one suite, run over memory and over Redis.
+//! What every stock must do, wherever its units lie: one suite, run over memory, over Redis and over the
+//! servers of the simulation.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,11 +8,11 @@ use market::{ActivityId, AwardId};
 use tokio::time::{Instant, sleep};
 
 use super::cluster::tests::Rack;
-use super::{Granted, MemoryStock, Stock};
+use super::{Granted, MemoryStock, Stock, StockAway};
 use crate::store::GrantId;
 
 /// A stock of one prize, and a look at it from outside.
-pub(super) trait Shop {
+pub(crate) trait Shop {
     type Stock: Stock;
 
     /// Opens with so many units of prize 1.
@@ -22,11 +23,11 @@ pub(super) trait Shop {
     async fn count(&self) -> (u64, u64);
 }
 
-pub(super) fn prize(award: u64) -> Prize {
+pub(crate) fn prize(award: u64) -> Prize {
     Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(award).expect("id") }
 }
 
-pub(super) fn units(award: u64, count: u32) -> Units {
+pub(crate) fn units(award: u64, count: u32) -> Units {
     Units { prize: prize(award), count }
 }
 
@@ -47,17 +48,17 @@ async fn becomes(shop: &impl Shop, expected: (u64, u64)) {
     }
 }
 
-async fn grants_never_exceed_what_is_left<S: Shop>() {
+pub(crate) async fn grants_never_exceed_what_is_left<S: Shop>() {
     let shop = S::open(10).await;
     let stock = shop.lane(0);
-    let first = stock.take(GrantId(1), &[units(1, 7), units(2, 5)]).await.expect("the stock answers");
-    assert_eq!(first.units(), [units(1, 7)], "nobody has stocked prize 2");
+    let first = stock.take(GrantId(1), &[units(1, 7)]).await.expect("the stock answers");
+    assert_eq!(first.units(), [units(1, 7)]);
     let second = stock.take(GrantId(2), &[units(1, 7)]).await.expect("the stock answers");
     assert_eq!(count(&second), 3);
     assert_eq!(shop.count().await, (0, 10));
 }
 
-async fn lanes_that_take_at_once_share_what_there_is<S: Shop>() {
+pub(crate) async fn lanes_that_take_at_once_share_what_there_is<S: Shop>() {
     let shop = S::open(100).await;
     let takes = (0..20_u16).map(|lane| {
         let stock = shop.lane(lane);
@@ -68,7 +69,7 @@ async fn lanes_that_take_at_once_share_what_there_is<S: Shop>() {
     assert_eq!(shop.count().await, (0, 100));
 }
 
-async fn a_settled_grant_keeps_what_was_used<S: Shop>() {
+pub(crate) async fn a_settled_grant_keeps_what_was_used<S: Shop>() {
     let shop = S::open(10).await;
     let stock = shop.lane(0);
     let granted = stock.take(GrantId(1), &[units(1, 6)]).await.expect("the stock answers");
@@ -78,7 +79,7 @@ async fn a_settled_grant_keeps_what_was_used<S: Shop>() {
     becomes(&shop, (6, 0)).await;
 }
 
-async fn a_grant_is_closed_once<S: Shop>() {
+pub(crate) async fn a_grant_is_closed_once<S: Shop>() {
     let shop = S::open(10).await;
     let stock = shop.lane(0);
     let first = stock.take(GrantId(1), &[units(1, 6)]).await.expect("the stock answers");
@@ -93,7 +94,7 @@ async fn a_grant_is_closed_once<S: Shop>() {
     assert_eq!(shop.count().await, (9, 0));
 }
 
-async fn what_comes_back_can_be_taken_again<S: Shop>() {
+pub(crate) async fn what_comes_back_can_be_taken_again<S: Shop>() {
     let shop = S::open(5).await;
     let stock = shop.lane(0);
     let all = stock.take(GrantId(1), &[units(1, 5)]).await.expect("the stock answers");
@@ -103,6 +104,20 @@ async fn what_comes_back_can_be_taken_again<S: Shop>() {
     becomes(&shop, (5, 0)).await;
     let again = stock.take(GrantId(3), &[units(1, 5)]).await.expect("the stock answers");
     assert_eq!(count(&again), 5);
+}
+
+pub(crate) async fn a_prize_without_its_delivery_is_not_sold_out<S: Shop>() {
+    let shop = S::open(10).await;
+    let stock = shop.lane(0);
+    for grant in 1..=2 {
+        let taken = stock.take(GrantId(grant), &[units(1, 7), units(2, 5)]).await;
+        assert_eq!(taken, Err(StockAway::Undelivered(vec![prize(2)])));
+        assert_eq!(shop.count().await, (10, 0), "of no prize anything was taken");
+    }
+    let rest = stock.take(GrantId(3), &[units(1, 11)]).await.expect("the stock answers");
+    assert_eq!(count(&rest), 10);
+    let none = stock.take(GrantId(4), &[units(1, 1)]).await.expect("sold out is not on its way");
+    assert_eq!(count(&none), 0);
 }
 
 /// Memory, shared by all lanes.
@@ -128,31 +143,33 @@ impl Shop for Memory {
     }
 }
 
-macro_rules! suite {
-    ($place:ident, $shop:ty: $($name:ident),* $(,)?) => {
-        mod $place {
-            $(
-                #[tokio::test]
-                async fn $name() {
-                    super::$name::<$shop>().await;
-                }
-            )*
-        }
+/// The suite, over one kind of stock.
+macro_rules! stock_suite {
+    ($shop:ty, $test:meta) => {
+        $crate::stock::conformance::stock_suite!($shop, $test:
+            grants_never_exceed_what_is_left,
+            lanes_that_take_at_once_share_what_there_is,
+            a_settled_grant_keeps_what_was_used,
+            a_grant_is_closed_once,
+            what_comes_back_can_be_taken_again,
+            a_prize_without_its_delivery_is_not_sold_out,
+        );
+    };
+    ($shop:ty, $test:meta: $($name:ident),* $(,)?) => {
+        $(
+            #[$test]
+            async fn $name() {
+                $crate::stock::conformance::$name::<$shop>().await;
+            }
+        )*
     };
 }
+pub(crate) use stock_suite;
 
-suite!(over_memory, super::Memory:
-    grants_never_exceed_what_is_left,
-    lanes_that_take_at_once_share_what_there_is,
-    a_settled_grant_keeps_what_was_used,
-    a_grant_is_closed_once,
-    what_comes_back_can_be_taken_again,
-);
+mod over_memory {
+    super::stock_suite!(super::Memory, tokio::test);
+}
 
-suite!(over_redis, super::Rack:
-    grants_never_exceed_what_is_left,
-    lanes_that_take_at_once_share_what_there_is,
-    a_settled_grant_keeps_what_was_used,
-    a_grant_is_closed_once,
-    what_comes_back_can_be_taken_again,
-);
+mod over_redis {
+    super::stock_suite!(super::Rack, tokio::test);
+}

@@ -7,7 +7,8 @@ use market::batch::{Prize, Units};
 use super::{Granted, Part, Picture, ServerId, Stock, StockAway};
 use crate::store::GrantId;
 
-/// The stock of one process. Prizes that were never stocked have nothing to take.
+/// The stock of one process. Prizes that were never stocked are not sold out: their units are still
+/// on their way.
 #[derive(Debug, Default)]
 pub struct MemoryStock {
     shelves: Mutex<Shelves>,
@@ -63,7 +64,7 @@ impl MemoryStock {
         taken
     }
 
-    /// Puts withdrawn units back: their withdrawal was not recorded.
+    /// Puts withdrawn units back: their withdrawal was not recorded and never will be.
     pub fn put_back(&self, prize: Prize, units: u64) {
         self.lock().prizes.entry(prize).or_default().left += units;
     }
@@ -101,6 +102,11 @@ impl MemoryStock {
 impl Stock for MemoryStock {
     async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
         let mut shelves = self.lock();
+        let undelivered = wants.iter().map(|want| want.prize).filter(|prize| !shelves.prizes.contains_key(prize));
+        let undelivered: Vec<Prize> = undelivered.collect();
+        if !undelivered.is_empty() {
+            return Err(StockAway::Undelivered(undelivered));
+        }
         let mut parts = Vec::with_capacity(wants.len());
         for want in wants {
             let Some(shelf) = shelves.prizes.get_mut(&want.prize) else { continue };
@@ -151,7 +157,7 @@ mod tests {
         stock.set_total(prize(1), 10);
         let take =
             async |grant, wants: &[Units]| stock.take(GrantId(grant), wants).await.map(|granted| granted.units());
-        assert_eq!(take(1, &[units(1, 2), units(2, 5)]).await, Ok(vec![units(1, 2)]));
+        assert_eq!(take(1, &[units(1, 2)]).await, Ok(vec![units(1, 2)]));
         assert_eq!(take(2, &[units(1, 2)]).await, Ok(vec![units(1, 1)]));
         assert_eq!(take(3, &[units(1, 2)]).await, Ok(vec![]));
         assert_eq!(picture(&stock), (10, 0, 3, 7));

@@ -7,7 +7,7 @@
 //! [`MemoryStock`] serves the embedded default; the cluster's stock lies on servers of its own.
 pub mod cluster;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -23,11 +23,25 @@ use crate::store::GrantId;
 
 /// The stock cannot be asked now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the stock is away: {0}")]
-pub struct StockAway(pub String);
+pub enum StockAway {
+    /// It does not answer, or not with what can be used.
+    #[error("the stock is unavailable: {0}")]
+    Unavailable(String),
+    /// The asking ended at once, because of the connection and not of the server behind it: worth one
+    /// more try, on a new one.
+    #[error("the stock is unavailable: {0}")]
+    EndedAtOnce(String),
+    /// All answered, but of these prizes some units are still on their way.
+    #[error("{}", undelivered(.0))]
+    Undelivered(Vec<Prize>),
+}
 
-/// One of the independent stock servers, from 1 to 15. 0 stands for none: the row that every
-/// batch writes about its grant, and stock in memory.
+fn undelivered(prizes: &[Prize]) -> String {
+    let names = prizes.iter().map(|prize| format!("award {} of activity {}", prize.award, prize.activity));
+    format!("units have not been delivered yet: {}", names.collect::<Vec<_>>().join(", "))
+}
+
+/// One of the independent stock servers, from 1 to 15. 0 stands for none: stock in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(pub u8);
 
@@ -101,6 +115,14 @@ impl Granted {
         }
         parts
     }
+
+    /// What a batch writes down that used these units. Servers that gave none of them have no say in it.
+    pub fn receipt(&self, used: &[Units]) -> Receipt {
+        let used = self.used(used);
+        let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
+        let epochs = self.epochs.iter().filter(|(server, _)| gave(server));
+        Receipt { epochs: epochs.map(|(&server, &epoch)| (server, epoch)).collect(), used, closed: Vec::new() }
+    }
 }
 
 /// What a batch writes down about its grant, in its own transaction.
@@ -110,11 +132,14 @@ pub struct Receipt {
     pub used: Vec<Part>,
     /// The epochs that must still be current when the batch commits.
     pub epochs: BTreeMap<ServerId, Epoch>,
+    /// Earlier grants that are closed wherever they were open: their receipts can go.
+    pub closed: Vec<GrantId>,
 }
 
 /// Where a lane takes units from.
 pub trait Stock: Send + Sync + 'static {
-    /// Takes up to the wanted units of each prize under a new grant; answers what was granted.
+    /// Takes up to the wanted units of each prize under a new grant; answers what was granted, which
+    /// is less only where there is no more.
     /// After an error the grant id must not be used again: what was granted without the caller
     /// hearing of it is found and returned by others.
     fn take(&self, grant: GrantId, wants: &[Units]) -> impl Future<Output = Result<Granted, StockAway>> + Send;
@@ -122,6 +147,11 @@ pub trait Stock: Send + Sync + 'static {
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]);
     /// The grant's batch will never commit: all its units go back.
     fn give_back(&self, grant: GrantId, granted: &Granted);
+    /// Grants of this lane that are closed wherever they were open, for its next batch to delete
+    /// their receipts; not all at once. Each is answered once: a receipt that stays is found by others.
+    fn closed(&self) -> Vec<GrantId> {
+        Vec::new()
+    }
 }
 
 impl<K: Stock> Stock for Arc<K> {
@@ -135,6 +165,10 @@ impl<K: Stock> Stock for Arc<K> {
 
     fn give_back(&self, grant: GrantId, granted: &Granted) {
         K::give_back(self, grant, granted);
+    }
+
+    fn closed(&self) -> Vec<GrantId> {
+        K::closed(self)
     }
 }
 

@@ -2,17 +2,17 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use market::batch::{AccountChange, Batch, Draw, Prize, Settlement, Units};
+use market::batch::{AccountChange, Batch, Draw, Known, Prize, Settlement, Units};
 use market::calendar::Day;
 use market::chances::Account;
 use market::order::Rule;
 use market::{ActivityId, AwardId, DrawCount, Order, OrderId, Orders, RequestId, UserId};
-use router::{OrderNumbers, Run, Slot, SlotMap};
+use router::{OrderNumbers, Run, ShardId, Slot, SlotMap};
 
 use super::sqlite::Access;
 use super::{
-    Columns, Connection, Database, GrantId, MigrateError, PersistError, ShardStore, SqlShard, SqliteFile, StoreError,
-    Verdict, migrate_meta, migrate_shard,
+    Columns, Connection, Database, GrantId, InDoubt, MigrateError, OnLock, PersistError, ShardStore, SqlShard,
+    SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
 };
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 
@@ -54,7 +54,7 @@ impl<D: Database> Bench<D> {
 
     /// Another lane on a shard that is there. Each run has ids of its own.
     pub(super) fn of_run(database: D, run: u32) -> Self {
-        let store = SqlShard::new(database.clone(), map(), 0..TABLES);
+        let store = SqlShard::new(database.clone(), map(), ShardId::new(0), 0..TABLES);
         Self { database, store, numbers: OrderNumbers::new(Run::new(run).expect("a run")) }
     }
 
@@ -94,9 +94,18 @@ impl<D: Database> Bench<D> {
         }
     }
 
+    /// Begins a batch and reads what it needs; waits for rows that somebody else has locked.
+    pub(super) async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+        self.store.prefetch(batch, OnLock::Wait, true).await.map(|fetched| fetched.known)
+    }
+
     pub(super) async fn persist(&mut self, grant: u64, settlement: &Settlement) -> Result<(), PersistError> {
-        self.store.prefetch(&gather(&[])).await?;
+        self.prefetch(&gather(&[])).await?;
         self.store.persist(GrantId(grant), settlement, &receipt::<D>(settlement)).await
+    }
+
+    pub(super) async fn verdict(&mut self, grant: u64, settlement: &Settlement) -> Result<Verdict, StoreError> {
+        self.store.verdict(&in_doubt(grant, settlement)).await
     }
 
     pub(super) async fn issued(&self) -> i64 {
@@ -106,12 +115,27 @@ impl<D: Database> Bench<D> {
     }
 }
 
+/// A batch whose commit was sent.
+pub(super) fn in_doubt(grant: u64, settlement: &Settlement) -> InDoubt {
+    let order = settlement.orders().next().expect("an order").clone();
+    InDoubt { grant: GrantId(grant), order, issues: !settlement.used.is_empty() }
+}
+
 /// Units out of the stock that goes with the database: memory beside SQLite, servers beside others.
 pub(super) fn receipt<D: Database>(settlement: &Settlement) -> Receipt {
     let server = if D::DIALECT.lane_per_table { ServerId(1) } else { ServerId::NONE };
     let part = |units: &Units| Part { server, prize: units.prize, segment: 0, count: units.count };
     let epochs = (server != ServerId::NONE).then_some((server, Epoch(0)));
-    Receipt { used: settlement.used.iter().map(part).collect(), epochs: epochs.into_iter().collect() }
+    Receipt {
+        used: settlement.used.iter().map(part).collect(),
+        epochs: epochs.into_iter().collect(),
+        ..Receipt::default()
+    }
+}
+
+/// The number of a user's table.
+pub(super) fn table_of(name: &str) -> u16 {
+    map().route(name).table().get()
 }
 
 pub(super) fn map() -> SlotMap {
@@ -124,6 +148,20 @@ fn sqlite() -> (tempfile::TempDir, SqliteFile) {
     (folder, file)
 }
 
+#[tokio::test]
+async fn a_user_of_another_shard_is_refused() {
+    let (_folder, file) = sqlite();
+    migrate_shard(&file, 1).await.expect("a fresh shard");
+    let map = SlotMap::even(1, 2, 1).expect("a map");
+    let names: Vec<String> = (0..100).map(|number| format!("u{number}")).collect();
+    let of = |shard| names.iter().find(|name| map.route(name).shard() == ShardId::new(shard)).expect("one of many");
+    let mut store = SqlShard::new(file, map.clone(), ShardId::new(0), 0..1);
+    store.prefetch(&gather(&[(of(0), "k")]), OnLock::Wait, true).await.expect("its own");
+    store.undo().await;
+    let refused = store.prefetch(&gather(&[(of(0), "k"), (of(1), "k")]), OnLock::Wait, true).await;
+    assert!(matches!(refused, Err(StoreError::Data(_))), "{refused:?}");
+}
+
 async fn what_is_persisted_is_found<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
     // Enough users to fill every table, among them ids that sloppy collations take for equal.
@@ -132,14 +170,14 @@ async fn what_is_persisted_is_found<D: Database>(database: D) {
     let calls: Vec<(&str, &str)> = names.iter().map(String::as_str).chain(odd).map(|name| (name, "Key")).collect();
     let settlement = bench.settlement(&calls);
     bench.persist(1, &settlement).await.expect("persisted");
-    let known = bench.store.prefetch(&gather(&calls)).await.expect("read");
+    let known = bench.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
     for (index, orders) in settlement.calls.iter().enumerate() {
         assert_eq!(known.orders[index], **orders);
         assert_eq!(known.accounts[index], Some(account(1)));
     }
     let strangers = gather(&[("user0", "key"), ("User0", "Key"), ("user", "Key"), ("ù", "Key")]);
-    let known = bench.store.prefetch(&strangers).await.expect("read");
+    let known = bench.prefetch(&strangers).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders, [const { Vec::new() }; 4]);
     assert_eq!(known.accounts, [Some(account(1)), None, None, None]);
@@ -154,7 +192,7 @@ async fn changed_accounts_are_changed<D: Database>(database: D) {
     second.changed_accounts = std::mem::take(&mut second.new_accounts);
     second.changed_accounts[0].account = account(2);
     bench.persist(2, &second).await.expect("persisted");
-    let known = bench.store.prefetch(&gather(&[("a", "x"), ("b", "x")])).await.expect("read");
+    let known = bench.prefetch(&gather(&[("a", "x"), ("b", "x")])).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.accounts, [Some(account(2)), Some(account(1))]);
 }
@@ -168,7 +206,7 @@ async fn a_request_id_has_one_order<D: Database>(database: D) {
     let refused = bench.persist(2, &repeat).await;
     assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
     bench.store.undo().await;
-    let known = bench.store.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
+    let known = bench.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()], "all of the batch is undone");
     assert_eq!(bench.issued().await, 1);
@@ -192,7 +230,7 @@ async fn a_call_has_its_orders_in_their_order<D: Database>(database: D) {
     let settlement = calls_for(&mut bench, &calls);
     bench.persist(1, &settlement).await.expect("persisted");
     let asked: Vec<(&str, &str)> = calls.iter().map(|&(name, key, _)| (name, key)).chain([("a", "one")]).collect();
-    let known = bench.store.prefetch(&gather(&asked)).await.expect("read");
+    let known = bench.prefetch(&gather(&asked)).await.expect("read");
     bench.store.undo().await;
     for (found, made) in known.orders.iter().zip(&settlement.calls) {
         assert_eq!(**found, **made);
@@ -213,7 +251,7 @@ async fn calls_with_one_request_id_collide<D: Database>(database: D) {
         assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{made}: {refused:?}");
         bench.store.undo().await;
     }
-    let known = bench.store.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
+    let known = bench.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()]);
     assert_eq!(bench.issued().await, 2);
@@ -233,7 +271,7 @@ async fn orders_of_the_first_schema_are_kept<D: Database>(database: D) {
     connection.run(&format!("INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})")).await.expect("written");
     drop(connection);
     let mut bench = Bench::new(database).await;
-    let known = bench.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
+    let known = bench.prefetch(&gather(&[("a", "1")])).await.expect("read");
     bench.store.undo().await;
     let [order] = &known.orders[0][..] else { panic!("{:?}", known.orders) };
     assert_eq!((order.id.get(), order.seq, order.asked), (1024, 0, DrawCount::ONE));
@@ -260,7 +298,7 @@ async fn accounts_that_came_or_went_meanwhile_are_conflicts<D: Database>(databas
 
 async fn what_is_undone_leaves_nothing<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
-    bench.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
+    bench.prefetch(&gather(&[("a", "1")])).await.expect("read");
     bench.store.undo().await;
     bench.store.undo().await;
     let settlement = bench.settlement(&[("a", "1")]);
@@ -272,25 +310,57 @@ async fn a_verdict_is_final<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
     let settlement = bench.settlement(&[("a", "1")]);
     bench.persist(5, &settlement).await.expect("persisted");
-    assert_eq!(bench.store.verdict(GrantId(5)).await, Ok(Verdict::Committed));
-    assert_eq!(bench.store.verdict(GrantId(5)).await, Ok(Verdict::Committed), "asked again");
-    assert_eq!(bench.store.verdict(GrantId(6)).await, Ok(Verdict::Void));
-    assert_eq!(bench.store.verdict(GrantId(6)).await, Ok(Verdict::Void), "the first verdict was lost");
+    assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed));
+    assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed), "asked again");
     let late = bench.settlement(&[("b", "1")]);
-    let refused = bench.persist(6, &late).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
-    bench.store.undo().await;
+    assert_eq!(bench.verdict(6, &late).await, Ok(Verdict::Void));
+    assert_eq!(bench.verdict(6, &late).await, Ok(Verdict::Void), "the first verdict was lost");
+    if D::DIALECT.lane_per_table {
+        let refused = bench.persist(6, &late).await;
+        assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+        bench.store.undo().await;
+    }
     bench.persist(7, &late).await.expect("another grant");
     assert_eq!(bench.issued().await, 2);
+}
+
+/// Such a batch has nothing to go by but its orders.
+async fn a_batch_without_units_gets_its_verdict_too<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let (mut made, mut lost) = (bench.settlement(&[("a", "1")]), bench.settlement(&[("a", "2")]));
+    made.used.clear();
+    lost.used.clear();
+    bench.persist(1, &made).await.expect("persisted");
+    assert_eq!(bench.verdict(1, &made).await, Ok(Verdict::Committed));
+    assert_eq!(bench.verdict(2, &lost).await, Ok(Verdict::Void));
+    assert_eq!(bench.issued().await, 0);
+}
+
+async fn the_greatest_order_id_is_known<D: Database>(database: D) {
+    let mut bench = Bench::new(database).await;
+    let settlement = bench.settlement(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]);
+    bench.persist(1, &settlement).await.expect("persisted");
+    let mut connection = bench.database.connect().await.expect("a connection");
+    let mut greatest = 0;
+    for table in 0..TABLES {
+        let rows = connection.rows(&D::DIALECT.table(table).read_last_order, "[]").await.expect("rows");
+        greatest = rows[0].number::<u64>(0).expect("an id").max(greatest);
+    }
+    assert_eq!(Some(greatest), settlement.orders().map(|order| order.id.get()).max());
 }
 
 async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
     migrate_shard(&database, TABLES).await.expect("a fresh shard");
     let mut connection = database.connect().await.expect("a connection");
     let sql = D::DIALECT.table(0);
-    for statement in
-        [&sql.lock_batch, &sql.read_accounts, &sql.find_orders, &sql.find_orders_by_id, &sql.update_accounts]
-    {
+    for statement in [
+        &sql.lock_batch,
+        &sql.read_accounts,
+        &sql.find_orders,
+        &sql.find_orders_by_id,
+        &sql.update_accounts,
+        &sql.lock_order,
+    ] {
         // Comments come first in the files; EXPLAIN must come before them.
         let rows = connection.rows(&format!("{explain} {statement}"), "[]").await.expect("a plan");
         let plan: Vec<String> = rows.iter().map(|row| row.text(3).expect("a text").to_owned()).collect();
@@ -350,6 +420,8 @@ over_each_database!(
     accounts_that_came_or_went_meanwhile_are_conflicts,
     what_is_undone_leaves_nothing,
     a_verdict_is_final,
+    a_batch_without_units_gets_its_verdict_too,
+    the_greatest_order_id_is_known,
     migrations_run_once_and_refuse_a_newer_schema,
     the_meta_schema_is_made_once,
 );

@@ -17,6 +17,10 @@ pub enum StoreError {
     /// faster. The transaction must be undone and planned anew.
     #[error("a row was changed by somebody else: {0}")]
     Conflict(String),
+    /// A row is locked by somebody else, and was not waited for or waited for in vain. The
+    /// transaction must be undone; [`super::ShardStore::held`] says whose rows these are.
+    #[error("a row is locked by somebody else: {0}")]
+    Held(String),
     /// The stock was rebuilt since the batch's units were granted: they cannot be issued any more.
     #[error("units were granted under an epoch that has passed: {0}")]
     Fenced(String),
@@ -112,6 +116,34 @@ pub enum Input<'a> {
     Json(String),
     /// Rows to be written, in whatever way the database takes them most cheaply.
     Rows(Rows<'a>),
+    /// Nothing: the statement has no place for a value, and always runs.
+    Nothing,
+}
+
+/// How many rows a statement must have written. Each is judged by itself: a sum over several would
+/// let the miss of one hide behind what another did too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// It does not write, or however many it wrote is right.
+    Any,
+    /// So many.
+    Rows(usize),
+    /// So many that were there and that it changed.
+    Changed(usize),
+    /// So many, each of which it added or changed.
+    AddedOrChanged(usize),
+}
+
+impl Expected {
+    /// Whether `touched`, as the database counts, is what was expected.
+    pub fn is_met(self, touched: u64, changed_row_count: u64) -> bool {
+        match self {
+            Expected::Any => true,
+            Expected::Rows(rows) => touched == rows as u64,
+            Expected::Changed(rows) => touched == rows as u64 * changed_row_count,
+            Expected::AddedOrChanged(rows) => (rows as u64..=rows as u64 * changed_row_count).contains(&touched),
+        }
+    }
 }
 
 /// One statement of several that run in one go.
@@ -121,6 +153,28 @@ pub struct Step<'a> {
     pub sql: &'a str,
     /// What it works on.
     pub input: Input<'a>,
+    /// What it must have done, for [`check_all`] to look at.
+    pub expected: Expected,
+}
+
+impl<'a> Step<'a> {
+    /// A statement that reads.
+    pub fn read(sql: &'a str, input: Input<'a>) -> Self {
+        Self { sql, input, expected: Expected::Any }
+    }
+}
+
+/// Whether each statement wrote what it was expected to: a row that was there already, or that was
+/// not, says that somebody else was faster.
+pub fn check_all<R>(steps: &[Step<'_>], outcomes: &[Outcome<R>], changed_row_count: u64) -> Result<(), StoreError> {
+    for (place, (step, outcome)) in steps.iter().zip(outcomes).enumerate() {
+        let Outcome { touched, .. } = outcome;
+        if !step.expected.is_met(*touched, changed_row_count) {
+            let expected = step.expected;
+            return Err(StoreError::Conflict(format!("statement {place} wrote {touched} rows, expected {expected:?}")));
+        }
+    }
+    Ok(())
 }
 
 /// What one statement of several did.
@@ -176,6 +230,12 @@ pub trait Connection: Send + Sized {
     fn execute(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Runs a query and collects its rows.
     fn rows(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
+    /// Runs a query outside of any transaction, which sees what others have not committed yet.
+    fn rows_uncommitted(
+        &mut self,
+        sql: &str,
+        json: &str,
+    ) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
     /// Starts a transaction that may write and runs statements in it, in one round trip where the
     /// database can.
     fn begin_with(
@@ -192,10 +252,16 @@ pub trait Connection: Send + Sized {
     fn scan(
         &mut self,
         sql: &str,
+        json: &str,
         each: impl FnMut(&Self::Row) -> Result<(), StoreError> + Send,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Runs statements without a bound value, separated by semicolons: schema changes.
     fn run(&mut self, sql: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Asks whether the database is still one that may be written to. Where it has moved, its old
+    /// server is read-only and may miss what the new one has.
+    fn may_still_write(&mut self) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        std::future::ready(Ok(true))
+    }
 }
 
 /// Where connections to one database come from.
@@ -206,6 +272,16 @@ pub trait Database: Clone + Send + Sync + 'static {
     /// The texts of its dialect.
     const DIALECT: super::Dialect;
 
-    /// Opens a new connection.
+    /// Whether a connection is worth keeping while nobody needs one. An open file keeps others
+    /// beside it that only its last user removes.
+    const KEEPS_IDLE: bool = true;
+
+    /// Opens a new connection, which may write.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send;
+
+    /// Opens one for reading. It leads to a server that may not be written to, such as a replica,
+    /// only while no other answers.
+    fn connect_for_reads(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send {
+        self.connect()
+    }
 }

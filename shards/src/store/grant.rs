@@ -1,68 +1,73 @@
-//! What a batch's transaction notes of its grant: that it commits, and which units it issues. Here
-//! is only what the rows look like; why there are any is told in `stock`.
-use crate::stock::{Epoch, Receipt, ServerId};
+//! What a batch's transaction notes of the units that it issues. Here is only what the rows look like;
+//! why there are any is told in `stock`.
+use std::collections::BTreeMap;
+
+use market::batch::Prize;
 
 use super::rows::{json_rows, number};
-use super::{Columns, Dialect, GrantId, Input, Issuing, Outcome, Rows, Step, StoreError, Value};
+use super::{Columns, Dialect, Expected, GrantId, Input, Issuing, Outcome, Rows, Step, StoreError};
+use crate::lane::run_of_grant;
+use crate::stock::{Epoch, Part, Receipt, ServerId};
 
-/// The rows of one grant.
+/// The rows about the units of one batch.
 pub(crate) struct GrantNote<'r> {
     grant: GrantId,
+    /// Which of the run's lanes on this shard writes: no two write one counter.
+    lane: u16,
     receipt: &'r Receipt,
-    /// The grant's own row first, then one for each stock server with what it gave, as JSON.
-    rows: Vec<(ServerId, Epoch, String)>,
+    /// The units as the receipt's row says them.
+    text: String,
+    /// What each counter grows by, in the order of their keys.
+    counts: BTreeMap<(ServerId, Prize, u16), u64>,
 }
 
 impl<'r> GrantNote<'r> {
-    pub(crate) fn new(grant: GrantId, receipt: &'r Receipt) -> Self {
-        // The grant's own row has no units: those of stock in memory are counted at once.
-        let own = (ServerId::NONE, Epoch(0), "[]".to_owned());
-        let of_server = |(&server, &epoch)| {
-            let parts = receipt.used.iter().filter(|part| part.server == server);
-            let units = json_rows(
-                parts.map(|part| (part.prize.activity.get(), part.prize.award.get(), part.segment, part.count)),
-            );
-            (server, epoch, units)
-        };
-        let rows = std::iter::once(own).chain(receipt.epochs.iter().map(of_server)).collect();
-        Self { grant, receipt, rows }
+    pub(crate) fn new(grant: GrantId, lane: u16, receipt: &'r Receipt) -> Self {
+        let mut counts = BTreeMap::new();
+        for Part { server, prize, segment, count } in &receipt.used {
+            *counts.entry((*server, *prize, *segment)).or_default() += u64::from(*count);
+        }
+        Self { grant, lane, receipt, text: units_text(receipt), counts }
     }
 
-    /// The statements that note it, for [`GrantNote::check`] to look at what they did.
+    /// The statements that note it, for [`GrantNote::check`] to look at what they did. None where no
+    /// units were taken and nothing is to be deleted.
     pub(crate) fn steps(&self, dialect: &Dialect) -> Vec<Step<'_>> {
-        let mut servers = Rows::default();
-        for server in self.receipt.epochs.keys() {
-            servers.push([server.0.into()]);
-        }
-        let mut rows = Rows::default();
-        for (server, epoch, units) in &self.rows {
-            rows.push([server.0.into(), number(self.grant.0), Value::Integer(0), number(epoch.0), (&**units).into()]);
-        }
-        let insert = Step { sql: dialect.shard.insert_grant, input: Input::Rows(rows) };
+        let mut steps = Vec::new();
+        let used = !self.counts.is_empty();
         match dialect.issuing {
-            Issuing::FromServers { hold_epochs } => {
-                vec![Step { sql: hold_epochs, input: Input::Rows(servers) }, insert]
-            }
-            Issuing::FromMemory { forget_grants, count_issued } => {
-                let mut issued = Rows::default();
-                for part in &self.receipt.used {
-                    let (activity, award) = (part.prize.activity.get(), part.prize.award.get());
-                    issued.push([number(activity), number(award), part.count.into()]);
+            Issuing::FromServers(sql) => {
+                let mut push = |sql, rows, expected| steps.push(Step { sql, input: Input::Rows(rows), expected });
+                if used {
+                    push(sql.hold_epochs, self.servers(), Expected::Any);
+                    push(sql.insert_receipt, receipt_row(self.grant, false, &self.text), Expected::Rows(1));
+                    push(sql.count_issued, self.lane_counts(), Expected::AddedOrChanged(self.counts.len()));
                 }
-                let grant = Input::Json(json_rows([[self.grant.0]]));
-                vec![
-                    insert,
-                    Step { sql: forget_grants, input: grant },
-                    Step { sql: count_issued, input: Input::Rows(issued) },
-                ]
+                if !self.receipt.closed.is_empty() {
+                    push(sql.delete_receipts, grant_rows(&self.receipt.closed), Expected::Any);
+                }
             }
+            Issuing::FromMemory { count_issued } if used => {
+                let rows = self.prize_counts();
+                let expected = Expected::Rows(rows.by_row().len());
+                steps.push(Step { sql: count_issued, input: Input::Rows(rows), expected });
+            }
+            Issuing::FromMemory { .. } => {}
         }
+        steps
     }
 
     /// Whether each server's epoch is still the one that its units were granted under.
-    pub(crate) fn check<R: Columns>(&self, outcomes: &[Outcome<R>]) -> Result<(), StoreError> {
+    pub(crate) fn check<R: Columns>(&self, dialect: &Dialect, outcomes: &[Outcome<R>]) -> Result<(), StoreError> {
+        match (dialect.issuing, outcomes) {
+            (Issuing::FromServers(_), [epochs, ..]) if !self.counts.is_empty() => self.check_epochs(&epochs.rows),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_epochs<R: Columns>(&self, rows: &[R]) -> Result<(), StoreError> {
         let mut current = 0;
-        for row in outcomes.iter().flat_map(|outcome| &outcome.rows) {
+        for row in rows {
             let (server, epoch) = (ServerId(row.number(0)?), Epoch(row.number(1)?));
             current += usize::from(self.receipt.epochs.get(&server) == Some(&epoch));
         }
@@ -72,4 +77,69 @@ impl<'r> GrantNote<'r> {
         }
         Ok(())
     }
+
+    fn servers(&self) -> Rows<'_> {
+        let mut rows = Rows::default();
+        for server in self.receipt.epochs.keys() {
+            rows.push([server.0.into()]);
+        }
+        rows
+    }
+
+    fn lane_counts(&self) -> Rows<'_> {
+        let run = run_of_grant(self.grant);
+        let mut rows = Rows::default();
+        for ((server, prize, segment), &count) in &self.counts {
+            rows.push([
+                server.0.into(),
+                number(prize.activity.get()),
+                number(prize.award.get()),
+                u32::from(*segment).into(),
+                number(run),
+                u32::from(self.lane).into(),
+                number(count),
+            ]);
+        }
+        rows
+    }
+
+    fn prize_counts(&self) -> Rows<'_> {
+        let mut counts: BTreeMap<Prize, u64> = BTreeMap::new();
+        for ((_, prize, _), count) in &self.counts {
+            *counts.entry(*prize).or_default() += count;
+        }
+        let mut rows = Rows::default();
+        for (prize, count) in counts {
+            rows.push([number(prize.activity.get()), number(prize.award.get()), number(count)]);
+        }
+        rows
+    }
+}
+
+/// The one row of a grant's receipt; a void one forbids its batch.
+pub(crate) fn receipt_row(grant: GrantId, void: bool, units: &str) -> Rows<'_> {
+    let mut rows = Rows::default();
+    rows.push([number(grant.0), u8::from(void).into(), units.into()]);
+    rows
+}
+
+/// Rows of grants, in their order.
+pub(crate) fn grant_rows<'a>(grants: &[GrantId]) -> Rows<'a> {
+    let mut grants = grants.to_vec();
+    grants.sort_unstable();
+    let mut rows = Rows::default();
+    for grant in grants {
+        rows.push([number(grant.0)]);
+    }
+    rows
+}
+
+/// `[[server, epoch, [[activity, award, segment, count], ...]], ...]`
+fn units_text(receipt: &Receipt) -> String {
+    let of_server = |(&server, &epoch): (&ServerId, &Epoch)| {
+        let parts = receipt.used.iter().filter(move |part| part.server == server);
+        let units = parts.map(|part| (part.prize.activity.get(), part.prize.award.get(), part.segment, part.count));
+        (server.0, epoch.0, units.collect::<Vec<_>>())
+    };
+    json_rows(receipt.epochs.iter().map(of_server))
 }

@@ -3,21 +3,33 @@
 mod conformance;
 mod connection;
 mod grant;
+mod identity;
 mod migrate;
 mod mysql;
+mod pool;
 mod rows;
+mod runs;
 mod shard;
 mod sqlite;
 mod statements;
 
-pub use connection::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, Value, out_of_range};
+pub use connection::{
+    Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value, check_all, out_of_range,
+};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
+pub(crate) use grant::{grant_rows, receipt_row};
+pub use identity::{ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, read_identity};
+pub(crate) use identity::{IDENTITY_TABLE, Notice, write_identity};
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
-pub use mysql::{MysqlConnection, MysqlDatabase, Tls, check_durability};
+pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
+pub(crate) use pool::{Lease, Pool, PoolLimits};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};
-pub use shard::{GrantId, PersistError, ShardStore, SqlShard, Verdict};
+pub use runs::Behind;
+pub(crate) use runs::{Claimed, RunCheck, last_grant_run, last_order_of, last_order_run};
+pub use shard::{Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    Dialect, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+    AuditStatements, Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, ReceiptStatements,
+    SQLITE, ShardStatements, StockStatements, TableStatements,
 };

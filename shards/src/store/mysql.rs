@@ -4,30 +4,46 @@
 //! A connection whose statement was cut off (by a time-out, or because nobody waits for it any
 //! more) may have half an answer on the wire: it is never used again. Dropping it closes the
 //! socket and waits for nobody; the server notices and undoes what was open.
+//!
+//! A connection ends between transactions: after idling, at its largest age, after an error of
+//! which it is not known that it leaves the connection sound, and when any other connection to the
+//! same database met a server that may not be written to or does not answer. How new ones are made is in `dial`.
+mod dial;
 mod durability;
 mod failure;
+mod identity;
 mod script;
+mod session;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use market::random::Randomness;
 use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
 use sqlx::{Column, ConnectOptions, Executor, Row, TypeInfo};
 use tokio::time::Instant;
 
-use self::failure::{Failure, within};
+use self::dial::{Dialled, Line, Wants};
+use self::failure::{Failure, Health, within};
 use self::script::Script;
+use self::session::{End, READ_ONLY, Server};
 use super::connection::outcomes;
-use super::{Columns, Connection, Database, Dialect, MYSQL, Outcome, Step, StoreError, out_of_range};
+use super::{
+    Columns, Connection, Database, Dialect, ExpectedIdentity, Input, MYSQL, Outcome, Step, StoreError, out_of_range,
+};
+use crate::random::OsRandom;
 
+pub use self::dial::Dialer;
 pub use self::durability::check_durability;
 
-/// A row lock is waited for at most this long: shorter than callers wait for an answer.
-const LOCK_WAIT_SECONDS_MAX: u64 = 3;
+/// A row lock is waited for this long, the shortest that both servers know: a lane that waits keeps
+/// everybody waiting, and finds out who is held only afterwards. (MySQL looks once a second, and may wait for two.)
+const LOCK_WAIT_SECONDS: u64 = 1;
 
 /// The server closes a connection that nobody used for this long. Short, so that the locks of a
 /// gateway whose machine has died are soon gone.
@@ -35,6 +51,17 @@ const IDLE_SECONDS_MAX: u64 = 60;
 
 /// After half of that it is made anew rather than used: the server could close it just then.
 const IDLE_MAX: Duration = Duration::from_secs(IDLE_SECONDS_MAX / 2);
+
+/// A connection that is this old is replaced between transactions once its successor stands, so that
+/// none stays for days with a server or an account that has been replaced.
+const AGE_MAX_AT_LEAST: Duration = Duration::from_mins(16);
+
+/// So much later at most: lanes that connected together are not replaced together.
+const AGE_SPREAD: Duration = Duration::from_mins(8);
+
+/// A connection to a server that may not be written to is looked for anew after this long: it is
+/// only the second best.
+const READ_ONLY_AGE_MAX: Duration = Duration::from_secs(2);
 
 /// For schema changes and for each row of a scan: they may have to read a whole table first.
 const SLOW_TIMEOUT: Duration = Duration::from_mins(10);
@@ -57,7 +84,7 @@ pub enum Tls {
 }
 
 /// One database on a MySQL or MariaDB server.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct MysqlDatabase {
     /// Name or address of the server.
     pub host: String,
@@ -73,9 +100,13 @@ pub struct MysqlDatabase {
     pub tls: Tls,
     /// For making a connection.
     pub connect_timeout: Duration,
-    /// For each statement, at least 2 s. A row lock is waited for half as long, at most 3 s, so that the server's
-    /// refusal comes before the time-out, which costs the connection.
+    /// For each statement, more than 2 s: a row lock is waited for less long, so that the server's refusal comes
+    /// before the time-out, which costs the connection.
     pub statement_timeout: Duration,
+    /// What each new connection must find there.
+    pub expected: ExpectedIdentity,
+    /// Makes the connections.
+    pub dialer: Dialer,
 }
 
 impl fmt::Debug for MysqlDatabase {
@@ -89,35 +120,48 @@ impl fmt::Debug for MysqlDatabase {
 pub struct MysqlConnection {
     inner: sqlx::MySqlConnection,
     database: MysqlDatabase,
-    /// False while a statement runs, and for ever if it is cut off.
-    usable: bool,
-    /// Whether the server holds something for this very connection: a transaction, a named lock.
-    pinned: bool,
+    health: Health,
+    server: Server,
+    wants: Wants,
+    pinned: Pinned,
     /// When it was used last.
     used: Instant,
+    since: Instant,
+    age_max: Duration,
+}
+
+/// What the server holds for this very connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pinned {
+    Nothing,
+    Transaction,
+    Snapshot,
+    SchemaLock,
 }
 
 impl fmt::Debug for MysqlConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { database, usable, pinned, .. } = self;
+        let Self { database, health, server, pinned, .. } = self;
         f.debug_struct("MysqlConnection")
             .field("database", database)
-            .field("usable", usable)
+            .field("usable", &health.usable)
+            .field("server", server)
             .field("pinned", pinned)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 impl MysqlDatabase {
-    fn options(&self) -> MySqlConnectOptions {
+    /// How to dial it at `host`, which is its name or one of that name's addresses.
+    fn options(&self, host: &str) -> MySqlConnectOptions {
         let options = MySqlConnectOptions::new()
-            .host(&self.host)
+            .host(host)
             .port(self.port)
             .username(&self.user)
             .database(&self.database)
             .charset("utf8mb4")
             .collation("utf8mb4_bin")
-            // Said in `session` below, together with the rest and in the same round trip.
+            // Said in `session`, together with the rest and in the same round trip.
             .set_names(false)
             .pipes_as_concat(false)
             .no_engine_substitution(false)
@@ -133,21 +177,14 @@ impl MysqlDatabase {
         }
     }
 
-    /// What every connection must be told: nothing here may depend on how the server is set up.
-    fn session(&self) -> String {
-        let lock_wait = (self.statement_timeout.as_secs() / 2).clamp(1, LOCK_WAIT_SECONDS_MAX);
-        format!(
-            "SET NAMES utf8mb4 COLLATE utf8mb4_bin;
-             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-             SET SESSION autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
-                 innodb_lock_wait_timeout = {lock_wait}, wait_timeout = {IDLE_SECONDS_MAX}"
-        )
+    fn line(&self) -> Arc<Line> {
+        self.dialer.line(self)
     }
 
-    async fn dial(&self) -> Result<sqlx::MySqlConnection, sqlx::Error> {
-        let mut connection = self.options().connect().await?;
-        connection.execute(&*self.session()).await?;
-        Ok(connection)
+    async fn open(&self, wants: Wants) -> Result<MysqlConnection, StoreError> {
+        let line = self.line();
+        let dialled = line.connect(wants, self.connect_timeout).await?;
+        Ok(MysqlConnection::new(self.clone(), line, wants, dialled))
     }
 }
 
@@ -157,53 +194,82 @@ impl Database for MysqlDatabase {
     const DIALECT: Dialect = MYSQL;
 
     async fn connect(&self) -> Result<MysqlConnection, StoreError> {
-        let inner = within(self.connect_timeout, &mut true, self.dial()).await?;
-        Ok(MysqlConnection { inner, database: self.clone(), usable: true, pinned: false, used: Instant::now() })
+        self.open(Wants::Writes).await
+    }
+
+    async fn connect_for_reads(&self) -> Result<MysqlConnection, StoreError> {
+        self.open(Wants::Reads).await
     }
 }
 
 impl MysqlConnection {
+    fn new(database: MysqlDatabase, line: Arc<Line>, wants: Wants, dialled: Dialled) -> Self {
+        let Dialled { inner, server, generation, since } = dialled;
+        let health = Health { usable: true, line, generation };
+        let (pinned, used) = (Pinned::Nothing, Instant::now());
+        Self { inner, database, health, server, wants, pinned, used, since, age_max: age_max() }
+    }
+
     /// Runs statements without a bound value.
     async fn send(&mut self, text: &str, timeout: Duration) -> Result<(), Failure> {
-        within(timeout, &mut self.usable, self.inner.execute(text)).await.map(drop)
+        within(timeout, &mut self.health, self.inner.execute(text)).await.map(drop)
     }
 
     async fn query(&mut self, sql: &str, json: &str, timeout: Duration) -> Result<Vec<MySqlRow>, Failure> {
-        within(timeout, &mut self.usable, self.inner.fetch_all(prepared(sql, json))).await
+        within(timeout, &mut self.health, self.inner.fetch_all(prepared(sql, json))).await
     }
 
     /// MySQL would commit an open transaction without a word.
     fn require_unpinned(&self) -> Result<(), StoreError> {
-        if self.pinned {
+        if self.pinned != Pinned::Nothing {
             return Err(StoreError::Away("the connection has a transaction already".to_owned()));
         }
         Ok(())
     }
 
-    async fn open(&mut self, text: &str) -> Result<(), StoreError> {
+    async fn begin_by(&mut self, text: impl Fn(Server) -> String, pinned: Pinned) -> Result<(), StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
         let timeout = self.database.statement_timeout;
-        if let Err(failure) = self.send(text, timeout).await {
+        if let Err(failure) = self.send(&text(self.server), timeout).await {
             self.replace_closed(failure).await?;
-            self.send(text, timeout).await?;
+            self.send(&text(self.server), timeout).await?;
         }
-        self.pinned = true;
+        self.pinned = pinned;
         Ok(())
     }
 
-    async fn end_with(&mut self, text: &str) -> Result<(), StoreError> {
+    async fn end_by(&mut self, word: End) -> Result<(), StoreError> {
+        let text = self.server.kind.end(word, self.pinned == Pinned::Snapshot);
         self.send(text, self.database.statement_timeout).await?;
-        self.pinned = false;
+        self.pinned = Pinned::Nothing;
         Ok(())
     }
 
-    /// Makes the connection anew when it was idle for long.
+    /// Makes the connection anew where it should not be used any more.
     async fn freshen(&mut self) -> Result<(), StoreError> {
-        if !self.pinned && self.used.elapsed() > IDLE_MAX {
-            *self = self.database.connect().await?;
+        if self.pinned == Pinned::Nothing {
+            if self.must_end() {
+                self.make_anew().await?;
+            } else if self.since.elapsed() > self.age_max
+                && let Some(successor) = self.health.line.successor()
+            {
+                *self = Self::new(self.database.clone(), self.health.line.clone(), self.wants, successor);
+            }
         }
         self.used = Instant::now();
+        Ok(())
+    }
+
+    fn must_end(&self) -> bool {
+        let second_best = self.server.read_only && self.since.elapsed() > READ_ONLY_AGE_MAX;
+        second_best || self.used.elapsed() > IDLE_MAX || self.health.generation != self.health.line.generation()
+    }
+
+    async fn make_anew(&mut self) -> Result<(), StoreError> {
+        // Whatever becomes of the new one, nobody should wait for this one's server again.
+        self.health.usable = false;
+        *self = self.database.open(self.wants).await?;
         Ok(())
     }
 
@@ -211,10 +277,9 @@ impl MysqlConnection {
     /// sent was not done. Any other failure is handed back.
     async fn replace_closed(&mut self, failure: Failure) -> Result<(), StoreError> {
         match failure {
-            Failure::Closed(why) if !self.pinned => {
+            Failure::Closed(why) if self.pinned == Pinned::Nothing => {
                 tracing::debug!(database = ?self.database, why, "a connection closed at rest is made anew");
-                *self = self.database.connect().await?;
-                Ok(())
+                self.make_anew().await
             }
             failure => Err(failure.into()),
         }
@@ -227,7 +292,7 @@ impl MysqlConnection {
         }
         let results = self.inner.fetch_many(script.text());
         let done = outcomes(results.map_ok(|result| result.map_left(|done| done.rows_affected())));
-        let done = within(self.database.statement_timeout, &mut self.usable, done).await?;
+        let done = within(self.database.statement_timeout, &mut self.health, done).await?;
         Ok(script.outcomes(done))
     }
 
@@ -236,38 +301,40 @@ impl MysqlConnection {
     }
 }
 
-const BEGIN: &str = "START TRANSACTION";
+/// How old a connection becomes.
+fn age_max() -> Duration {
+    let spread_ms = u64::try_from(AGE_SPREAD.as_millis()).unwrap_or(u64::MAX);
+    AGE_MAX_AT_LEAST + Duration::from_millis(OsRandom::default().next_u64() % spread_ms)
+}
+
+/// Holds for the next transaction only, which is a single statement here.
+const READ_UNCOMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED";
 
 /// The bound value of statements that need none.
 const NOTHING: &str = "[]";
 
-/// A statement with its value, which a few statements have no place for.
+/// A statement with its value, which a few statements have no place for and a few several.
 fn prepared<'q>(sql: &'q str, json: &'q str) -> sqlx::query::Query<'q, sqlx::MySql, sqlx::mysql::MySqlArguments> {
-    let query = sqlx::query(sql);
-    if sql.contains('?') { query.bind(json) } else { query }
+    sql.matches('?').fold(sqlx::query(sql), |query, _| query.bind(json))
 }
 
 impl Connection for MysqlConnection {
     type Row = MySqlRow;
 
     async fn begin(&mut self) -> Result<(), StoreError> {
-        self.open(BEGIN).await
+        self.begin_by(|server| server.kind.begin().join("; "), Pinned::Transaction).await
     }
 
     async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
-        // The level holds for this transaction alone; under READ COMMITTED each statement would
-        // see a moment of its own.
-        let text = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-                    START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-        self.open(text).await
+        self.begin_by(|server| server.kind.begin_snapshot().to_owned(), Pinned::Snapshot).await
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
-        self.end_with("COMMIT").await
+        self.end_by(End::Commit).await
     }
 
     async fn rollback(&mut self) -> Result<(), StoreError> {
-        self.end_with("ROLLBACK").await
+        self.end_by(End::Rollback).await
     }
 
     async fn begin_schema_change(&mut self) -> Result<(), StoreError> {
@@ -276,7 +343,7 @@ impl Connection for MysqlConnection {
         let sql = format!("SELECT GET_LOCK({SCHEMA_LOCK}, {SCHEMA_WAIT_SECONDS})");
         match self.integers(&sql, SLOW_TIMEOUT).await? {
             Some(1) => {
-                self.pinned = true;
+                self.pinned = Pinned::SchemaLock;
                 Ok(())
             }
             _ => Err(StoreError::Away("another program is changing the schema".to_owned())),
@@ -285,14 +352,14 @@ impl Connection for MysqlConnection {
 
     async fn end_schema_change(&mut self) -> Result<(), StoreError> {
         self.integers(&format!("SELECT RELEASE_LOCK({SCHEMA_LOCK})"), SLOW_TIMEOUT).await?;
-        self.pinned = false;
+        self.pinned = Pinned::Nothing;
         Ok(())
     }
 
     async fn execute(&mut self, sql: &str, json: &str) -> Result<u64, StoreError> {
         self.freshen().await?;
         let done = self.inner.execute(prepared(sql, json));
-        Ok(within(self.database.statement_timeout, &mut self.usable, done).await?.rows_affected())
+        Ok(within(self.database.statement_timeout, &mut self.health, done).await?.rows_affected())
     }
 
     async fn rows(&mut self, sql: &str, json: &str) -> Result<Vec<MySqlRow>, StoreError> {
@@ -307,42 +374,60 @@ impl Connection for MysqlConnection {
         }
     }
 
+    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<MySqlRow>, StoreError> {
+        self.require_unpinned()?;
+        self.freshen().await?;
+        let step = Step::read(sql, Input::Json(json.to_owned()));
+        let mut outcomes = self.run_script(&Script::new(&[READ_UNCOMMITTED], &[step])).await?;
+        Ok(outcomes.pop().map_or_else(Vec::new, |outcome| outcome.rows))
+    }
+
     async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
-        let script = Script::new(Some(BEGIN), steps);
+        let script = Script::new(self.server.kind.begin(), steps);
         let mut done = self.run_script(&script).await;
         if let Err(failure @ Failure::Closed(_)) = done {
             self.replace_closed(failure).await?;
-            done = self.run_script(&script).await;
+            done = self.run_script(&Script::new(self.server.kind.begin(), steps)).await;
         }
         // Also where a statement was refused.
-        self.pinned = true;
+        self.pinned = Pinned::Transaction;
         Ok(done?)
     }
 
     async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
         self.freshen().await?;
-        Ok(self.run_script(&Script::new(None, steps)).await?)
+        Ok(self.run_script(&Script::new(&[], steps)).await?)
     }
 
     async fn scan(
         &mut self,
         sql: &str,
+        json: &str,
         mut each: impl FnMut(&MySqlRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
-        let mut rows = self.inner.fetch(sqlx::query(sql));
-        while let Some(row) = within(SLOW_TIMEOUT, &mut self.usable, rows.try_next()).await? {
+        let mut rows = self.inner.fetch(prepared(sql, json));
+        while let Some(row) = within(SLOW_TIMEOUT, &mut self.health, rows.try_next()).await? {
             // Left half-way, the rest of the answer would still be on the wire.
-            self.usable = false;
+            self.health.usable = false;
             each(&row)?;
-            self.usable = true;
+            self.health.usable = true;
         }
         Ok(())
     }
 
     async fn run(&mut self, sql: &str) -> Result<(), StoreError> {
         Ok(self.send(sql, SLOW_TIMEOUT).await?)
+    }
+
+    async fn may_still_write(&mut self) -> Result<bool, StoreError> {
+        if !self.server.read_only && self.integers(READ_ONLY, self.database.statement_timeout).await? != Some(0) {
+            self.server.read_only = true;
+            let why = StoreError::Away("it has become read-only".to_owned());
+            self.health.line.end_generation(self.health.generation, &why);
+        }
+        Ok(!self.server.read_only)
     }
 }
 

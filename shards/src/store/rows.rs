@@ -97,5 +97,6 @@ pub(super) fn json<'i>(input: &'i Input<'_>) -> Cow<'i, str> {
     match input {
         Input::Json(json) => Cow::Borrowed(json),
         Input::Rows(rows) => Cow::Owned(json_rows(rows.by_row())),
+        Input::Nothing => Cow::Borrowed("[]"),
     }
 }

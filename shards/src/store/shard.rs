@@ -1,17 +1,25 @@
 //! What a lane does with its shard: fetch a batch's rows, persist its changes, and find out
 //! whether a doubtful commit has landed.
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::stock::{Receipt, ServerId};
-use market::batch::{AccountChange, Batch, Known, Settlement};
+use crate::stock::Receipt;
+use jiff::Timestamp;
+use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
 use market::{Order, UserId};
-use router::SlotMap;
+use router::{ShardId, SlotMap};
 
-use super::grant::GrantNote;
-use super::rows::{account_from_row, account_row, json_rows, order_from_row, order_row};
-use super::{Columns, Connection, Database, Input, Outcome, Rows, Step, StoreError, TableStatements};
+use super::grant::{GrantNote, receipt_row};
+use super::rows::{account_from_row, account_row, json_rows, number, order_from_row, order_row};
+use super::{
+    Columns, Connection, Database, Expected, Input, Issuing, Outcome, Rows, RunCheck, Step, StoreError,
+    TableStatements, check_all,
+};
 
 /// Where the account and the order stand in a row of `lock_batch`.
 const ACCOUNT_COLUMN: usize = 1;
@@ -37,6 +45,18 @@ pub enum Verdict {
     Void,
 }
 
+/// A batch whose commit was sent and not confirmed: all that its fate can be told by, however long
+/// after. Orders are never deleted, and an order id is of one try of one batch.
+#[derive(Debug, Clone)]
+pub struct InDoubt {
+    /// The batch's grant.
+    pub grant: GrantId,
+    /// One of its orders.
+    pub order: Order,
+    /// Whether it issues units: then its grant has a receipt if it has committed.
+    pub issues: bool,
+}
+
 /// Why a batch was not persisted.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PersistError {
@@ -48,11 +68,38 @@ pub enum PersistError {
     Unknown(StoreError),
 }
 
+/// What to do about a row that somebody else has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLock {
+    /// Fail at once.
+    Refuse,
+    /// Wait for a second, then fail.
+    Wait,
+}
+
+/// What a batch has read.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Of its rows.
+    pub known: Known,
+    /// Of the database's clock, before anything was waited for; `None` where the clock is our own, or was not asked.
+    pub database_time: Option<Timestamp>,
+}
+
 /// The storage of one lane: one shard, one connection, one transaction at a time.
 pub trait ShardStore: Send + 'static {
-    /// Starts the batch's transaction and reads what it needs, locking its accounts.
-    fn prefetch(&mut self, batch: &Batch) -> impl Future<Output = Result<Known, StoreError>> + Send;
-    /// Writes the batch's changes and what its grant issued, and commits.
+    /// Starts the batch's transaction and reads what it needs, locking its accounts; the time too `with_clock`.
+    fn prefetch(
+        &mut self,
+        batch: &Batch,
+        on_lock: OnLock,
+        with_clock: bool,
+    ) -> impl Future<Output = Result<Fetched, StoreError>> + Send;
+    /// For each call of a batch that met a locked row, and is undone, whether somebody else has a row
+    /// of its: the account, or the order under its request id. Waits for nobody.
+    fn held(&mut self, batch: &Batch) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
+    /// Writes the batch's changes and what its grant issued, and commits. The commit is sent only when all
+    /// writes were answered: that is what a verdict goes by.
     fn persist(
         &mut self,
         grant: GrantId,
@@ -61,9 +108,9 @@ pub trait ShardStore: Send + 'static {
     ) -> impl Future<Output = Result<(), PersistError>> + Send;
     /// Undoes the transaction, whatever state it is in.
     fn undo(&mut self) -> impl Future<Output = ()> + Send;
-    /// Decides on a new connection whether the batch of `grant` has committed. After `Void` it
-    /// never will, even if its commit is still under way.
-    fn verdict(&mut self, grant: GrantId) -> impl Future<Output = Result<Verdict, StoreError>> + Send;
+    /// Decides on a new connection whether a batch has committed whose commit was sent. After `Void`
+    /// it never will, even if its commit is still under way.
+    fn verdict(&mut self, batch: &InDoubt) -> impl Future<Output = Result<Verdict, StoreError>> + Send;
 }
 
 /// A shard in an SQL database.
@@ -73,38 +120,61 @@ pub struct SqlShard<D: Database> {
     layout: Layout,
     /// `None` before the first use and after a failure: the next use connects anew.
     connection: Option<D::Connection>,
+    /// What comes before the first batch.
+    check: Option<Arc<RunCheck>>,
 }
 
 /// The tables that a lane writes, and which users belong to which.
 #[derive(Debug)]
 struct Layout {
     map: SlotMap,
+    /// The shard that they are in.
+    shard: ShardId,
     /// The number of the first one.
     first: u16,
     tables: Vec<TableStatements>,
+    /// For each of them its `lock_batch` that does not wait.
+    lock_batch_no_wait: Vec<String>,
 }
 
 impl<D: Database> SqlShard<D> {
-    /// The users that `map` sends to these tables of the shard in `database`. Connects at the
+    /// The users that `map` sends to these tables of `shard`, which is in `database`. Connects at the
     /// first use.
-    pub fn new(database: D, map: SlotMap, tables: Range<u16>) -> Self {
+    pub fn new(database: D, map: SlotMap, shard: ShardId, tables: Range<u16>) -> Self {
         let first = tables.start;
-        let tables = tables.map(|table| D::DIALECT.table(table)).collect();
-        Self { database, layout: Layout { map, first, tables }, connection: None }
+        let tables: Vec<_> = tables.map(|table| D::DIALECT.table(table)).collect();
+        let no_wait = |sql: &TableStatements| format!("{}{}", sql.lock_batch, D::DIALECT.no_wait);
+        let lock_batch_no_wait = tables.iter().map(no_wait).collect();
+        let layout = Layout { map, shard, first, tables, lock_batch_no_wait };
+        Self { database, layout, connection: None, check: None }
     }
 
-    async fn fetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
+    /// Makes this check before the first batch.
+    pub(crate) fn checked_by(self, check: Arc<RunCheck>) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// Makes sure that the ids which the lane was given are new to the shard.
+    async fn check_runs(&mut self) -> Result<(), StoreError> {
+        let Some(check) = self.check.clone() else { return Ok(()) };
+        let connection = connected(&self.database, &mut self.connection).await?;
+        check.make::<D>(connection).await??;
+        self.check = None;
+        Ok(())
+    }
+
+    async fn fetch(&mut self, batch: &Batch, on_lock: OnLock, with_clock: bool) -> Result<Fetched, StoreError> {
         let (draws, account_of) = (batch.draws(), batch.account_of());
-        let calls_by_table =
-            self.layout.by_table(draws.iter().map(|draw| (&draw.user, (draw.activity, &draw.request))));
-        let mut steps = Vec::with_capacity(self.layout.tables.len());
-        for (sql, places) in self.layout.tables.iter().zip(&calls_by_table) {
-            let calls = places.iter().map(|&place| &draws[place]);
-            let rows = calls.map(|draw| (draw.user.as_str(), draw.activity.get(), draw.request.as_str()));
-            steps.push(Step { sql: &sql.lock_batch, input: Input::Json(json_rows(rows)) });
+        let calls_by_table = self.layout.calls_by_table(draws);
+        let clock = D::DIALECT.clock.filter(|_| with_clock).map(|sql| Step::read(sql, Input::Nothing));
+        let clocks = usize::from(clock.is_some());
+        let mut steps = Vec::from_iter(clock);
+        for (sql, places) in self.layout.lock_batch(on_lock).zip(&calls_by_table) {
+            steps.push(Step::read(sql, Input::Json(json_calls(draws, places))));
         }
         let connection = connected(&self.database, &mut self.connection).await?;
-        let found = connection.begin_with(&steps).await?;
+        let mut found = connection.begin_with(&steps).await?.into_iter();
+        let database_time = found.by_ref().take(clocks).next().map(|outcome| time_of(&outcome)).transpose()?;
         let mut accounts = vec![None; batch.accounts().len()];
         let mut orders = vec![Vec::new(); draws.len()];
         for (places, Outcome { rows, .. }) in calls_by_table.iter().zip(found) {
@@ -121,54 +191,83 @@ impl<D: Database> SqlShard<D> {
         for call in &mut orders {
             call.sort_unstable_by_key(|order| order.seq);
         }
-        Ok(Known { accounts, orders })
+        Ok(Fetched { known: Known { accounts, orders }, database_time })
+    }
+
+    async fn find_held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
+        let draws = batch.draws();
+        let mut held = vec![false; draws.len()];
+        for (sql, places) in self.layout.tables.iter().zip(&self.layout.calls_by_table(draws)) {
+            if places.is_empty() {
+                continue;
+            }
+            let connection = connected(&self.database, &mut self.connection).await?;
+            for row in connection.rows_uncommitted(&sql.find_held, &json_calls(draws, places)).await? {
+                held[place_of(&row, places)?] = true;
+            }
+        }
+        Ok(held)
     }
 
     async fn write(&mut self, grant: GrantId, settlement: &Settlement, receipt: &Receipt) -> Result<(), StoreError> {
         let Settlement { new_accounts, changed_accounts, .. } = settlement;
         let orders: Vec<&Order> = settlement.orders().collect();
         let mut steps = Vec::new();
-        self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, &mut steps);
-        self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, &mut steps);
+        self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, Expected::Rows, &mut steps);
+        self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, Expected::Changed, &mut steps);
         let order_places = self.layout.by_table(orders.iter().map(|order| (&order.user, order.id)));
         for (sql, places) in self.layout.tables.iter().zip(&order_places) {
             let mut rows = Rows::default();
             for &place in places {
                 rows.push(order_row(orders[place]));
             }
-            steps.push(Step { sql: &sql.insert_orders, input: Input::Rows(rows) });
+            let expected = Expected::Rows(places.len());
+            steps.push(Step { sql: &sql.insert_orders, input: Input::Rows(rows), expected });
         }
-        let note = GrantNote::new(grant, receipt);
+        let note = GrantNote::new(grant, self.layout.first, receipt);
         let rows = steps.len();
         steps.extend(note.steps(&D::DIALECT));
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
         let outcomes = connection.run_all(&steps).await?;
-        let (rows, noted) = outcomes.split_at(rows);
-        let written: u64 = rows.iter().map(|outcome| outcome.touched).sum();
-        let changed = changed_accounts.len() as u64 * D::DIALECT.changed_row_count;
-        let expected = (new_accounts.len() + orders.len()) as u64 + changed;
-        if written != expected {
-            return Err(StoreError::Conflict(format!("{written} of {expected} rows were there to be written")));
-        }
-        note.check(noted)
+        check_all(&steps, &outcomes, D::DIALECT.changed_row_count)?;
+        note.check(&D::DIALECT, &outcomes[rows..])
     }
 
-    /// Voids the grant unless it has committed.
-    async fn judge(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+    /// Looks for the batch's order once the transaction that may be inserting it has ended: it had
+    /// inserted all its rows before its commit was sent. If the order is not there, the grant is
+    /// made void, so that nobody has to believe in that alone where units go back.
+    async fn judge(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
+        let sql = &self.layout.table_of(&batch.order.user).lock_order;
+        let mut ids = Rows::default();
+        ids.push([number(batch.order.id.get())]);
         let connection = connected(&self.database, &mut self.connection).await?;
-        connection.begin().await?;
-        let row = json_rows([(grant.0, ServerId::NONE.0)]);
-        match connection.execute(D::DIALECT.shard.void_grant, &row).await {
+        let found = connection.begin_with(&[Step::read(sql, Input::Rows(ids))]).await?;
+        if found.iter().any(|outcome| !outcome.rows.is_empty()) {
+            self.undo().await;
+            return Ok(Verdict::Committed);
+        }
+        let Issuing::FromServers(sql) = D::DIALECT.issuing else {
+            self.undo().await;
+            return Ok(Verdict::Void);
+        };
+        if !batch.issues {
+            self.undo().await;
+            return Ok(Verdict::Void);
+        }
+        let row = Input::Rows(receipt_row(batch.grant, true, "[]"));
+        let void = Step { sql: sql.insert_receipt, input: row, expected: Expected::Rows(1) };
+        match connection.run_all(&[void]).await {
             Ok(_) => connection.commit().await.map(|()| Verdict::Void),
             Err(StoreError::Conflict(_)) => {
                 self.undo().await;
                 let connection = connected(&self.database, &mut self.connection).await?;
-                let rows = connection.rows(D::DIALECT.shard.read_grant, &row).await?;
-                // None when the batch is still under way: its row could be neither written nor read.
-                let row = rows.first().ok_or_else(|| StoreError::Away("the batch is still under way".to_owned()))?;
-                // Void already, when an earlier verdict was lost on its way to us.
-                let void = row.integer(0)? != 0;
-                Ok(if void { Verdict::Void } else { Verdict::Committed })
+                let rows = connection.rows(sql.read_receipt, &json_rows([[batch.grant.0]])).await?;
+                match rows.first().map(|row| row.integer(0)).transpose()? {
+                    Some(0) => Err(StoreError::Away("the batch has a receipt and no orders yet".to_owned())),
+                    // By the sweeper, or by an earlier verdict that was lost on its way to us.
+                    Some(_) => Ok(Verdict::Void),
+                    None => Err(StoreError::Away("the batch is still under way".to_owned())),
+                }
             }
             Err(error) => Err(error),
         }
@@ -176,10 +275,37 @@ impl<D: Database> SqlShard<D> {
 }
 
 impl Layout {
+    /// Refuses users of another shard: whoever sent them here is mistaken about who lives where.
+    fn refuse_strangers(&self, batch: &Batch) -> Result<(), StoreError> {
+        for draw in batch.draws() {
+            let home = self.map.route(draw.user.as_str()).shard();
+            if home != self.shard {
+                let lane = self.shard;
+                return Err(StoreError::Data(format!("a user of shard {home} was sent to a lane of shard {lane}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// For each table the statement that locks and reads what calls need.
+    fn lock_batch(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
+        let waiting = self.tables.iter().map(|sql| &sql.lock_batch);
+        self.lock_batch_no_wait.iter().zip(waiting).map(move |(no_wait, waiting)| match on_lock {
+            OnLock::Refuse => no_wait,
+            OnLock::Wait => waiting,
+        })
+    }
+
+    /// The places of calls that belong to each table.
+    fn calls_by_table(&self, draws: &[Draw]) -> Vec<Vec<usize>> {
+        self.by_table(draws.iter().map(|draw| (&draw.user, (draw.activity, &draw.request))))
+    }
+
     fn account_writes<'a>(
         &'a self,
         changes: &'a [AccountChange],
         statement: impl Fn(&'a TableStatements) -> &'a String,
+        expected: impl Fn(usize) -> Expected,
         steps: &mut Vec<Step<'a>>,
     ) {
         let places = self.by_table(changes.iter().map(|change| (&change.user, change.activity)));
@@ -188,8 +314,15 @@ impl Layout {
             for AccountChange { user, activity, account } in places.iter().map(|&place| &changes[place]) {
                 rows.push(account_row(user, *activity, account));
             }
-            steps.push(Step { sql: statement(sql), input: Input::Rows(rows) });
+            steps.push(Step { sql: statement(sql), input: Input::Rows(rows), expected: expected(places.len()) });
         }
+    }
+
+    /// The statements on a user's table.
+    fn table_of(&self, user: &UserId) -> &TableStatements {
+        let table = self.map.route(user.as_str()).table().get();
+        // A user of another lane's table is a bug of whoever routed here; better loud than lost.
+        &self.tables[usize::from(table.checked_sub(self.first).expect("the lane has the user's table"))]
     }
 
     /// The places of `keys` that belong to each table, in key order: rows are locked in the
@@ -222,8 +355,18 @@ async fn connected<'c, D: Database>(
 }
 
 impl<D: Database> ShardStore for SqlShard<D> {
-    async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
-        self.fetch(batch).await
+    async fn prefetch(&mut self, batch: &Batch, on_lock: OnLock, with_clock: bool) -> Result<Fetched, StoreError> {
+        self.layout.refuse_strangers(batch)?;
+        self.check_runs().await?;
+        self.fetch(batch, on_lock, with_clock).await
+    }
+
+    async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
+        let held = self.find_held(batch).await;
+        if held.is_err() {
+            self.connection = None;
+        }
+        held
     }
 
     async fn persist(
@@ -246,15 +389,26 @@ impl<D: Database> ShardStore for SqlShard<D> {
         }
     }
 
-    async fn verdict(&mut self, grant: GrantId) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
         self.connection = None;
-        let verdict = self.judge(grant).await;
+        let verdict = self.judge(batch).await;
         if verdict.is_err() {
             // Whatever is still open there must not be met by the next batch.
             self.connection = None;
         }
         verdict
     }
+}
+
+/// These calls as `lock_batch` and `find_held` read them.
+fn json_calls(draws: &[Draw], places: &[usize]) -> String {
+    let calls = places.iter().map(|&place| &draws[place]);
+    json_rows(calls.map(|draw| (draw.user.as_str(), draw.activity.get(), draw.request.as_str())))
+}
+
+fn time_of(outcome: &Outcome<impl Columns>) -> Result<Timestamp, StoreError> {
+    let row = outcome.rows.first().ok_or_else(|| super::out_of_range(0))?;
+    Timestamp::from_millisecond(row.integer(0)?).map_err(|_| super::out_of_range(0))
 }
 
 fn place_of(row: &impl Columns, places: &[usize]) -> Result<usize, StoreError> {

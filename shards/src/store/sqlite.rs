@@ -1,4 +1,6 @@
 //! SQLite files: WAL, every commit on disk before it is answered.
+mod care;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -92,6 +94,7 @@ impl Database for SqliteFile {
     type Connection = SqliteConnection;
 
     const DIALECT: Dialect = SQLITE;
+    const KEEPS_IDLE: bool = false;
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
         let options = SqliteConnectOptions::new()
@@ -161,6 +164,11 @@ impl Connection for SqliteConnection {
         self.inner.fetch_all(sqlx::query(sql).bind(json)).await.map_err(classify)
     }
 
+    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<SqliteRow>, StoreError> {
+        // Who writes a file writes it alone.
+        self.rows(sql, json).await
+    }
+
     async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
         self.begin().await?;
         self.run_all(steps).await
@@ -177,9 +185,10 @@ impl Connection for SqliteConnection {
     async fn scan(
         &mut self,
         sql: &str,
+        json: &str,
         mut each: impl FnMut(&SqliteRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
-        let mut rows = self.inner.fetch(sqlx::query(sql));
+        let mut rows = self.inner.fetch(sqlx::query(sql).bind(json));
         while let Some(row) = rows.try_next().await.map_err(classify)? {
             each(&row)?;
         }

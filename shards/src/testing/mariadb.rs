@@ -1,4 +1,5 @@
 //! MariaDB servers: one for all tests of the process, and private ones to pause and to kill.
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::server::{Server, is_root, path};
-use crate::store::{Connection, Database, MysqlDatabase, Tls};
+use crate::store::{Connection, Database, Dialer, ExpectedIdentity, MysqlDatabase, Tls};
 
 /// What every server here is started with, the one that makes the system tables too. Nothing
 /// waits for the disk: tests kill servers, not the machine.
@@ -17,7 +18,13 @@ const OPTIONS: &str = "--skip-name-resolve --innodb-log-file-size=8M --innodb-bu
 
 /// A test may have another server (a real MySQL, say) on this port of 127.0.0.1 stand in for the
 /// shared one; its root has no password.
-const INSTEAD: &str = "DRAWBRIDGE_TEST_MYSQL_PORT";
+pub(crate) const INSTEAD: &str = "DRAWBRIDGE_TEST_MYSQL_PORT";
+
+/// Where this is set, servers are set up against us in all that a session can choose for itself.
+pub(crate) const HOSTILE: &str = "DRAWBRIDGE_TEST_HOSTILE";
+
+/// What such a server does first, by kind of server.
+const HOSTILE_SETTINGS: &str = include_str!("hostile.sql");
 
 /// How to talk to that one: `required` or nothing.
 const INSTEAD_TLS: &str = "DRAWBRIDGE_TEST_MYSQL_TLS";
@@ -56,7 +63,16 @@ impl Mariadb {
         Self::prepared(&["--ssl-cert=../tls.pem", "--ssl-key=../tls.key"], make_certificates).await
     }
 
+    /// Starts a server for one test whose settings are all against us.
+    pub(crate) async fn hostile() -> Self {
+        Self::started(true, &[], |_| {}).await
+    }
+
     async fn prepared(options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        Self::started(std::env::var_os(HOSTILE).is_some(), options, prepare).await
+    }
+
+    async fn started(hostile: bool, options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let server = Server::new(|folder, port| {
             let place = format!(
                 "mariadbd --no-defaults --datadir={0}/data --socket={0}/s --pid-file={0}/pid --port={port} \
@@ -64,9 +80,12 @@ impl Mariadb {
                 folder.display()
             );
             let user = is_root(folder).then_some("--user=root");
-            place.split_whitespace().chain(user).chain(options.iter().copied()).map(str::to_owned).collect()
+            let hostile = hostile.then(|| format!("--init-file={}/hostile.sql", folder.display()));
+            let options = user.into_iter().chain(options.iter().copied()).map(str::to_owned);
+            place.split_whitespace().map(str::to_owned).chain(options).chain(hostile).collect()
         });
         make_system_tables(&server);
+        std::fs::write(server.folder().join("hostile.sql"), HOSTILE_SETTINGS).expect("written");
         prepare(server.folder());
         server.start(listens).await;
         Self(server)
@@ -75,6 +94,11 @@ impl Mariadb {
     /// A new database.
     pub(crate) async fn database(&self) -> MysqlDatabase {
         new_database(self.0.address().port(), Tls::Off).await
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.address()
     }
 
     /// Its folder, for certificates and the like.
@@ -123,7 +147,8 @@ fn make_system_tables(server: &Server) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
 }
 
-fn make_certificates(folder: &Path) {
+/// Makes `ca.pem`, `other.pem`, and a certificate of 127.0.0.1 that the first has signed.
+pub(super) fn make_certificates(folder: &Path) {
     let make = |options: &str| {
         let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
         let options = new.split(' ').chain(options.split(' '));
@@ -156,6 +181,8 @@ async fn new_database(port: u16, tls: Tls) -> MysqlDatabase {
         tls,
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),
+        expected: ExpectedIdentity::default(),
+        dialer: Dialer::default(),
     };
     let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
     let make = format!("CREATE DATABASE {name} CHARACTER SET latin1 COLLATE latin1_swedish_ci");

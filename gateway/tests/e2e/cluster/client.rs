@@ -83,8 +83,17 @@ pub struct Drawing {
 }
 
 /// Codes that mean: ask again.
-const PASSING: [&str; 8] =
-    ["0006", "ERR_GW_001", "ERR_GW_002", "ERR_GW_003", "ERR_GW_004", "ERR_GW_005", "ERR_GW_006", "ERR_GW_007"];
+const PASSING: [&str; 9] = [
+    "0006",
+    "ERR_GW_001",
+    "ERR_GW_002",
+    "ERR_GW_003",
+    "ERR_GW_004",
+    "ERR_GW_005",
+    "ERR_GW_006",
+    "ERR_GW_007",
+    "ERR_GW_014",
+];
 
 impl Client {
     pub fn new(load: Load) -> Arc<Self> {

@@ -20,6 +20,11 @@ async fn empty_databases(cluster: &Cluster, name: &str) -> String {
     with(&config, "kind = \"cluster\"", &format!("kind = \"cluster\"\nredis_prefix = \"{name}\""))
 }
 
+/// What comes before the last of these words, and after it.
+fn front_and_last<'t>(text: &'t str, word: &str) -> (&'t str, &'t str) {
+    text.rsplit_once(word).expect("it is there")
+}
+
 async fn serve(cluster: &Cluster, config: &str) -> Ran {
     cluster.run_with(config, &["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await
 }
@@ -89,6 +94,22 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
     let redis = format!("\n[[storage.redis]]{redis}");
     refused(&format!("{front}{redis}"), &[there, "1 shards of 4 tables"]).await;
     refused(&format!("{config}{redis}"), &[there, "2 stock servers"]).await;
+
+    // Two shards that have changed places.
+    let (front, second) = front_and_last(&config, "\n[[storage.shard]]");
+    let (front, first) = front_and_last(front, "\n[[storage.shard]]");
+    let (second, _) = second.split_once("\n[[storage.redis]]").unwrap();
+    let swapped = format!("{front}\n[[storage.shard]]{second}\n[[storage.shard]]{first}{redis}");
+    refused(&swapped, &["shard 0 (mysql://", "expected shard 0 of", "found shard 1 of", "found shard 0 of"]).await;
+
+    // Another cluster's units.
+    let other = empty_databases(&cluster, "other").await;
+    let other = with(&other, "redis_prefix = \"other\"", "redis_prefix = \"drawbridge\"");
+    cluster.run_with(&other, &["migrate"]).await.ok();
+    let message = serve(&cluster, &other).await.refused_at_once();
+    assert!(message.contains("two clusters must not share a Redis"), "{message}");
+    let message = cluster.run_with(&other, &["stock", "rebuild", "--reason", "no use"]).await.failed(1);
+    assert!(message.contains("redis-cli DEL drawbridge:stock drawbridge:grants"), "{message}");
 
     // Never migrated, by nobody.
     let never = empty_databases(&cluster, "never").await;

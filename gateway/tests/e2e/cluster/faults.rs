@@ -38,9 +38,9 @@ const SOUND: u16 = 0;
 /// The answers that may be given, by what is asked.
 type Answers = BTreeMap<String, BTreeSet<String>>;
 
-/// The document's table, by state.
+/// The document's first table, by state.
 fn promised() -> BTreeMap<String, Answers> {
-    let rows: Vec<Vec<&str>> = FAULTS.lines().filter_map(cells).collect();
+    let rows: Vec<Vec<&str>> = FAULTS.lines().skip_while(|line| cells(line).is_none()).map_while(cells).collect();
     let (head, rows) = rows.split_first().expect("a table");
     let column = |place: usize| {
         let answers = |row: &Vec<&str>| row[place].split(" or ").map(str::to_owned).collect();

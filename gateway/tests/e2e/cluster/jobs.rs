@@ -10,8 +10,8 @@ use crate::support::{Cluster, Connection, FOLLOWED, Request, ask_all, eventually
 const ACTIVITY: u64 = 200_003;
 const UNITS: u64 = 50;
 
-/// A lease of three seconds has to end, and the next round to begin.
-const TAKEN_OVER: Duration = Duration::from_secs(6);
+/// A lease of five seconds has to end, and the next round to begin.
+const TAKEN_OVER: Duration = Duration::from_secs(8);
 
 /// The jobs and the process ids of their holders.
 async fn holders(cluster: &Cluster) -> Vec<(String, u64)> {

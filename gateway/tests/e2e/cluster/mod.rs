@@ -1,12 +1,15 @@
 //! Clusters of real servers: two shards, two gateways or three, Redis, nginx (`deploy/local`).
 //!
 //! Each test has a cluster of its own, which ends with it. A start takes about two seconds.
+mod audit;
+mod availability;
 mod breakers;
 mod chaos;
 mod client;
 mod commands;
 mod drawing;
 mod faults;
+mod held;
 mod jobs;
 mod overload;
 mod redis;

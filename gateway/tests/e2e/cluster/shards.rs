@@ -92,7 +92,7 @@ impl Sickness {
             assert!(attempt.took < ANSWERED, "{attempt:?}");
             match &attempt.outcome {
                 Outcome::Refused(code) => {
-                    let codes = ["0006", "ERR_GW_003", "ERR_GW_005", "ERR_GW_006"];
+                    let codes = ["0006", "ERR_GW_003", "ERR_GW_005", "ERR_GW_006", "ERR_GW_014"];
                     assert!(codes.contains(&&**code), "{attempt:?}");
                 }
                 // Only those that waited until the shard was back.

@@ -33,7 +33,7 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
             [&b"\xff\xfe"[..], &"{\"userId\":\"u\"}".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()]
                 .concat(),
         ),
-        ("a byte order mark", [b"\xef\xbb\xbf", &*user("\"u\"")].concat()),
+        ("two byte order marks", [b"\xef\xbb\xbf\xef\xbb\xbf", &*user("\"u\"")].concat()),
         ("a user twice", fields("\"userId\":\"v\"")),
         ("a user twice, once escaped", fields("\"user\\u0049d\":\"v\"")),
         ("an activity twice", fields("\"activityId\":100301")),

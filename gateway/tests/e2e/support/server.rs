@@ -46,15 +46,20 @@ impl Server {
         server
     }
 
-    /// Waits until it is ready. Ports that were free a moment ago may be taken now, so the server
-    /// chooses them and says which.
+    /// Waits until it is ready.
     pub async fn await_ready(&mut self) {
+        self.await_listening().await;
+        eventually("the server is ready", PATIENCE, async || (self.readiness().await == Some(200)).then_some(())).await;
+    }
+
+    /// Waits until it listens. Ports that were free a moment ago may be taken now, so the server
+    /// chooses them and says which.
+    pub async fn await_listening(&mut self) {
         let announced = eventually("the server says where it listens", PATIENCE, async || {
             assert!(self.ending().is_none(), "the server ended: {}", self.stderr());
             announced_addresses(&self.stdout())
         });
         (self.listen, self.admin) = announced.await;
-        eventually("the server is ready", PATIENCE, async || (self.readiness().await == Some(200)).then_some(())).await;
     }
 
     /// A server that nobody waits for; its addresses are not known.
@@ -141,6 +146,11 @@ impl Server {
         let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         let kib = value.and_then(|value| value.trim().strip_suffix(" kB")).expect("a number of kB");
         kib.parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal, by the name that `kill` knows.

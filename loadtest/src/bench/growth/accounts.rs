@@ -81,7 +81,7 @@ fn each_statement(map: &SlotMap, activity: u64, accounts: u64, mut take: impl Fn
 }
 
 /// The numbers below `bound`, ordered as their decimal texts are: 0, 1, 10, 100, 101, ..., 11, ...
-fn in_order_of_text(bound: u64) -> impl Iterator<Item = u64> {
+pub(in crate::bench) fn in_order_of_text(bound: u64) -> impl Iterator<Item = u64> {
     let next = move |&number: &u64| {
         if number == 0 {
             return (bound > 1).then_some(1);

@@ -1,7 +1,7 @@
 //! How the cost of a draw grows: the cluster's draw benchmark with more shards, more prizes, more
 //! accounts, more connections, one at a time and each in a cluster of its own.
 
-mod accounts;
+pub(super) mod accounts;
 mod campaign;
 mod line;
 mod step;

@@ -1,17 +1,18 @@
 //! The pure parts, fault by fault.
 use jiff::Timestamp;
-use market::batch::Prize;
-use market::{ActivityId, AwardId};
 use router::{OrderNumbers, Run, Slot, SlotMap};
 
 use super::super::Report;
-use super::super::campaigns::Versions;
-use super::super::draws::{Fold, Place};
-use super::super::report::{Check, Checks};
-use super::super::rows::{Content, StoredAccount, StoredOrder, StoredRow};
-use super::super::stock::{Counts, Look, Sum, check_counters, check_oversold};
-use super::{CAMPAIGN, first_violation, red, stored};
-use crate::stock::Picture;
+use super::super::checks::DrawChecks;
+use super::super::draws::{Context, Place, Walk};
+use super::super::known::Known;
+use super::super::pages::Stored;
+use super::super::rows::{LabelRepair, StoredAccount, StoredOrder};
+use super::super::stock::Counts;
+use super::{CAMPAIGN, check, first_violation, red, stored};
+
+/// When the rows are read.
+const NOW: &str = "2026-06-01T12:00:00+08:00";
 
 const USER: &str = "u1";
 
@@ -20,12 +21,13 @@ const USER: &str = "u1";
 struct Table {
     user: &'static str,
     account: Option<StoredAccount>,
-    orders: Vec<StoredOrder<'static>>,
+    orders: Vec<StoredOrder>,
+    repairs: Vec<LabelRepair>,
 }
 
 /// Three draws on one day, the third from the weight rule, and one on the next.
 fn sound() -> Table {
-    let account = StoredAccount { granted: 10, used: 4, day: 20_260_102, day_used: 1, month_used: 4 };
+    let account = StoredAccount { activity: 1, granted: 10, used: 4, day: 20_260_102, day_used: 1, month_used: 4 };
     let mut numbers = OrderNumbers::new(Run::new(1).expect("run"));
     let mut order = |ordinal, at: &str, day| {
         let id = numbers.next(Slot::of(USER)).expect("a number").cast_signed();
@@ -37,40 +39,40 @@ fn sound() -> Table {
         order(2, "2026-01-01T00:00:00+08:00", 20_260_101),
         StoredOrder {
             award: 102,
-            award_title: "mug",
+            award_title: "mug".into(),
             award_index: 2,
-            rule: "rule_weight",
+            rule: "rule_weight".into(),
             stocked: 1,
             ..order(3, "2026-01-01T23:59:59+08:00", 20_260_101)
         },
         order(4, "2026-01-02T00:00:00+08:00", 20_260_102),
     ];
-    Table { user: USER, account: Some(account), orders }
+    Table { user: USER, account: Some(account), orders, repairs: Vec::new() }
 }
 
-fn points() -> StoredOrder<'static> {
+fn points() -> StoredOrder {
     StoredOrder {
+        activity: 1,
         id: 0,
         version: 1,
         ordinal: 0,
         day: 0,
         award: 101,
-        award_title: "points",
+        award_title: "points".into(),
         award_index: 1,
-        rule: "rule_default",
+        rule: "rule_default".into(),
         stocked: 0,
         created_at_ms: 0,
-        request: "k",
+        request: "k".into(),
         seq: 0,
         asked: 1,
     }
 }
 
 impl Table {
-    fn rows(&self) -> Vec<StoredRow<'static>> {
-        let account = self.account.map(Content::Account);
-        let contents = account.into_iter().chain(self.orders.iter().copied().map(Content::Order));
-        contents.map(|content| StoredRow { user: self.user, activity: 1, content }).collect()
+    fn stored(&self) -> Stored {
+        let accounts = self.account.into_iter().collect();
+        Stored { accounts, orders: self.orders.clone(), repairs: self.repairs.clone() }
     }
 
     fn account(&mut self) -> &mut StoredAccount {
@@ -78,23 +80,22 @@ impl Table {
     }
 }
 
-fn versions(checks: &mut Checks, texts: &[&str]) -> Versions {
-    let stored: Vec<_> = (1..).zip(texts).map(|(version, text)| stored(version, text)).collect();
-    let mut versions = Versions::default();
-    versions.learn(&stored, &mut checks.orders_match_their_campaign);
-    versions
-}
-
 /// Folds tables under these versions of the campaign, read from a place in a map of two tables.
 fn fold_at(place: Place, texts: &[&str], tables: &[Table]) -> (Report, Counts) {
-    let (mut checks, mut stocked) = (Checks::new(), Counts::new());
-    let versions = versions(&mut checks, texts);
+    fold_when(NOW, place, texts, tables)
+}
+
+fn fold_when(now: &str, place: Place, texts: &[&str], tables: &[Table]) -> (Report, Counts) {
+    let mut known = Known { claimed_runs: 1, ..Known::default() };
+    known.versions.learn(&(1..).zip(texts).map(|(version, text)| stored(version, text)).collect::<Vec<_>>());
     let map = SlotMap::even(1, 1, 2).expect("a map");
-    let mut fold =
-        Fold { place, map: &map, versions: &versions, checks: &mut checks, stocked: &mut stocked, history: None };
-    tables.iter().flat_map(Table::rows).for_each(|row| fold.row(&row));
-    fold.finish();
-    (checks.report(), stocked)
+    let context = Context { place, map: &map, known: &known, now: now.parse().expect("timestamp") };
+    let mut checks = DrawChecks::default();
+    for table in tables {
+        Walk::new(&mut checks).user(&context, table.user, table.stored());
+    }
+    let stocked = checks.stocked().clone();
+    (Report { checks: checks.found(&known.versions) }, stocked)
 }
 
 fn home() -> Place {
@@ -126,9 +127,8 @@ fn sound_rows_are_all_green_and_counted() {
     assert_eq!(stocked, Counts::from([((1, 102), 1)]));
     let checked: Vec<_> = report.checks.iter().map(|check| (check.name, check.checked)).collect();
     assert_eq!(
-        checked[3..],
+        checked[1..],
         [
-            ("one_order_per_request", 4),
             ("rows_on_their_shard", 5),
             ("chances_match_orders", 1),
             // Two days and a month.
@@ -136,6 +136,10 @@ fn sound_rows_are_all_green_and_counted() {
             // Four orders and a version.
             ("orders_match_their_campaign", 5),
             ("calls_are_whole", 4),
+            ("chances_granted_as_published", 1),
+            // The account and its orders.
+            ("orders_not_in_the_future", 5),
+            ("order_ids_are_unique", 4),
         ]
     );
 }
@@ -144,8 +148,9 @@ fn sound_rows_are_all_green_and_counted() {
 fn an_account_without_draws_is_sound_until_it_says_otherwise() {
     let idle = |used| Table {
         user: USER,
-        account: Some(StoredAccount { granted: 10, used, ..StoredAccount::default() }),
+        account: Some(StoredAccount { activity: 1, granted: 10, used, ..StoredAccount::default() }),
         orders: Vec::new(),
+        repairs: Vec::new(),
     };
     assert_eq!(red(&fold(idle(0))), [""; 0]);
     assert_red(&fold(idle(1)), "chances_match_orders", "used is 1, its orders say 0");
@@ -155,7 +160,9 @@ fn an_account_without_draws_is_sound_until_it_says_otherwise() {
 fn counters_that_differ_from_the_orders_are_found() {
     let name = "chances_match_orders";
     assert_red(&after(|table| table.account().used = 3), name, "used is 3, its orders say 4");
-    assert_red(&after(|table| table.account().granted = 3), name, "4 chances are used and 3 were granted");
+    let poor = after(|table| table.account().granted = 3);
+    assert_eq!(red(&poor), [name, "chances_granted_as_published"], "{poor}");
+    assert!(first_violation(&poor).contains("4 chances are used and 3 were granted"), "{poor}");
     assert_red(&after(|table| table.account().day = 20_260_103), name, "day is 20260103, its orders say 20260102");
     assert_red(&after(|table| table.account().day_used = 0), name, "day_used is 0, its orders say 1");
     assert_red(&after(|table| table.account().month_used = 5), name, "month_used is 5, its orders say 4");
@@ -172,7 +179,7 @@ fn ordinals_count_up_from_one() {
         table.account().month_used = 3;
     });
     assert_red(&gap, name, "is numbered 3, not 2");
-    assert_eq!(gap.checks[5].violations_total, 1, "what follows a gap is not reported again");
+    assert_eq!(check(&gap, name).violations_total, 1, "what follows a gap is not reported again");
 }
 
 #[test]
@@ -200,28 +207,30 @@ fn rows_in_another_table_are_found() {
     let elsewhere = Place { shard: 0, table: 1 - home().table };
     let (report, _) = fold_at(elsewhere, &[CAMPAIGN], &[sound()]);
     let (there, here) = (elsewhere.table, home().table);
-    assert_red(
-        &report,
-        "rows_on_their_shard",
-        &format!("shard 0, table {there}: the account of user \"u1\" in activity 1 belongs to shard 0, table {here}"),
-    );
-    assert_eq!(report.checks[4].violations_total, 5);
+    assert_eq!(red(&report), ["rows_on_their_shard", "order_ids_are_unique"], "{report}");
+    let expected =
+        format!("shard 0, table {there}: the account of user \"u1\" in activity 1 belongs to shard 0, table {here}");
+    assert!(first_violation(&report).contains(&expected), "{report}");
+    assert_eq!(check(&report, "rows_on_their_shard").violations_total, 5);
 }
 
 #[test]
 fn an_order_id_with_another_users_slot_is_found() {
-    assert_red(&after(|table| table.orders[0].id += 1), "rows_on_their_shard", "carries the slot");
-    assert_red(&after(|table| table.orders[0].id = -1), "rows_on_their_shard", "carries the slot none");
+    // Each second slot is one of this table.
+    assert_red(&after(|table| table.orders[0].id += 2), "rows_on_their_shard", "carries the slot");
+    let minus = after(|table| table.orders[0].id = -1);
+    assert_eq!(red(&minus), ["rows_on_their_shard", "order_ids_are_unique"], "{minus}");
+    assert!(first_violation(&minus).contains("carries the slot none"), "{minus}");
 }
 
-type Change = fn(&mut StoredOrder<'static>);
+type Change = fn(&mut StoredOrder);
 
 #[test]
 fn orders_that_their_version_cannot_have_made_are_found() {
     let faults: [(Change, &str); 15] = [
         (|order| order.version = 9, "there is no such version"),
         (|order| order.award = 999, "the version has no award 999"),
-        (|order| order.award_title = "pints", "is titled \"pints\", in the version \"points\""),
+        (|order| order.award_title = "pints".into(), "is titled \"pints\", in the version \"points\""),
         (|order| order.award_index = 2, "has the index 2, in the version 1"),
         (|order| order.stocked = 1, "took a unit of award 101, which has no stock"),
         (|order| order.stocked = 2, "stocked is 2"),
@@ -229,8 +238,8 @@ fn orders_that_their_version_cannot_have_made_are_found() {
         (|order| *order = mug(order, "rule_luck_award", 1), "took a unit of stock for a consolation"),
         (|order| *order = mug(order, "rule_luck_award", 0), "rule_luck_award cannot have given this user award 102"),
         (|order| *order = mug(order, "rule_weight", 1), "rule_weight cannot have given this user award 102 on draw 1"),
-        (|order| order.rule = "rule_blacklist", "rule_blacklist cannot have given this user award 101"),
-        (|order| order.rule = "rule_lock", "\"rule_lock\" is no rule"),
+        (|order| order.rule = "rule_blacklist".into(), "rule_blacklist cannot have given this user award 101"),
+        (|order| order.rule = "rule_lock".into(), "\"rule_lock\" is no rule"),
         (|order| *order = badge(order), "rule_default cannot have given this user award 103"),
         (|order| order.created_at_ms = 0, "outside the activity's window"),
         (|order| order.created_at_ms -= 1, "it was made on 2025-12-31 at the activity, but counts for day 20260101"),
@@ -238,17 +247,17 @@ fn orders_that_their_version_cannot_have_made_are_found() {
     for (change, violation) in faults {
         let report = after(|table| change(&mut table.orders[0]));
         assert_red(&report, "orders_match_their_campaign", violation);
-        assert_eq!(report.checks[7].violations_total, 1);
+        assert_eq!(check(&report, "orders_match_their_campaign").violations_total, 1);
     }
 }
 
-fn mug(order: &StoredOrder<'static>, rule: &'static str, stocked: i64) -> StoredOrder<'static> {
-    StoredOrder { award: 102, award_title: "mug", award_index: 2, rule, stocked, ..*order }
+fn mug(order: &StoredOrder, rule: &'static str, stocked: i64) -> StoredOrder {
+    StoredOrder { award: 102, award_title: "mug".into(), award_index: 2, rule: rule.into(), stocked, ..order.clone() }
 }
 
 /// The badge has the rate 0: only the blacklist gives it.
-fn badge(order: &StoredOrder<'static>) -> StoredOrder<'static> {
-    StoredOrder { award: 103, award_title: "badge", award_index: 3, ..*order }
+fn badge(order: &StoredOrder) -> StoredOrder {
+    StoredOrder { award: 103, award_title: "badge".into(), award_index: 3, ..order.clone() }
 }
 
 #[test]
@@ -257,22 +266,22 @@ fn each_rule_gives_what_is_its_own() {
         let order = &mut table.orders[2];
         *order = StoredOrder {
             award: 104,
-            award_title: "consolation",
+            award_title: "consolation".into(),
             award_index: 4,
-            rule: "rule_luck_award",
+            rule: "rule_luck_award".into(),
             stocked: 0,
-            ..*order
+            ..order.clone()
         };
     });
     assert_eq!(red(&consoled), [""; 0], "{consoled}");
     // The third draw is the weight rule's, so the whole pool cannot have given it.
-    let drawn = after(|table| table.orders[2].rule = "rule_default");
+    let drawn = after(|table| table.orders[2].rule = "rule_default".into());
     assert_red(&drawn, "orders_match_their_campaign", "rule_default cannot have given this user award 102 on draw 3");
     let mut forced = sound();
     forced.user = "banned";
     for order in &mut forced.orders {
         order.id = (order.id >> 10 << 10) + i64::from(Slot::of("banned").get());
-        *order = StoredOrder { rule: "rule_blacklist", stocked: 0, ..badge(order) };
+        *order = StoredOrder { rule: "rule_blacklist".into(), stocked: 0, ..badge(order) };
     }
     let route = SlotMap::even(1, 1, 2).expect("a map").route("banned");
     let place = Place { shard: 0, table: route.table().get() };
@@ -310,8 +319,8 @@ fn an_order_needs_an_open_activity() {
 fn a_version_that_cannot_be_read_is_reported_once() {
     let (report, _) = fold_at(home(), &["format = 1", CAMPAIGN], &[sound()]);
     assert_red(&report, "orders_match_their_campaign", "version 1 of activity 1 cannot be read: ");
-    assert_eq!(report.checks[7].violations_total, 1);
-    assert_eq!(report.checks[6].checked, 0, "nobody knows its limits");
+    assert_eq!(check(&report, "orders_match_their_campaign").violations_total, 1);
+    assert_eq!(check(&report, "day_and_month_limits").checked, 0, "nobody knows its limits");
     let other = CAMPAIGN.replacen("id = 1\n", "id = 2\n", 1);
     let (report, _) = fold_at(home(), &[&other], &[sound()]);
     assert_red(&report, "orders_match_their_campaign", "its file is of activity 2");
@@ -321,35 +330,38 @@ fn a_version_that_cannot_be_read_is_reported_once() {
 fn called() -> Table {
     let mut table = sound();
     for (seq, order) in (0..).zip(&mut table.orders[..3]) {
-        *order = StoredOrder { request: "three", seq, asked: 3, ..*order };
+        *order = StoredOrder { request: "three".into(), seq, asked: 3, ..order.clone() };
     }
     table
 }
 
 #[test]
 fn a_call_that_is_not_whole_is_found() {
-    let after = |change: &dyn Fn(&mut [StoredOrder<'static>])| {
+    let after = |change: &dyn Fn(&mut [StoredOrder])| {
         let mut table = called();
         change(&mut table.orders);
         fold(table)
     };
     let whole = after(&|_| {});
-    assert_eq!((red(&whole), whole.checks[8].checked), (Vec::new(), 2), "{whole}");
-    let found = |change: &dyn Fn(&mut [StoredOrder<'static>]), violation: &str| {
+    assert_eq!((red(&whole), check(&whole, "calls_are_whole").checked), (Vec::new(), 2), "{whole}");
+    let found = |change: &dyn Fn(&mut [StoredOrder]), violation: &str| {
         let report = after(change);
         assert_eq!(red(&report), ["calls_are_whole"], "{report}");
         assert!(report.to_string().contains(violation), "{violation:?} is not in {report}");
     };
     found(&|orders| orders[0].seq = 1, "is draw 2 of 3 under request id \"three\", and the one before it is not there");
     found(&|orders| orders[2].seq = 3, "is draw 4 of 3 under request id \"three\", and the one before it is not there");
-    found(&|orders| orders[1].request = "other", "under request id \"other\", and the one before it is not there");
+    found(
+        &|orders| orders[1].request = "other".into(),
+        "under request id \"other\", and the one before it is not there",
+    );
     found(
         &|orders| orders[1].asked = 4,
         "is draw 2 of 4 under request id \"three\", and the one before it is not there",
     );
     found(&|orders| orders[3].seq = 1, "is draw 2 of 1 under request id \"k\", and the one before it is not there");
     found(&|orders| orders[..3].iter_mut().for_each(|order| order.asked = 2), "which is one too many");
-    found(&|orders| orders[2].request = "k", "has 2 draws of 3, the version makes all or none");
+    found(&|orders| orders[2].request = "k".into(), "has 2 draws of 3, the version makes all or none");
     found(&|orders| orders[..3].iter_mut().for_each(|order| order.asked = 4), "has 3 draws of 4");
 }
 
@@ -365,81 +377,134 @@ fn a_call_may_fall_short_where_its_version_says_so() {
 fn users_and_activities_are_kept_apart() {
     let second = Table { user: "u1 ", ..sound() };
     let (report, _) = fold_at(home(), &[CAMPAIGN], &[sound(), second]);
-    assert_eq!(report.checks[5].checked, 2);
-    assert_eq!(report.checks[5].ok(), Some(true), "{report}");
+    assert_eq!(check(&report, "chances_match_orders").checked, 2);
+    assert!(check(&report, "chances_match_orders").ok(), "{report}");
 }
 
 #[test]
-fn overselling_is_found() {
-    let mut check = Check::new("stock_not_oversold");
-    check_oversold(&mut check, &Counts::from([((1, 102), 50)]), &Counts::from([((1, 102), 50), ((1, 105), 9)]));
-    assert_eq!((check.ok(), check.checked), (Some(true), 2));
-    check_oversold(&mut check, &Counts::from([((1, 102), 51), ((1, 103), 1)]), &Counts::from([((1, 102), 50)]));
-    assert_eq!(
-        check.violations,
-        [
-            "activity 1, award 102: 51 units are in orders and there are 50",
-            "activity 1, award 103: 1 units are in orders and there are 0"
-        ]
-    );
+fn chances_that_no_version_welcomes_with_are_found() {
+    let name = "chances_granted_as_published";
+    let rich = after(|table| table.account().granted = 11);
+    assert_red(&rich, name, "was granted 11 chances; version 1, which the first order names, welcomes with 10");
+    // The version of the first order counts, whatever later ones say.
+    let later = CAMPAIGN.replace("welcome = 10", "welcome = 11");
+    assert_eq!(red(&fold_at(home(), &[CAMPAIGN, &later], &[sound()]).0), [""; 0]);
+    let idle = |granted| Table {
+        user: USER,
+        account: Some(StoredAccount { activity: 1, granted, ..StoredAccount::default() }),
+        orders: Vec::new(),
+        repairs: Vec::new(),
+    };
+    assert_eq!(red(&fold_at(home(), &[CAMPAIGN, &later], &[idle(11)]).0), [""; 0]);
+    assert_red(&fold(idle(11)), name, "no version of the activity welcomes with as many");
 }
 
 #[test]
-fn counters_are_compared_both_ways() {
-    let mut check = Check::new("issued_counters_match_orders");
-    check_counters(&mut check, 0, &Counts::from([((1, 1), 5)]), &Counts::from([((1, 1), 5)]));
-    assert_eq!(check.ok(), Some(true));
-    check_counters(&mut check, 3, &Counts::from([((1, 1), 5)]), &Counts::from([((1, 2), 5)]));
-    assert_eq!(
-        check.violations,
-        [
-            "shard 3, activity 1, award 1: award_issued says 0, 5 orders took a unit",
-            "shard 3, activity 1, award 2: award_issued says 5, 0 orders took a unit"
-        ]
+fn an_id_of_another_table_or_of_a_run_that_nobody_claimed_is_found() {
+    let name = "order_ids_are_unique";
+    let unclaimed = after(|table| table.orders[1].id += 1 << 38);
+    assert_red(&unclaimed, name, "its id is of run 2, and runs were claimed up to 1");
+    assert_red(&after(|table| table.orders[1].id &= (1 << 38) - 1), name, "no lane can have given it this id");
+    let other = after(|table| table.orders[1].id += 1);
+    assert_eq!(red(&other), ["rows_on_their_shard", name], "{other}");
+    assert!(check(&other, name).violations[0].contains("its id is one of shard 0, table "), "{other}");
+}
+
+#[test]
+fn orders_of_days_that_have_not_begun_are_found() {
+    let name = "orders_not_in_the_future";
+    // The third and the fourth order are of days that begin later.
+    let at = |now| fold_when(now, home(), &[CAMPAIGN], &[sound()]).0;
+    assert_red(
+        &at("2026-01-01T23:54:00+08:00"),
+        name,
+        "the account of user \"u1\" in activity 1 counts for day 20260102",
     );
+    assert_eq!(check(&at("2026-01-01T23:54:00+08:00"), name).violations_total, 2);
+    assert_eq!(red(&at("2026-01-01T23:56:00+08:00")), [""; 0], "clocks may differ by some minutes");
+    assert_eq!(check(&at("2025-12-31T12:00:00+08:00"), name).violations_total, 5);
+    // A moment more than a day ahead, whatever the label says.
+    let late = after(|table| table.orders[3].created_at_ms += 200 * 24 * 60 * 60 * 1000);
+    assert!(red(&late).contains(&name), "{late}");
+    assert!(check(&late, name).violations[0].contains("by the database's clock it is 2026-06-01T04:00:00Z"), "{late}");
 }
 
-fn picture(left: u64, open: u64, issued: u64) -> Picture {
-    let prize = Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(102).expect("id") };
-    Picture { prize, total: left + open + issued, left, open, issued }
-}
-
-fn look(held: bool, picture: Picture, issued: i64, total: i64) -> Look {
-    let counts = |units| Counts::from([((1, 102), units)]);
-    Look { held, pictures: Ok(vec![picture]), issued: counts(issued), totals: counts(total) }
-}
-
-fn faults(look: &Look) -> Vec<String> {
-    match look.sum() {
-        Sum::Wrong(_, faults) => faults,
-        Sum::Right(_) | Sum::Unknown(_) => Vec::new(),
+/// Two draws on a day, two by a clock that was forty days ahead, and then the account was set back.
+fn set_back() -> Table {
+    let mut table = sound();
+    for order in &mut table.orders[2..] {
+        order.day = 20_260_210;
+        order.created_at_ms += 40 * 24 * 60 * 60 * 1000;
     }
+    table.orders[3].created_at_ms -= 24 * 60 * 60 * 1000;
+    table.account = Some(StoredAccount { day: 20_260_101, day_used: 2, month_used: 2, ..*table.account() });
+    table.repairs.push(LabelRepair { activity: 1, used: 4, today: 20_260_102 });
+    table
 }
 
 #[test]
-fn the_running_servers_stock_adds_up_or_not() {
-    assert_eq!(look(true, picture(40, 0, 10), 10, 50).sum(), Sum::Right(1));
-    assert!(matches!(look(true, picture(39, 1, 10), 10, 50).sum(), Sum::Unknown(_)));
-    let lost = look(true, picture(40, 0, 10), 9, 50);
-    assert_eq!(faults(&lost), ["activity 1, award 102: 40 units left and 9 issued are not the total of 50"]);
-    let unknown = look(true, picture(40, 0, 10), 10, 60);
-    assert_eq!(
-        faults(&unknown),
-        ["activity 1, award 102: the running server has 50 units, stock operations sum to 60"]
-    );
-    let other = Prize { award: AwardId::new(103).expect("id"), ..picture(0, 0, 0).prize };
-    let missing = look(true, Picture { prize: other, ..picture(0, 0, 0) }, 10, 50);
-    assert_eq!(faults(&missing), ["activity 1, award 102: the running server does not know its stock of 50"]);
-    let starting = Look { pictures: Ok(Vec::new()), ..look(true, picture(40, 0, 10), 10, 50) };
-    assert!(matches!(starting.sum(), Sum::Unknown(_)));
+fn what_a_repair_noted_is_accepted_and_nothing_else() {
+    let soon = "2026-01-02T12:00:00+08:00";
+    let fold = |table: Table| fold_when(soon, home(), &[CAMPAIGN], &[table]).0;
+    assert_eq!(red(&fold(set_back())), [""; 0], "{}", fold(set_back()));
+    let mut unnoted = set_back();
+    unnoted.repairs.clear();
+    assert_eq!(red(&fold(unnoted)), ["chances_match_orders", "orders_not_in_the_future"]);
+    let mut earlier = set_back();
+    earlier.repairs[0].used = 3;
+    assert!(red(&fold(earlier)).contains(&"orders_not_in_the_future"), "the fourth was drawn after it");
+    // What was drawn before it was within the limits of that day, too.
+    let narrow = CAMPAIGN.replace("day_limit = 3", "day_limit = 1");
+    let (report, _) = fold_when(soon, home(), &[&narrow], &[set_back()]);
+    assert_eq!(check(&report, "day_and_month_limits").violations_total, 2, "{report}");
 }
 
 #[test]
-fn at_rest_the_next_start_must_have_something_to_offer() {
-    // What a server that is gone believed last does not matter.
-    assert_eq!(look(false, picture(7, 7, 7), 50, 50).sum(), Sum::Right(1));
-    let oversold = look(false, picture(7, 7, 7), 51, 50);
-    assert_eq!(faults(&oversold), ["activity 1, award 102: 51 units are issued and there are 50"]);
-    let negative = look(false, picture(7, 7, 7), 0, -1);
-    assert_eq!(faults(&negative), ["activity 1, award 102: its stock operations sum to -1"]);
+fn draws_after_a_repair_count_from_where_it_set_the_account() {
+    let mut table = set_back();
+    let next = StoredOrder {
+        id: table.orders[3].id + (1 << 10),
+        ordinal: 5,
+        day: 20_260_101,
+        created_at_ms: table.orders[1].created_at_ms,
+        ..table.orders[0].clone()
+    };
+    table.orders.push(next);
+    table.account = Some(StoredAccount { used: 5, day_used: 3, month_used: 3, ..*table.account() });
+    let soon = "2026-01-02T12:00:00+08:00";
+    let report = fold_when(soon, home(), &[CAMPAIGN], std::slice::from_ref(&table)).0;
+    assert_eq!(red(&report), [""; 0], "{report}");
+    // A second clock was ahead, and the account was set back once more.
+    let again = StoredOrder {
+        id: table.orders[4].id + (1 << 10),
+        ordinal: 6,
+        day: 20_260_210,
+        created_at_ms: table.orders[3].created_at_ms,
+        ..table.orders[0].clone()
+    };
+    table.orders.push(again);
+    table.account = Some(StoredAccount { used: 6, ..*table.account() });
+    table.repairs.push(LabelRepair { activity: 1, used: 6, today: 20_260_102 });
+    let report = fold_when(soon, home(), &[CAMPAIGN], &[table]).0;
+    assert_eq!(red(&report), [""; 0], "{report}");
+}
+
+#[test]
+fn requests_that_repeat_are_found_and_so_is_a_lost_key() {
+    let requests = |keys: &[(&str, i64)], has_key| {
+        let mut checks = DrawChecks::default();
+        checks.requests.key(home(), has_key);
+        for (request, seq) in keys {
+            let order = StoredOrder { request: (*request).into(), seq: *seq, ..points() };
+            checks.requests.order(home(), USER, &order);
+        }
+        checks.requests.end(home());
+        Report { checks: checks.found(&Known::default().versions) }
+    };
+    let name = "one_order_per_request";
+    let sound = requests(&[("a", 0), ("a", 1), ("b", 0)], true);
+    assert_eq!((red(&sound), check(&sound, name).checked), (Vec::new(), 3));
+    let twice = requests(&[("a", 0), ("b", 0), ("b", 0), ("b", 0), ("c", 0)], true);
+    assert_red(&twice, name, "user \"u1\" has 3 orders under request id \"b\", place 0");
+    assert_red(&requests(&[("a", 0)], false), name, "have lost their unique key of user_id, request_id and seq");
 }

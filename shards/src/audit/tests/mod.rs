@@ -1,8 +1,11 @@
 //! Sound data is all green, and each planted fault turns exactly its own check red.
 mod fold;
 mod folder;
+mod pages;
+mod repair;
+mod sums;
 
-use super::Report;
+use super::{Check, Report};
 use crate::meta::StoredCampaign;
 
 const CAMPAIGN: &str = include_str!("campaign.toml");
@@ -13,11 +16,17 @@ fn stored(version: u32, text: &str) -> StoredCampaign {
 
 /// The names of the checks that found something.
 fn red(report: &Report) -> Vec<&'static str> {
-    report.checks.iter().filter(|check| check.ok() == Some(false)).map(|check| check.name).collect()
+    report.checks.iter().filter(|check| check.is_broken()).map(|check| check.name).collect()
 }
 
 /// The first violation of the first red check.
 fn first_violation(report: &Report) -> &str {
     let found = report.checks.iter().find_map(|check| check.violations.first());
     found.map_or("", String::as_str)
+}
+
+/// A check by its name.
+#[track_caller]
+fn check<'r>(report: &'r Report, name: &str) -> &'r Check {
+    report.checks.iter().find(|check| check.name == name).expect("a check of this name")
 }

@@ -6,7 +6,7 @@
 //! shelf and the withdrawal is done again. It too is done in one epoch only, that in which it was
 //! seen to be missing: whoever comes late, with an old list or a slow request, would take again in
 //! a later epoch what the totals have lost already, and nobody would put it back.
-use super::ledger::{MetaLedger, PendingWithdrawal};
+use super::ledger::{Delivery, MetaLedger, PendingWithdrawal};
 use super::rebuild::TendError;
 use super::server::{Addition, Session, Spread, StockServer};
 use super::{ClusterStock, Shelf};
@@ -21,7 +21,8 @@ pub(crate) async fn deliver<S: StockServer>(
 ) -> Result<usize, TendError> {
     let deliveries = meta.deliveries(shelf.id).await?;
     for delivery in &deliveries {
-        let here = |&(segment, units): &(u16, u64)| spread.server_of(segment) == shelf.id && units > 0;
+        // A segment that gets none is told so: without a word it would still be waiting for its units.
+        let here = |&(segment, _): &(u16, u64)| spread.server_of(segment) == shelf.id;
         let addition = Addition {
             operation: delivery.operation,
             epoch: delivery.epoch,
@@ -67,6 +68,12 @@ async fn withdraw_one<S: StockServer>(
         let missing = withdrawal.units.saturating_sub(given);
         if missing == 0 || withdrawal.given.iter().any(|(server, _)| *server == shelf.id) {
             continue;
+        }
+        // What is on its way there is not gone: it is withdrawn when it has come. (What was recorded
+        // under an earlier epoch has come with this one.)
+        let waits = |delivery: &Delivery| delivery.prize == withdrawal.prize && delivery.epoch >= known;
+        if meta.deliveries(shelf.id).await?.iter().any(waits) {
+            return Ok(false);
         }
         let mut session = shelf.trusted_session().await?;
         let Ok((epoch, taken)) = session.withdraw(withdrawal.operation, known, withdrawal.prize, missing).await? else {

@@ -1,11 +1,13 @@
 //! What the databases know of the stock: the shards what became of grants, the meta database
 //! what there is in all. Traits, so that the protocol runs in a simulation too; the SQL behind
 //! them is in `sql.rs`.
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
 use market::batch::Prize;
 
+use super::server::Closing;
 use crate::stock::{Epoch, Part, ServerId};
 use crate::store::{GrantId, StoreError};
 
@@ -21,40 +23,64 @@ pub(crate) enum Fate {
     Void,
 }
 
-/// A grant that its shard has noted.
+/// The receipt of a grant whose batch has committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NotedGrant {
+pub(crate) struct NotedReceipt {
     pub(crate) grant: GrantId,
-    /// The epoch that its units were granted under.
-    pub(crate) epoch: Epoch,
+    /// The servers whose units it used, and the epochs that these were granted under.
+    pub(crate) epochs: BTreeMap<ServerId, Epoch>,
     pub(crate) used: Vec<Part>,
+}
+
+impl NotedReceipt {
+    /// How the grant is closed on one server.
+    pub(crate) fn closing(&self, server: ServerId) -> Closing {
+        let used = self.used.iter().filter(|part| part.server == server).copied().collect();
+        Closing { grant: self.grant, used }
+    }
+}
+
+/// A page of receipts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SomeReceipts {
+    /// Those that are old enough, by grant.
+    pub(crate) receipts: Vec<NotedReceipt>,
+    /// Where the next page begins, if there may be more of them.
+    pub(crate) next: Option<GrantId>,
 }
 
 /// What one shard knows.
 pub(crate) trait ShardLedger: Send + Sync + 'static {
-    /// Decides the fate of a grant's part on one server: it has committed, or never will.
+    /// Decides the fate of a grant: it has committed, or never will. Answers what it used of one server.
     fn decide(&self, server: ServerId, grant: GrantId) -> impl Future<Output = Result<Fate, StoreError>> + Send;
 
     /// Raises the epoch under which batches may issue this server's units; waits for those that
-    /// are under way. Answers the epoch that holds now: a higher one stays.
+    /// are under way, but not for long. Answers the epoch that holds now: a higher one stays.
     fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
 
     /// The units that this shard has issued out of a server's segments, at one moment.
     fn issued_of(&self, server: ServerId) -> impl Future<Output = Result<Vec<(Prize, u16, u64)>, StoreError>> + Send;
 
-    /// Committed grants of a server that are at least so old, oldest first; not all at once.
-    fn old_grants(
+    /// Receipts of committed batches that are at least so old, of grants after this one.
+    fn old_receipts(
         &self,
-        server: ServerId,
         age: Duration,
-    ) -> impl Future<Output = Result<Vec<NotedGrant>, StoreError>> + Send;
+        after: GrantId,
+    ) -> impl Future<Output = Result<SomeReceipts, StoreError>> + Send;
 
-    /// Adds these grants to the counters and forgets them, in one transaction; those that are
-    /// gone already are left out. They must not be open any more. Answers how many there were.
-    fn roll_up(&self, server: ServerId, grants: &[GrantId]) -> impl Future<Output = Result<usize, StoreError>> + Send;
+    /// How many receipts of committed batches are at least so old.
+    fn count_old(&self, age: Duration) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Forgets void grants and grants' own rows that nobody can ask for any more.
-    fn forget_old(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Deletes the receipts of committed batches that are not open anywhere any more. Answers how
+    /// many there were.
+    fn delete_receipts(&self, grants: &[GrantId]) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Forgets void receipts of batches of which nothing can be under way any more.
+    fn forget_void(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Adds counters that nobody has touched for so long to those of run 0, and deletes them. Their
+    /// lane may live: it begins again. Answers how many there were.
+    fn fold(&self, idle: Duration) -> impl Future<Output = Result<usize, StoreError>> + Send;
 }
 
 /// The current epoch of a server, and the process that was given its units.

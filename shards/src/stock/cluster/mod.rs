@@ -9,8 +9,10 @@
 //!   before it counts what they issued (`rebuild.rs`);
 //! * units of a batch that died come back: a grant that stays open is made void on its shard, and
 //!   only then returned (`sweep.rs`);
-//! * the shards do not keep a row per batch for ever: settled grants are added to counters
-//!   (`roll_up.rs`);
+//! * the shards keep a grant's row, its receipt, only for as long as the grant may be open on a
+//!   server: the lane that closed it deletes the row in one of its next batches, and what dead lanes
+//!   left is found by a job (`reclaim.rs`). What was issued stands in counters meanwhile, which the
+//!   batches write themselves;
 //! * units are added and withdrawn once (`deliver.rs`).
 //!
 //! Every job stays correct when several processes run it at once, stop half-way, or act on what
@@ -18,16 +20,16 @@
 mod deliver;
 pub(crate) mod ledger;
 mod rebuild;
+mod reclaim;
 mod redis;
-mod roll_up;
 pub(crate) mod server;
 mod sql;
 mod sweep;
 mod tend;
 #[cfg(test)]
-pub(in crate::stock) mod tests;
+pub(crate) mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,27 +37,30 @@ use arc_swap::ArcSwap;
 use market::batch::{Prize, Units};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::deliver::{deliver, withdraw};
 use self::ledger::Registered;
 pub(crate) use self::ledger::{MetaLedger, ShardLedger};
 pub(crate) use self::rebuild::{TendError, rebuild};
+pub(crate) use self::reclaim::reclaim;
 pub use self::redis::RedisOptions;
 pub(crate) use self::redis::RedisServer;
-pub(crate) use self::roll_up::roll_up;
 pub(crate) use self::server::Session;
 pub use self::server::Spread;
-use self::server::{Asking, Closing, Lost, StockServer};
-pub(crate) use self::sql::{SqlMetaLedger, SqlShardLedger, record_addition};
+use self::server::{Asking, Closing, Lost, StockServer, Stranger, Taken};
+pub(crate) use self::sql::{JobLease, SqlMetaLedger, SqlShardLedger, record_addition};
 pub(crate) use self::tend::{Tended, tend};
 use super::{Epoch, Granted, Part, ServerId, Stock, StockAway};
 use crate::breaker::{Breaker, Breakers, Verdict};
-use crate::store::GrantId;
+use crate::store::{GrantId, Notice};
 
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
 /// shelf is then found within this time.
 const SOLD_OUT_REMEMBERED: Duration = Duration::from_millis(900);
+
+/// What one taking may cost, whatever becomes of it: a batch asks twice at most, within a second.
+const TAKE_MAX: Duration = Duration::from_millis(490);
 
 /// Grants that wait to be closed. What does not fit is found by the sweeper.
 const CLOSINGS_MAX: usize = 10_000;
@@ -63,20 +68,84 @@ const CLOSINGS_MAX: usize = 10_000;
 /// Grants closed in one call.
 const CLOSINGS_AT_ONCE: usize = 256;
 
+/// Receipts of closed grants that wait for their lane's next batch. What does not fit is found by `reclaim`.
+const CLOSED_MAX: usize = 4_096;
+
+/// Receipts that one batch deletes: not in each batch, because the statement costs more than its rows, and a
+/// few rows that stay for some batches longer cost nothing.
+const CLOSED_MIN: usize = 32;
+const CLOSED_AT_ONCE: usize = 256;
+
+/// Grants of one lane that are closed wherever they were open.
+#[derive(Debug, Default)]
+struct ClosedGrants(Mutex<VecDeque<GrantId>>);
+
+impl ClosedGrants {
+    fn add(&self, grant: GrantId) {
+        let mut grants = lock(&self.0);
+        if grants.len() < CLOSED_MAX {
+            grants.push_back(grant);
+        }
+    }
+
+    /// Some of them, where there are at least so many.
+    fn take(&self, min: usize) -> Vec<GrantId> {
+        let mut grants = lock(&self.0);
+        let count = grants.len().min(CLOSED_AT_ONCE);
+        if count < min { Vec::new() } else { grants.drain(..count).collect() }
+    }
+}
+
+/// A grant with a receipt that is being closed on several servers.
+#[derive(Debug)]
+struct BeingClosed {
+    grant: GrantId,
+    /// The servers that gave what it used and have not said yet that it is closed, with the epochs
+    /// that they gave it under.
+    missing: Mutex<BTreeMap<ServerId, Epoch>>,
+    closed: Arc<ClosedGrants>,
+}
+
+impl BeingClosed {
+    /// A server says that nothing is open there that was granted in this epoch or before.
+    fn heard(&self, server: ServerId, now: Epoch) {
+        let mut missing = lock(&self.missing);
+        if missing.get(&server).is_some_and(|epoch| now >= *epoch) {
+            missing.remove(&server);
+            if missing.is_empty() {
+                self.closed.add(self.grant);
+            }
+        }
+    }
+}
+
+/// What a server has to be told of a grant, and who wants to know that it was.
+struct Errand {
+    closing: Closing,
+    told: Option<Arc<BeingClosed>>,
+}
+
 /// One server, as this process sees it.
 pub(crate) struct Shelf<S> {
     pub(crate) id: ServerId,
     pub(crate) server: S,
     /// Whom the meta database trusts, as far as we know.
     registered: ArcSwap<Registered>,
-    closings: mpsc::Sender<Closing>,
+    closings: mpsc::Sender<Errand>,
+    /// Whether its units were found to be another cluster's.
+    pub(crate) notice: Notice,
+    trouble: Trouble,
 }
 
 impl<S: StockServer> Shelf<S> {
     /// A session with the process that holds the units of the current epoch.
     pub(crate) async fn trusted_session(&self) -> Result<S::Session, StockAway> {
         let session = self.find_session().await?;
-        session.ok_or_else(|| StockAway(format!("stock server {} has to be rebuilt", self.id)))
+        session.ok_or_else(|| self.lost())
+    }
+
+    fn lost(&self) -> StockAway {
+        StockAway::Unavailable(format!("stock server {} has to be rebuilt", self.id))
     }
 
     /// The same; `None` where the server answers but does not hold these units.
@@ -98,31 +167,99 @@ impl<S: StockServer> Shelf<S> {
         self.registered.load().epoch
     }
 
+    /// Finds out whose the units are that the server holds, given what the meta database says of it.
+    pub(crate) async fn recognise(
+        &self,
+        session: &mut S::Session,
+        registered: &Registered,
+    ) -> Result<Result<(), Stranger>, StockAway> {
+        let known = registered.run_id.as_deref() == Some(session.run_id());
+        let recognised = session.recognise(known.then_some(registered.epoch)).await?;
+        self.notice.heard(&recognised);
+        Ok(recognised)
+    }
+
+    /// The same, in a session of its own and by what is known of the meta database.
+    pub(crate) async fn recognise_now(&self) -> Result<Result<(), Stranger>, StockAway> {
+        let mut session = self.server.session().await?;
+        let registered = self.registered.load_full();
+        self.recognise(&mut session, &registered).await
+    }
+
     /// Brings what the meta database says of this server.
     pub(crate) fn set_registered(&self, registered: Registered) {
         self.registered.store(Arc::new(registered));
     }
 
     /// Takes units, unless the server's breaker says that it does not answer.
-    async fn take(&self, asking: &Asking<'_>, breaker: &Breaker) -> Result<(Epoch, Vec<Part>), StockAway> {
-        let permit =
-            breaker.admit().map_err(|_| StockAway(format!("the breaker of stock server {} is open", self.id)))?;
-        let taken = async {
+    async fn take(&self, asking: &Asking<'_>, breaker: &Breaker, deadline: Instant) -> Result<Taken, StockAway> {
+        let permit = breaker.admit().map_err(|_| {
+            let last = self.trouble.last().unwrap_or_default();
+            StockAway::Unavailable(format!("the breaker of stock server {} is open: {last}", self.id))
+        })?;
+        let taking = async {
             match self.find_session().await? {
                 Some(mut session) => session.take(asking).await,
                 None => Ok(Err(Lost)),
             }
         };
-        let taken = taken.await;
-        // A server that has lost its units does answer.
-        permit.judge(if taken.is_ok() { Verdict::Answered } else { Verdict::Failed });
-        taken?.map_err(|Lost| StockAway(format!("stock server {} has to be rebuilt", self.id)))
+        let late = |_| Err(StockAway::Unavailable("no answer in time".to_owned()));
+        let taken = timeout_at(deadline, taking).await.unwrap_or_else(late);
+        permit.judge(match &taken {
+            // A server that has lost its units does answer.
+            Ok(_) => Verdict::Answered,
+            // That says nothing of the server, and nobody had to wait: who dials it next finds out.
+            Err(StockAway::EndedAtOnce(_)) => Verdict::Uncounted,
+            Err(_) => Verdict::Failed,
+        });
+        if let Ok(Ok(_)) = taken {
+            // Units of another cluster are never granted.
+            self.notice.heard(&Ok::<_, Stranger>(()));
+        }
+        let taken = taken.and_then(|answer| answer.map_err(|Lost| self.lost()));
+        self.trouble.note(self.id, &taken);
+        taken
     }
 
     /// Closes a grant some time soon.
-    fn close(&self, closing: Closing) {
+    fn close(&self, errand: Errand) {
         // A full queue is not an error: the sweeper finds what stays open.
-        let _ = self.closings.try_send(closing);
+        let _ = self.closings.try_send(errand);
+    }
+}
+
+/// What is wrong with a server as lanes see it: said when it changes, not for each batch.
+#[derive(Debug, Default)]
+struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    fn last(&self) -> Option<String> {
+        lock(&self.0).clone()
+    }
+
+    fn note(&self, server: ServerId, taken: &Result<Taken, StockAway>) {
+        let why = match taken {
+            Ok(_) => None,
+            // It is tried once more.
+            Err(StockAway::EndedAtOnce(_)) => return,
+            Err(error) => Some(error.to_string()),
+        };
+        if !self.change(why.clone()) {
+            return;
+        }
+        if let Some(why) = why {
+            tracing::warn!(%server, why, "lanes get no units of a stock server");
+        } else {
+            tracing::info!(%server, "lanes get units of the stock server again");
+        }
+    }
+
+    /// Remembers what is wrong now; whether something else was wrong before.
+    fn change(&self, why: Option<String>) -> bool {
+        let mut last = lock(&self.0);
+        let changed = *last != why;
+        *last = why;
+        changed
     }
 }
 
@@ -146,7 +283,9 @@ impl<S: StockServer> ClusterStock<S> {
         for (id, server) in (1..=ServerId::MAX).zip(servers) {
             let (closings, queue) = mpsc::channel(CLOSINGS_MAX);
             let registered = ArcSwap::from_pointee(Registered { epoch: Epoch(0), run_id: None });
-            let shelf = Arc::new(Shelf { id: ServerId(id), server, registered, closings });
+            let notice = Notice::of(format!("redis-{id}"));
+            let (id, trouble) = (ServerId(id), Trouble::default());
+            let shelf = Arc::new(Shelf { id, server, registered, closings, notice, trouble });
             tasks.push(tokio::spawn(close_grants(Arc::downgrade(&shelf), queue)));
             shelves.push(shelf);
         }
@@ -160,7 +299,8 @@ impl<S: StockServer> ClusterStock<S> {
 
     /// The stock as one lane takes from it.
     pub(crate) fn for_lane(self: &Arc<Self>, shard: u16, lane: u16, breakers: &Arc<Breakers>) -> LaneStock<S> {
-        LaneStock { stock: self.clone(), shard, lane, breakers: breakers.clone() }
+        let (breakers, closed) = (breakers.clone(), Arc::default());
+        LaneStock { stock: self.clone(), shard, lane, breakers, closed, closed_min: CLOSED_MIN }
     }
 
     /// Forgets what was sold out: units may have come.
@@ -182,14 +322,70 @@ impl<S: StockServer> ClusterStock<S> {
         &self.shelves[usize::from(id.0) - 1]
     }
 
-    fn close_all(&self, grant: GrantId, granted: &Granted, used: &[Part]) {
+    /// Closes a grant everywhere; `told` hears of it where it was used.
+    fn close_all(&self, grant: GrantId, granted: &Granted, used: &[Part], told: Option<&Arc<BeingClosed>>) {
         for &server in granted.epochs.keys() {
             let used = used.iter().filter(|part| part.server == server).copied().collect();
-            self.shelf(server).close(Closing { grant, used });
+            self.shelf(server).close(Errand { closing: Closing { grant, used }, told: told.cloned() });
         }
         if used.len() < granted.parts.len() || used != granted.parts {
             self.look_again();
         }
+    }
+}
+
+/// What is left to be done of a taking, and what came of it so far.
+struct Taking {
+    wants: Vec<Units>,
+    granted: Granted,
+    /// Prizes of which units are still on their way somewhere.
+    undelivered: BTreeSet<Prize>,
+    /// Why a server could not be asked.
+    away: Option<StockAway>,
+    /// Servers whose answer was cut off: they may have granted something.
+    cut_off: Vec<ServerId>,
+}
+
+impl Taking {
+    /// Hears what a server answered.
+    fn hear(&mut self, server: ServerId, taken: Result<Taken, StockAway>) {
+        match taken {
+            Ok(Taken::Granted(epoch, parts)) => self.grant(server, epoch, parts),
+            Ok(Taken::Undelivered(prizes)) => self.undelivered.extend(prizes),
+            Err(error) => {
+                if matches!(error, StockAway::EndedAtOnce(_)) {
+                    self.cut_off.push(server);
+                }
+                // One that would fail again decides.
+                if !matches!(self.away, Some(StockAway::Unavailable(_))) {
+                    self.away = Some(error);
+                }
+            }
+        }
+    }
+
+    fn grant(&mut self, server: ServerId, epoch: Epoch, parts: Vec<Part>) {
+        for part in &parts {
+            for want in self.wants.iter_mut().filter(|want| want.prize == part.prize) {
+                want.count = want.count.saturating_sub(part.count);
+            }
+        }
+        self.wants.retain(|want| want.count > 0);
+        if !parts.is_empty() {
+            self.granted.epochs.insert(server, epoch);
+            self.granted.parts.extend(parts);
+        }
+    }
+
+    /// Why more than was granted may be there; `None` when all was granted that is.
+    fn failure(&self) -> Option<StockAway> {
+        if self.wants.is_empty() {
+            return None;
+        }
+        let wanted = |prize: &&Prize| self.wants.iter().any(|want| want.prize == **prize);
+        let undelivered: Vec<Prize> = self.undelivered.iter().filter(wanted).copied().collect();
+        // Nobody knows whether the server that is away has what is missing.
+        self.away.clone().or((!undelivered.is_empty()).then_some(StockAway::Undelivered(undelivered)))
     }
 }
 
@@ -200,79 +396,97 @@ pub(crate) struct LaneStock<S> {
     /// Lanes begin at segments of their own.
     lane: u16,
     breakers: Arc<Breakers>,
+    /// Whose receipts can go.
+    closed: Arc<ClosedGrants>,
+    /// How many of them a batch waits for.
+    closed_min: usize,
 }
 
 impl<S: StockServer> LaneStock<S> {
-    /// Takes what is still wanted from one shelf.
-    async fn take_from(
-        &self,
-        shelf: &Shelf<S>,
-        grant: GrantId,
-        wants: &mut Vec<Units>,
-        granted: &mut Granted,
-    ) -> Result<(), StockAway> {
-        let asking = Asking { grant, shard: self.shard, place: self.lane, wants };
-        let (epoch, parts) = shelf.take(&asking, self.breakers.stock_server(shelf.id)).await?;
-        for part in &parts {
-            for want in wants.iter_mut().filter(|want| want.prize == part.prize) {
-                want.count = want.count.saturating_sub(part.count);
+    /// Has receipts go one by one: a short run would else never see one go.
+    #[cfg(test)]
+    pub(crate) fn one_by_one(self) -> Self {
+        Self { closed_min: 1, ..self }
+    }
+
+    /// A grant that is about to be closed and has a receipt, if it used anything.
+    fn being_closed(&self, grant: GrantId, granted: &Granted, used: &[Part]) -> Option<Arc<BeingClosed>> {
+        let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
+        let missing: BTreeMap<_, _> =
+            granted.epochs.iter().filter(|(server, _)| gave(server)).map(|(&server, &epoch)| (server, epoch)).collect();
+        let closed = self.closed.clone();
+        (!missing.is_empty()).then(|| Arc::new(BeingClosed { grant, missing: Mutex::new(missing), closed }))
+    }
+
+    /// Gives back what a taking that failed was granted, and waits for it: the batch may be about to
+    /// ask again, and must not find its own units missing.
+    async fn return_now(&self, grant: GrantId, taking: &Taking, deadline: Instant) {
+        for &id in taking.granted.epochs.keys().chain(&taking.cut_off) {
+            let (shelf, closing) = (self.stock.shelf(id), Closing { grant, used: Vec::new() });
+            let closings = std::slice::from_ref(&closing);
+            let closed = async { shelf.trusted_session().await?.close(closings).await };
+            if !matches!(timeout_at(deadline, closed).await, Ok(Ok(_))) {
+                shelf.close(Errand { closing, told: None });
             }
         }
-        wants.retain(|want| want.count > 0);
-        if !parts.is_empty() {
-            granted.epochs.insert(shelf.id, epoch);
-            granted.parts.extend(parts);
-        }
-        Ok(())
+        self.stock.look_again();
     }
 }
 
 impl<S: StockServer> Stock for LaneStock<S> {
     async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
         let stock = &self.stock;
-        let mut wants: Vec<Units> = wants.iter().filter(|want| !stock.is_sold_out(want.prize)).copied().collect();
-        let mut granted = Granted::default();
-        let mut away = None;
+        let deadline = Instant::now() + TAKE_MAX;
+        let mut taking = Taking {
+            wants: wants.iter().filter(|want| !stock.is_sold_out(want.prize)).copied().collect(),
+            granted: Granted::default(),
+            undelivered: BTreeSet::new(),
+            away: None,
+            cut_off: Vec::new(),
+        };
         for shelf in stock.shelves_from(self.lane) {
-            if wants.is_empty() {
+            if taking.wants.is_empty() {
                 break;
             }
-            if let Err(error) = self.take_from(shelf, grant, &mut wants, &mut granted).await {
-                away = Some(error);
-            }
+            let asking = Asking { grant, shard: self.shard, place: self.lane, wants: &taking.wants };
+            let taken = shelf.take(&asking, self.breakers.stock_server(shelf.id), deadline).await;
+            taking.hear(shelf.id, taken);
         }
-        match away {
-            // Nobody knows whether the server that is away has what is missing.
-            Some(error) if !wants.is_empty() => {
-                stock.close_all(grant, &granted, &[]);
-                Err(error)
-            }
-            _ => {
-                let until = Instant::now() + SOLD_OUT_REMEMBERED;
-                lock(&stock.sold_out).extend(wants.iter().map(|want| (want.prize, until)));
-                Ok(granted)
-            }
+        if let Some(error) = taking.failure() {
+            self.return_now(grant, &taking, deadline).await;
+            return Err(error);
         }
+        let until = Instant::now() + SOLD_OUT_REMEMBERED;
+        lock(&stock.sold_out).extend(taking.wants.iter().map(|want| (want.prize, until)));
+        Ok(taking.granted)
     }
 
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]) {
-        self.stock.close_all(grant, granted, used);
+        let told = self.being_closed(grant, granted, used);
+        self.stock.close_all(grant, granted, used, told.as_ref());
     }
 
     fn give_back(&self, grant: GrantId, granted: &Granted) {
-        self.stock.close_all(grant, granted, &[]);
+        self.stock.close_all(grant, granted, &[], None);
+    }
+
+    fn closed(&self) -> Vec<GrantId> {
+        self.closed.take(self.closed_min)
     }
 }
 
 /// Closes grants, many at a time, until nobody can send any more.
-async fn close_grants<S: StockServer>(shelf: std::sync::Weak<Shelf<S>>, mut queue: mpsc::Receiver<Closing>) {
-    let mut closings = Vec::with_capacity(CLOSINGS_AT_ONCE);
-    while queue.recv_many(&mut closings, CLOSINGS_AT_ONCE).await > 0 {
+async fn close_grants<S: StockServer>(shelf: std::sync::Weak<Shelf<S>>, mut queue: mpsc::Receiver<Errand>) {
+    let mut errands = Vec::with_capacity(CLOSINGS_AT_ONCE);
+    while queue.recv_many(&mut errands, CLOSINGS_AT_ONCE).await > 0 {
         let Some(shelf) = shelf.upgrade() else { return };
+        let (closings, told): (Vec<Closing>, Vec<_>) =
+            errands.drain(..).map(|Errand { closing, told }| (closing, told)).unzip();
         let closed = async { shelf.trusted_session().await?.close(&closings).await }.await;
-        if let Err(error) = closed {
-            tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper");
+        match closed {
+            Ok(Ok(epoch)) => told.iter().flatten().for_each(|told| told.heard(shelf.id, epoch)),
+            Ok(Err(Lost)) => tracing::debug!(grants = closings.len(), "open grants were lost with their server"),
+            Err(error) => tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper"),
         }
-        closings.clear();
     }
 }

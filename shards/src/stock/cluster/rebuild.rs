@@ -9,15 +9,22 @@
 //!
 //! Several may rebuild at once: the highest epoch wins, and the others' units can never be issued.
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use market::batch::Prize;
+use tokio::time::sleep;
 
 use super::Shelf;
 use super::ledger::{MetaLedger, ShardLedger};
-use super::server::{Session, StockServer};
+use super::server::{Reset, Session, StockServer, Stranger};
 use crate::stock::{Epoch, ServerId, StockAway};
 use crate::store::StoreError;
+
+/// After an epoch that somebody held for too long the next attempt waits for this long. Lanes queue
+/// behind whoever waits to raise it, so a gateway that stands still in mid-batch costs them a part of
+/// their time and not all of it.
+const HELD_PAUSE: Duration = Duration::from_secs(3);
 
 /// Why a server was not rebuilt, or not looked after.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -26,10 +33,13 @@ pub(crate) enum TendError {
     Stock(#[from] StockAway),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A shard has this epoch already: another rebuild is ahead, or the meta database was restored
-    /// from an older copy.
-    #[error("a shard is at epoch {0} already")]
+    /// A shard or the server has this epoch already: another rebuild is ahead, or the meta database was
+    /// restored from an older copy.
+    #[error("a shard or the server is at epoch {0} already")]
     Behind(Epoch),
+    /// The server is another cluster's.
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
 }
 
 /// Rebuilds a server; `seen` is an epoch that it or a shard was seen to have. Answers the new one.
@@ -40,10 +50,20 @@ pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     seen: Epoch,
 ) -> Result<Epoch, TendError> {
     let mut session = shelf.server.session().await?;
+    shelf.recognise(&mut session, &meta.registered(shelf.id).await?).await??;
     let (epoch, totals) = meta.raise_epoch(shelf.id, seen).await?;
     tracing::warn!(server = %shelf.id, %epoch, "a stock server is being rebuilt");
-    let issued = try_join_all(shards.iter().map(|shard| fence(shard, shelf.id, epoch))).await?;
-    session.reset(epoch, &left(totals, issued)).await?;
+    let issued = try_join_all(shards.iter().map(|shard| fence(shard, shelf.id, epoch))).await;
+    if let Err(TendError::Store(StoreError::Held(why))) = &issued {
+        tracing::warn!(server = %shelf.id, why, "a batch holds the epoch, and goes first");
+        sleep(HELD_PAUSE).await;
+    }
+    let issued = issued?;
+    match session.reset(epoch, &left(totals, issued)).await? {
+        Reset::Done => {}
+        Reset::Ahead(there) => return Err(TendError::Behind(there)),
+        Reset::Stranger(stranger) => return Err(stranger.into()),
+    }
     meta.register(shelf.id, epoch, session.run_id()).await?;
     shelf.set_registered(meta.registered(shelf.id).await?);
     tracing::info!(server = %shelf.id, %epoch, "a stock server was rebuilt");

@@ -1,38 +1,45 @@
-//! A stock server in Redis: two hashes and six scripts (`shards/lua/`).
+//! A stock server in Redis: two hashes and seven scripts (`shards/lua/`).
 //!
-//! `PREFIX:stock` holds the epoch, the units left in each segment (`ACTIVITY:AWARD:SEGMENT`) and
-//! the operations applied in this epoch (`operation:ID`); `PREFIX:grants` holds the epoch again and
-//! the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). The epoch stands in both, so that losing
-//! either is noticed.
+//! `PREFIX:stock` holds whose it is (`CLUSTER/SERVER`), the epoch, the units left in each segment (`ACTIVITY:AWARD:SEGMENT`) and
+//! the operations applied in this epoch (`operation:ID`); `PREFIX:grants` holds both again and
+//! the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). They stand in both, so that losing
+//! either is noticed; every script looks at them before it does anything.
+mod options;
+mod pool;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bb8_redis::RedisConnectionManager;
-use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection, RunError};
-use bb8_redis::redis::aio::MultiplexedConnection;
-use bb8_redis::redis::io::tcp::TcpSettings;
-use bb8_redis::redis::{
-    Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, cmd,
-};
 use market::batch::Prize;
 use market::{ActivityId, AwardId};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
 use tokio::time::timeout;
 
-use super::server::{Addition, Asking, Closing, Look, Lost, OpenGrant, Session, Spread, StockServer};
+pub use self::options::RedisOptions;
+use self::pool::{Pool, Pooled};
+use super::server::{
+    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, Spread, StockServer, Stranger, Taken,
+};
 use crate::stock::{Epoch, Part, ServerId, StockAway};
-use crate::store::GrantId;
+use crate::store::{ClusterId, GrantId};
 
-const SCRIPTS: [&str; 6] = [
-    include_str!("../../../lua/take.lua"),
-    include_str!("../../../lua/close.lua"),
-    include_str!("../../../lua/look.lua"),
+/// A script that works on the units, if they are whole and this cluster's.
+macro_rules! on_units {
+    ($name:literal) => {
+        concat!(include_str!("../../../lua/whole.lua"), include_str!(concat!("../../../lua/", $name, ".lua")))
+    };
+}
+
+const SCRIPTS: [&str; 7] = [
+    on_units!("take"),
+    on_units!("close"),
+    on_units!("look"),
+    include_str!("../../../lua/recognise.lua"),
     include_str!("../../../lua/reset.lua"),
-    include_str!("../../../lua/add.lua"),
-    include_str!("../../../lua/withdraw.lua"),
+    on_units!("add"),
+    on_units!("withdraw"),
 ];
 
 /// The place of each script in [`SCRIPTS`].
@@ -41,6 +48,7 @@ enum Script {
     Take,
     Close,
     Look,
+    Recognise,
     Reset,
     Add,
     Withdraw,
@@ -50,40 +58,13 @@ enum Script {
 const LOST: i64 = -1;
 /// What `take` answers when it has seen the grant before.
 const GRANT_KNOWN: i64 = -2;
-
-/// Where a Redis server is, and how long to wait for it.
-#[derive(Clone)]
-pub struct RedisOptions {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// For `AUTH`; `None` where the server wants none.
-    pub password: Option<String>,
-    /// Begins the names of all keys.
-    pub prefix: String,
-    /// For each call, and for making a connection.
-    pub timeout: Duration,
-    /// Connections of this process.
-    pub connections_max: u32,
-}
-
-impl std::fmt::Debug for RedisOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisOptions")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("prefix", &self.prefix)
-            .field("timeout", &self.timeout)
-            .field("connections_max", &self.connections_max)
-            .finish_non_exhaustive()
-    }
-}
+/// What `take` answers first when units are still on their way.
+const UNDELIVERED: i64 = -3;
 
 /// One Redis server of the stock.
 #[derive(Debug, Clone)]
 pub(crate) struct RedisServer {
-    pool: Pool<Manager>,
+    pool: Arc<Pool>,
     place: Arc<Place>,
 }
 
@@ -93,101 +74,21 @@ struct Place {
     server: ServerId,
     spread: Spread,
     keys: [String; 2],
-    timeout: Duration,
-    generation: Generation,
+    /// Whose units they hold: the cluster's id and the server's number, as `CLUSTER/NUMBER`.
+    owner: String,
 }
-
-/// Raised when kept connections may be dead: older ones are not used again. Those to a process that
-/// has gone would else stay in the pool, because nobody asks anything of a process that is not the
-/// registered one, and so nobody would notice.
-type Generation = Arc<AtomicU64>;
 
 impl RedisServer {
     /// Server number `server` of the stock. Connects at the first use.
-    pub(crate) fn new(server: ServerId, spread: Spread, options: &RedisOptions) -> Result<Self, StockAway> {
-        let generation = Generation::default();
-        let inner = options.connection_info().and_then(RedisConnectionManager::new).map_err(away)?;
-        let manager = Manager { inner, timeout: options.timeout, generation: generation.clone() };
-        let pool = Pool::builder()
-            .max_size(options.connections_max)
-            // Each call has its own time-out; a ping before it would only double the way.
-            .test_on_check_out(false)
-            .retry_connection(false)
-            .connection_timeout(options.timeout)
-            .build_unchecked(manager);
+    pub(crate) fn new(
+        server: ServerId,
+        spread: Spread,
+        options: &RedisOptions,
+        cluster: &ClusterId,
+    ) -> Result<Self, String> {
+        let owner = format!("{cluster}/{server}");
         let keys = ["stock", "grants"].map(|key| format!("{}:{key}", options.prefix));
-        Ok(Self { pool, place: Arc::new(Place { server, spread, keys, timeout: options.timeout, generation }) })
-    }
-}
-
-impl RedisOptions {
-    /// For connections to it.
-    pub(crate) fn connection_info(&self) -> Result<ConnectionInfo, RedisError> {
-        let mut settings = RedisConnectionInfo::default();
-        if let Some(password) = &self.password {
-            settings = settings.set_password(password);
-        }
-        let address = ConnectionAddr::Tcp(self.host.clone(), self.port);
-        let info = address.into_connection_info()?.set_redis_settings(settings);
-        // Off by default, which costs 40 ms where the kernel waits for more to send.
-        Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
-    }
-}
-
-fn away(error: impl std::fmt::Display) -> StockAway {
-    StockAway(error.to_string())
-}
-
-/// Makes connections that know whose they are.
-struct Manager {
-    inner: RedisConnectionManager,
-    timeout: Duration,
-    generation: Generation,
-}
-
-impl std::fmt::Debug for Manager {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The inner one would show the password.
-        f.debug_struct("Manager").field("timeout", &self.timeout).finish_non_exhaustive()
-    }
-}
-
-/// A connection to one process.
-struct Known {
-    connection: MultiplexedConnection,
-    run_id: String,
-    /// The digests by which the server knows the scripts.
-    digests: [String; SCRIPTS.len()],
-    generation: u64,
-    broken: bool,
-}
-
-impl ManageConnection for Manager {
-    type Connection = Known;
-    type Error = RedisError;
-
-    async fn connect(&self) -> Result<Known, RedisError> {
-        let generation = self.generation.load(Ordering::SeqCst);
-        let connecting = async {
-            let mut connection = self.inner.connect().await?;
-            let info: String = cmd("INFO").arg("server").query_async(&mut connection).await?;
-            let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().to_owned();
-            let mut digests = [const { String::new() }; SCRIPTS.len()];
-            for (digest, script) in digests.iter_mut().zip(SCRIPTS) {
-                *digest = cmd("SCRIPT").arg("LOAD").arg(script).query_async(&mut connection).await?;
-            }
-            Ok(Known { connection, run_id, digests, generation, broken: false })
-        };
-        let late = || RedisError::from((ErrorKind::Io, "the server does not answer in time"));
-        timeout(self.timeout, connecting).await.map_err(|_| late())?
-    }
-
-    async fn is_valid(&self, known: &mut Known) -> Result<(), RedisError> {
-        self.inner.is_valid(&mut known.connection).await
-    }
-
-    fn has_broken(&self, known: &mut Known) -> bool {
-        known.broken || known.generation < self.generation.load(Ordering::SeqCst)
+        Ok(Self { pool: Arc::new(Pool::new(options)?), place: Arc::new(Place { server, spread, keys, owner }) })
     }
 }
 
@@ -195,46 +96,65 @@ impl StockServer for RedisServer {
     type Session = RedisSession;
 
     async fn session(&self) -> Result<RedisSession, StockAway> {
-        loop {
-            let known = self.pool.get_owned().await.map_err(|error| match error {
-                RunError::User(error) => away(error),
-                RunError::TimedOut => StockAway("no connection in time".to_owned()),
-            })?;
-            // One of an older generation is dropped, and with it gone from the pool.
-            if known.generation >= self.place.generation.load(Ordering::SeqCst) {
-                return Ok(RedisSession { known, place: self.place.clone() });
-            }
-        }
+        let link = self.pool.get().await.map_err(StockAway::Unavailable)?;
+        Ok(RedisSession { link, pool: self.pool.clone(), place: self.place.clone() })
     }
 }
 
 /// A connection out of the pool.
 pub(crate) struct RedisSession {
-    known: PooledConnection<'static, Manager>,
+    link: Pooled,
+    pool: Arc<Pool>,
     place: Arc<Place>,
 }
 
 impl RedisSession {
     fn command(&self, script: Script) -> Cmd {
         let mut command = cmd("EVALSHA");
-        command.arg(&self.known.digests[script as usize]).arg(self.place.keys.len()).arg(&self.place.keys);
+        command.arg(&self.link.digests[script as usize]).arg(self.place.keys.len()).arg(&self.place.keys);
+        command.arg(&self.place.owner);
         command
     }
 
     async fn run<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, StockAway> {
-        let answer = timeout(self.place.timeout, command.query_async(&mut self.known.connection)).await;
-        if let Ok(Err(error)) = &answer
-            && error.is_connection_dropped()
-        {
-            // So are the others, most likely.
-            self.place.generation.fetch_add(1, Ordering::SeqCst);
+        // Whatever goes wrong, a new connection is the way to begin anew: it loads the scripts and
+        // learns which process it speaks to. Given up half-way it must not be used again either.
+        self.link.broken = true;
+        match timeout(self.pool.patience(), command.query_async(&mut self.link.connection)).await {
+            Ok(Ok(answer)) => {
+                self.link.broken = false;
+                Ok(answer)
+            }
+            Ok(Err(error)) if has_ended(&error) => {
+                // So have the others, most likely.
+                self.link.doubt_others();
+                Err(StockAway::EndedAtOnce(self.pool.explain(&error)))
+            }
+            Ok(Err(error)) => Err(StockAway::Unavailable(self.pool.explain(&error))),
+            Err(_) => Err(StockAway::Unavailable("no answer in time".to_owned())),
         }
-        let answer =
-            answer.map_err(|_| StockAway("no answer in time".to_owned())).and_then(|answer| answer.map_err(away));
-        // Whatever went wrong, a new connection is the way to begin anew: it loads the scripts
-        // and learns which process it speaks to.
-        self.known.broken |= answer.is_err();
-        answer
+    }
+
+    /// What is said of units that are not this server's of this cluster.
+    fn stranger(&self, whose: &str, epoch: &str) -> Stranger {
+        let Place { server, keys: [stock, grants], owner, .. } = &*self.place;
+        let described = |owner: &str| match owner.split_once('/') {
+            Some((cluster, server)) => format!("units of stock server {server} of cluster {cluster}"),
+            None => format!("units of epoch {epoch:?} that do not say whose they are and are not the registered ones"),
+        };
+        let ours = owner.split('/').next();
+        let help = if whose.split('/').next() == ours {
+            "two of the cluster's servers have changed places, or one is named twice: put each where it belongs (the \
+             order of the [[storage.redis]] entries)"
+                .to_owned()
+        } else {
+            format!(
+                "two clusters must not share a Redis and a prefix. Give this one a server or a storage.redis_prefix of \
+                 its own; where nobody needs those units any more, delete both keys (redis-cli DEL {stock} {grants})"
+            )
+        };
+        let (expected, found) = (described(owner), described(whose));
+        Stranger(format!("stock server {server}: expected {expected} in {stock} and {grants}, found {found}: {help}"))
     }
 
     fn part(&self, field: &str, count: u64) -> Option<Part> {
@@ -256,8 +176,14 @@ impl RedisSession {
     }
 }
 
+/// Whether it is the connection that an error is about, not the server: it has ended, or was made when
+/// the server still knew the scripts.
+fn has_ended(error: &RedisError) -> bool {
+    error.is_connection_dropped() || error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
 fn unreadable() -> StockAway {
-    StockAway("the server holds what this program has not written".to_owned())
+    StockAway::Unavailable("the server holds what this program has not written".to_owned())
 }
 
 fn prize_text(prize: Prize) -> String {
@@ -288,14 +214,14 @@ fn epoch(number: i64) -> Result<Epoch, Lost> {
 
 impl Session for RedisSession {
     fn run_id(&self) -> &str {
-        &self.known.run_id
+        &self.link.run_id
     }
 
-    fn discard(self) {
-        self.place.generation.fetch_add(1, Ordering::SeqCst);
+    fn discard(mut self) {
+        self.link.doubt_others();
     }
 
-    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<(Epoch, Vec<Part>), Lost>, StockAway> {
+    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockAway> {
         let Spread { servers, .. } = self.place.spread;
         let here = self.place.spread.segments_on(self.place.server);
         let mut command = self.command(Script::Take);
@@ -308,7 +234,12 @@ impl Session for RedisSession {
         let (&first, rest) = answer.split_first().ok_or_else(unreadable)?;
         match first {
             LOST => return Ok(Err(Lost)),
-            GRANT_KNOWN => return Err(StockAway("the grant id was used before".to_owned())),
+            GRANT_KNOWN => return Err(StockAway::Unavailable("the grant id was used before".to_owned())),
+            UNDELIVERED => {
+                let prize = |&index: &i64| Some(asking.wants.get(usize::try_from(index).ok()?)?.prize);
+                let prizes = rest.iter().map(prize).collect::<Option<_>>();
+                return Ok(Ok(Taken::Undelivered(prizes.ok_or_else(unreadable)?)));
+            }
             _ => {}
         }
         let part = |granted: &[i64]| {
@@ -318,7 +249,7 @@ impl Session for RedisSession {
             Some(Part { server: self.place.server, prize: units.prize, segment, count })
         };
         let parts = rest.chunks(3).map(part).collect::<Option<Vec<_>>>().ok_or_else(unreadable)?;
-        Ok(epoch(first).map(|epoch| (epoch, parts)))
+        Ok(epoch(first).map(|epoch| Taken::Granted(epoch, parts)))
     }
 
     async fn close(&mut self, closings: &[Closing]) -> Result<Result<Epoch, Lost>, StockAway> {
@@ -337,10 +268,9 @@ impl Session for RedisSession {
     async fn look(&mut self) -> Result<Result<Look, Lost>, StockAway> {
         type Fields = BTreeMap<String, String>;
         let (now_ms, mut stock, mut grants): (u64, Fields, Fields) = self.run(&self.command(Script::Look)).await?;
-        let (Some(epoch), again) = (stock.remove("epoch"), grants.remove("epoch")) else { return Ok(Err(Lost)) };
-        if again.as_ref() != Some(&epoch) {
-            return Ok(Err(Lost));
-        }
+        let Some(epoch) = stock.remove("epoch") else { return Ok(Err(Lost)) };
+        stock.remove("cluster");
+        grants.retain(|field, _| field != "epoch" && field != "cluster");
         let epoch = Epoch(epoch.parse().map_err(|_| unreadable())?);
         let units = stock.iter().filter(|(field, _)| !field.starts_with("operation:"));
         let left = units.map(|(field, left)| Some((prize_and_segment(field)?, left.parse().ok()?)));
@@ -350,14 +280,27 @@ impl Session for RedisSession {
         Ok(Ok(Look { epoch, left, open }))
     }
 
-    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<(), StockAway> {
+    async fn recognise(&mut self, registered: Option<Epoch>) -> Result<Result<(), Stranger>, StockAway> {
+        let mut command = self.command(Script::Recognise);
+        command.arg(registered.map_or(String::new(), |epoch| epoch.to_string()));
+        let (whose, epoch): (String, String) = self.run(&command).await?;
+        Ok(if whose == self.place.owner { Ok(()) } else { Err(self.stranger(&whose, &epoch)) })
+    }
+
+    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<Reset, StockAway> {
         let mut command = self.command(Script::Reset);
         command.arg(epoch.0);
         for &(prize, segment, units) in left {
             command.arg(field(prize, segment)).arg(units);
         }
-        let _done: i64 = self.run(&command).await?;
-        Ok(())
+        let answer: Vec<String> = self.run(&command).await?;
+        let words: Vec<&str> = answer.iter().map(String::as_str).collect();
+        match *words {
+            ["1"] => Ok(Reset::Done),
+            ["0", there] => Ok(Reset::Ahead(Epoch(there.parse().map_err(|_| unreadable())?))),
+            ["-1", whose, epoch] => Ok(Reset::Stranger(self.stranger(whose, epoch))),
+            _ => Err(unreadable()),
+        }
     }
 
     async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockAway> {
@@ -381,7 +324,7 @@ impl Session for RedisSession {
         for segment in self.place.spread.segments_on(self.place.server) {
             command.arg(field(prize, segment));
         }
-        let answer: Vec<bb8_redis::redis::Value> = self.run(&command).await?;
+        let answer: Vec<redis::Value> = self.run(&command).await?;
         let number = answer.first().and_then(|value| i64::from_redis_value_ref(value).ok()).ok_or_else(unreadable)?;
         let Ok(epoch) = epoch(number) else { return Ok(Err(Lost)) };
         let text = answer.get(1).and_then(|value| String::from_redis_value_ref(value).ok()).ok_or_else(unreadable)?;

@@ -93,6 +93,31 @@ pub(crate) struct Addition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lost;
 
+/// The server holds units that are not this cluster's; says whose, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Stranger(pub(crate) String);
+
+/// What became of an attempt to begin a new epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reset {
+    /// It has begun.
+    Done,
+    /// It has not: the server is in this epoch already.
+    Ahead(Epoch),
+    /// It has not: what is there belongs to somebody else.
+    Stranger(Stranger),
+}
+
+/// What a server answers to who asks for units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// What it granted, and under which epoch.
+    Granted(Epoch, Vec<Part>),
+    /// Nothing: some units of these prizes are still on their way to it.
+    Undelivered(Vec<Prize>),
+}
+
 /// The answer of a server, if it comes.
 pub(crate) type Answer<T> = Result<Result<T, Lost>, StockAway>;
 
@@ -113,8 +138,8 @@ pub(crate) trait Session: Send {
     /// lead to a process that has gone.
     fn discard(self);
 
-    /// Grants up to the wanted units. The grant id must be new.
-    fn take(&mut self, asking: &Asking<'_>) -> impl Future<Output = Answer<(Epoch, Vec<Part>)>> + Send;
+    /// Grants up to the wanted units, less only where there is no more. The grant id must be new.
+    fn take(&mut self, asking: &Asking<'_>) -> impl Future<Output = Answer<Taken>> + Send;
 
     /// Closes grants that are still open; what was not used goes back. Answers the epoch: what
     /// was granted under it or before is not open any more.
@@ -123,10 +148,21 @@ pub(crate) trait Session: Send {
     /// Everything there is.
     fn look(&mut self) -> impl Future<Output = Answer<Look>> + Send;
 
+    /// Finds out whose the units are that the server holds. Those that do not say so, because an older
+    /// version wrote them, become this cluster's when they are of the epoch that is `registered` for
+    /// this very process.
+    fn recognise(
+        &mut self,
+        registered: Option<Epoch>,
+    ) -> impl Future<Output = Result<Result<(), Stranger>, StockAway>> + Send;
+
     /// Begins a new epoch with these units and no open grants; does nothing in that epoch or a
-    /// later one.
-    fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)])
-    -> impl Future<Output = Result<(), StockAway>> + Send;
+    /// later one, and nothing to units that are somebody else's.
+    fn reset(
+        &mut self,
+        epoch: Epoch,
+        left: &[(Prize, u16, u64)],
+    ) -> impl Future<Output = Result<Reset, StockAway>> + Send;
 
     /// Adds an operation's units, once, in the epoch it was recorded under. Answers the epoch.
     fn add(&mut self, addition: &Addition) -> impl Future<Output = Answer<Epoch>> + Send;

@@ -2,27 +2,28 @@
 //!
 //! Each call is one transaction at most, on a connection that is kept between calls and dropped
 //! after a failure.
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use market::batch::Prize;
 use market::{ActivityId, AwardId};
 
-use super::ledger::{Delivery, Fate, MetaLedger, NotedGrant, PendingWithdrawal, Registered, ShardLedger};
+use super::ledger::{
+    Delivery, Fate, MetaLedger, NotedReceipt, PendingWithdrawal, Registered, ShardLedger, SomeReceipts,
+};
 use super::server::Spread;
 use crate::meta::{Meta, Withdrawal, prize};
 use crate::stock::{Epoch, Part, ServerId};
 use crate::store::{
-    Columns, Connection, Database, GrantId, MYSQL_STOCK, MysqlDatabase, StoreError, json_rows, out_of_range,
+    Columns, Connection, Database, GrantId, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase, Pool, PoolLimits,
+    ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows, out_of_range, receipt_row,
 };
 
-/// Void rows are kept for as long as a request of their batch could still be under way anywhere.
+/// Void receipts are kept for as long as a request of their batch could still be under way anywhere.
 const VOID_KEPT: Duration = Duration::from_hours(7 * 24);
 
-/// A grant's own row is what a lane asks for when it does not know what became of its batch.
-/// Asked later than this, the lane hears that the batch is void and plans it anew, and finds the
-/// orders that it made.
-const OWN_ROWS_KEPT: Duration = Duration::from_mins(10);
+/// How many rows the statements answer or change that work page by page.
+const PAGE: usize = 1_000;
 
 macro_rules! texts {
     ($($name:ident),* $(,)?) => {
@@ -36,6 +37,7 @@ macro_rules! texts {
 mod texts {
     texts!(
         change_segments,
+        end_leases,
         end_withdrawal,
         insert_deliveries,
         insert_layout,
@@ -46,67 +48,65 @@ mod texts {
         read_deliveries,
         read_given,
         read_layout,
-        read_lease,
+        read_leases,
         read_segments,
         read_server,
         register,
         set_epoch,
-        take_lease,
+        take_leases,
     );
 }
 
-/// A connection that is kept between uses.
+/// Connections of a process to a shard for its jobs: roll-up, forgetting, counting, and one for each
+/// stock server that is looked after. More would only wait for each other's locks there.
+const JOBS_LIMITS: PoolLimits = PoolLimits { all_max: 4, idle_max: 4, wait: Duration::from_secs(3) };
+
+type Link = Lease<MysqlDatabase>;
+type Row = <<MysqlDatabase as Database>::Connection as Connection>::Row;
+
+/// Who has a job.
 #[derive(Debug)]
-struct Kept<D: Database> {
-    database: D,
-    idle: Mutex<Option<D::Connection>>,
+pub(crate) struct JobLease {
+    pub(crate) job: String,
+    pub(crate) holder: String,
+    /// How much longer, by the database's clock.
+    pub(crate) lasts: Duration,
 }
-
-impl<D: Database> Kept<D> {
-    fn new(database: D) -> Self {
-        Self { database, idle: Mutex::new(None) }
-    }
-
-    /// The kept connection, or a new one where somebody else uses it.
-    async fn get(&self) -> Result<D::Connection, StoreError> {
-        let idle = self.lock().take();
-        match idle {
-            Some(connection) => Ok(connection),
-            None => self.database.connect().await,
-        }
-    }
-
-    /// Keeps a connection, which must not be in a transaction. Those that saw an error are
-    /// dropped instead: nobody knows what state they are in.
-    fn keep(&self, connection: D::Connection) {
-        *self.lock() = Some(connection);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<D::Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-type Link = <MysqlDatabase as Database>::Connection;
 
 /// What one shard knows, in its database.
 #[derive(Debug)]
 pub(crate) struct SqlShardLedger {
-    kept: Kept<MysqlDatabase>,
+    kept: Pool<MysqlDatabase>,
 }
 
 impl SqlShardLedger {
     pub(crate) fn new(database: MysqlDatabase) -> Self {
-        Self { kept: Kept::new(database) }
+        Self { kept: Pool::new(database, JOBS_LIMITS) }
     }
 }
+
+impl SqlShardLedger {
+    /// How many units of each prize the shard has issued.
+    pub(crate) async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
+        let mut link = self.kept.get().await?;
+        let rows = link.rows(MysqlDatabase::DIALECT.shard.read_issued, "[]").await?;
+        let issued = rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?)));
+        let issued = issued.collect::<Result<_, StoreError>>()?;
+        self.kept.keep(link);
+        Ok(issued)
+    }
+}
+
+const RECEIPTS: ReceiptStatements = match MysqlDatabase::DIALECT.issuing {
+    Issuing::FromServers(sql) => sql,
+    Issuing::FromMemory { .. } => panic!("the stock of clusters lies on servers"),
+};
 
 impl ShardLedger for SqlShardLedger {
     async fn decide(&self, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
         let mut link = self.kept.get().await?;
-        let key = json_rows([(grant.0, server.0)]);
-        link.begin().await?;
-        let fate = match link.execute(MysqlDatabase::DIALECT.shard.void_grant, &key).await {
+        let void = Step::read(RECEIPTS.insert_receipt, Input::Rows(receipt_row(grant, true, "[]")));
+        let fate = match link.begin_with(&[void]).await {
             Ok(_) => {
                 link.commit().await?;
                 Fate::Void
@@ -123,6 +123,7 @@ impl ShardLedger for SqlShardLedger {
 
     async fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> Result<Epoch, StoreError> {
         let mut link = self.kept.get().await?;
+        // Waits for a second, as every session does: later shared locks queue behind this exclusive one.
         link.execute(MYSQL_STOCK.raise_epoch, &json_rows([(server.0, epoch.0)])).await?;
         let rows = link.rows(MYSQL_STOCK.read_epoch, &json_rows([[server.0]])).await?;
         let holds = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
@@ -139,112 +140,168 @@ impl ShardLedger for SqlShardLedger {
         Ok(issued)
     }
 
-    async fn old_grants(&self, server: ServerId, age: Duration) -> Result<Vec<NotedGrant>, StoreError> {
+    async fn old_receipts(&self, age: Duration, after: GrantId) -> Result<SomeReceipts, StoreError> {
         let mut link = self.kept.get().await?;
-        let key = json_rows([(server.0, u64::try_from(age.as_millis()).unwrap_or(u64::MAX))]);
-        let rows = link.rows(MYSQL_STOCK.old_grants, &key).await?;
-        let noted = |row: &<Link as Connection>::Row| {
-            Ok(NotedGrant {
-                grant: GrantId(row.number(0)?),
-                epoch: Epoch(row.number(1)?),
-                used: parts(row.text(2)?, server)?,
-            })
-        };
-        let noted = rows.iter().map(noted).collect::<Result<_, StoreError>>()?;
-        self.kept.keep(link);
-        Ok(noted)
-    }
-
-    async fn roll_up(&self, server: ServerId, grants: &[GrantId]) -> Result<usize, StoreError> {
-        let mut link = self.kept.get().await?;
-        link.begin().await?;
-        let mut grants: Vec<GrantId> = grants.to_vec();
-        grants.sort_unstable();
-        let keys = json_rows(grants.iter().map(|grant| (server.0, grant.0)));
-        // Exactly the rows that are locked here are added and deleted: another holder of this job
-        // waits, and then finds them gone.
-        let rows = link.rows(MYSQL_STOCK.lock_grants, &keys).await?;
-        let noted = |row: &<Link as Connection>::Row| Ok((row.number(0)?, parts(row.text(1)?, server)?));
-        let noted: Vec<(u64, Vec<Part>)> = rows.iter().map(noted).collect::<Result<_, StoreError>>()?;
-        if !noted.is_empty() {
-            add_issued(&mut link, noted.iter().flat_map(|(_, used)| used)).await?;
-            let keys = json_rows(noted.iter().map(|(grant, _)| (server.0, grant)));
-            let deleted = link.execute(MYSQL_STOCK.delete_grants, &keys).await?;
-            if deleted != noted.len() as u64 {
-                return Err(StoreError::Conflict(format!(
-                    "{deleted} of {} locked grants could be deleted",
-                    noted.len()
-                )));
+        let rows = link.rows(MYSQL_STOCK.old_receipts, &json_rows([[after.0]])).await?;
+        let mut page = SomeReceipts { receipts: Vec::new(), next: None };
+        for row in &rows {
+            let grant = GrantId(row.number(0)?);
+            page.next = (rows.len() == PAGE).then_some(grant);
+            if row.integer(1)? >= i64::try_from(age.as_millis()).unwrap_or(i64::MAX) {
+                let (epochs, used) = units(row.text(2)?)?;
+                page.receipts.push(NotedReceipt { grant, epochs, used });
             }
         }
-        link.commit().await?;
         self.kept.keep(link);
-        Ok(noted.len())
+        Ok(page)
     }
 
-    async fn forget_old(&self) -> Result<(), StoreError> {
+    async fn count_old(&self, age: Duration) -> Result<u64, StoreError> {
         let mut link = self.kept.get().await?;
-        link.execute(MYSQL_STOCK.forget_void_grants, &json_rows([[VOID_KEPT.as_secs()]])).await?;
-        link.execute(MYSQL_STOCK.forget_own_grants, &json_rows([[OWN_ROWS_KEPT.as_secs()]])).await?;
+        let rows = link.rows(MYSQL_STOCK.count_old_receipts, &json_rows([[millis(age)]])).await?;
+        let count = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+        self.kept.keep(link);
+        Ok(count)
+    }
+
+    async fn delete_receipts(&self, grants: &[GrantId]) -> Result<usize, StoreError> {
+        if grants.is_empty() {
+            return Ok(0);
+        }
+        let mut link = self.kept.get().await?;
+        let delete = Step::read(RECEIPTS.delete_receipts, Input::Rows(grant_rows(grants)));
+        let deleted = link.run_all(&[delete]).await?.iter().map(|outcome| outcome.touched).sum::<u64>();
+        self.kept.keep(link);
+        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+    }
+
+    async fn forget_void(&self) -> Result<(), StoreError> {
+        let mut link = self.kept.get().await?;
+        let age = json_rows([[VOID_KEPT.as_secs()]]);
+        loop {
+            let rows = link.rows(MYSQL_STOCK.old_void_receipts, &age).await?;
+            let grants = rows.iter().map(|row| Ok(GrantId(row.number(0)?))).collect::<Result<Vec<_>, StoreError>>()?;
+            if !grants.is_empty() {
+                let input = Input::Rows(grant_rows(&grants));
+                link.run_all(&[Step::read(MYSQL_STOCK.delete_void_receipts, input)]).await?;
+            }
+            if grants.len() < PAGE {
+                break;
+            }
+        }
         self.kept.keep(link);
         Ok(())
     }
+
+    async fn fold(&self, idle: Duration) -> Result<usize, StoreError> {
+        let mut link = self.kept.get().await?;
+        let mut folded = 0;
+        loop {
+            let rows = link.rows(MYSQL_STOCK.idle_counters, &json_rows([[idle.as_secs()]])).await?;
+            let keys = rows.iter().map(CounterKey::of).collect::<Result<Vec<_>, _>>()?;
+            if !keys.is_empty() {
+                folded += fold_these(&mut link, &keys).await?;
+            }
+            if keys.len() < PAGE {
+                break;
+            }
+        }
+        self.kept.keep(link);
+        Ok(folded)
+    }
+}
+
+fn millis(age: Duration) -> u64 {
+    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the noted row of a grant says.
 async fn noted_fate(link: &mut Link, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
-    let rows = link.rows(MYSQL_STOCK.read_grant_units, &json_rows([(grant.0, server.0)])).await?;
+    let rows = link.rows(RECEIPTS.read_receipt, &json_rows([[grant.0]])).await?;
     let Some(row) = rows.first() else {
-        // Rolled up in between, which closes it first: nothing is left to be decided.
+        // Still under way, or reclaimed in between, which closes it first.
         return Err(StoreError::Conflict("the grant was there a moment ago".to_owned()));
     };
     if row.integer(0)? != 0 {
         return Ok(Fate::Void);
     }
-    Ok(Fate::Committed(parts(row.text(2)?, server)?))
+    let (_, mut used) = units(row.text(1)?)?;
+    used.retain(|part| part.server == server);
+    Ok(Fate::Committed(used))
 }
 
-/// The parts in a grant's row: `[[activity, award, segment, count], ...]`.
-fn parts(text: &str, server: ServerId) -> Result<Vec<Part>, StoreError> {
+/// The units in a receipt: `[[server, epoch, [[activity, award, segment, count], ...]], ...]`.
+fn units(text: &str) -> Result<(BTreeMap<ServerId, Epoch>, Vec<Part>), StoreError> {
+    type OfServer = (u8, u64, Vec<(u64, u64, u16, u32)>);
     let unreadable = || StoreError::Data("a grant's units cannot be read".to_owned());
-    let rows: Vec<(u64, u64, u16, u32)> = serde_json::from_str(text).map_err(|_| unreadable())?;
-    let part = |(activity, award, segment, count)| {
-        let prize = Prize { activity: ActivityId::new(activity)?, award: AwardId::new(award)? };
-        Some(Part { server, prize, segment, count })
-    };
-    rows.into_iter().map(part).collect::<Option<_>>().ok_or_else(unreadable)
+    let servers: Vec<OfServer> = serde_json::from_str(text).map_err(|_| unreadable())?;
+    let epochs = servers.iter().map(|&(server, epoch, _)| (ServerId(server), Epoch(epoch))).collect();
+    let parts = servers.into_iter().flat_map(|(server, _, units)| {
+        units.into_iter().map(move |(activity, award, segment, count)| {
+            let prize = Prize { activity: ActivityId::new(activity)?, award: AwardId::new(award)? };
+            Some(Part { server: ServerId(server), prize, segment, count })
+        })
+    });
+    Ok((epochs, parts.collect::<Option<_>>().ok_or_else(unreadable)?))
 }
 
-/// Adds the units of grants to the counters, whose rows are locked in key order.
-async fn add_issued(link: &mut Link, used: impl Iterator<Item = &Part>) -> Result<(), StoreError> {
-    let mut counts = std::collections::BTreeMap::new();
-    for part in used {
-        *counts.entry((part.prize, part.server, part.segment)).or_insert(0_u64) += u64::from(part.count);
+/// The key of a counter: server, activity, award, segment, run, lane.
+#[derive(Debug, Clone, Copy)]
+struct CounterKey([u64; 6]);
+
+impl CounterKey {
+    fn of(row: &impl Columns) -> Result<Self, StoreError> {
+        let mut key = [0; 6];
+        for (place, field) in key.iter_mut().enumerate() {
+            *field = row.number(place)?;
+        }
+        Ok(Self(key))
     }
-    let counts: Vec<_> = counts.into_iter().collect();
-    let row = |&((prize, server, segment), count): &((Prize, ServerId, u16), u64)| {
-        (prize.activity.get(), prize.award.get(), server.0, segment, count)
-    };
-    let there = link.rows(MYSQL_STOCK.read_issued_rows, &json_rows(counts.iter().map(row))).await?;
-    let places = there.iter().map(|row| row.number::<usize>(0)).collect::<Result<Vec<_>, _>>()?;
-    let (old, new): (Vec<_>, Vec<_>) = counts.iter().enumerate().partition(|(place, _)| places.contains(place));
-    link.execute(MYSQL_STOCK.add_issued, &json_rows(old.iter().map(|(_, count)| row(count)))).await?;
-    // A row that came in between is a duplicate key: undone, and tried again next time.
-    link.execute(MYSQL_STOCK.insert_issued, &json_rows(new.iter().map(|(_, count)| row(count)))).await?;
-    Ok(())
+}
+
+/// Adds exactly the counters that it has locked to those of run 0 and deletes exactly them: another
+/// who folds them waits, and then finds them gone.
+async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, StoreError> {
+    link.begin().await?;
+    let rows = link.rows(MYSQL_STOCK.lock_counters, &json_rows(keys.iter().map(|key| key.0))).await?;
+    let mut locked = Vec::with_capacity(rows.len());
+    let mut sums: BTreeMap<[u64; 4], i64> = BTreeMap::new();
+    for row in &rows {
+        let CounterKey(key) = keys[row.number::<usize>(0)?.min(keys.len() - 1)];
+        *sums.entry([key[0], key[1], key[2], key[3]]).or_default() += row.integer(1)?;
+        locked.push(key);
+    }
+    if !locked.is_empty() {
+        let mut counted = Rows::default();
+        for ([server, activity, award, segment], count) in sums {
+            let [server, activity, award, segment] =
+                [server, activity, award, segment].map(|id| Value::Integer(id.cast_signed()));
+            counted.push([server, activity, award, segment, 0_u8.into(), 0_u8.into(), Value::Integer(count)]);
+        }
+        link.run_all(&[Step::read(RECEIPTS.count_issued, Input::Rows(counted))]).await?;
+        let deleted = link.execute(MYSQL_STOCK.delete_counters, &json_rows(&locked)).await?;
+        if deleted != locked.len() as u64 {
+            return Err(StoreError::Conflict(format!(
+                "{deleted} of {} locked counters could be deleted",
+                locked.len()
+            )));
+        }
+    }
+    link.commit().await?;
+    Ok(locked.len())
 }
 
 /// What the meta database knows of the stock.
 #[derive(Debug)]
 pub(crate) struct SqlMetaLedger {
     meta: Meta<MysqlDatabase>,
-    kept: Kept<MysqlDatabase>,
+    kept: Pool<MysqlDatabase>,
     spread: Spread,
 }
 
 impl SqlMetaLedger {
     pub(crate) fn new(meta: Meta<MysqlDatabase>, spread: Spread) -> Self {
-        Self { kept: Kept::new(meta.database().clone()), meta, spread }
+        Self { kept: meta.pool().clone(), meta, spread }
     }
 
     /// How the stock is spread.
@@ -264,18 +321,28 @@ impl SqlMetaLedger {
         database.connect().await?.execute(texts::insert_layout, &row).await.map(drop)
     }
 
-    /// Takes or prolongs the lease of a job; whether this holder has it now.
-    pub(crate) async fn lease(&self, job: &str, holder: &str, ttl: Duration) -> Result<bool, StoreError> {
-        let mut link = self.kept.get().await?;
-        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        link.execute(texts::take_lease, &json_rows([(job, holder, ttl_ms)])).await?;
-        let rows = link.rows(texts::read_lease, &json_rows([[job]])).await?;
-        let held = rows.first().map(|row| row.text(0)).transpose()? == Some(holder);
-        self.kept.keep(link);
-        Ok(held)
+    /// Who has these jobs just now.
+    pub(crate) async fn leases(&self, jobs: &[String]) -> Result<Vec<JobLease>, StoreError> {
+        let rows = self.rows(texts::read_leases, &json_rows(jobs.iter().map(|job| [job]))).await?;
+        let lease = |row: &Row| {
+            let (job, holder) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
+            Ok(JobLease { job, holder, lasts: Duration::from_millis(row.number(2)?) })
+        };
+        rows.iter().map(lease).collect()
     }
 
-    async fn rows(&self, sql: &str, key: &str) -> Result<Vec<<Link as Connection>::Row>, StoreError> {
+    /// Takes the leases of jobs that nobody has, and prolongs those that the holder has.
+    pub(crate) async fn take_leases(&self, jobs: &[String], holder: &str, ttl: Duration) -> Result<(), StoreError> {
+        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+        self.execute(texts::take_leases, &json_rows(jobs.iter().map(|job| (job, holder, ttl_ms)))).await
+    }
+
+    /// Gives up what the holder has of these.
+    pub(crate) async fn end_leases(&self, jobs: &[String], holder: &str) -> Result<(), StoreError> {
+        self.execute(texts::end_leases, &json_rows(jobs.iter().map(|job| (job, holder)))).await
+    }
+
+    async fn rows(&self, sql: &str, key: &str) -> Result<Vec<Row>, StoreError> {
         let mut link = self.kept.get().await?;
         let rows = link.rows(sql, key).await?;
         self.kept.keep(link);
@@ -339,7 +406,7 @@ impl MetaLedger for SqlMetaLedger {
         let epoch = before.max(seen.0) + 1;
         link.execute(texts::set_epoch, &json_rows([(u64::from(server.0), epoch)])).await?;
         let rows = link.rows(texts::read_segments, &json_rows([[server.0]])).await?;
-        let total = |row: &<Link as Connection>::Row| {
+        let total = |row: &Row| {
             // Below zero only by a hand in the database: there is nothing to give out then.
             Ok::<_, StoreError>((prize(row, 0)?, row.number(2)?, row.integer(3)?.max(0).unsigned_abs()))
         };
@@ -355,7 +422,7 @@ impl MetaLedger for SqlMetaLedger {
 
     async fn deliveries(&self, server: ServerId) -> Result<Vec<Delivery>, StoreError> {
         let rows = self.rows(texts::read_deliveries, &json_rows([[server.0]])).await?;
-        let delivery = |row: &<Link as Connection>::Row| {
+        let delivery = |row: &Row| {
             Ok(Delivery {
                 operation: row.number(0)?,
                 server,

@@ -1,6 +1,7 @@
 //! Sweep: decides the fate of grants that stay open. A grant that is open for long belongs to a
-//! batch that died, or whose closing was lost. Its shard decides: either the batch has committed,
-//! then the grant is settled; or it is made void there, and only then its units go back.
+//! batch that died, or whose closing was lost. Its shard decides, for all servers by one row: either
+//! the batch has committed, then the grant is settled; or it is made void there, and only then its
+//! units go back.
 use std::collections::BTreeSet;
 use std::time::Duration;
 

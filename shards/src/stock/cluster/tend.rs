@@ -1,11 +1,15 @@
 //! Looking after one server: the job that notices what is wrong with it and mends it.
+use std::collections::BTreeMap;
+
+use market::batch::Prize;
+
 use super::deliver::deliver;
 use super::ledger::{MetaLedger, ShardLedger};
 use super::rebuild::{TendError, rebuild};
 use super::server::{Look, Session, Spread, StockServer};
 use super::sweep::sweep;
 use super::{ClusterStock, Shelf};
-use crate::stock::Epoch;
+use crate::stock::{Epoch, ServerId};
 
 /// What a round found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +36,19 @@ pub(crate) async fn tend<S: StockServer, L: ShardLedger>(
     spread: Spread,
     seen: &mut Epoch,
 ) -> Result<Tended, TendError> {
-    let registered = meta.registered(shelf.id).await?;
+    let mut registered = meta.registered(shelf.id).await?;
     shelf.set_registered(registered.clone());
     let mut session = shelf.server.session().await?;
+    shelf.recognise(&mut session, &registered).await??;
+    let found = session.look().await?;
+    if found.as_ref().is_ok_and(|look| look.epoch > registered.epoch) {
+        // It was rebuilt a moment ago; or the meta database knows less than it once did.
+        registered = meta.registered(shelf.id).await?;
+        shelf.set_registered(registered.clone());
+    }
     let known = registered.run_id.as_deref() == Some(session.run_id());
-    match session.look().await? {
-        Ok(look) if known && look.epoch >= registered.epoch => {
+    match found {
+        Ok(look) if known && look.epoch == registered.epoch && is_whole(&look, shelf.id, spread) => {
             let swept = sweep(shelf, &mut session, &look, shards).await?;
             let delivered = deliver(shelf, &mut session, meta, spread).await?;
             if swept + delivered > 0 {
@@ -57,4 +68,13 @@ pub(crate) async fn tend<S: StockServer, L: ShardLedger>(
             rebuilt.map(Tended::Rebuilt)
         }
     }
+}
+
+/// Whether each prize that a server knows has all its segments there. A program of before did not
+/// write down those that had got no unit.
+fn is_whole(look: &Look, server: ServerId, spread: Spread) -> bool {
+    let here = spread.segments_on(server).count();
+    let mut counts: BTreeMap<Prize, usize> = BTreeMap::new();
+    look.left.keys().for_each(|(prize, _)| *counts.entry(*prize).or_default() += 1);
+    counts.values().all(|&count| count == here)
 }

@@ -1,17 +1,23 @@
-//! Whether the server keeps what it has confirmed, and is of a kind that the statements know.
+//! Whether the server keeps what it has confirmed, lets gateways back in after it hung, and is of a
+//! kind that the statements know.
 use super::{MysqlConnection, MysqlDatabase};
 use crate::store::{Columns, Connection, Database, StoreError};
 
 const SETTINGS: &str = "SELECT @@version, CAST(@@innodb_flush_log_at_trx_commit AS SIGNED),
-    CAST(@@log_bin AS SIGNED), CAST(@@sync_binlog AS SIGNED)";
+    CAST(@@log_bin AS SIGNED), CAST(@@sync_binlog AS SIGNED),
+    CAST(@@skip_name_resolve AS SIGNED), CAST(LEAST(@@max_connect_errors, 1000000000) AS SIGNED)";
+
+/// Gateways that meet a server which hangs give up a handshake every half a minute each: so many
+/// are some hours of ten gateways.
+const CONNECT_ERRORS_ENOUGH: i64 = 10_000;
 
 const OTHER_TABLES: &str = "SELECT table_name FROM information_schema.tables
     WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name <> 'schema_version'
       AND (engine <> 'InnoDB' OR row_format <> 'Dynamic')
     ORDER BY table_name";
 
-/// What about the server and the tables in `database` could lose draws that were answered, or make
-/// statements fail: one text for each, none if all is well.
+/// What about the server and the tables in `database` could lose draws that were answered, keep
+/// gateways out, or make statements fail: one text for each, none if all is well.
 pub async fn check_durability(database: &MysqlDatabase) -> Result<Vec<String>, StoreError> {
     let mut connection = database.connect().await?;
     let mut warnings = settings(&mut connection).await?;
@@ -39,6 +45,13 @@ async fn settings(connection: &mut MysqlConnection) -> Result<Vec<String>, Store
     if row.integer(2)? != 0 && sync != 1 {
         warnings.push(format!(
             "sync_binlog is {sync}: replicas may miss draws that were answered when the machine stops; set it to 1"
+        ));
+    }
+    let connect_errors = row.integer(5)?;
+    if row.integer(4)? == 0 && connect_errors < CONNECT_ERRORS_ENOUGH {
+        warnings.push(format!(
+            "max_connect_errors is {connect_errors} and names are resolved: a server that hung for long refuses gateways \
+             until FLUSH HOSTS; set skip_name_resolve, or max_connect_errors to {CONNECT_ERRORS_ENOUGH} or more"
         ));
     }
     Ok(warnings)

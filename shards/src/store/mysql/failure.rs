@@ -1,10 +1,12 @@
 //! How a statement can fail, by what can be done about it.
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::mysql::MySqlDatabaseError;
 use tokio::time::timeout;
 
+use super::dial::Line;
 use crate::store::StoreError;
 
 /// A statement's failure.
@@ -16,36 +18,51 @@ pub(super) enum Failure {
     Closed(String),
     /// The connection is not to be used any more.
     CutOff(StoreError),
+    /// Nor is any other that is as old: the server may not be written to, does not serve or does not answer.
+    Unfit(StoreError),
 }
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused(error) | Failure::CutOff(error) => error,
+            Failure::Refused(error) | Failure::CutOff(error) | Failure::Unfit(error) => error,
             Failure::Closed(why) => StoreError::Away(why),
         }
     }
 }
 
+/// Whether a connection may be used, and whose it is.
+pub(super) struct Health {
+    /// False while a statement runs, and for ever if it is cut off.
+    pub(super) usable: bool,
+    pub(super) line: Arc<Line>,
+    /// Of the line, when it was dialled.
+    pub(super) generation: u64,
+}
+
 /// Waits for `work` on a connection, which stays usable only if `work` comes to its end.
 pub(super) async fn within<T>(
     limit: Duration,
-    usable: &mut bool,
+    health: &mut Health,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, Failure> {
     // Taken away first: if the caller is dropped meanwhile, nobody gives it back.
-    if !std::mem::replace(usable, false) {
+    if !std::mem::replace(&mut health.usable, false) {
         return Err(Failure::CutOff(StoreError::Away("an earlier statement was cut off".to_owned())));
     }
     let failure = match timeout(limit, work).await {
         Ok(Ok(value)) => {
-            *usable = true;
+            health.usable = true;
             return Ok(value);
         }
         Ok(Err(error)) => Failure::from(error),
-        Err(_) => Failure::CutOff(StoreError::Away(format!("no answer within {limit:?}"))),
+        // Row locks are waited for less long: it is the server that hangs, or the way to it.
+        Err(_) => Failure::Unfit(StoreError::Away(format!("no answer within {limit:?}"))),
     };
-    *usable = matches!(failure, Failure::Refused(_));
+    health.usable = matches!(failure, Failure::Refused(_));
+    if let Failure::Unfit(why) = &failure {
+        health.line.end_generation(health.generation, why);
+    }
     Err(failure)
 }
 
@@ -69,11 +86,17 @@ impl From<sqlx::Error> for Failure {
 
 /// The server's error numbers. Below 2000 MySQL and MariaDB agree; above, a number of the one may
 /// mean something else to the other, but nothing that statements of ours can meet.
+///
+/// What is not listed costs the connection: an error whose meaning is unknown may be about the
+/// server, and another connection may lead to a better one.
 fn by_number(number: u16, message: String) -> Failure {
     match number {
-        // Duplicate key (in three wordings), record changed since it was read, lock wait time-out,
-        // deadlock.
-        1022 | 1062 | 1586 | 1020 | 1205 | 1213 => Failure::Refused(StoreError::Conflict(message)),
+        // Duplicate key (in three wordings), record changed since it was read, deadlock.
+        1022 | 1062 | 1586 | 1020 | 1213
+        // MySQL: rolled back because another member of the group was faster.
+        | 3101 => Failure::Refused(StoreError::Conflict(message)),
+        // A lock that was waited for in vain, or not at all (MariaDB says the former for both).
+        1205 | 3572 => Failure::Refused(StoreError::Held(message)),
         // NULL, value out of range, value cut, a value that is not of its type, bytes that are no
         // text, no default, not a number, too long, out of range while computing.
         1048 | 1264 | 1265 | 1292 | 1300 | 1364 | 1366 | 1406 | 1690
@@ -85,8 +108,69 @@ fn by_number(number: u16, message: String) -> Failure {
         // A statement that is larger than the server takes. It closes the connection, but to send
         // the same again does not help: half of it may.
         1153 => Failure::CutOff(StoreError::Data(message)),
-        // Shutting down, connection killed (MariaDB, MySQL), closed after idling (MySQL).
-        1053 | 1927 | 3169 | 4031 => Failure::Closed(message),
-        _ => Failure::Refused(StoreError::Away(message)),
+        // Connection killed (MariaDB, MySQL), closed after idling (MySQL).
+        1927 | 3169 | 4031 => Failure::Closed(message),
+        // Read-only: a table, an option (`--read-only`, `--super-read-only`), a transaction because
+        // sessions begin so, InnoDB, a database (MySQL). Not part of its cluster any more (Galera;
+        // MySQL's group). Shutting down, offline (MySQL).
+        1036 | 1290 | 1792 | 1836 | 3989 | 1047 | 3100 | 1053 | 3032 => Failure::Unfit(StoreError::Away(message)),
+        // The statement itself: no right to it (four ways), no such database, table, column, key or
+        // function, there already (four ways), no SQL, a variable that is unknown or cannot be so,
+        // too many rows to look at, a missing key.
+        1044 | 1142 | 1143 | 1227 | 1049 | 1051 | 1146 | 1054 | 1091 | 1305 | 1007 | 1050 | 1060 | 1061 | 1064 | 1193
+        | 1231 | 1104 | 1175
+        // What it ran into: a full disk or table, rows that are too long for a page, its time (MariaDB,
+        // MySQL), somebody who ended it and not the connection.
+        | 1021 | 1114 | 1118 | 1969 | 3024 | 1317 => Failure::Refused(StoreError::Away(message)),
+        _ => Failure::CutOff(StoreError::Away(message)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(number: u16) -> &'static str {
+        match by_number(number, "why".to_owned()) {
+            Failure::Refused(StoreError::Conflict(_)) => "conflict",
+            Failure::Refused(StoreError::Data(_)) => "data",
+            Failure::Refused(_) => "sound",
+            Failure::Closed(_) => "closed",
+            Failure::CutOff(_) => "cut off",
+            Failure::Unfit(_) => "unfit",
+        }
+    }
+
+    #[test]
+    fn a_server_that_may_not_be_written_to_ends_all_its_connections() {
+        for number in [1036, 1290, 1792, 1836, 3989, 1047, 3100, 1053, 3032] {
+            assert_eq!(kind(number), "unfit", "{number}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_nobody_has_thought_of_costs_the_connection() {
+        let unknown = (1000..=5000).filter(|&number| kind(number) == "cut off").count();
+        assert!(unknown > 3_900, "{unknown}: what is sound is listed, not the rest");
+        for number in [1030, 1105, 1180, 1412, 1478, 1614, 3572 + 1000, 65_535] {
+            assert_eq!(kind(number), "cut off", "{number}");
+        }
+    }
+
+    #[test]
+    fn what_a_statement_did_wrong_costs_nothing() {
+        for (number, expected) in [
+            (1062, "conflict"),
+            (1213, "conflict"),
+            (3101, "conflict"),
+            (1406, "data"),
+            (4025, "data"),
+            (1064, "sound"),
+            (1146, "sound"),
+            (1114, "sound"),
+            (1927, "closed"),
+        ] {
+            assert_eq!(kind(number), expected, "{number}");
+        }
     }
 }

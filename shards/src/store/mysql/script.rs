@@ -20,21 +20,17 @@ const COMMENT: &str = "--";
 #[derive(Debug)]
 pub(super) struct Script {
     text: String,
-    /// For each statement of the text the place of its step; `None` for the one that opens it.
+    /// For each statement of the text the place of its step; `None` for those that open it.
     places: Vec<Option<usize>>,
     steps: usize,
 }
 
 impl Script {
-    /// The steps that have something to work on, after a statement that needs no value. Without
+    /// The steps that have something to work on, after statements that need no value. Without
     /// rows a statement does nothing.
-    pub(super) fn new(opening: Option<&str>, steps: &[Step<'_>]) -> Self {
-        let mut script = Self { text: String::new(), places: Vec::new(), steps: steps.len() };
-        if let Some(opening) = opening {
-            script.text.push_str(opening);
-            script.places.push(None);
-        }
-        for (place, Step { sql, input }) in steps.iter().enumerate() {
+    pub(super) fn new(opening: &[&str], steps: &[Step<'_>]) -> Self {
+        let mut script = Self { text: opening.join(";\n"), places: vec![None; opening.len()], steps: steps.len() };
+        for (place, Step { sql, input, .. }) in steps.iter().enumerate() {
             match input {
                 Input::Json(json) if json != NOTHING => {
                     script.add(place, sql, VALUE_PLACE, |text| push_text(text, json));
@@ -42,6 +38,7 @@ impl Script {
                 Input::Rows(rows) if rows.width() > 0 => {
                     script.add(place, sql, ROWS_PLACE, |text| push_rows(text, rows));
                 }
+                Input::Nothing => script.add_text(place, sql),
                 Input::Json(_) | Input::Rows(_) => {}
             }
         }
@@ -65,6 +62,14 @@ impl Script {
             }
         }
         outcomes
+    }
+
+    fn add_text(&mut self, place: usize, sql: &str) {
+        if !self.text.is_empty() {
+            self.text.push_str(";\n");
+        }
+        self.text.push_str(without_comment(sql));
+        self.places.push(Some(place));
     }
 
     fn add(&mut self, place: usize, sql: &str, value_place: &str, push_value: impl FnOnce(&mut String)) {
@@ -130,7 +135,7 @@ mod tests {
     use super::*;
 
     fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
-        Step { sql, input: Input::Json(json.to_owned()) }
+        Step::read(sql, Input::Json(json.to_owned()))
     }
 
     #[test]
@@ -138,21 +143,22 @@ mod tests {
         let mut rows = Rows::default();
         rows.push([Value::Integer(-1), Value::Text("a")]);
         rows.push([Value::Integer(2), Value::Text("")]);
-        let write = Step { sql: "-- What? {rows}\n-- And why.\nWRITE {rows}\n", input: Input::Rows(rows) };
-        let script = Script::new(Some("BEGIN"), &[step("READ ? NOW", "[1]"), write]);
-        assert_eq!(script.text(), "BEGIN;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')");
+        let write = Step::read("-- What? {rows}\n-- And why.\nWRITE {rows}\n", Input::Rows(rows));
+        let clock = Step::read("-- When?\nCLOCK", Input::Nothing);
+        let script = Script::new(&["BEGIN"], &[clock, step("READ ? NOW", "[1]"), write]);
+        assert_eq!(script.text(), "BEGIN;\nCLOCK;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')");
     }
 
     #[test]
     fn a_step_without_rows_is_left_out_and_keeps_its_place() {
-        let nothing = Step { sql: "WRITE {rows}", input: Input::Rows(Rows::default()) };
+        let nothing = Step::read("WRITE {rows}", Input::Rows(Rows::default()));
         let script =
-            Script::new(Some("BEGIN"), &[step("A ?", NOTHING), step("B ?", "[1]"), nothing, step("C ?", "[2]")]);
-        assert_eq!(script.text(), "BEGIN;\nB '[1]';\nC '[2]'");
-        let done = (0..3).map(|touched| Outcome { rows: vec![touched], touched }).collect();
+            Script::new(&["SET", "BEGIN"], &[step("A ?", NOTHING), step("B ?", "[1]"), nothing, step("C ?", "[2]")]);
+        assert_eq!(script.text(), "SET;\nBEGIN;\nB '[1]';\nC '[2]'");
+        let done = (0..4).map(|touched| Outcome { rows: vec![touched], touched }).collect();
         let touched: Vec<u64> = script.outcomes(done).iter().map(|outcome| outcome.touched).collect();
-        assert_eq!(touched, [0, 1, 0, 2]);
-        let empty = Script::new(None, &[step("A ?", NOTHING)]);
+        assert_eq!(touched, [0, 2, 0, 3]);
+        let empty = Script::new(&[], &[step("A ?", NOTHING)]);
         assert!(empty.is_empty());
         assert_eq!(empty.outcomes::<()>(Vec::new()).len(), 1);
     }

@@ -4,34 +4,44 @@
 //! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
-use super::{Dialect, Issuing, MetaStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts};
+use super::{
+    AuditTemplates, Dialect, IdentityStatements, Issuing, MetaStatements, ReceiptStatements, SchemaTexts,
+    ShardStatements, StockStatements, TableTemplates, texts,
+};
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
 pub const MYSQL: Dialect = Dialect {
     table: texts!(TableTemplates in "mysql/shard" {
         lock_batch,
+        find_held,
         read_accounts,
         find_orders,
         find_orders_by_id,
         insert_accounts,
         update_accounts,
         insert_orders,
-        scan_draws,
-        scan_repeated_requests,
+        lock_order,
+        read_last_order,
+        scan_versions,
     }),
-    shard: texts!(ShardStatements in "mysql/shard" {
-        insert_grant,
-        void_grant,
-        read_grant,
-        read_last_grant,
-        read_issued,
-    }),
-    issuing: Issuing::FromServers { hold_epochs: include_str!("../../../sql/mysql/shard/hold_epochs.sql") },
+    shard: texts!(ShardStatements in "mysql/shard" { read_issued }),
+    issuing: Issuing::FromServers(texts!(ReceiptStatements in "mysql/shard" {
+        hold_epochs,
+        insert_receipt,
+        read_receipt,
+        read_last_receipt,
+        count_issued,
+        delete_receipts,
+    })),
+    identity: texts!(IdentityStatements in "mysql/identity" { read_identity, write_identity, list_tables }),
     changed_row_count: 2,
+    no_wait: "NOWAIT",
+    clock: Some(include_str!("../../../sql/mysql/shard/read_clock.sql")),
     lane_per_table: true,
     meta: texts!(MetaStatements in "mysql/meta" {
         claim_run,
         read_run,
+        raise_runs,
         read_slot_map,
         insert_slot_map,
         lock_revision,
@@ -59,11 +69,26 @@ pub const MYSQL: Dialect = Dialect {
         insert_trail_entry,
         read_trail,
     }),
+    audit: texts!(AuditTemplates in "mysql/audit" {
+        page_accounts,
+        page_orders,
+        page_label_repairs,
+        accounts_of,
+        orders_of,
+        label_repairs_of,
+        find_request_key,
+        read_clock,
+        lock_account,
+        insert_label_repair,
+        mend_label,
+    }),
+    by_request: "FORCE INDEX (raffle_order_request)",
     schema: SchemaTexts {
         find_versions: "SHOW TABLES LIKE 'schema_version'",
         meta: &[
             include_str!("../../../sql/mysql/schema/meta_0001_once.sql"),
             include_str!("../../../sql/mysql/schema/meta_0002_switches.sql"),
+            include_str!("../../../sql/mysql/schema/identity.sql"),
         ],
         shard: &[
             (
@@ -71,6 +96,9 @@ pub const MYSQL: Dialect = Dialect {
                 include_str!("../../../sql/mysql/schema/shard_0001_tables.sql"),
             ),
             ("", include_str!("../../../sql/mysql/schema/shard_0002_tables.sql")),
+            (include_str!("../../../sql/mysql/schema/shard_0003_once.sql"), ""),
+            (include_str!("../../../sql/mysql/schema/identity.sql"), ""),
+            ("", include_str!("../../../sql/mysql/schema/shard_0005_tables.sql")),
         ],
     },
 };
@@ -80,13 +108,11 @@ pub const MYSQL_STOCK: StockStatements = texts!(StockStatements in "mysql/shard"
     raise_epoch,
     read_epoch,
     read_issued_of,
-    read_grant_units,
-    old_grants,
-    lock_grants,
-    delete_grants,
-    add_issued,
-    insert_issued,
-    read_issued_rows,
-    forget_void_grants,
-    forget_own_grants,
+    old_receipts,
+    count_old_receipts,
+    old_void_receipts,
+    delete_void_receipts,
+    idle_counters,
+    lock_counters,
+    delete_counters,
 });

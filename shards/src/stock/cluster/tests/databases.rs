@@ -8,7 +8,7 @@ use crate::cluster::Options;
 use crate::meta::{Meta, StockChange};
 use crate::stock::Receipt;
 use crate::stock::conformance::units;
-use crate::store::{Connection, Database, GrantNote, MysqlDatabase, StoreError};
+use crate::store::{Columns, Connection, Database, GrantNote, MysqlDatabase, StoreError};
 use crate::testing::Mariadb;
 
 /// A cluster of two shards and one server, without gateways.
@@ -78,11 +78,12 @@ impl Site {
     /// Notes a grant on a shard as a lane does in its transaction.
     async fn note(&self, shard: usize, grant: u64, epoch: Epoch, parts: &[Part]) -> Result<(), StoreError> {
         let mut link = self.options.shards[shard].connect().await.expect("a connection");
-        let receipt = Receipt { used: parts.to_vec(), epochs: [(ServerId(1), epoch)].into() };
-        let note = GrantNote::new(GrantId(grant), &receipt);
+        let epochs = [(ServerId(1), epoch)].into();
+        let receipt = Receipt { used: parts.to_vec(), epochs, ..Receipt::default() };
+        let note = GrantNote::new(GrantId(grant), 0, &receipt);
         link.begin().await?;
         let outcomes = link.run_all(&note.steps(&MysqlDatabase::DIALECT)).await?;
-        note.check(&outcomes)?;
+        note.check(&MysqlDatabase::DIALECT, &outcomes)?;
         link.commit().await
     }
 
@@ -124,6 +125,22 @@ async fn a_server_is_built_from_the_totals_and_again_after_it_forgot() {
     assert_eq!(site.left().await, 6);
 }
 
+#[tokio::test]
+async fn an_epoch_above_the_registered_one_is_rebuilt_above_and_never_taken_for_done() {
+    let mut site = Site::new().await;
+    site.add(10).await;
+    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(1)));
+    for key in ["test:stock", "test:grants"] {
+        site.redis.command(&["HSET", key, "epoch", "7"]).await;
+    }
+    let rebuilt = rebuild(site.shelf(), &site.shards, &site.ledger, Epoch(0)).await;
+    assert!(matches!(rebuilt, Err(TendError::Behind(Epoch(7)))), "{rebuilt:?}");
+    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(8)));
+    assert_eq!(site.left().await, 10);
+    // The addition is told to the server, which has counted it already.
+    assert_eq!(site.tend().await, Tended::Sound { swept: 0, delivered: 1 });
+}
+
 /// A connection of before a restart is found dead first.
 async fn tend_once(site: &mut Site) -> Option<Tended> {
     let shelf = site.shelf().clone();
@@ -163,7 +180,7 @@ async fn grants_that_stay_open_are_swept() {
 }
 
 #[tokio::test]
-async fn settled_grants_become_counters() {
+async fn receipts_that_a_dead_lane_left_are_closed_and_deleted() {
     let mut site = Site::new().await;
     site.add(10).await;
     site.tend().await;
@@ -171,17 +188,136 @@ async fn settled_grants_become_counters() {
         let granted = site.take(0, grant, 2).await;
         site.note(0, grant, Epoch(1), &granted.parts).await.expect("noted");
     }
-    assert_eq!(roll_up(site.shelf(), &site.shards[0]).await.expect("rolled up"), 0, "too young");
-    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let minute = Duration::from_mins(1);
+    assert_eq!(reclaim(&site.stock, &site.shards[0], minute).await.expect("reclaimed"), 0, "too young");
+    assert_eq!((site.issued(0).await, site.left().await, site.open().await), (6, 4, 3));
     // Two holders of the job at once.
-    let (one, two) = tokio::join!(roll_up(site.shelf(), &site.shards[0]), roll_up(site.shelf(), &site.shards[0]));
+    let again = || reclaim(&site.stock, &site.shards[0], Duration::ZERO);
+    let (one, two) = tokio::join!(again(), again());
     assert_eq!(one.unwrap_or(0) + two.unwrap_or(0), 3);
     assert_eq!((site.issued(0).await, site.left().await, site.open().await), (6, 4, 0));
-    let granted = site.take(0, 4, 1).await;
-    site.note(0, 4, Epoch(1), &granted.parts).await.expect("noted");
-    tokio::time::sleep(Duration::from_millis(2_100)).await;
-    assert_eq!(roll_up(site.shelf(), &site.shards[0]).await.expect("rolled up"), 1, "onto counters that are there");
+    assert_eq!(site.shards[0].count_old(Duration::ZERO).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_receipt_stays_while_its_grant_may_be_open() {
+    let mut site = Site::new().await;
+    site.add(10).await;
+    site.tend().await;
+    let granted = site.take(0, 1, 2).await;
+    site.note(0, 1, Epoch(1), &granted.parts).await.expect("noted");
+    // Not even for a server whose units are of the past on this shard: on others they are not yet.
+    site.shards[0].raise_epoch(ServerId(1), Epoch(2)).await.expect("raised");
+    site.redis.kill();
+    assert!(reclaim(&site.stock, &site.shards[0], Duration::ZERO).await.is_err());
+    assert_eq!(site.shards[0].count_old(Duration::ZERO).await, Ok(1));
+}
+
+/// The right end of an hour without meta or Redis: neither job waits for the other.
+#[tokio::test]
+async fn a_rebuild_does_not_mind_a_backlog_and_one_round_ends_it() {
+    let mut site = Site::new().await;
+    site.add(1_000_000).await;
+    site.tend().await;
+    let granted = site.take(0, 1, 3).await;
+    site.note(0, 1, Epoch(1), &granted.parts).await.expect("noted");
+    let part = granted.parts[0];
+    let units = format!("[[1,1,[[{},{},{},1]]]]", part.prize.activity, part.prize.award, part.segment);
+    let many = format!(
+        "INSERT INTO stock_receipt (grant_id, void, units, created_at)
+         SELECT 1000 + a.server + 16 * b.server + 256 * c.server + 4096 * d.server + 65536 * e.server, 0, '{units}',
+                NOW(3) - INTERVAL 1 HOUR
+         FROM stock_epoch AS a, stock_epoch AS b, stock_epoch AS c, stock_epoch AS d, stock_epoch AS e
+         WHERE e.server < 10 AND 1000 + a.server + 16 * b.server + 256 * c.server + 4096 * d.server + 65536 * e.server
+               < 601000"
+    );
+    site.options.shards[0].connect().await.expect("a connection").run(&many).await.expect("rows");
+    assert_eq!(site.shards[0].count_old(Duration::from_mins(5)).await, Ok(600_000));
+    site.redis.kill();
+    site.redis.restart().await;
+    let mut tended = tend_once(&mut site).await;
+    while tended.is_none() {
+        tended = tend_once(&mut site).await;
+    }
+    assert_eq!(site.left().await, 999_997, "counted without the receipts");
+    let deleted = reclaim(&site.stock, &site.shards[0], Duration::from_mins(5)).await.expect("reclaimed");
+    assert_eq!(deleted, 600_000);
+    assert_eq!(site.shards[0].count_old(Duration::from_mins(5)).await, Ok(0));
+    assert_eq!(site.left().await, 999_997);
+}
+
+#[tokio::test]
+async fn a_lane_is_told_of_grants_that_are_closed_where_they_were_open() {
+    let mut site = Site::new().await;
+    site.add(10).await;
+    site.tend().await;
+    let lane = site.stock.for_lane(0, 0, &breakers()).one_by_one();
+    let granted = lane.take(GrantId(1), &[units(1, 2)]).await.expect("the stock answers");
+    let unused = lane.take(GrantId(2), &[units(1, 2)]).await.expect("the stock answers");
+    lane.settle(GrantId(1), &granted, &granted.parts);
+    lane.settle(GrantId(2), &unused, &[]);
+    let mut closed = lane.closed();
+    while closed.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        closed = lane.closed();
+    }
+    assert_eq!(closed, [GrantId(1)], "the other has no receipt");
+    assert_eq!(lane.closed(), [], "it is told once");
+    // What cannot be closed is told to nobody.
+    let granted = lane.take(GrantId(3), &[units(1, 2)]).await.expect("the stock answers");
+    site.redis.kill();
+    lane.settle(GrantId(3), &granted, &granted.parts);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(lane.closed(), []);
+}
+
+#[tokio::test]
+async fn idle_counters_are_folded_once_and_lanes_go_on() {
+    let mut site = Site::new().await;
+    site.add(10).await;
+    site.tend().await;
+    let counters = "SELECT COUNT(*) FROM stock_issued WHERE run > 0";
+    for (grant, run) in [(1, 1_u64), (2, 1), (3, 2)] {
+        let granted = site.take(0, run << 38 | grant, 2).await;
+        site.note(0, run << 38 | grant, Epoch(1), &granted.parts).await.expect("noted");
+    }
+    let left = async |site: &Site| {
+        let mut link = site.options.shards[0].connect().await.expect("a connection");
+        link.rows(counters, "[]").await.expect("rows")[0].integer(0).expect("a count")
+    };
+    assert_eq!(site.shards[0].fold(Duration::from_mins(1)).await, Ok(0), "too young");
+    let before = left(&site).await;
+    assert!(before >= 2);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let (one, two) = tokio::join!(site.shards[0].fold(Duration::ZERO), site.shards[0].fold(Duration::ZERO));
+    assert_eq!(one.unwrap_or(0) + two.unwrap_or(0), usize::try_from(before).expect("few"));
+    assert_eq!((site.issued(0).await, left(&site).await), (6, 0));
+    let granted = site.take(0, 1 << 38 | 4, 1).await;
+    site.note(0, 1 << 38 | 4, Epoch(1), &granted.parts).await.expect("noted");
+    assert_eq!((site.issued(0).await, left(&site).await), (7, 1));
+    assert_eq!(site.shards[0].fold(Duration::ZERO).await, Ok(1), "onto counters that are there");
     assert_eq!(site.issued(0).await, 7);
+}
+
+/// A gateway stands still in mid-batch: whoever raises the epoch gives up soon, and lanes go on.
+#[tokio::test]
+async fn an_epoch_that_is_held_is_not_waited_for_long() {
+    let mut site = Site::new().await;
+    site.add(10).await;
+    site.tend().await;
+    let granted = site.take(0, 1, 2).await;
+    let receipt = Receipt { used: granted.parts.clone(), epochs: granted.epochs.clone(), ..Receipt::default() };
+    let note = GrantNote::new(GrantId(1), 0, &receipt);
+    let mut frozen = site.options.shards[0].connect().await.expect("a connection");
+    frozen.begin().await.expect("a transaction");
+    frozen.run_all(&note.steps(&MysqlDatabase::DIALECT)).await.expect("noted");
+    let raised = site.shards[0].raise_epoch(ServerId(1), Epoch(2)).await;
+    assert!(matches!(raised, Err(StoreError::Held(_))), "{raised:?}");
+    let granted = site.take(0, 2, 2).await;
+    // Another lane: it has counters of its own.
+    site.note(0, 1 << 38, Epoch(1), &granted.parts).await.expect("nobody is waited for any more");
+    frozen.rollback().await.expect("undone");
+    assert_eq!(site.shards[0].raise_epoch(ServerId(1), Epoch(2)).await, Ok(Epoch(2)));
 }
 
 #[tokio::test]
@@ -223,15 +359,35 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
 }
 
 #[tokio::test]
-async fn a_lease_has_one_holder_and_passes_on_when_it_ends() {
-    let site = Site::new().await;
-    let lease = async |holder: &str, ttl_ms| {
-        site.ledger.lease("job", holder, Duration::from_millis(ttl_ms)).await.expect("the meta database answers")
-    };
-    assert!(lease("a", 300).await);
-    assert!(!lease("b", 300).await);
-    assert!(lease("a", 300).await, "prolonged");
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    assert!(lease("b", 60_000).await);
-    assert!(!lease("a", 300).await);
+async fn a_delivery_tells_segments_that_they_get_none() {
+    let mut site = Site::new().await;
+    site.tend().await;
+    site.add(1).await;
+    let early = site.stock.for_lane(0, 0, &breakers()).take(GrantId(1), &[units(1, 2)]).await;
+    assert_eq!(early, Err(StockAway::Undelivered(vec![prize(1)])), "the unit is on its way");
+    assert_eq!(site.tend().await, Tended::Sound { swept: 0, delivered: 1 });
+    assert_eq!(site.take(0, 2, 2).await.units(), [units(1, 1)], "and then that is all");
+}
+
+#[tokio::test]
+async fn a_server_that_lacks_segments_of_a_prize_is_rebuilt() {
+    let mut site = Site::new().await;
+    site.add(10).await;
+    site.tend().await;
+    crate::testing::order(&site.redis.options(), &["HDEL", "test:stock", "1:1:2"]).await;
+    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(2)));
+    assert_eq!(site.left().await, 10);
+    assert_eq!(site.tend().await, Tended::Sound { swept: 0, delivered: 1 });
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
+    let mut site = Site::new().await;
+    site.tend().await;
+    site.add(5).await;
+    site.meta.ask_withdrawal(&change(3), Timestamp::UNIX_EPOCH).await.expect("recorded");
+    assert_eq!(withdraw(&site.stock, &site.ledger).await.expect("looked after"), 0, "it waits for the delivery");
+    site.tend().await;
+    assert_eq!(withdraw(&site.stock, &site.ledger).await.expect("looked after"), 1);
+    assert_eq!(site.left().await, 2);
 }

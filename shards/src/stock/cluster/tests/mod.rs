@@ -1,46 +1,76 @@
 //! The cluster's stock over real Redis servers, and with real databases behind them.
 mod databases;
+pub(crate) mod ledgers;
+pub(crate) mod metas;
 mod redis;
+mod rest;
+pub(crate) mod servers;
 mod spread;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::server::Reset;
 use super::*;
 use crate::breaker::{self, BreakerMetrics};
 use crate::stock::conformance::{Shop, prize};
+use crate::store::ClusterId;
 use crate::testing::Redis;
 
 /// Two servers, five segments.
-pub(super) const SPREAD: Spread = Spread { segments: 5, servers: 2 };
+pub(crate) const SPREAD: Spread = Spread { segments: 5, servers: 2 };
 
 pub(super) fn options(redis: &Redis) -> RedisOptions {
-    RedisOptions {
-        host: redis.address().ip().to_string(),
-        port: redis.address().port(),
-        password: None,
-        prefix: "test".to_owned(),
-        timeout: Duration::from_millis(500),
-        connections_max: 8,
-    }
+    redis.options()
 }
 
-pub(super) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer {
-    RedisServer::new(ServerId(server), spread, &options(redis)).expect("options that fit")
+pub(crate) fn connect(server: u8, spread: Spread, redis: &Redis) -> RedisServer {
+    connect_for(server, spread, redis, &cluster())
+}
+
+/// The cluster that most tests are about.
+fn cluster() -> ClusterId {
+    static CLUSTER: std::sync::OnceLock<ClusterId> = std::sync::OnceLock::new();
+    CLUSTER.get_or_init(ClusterId::draw).clone()
+}
+
+pub(super) fn connect_for(server: u8, spread: Spread, redis: &Redis, cluster: &ClusterId) -> RedisServer {
+    RedisServer::new(ServerId(server), spread, &options(redis), cluster).expect("options that fit")
 }
 
 /// Closed breakers for two servers.
-pub(super) fn breakers() -> Arc<Breakers> {
+pub(crate) fn breakers() -> Arc<Breakers> {
     let metrics = BreakerMetrics::new(&prometheus::Registry::new()).expect("fresh names");
     Arc::new(Breakers::new(breaker::Settings::DEFAULT, 0, 2, &metrics))
 }
 
 /// Gives a server these units under an epoch, and trusts it.
-pub(super) async fn stock_up<S: StockServer>(shelf: &Shelf<S>, epoch: u64, left: &[(Prize, u16, u64)]) {
+pub(crate) async fn stock_up<S: StockServer>(shelf: &Shelf<S>, epoch: u64, left: &[(Prize, u16, u64)]) {
     let mut session = shelf.server.session().await.expect("it answers");
-    session.reset(Epoch(epoch), left).await.expect("it answers");
+    assert_eq!(session.reset(Epoch(epoch), left).await, Ok(Reset::Done));
     let run_id = Some(session.run_id().to_owned());
     shelf.set_registered(Registered { epoch: Epoch(epoch), run_id });
+}
+
+/// Gives two servers so many units of prize 1, as [`SPREAD`] says.
+pub(crate) async fn stock_up_all<S: StockServer>(stock: &ClusterStock<S>, units: u64) {
+    for shelf in stock.shelves() {
+        let here = SPREAD.share(units).filter(|(segment, _)| SPREAD.server_of(*segment) == shelf.id);
+        let left: Vec<_> = here.map(|(segment, units)| (prize(1), segment, units)).collect();
+        stock_up(shelf, 1, &left).await;
+    }
+}
+
+/// Units left and under open grants, by the word of the servers.
+pub(crate) async fn picture<S: StockServer>(stock: &ClusterStock<S>) -> (u64, u64) {
+    let (mut left, mut open) = (0, 0);
+    for shelf in stock.shelves() {
+        let mut session = shelf.trusted_session().await.expect("trusted");
+        let look = session.look().await.expect("it answers").expect("it knows its units");
+        left += look.left.values().sum::<u64>();
+        open += look.open.iter().flat_map(|open| &open.parts).map(|part| u64::from(part.count)).sum::<u64>();
+    }
+    (left, open)
 }
 
 /// One prize, spread over two Redis servers.
@@ -56,11 +86,7 @@ impl Shop for Rack {
         let servers = [Redis::start().await, Redis::start().await];
         let (stock, _closers) =
             ClusterStock::new(vec![connect(1, SPREAD, &servers[0]), connect(2, SPREAD, &servers[1])]);
-        for shelf in stock.shelves() {
-            let here = SPREAD.share(units).filter(|(segment, _)| SPREAD.server_of(*segment) == shelf.id);
-            let left: Vec<_> = here.map(|(segment, units)| (prize(1), segment, units)).collect();
-            stock_up(shelf, 1, &left).await;
-        }
+        stock_up_all(&stock, units).await;
         Self { stock, _servers: servers }
     }
 
@@ -69,13 +95,6 @@ impl Shop for Rack {
     }
 
     async fn count(&self) -> (u64, u64) {
-        let (mut left, mut open) = (0, 0);
-        for shelf in self.stock.shelves() {
-            let mut session = shelf.trusted_session().await.expect("trusted");
-            let look = session.look().await.expect("it answers").expect("it knows its units");
-            left += look.left.values().sum::<u64>();
-            open += look.open.iter().flat_map(|open| &open.parts).map(|part| u64::from(part.count)).sum::<u64>();
-        }
-        (left, open)
+        picture(&self.stock).await
     }
 }

@@ -1,9 +1,11 @@
-//! What the scripts promise, verb by verb, and what becomes of a server that forgets or stops.
+//! What becomes of a server that forgets or stops. What each verb promises is in `servers.rs`.
 use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::breaker::State;
 use crate::stock::conformance::units;
+use crate::store::{ClusterId, Tls};
+use crate::testing::{Mariadb, make_documented_user, order};
 
 const ONE: Spread = Spread { segments: 2, servers: 1 };
 
@@ -19,46 +21,14 @@ async fn look(stock: &ClusterStock<RedisServer>) -> Result<Look, Lost> {
 }
 
 async fn command(redis: &Redis, words: &[&str]) {
-    use bb8_redis::redis::{Client, Value, cmd};
-    let client = Client::open(format!("redis://{}/", redis.address())).expect("an address");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-    let mut command = cmd(words[0]);
-    command.arg(&words[1..]);
-    let _done: Value = command.query_async(&mut connection).await.expect("it obeys");
+    order(&redis.options(), words).await;
 }
 
 fn take(grant: u64, wants: &[Units]) -> Asking<'_> {
     Asking { grant: GrantId(grant), shard: 3, place: 1, wants }
 }
 
-use super::super::server::{Addition, Look, Lost};
-
-#[tokio::test]
-async fn a_grant_is_noted_with_its_shard_and_its_parts() {
-    let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    let wants = [units(1, 7)];
-    let (epoch, parts) = session.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
-    assert_eq!(epoch, Epoch(1));
-    let taken: Vec<(u16, u32)> = parts.iter().map(|part| (part.segment, part.count)).collect();
-    assert_eq!(taken, [(1, 5), (0, 2)], "from its own segment first, then the next");
-    let look = look(&stock).await.expect("it knows its units");
-    assert_eq!((look.open.len(), look.open[0].grant, look.open[0].shard), (1, GrantId(9), 3));
-    assert_eq!(look.open[0].parts, parts);
-    assert_eq!(look.left[&(prize(1), 0)], 3);
-}
-
-#[tokio::test]
-async fn a_grant_id_is_never_used_again() {
-    let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    let wants = [units(1, 1)];
-    session.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
-    assert!(session.take(&take(9, &wants)).await.is_err());
-    assert_eq!(look(&stock).await.expect("it knows its units").open.len(), 1);
-}
+use super::super::server::{Addition, Closing, Look, Lost};
 
 #[tokio::test]
 async fn a_server_that_forgot_everything_or_half_of_it_is_lost() {
@@ -71,7 +41,7 @@ async fn a_server_that_forgot_everything_or_half_of_it_is_lost() {
         assert_eq!(look(&stock).await, Err(Lost), "{words:?}");
         let lane = stock.for_lane(0, 0, &breakers());
         assert!(lane.take(GrantId(1), &[units(1, 1)]).await.is_err(), "{words:?}");
-        stock_up(&stock.shelves()[0], 2, &[(prize(1), 0, 4)]).await;
+        stock_up(&stock.shelves()[0], 2, &[(prize(1), 0, 4), (prize(1), 1, 0)]).await;
         // It answered all the time: its breaker lets the next one in.
         let granted = lane.take(GrantId(2), &[units(1, 9)]).await.expect("it was rebuilt");
         assert_eq!((granted.units(), granted.epochs[&ServerId(1)]), (vec![units(1, 4)], Epoch(2)), "{words:?}");
@@ -102,46 +72,82 @@ async fn a_server_that_was_restarted_is_not_trusted() {
     assert!(shelf.trusted_session().await.is_err());
 }
 
+/// The same server, as another cluster of the same prefix reaches it.
+fn of_another_cluster(redis: &Redis) -> Arc<ClusterStock<RedisServer>> {
+    ClusterStock::new(vec![connect_for(1, ONE, redis, &ClusterId::draw())]).0
+}
+
 #[tokio::test]
-async fn an_epoch_begins_once() {
+async fn no_script_touches_what_is_another_clusters() {
     let redis = Redis::start().await;
     let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
     let wants = [units(1, 1)];
+    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
     session.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
-    for epoch in [0, 1] {
-        session.reset(Epoch(epoch), &[(prize(1), 0, 99)]).await.expect("it answers");
-        assert_eq!(look(&stock).await.expect("it knows its units").open.len(), 1, "epoch {epoch} changes nothing");
+    let held = redis.command(&["HGETALL", "test:stock"]).await + &redis.command(&["HGETALL", "test:grants"]).await;
+    let others = of_another_cluster(&redis);
+    let mut session = others.shelves()[0].server.session().await.expect("it answers");
+    for epoch in [0, 1, 2, 99] {
+        let reset = session.reset(Epoch(epoch), &[(prize(1), 0, 99)]).await.expect("it answers");
+        let Reset::Stranger(stranger) = reset else { panic!("epoch {epoch}: {reset:?}") };
+        assert!(stranger.0.contains("redis-cli DEL test:stock test:grants"), "{stranger}");
+        assert!(session.recognise(Some(Epoch(epoch))).await.expect("it answers").is_err(), "epoch {epoch}");
     }
-    session.reset(Epoch(2), &[(prize(1), 0, 99)]).await.expect("it answers");
-    let look = look(&stock).await.expect("it knows its units");
-    assert_eq!((look.epoch, look.open.len(), look.left[&(prize(1), 0)]), (Epoch(2), 0, 99));
+    assert_eq!(session.take(&take(10, &wants)).await, Ok(Err(Lost)));
+    assert_eq!(session.close(&[Closing { grant: GrantId(9), used: Vec::new() }]).await, Ok(Err(Lost)));
+    assert_eq!(session.look().await, Ok(Err(Lost)));
+    let addition = Addition { operation: 1, epoch: Epoch(1), prize: prize(1), segments: vec![(0, 3)] };
+    assert_eq!(session.add(&addition).await, Ok(Err(Lost)));
+    assert_eq!(session.withdraw(2, Epoch(1), prize(1), 7).await, Ok(Err(Lost)));
+    let now = redis.command(&["HGETALL", "test:stock"]).await + &redis.command(&["HGETALL", "test:grants"]).await;
+    assert_eq!(now, held);
+    // Half of it is as much somebody's as all of it.
+    command(&redis, &["DEL", "test:stock"]).await;
+    assert!(matches!(session.reset(Epoch(99), &[]).await, Ok(Reset::Stranger(_))));
+    command(&redis, &["DEL", "test:grants"]).await;
+    assert_eq!(session.reset(Epoch(1), &[]).await, Ok(Reset::Done), "freed");
+    let found = stock.shelves()[0].recognise_now().await.expect("it answers");
+    assert!(found.is_err(), "and now it is the other way round");
 }
 
 #[tokio::test]
-async fn an_addition_counts_once_and_in_its_epoch_only() {
+async fn another_server_of_the_cluster_is_not_this_one() {
     let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    let addition =
-        |operation, epoch| Addition { operation, epoch: Epoch(epoch), prize: prize(1), segments: vec![(0, 3), (1, 2)] };
-    for addition in [addition(1, 1), addition(1, 1), addition(2, 0), addition(3, 2)] {
-        assert_eq!(session.add(&addition).await, Ok(Ok(Epoch(1))));
+    let _ours = shelf(&redis).await;
+    let second = connect(2, SPREAD, &redis);
+    let mut session = second.session().await.expect("it answers");
+    let stranger = session.recognise(Some(Epoch(1))).await.expect("it answers").expect_err("server 1");
+    for hint in ["expected units of stock server 2 of", "found units of stock server 1 of", "[[storage.redis]]"] {
+        assert!(stranger.0.contains(hint), "{hint}: {stranger}");
     }
-    let look = look(&stock).await.expect("it knows its units");
-    assert_eq!((look.left[&(prize(1), 0)], look.left[&(prize(1), 1)]), (8, 7));
+    assert!(matches!(session.reset(Epoch(9), &[]).await, Ok(Reset::Stranger(_))));
 }
 
 #[tokio::test]
-async fn a_withdrawal_takes_what_is_left_and_says_the_same_again() {
+async fn units_that_do_not_say_whose_they_are_are_taken_over_as_registered_only() {
     let redis = Redis::start().await;
     let stock = shelf(&redis).await;
     let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
-    for _ in 0..2 {
-        assert_eq!(session.withdraw(1, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![(0, 5), (1, 2)]))));
+    for key in ["test:stock", "test:grants"] {
+        command(&redis, &["HDEL", key, "cluster"]).await;
     }
-    assert_eq!(session.withdraw(2, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![(1, 3)]))));
-    assert_eq!(session.withdraw(3, Epoch(1), prize(1), 7).await, Ok(Ok((Epoch(1), vec![]))));
+    for registered in [None, Some(Epoch(0)), Some(Epoch(2))] {
+        let stranger = session.recognise(registered).await.expect("it answers").expect_err("not registered");
+        assert!(stranger.0.contains("that do not say whose they are"), "{stranger}");
+    }
+    assert_eq!(session.look().await, Ok(Err(Lost)));
+    assert!(matches!(session.reset(Epoch(2), &[]).await, Ok(Reset::Stranger(_))));
+    assert_eq!(session.recognise(Some(Epoch(1))).await, Ok(Ok(())));
+    let look = session.look().await.expect("it answers").expect("it knows its units");
+    assert_eq!((look.epoch, look.left[&(prize(1), 0)]), (Epoch(1), 5));
+    // Where one of the two was lost, the other one decides; where both were, there is nothing to decide.
+    command(&redis, &["DEL", "test:stock"]).await;
+    command(&redis, &["HDEL", "test:grants", "cluster"]).await;
+    assert!(session.recognise(None).await.expect("it answers").is_err());
+    assert_eq!(session.recognise(Some(Epoch(1))).await, Ok(Ok(())));
+    assert_eq!(session.reset(Epoch(2), &[(prize(1), 0, 4)]).await, Ok(Reset::Done));
+    command(&redis, &["FLUSHALL"]).await;
+    assert_eq!(session.recognise(None).await, Ok(Ok(())));
 }
 
 #[tokio::test]
@@ -173,4 +179,207 @@ async fn a_paused_server_costs_a_few_time_outs_and_the_late_grant_is_seen() {
     let open: Vec<u64> = look(&stock).await.expect("it knows its units").open.iter().map(|open| open.grant.0).collect();
     assert!(open.contains(&2), "the request that nobody waited for has landed: {open:?}");
     assert!(!open.contains(&5), "it was never asked for");
+}
+
+#[tokio::test]
+async fn units_that_are_on_their_way_are_not_none() {
+    let redis = Redis::start().await;
+    let stock = shelf(&redis).await;
+    command(&redis, &["HDEL", "test:stock", "1:1:1"]).await;
+    let lane = stock.for_lane(0, 0, &breakers());
+    assert_eq!(lane.take(GrantId(1), &[units(1, 6)]).await, Err(StockAway::Undelivered(vec![prize(1)])));
+    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
+    let seen = look(&stock).await.expect("it knows its units");
+    assert_eq!((seen.left[&(prize(1), 0)], seen.open.len()), (5, 0), "nothing was taken");
+    let few = lane.take(GrantId(2), &[units(1, 5)]).await.expect("so many are there");
+    assert_eq!(few.units(), [units(1, 5)]);
+    // The delivery brings the word that there is no more.
+    let addition = Addition { operation: 1, epoch: Epoch(1), prize: prize(1), segments: vec![(0, 0), (1, 0)] };
+    assert_eq!(session.add(&addition).await, Ok(Ok(Epoch(1))));
+    assert_eq!(lane.take(GrantId(3), &[units(1, 6)]).await.expect("it is sold out").units(), []);
+}
+
+/// Two servers with five units of prize 1 on each; the second may lack its share.
+async fn rack(delivered: bool) -> (Arc<ClusterStock<RedisServer>>, [Redis; 2]) {
+    let servers = [Redis::start().await, Redis::start().await];
+    let spread = Spread { segments: 2, servers: 2 };
+    let (stock, _closers) = ClusterStock::new(vec![connect(1, spread, &servers[0]), connect(2, spread, &servers[1])]);
+    stock_up(&stock.shelves()[0], 1, &[(prize(1), 0, 5)]).await;
+    let second = [(prize(1), 1, 5)];
+    stock_up(&stock.shelves()[1], 1, if delivered { &second } else { &[] }).await;
+    (stock, servers)
+}
+
+async fn at(stock: &ClusterStock<RedisServer>, shelf: usize) -> (u64, usize) {
+    let mut session = stock.shelves()[shelf].trusted_session().await.expect("trusted");
+    let look = session.look().await.expect("it answers").expect("it knows its units");
+    (look.left.values().sum(), look.open.len())
+}
+
+#[tokio::test]
+async fn what_one_server_granted_is_back_before_the_batch_asks_again() {
+    let (stock, _servers) = rack(false).await;
+    let lane = stock.for_lane(0, 0, &breakers());
+    assert_eq!(lane.take(GrantId(1), &[units(1, 7)]).await, Err(StockAway::Undelivered(vec![prize(1)])));
+    assert_eq!(at(&stock, 0).await, (5, 0));
+    let (stock, servers) = rack(true).await;
+    let lane = stock.for_lane(0, 0, &breakers());
+    lane.take(GrantId(1), &[units(1, 7)])
+        .await
+        .map(|granted| lane.give_back(GrantId(1), &granted))
+        .expect("it answers");
+    while (at(&stock, 0).await, at(&stock, 1).await) != ((5, 0), (5, 0)) {
+        sleep(Duration::from_millis(5)).await;
+    }
+    command(&servers[1], &["CLIENT", "KILL", "TYPE", "normal"]).await;
+    let cut_off = lane.take(GrantId(2), &[units(1, 7)]).await;
+    assert!(matches!(cut_off, Err(StockAway::EndedAtOnce(_))), "{cut_off:?}");
+    assert_eq!(lane.take(GrantId(3), &[units(1, 10)]).await.expect("all is there").units(), [units(1, 10)]);
+}
+
+#[tokio::test]
+async fn connections_that_end_at_rest_do_not_count_against_the_server() {
+    let redis = Redis::start().await;
+    let stock = shelf(&redis).await;
+    stock_up(&stock.shelves()[0], 2, &[(prize(1), 0, 500), (prize(1), 1, 500)]).await;
+    let breakers = breakers();
+    let lanes: Vec<_> = (0..8).map(|lane| stock.for_lane(0, lane, &breakers)).collect();
+    let mut grants = 1..;
+    let mut take_all = async || {
+        let takes = lanes.iter().map(|lane| (lane, GrantId(grants.next().expect("a number"))));
+        futures_util::future::join_all(takes.map(|(lane, grant)| async move { lane.take(grant, &[units(1, 1)]).await }))
+            .await
+    };
+    for words in [&["CLIENT", "KILL", "TYPE", "normal"][..], &["SCRIPT", "FLUSH", "SYNC"]] {
+        take_all().await;
+        command(&redis, words).await;
+        let at_once = take_all().await;
+        assert!(at_once.iter().all(|taken| !matches!(taken, Err(StockAway::Unavailable(_)))), "{words:?}: {at_once:?}");
+        assert!(take_all().await.iter().all(Result::is_ok), "{words:?}: new ones are made");
+        assert_eq!(breakers.list()[0].state, State::Closed, "{words:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_do_not_rest_for_long() {
+    let redis = Redis::start().await;
+    let stock = shelf(&redis).await;
+    let lane = stock.for_lane(0, 0, &breakers());
+    lane.take(GrantId(1), &[units(1, 1)]).await.expect("it answers");
+    sleep(Duration::from_millis(5_100)).await;
+    command(&redis, &["CLIENT", "KILL", "TYPE", "normal"]).await;
+    lane.take(GrantId(2), &[units(1, 1)]).await.expect("the dead one is not met");
+}
+
+/// Why no session can be had, which must be known long before the time-out.
+async fn refusal(options: RedisOptions) -> String {
+    let options = RedisOptions { timeout: Duration::from_mins(1), ..options };
+    let server = RedisServer::new(ServerId(1), ONE, &options, &ClusterId::draw()).expect("options that fit");
+    let refused = tokio::time::timeout(Duration::from_secs(20), server.session()).await.expect("it is refused at once");
+    refused.map(drop).expect_err("it is refused").to_string()
+}
+
+fn contains(refused: &str, parts: &[&str]) {
+    assert!(parts.iter().all(|part| refused.contains(part)), "{parts:?} are not in: {refused}");
+}
+
+#[tokio::test]
+async fn it_is_said_what_the_server_does_not_like() {
+    let redis = Redis::start().await;
+    let options = redis.options();
+    let with = |password: &str| RedisOptions { password: Some(password.to_owned()), ..options.clone() };
+    contains(&refusal(with("one too many")).await, &["without any password", "leave it out"]);
+    command(&redis, &["CONFIG", "SET", "requirepass", "secret"]).await;
+    contains(&refusal(options.clone()).await, &[&redis.address().to_string(), "NOAUTH", "password_file"]);
+    let wrong = refusal(with("wrong")).await;
+    contains(&wrong, &["WRONGPASS", "\"default\"", "[[storage.redis]]"]);
+    assert!(!wrong.contains("\"wrong\""), "a password is not shown: {wrong}");
+    order(&with("secret"), &["ACL", "SETUSER", "poor", "on", ">poor", "+@read"]).await;
+    let poor = RedisOptions { user: Some("poor".to_owned()), ..with("poor") };
+    contains(&refusal(poor).await, &["NOPERM", "\"poor\"", "docs/cluster.md"]);
+    let client = with("secret").client().expect("options that fit");
+    let _occupied = client.get_multiplexed_async_connection().await.expect("the last place");
+    order(&with("secret"), &["CONFIG", "SET", "maxclients", "1"]).await;
+    contains(&refusal(with("secret")).await, &["max number of clients", "maxclients"]);
+}
+
+#[tokio::test]
+async fn it_is_said_that_nobody_or_somebody_else_is_there() {
+    let redis = Redis::start().await;
+    let options = redis.options();
+    redis.kill();
+    contains(&refusal(options.clone()).await, &[&redis.address().to_string(), "refused", "nothing listens"]);
+    let nobody = RedisOptions { host: "nobody.invalid".to_owned(), ..options.clone() };
+    contains(&refusal(nobody).await, &["nobody.invalid", "lookup"]);
+    let mariadb = Mariadb::shared_database().await.port;
+    contains(&refusal(RedisOptions { port: mariadb, ..options.clone() }).await, &[&mariadb.to_string(), "Redis"]);
+    let loading = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = loading.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        let (mut socket, _) = loading.accept().await.expect("a client");
+        let word = b"-LOADING Redis is loading the dataset in memory\r\n".repeat(8);
+        tokio::io::AsyncWriteExt::write_all(&mut socket, &word).await.expect("it listens");
+        std::future::pending::<()>().await;
+    });
+    contains(&refusal(RedisOptions { port, ..options }).await, &["LOADING", "dataset"]);
+}
+
+#[tokio::test]
+async fn it_is_said_that_both_are_not_of_one_mind_about_tls() {
+    let (plain, encrypted) = (Redis::start().await, Redis::encrypted().await);
+    contains(&refusal(encrypted.options()).await, &["hangs up", "tls"]);
+    // That one has to be waited for: a server without TLS thinks that there is more to come.
+    let server =
+        RedisServer::new(ServerId(1), ONE, &RedisOptions { tls: Tls::Required, ..plain.options() }, &ClusterId::draw());
+    let refused = server.expect("options that fit").session().await.map(drop).expect_err("it does not understand us");
+    contains(&refused.to_string(), &["tls in [[storage.redis]]"]);
+    let other = Tls::Verify { ca_file: encrypted.folder().join("other.pem") };
+    contains(&refusal(RedisOptions { tls: other, ..encrypted.options() }).await, &["certificate", "tls_ca_file"]);
+    let missing = Tls::Verify { ca_file: "/nowhere/ca.pem".into() };
+    let refused =
+        RedisServer::new(ServerId(1), ONE, &RedisOptions { tls: missing, ..encrypted.options() }, &ClusterId::draw());
+    contains(&refused.map(drop).expect_err("no file"), &["tls_ca_file", "/nowhere/ca.pem"]);
+}
+
+#[tokio::test]
+async fn the_documented_user_may_do_all_that_is_needed_also_in_secret() {
+    let redis = Redis::encrypted().await;
+    let required = RedisOptions { tls: Tls::Required, ..redis.options() };
+    let user = make_documented_user(&required).await;
+    let options = RedisOptions { tls: Tls::Verify { ca_file: redis.folder().join("ca.pem") }, ..user };
+    assert_eq!(options.memory_warning().await, None);
+    let server = RedisServer::new(ServerId(1), ONE, &options, &ClusterId::draw()).expect("options that fit");
+    let (stock, _closers) = ClusterStock::new(vec![server]);
+    stock_up(&stock.shelves()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
+    let lane = stock.for_lane(0, 0, &breakers());
+    lane.take(GrantId(1), &[units(1, 7)]).await.expect("it answers");
+    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
+    let closings = [Closing { grant: GrantId(1), used: Vec::new() }];
+    assert_eq!(session.close(&closings).await, Ok(Ok(Epoch(1))));
+    let addition = Addition { operation: 1, epoch: Epoch(1), prize: prize(1), segments: vec![(0, 1)] };
+    assert_eq!(session.add(&addition).await, Ok(Ok(Epoch(1))));
+    assert_eq!(session.withdraw(2, Epoch(1), prize(1), 1).await, Ok(Ok((Epoch(1), vec![(0, 1)]))));
+    assert_eq!(at(&stock, 0).await, (10, 0));
+    session.reset(Epoch(2), &[]).await.expect("it answers");
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_is_warned_of() {
+    let redis = Redis::start().await;
+    let options = redis.options();
+    assert_eq!(options.memory_warning().await, None);
+    command(&redis, &["CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru"]).await;
+    contains(&options.memory_warning().await.expect("a warning"), &["allkeys-lru", "104857600", "noeviction"]);
+    command(&redis, &["ACL", "SETUSER", "default", "-info"]).await;
+    contains(&options.memory_warning().await.expect("a warning"), &["NOPERM", "noeviction"]);
+    redis.kill();
+    contains(&options.memory_warning().await.expect("a warning"), &["could not be asked", "nothing listens"]);
+}
+
+#[test]
+fn trouble_is_said_when_it_changes() {
+    let trouble = Trouble::default();
+    let says = |why: Option<&str>| trouble.change(why.map(str::to_owned));
+    let said = [None, Some("a"), Some("a"), Some("b"), Some("b"), None, None, Some("b")].map(says);
+    assert_eq!(said, [false, true, false, true, false, true, false, true]);
 }

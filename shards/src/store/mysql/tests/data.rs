@@ -18,7 +18,7 @@ async fn ids_that_look_alike_are_different_users() {
     let calls: Vec<(&str, &str)> = alike.iter().map(|&name| (name, "key")).collect();
     let settlement = bench.settlement(&calls);
     bench.persist(1, &settlement).await.expect("all of them are new");
-    let known = bench.store.prefetch(&gather(&calls)).await.expect("read");
+    let known = bench.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
     let found: Vec<Vec<_>> = known.orders.iter().map(|orders| orders.iter().map(|order| order.id).collect()).collect();
     let written: Vec<_> = settlement.orders().map(|order| vec![order.id]).collect();
@@ -41,7 +41,7 @@ async fn extreme_values_come_back_as_they_were() {
     let account = Account { granted: u32::MAX, used: u32::MAX, day: order.day, day_used: u32::MAX, month_used: 0 };
     settlement.new_accounts[0].account = account;
     bench.persist(1, &settlement).await.expect("persisted");
-    let known = bench.store.prefetch(&gather(&[(&longest, &key)])).await.expect("read");
+    let known = bench.prefetch(&gather(&[(&longest, &key)])).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders[0], *settlement.calls[0]);
     assert_eq!(known.accounts[0], Some(account));
@@ -61,7 +61,7 @@ fn rows<'a, const WIDTH: usize>(rows: impl IntoIterator<Item = Vec<Value<'a>>>) 
 }
 
 async fn write(connection: &mut MysqlConnection, sql: &str, rows: Rows<'_>) -> Result<u64, StoreError> {
-    let outcomes = connection.run_all(&[Step { sql, input: Input::Rows(rows) }]).await?;
+    let outcomes = connection.run_all(&[Step::read(sql, Input::Rows(rows))]).await?;
     Ok(outcomes[0].touched)
 }
 
@@ -98,11 +98,11 @@ async fn what_does_not_fit_is_refused_for_its_data() {
 async fn json_that_a_statement_cannot_read_is_refused_for_its_data() {
     let database = shard().await;
     let mut connection = connect(&database).await;
-    for json in ["[[1,2,3,4,null]]", "[[1,2,3,4]]", "[[1,2,3,4,[5]]]", "[[1,2,3,4,{}]]", "[[", "no json"] {
-        let result = connection.execute(MYSQL_STOCK.insert_issued, json).await;
+    for json in ["[[1]]", "[[1,[5]]]", "[[1,{}]]", "[[", "no json"] {
+        let result = connection.execute(MYSQL_STOCK.raise_epoch, json).await;
         assert!(matches!(result, Err(StoreError::Data(_))), "{json}: {result:?}");
     }
-    assert_eq!(number(&database, "SELECT COUNT(*) FROM award_issued").await, 0);
+    assert_eq!(number(&database, "SELECT COUNT(*) FROM stock_epoch WHERE epoch > 0").await, 0);
 }
 
 #[tokio::test]

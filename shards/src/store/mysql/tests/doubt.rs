@@ -7,16 +7,16 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::trap::Trapped;
-use super::{connect, hasty, is_away, number};
-use crate::store::conformance::Bench;
-use crate::store::{Connection, GrantId, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict};
+use super::{connect, hasty, number};
+use crate::store::conformance::{Bench, in_doubt};
+use crate::store::{Connection, InDoubt, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict};
 use crate::testing::Mariadb;
 
 /// Asks until there is a verdict.
-async fn final_verdict(lane: &mut Bench<Trapped>, grant: u64) -> Verdict {
+async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubt) -> Verdict {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        match lane.store.verdict(GrantId(grant)).await {
+        match lane.store.verdict(batch).await {
             Ok(verdict) => return verdict,
             Err(error) => assert!(Instant::now() < deadline, "no verdict: {error}"),
         }
@@ -25,7 +25,7 @@ async fn final_verdict(lane: &mut Bench<Trapped>, grant: u64) -> Verdict {
 
 /// Checks that the tables say what the verdict says: the batch of a grant has one order.
 async fn agrees(database: &MysqlDatabase, verdict: Verdict, grant: u64) {
-    let committed = format!("SELECT COUNT(*) FROM stock_grant WHERE void = 0 AND server = 1 AND grant_id = {grant}");
+    let committed = format!("SELECT COUNT(*) FROM stock_receipt WHERE void = 0 AND grant_id = {grant}");
     let orders = (0..4).map(|table| format!("SELECT request_id FROM raffle_order_{table}"));
     let orders = orders.collect::<Vec<_>>().join(" UNION ALL ");
     let orders = format!("SELECT COUNT(*) FROM ({orders}) AS o WHERE request_id = 'key{grant}'");
@@ -52,17 +52,18 @@ async fn trapped<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Persists a batch of one new user, whose commit is to fail.
-async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) {
+async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) -> InDoubt {
     let started = Instant::now();
     let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
     let unknown = lane.persist(grant, &settlement).await;
     assert!(matches!(unknown, Err(PersistError::Unknown(StoreError::Away(_)))), "{unknown:?}");
     assert!(started.elapsed() < Duration::from_secs(3));
+    in_doubt(grant, &settlement)
 }
 
-async fn asks_in_vain(lane: &mut Bench<Trapped>, grant: u64) {
+async fn asks_in_vain(lane: &mut Bench<Trapped>, batch: &InDoubt) {
     let started = Instant::now();
-    assert!(is_away(&lane.store.verdict(GrantId(grant)).await));
+    assert!(lane.store.verdict(batch).await.is_err());
     assert!(started.elapsed() < Duration::from_secs(3));
 }
 
@@ -87,14 +88,14 @@ async fn a_commit_that_hangs_gets_its_verdict_when_it_is_let_go() {
     let server = Mariadb::private().await;
     let database = hasty(&server.database().await);
     let (holder, mut lane) = hold_all(&database).await;
-    persist_in_vain(&mut lane, 5).await;
-    asks_in_vain(&mut lane, 5).await;
+    let batch = persist_in_vain(&mut lane, 5).await;
+    asks_in_vain(&mut lane, &batch).await;
     holder.lock().await.run("UNLOCK TABLES").await.expect("let go");
-    let verdict = final_verdict(&mut lane, 5).await;
+    let verdict = final_verdict(&mut lane, &batch).await;
     agrees(&database, verdict, 5).await;
     sleep(Duration::from_secs(1)).await;
     agrees(&database, verdict, 5).await;
-    assert_eq!(final_verdict(&mut lane, 5).await, verdict);
+    assert_eq!(final_verdict(&mut lane, &batch).await, verdict);
 }
 
 #[tokio::test]
@@ -102,9 +103,9 @@ async fn a_commit_let_go_before_the_server_gives_it_up_has_landed_or_never_will(
     let server = Mariadb::private().await;
     let database = hasty(&server.database().await);
     let (holder, mut lane) = hold_all(&database).await;
-    persist_in_vain(&mut lane, 5).await;
+    let batch = persist_in_vain(&mut lane, 5).await;
     let let_go = async { holder.lock().await.run("UNLOCK TABLES").await.expect("let go") };
-    let (verdict, ()) = tokio::join!(final_verdict(&mut lane, 5), let_go);
+    let (verdict, ()) = tokio::join!(final_verdict(&mut lane, &batch), let_go);
     agrees(&database, verdict, 5).await;
     sleep(Duration::from_secs(1)).await;
     agrees(&database, verdict, 5).await;
@@ -122,17 +123,17 @@ async fn a_commit_to_a_paused_server_gets_its_verdict_when_it_goes_on() {
         }
     })
     .await;
-    persist_in_vain(&mut lane, 5).await;
-    asks_in_vain(&mut lane, 5).await;
+    let batch = persist_in_vain(&mut lane, 5).await;
+    asks_in_vain(&mut lane, &batch).await;
     let started = Instant::now();
     lane.store.undo().await;
     assert!(started.elapsed() < Duration::from_millis(100));
     server.resume();
-    let verdict = final_verdict(&mut lane, 5).await;
+    let verdict = final_verdict(&mut lane, &batch).await;
     agrees(&database, verdict, 5).await;
     sleep(Duration::from_secs(1)).await;
     agrees(&database, verdict, 5).await;
-    assert_eq!(final_verdict(&mut lane, 5).await, verdict);
+    assert_eq!(final_verdict(&mut lane, &batch).await, verdict);
 }
 
 #[tokio::test]
@@ -167,7 +168,7 @@ async fn a_server_killed_at_a_commit_knows_after_its_restart() {
             sleep(Duration::from_millis(1)).await;
         }
         server.restart().await;
-        let verdict = final_verdict(&mut lane, grant).await;
+        let verdict = final_verdict(&mut lane, &in_doubt(grant, &settlement)).await;
         agrees(&database, verdict, grant).await;
         assert!(persisted.is_err() || verdict == Verdict::Committed, "what was confirmed is there");
         assert!(delay_us.is_some() || verdict == Verdict::Void, "it was killed first");
@@ -179,11 +180,22 @@ async fn a_void_batch_that_comes_late_is_refused() {
     let database = hasty(&Mariadb::shared_database().await);
     let mut lane = trapped(&database, async || {}).await;
     let mut judge = Bench::of_run(database.clone(), 2);
-    assert_eq!(judge.store.verdict(GrantId(5)).await, Ok(Verdict::Void));
     let settlement = lane.settlement(&[("user5", "key5")]);
+    assert_eq!(judge.verdict(5, &settlement).await, Ok(Verdict::Void));
     let refused = lane.persist(5, &settlement).await;
     assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
     lane.store.undo().await;
     agrees(&database, Verdict::Void, 5).await;
-    assert_eq!(judge.store.verdict(GrantId(5)).await, Ok(Verdict::Void));
+    assert_eq!(judge.verdict(5, &settlement).await, Ok(Verdict::Void));
+}
+
+/// Whatever jobs have deleted meanwhile: orders stay.
+#[tokio::test]
+async fn a_batch_that_committed_long_ago_is_never_taken_for_void() {
+    let mut bench = super::bench().await;
+    let settlement = bench.settlement(&[("a", "1")]);
+    bench.persist(5, &settlement).await.expect("persisted");
+    connect(&bench.database).await.run("DELETE FROM stock_receipt").await.expect("as everything that reclaims");
+    assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed));
+    assert_eq!(number(&bench.database, "SELECT COUNT(*) FROM stock_receipt").await, 0, "nothing is made void");
 }

@@ -1,4 +1,4 @@
-//! Grants, epochs and what was issued.
+//! Receipts, counters and epochs. What the ledgers above them must do is in `stock/cluster/tests`.
 use std::time::Duration;
 
 use market::batch::Prize;
@@ -6,22 +6,48 @@ use market::{ActivityId, AwardId};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{bench, connect, is_conflict, number, shard};
+use crate::stock::cluster::{ShardLedger, SqlShardLedger};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use crate::store::conformance::{Bench, gather, receipt};
+use crate::store::conformance::{Bench, gather, in_doubt, receipt, table_of};
 use crate::store::{
-    Columns, Connection, GrantId, GrantNote, MYSQL, MYSQL_STOCK, MysqlConnection, MysqlDatabase, PersistError,
-    ShardStore, StoreError,
+    Columns, Connection, GrantId, GrantNote, Input, Issuing, MYSQL, MYSQL_STOCK, MysqlConnection, MysqlDatabase,
+    PersistError, ReceiptStatements, ShardStore, Step, StoreError, Verdict, receipt_row,
 };
 
-/// Notes what a batch took from servers 1 and 2, both at epoch 0.
-async fn note(connection: &mut MysqlConnection, grant: u64) -> Result<(), StoreError> {
+fn receipts() -> ReceiptStatements {
+    let Issuing::FromServers(sql) = MYSQL.issuing else { panic!("the stock lies on servers") };
+    sql
+}
+
+/// Run 1, which is in the higher bits of a grant.
+const RUN: u64 = 1 << 38;
+
+/// What a batch took from servers 1 and 2, both at epoch 0.
+fn taken(closed: &[u64]) -> Receipt {
     let part = |server, award, segment, count| Part { server: ServerId(server), prize: prize(award), segment, count };
     let used = vec![part(1, 101, 0, 4), part(1, 103, 2, 1), part(2, 101, 1, 2)];
     let epochs = [(ServerId(1), Epoch(0)), (ServerId(2), Epoch(0))].into();
-    let receipt = Receipt { used, epochs };
-    let note = GrantNote::new(GrantId(grant), &receipt);
+    Receipt { used, epochs, closed: closed.iter().map(|grant| GrantId(RUN + grant)).collect() }
+}
+
+async fn note(connection: &mut MysqlConnection, grant: u64, lane: u16) -> Result<(), StoreError> {
+    note_all(connection, grant, lane, &taken(&[])).await
+}
+
+async fn note_all(
+    connection: &mut MysqlConnection,
+    grant: u64,
+    lane: u16,
+    receipt: &Receipt,
+) -> Result<(), StoreError> {
+    let note = GrantNote::new(GrantId(RUN + grant), lane, receipt);
     let outcomes = connection.run_all(&note.steps(&MYSQL)).await?;
-    note.check(&outcomes)
+    note.check(&MYSQL, &outcomes)
+}
+
+async fn void(connection: &mut MysqlConnection, grant: u64) -> Result<(), StoreError> {
+    let row = Input::Rows(receipt_row(GrantId(RUN + grant), true, "[]"));
+    connection.run_all(&[Step::read(receipts().insert_receipt, row)]).await.map(drop)
 }
 
 fn prize(award: u64) -> Prize {
@@ -35,6 +61,10 @@ async fn integers<const N: usize>(connection: &mut MysqlConnection, sql: &str, j
     rows.iter().map(|row| std::array::from_fn(|index| row.integer(index).expect("an integer"))).collect()
 }
 
+async fn count_receipts(database: &MysqlDatabase) -> i64 {
+    number(database, "SELECT COUNT(*) FROM stock_receipt").await
+}
+
 #[tokio::test]
 async fn units_of_a_past_epoch_are_fenced() {
     let mut bench = bench().await;
@@ -44,8 +74,42 @@ async fn units_of_a_past_epoch_are_fenced() {
     let refused = bench.persist(1, &settlement).await;
     assert!(matches!(refused, Err(PersistError::Undone(StoreError::Fenced(_)))), "{refused:?}");
     bench.store.undo().await;
-    assert_eq!(number(&bench.database, "SELECT COUNT(*) FROM stock_grant").await, 0);
+    assert_eq!(count_receipts(&bench.database).await, 0);
     assert_eq!(bench.issued().await, 0);
+}
+
+#[tokio::test]
+async fn a_batch_without_units_notes_nothing() {
+    let mut bench = bench().await;
+    let mut settlement = bench.settlement(&[("a", "1")]);
+    settlement.used.clear();
+    bench.prefetch(&gather(&[])).await.expect("read");
+    bench.store.persist(GrantId(RUN), &settlement, &Receipt::default()).await.expect("persisted");
+    assert_eq!(count_receipts(&bench.database).await, 0);
+    assert_eq!(number(&bench.database, "SELECT COUNT(*) FROM stock_issued").await, 0);
+    let none = Receipt::default();
+    assert!(GrantNote::new(GrantId(RUN), 0, &none).steps(&MYSQL).is_empty());
+}
+
+#[tokio::test]
+async fn a_batch_deletes_the_receipts_of_closed_grants_and_no_void_ones() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    for grant in [1, 2, 3] {
+        note(&mut connection, grant, 0).await.expect("noted");
+    }
+    void(&mut connection, 4).await.expect("void");
+    note_all(&mut connection, 5, 0, &taken(&[2, 1, 4, 9])).await.expect("whatever of them is there");
+    let left =
+        integers::<1>(&mut connection, "SELECT CAST(grant_id AS SIGNED) FROM stock_receipt ORDER BY grant_id", "[]")
+            .await;
+    assert_eq!(left, [3, 4, 5].map(|grant| [RUN.cast_signed() + grant]));
+    // Without units of its own too.
+    let only = Receipt { closed: vec![GrantId(RUN + 3)], ..Receipt::default() };
+    note_all(&mut connection, 6, 0, &only).await.expect("noted");
+    assert_eq!(count_receipts(&database).await, 2);
+    let issued = integers(&mut connection, MYSQL.shard.read_issued, "[]").await;
+    assert_eq!(issued, [[1, 101, 24], [1, 103, 4]], "counters do not go by receipts");
 }
 
 #[tokio::test]
@@ -53,7 +117,7 @@ async fn raising_an_epoch_waits_for_the_batches_that_hold_it() {
     let database = shard().await;
     let (mut batch, mut rebuilder) = (connect(&database).await, connect(&database).await);
     batch.begin().await.expect("a transaction");
-    assert_eq!(note(&mut batch, 1).await, Ok(()));
+    assert_eq!(note(&mut batch, 1, 0).await, Ok(()));
     assert_eq!(rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[3,1]]").await, Ok(1), "nobody holds that one");
     let raised = async {
         let raised = rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[1,1]]").await;
@@ -69,46 +133,51 @@ async fn raising_an_epoch_waits_for_the_batches_that_hold_it() {
     assert_eq!(raised, Ok(1));
     assert!(at > committing, "the epoch was raised under a batch that was not committed yet");
     batch.begin().await.expect("a transaction");
-    let refused = note(&mut batch, 2).await;
+    let refused = note(&mut batch, 2, 0).await;
     assert!(matches!(refused, Err(StoreError::Fenced(_))), "{refused:?}");
 }
 
 #[tokio::test]
 async fn lanes_of_one_shard_do_not_wait_for_each_other() {
-    let mut lanes = vec![bench().await];
-    for run in 2..6 {
-        lanes.push(Bench::of_run(lanes[0].database.clone(), run));
+    let database = shard().await;
+    // What they will delete.
+    for grant in 11..15 {
+        note(&mut connect(&database).await, grant, 9).await.expect("noted");
     }
-    // Each lane writes its batch while those before it have not committed theirs.
-    let mut open = Vec::new();
-    for (number, lane) in (1_u32..).zip(&mut lanes) {
-        let mut connection = connect(&lane.database).await;
-        connection.begin().await.expect("a transaction");
-        let noted = timeout(Duration::from_millis(900), async { note(&mut connection, u64::from(number)).await });
-        assert_eq!(noted.await.expect("no wait"), Ok(()));
-        open.push(connection);
+    // Each lane writes its batch while those before it have not committed theirs: first new counters, then
+    // counters that are there.
+    for round in [0, 100] {
+        let mut open = Vec::new();
+        for lane in 1..5_u16 {
+            let mut connection = connect(&database).await;
+            connection.begin().await.expect("a transaction");
+            let receipt = taken(&[10 + u64::from(lane)]);
+            let noted =
+                timeout(Duration::from_millis(900), note_all(&mut connection, round + u64::from(lane), lane, &receipt))
+                    .await;
+            assert_eq!(noted.expect("no wait"), Ok(()));
+            open.push(connection);
+        }
+        for mut connection in open {
+            connection.commit().await.expect("committed");
+        }
     }
-    for mut connection in open {
-        connection.commit().await.expect("committed");
-    }
-    let issued = integers(&mut connect(&lanes[0].database).await, MYSQL.shard.read_issued, "[]").await;
-    assert_eq!(issued, [[1, 101, 30], [1, 103, 5]]);
+    let issued = integers(&mut connect(&database).await, MYSQL.shard.read_issued, "[]").await;
+    assert_eq!(issued, [[1, 101, 72], [1, 103, 12]]);
+    assert_eq!(count_receipts(&database).await, 8);
 }
 
 #[tokio::test]
 async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
     let database = shard().await;
     let (mut batch, mut sweeper) = (connect(&database).await, connect(&database).await);
-    // Void first, for one of the servers or for the grant itself.
-    for (grant, server) in [(1, 0), (2, 1)] {
-        assert_eq!(sweeper.execute(MYSQL.shard.void_grant, &format!("[[{grant},{server}]]")).await, Ok(1));
-        batch.begin().await.expect("a transaction");
-        assert!(is_conflict(&note(&mut batch, grant).await));
-        batch.rollback().await.expect("undone");
-    }
+    void(&mut sweeper, 1).await.expect("void");
+    batch.begin().await.expect("a transaction");
+    assert!(is_conflict(&note(&mut batch, 1, 0).await));
+    batch.rollback().await.expect("undone");
     // Noted first: the sweeper waits for the outcome.
     batch.begin().await.expect("a transaction");
-    note(&mut batch, 3).await.expect("noted");
+    note(&mut batch, 3, 0).await.expect("noted");
     let pause = Duration::from_millis(200);
     let late = async {
         sleep(pause).await;
@@ -116,19 +185,22 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
     };
     let started = Instant::now();
     let voided = async {
-        let voided = sweeper.execute(MYSQL.shard.void_grant, "[[3,1]]").await;
+        let voided = void(&mut sweeper, 3).await;
         (voided, started.elapsed())
     };
     let ((), (voided, waited)) = tokio::join!(late, voided);
-    assert_eq!(voided, Ok(1));
+    assert_eq!(voided, Ok(()));
     assert!(waited >= pause);
     batch.begin().await.expect("a transaction");
-    note(&mut batch, 4).await.expect("noted");
+    note(&mut batch, 4, 0).await.expect("noted");
     batch.commit().await.expect("committed");
-    assert!(is_conflict(&sweeper.execute(MYSQL.shard.void_grant, "[[4,1]]").await));
-    assert_eq!(integers(&mut sweeper, MYSQL.shard.read_grant, "[[4,1]]").await, [[0]]);
-    assert_eq!(integers(&mut sweeper, MYSQL.shard.read_grant, "[[3,1]]").await, [[1]]);
-    assert_eq!(integers(&mut sweeper, MYSQL.shard.read_last_grant, "[]").await, [[4]]);
+    assert!(is_conflict(&void(&mut sweeper, 4).await));
+    let grant = |grant: u64| format!("[[{}]]", RUN + grant);
+    let row = sweeper.rows(receipts().read_receipt, &grant(4)).await.expect("rows").remove(0);
+    assert_eq!(row.integer(0), Ok(0));
+    assert_eq!(row.text(1), Ok("[[1,0,[[1,101,0,4],[1,103,2,1]]],[2,0,[[1,101,1,2]]]]"));
+    assert_eq!(integers(&mut sweeper, receipts().read_receipt, &grant(3)).await, [[1]]);
+    assert_eq!(integers(&mut sweeper, receipts().read_last_receipt, "[]").await, [[RUN.cast_signed() + 4]]);
 }
 
 #[tokio::test]
@@ -141,75 +213,37 @@ async fn epochs_only_rise() {
     assert_eq!(integers(&mut connection, MYSQL_STOCK.read_epoch, "[[1]]").await, [[0]]);
 }
 
-/// Rolls up what is there of `grants` of server 1, as the job does.
-async fn roll_up(connection: &mut MysqlConnection, grants: &str) -> Vec<[i64; 1]> {
-    connection.begin().await.expect("a transaction");
-    let locked = integers(connection, MYSQL_STOCK.lock_grants, grants).await;
-    if !locked.is_empty() {
-        let there = integers::<2>(connection, MYSQL_STOCK.read_issued_rows, "[[1,101,1,0],[1,103,1,2]]").await;
-        // All of the counters are there or none, in this test.
-        let (add, count) = (locked.len(), locked.len() * 4);
-        let rows = format!("[[1,101,1,0,{count}],[1,103,1,2,{add}]]");
-        let statement = if there.is_empty() { MYSQL_STOCK.insert_issued } else { MYSQL_STOCK.add_issued };
-        assert_eq!(connection.execute(statement, &rows).await, Ok(2));
-        assert_eq!(connection.execute(MYSQL_STOCK.delete_grants, grants).await, Ok(locked.len() as u64));
-    }
-    connection.commit().await.expect("committed");
-    locked
-}
-
 #[tokio::test]
-async fn rolled_up_units_are_counted_once_whoever_does_it() {
-    let database = shard().await;
-    let (mut one, mut two) = (connect(&database).await, connect(&database).await);
-    for grant in 1..=4 {
-        note(&mut one, grant).await.expect("noted");
-    }
-    one.execute(MYSQL.shard.void_grant, "[[5,1]]").await.expect("void");
-    let issued = [[1, 101, 24], [1, 103, 4]];
-    let of_one = [[1, 101, 0, 16], [1, 103, 2, 4]];
-    assert_eq!(integers(&mut one, MYSQL.shard.read_issued, "[]").await, issued);
-    assert_eq!(integers(&mut one, MYSQL_STOCK.read_issued_of, "[[1]]").await, of_one);
-    // Two holders of the job at once, then one more. Void rows stay.
-    let (first, second) =
-        tokio::join!(roll_up(&mut one, "[[1,1],[1,2],[1,5]]"), roll_up(&mut two, "[[1,1],[1,2],[1,5]]"));
-    assert_eq!(first.len() + second.len(), 2);
-    assert_eq!(integers(&mut one, MYSQL.shard.read_issued, "[]").await, issued);
-    assert_eq!(roll_up(&mut two, "[[1,2],[1,3]]").await, [[3]]);
-    assert_eq!(integers(&mut one, MYSQL.shard.read_issued, "[]").await, issued);
-    assert_eq!(integers(&mut one, MYSQL_STOCK.read_issued_of, "[[1]]").await, of_one);
-    assert_eq!(integers(&mut one, MYSQL_STOCK.read_issued_of, "[[1]]").await, of_one, "prepared and run again");
-    assert_eq!(integers(&mut one, MYSQL_STOCK.read_issued_of, "[[2]]").await, [[1, 101, 1, 8]]);
-    assert_eq!(integers(&mut one, MYSQL_STOCK.read_issued_of, "[[3]]").await, [[0; 4]; 0]);
-    let units = one.rows(MYSQL_STOCK.read_grant_units, "[[4,1]]").await.expect("a grant");
-    assert_eq!(units[0].text(2), Ok("[[1,101,0,4],[1,103,2,1]]"));
-}
-
-#[tokio::test]
-async fn old_rows_are_found_and_forgotten_by_the_databases_clock() {
+async fn a_rebuild_reads_counters_alone() {
     let database = shard().await;
     let mut connection = connect(&database).await;
-    for grant in [7, 3, 5] {
-        note(&mut connection, grant).await.expect("noted");
+    note(&mut connection, 1, 0).await.expect("noted");
+    for statement in [MYSQL.shard.read_issued, MYSQL_STOCK.read_issued_of] {
+        assert!(!statement.contains("stock_receipt"), "{statement}");
     }
-    connection.execute(MYSQL.shard.void_grant, "[[9,0]]").await.expect("void");
-    connection.execute(MYSQL.shard.void_grant, "[[9,1]]").await.expect("void");
-    let aged = "UPDATE stock_grant SET created_at = created_at - INTERVAL 90 SECOND WHERE grant_id <> 5";
-    connection.run(aged).await.expect("aged");
-    let old = integers(&mut connection, MYSQL_STOCK.old_grants, "[[1,60000]]").await;
-    assert_eq!(old, [[3, 0], [7, 0]], "oldest ids first, with their epochs");
-    assert_eq!(integers::<2>(&mut connection, MYSQL_STOCK.old_grants, "[[1,120000]]").await.len(), 0);
-    assert_eq!(integers::<2>(&mut connection, MYSQL_STOCK.old_grants, "[[1,0,9]]").await.len(), 3);
+    assert_eq!(integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[1]]").await, [[1, 101, 0, 4], [1, 103, 2, 1]]);
+    assert_eq!(integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[2]]").await, [[1, 101, 1, 2]]);
+    assert_eq!(integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[3]]").await, [[0; 4]; 0]);
+}
+
+#[tokio::test]
+async fn void_receipts_are_forgotten_by_the_databases_clock() {
+    let database = shard().await;
+    let mut connection = connect(&database).await;
+    note(&mut connection, 7, 0).await.expect("noted");
+    void(&mut connection, 8).await.expect("void");
+    void(&mut connection, 9).await.expect("void");
+    let aged = format!("UPDATE stock_receipt SET created_at = created_at - INTERVAL 8 DAY WHERE grant_id <> {RUN} + 9");
+    connection.run(&aged).await.expect("aged");
     // A batch under way is not waited for.
     let mut batch = connect(&database).await;
     batch.begin().await.expect("a transaction");
-    note(&mut batch, 11).await.expect("noted");
-    for (statement, many) in [(MYSQL_STOCK.forget_void_grants, 2), (MYSQL_STOCK.forget_own_grants, 2)] {
-        assert_eq!(connection.execute(statement, "[[120]]").await, Ok(0));
-        assert_eq!(connection.execute(statement, "[[60]]").await, Ok(many));
-        assert_eq!(connection.execute(statement, "[[60]]").await, Ok(0));
+    note(&mut batch, 11, 1).await.expect("noted");
+    let ledger = SqlShardLedger::new(database.clone());
+    for _again in 0..2 {
+        ledger.forget_void().await.expect("no wait");
+        assert_eq!(count_receipts(&database).await, 2, "a committed one and a young one");
     }
-    assert_eq!(number(&database, "SELECT COUNT(*) FROM stock_grant").await, 7, "those of servers 1 and 2, and 5");
 }
 
 #[tokio::test]
@@ -217,15 +251,24 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     let settlement = one.settlement(&[("a", "1")]);
-    one.store.prefetch(&gather(&[("a", "1")])).await.expect("read");
+    let other = two.settlement(&[("b", "1")]);
+    two.prefetch(&gather(&[])).await.expect("read");
+    // Its writes have landed, its commit has not.
     let mut batch = connect(&one.database).await;
     batch.begin().await.expect("a transaction");
-    note(&mut batch, 8).await.expect("noted");
+    let id = other.calls[0][0].id.get();
+    let table = table_of("b");
+    let columns =
+        "order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, award_title, award_index,
+                   rule, stocked, created_at_ms";
+    let row = format!("{id}, 'b', '1', 100301, 3, 7, 20261121, 101, 't', 8, 'rule_default', 0, 1");
+    batch.run(&format!("INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})")).await.expect("written");
     let started = Instant::now();
-    let verdict = two.store.verdict(GrantId(8)).await;
-    assert!(matches!(verdict, Err(StoreError::Away(_))), "{verdict:?}");
+    let verdict = two.store.verdict(&in_doubt(8, &other)).await;
+    assert!(matches!(verdict, Err(StoreError::Held(_))), "{verdict:?}");
     assert!(started.elapsed() < two.database.statement_timeout, "the server's refusal comes first");
+    one.prefetch(&gather(&[("a", "1")])).await.expect("read");
     one.store.persist(GrantId(1), &settlement, &receipt::<MysqlDatabase>(&settlement)).await.expect("persisted");
     batch.commit().await.expect("committed");
-    assert_eq!(two.store.verdict(GrantId(8)).await, Ok(crate::store::Verdict::Committed));
+    assert_eq!(two.store.verdict(&in_doubt(8, &other)).await, Ok(Verdict::Committed));
 }

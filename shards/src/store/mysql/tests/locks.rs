@@ -16,7 +16,7 @@ async fn with_users(lane: &mut Lane, names: &[&str]) {
 }
 
 async fn lock(lane: &mut Lane, calls: &[(&str, &str)]) -> Result<(), StoreError> {
-    lane.store.prefetch(&gather(calls)).await.map(drop)
+    lane.prefetch(&gather(calls)).await.map(drop)
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_new_user_on_two_lanes_at_once_is_made_once() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     for lane in [&mut one, &mut two] {
-        let known = lane.store.prefetch(&gather(&[("new", "key")])).await.expect("nobody is locked");
+        let known = lane.prefetch(&gather(&[("new", "key")])).await.expect("nobody is locked");
         assert_eq!(known.accounts, [None]);
     }
     let (first, second) = (one.settlement(&[("new", "key")]), two.settlement(&[("new", "key")]));
@@ -97,14 +97,14 @@ async fn the_same_request_on_two_lanes_meets_at_the_lock() {
     settlement.changed_accounts[0].account = account(2);
     let receipt = receipt::<MysqlDatabase>(&settlement);
     let call = gather(&[("a", "key")]);
-    let (known, persisted) = join!(two.store.prefetch(&call), one.store.persist(GrantId(2), &settlement, &receipt));
+    let (known, persisted) = join!(two.prefetch(&call), one.store.persist(GrantId(2), &settlement, &receipt));
     persisted.expect("persisted");
     let found = known.expect("waited").orders.remove(0);
     assert_eq!(found, *settlement.calls[0], "the order that was made meanwhile");
 }
 
 #[tokio::test]
-async fn a_lock_that_does_not_come_free_is_a_conflict_and_undoes_all() {
+async fn a_lock_that_does_not_come_free_is_said_to_be_held_and_undoes_all() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     with_users(&mut one, &["a"]).await;
@@ -115,14 +115,14 @@ async fn a_lock_that_does_not_come_free_is_a_conflict_and_undoes_all() {
     settlement.changed_accounts = settlement.new_accounts.split_off(1);
     settlement.changed_accounts[0].account = account(2);
     let refused = two.persist(2, &settlement).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Held(_)))), "{refused:?}");
     assert!(started.elapsed() < two.database.statement_timeout);
     // The server has undone the statement, not the transaction: that is for us to do.
     two.store.undo().await;
     one.store.undo().await;
-    let known = one.store.prefetch(&gather(&[("x", "key")])).await.expect("read");
+    let known = one.prefetch(&gather(&[("x", "key")])).await.expect("read");
     assert_eq!((known.accounts, known.orders), (vec![None], vec![Vec::new()]));
     one.store.undo().await;
     two.persist(3, &settlement).await.expect("the lane is as good as new");
-    assert_eq!(number(&one.database, "SELECT COUNT(*) FROM stock_grant WHERE grant_id = 2").await, 0);
+    assert_eq!(number(&one.database, "SELECT COUNT(*) FROM stock_receipt WHERE grant_id = 2").await, 0);
 }

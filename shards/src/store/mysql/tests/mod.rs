@@ -1,17 +1,24 @@
 //! What MySQL and MariaDB do that SQLite cannot, on real servers. What both do is in
 //! `store/conformance.rs`.
+mod age;
 mod data;
 mod doubt;
 mod grants;
+mod hang;
+mod held;
+mod hostile;
 mod keys;
 mod locks;
+mod moves;
 mod schema;
 mod session;
 mod trap;
 
 use std::time::Duration;
 
-use super::{MysqlConnection, MysqlDatabase};
+use tokio::time::{Instant, sleep};
+
+use super::{Dialer, MysqlConnection, MysqlDatabase};
 use crate::store::conformance::{Bench, TABLES};
 use crate::store::{Columns, Connection, Database, MYSQL, StoreError, TableStatements, migrate_shard};
 use crate::testing::Mariadb;
@@ -59,4 +66,36 @@ fn is_conflict<T>(result: &Result<T, StoreError>) -> bool {
 
 fn is_away<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Away(_)))
+}
+
+/// Whether the server is MariaDB, where a test is about what only that one can.
+async fn is_mariadb(database: &MysqlDatabase) -> bool {
+    number(database, "SELECT CAST(VERSION() LIKE '%MariaDB%' AS SIGNED)").await == 1
+}
+
+/// How long something that takes a moment may take on a busy machine.
+const LONG: Duration = Duration::from_mins(1);
+
+/// A new connection, also after failures that hold the next dial back.
+async fn connect_again(database: &MysqlDatabase) -> MysqlConnection {
+    let deadline = Instant::now() + LONG;
+    loop {
+        match database.connect().await {
+            Ok(connection) => return connection,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// An account on the server of `admin` that may do everything in `database` and nothing else, as
+/// gateways have it.
+async fn player(admin: &mut MysqlConnection, database: &MysqlDatabase) -> MysqlDatabase {
+    let user = "player".to_owned();
+    let make = format!(
+        "CREATE USER IF NOT EXISTS player@'%' IDENTIFIED BY ''; GRANT ALL ON {}.* TO player@'%'",
+        database.database
+    );
+    admin.run(&make).await.expect("an account");
+    MysqlDatabase { user, dialer: Dialer::default(), ..database.clone() }
 }

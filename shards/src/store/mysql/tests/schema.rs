@@ -2,7 +2,8 @@
 use super::{connect, impatient, number, shard};
 use crate::store::conformance::TABLES;
 use crate::store::{
-    Connection, Database, MYSQL, MigrateError, MysqlDatabase, check_meta, check_shard, migrate_meta, migrate_shard,
+    Columns, Connection, Database, MYSQL, MYSQL_STOCK, MigrateError, MysqlDatabase, check_meta, check_shard,
+    migrate_meta, migrate_shard,
 };
 use crate::testing::Mariadb;
 
@@ -50,6 +51,75 @@ async fn a_change_of_tables_that_died_half_way_is_finished_by_the_next() {
         assert_eq!(number(&database, unique).await, i64::from(TABLES));
         check_shard(&database).await.expect("up to date");
     }
+}
+
+/// A shard of the version before, with units that were counted and units that were not yet.
+const BEFORE: &str = "
+    CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY);
+    INSERT INTO schema_version VALUES (1), (2);
+    INSERT INTO award_issued (activity_id, award_id, server, segment, issued)
+    VALUES (1, 101, 1, 0, 40), (1, 101, 2, 1, 50), (1, 103, 1, 2, 1);
+    INSERT INTO stock_grant (server, grant_id, void, epoch, units) VALUES
+        (0, 7, 0, 0, '[]'), (1, 7, 0, 3, '[[1,101,0,4],[1,103,2,1]]'), (2, 7, 0, 5, '[[1,101,1,2]]'),
+        (0, 8, 0, 0, '[]'), (2, 8, 0, 5, '[[2,9,1,6]]'),
+        (0, 9, 0, 0, '[]'),
+        (0, 10, 1, 0, '[]'), (1, 11, 1, 0, '[]')";
+
+#[tokio::test]
+async fn issued_units_of_the_version_before_are_moved_once() {
+    let text = MYSQL.shard_change(2, TABLES).expect("the third change");
+    let statements: Vec<&str> = text.split(";\n").collect();
+    for done in 0..=statements.len() {
+        let database = empty().await;
+        let mut connection = connect(&database).await;
+        for version in [0, 1] {
+            connection.run(&MYSQL.shard_change(version, TABLES).expect("a change")).await.expect("made");
+        }
+        connection.run(BEFORE).await.expect("used");
+        if done > 0 {
+            connection.run(&statements[..done].join(";\n")).await.expect("a part of it");
+        }
+        drop(connection);
+        migrate_shard(&database, TABLES).await.expect("the rest");
+        check_shard(&database).await.expect("up to date");
+        let mut connection = connect(&database).await;
+        let rows = connection.rows(MYSQL_STOCK.read_issued_of, "[[1]]").await.expect("read");
+        let issued = |rows: &[_]| rows.iter().map(|row| numbers(row, 4)).collect::<Vec<_>>();
+        assert_eq!(issued(&rows), [[1, 101, 0, 44], [1, 103, 2, 2]], "after {done}");
+        let rows = connection.rows(MYSQL_STOCK.read_issued_of, "[[2]]").await.expect("read");
+        assert_eq!(issued(&rows), [[1, 101, 1, 52], [2, 9, 1, 6]], "after {done}");
+        let receipts = "SELECT CAST(grant_id AS SIGNED), void, units FROM stock_receipt ORDER BY grant_id";
+        let rows = connection.rows(receipts, "[]").await.expect("read");
+        let found: Vec<_> = rows.iter().map(|row| (numbers(row, 2), row.text(2).expect("a text").to_owned())).collect();
+        let both = "[[1,3,[[1,101,0,4],[1,103,2,1]]],[2,5,[[1,101,1,2]]]]";
+        let expected = [(7, 0, both), (8, 0, "[[2,5,[[2,9,1,6]]]]"), (10, 1, "[]"), (11, 1, "[]")];
+        assert_eq!(found, expected.map(|(grant, void, units)| (vec![grant, void], units.to_owned())), "after {done}");
+        let old = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()
+                   AND (table_name LIKE 'stock_grant%' OR table_name LIKE 'award_issued%')";
+        assert_eq!(number(&database, old).await, 0);
+    }
+}
+
+fn numbers(row: &impl Columns, count: usize) -> Vec<i64> {
+    (0..count).map(|index| row.integer(index).expect("a number")).collect()
+}
+
+#[tokio::test]
+async fn a_gateway_of_the_version_before_that_still_runs_commits_nothing_more() {
+    let text = MYSQL.shard_change(2, TABLES).expect("the third change");
+    let statements: Vec<&str> = text.split(";\n").collect();
+    let database = empty().await;
+    let mut connection = connect(&database).await;
+    for version in [0, 1] {
+        connection.run(&MYSQL.shard_change(version, TABLES).expect("a change")).await.expect("made");
+    }
+    connection.run(BEFORE).await.expect("used");
+    let first_move = statements.iter().position(|text| text.trim_start().starts_with("INSERT")).expect("it moves");
+    connection.run(&statements[..first_move].join(";\n")).await.expect("a part of it");
+    let mut old = connect(&database).await;
+    let noted =
+        old.run("INSERT INTO stock_grant (server, grant_id, void, epoch, units) VALUES (1, 12, 0, 0, '[]')").await;
+    assert!(noted.is_err());
 }
 
 #[tokio::test]

@@ -70,6 +70,10 @@ impl Connection for TrappedConnection {
         self.inner.execute(sql, json).await
     }
 
+    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<Self::Row>, StoreError> {
+        self.inner.rows_uncommitted(sql, json).await
+    }
+
     async fn rows(&mut self, sql: &str, json: &str) -> Result<Vec<MySqlRow>, StoreError> {
         self.inner.rows(sql, json).await
     }
@@ -85,9 +89,10 @@ impl Connection for TrappedConnection {
     async fn scan(
         &mut self,
         sql: &str,
+        json: &str,
         each: impl FnMut(&MySqlRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
-        self.inner.scan(sql, each).await
+        self.inner.scan(sql, json, each).await
     }
 
     async fn run(&mut self, sql: &str) -> Result<(), StoreError> {

@@ -1,0 +1,7 @@
+-- [after, up to]: accounts of the users in between, in the order of the key.
+SELECT user_id, activity_id, granted, used, day, day_used, month_used
+FROM raffle_account_{table} FORCE INDEX (PRIMARY)
+WHERE user_id > JSON_UNQUOTE(JSON_EXTRACT(?, '$[0]')) COLLATE utf8mb4_bin
+  AND user_id <= JSON_UNQUOTE(JSON_EXTRACT(?, '$[1]')) COLLATE utf8mb4_bin
+ORDER BY user_id, activity_id
+LIMIT {rows_max}

@@ -1,0 +1,6 @@
+-- What servers gave to withdrawals that are not done yet: it has left the segments and not the total.
+SELECT o.activity_id, o.award_id, CAST(SUM(d.units) AS SIGNED)
+FROM stock_operation AS o
+JOIN stock_delivery AS d ON d.operation_id = o.operation_id
+WHERE o.kind = 'withdraw' AND o.applied IS NULL
+GROUP BY o.activity_id, o.award_id

@@ -1,0 +1,2 @@
+-- (grant), ..., sorted. As delete_receipts.
+DELETE r FROM stock_receipt AS r FORCE INDEX (PRIMARY) WHERE r.grant_id IN ({rows}) AND r.void = 1

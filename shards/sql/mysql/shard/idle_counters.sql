@@ -1,0 +1,9 @@
+-- [[idle_s]], by the clock of this database alone -> server, activity, award, segment, run, lane of counters
+-- that their lanes have not touched for so long. Looked up without locks: no batch under way is waited for.
+SELECT CAST(i.server AS SIGNED), i.activity_id, i.award_id, CAST(i.segment AS SIGNED), i.run, CAST(i.lane AS SIGNED)
+FROM JSON_TABLE(?, '$[*]' COLUMNS (idle_s BIGINT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR)) AS j
+STRAIGHT_JOIN stock_issued AS i
+    ON i.touched_at < NOW(3) - INTERVAL j.idle_s SECOND
+WHERE i.run > 0
+ORDER BY i.server, i.activity_id, i.award_id, i.segment, i.run, i.lane
+LIMIT 1000

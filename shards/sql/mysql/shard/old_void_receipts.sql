@@ -1,0 +1,9 @@
+-- [[min_age_s]], by the clock of this database alone -> grant, by grant. Read by itself: within a DELETE it
+-- would wait for the receipts of batches under way.
+SELECT r.grant_id
+FROM JSON_TABLE(?, '$[*]' COLUMNS (min_age_s BIGINT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR)) AS j
+STRAIGHT_JOIN stock_receipt AS r
+    ON r.created_at < NOW(3) - INTERVAL j.min_age_s SECOND
+WHERE r.void = 1
+ORDER BY r.grant_id
+LIMIT 1000

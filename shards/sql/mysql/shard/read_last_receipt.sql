@@ -1,0 +1,1 @@
+SELECT COALESCE(MAX(grant_id), 0) FROM stock_receipt

@@ -1,0 +1,1 @@
+SELECT cluster, part, shards, tables, servers, segments FROM cluster_identity

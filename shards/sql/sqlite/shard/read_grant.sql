@@ -1,2 +1,0 @@
--- [[grant, server]]
-SELECT void FROM stock_grant WHERE grant_id = $1 ->> '$[0][0]'

@@ -1,1 +1,0 @@
-SELECT coalesce(max(grant_id), 0) FROM stock_grant

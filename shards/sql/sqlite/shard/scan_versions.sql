@@ -1,0 +1,1 @@
+SELECT DISTINCT activity_id, version FROM raffle_order_{table}

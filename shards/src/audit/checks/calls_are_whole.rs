@@ -1,0 +1,77 @@
+//! The orders of one call stand one after the other, from its first place on: a lane makes all of
+//! them in one go.
+use super::DrawCheck;
+use crate::audit::draws::{Context, History};
+use crate::audit::report::Check;
+use crate::audit::rows::StoredOrder;
+
+#[derive(Debug)]
+pub(super) struct CallsAreWhole {
+    pub(super) check: Check,
+    /// The call for several draws whose orders are being read.
+    call: Option<Call>,
+}
+
+#[derive(Debug)]
+struct Call {
+    request: Box<str>,
+    asked: i64,
+    version: i64,
+    /// How many of its orders were read, were none missing.
+    made: i64,
+}
+
+impl Default for CallsAreWhole {
+    fn default() -> Self {
+        Self { check: Check::new("calls_are_whole"), call: None }
+    }
+}
+
+impl DrawCheck for CallsAreWhole {
+    fn order(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder) {
+        let (seq, asked, request) = (order.seq, order.asked, &order.request);
+        let follows = |call: &&mut Call| (&call.request, call.asked, call.made) == (request, asked, seq);
+        if let Some(call) = self.call.as_mut().filter(follows) {
+            call.made += 1;
+        } else {
+            self.end_call(context, history);
+            self.check.checked += 1;
+            if seq != 0 {
+                self.violation(context, history, order, "and the one before it is not there");
+            }
+            let several = (asked, seq) != (1, 0);
+            let call = || Call { request: request.clone(), asked, version: order.version, made: seq + 1 };
+            self.call = several.then(call);
+        }
+        if seq == asked {
+            self.violation(context, history, order, "which is one too many");
+        }
+    }
+
+    fn end(&mut self, context: &Context<'_>, history: &History) {
+        self.end_call(context, history);
+    }
+}
+
+impl CallsAreWhole {
+    fn violation(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder, what: &str) {
+        let (place, StoredOrder { id, seq, asked, request, .. }) = (context.place, order);
+        self.check.violation(|| {
+            format!(
+                "{place}: order {id} of {history} is draw {} of {asked} under request id {request:?}, {what}",
+                seq + 1
+            )
+        });
+    }
+
+    /// A call that made fewer draws than it asked for needs a version that allows it.
+    fn end_call(&mut self, context: &Context<'_>, history: &History) {
+        let Some(Call { request, asked, version, made }) = self.call.take() else { return };
+        if made < asked && context.known.versions.is_all_or_nothing(history.activity, version) {
+            let place = context.place;
+            self.check.violation(|| {
+                format!("{place}: request id {request:?} of {history} has {made} draws of {asked}, the version makes all or none")
+            });
+        }
+    }
+}

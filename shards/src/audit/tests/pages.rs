@@ -1,0 +1,177 @@
+//! Pages hand over each user once and whole, however many rows they have, and nothing is sorted.
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::super::pages::{Giant, Pages, Stored, json};
+use super::super::rows::StoredOrder;
+use crate::store::{Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard};
+use crate::testing::Mariadb;
+
+/// Users in the order of their keys, with so many accounts, orders and repairs.
+const USERS: [(&str, i64, i64, i64); 15] = [
+    ("A", 1, 2, 0),
+    ("Big", 1, 9, 0),
+    ("Z", 0, 1, 0),
+    ("a", 1, 0, 0),
+    ("a b", 1, 3, 1),
+    ("a!", 2, 2, 0),
+    ("b", 1, 0, 0),
+    ("c", 6, 0, 0),
+    ("d", 1, 1, 3),
+    ("e", 1, 0, 0),
+    ("ee", 1, 8, 0),
+    ("f", 1, 0, 0),
+    ("\u{e9}", 1, 1, 0),
+    ("\u{6f22}", 3, 7, 2),
+    ("\u{1f3b0}", 1, 1, 0),
+];
+
+async fn fill<D: Database>(database: &D) {
+    migrate_shard(database, 2).await.expect("a fresh database");
+    let (mut sql, mut id) = (String::new(), 0);
+    for (user, accounts, orders, repairs) in USERS {
+        for activity in 1..=accounts {
+            writeln!(sql, "INSERT INTO raffle_account_1 VALUES ('{user}', {activity}, 9, 0, 0, 0, 0);").expect("text");
+        }
+        for ordinal in 1..=orders {
+            id += 1;
+            // Requests do not come in the order of the draws, and activities take turns.
+            let (request, activity) = (20 - ordinal, 1 + ordinal % 2);
+            writeln!(
+                sql,
+                "INSERT INTO raffle_order_1 (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id,
+                                             award_title, award_index, rule, stocked, created_at_ms, seq, asked)
+                 VALUES ({id}, '{user}', 'r{request}', {activity}, 1, {ordinal}, 5, 6, 't', 7, 'r', 0, 8, 0, 1);"
+            )
+            .expect("text");
+        }
+        for used in 1..=repairs {
+            writeln!(sql, "INSERT INTO label_repair_1 VALUES ('{user}', 1, {used}, 4, 5, 6);").expect("text");
+        }
+    }
+    database.connect().await.expect("a connection").run(sql.trim_end().trim_end_matches(';')).await.expect("filled");
+}
+
+/// All users as pages of so many rows hand them over, and how many were giants.
+async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, Stored>, usize) {
+    let sql = D::DIALECT.audit(1, rows_max, true);
+    let mut connection = database.connect().await.expect("a connection");
+    let (mut pages, mut all, mut giants) = (Pages::new(&sql, rows_max), BTreeMap::new(), 0);
+    while let Some(page) = pages.next(&mut connection).await.expect("read") {
+        let rows = |of: fn(&Stored) -> usize| page.users.values().map(of).sum::<usize>();
+        let longest =
+            [rows(|user| user.orders.len()), rows(|user| user.accounts.len()), rows(|user| user.repairs.len())];
+        assert!(longest.into_iter().all(|rows| rows < rows_max), "{longest:?}");
+        for (user, stored) in page.users {
+            assert_eq!(all.insert(user, stored.by_ordinal()), None, "each user once");
+        }
+        if let Some(user) = page.giant {
+            giants += 1;
+            let whole = giant(&mut connection, &mut Giant::new(&sql, user.clone(), 2)).await;
+            assert_eq!(all.insert(user, whole), None, "each user once");
+        }
+    }
+    (all, giants)
+}
+
+/// All of a giant, put together from its parts.
+async fn giant(connection: &mut impl Connection, giant: &mut Giant<'_>) -> Stored {
+    let (mut whole, mut seen) = (Stored::default(), Vec::new());
+    let mut see = |order: &StoredOrder| seen.push(order.request.clone());
+    while let Some(part) = giant.next(connection, &mut see).await.expect("read") {
+        assert!(part.orders.len() <= 2);
+        whole.orders.extend(part.orders);
+        (whole.accounts, whole.repairs) = (part.accounts, part.repairs);
+    }
+    assert!(giant.is_over() && seen.is_sorted() && seen.len() == whole.orders.len(), "{seen:?}");
+    whole
+}
+
+async fn pages_are_whole<D: Database>(database: &D) {
+    fill(database).await;
+    let (expected, giants) = read(database, 1_000).await;
+    assert_eq!((expected.len(), giants), (USERS.len(), 0));
+    for (user, accounts, orders, repairs) in USERS {
+        let stored = &expected[user];
+        let counts = [stored.accounts.len(), stored.orders.len(), stored.repairs.len()];
+        assert_eq!(counts.map(|count| i64::try_from(count).expect("few")), [accounts, orders, repairs], "{user}");
+        assert!(stored.orders.is_sorted_by_key(StoredOrder::place), "{user}");
+    }
+    for rows_max in 1..12 {
+        let (all, giants) = read(database, rows_max).await;
+        assert_eq!(all, expected, "{rows_max}");
+        let longer = USERS.iter().filter(|(_, accounts, orders, repairs)| {
+            let longest = *accounts.max(orders).max(repairs);
+            longest >= i64::try_from(rows_max).expect("few")
+        });
+        assert_eq!(giants, longer.count(), "{rows_max}");
+    }
+}
+
+/// What was drawn by a giant after its first part was read is left out.
+async fn giants_stand_still<D: Database>(database: &D) {
+    let sql = D::DIALECT.audit(1, 2, true);
+    let mut connection = database.connect().await.expect("a connection");
+    connection.run("UPDATE raffle_account_1 SET used = 9 WHERE user_id = 'Big'").await.expect("set");
+    let mut parts = Giant::new(&sql, "Big".to_owned(), 4);
+    let first = parts.next(&mut connection, |_| {}).await.expect("read").expect("a part");
+    let draw =
+        "INSERT INTO raffle_order_1 (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id,
+                                            award_title, award_index, rule, stocked, created_at_ms, seq, asked)
+                VALUES (999, 'Big', 'z', 1, 1, 10, 5, 6, 't', 7, 'r', 0, 8, 0, 1);
+                UPDATE raffle_account_1 SET used = 10 WHERE user_id = 'Big'";
+    database.connect().await.expect("a connection").run(draw).await.expect("drawn");
+    let mut orders = first.orders;
+    while let Some(part) = parts.next(&mut connection, |_| {}).await.expect("read") {
+        assert_eq!(part.accounts, first.accounts);
+        orders.extend(part.orders);
+    }
+    assert_eq!(orders.len(), 9);
+    assert!(orders.iter().all(|order| order.id != 999));
+}
+
+#[tokio::test]
+async fn pages_of_a_sqlite_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = SqliteFile { path: folder.path().join("shard.sqlite"), access: Access::Create };
+    pages_are_whole(&file).await;
+    giants_stand_still(&file).await;
+    let sql = SqliteFile::DIALECT.audit(1, 10, true);
+    let mut connection = file.connect().await.expect("a connection");
+    for (text, value) in paged(&sql) {
+        let plan = connection.rows(&format!("EXPLAIN QUERY PLAN {text}"), &value).await.expect(text);
+        let steps: Vec<_> = plan.iter().map(|row| row.text(3).expect("a step")).collect();
+        let searched = steps.iter().all(|step| step.starts_with("SEARCH") && step.contains("user_id"));
+        assert!(searched, "{text}\n{steps:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_a_mysql_database() {
+    let database: MysqlDatabase = Mariadb::shared_database().await;
+    pages_are_whole(&database).await;
+    giants_stand_still(&database).await;
+    let sql = MysqlDatabase::DIALECT.audit(1, 10, true);
+    let mut connection = database.connect().await.expect("a connection");
+    for (text, value) in paged(&sql) {
+        let plan = connection.rows(&format!("EXPLAIN FORMAT = TRADITIONAL {text}"), &value).await.expect(text);
+        assert_eq!(plan.len(), 1, "{text}");
+        let column = |place| plan[0].text(place).unwrap_or_default();
+        let (kind, extra) = (column(3), column(9));
+        assert!(["range", "ref"].contains(&kind), "{text}\n{kind} {extra}");
+        assert!(!extra.contains("filesort") && !extra.contains("temporary"), "{text}\n{kind} {extra}");
+    }
+}
+
+/// The texts that go through tables, with a value.
+fn paged(sql: &crate::store::AuditStatements) -> [(&str, String); 6] {
+    let (between, of) = (json(&("B", "d")), json(&("Big", 1, 3)));
+    [
+        (&sql.page_accounts, between.clone()),
+        (&sql.page_orders, between.clone()),
+        (&sql.page_label_repairs, between),
+        (&sql.accounts_of, of.clone()),
+        (&sql.orders_of, of.clone()),
+        (&sql.label_repairs_of, of),
+    ]
+}

@@ -1,0 +1,108 @@
+//! Files of a folder that do not belong together.
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+const OPTIONS: Options = Options {
+    shards: 2,
+    tables: 1,
+    lane: LaneLimits { queue_max: 10, queue_target: Duration::from_secs(1), batch_max: 10, linger: Duration::ZERO },
+    in_flight_max: 10,
+    patience: Patience { queue: Duration::from_secs(5), answer: Duration::from_secs(5) },
+    reads: ReadLimits { connections_max: 1, queue_max: 10, timeout: Duration::from_secs(5) },
+    breakers: breaker::Settings::DEFAULT,
+};
+
+async fn start(place: &Path) -> Result<Embedded, StartError> {
+    let held = Folder::create(place).expect("a folder").hold().await.expect("free");
+    held.start(OPTIONS, Metrics::new(&prometheus::Registry::new()).expect("fresh names")).await
+}
+
+/// A folder that was served from.
+async fn served() -> tempfile::TempDir {
+    let place = tempfile::tempdir().expect("a folder");
+    start(place.path()).await.expect("started").drain().await;
+    place
+}
+
+async fn refused(place: &Path) -> String {
+    let Err(error) = start(place).await else { panic!("it started") };
+    error.to_string()
+}
+
+/// Runs SQL on a file and leaves all of it in that one file.
+async fn run(place: &Path, file: &str, sql: &str) {
+    let file = SqliteFile { path: place.join(file), access: Access::Write };
+    let mut connection = file.connect().await.expect("a file");
+    connection.run(&format!("{sql}; PRAGMA wal_checkpoint(TRUNCATE)")).await.expect(sql);
+}
+
+/// Puts a file where another one is. Nothing of either is in side files.
+fn put(from: &Path, to: &Path) {
+    for side in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{side}", to.display()));
+    }
+    std::fs::copy(from, to).expect("a copy");
+}
+
+const SHARDS: [&str; 2] = ["shard-0.sqlite", "shard-1.sqlite"];
+
+#[tokio::test]
+async fn files_that_changed_places_are_refused() {
+    let place = served().await;
+    let path = |name: &str| place.path().join(name);
+    for file in SHARDS {
+        run(place.path(), file, "SELECT 1").await;
+    }
+    put(&path("shard-0.sqlite"), &path("kept"));
+    put(&path("shard-1.sqlite"), &path("shard-0.sqlite"));
+    put(&path("kept"), &path("shard-1.sqlite"));
+    let told = refused(place.path()).await;
+    for hint in ["expected shard 0 of", "found shard 1 of", "expected shard 1 of", "found shard 0 of", "changed places"]
+    {
+        assert!(told.contains(hint), "{hint}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_another_folder_is_refused() {
+    let (place, other) = (served().await, served().await);
+    run(other.path(), "shard-1.sqlite", "SELECT 1").await;
+    put(&other.path().join("shard-1.sqlite"), &place.path().join("shard-1.sqlite"));
+    let told = refused(place.path()).await;
+    assert!(told.contains("expected shard 1 of cluster") && told.contains("another cluster's"), "{told}");
+}
+
+#[tokio::test]
+async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older() {
+    let place = served().await;
+    // The change that makes the table, and in shards the one after it, which makes another one.
+    let repairs = "DROP TABLE label_repair_0;";
+    for (file, last, later) in [("meta.sqlite", 1, ""), ("shard-0.sqlite", 2, repairs), ("shard-1.sqlite", 2, repairs)]
+    {
+        let forget = format!(
+            "{later} DROP TABLE cluster_identity; \
+             DELETE FROM schema_version WHERE version > (SELECT max(version) FROM schema_version) - {last}"
+        );
+        run(place.path(), file, &forget).await;
+    }
+    start(place.path()).await.expect("adopted").drain().await;
+    start(place.path()).await.expect("its own").drain().await;
+    // An order of a run that the meta file knows nothing of, of a user of shard 0.
+    let map = SlotMap::even(1, 2, 1).expect("a map");
+    let slot = map.slots_of(ShardId::new(0)).next().expect("a slot");
+    let mut numbers = router::OrderNumbers::new(router::Run::new(900).expect("a run"));
+    let order = numbers.next(slot).expect("a number");
+    let sql = format!(
+        "INSERT INTO raffle_order_0 (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, \
+             award_title, award_index, rule, stocked, created_at_ms) \
+         VALUES ({order}, 'u', 'r', 7, 3, 1, 20261121, 101, 'title', 1, 'luck', 1, 0)"
+    );
+    run(place.path(), "shard-0.sqlite", &sql).await;
+    let told = refused(place.path()).await;
+    assert!(
+        told.contains("meta.sqlite is older than shard-0.sqlite") && told.contains("files of one moment"),
+        "{told}"
+    );
+}

@@ -1,0 +1,192 @@
+//! Withdrawals from stock in memory. The units leave the shelf first and the total after it: if the
+//! process dies in between, the next one rebuilds the stock and does it again. Where it is not known
+//! whether the total has fallen the units stay off the shelf, or they could be issued twice.
+use std::future::Future;
+use std::sync::Arc;
+
+use market::batch::Prize;
+
+use crate::meta::{Meta, Withdrawal};
+use crate::stock::MemoryStock;
+use crate::store::{Database, StoreError};
+
+/// Where withdrawals are recorded.
+pub(super) trait Records: Send + Sync {
+    /// Those that wait.
+    fn waiting(&self) -> impl Future<Output = Result<Vec<Withdrawal>, StoreError>> + Send;
+    /// Notes that so many units were withdrawn. After an error it is unknown whether it is noted.
+    fn note(&self, id: u64, units: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Whether it is noted, for good: nothing is under way any more.
+    fn is_noted(&self, id: u64) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+impl<D: Database> Records for Meta<D> {
+    async fn waiting(&self) -> Result<Vec<Withdrawal>, StoreError> {
+        self.waiting_withdrawals().await
+    }
+
+    async fn note(&self, id: u64, units: u64) -> Result<(), StoreError> {
+        self.withdrawn(id, units).await
+    }
+
+    async fn is_noted(&self, id: u64) -> Result<bool, StoreError> {
+        Ok(self.applied_for_good(id).await?.is_some())
+    }
+}
+
+pub(super) struct Withdrawals<M> {
+    records: M,
+    stock: Arc<MemoryStock>,
+    doubt: Option<Doubt>,
+}
+
+/// Units that left the shelf for a withdrawal which may or may not be recorded.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    id: u64,
+    prize: Prize,
+    units: u64,
+}
+
+impl<M: Records> Withdrawals<M> {
+    pub(super) fn new(records: M, stock: Arc<MemoryStock>) -> Self {
+        Self { records, stock, doubt: None }
+    }
+
+    /// Does the withdrawals that wait.
+    pub(super) async fn run(&mut self) -> Result<(), StoreError> {
+        self.resolve().await?;
+        for Withdrawal { id, prize, units } in self.records.waiting().await? {
+            let units = self.stock.withdraw(prize, units);
+            self.doubt = Some(Doubt { id, prize, units });
+            match self.records.note(id, units).await {
+                Ok(()) => self.doubt = None,
+                Err(error) if self.resolve().await? => {
+                    tracing::warn!(%error, id, "a withdrawal was recorded unheard");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out what became of the withdrawal in doubt, if there is one: whether it is recorded.
+    /// Before totals are brought to the shelf: they would bring its units back.
+    pub(super) async fn resolve(&mut self) -> Result<bool, StoreError> {
+        let Some(Doubt { id, prize, units }) = self.doubt else { return Ok(true) };
+        let noted = self.records.is_noted(id).await?;
+        if !noted {
+            self.stock.put_back(prize, units);
+        }
+        self.doubt = None;
+        Ok(noted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use market::{ActivityId, AwardId};
+
+    use super::*;
+
+    /// How the next use goes wrong.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Fault {
+        /// It is noted, and nobody hears of it.
+        Lost,
+        /// It is not.
+        Undone,
+        /// Nobody can be asked.
+        Away,
+    }
+
+    #[derive(Debug, Default)]
+    struct Book {
+        waiting: BTreeMap<u64, u64>,
+        faults: Vec<Fault>,
+        total: u64,
+    }
+
+    #[derive(Debug, Clone, Default)]
+    struct Books(Arc<Mutex<Book>>);
+
+    impl Books {
+        fn fails(&self, with: &[Fault]) -> Option<Fault> {
+            let faults = &mut self.0.lock().expect("nothing panics here").faults;
+            let next = *faults.first()?;
+            with.contains(&next).then(|| faults.remove(0))
+        }
+    }
+
+    fn prize() -> Prize {
+        Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(1).expect("id") }
+    }
+
+    fn away<T>() -> Result<T, StoreError> {
+        Err(StoreError::Away("planted".to_owned()))
+    }
+
+    impl Records for Books {
+        async fn waiting(&self) -> Result<Vec<Withdrawal>, StoreError> {
+            let book = self.0.lock().expect("nothing panics here");
+            Ok(book.waiting.iter().map(|(&id, &units)| Withdrawal { id, prize: prize(), units }).collect())
+        }
+
+        async fn note(&self, id: u64, units: u64) -> Result<(), StoreError> {
+            let fault = self.fails(&[Fault::Lost, Fault::Undone]);
+            if fault != Some(Fault::Undone) {
+                let mut book = self.0.lock().expect("nothing panics here");
+                book.waiting.remove(&id).expect("it waits");
+                book.total -= units;
+            }
+            if fault.is_some() { away() } else { Ok(()) }
+        }
+
+        async fn is_noted(&self, id: u64) -> Result<bool, StoreError> {
+            if self.fails(&[Fault::Away]).is_some() {
+                return away();
+            }
+            Ok(!self.0.lock().expect("nothing panics here").waiting.contains_key(&id))
+        }
+    }
+
+    /// Ten units of which four are withdrawn; answers what is left and what the total is after each
+    /// of so many rounds of the follower, which stops at a failure.
+    async fn rounds<const COUNT: usize>(faults: &[Fault]) -> [(u64, u64); COUNT] {
+        let book = Book { waiting: [(1, 4)].into(), faults: faults.to_vec(), total: 10 };
+        let books = Books(Arc::new(Mutex::new(book)));
+        let stock = Arc::new(MemoryStock::default());
+        stock.set_total(prize(), 10);
+        let mut withdrawals = Withdrawals::new(books.clone(), stock.clone());
+        let mut seen = [(0, 0); COUNT];
+        for round in &mut seen {
+            if withdrawals.resolve().await.is_ok() {
+                stock.set_total(prize(), books.0.lock().expect("nothing panics here").total);
+                let _ = withdrawals.run().await;
+            }
+            *round = (stock.pictures()[0].left, books.0.lock().expect("nothing panics here").total);
+        }
+        seen
+    }
+
+    #[tokio::test]
+    async fn a_withdrawal_that_was_recorded_unheard_is_not_put_back() {
+        assert_eq!(rounds(&[]).await, [(6, 6)]);
+        assert_eq!(rounds(&[Fault::Lost]).await, [(6, 6), (6, 6)]);
+    }
+
+    #[tokio::test]
+    async fn one_that_was_not_recorded_is_put_back_and_done_again() {
+        assert_eq!(rounds(&[Fault::Undone]).await, [(10, 10), (6, 6)]);
+    }
+
+    #[tokio::test]
+    async fn until_it_is_known_the_units_stay_off_the_shelf() {
+        use Fault::{Away, Lost, Undone};
+        assert_eq!(rounds(&[Lost, Away, Away]).await, [(6, 6), (6, 6), (6, 6)]);
+        assert_eq!(rounds(&[Undone, Away, Away]).await, [(6, 10), (6, 10), (6, 6)]);
+    }
+}

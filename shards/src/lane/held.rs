@@ -1,0 +1,115 @@
+//! Commands of users whose rows somebody else has locked. A gateway that stands still with a batch
+//! half done keeps its users' rows until its database gives it up; the users of all other commands
+//! have nothing to do with that, so they do not wait for it: who is held is set aside, is tried
+//! again every now and then, and is told after a while.
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use market::UserId;
+use tokio::time::Instant;
+
+use super::queue::Taken;
+
+/// So long a command waits for its rows. Whoever holds them and is alive commits within milliseconds.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// So long after that the user's commands are answered at once.
+const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// Between tries; twice as long after each, because a try in vain is three round trips.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// Commands that are set aside at most: so many are tried again in a few batches.
+const ASIDE_MAX: usize = 256;
+
+/// Users that are remembered at most.
+const REMEMBERED_MAX: usize = 1024;
+
+/// Who is held.
+#[derive(Debug)]
+pub(super) struct Held {
+    aside: Vec<Taken>,
+    next_try: Instant,
+    pause: Duration,
+    remembered: HashMap<UserId, Instant>,
+}
+
+/// Commands by what becomes of them.
+#[derive(Debug, Default)]
+pub(super) struct Sifted {
+    /// They are tried.
+    pub(super) tried: Vec<Taken>,
+    /// They are told that their users are held.
+    pub(super) told: Vec<Taken>,
+}
+
+impl Held {
+    pub(super) fn nobody() -> Self {
+        Self { aside: Vec::new(), next_try: Instant::now(), pause: PAUSE_MIN, remembered: HashMap::new() }
+    }
+
+    /// When those who are set aside are to be tried again.
+    pub(super) fn next_try(&self) -> Option<Instant> {
+        (!self.aside.is_empty()).then_some(self.next_try)
+    }
+
+    /// Keeps back commands of users who are known to be held. Who is set aside has later commands of
+    /// the same user set aside too.
+    pub(super) fn sift(&mut self, commands: Vec<Taken>, now: Instant) -> Sifted {
+        self.remembered.retain(|_, until| now < *until);
+        let mut sifted = Sifted::default();
+        if self.aside.is_empty() && self.remembered.is_empty() {
+            sifted.tried = commands;
+            return sifted;
+        }
+        let aside: HashSet<UserId> = self.aside.iter().map(|command| command.draw.user.clone()).collect();
+        for command in commands {
+            if self.remembered.contains_key(&command.draw.user) {
+                sifted.told.push(command);
+            } else if aside.contains(&command.draw.user) {
+                sifted.told.extend(self.keep(command, now));
+            } else {
+                sifted.tried.push(command);
+            }
+        }
+        sifted
+    }
+
+    /// Sets commands aside; answers those that there is no room for.
+    #[must_use]
+    pub(super) fn set_aside(&mut self, commands: Vec<Taken>, now: Instant) -> Vec<Taken> {
+        if commands.iter().any(|command| command.held_for(now).is_zero()) {
+            self.pause = PAUSE_MIN;
+        }
+        let next_try = now + self.pause;
+        self.next_try = if self.aside.is_empty() { next_try } else { self.next_try.min(next_try) };
+        commands.into_iter().filter_map(|command| self.keep(command, now)).collect()
+    }
+
+    fn keep(&mut self, mut command: Taken, now: Instant) -> Option<Taken> {
+        if self.aside.len() >= ASIDE_MAX {
+            return Some(command);
+        }
+        command.hold(now);
+        self.aside.push(command);
+        None
+    }
+
+    /// Those who are to be tried again, and those who have waited long enough, with all that waits
+    /// for the same users.
+    pub(super) fn due(&mut self, now: Instant) -> Sifted {
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        let has_waited = |command: &&Taken| command.held_for(now) >= WAIT_MAX;
+        let users: HashSet<UserId> =
+            self.aside.iter().filter(has_waited).map(|command| command.draw.user.clone()).collect();
+        for user in &users {
+            if self.remembered.len() < REMEMBERED_MAX {
+                self.remembered.insert(user.clone(), now + REMEMBERED);
+            }
+        }
+        let (told, tried) =
+            std::mem::take(&mut self.aside).into_iter().partition(|command| users.contains(&command.draw.user));
+        Sifted { tried, told }
+    }
+}

@@ -1,0 +1,124 @@
+//! The fakes pass the suites that the real ones pass: none may be better than what it stands for.
+use std::sync::Arc;
+
+use super::clocks::set_clocks;
+use super::dice::Dice;
+use super::ledger::FakeLedger;
+use super::meta::FakeMeta;
+use super::scenario::Scenario;
+use super::session::FakeServer;
+use super::store::FakeStore;
+use super::world::World;
+use crate::stock::cluster::tests::ledgers::{Desk, ON_TWO, ledger_suite};
+use crate::stock::cluster::tests::metas::{Office, meta_suite};
+use crate::stock::cluster::tests::servers::{Counter, ON_ONE, server_suite};
+use crate::stock::cluster::tests::{SPREAD, breakers, picture, stock_up_all};
+use crate::stock::cluster::{ClusterStock, LaneStock, Spread};
+use crate::stock::conformance::{Shop, prize, stock_suite};
+
+/// A world in calm weather.
+fn world(spread: Spread) -> Arc<World> {
+    let mut dice = Dice::new(1);
+    set_clocks(&mut dice);
+    let scenario = Scenario { spread, tables: 2, ..Scenario::of(&mut dice, None) };
+    let world = World::new(dice, scenario, None, false);
+    world.state().weather.calm();
+    world
+}
+
+/// Shard 0.
+struct FakeDesk(Arc<World>);
+
+impl Desk for FakeDesk {
+    type Store = FakeStore;
+    type Ledger = FakeLedger;
+
+    async fn open() -> Self {
+        Self(world(ON_TWO))
+    }
+
+    fn store(&self, table: u16) -> FakeStore {
+        FakeStore::new(self.0.clone(), 0, table, (0, table.into()))
+    }
+
+    fn ledger(&self) -> FakeLedger {
+        FakeLedger::new(self.0.clone(), 0)
+    }
+}
+
+/// Server 1.
+struct FakeCounter(Arc<World>);
+
+impl Counter for FakeCounter {
+    type Server = FakeServer;
+
+    async fn open() -> Self {
+        Self(world(ON_ONE))
+    }
+
+    fn server(&self) -> FakeServer {
+        FakeServer::new(self.0.clone(), 0, 0)
+    }
+}
+
+/// One prize, spread over two servers.
+struct FakeRack(Arc<ClusterStock<FakeServer>>);
+
+impl Shop for FakeRack {
+    type Stock = LaneStock<FakeServer>;
+
+    async fn open(units: u64) -> Self {
+        let world = world(SPREAD);
+        let servers = (0..2).map(|place| FakeServer::new(world.clone(), 0, place)).collect();
+        let (stock, _closers) = ClusterStock::new(servers);
+        stock_up_all(&stock, units).await;
+        Self(stock)
+    }
+
+    fn lane(&self, lane: u16) -> LaneStock<FakeServer> {
+        self.0.for_lane(0, lane, &breakers()).one_by_one()
+    }
+
+    async fn count(&self) -> (u64, u64) {
+        picture(&self.0).await
+    }
+}
+
+/// What operators do is recorded at once.
+struct FakeOffice(Arc<World>);
+
+impl Office for FakeOffice {
+    type Ledger = FakeMeta;
+
+    async fn open() -> Self {
+        Self(world(ON_TWO))
+    }
+
+    fn ledger(&self) -> FakeMeta {
+        FakeMeta::new(self.0.clone(), 0)
+    }
+
+    async fn add(&self, units: u64) {
+        self.0.state().meta.add(prize(1), units);
+    }
+
+    async fn ask_withdrawal(&self, units: u64) {
+        self.0.state().meta.ask_withdrawal(prize(1), units);
+    }
+}
+
+mod metas {
+    super::meta_suite!(super::FakeOffice, tokio::test(start_paused = true));
+}
+
+mod shards {
+    super::ledger_suite!(super::FakeDesk, tokio::test(start_paused = true));
+}
+
+mod servers {
+    super::server_suite!(super::FakeCounter, tokio::test(start_paused = true));
+}
+
+mod stock {
+    super::stock_suite!(super::FakeRack, tokio::test(start_paused = true));
+}

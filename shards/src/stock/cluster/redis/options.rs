@@ -1,0 +1,190 @@
+//! Where a Redis server is, how to talk to it, and what to tell whoever cannot.
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::io::tcp::TcpSettings;
+use redis::{
+    Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError, TlsCertificates, cmd,
+};
+use tokio::time::timeout;
+
+use super::pool::Pool;
+use crate::store::Tls;
+
+/// Where a Redis server is, and how long to wait for it.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The user of its access control list; `None` for its default user.
+    pub user: Option<String>,
+    /// For `AUTH`; `None` where the server wants none.
+    pub password: Option<String>,
+    /// Whether what is said can be read on the way. Of a `ca_file` only its own authorities are trusted.
+    pub tls: Tls,
+    /// Begins the names of all keys.
+    pub prefix: String,
+    /// For each call, and for making a connection.
+    pub timeout: Duration,
+    /// Connections of this process.
+    pub connections_max: u32,
+}
+
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("user", &self.user)
+            .field("tls", &self.tls)
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .field("connections_max", &self.connections_max)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisOptions {
+    /// For connections to it, which say who they are when they are made.
+    pub(crate) fn client(&self) -> Result<Client, String> {
+        let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+        if let Some(user) = &self.user {
+            settings = settings.set_username(user);
+        }
+        if let Some(password) = &self.password {
+            settings = settings.set_password(password);
+        }
+        self.client_with(settings)
+    }
+
+    /// For connections that have to say themselves who they are: only so the server's own words are
+    /// heard when it does not like that.
+    pub(super) fn silent_client(&self) -> Result<Client, String> {
+        self.client_with(RedisConnectionInfo::default().set_skip_set_lib_name())
+    }
+
+    fn client_with(&self, settings: RedisConnectionInfo) -> Result<Client, String> {
+        let (host, port) = (self.host.clone(), self.port);
+        let encrypted = |insecure| {
+            // Where nobody has said so before, this says by what TLS is made. Twice is no harm.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            ConnectionAddr::TcpTls { host: host.clone(), port, insecure, tls_params: None }
+        };
+        let (address, ca_file) = match &self.tls {
+            Tls::Off => (ConnectionAddr::Tcp(host, port), None),
+            Tls::Required => (encrypted(true), None),
+            Tls::Verify { ca_file } => (encrypted(false), Some(ca_file)),
+        };
+        let info = address.into_connection_info().map_err(|error| error.to_string())?;
+        // Off by default, which costs 40 ms where the kernel waits for more to send.
+        let info = info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let Some(ca_file) = ca_file else { return Client::open(info).map_err(|error| error.to_string()) };
+        let unusable = |error: &dyn fmt::Display| format!("tls_ca_file {}: {error}", ca_file.display());
+        let root_cert = Some(std::fs::read(ca_file).map_err(|error| unusable(&error))?);
+        Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert }).map_err(|error| unusable(&error))
+    }
+
+    /// What is wrong with how the server handles its memory, or why it could not be asked; `None` when
+    /// all is well.
+    pub async fn memory_warning(&self) -> Option<String> {
+        let asked = async {
+            let mut known = Pool::new(self)?.dial().await?;
+            let asking = cmd("INFO").arg("memory").query_async::<String>(&mut known.connection).await;
+            asking.map_err(|error| self.explain(&error))
+        };
+        let asked = timeout(2 * self.timeout, asked).await.unwrap_or_else(|_| Err(self.late()));
+        match asked {
+            Ok(info) => policy_warning(&info),
+            Err(why) => Some(format!("could not be asked for its maxmemory-policy, which must be noeviction: {why}")),
+        }
+    }
+
+    pub(super) fn late(&self) -> String {
+        // A server without TLS waits for the end of what it cannot read.
+        let help = if self.tls == Tls::Off { "" } else { ": does it speak TLS? (tls in [[storage.redis]])" };
+        format!("{}:{} does not answer within {:?}{help}", self.host, self.port, self.timeout)
+    }
+
+    /// What went wrong, with what helps where that is known.
+    pub(super) fn explain(&self, error: &RedisError) -> String {
+        let (help, words) = (self.help(error), words(error));
+        format!("{}:{}: {words}{}", self.host, self.port, help.map(|help| format!(": {help}")).unwrap_or_default())
+    }
+
+    fn help(&self, error: &RedisError) -> Option<String> {
+        let detail = error.detail().unwrap_or_default();
+        let user = self.user.as_deref().unwrap_or("default");
+        match error.code() {
+            Some("WRONGPASS") => Some(format!("look at user and password of {user:?} in [[storage.redis]]")),
+            Some("NOAUTH") => Some("it wants a password: password_file in [[storage.redis]]".to_owned()),
+            Some("NOPERM") => Some(format!("the commands that {user:?} needs are listed in docs/cluster.md")),
+            Some("ERR") if detail.contains("without any password") => {
+                Some("it has no password for this user: leave it out in [[storage.redis]]".to_owned())
+            }
+            Some("ERR") if detail.contains("max number of clients") => {
+                Some("raise its maxclients, or lower connections_max".to_owned())
+            }
+            Some(_) => None,
+            None if error.kind() == ErrorKind::Parse => Some("what answers there is no Redis".to_owned()),
+            None => self.help_with_io(error),
+        }
+    }
+
+    fn help_with_io(&self, error: &RedisError) -> Option<String> {
+        // The library wraps what it got from elsewhere.
+        let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+        let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+        match io.map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => Some("nothing listens there".to_owned()),
+            Some(io::ErrorKind::InvalidData) if self.tls != Tls::Off => {
+                Some("look at tls and tls_ca_file in [[storage.redis]]".to_owned())
+            }
+            _ if error.is_connection_dropped() => {
+                Some("it hangs up on us: is it a Redis, and are both of one mind about tls?".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The server's own words, or the library's.
+fn words(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => error.to_string(),
+    }
+}
+
+/// What `INFO memory` says of eviction.
+fn policy_warning(info: &str) -> Option<String> {
+    let value = |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    match (value("maxmemory"), value("maxmemory_policy")) {
+        (Some("0"), _) | (_, Some("noeviction")) => None,
+        (Some(most), Some(policy)) => Some(format!(
+            "maxmemory-policy is {policy} and maxmemory is {most}: units can be evicted, and each time the stock is \
+             counted anew; set maxmemory-policy noeviction"
+        )),
+        _ => Some("does not say its maxmemory-policy, which must be noeviction".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_policy_that_evicts_below_a_limit_is_warned_of() {
+        let info = |most: &str, policy: &str| format!("# Memory\r\nmaxmemory:{most}\r\nmaxmemory_policy:{policy}\r\n");
+        let warns = |most, policy| policy_warning(&info(most, policy));
+        assert_eq!((warns("0", "allkeys-lru"), warns("100", "noeviction")), (None, None));
+        let warning = warns("100", "volatile-ttl").expect("a warning");
+        assert!(warning.contains("volatile-ttl") && warning.contains("100"), "{warning}");
+        assert!(policy_warning("# Memory\r\n").expect("a warning").contains("does not say"));
+    }
+}

@@ -1,0 +1,346 @@
+//! Whose a database is: which cluster, which part of it, and how that cluster is laid out.
+//!
+//! Host names and the order of a list are easily mistaken, and a database that is somebody else's takes
+//! draws as readily as the right one. So each database holds one row that says whose it is, and whoever
+//! connects to it knows what that row must say.
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use market::random::Randomness;
+use prometheus::{IntGauge, IntGaugeVec};
+
+use super::{Columns, Connection, Database, StoreError, json_rows, out_of_range};
+use crate::random::OsRandom;
+
+/// The table that holds the row.
+pub(crate) const IDENTITY_TABLE: &str = "cluster_identity";
+
+/// Names a cluster, or an embedded installation: drawn when it is laid out, and never again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterId(String);
+
+impl ClusterId {
+    /// A new one.
+    pub fn draw() -> Self {
+        let mut random = OsRandom::default();
+        Self(format!("{:016x}{:016x}", random.next_u64(), random.next_u64()))
+    }
+
+    /// As it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which part of a cluster a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The meta database.
+    Meta,
+    /// The shard with this number.
+    Shard(u16),
+}
+
+impl Role {
+    /// As it is stored, and as metrics name it.
+    pub(crate) fn label(self) -> String {
+        match self {
+            Role::Meta => "meta".to_owned(),
+            Role::Shard(number) => format!("shard-{number}"),
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Role::Meta => write!(f, "the meta database"),
+            Role::Shard(number) => write!(f, "shard {number}"),
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.strip_prefix("shard-") {
+            Some(number) => number.parse().map(Role::Shard).map_err(drop),
+            None if text == "meta" => Ok(Role::Meta),
+            None => Err(()),
+        }
+    }
+}
+
+/// How users and units are spread; fixed when a cluster is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Shards.
+    pub shards: u16,
+    /// Tables in each.
+    pub tables: u16,
+    /// Stock servers; 0 where the stock is in memory.
+    pub servers: u8,
+    /// Segments of each prize; 0 likewise.
+    pub segments: u16,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shards, tables, servers, segments } = self;
+        write!(f, "{shards} shards of {tables} tables")?;
+        if *servers > 0 {
+            write!(f, ", {servers} stock servers and {segments} segments per prize")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Which cluster it belongs to.
+    pub cluster: ClusterId,
+    /// Which part of it it is.
+    pub role: Role,
+    /// How that cluster is laid out.
+    pub layout: Layout,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cluster, role, layout } = self;
+        write!(f, "{role} of cluster {cluster} ({layout})")
+    }
+}
+
+impl Identity {
+    /// Out of a row of `read_identity`.
+    pub(crate) fn from_row(row: &impl Columns) -> Result<Self, StoreError> {
+        let layout = Layout {
+            shards: row.number(2)?,
+            tables: row.number(3)?,
+            servers: row.number(4)?,
+            segments: row.number(5)?,
+        };
+        let role = row.text(1)?.parse().map_err(|()| out_of_range(1))?;
+        Ok(Self { cluster: ClusterId(row.text(0)?.to_owned()), role, layout })
+    }
+
+    /// Whether a database that says `found` is the expected one.
+    pub fn check(&self, found: Option<&Identity>) -> Result<(), Mismatch> {
+        if found == Some(self) {
+            return Ok(());
+        }
+        Err(Mismatch { expected: self.clone(), found: found.cloned() })
+    }
+}
+
+/// A database is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What it should be.
+    pub expected: Identity,
+    /// What it says; `None` when it says nothing.
+    pub found: Option<Identity>,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expected, found } = self;
+        let Some(found) = found else {
+            return write!(
+                f,
+                "expected {expected}, found a database that does not say whose it is: if it is the right one, run \
+                 `drawbridge migrate`"
+            );
+        };
+        let help = if found.cluster != expected.cluster {
+            "it is another cluster's: point the configuration at this cluster's own"
+        } else if found.role != expected.role {
+            "two of the cluster's databases have changed places, or one is named twice: put each where it belongs (in a \
+             configuration, the order of the [[storage.shard]] entries)"
+        } else {
+            "the layout is fixed when a cluster is laid out: this copy is of another time"
+        };
+        write!(f, "expected {expected}, found {found}: {help}")
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+/// What a database says of itself; `None` when it says nothing.
+pub async fn read_identity<D: Database>(connection: &mut D::Connection) -> Result<Option<Identity>, StoreError> {
+    let sql = &D::DIALECT.identity;
+    let tables = connection.rows(sql.list_tables, "[]").await?;
+    for table in &tables {
+        if table.text(0)? == IDENTITY_TABLE {
+            let rows = connection.rows(sql.read_identity, "[]").await?;
+            return rows.first().map(Identity::from_row).transpose();
+        }
+    }
+    Ok(None)
+}
+
+/// Has a database say whose it is, unless it says so already. Answers what it says then.
+pub(crate) async fn write_identity<D: Database>(
+    connection: &mut D::Connection,
+    identity: &Identity,
+) -> Result<Option<Identity>, StoreError> {
+    let Identity { cluster, role, layout: Layout { shards, tables, servers, segments } } = identity;
+    let row = json_rows([(cluster.as_str(), role.label(), shards, tables, servers, segments)]);
+    match connection.execute(D::DIALECT.identity.write_identity, &row).await {
+        // A duplicate key says that somebody else was faster.
+        Ok(_) | Err(StoreError::Conflict(_)) => read_identity::<D>(connection).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// What each new connection to a database must find; nothing in particular by default.
+#[derive(Debug, Clone, Default)]
+pub struct ExpectedIdentity(Option<Arc<Expectation>>);
+
+/// The same expectation, not merely an equal one: mismatches are noticed there.
+impl PartialEq for ExpectedIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_ref().map(Arc::as_ptr) == other.0.as_ref().map(Arc::as_ptr)
+    }
+}
+
+#[derive(Debug)]
+struct Expectation {
+    identity: Identity,
+    notice: Notice,
+}
+
+impl ExpectedIdentity {
+    /// This very database.
+    pub(crate) fn identity(identity: Identity) -> Self {
+        let notice = Notice::of(identity.role.label());
+        Self(Some(Arc::new(Expectation { identity, notice })))
+    }
+
+    /// Whether there is anything to be asked.
+    pub(crate) fn is_anything(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Judges what a database says of itself. A wrong one counts as unavailable.
+    pub(crate) fn judge(&self, found: Option<&Identity>) -> Result<(), StoreError> {
+        let Some(expectation) = &self.0 else { return Ok(()) };
+        let judged = expectation.identity.check(found);
+        expectation.notice.heard(&judged);
+        judged.map_err(|mismatch| StoreError::Away(mismatch.to_string()))
+    }
+
+    /// What it must say; `None` for anything.
+    pub(crate) fn what(&self) -> Option<&Identity> {
+        self.0.as_deref().map(|expectation| &expectation.identity)
+    }
+
+    /// Where its mismatches are noticed.
+    pub(crate) fn notice(&self) -> Option<&Notice> {
+        self.0.as_deref().map(|expectation| &expectation.notice)
+    }
+}
+
+/// Whether a part of the cluster was found to be somebody else's: logged once, and shown as a gauge
+/// for as long as it is so.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    part: String,
+    strange: AtomicBool,
+    gauge: OnceLock<IntGauge>,
+}
+
+impl Notice {
+    pub(crate) fn of(part: String) -> Self {
+        Self { part, strange: AtomicBool::new(false), gauge: OnceLock::new() }
+    }
+
+    /// Shows it from now on.
+    pub(crate) fn show(&self, gauges: &IntGaugeVec) {
+        let gauge = self.gauge.get_or_init(|| gauges.with_label_values(&[&self.part]));
+        gauge.set(self.strange.load(Ordering::SeqCst).into());
+    }
+
+    /// Takes note of whether the part is the right one.
+    pub(crate) fn heard<E: fmt::Display>(&self, judged: &Result<(), E>) {
+        let strange = judged.is_err();
+        // Draws come by here: mostly nothing has changed.
+        if self.strange.load(Ordering::Relaxed) == strange || self.strange.swap(strange, Ordering::SeqCst) == strange {
+            return;
+        }
+        if let Some(gauge) = self.gauge.get() {
+            gauge.set(strange.into());
+        }
+        match judged {
+            Ok(()) => tracing::info!(part = self.part, "it is this cluster's again"),
+            Err(why) => tracing::error!(part = self.part, %why, "it is not this cluster's, and is not used"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(cluster: &str, role: Role) -> Identity {
+        let layout = Layout { shards: 2, tables: 4, servers: 1, segments: 8 };
+        Identity { cluster: ClusterId(cluster.to_owned()), role, layout }
+    }
+
+    #[test]
+    fn each_kind_of_mismatch_says_what_was_expected_what_was_found_and_what_helps() {
+        let expected = identity("aa", Role::Shard(0));
+        expected.check(Some(&expected)).expect("the same");
+        let told = |found: Option<Identity>| expected.check(found.as_ref()).expect_err("another").to_string();
+        let mut copy = expected.clone();
+        copy.layout.tables = 2;
+        for (found, hints) in [
+            (None, ["expected shard 0 of cluster aa", "drawbridge migrate"]),
+            (Some(identity("bb", Role::Shard(0))), ["found shard 0 of cluster bb", "another cluster's"]),
+            (Some(identity("aa", Role::Shard(1))), ["found shard 1 of cluster aa", "[[storage.shard]]"]),
+            (Some(identity("aa", Role::Meta)), ["found the meta database of cluster aa", "changed places"]),
+            (Some(copy), ["2 shards of 2 tables, 1 stock servers and 8 segments", "another time"]),
+        ] {
+            let text = told(found);
+            assert!(text.starts_with("expected shard 0 of cluster aa (2 shards of 4 tables"), "{text}");
+            assert!(hints.iter().all(|hint| text.contains(hint)), "{hints:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_mismatch_is_shown_for_as_long_as_it_lasts() {
+        let gauges = IntGaugeVec::new(prometheus::Opts::new("mismatch", "help"), &["part"]).expect("a name");
+        let expected = ExpectedIdentity::identity(identity("aa", Role::Shard(3)));
+        let shown = || gauges.with_label_values(&["shard-3"]).get();
+        assert!(matches!(expected.judge(None), Err(StoreError::Away(_))));
+        expected.notice().expect("there is one").show(&gauges);
+        assert_eq!(shown(), 1, "what was found before it is shown counts");
+        expected.judge(Some(&identity("aa", Role::Shard(3)))).expect("the right one");
+        assert_eq!(shown(), 0);
+        assert!(expected.judge(Some(&identity("bb", Role::Shard(3)))).is_err());
+        assert_eq!(shown(), 1);
+        ExpectedIdentity::default().judge(None).expect("anything goes");
+    }
+
+    #[test]
+    fn ids_of_clusters_differ_and_parts_read_back() {
+        let (one, two) = (ClusterId::draw(), ClusterId::draw());
+        assert_ne!(one, two);
+        assert!(one.as_str().len() == 32 && one.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
+        for role in [Role::Meta, Role::Shard(0), Role::Shard(255)] {
+            assert_eq!(role.label().parse(), Ok(role));
+        }
+        assert_eq!("shard-x".parse::<Role>(), Err(()));
+    }
+}

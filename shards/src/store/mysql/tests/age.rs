@@ -1,0 +1,138 @@
+//! How connections are made, and when one ends.
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use super::{LONG, connect, connect_again, hasty, impatient, is_away, is_mariadb, player, shard};
+use crate::store::mysql::{Dialer, MysqlConnection};
+use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError, migrate_shard};
+use crate::testing::Mariadb;
+
+/// Its id on the server.
+async fn id(connection: &mut MysqlConnection) -> i64 {
+    let rows = connection.rows("SELECT CAST(CONNECTION_ID() AS SIGNED)", "[]").await.expect("an id");
+    rows[0].integer(0).expect("a number")
+}
+
+async fn status(connection: &mut MysqlConnection, name: &str) -> i64 {
+    let rows = connection.rows(&format!("SHOW GLOBAL STATUS LIKE '{name}'"), "[]").await.expect("a status");
+    rows[0].text(1).expect("a text").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn callers_of_a_server_that_hangs_share_one_dial_and_its_result_waits_for_the_next() {
+    let server = Mariadb::private().await;
+    let database = hasty(&server.database().await);
+    let mut admin = connect(&MysqlDatabase { dialer: Dialer::default(), ..database.clone() }).await;
+    let before = status(&mut admin, "Connections").await;
+    server.pause();
+    for _ in 0..2 {
+        for refused in join_all((0..8).map(|_| database.connect())).await {
+            let Err(StoreError::Away(why)) = refused.map(drop) else { panic!("nobody answers") };
+            assert!(why.contains("still connecting"), "{why}");
+        }
+    }
+    server.resume();
+    // The dial that was under way, and what it asked to see whether TCP stands.
+    let mut made = connect_again(&database).await;
+    let dialled = status(&mut admin, "Connections").await - before;
+    assert!(dialled <= 2, "{dialled} dials for sixteen callers");
+    let all = join_all((0..8).map(|_| database.connect())).await;
+    assert!(all.iter().all(Result::is_ok), "one after the other: {all:?}");
+    id(&mut made).await;
+}
+
+#[tokio::test]
+async fn who_was_refused_a_moment_ago_hears_the_same_again_at_once() {
+    let server = Mariadb::private().await;
+    let database = hasty(&server.database().await);
+    server.kill();
+    let mut failures = Vec::new();
+    for _ in 0..200 {
+        failures.push(database.connect().await.map(drop).expect_err("nobody is there"));
+    }
+    let StoreError::Away(why) = &failures[0] else { panic!("{failures:?}") };
+    assert!(why.contains("127.0.0.1") && why.contains("refused"), "it says where and what: {why}");
+    assert!(failures.iter().all(|failure| *failure == failures[0]), "{failures:?}");
+}
+
+#[tokio::test]
+async fn an_old_connection_is_used_until_its_successor_stands_and_ends_between_transactions() {
+    let mut connection = connect(&shard().await).await;
+    let first = id(&mut connection).await;
+    connection.begin().await.expect("a transaction");
+    connection.age_max = Duration::ZERO;
+    for _ in 0..3 {
+        assert_eq!(id(&mut connection).await, first, "its transaction is there");
+        sleep(Duration::from_millis(20)).await;
+    }
+    connection.commit().await.expect("committed");
+    let deadline = Instant::now() + LONG;
+    while id(&mut connection).await == first {
+        assert!(Instant::now() < deadline, "it grows old for ever");
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(connection.age_max > Duration::from_mins(15), "the successor is young");
+}
+
+#[test]
+fn connections_that_were_made_together_do_not_end_together() {
+    let ages: std::collections::BTreeSet<Duration> = (0..50).map(|_| super::super::age_max()).collect();
+    assert!(ages.len() > 40);
+    assert!(ages.iter().all(|age| (Duration::from_mins(16)..Duration::from_mins(24)).contains(age)), "{ages:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transactions() {
+    let server = Mariadb::private().await;
+    let root = impatient(&server.database().await);
+    migrate_shard(&root, 1).await.expect("a shard");
+    let mut admin = connect(&root).await;
+    let database = player(&mut admin, &root).await;
+    let (mut one, mut two) = (connect(&database).await, connect(&database).await);
+    let (first, second) = (id(&mut one).await, id(&mut two).await);
+    two.begin_snapshot().await.expect("a transaction");
+    admin.run("SET GLOBAL read_only = 1").await.expect("set");
+    let write = "UPDATE stock_epoch SET epoch = epoch + 1 WHERE server = 5";
+    let refused = one.execute(write, "[]").await;
+    assert!(matches!(&refused, Err(StoreError::Away(why)) if why.contains("1290")), "{refused:?}");
+    let refused = database.connect().await.map(drop);
+    assert!(matches!(&refused, Err(StoreError::Away(why)) if why.contains("read-only")), "{refused:?}");
+    let mut reader = database.connect_for_reads().await.expect("it can be read from");
+    assert_eq!(reader.may_still_write().await, Ok(false));
+    admin.run("SET GLOBAL read_only = 0").await.expect("set");
+    assert_eq!(id(&mut two).await, second, "its transaction is there");
+    two.rollback().await.expect("ended");
+    // It is back, and nobody had to be started anew.
+    let mut one = connect_again(&database).await;
+    one.execute(write, "[]").await.expect("written");
+    assert_ne!(id(&mut one).await, first);
+    assert_ne!(id(&mut two).await, second);
+    sleep(super::super::READ_ONLY_AGE_MAX).await;
+    id(&mut reader).await;
+    assert_eq!(reader.may_still_write().await, Ok(true), "the second best is given up for the best");
+}
+
+#[tokio::test]
+async fn a_transaction_that_idles_is_undone_after_some_seconds() {
+    let database = shard().await;
+    let (mut stuck, mut other) = (connect(&database).await, connect(&database).await);
+    let write = "UPDATE stock_epoch SET epoch = epoch + 1 WHERE server = 5";
+    stuck.begin().await.expect("a transaction");
+    stuck.execute(write, "[]").await.expect("locked");
+    let mut snapshot = connect(&database).await;
+    snapshot.begin_snapshot().await.expect("a snapshot");
+    snapshot.rows("SELECT epoch FROM stock_epoch", "[]").await.expect("read");
+    sleep(Duration::from_secs(7)).await;
+    other.execute(write, "[]").await.expect("nobody holds the row any more");
+    assert!(is_away(&stuck.commit().await));
+    snapshot.rows("SELECT epoch FROM stock_epoch", "[]").await.expect("who only reads may idle");
+    snapshot.rollback().await.expect("ended");
+    snapshot.begin().await.expect("a transaction");
+    let bound = if is_mariadb(&database).await { "idle_transaction_timeout" } else { "wait_timeout" };
+    let seconds = format!("SELECT CAST(@@{bound} AS SIGNED)");
+    assert_eq!(snapshot.rows(&seconds, "[]").await.expect("a bound")[0].integer(0), Ok(5));
+    snapshot.commit().await.expect("ended");
+    assert_eq!(snapshot.rows("SELECT @@wait_timeout", "[]").await.expect("a bound")[0].integer(0), Ok(60));
+}

@@ -1,0 +1,107 @@
+//! Whether the meta database knows every run that a shard has ids of. One that was restored from an older
+//! copy does not: it would give out run numbers, and with them ids, a second time.
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Columns, Connection, Database, GrantId, Issuing, StoreError};
+use crate::lane::run_of_grant;
+
+/// Who knows how many run numbers were claimed.
+pub(crate) trait Claimed: Send + Sync {
+    /// The greatest that was ever claimed.
+    fn claimed(&self) -> Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + '_>>;
+}
+
+/// The greatest run that a shard's grants are of; 0 without any.
+pub(crate) async fn last_grant_run<D: Database>(connection: &mut D::Connection) -> Result<u64, StoreError> {
+    let Issuing::FromServers(receipts) = D::DIALECT.issuing else { return Ok(0) };
+    let grants = connection.rows(receipts.read_last_receipt, "[]").await?;
+    Ok(run_of_grant(GrantId(grants.first().map_or(Ok(0), |row| row.number(0))?)))
+}
+
+/// The greatest run that orders in these tables of a shard are of; 0 without any.
+pub(crate) async fn last_order_run<D: Database>(
+    connection: &mut D::Connection,
+    tables: impl Iterator<Item = u16> + Send,
+) -> Result<u64, StoreError> {
+    let mut last = 0;
+    for table in tables {
+        last = last.max(last_order_of::<D>(connection, table).await?.map_or(0, run_of_order));
+    }
+    Ok(last)
+}
+
+/// The greatest order id of a table.
+pub(crate) async fn last_order_of<D: Database>(
+    connection: &mut D::Connection,
+    table: u16,
+) -> Result<Option<u64>, StoreError> {
+    let rows = connection.rows(&D::DIALECT.table(table).read_last_order, "[]").await?;
+    let order = rows.first().map_or(Ok(0), |row| row.number(0))?;
+    Ok(Some(order).filter(|&order| order > 0))
+}
+
+fn run_of_order(order: u64) -> u64 {
+    router::run_of(order).map_or(0, |run| run.get().into())
+}
+
+/// The look at one shard that comes before its first batch. All lanes of a shard share it.
+pub(crate) struct RunCheck {
+    claimed: Arc<dyn Claimed>,
+    tables: u16,
+    holds: AtomicBool,
+}
+
+impl std::fmt::Debug for RunCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunCheck").field("holds", &self.holds).finish_non_exhaustive()
+    }
+}
+
+impl RunCheck {
+    /// Of a shard of so many tables.
+    pub(crate) fn new(claimed: Arc<dyn Claimed>, tables: u16) -> Self {
+        Self { claimed, tables, holds: AtomicBool::new(false) }
+    }
+
+    /// Whether all is well; asks only until it is.
+    pub(crate) async fn make<D: Database>(
+        &self,
+        connection: &mut D::Connection,
+    ) -> Result<Result<(), Behind>, StoreError> {
+        if self.holds.load(Ordering::Relaxed) {
+            return Ok(Ok(()));
+        }
+        let run = last_order_run::<D>(connection, 0..self.tables).await?;
+        let run = run.max(last_grant_run::<D>(connection).await?);
+        // After the shard: whatever is there was claimed before it was written.
+        let claimed = if run == 0 { 0 } else { self.claimed.claimed().await? };
+        if run > claimed {
+            return Ok(Err(Behind { run, claimed }));
+        }
+        self.holds.store(true, Ordering::Relaxed);
+        Ok(Ok(()))
+    }
+}
+
+/// The meta database is older than a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it has ids of run {run}, the meta database has given out runs up to {claimed}: that is older than this shard (was \
+     it restored or replaced?) and would give out ids twice. Use the right one; where there is none, `drawbridge migrate \
+     --accept-older-meta --reason WHY` raises its runs and says what else it lacks"
+)]
+pub struct Behind {
+    /// The greatest run that the shard knows.
+    pub run: u64,
+    /// The greatest that was claimed.
+    pub claimed: u64,
+}
+
+impl From<Behind> for StoreError {
+    fn from(behind: Behind) -> Self {
+        StoreError::Away(behind.to_string())
+    }
+}

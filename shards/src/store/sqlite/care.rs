@@ -1,0 +1,65 @@
+//! What is done to a SQLite file as a file: whether it can be written, a mark in its head by which
+//! an older copy shows, and bringing its side files into it.
+use std::path::PathBuf;
+
+use sqlx::{Connection as _, Executor, Row};
+
+use super::{SqliteFile, classify, is_busy};
+use crate::store::{Database, StoreError};
+
+impl SqliteFile {
+    /// The number that [`SqliteFile::set_mark`] wrote last; 0 in a file that never got one.
+    pub(crate) async fn mark(&self) -> Result<u32, StoreError> {
+        let mut connection = self.connect().await?.inner;
+        let row = connection.fetch_one("PRAGMA user_version").await.map_err(classify)?;
+        row.try_get(0).map_err(classify)
+    }
+
+    /// Writes a number into the file's head.
+    pub(crate) async fn set_mark(&self, mark: u32) -> Result<(), StoreError> {
+        let mut connection = self.connect().await?.inner;
+        connection.execute(&*format!("PRAGMA user_version = {mark}")).await.map_err(classify)?;
+        connection.close().await.map_err(classify)
+    }
+
+    /// Writes to the file, and changes nothing by it. Whoever keeps it locked can write it too.
+    pub(crate) async fn check_writable(&self) -> Result<(), StoreError> {
+        let mut connection = self.connect().await?.inner;
+        match write_head(&mut connection).await {
+            Err(error) if !is_busy(&error) => Err(classify(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings what lies in side files into the file itself, and removes them. Answers whether they
+    /// are gone: as long as somebody else has the file open they stay, but are empty.
+    pub(crate) async fn fold_up(&self) -> Result<bool, StoreError> {
+        if self.side_files().iter().all(|file| !file.exists()) {
+            return Ok(true);
+        }
+        let mut connection = self.connect().await?.inner;
+        let row = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await.map_err(classify)?;
+        if row.try_get::<i32, _>(0).map_err(classify)? != 0 {
+            return Err(StoreError::Away("somebody else reads or writes it".to_owned()));
+        }
+        // The last one that closes the file removes them.
+        connection.close().await.map_err(classify)?;
+        Ok(self.side_files().iter().all(|file| !file.exists()))
+    }
+
+    fn side_files(&self) -> [PathBuf; 2] {
+        ["-wal", "-shm"].map(|suffix| {
+            let mut name = self.path.clone().into_os_string();
+            name.push(suffix);
+            PathBuf::from(name)
+        })
+    }
+}
+
+/// Writes the mark that is there.
+async fn write_head(connection: &mut sqlx::SqliteConnection) -> Result<(), sqlx::Error> {
+    connection.execute("BEGIN IMMEDIATE").await?;
+    let mark: u32 = connection.fetch_one("PRAGMA user_version").await?.try_get(0)?;
+    connection.execute(&*format!("PRAGMA user_version = {mark}")).await?;
+    connection.execute("COMMIT").await.map(drop)
+}
