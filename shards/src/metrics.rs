@@ -43,7 +43,7 @@ pub struct ClusterMetrics {
     pub(crate) job_rounds: IntCounterVec,
     /// Rebuilds of stock servers that this process did.
     pub(crate) stock_rebuilds: IntCounterVec,
-    /// Receipts of grants that this process found left behind, and deleted.
+    /// Receipts of grants that this process deleted in the place of their lanes.
     pub(crate) receipts_reclaimed: IntCounterVec,
     /// Receipts that are older than they should become.
     pub(crate) receipts_overdue: IntGaugeVec,
@@ -62,7 +62,7 @@ impl ClusterMetrics {
         let rebuilds = Opts::new("drawbridge_stock_rebuilds_total", "Rebuilds of stock servers by this process");
         let reclaimed = Opts::new(
             "drawbridge_receipts_reclaimed_total",
-            "Receipts of grants that lanes left behind and this process deleted",
+            "Receipts of grants that this process deleted in the place of their lanes",
         );
         let overdue = Opts::new(
             "drawbridge_receipts_overdue",

@@ -11,7 +11,7 @@ use shards::audit::{mend_labels, mend_labels_of_cluster};
 use shards::cluster::Installation;
 use shards::embedded::Folder;
 
-use super::{FAILED, Installed, NO, Place, block_on, complain, fail, operator, say};
+use super::{FAILED, Installed, NO, Place, block_on, complain, fail, operator, reason, say};
 
 /// How often a terminal is told how far the audit is.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
@@ -41,10 +41,6 @@ pub struct Options {
 struct Record {
     who: String,
     why: String,
-}
-
-fn reason(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { Ok(text.into()) }
 }
 
 impl Options {

@@ -3,11 +3,10 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
 use shards::cluster::ClusterError;
 use shards::store::check_durability;
 
-use super::{Place, PlaceError, block_on, fail, operator, say};
+use super::{Place, PlaceError, block_on, fail, operator, reason, say};
 use crate::config::Storage;
 
 /// Which cluster.
@@ -20,7 +19,7 @@ pub struct Options {
     #[arg(long, requires = "reason")]
     accept_older_meta: bool,
     /// Why, for the record
-    #[arg(long, requires = "accept_older_meta", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, requires = "accept_older_meta", value_parser = reason)]
     reason: Option<String>,
     /// Who, for the record [default: the name of the user who runs the command]
     #[arg(long, requires = "accept_older_meta")]

@@ -230,7 +230,11 @@ fn connections_max(config: &Config) -> Result<usize, ServeError> {
     }
     let room = usize::try_from(lent - reserved).unwrap_or(usize::MAX);
     if room < wanted {
-        tracing::warn!(wanted, room, "too few file descriptors for http.connections_max; raise the limit (ulimit -n)");
+        tracing::warn!(
+            wanted,
+            room,
+            "too few file descriptors for http.connections_max; raise the hard limit (ulimit -Hn, LimitNOFILE)"
+        );
     }
     Ok(wanted.min(room))
 }

@@ -138,7 +138,7 @@ mod tests {
     use crate::store::{Columns, Connection, Database, MysqlDatabase};
     use crate::testing::Mariadb;
 
-    const JOBS: [&str; 7] = ["stock-1", "roll-up-0", "forget-0", "roll-up-1", "forget-1", "withdraw", "picture"];
+    const JOBS: [&str; 7] = ["stock-1", "reclaim-0", "fold-0", "reclaim-1", "fold-1", "withdraw", "picture"];
 
     /// A meta database that is laid out, and gateways that look at it when told.
     async fn gateways<const COUNT: usize>(meta: MysqlDatabase) -> [Leases; COUNT] {

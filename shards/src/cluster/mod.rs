@@ -54,8 +54,8 @@ const TEND_PAUSE: Duration = Duration::from_millis(500);
 /// How often a rebuild that somebody asked for is begun anew when another one was ahead.
 const REBUILD_TRIES_MAX: usize = 5;
 const JOB_PAUSE: Duration = Duration::from_secs(1);
-/// Lanes delete their receipts themselves; what is so old was left by one that died, or could not be
-/// closed. A round goes on until nothing is left.
+/// Lanes delete their receipts themselves; what is so old was left by one that died or has too few to
+/// delete, or could not be closed. A round goes on until nothing is left.
 const RECEIPTS_KEPT: Duration = Duration::from_secs(30);
 const RECLAIM_PAUSE: Duration = Duration::from_secs(5);
 /// A lane that has not issued a unit of a prize for so long has its counters folded.
@@ -261,6 +261,7 @@ impl Options {
 
     /// Opens the cluster; the meta database must answer, nothing else has to.
     pub async fn open(&self) -> Result<Installation, ClusterError> {
+        self.refuse_other_part().await?;
         check_schema(&self.meta).await?;
         let (map, spread) = self.found_layout(&Meta::new(self.meta.clone())).await?;
         let cluster = self.recognise_meta(layout(&map, spread)).await?;
@@ -298,6 +299,20 @@ impl Options {
 }
 
 impl Options {
+    /// Refuses a shard in place of the meta database: its schema is another one, and that says less.
+    async fn refuse_other_part(&self) -> Result<(), ClusterError> {
+        let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
+        // What says nothing of itself, or does not answer, is looked at next.
+        match found.await {
+            Ok(Some(found)) if found.role != Role::Meta => {
+                let expected = Identity { role: Role::Meta, ..found.clone() };
+                let mismatch = Mismatch { expected, found: Some(found) };
+                Err(ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))]))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The id of the cluster that the meta database is of.
     async fn recognise_meta(&self, layout: Layout) -> Result<ClusterId, ClusterError> {
         let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
@@ -394,7 +409,7 @@ impl Parts {
         for (shelf, recognised) in self.stock.shelves().iter().zip(servers) {
             match recognised {
                 Ok(Ok(())) => {}
-                Ok(Err(stranger)) => wrong.push(stranger.to_string()),
+                Ok(Err(stranger)) => wrong.push(format!("stock server {}: {stranger}", shelf.id)),
                 Err(error) => tracing::warn!(server = %shelf.id, %error, "a stock server is away"),
             }
         }

@@ -137,7 +137,7 @@ impl RedisSession {
 
     /// What is said of units that are not this server's of this cluster.
     fn stranger(&self, whose: &str, epoch: &str) -> Stranger {
-        let Place { server, keys: [stock, grants], owner, .. } = &*self.place;
+        let Place { keys: [stock, grants], owner, .. } = &*self.place;
         let described = |owner: &str| match owner.split_once('/') {
             Some((cluster, server)) => format!("units of stock server {server} of cluster {cluster}"),
             None => format!("units of epoch {epoch:?} that do not say whose they are and are not the registered ones"),
@@ -154,7 +154,7 @@ impl RedisSession {
             )
         };
         let (expected, found) = (described(owner), described(whose));
-        Stranger(format!("stock server {server}: expected {expected} in {stock} and {grants}, found {found}: {help}"))
+        Stranger(format!("expected {expected} in {stock} and {grants}, found {found}: {help}"))
     }
 
     fn part(&self, field: &str, count: u64) -> Option<Part> {

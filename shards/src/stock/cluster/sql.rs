@@ -57,7 +57,7 @@ mod texts {
     );
 }
 
-/// Connections of a process to a shard for its jobs: roll-up, forgetting, counting, and one for each
+/// Connections of a process to a shard for its jobs: reclaiming, folding, counting, and one for each
 /// stock server that is looked after. More would only wait for each other's locks there.
 const JOBS_LIMITS: PoolLimits = PoolLimits { all_max: 4, idle_max: 4, wait: Duration::from_secs(3) };
 

@@ -1,4 +1,4 @@
-//! The jobs over real databases and a real server: rebuild, sweep, roll-up, delivery, withdrawal.
+//! The jobs over real databases and a real server: rebuild, sweep, reclaim, fold, delivery, withdrawal.
 use jiff::Timestamp;
 
 use super::super::ledger::{Fate, ShardLedger};
