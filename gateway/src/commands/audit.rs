@@ -94,10 +94,11 @@ async fn repair_folder(folder: &Folder, record: &Record, progress: &Progress) ->
 
 /// Mends what is safe to mend, and looks again. What was done is said on standard error.
 async fn repair(cluster: &Installation, record: &Record, progress: &Progress) -> Looked {
+    // Accounts first: they need no stock server, and players are refused meanwhile.
+    tell(mend_labels_of_cluster(cluster, &record.who, &record.why).await?);
     for done in cluster.mend().await? {
         complain(format_args!("{done}\n"));
     }
-    tell(mend_labels_of_cluster(cluster, &record.who, &record.why).await?);
     let report = audit_cluster(cluster, progress).await?;
     let wrong = |check: &Check| check.name == "stock_adds_up" && check.is_broken();
     if !report.checks.iter().any(wrong) {

@@ -539,6 +539,8 @@ impl Installation {
 
     /// The stock as servers and shards have it now.
     pub async fn pictures(&self) -> Result<Vec<Picture>, String> {
+        // A server may have been rebuilt since this was opened.
+        self.parts.learn_servers().await.map_err(|error| error.to_string())?;
         picture::pictures(&self.parts).await.map_err(|error| error.to_string())
     }
 

@@ -76,6 +76,13 @@ impl Held {
         sifted
     }
 
+    /// Has those who wait pause, however long the round before took: others have their turn.
+    pub(super) fn rest(&mut self, now: Instant) {
+        if !self.aside.is_empty() {
+            self.next_try = self.next_try.max(now + PAUSE_MIN);
+        }
+    }
+
     /// Sets commands aside; answers those that there is no room for.
     #[must_use]
     pub(super) fn set_aside(&mut self, commands: Vec<Taken>, now: Instant) -> Vec<Taken> {

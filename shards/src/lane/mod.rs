@@ -273,6 +273,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             let rest = tried.split_off(tried.len().min(HELD_BATCH_MAX));
             self.answer_all(std::mem::replace(&mut tried, rest)).await;
         }
+        self.held.rest(Instant::now());
     }
 
     fn tell_held(&self, commands: Vec<Taken>) {

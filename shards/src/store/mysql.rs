@@ -29,7 +29,7 @@ use sqlx::{Column, ConnectOptions, Executor, Row, TypeInfo};
 use tokio::time::Instant;
 
 use self::dial::{Dialled, Line, Wants};
-use self::failure::{Failure, Health, within};
+use self::failure::{Failure, Health, within, within_locks};
 use self::script::Script;
 use self::session::{End, READ_ONLY, Server};
 use super::connection::outcomes;
@@ -292,7 +292,7 @@ impl MysqlConnection {
         }
         let results = self.inner.fetch_many(script.text());
         let done = outcomes(results.map_ok(|result| result.map_left(|done| done.rows_affected())));
-        let done = within(self.database.statement_timeout, &mut self.health, done).await?;
+        let done = within_locks(self.database.statement_timeout, &mut self.health, done).await?;
         Ok(script.outcomes(done))
     }
 

@@ -418,6 +418,18 @@ impl<S: StockServer> LaneStock<S> {
         (!missing.is_empty()).then(|| Arc::new(BeingClosed { grant, missing: Mutex::new(missing), closed }))
     }
 
+    /// Asks one shelf.
+    async fn ask(
+        &self,
+        shelf: &Shelf<S>,
+        grant: GrantId,
+        wants: &[Units],
+        deadline: Instant,
+    ) -> Result<Taken, StockAway> {
+        let asking = Asking { grant, shard: self.shard, place: self.lane, wants };
+        shelf.take(&asking, self.breakers.stock_server(shelf.id), deadline).await
+    }
+
     /// Gives back what a taking that failed was granted, and waits for it: the batch may be about to
     /// ask again, and must not find its own units missing.
     async fn return_now(&self, grant: GrantId, taking: &Taking, deadline: Instant) {
@@ -448,9 +460,19 @@ impl<S: StockServer> Stock for LaneStock<S> {
             if taking.wants.is_empty() {
                 break;
             }
-            let asking = Asking { grant, shard: self.shard, place: self.lane, wants: &taking.wants };
-            let taken = shelf.take(&asking, self.breakers.stock_server(shelf.id), deadline).await;
+            let taken = self.ask(shelf, grant, &taking.wants, deadline).await;
+            let Ok(Taken::Undelivered(prizes)) = &taken else {
+                taking.hear(shelf.id, taken);
+                continue;
+            };
+            // It has noted and given nothing at all, though it may have the others.
+            let is_there = |want: &&Units| !prizes.contains(&want.prize);
+            let others: Vec<Units> = taking.wants.iter().filter(is_there).copied().collect();
             taking.hear(shelf.id, taken);
+            if !others.is_empty() {
+                let taken = self.ask(shelf, grant, &others, deadline).await;
+                taking.hear(shelf.id, taken);
+            }
         }
         if let Some(error) = taking.failure() {
             self.return_now(grant, &taking, deadline).await;

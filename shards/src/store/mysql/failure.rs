@@ -46,6 +46,26 @@ pub(super) async fn within<T>(
     health: &mut Health,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, Failure> {
+    // It waits for no row: it is the server that hangs, or the way to it.
+    bounded(limit, health, Failure::Unfit, work).await
+}
+
+/// The same for work that waits for rows. Each lock is waited for less long, but one after the other they
+/// may take any time: that says nothing of the server.
+pub(super) async fn within_locks<T>(
+    limit: Duration,
+    health: &mut Health,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Failure> {
+    bounded(limit, health, Failure::CutOff, work).await
+}
+
+async fn bounded<T>(
+    limit: Duration,
+    health: &mut Health,
+    late: fn(StoreError) -> Failure,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Failure> {
     // Taken away first: if the caller is dropped meanwhile, nobody gives it back.
     if !std::mem::replace(&mut health.usable, false) {
         return Err(Failure::CutOff(StoreError::Away("an earlier statement was cut off".to_owned())));
@@ -56,8 +76,7 @@ pub(super) async fn within<T>(
             return Ok(value);
         }
         Ok(Err(error)) => Failure::from(error),
-        // Row locks are waited for less long: it is the server that hangs, or the way to it.
-        Err(_) => Failure::Unfit(StoreError::Away(format!("no answer within {limit:?}"))),
+        Err(_) => late(StoreError::Away(format!("no answer within {limit:?}"))),
     };
     health.usable = matches!(failure, Failure::Refused(_));
     if let Failure::Unfit(why) = &failure {

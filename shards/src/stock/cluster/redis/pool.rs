@@ -43,8 +43,8 @@ struct Dials {
     /// has gone would else stay, because nobody asks anything of a process that is not the registered
     /// one, and so nobody would notice.
     generation: AtomicU64,
-    /// Why the last dial that failed did.
-    failed: watch::Sender<String>,
+    /// When the last dial that failed began, and why it failed.
+    failed: watch::Sender<Option<(Instant, String)>>,
 }
 
 /// A connection to one process.
@@ -100,17 +100,23 @@ impl Pool {
 
     /// A connection that nobody else uses.
     pub(super) async fn get(&self) -> Result<Pooled, String> {
-        let mut failed = self.dials.failed.subscribe();
+        let (mut failed, asked) = (self.dials.failed.subscribe(), Instant::now());
         loop {
             let got = tokio::select! {
                 biased;
                 got = self.connections.get_owned() => got,
                 // The sender lives as long as we do.
-                _ = failed.changed() => return Err(failed.borrow().clone()),
+                _ = failed.changed() => match failed.borrow_and_update().clone() {
+                    Some((began, why)) if began >= asked => return Err(why),
+                    // Somebody else's, who has gone: asked again, bb8 dials again.
+                    _ => continue,
+                },
             };
             let Ok(known) = got else {
                 let RedisOptions { host, port, connections_max, .. } = &self.dials.options;
-                return Err(format!("{host}:{port}: all {connections_max} connections are in use (connections_max)"));
+                return Err(format!(
+                    "{host}:{port}: no connection in time: all {connections_max} are in use (connections_max), or it is slow"
+                ));
             };
             let mut pooled = Pooled { known, dials: self.dials.clone() };
             if pooled.generation == self.dials.generation() && pooled.used.elapsed() < REST_MAX {
@@ -176,8 +182,9 @@ impl ManageConnection for Manager {
     type Error = DialFailed;
 
     async fn connect(&self) -> Result<Known, DialFailed> {
+        let began = Instant::now();
         self.0.dial().await.map_err(|why| {
-            self.0.failed.send_replace(why);
+            self.0.failed.send_replace(Some((began, why)));
             DialFailed
         })
     }

@@ -217,6 +217,19 @@ async fn at(stock: &ClusterStock<RedisServer>, shelf: usize) -> (u64, usize) {
 }
 
 #[tokio::test]
+async fn what_is_on_its_way_of_one_prize_does_not_hide_another() {
+    const TWO: Spread = Spread { segments: 2, servers: 2 };
+    let (one, two) = (Redis::start().await, Redis::start().await);
+    let (stock, _closers) = ClusterStock::new(vec![connect(1, TWO, &one), connect(2, TWO, &two)]);
+    stock_up(&stock.shelves()[0], 1, &[(prize(2), 0, 5)]).await;
+    stock_up(&stock.shelves()[1], 1, &[(prize(1), 1, 5), (prize(2), 1, 0)]).await;
+    // The first server lacks its share of the one prize, the second has none of the other.
+    let lane = stock.for_lane(0, 0, &breakers());
+    let granted = lane.take(GrantId(1), &[units(1, 1), units(2, 2)]).await.expect("all is there");
+    assert_eq!(granted.units(), [units(1, 1), units(2, 2)]);
+}
+
+#[tokio::test]
 async fn what_one_server_granted_is_back_before_the_batch_asks_again() {
     let (stock, _servers) = rack(false).await;
     let lane = stock.for_lane(0, 0, &breakers());
