@@ -101,6 +101,8 @@ pub(crate) struct Lane<S, K, R> {
     clocks: Watch,
     /// Batches that waited for a lock in vain.
     stalls: u64,
+    /// Whether the last try was to delete receipts too: a job may have locked one of them.
+    deleting: bool,
 }
 
 /// A shard that did not answer.
@@ -200,6 +202,7 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
         held: Held::nobody(),
         clocks,
         stalls: 0,
+        deleting: false,
     };
     (entrance, tokio::spawn(lane.run(queue, stop)))
 }
@@ -344,6 +347,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         let mut failure = Failure::Final(DrawError::ShardAway);
         let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
         self.around.random.clear();
+        self.deleting = false;
         for _ in 0..TRIES_MAX {
             let draws = commands.iter().map(|command| command.draw.clone()).collect();
             self.around.random.rewind();
@@ -363,7 +367,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                     if commands.is_empty() {
                         return Ok(Vec::new());
                     }
+                    let deleting = std::mem::take(&mut self.deleting);
                     match lock {
+                        // The next try has none to delete: jobs find them.
+                        lock if !found && lock.waited && deleting => {
+                            (failure, on_lock) = (Failure::Held(lock), OnLock::Wait);
+                        }
                         // Nobody's row, so it was the epoch's: there are no units now.
                         Lock { may_be_rebuild: true, .. } if !found => supply = Supply::Away,
                         Lock { waited: true, .. } if !found => return Err(Failure::Held(lock)),
@@ -500,6 +509,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         settlement: Settlement,
     ) -> Result<Vec<Answer>, Failure> {
         let receipt = Receipt { closed: self.around.stock.closed(), ..granted.receipt(&settlement.used) };
+        self.deleting = !receipt.closed.is_empty();
         let orders = settlement.orders().count();
         let order = settlement.orders().next().cloned().expect("only batches with orders are persisted");
         let batch = InDoubt { grant, order, issues: !receipt.used.is_empty() };
