@@ -278,7 +278,8 @@ impl Options {
             let new = RedisServer::new(server, spread, options, &cluster);
             new.map_err(|error| ClusterError::Redis { server, error })
         };
-        let run_check = |_: &MysqlDatabase| Arc::new(RunCheck::new(Arc::new(meta.clone()), map.tables()));
+        let known = meta.claimed_runs().await.map_err(ClusterError::Meta)?;
+        let run_check = |_: &MysqlDatabase| Arc::new(RunCheck::new(Arc::new(meta.clone()), known, map.tables()));
         let hints = Hints::new(&self.redis).map_err(ClusterError::Hints)?;
         let servers = (1..=ServerId::MAX).zip(&self.redis).map(server).collect::<Result<Vec<_>, _>>()?;
         let (stock, closers) = ClusterStock::new(servers);
