@@ -11,6 +11,7 @@ use serde::Serialize;
 use shards::{DrawError, ReadError};
 
 use super::code::Code;
+use super::language::Language;
 use crate::limits::Limited;
 
 /// The headers of draft-ietf-httpapi-ratelimit-headers-06, the last one that had three of them.
@@ -63,7 +64,7 @@ pub fn whole_seconds(time: Duration) -> u32 {
 
 impl From<Code> for Failure {
     fn from(code: Code) -> Self {
-        Self { code, info: code.info().into(), limited: None, retry_after_s: None }
+        Self { code, info: code.text(Language::English).into(), limited: None, retry_after_s: None }
     }
 }
 
@@ -121,7 +122,7 @@ impl Data {
 /// Writes the envelope. `request` is named by the answers to a draw.
 pub fn respond(outcome: &Outcome, request: Option<&RequestId>, always_200: bool) -> HttpResponse {
     let (code, info, data) = match outcome {
-        Ok(data) => (Code::Success, Code::Success.info(), data.0.as_slice()),
+        Ok(data) => (Code::Success, Code::Success.text(Language::English), data.0.as_slice()),
         Err(failure) => (failure.code, &*failure.info, b"null".as_slice()),
     };
     let mut body = Vec::with_capacity(data.len() + 160);

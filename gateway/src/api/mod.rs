@@ -6,6 +6,7 @@ pub mod code;
 #[cfg(any(test, fuzzing))]
 pub mod decoder_rules;
 mod fields;
+mod language;
 mod strategy;
 
 use std::future::poll_fn;
