@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::api::cors::AllowedOrigins;
+use crate::api::language::{Language, LanguageChoice};
+use crate::api::statuses::Statuses;
 use crate::edge::{TrustedProxies, network};
 use crate::identity;
 use crate::limits::config as limits;
@@ -56,8 +59,12 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Health, readiness, metrics.
     pub admin: SocketAddr,
-    /// HTTP status 200 for every answer, as the reference does.
-    pub always_200: bool,
+    /// Which answers have HTTP status 200.
+    pub always_200: Statuses,
+    /// In which language refusals are written.
+    pub language: LanguageChoice,
+    /// Whose pages may call.
+    pub allowed_origins: AllowedOrigins,
     /// Open connections; more wait in the system's queue.
     pub connections_max: usize,
     /// From the end of one request's answer to the end of the next one's head.
@@ -232,7 +239,9 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     };
     let listen = address("listen", "127.0.0.1:8091");
     let admin = address("admin", "127.0.0.1:8092");
-    let always_200 = section.boolean("always_200").or(false);
+    let always_200 = always_200(section);
+    let language = language(section);
+    let allowed_origins = allowed_origins(section);
     let connections_max = section.integer("connections_max", 1..=1_000_000).or(10_000);
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
@@ -243,6 +252,8 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
         listen: listen?,
         admin: admin?,
         always_200: always_200?,
+        language: language?,
+        allowed_origins: allowed_origins?,
         connections_max: connections_max?,
         header_timeout: header_timeout?,
         body_timeout: body_timeout?,
@@ -250,6 +261,26 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
         body_max_bytes: body_max_bytes?,
         trusted_proxies: trusted_proxies?,
     })
+}
+
+fn always_200(section: &Section<'_>) -> Result<Statuses, Faulted> {
+    let choices = [("false", Statuses::Honest), ("true", Statuses::Always), ("rules", Statuses::Rules)];
+    section.choice_or_boolean("always_200", &choices).or(Statuses::Honest)
+}
+
+fn language(section: &Section<'_>) -> Result<LanguageChoice, Faulted> {
+    let choices = [
+        ("auto", LanguageChoice::Auto),
+        ("en", LanguageChoice::Fixed(Language::English)),
+        ("zh", LanguageChoice::Fixed(Language::Chinese)),
+    ];
+    section.choice("language", &choices).or(LanguageChoice::Auto)
+}
+
+fn allowed_origins(section: &Section<'_>) -> Result<AllowedOrigins, Faulted> {
+    let Some(list) = section.list("allowed_origins", 0..=256).optional()? else { return Ok(AllowedOrigins::Any) };
+    let list = all(list.iter().map(|value| value.text(1..=255).required()))?;
+    AllowedOrigins::of(&list).map_err(|error| section.fault("allowed_origins", error))
 }
 
 fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
@@ -483,7 +514,7 @@ mod tests {
         let config = Config::parse(text, overrides).expect("a config");
         assert_eq!(config.http.listen.port(), 5);
         assert_eq!(config.http.admin.port(), 4);
-        assert!(config.http.always_200);
+        assert_eq!(config.http.always_200, Statuses::Always);
     }
 
     #[test]

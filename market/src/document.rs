@@ -412,6 +412,11 @@ impl<'d> Section<'d> {
         self.value(key).choice(choices)
     }
 
+    /// See [`Value::choice_or_boolean`].
+    pub fn choice_or_boolean<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Field<'d, T> {
+        self.value(key).choice_or_boolean(choices)
+    }
+
     /// A list with its bounds. An override gives it as texts with commas between them.
     pub fn list(&self, key: &'static str, count: RangeInclusive<usize>) -> Field<'d, Vec<Value<'d>>> {
         self.value(key).list(count)
@@ -556,6 +561,25 @@ impl<'d> Value<'d> {
         self.entries(expected.clone()).try_map(|entries| {
             let length = entries.len();
             if count.contains(&length) { Ok(entries) } else { Err(format!("expected {expected}, found {length}")) }
+        })
+    }
+
+    /// One of several words, of which `true` and `false` may be written as booleans.
+    pub fn choice_or_boolean<T: Copy>(&self, choices: &[(&str, T)]) -> Field<'d, T> {
+        let words: Vec<_> = choices
+            .iter()
+            .map(|(word, _)| match *word {
+                "true" | "false" => (*word).to_owned(),
+                word => format!("{word:?}"),
+            })
+            .collect();
+        self.read(words.join(" or "), |found| {
+            let text = match found {
+                Found::Text(DeValue::Boolean(true)) => "true",
+                Found::Text(DeValue::Boolean(false)) => "false",
+                other => other.as_text()?,
+            };
+            choices.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
         })
     }
 

@@ -13,7 +13,7 @@ use crate::edge::Peer;
 impl Api {
     /// Before the body is read: the limits of the gateway, the route and the client's address.
     /// They know no user, so they obey what was switched for all.
-    pub(super) fn admit(
+    pub(super) fn admit_request(
         &self,
         endpoint: Endpoint,
         peer: Peer,

@@ -87,6 +87,11 @@ impl LanguageChoice {
             LanguageChoice::Auto => Language::accepted(headers),
         }
     }
+
+    /// Whether refusals differ by what their request accepts.
+    pub const fn vary(self) -> bool {
+        matches!(self, LanguageChoice::Auto)
+    }
 }
 
 #[cfg(test)]

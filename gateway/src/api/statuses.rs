@@ -96,9 +96,16 @@ mod tests {
         ] {
             assert!(prefers(&[line]), "{line}");
         }
-        for line in
-            ["", "status", "status=404", "status=404, status=200", "status=2000", "xstatus=200", "x=\"status=200\"", "x=\", status=200\""]
-        {
+        for line in [
+            "",
+            "status",
+            "status=404",
+            "status=404, status=200",
+            "status=2000",
+            "xstatus=200",
+            "x=\"status=200\"",
+            "x=\", status=200\"",
+        ] {
             assert!(!prefers(&[line]), "{line}");
         }
         assert!(prefers(&["return=minimal", "status=200"]) && !prefers(&["status=500", "status=200"]));

@@ -23,7 +23,7 @@ use tracing_subscriber::reload::Handle;
 use super::{fail, say};
 use crate::admin::Admin;
 use crate::admin::token::{Token, Tokens};
-use crate::api::{Api, Bounds};
+use crate::api::{Api, ApiConfig};
 use crate::config::{Config, ConfigError, Log, Storage};
 use crate::edge::{Limits, Listener, bind};
 use crate::identity::Identity;
@@ -158,7 +158,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     };
     let reloader = Arc::new(Reloader::new(source, &text, parts));
     let proxies = config.http.trusted_proxies.clone();
-    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access));
+    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, api_config(config), http, access));
     let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), tokens(config)?));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
@@ -321,12 +321,14 @@ async fn publish_demo(held: &Held) -> Result<(), ServeError> {
     Ok(())
 }
 
-fn bounds(config: &Config) -> Bounds {
-    Bounds {
+fn api_config(config: &Config) -> ApiConfig {
+    ApiConfig {
         body_max_bytes: config.http.body_max_bytes,
         body_timeout: config.http.body_timeout,
         in_flight_max: config.admission.in_flight_max,
-        always_200: config.http.always_200,
+        statuses: config.http.always_200,
+        language: config.http.language,
+        origins: config.http.allowed_origins.clone(),
     }
 }
 

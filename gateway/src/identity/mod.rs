@@ -63,10 +63,16 @@ impl Identity {
         match self {
             Identity::Open => {
                 let info = "this server checks no tokens (identity.kind is open): use the path without _by_token";
-                Err(Failure { info: info.into(), ..Code::IdentityMissing.into() })
+                Err(Failure::detailed(Code::IdentityMissing, info))
             }
             _ => self.caller(peer, headers, now),
         }
+    }
+
+    /// Whether a browser sends by itself what says who calls, such as a cookie that the proxy checks:
+    /// then any page could call in the name of who looks at it.
+    pub const fn is_ambient(&self) -> bool {
+        matches!(self, Identity::TrustedHeader(_))
     }
 
     /// Reads the keys anew, where there are some. When they cannot be read, the last good ones
