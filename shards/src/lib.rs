@@ -8,6 +8,7 @@ pub mod audit;
 pub mod breaker;
 pub mod cluster;
 pub mod embedded;
+pub mod fleet;
 mod founding;
 mod lane;
 pub mod meta;

@@ -34,6 +34,7 @@ pub struct Metrics {
     pub stock_issued_units: IntGaugeVec,
     /// Of the breakers.
     pub(crate) breakers: BreakerMetrics,
+    meta_followed: Gauge,
 }
 
 /// Metrics of a cluster's background jobs.
@@ -185,7 +186,12 @@ impl Metrics {
             stock_open_units: IntGaugeVec::new(open, &["activity", "award"])?,
             stock_issued_units: IntGaugeVec::new(issued, &["activity", "award"])?,
             breakers: BreakerMetrics::new(registry)?,
+            meta_followed: Gauge::new(
+                "drawbridge_meta_followed_timestamp_seconds",
+                "When the meta database was last followed, in seconds since 1970",
+            )?,
         };
+        registry.register(Box::new(metrics.meta_followed.clone()))?;
         registry.register(Box::new(metrics.batch_draws.clone()))?;
         registry.register(Box::new(metrics.step_seconds.clone()))?;
         registry.register(Box::new(metrics.admitted.clone()))?;
@@ -201,6 +207,12 @@ impl Metrics {
         registry.register(Box::new(metrics.stock_open_units.clone()))?;
         registry.register(Box::new(metrics.stock_issued_units.clone()))?;
         Ok(metrics)
+    }
+
+    /// The meta database was followed just now.
+    pub(crate) fn followed(&self) {
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
+        self.meta_followed.set(jiff::Timestamp::now().as_millisecond() as f64 / 1000.0);
     }
 
     pub(crate) fn lane(&self, shard: &str) -> LaneMetrics {

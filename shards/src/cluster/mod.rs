@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
 use router::{MapError, ShardId, SlotMap};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::follow::Follower;
@@ -29,6 +29,7 @@ use self::hint::{Announced, Hints};
 use self::jobs::Runner;
 use self::leases::Leases;
 use crate::breaker::{self, Breakers};
+use crate::fleet::Following;
 use crate::founding::{Founding, FoundingError};
 use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
 use crate::meta::Meta;
@@ -435,6 +436,13 @@ impl Parts {
         Ok(())
     }
 
+    /// What all gateways obey, as it stands.
+    async fn first_followed(&self) -> Result<Following, StoreError> {
+        // Read first: what changes meanwhile is seen again.
+        let revision = self.meta.revision().await?;
+        Ok(Following::new(revision, self.meta.fleet_settings().await?))
+    }
+
     /// A breaker for each shard and each stock server.
     fn breakers(&self, settings: breaker::Settings, metrics: &Metrics) -> Breakers {
         let stock_servers = u8::try_from(self.stock.shelves().len()).expect("at most fifteen");
@@ -560,6 +568,7 @@ impl Installation {
             tracing::warn!("meta database: {warning}");
         }
         let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
+        let following = parts.first_followed().await.map_err(ClusterError::Meta)?;
         let stop = watch::Sender::new(false);
         let readiness = Arc::new(Readiness::default());
         let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));
@@ -573,10 +582,11 @@ impl Installation {
         let mut runner = Runner { leases, metrics: jobs, stop: stop_jobs, tasks: Vec::new() };
         start_jobs(&parts, &mut runner, &metrics);
         runner.keep_leases();
-        let heard = Arc::new(Notify::new());
-        runner.tasks.extend(parts.hints.listen(&heard, &runner.metrics.hints, &runner.stop));
-        let follower = Follower::new(parts.clone(), catalogue.clone(), heard);
+        let following = Arc::new(following);
+        runner.tasks.extend(parts.hints.listen(&following.changed, &runner.metrics.hints, &runner.stop));
+        let follower = Follower::new(parts.clone(), catalogue.clone(), following.clone(), metrics.clone());
         runner.tasks.push(tokio::spawn(follower.run(runner.stop.subscribe())));
+        let announced = Arc::new(Announced { meta: parts.meta.clone(), hints: parts.hints.clone() });
         let shards = Shards {
             map: parts.map.clone(),
             shares: Shares::even(sizes.in_flight_max, parts.map.shards()),
@@ -584,7 +594,10 @@ impl Installation {
             lane_per_table: true,
             readers,
             catalogue,
-            switches: Arc::new(Announced { meta: parts.meta.clone(), hints: parts.hints.clone() }),
+            switches: announced.clone(),
+            fleet: announced,
+            gateways: Arc::new(parts.meta.clone()),
+            following,
             patience: sizes.patience,
             breakers,
             readiness,

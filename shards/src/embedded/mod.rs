@@ -24,6 +24,7 @@ pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
 use self::withdrawals::Withdrawals;
 use crate::breaker::{self, Breakers};
+use crate::fleet::{Alone, Following};
 use crate::founding::{Founding, FoundingError, Unfit};
 use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
 use crate::meta::Meta;
@@ -161,7 +162,10 @@ impl Held {
         let stop_follower = watch::Sender::new(false);
         let switches = Arc::new(meta.clone());
         let meta_trail = Arc::new(meta.clone());
-        let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
+        let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
+        let following = Arc::new(Following::new(revision, settings));
+        let fleet = Arc::new(meta.clone());
+        let follower = Follower::new(meta, stock, catalogue.clone(), following.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
         let disk = Disk::new(self.folder(), map.shards(), metrics.clone(), readiness.clone());
         let disk = tokio::spawn(disk.run(stop_follower.subscribe()));
@@ -174,6 +178,9 @@ impl Held {
             readers,
             catalogue,
             switches,
+            fleet,
+            gateways: Arc::new(Alone::default()),
+            following,
             patience: options.patience,
             breakers: Arc::new(breakers),
             readiness,

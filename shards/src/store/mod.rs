@@ -30,6 +30,6 @@ pub(crate) use runs::{Claimed, RunCheck, last_grant_run, last_order_of, last_ord
 pub use shard::{Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, SqlShard, Verdict};
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    AuditStatements, Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, ReceiptStatements,
-    SQLITE, ShardStatements, StockStatements, TableStatements,
+    AuditStatements, Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_GATEWAYS, MYSQL_STOCK, MetaStatements,
+    ReceiptStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
 };
