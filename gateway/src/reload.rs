@@ -14,6 +14,7 @@ use toml::{Table, Value};
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::limits::Limits;
+use crate::metrics::ReloadMetrics;
 use crate::trace::AccessLog;
 
 /// Keys, or beginnings of keys, that may change while the server runs.
@@ -39,6 +40,8 @@ pub struct Parts {
     pub access: Arc<AccessLog>,
     /// What is logged.
     pub log_filter: LogFilter,
+    /// How reloads end.
+    pub metrics: ReloadMetrics,
 }
 
 /// Changes the filter of the log.
@@ -70,11 +73,18 @@ impl Reloader {
 
     /// Reads the file and applies what may be applied. On an error all stays as it was.
     pub fn reload(&self) -> Result<Reloaded, String> {
+        let outcome = self.read_again();
+        self.parts.metrics.ended(&outcome);
+        outcome
+    }
+
+    fn read_again(&self) -> Result<Reloaded, String> {
         // One at a time: two would apply their files in different orders.
         let mut in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
         let text = Config::text(self.source.file.as_deref()).map_err(|error| error.to_string())?;
         let config = Config::of_text(&text, (self.source.options)()).map_err(|error| error.to_string())?;
         self.parts.identity.reload()?;
+        self.parts.metrics.keys_read(&self.parts.identity);
         (self.parts.log_filter)(&config.log.filter)?;
         self.parts.limits.replace(&config.limits);
         self.parts.shards.breakers().replace(config.sizes.breakers);

@@ -1,8 +1,10 @@
 //! The admin address: health, readiness and metrics for everybody who reaches it; switches,
-//! breakers and users who sit out for those with a token.
+//! breakers, limits and cooldowns for those with a token.
 mod breakers;
+mod cooldowns;
+mod limits;
+pub mod metrics;
 mod orders;
-mod sitting_out;
 mod switches;
 pub mod token;
 
@@ -18,14 +20,14 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::switches::{Setting, Share, Switch};
-use prometheus::{Encoder, Registry, TextEncoder};
 use serde::de::DeserializeOwned;
 use shards::Shards;
 use shards::store::StoreError;
 use shards::switches::SwitchChange;
 use tokio::time::timeout;
 
-use self::sitting_out::Revocation;
+use self::cooldowns::Clearing;
+use self::metrics::Scrape;
 use self::switches::Asked;
 use self::token::{Role, Tokens};
 use crate::api::answer::HttpResponse;
@@ -37,11 +39,12 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
-    "/admin/sitting_out",
+    "/admin/cooldowns",
+    "/admin/limits",
     "/admin/reload",
     "/admin/trail",
 ];
@@ -51,7 +54,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the admin address tells.
 pub struct Admin {
-    registry: Registry,
+    scrape: Scrape,
     shards: Arc<Shards>,
     limits: Arc<Limits>,
     reloader: Arc<Reloader>,
@@ -72,13 +75,13 @@ impl Handler for Admin {
 impl Admin {
     /// Not ready until told so.
     pub fn new(
-        registry: Registry,
+        scrape: Scrape,
         shards: Arc<Shards>,
         limits: Arc<Limits>,
         reloader: Arc<Reloader>,
         tokens: Tokens,
     ) -> Self {
-        Self { registry, shards, limits, reloader, tokens, ready: AtomicBool::new(false) }
+        Self { scrape, shards, limits, reloader, tokens, ready: AtomicBool::new(false) }
     }
 
     /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
@@ -108,8 +111,12 @@ impl Admin {
             (&Method::GET, "/admin/breakers") => self.list_breakers(),
             (&Method::POST, "/admin/breakers") => self.order_breaker(request).await,
             (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
-            (&Method::GET, "/admin/sitting_out") => self.list_sitting_out(),
-            (&Method::DELETE, "/admin/sitting_out") => self.revoke(request.uri().query().unwrap_or_default()).await,
+            (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
+            (&Method::POST, "/admin/cooldowns") => self.set_cooldown(request).await,
+            (&Method::DELETE, "/admin/cooldowns") => {
+                self.clear_cooldown(request.uri().query().unwrap_or_default()).await
+            }
+            (&Method::GET, "/admin/limits") => json(StatusCode::OK, limits::list(&self.limits.list())),
             (&Method::POST, "/admin/reload") => self.reload(request).await,
             (&Method::GET, "/admin/trail") => match self.shards.trail().await {
                 Ok(entries) => json(StatusCode::OK, orders::list(&entries)),
@@ -181,21 +188,35 @@ impl Admin {
         }
     }
 
-    fn list_sitting_out(&self) -> HttpResponse {
-        let (count, sitters) = self.limits.sitting_out(sitting_out::SHOWN_MAX);
-        json(StatusCode::OK, sitting_out::list(count, &sitters, Timestamp::now()))
+    async fn list_cooldowns(&self) -> HttpResponse {
+        let (count, cooling) = self.limits.cooldowns(cooldowns::SHOWN_MAX).await;
+        json(StatusCode::OK, cooldowns::list(count, &cooling, Timestamp::now()))
     }
 
-    async fn revoke(&self, query: &str) -> HttpResponse {
-        let asked = Revocation::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked()?)));
+    async fn set_cooldown(&self, request: Request<Incoming>) -> HttpResponse {
+        let wanted = match read::<cooldowns::Asked>(request).await.and_then(cooldowns::Asked::checked) {
+            Ok(wanted) => wanted,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        let cooldowns::Wanted { user, lasts, who, why } = wanted;
+        if let Err(error) = self.limits.set_cooldown(&user, lasts) {
+            return fault(StatusCode::CONFLICT, &error.to_string());
+        }
+        tracing::info!(who, why, ?lasts, "a user is put into cooldown");
+        self.shards.note(&who, "cooldown set".to_owned(), format!("{} {lasts:?}", user.as_str()), &why).await;
+        self.list_cooldowns().await
+    }
+
+    async fn clear_cooldown(&self, query: &str) -> HttpResponse {
+        let asked = Clearing::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked()?)));
         match asked {
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
-            Ok((user, (who, why))) if self.limits.revoke(&user) => {
-                tracing::info!(who, why, "a user who sat out may draw again");
-                self.shards.note(&who, "sit-out revoke".to_owned(), user.as_str().to_owned(), &why).await;
-                self.list_sitting_out()
+            Ok((user, (who, why))) if self.limits.clear_cooldown(&user) => {
+                tracing::info!(who, why, "a user who was in cooldown may draw again");
+                self.shards.note(&who, "cooldown clear".to_owned(), user.as_str().to_owned(), &why).await;
+                self.list_cooldowns().await
             }
-            Ok(_) => fault(StatusCode::NOT_FOUND, "this user does not sit out on this gateway"),
+            Ok(_) => fault(StatusCode::NOT_FOUND, "this user is not in cooldown on this gateway"),
         }
     }
 
@@ -238,12 +259,9 @@ impl Admin {
     }
 
     fn metrics(&self) -> HttpResponse {
-        self.shards.observe();
-        self.limits.observe();
-        let mut body = Vec::new();
-        match TextEncoder::new().encode(&self.registry.gather(), &mut body) {
-            Ok(()) => {
-                let mut response = Response::new(Full::new(Bytes::from(body)));
+        match self.scrape.text(|| self.shards.observe()) {
+            Ok(text) => {
+                let mut response = Response::new(Full::new(text));
                 let format = HeaderValue::from_static(prometheus::TEXT_FORMAT);
                 response.headers_mut().insert(CONTENT_TYPE, format);
                 response

@@ -192,9 +192,9 @@ codes! {
     AddressLimited = "ERR_GW_012", TOO_MANY_REQUESTS, Some(1),
         "too many requests come from this address",
         "来自该地址的请求过多，请稍后再试";
-    /// The user was refused too often.
-    SitsOut = "ERR_GW_013", TOO_MANY_REQUESTS, Some(1),
-        "this user asked too often and sits out for a while",
+    /// The user was refused too often, or stopped by an operator.
+    CoolingDown = "ERR_GW_013", TOO_MANY_REQUESTS, Some(1),
+        "this user may not draw for a while",
         "操作过于频繁，请过一段时间再试";
     /// Somebody else has locked the user's rows for a while.
     UserHeld = "ERR_GW_014", SERVICE_UNAVAILABLE, Some(1),
@@ -255,7 +255,7 @@ impl From<Kind> for Code {
             Kind::Route => Code::RouteLimited,
             Kind::Address => Code::AddressLimited,
             Kind::User => Code::UserLimited,
-            Kind::SitOut => Code::SitsOut,
+            Kind::Cooldown => Code::CoolingDown,
         }
     }
 }

@@ -3,12 +3,13 @@
 mod audit;
 mod breaker;
 mod campaign;
+mod cooldown;
 mod health;
+mod limits;
 mod migrate;
 mod route;
 mod serve;
 mod server;
-mod sit_out;
 mod stock;
 mod switch;
 
@@ -51,9 +52,12 @@ enum Command {
     /// Show and set degrade switches of running servers
     #[command(subcommand)]
     Switch(switch::Command),
-    /// Show and revoke the sitting out of users who asked too often
+    /// Show, set and clear cooldowns: users who may not draw for a while
     #[command(subcommand)]
-    SitOut(sit_out::Command),
+    Cooldown(cooldown::Command),
+    /// Show the limits of a running server
+    #[command(subcommand)]
+    Limits(limits::Command),
     /// Show and set circuit breakers of a running server
     #[command(subcommand)]
     Breaker(breaker::Command),
@@ -166,7 +170,8 @@ fn execute(command: Command) -> ExitCode {
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
         Command::Switch(command) => switch::run(&command),
-        Command::SitOut(command) => sit_out::run(&command),
+        Command::Cooldown(command) => cooldown::run(&command),
+        Command::Limits(command) => limits::run(&command),
         Command::Breaker(command) => breaker::run(&command),
         Command::Health(options) => health::run(&options),
         Command::Route(options) => route::run(&options),

@@ -22,6 +22,7 @@ use tracing_subscriber::reload::Handle;
 
 use super::{fail, say};
 use crate::admin::Admin;
+use crate::admin::metrics::Scrape;
 use crate::admin::token::{Token, Tokens};
 use crate::api::{Api, ApiConfig};
 use crate::config::{Config, ConfigError, Log, Storage};
@@ -29,7 +30,7 @@ use crate::edge::{Limits, Listener, bind};
 use crate::identity::Identity;
 use crate::limits;
 use crate::limits::metrics::LimitMetrics;
-use crate::metrics::HttpMetrics;
+use crate::metrics::{HttpMetrics, ReloadMetrics};
 use crate::reload::{LogFilter, Parts, Reloader, Source};
 use crate::trace::AccessLog;
 
@@ -139,6 +140,7 @@ fn overrides(options: &Options) -> Vec<Override> {
 async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let registry = Registry::new();
     let http = HttpMetrics::new(&registry)?;
+    http.show_in_flight_max(config.admission.in_flight_max);
     // Before anybody can know that we are there, so that a stop is always a clean one.
     let mut signals = Signals::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
@@ -146,8 +148,11 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let running = open(config, &registry).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
     let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
+    limits.keep_counted();
     let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
     let shards = running.shards().clone();
+    let metrics = ReloadMetrics::new(&registry)?;
+    metrics.keys_read(&identity);
     let Origin { source, text, log_filter } = origin;
     let parts = Parts {
         identity: identity.clone(),
@@ -155,11 +160,13 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
         shards: shards.clone(),
         access: access.clone(),
         log_filter,
+        metrics,
     };
     let reloader = Arc::new(Reloader::new(source, &text, parts));
     let proxies = config.http.trusted_proxies.clone();
     let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, api_config(config), http, access));
-    let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), tokens(config)?));
+    let scrape = Scrape::new(registry, config.metrics.age_max);
+    let admin_pages = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), tokens(config)?));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let addresses = (public.address(), admin.address());

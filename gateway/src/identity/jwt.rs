@@ -64,6 +64,10 @@ impl Jwt {
         Ok(Self { options, ring })
     }
 
+    pub(super) fn has_key_set(&self) -> bool {
+        matches!(self.options.source, KeySource::Set { .. })
+    }
+
     /// Reads the keys anew and forgets verified tokens. When they cannot be read, all stays as
     /// it is.
     pub fn reload(&self) -> Result<usize, String> {
