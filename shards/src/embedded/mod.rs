@@ -160,7 +160,7 @@ impl Held {
         }
         let stop_follower = watch::Sender::new(false);
         let switches = Arc::new(meta.clone());
-        let meta_trail = Arc::new(meta.clone());
+        let audit_log = Arc::new(meta.clone());
         let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
         let disk = Disk::new(self.folder(), map.shards(), metrics.clone(), readiness.clone());
@@ -177,7 +177,7 @@ impl Held {
             patience: options.patience,
             breakers: Arc::new(breakers),
             readiness,
-            trail: meta_trail,
+            audit_log,
             metrics,
             stop,
             tasks: tasks.into(),
