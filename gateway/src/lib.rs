@@ -8,6 +8,7 @@ mod config;
 mod edge;
 mod identity;
 mod limits;
+mod log_level;
 mod metrics;
 mod reload;
 mod trace;

@@ -105,39 +105,26 @@ impl HttpMetrics {
     }
 }
 
-/// Counts how reloads of the configuration end, and shows how old the keys of tokens are.
+/// How old the keys are that tokens are verified with.
 #[derive(Clone)]
-pub struct ReloadMetrics {
-    applied: IntCounter,
-    failed: IntCounter,
-    keys_age: AgeGauge,
-}
+pub struct KeysAge(AgeGauge);
 
-impl ReloadMetrics {
-    /// Registers the metrics.
+impl KeysAge {
+    /// Registers the metric.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let reloads = Opts::new("drawbridge_reloads_total", "Reloads of the configuration by how they ended");
-        let reloads = IntCounterVec::new(reloads, &["outcome"])?;
-        registry.register(Box::new(reloads.clone()))?;
-        let of = |outcome| reloads.with_label_values(&[outcome]);
-        let keys_age = AgeGauge::new(
+        let gauge = AgeGauge::new(
             registry,
             "drawbridge_identity_keys_age_seconds",
             "How long ago the key set of tokens was read; 0 where there is none",
         )?;
-        Ok(Self { applied: of("applied"), failed: of("failed"), keys_age })
+        Ok(Self(gauge))
     }
 
-    /// Notes that the keys of tokens were read just now, where they are those of a key set.
-    pub fn keys_read(&self, identity: &Identity) {
+    /// Notes that the keys were read just now, where they are those of a key set.
+    pub fn read(&self, identity: &Identity) {
         if identity.has_key_set() {
-            self.keys_age.happened();
+            self.0.happened();
         }
-    }
-
-    /// Counts a reload.
-    pub fn ended<T, E>(&self, outcome: &Result<T, E>) {
-        if outcome.is_ok() { &self.applied } else { &self.failed }.inc();
     }
 }
 

@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shards::breaker::{Force, Mode, Order, Status};
 
-use super::orders::WHO_CHARS_MAX;
+use super::audit_log::WHO_CHARS_MAX;
 use super::switches::{FOR_MAX, TEXT_CHARS_MAX, text};
+use super::token::Caller;
 
 /// A request to tell a breaker what to do.
 #[derive(Debug, Deserialize)]
@@ -14,7 +15,7 @@ use super::switches::{FOR_MAX, TEXT_CHARS_MAX, text};
 pub(super) struct Asked {
     pub(super) name: String,
     mode: Asking,
-    who: String,
+    who: Option<String>,
     reason: String,
     for_seconds: Option<u64>,
 }
@@ -29,7 +30,7 @@ enum Asking {
 
 impl Asked {
     /// The order that is given, or which field is wrong.
-    pub(super) fn order(&self) -> Result<Order, String> {
+    pub(super) fn order(&self, caller: &Caller) -> Result<Order, String> {
         let lasts = self.for_seconds.map(lasts).transpose()?;
         let mode = match self.mode {
             Asking::Automatic if lasts.is_some() => return Err("forSeconds: goes with a forced mode".to_owned()),
@@ -37,7 +38,8 @@ impl Asked {
             Asking::ForcedOpen => Mode::Forced { to: Force::Open, lasts },
             Asking::ForcedClosed => Mode::Forced { to: Force::Closed, lasts },
         };
-        let who = text("who", &self.who, WHO_CHARS_MAX)?;
+        let said = self.who.as_deref().map(|who| text("who", who, WHO_CHARS_MAX)).transpose()?;
+        let who = caller.who(said.as_deref());
         Ok(Order { mode, who, why: text("reason", &self.reason, TEXT_CHARS_MAX)? })
     }
 }

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use market::UserId;
 use serde::{Deserialize, Serialize};
 
-use super::orders;
+use super::audit_log;
+use super::token::Caller;
 use crate::limits::cooldown::{Cooling, LASTS_MAX};
 
 /// A list shows at most so many users.
@@ -38,7 +39,7 @@ pub(super) fn list(count: u64, cooling: &[Cooling], now: Timestamp) -> String {
 #[derive(Debug)]
 pub(super) struct Clearing {
     pub(super) user: UserId,
-    pub(super) order: orders::Asked,
+    pub(super) order: audit_log::Asked,
 }
 
 impl Clearing {
@@ -49,7 +50,7 @@ impl Clearing {
             named.map(|(_, value)| value.into_owned()).ok_or(format!("{name}: is missing"))
         };
         let user = user(&field("userId")?)?;
-        Ok(Self { user, order: orders::Asked { who: field("who")?, reason: field("reason")? } })
+        Ok(Self { user, order: audit_log::Asked { who: field("who").ok(), reason: field("reason")? } })
     }
 }
 
@@ -59,7 +60,7 @@ impl Clearing {
 pub(super) struct Asked {
     user_id: String,
     for_seconds: u64,
-    who: String,
+    who: Option<String>,
     reason: String,
 }
 
@@ -74,13 +75,13 @@ pub(super) struct Wanted {
 
 impl Asked {
     /// The cooldown that is asked for, or which field is wrong.
-    pub(super) fn checked(self) -> Result<Wanted, String> {
+    pub(super) fn checked(self, caller: &Caller) -> Result<Wanted, String> {
         let user = user(&self.user_id)?;
         let lasts = Duration::from_secs(self.for_seconds);
         if lasts.is_zero() || lasts > LASTS_MAX {
             return Err(format!("forSeconds: expected 1 to {}, found {}", LASTS_MAX.as_secs(), self.for_seconds));
         }
-        let (who, why) = orders::Asked { who: self.who, reason: self.reason }.checked()?;
+        let (who, why) = audit_log::Asked { who: self.who, reason: self.reason }.checked(caller)?;
         Ok(Wanted { user, lasts, who, why })
     }
 }

@@ -1,11 +1,14 @@
 //! The admin address: health, readiness and metrics for everybody who reaches it; switches,
 //! breakers, limits and cooldowns for those with a token.
+mod audit_log;
 mod breakers;
 mod cooldowns;
 mod limits;
+pub mod look_ups;
 pub mod metrics;
-mod orders;
+pub mod refusals;
 mod switches;
+pub mod text;
 pub mod token;
 
 use std::sync::Arc;
@@ -16,21 +19,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::switches::{Setting, Share, Switch};
 use serde::de::DeserializeOwned;
-use shards::Shards;
 use shards::store::StoreError;
 use shards::switches::SwitchChange;
+use shards::{ReadError, Shards};
 use tokio::time::timeout;
 
 use self::cooldowns::Clearing;
+use self::look_ups::{AccountQuestion, OrderQuestion};
 use self::metrics::Scrape;
+use self::refusals::{Reason, Refusals};
 use self::switches::Asked;
-use self::token::{Role, Tokens};
-use crate::api::answer::HttpResponse;
+use self::token::{Caller, Role, Stranger, TokenStore};
+use crate::api::answer::{HttpResponse, whole_seconds};
 use crate::edge::{Handler, Peer};
 use crate::limits::Limits;
 use crate::reload::Reloader;
@@ -39,14 +44,17 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 10] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
     "/admin/cooldowns",
     "/admin/limits",
     "/admin/reload",
-    "/admin/trail",
+    "/admin/audit_log",
+    "/admin/config",
+    "/admin/orders",
+    "/admin/accounts",
 ];
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -58,15 +66,16 @@ pub struct Admin {
     shards: Arc<Shards>,
     limits: Arc<Limits>,
     reloader: Arc<Reloader>,
-    tokens: Tokens,
+    tokens: Arc<TokenStore>,
+    refusals: Refusals,
     ready: AtomicBool,
 }
 
 impl Handler for Admin {
-    async fn handle(&self, _: Peer, request: Request<Incoming>) -> HttpResponse {
+    async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
         let path = request.uri().path();
         if path.starts_with("/admin/") || path == DCC_PATH {
-            return self.authorised(request).await;
+            return self.authorised(peer, request).await;
         }
         self.page(&request)
     }
@@ -79,9 +88,10 @@ impl Admin {
         shards: Arc<Shards>,
         limits: Arc<Limits>,
         reloader: Arc<Reloader>,
-        tokens: Tokens,
+        tokens: Arc<TokenStore>,
+        refusals: Refusals,
     ) -> Self {
-        Self { scrape, shards, limits, reloader, tokens, ready: AtomicBool::new(false) }
+        Self { scrape, shards, limits, reloader, tokens, refusals, ready: AtomicBool::new(false) }
     }
 
     /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
@@ -92,36 +102,37 @@ impl Admin {
     }
 
     /// What needs a token: the viewer's to look, the operator's to change something.
-    async fn authorised(&self, request: Request<Incoming>) -> HttpResponse {
-        let Some(role) = self.tokens.role(request.headers()) else {
-            return fault(StatusCode::UNAUTHORIZED, "send the token of this server: Authorization: Bearer TOKEN");
+    async fn authorised(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
+        let caller = match self.caller(peer, request.headers()).await {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal,
         };
         let path = request.uri().path().to_owned();
         let changes = request.method() != Method::GET || path == DCC_PATH;
-        if changes && role < Role::Operator {
-            return fault(StatusCode::FORBIDDEN, "the viewer's token only looks");
+        if changes && caller.role < Role::Operator {
+            self.refusals.note(Reason::Viewer, peer, &caller.name);
+            return fault(StatusCode::FORBIDDEN, "the viewer's token only looks: this needs an operator's");
         }
+        let query = request.uri().query().unwrap_or_default().to_owned();
         match (request.method(), path.as_str()) {
             (&Method::GET, "/admin/switches") => self.list_switches(),
-            (&Method::POST, "/admin/switches") => self.set_switch(request).await,
+            (&Method::POST, "/admin/switches") => self.set_switch(&caller, request).await,
             (&Method::GET, "/admin/switches/history") => match self.shards.switch_changes().await {
                 Ok(changes) => json(StatusCode::OK, switches::history(&changes)),
                 Err(error) => meta_away(&error),
             },
             (&Method::GET, "/admin/breakers") => self.list_breakers(),
-            (&Method::POST, "/admin/breakers") => self.order_breaker(request).await,
-            (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
+            (&Method::POST, "/admin/breakers") => self.order_breaker(&caller, request).await,
+            (&Method::GET, DCC_PATH) => self.update_config(&caller, &query).await,
             (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
-            (&Method::POST, "/admin/cooldowns") => self.set_cooldown(request).await,
-            (&Method::DELETE, "/admin/cooldowns") => {
-                self.clear_cooldown(request.uri().query().unwrap_or_default()).await
-            }
+            (&Method::POST, "/admin/cooldowns") => self.set_cooldown(&caller, request).await,
+            (&Method::DELETE, "/admin/cooldowns") => self.clear_cooldown(&caller, &query).await,
             (&Method::GET, "/admin/limits") => json(StatusCode::OK, limits::list(&self.limits.list())),
-            (&Method::POST, "/admin/reload") => self.reload(request).await,
-            (&Method::GET, "/admin/trail") => match self.shards.trail().await {
-                Ok(entries) => json(StatusCode::OK, orders::list(&entries)),
-                Err(error) => meta_away(&error),
-            },
+            (&Method::POST, "/admin/reload") => self.reload(&caller, request).await,
+            (&Method::GET, "/admin/config") => self.show_config(),
+            (&Method::GET, "/admin/audit_log") => self.list_audit_log().await,
+            (&Method::GET, "/admin/orders") => self.look_up_orders(&caller, &query).await,
+            (&Method::GET, "/admin/accounts") => self.look_up_account(&caller, &query).await,
             (_, path) if PATHS.contains(&path) || path == DCC_PATH => {
                 fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
             }
@@ -129,14 +140,72 @@ impl Admin {
         }
     }
 
+    /// Who calls, or the answer for a stranger.
+    async fn caller(&self, peer: Peer, headers: &HeaderMap) -> Result<Caller, HttpResponse> {
+        if let Some(wait) = self.refusals.wait(peer) {
+            self.refusals.note(Reason::Slowed, peer, "");
+            return Err(too_many_wrong_tokens(wait));
+        }
+        match self.tokens.caller(headers) {
+            Ok(caller) => return Ok(caller),
+            Err(Stranger::Missing) => self.refusals.note(Reason::Missing, peer, ""),
+            Err(Stranger::Unknown) => {
+                self.refusals.note(Reason::Unknown, peer, "");
+                self.refusals.slow(peer).await;
+            }
+        }
+        Err(fault(StatusCode::UNAUTHORIZED, "send a token of this server: Authorization: Bearer TOKEN"))
+    }
+
+    fn show_config(&self) -> HttpResponse {
+        json(StatusCode::OK, serde_json::to_string(&self.reloader.shown()).expect("plain values"))
+    }
+
+    async fn list_audit_log(&self) -> HttpResponse {
+        match self.shards.audit_log().await {
+            Ok(entries) => json(StatusCode::OK, audit_log::list(&entries)),
+            Err(error) => meta_away(&error),
+        }
+    }
+
+    async fn look_up_orders(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let OrderQuestion { user, key } = match OrderQuestion::parse(query) {
+            Ok(question) => question,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        tracing::info!(who = caller.name, "orders of a user are looked up");
+        match self.shards.orders(&user, key.clone()).await {
+            Ok(orders) => match look_ups::order_json(&key, &orders, &self.shards.catalogue()) {
+                Some(found) => json(StatusCode::OK, found),
+                None => fault(StatusCode::NOT_FOUND, "this user has no such order"),
+            },
+            Err(error) => shard_unavailable(error),
+        }
+    }
+
+    async fn look_up_account(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let AccountQuestion { user, activity } = match AccountQuestion::parse(query) {
+            Ok(question) => question,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        let Some(published) = self.shards.catalogue().activity(activity).cloned() else {
+            return fault(StatusCode::NOT_FOUND, &format!("activityId: no activity {activity} is published"));
+        };
+        tracing::info!(who = caller.name, "an account of a user is looked up");
+        match self.shards.account(&user, activity).await {
+            Ok(stored) => json(StatusCode::OK, look_ups::account_json(&published, stored)),
+            Err(error) => shard_unavailable(error),
+        }
+    }
+
     fn list_switches(&self) -> HttpResponse {
         json(StatusCode::OK, switches::list(self.shards.catalogue().switches(), Timestamp::now()))
     }
 
-    async fn set_switch(&self, request: Request<Incoming>) -> HttpResponse {
+    async fn set_switch(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
         let asked = read::<Asked>(request).await.and_then(|asked| asked.change(Timestamp::now()));
         match asked {
-            Ok(change) => self.apply(change).await,
+            Ok(change) => self.apply(SwitchChange { who: caller.who(Some(&change.who)), ..change }).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }
@@ -145,8 +214,8 @@ impl Admin {
         json(StatusCode::OK, breakers::list(&self.shards.breakers().list(), Timestamp::now()))
     }
 
-    async fn order_breaker(&self, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<breakers::Asked>(request).await.and_then(|asked| Ok((asked.order()?, asked.name)));
+    async fn order_breaker(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<breakers::Asked>(request).await.and_then(|asked| Ok((asked.order(caller)?, asked.name)));
         let (order, name) = match asked {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
@@ -159,7 +228,7 @@ impl Admin {
 
     /// `dcc/update_config` of the reference: `degradeSwitch` and `rateLimiterSwitch` are `open`
     /// or `close`. An open degrade switch turns draws off, an open limiter switch limits on.
-    async fn update_config(&self, query: &str) -> HttpResponse {
+    async fn update_config(&self, caller: &Caller, query: &str) -> HttpResponse {
         let field = |name: &str| {
             let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
             found.map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -176,7 +245,7 @@ impl Admin {
             _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch or rateLimiterSwitch"),
         };
         let setting = Setting { switch, activity: None, share, observe: false, expires_at: None };
-        self.apply(SwitchChange { setting, who: "dcc/update_config".to_owned(), why: key }).await
+        self.apply(SwitchChange { setting, who: caller.who(Some("dcc/update_config")), why: key }).await
     }
 
     async fn apply(&self, change: SwitchChange) -> HttpResponse {
@@ -193,8 +262,9 @@ impl Admin {
         json(StatusCode::OK, cooldowns::list(count, &cooling, Timestamp::now()))
     }
 
-    async fn set_cooldown(&self, request: Request<Incoming>) -> HttpResponse {
-        let wanted = match read::<cooldowns::Asked>(request).await.and_then(cooldowns::Asked::checked) {
+    async fn set_cooldown(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<cooldowns::Asked>(request).await;
+        let wanted = match asked.and_then(|asked| asked.checked(caller)) {
             Ok(wanted) => wanted,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
@@ -207,8 +277,8 @@ impl Admin {
         self.list_cooldowns().await
     }
 
-    async fn clear_cooldown(&self, query: &str) -> HttpResponse {
-        let asked = Clearing::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked()?)));
+    async fn clear_cooldown(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let asked = Clearing::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked(caller)?)));
         match asked {
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
             Ok((user, (who, why))) if self.limits.clear_cooldown(&user) => {
@@ -220,16 +290,17 @@ impl Admin {
         }
     }
 
-    async fn reload(&self, request: Request<Incoming>) -> HttpResponse {
-        let (who, why) = match read::<orders::Asked>(request).await.and_then(orders::Asked::checked) {
+    async fn reload(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<audit_log::Asked>(request).await.and_then(|asked| asked.checked(caller));
+        let (who, why) = match asked {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         match self.reloader.reload() {
             Ok(reloaded) => {
-                let told = serde_json::to_string(&reloaded).expect("plain values");
-                self.shards.note(&who, "reload".to_owned(), told.clone(), &why).await;
-                json(StatusCode::OK, told)
+                let summary = audit_log::cut(reloaded.summary());
+                self.shards.note(&who, "reload".to_owned(), summary, &why).await;
+                json(StatusCode::OK, serde_json::to_string(&reloaded).expect("plain values"))
             }
             Err(error) => fault(StatusCode::BAD_REQUEST, &error),
         }
@@ -286,6 +357,16 @@ async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Stri
 fn meta_away(error: &StoreError) -> HttpResponse {
     tracing::error!(%error, "the meta database cannot be asked for switches");
     fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database is away: nothing was changed")
+}
+
+fn shard_unavailable(error: ReadError) -> HttpResponse {
+    fault(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+}
+
+fn too_many_wrong_tokens(wait: Duration) -> HttpResponse {
+    let mut refusal = fault(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from this address: wait");
+    refusal.headers_mut().insert(RETRY_AFTER, whole_seconds(wait).into());
+    refusal
 }
 
 fn fault(status: StatusCode, why: &str) -> HttpResponse {

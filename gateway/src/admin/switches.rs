@@ -52,11 +52,7 @@ fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
 
 /// A field that must say something.
 pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, String> {
-    let text = text.trim();
-    match text.chars().count() {
-        count @ 1.. if count <= chars_max => Ok(text.to_owned()),
-        _ => Err(format!("{name}: expected 1 to {chars_max} characters")),
-    }
+    super::text::checked(name, text, chars_max)
 }
 
 /// A setting, to be shown.

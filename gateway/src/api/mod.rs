@@ -1,5 +1,5 @@
 //! The public API: the way of a request through the layers to its answer.
-mod activity;
+pub mod activity;
 mod admission;
 pub mod answer;
 mod body;
