@@ -20,7 +20,6 @@ pub struct HttpMetrics {
     switches: Arc<Vec<[IntCounter; 2]>>,
     received: IntCounter,
     in_flight: IntGauge,
-    connections: IntGauge,
 }
 
 impl HttpMetrics {
@@ -36,7 +35,6 @@ impl HttpMetrics {
             "Commands, which are calls to draw, that have come in",
         )?;
         let in_flight = IntGauge::new("drawbridge_http_in_flight_requests", "Requests that are being answered")?;
-        let connections = IntGauge::new("drawbridge_http_connections", "Open connections")?;
         let switches =
             Opts::new("drawbridge_switch_effects_total", "Draws that a switch changed or would have changed");
         let switches = IntCounterVec::new(switches, &["switch", "effect"])?;
@@ -45,7 +43,6 @@ impl HttpMetrics {
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(received.clone()))?;
         registry.register(Box::new(in_flight.clone()))?;
-        registry.register(Box::new(connections.clone()))?;
         let counters = |endpoint: &Endpoint| {
             let counter = |code: &Code| requests.with_label_values(&[endpoint.label(), code.as_str()]);
             Code::ALL.iter().map(counter).collect()
@@ -61,7 +58,6 @@ impl HttpMetrics {
             switches: Arc::new(Switch::ALL.iter().map(effects).collect()),
             received,
             in_flight,
-            connections,
         })
     }
 
@@ -84,10 +80,5 @@ impl HttpMetrics {
     /// The gauge of requests that are being answered.
     pub fn in_flight(&self) -> IntGauge {
         self.in_flight.clone()
-    }
-
-    /// The gauge of open connections.
-    pub fn connections(&self) -> IntGauge {
-        self.connections.clone()
     }
 }

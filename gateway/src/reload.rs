@@ -12,6 +12,7 @@ use shards::Shards;
 use toml::{Table, Value};
 
 use crate::config::Config;
+use crate::edge::Tls;
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::trace::AccessLog;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub access: Arc<AccessLog>,
     /// What is logged.
     pub log_filter: LogFilter,
+    /// The certificate of the admin address.
+    pub admin_tls: Option<Arc<Tls>>,
 }
 
 /// Changes the filter of the log.
@@ -75,6 +78,9 @@ impl Reloader {
         let text = Config::text(self.source.file.as_deref()).map_err(|error| error.to_string())?;
         let config = Config::of_text(&text, (self.source.options)()).map_err(|error| error.to_string())?;
         self.parts.identity.reload()?;
+        if let Some(tls) = &self.parts.admin_tls {
+            tls.reload().map_err(|error| format!("admin.tls_certificate_file, admin.tls_key_file: {error}"))?;
+        }
         (self.parts.log_filter)(&config.log.filter)?;
         self.parts.limits.replace(&config.limits);
         self.parts.shards.breakers().replace(config.sizes.breakers);

@@ -2,6 +2,7 @@
 //! breakers and users who sit out for those with a token.
 mod breakers;
 mod orders;
+mod probes;
 mod sitting_out;
 mod switches;
 pub mod token;
@@ -25,6 +26,7 @@ use shards::store::StoreError;
 use shards::switches::SwitchChange;
 use tokio::time::timeout;
 
+pub use self::probes::Probes;
 use self::sitting_out::Revocation;
 use self::switches::Asked;
 use self::token::{Role, Tokens};
