@@ -13,7 +13,7 @@ use self::effective::Effective;
 use crate::api::cors::AllowedOrigins;
 use crate::api::language::{Language, LanguageChoice};
 use crate::api::statuses::Statuses;
-use crate::edge::{TrustedProxies, network};
+use crate::edge::{TlsFiles, TrustedProxies, network};
 use crate::identity;
 use crate::limits::config as limits;
 use market::document::{Fault, Faulted, Override, Section, all, read_with_entries};
@@ -64,6 +64,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Health, readiness, metrics.
     pub admin: SocketAddr,
+    /// Health, readiness and metrics once more, and nothing else.
+    pub probes: Option<SocketAddr>,
     /// Which answers have HTTP status 200.
     pub always_200: Statuses,
     /// In which language refusals are written.
@@ -72,6 +74,10 @@ pub struct Http {
     pub allowed_origins: AllowedOrigins,
     /// Open connections; more wait in the system's queue.
     pub connections_max: usize,
+    /// Open connections of one address; more only where others of it give way.
+    pub connections_per_address_max: usize,
+    /// From the connection to the end of its first request's head.
+    pub first_header_timeout: Duration,
     /// From the end of one request's answer to the end of the next one's head.
     pub header_timeout: Duration,
     /// For a request's body.
@@ -91,8 +97,12 @@ pub struct Admin {
     pub token_file: Option<PathBuf>,
     /// A file with a token that may look.
     pub viewer_token_file: Option<PathBuf>,
-    /// A folder of personal tokens, in `operators/` and `viewers/`; a file's name says whose it is.
-    pub tokens_dir: Option<PathBuf>,
+    let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
+    let admin = address("admin").or(SocketAddr::from(([127, 0, 0, 1], 8092)));
+    let probes = address("probes").optional();
+    let always_200 = always_200(section);
+    let language = language(section);
+    let allowed_origins = allowed_origins(section);
 }
 
 /// What the edge lets in.
@@ -295,18 +305,22 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
 }
 
 fn http(section: &Section<'_>) -> Result<Http, Faulted> {
-    let address = |key, default: &str| {
-        let field = section
-            .text(key, 1..=64)
-            .try_map(|text| text.parse::<SocketAddr>().map_err(|_| "expected an address such as 127.0.0.1:8091"));
-        field.or(default.parse().expect("a default address"))
+    let address = |key| {
+        let parse = |text: String| text.parse().map_err(|_| "expected an address such as 127.0.0.1:8091");
+        section.text(key, 1..=64).try_map(parse)
     };
     let listen = address("listen", "127.0.0.1:8091");
     let admin = address("admin", "127.0.0.1:8092");
     let always_200 = always_200(section);
     let language = language(section);
     let allowed_origins = allowed_origins(section);
+    let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
+    let admin = address("admin").or(SocketAddr::from(([127, 0, 0, 1], 8092)));
+    let probes = address("probes").optional();
+    let always_200 = section.boolean("always_200").or(false);
     let connections_max = section.integer("connections_max", 1..=1_000_000).or(10_000);
+    let connections_per_address_max = section.integer("connections_per_address_max", 1..=1_000_000).or(2_000);
+    let first_header_timeout = milliseconds(section, "first_header_timeout_ms", 5_000);
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
     let write_timeout = milliseconds(section, "write_timeout_ms", 10_000);
@@ -315,10 +329,13 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     Ok(Http {
         listen: listen?,
         admin: admin?,
+        probes: probes?,
         always_200: always_200?,
         language: language?,
         allowed_origins: allowed_origins?,
         connections_max: connections_max?,
+        connections_per_address_max: connections_per_address_max?,
+        first_header_timeout: first_header_timeout?,
         header_timeout: header_timeout?,
         body_timeout: body_timeout?,
         write_timeout: write_timeout?,
@@ -357,7 +374,24 @@ fn admin(section: &Section<'_>) -> Result<Admin, Faulted> {
     let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
     let (token_file, viewer_token_file) = (file("token_file"), file("viewer_token_file"));
     let tokens_dir = file("tokens_dir");
-    Ok(Admin { token_file: token_file?, viewer_token_file: viewer_token_file?, tokens_dir: tokens_dir? })
+    let tls = admin_tls(section);
+    let (token_file, viewer_token_file, tokens_dir) = (token_file?, viewer_token_file?, tokens_dir?);
+    Ok(Admin { token_file, viewer_token_file, tokens_dir, tls: tls? })
+}
+
+/// Both files or none.
+fn admin_tls(section: &Section<'_>) -> Result<Option<TlsFiles>, Faulted> {
+    let (certificate, key) = ("tls_certificate_file", "tls_key_file");
+    let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
+    match (file(certificate), file(key)) {
+        (Ok(Some(certificate)), Ok(Some(key))) => Ok(Some(TlsFiles { certificate, key })),
+        (Ok(Some(_)), Ok(None)) => Err(section.fault(key, format!("goes with admin.{certificate}"))),
+        (Ok(None), Ok(Some(_))) => Err(section.fault(certificate, format!("goes with admin.{key}"))),
+        (certificate, key) => {
+            (certificate?, key?);
+            Ok(None)
+        }
+    }
 }
 
 /// The keys of one kind of storage are unknown to the other.
@@ -683,6 +717,19 @@ password = "secret of redis"
             assert!(!is_setting(name), "{name}");
         }
         assert!(is_setting("DRAWBRIDGE_HTTP_LISTEN") && is_setting("DRAWBRIDGE_TYPO"));
+    }
+
+    #[test]
+    fn tls_of_the_admin_address_needs_both_files() {
+        let tls = |text: &str| Config::parse(&format!("[admin]\n{text}"), Vec::new());
+        let both = tls("tls_certificate_file = \"c.pem\"\ntls_key_file = \"k.pem\"\n").expect("a config");
+        assert_eq!(both.admin.tls, Some(TlsFiles { certificate: "c.pem".into(), key: "k.pem".into() }));
+        for (one, missing) in
+            [("tls_certificate_file", "admin.tls_key_file"), ("tls_key_file", "admin.tls_certificate_file")]
+        {
+            let faults = faults(&format!("[admin]\n{one} = \"x.pem\"\n"), Vec::new());
+            assert!(faults[0].contains(missing), "{faults:?}");
+        }
     }
 
     #[test]

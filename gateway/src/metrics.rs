@@ -24,7 +24,6 @@ pub struct HttpMetrics {
     received: IntCounter,
     in_flight: IntGauge,
     in_flight_max: IntGauge,
-    connections: IntGauge,
 }
 
 impl HttpMetrics {
@@ -42,7 +41,6 @@ impl HttpMetrics {
         let in_flight = IntGauge::new("drawbridge_http_in_flight_requests", "Requests that are being answered")?;
         let in_flight_max =
             IntGauge::new("drawbridge_http_in_flight_requests_max", "Requests that may be answered at once")?;
-        let connections = IntGauge::new("drawbridge_http_connections", "Open connections")?;
         let switches =
             Opts::new("drawbridge_switch_effects_total", "Draws that a switch changed or would have changed");
         let switches = IntCounterVec::new(switches, &["switch", "effect"])?;
@@ -52,7 +50,6 @@ impl HttpMetrics {
         registry.register(Box::new(received.clone()))?;
         registry.register(Box::new(in_flight.clone()))?;
         registry.register(Box::new(in_flight_max.clone()))?;
-        registry.register(Box::new(connections.clone()))?;
         let counters = |endpoint: &Endpoint| {
             let counter = |code: &Code| requests.with_label_values(&[endpoint.label(), code.as_str()]);
             Code::ALL.iter().map(counter).collect()
@@ -69,7 +66,6 @@ impl HttpMetrics {
             received,
             in_flight,
             in_flight_max,
-            connections,
         })
     }
 
@@ -97,11 +93,6 @@ impl HttpMetrics {
     /// Shows how many requests may be answered at once.
     pub fn show_in_flight_max(&self, requests_max: usize) {
         self.in_flight_max.set(i64::try_from(requests_max).unwrap_or(i64::MAX));
-    }
-
-    /// The gauge of open connections.
-    pub fn connections(&self) -> IntGauge {
-        self.connections.clone()
     }
 }
 

@@ -14,6 +14,7 @@ use shards::Shards;
 use crate::admin::token::TokenStore;
 use crate::config::effective::{Effective, Overridden, ShownKey};
 use crate::config::{Config, Live};
+use crate::edge::Tls;
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::log_level::LogLevel;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub tokens: Arc<TokenStore>,
     /// When the keys of tokens were read.
     pub keys_age: KeysAge,
+    /// The certificate of the admin address.
+    pub admin_tls: Option<Arc<Tls>>,
 }
 
 /// A part of the configuration that is applied by itself.
@@ -57,7 +60,7 @@ struct Section {
     apply: fn(&Parts, &Live) -> Result<bool, String>,
 }
 
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 6] = [
     Section { name: "limits", keys: &["limits."], has_files: false, apply: apply_limits },
     Section { name: "breakers", keys: &["breakers."], has_files: false, apply: apply_breakers },
     Section {
@@ -73,6 +76,7 @@ const SECTIONS: [Section; 5] = [
         has_files: true,
         apply: apply_tokens,
     },
+    Section { name: "admin_tls", keys: &[], has_files: true, apply: apply_admin_tls },
 ];
 
 fn apply_limits(parts: &Parts, live: &Live) -> Result<bool, String> {
@@ -99,6 +103,12 @@ fn apply_identity_keys(parts: &Parts, _: &Live) -> Result<bool, String> {
 
 fn apply_tokens(parts: &Parts, live: &Live) -> Result<bool, String> {
     parts.tokens.reload(&live.admin)
+}
+
+fn apply_admin_tls(parts: &Parts, _: &Live) -> Result<bool, String> {
+    let Some(tls) = &parts.admin_tls else { return Ok(false) };
+    let reloaded = tls.reload().map(|()| true);
+    reloaded.map_err(|error| format!("admin.tls_certificate_file, admin.tls_key_file: {error}"))
 }
 
 /// What became of a section.

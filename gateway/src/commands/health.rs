@@ -7,10 +7,11 @@ use bytes::Bytes;
 use clap::Args;
 use http_body_util::Full;
 use hyper::header::HOST;
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, StatusCode};
 use tokio::time::timeout;
 
-use super::server::{ServerError, exchange};
+use super::admin_address::AdminAddress;
+use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
 use super::{NO, block_on, complain, fail, say};
 
 /// Health checks come every few seconds: one that takes longer has its answer.
@@ -19,9 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// Which server.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Its admin address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092")]
-    admin: Uri,
+    #[command(flatten)]
+    admin: AdminAddress,
 }
 
 pub fn run(options: &Options) -> ExitCode {
@@ -29,6 +29,9 @@ pub fn run(options: &Options) -> ExitCode {
         Ok((StatusCode::OK, _)) => {
             say("ready\n");
             ExitCode::SUCCESS
+        }
+        Ok((_, body)) if serde_json::from_slice(&body).is_ok_and(|body| is_players_answer(&body)) => {
+            fail(format_args!("{}: {NOT_THE_PLAYERS_ADDRESS}", options.admin))
         }
         // It says so itself, and why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
@@ -48,10 +51,10 @@ fn refuse(why: impl std::fmt::Display) -> ExitCode {
 
 impl Options {
     async fn ask(&self) -> Result<(StatusCode, Bytes), ServerError> {
-        let address = self.admin.authority().ok_or(ServerError::Address)?.to_string();
-        let request = Request::get("/readyz").header(HOST, &address).body(Full::new(Bytes::new()));
-        let request = request.map_err(|_| ServerError::Address)?;
-        let answer = timeout(TIMEOUT, exchange(&address, request)).await.unwrap_or(Err("no answer in time".to_owned()));
-        answer.map_err(|why| ServerError::Server { address, why })
+        let request = Request::get("/readyz").header(HOST, self.admin.authority()).body(Full::new(Bytes::new()));
+        let request = request.expect("a host and a path");
+        let answer = timeout(TIMEOUT, self.admin.exchange(request)).await;
+        let answer = answer.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        answer.map_err(|why| ServerError::Server { address: self.admin.to_string(), why })
     }
 }

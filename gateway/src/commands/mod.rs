@@ -1,5 +1,6 @@
 //! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
 //! 2 when the question could not be asked.
+mod admin_address;
 mod audit;
 mod audit_log;
 mod breaker;

@@ -15,20 +15,24 @@ use shards::embedded::{Embedded, Folder, FolderError, Held, StartError};
 use shards::meta::PublishError;
 use shards::{ClusterMetrics, Metrics, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 
 use super::{fail, say};
-use crate::admin::Admin;
 use crate::admin::metrics::Scrape;
 use crate::admin::refusals::Refusals;
 use crate::admin::token::TokenStore;
+use crate::admin::{Admin, Probes};
 use crate::api::{Api, ApiConfig};
 use crate::config::effective::Effective;
-use crate::config::{Config, ConfigError, Log, Storage};
-use crate::edge::{Limits, Listener, bind};
+use crate::config::{Config, ConfigError, Drain, Log, Storage};
+use crate::edge::{
+    self, ConnectionMetrics, Drained, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls, TrustedProxies, bind,
+    on_own_thread,
+};
 use crate::identity::Identity;
 use crate::limits;
 use crate::limits::metrics::LimitMetrics;
@@ -47,8 +51,21 @@ const CONNECTIONS_MIN: usize = 64;
 /// The embedded default's own token, in its data folder.
 pub const TOKEN_FILE: &str = "admin-token";
 
-/// Connections to the admin address.
+/// Connections to the admin address, and to that of probes.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// Connections of one address to each of them.
+const ADMIN_CONNECTIONS_PER_ADDRESS_MAX: usize = 32;
+
+/// A request that was sent before its sender could know of the stop arrives within this time after
+/// draining has begun.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// By the time the admin address stops there is little left to wait for.
+const ADMIN_DRAIN: Duration = Duration::from_millis(100);
+
+/// The exit code of a server that ended with something undone.
+const CUT: u8 = 3;
 
 /// Options of `serve`; each is a key of the config file and an environment variable too.
 #[derive(Debug, Clone, Args)]
@@ -90,6 +107,10 @@ enum ServeError {
     Cluster(#[from] ClusterError),
     #[error("admin token: {0}")]
     Token(String),
+    #[error("admin.tls_certificate_file, admin.tls_key_file: {0}")]
+    Tls(String),
+    #[error("a thread for the admin address cannot be started: {0}")]
+    Thread(std::io::Error),
     #[error("identity: {0}")]
     Identity(String),
     #[error("the demo campaigns cannot be published: {0}")]
@@ -104,12 +125,22 @@ enum ServeError {
 
 pub fn run(options: &Options) -> ExitCode {
     match start(options) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ending::Clean) => ExitCode::SUCCESS,
+        Ok(Ending::Cut) => ExitCode::from(CUT),
         Err(error) => fail(error),
     }
 }
 
-fn start(options: &Options) -> Result<(), ServeError> {
+/// How a server that was told to stop has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// All that it had taken on is done.
+    Clean,
+    /// Something was not done by the deadline.
+    Cut,
+}
+
+fn start(options: &Options) -> Result<Ending, ServeError> {
     let given = options.clone();
     let source = Source { file: options.config.clone(), options: Box::new(move || overrides(&given)) };
     let text = Config::text(source.file.as_deref())?;
@@ -140,14 +171,14 @@ fn overrides(options: &Options) -> Vec<Override> {
 }
 
 /// The life of a server.
-async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
+async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let registry = Registry::new();
     let http = HttpMetrics::new(&registry)?;
     http.show_in_flight_max(config.admission.in_flight_max);
     // Before anybody can know that we are there, so that a stop is always a clean one.
     let mut signals = Signals::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
-    let (public, admin) = listen(config, &http)?;
+    let listeners = listen(config, ConnectionMetrics::new(&registry)?).await?;
     let running = open(config, &registry).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
     let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
@@ -166,44 +197,42 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
         log_level,
         tokens: tokens.clone(),
         keys_age,
+        admin_tls: listeners.admin_tls.clone(),
     };
     let reloader = Arc::new(Reloader::new(source, effective, parts, ReloadMetrics::new(&registry)?));
     let proxies = config.http.trusted_proxies.clone();
     let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, api_config(config), http, access));
     let refusals = Refusals::new(&registry)?;
     let scrape = Scrape::new(registry, config.metrics.age_max);
-    let admin_pages = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), tokens, refusals));
-    let (stop_public, public_stops) = watch::channel(false);
-    let (stop_admin, admin_stops) = watch::channel(false);
-    let addresses = (public.address(), admin.address());
-    let admin = tokio::spawn(admin.serve(admin_pages.clone(), admin_stops));
-    let public = tokio::spawn(public.serve(api, public_stops));
-    admin_pages.set_ready(true);
+    let admin = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), tokens, refusals));
+    let addresses = (listeners.public.address(), listeners.admin.address());
+    let mut doors = Doors::open(listeners, api, &admin)?;
+    admin.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
         announce(config, listen, admin);
     }
     signals.stop(|| reload(&reloader)).await;
-    admin_pages.set_ready(false);
+    admin.set_ready(false);
+    doors.close_after_answers();
     tracing::info!(grace = ?config.drain.grace, "not ready any more");
     let _ = timeout(config.drain.grace, signals.stop(|| ())).await;
     tracing::info!("draining");
     let deadline = Instant::now() + config.drain.deadline;
-    stop_public.send_replace(true);
-    let _ = public.await;
+    let requests_cut = doors.drain_public().await;
     let drained = timeout_at(deadline, running.drain()).await;
     if drained.is_err() {
         // Nothing that was answered is lost: what is cut off here was never answered.
         tracing::error!("the shards did not end before the deadline");
     }
-    stop_admin.send_replace(true);
-    let _ = admin.await;
+    doors.drain_admin().await;
     // With them go the last connections to the files.
-    drop((reloader, admin_pages));
+    drop((reloader, admin));
+    let ending = if requests_cut == 0 && drained.is_ok() { Ending::Clean } else { Ending::Cut };
     if let Ok(Some(held)) = drained {
         held.let_go().await;
     }
-    tracing::info!("stopped");
-    Ok(())
+    tracing::info!(clean = ending == Ending::Clean, "stopped");
+    Ok(ending)
 }
 
 /// A reload that nobody waits for: the log says what came of it.
@@ -211,21 +240,119 @@ fn reload(reloader: &Reloader) {
     let _ = reloader.reload();
 }
 
-fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener), ServeError> {
+/// The sockets of a server.
+struct Listeners {
+    public: Listener,
+    admin: Listener,
+    admin_tls: Option<Arc<Tls>>,
+    probes: Option<Listener>,
+}
+
+async fn listen(config: &Config, metrics: ConnectionMetrics) -> Result<Listeners, ServeError> {
     let http = &config.http;
-    let limits = |connections_max, drain| Limits {
-        connections_max,
-        header_timeout: http.header_timeout,
-        write_timeout: http.write_timeout,
-        drain,
-    };
-    let public = limits(connections_max(config)?, config.drain.deadline);
-    // By the time the admin address stops there is nothing left to wait for.
-    let admin = limits(ADMIN_CONNECTIONS_MAX, Duration::from_millis(200));
     let failed = |address, key| move |error| ServeError::Listen { address, key, error };
-    let public = bind(http.listen, public, Some(metrics.connections())).map_err(failed(http.listen, "http.listen"))?;
-    let admin = bind(http.admin, admin, None).map_err(failed(http.admin, "http.admin"))?;
-    Ok((public, admin))
+    let admin_tls = config.admin.tls.clone().map(Tls::read).transpose().map_err(ServeError::Tls)?.map(Arc::new);
+    let public = bind(http.listen, public_limits(config)?, metrics, None).await;
+    let public = public.map_err(failed(http.listen, "http.listen"))?;
+    let aside = async |address, tls, key| {
+        let metrics = ConnectionMetrics::unregistered();
+        bind(address, admin_limits(config), metrics, tls).await.map_err(failed(address, key))
+    };
+    let admin = aside(http.admin, admin_tls.clone(), "http.admin").await?;
+    let probes = match http.probes {
+        Some(address) => Some(aside(address, None, "http.probes").await?),
+        None => None,
+    };
+    Ok(Listeners { public, admin, admin_tls, probes })
+}
+
+fn public_limits(config: &Config) -> Result<Limits, ServeError> {
+    let Drain { deadline, .. } = config.drain;
+    let bounds = edge::Bounds {
+        connections_max: connections_max(config)?,
+        connections_per_address_max: config.http.connections_per_address_max,
+        exempt: config.http.trusted_proxies.clone(),
+    };
+    // A third is kept for the shards, which commit what was taken on.
+    Ok(Limits { bounds, timeouts: timeouts(config, LINGER), drain: deadline - deadline / 3 })
+}
+
+fn admin_limits(config: &Config) -> Limits {
+    let bounds = edge::Bounds {
+        connections_max: ADMIN_CONNECTIONS_MAX,
+        connections_per_address_max: ADMIN_CONNECTIONS_PER_ADDRESS_MAX,
+        exempt: TrustedProxies::default(),
+    };
+    Limits { bounds, timeouts: timeouts(config, ADMIN_DRAIN / 2), drain: ADMIN_DRAIN }
+}
+
+fn timeouts(config: &Config, linger: Duration) -> Timeouts {
+    let http = &config.http;
+    Timeouts { first_header: http.first_header_timeout, header: http.header_timeout, write: http.write_timeout, linger }
+}
+
+/// A listener that serves.
+struct Door<T> {
+    stop: Stop,
+    ended: T,
+}
+
+/// What ends when a listener on a thread of its own has drained.
+type OwnThread = Door<oneshot::Receiver<std::io::Result<Drained>>>;
+
+/// The listeners that serve: players on the server's threads, all others on threads of their own, so
+/// that neither can keep the other waiting.
+struct Doors {
+    public: Door<JoinHandle<std::io::Result<Drained>>>,
+    aside: Vec<OwnThread>,
+}
+
+impl Doors {
+    fn open(listeners: Listeners, api: Arc<Api>, admin: &Arc<Admin>) -> Result<Self, ServeError> {
+        let Listeners { public, admin: operators, probes, .. } = listeners;
+        let mut aside = vec![aside("admin", operators, InRuntime::current(admin.clone()))?];
+        if let Some(probes) = probes {
+            aside.push(self::aside("probes", probes, Probes(admin.clone()))?);
+        }
+        let public = Door { stop: public.stop(), ended: tokio::spawn(public.serve(api)) };
+        Ok(Self { public, aside })
+    }
+
+    fn close_after_answers(&self) {
+        self.public.stop.close_after_answers();
+        self.aside.iter().for_each(|door| door.stop.close_after_answers());
+    }
+
+    /// Answers how many requests were cut off.
+    async fn drain_public(&mut self) -> usize {
+        self.public.stop.drain();
+        let drained = (&mut self.public.ended).await.map_err(std::io::Error::other).flatten();
+        match drained {
+            Ok(Drained { requests_cut: 0 }) => 0,
+            Ok(Drained { requests_cut }) => {
+                tracing::error!(requests_cut, "requests were cut off that did not end before the deadline");
+                requests_cut
+            }
+            Err(error) => {
+                tracing::error!(%error, "players were not served to the end");
+                1
+            }
+        }
+    }
+
+    async fn drain_admin(self) {
+        self.aside.iter().for_each(|door| door.stop.drain());
+        for door in self.aside {
+            // Nothing depends on what they say now.
+            let _ = door.ended.await;
+        }
+    }
+}
+
+fn aside(name: &str, listener: Listener, handler: impl Handler) -> Result<OwnThread, ServeError> {
+    let stop = listener.stop();
+    let ended = on_own_thread(name, listener.serve(Arc::new(handler))).map_err(ServeError::Thread)?;
+    Ok(Door { stop, ended })
 }
 
 /// The bound on connections, lowered where the system lends too few file descriptors: a full
@@ -266,7 +393,7 @@ fn descriptors_reserved(config: &Config) -> u64 {
             options.shards.len() * (usize::from(options.tables) + reads + SPARE) + redis + SPARE
         }
     };
-    (OWN + ADMIN_CONNECTIONS_MAX + storage) as u64
+    (OWN + 2 * ADMIN_CONNECTIONS_MAX + storage) as u64
 }
 
 /// The storage that serves.
@@ -346,8 +473,9 @@ fn api_config(config: &Config) -> ApiConfig {
 
 /// Where to go, for whoever has just started it.
 fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
+    let scheme = if config.admin.tls.is_some() { "https" } else { "http" };
     let text = format!(
-        "drawbridge serves draws on http://{listen}/ (health and metrics on http://{admin}/metrics)\n\
+        "drawbridge serves draws on http://{listen}/ (health and metrics on {scheme}://{admin}/metrics)\n\
          {}\n\
          try: curl -s http://{listen}/api/v1/raffle/activity/draw -H 'Content-Type: application/json' \
          -d '{{\"userId\":\"u1\",\"activityId\":100301}}'\n",

@@ -1,0 +1,414 @@
+//! Who is connected: the bounds on connections, for all and for each address, and who gives way
+//! when a bound is met. A connection with a request under way never does.
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use super::give_way::{Silent, Wait, give_way_order};
+use super::metrics::{Closed, ConnectionMetrics};
+use super::state::{Activity, ConnectionState};
+use super::{Peer, TrustedProxies};
+use crate::limits::address::Client;
+
+/// Names a connection in its table.
+pub type Id = u64;
+
+/// How far a listener is on the way to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// It serves.
+    Serving,
+    /// It serves, and says `Connection: close` with each answer.
+    Closing,
+    /// It takes no more connections, and those without a request end.
+    Draining,
+}
+
+/// Bounds on connections.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Open connections; more wait in the system's queue.
+    pub connections_max: usize,
+    /// Open connections of one address.
+    pub connections_per_address_max: usize,
+    /// Proxies, to which the bound for an address does not apply.
+    pub exempt: TrustedProxies,
+}
+
+/// Why there is no place for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlace {
+    /// Its address has as many as it may, and each of them has a request under way.
+    Address,
+    /// All places are taken. One may be free in a moment.
+    Full,
+}
+
+/// The connections of a listener.
+#[derive(Debug)]
+pub struct ConnectionTable {
+    bounds: Bounds,
+    metrics: ConnectionMetrics,
+    entries: Mutex<Entries>,
+    /// A place has become free.
+    left: Notify,
+    /// The same as `phase`, for whoever asks with each answer.
+    phase_now: AtomicU8,
+    phase: watch::Sender<Phase>,
+}
+
+/// Whose connections are counted together: those of a client's address, or of a trusted proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Group {
+    /// Whether it is a proxy, which has as many as it needs.
+    pub exempt: bool,
+    /// The address.
+    pub client: Client,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    next_id: Id,
+    /// Connections that have a place, those included that were asked to give way.
+    by_id: HashMap<Id, (Group, Arc<ConnectionState>)>,
+    /// Those that were not asked.
+    by_group: HashMap<Group, Members>,
+    order: Order,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    ids: HashSet<Id>,
+    order: Order,
+}
+
+/// Who gives way next, as it was found a moment ago. To look at all connections for each new one
+/// would be dear in a flood.
+#[derive(Debug, Default)]
+struct Order {
+    ids: Vec<Id>,
+    found: Option<Found>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    at: Instant,
+    took: Duration,
+}
+
+/// A connection's place; free again when dropped.
+#[derive(Debug)]
+pub struct Entry {
+    table: Arc<ConnectionTable>,
+    id: Id,
+    group: Group,
+    state: Arc<ConnectionState>,
+}
+
+impl ConnectionTable {
+    /// A table without connections.
+    pub fn new(bounds: Bounds, metrics: ConnectionMetrics) -> Self {
+        metrics.bounded(bounds.connections_max);
+        let phase_now = AtomicU8::new(Phase::Serving as u8);
+        let (phase, _) = watch::channel(Phase::Serving);
+        Self { bounds, metrics, entries: Mutex::default(), left: Notify::new(), phase_now, phase }
+    }
+
+    /// A place for a connection from `peer`. Where all are taken, a connection without a request is
+    /// asked to give way, and its place is free in a moment.
+    pub fn enter(self: &Arc<Self>, peer: Peer, now: Instant) -> Result<Entry, NoPlace> {
+        let group = Group { exempt: self.bounds.exempt.contains(peer), client: Client::from(peer.0) };
+        let mut entries = self.lock();
+        if !group.exempt && entries.connections_of(group) >= self.bounds.connections_per_address_max {
+            entries.one_of(group, now).ok_or(NoPlace::Address)?.ask_to_give_way();
+        }
+        if entries.by_id.len() >= self.bounds.connections_max {
+            if let Some(state) = entries.one_of_all(now) {
+                state.ask_to_give_way();
+            }
+            return Err(NoPlace::Full);
+        }
+        let state = Arc::new(ConnectionState::new(now));
+        let id = entries.insert(group, state.clone());
+        drop(entries);
+        self.metrics.opened();
+        Ok(Entry { table: self.clone(), id, group, state })
+    }
+
+    /// Waits for a place to become free, but not for long: by then somebody else may give way.
+    pub async fn place_left(&self) {
+        const LOOK_AGAIN: Duration = Duration::from_millis(10);
+        let _ = timeout(LOOK_AGAIN, self.left.notified()).await;
+    }
+
+    /// How far the listener is.
+    pub fn phase(&self) -> Phase {
+        match self.phase_now.load(Ordering::Relaxed) {
+            0 => Phase::Serving,
+            1 => Phase::Closing,
+            _ => Phase::Draining,
+        }
+    }
+
+    /// Goes on to a later phase.
+    pub fn enter_phase(&self, phase: Phase) {
+        self.phase_now.fetch_max(phase as u8, Ordering::Relaxed);
+        self.phase.send_modify(|known| *known = phase.max(*known));
+        if phase == Phase::Draining {
+            for (_, state) in self.lock().by_id.values() {
+                state.wake();
+            }
+        }
+    }
+
+    /// Waits for a phase.
+    pub async fn reached(&self, phase: Phase) {
+        // Its sender is our own.
+        let _ = self.phase.subscribe().wait_for(|&reached| reached >= phase).await;
+    }
+
+    /// Connections with a request under way.
+    pub fn answering(&self) -> usize {
+        let entries = self.lock();
+        entries.by_id.values().filter(|(_, state)| state.activity() == Activity::Answering).count()
+    }
+
+    /// Counts a connection that is closed without an answer.
+    pub fn count_closed(&self, why: Closed) {
+        self.metrics.closed(why);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// What the connection is doing.
+    pub fn state(&self) -> &ConnectionState {
+        &self.state
+    }
+
+    /// The table that it stands in.
+    pub fn table(&self) -> &ConnectionTable {
+        &self.table
+    }
+
+    /// It was asked to give way and does not: its request came first.
+    pub fn stays(&self) {
+        self.table.lock().by_group.entry(self.group).or_default().ids.insert(self.id);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut entries = self.table.lock();
+        entries.by_id.remove(&self.id);
+        entries.leave_group(self.id, self.group);
+        drop(entries);
+        self.table.metrics.left();
+        self.table.left.notify_one();
+    }
+}
+
+impl Entries {
+    fn insert(&mut self, group: Group, state: Arc<ConnectionState>) -> Id {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.by_id.insert(id, (group, state));
+        self.by_group.entry(group).or_default().ids.insert(id);
+        id
+    }
+
+    fn leave_group(&mut self, id: Id, group: Group) {
+        if let Some(members) = self.by_group.get_mut(&group) {
+            members.ids.remove(&id);
+            if members.ids.is_empty() {
+                self.by_group.remove(&group);
+            }
+        }
+    }
+
+    fn connections_of(&self, group: Group) -> usize {
+        self.by_group.get(&group).map_or(0, |members| members.ids.len())
+    }
+
+    /// The one of a group that gives way, which is counted there no more.
+    fn one_of(&mut self, group: Group, now: Instant) -> Option<Arc<ConnectionState>> {
+        let mut order = std::mem::take(&mut self.by_group.get_mut(&group)?.order);
+        let found = self.next_of(&mut order, now, |entries| {
+            let members = entries.by_group.get(&group)?;
+            Some(entries.silent(members.ids.iter()))
+        });
+        if let Some(members) = self.by_group.get_mut(&group) {
+            members.order = order;
+        }
+        found
+    }
+
+    /// The one of all that gives way.
+    fn one_of_all(&mut self, now: Instant) -> Option<Arc<ConnectionState>> {
+        let mut order = std::mem::take(&mut self.order);
+        let found = self.next_of(&mut order, now, |entries| Some(entries.silent(entries.by_id.keys())));
+        self.order = order;
+        found
+    }
+
+    fn next_of(
+        &mut self,
+        order: &mut Order,
+        now: Instant,
+        silent: impl Fn(&Self) -> Option<Vec<Silent>>,
+    ) -> Option<Arc<ConnectionState>> {
+        if order.is_old(now) {
+            order.replace(give_way_order(silent(self)?), now);
+        }
+        if let Some(state) = self.next_in(order) {
+            return Some(state);
+        }
+        if !order.may_be_found_again(now) {
+            return None;
+        }
+        order.replace(give_way_order(silent(self)?), now);
+        self.next_in(order)
+    }
+
+    /// The next one that is still there and still without a request.
+    fn next_in(&mut self, order: &mut Order) -> Option<Arc<ConnectionState>> {
+        while let Some(id) = order.ids.pop() {
+            let Some((group, state)) = self.by_id.get(&id) else { continue };
+            let (group, state) = (*group, state.clone());
+            let was_asked = !self.by_group.get(&group).is_some_and(|members| members.ids.contains(&id));
+            if !was_asked && state.activity() != Activity::Answering {
+                self.leave_group(id, group);
+                return Some(state);
+            }
+        }
+        None
+    }
+
+    /// Of these connections those without a request.
+    fn silent<'a>(&self, ids: impl Iterator<Item = &'a Id>) -> Vec<Silent> {
+        let silent = ids.filter_map(|&id| {
+            let (group, state) = self.by_id.get(&id)?;
+            let wait = match state.activity() {
+                Activity::Answering => return None,
+                Activity::FirstHead => Wait { was_served: false, since: state.accepted() },
+                Activity::IdleSince(since) => Wait { was_served: true, since: state.accepted() + since },
+            };
+            Some(Silent { id, group: *group, connections: self.connections_of(*group), wait })
+        });
+        silent.collect()
+    }
+}
+
+impl Order {
+    /// After this time it says no more who waits longest.
+    const OLD: Duration = Duration::from_secs(1);
+
+    fn is_old(&self, now: Instant) -> bool {
+        self.found.is_none_or(|found| now.saturating_duration_since(found.at) > Self::OLD)
+    }
+
+    /// Where nobody is left in it, all may have a request: looking again and again must not take the
+    /// time in which they are answered.
+    fn may_be_found_again(&self, now: Instant) -> bool {
+        self.found.is_none_or(|found| now.saturating_duration_since(found.at) >= found.took * 20)
+    }
+
+    fn replace(&mut self, ids: Vec<Id>, begun: Instant) {
+        *self = Self { ids, found: Some(Found { at: begun, took: begun.elapsed() }) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    fn table(connections_max: usize, connections_per_address_max: usize, exempt: &[&str]) -> Arc<ConnectionTable> {
+        let networks = exempt.iter().map(|text| super::super::network(text).expect("a network"));
+        let exempt = TrustedProxies::new(networks.collect());
+        let bounds = Bounds { connections_max, connections_per_address_max, exempt };
+        Arc::new(ConnectionTable::new(bounds, ConnectionMetrics::unregistered()))
+    }
+
+    fn peer(address: &str) -> Peer {
+        Peer(address.parse::<IpAddr>().expect("an address"))
+    }
+
+    fn enter(table: &Arc<ConnectionTable>, address: &str) -> Result<Entry, NoPlace> {
+        table.enter(peer(address), Instant::now())
+    }
+
+    #[test]
+    fn whoever_waits_longest_is_asked_once_and_its_place_is_taken_when_it_has_gone() {
+        let table = table(2, 10, &[]);
+        let (first, second) = (enter(&table, "192.0.2.1").expect("a place"), enter(&table, "192.0.2.1"));
+        let second = second.expect("a place");
+        assert_eq!(enter(&table, "192.0.2.1").err(), Some(NoPlace::Full));
+        assert!(first.state().takes_give_way() && !second.state().takes_give_way());
+        drop(first);
+        let _third = enter(&table, "192.0.2.1").expect("the place of the first");
+    }
+
+    #[test]
+    fn a_request_under_way_is_never_asked_and_keeps_its_place() {
+        let table = table(2, 10, &[]);
+        let entries = ["192.0.2.1", "192.0.2.2"].map(|address| enter(&table, address).expect("a place"));
+        let answering = entries.each_ref().map(|entry| entry.state().answers());
+        for _ in 0..3 {
+            assert_eq!(enter(&table, "192.0.2.3").err(), Some(NoPlace::Full));
+        }
+        assert!(entries.iter().all(|entry| !entry.state().takes_give_way()));
+        assert_eq!(table.answering(), 2);
+        drop(answering);
+    }
+
+    #[test]
+    fn an_address_at_its_bound_makes_room_among_its_own_and_proxies_have_no_bound() {
+        let table = table(100, 2, &["10.0.0.1"]);
+        let other = enter(&table, "192.0.2.2").expect("a place");
+        let first = enter(&table, "2001:db8::1").expect("a place");
+        let second = enter(&table, "2001:db8::2").expect("a place");
+        let third = enter(&table, "2001:db8::3").expect("the first one of this network gives way");
+        assert!(first.state().takes_give_way());
+        let answering = [second.state().answers(), third.state().answers()];
+        assert_eq!(enter(&table, "2001:db8::4").err(), Some(NoPlace::Address), "both have a request");
+        // The first has a request after all.
+        first.stays();
+        drop(answering);
+        let _fourth = enter(&table, "2001:db8::4").expect("a place");
+        assert!(!other.state().takes_give_way());
+        let proxies: Vec<_> = (0..20).map(|_| enter(&table, "10.0.0.1").expect("as many as it needs")).collect();
+        assert!(proxies.iter().all(|entry| !entry.state().takes_give_way()));
+    }
+
+    #[test]
+    fn nothing_is_left_of_connections_that_have_gone() {
+        let table = table(10, 10, &[]);
+        let entries: Vec<_> = (0..10).map(|number| enter(&table, &format!("192.0.2.{number}"))).collect();
+        assert_eq!(enter(&table, "192.0.2.77").err(), Some(NoPlace::Full));
+        drop(entries);
+        let entries = table.lock();
+        assert!(entries.by_id.is_empty() && entries.by_group.is_empty());
+    }
+
+    #[tokio::test]
+    async fn phases_go_one_way_and_wake_who_waits() {
+        let table = table(10, 10, &[]);
+        let entry = enter(&table, "192.0.2.1").expect("a place");
+        table.enter_phase(Phase::Draining);
+        table.enter_phase(Phase::Closing);
+        assert_eq!(table.phase(), Phase::Draining);
+        table.reached(Phase::Closing).await;
+        table.reached(Phase::Draining).await;
+        entry.state().changed().await;
+    }
+}
