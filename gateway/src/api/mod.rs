@@ -32,7 +32,7 @@ use tokio::time::{Instant, timeout};
 
 use self::answer::{Data, Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
-use self::fields::{Fields, Parameters, header_key};
+use self::fields::{Fields, Parameters, header_key, lent_key};
 use crate::edge::{Handler, InFlight, Peer, Place, TrustedProxies};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
@@ -377,7 +377,7 @@ impl Api {
     }
 
     /// The request id that the answer to a draw names: the caller's, from the header or the
-    /// body, or a new one; and whether the caller's was as it should be.
+    /// body, or one that a proxy lends, or a new one; and whether the caller's was as it should be.
     fn draw_key(&self, headers: &HeaderMap, fields: Option<&Fields<'_>>) -> (RequestId, Result<(), Failure>) {
         let key = match (header_key(headers), fields.map_or(Ok(None), Fields::request)) {
             (Ok(Some(header)), Ok(Some(field))) if header != field => {
@@ -386,9 +386,10 @@ impl Api {
             (Ok(header), Ok(field)) => Ok(header.or(field)),
             (Err(failure), _) | (_, Err(failure)) => Err(failure),
         };
+        let made = || lent_key(headers).unwrap_or_else(|| self.new_request_id());
         match key {
-            Ok(key) => (key.unwrap_or_else(|| self.new_request_id()), Ok(())),
-            Err(failure) => (self.new_request_id(), Err(failure)),
+            Ok(key) => (key.unwrap_or_else(made), Ok(())),
+            Err(failure) => (made(), Err(failure)),
         }
     }
 
