@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use self::warnings::{Level, Warning, warnings};
+pub use self::warnings::{Level, warnings};
 use crate::edge::{TrustedProxies, network};
 use crate::identity;
 use crate::limits::config as limits;
