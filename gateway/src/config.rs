@@ -4,12 +4,14 @@
 //! nobody knows is a fault.
 mod breakers;
 pub mod effective;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::effective::Effective;
+pub use self::warnings::{Level, warnings};
 use crate::api::cors::AllowedOrigins;
 use crate::api::language::{Language, LanguageChoice};
 use crate::api::statuses::Statuses;
@@ -324,7 +326,7 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
     let write_timeout = milliseconds(section, "write_timeout_ms", 10_000);
-    let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(65_536);
+    let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(4096);
     let trusted_proxies = trusted_proxies(section);
     Ok(Http {
         listen: listen?,

@@ -28,7 +28,7 @@ use crate::admin::token::TokenStore;
 use crate::admin::{Admin, Probes};
 use crate::api::{Api, ApiConfig};
 use crate::config::effective::Effective;
-use crate::config::{Config, ConfigError, Drain, Log, Storage};
+use crate::config::{Config, ConfigError, Drain, Level, Log, Storage, warnings};
 use crate::edge::{
     self, ConnectionMetrics, Drained, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls, TrustedProxies, bind,
     on_own_thread,
@@ -146,8 +146,19 @@ fn start(options: &Options) -> Result<Ending, ServeError> {
     let text = Config::text(source.file.as_deref())?;
     let (config, effective) = Config::of_text(&text, overrides(options))?;
     let log_level = Arc::new(LogLevel::new(&config.log.filter, log_to_stderr(&config.log)));
+    warn_of(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
     runtime.block_on(serve(&config, Origin { source, effective, log_level }))
+}
+
+/// Says what a configuration allows that nobody may want.
+fn warn_of(config: &Config) {
+    for warning in warnings(config) {
+        match warning.level() {
+            Level::Warning => tracing::warn!("{warning}"),
+            Level::Note => tracing::info!("{warning}"),
+        }
+    }
 }
 
 /// Where the configuration came from, and what of it is in force outside the server.
