@@ -34,7 +34,7 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::MemoryStock;
-use crate::store::{Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError};
+use crate::store::{Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError, counted};
 
 /// How an embedded server is laid out and how much it takes on.
 #[derive(Debug, Clone, Copy)]
@@ -63,8 +63,9 @@ pub enum StartError {
     Map(#[from] MapError),
     /// The folder was laid out differently.
     #[error(
-        "the data folder has {found_shards} shards of {found_tables} tables, the config says {shards} of {tables}: \
-         they are fixed at the first start"
+        "the data folder has {} of {}, the configuration says {shards} of {tables}: they are fixed at the first start; \
+         configure storage.shards = {found_shards} and storage.tables = {found_tables}, or name another folder: --data DIR",
+        counted(*found_shards, "shard"), counted(*found_tables, "table")
     )]
     Layout {
         /// Shards there are.

@@ -86,13 +86,13 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
     };
 
     // Another layout.
-    let there = "2 shards of 4 tables, 1 stock servers and 8 segments";
+    let there = "2 shards of 4 tables, 1 stock server and 8 segments";
     refused(&with(&config, "tables = 4", "tables = 8"), &[there, "2 shards of 8 tables"]).await;
     refused(&with(&config, "tables = 4", "tables = 4\nsegments = 4"), &[there, "4 segments"]).await;
     let (front, _) = config.rsplit_once("\n[[storage.shard]]").unwrap();
     let (_, redis) = config.split_once("\n[[storage.redis]]").unwrap();
     let redis = format!("\n[[storage.redis]]{redis}");
-    refused(&format!("{front}{redis}"), &[there, "1 shards of 4 tables"]).await;
+    refused(&format!("{front}{redis}"), &[there, "1 shard of 4 tables"]).await;
     refused(&format!("{config}{redis}"), &[there, "2 stock servers"]).await;
 
     // Two shards that have changed places.
