@@ -10,8 +10,9 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode, Uri};
 use tokio::time::timeout;
 
+use super::arguments::admin_address;
 use super::server::{ServerError, exchange};
-use super::{NO, block_on, complain, fail, say};
+use super::{block_on, fail, refuse, say};
 
 /// Health checks come every few seconds: one that takes longer has its answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub struct Options {
     /// Its admin address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092", value_parser = admin_address)]
     admin: Uri,
 }
 
@@ -30,6 +31,11 @@ pub fn run(options: &Options) -> ExitCode {
             say("ready\n");
             ExitCode::SUCCESS
         }
+        Ok((StatusCode::NOT_FOUND, _)) => refuse(format_args!(
+            "{} has no /readyz: it is not the admin address of a server (http.admin); players' and probes' addresses are \
+             others",
+            options.admin
+        )),
         // It says so itself, and why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
             Ok(why) if why.starts_with("not ready: ") => refuse(why),
@@ -39,11 +45,6 @@ pub fn run(options: &Options) -> ExitCode {
         Err(error @ ServerError::Server { .. }) => refuse(error),
         Err(error) => fail(error),
     }
-}
-
-fn refuse(why: impl std::fmt::Display) -> ExitCode {
-    complain(format_args!("drawbridge: {why}\n"));
-    ExitCode::from(NO)
 }
 
 impl Options {

@@ -1,8 +1,11 @@
 //! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
 //! 2 when the question could not be asked.
+mod announce;
+mod arguments;
 mod audit;
 mod breaker;
 mod campaign;
+mod completions;
 mod health;
 mod migrate;
 mod route;
@@ -20,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use market::document::Override;
+use serde::Serialize;
 use shards::cluster::{ClusterError, Installation};
 use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
@@ -63,6 +67,8 @@ enum Command {
     Route(route::Options),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
     Audit(audit::Options),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Options),
 }
 
 /// Which installation a command is about.
@@ -171,6 +177,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Health(options) => health::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
+        Command::Completions(options) => completions::run(&options),
     }
 }
 
@@ -195,6 +202,17 @@ fn complain(text: impl Display) {
     let _ = write!(std::io::stderr().lock(), "{text}");
 }
 
+/// Prints JSON for programs, indented for people who look at it.
+fn say_json(value: &impl Serialize) {
+    say(format_args!("{}\n", serde_json::to_string_pretty(value).expect("plain values")));
+}
+
+/// Says on standard error that the answer is no, and why.
+fn refuse(why: impl Display) -> ExitCode {
+    complain(format_args!("drawbridge: {why}\n"));
+    ExitCode::from(NO)
+}
+
 /// Says on standard error why a command could not do its work.
 fn fail(error: impl Display) -> ExitCode {
     complain(format_args!("drawbridge: {error}\n"));
@@ -207,19 +225,14 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.expect("a runtime can be started").block_on(work)
 }
 
-/// A reason, which says something.
-pub(super) fn reason(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { Ok(text.into()) }
-}
-
 /// What is kept beside a change.
 #[derive(Debug, Args)]
 pub struct ForTheRecord {
     /// Why, for the record
-    #[arg(long, value_parser = reason)]
+    #[arg(long, value_name = "WHY", value_parser = arguments::reason)]
     pub(super) reason: String,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long)]
+    #[arg(long, value_name = "NAME", value_parser = arguments::who)]
     who: Option<String>,
 }
 

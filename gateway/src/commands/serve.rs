@@ -20,7 +20,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 
-use super::{fail, say};
+use super::announce::announce;
+use super::fail;
 use crate::admin::Admin;
 use crate::admin::token::{Token, Tokens};
 use crate::api::{Api, Bounds};
@@ -148,6 +149,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
     let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
     let shards = running.shards().clone();
+    let catalogue = shards.catalogue().clone();
     let Origin { source, text, log_filter } = origin;
     let parts = Parts {
         identity: identity.clone(),
@@ -167,7 +169,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let public = tokio::spawn(public.serve(api, public_stops));
     admin_pages.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
-        announce(config, listen, admin);
+        announce(config, &catalogue, listen, admin);
     }
     signals.stop(|| reload(&reloader)).await;
     admin_pages.set_ready(false);
@@ -328,23 +330,6 @@ fn bounds(config: &Config) -> Bounds {
         in_flight_max: config.admission.in_flight_max,
         always_200: config.http.always_200,
     }
-}
-
-/// Where to go, for whoever has just started it.
-fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
-    let text = format!(
-        "drawbridge serves draws on http://{listen}/ (health and metrics on http://{admin}/metrics)\n\
-         {}\n\
-         try: curl -s http://{listen}/api/v1/raffle/activity/draw -H 'Content-Type: application/json' \
-         -d '{{\"userId\":\"u1\",\"activityId\":100301}}'\n",
-        match &config.storage {
-            Storage::Embedded(embedded) => format!("data in {}", embedded.data.display()),
-            Storage::Cluster(cluster) =>
-                format!("{} shards, {} stock servers", cluster.shards.len(), cluster.redis.len()),
-        }
-    );
-    say(text);
-    tracing::info!(%listen, %admin, "ready");
 }
 
 /// The signals that a server obeys.
