@@ -10,9 +10,8 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode, Uri};
 use tokio::time::timeout;
 
-use super::arguments::admin_address;
 use super::server::{ServerError, exchange};
-use super::{block_on, fail, refuse, say};
+use super::{NO, block_on, complain, fail, say};
 
 /// Health checks come every few seconds: one that takes longer has its answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub struct Options {
     /// Its admin address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092", value_parser = admin_address)]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092")]
     admin: Uri,
 }
 
@@ -31,11 +30,6 @@ pub fn run(options: &Options) -> ExitCode {
             say("ready\n");
             ExitCode::SUCCESS
         }
-        Ok((StatusCode::NOT_FOUND, _)) => refuse(format_args!(
-            "{} has no /readyz: it is not the admin address of a server (http.admin); players' and probes' addresses are \
-             others",
-            options.admin
-        )),
         // It says so itself, and why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
             Ok(why) if why.starts_with("not ready: ") => refuse(why),
@@ -45,6 +39,11 @@ pub fn run(options: &Options) -> ExitCode {
         Err(error @ ServerError::Server { .. }) => refuse(error),
         Err(error) => fail(error),
     }
+}
+
+fn refuse(why: impl std::fmt::Display) -> ExitCode {
+    complain(format_args!("drawbridge: {why}\n"));
+    ExitCode::from(NO)
 }
 
 impl Options {

@@ -6,7 +6,7 @@ use clap::Args;
 use shards::cluster::{self, ClusterError};
 use shards::store::{check_durability, counted};
 
-use super::{Place, PlaceError, arguments, block_on, fail, operator, refuse, say};
+use super::{Place, PlaceError, block_on, fail, operator, reason, refuse, say};
 use crate::config::Storage;
 
 /// Which cluster.
@@ -19,10 +19,10 @@ pub struct Options {
     #[arg(long, requires = "reason")]
     accept_older_meta: bool,
     /// Why, for the record
-    #[arg(long, value_name = "WHY", requires = "accept_older_meta", value_parser = arguments::reason)]
+    #[arg(long, value_name = "WHY", requires = "accept_older_meta", value_parser = reason)]
     reason: Option<String>,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long, value_name = "NAME", requires = "accept_older_meta", value_parser = arguments::who)]
+    #[arg(long, value_name = "NAME", requires = "accept_older_meta")]
     who: Option<String>,
 }
 

@@ -225,14 +225,19 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.expect("a runtime can be started").block_on(work)
 }
 
+/// A reason, which says something.
+pub(super) fn reason(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { Ok(text.into()) }
+}
+
 /// What is kept beside a change.
 #[derive(Debug, Args)]
 pub struct ForTheRecord {
     /// Why, for the record
-    #[arg(long, value_name = "WHY", value_parser = arguments::reason)]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub(super) reason: String,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long, value_name = "NAME", value_parser = arguments::who)]
+    #[arg(long, value_name = "NAME")]
     who: Option<String>,
 }
 

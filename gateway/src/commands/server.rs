@@ -9,12 +9,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::arguments::admin_address;
-pub(super) use super::arguments::seconds;
 use super::{NO, complain, fail, say};
 use crate::admin::token::Token;
 
@@ -25,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Args)]
 pub struct Server {
     /// Its admin address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092", value_parser = admin_address)]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092")]
     admin: Uri,
     /// The file with its token
     #[arg(long, value_name = "FILE", default_value = "data/admin-token")]
@@ -99,6 +98,12 @@ pub(super) fn end(result: Result<String, ServerError>) -> ExitCode {
         }
         Err(error) => fail(error),
     }
+}
+
+/// A time such as `10m`, in seconds.
+pub(super) fn seconds(text: &str) -> Result<u64, &'static str> {
+    let lasts = text.parse::<SignedDuration>().ok().and_then(|lasts| u64::try_from(lasts.as_secs()).ok());
+    lasts.filter(|&seconds| seconds > 0).ok_or("expected a time of at least one second, such as 90s, 10m or 2h")
 }
 
 /// A field of an answer as text; empty when it is not there.

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
 
 use crate::meta::Meta;
-use crate::store::{Access, MigrateError, SqliteFile, explained, migrate_meta};
+use crate::store::{Access, MigrateError, SqliteFile, explained, migrate_meta, named};
 
 /// A folder that another process holds is reported well within the two seconds that a start
 /// which fails may take.
@@ -66,7 +66,7 @@ pub enum FolderError {
     #[error("{} has shard files but no meta.sqlite: restore it, ids would be given out twice without it", .0.display())]
     MetaMissing(PathBuf),
     /// A database file cannot be used.
-    #[error("{}", named(path, why))]
+    #[error("{}", named(&path.display().to_string(), why))]
     File {
         /// Which.
         path: PathBuf,
@@ -78,12 +78,6 @@ pub enum FolderError {
 /// Where a relative path leads: whoever typed it may think of another folder.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// What is wrong with a file, unless it says itself with which.
-fn named(path: &Path, why: &str) -> String {
-    let path = path.display().to_string();
-    if why.contains(&path) { why.to_owned() } else { format!("{path}: {why}") }
 }
 
 impl FolderError {

@@ -10,10 +10,17 @@ pub(crate) fn explained(error: &Error) -> String {
         }
         ErrorKind::ReadOnlyFilesystem => "its file system is read-only: mount it for writing, or name another folder",
         ErrorKind::NotADirectory => "a part of its path is no folder",
+        ErrorKind::AlreadyExists => "is there and is no folder: name another one",
         ErrorKind::StorageFull => "the disk is full: make room",
         _ => return error.to_string(),
     };
     help.to_owned()
+}
+
+/// What is wrong with a thing, with its name unless that is said already.
+pub(crate) fn named(name: &str, why: &impl std::fmt::Display) -> String {
+    let why = why.to_string();
+    if why.contains(name) { why } else { format!("{name}: {why}") }
 }
 
 /// A text from elsewhere as a part of a line: without control characters, and not for ever.
@@ -39,6 +46,7 @@ mod tests {
             ErrorKind::PermissionDenied,
             ErrorKind::ReadOnlyFilesystem,
             ErrorKind::NotADirectory,
+            ErrorKind::AlreadyExists,
             ErrorKind::StorageFull,
             ErrorKind::Other,
         ];

@@ -17,7 +17,7 @@ mod statements;
 pub use connection::{
     Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value, check_all, out_of_range,
 };
-pub(crate) use files::{explained, one_line};
+pub(crate) use files::{explained, named, one_line};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
 pub(crate) use grant::{grant_rows, receipt_row};

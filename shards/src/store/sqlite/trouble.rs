@@ -10,6 +10,7 @@ use crate::store::explained;
 impl SqliteFile {
     /// What SQLite's refusal with this code comes from, as far as a look can tell.
     pub(super) fn unavailable(&self, code: Option<i32>, message: &str) -> String {
+        const ERROR: i32 = 1;
         const PERM: i32 = 3;
         const READONLY: i32 = 8;
         const IOERR: i32 = 10;
@@ -25,6 +26,11 @@ impl SqliteFile {
             },
             Some(CORRUPT) => {
                 format!("{path} is damaged ({message}): put a copy back, together with the other files of its moment")
+            }
+            Some(ERROR) if message.contains("no such") => {
+                format!(
+                    "{path} was made by another version, or never quite ({message}): start `drawbridge serve` there"
+                )
             }
             Some(FULL) => format!("{path}: the disk is full: make room"),
             Some(NOTADB) => format!("{path} is no SQLite database: put the right file back, or name another folder"),
