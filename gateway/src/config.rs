@@ -6,6 +6,7 @@ mod breakers;
 pub mod effective;
 mod warnings;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,12 +100,10 @@ pub struct Admin {
     pub token_file: Option<PathBuf>,
     /// A file with a token that may look.
     pub viewer_token_file: Option<PathBuf>,
-    let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
-    let admin = address("admin").or(SocketAddr::from(([127, 0, 0, 1], 8092)));
-    let probes = address("probes").optional();
-    let always_200 = always_200(section);
-    let language = language(section);
-    let allowed_origins = allowed_origins(section);
+    /// A folder of personal tokens, in `operators/` and `viewers/`; a file's name says whose it is.
+    pub tokens_dir: Option<PathBuf>,
+    /// What it speaks TLS with, where it does.
+    pub tls: Option<TlsFiles>,
 }
 
 /// What the edge lets in.
@@ -132,6 +131,8 @@ pub struct Embedded {
     pub shards: u16,
     /// Tables in each; fixed at the first start.
     pub tables: u16,
+    /// Whether somebody chose the folder, rather than nobody.
+    pub data_is_named: bool,
 }
 
 impl Embedded {
@@ -307,19 +308,18 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
 }
 
 fn http(section: &Section<'_>) -> Result<Http, Faulted> {
-    let address = |key| {
-        let parse = |text: String| text.parse().map_err(|_| "expected an address such as 127.0.0.1:8091");
-        section.text(key, 1..=64).try_map(parse)
-    };
-    let listen = address("listen", "127.0.0.1:8091");
-    let admin = address("admin", "127.0.0.1:8092");
-    let always_200 = always_200(section);
-    let language = language(section);
-    let allowed_origins = allowed_origins(section);
+    let address = |key| section.text(key, 1..=64).try_map(|text| socket_address(&text));
     let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
     let admin = address("admin").or(SocketAddr::from(([127, 0, 0, 1], 8092)));
     let probes = address("probes").optional();
-    let always_200 = section.boolean("always_200").or(false);
+    if let (Ok(listen), Ok(admin)) = (&listen, &admin)
+        && are_one_address(*listen, *admin)
+    {
+        section.fault("admin", format!("is {admin}, and http.listen is {listen}: give them two ports"));
+    }
+    let always_200 = always_200(section);
+    let language = language(section);
+    let allowed_origins = allowed_origins(section);
     let connections_max = section.integer("connections_max", 1..=1_000_000).or(10_000);
     let connections_per_address_max = section.integer("connections_per_address_max", 1..=1_000_000).or(2_000);
     let first_header_timeout = milliseconds(section, "first_header_timeout_ms", 5_000);
@@ -366,6 +366,20 @@ fn allowed_origins(section: &Section<'_>) -> Result<AllowedOrigins, Faulted> {
     AllowedOrigins::of(&list).map_err(|error| section.fault("allowed_origins", error))
 }
 
+/// Where to listen. Of names only `localhost` is one address for sure.
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let expected = |_| format!("expected an IP address and a port such as 127.0.0.1:8091, found {text:?}");
+    numeric.parse().map_err(expected)
+}
+
+/// Whether nobody can listen on both.
+fn are_one_address(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    // The system gives each port 0 a port of its own.
+    one.port() == other.port() && one.port() != 0 && (one.ip() == other.ip() || everywhere)
+}
+
 fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
     let networks = section.list("trusted_proxies", 0..=256).or(Vec::new())?;
     let networks = networks.iter().map(|value| value.text(1..=64).try_map(|text| network(&text)).required());
@@ -409,11 +423,14 @@ fn storage(section: &Section<'_>, files: Files) -> Result<Storage, Faulted> {
 }
 
 fn embedded(section: &Section<'_>) -> Result<Embedded, Faulted> {
-    let data = section.text("data", 1..=4096).or("./data".to_owned());
+    let data = section.text("data", 1..=4096).optional();
     let shards = section.integer("shards", 1..=256).or(2);
     let tables = section.integer("tables", 1..=64).or(4);
     check_map(section, "shards", shards.ok(), tables.ok());
-    Ok(Embedded { data: data?.into(), shards: shards?, tables: tables? })
+    let data = data?;
+    let data_is_named = data.is_some();
+    let data = data.unwrap_or_else(|| "./data".to_owned()).into();
+    Ok(Embedded { data, shards: shards?, tables: tables?, data_is_named })
 }
 
 fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Option<u16>) {
@@ -582,8 +599,13 @@ fn log(section: &Section<'_>) -> Result<Log, Faulted> {
         section.text("filter", 1..=1024).try_map(|text| tracing_subscriber::EnvFilter::try_new(&text).map(|_| text));
     let filter = filter.or("info".to_owned());
     let json = section.choice("format", &[("text", false), ("json", true)]).or(false);
-    let access = section.integer("access_lines_per_second_max", 0..=100_000).or(50);
+    let access = section.integer("access_lines_per_second_max", 0..=100_000).or(access_lines_default());
     Ok(Log { filter: filter?, json: json?, access_lines_per_second_max: access? })
+}
+
+/// On a terminal the lines of requests would push away all that is said to whoever sits there.
+fn access_lines_default() -> u32 {
+    if std::io::stderr().is_terminal() { 0 } else { 50 }
 }
 
 /// A time of at least a millisecond and at most ten minutes.
@@ -731,6 +753,26 @@ password = "secret of redis"
         {
             let faults = faults(&format!("[admin]\n{one} = \"x.pem\"\n"), Vec::new());
             assert!(faults[0].contains(missing), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn the_two_addresses_are_two() {
+        let faults = |listen: &str, admin: &str| match Config::parse(
+            &format!("[http]\nlisten = \"{listen}\"\nadmin = \"{admin}\"\n"),
+            Vec::new(),
+        ) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        for (listen, admin) in
+            [("127.0.0.1:0", "127.0.0.1:0"), ("127.0.0.1:1", "127.0.0.2:1"), ("localhost:1", "[::1]:1")]
+        {
+            assert_eq!(faults(listen, admin), "", "{listen} {admin}");
+        }
+        for (listen, admin) in [("127.0.0.1:1", "localhost:1"), ("127.0.0.1:1", "0.0.0.0:1"), ("[::1]:1", "[::]:1")] {
+            let text = faults(listen, admin);
+            assert!(text.contains("http.admin") && text.contains("two ports"), "{listen} {admin}: {text}");
         }
     }
 

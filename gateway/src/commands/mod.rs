@@ -1,10 +1,13 @@
 //! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
 //! 2 when the question could not be asked.
 mod admin_address;
+mod announce;
+mod arguments;
 mod audit;
 mod audit_log;
 mod breaker;
 mod campaign;
+mod completions;
 mod config;
 mod cooldown;
 mod health;
@@ -25,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use market::document::Override;
+use serde::Serialize;
 use shards::cluster::{ClusterError, Installation};
 use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
@@ -82,6 +86,8 @@ enum Command {
     Route(route::Options),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
     Audit(audit::Options),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Options),
 }
 
 /// Which installation a command is about.
@@ -201,6 +207,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Health(options) => health::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
+        Command::Completions(options) => completions::run(&options),
     }
 }
 
@@ -213,6 +220,17 @@ fn say(text: impl Display) {
 /// Prints a text on standard error.
 fn complain(text: impl Display) {
     let _ = write!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints JSON for programs, indented for people who look at it.
+fn say_json(value: &impl Serialize) {
+    say(format_args!("{}\n", serde_json::to_string_pretty(value).expect("plain values")));
+}
+
+/// Says on standard error that the answer is no, and why.
+fn refuse(why: impl Display) -> ExitCode {
+    complain(format_args!("drawbridge: {why}\n"));
+    ExitCode::from(NO)
 }
 
 /// Says on standard error why a command could not do its work.
@@ -245,10 +263,10 @@ pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
 #[derive(Debug, Args)]
 pub struct ForTheRecord {
     /// Why, for the record
-    #[arg(long, value_parser = reason)]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub(super) reason: String,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long, value_parser = one_line)]
+    #[arg(long, value_name = "NAME", value_parser = one_line)]
     who: Option<String>,
 }
 

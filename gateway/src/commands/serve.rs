@@ -21,7 +21,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 
-use super::{fail, say};
+use super::announce::announce;
+use super::fail;
 use crate::admin::metrics::Scrape;
 use crate::admin::refusals::Refusals;
 use crate::admin::token::TokenStore;
@@ -199,6 +200,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let keys_age = KeysAge::new(&registry)?;
     keys_age.read(&identity);
     let tokens = tokens(config)?;
+    let catalogue = shards.catalogue().clone();
     let Origin { source, effective, log_level } = origin;
     let parts = Parts {
         identity: identity.clone(),
@@ -220,7 +222,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let mut doors = Doors::open(listeners, api, &admin)?;
     admin.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
-        announce(config, listen, admin);
+        announce(config, &catalogue, listen, admin);
     }
     signals.stop(|| reload(&reloader)).await;
     admin.set_ready(false);
@@ -480,24 +482,6 @@ fn api_config(config: &Config) -> ApiConfig {
         language: config.http.language,
         origins: config.http.allowed_origins.clone(),
     }
-}
-
-/// Where to go, for whoever has just started it.
-fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
-    let scheme = if config.admin.tls.is_some() { "https" } else { "http" };
-    let text = format!(
-        "drawbridge serves draws on http://{listen}/ (health and metrics on {scheme}://{admin}/metrics)\n\
-         {}\n\
-         try: curl -s http://{listen}/api/v1/raffle/activity/draw -H 'Content-Type: application/json' \
-         -d '{{\"userId\":\"u1\",\"activityId\":100301}}'\n",
-        match &config.storage {
-            Storage::Embedded(embedded) => format!("data in {}", embedded.data.display()),
-            Storage::Cluster(cluster) =>
-                format!("{} shards, {} stock servers", cluster.shards.len(), cluster.redis.len()),
-        }
-    );
-    say(text);
-    tracing::info!(%listen, %admin, "ready");
 }
 
 /// The signals that a server obeys.

@@ -118,9 +118,9 @@ pub(super) fn end(result: Result<String, ServerError>) -> ExitCode {
 }
 
 /// A time such as `10m`, in seconds.
-pub(super) fn seconds(text: &str) -> Result<u64, String> {
-    let lasts: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    u64::try_from(lasts.as_secs()).ok().filter(|&seconds| seconds > 0).ok_or("expected at least a second".to_owned())
+pub(super) fn seconds(text: &str) -> Result<u64, &'static str> {
+    let lasts = text.parse::<SignedDuration>().ok().and_then(|lasts| u64::try_from(lasts.as_secs()).ok());
+    lasts.filter(|&seconds| seconds > 0).ok_or("expected a time of at least one second, such as 90s, 10m or 2h")
 }
 
 /// An answer as JSON, or as people read it.

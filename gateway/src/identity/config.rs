@@ -20,9 +20,11 @@ enum Kind {
 /// Reads the section. The keys of one kind are unknown to the others. `http` is what the kinds
 /// are checked against, where it is good itself. Keys are looked at if `with_keys` says so.
 pub fn options(section: &Section<'_>, http: Option<&Http>, with_keys: bool) -> Result<Options, Faulted> {
+    // Known to every kind, so that whoever chooses another one need not take it back.
+    let to_network = section.boolean("open_to_network").or(false);
     let kinds = [("open", Kind::Open), ("trusted-header", Kind::TrustedHeader), ("jwt", Kind::Jwt)];
     match section.choice("kind", &kinds).or(Kind::Open) {
-        Ok(Kind::Open) => open(section, http),
+        Ok(Kind::Open) => open(section, http, to_network?),
         Ok(Kind::TrustedHeader) => trusted_header(section, http),
         Ok(Kind::Jwt) => Ok(Options::Jwt(Box::new(jwt(section, with_keys)?))),
         Err(faulted) => {
@@ -32,14 +34,14 @@ pub fn options(section: &Section<'_>, http: Option<&Http>, with_keys: bool) -> R
     }
 }
 
-fn open(section: &Section<'_>, http: Option<&Http>) -> Result<Options, Faulted> {
+fn open(section: &Section<'_>, http: Option<&Http>, to_network: bool) -> Result<Options, Faulted> {
     match http {
         // An address of IPv4 may be written as one of IPv6.
-        Some(http) if !http.listen.ip().to_canonical().is_loopback() => {
+        Some(http) if !to_network && !http.listen.ip().to_canonical().is_loopback() => {
             let listen = http.listen;
             let message = format!(
                 "open believes any userId, so http.listen must be a loopback address, not {listen}; \
-                 set trusted-header or jwt"
+                 set trusted-header or jwt, or open_to_network where all who reach it may draw for anybody"
             );
             Err(section.fault("kind", message))
         }
@@ -134,6 +136,7 @@ mod tests {
         for listen in ["127.0.0.1:8091", "127.1.2.3:8091", "[::1]:8091", "[::ffff:127.0.0.1]:8091"] {
             is_good(&format!("[http]\nlisten = \"{listen}\"\n[identity]\nkind = \"open\"\n"));
         }
+        is_good("[http]\nlisten = \"0.0.0.0:8091\"\n[identity]\nopen_to_network = true\n");
     }
 
     #[test]

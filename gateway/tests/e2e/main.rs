@@ -28,3 +28,4 @@ mod support;
 mod switches;
 mod ten;
 mod watch;
+mod wrong_calls;

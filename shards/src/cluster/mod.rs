@@ -107,7 +107,10 @@ pub enum ClusterError {
     #[error("the cluster was never laid out: run `drawbridge migrate` first")]
     NotMigrated,
     /// The cluster was laid out differently.
-    #[error("the cluster has {found}, the config says {configured}: they are fixed by the first `drawbridge migrate`")]
+    #[error(
+        "the cluster has {found}, the configuration says {configured}: that is fixed by the first `drawbridge migrate`; \
+         configure what it has, or use empty databases"
+    )]
     Layout {
         /// What there is.
         found: String,
@@ -492,21 +495,38 @@ impl Installation {
 
     /// Rebuilds every stock server from the shards; the record says who wanted it and why.
     pub async fn rebuild(&self, who: &str, why: &str) -> Result<Vec<(ServerId, Epoch)>, String> {
-        let entry = AuditEntry {
-            at: Timestamp::now(),
-            who: who.to_owned(),
-            what: "stock rebuild".to_owned(),
-            detail: "all servers".to_owned(),
-            why: why.to_owned(),
+        let note = async |detail: String| {
+            let (who, what, why) = (who.to_owned(), "stock rebuild".to_owned(), why.to_owned());
+            let entry = AuditEntry { at: Timestamp::now(), who, what, detail, why };
+            self.parts.meta.note(&entry).await.map_err(|error| error.to_string())
         };
-        let noted = self.parts.meta.note(&entry).await;
-        noted.map_err(|error| error.to_string())?;
+        // Before it is begun, so that one which nobody sees the end of stands there too.
+        note("begun on all servers".to_owned()).await?;
+        let rebuilt = self.rebuild_all().await;
+        note(match &rebuilt {
+            Ok(_) => "done on all servers".to_owned(),
+            Err(why) => format!("failed: {why}"),
+        })
+        .await?;
+        rebuilt
+    }
+
+    async fn rebuild_all(&self) -> Result<Vec<(ServerId, Epoch)>, String> {
         let mut epochs = Vec::new();
         for shelf in self.parts.stock.shelves() {
             let rebuilt = self.rebuild_one(shelf).await;
             epochs.push((shelf.id, rebuilt.map_err(|error| format!("stock server {}: {error}", shelf.id))?));
         }
         Ok(epochs)
+    }
+
+    /// What is wrong with the stock servers that answer: units that are another cluster's. One text for each.
+    pub async fn strangers(&self) -> Vec<String> {
+        let servers = self.parts.stock.shelves().iter().map(|shelf| async move {
+            let stranger = shelf.recognise_now().await.ok()?.err()?;
+            Some(format!("stock server {}: {stranger}", shelf.id))
+        });
+        join_all(servers).await.into_iter().flatten().collect()
     }
 
     /// A gateway that finds the server behind the meta database rebuilds it too, and may be ahead.

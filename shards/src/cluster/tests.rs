@@ -263,7 +263,7 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     let text = refused_by_migrate(&fresh).await;
     says(
         &text,
-        &["shard 0 (mysql://", "belongs to no cluster yet", "(2 shards of 1 tables, 1 stock servers and 2 segments"],
+        &["shard 0 (mysql://", "belongs to no cluster yet", "(2 shards of 1 table, 1 stock server and 2 segments"],
     );
     let untouched = Meta::new(fresh.meta.clone()).slot_map().await;
     assert_eq!(untouched, Ok(None), "what was refused fixes nothing");

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
 
 use crate::meta::Meta;
-use crate::store::{Access, MigrateError, SqliteFile, migrate_meta};
+use crate::store::{Access, MigrateError, SqliteFile, explained, migrate_meta, named};
 
 /// A folder that another process holds is reported well within the two seconds that a start
 /// which fails may take.
@@ -47,13 +47,22 @@ pub struct Held {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Another process serves from it.
-    #[error("the data folder {} is held by another process", .0.display())]
+    #[error(
+        "the data folder {} is held by another process: stop that one (its number is in the file LOCK there), or name \
+         another folder: --data DIR",
+        absolute(.0).display()
+    )]
     Held(PathBuf),
-    /// The folder is not there.
-    #[error("there is no data folder at {}", .0.display())]
+    /// The folder is not there, or no server was ever started in it.
+    #[error(
+        "there is no data folder at {}{}: `drawbridge serve` makes it when it first starts; name one that is elsewhere: \
+         --data DIR",
+        absolute(.0).display(),
+        if .0.is_dir() { " (the folder has no meta.sqlite)" } else { "" }
+    )]
     Missing(PathBuf),
-    /// The file system says no.
-    #[error("{}: {error}", path.display())]
+    /// The file system refuses.
+    #[error("{}: {}", absolute(path).display(), explained(error))]
     Io {
         /// To which file or folder.
         path: PathBuf,
@@ -64,13 +73,18 @@ pub enum FolderError {
     #[error("{} has shard files but no meta.sqlite: restore it, ids would be given out twice without it", .0.display())]
     MetaMissing(PathBuf),
     /// A database file cannot be used.
-    #[error("{}: {why}", path.display())]
+    #[error("{}", named(&path.display().to_string(), why))]
     File {
         /// Which.
         path: PathBuf,
         /// Why.
         why: String,
     },
+}
+
+/// Where a relative path leads: whoever typed it may think of another folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 impl FolderError {
@@ -104,7 +118,13 @@ impl Folder {
     /// The folder at `path`, which must hold a meta file.
     pub fn existing(path: &Path) -> Result<Self, FolderError> {
         let folder = Self { path: path.to_owned() };
-        if folder.meta_file(Access::Read).path.is_file() { Ok(folder) } else { Err(FolderError::Missing(folder.path)) }
+        let meta = folder.meta_file(Access::Read).path;
+        match std::fs::metadata(&meta) {
+            Ok(found) if found.is_file() => Ok(folder),
+            Ok(_) => Err(FolderError::File { path: meta, why: "is no file".to_owned() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(FolderError::Missing(folder.path)),
+            Err(error) => Err(FolderError::Io { path: meta, error }),
+        }
     }
 
     /// Takes hold of the folder for this process.

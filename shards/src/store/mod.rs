@@ -2,6 +2,7 @@
 #[cfg(test)]
 mod conformance;
 mod connection;
+mod files;
 mod grant;
 mod identity;
 mod migrate;
@@ -16,10 +17,11 @@ mod statements;
 pub use connection::{
     Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value, check_all, out_of_range,
 };
+pub(crate) use files::{explained, named, one_line};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
 pub(crate) use grant::{grant_rows, receipt_row};
-pub use identity::{ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, read_identity};
+pub use identity::{ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, counted, read_identity};
 pub(crate) use identity::{IDENTITY_TABLE, Notice, write_identity};
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
 pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
