@@ -1,6 +1,8 @@
 //! The admin address: health, readiness and metrics for everybody who reaches it; switches,
 //! breakers and users who sit out for those with a token.
 mod breakers;
+mod fleet;
+mod gateways;
 mod orders;
 mod sitting_out;
 mod switches;
@@ -17,19 +19,23 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use market::switches::{Setting, Share, Switch};
+use market::switches::{Origin, Setting, Share, Switch};
 use prometheus::{Encoder, Registry, TextEncoder};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use shards::Shards;
 use shards::store::StoreError;
-use shards::switches::SwitchChange;
+use shards::switches::{SwitchChange, SwitchTo};
 use tokio::time::timeout;
 
 use self::sitting_out::Revocation;
-use self::switches::Asked;
+use self::switches::{Asked, AskedToClear};
 use self::token::{Role, Tokens};
 use crate::api::answer::HttpResponse;
 use crate::edge::{Handler, Peer};
+use crate::fleet::Fleet;
+use crate::fleet::kinds::ROTATION;
+use crate::fleet::registry::OVERRIDES_MAX;
 use crate::limits::Limits;
 use crate::reload::Reloader;
 
@@ -37,10 +43,12 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 8] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
+    "/admin/gateways",
+    "/admin/gateways/rotation",
     "/admin/sitting_out",
     "/admin/reload",
     "/admin/trail",
@@ -55,6 +63,7 @@ pub struct Admin {
     shards: Arc<Shards>,
     limits: Arc<Limits>,
     reloader: Arc<Reloader>,
+    fleet: Arc<Fleet>,
     tokens: Tokens,
     ready: AtomicBool,
 }
@@ -76,9 +85,10 @@ impl Admin {
         shards: Arc<Shards>,
         limits: Arc<Limits>,
         reloader: Arc<Reloader>,
+        fleet: Arc<Fleet>,
         tokens: Tokens,
     ) -> Self {
-        Self { registry, shards, limits, reloader, tokens, ready: AtomicBool::new(false) }
+        Self { registry, shards, limits, reloader, fleet, tokens, ready: AtomicBool::new(false) }
     }
 
     /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
@@ -101,19 +111,27 @@ impl Admin {
         match (request.method(), path.as_str()) {
             (&Method::GET, "/admin/switches") => self.list_switches(),
             (&Method::POST, "/admin/switches") => self.set_switch(request).await,
+            (&Method::DELETE, "/admin/switches") => self.clear_switch(request).await,
             (&Method::GET, "/admin/switches/history") => match self.shards.switch_changes().await {
                 Ok(changes) => json(StatusCode::OK, switches::history(&changes)),
-                Err(error) => meta_away(&error),
+                Err(error) => meta_unavailable(&error),
             },
             (&Method::GET, "/admin/breakers") => self.list_breakers(),
             (&Method::POST, "/admin/breakers") => self.order_breaker(request).await,
+            (&Method::DELETE, "/admin/breakers") => match read::<breakers::AskedToClear>(request).await {
+                Ok(asked) => self.change_fleet(asked.change()).await,
+                Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+            },
+            (&Method::GET, "/admin/gateways") => self.list_gateways(request.uri().query().unwrap_or_default()).await,
+            (&Method::DELETE, "/admin/gateways") => self.forget_gateway(request).await,
+            (&Method::POST, "/admin/gateways/rotation") => self.rotate(request).await,
             (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
             (&Method::GET, "/admin/sitting_out") => self.list_sitting_out(),
             (&Method::DELETE, "/admin/sitting_out") => self.revoke(request.uri().query().unwrap_or_default()).await,
             (&Method::POST, "/admin/reload") => self.reload(request).await,
             (&Method::GET, "/admin/trail") => match self.shards.trail().await {
                 Ok(entries) => json(StatusCode::OK, orders::list(&entries)),
-                Err(error) => meta_away(&error),
+                Err(error) => meta_unavailable(&error),
             },
             (_, path) if PATHS.contains(&path) || path == DCC_PATH => {
                 fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
@@ -123,15 +141,60 @@ impl Admin {
     }
 
     fn list_switches(&self) -> HttpResponse {
-        json(StatusCode::OK, switches::list(self.shards.catalogue().switches(), Timestamp::now()))
+        json(StatusCode::OK, self.switches().to_string())
+    }
+
+    fn switches(&self) -> Value {
+        switches::list(self.shards.catalogue().switches(), Timestamp::now())
     }
 
     async fn set_switch(&self, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<Asked>(request).await.and_then(|asked| asked.change(Timestamp::now()));
+        let asked = read::<Asked>(request).await.and_then(|asked| {
+            let here = asked.here;
+            Ok((asked.change(Timestamp::now(), &self.shards.catalogue())?, here))
+        });
+        self.change_switch(asked).await
+    }
+
+    async fn clear_switch(&self, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<AskedToClear>(request).await.and_then(|asked| {
+            let here = asked.here;
+            Ok((asked.change()?, here))
+        });
+        self.change_switch(asked).await
+    }
+
+    async fn change_switch(&self, asked: Result<(SwitchChange, bool), String>) -> HttpResponse {
         match asked {
-            Ok(change) => self.apply(change).await,
+            Ok((change, true)) => self.override_switch(&change).await,
+            Ok((change, false)) => self.apply(change).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
+    }
+
+    /// This process alone obeys, from memory; the meta database is not needed.
+    async fn override_switch(&self, change: &SwitchChange) -> HttpResponse {
+        let SwitchChange { to, who, why } = change;
+        let (switch, activity) = to.key();
+        let count = self
+            .shards
+            .catalogue()
+            .switches()
+            .current(Timestamp::now())
+            .filter(|(_, origin)| *origin == Origin::Here)
+            .count();
+        if count >= OVERRIDES_MAX {
+            return fault(StatusCode::CONFLICT, "there are too many overrides on this gateway: take some back first");
+        }
+        tracing::warn!(%switch, value = to.value(), ?activity, who, why, "this gateway alone obeys a switch");
+        self.shards.override_switch(to);
+        self.fleet.wake();
+        let what = format!("switch {switch} {}", to.value());
+        let of = activity.map_or("all activities".to_owned(), |activity| format!("activity {activity}"));
+        fleet::note_here(&self.fleet, &self.shards, (who, why), &what, &of).await;
+        let mut answer = self.switches();
+        answer["here"] = self.fleet.name().into();
+        json(StatusCode::OK, answer.to_string())
     }
 
     fn list_breakers(&self) -> HttpResponse {
@@ -139,15 +202,85 @@ impl Admin {
     }
 
     async fn order_breaker(&self, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<breakers::Asked>(request).await.and_then(|asked| Ok((asked.order()?, asked.name)));
-        let (order, name) = match asked {
+        match read::<breakers::Asked>(request).await.and_then(breakers::Asked::change) {
+            Ok(asked) => self.change_fleet(asked).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+
+    async fn change_fleet(&self, asked: fleet::Asked) -> HttpResponse {
+        match fleet::change(&self.fleet, &self.shards, asked).await {
+            Ok(answer) => json(StatusCode::OK, answer.to_string()),
+            Err((status, why)) => fault(status, &why),
+        }
+    }
+
+    async fn list_gateways(&self, query: &str) -> HttpResponse {
+        let revision = match gateways::asked_revision(query) {
+            Ok(revision) => revision,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        match self.shards.gateways().await {
+            Ok(list) => json(StatusCode::OK, gateways::list(&list, revision)),
+            Err(error) => meta_unavailable(&error),
+        }
+    }
+
+    async fn forget_gateway(&self, request: Request<Incoming>) -> HttpResponse {
+        let gateways::Forget { name, who, reason } = match read(request).await {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
-        match self.shards.order_breaker(&name, &order).await {
-            Ok(()) => self.list_breakers(),
-            Err(error) => fault(StatusCode::BAD_REQUEST, &format!("name: {error}")),
+        let (who, why) = match (orders::Asked { who, reason }).checked() {
+            Ok(record) => record,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        let list = match self.shards.gateways().await {
+            Ok(list) => list,
+            Err(error) => return meta_unavailable(&error),
+        };
+        let instance = match gateways::forgettable(&list, &name) {
+            Ok(gateway) => &gateway.report.instance,
+            Err(why) => return fault(StatusCode::CONFLICT, &why),
+        };
+        tracing::info!(name, who, why, "a gateway is forgotten");
+        match self.shards.remove_gateway(&name, instance).await {
+            Ok(()) => {
+                self.shards.note(&who, "gateway forgotten".to_owned(), name, &why).await;
+                self.list_gateways("").await
+            }
+            Err(error) => meta_unavailable(&error),
         }
+    }
+
+    async fn rotate(&self, request: Request<Incoming>) -> HttpResponse {
+        let gateways::Rotate { name, out, who, reason, for_seconds, here } = match read(request).await {
+            Ok(asked) => asked,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        if here && name != self.fleet.name() {
+            let own = self.fleet.name();
+            return fault(StatusCode::BAD_REQUEST, &format!("name: this gateway is {own}; ask {name} itself"));
+        }
+        if out && !here {
+            match self.shards.gateways().await.map(|list| gateways::find(&list, &name).map(drop)) {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => return fault(StatusCode::BAD_REQUEST, &format!("name: {why}")),
+                Err(error) => return meta_unavailable(&error),
+            }
+        }
+        let what = if out { "gateway out of rotation" } else { "gateway in rotation" };
+        self.change_fleet(fleet::Asked {
+            kind: ROTATION,
+            target: name,
+            value: out.then_some(Value::Bool(true)),
+            for_seconds,
+            who,
+            why: reason,
+            what: what.to_owned(),
+            here,
+        })
+        .await
     }
 
     /// `dcc/update_config` of the reference: `degradeSwitch` and `rateLimiterSwitch` are `open`
@@ -169,15 +302,23 @@ impl Admin {
             _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch or rateLimiterSwitch"),
         };
         let setting = Setting { switch, activity: None, share, observe: false, expires_at: None };
-        self.apply(SwitchChange { setting, who: "dcc/update_config".to_owned(), why: key }).await
+        self.apply(SwitchChange { to: SwitchTo::Set(setting), who: "dcc/update_config".to_owned(), why: key }).await
     }
 
     async fn apply(&self, change: SwitchChange) -> HttpResponse {
-        let SwitchChange { setting, who, why } = &change;
-        tracing::info!(switch = %setting.switch, value = setting.value(), activity = ?setting.activity, who, why, "a switch is set");
-        match self.shards.set_switch(&change).await {
-            Ok(()) => self.list_switches(),
-            Err(error) => meta_away(&error),
+        let SwitchChange { to, who, why } = &change;
+        let (switch, activity) = to.key();
+        tracing::info!(%switch, value = to.value(), ?activity, who, why, "a switch is changed");
+        match self.shards.change_switch(&change).await {
+            Ok(revision) => {
+                let mut answer = self.switches();
+                answer["revision"] = revision.into();
+                json(StatusCode::OK, answer.to_string())
+            }
+            Err(error) => {
+                let (status, why) = fleet::unchanged(&error, "the switch");
+                fault(status, &why)
+            }
         }
     }
 
@@ -230,6 +371,9 @@ impl Admin {
         if !self.ready.load(Ordering::Acquire) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
         }
+        if let Some(why) = self.fleet.out_because() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, format!("out of rotation {why}\n"));
+        }
         let obstacles = self.shards.readiness().obstacles();
         if obstacles.is_empty() {
             return text(StatusCode::OK, "ready\n");
@@ -265,9 +409,9 @@ async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Stri
     serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
 }
 
-fn meta_away(error: &StoreError) -> HttpResponse {
-    tracing::error!(%error, "the meta database cannot be asked for switches");
-    fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database is away: nothing was changed")
+fn meta_unavailable(error: &StoreError) -> HttpResponse {
+    tracing::error!(%error, "the meta database cannot be asked");
+    fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database is unavailable: nothing was changed")
 }
 
 fn fault(status: StatusCode, why: &str) -> HttpResponse {

@@ -2,10 +2,8 @@
 use serde::{Deserialize, Serialize};
 use shards::trail::TrailEntry;
 
+use super::fleet::WHO_CHARS_MAX;
 use super::switches::{TEXT_CHARS_MAX, text};
-
-/// Longest name of a person; what the audit trail holds.
-pub(super) const WHO_CHARS_MAX: usize = 128;
 
 /// Who asks for a reload, and why.
 #[derive(Debug, Deserialize)]

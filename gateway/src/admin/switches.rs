@@ -3,14 +3,20 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use market::ActivityId;
-use market::switches::{Setting, Share, Switch, Switches};
+use market::campaign::Catalogue;
+use market::switches::{Origin, Setting, Share, Switch, Switches};
 use serde::{Deserialize, Serialize};
-use shards::switches::{PastChange, SwitchChange};
+use serde_json::{Value, json};
+use shards::switches::{PastChange, SwitchChange, SwitchTo};
+
+use super::fleet::WHO_CHARS_MAX;
 
 /// A switch is set for at most this long, if not for ever.
 pub(super) const FOR_MAX: Duration = Duration::from_hours(24 * 366);
-/// Longest name and reason.
+/// Longest reason.
 pub(super) const TEXT_CHARS_MAX: usize = 500;
+/// So many activities are named to whoever named one that is not published.
+const ACTIVITIES_SHOWN_MAX: usize = 20;
 
 /// A request to set a switch.
 #[derive(Debug, Deserialize)]
@@ -24,25 +30,68 @@ pub(super) struct Asked {
     for_seconds: Option<u64>,
     #[serde(default)]
     observe: bool,
+    #[serde(default)]
+    pub(super) here: bool,
 }
 
 impl Asked {
     /// The change that is asked for, or which field is wrong.
-    pub(super) fn change(self, now: Timestamp) -> Result<SwitchChange, String> {
+    pub(super) fn change(self, now: Timestamp, catalogue: &Catalogue) -> Result<SwitchChange, String> {
         let switch: Switch = self.name.parse().map_err(|error| format!("name: {error}"))?;
         let share: Share = self.value.parse().map_err(|error| format!("value: {error}"))?;
-        let activity = self.activity.map(|id| ActivityId::new(id).ok_or("activity: expected 1 to 2^63-1"));
+        let activity = self.activity.map(activity).transpose()?;
+        if let Some(activity) = activity {
+            published(activity, catalogue)?;
+        }
         let expires_at = self.for_seconds.map(|seconds| expiry(now, seconds)).transpose()?;
-        let setting = Setting { switch, activity: activity.transpose()?, share, observe: self.observe, expires_at };
-        Ok(SwitchChange {
-            setting,
-            who: text("who", &self.who, TEXT_CHARS_MAX)?,
-            why: text("reason", &self.reason, TEXT_CHARS_MAX)?,
-        })
+        let setting = Setting { switch, activity, share, observe: self.observe, expires_at };
+        record(SwitchTo::Set(setting), &self.who, &self.reason)
     }
 }
 
-fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
+/// A request to take a setting back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedToClear {
+    name: String,
+    activity: Option<u64>,
+    who: String,
+    reason: String,
+    #[serde(default)]
+    pub(super) here: bool,
+}
+
+impl AskedToClear {
+    /// The change that is asked for, or which field is wrong.
+    pub(super) fn change(self) -> Result<SwitchChange, String> {
+        let switch: Switch = self.name.parse().map_err(|error| format!("name: {error}"))?;
+        // Whatever was set can be taken back, also for an activity that is gone.
+        let activity = self.activity.map(activity).transpose()?;
+        record(SwitchTo::Cleared((switch, activity)), &self.who, &self.reason)
+    }
+}
+
+fn record(to: SwitchTo, who: &str, reason: &str) -> Result<SwitchChange, String> {
+    Ok(SwitchChange { to, who: text("who", who, WHO_CHARS_MAX)?, why: text("reason", reason, TEXT_CHARS_MAX)? })
+}
+
+fn activity(id: u64) -> Result<ActivityId, String> {
+    ActivityId::new(id).ok_or_else(|| "activity: expected 1 to 2^63-1".to_owned())
+}
+
+fn published(activity: ActivityId, catalogue: &Catalogue) -> Result<(), String> {
+    if catalogue.activity(activity).is_some() {
+        return Ok(());
+    }
+    let mut ids: Vec<ActivityId> = catalogue.campaigns().map(|published| published.campaign.activity.id).collect();
+    ids.sort_unstable();
+    let shown: Vec<String> = ids.iter().take(ACTIVITIES_SHOWN_MAX).map(ToString::to_string).collect();
+    let more = if ids.len() > shown.len() { ", ..." } else { "" };
+    let there = if shown.is_empty() { "none is".to_owned() } else { format!("these are: {}{more}", shown.join(", ")) };
+    Err(format!("activity: {activity} is not published; {there}"))
+}
+
+pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
     if seconds == 0 || seconds > FOR_MAX.as_secs() {
         return Err(format!("forSeconds: expected 1 to {}", FOR_MAX.as_secs()));
     }
@@ -71,11 +120,15 @@ struct Shown {
     observe: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    /// Who obeys it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
 }
 
-impl From<&Setting> for Shown {
-    fn from(setting: &Setting) -> Self {
+impl Shown {
+    fn of(setting: &Setting, origin: Option<&'static str>) -> Self {
         Self {
+            origin,
             name: setting.switch.name(),
             activity: setting.activity.map(ActivityId::get),
             value: setting.share.to_string(),
@@ -86,52 +139,46 @@ impl From<&Setting> for Shown {
 }
 
 /// All switches: those that nobody has set, or whose setting has expired, in their normal state.
-pub(super) fn list(switches: &Switches, now: Timestamp) -> String {
-    #[derive(Serialize)]
-    struct List {
-        switches: Vec<Shown>,
-    }
-    let current: Vec<Setting> =
-        switches.settings().filter(|setting| setting.expires_at.is_none_or(|at| now < at)).collect();
+pub(super) fn list(switches: &Switches, now: Timestamp) -> Value {
+    let current: Vec<(Setting, Origin)> = switches.current(now).collect();
     let mut shown = Vec::new();
     for switch in Switch::ALL {
         let obeyed = |setting: &Setting| setting.switch == switch && setting.activity.is_none() && !setting.observe;
-        if !current.iter().any(obeyed) {
-            shown.push(Shown::from(&Setting {
-                switch,
-                activity: None,
-                share: switch.normal(),
-                observe: false,
-                expires_at: None,
-            }));
+        if !current.iter().any(|(setting, _)| obeyed(setting)) {
+            let normal = Setting { switch, activity: None, share: switch.normal(), observe: false, expires_at: None };
+            shown.push(Shown::of(&normal, Some("normal")));
         }
-        shown.extend(current.iter().filter(|setting| setting.switch == switch).map(Shown::from));
+        let of_switch = current.iter().filter(|(setting, _)| setting.switch == switch);
+        shown.extend(of_switch.map(|(setting, origin)| Shown::of(setting, Some(name(*origin)))));
     }
-    serde_json::to_string(&List { switches: shown }).expect("plain values")
+    json!({ "switches": shown })
+}
+
+const fn name(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Fleet => "all",
+        Origin::Here => "here",
+    }
 }
 
 /// What was changed, newest first.
 pub(super) fn history(changes: &[PastChange]) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Entry<'a> {
-        at: String,
-        who: &'a str,
-        reason: &'a str,
-        before: &'a str,
-        #[serde(flatten)]
-        after: Shown,
-    }
-    #[derive(Serialize)]
-    struct History<'a> {
-        changes: Vec<Entry<'a>>,
-    }
-    let changes = changes.iter().map(|past| Entry {
-        at: past.at.to_string(),
-        who: &past.change.who,
-        reason: &past.change.why,
-        before: &past.before,
-        after: Shown::from(&past.change.setting),
-    });
-    serde_json::to_string(&History { changes: changes.collect() }).expect("plain values")
+    let changes: Vec<Value> = changes.iter().map(past).collect();
+    json!({ "changes": changes }).to_string()
+}
+
+fn past(past: &PastChange) -> Value {
+    let PastChange { at, change, before } = past;
+    let mut shown = match &change.to {
+        SwitchTo::Set(setting) => serde_json::to_value(Shown::of(setting, None)).expect("a plain value"),
+        SwitchTo::Cleared((switch, activity)) => {
+            let activity = activity.map(ActivityId::get);
+            json!({ "name": switch.name(), "activity": activity, "value": "normal", "observe": false, "cleared": true })
+        }
+    };
+    shown["at"] = at.to_string().into();
+    shown["who"] = change.who.clone().into();
+    shown["reason"] = change.why.clone().into();
+    shown["before"] = before.clone().into();
+    shown
 }

@@ -3,8 +3,10 @@
 mod audit;
 mod breaker;
 mod campaign;
+mod gateways;
 mod health;
 mod migrate;
+mod obey;
 mod route;
 mod serve;
 mod server;
@@ -54,9 +56,11 @@ enum Command {
     /// Show and revoke the sitting out of users who asked too often
     #[command(subcommand)]
     SitOut(sit_out::Command),
-    /// Show and set circuit breakers of a running server
+    /// Show and set circuit breakers of running servers
     #[command(subcommand)]
     Breaker(breaker::Command),
+    /// Show the gateways: who is there, which revision each obeys, what it could not obey
+    Gateways(gateways::Gateways),
     /// Ask a running server whether it is ready: exit code 0 or 1
     Health(health::Options),
     /// Explain where users live
@@ -168,6 +172,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Switch(command) => switch::run(&command),
         Command::SitOut(command) => sit_out::run(&command),
         Command::Breaker(command) => breaker::run(&command),
+        Command::Gateways(gateways) => gateways::run(&gateways),
         Command::Health(options) => health::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),

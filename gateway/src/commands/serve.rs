@@ -26,6 +26,10 @@ use crate::admin::token::{Token, Tokens};
 use crate::api::{Api, Bounds};
 use crate::config::{Config, ConfigError, Log, Storage};
 use crate::edge::{Limits, Listener, bind};
+use crate::fleet::kinds::{Breakers, CooldownClear, Rotation};
+use crate::fleet::metrics::FleetMetrics;
+use crate::fleet::registry::Obey;
+use crate::fleet::{Fleet, Own, config_hash, default_name};
 use crate::identity::Identity;
 use crate::limits;
 use crate::limits::metrics::LimitMetrics;
@@ -156,15 +160,18 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
         access: access.clone(),
         log_filter,
     };
+    let fleet = Arc::new(fleet_of(config, &shards, &limits, admin.address(), FleetMetrics::new(&registry)?));
     let reloader = Arc::new(Reloader::new(source, &text, parts));
     let proxies = config.http.trusted_proxies.clone();
     let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access));
-    let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), tokens(config)?));
+    let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), fleet.clone(), tokens(config)?));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
+    let (stop_fleet, fleet_stops) = watch::channel(false);
     let addresses = (public.address(), admin.address());
     let admin = tokio::spawn(admin.serve(admin_pages.clone(), admin_stops));
     let public = tokio::spawn(public.serve(api, public_stops));
+    let obeying = tokio::spawn(fleet.clone().run(fleet_stops));
     admin_pages.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
         announce(config, listen, admin);
@@ -182,15 +189,35 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
         // Nothing that was answered is lost: what is cut off here was never answered.
         tracing::error!("the shards did not end before the deadline");
     }
+    stop_fleet.send_replace(true);
+    let _ = obeying.await;
+    fleet.leave().await;
     stop_admin.send_replace(true);
     let _ = admin.await;
     // With them go the last connections to the files.
-    drop((reloader, admin_pages));
+    drop((reloader, admin_pages, fleet));
     if let Ok(Some(held)) = drained {
         held.let_go().await;
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What this gateway obeys beside the configuration, and its place in the list of gateways.
+fn fleet_of(
+    config: &Config,
+    shards: &Arc<Shards>,
+    limits: &Arc<limits::Limits>,
+    admin: std::io::Result<SocketAddr>,
+    metrics: FleetMetrics,
+) -> Fleet {
+    let admin = admin.unwrap_or(config.http.admin);
+    let name = config.gateway.name.clone().unwrap_or_else(|| default_name(admin.port()));
+    let own = Own { name, admin: admin.to_string(), config_hash: config_hash(config) };
+    let rotation = Arc::<Rotation>::default();
+    let obeyers: Vec<Box<dyn Obey>> =
+        vec![Box::new(Breakers(shards.clone())), Box::new(CooldownClear(limits.clone())), Box::new(rotation.clone())];
+    Fleet::new(shards.clone(), own, rotation, obeyers, metrics)
 }
 
 /// A reload that nobody waits for: the log says what came of it.
