@@ -3,16 +3,19 @@
 //! Every key has a default, so no file is needed. All faults are reported at once; a key that
 //! nobody knows is a fault.
 mod breakers;
+pub mod effective;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::effective::Effective;
 use crate::edge::{TrustedProxies, network};
 use crate::identity;
 use crate::limits::config as limits;
-use market::document::{Fault, Faulted, Override, Section, all, read};
+use market::document::{Fault, Faulted, Override, Section, all, read_with_entries};
 use router::SlotMap;
+use shards::breaker;
 use shards::cluster::{self, Sizes};
 use shards::embedded;
 use shards::stock::cluster::RedisOptions;
@@ -82,12 +85,14 @@ pub struct Http {
 }
 
 /// Tokens of the admin address.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admin {
-    /// A file with the token that may change switches.
+    /// A file with a token that may change things.
     pub token_file: Option<PathBuf>,
-    /// A file with the token that may look at them.
+    /// A file with a token that may look.
     pub viewer_token_file: Option<PathBuf>,
+    /// A folder of personal tokens, in `operators/` and `viewers/`; a file's name says whose it is.
+    pub tokens_dir: Option<PathBuf>,
 }
 
 /// What the edge lets in.
@@ -167,34 +172,82 @@ fn lines(faults: &[Fault]) -> String {
     format!("the configuration has {} fault(s):\n{}", faults.len(), lines.join("\n"))
 }
 
+/// What of a configuration may change while the server runs.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// How much may be asked.
+    pub limits: limits::Config,
+    /// When breakers open.
+    pub breakers: breaker::Settings,
+    /// Whose tokens the admin address takes.
+    pub admin: Admin,
+    /// Logging; its format cannot change.
+    pub log: Log,
+}
+
+/// What becomes of files that a configuration names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Files {
+    /// They are read: passwords are needed, and a broken key should be seen at once.
+    Read,
+    /// They are left alone: what they hold is somebody else's business.
+    Leave,
+}
+
 impl Config {
     /// Reads the file, the environment and the options of the command line.
     pub fn load(file: Option<&Path>, options: Vec<Override>) -> Result<Self, ConfigError> {
-        Self::of_text(&Self::text(file)?, options)
+        Self::of_text(&Self::text(file)?, options).map(|(config, _)| config)
+    }
+
+    /// The config file that is read: the one that is named, or the one that the environment names.
+    pub fn file(file: Option<&Path>) -> Option<PathBuf> {
+        file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from))
     }
 
     /// The text of the file; empty where there is none.
     pub fn text(file: Option<&Path>) -> Result<String, ConfigError> {
-        let file = file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
-        let Some(path) = file else { return Ok(String::new()) };
+        let Some(path) = Self::file(file) else { return Ok(String::new()) };
         std::fs::read_to_string(&path).map_err(|error| ConfigError::File { path, error })
     }
 
-    /// Reads a file's text, the environment and the options of the command line.
-    pub fn of_text(text: &str, options: Vec<Override>) -> Result<Self, ConfigError> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok().filter(|name| is_setting(name))?;
-            // What is not UTF-8 becomes a text that no setting takes, rather than nothing.
-            Override::variable(VARIABLE_PREFIX, &name, &value.to_string_lossy())
-        });
-        // The last one wins: options come after the environment.
-        Self::parse(text, variables.chain(options).collect())
+    /// Reads a file's text, the environment and the options of the command line; also returns each
+    /// key with the origin of its value.
+    pub fn of_text(text: &str, options: Vec<Override>) -> Result<(Self, Effective), ConfigError> {
+        Self::read(text, with_environment(options), Files::Read)
     }
 
     /// Reads a config text with what is laid over it.
+    #[cfg(test)]
     pub fn parse(text: &str, overrides: Vec<Override>) -> Result<Self, ConfigError> {
-        read(text, overrides, config).map_err(ConfigError::Faults)
+        Self::read(text, overrides, Files::Read).map(|(config, _)| config)
     }
+
+    fn read(text: &str, overrides: Vec<Override>, files: Files) -> Result<(Self, Effective), ConfigError> {
+        let (config, entries) =
+            read_with_entries(text, overrides, |root| config(root, files)).map_err(ConfigError::Faults)?;
+        Ok((config, Effective::new(entries)))
+    }
+}
+
+impl Live {
+    /// Reads what may change. Faults anywhere in the text are faults; files that it names are not
+    /// read, so a broken one keeps nothing else from changing.
+    pub fn of_text(text: &str, options: Vec<Override>) -> Result<(Self, Effective), ConfigError> {
+        let (config, effective) = Config::read(text, with_environment(options), Files::Leave)?;
+        let Config { limits, admin, log, sizes, .. } = config;
+        Ok((Self { limits, breakers: sizes.breakers, admin, log }, effective))
+    }
+}
+
+/// The environment's settings and then the options: the last one wins.
+fn with_environment(options: Vec<Override>) -> Vec<Override> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| is_setting(name))?;
+        // What is not UTF-8 becomes a text that no setting takes, rather than nothing.
+        Override::variable(VARIABLE_PREFIX, &name, &value.to_string_lossy())
+    });
+    variables.chain(options).collect()
 }
 
 /// Kubernetes gives each pod the addresses of services in variables of the service's name. For
@@ -204,11 +257,11 @@ fn is_setting(variable: &str) -> bool {
     variable != FILE_VARIABLE && variable.strip_prefix(VARIABLE_PREFIX).is_some_and(ours)
 }
 
-fn config(root: &Section<'_>) -> Result<Config, Faulted> {
+fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
     let gateway = gateway(&root.section("gateway"));
     let http = http(&root.section("http"));
-    let identity = identity::options(&root.section("identity"), http.as_ref().ok());
-    let storage = storage(&root.section("storage"));
+    let identity = identity::options(&root.section("identity"), http.as_ref().ok(), files == Files::Read);
+    let storage = storage(&root.section("storage"), files);
     let lanes = root.section("lanes");
     let lane = lane(&lanes, storage.as_ref().ok());
     let patience = patience(&lanes);
@@ -284,14 +337,15 @@ fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
 fn admin(section: &Section<'_>) -> Result<Admin, Faulted> {
     let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
     let (token_file, viewer_token_file) = (file("token_file"), file("viewer_token_file"));
-    Ok(Admin { token_file: token_file?, viewer_token_file: viewer_token_file? })
+    let tokens_dir = file("tokens_dir");
+    Ok(Admin { token_file: token_file?, viewer_token_file: viewer_token_file?, tokens_dir: tokens_dir? })
 }
 
 /// The keys of one kind of storage are unknown to the other.
-fn storage(section: &Section<'_>) -> Result<Storage, Faulted> {
+fn storage(section: &Section<'_>, files: Files) -> Result<Storage, Faulted> {
     match section.choice("kind", &[("embedded", false), ("cluster", true)]).or(false) {
         Ok(false) => Ok(Storage::Embedded(embedded(section)?)),
-        Ok(true) => Ok(Storage::Cluster(Box::new(cluster(section)?))),
+        Ok(true) => Ok(Storage::Cluster(Box::new(cluster(section, files)?))),
         Err(faulted) => {
             section.leave_unread();
             Err(faulted)
@@ -315,7 +369,7 @@ fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Opti
     }
 }
 
-fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
+fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faulted> {
     let tables = section.integer("tables", 1..=64).or(4);
     let segments = section.integer("segments", 1..=256).or(8);
     let connect_timeout = section.integer("connect_timeout_ms", 1..=600_000).or(1_000).map(Duration::from_millis);
@@ -323,9 +377,11 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
         section.integer("statement_timeout_ms", 3_000..=600_000).or(3_000).map(Duration::from_millis);
     let redis_timeout = section.integer("redis_timeout_ms", 1..=600_000).or(250).map(Duration::from_millis);
     let prefix = section.text("redis_prefix", 1..=64).or("drawbridge".to_owned());
-    let meta = mysql(&section.section("meta"));
-    let shards = section.sections("shard", 1..=256).map(|sections| sections.iter().map(mysql).collect::<Vec<_>>());
-    let redis = section.sections("redis", 1..=15).map(|sections| sections.iter().map(redis).collect::<Vec<_>>());
+    let meta = mysql(&section.section("meta"), files);
+    let shards = section.sections("shard", 1..=256);
+    let shards = shards.map(|sections| sections.iter().map(|shard| mysql(shard, files)).collect::<Vec<_>>());
+    let redis_sections = section.sections("redis", 1..=15);
+    let redis = redis_sections.map(|sections| sections.iter().map(|server| redis(server, files)).collect::<Vec<_>>());
     let count = shards.as_ref().ok().map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
     check_map(section, "tables", count, tables.ok());
     let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
@@ -347,11 +403,11 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
 }
 
 /// Time-outs and dialer are those of the whole cluster and come later.
-fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
+fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
     let user = section.text("user", 1..=80).required();
-    let password = password(section).map(Option::unwrap_or_default);
+    let password = password(section, files).map(Option::unwrap_or_default);
     let database = section.text("database", 1..=64).required();
     let tls = tls(section);
     Ok(MysqlDatabase {
@@ -369,11 +425,11 @@ fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
 }
 
 /// The time-out and the prefix are those of the whole cluster and come later.
-fn redis(section: &Section<'_>) -> Result<RedisOptions, Faulted> {
+fn redis(section: &Section<'_>, files: Files) -> Result<RedisOptions, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(6379);
     let user = section.text("user", 1..=80).optional();
-    let password = password(section);
+    let password = password(section, files);
     let tls = tls(section);
     let connections_max = section.integer("connections_max", 1..=1_000).or(16);
     if let (Ok(Some(_)), Ok(None)) = (&user, &password) {
@@ -391,7 +447,7 @@ fn redis(section: &Section<'_>) -> Result<RedisOptions, Faulted> {
     })
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum TlsChoice {
     Off,
     Required,
@@ -411,10 +467,13 @@ fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
     }
 }
 
-/// A password, in clear or in a file of its own.
-fn password(section: &Section<'_>) -> Result<Option<String>, Faulted> {
-    let clear = section.text("password", 0..=256).optional();
+/// A password, in clear or in a file of its own. One that is left alone is empty.
+fn password(section: &Section<'_>, files: Files) -> Result<Option<String>, Faulted> {
+    let clear = section.secret("password", 0..=256).optional();
     let file = section.text("password_file", 1..=4096).try_map(|path| {
+        if files == Files::Leave {
+            return Ok(String::new());
+        }
         std::fs::read_to_string(&path)
             .map_err(|error| format!("{path}: {error}"))
             .map(|text| text.trim_end().to_owned())

@@ -9,6 +9,7 @@ mod edge;
 mod fleet;
 mod identity;
 mod limits;
+mod log_level;
 mod metrics;
 mod reload;
 mod trace;

@@ -14,6 +14,7 @@ use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::audit_log::{AuditEntry, AuditLog};
 use crate::breaker::{Breakers, Permit, Refused, Verdict};
 use crate::fleet::{
     FleetChange, FleetSetting, FleetStore, Followed, Following, Gateway, GatewayStore, Report, Reported,
@@ -26,7 +27,6 @@ use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
 use crate::switches::{PastChange, SwitchChange, SwitchStore, SwitchTo};
-use crate::trail::{TrailEntry, TrailStore};
 use crate::{DrawError, ReadError};
 
 /// The lanes and readers of all shards, and the campaigns they follow.
@@ -45,7 +45,7 @@ pub struct Shards {
     pub(crate) patience: Patience,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) readiness: Arc<Readiness>,
-    pub(crate) trail: Arc<dyn TrailStore>,
+    pub(crate) audit_log: Arc<dyn AuditLog>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
     /// The lanes' tasks, until somebody waits for their end.
@@ -160,20 +160,20 @@ impl Shards {
         &self.breakers
     }
 
-    /// Adds what somebody had this process do to the audit trail, or to the log at least where the
+    /// Adds what somebody had this process do to the audit log, or to the log at least where the
     /// meta database is away: an order that helps now must not wait for a record of it.
     pub async fn note(&self, who: &str, what: String, detail: String, why: &str) {
-        let entry = TrailEntry { at: Timestamp::now(), who: who.to_owned(), what, detail, why: why.to_owned() };
-        if let Err(error) = self.trail.note(&entry).await {
+        let entry = AuditEntry { at: Timestamp::now(), who: who.to_owned(), what, detail, why: why.to_owned() };
+        if let Err(error) = self.audit_log.note(&entry).await {
             // Not the detail: it may be a user.
-            let TrailEntry { who, what, why, .. } = &entry;
-            tracing::warn!(%error, who, what, why, "an order is in no audit trail but this log");
+            let AuditEntry { who, what, why, .. } = &entry;
+            tracing::warn!(%error, who, what, why, "an order is in no audit log but this log");
         }
     }
 
     /// The latest orders, newest first.
-    pub async fn trail(&self) -> Result<Vec<TrailEntry>, StoreError> {
-        self.trail.entries().await
+    pub async fn audit_log(&self) -> Result<Vec<AuditEntry>, StoreError> {
+        self.audit_log.entries().await
     }
 
     /// Brings the gauges up to date, for a scrape.

@@ -1,27 +1,47 @@
 //! `/admin/breakers`: how the breakers of this process stand, and what operations tell those of all.
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shards::breaker::{Mode, Status};
 
-use super::fleet;
+use super::token::Caller;
+use super::{Admin, fault, fleet, read};
+use crate::api::answer::HttpResponse;
 use crate::fleet::kinds::{BREAKER, BreakerMode};
 
 /// A request to tell a breaker what to do.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Asked {
+struct Asked {
     name: String,
     mode: BreakerMode,
-    who: String,
+    who: Option<String>,
     reason: String,
     for_seconds: Option<u64>,
     #[serde(default)]
     here: bool,
 }
 
+impl Admin {
+    pub(super) async fn set_breaker(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        match read::<Asked>(request).await.and_then(Asked::change) {
+            Ok(asked) => self.change_fleet(caller, asked).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+
+    pub(super) async fn clear_breaker(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        match read::<AskedToClear>(request).await {
+            Ok(asked) => self.change_fleet(caller, asked.change()).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+}
+
 impl Asked {
     /// The change that is asked for, or which field is wrong.
-    pub(super) fn change(self) -> Result<fleet::Asked, String> {
+    fn change(self) -> Result<fleet::Asked, String> {
         let Self { name, mode, who, reason, for_seconds, here } = self;
         if mode == BreakerMode::Automatic && for_seconds.is_some() {
             return Err("forSeconds: goes with a forced mode".to_owned());
@@ -36,9 +56,9 @@ impl Asked {
 /// A request to take back what is set for a breaker: it decides itself again.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AskedToClear {
+struct AskedToClear {
     name: String,
-    who: String,
+    who: Option<String>,
     reason: String,
     #[serde(default)]
     here: bool,
@@ -46,7 +66,7 @@ pub(super) struct AskedToClear {
 
 impl AskedToClear {
     /// The change that is asked for.
-    pub(super) fn change(self) -> fleet::Asked {
+    fn change(self) -> fleet::Asked {
         let Self { name: target, who, reason: why, here } = self;
         let what = "breaker cleared".to_owned();
         fleet::Asked { kind: BREAKER, target, value: None, for_seconds: None, who, why, what, here }

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Value, json as value_of};
 use shards::Shards;
 use shards::fleet::{FleetChange, FleetValue};
 use shards::meta::ChangeError;
 
-use super::switches::{TEXT_CHARS_MAX, expiry, text};
+use super::switches::expiry;
+use super::token::Caller;
+use super::{Admin, audit_log, fault, json};
+use crate::api::answer::HttpResponse;
 use crate::fleet::Fleet;
 use crate::fleet::registry::Override;
-
-/// Longest name of a person; what the audit log holds.
-pub(super) const WHO_CHARS_MAX: usize = 128;
 
 /// An event that was obeyed stands in the meta database for so long, for gateways that follow late.
 pub(super) const EVENT_KEPT: Duration = Duration::from_mins(15);
@@ -27,7 +27,7 @@ pub(super) struct Asked {
     /// `None` takes the setting back.
     pub(super) value: Option<Value>,
     pub(super) for_seconds: Option<u64>,
-    pub(super) who: String,
+    pub(super) who: Option<String>,
     pub(super) why: String,
     /// What the audit log calls it.
     pub(super) what: String,
@@ -35,15 +35,24 @@ pub(super) struct Asked {
     pub(super) here: bool,
 }
 
-/// How a change is answered.
-pub(super) type Answered = Result<Value, (StatusCode, String)>;
+impl Admin {
+    /// Makes a change, if it is in order.
+    pub(super) async fn change_fleet(&self, caller: &Caller, asked: Asked) -> HttpResponse {
+        match change(&self.fleet, &self.shards, caller, asked).await {
+            Ok(answer) => json(StatusCode::OK, answer.to_string()),
+            Err((status, why)) => fault(status, &why),
+        }
+    }
+}
 
-/// Makes the change, if it is in order.
-pub(super) async fn change(fleet: &Fleet, shards: &Shards, asked: Asked) -> Answered {
+/// How a change is answered.
+type Answered = Result<Value, (StatusCode, String)>;
+
+async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -> Answered {
     let bad = |why: String| (StatusCode::BAD_REQUEST, why);
     let now = Timestamp::now();
-    let who = text("who", &asked.who, WHO_CHARS_MAX).map_err(bad)?;
-    let why = text("reason", &asked.why, TEXT_CHARS_MAX).map_err(bad)?;
+    let record = audit_log::Asked { who: asked.who, reason: asked.why };
+    let (who, why) = record.checked(caller).map_err(bad)?;
     let expires_at = asked.for_seconds.map(|seconds| expiry(now, seconds)).transpose().map_err(bad)?;
     if let Some(value) = &asked.value {
         fleet.check(asked.kind, &asked.target, value).map_err(bad)?;
@@ -57,7 +66,7 @@ pub(super) async fn change(fleet: &Fleet, shards: &Shards, asked: Asked) -> Answ
     let change = FleetChange { kind: kind.to_owned(), target, to, who, why, what };
     let revision = shards.change_fleet(&change).await.map_err(|error| unchanged(&error, "the setting"))?;
     fleet.obeyed(revision).await;
-    Ok(json!({ "revision": revision }))
+    Ok(value_of!({ "revision": revision }))
 }
 
 struct Here {
@@ -83,7 +92,7 @@ async fn override_here(fleet: &Fleet, shards: &Shards, here: Here) -> Answered {
         None => return Err((StatusCode::NOT_FOUND, format!("nothing is set here for {target}"))),
     }
     note_here(fleet, shards, (&who, &why), &what, &target).await;
-    Ok(json!({ "here": fleet.name() }))
+    Ok(value_of!({ "here": fleet.name() }))
 }
 
 /// Notes what this process alone obeys, in the audit log or at least in its own log: an order that

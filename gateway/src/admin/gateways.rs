@@ -1,33 +1,110 @@
 //! `/admin/gateways`: who is there and obeys what; forgetting one, taking one out of rotation.
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json as value_of};
 use shards::fleet::{Gateway, SILENT_AFTER};
+
+use super::token::Caller;
+use super::{Admin, audit_log, fault, fleet, json, meta_unavailable, read};
+use crate::api::answer::HttpResponse;
+use crate::fleet::kinds::ROTATION;
 
 /// A gateway that is to be forgotten.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Forget {
-    pub(super) name: String,
-    pub(super) who: String,
-    pub(super) reason: String,
+struct Forget {
+    name: String,
+    who: Option<String>,
+    reason: String,
 }
 
 /// A gateway that leaves the rotation or comes back.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Rotate {
-    pub(super) name: String,
-    pub(super) out: bool,
-    pub(super) who: String,
-    pub(super) reason: String,
-    pub(super) for_seconds: Option<u64>,
+struct Rotate {
+    name: String,
+    out: bool,
+    who: Option<String>,
+    reason: String,
+    for_seconds: Option<u64>,
     #[serde(default)]
-    pub(super) here: bool,
+    here: bool,
+}
+
+impl Admin {
+    pub(super) async fn list_gateways(&self, query: &str) -> HttpResponse {
+        let revision = match asked_revision(query) {
+            Ok(revision) => revision,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        match self.shards.gateways().await {
+            Ok(gateways) => json(StatusCode::OK, list(&gateways, revision)),
+            Err(error) => meta_unavailable(&error),
+        }
+    }
+
+    pub(super) async fn forget_gateway(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<Forget>(request).await.and_then(|Forget { name, who, reason }| {
+            let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
+            Ok((name, who, why))
+        });
+        let (name, who, why) = match asked {
+            Ok(asked) => asked,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        let gateways = match self.shards.gateways().await {
+            Ok(gateways) => gateways,
+            Err(error) => return meta_unavailable(&error),
+        };
+        let instance = match forgettable(&gateways, &name) {
+            Ok(gateway) => &gateway.report.instance,
+            Err(why) => return fault(StatusCode::CONFLICT, &why),
+        };
+        tracing::info!(name, who, why, "a gateway is forgotten");
+        match self.shards.remove_gateway(&name, instance).await {
+            Ok(()) => {
+                self.shards.note(&who, "gateway forgotten".to_owned(), name, &why).await;
+                self.list_gateways("").await
+            }
+            Err(error) => meta_unavailable(&error),
+        }
+    }
+
+    pub(super) async fn rotate(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let Rotate { name, out, who, reason, for_seconds, here } = match read(request).await {
+            Ok(asked) => asked,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        if here && name != self.fleet.name() {
+            let own = self.fleet.name();
+            return fault(StatusCode::BAD_REQUEST, &format!("name: this gateway is {own}; ask {name} itself"));
+        }
+        if out && !here {
+            match self.shards.gateways().await.map(|gateways| find(&gateways, &name).map(drop)) {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => return fault(StatusCode::BAD_REQUEST, &format!("name: {why}")),
+                Err(error) => return meta_unavailable(&error),
+            }
+        }
+        let what = if out { "gateway out of rotation" } else { "gateway in rotation" };
+        let asked = fleet::Asked {
+            kind: ROTATION,
+            target: name,
+            value: out.then_some(Value::Bool(true)),
+            for_seconds,
+            who,
+            why: reason,
+            what: what.to_owned(),
+            here,
+        };
+        self.change_fleet(caller, asked).await
+    }
 }
 
 /// How a gateway stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+enum State {
     /// It reports.
     Live,
     /// It reports, and is out of rotation.
@@ -37,7 +114,7 @@ pub(super) enum State {
 }
 
 impl State {
-    pub(super) fn of(gateway: &Gateway) -> Self {
+    fn of(gateway: &Gateway) -> Self {
         match gateway {
             Gateway { age, .. } if *age >= SILENT_AFTER => Self::Silent,
             Gateway { report, .. } if !report.out_because.is_empty() => Self::Out,
@@ -60,14 +137,14 @@ fn obeys(gateway: &Gateway, revision: u64) -> bool {
 }
 
 /// The list; with a revision also who obeys it.
-pub(super) fn list(gateways: &[Gateway], revision: Option<u64>) -> String {
-    json!({ "gateways": gateways.iter().map(|gateway| shown(gateway, revision)).collect::<Vec<_>>() }).to_string()
+fn list(gateways: &[Gateway], revision: Option<u64>) -> String {
+    value_of!({ "gateways": gateways.iter().map(|gateway| shown(gateway, revision)).collect::<Vec<_>>() }).to_string()
 }
 
 fn shown(gateway: &Gateway, revision: Option<u64>) -> Value {
     let report = &gateway.report;
     let notes = |json: &str| serde_json::from_str::<Value>(json).unwrap_or_default();
-    let mut shown = json!({
+    let mut shown = value_of!({
         "name": report.name,
         "admin": report.admin,
         "version": report.version,
@@ -89,14 +166,14 @@ fn shown(gateway: &Gateway, revision: Option<u64>) -> Value {
 }
 
 /// The revision that a query asks about.
-pub(super) fn asked_revision(query: &str) -> Result<Option<u64>, String> {
+fn asked_revision(query: &str) -> Result<Option<u64>, String> {
     let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "revision");
     let parsed = found.map(|(_, value)| value.parse().map_err(|_| "revision: expected an integer".to_owned()));
     parsed.transpose()
 }
 
 /// The gateway that may be forgotten, or why not.
-pub(super) fn forgettable<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a Gateway, String> {
+fn forgettable<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a Gateway, String> {
     let gateway = find(gateways, name)?;
     match State::of(gateway) {
         State::Silent => Ok(gateway),
@@ -105,7 +182,7 @@ pub(super) fn forgettable<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a
 }
 
 /// A gateway by its name.
-pub(super) fn find<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a Gateway, String> {
+fn find<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a Gateway, String> {
     gateways.iter().find(|gateway| gateway.report.name == name).ok_or_else(|| {
         let names: Vec<&str> = gateways.iter().map(|gateway| gateway.report.name.as_str()).collect();
         format!("there is no gateway {name:?}; there are {}", names.join(", "))

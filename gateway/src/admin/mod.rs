@@ -1,11 +1,14 @@
 //! The admin address: health, readiness and metrics for everybody who reaches it; switches,
 //! breakers and users who sit out for those with a token.
+mod audit_log;
 mod breakers;
 mod fleet;
 mod gateways;
-mod orders;
+pub mod look_ups;
+pub mod refusals;
 mod sitting_out;
 mod switches;
+pub mod text;
 pub mod token;
 
 use std::sync::Arc;
@@ -16,26 +19,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use market::switches::{Origin, Setting, Share, Switch};
+use market::switches::{Setting, Share, Switch};
 use prometheus::{Encoder, Registry, TextEncoder};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use shards::Shards;
 use shards::store::StoreError;
 use shards::switches::{SwitchChange, SwitchTo};
+use shards::{ReadError, Shards};
 use tokio::time::timeout;
 
+use self::look_ups::{AccountQuestion, OrderQuestion};
+use self::refusals::{Reason, Refusals};
 use self::sitting_out::Revocation;
-use self::switches::{Asked, AskedToClear};
-use self::token::{Role, Tokens};
-use crate::api::answer::HttpResponse;
+use self::token::{Caller, Role, Stranger, TokenStore};
+use crate::api::answer::{HttpResponse, whole_seconds};
 use crate::edge::{Handler, Peer};
 use crate::fleet::Fleet;
-use crate::fleet::kinds::ROTATION;
-use crate::fleet::registry::OVERRIDES_MAX;
 use crate::limits::Limits;
 use crate::reload::Reloader;
 
@@ -43,7 +44,7 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 11] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
@@ -51,7 +52,10 @@ const PATHS: [&str; 8] = [
     "/admin/gateways/rotation",
     "/admin/sitting_out",
     "/admin/reload",
-    "/admin/trail",
+    "/admin/audit_log",
+    "/admin/config",
+    "/admin/orders",
+    "/admin/accounts",
 ];
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -64,15 +68,16 @@ pub struct Admin {
     limits: Arc<Limits>,
     reloader: Arc<Reloader>,
     fleet: Arc<Fleet>,
-    tokens: Tokens,
+    tokens: Arc<TokenStore>,
+    refusals: Refusals,
     ready: AtomicBool,
 }
 
 impl Handler for Admin {
-    async fn handle(&self, _: Peer, request: Request<Incoming>) -> HttpResponse {
+    async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
         let path = request.uri().path();
         if path.starts_with("/admin/") || path == DCC_PATH {
-            return self.authorised(request).await;
+            return self.authorised(peer, request).await;
         }
         self.page(&request)
     }
@@ -86,9 +91,10 @@ impl Admin {
         limits: Arc<Limits>,
         reloader: Arc<Reloader>,
         fleet: Arc<Fleet>,
-        tokens: Tokens,
-    ) -> Self {
-        Self { registry, shards, limits, reloader, fleet, tokens, ready: AtomicBool::new(false) }
+        tokens: Arc<TokenStore>,
+    ) -> prometheus::Result<Self> {
+        let refusals = Refusals::new(&registry)?;
+        Ok(Self { registry, shards, limits, reloader, fleet, tokens, refusals, ready: AtomicBool::new(false) })
     }
 
     /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
@@ -99,40 +105,40 @@ impl Admin {
     }
 
     /// What needs a token: the viewer's to look, the operator's to change something.
-    async fn authorised(&self, request: Request<Incoming>) -> HttpResponse {
-        let Some(role) = self.tokens.role(request.headers()) else {
-            return fault(StatusCode::UNAUTHORIZED, "send the token of this server: Authorization: Bearer TOKEN");
+    async fn authorised(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
+        let caller = match self.caller(peer, request.headers()).await {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal,
         };
         let path = request.uri().path().to_owned();
         let changes = request.method() != Method::GET || path == DCC_PATH;
-        if changes && role < Role::Operator {
-            return fault(StatusCode::FORBIDDEN, "the viewer's token only looks");
+        if changes && caller.role < Role::Operator {
+            self.refusals.note(Reason::Viewer, peer, &caller.name);
+            return fault(StatusCode::FORBIDDEN, "the viewer's token only looks: this needs an operator's");
         }
+        let query = request.uri().query().unwrap_or_default().to_owned();
         match (request.method(), path.as_str()) {
             (&Method::GET, "/admin/switches") => self.list_switches(),
-            (&Method::POST, "/admin/switches") => self.set_switch(request).await,
-            (&Method::DELETE, "/admin/switches") => self.clear_switch(request).await,
+            (&Method::POST, "/admin/switches") => self.set_switch(&caller, request).await,
+            (&Method::DELETE, "/admin/switches") => self.clear_switch(&caller, request).await,
             (&Method::GET, "/admin/switches/history") => match self.shards.switch_changes().await {
                 Ok(changes) => json(StatusCode::OK, switches::history(&changes)),
                 Err(error) => meta_unavailable(&error),
             },
             (&Method::GET, "/admin/breakers") => self.list_breakers(),
-            (&Method::POST, "/admin/breakers") => self.order_breaker(request).await,
-            (&Method::DELETE, "/admin/breakers") => match read::<breakers::AskedToClear>(request).await {
-                Ok(asked) => self.change_fleet(asked.change()).await,
-                Err(why) => fault(StatusCode::BAD_REQUEST, &why),
-            },
-            (&Method::GET, "/admin/gateways") => self.list_gateways(request.uri().query().unwrap_or_default()).await,
-            (&Method::DELETE, "/admin/gateways") => self.forget_gateway(request).await,
-            (&Method::POST, "/admin/gateways/rotation") => self.rotate(request).await,
-            (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
+            (&Method::POST, "/admin/breakers") => self.set_breaker(&caller, request).await,
+            (&Method::DELETE, "/admin/breakers") => self.clear_breaker(&caller, request).await,
+            (&Method::GET, "/admin/gateways") => self.list_gateways(&query).await,
+            (&Method::DELETE, "/admin/gateways") => self.forget_gateway(&caller, request).await,
+            (&Method::POST, "/admin/gateways/rotation") => self.rotate(&caller, request).await,
+            (&Method::GET, DCC_PATH) => self.update_config(&caller, &query).await,
             (&Method::GET, "/admin/sitting_out") => self.list_sitting_out(),
-            (&Method::DELETE, "/admin/sitting_out") => self.revoke(request.uri().query().unwrap_or_default()).await,
-            (&Method::POST, "/admin/reload") => self.reload(request).await,
-            (&Method::GET, "/admin/trail") => match self.shards.trail().await {
-                Ok(entries) => json(StatusCode::OK, orders::list(&entries)),
-                Err(error) => meta_unavailable(&error),
-            },
+            (&Method::DELETE, "/admin/sitting_out") => self.revoke(&caller, &query).await,
+            (&Method::POST, "/admin/reload") => self.reload(&caller, request).await,
+            (&Method::GET, "/admin/config") => self.show_config(),
+            (&Method::GET, "/admin/audit_log") => self.list_audit_log().await,
+            (&Method::GET, "/admin/orders") => self.look_up_orders(&caller, &query).await,
+            (&Method::GET, "/admin/accounts") => self.look_up_account(&caller, &query).await,
             (_, path) if PATHS.contains(&path) || path == DCC_PATH => {
                 fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
             }
@@ -140,152 +146,71 @@ impl Admin {
         }
     }
 
-    fn list_switches(&self) -> HttpResponse {
-        json(StatusCode::OK, self.switches().to_string())
+    /// Who calls, or the answer for a stranger.
+    async fn caller(&self, peer: Peer, headers: &HeaderMap) -> Result<Caller, HttpResponse> {
+        if let Some(wait) = self.refusals.wait(peer) {
+            self.refusals.note(Reason::Slowed, peer, "");
+            return Err(too_many_wrong_tokens(wait));
+        }
+        match self.tokens.caller(headers) {
+            Ok(caller) => return Ok(caller),
+            Err(Stranger::Missing) => self.refusals.note(Reason::Missing, peer, ""),
+            Err(Stranger::Unknown) => {
+                self.refusals.note(Reason::Unknown, peer, "");
+                self.refusals.slow(peer).await;
+            }
+        }
+        Err(fault(StatusCode::UNAUTHORIZED, "send a token of this server: Authorization: Bearer TOKEN"))
     }
 
-    fn switches(&self) -> Value {
-        switches::list(self.shards.catalogue().switches(), Timestamp::now())
+    fn show_config(&self) -> HttpResponse {
+        json(StatusCode::OK, serde_json::to_string(&self.reloader.shown()).expect("plain values"))
     }
 
-    async fn set_switch(&self, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<Asked>(request).await.and_then(|asked| {
-            let here = asked.here;
-            Ok((asked.change(Timestamp::now(), &self.shards.catalogue())?, here))
-        });
-        self.change_switch(asked).await
-    }
-
-    async fn clear_switch(&self, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<AskedToClear>(request).await.and_then(|asked| {
-            let here = asked.here;
-            Ok((asked.change()?, here))
-        });
-        self.change_switch(asked).await
-    }
-
-    async fn change_switch(&self, asked: Result<(SwitchChange, bool), String>) -> HttpResponse {
-        match asked {
-            Ok((change, true)) => self.override_switch(&change).await,
-            Ok((change, false)) => self.apply(change).await,
-            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+    async fn list_audit_log(&self) -> HttpResponse {
+        match self.shards.audit_log().await {
+            Ok(entries) => json(StatusCode::OK, audit_log::list(&entries)),
+            Err(error) => meta_unavailable(&error),
         }
     }
 
-    /// This process alone obeys, from memory; the meta database is not needed.
-    async fn override_switch(&self, change: &SwitchChange) -> HttpResponse {
-        let SwitchChange { to, who, why } = change;
-        let (switch, activity) = to.key();
-        let count = self
-            .shards
-            .catalogue()
-            .switches()
-            .current(Timestamp::now())
-            .filter(|(_, origin)| *origin == Origin::Here)
-            .count();
-        if count >= OVERRIDES_MAX {
-            return fault(StatusCode::CONFLICT, "there are too many overrides on this gateway: take some back first");
+    async fn look_up_orders(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let OrderQuestion { user, key } = match OrderQuestion::parse(query) {
+            Ok(question) => question,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        tracing::info!(who = caller.name, "orders of a user are looked up");
+        match self.shards.orders(&user, key.clone()).await {
+            Ok(orders) => match look_ups::order_json(&key, &orders, &self.shards.catalogue()) {
+                Some(found) => json(StatusCode::OK, found),
+                None => fault(StatusCode::NOT_FOUND, "this user has no such order"),
+            },
+            Err(error) => shard_unavailable(error),
         }
-        tracing::warn!(%switch, value = to.value(), ?activity, who, why, "this gateway alone obeys a switch");
-        self.shards.override_switch(to);
-        self.fleet.wake();
-        let what = format!("switch {switch} {}", to.value());
-        let of = activity.map_or("all activities".to_owned(), |activity| format!("activity {activity}"));
-        fleet::note_here(&self.fleet, &self.shards, (who, why), &what, &of).await;
-        let mut answer = self.switches();
-        answer["here"] = self.fleet.name().into();
-        json(StatusCode::OK, answer.to_string())
+    }
+
+    async fn look_up_account(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let AccountQuestion { user, activity } = match AccountQuestion::parse(query) {
+            Ok(question) => question,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        let Some(published) = self.shards.catalogue().activity(activity).cloned() else {
+            return fault(StatusCode::NOT_FOUND, &format!("activityId: no activity {activity} is published"));
+        };
+        tracing::info!(who = caller.name, "an account of a user is looked up");
+        match self.shards.account(&user, activity).await {
+            Ok(stored) => json(StatusCode::OK, look_ups::account_json(&published, stored)),
+            Err(error) => shard_unavailable(error),
+        }
     }
 
     fn list_breakers(&self) -> HttpResponse {
         json(StatusCode::OK, breakers::list(&self.shards.breakers().list(), Timestamp::now()))
     }
 
-    async fn order_breaker(&self, request: Request<Incoming>) -> HttpResponse {
-        match read::<breakers::Asked>(request).await.and_then(breakers::Asked::change) {
-            Ok(asked) => self.change_fleet(asked).await,
-            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
-        }
-    }
-
-    async fn change_fleet(&self, asked: fleet::Asked) -> HttpResponse {
-        match fleet::change(&self.fleet, &self.shards, asked).await {
-            Ok(answer) => json(StatusCode::OK, answer.to_string()),
-            Err((status, why)) => fault(status, &why),
-        }
-    }
-
-    async fn list_gateways(&self, query: &str) -> HttpResponse {
-        let revision = match gateways::asked_revision(query) {
-            Ok(revision) => revision,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        match self.shards.gateways().await {
-            Ok(list) => json(StatusCode::OK, gateways::list(&list, revision)),
-            Err(error) => meta_unavailable(&error),
-        }
-    }
-
-    async fn forget_gateway(&self, request: Request<Incoming>) -> HttpResponse {
-        let gateways::Forget { name, who, reason } = match read(request).await {
-            Ok(asked) => asked,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        let (who, why) = match (orders::Asked { who, reason }).checked() {
-            Ok(record) => record,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        let list = match self.shards.gateways().await {
-            Ok(list) => list,
-            Err(error) => return meta_unavailable(&error),
-        };
-        let instance = match gateways::forgettable(&list, &name) {
-            Ok(gateway) => &gateway.report.instance,
-            Err(why) => return fault(StatusCode::CONFLICT, &why),
-        };
-        tracing::info!(name, who, why, "a gateway is forgotten");
-        match self.shards.remove_gateway(&name, instance).await {
-            Ok(()) => {
-                self.shards.note(&who, "gateway forgotten".to_owned(), name, &why).await;
-                self.list_gateways("").await
-            }
-            Err(error) => meta_unavailable(&error),
-        }
-    }
-
-    async fn rotate(&self, request: Request<Incoming>) -> HttpResponse {
-        let gateways::Rotate { name, out, who, reason, for_seconds, here } = match read(request).await {
-            Ok(asked) => asked,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        if here && name != self.fleet.name() {
-            let own = self.fleet.name();
-            return fault(StatusCode::BAD_REQUEST, &format!("name: this gateway is {own}; ask {name} itself"));
-        }
-        if out && !here {
-            match self.shards.gateways().await.map(|list| gateways::find(&list, &name).map(drop)) {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => return fault(StatusCode::BAD_REQUEST, &format!("name: {why}")),
-                Err(error) => return meta_unavailable(&error),
-            }
-        }
-        let what = if out { "gateway out of rotation" } else { "gateway in rotation" };
-        self.change_fleet(fleet::Asked {
-            kind: ROTATION,
-            target: name,
-            value: out.then_some(Value::Bool(true)),
-            for_seconds,
-            who,
-            why: reason,
-            what: what.to_owned(),
-            here,
-        })
-        .await
-    }
-
     /// `dcc/update_config` of the reference: `degradeSwitch` and `rateLimiterSwitch` are `open`
     /// or `close`. An open degrade switch turns draws off, an open limiter switch limits on.
-    async fn update_config(&self, query: &str) -> HttpResponse {
+    async fn update_config(&self, caller: &Caller, query: &str) -> HttpResponse {
         let field = |name: &str| {
             let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
             found.map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -302,24 +227,8 @@ impl Admin {
             _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch or rateLimiterSwitch"),
         };
         let setting = Setting { switch, activity: None, share, observe: false, expires_at: None };
-        self.apply(SwitchChange { to: SwitchTo::Set(setting), who: "dcc/update_config".to_owned(), why: key }).await
-    }
-
-    async fn apply(&self, change: SwitchChange) -> HttpResponse {
-        let SwitchChange { to, who, why } = &change;
-        let (switch, activity) = to.key();
-        tracing::info!(%switch, value = to.value(), ?activity, who, why, "a switch is changed");
-        match self.shards.change_switch(&change).await {
-            Ok(revision) => {
-                let mut answer = self.switches();
-                answer["revision"] = revision.into();
-                json(StatusCode::OK, answer.to_string())
-            }
-            Err(error) => {
-                let (status, why) = fleet::unchanged(&error, "the switch");
-                fault(status, &why)
-            }
-        }
+        let change = SwitchChange { to: SwitchTo::Set(setting), who: caller.who(Some("dcc/update_config")), why: key };
+        self.change_switch(change).await
     }
 
     fn list_sitting_out(&self) -> HttpResponse {
@@ -327,8 +236,8 @@ impl Admin {
         json(StatusCode::OK, sitting_out::list(count, &sitters, Timestamp::now()))
     }
 
-    async fn revoke(&self, query: &str) -> HttpResponse {
-        let asked = Revocation::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked()?)));
+    async fn revoke(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let asked = Revocation::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked(caller)?)));
         match asked {
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
             Ok((user, (who, why))) if self.limits.revoke(&user) => {
@@ -340,16 +249,17 @@ impl Admin {
         }
     }
 
-    async fn reload(&self, request: Request<Incoming>) -> HttpResponse {
-        let (who, why) = match read::<orders::Asked>(request).await.and_then(orders::Asked::checked) {
+    async fn reload(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<audit_log::Asked>(request).await.and_then(|asked| asked.checked(caller));
+        let (who, why) = match asked {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         match self.reloader.reload() {
             Ok(reloaded) => {
-                let told = serde_json::to_string(&reloaded).expect("plain values");
-                self.shards.note(&who, "reload".to_owned(), told.clone(), &why).await;
-                json(StatusCode::OK, told)
+                let summary = audit_log::cut(reloaded.summary());
+                self.shards.note(&who, "reload".to_owned(), summary, &why).await;
+                json(StatusCode::OK, serde_json::to_string(&reloaded).expect("plain values"))
             }
             Err(error) => fault(StatusCode::BAD_REQUEST, &error),
         }
@@ -412,6 +322,16 @@ async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Stri
 fn meta_unavailable(error: &StoreError) -> HttpResponse {
     tracing::error!(%error, "the meta database cannot be asked");
     fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database is unavailable: nothing was changed")
+}
+
+fn shard_unavailable(error: ReadError) -> HttpResponse {
+    fault(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+}
+
+fn too_many_wrong_tokens(wait: Duration) -> HttpResponse {
+    let mut refusal = fault(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from this address: wait");
+    refusal.headers_mut().insert(RETRY_AFTER, whole_seconds(wait).into());
+    refusal
 }
 
 fn fault(status: StatusCode, why: &str) -> HttpResponse {

@@ -3,7 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 use market::UserId;
 use serde::Serialize;
 
-use super::orders;
+use super::audit_log;
 use crate::limits::sit_out::Sitter;
 
 /// A list shows at most so many users.
@@ -34,7 +34,7 @@ pub(super) fn list(count: usize, sitters: &[Sitter], now: Timestamp) -> String {
 #[derive(Debug)]
 pub(super) struct Revocation {
     pub(super) user: UserId,
-    pub(super) order: orders::Asked,
+    pub(super) order: audit_log::Asked,
 }
 
 impl Revocation {
@@ -45,6 +45,6 @@ impl Revocation {
             named.map(|(_, value)| value.into_owned()).ok_or(format!("{name}: is missing"))
         };
         let user = UserId::new(&field("userId")?).map_err(|error| format!("userId: {error}"))?;
-        Ok(Self { user, order: orders::Asked { who: field("who")?, reason: field("reason")? } })
+        Ok(Self { user, order: audit_log::Asked { who: field("who").ok(), reason: field("reason")? } })
     }
 }

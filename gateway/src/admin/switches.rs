@@ -1,15 +1,20 @@
 //! `/admin/switches`: how the degrade switches stand, setting them, and who did so before.
 use std::time::Duration;
 
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use market::ActivityId;
 use market::campaign::Catalogue;
 use market::switches::{Origin, Setting, Share, Switch, Switches};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Value, json as value_of};
 use shards::switches::{PastChange, SwitchChange, SwitchTo};
 
-use super::fleet::WHO_CHARS_MAX;
+use super::token::Caller;
+use super::{Admin, audit_log, fault, fleet, json, read};
+use crate::api::answer::HttpResponse;
+use crate::fleet::registry::OVERRIDES_MAX;
 
 /// A switch is set for at most this long, if not for ever.
 pub(super) const FOR_MAX: Duration = Duration::from_hours(24 * 366);
@@ -18,25 +23,97 @@ pub(super) const TEXT_CHARS_MAX: usize = 500;
 /// So many activities are named to whoever named one that is not published.
 const ACTIVITIES_SHOWN_MAX: usize = 20;
 
+impl Admin {
+    pub(super) fn list_switches(&self) -> HttpResponse {
+        json(StatusCode::OK, self.switches().to_string())
+    }
+
+    fn switches(&self) -> Value {
+        list(self.shards.catalogue().switches(), Timestamp::now())
+    }
+
+    pub(super) async fn set_switch(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<Asked>(request).await.and_then(|asked| {
+            let here = asked.here;
+            Ok((asked.change(caller, Timestamp::now(), &self.shards.catalogue())?, here))
+        });
+        self.change_or_override(asked).await
+    }
+
+    pub(super) async fn clear_switch(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<AskedToClear>(request).await.and_then(|asked| {
+            let here = asked.here;
+            Ok((asked.change(caller)?, here))
+        });
+        self.change_or_override(asked).await
+    }
+
+    async fn change_or_override(&self, asked: Result<(SwitchChange, bool), String>) -> HttpResponse {
+        match asked {
+            Ok((change, true)) => self.override_switch(&change).await,
+            Ok((change, false)) => self.change_switch(change).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+
+    /// Changes a switch for all gateways.
+    pub(super) async fn change_switch(&self, change: SwitchChange) -> HttpResponse {
+        let SwitchChange { to, who, why } = &change;
+        let (switch, activity) = to.key();
+        tracing::info!(%switch, value = to.value(), ?activity, who, why, "a switch is changed");
+        match self.shards.change_switch(&change).await {
+            Ok(revision) => {
+                let mut answer = self.switches();
+                answer["revision"] = revision.into();
+                json(StatusCode::OK, answer.to_string())
+            }
+            Err(error) => {
+                let (status, why) = fleet::unchanged(&error, "the switch");
+                fault(status, &why)
+            }
+        }
+    }
+
+    /// This process alone obeys, from memory; the meta database is not needed.
+    async fn override_switch(&self, change: &SwitchChange) -> HttpResponse {
+        let SwitchChange { to, who, why } = change;
+        let (switch, activity) = to.key();
+        let catalogue = self.shards.catalogue().clone();
+        let overrides = catalogue.switches().current(Timestamp::now()).filter(|(_, origin)| *origin == Origin::Here);
+        if overrides.count() >= OVERRIDES_MAX {
+            return fault(StatusCode::CONFLICT, "there are too many overrides on this gateway: take some back first");
+        }
+        tracing::warn!(%switch, value = to.value(), ?activity, who, why, "this gateway alone obeys a switch");
+        self.shards.override_switch(to);
+        self.fleet.wake();
+        let what = format!("switch {switch} {}", to.value());
+        let of = activity.map_or("all activities".to_owned(), |activity| format!("activity {activity}"));
+        fleet::note_here(&self.fleet, &self.shards, (who, why), &what, &of).await;
+        let mut answer = self.switches();
+        answer["here"] = self.fleet.name().into();
+        json(StatusCode::OK, answer.to_string())
+    }
+}
+
 /// A request to set a switch.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Asked {
+struct Asked {
     name: String,
     value: String,
     activity: Option<u64>,
-    who: String,
+    who: Option<String>,
     reason: String,
     for_seconds: Option<u64>,
     #[serde(default)]
     observe: bool,
     #[serde(default)]
-    pub(super) here: bool,
+    here: bool,
 }
 
 impl Asked {
     /// The change that is asked for, or which field is wrong.
-    pub(super) fn change(self, now: Timestamp, catalogue: &Catalogue) -> Result<SwitchChange, String> {
+    fn change(self, caller: &Caller, now: Timestamp, catalogue: &Catalogue) -> Result<SwitchChange, String> {
         let switch: Switch = self.name.parse().map_err(|error| format!("name: {error}"))?;
         let share: Share = self.value.parse().map_err(|error| format!("value: {error}"))?;
         let activity = self.activity.map(activity).transpose()?;
@@ -45,34 +122,35 @@ impl Asked {
         }
         let expires_at = self.for_seconds.map(|seconds| expiry(now, seconds)).transpose()?;
         let setting = Setting { switch, activity, share, observe: self.observe, expires_at };
-        record(SwitchTo::Set(setting), &self.who, &self.reason)
+        record(SwitchTo::Set(setting), caller, self.who, self.reason)
     }
 }
 
 /// A request to take a setting back.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AskedToClear {
+struct AskedToClear {
     name: String,
     activity: Option<u64>,
-    who: String,
+    who: Option<String>,
     reason: String,
     #[serde(default)]
-    pub(super) here: bool,
+    here: bool,
 }
 
 impl AskedToClear {
     /// The change that is asked for, or which field is wrong.
-    pub(super) fn change(self) -> Result<SwitchChange, String> {
+    fn change(self, caller: &Caller) -> Result<SwitchChange, String> {
         let switch: Switch = self.name.parse().map_err(|error| format!("name: {error}"))?;
         // Whatever was set can be taken back, also for an activity that is gone.
         let activity = self.activity.map(activity).transpose()?;
-        record(SwitchTo::Cleared((switch, activity)), &self.who, &self.reason)
+        record(SwitchTo::Cleared((switch, activity)), caller, self.who, self.reason)
     }
 }
 
-fn record(to: SwitchTo, who: &str, reason: &str) -> Result<SwitchChange, String> {
-    Ok(SwitchChange { to, who: text("who", who, WHO_CHARS_MAX)?, why: text("reason", reason, TEXT_CHARS_MAX)? })
+fn record(to: SwitchTo, caller: &Caller, who: Option<String>, reason: String) -> Result<SwitchChange, String> {
+    let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
+    Ok(SwitchChange { to, who, why })
 }
 
 fn activity(id: u64) -> Result<ActivityId, String> {
@@ -97,15 +175,6 @@ pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> 
     }
     let lasts = SignedDuration::from_secs(i64::try_from(seconds).expect("bounded above"));
     now.checked_add(lasts).map_err(|error| format!("forSeconds: {error}"))
-}
-
-/// A field that must say something.
-pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, String> {
-    let text = text.trim();
-    match text.chars().count() {
-        count @ 1.. if count <= chars_max => Ok(text.to_owned()),
-        _ => Err(format!("{name}: expected 1 to {chars_max} characters")),
-    }
 }
 
 /// A setting, to be shown.
@@ -139,7 +208,7 @@ impl Shown {
 }
 
 /// All switches: those that nobody has set, or whose setting has expired, in their normal state.
-pub(super) fn list(switches: &Switches, now: Timestamp) -> Value {
+fn list(switches: &Switches, now: Timestamp) -> Value {
     let current: Vec<(Setting, Origin)> = switches.current(now).collect();
     let mut shown = Vec::new();
     for switch in Switch::ALL {
@@ -151,7 +220,7 @@ pub(super) fn list(switches: &Switches, now: Timestamp) -> Value {
         let of_switch = current.iter().filter(|(setting, _)| setting.switch == switch);
         shown.extend(of_switch.map(|(setting, origin)| Shown::of(setting, Some(name(*origin)))));
     }
-    json!({ "switches": shown })
+    value_of!({ "switches": shown })
 }
 
 const fn name(origin: Origin) -> &'static str {
@@ -164,7 +233,7 @@ const fn name(origin: Origin) -> &'static str {
 /// What was changed, newest first.
 pub(super) fn history(changes: &[PastChange]) -> String {
     let changes: Vec<Value> = changes.iter().map(past).collect();
-    json!({ "changes": changes }).to_string()
+    value_of!({ "changes": changes }).to_string()
 }
 
 fn past(past: &PastChange) -> Value {
@@ -173,7 +242,7 @@ fn past(past: &PastChange) -> Value {
         SwitchTo::Set(setting) => serde_json::to_value(Shown::of(setting, None)).expect("a plain value"),
         SwitchTo::Cleared((switch, activity)) => {
             let activity = activity.map(ActivityId::get);
-            json!({ "name": switch.name(), "activity": activity, "value": "normal", "observe": false, "cleared": true })
+            value_of!({ "name": switch.name(), "activity": activity, "value": "normal", "observe": false, "cleared": true })
         }
     };
     shown["at"] = at.to_string().into();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use market::calendar::Day;
-use market::campaign::{Campaign, Published, Stage};
+use market::campaign::{Campaign, Catalogue, Published, Stage};
 use market::chances::Account;
 use market::{ActivityId, DrawCount, Order, Orders, RequestId};
 use serde::Serialize;
@@ -91,11 +91,17 @@ pub(super) async fn draw_record(shards: &Shards, caller: &Caller, parameters: &P
     };
     let by_request = matches!(key, OrderKey::Request(_));
     let orders = shards.orders(&user, key).await?;
-    let order = orders.first().ok_or(Code::RecordUnknown)?;
-    let published = shards.catalogue().activity(order.activity).cloned();
+    record(&orders, by_request, &shards.catalogue()).ok_or_else(|| Code::RecordUnknown.into())
+}
+
+/// The record of draws that were made earlier: of a call as it was answered, or of one draw. `None`
+/// where there are none.
+pub fn record(orders: &[Order], by_request: bool, catalogue: &Catalogue) -> Option<Data> {
+    let order = orders.first()?;
+    let published = catalogue.activity(order.activity);
     let zone = published.map_or(TimeZone::UTC, |published| published.campaign.activity.time_zone.clone());
-    Ok(if by_request && order.asked > DrawCount::ONE {
-        Data::new(&Record::new(DrawnTogether::from(&*orders), order, &zone))
+    Some(if by_request && order.asked > DrawCount::ONE {
+        Data::new(&Record::new(DrawnTogether::from(orders), order, &zone))
     } else {
         Data::new(&Record::new(Drawn::from(order), order, &zone))
     })
@@ -121,15 +127,20 @@ struct AccountView {
 /// `POST activity/query_user_activity_account`
 pub(super) async fn account(shards: &Shards, caller: &Caller, fields: &Fields<'_>) -> Outcome {
     let (campaign, account) = account_today(shards, caller, fields).await?;
-    let chances = campaign.campaign.chances;
-    Ok(Data::new(&AccountView {
+    Ok(account_view(&campaign, account))
+}
+
+/// The chances of an account as of the day that it is brought to.
+pub fn account_view(published: &Published, account: Account) -> Data {
+    let chances = published.campaign.chances;
+    Data::new(&AccountView {
         total_count: account.granted,
         total_count_surplus: account.granted.saturating_sub(account.used),
         day_count: chances.day_limit,
         day_count_surplus: chances.day_limit.saturating_sub(account.day_used),
         month_count: chances.month_limit,
         month_count_surplus: chances.month_limit.saturating_sub(account.month_used),
-    }))
+    })
 }
 
 /// The campaign and the account that a request names, as of today. Who has never drawn has the
@@ -142,10 +153,15 @@ pub(super) async fn account_today(
     let (user, activity) = (fields.user(caller)?, fields.activity()?);
     let published = shards.catalogue().activity(activity).cloned().ok_or(Code::ActivityUnknown)?;
     let stored = shards.account(&user, activity).await?;
+    let account = today(&published, stored);
+    Ok((published, account))
+}
+
+/// An account as of today. Who has never drawn has the welcome chances.
+pub fn today(published: &Published, stored: Option<Account>) -> Account {
     let Campaign { chances, activity, .. } = &published.campaign;
     let account = stored.unwrap_or_else(|| Account::new(*chances));
-    let today = Day::of(Timestamp::now(), &activity.time_zone);
-    Ok((published, account.on(today)))
+    account.on(Day::of(Timestamp::now(), &activity.time_zone))
 }
 
 /// `GET activity/armory`: says that the campaign is loaded, and changes nothing.

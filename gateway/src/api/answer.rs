@@ -116,6 +116,11 @@ impl Data {
     pub fn new(value: &impl Serialize) -> Self {
         Self(serde_json::to_vec(value).expect("answers are plain values"))
     }
+
+    /// The JSON itself.
+    pub fn into_json(self) -> String {
+        String::from_utf8(self.0).expect("JSON is UTF-8")
+    }
 }
 
 /// Writes the envelope. `request` is named by the answers to a draw.

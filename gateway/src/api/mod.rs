@@ -1,5 +1,5 @@
 //! The public API: which path leads to which endpoint, and the way of a request to its answer.
-mod activity;
+pub mod activity;
 mod admission;
 pub mod answer;
 pub mod code;

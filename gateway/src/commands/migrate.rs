@@ -6,7 +6,7 @@ use clap::Args;
 use shards::cluster::ClusterError;
 use shards::store::check_durability;
 
-use super::{Place, PlaceError, block_on, fail, operator, reason, say};
+use super::{Place, PlaceError, block_on, fail, one_line, operator, reason, say};
 use crate::config::Storage;
 
 /// Which cluster.
@@ -22,7 +22,7 @@ pub struct Options {
     #[arg(long, requires = "accept_older_meta", value_parser = reason)]
     reason: Option<String>,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long, requires = "accept_older_meta")]
+    #[arg(long, requires = "accept_older_meta", value_parser = one_line)]
     who: Option<String>,
 }
 

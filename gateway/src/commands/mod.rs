@@ -1,10 +1,13 @@
 //! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
 //! 2 when the question could not be asked.
 mod audit;
+mod audit_log;
 mod breaker;
 mod campaign;
+mod config;
 mod gateways;
 mod health;
+mod look_up;
 mod migrate;
 mod obey;
 mod route;
@@ -17,7 +20,7 @@ mod switch;
 use std::fmt::Display;
 use std::future::Future;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -26,6 +29,7 @@ use shards::cluster::{ClusterError, Installation};
 use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
 
+use crate::admin::text::is_unprintable;
 use crate::config::{Config, ConfigError, Storage};
 
 /// A sharded, high-throughput draw gateway.
@@ -63,6 +67,16 @@ enum Command {
     Gateways(gateways::Gateways),
     /// Ask a running server whether it is ready: exit code 0 or 1
     Health(health::Options),
+    /// Show the configuration of a running server
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Show who has changed what on running servers, and why
+    #[command(subcommand)]
+    AuditLog(audit_log::Command),
+    /// Show what a user has drawn; works while the server runs
+    Order(look_up::OrderOptions),
+    /// Show how often a user may still draw; works while the server runs
+    Account(look_up::AccountOptions),
     /// Explain where users live
     Route(route::Options),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
@@ -81,6 +95,10 @@ pub struct Place {
 }
 
 impl Place {
+    fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     fn overrides(&self) -> Vec<Override> {
         self.data.iter().map(|data| Override::option("storage.data", data, "--data")).collect()
     }
@@ -117,6 +135,8 @@ impl Command {
             Command::Stock(command) => Some(command.place()),
             Command::Audit(options) => Some(options.place()),
             Command::Route(options) => Some(options.place()),
+            Command::Order(options) => options.place(),
+            Command::Account(options) => options.place(),
             _ => None,
         }
     }
@@ -165,7 +185,7 @@ pub fn run(cli: Cli) -> ExitCode {
 fn execute(command: Command) -> ExitCode {
     match command {
         Command::Serve(options) => serve::run(&options),
-        Command::CheckConfig(place) => check_config(&place),
+        Command::CheckConfig(place) => config::check(&place),
         Command::Migrate(options) => migrate::run(&options),
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
@@ -173,19 +193,13 @@ fn execute(command: Command) -> ExitCode {
         Command::SitOut(command) => sit_out::run(&command),
         Command::Breaker(command) => breaker::run(&command),
         Command::Gateways(gateways) => gateways::run(&gateways),
+        Command::Config(command) => config::run(&command),
+        Command::AuditLog(command) => audit_log::run(&command),
+        Command::Order(options) => look_up::run_order(&options),
+        Command::Account(options) => look_up::run_account(&options),
         Command::Health(options) => health::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
-    }
-}
-
-fn check_config(place: &Place) -> ExitCode {
-    match place.load() {
-        Ok(config) => {
-            say(format_args!("the configuration is good:\n{config:#?}\n"));
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(error),
     }
 }
 
@@ -214,7 +228,16 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 /// A reason, which says something.
 pub(super) fn reason(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { Ok(text.into()) }
+    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { one_line(text) }
+}
+
+/// A text for the record that does nothing to the terminals of those who read it.
+pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("expected a name"),
+        text if text.contains(is_unprintable) => Err("expected one line without control and format characters"),
+        text => Ok(text.to_owned()),
+    }
 }
 
 /// What is kept beside a change.
@@ -224,7 +247,7 @@ pub struct ForTheRecord {
     #[arg(long, value_parser = reason)]
     pub(super) reason: String,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long)]
+    #[arg(long, value_parser = one_line)]
     who: Option<String>,
 }
 

@@ -22,8 +22,9 @@ use tracing_subscriber::reload::Handle;
 
 use super::{fail, say};
 use crate::admin::Admin;
-use crate::admin::token::{Token, Tokens};
+use crate::admin::token::TokenStore;
 use crate::api::{Api, Bounds};
+use crate::config::effective::Effective;
 use crate::config::{Config, ConfigError, Log, Storage};
 use crate::edge::{Limits, Listener, bind};
 use crate::fleet::kinds::{Breakers, CooldownClear, Rotation};
@@ -33,8 +34,9 @@ use crate::fleet::{Fleet, Own, config_hash, default_name};
 use crate::identity::Identity;
 use crate::limits;
 use crate::limits::metrics::LimitMetrics;
+use crate::log_level::{LogFilter, LogLevel};
 use crate::metrics::HttpMetrics;
-use crate::reload::{LogFilter, Parts, Reloader, Source};
+use crate::reload::{Parts, ReloadMetrics, Reloader, Source};
 use crate::trace::AccessLog;
 
 /// What a server without campaigns begins with.
@@ -113,17 +115,17 @@ fn start(options: &Options) -> Result<(), ServeError> {
     let given = options.clone();
     let source = Source { file: options.config.clone(), options: Box::new(move || overrides(&given)) };
     let text = Config::text(source.file.as_deref())?;
-    let config = Config::of_text(&text, overrides(options))?;
-    let log_filter = log_to_stderr(&config.log);
+    let (config, effective) = Config::of_text(&text, overrides(options))?;
+    let log_level = Arc::new(LogLevel::new(&config.log.filter, log_to_stderr(&config.log)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    runtime.block_on(serve(&config, Origin { source, text, log_filter }))
+    runtime.block_on(serve(&config, Origin { source, effective, log_level }))
 }
 
 /// Where the configuration came from, and what of it is in force outside the server.
 struct Origin {
     source: Source,
-    text: String,
-    log_filter: LogFilter,
+    effective: Effective,
+    log_level: Arc<LogLevel>,
 }
 
 /// What the command line lays over file and environment.
@@ -152,19 +154,21 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
     let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
     let shards = running.shards().clone();
-    let Origin { source, text, log_filter } = origin;
+    let tokens = tokens(config)?;
+    let Origin { source, effective, log_level } = origin;
     let parts = Parts {
         identity: identity.clone(),
         limits: limits.clone(),
         shards: shards.clone(),
         access: access.clone(),
-        log_filter,
+        log_level,
+        tokens: tokens.clone(),
     };
     let fleet = Arc::new(fleet_of(config, &shards, &limits, admin.address(), FleetMetrics::new(&registry)?));
-    let reloader = Arc::new(Reloader::new(source, &text, parts));
+    let reloader = Arc::new(Reloader::new(source, effective, parts, ReloadMetrics::new(&registry)?));
     let proxies = config.http.trusted_proxies.clone();
     let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access));
-    let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), fleet.clone(), tokens(config)?));
+    let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), fleet.clone(), tokens)?);
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let (stop_fleet, fleet_stops) = watch::channel(false);
@@ -222,9 +226,7 @@ fn fleet_of(
 
 /// A reload that nobody waits for: the log says what came of it.
 fn reload(reloader: &Reloader) {
-    if let Err(error) = reloader.reload() {
-        tracing::error!(error, "the configuration was not read anew: all stays as it was");
-    }
+    let _ = reloader.reload();
 }
 
 fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener), ServeError> {
@@ -315,7 +317,11 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
     let metrics = Metrics::new(registry)?;
     match &config.storage {
         Storage::Embedded(embedded) => {
-            let held = Folder::create(&embedded.data)?.hold().await?;
+            let folder = Folder::create(&embedded.data)?;
+            if let Some(warning) = folder.access_warning() {
+                tracing::warn!("{warning}");
+            }
+            let held = folder.hold().await?;
             publish_demo(&held).await?;
             Ok(Running::Embedded(held.start(embedded.options(config.sizes), metrics).await?))
         }
@@ -327,15 +333,12 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
 }
 
 /// The tokens of the admin address. The embedded default makes one of its own.
-fn tokens(config: &Config) -> Result<Tokens, ServeError> {
-    let read = |path: &Option<PathBuf>| path.as_deref().map(Token::read).transpose().map_err(ServeError::Token);
-    let operator = match (&config.admin.token_file, &config.storage) {
-        (None, Storage::Embedded(embedded)) => {
-            Some(Token::read_or_make(&embedded.data.join(TOKEN_FILE)).map_err(ServeError::Token)?)
-        }
-        (file, _) => read(file)?,
+fn tokens(config: &Config) -> Result<Arc<TokenStore>, ServeError> {
+    let own = match &config.storage {
+        Storage::Embedded(embedded) => Some(embedded.data.join(TOKEN_FILE)),
+        Storage::Cluster(_) => None,
     };
-    Ok(Tokens { operator, viewer: read(&config.admin.viewer_token_file)? })
+    TokenStore::open(&config.admin, own).map(Arc::new).map_err(ServeError::Token)
 }
 
 /// A server that has no campaign yet gets something to play with.

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{NO, complain, fail, say};
+use crate::admin::text::printable;
 use crate::admin::token::Token;
 
 /// A server that does not answer in this time is not there.
@@ -106,10 +107,16 @@ pub(super) fn seconds(text: &str) -> Result<u64, String> {
     u64::try_from(lasts.as_secs()).ok().filter(|&seconds| seconds > 0).ok_or("expected at least a second".to_owned())
 }
 
-/// A field of an answer as text; empty when it is not there.
+/// An answer as JSON, or as people read it.
+pub(super) fn json_or(json: bool, answer: &Value, show: impl FnOnce(&Value) -> String) -> String {
+    if json { format!("{answer:#}\n") } else { show(answer) }
+}
+
+/// A field of an answer as text; empty when it is not there. What would do something to the terminal
+/// is shown as an escape: others have written it.
 pub(super) fn text(value: &Value, field: &str) -> String {
     match &value[field] {
-        Value::String(text) => text.clone(),
+        Value::String(text) => printable(text).into_owned(),
         Value::Null => String::new(),
         other => other.to_string(),
     }

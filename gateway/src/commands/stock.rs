@@ -16,6 +16,8 @@ use shards::meta::{Meta, Operation, StockChange};
 use shards::store::{Database, StoreError};
 use tokio::time::{Instant, sleep};
 
+use crate::admin::text::printable;
+
 use super::{ForTheRecord, Installed, NO, Place, PlaceError, block_on, complain, fail, say};
 
 /// How long a withdrawal waits for the running server.
@@ -152,7 +154,7 @@ async fn table<D: Database>(
 fn describe(operation: &Operation) -> String {
     let Operation { kind, units, applied, who, why, at, .. } = operation;
     let applied = applied.map_or("waiting".to_owned(), |applied| format!("{applied:+}"));
-    format!("{at:.0} {kind} {units} ({applied}) by {who}: {why}")
+    format!("{at:.0} {kind} {units} ({applied}) by {}: {}", printable(who), printable(why))
 }
 
 async fn issued_units<D: Database>(folder: &Folder, meta: &Meta<D>) -> Result<Vec<(Prize, u64)>, StockError> {

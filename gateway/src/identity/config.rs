@@ -10,7 +10,7 @@ use super::trusted_header::TrustedHeader;
 use super::{Options, jwt};
 use crate::config::Http;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Open,
     TrustedHeader,
@@ -18,13 +18,13 @@ enum Kind {
 }
 
 /// Reads the section. The keys of one kind are unknown to the others. `http` is what the kinds
-/// are checked against, where it is good itself.
-pub fn options(section: &Section<'_>, http: Option<&Http>) -> Result<Options, Faulted> {
+/// are checked against, where it is good itself. Keys are looked at if `with_keys` says so.
+pub fn options(section: &Section<'_>, http: Option<&Http>, with_keys: bool) -> Result<Options, Faulted> {
     let kinds = [("open", Kind::Open), ("trusted-header", Kind::TrustedHeader), ("jwt", Kind::Jwt)];
     match section.choice("kind", &kinds).or(Kind::Open) {
         Ok(Kind::Open) => open(section, http),
         Ok(Kind::TrustedHeader) => trusted_header(section, http),
-        Ok(Kind::Jwt) => Ok(Options::Jwt(Box::new(jwt(section)?))),
+        Ok(Kind::Jwt) => Ok(Options::Jwt(Box::new(jwt(section, with_keys)?))),
         Err(faulted) => {
             section.leave_unread();
             Err(faulted)
@@ -60,13 +60,13 @@ fn trusted_header(section: &Section<'_>, http: Option<&Http>) -> Result<Options,
     Ok(Options::TrustedHeader(TrustedHeader { name, proxies }))
 }
 
-fn jwt(section: &Section<'_>) -> Result<jwt::Options, Faulted> {
+fn jwt(section: &Section<'_>, with_keys: bool) -> Result<jwt::Options, Faulted> {
     let user_claim = section.text("user_claim", 1..=64).or("sub".to_owned());
     let audience = section.text("audience", 1..=256).optional();
     let issuer = section.text("issuer", 1..=256).optional();
     let clock_skew = section.integer("clock_skew_s", 0..=600).or(30).map(SignedDuration::from_secs);
     let tokens_cached_max = section.integer("tokens_cached_max", 0..=1_000_000).or(100_000);
-    let source = source(section);
+    let source = source(section, with_keys);
     Ok(jwt::Options {
         source: source?,
         expected: Expected { audience: audience?, issuer: issuer? },
@@ -76,7 +76,7 @@ fn jwt(section: &Section<'_>) -> Result<jwt::Options, Faulted> {
     })
 }
 
-fn source(section: &Section<'_>) -> Result<KeySource, Faulted> {
+fn source(section: &Section<'_>, with_keys: bool) -> Result<KeySource, Faulted> {
     let algorithms = [("HS256", Signing::Hs256), ("EdDSA", Signing::EdDsa), ("RS256", Signing::Rs256)];
     let signing = section.choice("algorithm", &algorithms).optional();
     let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
@@ -91,7 +91,11 @@ fn source(section: &Section<'_>) -> Result<KeySource, Faulted> {
         (Some(_), Some(_), _) => return Err(section.fault("jwks_file", "and key_file exclude each other")),
         (None, None, _) => return Err(section.fault("key_file", "or jwks_file is needed for kind = \"jwt\"")),
     };
-    // Read again when the server starts; here so that check-config tells of a broken one.
+    // Read again when the server starts; here so that check-config tells of a broken one. A reload
+    // reads them by itself: a broken key set must not keep a limit from being lifted.
+    if !with_keys {
+        return Ok(source);
+    }
     match Keys::read(&source, &Expected::default()) {
         Ok(_) => Ok(source),
         Err(why) => Err(section.fault(key, why)),

@@ -69,18 +69,21 @@ impl Identity {
         }
     }
 
-    /// Reads the keys anew, where there are some. When they cannot be read, the last good ones
-    /// stay. Blocks for as long as reading a small file takes.
-    pub fn reload(&self) -> Result<(), String> {
-        let Identity::Jwt(jwt) = self else { return Ok(()) };
+    /// Reads the keys again, where there are some; returns whether they have changed. When they
+    /// cannot be read, the last good ones stay. Blocks for as long as reading a small file takes.
+    pub fn reload(&self) -> Result<bool, String> {
+        let Identity::Jwt(jwt) = self else { return Ok(false) };
         match jwt.reload() {
-            Ok(keys) => tracing::info!(keys, "the keys of tokens are read anew"),
+            Ok(Some(keys)) => {
+                tracing::info!(keys, "the keys of tokens are read again");
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
             Err(error) => {
                 tracing::error!(error, "the keys of tokens cannot be read: the last good ones stay");
-                return Err(error);
+                Err(error)
             }
         }
-        Ok(())
     }
 
     /// What a caller whose identity is not good is asked for: `WWW-Authenticate`.

@@ -28,6 +28,7 @@ use self::follow::Follower;
 use self::hint::{Announced, Hints};
 use self::jobs::Runner;
 use self::leases::Leases;
+use crate::audit_log::AuditEntry;
 use crate::breaker::{self, Breakers};
 use crate::fleet::Following;
 use crate::founding::{Founding, FoundingError};
@@ -48,7 +49,6 @@ use crate::store::{
     Behind, ClusterId, Database, ExpectedIdentity, Identity, Layout, MigrateError, Mismatch, MysqlDatabase, Role,
     RunCheck, SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta, read_identity,
 };
-use crate::trail::TrailEntry;
 
 /// How often a stock server is looked after, and how soon it is rebuilt.
 const TEND_PAUSE: Duration = Duration::from_millis(500);
@@ -492,7 +492,7 @@ impl Installation {
 
     /// Rebuilds every stock server from the shards; the record says who wanted it and why.
     pub async fn rebuild(&self, who: &str, why: &str) -> Result<Vec<(ServerId, Epoch)>, String> {
-        let entry = TrailEntry {
+        let entry = AuditEntry {
             at: Timestamp::now(),
             who: who.to_owned(),
             what: "stock rebuild".to_owned(),
@@ -601,7 +601,7 @@ impl Installation {
             patience: sizes.patience,
             breakers,
             readiness,
-            trail: Arc::new(parts.meta.clone()),
+            audit_log: Arc::new(parts.meta.clone()),
             metrics,
             stop,
             tasks: tasks.into(),

@@ -303,9 +303,9 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
         &["raised to 900", "version 3 of activity 7", "award 101 of activity 7: 40 units are issued, the total is 0"],
     );
     let meta = Meta::new(options.meta.clone());
-    let trail = meta.trail().await.expect("read");
-    assert_eq!((&*trail[0].what, &*trail[0].who, &*trail[0].why), ("accept older meta", "who", "the disk was lost"));
-    assert_eq!(trail[0].detail, told.replace('\n', "; "));
+    let log = meta.audit_log().await.expect("read");
+    assert_eq!((&*log[0].what, &*log[0].who, &*log[0].why), ("accept older meta", "who", "the disk was lost"));
+    assert_eq!(log[0].detail, told.replace('\n', "; "));
     let (cluster, _) = start(&options).await.expect("accepted");
     assert_eq!(draw(&cluster, &user_of(1, &options)).await, WELL);
     assert!(meta.claimed_runs().await.expect("read") > 900, "new lanes have new runs");

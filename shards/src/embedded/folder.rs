@@ -1,6 +1,7 @@
 //! The data folder: which file is where, and who holds it.
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// for strangers who have the files open.
 const FOLD_UP_MAX: Duration = Duration::from_secs(3);
 const FOLD_UP_PAUSE: Duration = Duration::from_millis(20);
+
+/// A data folder is its owner's business.
+const FOLDER_MODE: u32 = 0o700;
+
+/// The rights of users who are neither the owner nor of the group.
+const OTHERS: u32 = 0o007;
 
 /// A data folder, held by nobody in particular.
 #[derive(Debug, Clone)]
@@ -73,11 +80,25 @@ impl FolderError {
 }
 
 impl Folder {
-    /// The folder at `path`, made when it is missing.
+    /// The folder at `path`, made for its owner only when it is missing.
     pub fn create(path: &Path) -> Result<Self, FolderError> {
         let io = |error| FolderError::Io { path: path.to_owned(), error };
-        std::fs::create_dir_all(path).map_err(io)?;
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(io)?;
         Ok(Self { path: path.to_owned() })
+    }
+
+    /// What is wrong with who may get into the folder, and what helps. Nothing is changed: it may be
+    /// meant so.
+    pub fn access_warning(&self) -> Option<String> {
+        let mode = std::fs::metadata(&self.path).ok()?.mode();
+        (mode & OTHERS != 0).then(|| {
+            let path = self.path.display();
+            format!(
+                "every user of this machine gets into the data folder {path} (mode {:04o}), which holds the users' \
+                 draws: chmod 700 {path}",
+                mode & 0o7777
+            )
+        })
     }
 
     /// The folder at `path`, which must hold a meta file.
@@ -90,7 +111,9 @@ impl Folder {
     pub async fn hold(self) -> Result<Held, FolderError> {
         let path = self.path.join("LOCK");
         let io = |error| FolderError::Io { path: path.clone(), error };
-        let mut lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+        let options = &mut File::options();
+        let options = options.create(true).truncate(false).write(true).mode(crate::store::FILE_MODE);
+        let mut lock = options.open(&path).map_err(io)?;
         match try_lock(&lock).await {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FolderError::Held(self.path)),

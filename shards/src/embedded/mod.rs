@@ -161,7 +161,7 @@ impl Held {
         }
         let stop_follower = watch::Sender::new(false);
         let switches = Arc::new(meta.clone());
-        let meta_trail = Arc::new(meta.clone());
+        let audit_log = Arc::new(meta.clone());
         let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
         let following = Arc::new(Following::new(revision, settings));
         let fleet = Arc::new(meta.clone());
@@ -184,7 +184,7 @@ impl Held {
             patience: options.patience,
             breakers: Arc::new(breakers),
             readiness,
-            trail: meta_trail,
+            audit_log,
             metrics,
             stop,
             tasks: tasks.into(),

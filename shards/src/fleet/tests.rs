@@ -54,7 +54,7 @@ async fn settings_come_back_replace_each_other_and_are_on_record<D: Database>(da
     assert_eq!((found[1].target.as_str(), found[1].expires_at, found[1].revision), ("shard-1", None, 2));
     assert_eq!(meta.change_fleet(&change("shard-1", None, None), at(3)).await, Ok(4));
     assert_eq!(meta.fleet_settings().await.map(|settings| settings.len()), Ok(1));
-    let trail = meta.trail().await.expect("the record");
+    let trail = meta.audit_log().await.expect("the record");
     let noted: Vec<_> = trail.iter().map(|entry| (entry.what.as_str(), entry.detail.as_str())).collect();
     let expected = ["shard-1", "shard-0", "shard-1", "shard-0"].map(|target| ("breaker set", target));
     assert_eq!(noted, expected);

@@ -2,7 +2,10 @@
 mod care;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -38,6 +41,9 @@ const CACHE_KIB: &str = "-65536";
 /// that changes several rows and calls a function (`->>` is one) keeps them whatever its conflict
 /// clause says; beyond 64 KiB they went to a temporary file of each statement.
 const STATEMENT_JOURNALS: &str = "MEMORY";
+
+/// The mode of new files: their owner's only. SQLite gives side files the mode of theirs.
+pub(crate) const FILE_MODE: u32 = 0o600;
 
 /// What a connection to a file may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +103,9 @@ impl Database for SqliteFile {
     const KEEPS_IDLE: bool = false;
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
+        if self.access == Access::Create {
+            make_empty(&self.path)?;
+        }
         let options = SqliteConnectOptions::new()
             .filename(&self.path)
             .create_if_missing(self.access == Access::Create)
@@ -124,6 +133,17 @@ impl Database for SqliteFile {
                 Err(error) => return Err(classify(error)),
             }
         }
+    }
+}
+
+/// Makes an empty file, which is an empty database, unless something is there. SQLite itself would
+/// let everybody read it.
+fn make_empty(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(StoreError::Away(format!("{}: {error}", path.display())))
+        }
+        _ => Ok(()),
     }
 }
 

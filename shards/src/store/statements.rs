@@ -103,6 +103,8 @@ statements! {
         find_orders,
         /// Finds orders by user and order id.
         find_orders_by_id,
+        /// Reads a user's latest orders, of one activity or, for 0, of all; 100 at most.
+        find_latest_orders,
         /// Writes rows of user, activity, granted, used, day, day_used, month_used: accounts that
         /// were not there.
         insert_accounts,

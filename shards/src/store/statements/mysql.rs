@@ -17,6 +17,7 @@ pub const MYSQL: Dialect = Dialect {
         read_accounts,
         find_orders,
         find_orders_by_id,
+        find_latest_orders,
         insert_accounts,
         update_accounts,
         insert_orders,

@@ -12,6 +12,7 @@ pub const SQLITE: Dialect = Dialect {
         read_accounts,
         find_orders,
         find_orders_by_id,
+        find_latest_orders,
         insert_accounts,
         update_accounts,
         insert_orders,
