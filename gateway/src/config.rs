@@ -48,6 +48,8 @@ pub struct Config {
     pub storage: Storage,
     /// Sizes of lanes and readers.
     pub sizes: Sizes,
+    /// What is scraped.
+    pub metrics: Metrics,
     /// How long a stop may take.
     pub drain: Drain,
     /// Logging.
@@ -129,6 +131,13 @@ impl Embedded {
         let Self { shards, tables, .. } = *self;
         embedded::Options { shards, tables, lane, in_flight_max, patience, reads, breakers }
     }
+}
+
+/// What `/metrics` answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Metrics {
+    /// A text is given out again for so long.
+    pub age_max: Duration,
 }
 
 /// A stop.
@@ -270,6 +279,7 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
     let admin = admin(&root.section("admin"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
     let limits = limits::read(&root.section("limits"));
+    let metrics = metrics(&root.section("metrics"));
     let drain = drain(&root.section("drain"));
     let log = log(&root.section("log"));
     let in_flight_max = in_flight_max?;
@@ -282,6 +292,7 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
         admin: admin?,
         storage: storage?,
         sizes: Sizes { lane: lane?, in_flight_max, patience: patience?, reads: reads?, breakers: breakers? },
+        metrics: metrics?,
         drain: drain?,
         log: log?,
     })
@@ -509,6 +520,11 @@ fn reads(section: &Section<'_>) -> Result<ReadLimits, Faulted> {
     let queue_max = section.integer("queue_max", 1..=100_000).or(1024);
     let timeout = milliseconds(section, "timeout_ms", 2_000);
     Ok(ReadLimits { connections_max: connections_max?, queue_max: queue_max?, timeout: timeout? })
+}
+
+fn metrics(section: &Section<'_>) -> Result<Metrics, Faulted> {
+    let age_max = section.integer("age_max_ms", 0..=60_000).or(1_000).map(Duration::from_millis);
+    Ok(Metrics { age_max: age_max? })
 }
 
 fn drain(section: &Section<'_>) -> Result<Drain, Faulted> {

@@ -23,7 +23,6 @@ pub use commands::{Cli, run};
 pub mod measured {
     pub use crate::api::Endpoint;
     pub use crate::limits::Limits;
-    pub use crate::limits::bucket::Pace;
     pub use crate::limits::config::{Config as LimitConfig, Limit};
     pub use crate::limits::metrics::LimitMetrics;
 }

@@ -90,6 +90,15 @@ impl Override {
         Some(Self { target, value: value.into(), origin })
     }
 
+    /// Whether it is for a key at or below this path.
+    fn is_below(&self, path: &str) -> bool {
+        let (own, path, dot) = match &self.target {
+            Target::Path(own) => (own, path.to_owned(), '.'),
+            Target::Variable { name, .. } => (name, as_variable(path), '_'),
+        };
+        own.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with(dot))
+    }
+
     fn is_for(&self, path: &str) -> bool {
         match &self.target {
             Target::Path(own) => own == path,
@@ -242,6 +251,8 @@ struct Record {
     asked: BTreeMap<String, BTreeSet<&'static str>>,
     /// The keys that have a value.
     entries: Vec<Entry>,
+    /// The paths of keys that have another name now, and what is said of them.
+    renamed: BTreeMap<String, String>,
 }
 
 /// Where a value, or what should have been one, comes from. Ordered as faults are listed.
@@ -344,7 +355,10 @@ impl<'t> Document<'t> {
         let Some(asked) = asked else { return };
         for (name, value) in table {
             let key: &str = name.get_ref();
-            if asked.contains(key) {
+            let renamed = self.record.borrow().renamed.get(&joined(path, key)).cloned();
+            if let Some(message) = renamed {
+                self.fault(&Place { path: joined(path, key), at: At::Offset(name.span().start) }, message);
+            } else if asked.contains(key) {
                 self.report_unknown_keys_within(&joined(path, key), value.get_ref());
             } else {
                 let place = Place { path: joined(path, &quoted(key)), at: At::Offset(name.span().start) };
@@ -369,7 +383,17 @@ impl<'t> Document<'t> {
         let known = self.known_paths();
         for own in self.overrides.iter().filter(|own| !known.iter().any(|path| own.is_for(path))) {
             let place = Place { path: String::new(), at: At::Origin(own.origin.clone()) };
-            self.fault(&place, own.unknown_among(&known));
+            let record = self.record.borrow();
+            let renamed = record
+                .renamed
+                .iter()
+                .find(|(path, _)| own.is_below(path))
+                .map(|(path, message)| (path.clone(), message.clone()));
+            drop(record);
+            match renamed {
+                Some((path, message)) => self.fault(&Place { path, ..place }, message),
+                None => self.fault(&place, own.unknown_among(&known)),
+            };
         }
     }
 
@@ -518,6 +542,13 @@ impl<'d> Section<'d> {
     /// A list with its bounds. An override gives it as texts with commas between them.
     pub fn list(&self, key: &'static str, count: RangeInclusive<usize>) -> Field<'d, Vec<Value<'d>>> {
         self.value(key).list(count)
+    }
+
+    /// Says that a key, or a section, has another name now: whoever still writes the old one is told the
+    /// new one.
+    pub fn renamed(&self, old: &'static str, new: &str) {
+        let path = joined(&self.place.path, old);
+        self.document.record.borrow_mut().renamed.insert(path, format!("is called {new:?} now"));
     }
 
     /// Gives up on this section: which keys belong here is not known, so none is unknown.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json as value_of};
 use shards::Shards;
 use shards::fleet::{FleetChange, FleetValue};
@@ -33,6 +34,25 @@ pub(super) struct Asked {
     pub(super) what: String,
     /// This process alone obeys, without the meta database.
     pub(super) here: bool,
+}
+
+/// A change that says nothing more than who wants it, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedForAll {
+    pub(super) who: Option<String>,
+    pub(super) reason: String,
+    #[serde(default)]
+    pub(super) here: bool,
+}
+
+impl AskedForAll {
+    /// Takes a setting back.
+    pub(super) fn clearing(self, kind: &'static str, target: &str, what: &str) -> Asked {
+        let Self { who, reason: why, here } = self;
+        let (target, what) = (target.to_owned(), what.to_owned());
+        Asked { kind, target, value: None, for_seconds: None, who, why, what, here }
+    }
 }
 
 impl Admin {

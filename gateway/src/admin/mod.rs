@@ -1,12 +1,16 @@
 //! The admin address: health, readiness and metrics for everybody who reaches it; switches,
-//! breakers and users who sit out for those with a token.
+//! breakers, limits and cooldowns for those with a token.
 mod audit_log;
 mod breakers;
+mod cooldowns;
 mod fleet;
 mod gateways;
+mod limits;
+mod log;
 pub mod look_ups;
+pub mod metrics;
 pub mod refusals;
-mod sitting_out;
+mod reload;
 mod switches;
 pub mod text;
 pub mod token;
@@ -23,7 +27,6 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::switches::{Setting, Share, Switch};
-use prometheus::{Encoder, Registry, TextEncoder};
 use serde::de::DeserializeOwned;
 use shards::store::StoreError;
 use shards::switches::{SwitchChange, SwitchTo};
@@ -31,8 +34,8 @@ use shards::{ReadError, Shards};
 use tokio::time::timeout;
 
 use self::look_ups::{AccountQuestion, OrderQuestion};
+use self::metrics::Scrape;
 use self::refusals::{Reason, Refusals};
-use self::sitting_out::Revocation;
 use self::token::{Caller, Role, Stranger, TokenStore};
 use crate::api::answer::{HttpResponse, whole_seconds};
 use crate::edge::{Handler, Peer};
@@ -44,13 +47,15 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 11] = [
+const PATHS: [&str; 13] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
     "/admin/gateways",
     "/admin/gateways/rotation",
-    "/admin/sitting_out",
+    "/admin/cooldowns",
+    "/admin/limits",
+    "/admin/log",
     "/admin/reload",
     "/admin/audit_log",
     "/admin/config",
@@ -63,7 +68,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the admin address tells.
 pub struct Admin {
-    registry: Registry,
+    scrape: Scrape,
     shards: Arc<Shards>,
     limits: Arc<Limits>,
     reloader: Arc<Reloader>,
@@ -86,15 +91,15 @@ impl Handler for Admin {
 impl Admin {
     /// Not ready until told so.
     pub fn new(
-        registry: Registry,
+        scrape: Scrape,
         shards: Arc<Shards>,
         limits: Arc<Limits>,
         reloader: Arc<Reloader>,
         fleet: Arc<Fleet>,
         tokens: Arc<TokenStore>,
-    ) -> prometheus::Result<Self> {
-        let refusals = Refusals::new(&registry)?;
-        Ok(Self { registry, shards, limits, reloader, fleet, tokens, refusals, ready: AtomicBool::new(false) })
+        refusals: Refusals,
+    ) -> Self {
+        Self { scrape, shards, limits, reloader, fleet, tokens, refusals, ready: AtomicBool::new(false) }
     }
 
     /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
@@ -132,8 +137,15 @@ impl Admin {
             (&Method::DELETE, "/admin/gateways") => self.forget_gateway(&caller, request).await,
             (&Method::POST, "/admin/gateways/rotation") => self.rotate(&caller, request).await,
             (&Method::GET, DCC_PATH) => self.update_config(&caller, &query).await,
-            (&Method::GET, "/admin/sitting_out") => self.list_sitting_out(),
-            (&Method::DELETE, "/admin/sitting_out") => self.revoke(&caller, &query).await,
+            (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
+            (&Method::POST, "/admin/cooldowns") => self.set_cooldown(&caller, request).await,
+            (&Method::DELETE, "/admin/cooldowns") => self.clear_cooldown(&caller, request).await,
+            (&Method::GET, "/admin/limits") => self.list_limits(),
+            (&Method::POST, "/admin/limits") => self.set_limit(&caller, request).await,
+            (&Method::DELETE, "/admin/limits") => self.clear_limit(&caller, request).await,
+            (&Method::GET, "/admin/log") => self.show_log(),
+            (&Method::POST, "/admin/log") => self.set_log(&caller, request).await,
+            (&Method::DELETE, "/admin/log") => self.clear_log(&caller, request).await,
             (&Method::POST, "/admin/reload") => self.reload(&caller, request).await,
             (&Method::GET, "/admin/config") => self.show_config(),
             (&Method::GET, "/admin/audit_log") => self.list_audit_log().await,
@@ -231,40 +243,6 @@ impl Admin {
         self.change_switch(change).await
     }
 
-    fn list_sitting_out(&self) -> HttpResponse {
-        let (count, sitters) = self.limits.sitting_out(sitting_out::SHOWN_MAX);
-        json(StatusCode::OK, sitting_out::list(count, &sitters, Timestamp::now()))
-    }
-
-    async fn revoke(&self, caller: &Caller, query: &str) -> HttpResponse {
-        let asked = Revocation::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked(caller)?)));
-        match asked {
-            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
-            Ok((user, (who, why))) if self.limits.revoke(&user) => {
-                tracing::info!(who, why, "a user who sat out may draw again");
-                self.shards.note(&who, "sit-out revoke".to_owned(), user.as_str().to_owned(), &why).await;
-                self.list_sitting_out()
-            }
-            Ok(_) => fault(StatusCode::NOT_FOUND, "this user does not sit out on this gateway"),
-        }
-    }
-
-    async fn reload(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<audit_log::Asked>(request).await.and_then(|asked| asked.checked(caller));
-        let (who, why) = match asked {
-            Ok(asked) => asked,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        match self.reloader.reload() {
-            Ok(reloaded) => {
-                let summary = audit_log::cut(reloaded.summary());
-                self.shards.note(&who, "reload".to_owned(), summary, &why).await;
-                json(StatusCode::OK, serde_json::to_string(&reloaded).expect("plain values"))
-            }
-            Err(error) => fault(StatusCode::BAD_REQUEST, &error),
-        }
-    }
-
     fn page(&self, request: &Request<Incoming>) -> HttpResponse {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
@@ -292,12 +270,9 @@ impl Admin {
     }
 
     fn metrics(&self) -> HttpResponse {
-        self.shards.observe();
-        self.limits.observe();
-        let mut body = Vec::new();
-        match TextEncoder::new().encode(&self.registry.gather(), &mut body) {
-            Ok(()) => {
-                let mut response = Response::new(Full::new(Bytes::from(body)));
+        match self.scrape.text(|| self.shards.observe()) {
+            Ok(text) => {
+                let mut response = Response::new(Full::new(text));
                 let format = HeaderValue::from_static(prometheus::TEXT_FORMAT);
                 response.headers_mut().insert(CONTENT_TYPE, format);
                 response

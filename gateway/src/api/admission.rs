@@ -26,7 +26,7 @@ impl Api {
         Ok(self.limits.admit(endpoint, || self.proxies.client(peer, headers))?)
     }
 
-    /// Once the user is known: the limit of users, and who sits out. `activity` is what the
+    /// Once the user is known: the limit of users, and who is in cooldown. `activity` is what the
     /// request is about, if it says so.
     pub(super) fn admit_user(
         &self,

@@ -109,8 +109,8 @@ codes! {
     RouteLimited = "ERR_GW_011", TOO_MANY_REQUESTS, Some(1), "this path is asked too often";
     /// The limit of the client's address.
     AddressLimited = "ERR_GW_012", TOO_MANY_REQUESTS, Some(1), "too many requests come from this address";
-    /// The user was refused too often.
-    SitsOut = "ERR_GW_013", TOO_MANY_REQUESTS, Some(1), "this user asked too often and sits out for a while";
+    /// The user was refused too often, or stopped by an operator.
+    CoolingDown = "ERR_GW_013", TOO_MANY_REQUESTS, Some(1), "this user may not draw for a while";
     /// Somebody else has locked the user's rows for a while.
     UserHeld = "ERR_GW_014", SERVICE_UNAVAILABLE, Some(1), "another gateway is busy with this user for longer than it should";
     /// This process's clock and the shard's contradict each other.
@@ -161,7 +161,7 @@ impl From<Kind> for Code {
             Kind::Route => Code::RouteLimited,
             Kind::Address => Code::AddressLimited,
             Kind::User => Code::UserLimited,
-            Kind::SitOut => Code::SitsOut,
+            Kind::Cooldown => Code::CoolingDown,
         }
     }
 }

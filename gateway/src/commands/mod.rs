@@ -5,15 +5,18 @@ mod audit_log;
 mod breaker;
 mod campaign;
 mod config;
+mod cooldown;
 mod gateways;
 mod health;
+mod limits;
+mod log;
 mod look_up;
 mod migrate;
 mod obey;
+mod reload;
 mod route;
 mod serve;
 mod server;
-mod sit_out;
 mod stock;
 mod switch;
 
@@ -57,9 +60,17 @@ enum Command {
     /// Show and set degrade switches of running servers
     #[command(subcommand)]
     Switch(switch::Command),
-    /// Show and revoke the sitting out of users who asked too often
+    /// Show, set and clear cooldowns: users who may not draw for a while
     #[command(subcommand)]
-    SitOut(sit_out::Command),
+    Cooldown(cooldown::Command),
+    /// Show and set the limits of running servers
+    #[command(subcommand)]
+    Limits(limits::Command),
+    /// Show and set what running servers log
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Have running servers read their configuration again
+    Reload(reload::Options),
     /// Show and set circuit breakers of running servers
     #[command(subcommand)]
     Breaker(breaker::Command),
@@ -190,7 +201,10 @@ fn execute(command: Command) -> ExitCode {
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
         Command::Switch(command) => switch::run(&command),
-        Command::SitOut(command) => sit_out::run(&command),
+        Command::Cooldown(command) => cooldown::run(&command),
+        Command::Limits(command) => limits::run(&command),
+        Command::Log(command) => log::run(&command),
+        Command::Reload(options) => reload::run(&options),
         Command::Breaker(command) => breaker::run(&command),
         Command::Gateways(gateways) => gateways::run(&gateways),
         Command::Config(command) => config::run(&command),

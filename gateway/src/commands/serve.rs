@@ -22,21 +22,23 @@ use tracing_subscriber::reload::Handle;
 
 use super::{fail, say};
 use crate::admin::Admin;
+use crate::admin::metrics::Scrape;
+use crate::admin::refusals::Refusals;
 use crate::admin::token::TokenStore;
 use crate::api::{Api, Bounds};
 use crate::config::effective::Effective;
 use crate::config::{Config, ConfigError, Log, Storage};
 use crate::edge::{Limits, Listener, bind};
-use crate::fleet::kinds::{Breakers, CooldownClear, Rotation};
+use crate::fleet::kinds::{Breakers, Cooldowns, LimitOverrides, LogFilters, Reload, Rotation};
 use crate::fleet::metrics::FleetMetrics;
 use crate::fleet::registry::Obey;
-use crate::fleet::{Fleet, Own, config_hash, default_name};
+use crate::fleet::{Fleet, Own, default_name};
 use crate::identity::Identity;
 use crate::limits;
 use crate::limits::metrics::LimitMetrics;
 use crate::log_level::{LogFilter, LogLevel};
-use crate::metrics::HttpMetrics;
-use crate::reload::{Parts, ReloadMetrics, Reloader, Source};
+use crate::metrics::{HttpMetrics, ReloadMetrics};
+use crate::reload::{Parts, Reloader, Source};
 use crate::trace::AccessLog;
 
 /// What a server without campaigns begins with.
@@ -145,6 +147,7 @@ fn overrides(options: &Options) -> Vec<Override> {
 async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let registry = Registry::new();
     let http = HttpMetrics::new(&registry)?;
+    http.show_in_flight_max(config.admission.in_flight_max);
     // Before anybody can know that we are there, so that a stop is always a clean one.
     let mut signals = Signals::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
@@ -152,10 +155,14 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     let running = open(config, &registry).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
     let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
+    limits.keep_counted();
     let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
     let shards = running.shards().clone();
     let tokens = tokens(config)?;
     let Origin { source, effective, log_level } = origin;
+    let obeyed_log = log_level.clone();
+    let metrics = ReloadMetrics::new(&registry)?;
+    metrics.keys_read(&identity);
     let parts = Parts {
         identity: identity.clone(),
         limits: limits.clone(),
@@ -164,11 +171,14 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
         log_level,
         tokens: tokens.clone(),
     };
-    let fleet = Arc::new(fleet_of(config, &shards, &limits, admin.address(), FleetMetrics::new(&registry)?));
-    let reloader = Arc::new(Reloader::new(source, effective, parts, ReloadMetrics::new(&registry)?));
+    let reloader = Arc::new(Reloader::new(source, effective, parts, metrics));
+    let obeyed = Obeyed { shards: &shards, limits: &limits, reloader: &reloader, log_level: &obeyed_log };
+    let fleet = Arc::new(fleet_of(config, &obeyed, admin.address(), FleetMetrics::new(&registry)?));
     let proxies = config.http.trusted_proxies.clone();
     let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access));
-    let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), fleet.clone(), tokens)?);
+    let refusals = Refusals::new(&registry)?;
+    let scrape = Scrape::new(registry, config.metrics.age_max);
+    let admin_pages = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), fleet.clone(), tokens, refusals));
     let (stop_public, public_stops) = watch::channel(false);
     let (stop_admin, admin_stops) = watch::channel(false);
     let (stop_fleet, fleet_stops) = watch::channel(false);
@@ -180,7 +190,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     if let (Ok(listen), Ok(admin)) = addresses {
         announce(config, listen, admin);
     }
-    signals.stop(|| reload(&reloader)).await;
+    signals.stop(|| reload(&reloader, &fleet)).await;
     admin_pages.set_ready(false);
     tracing::info!(grace = ?config.drain.grace, "not ready any more");
     let _ = timeout(config.drain.grace, signals.stop(|| ())).await;
@@ -207,26 +217,37 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// What settings for all gateways change.
+struct Obeyed<'a> {
+    shards: &'a Arc<Shards>,
+    limits: &'a Arc<limits::Limits>,
+    reloader: &'a Arc<Reloader>,
+    log_level: &'a Arc<LogLevel>,
+}
+
 /// What this gateway obeys beside the configuration, and its place in the list of gateways.
-fn fleet_of(
-    config: &Config,
-    shards: &Arc<Shards>,
-    limits: &Arc<limits::Limits>,
-    admin: std::io::Result<SocketAddr>,
-    metrics: FleetMetrics,
-) -> Fleet {
+fn fleet_of(config: &Config, obeyed: &Obeyed<'_>, admin: std::io::Result<SocketAddr>, metrics: FleetMetrics) -> Fleet {
+    let Obeyed { shards, limits, reloader, log_level } = *obeyed;
     let admin = admin.unwrap_or(config.http.admin);
     let name = config.gateway.name.clone().unwrap_or_else(|| default_name(admin.port()));
-    let own = Own { name, admin: admin.to_string(), config_hash: config_hash(config) };
+    let own = Own { name, admin: admin.to_string() };
     let rotation = Arc::<Rotation>::default();
-    let obeyers: Vec<Box<dyn Obey>> =
-        vec![Box::new(Breakers(shards.clone())), Box::new(CooldownClear(limits.clone())), Box::new(rotation.clone())];
-    Fleet::new(shards.clone(), own, rotation, obeyers, metrics)
+    let obeyers: Vec<Box<dyn Obey>> = vec![
+        Box::new(Breakers(shards.clone())),
+        Box::new(Cooldowns(limits.clone())),
+        Box::new(LimitOverrides(limits.clone())),
+        Box::new(LogFilters(log_level.clone())),
+        Box::new(Reload(reloader.clone())),
+        Box::new(rotation.clone()),
+    ];
+    let hashed = reloader.clone();
+    Fleet::new(shards.clone(), own, Box::new(move || hashed.config_hash()), rotation, obeyers, metrics)
 }
 
 /// A reload that nobody waits for: the log says what came of it.
-fn reload(reloader: &Reloader) {
+fn reload(reloader: &Reloader, fleet: &Fleet) {
     let _ = reloader.reload();
+    fleet.wake();
 }
 
 fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener), ServeError> {

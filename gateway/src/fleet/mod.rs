@@ -24,7 +24,6 @@ use tokio::time::{sleep, timeout};
 use self::kinds::Rotation;
 use self::metrics::FleetMetrics;
 use self::registry::{Failure, Obey, Override, Registry};
-use crate::config::Config;
 
 /// A gateway with nothing new to say reports this often.
 const REPORT_PAUSE: Duration = Duration::from_secs(2);
@@ -68,15 +67,17 @@ pub struct Own {
     pub name: String,
     /// Where operations reach it.
     pub admin: String,
-    /// Its configuration, in short.
-    pub config_hash: String,
 }
+
+/// Its configuration in short, as it is in force just now.
+pub type ConfigHash = Box<dyn Fn() -> String + Send + Sync>;
 
 /// What this gateway obeys, and its report.
 pub struct Fleet {
     shards: Arc<Shards>,
     registry: Mutex<Registry>,
     rotation: Arc<Rotation>,
+    config_hash: ConfigHash,
     report: watch::Sender<Report>,
     woken: Notify,
     metrics: FleetMetrics,
@@ -88,6 +89,7 @@ impl Fleet {
     pub fn new(
         shards: Arc<Shards>,
         own: Own,
+        config_hash: ConfigHash,
         rotation: Arc<Rotation>,
         obeyers: Vec<Box<dyn Obey>>,
         metrics: FleetMetrics,
@@ -99,15 +101,22 @@ impl Fleet {
             admin: own.admin,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: 0,
-            config_hash: own.config_hash,
+            config_hash: config_hash(),
             overrides: "[]".to_owned(),
             failures: "[]".to_owned(),
             out_because: String::new(),
             started_at: Timestamp::now(),
         };
         let registry = Mutex::new(Registry::new(obeyers, followed.revision));
-        let fleet =
-            Self { shards, registry, rotation, report: watch::Sender::new(report), woken: Notify::new(), metrics };
+        let fleet = Self {
+            shards,
+            registry,
+            rotation,
+            config_hash,
+            report: watch::Sender::new(report),
+            woken: Notify::new(),
+            metrics,
+        };
         fleet.obey(Timestamp::now());
         fleet
     }
@@ -115,11 +124,6 @@ impl Fleet {
     /// The name under which this gateway reports.
     pub fn name(&self) -> String {
         self.report.borrow().name.clone()
-    }
-
-    /// The revision that it obeys.
-    pub fn revision(&self) -> u64 {
-        self.report.borrow().revision
     }
 
     /// Waits until it obeys a revision, but not for long: whoever asked a gateway for a change
@@ -132,15 +136,6 @@ impl Fleet {
     /// Why this gateway is out of rotation; `None` while it is not.
     pub fn out_because(&self) -> Option<String> {
         self.rotation.out_because(&self.report.borrow().name)
-    }
-
-    /// Its configuration has changed.
-    pub fn set_config_hash(&self, hash: String) {
-        self.report.send_if_modified(|report| {
-            let is_new = report.config_hash != hash;
-            report.config_hash = hash;
-            is_new
-        });
     }
 
     /// Something has changed on this process alone: looks at it.
@@ -216,7 +211,8 @@ impl Fleet {
         let failures = notes(failures);
         self.report.send_if_modified(|report| {
             let out_because = self.rotation.out_because(&report.name).unwrap_or_default();
-            let new = Report { revision, overrides, failures, out_because, ..report.clone() };
+            let config_hash = (self.config_hash)();
+            let new = Report { revision, config_hash, overrides, failures, out_because, ..report.clone() };
             let is_new = new != *report;
             *report = new;
             is_new
@@ -310,20 +306,6 @@ impl Fleet {
 /// As many notes as a report takes.
 fn notes<T: Serialize>(notes: &[T]) -> String {
     serde_json::to_string(&notes[..notes.len().min(NOTES_MAX)]).expect("plain values")
-}
-
-/// The same for gateways that are configured alike: their own names and addresses do not count.
-pub fn config_hash(config: &Config) -> String {
-    let mut config = config.clone();
-    config.gateway.name = None;
-    for address in [&mut config.http.listen, &mut config.http.admin] {
-        *address = ([0, 0, 0, 0], 0).into();
-    }
-    // FNV-1a. Secrets are not in the text.
-    let hash = format!("{config:?}")
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{hash:016x}")
 }
 
 /// The name of a gateway that was given none: unique on its machine, and mostly beyond it.

@@ -66,6 +66,10 @@ impl Jwt {
         Ok(Self { options, ring })
     }
 
+    pub(super) fn has_key_set(&self) -> bool {
+        matches!(self.options.source, KeySource::Set { .. })
+    }
+
     /// Reads the keys again and forgets verified tokens; returns how many keys there are, or `None`
     /// when their file is the same. When they cannot be read, all stays as it is.
     pub fn reload(&self) -> Result<Option<usize>, String> {

@@ -86,6 +86,11 @@ impl Identity {
         }
     }
 
+    /// Whether a key set says which tokens are good: one that its issuer changes from time to time.
+    pub fn has_key_set(&self) -> bool {
+        matches!(self, Identity::Jwt(jwt) if jwt.has_key_set())
+    }
+
     /// What a caller whose identity is not good is asked for: `WWW-Authenticate`.
     pub fn challenge(&self, code: Code) -> HeaderValue {
         HeaderValue::from_static(match (self, code) {

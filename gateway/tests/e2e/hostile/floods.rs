@@ -107,7 +107,7 @@ async fn users_and_addresses_without_end_leave_a_bounded_number_behind() {
     let config = format!(
         "[http]\ntrusted_proxies = [\"127.0.0.1\"]\n[limits]\nkeys_max = {KEYS_MAX}\n\
          [limits.user]\nper_second = 0.001\nburst = 1\n[limits.address]\nper_second = 0.001\nburst = 1\n\
-         [limits.sit_out]\nafter_refusals = 1\n"
+         [limits.cooldown]\nafter_refusals = 1\n"
     );
     let server = Server::start_with(&place, &config).await;
     let before = server.memory_bytes();
