@@ -38,6 +38,8 @@ const FILE_VARIABLE: &str = "DRAWBRIDGE_CONFIG";
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// This gateway among others.
+    pub gateway: Gateway,
     /// The edge.
     pub http: Http,
     /// What waits, and how long.
@@ -58,6 +60,13 @@ pub struct Config {
     pub drain: Drain,
     /// Logging.
     pub log: Log,
+}
+
+/// This gateway among others.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Its name in the list of gateways; `None` for its host and port.
+    pub name: Option<String>,
 }
 
 /// The HTTP edge.
@@ -278,6 +287,7 @@ fn is_setting(variable: &str) -> bool {
 }
 
 fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
+    let gateway = gateway(&root.section("gateway"));
     let http = http(&root.section("http"));
     let identity = identity::options(&root.section("identity"), http.as_ref().ok(), files == Files::Read);
     let storage = storage(&root.section("storage"), files);
@@ -294,6 +304,7 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
     let log = log(&root.section("log"));
     let in_flight_max = in_flight_max?;
     Ok(Config {
+        gateway: gateway?,
         http: http?,
         admission: Admission { in_flight_max },
         identity: identity?,
@@ -305,6 +316,18 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
         drain: drain?,
         log: log?,
     })
+}
+
+fn gateway(section: &Section<'_>) -> Result<Gateway, Faulted> {
+    let name = section.text("name", 1..=64).try_map(gateway_name).optional();
+    Ok(Gateway { name: name? })
+}
+
+/// A name that stands in lists and on command lines. Behind a `~` stands what a gateway adds to a
+/// name that another one has.
+fn gateway_name(name: String) -> Result<String, &'static str> {
+    let fits = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'~');
+    if fits { Ok(name) } else { Err("expected visible ASCII characters without ~, such as gateway-0") }
 }
 
 fn http(section: &Section<'_>) -> Result<Http, Faulted> {

@@ -6,6 +6,7 @@ mod api;
 mod commands;
 mod config;
 mod edge;
+mod fleet;
 mod identity;
 mod limits;
 mod log_level;

@@ -23,7 +23,7 @@ impl LogLevel {
     }
 
     /// Logs by this filter, such as `debug` or `shards=debug,info`, until [`LogLevel::restore`].
-    #[allow(dead_code, reason = "for settings of the whole fleet")]
+
     pub fn set(&self, filter: &str) -> Result<(), String> {
         let mut filters = self.lock();
         (self.apply)(filter)?;
@@ -32,7 +32,7 @@ impl LogLevel {
     }
 
     /// Logs by the configured filter again.
-    #[allow(dead_code, reason = "for settings of the whole fleet")]
+
     pub fn restore(&self) -> Result<(), String> {
         let mut filters = self.lock();
         (self.apply)(&filters.configured)?;

@@ -96,27 +96,51 @@ impl HttpMetrics {
     }
 }
 
-/// How old the keys are that tokens are verified with.
+/// Counts how reloads of the configuration end, and shows how old the keys of tokens are.
 #[derive(Clone)]
-pub struct KeysAge(AgeGauge);
+pub struct ReloadMetrics {
+    /// By outcome, in the order of its variants.
+    ended: [IntCounter; 3],
+    keys_age: AgeGauge,
+}
 
-impl KeysAge {
-    /// Registers the metric.
+impl ReloadMetrics {
+    /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = AgeGauge::new(
+        let reloads = Opts::new("drawbridge_reloads_total", "Reloads of the configuration by how they ended");
+        let reloads = IntCounterVec::new(reloads, &["outcome"])?;
+        registry.register(Box::new(reloads.clone()))?;
+        let of = |outcome| reloads.with_label_values(&[outcome]);
+        let keys_age = AgeGauge::new(
             registry,
             "drawbridge_identity_keys_age_seconds",
             "How long ago the key set of tokens was read; 0 where there is none",
         )?;
-        Ok(Self(gauge))
+        Ok(Self { ended: ["ok", "partly", "failed"].map(of), keys_age })
     }
 
-    /// Notes that the keys were read just now, where they are those of a key set.
-    pub fn read(&self, identity: &Identity) {
+    /// Notes that the keys of tokens were read just now, where they are those of a key set.
+    pub fn keys_read(&self, identity: &Identity) {
         if identity.has_key_set() {
-            self.0.happened();
+            self.keys_age.happened();
         }
     }
+
+    /// Counts a reload.
+    pub fn ended(&self, outcome: ReloadOutcome) {
+        self.ended[outcome as usize].inc();
+    }
+}
+
+/// How a reload of the configuration ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// Everything that may change is in force.
+    Whole,
+    /// Some sections stay as they were.
+    Partly,
+    /// Everything stays as it was.
+    Failed,
 }
 
 /// A gauge of how long ago something happened, counted when it is looked at.

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use market::document::Override;
-use prometheus::{IntCounterVec, Opts, Registry};
 use serde::Serialize;
 use shards::Shards;
 
@@ -18,7 +17,7 @@ use crate::edge::Tls;
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::log_level::LogLevel;
-use crate::metrics::KeysAge;
+use crate::metrics::{ReloadMetrics, ReloadOutcome};
 use crate::trace::AccessLog;
 
 /// Where the configuration came from, but for the environment, which does not change.
@@ -43,8 +42,6 @@ pub struct Parts {
     pub log_level: Arc<LogLevel>,
     /// Who may use the admin address.
     pub tokens: Arc<TokenStore>,
-    /// When the keys of tokens were read.
-    pub keys_age: KeysAge,
     /// The certificate of the admin address.
     pub admin_tls: Option<Arc<Tls>>,
 }
@@ -60,6 +57,9 @@ struct Section {
     apply: fn(&Parts, &Live) -> Result<bool, String>,
 }
 
+/// The section whose files say who is trusted.
+const IDENTITY_KEYS: &str = "identity_keys";
+
 const SECTIONS: [Section; 6] = [
     Section { name: "limits", keys: &["limits."], has_files: false, apply: apply_limits },
     Section { name: "breakers", keys: &["breakers."], has_files: false, apply: apply_breakers },
@@ -69,7 +69,7 @@ const SECTIONS: [Section; 6] = [
         has_files: false,
         apply: apply_log,
     },
-    Section { name: "identity_keys", keys: &[], has_files: true, apply: apply_identity_keys },
+    Section { name: IDENTITY_KEYS, keys: &[], has_files: true, apply: apply_identity_keys },
     Section {
         name: "tokens",
         keys: &["admin.token_file", "admin.viewer_token_file", "admin.tokens_dir"],
@@ -96,9 +96,7 @@ fn apply_log(parts: &Parts, live: &Live) -> Result<bool, String> {
 }
 
 fn apply_identity_keys(parts: &Parts, _: &Live) -> Result<bool, String> {
-    let changed = parts.identity.reload()?;
-    parts.keys_age.read(&parts.identity);
-    Ok(changed)
+    parts.identity.reload()
 }
 
 fn apply_tokens(parts: &Parts, live: &Live) -> Result<bool, String> {
@@ -134,6 +132,12 @@ pub enum SectionOutcome {
         /// Why.
         why: String,
     },
+}
+
+impl SectionOutcome {
+    const fn has_failed(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
 }
 
 /// What a reload did.
@@ -182,31 +186,6 @@ impl Reloaded {
     }
 }
 
-/// Counts reloads by their outcome.
-pub struct ReloadMetrics(IntCounterVec);
-
-impl ReloadMetrics {
-    /// Registers the metric.
-    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let reloads = Opts::new("drawbridge_reloads_total", "Reloads of the configuration");
-        let reloads = IntCounterVec::new(reloads, &["outcome"])?;
-        registry.register(Box::new(reloads.clone()))?;
-        for outcome in ["ok", "partly", "failed"] {
-            reloads.with_label_values(&[outcome]);
-        }
-        Ok(Self(reloads))
-    }
-
-    fn count(&self, reloaded: &Result<Reloaded, String>) {
-        let outcome = match reloaded {
-            Ok(reloaded) if reloaded.is_whole() => "ok",
-            Ok(_) => "partly",
-            Err(_) => "failed",
-        };
-        self.0.with_label_values(&[outcome]).inc();
-    }
-}
-
 /// Reads the configuration while the server runs.
 pub struct Reloader {
     source: Source,
@@ -248,7 +227,11 @@ impl Reloader {
     /// Reads the file and applies what may be applied. On an error all stays as it was.
     pub fn reload(&self) -> Result<Reloaded, String> {
         let reloaded = self.read_and_apply();
-        self.metrics.count(&reloaded);
+        self.metrics.ended(match &reloaded {
+            Ok(reloaded) if reloaded.is_whole() => ReloadOutcome::Whole,
+            Ok(_) => ReloadOutcome::Partly,
+            Err(_) => ReloadOutcome::Failed,
+        });
         match &reloaded {
             Ok(reloaded) => {
                 tracing::info!(summary = reloaded.summary(), "the configuration was read again");
@@ -269,6 +252,9 @@ impl Reloader {
         let changed = state.in_force.changed(&found);
         let overridden = state.in_force.overridden(&found);
         let sections: Vec<_> = SECTIONS.iter().map(|section| section.report(&self.parts, &live, &changed)).collect();
+        if !sections.iter().any(|section| section.name == IDENTITY_KEYS && section.outcome.has_failed()) {
+            self.metrics.keys_read(&self.parts.identity);
+        }
         let applies = |key: &str| is_applied(key, &sections);
         let (applied, rest): (Vec<_>, Vec<_>) = changed.into_iter().partition(|key| applies(key));
         let needs_restart: Vec<_> = rest.into_iter().filter(|key| section_of(key).is_none()).collect();
@@ -290,7 +276,7 @@ impl Reloader {
     }
 
     /// A hash of the configuration in force, the same on all gateways that are configured alike.
-    #[allow(dead_code, reason = "for settings of the whole fleet")]
+
     pub fn config_hash(&self) -> String {
         self.lock().in_force.hash()
     }

@@ -3,11 +3,15 @@
 mod audit_log;
 mod breakers;
 mod cooldowns;
+mod fleet;
+mod gateways;
 mod limits;
+mod log;
 pub mod look_ups;
 pub mod metrics;
 mod probes;
 pub mod refusals;
+mod reload;
 mod switches;
 pub mod text;
 pub mod token;
@@ -26,19 +30,18 @@ use jiff::Timestamp;
 use market::switches::{Setting, Share, Switch};
 use serde::de::DeserializeOwned;
 use shards::store::StoreError;
-use shards::switches::SwitchChange;
+use shards::switches::{SwitchChange, SwitchTo};
 use shards::{ReadError, Shards};
 use tokio::time::timeout;
 
-use self::cooldowns::Clearing;
 use self::look_ups::{AccountQuestion, OrderQuestion};
 use self::metrics::Scrape;
 pub use self::probes::Probes;
 use self::refusals::{Reason, Refusals};
-use self::switches::Asked;
 use self::token::{Caller, Role, Stranger, TokenStore};
 use crate::api::answer::{HttpResponse, whole_seconds};
 use crate::edge::{Handler, Peer};
+use crate::fleet::Fleet;
 use crate::limits::Limits;
 use crate::reload::Reloader;
 
@@ -46,12 +49,15 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 13] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
+    "/admin/gateways",
+    "/admin/gateways/rotation",
     "/admin/cooldowns",
     "/admin/limits",
+    "/admin/log",
     "/admin/reload",
     "/admin/audit_log",
     "/admin/config",
@@ -68,6 +74,7 @@ pub struct Admin {
     shards: Arc<Shards>,
     limits: Arc<Limits>,
     reloader: Arc<Reloader>,
+    fleet: Arc<Fleet>,
     tokens: Arc<TokenStore>,
     refusals: Refusals,
     ready: AtomicBool,
@@ -90,10 +97,11 @@ impl Admin {
         shards: Arc<Shards>,
         limits: Arc<Limits>,
         reloader: Arc<Reloader>,
+        fleet: Arc<Fleet>,
         tokens: Arc<TokenStore>,
         refusals: Refusals,
     ) -> Self {
-        Self { scrape, shards, limits, reloader, tokens, refusals, ready: AtomicBool::new(false) }
+        Self { scrape, shards, limits, reloader, fleet, tokens, refusals, ready: AtomicBool::new(false) }
     }
 
     /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
@@ -119,17 +127,27 @@ impl Admin {
         match (request.method(), path.as_str()) {
             (&Method::GET, "/admin/switches") => self.list_switches(),
             (&Method::POST, "/admin/switches") => self.set_switch(&caller, request).await,
+            (&Method::DELETE, "/admin/switches") => self.clear_switch(&caller, request).await,
             (&Method::GET, "/admin/switches/history") => match self.shards.switch_changes().await {
                 Ok(changes) => json(StatusCode::OK, switches::history(&changes)),
-                Err(error) => meta_away(&error),
+                Err(error) => meta_unavailable(&error),
             },
             (&Method::GET, "/admin/breakers") => self.list_breakers(),
-            (&Method::POST, "/admin/breakers") => self.order_breaker(&caller, request).await,
+            (&Method::POST, "/admin/breakers") => self.set_breaker(&caller, request).await,
+            (&Method::DELETE, "/admin/breakers") => self.clear_breaker(&caller, request).await,
+            (&Method::GET, "/admin/gateways") => self.list_gateways(&query).await,
+            (&Method::DELETE, "/admin/gateways") => self.forget_gateway(&caller, request).await,
+            (&Method::POST, "/admin/gateways/rotation") => self.rotate(&caller, request).await,
             (&Method::GET, DCC_PATH) => self.update_config(&caller, &query).await,
             (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
             (&Method::POST, "/admin/cooldowns") => self.set_cooldown(&caller, request).await,
-            (&Method::DELETE, "/admin/cooldowns") => self.clear_cooldown(&caller, &query).await,
-            (&Method::GET, "/admin/limits") => json(StatusCode::OK, limits::list(&self.limits.list())),
+            (&Method::DELETE, "/admin/cooldowns") => self.clear_cooldown(&caller, request).await,
+            (&Method::GET, "/admin/limits") => self.list_limits(),
+            (&Method::POST, "/admin/limits") => self.set_limit(&caller, request).await,
+            (&Method::DELETE, "/admin/limits") => self.clear_limit(&caller, request).await,
+            (&Method::GET, "/admin/log") => self.show_log(),
+            (&Method::POST, "/admin/log") => self.set_log(&caller, request).await,
+            (&Method::DELETE, "/admin/log") => self.clear_log(&caller, request).await,
             (&Method::POST, "/admin/reload") => self.reload(&caller, request).await,
             (&Method::GET, "/admin/config") => self.show_config(),
             (&Method::GET, "/admin/audit_log") => self.list_audit_log().await,
@@ -166,7 +184,7 @@ impl Admin {
     async fn list_audit_log(&self) -> HttpResponse {
         match self.shards.audit_log().await {
             Ok(entries) => json(StatusCode::OK, audit_log::list(&entries)),
-            Err(error) => meta_away(&error),
+            Err(error) => meta_unavailable(&error),
         }
     }
 
@@ -200,32 +218,8 @@ impl Admin {
         }
     }
 
-    fn list_switches(&self) -> HttpResponse {
-        json(StatusCode::OK, switches::list(self.shards.catalogue().switches(), Timestamp::now()))
-    }
-
-    async fn set_switch(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<Asked>(request).await.and_then(|asked| asked.change(Timestamp::now()));
-        match asked {
-            Ok(change) => self.apply(SwitchChange { who: caller.who(Some(&change.who)), ..change }).await,
-            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
-        }
-    }
-
     fn list_breakers(&self) -> HttpResponse {
         json(StatusCode::OK, breakers::list(&self.shards.breakers().list(), Timestamp::now()))
-    }
-
-    async fn order_breaker(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<breakers::Asked>(request).await.and_then(|asked| Ok((asked.order(caller)?, asked.name)));
-        let (order, name) = match asked {
-            Ok(asked) => asked,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        match self.shards.order_breaker(&name, &order).await {
-            Ok(()) => self.list_breakers(),
-            Err(error) => fault(StatusCode::BAD_REQUEST, &format!("name: {error}")),
-        }
     }
 
     /// `dcc/update_config` of the reference: `degradeSwitch` and `rateLimiterSwitch` are `open`
@@ -247,65 +241,8 @@ impl Admin {
             _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch or rateLimiterSwitch"),
         };
         let setting = Setting { switch, activity: None, share, observe: false, expires_at: None };
-        self.apply(SwitchChange { setting, who: caller.who(Some("dcc/update_config")), why: key }).await
-    }
-
-    async fn apply(&self, change: SwitchChange) -> HttpResponse {
-        let SwitchChange { setting, who, why } = &change;
-        tracing::info!(switch = %setting.switch, value = setting.value(), activity = ?setting.activity, who, why, "a switch is set");
-        match self.shards.set_switch(&change).await {
-            Ok(()) => self.list_switches(),
-            Err(error) => meta_away(&error),
-        }
-    }
-
-    async fn list_cooldowns(&self) -> HttpResponse {
-        let (count, cooling) = self.limits.cooldowns(cooldowns::SHOWN_MAX).await;
-        json(StatusCode::OK, cooldowns::list(count, &cooling, Timestamp::now()))
-    }
-
-    async fn set_cooldown(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<cooldowns::Asked>(request).await;
-        let wanted = match asked.and_then(|asked| asked.checked(caller)) {
-            Ok(wanted) => wanted,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        let cooldowns::Wanted { user, lasts, who, why } = wanted;
-        if let Err(error) = self.limits.set_cooldown(&user, lasts) {
-            return fault(StatusCode::CONFLICT, &error.to_string());
-        }
-        tracing::info!(who, why, ?lasts, "a user is put into cooldown");
-        self.shards.note(&who, "cooldown set".to_owned(), format!("{} {lasts:?}", user.as_str()), &why).await;
-        self.list_cooldowns().await
-    }
-
-    async fn clear_cooldown(&self, caller: &Caller, query: &str) -> HttpResponse {
-        let asked = Clearing::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked(caller)?)));
-        match asked {
-            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
-            Ok((user, (who, why))) if self.limits.clear_cooldown(&user) => {
-                tracing::info!(who, why, "a user who was in cooldown may draw again");
-                self.shards.note(&who, "cooldown clear".to_owned(), user.as_str().to_owned(), &why).await;
-                self.list_cooldowns().await
-            }
-            Ok(_) => fault(StatusCode::NOT_FOUND, "this user is not in cooldown on this gateway"),
-        }
-    }
-
-    async fn reload(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<audit_log::Asked>(request).await.and_then(|asked| asked.checked(caller));
-        let (who, why) = match asked {
-            Ok(asked) => asked,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        match self.reloader.reload() {
-            Ok(reloaded) => {
-                let summary = audit_log::cut(reloaded.summary());
-                self.shards.note(&who, "reload".to_owned(), summary, &why).await;
-                json(StatusCode::OK, serde_json::to_string(&reloaded).expect("plain values"))
-            }
-            Err(error) => fault(StatusCode::BAD_REQUEST, &error),
-        }
+        let change = SwitchChange { to: SwitchTo::Set(setting), who: caller.who(Some("dcc/update_config")), why: key };
+        self.change_switch(change).await
     }
 
     fn page(&self, request: &Request<Incoming>) -> HttpResponse {
@@ -323,6 +260,9 @@ impl Admin {
     fn readiness(&self) -> HttpResponse {
         if !self.ready.load(Ordering::Acquire) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
+        }
+        if let Some(why) = self.fleet.out_because() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, format!("out of rotation {why}\n"));
         }
         let obstacles = self.shards.readiness().obstacles();
         if obstacles.is_empty() {
@@ -356,9 +296,9 @@ async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Stri
     serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
 }
 
-fn meta_away(error: &StoreError) -> HttpResponse {
-    tracing::error!(%error, "the meta database cannot be asked for switches");
-    fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database is away: nothing was changed")
+fn meta_unavailable(error: &StoreError) -> HttpResponse {
+    tracing::error!(%error, "the meta database cannot be asked");
+    fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database is unavailable: nothing was changed")
 }
 
 fn shard_unavailable(error: ReadError) -> HttpResponse {

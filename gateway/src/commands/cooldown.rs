@@ -9,7 +9,8 @@ use market::UserId;
 use market::ids::InvalidId;
 use serde_json::{Value, json};
 
-use super::server::{Server, ServerError, end, seconds, text};
+use super::obey::{Change, Waiting, carry_out};
+use super::server::{Server, end, seconds, text};
 use super::{ForTheRecord, block_on};
 
 const PATH: &str = "/admin/cooldowns";
@@ -25,15 +26,17 @@ pub enum Command {
         #[command(flatten)]
         server: Server,
     },
-    /// Let a user not draw for a while
+    /// Let a user not draw for a while, on all gateways
     Set(Set),
-    /// Let a user draw again
+    /// Let a user draw again, on all gateways
     Clear {
         /// The user's id
         #[arg(value_parser = user)]
         user: UserId,
         #[command(flatten)]
         record: ForTheRecord,
+        #[command(flatten)]
+        waiting: Waiting,
         #[command(flatten)]
         server: Server,
     },
@@ -51,6 +54,8 @@ pub struct Set {
     #[command(flatten)]
     record: ForTheRecord,
     #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
     server: Server,
 }
 
@@ -59,33 +64,36 @@ fn user(text: &str) -> Result<UserId, InvalidId> {
 }
 
 pub fn run(command: &Command) -> ExitCode {
-    end(match command {
+    match command {
         Command::List { json, server } => {
             let list = block_on(server.get(PATH));
-            list.map(|list| if *json { format!("{list}\n") } else { show(&list) })
+            end(list.map(|list| if *json { format!("{list}\n") } else { show(&list) }))
         }
-        Command::Set(set) => block_on(set.send()).map(|_| "the user is in cooldown\n".to_owned()),
-        Command::Clear { user, record, server } => {
-            let query = form_urlencoded::Serializer::new(String::new())
-                .append_pair("userId", user.as_str())
-                .append_pair("who", &record.who())
-                .append_pair("reason", &record.reason)
-                .finish();
-            let path = format!("{PATH}?{query}");
-            block_on(server.call(Method::DELETE, &path, String::new())).map(|_| "the user may draw again\n".to_owned())
+        Command::Set(set) => set.run(),
+        Command::Clear { user, record, waiting, server } => {
+            let body = json!({
+                "userId": user.as_str(),
+                "who": record.who(),
+                "reason": record.reason,
+                "here": waiting.here,
+            });
+            let about = ("cooldown", user.as_str());
+            carry_out(server, waiting, Change { method: Method::DELETE, path: PATH, body, about, only: None })
         }
-    })
+    }
 }
 
 impl Set {
-    async fn send(&self) -> Result<Value, ServerError> {
+    fn run(&self) -> ExitCode {
         let body = json!({
             "userId": self.user.as_str(),
             "forSeconds": self.lasts,
             "who": self.record.who(),
             "reason": self.record.reason,
+            "here": self.waiting.here,
         });
-        self.server.call(Method::POST, PATH, body.to_string()).await
+        let about = ("cooldown", self.user.as_str());
+        carry_out(&self.server, &self.waiting, Change { method: Method::POST, path: PATH, body, about, only: None })
     }
 }
 

@@ -1,12 +1,16 @@
-//! `drawbridge limits list`: limits of a running server, through its admin address.
+//! `drawbridge limits list|set|clear`: limits of running servers, through a gateway's admin address.
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use clap::Subcommand;
-use serde_json::Value;
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Value, json};
 
-use super::block_on;
-use super::server::{Server, end, text};
+use super::obey::{Change, Waiting, carry_out};
+use super::server::{Server, end, seconds, text};
+use super::{ForTheRecord, block_on};
+
+const PATH: &str = "/admin/limits";
 
 /// What to do with limits.
 #[derive(Debug, Subcommand)]
@@ -19,12 +23,98 @@ pub enum Command {
         #[command(flatten)]
         server: Server,
     },
+    /// Set a limit instead of the configured one, on all gateways
+    Set(Set),
+    /// Have the configured limit count again, on all gateways
+    Clear(Clear),
+}
+
+/// A limit and its rate.
+#[derive(Debug, Args)]
+pub struct Set {
+    /// gateway, address, user or route.NAME, such as route.draw
+    target: String,
+    /// Requests a second, such as 5 or 0.5; off for none
+    rate: String,
+    /// How many may come at once [default: the rate, rounded up]
+    #[arg(long)]
+    burst: Option<u32>,
+    /// Only count what it would refuse; refuse nothing
+    #[arg(long)]
+    observe: bool,
+    /// For this long only: 90s, 10m, 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    lasts: Option<u64>,
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// A limit that is as configured again.
+#[derive(Debug, Args)]
+pub struct Clear {
+    /// gateway, address, user or route.NAME, such as route.draw
+    target: String,
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
 }
 
 pub fn run(command: &Command) -> ExitCode {
-    let Command::List { json, server } = command;
-    let list = block_on(server.get("/admin/limits"));
-    end(list.map(|list| if *json { format!("{list}\n") } else { show(&list) }))
+    match command {
+        Command::List { json, server } => {
+            let list = block_on(server.get(PATH));
+            end(list.map(|list| if *json { format!("{list}\n") } else { show(&list) }))
+        }
+        Command::Set(set) => set.run(),
+        Command::Clear(clear) => clear.run(),
+    }
+}
+
+impl Set {
+    fn run(&self) -> ExitCode {
+        let body = json!({
+            "target": self.target,
+            "limit": self.limit(),
+            "who": self.record.who(),
+            "reason": self.record.reason,
+            "forSeconds": self.lasts,
+            "here": self.waiting.here,
+        });
+        let about = ("limit", self.target.as_str());
+        carry_out(&self.server, &self.waiting, Change { method: Method::POST, path: PATH, body, about, only: None })
+    }
+
+    /// What is set, as the gateway reads it.
+    fn limit(&self) -> Value {
+        let mut limit = if self.rate == "off" { json!({ "off": true }) } else { json!({ "perSecond": self.rate }) };
+        if let Some(burst) = self.burst {
+            limit["burst"] = burst.into();
+        }
+        if self.observe {
+            limit["observe"] = true.into();
+        }
+        limit
+    }
+}
+
+impl Clear {
+    fn run(&self) -> ExitCode {
+        let body = json!({
+            "target": self.target,
+            "who": self.record.who(),
+            "reason": self.record.reason,
+            "here": self.waiting.here,
+        });
+        let about = ("limit", self.target.as_str());
+        carry_out(&self.server, &self.waiting, Change { method: Method::DELETE, path: PATH, body, about, only: None })
+    }
 }
 
 fn show(list: &Value) -> String {

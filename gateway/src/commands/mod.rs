@@ -10,10 +10,14 @@ mod campaign;
 mod completions;
 mod config;
 mod cooldown;
+mod gateways;
 mod health;
 mod limits;
+mod log;
 mod look_up;
 mod migrate;
+mod obey;
+mod reload;
 mod route;
 mod serve;
 mod server;
@@ -64,12 +68,19 @@ enum Command {
     /// Show, set and clear cooldowns: users who may not draw for a while
     #[command(subcommand)]
     Cooldown(cooldown::Command),
-    /// Show the limits of a running server
+    /// Show and set the limits of running servers
     #[command(subcommand)]
     Limits(limits::Command),
-    /// Show and set circuit breakers of a running server
+    /// Show and set what running servers log
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Have running servers read their configuration again
+    Reload(reload::Options),
+    /// Show and set circuit breakers of running servers
     #[command(subcommand)]
     Breaker(breaker::Command),
+    /// Show the gateways: who is there, which revision each obeys, what it could not obey
+    Gateways(gateways::Gateways),
     /// Ask a running server whether it is ready: exit code 0 or 1
     Health(health::Options),
     /// Show the configuration of a running server
@@ -199,7 +210,10 @@ fn execute(command: Command) -> ExitCode {
         Command::Switch(command) => switch::run(&command),
         Command::Cooldown(command) => cooldown::run(&command),
         Command::Limits(command) => limits::run(&command),
+        Command::Log(command) => log::run(&command),
+        Command::Reload(options) => reload::run(&options),
         Command::Breaker(command) => breaker::run(&command),
+        Command::Gateways(gateways) => gateways::run(&gateways),
         Command::Config(command) => config::run(&command),
         Command::AuditLog(command) => audit_log::run(&command),
         Command::Order(options) => look_up::run_order(&options),

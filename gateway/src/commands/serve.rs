@@ -34,12 +34,16 @@ use crate::edge::{
     self, ConnectionMetrics, Drained, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls, TrustedProxies, bind,
     on_own_thread,
 };
+use crate::fleet::kinds::{Breakers, Cooldowns, LimitOverrides, LogFilters, Reload, Rotation};
+use crate::fleet::metrics::FleetMetrics;
+use crate::fleet::registry::Obey;
+use crate::fleet::{Fleet, Own, default_name};
 use crate::identity::Identity;
 use crate::limits;
 use crate::limits::metrics::LimitMetrics;
 use crate::log_level::{LogFilter, LogLevel};
-use crate::metrics::{HttpMetrics, KeysAge};
-use crate::reload::{Parts, ReloadMetrics, Reloader, Source};
+use crate::metrics::{HttpMetrics, ReloadMetrics};
+use crate::reload::{Parts, Reloader, Source};
 use crate::trace::AccessLog;
 
 /// What a server without campaigns begins with.
@@ -197,11 +201,12 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     limits.keep_counted();
     let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
     let shards = running.shards().clone();
-    let keys_age = KeysAge::new(&registry)?;
-    keys_age.read(&identity);
     let tokens = tokens(config)?;
     let catalogue = shards.catalogue().clone();
     let Origin { source, effective, log_level } = origin;
+    let obeyed_log = log_level.clone();
+    let metrics = ReloadMetrics::new(&registry)?;
+    metrics.keys_read(&identity);
     let parts = Parts {
         identity: identity.clone(),
         limits: limits.clone(),
@@ -209,22 +214,25 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
         access: access.clone(),
         log_level,
         tokens: tokens.clone(),
-        keys_age,
         admin_tls: listeners.admin_tls.clone(),
     };
-    let reloader = Arc::new(Reloader::new(source, effective, parts, ReloadMetrics::new(&registry)?));
+    let reloader = Arc::new(Reloader::new(source, effective, parts, metrics));
+    let obeyed = Obeyed { shards: &shards, limits: &limits, reloader: &reloader, log_level: &obeyed_log };
+    let fleet = Arc::new(fleet_of(config, &obeyed, listeners.admin.address(), FleetMetrics::new(&registry)?));
     let proxies = config.http.trusted_proxies.clone();
     let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, api_config(config), http, access));
     let refusals = Refusals::new(&registry)?;
     let scrape = Scrape::new(registry, config.metrics.age_max);
-    let admin = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), tokens, refusals));
+    let admin = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), fleet.clone(), tokens, refusals));
     let addresses = (listeners.public.address(), listeners.admin.address());
     let mut doors = Doors::open(listeners, api, &admin)?;
+    let (stop_fleet, fleet_stops) = watch::channel(false);
+    let obeying = tokio::spawn(fleet.clone().run(fleet_stops));
     admin.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
         announce(config, &catalogue, listen, admin);
     }
-    signals.stop(|| reload(&reloader)).await;
+    signals.stop(|| reload(&reloader, &fleet)).await;
     admin.set_ready(false);
     doors.close_after_answers();
     tracing::info!(grace = ?config.drain.grace, "not ready any more");
@@ -237,9 +245,12 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
         // Nothing that was answered is lost: what is cut off here was never answered.
         tracing::error!("the shards did not end before the deadline");
     }
+    stop_fleet.send_replace(true);
+    let _ = obeying.await;
+    fleet.leave().await;
     doors.drain_admin().await;
     // With them go the last connections to the files.
-    drop((reloader, admin));
+    drop((reloader, admin, fleet));
     let ending = if requests_cut == 0 && drained.is_ok() { Ending::Clean } else { Ending::Cut };
     if let Ok(Some(held)) = drained {
         held.let_go().await;
@@ -248,9 +259,37 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     Ok(ending)
 }
 
+/// What settings for all gateways change.
+struct Obeyed<'a> {
+    shards: &'a Arc<Shards>,
+    limits: &'a Arc<limits::Limits>,
+    reloader: &'a Arc<Reloader>,
+    log_level: &'a Arc<LogLevel>,
+}
+
+/// What this gateway obeys beside the configuration, and its place in the list of gateways.
+fn fleet_of(config: &Config, obeyed: &Obeyed<'_>, admin: std::io::Result<SocketAddr>, metrics: FleetMetrics) -> Fleet {
+    let Obeyed { shards, limits, reloader, log_level } = *obeyed;
+    let admin = admin.unwrap_or(config.http.admin);
+    let name = config.gateway.name.clone().unwrap_or_else(|| default_name(admin.port()));
+    let own = Own { name, admin: admin.to_string() };
+    let rotation = Arc::<Rotation>::default();
+    let obeyers: Vec<Box<dyn Obey>> = vec![
+        Box::new(Breakers(shards.clone())),
+        Box::new(Cooldowns(limits.clone())),
+        Box::new(LimitOverrides(limits.clone())),
+        Box::new(LogFilters(log_level.clone())),
+        Box::new(Reload(reloader.clone())),
+        Box::new(rotation.clone()),
+    ];
+    let hashed = reloader.clone();
+    Fleet::new(shards.clone(), own, Box::new(move || hashed.config_hash()), rotation, obeyers, metrics)
+}
+
 /// A reload that nobody waits for: the log says what came of it.
-fn reload(reloader: &Reloader) {
+fn reload(reloader: &Reloader, fleet: &Fleet) {
     let _ = reloader.reload();
+    fleet.wake();
 }
 
 /// The sockets of a server.

@@ -317,6 +317,12 @@ impl<C: Clock + Clone> Limits<C> {
     /// Lets a user draw who is in cooldown; `false` when the user is not.
     pub fn clear_cooldown(&self, user: &UserId) -> bool {
         let by_rule = self.guards.load().cooldown.as_ref().is_some_and(|(_, cooldowns)| cooldowns.clear(user));
+        let was_by_hand = self.clear_cooldown_by_hand(user);
+        by_rule || was_by_hand
+    }
+
+    /// Takes back what [`Limits::set_cooldown`] did; what the limits say of the user stays.
+    pub fn clear_cooldown_by_hand(&self, user: &UserId) -> bool {
         let was_by_hand = self.guards.load().by_hand.left(user, || self.now()).is_some();
         if was_by_hand {
             self.change(|wanted| {
@@ -325,7 +331,7 @@ impl<C: Clock + Clone> Limits<C> {
                 }
             });
         }
-        by_rule || was_by_hand
+        was_by_hand
     }
 
     /// Puts a user into cooldown by hand, whatever the limits say of the user, and through reloads.

@@ -186,7 +186,8 @@ async fn who_is_refused_too_often_is_in_cooldown_is_listed_and_can_be_let_in_aga
     operate(&place, &server, &clear).await.ok();
     // The bucket is as empty as it was.
     draw(user, "7").await.envelope().expect(429, "0005");
-    assert!(operate(&place, &server, &clear).await.failed(1).contains("is not in cooldown"));
+    // There is nothing left to clear; on other gateways there may be.
+    operate(&place, &server, &clear).await.ok();
     assert!(!server.stderr().contains("& co"), "a user's id is in the log");
     server.stop().await;
 }
@@ -254,7 +255,7 @@ async fn an_operator_stops_a_user_for_a_while() {
     let (place, server) = started("").await;
     let draw = async |user: &str, key: &str| server.ask(&Request::draw(user, ACTIVITY, key)).await.code;
     let set = |time: &'static str| ["cooldown", "set", "u", "--for", time, "--reason", "a robot", "--who", "alice"];
-    let refused = operate(&place, &server, &set("169h")).await.failed(1);
+    let refused = operate(&place, &server, &set("169h")).await.failed(2);
     assert!(refused.contains("forSeconds: expected 1 to 604800, found 608400"), "{refused}");
     operate(&place, &server, &set("1h")).await.ok();
     assert_eq!([draw("u", "1").await, draw("v", "1").await], ["ERR_GW_013", "0000"]);

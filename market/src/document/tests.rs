@@ -171,22 +171,6 @@ fn slips_of_the_pen_are_near() {
     assert!(distances.iter().all(|&(left, right, distance)| edit_distance(left, right) == distance));
 }
 
-#[test]
-fn who_writes_an_old_name_is_told_the_new_one() {
-    let reader = |root: &Section<'_>| {
-        let http = root.section("http");
-        http.renamed("sit_out", "cooldown");
-        http.section("cooldown").integer("for_ms", 1..=9).or(1)
-    };
-    let text = "[http]\n[http.sit_out]\nfor_ms = 5\nnonsense = 1\n";
-    let variables = || vec![variable("APP_HTTP_SIT_OUT_FOR_MS", "1"), Override::option("http.sit_out", "1", "--rest")];
-    let expected = [
-        "--rest, http.sit_out: is called \"cooldown\" now",
-        "environment variable APP_HTTP_SIT_OUT_FOR_MS, http.sit_out: is called \"cooldown\" now",
-        "line 2, http.sit_out: is called \"cooldown\" now",
-    ];
-    assert_eq!(faults(read(text, variables(), reader)), expected);
-    assert_eq!(read("[http.cooldown]\nfor_ms = 5\n", Vec::new(), reader), Ok(5));
 /// The keys that have a value, as they would be shown.
 fn entries(text: &str, overrides: Vec<Override>) -> Vec<String> {
     #[derive(Clone, Copy, PartialEq)]
@@ -242,4 +226,22 @@ fn a_secret_is_compared_and_not_shown() {
     assert!(one[0].is_same_value(&one[0]) && !one[0].is_same_value(&other[0]));
     let faults = of("password = 12345").expect_err("a fault");
     assert!(!faults[0].to_string().contains("12345"), "{}", faults[0]);
+}
+
+#[test]
+fn who_writes_an_old_name_is_told_the_new_one() {
+    let reader = |root: &Section<'_>| {
+        let http = root.section("http");
+        http.renamed("sit_out", "cooldown");
+        http.section("cooldown").integer("for_ms", 1..=9).or(1)
+    };
+    let text = "[http]\n[http.sit_out]\nfor_ms = 5\nnonsense = 1\n";
+    let variables = || vec![variable("APP_HTTP_SIT_OUT_FOR_MS", "1"), Override::option("http.sit_out", "1", "--rest")];
+    let expected = [
+        "--rest, http.sit_out: is called \"cooldown\" now",
+        "environment variable APP_HTTP_SIT_OUT_FOR_MS, http.sit_out: is called \"cooldown\" now",
+        "line 2, http.sit_out: is called \"cooldown\" now",
+    ];
+    assert_eq!(faults(read(text, variables(), reader)), expected);
+    assert_eq!(read("[http.cooldown]\nfor_ms = 5\n", Vec::new(), reader), Ok(5));
 }

@@ -149,10 +149,15 @@ impl Cluster {
 
     /// Adds tables to a gateway's configuration, and starts it again with them.
     pub async fn reconfigure(&self, gateway: &str, tables: &str) {
+        self.add_to_config(gateway, tables);
+        self.restart(gateway).await;
+    }
+
+    /// Adds tables to the file of a gateway's configuration.
+    pub fn add_to_config(&self, gateway: &str, tables: &str) {
         let file = self.folder().join(format!("{gateway}.toml"));
         let config = std::fs::read_to_string(&file).expect("a config file");
         std::fs::write(&file, format!("{config}\n{tables}")).expect("a config file");
-        self.restart(gateway).await;
     }
 
     /// The port of a part that is no gateway.
