@@ -18,7 +18,7 @@ fn draw(user: &str, key: &str) -> Request {
 
 /// One refusal of each class, and its honest status.
 async fn refusals(server: &Server) -> Vec<(Request, u16, &'static str)> {
-    server.ask(&draw("u", "used")).await.expect(200, "0000");
+    server.send(&draw("u", "used")).await.envelope_for_some_origins().expect(200, "0000");
     let of_user = |path: &str| Request::json(path, &json!({"userId": "u", "activityId": ACTIVITY}));
     vec![
         (draw(" ", "k"), 400, "0002"),
