@@ -3,11 +3,13 @@
 //! Every key has a default, so no file is needed. All faults are reported at once; a key that
 //! nobody knows is a fault.
 mod breakers;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::warnings::{Level, Warning, warnings};
 use crate::api::cors::AllowedOrigins;
 use crate::api::language::{Language, LanguageChoice};
 use crate::api::statuses::Statuses;
@@ -246,7 +248,7 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
     let write_timeout = milliseconds(section, "write_timeout_ms", 10_000);
-    let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(65_536);
+    let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(4096);
     let trusted_proxies = trusted_proxies(section);
     Ok(Http {
         listen: listen?,

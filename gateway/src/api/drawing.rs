@@ -8,7 +8,7 @@ use market::{DrawCount, RequestId};
 use super::activity::{DrawnForm, drawn};
 use super::answer::{Data, Failure};
 use super::endpoints::{Call, Endpoint};
-use super::fields::{Fields, Name, header_key};
+use super::fields::{Fields, Name, header_key, lent_key};
 use super::{Api, Found, Reply};
 use crate::identity::Caller;
 use crate::trace::hexadecimal;
@@ -61,7 +61,7 @@ impl Api {
     }
 
     /// The request id that the answer to a draw names: the caller's, from the header or the
-    /// parameters, or a new one; and whether the caller's was as it should be.
+    /// parameters, or one that a proxy lends, or a new one; and whether the caller's was as it should be.
     pub(super) fn draw_key(
         &self,
         headers: &HeaderMap,
@@ -74,9 +74,10 @@ impl Api {
             (Ok(header), Ok(field)) => Ok(header.or(field)),
             (Err(failure), _) | (_, Err(failure)) => Err(failure),
         };
+        let made = || lent_key(headers).unwrap_or_else(|| self.new_request_id());
         match key {
-            Ok(key) => (key.unwrap_or_else(|| self.new_request_id()), Ok(())),
-            Err(failure) => (self.new_request_id(), Err(failure)),
+            Ok(key) => (key.unwrap_or_else(made), Ok(())),
+            Err(failure) => (made(), Err(failure)),
         }
     }
 

@@ -335,6 +335,14 @@ pub fn header_key(headers: &HeaderMap) -> Result<Option<RequestId>, Failure> {
     RequestId::new(text).map(Some).map_err(|error| Failure::field(NAME, error))
 }
 
+/// The key that a proxy lends to a draw which has none: when it sends the draw to a second gateway,
+/// both make the same one. Who sends it could as well send a key.
+pub fn lent_key(headers: &HeaderMap) -> Option<RequestId> {
+    const HEADER: HeaderName = HeaderName::from_static("idempotency-key-fallback");
+    let text = headers.get(HEADER)?.to_str().ok()?;
+    RequestId::new(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -503,5 +511,18 @@ mod tests {
         for bad in [&["k", "k"][..], &["k", "K"], &["", ""], &["a b"], &["ú"], &[&"k".repeat(65)]] {
             assert!(detail(header_key(&headers(bad))).starts_with("Idempotency-Key: "), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_lent_key_is_a_key_or_none() {
+        let lent = |value: &str| {
+            let headers = [(HeaderName::from_static("idempotency-key-fallback"), value.parse().expect("a value"))];
+            lent_key(&headers.into_iter().collect())
+        };
+        assert_eq!(lent("k").as_ref().map(RequestId::as_str), Some("k"));
+        for none in ["", "a b", &"k".repeat(65)] {
+            assert_eq!(lent(none), None, "{none}");
+        }
+        assert_eq!(lent_key(&HeaderMap::new()), None);
     }
 }

@@ -24,7 +24,7 @@ use shards::cluster::{ClusterError, Installation};
 use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
 
-use crate::config::{Config, ConfigError, Storage};
+use crate::config::{Config, ConfigError, Storage, warnings};
 
 /// A sharded, high-throughput draw gateway.
 #[derive(Debug, Parser)]
@@ -178,6 +178,7 @@ fn check_config(place: &Place) -> ExitCode {
     match place.load() {
         Ok(config) => {
             say(format_args!("the configuration is good:\n{config:#?}\n"));
+            warnings(&config).iter().for_each(|warning| say(format_args!("{}: {warning}\n", warning.level())));
             ExitCode::SUCCESS
         }
         Err(error) => fail(error),

@@ -24,7 +24,7 @@ use super::{fail, say};
 use crate::admin::Admin;
 use crate::admin::token::{Token, Tokens};
 use crate::api::{Api, ApiConfig};
-use crate::config::{Config, ConfigError, Log, Storage};
+use crate::config::{Config, ConfigError, Level, Log, Storage, warnings};
 use crate::edge::{Limits, Listener, bind};
 use crate::identity::Identity;
 use crate::limits;
@@ -111,8 +111,19 @@ fn start(options: &Options) -> Result<(), ServeError> {
     let text = Config::text(source.file.as_deref())?;
     let config = Config::of_text(&text, overrides(options))?;
     let log_filter = log_to_stderr(&config.log);
+    warn_of(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
     runtime.block_on(serve(&config, Origin { source, text, log_filter }))
+}
+
+/// Says what a configuration allows that nobody may want.
+fn warn_of(config: &Config) {
+    for warning in warnings(config) {
+        match warning.level() {
+            Level::Warning => tracing::warn!("{warning}"),
+            Level::Note => tracing::info!("{warning}"),
+        }
+    }
 }
 
 /// Where the configuration came from, and what of it is in force outside the server.

@@ -246,7 +246,7 @@ fn draw_of_bytes(bytes: usize, key: &str) -> Request {
 
 #[tokio::test]
 async fn bodies_may_be_as_large_as_configured_and_no_larger() {
-    const LIMIT: usize = 65_536;
+    const LIMIT: usize = 4096;
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
     let mut connection = server.connect().await;
