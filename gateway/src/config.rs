@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use self::warnings::{Level, Warning, warnings};
+pub use self::warnings::{Level, warnings};
 use crate::api::cors::AllowedOrigins;
 use crate::api::language::{Language, LanguageChoice};
 use crate::api::statuses::Statuses;

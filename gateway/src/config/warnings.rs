@@ -8,7 +8,6 @@ use ipnet::IpNet;
 
 use super::{Config, Http};
 use crate::identity;
-use crate::identity::TrustedHeader;
 
 /// The header that the shipped nginx clears by itself.
 const CLEARED_BY_NGINX: HeaderName = HeaderName::from_static("x-user-id");
@@ -105,7 +104,7 @@ impl Display for Warning {
 pub fn warnings(config: &Config) -> Vec<Warning> {
     let mut warnings = match &config.identity {
         identity::Options::Open => of_open(&config.http),
-        identity::Options::TrustedHeader(header) => of_trusted_header(&config.http, header),
+        identity::Options::TrustedHeader(header) => of_trusted_header(&config.http, &header.name),
         identity::Options::Jwt(_) => Vec::new(),
     };
     let admin = config.http.admin;
@@ -122,11 +121,12 @@ fn of_open(http: &Http) -> Vec<Warning> {
     (networks > 0).then_some(Warning::OpenBehindProxies { networks }).into_iter().collect()
 }
 
-fn of_trusted_header(http: &Http, TrustedHeader { name, proxies }: &TrustedHeader) -> Vec<Warning> {
+fn of_trusted_header(http: &Http, header: &HeaderName) -> Vec<Warning> {
+    let networks = http.trusted_proxies.networks().iter();
     let mut warnings: Vec<_> =
-        proxies.networks().iter().filter_map(|&network| of_trusted_network(network, name, http.listen)).collect();
-    if *name != CLEARED_BY_NGINX {
-        warnings.push(Warning::HeaderNotCleared { header: name.clone() });
+        networks.filter_map(|&network| of_trusted_network(network, header, http.listen)).collect();
+    if *header != CLEARED_BY_NGINX {
+        warnings.push(Warning::HeaderNotCleared { header: header.clone() });
     }
     warnings
 }

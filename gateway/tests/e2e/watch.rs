@@ -34,12 +34,12 @@ async fn promtool(words: &[&str]) -> String {
 #[tokio::test]
 async fn prometheus_takes_the_configuration_and_the_rules() {
     promtool(&["check", "config", "prometheus.yml"]).await;
-    promtool(&["check", "rules", "rules/recording.yml", "rules/alerts.yml"]).await;
+    promtool(&["check", "rules", "rules/recording.yml", "rules/alerts.yml", "rules/nginx.yml"]).await;
 }
 
 #[tokio::test]
 async fn every_alert_fires_when_it_should_and_not_when_it_should_not() {
-    promtool(&["test", "rules", "tests/alerts.test.yml"]).await;
+    promtool(&["test", "rules", "tests/alerts.test.yml", "tests/nginx.test.yml"]).await;
 }
 
 #[test]
