@@ -91,7 +91,7 @@ impl From<DrawError> for Failure {
         let failure = Self::from(Code::from(error));
         match error {
             DrawError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
-            DrawError::Refused(refusal @ Refusal::RequestCountDiffers) => {
+            DrawError::Refused(refusal @ (Refusal::RequestIdReused | Refusal::RequestCountDiffers)) => {
                 Self { detail: Some(refusal.to_string().into()), ..failure }
             }
             DrawError::ClocksDiffer { .. } => Self { detail: Some(error.to_string().into()), ..failure },

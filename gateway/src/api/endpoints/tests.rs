@@ -5,6 +5,9 @@ use super::*;
 
 const DOCUMENTED: &str = include_str!("../../../../docs/api.md");
 
+/// nginx's maps of paths.
+const NGINX: &str = include_str!("../../../../deploy/nginx/drawbridge/http.conf");
+
 fn call(path: &str) -> Call {
     Call::at(path)
 }
@@ -82,4 +85,34 @@ fn what_may_be_sent_twice_changes_nothing() {
         assert_eq!(row.unanswered == Unanswered::MayBeDone, changes, "{}", row.label);
         assert!(!changes || row.takes.contains(&Name::Request), "{} has no key to ask again with", row.label);
     }
+}
+
+/// The paths in a map of nginx's: each is an expression of its own that matches it alone.
+fn paths_in_nginx(variable: &str) -> BTreeSet<&'static str> {
+    let start = format!("map $drawbridge_path {variable} {{\n");
+    let (_, rest) = NGINX.split_once(&start).unwrap_or_else(|| panic!("http.conf lacks {start}"));
+    let lines = rest.lines().map(str::trim).take_while(|line| *line != "}");
+    let path = |line: &'static str| {
+        let (path, _) = line.strip_prefix("~^")?.split_once("$ ")?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'/' || byte == b'_';
+        Some(path).filter(|path| path.bytes().all(is_plain) && line.ends_with(" 1;"))
+    };
+    let paths = lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("default "));
+    paths.map(|line| path(line).unwrap_or_else(|| panic!("no single path: {line}"))).collect()
+}
+
+#[test]
+fn nginx_has_the_same_paths() {
+    let paths = |unanswered| {
+        let rows = ROWS.iter().filter(move |row| row.unanswered == unanswered);
+        let paths = rows.flat_map(|row| row.paths.iter().map(move |(path, _)| (path, row.about)));
+        let spelled = paths.flat_map(|(path, about)| {
+            let by_token = (about == About::User).then(|| format!("{BASE}{path}{BY_TOKEN}"));
+            std::iter::once(format!("{BASE}{path}")).chain(by_token)
+        });
+        spelled.collect::<BTreeSet<_>>()
+    };
+    let written = |variable| paths_in_nginx(variable).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(written("$drawbridge_is_draw"), paths(Unanswered::MayBeDone));
+    assert_eq!(written("$drawbridge_is_read"), paths(Unanswered::NothingDone));
 }
