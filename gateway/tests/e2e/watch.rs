@@ -111,9 +111,13 @@ impl Watched {
         assert_eq!(response.status, 200, "{}", response.text());
     }
 
-    /// Draws, refusals, a switch, a breaker and a Redis that has forgotten everything.
+    /// Draws, reads, refusals, a switch, a breaker and a Redis that has forgotten everything.
     async fn live(&self) {
         assert!(self.draw("first").await.iter().all(|code| code == "0000"));
+        let reads = self.cluster.users_of_lanes(1);
+        let reads = reads.iter().map(|user| Request::account(user, ACTIVITY)).collect();
+        let reads = ask_all(self.cluster.gateways()[0], reads, 8).await;
+        assert!(reads.iter().all(|answer| answer.code == "0000"));
         let switch = |value: &str| json!({"name": "draw", "value": value, "activity": ACTIVITY});
         self.tell("gateway-0", "/admin/switches", switch("off")).await;
         assert!(self.draw("switched-off").await.contains(&"0004".to_owned()));
