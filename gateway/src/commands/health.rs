@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::admin_address::AdminAddress;
 use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
+use crate::admin::text::printable;
 use super::{NO, block_on, complain, fail, say};
 
 /// Health checks come every few seconds: one that takes longer has its answer.
@@ -35,7 +36,7 @@ pub fn run(options: &Options) -> ExitCode {
         }
         // It says so itself, and why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
-            Ok(why) if why.starts_with("not ready: ") => refuse(why),
+            Ok(why) if why.starts_with("not ready: ") => refuse(printable(why)),
             _ => refuse(format_args!("not ready: {status}")),
         },
         // Who does not answer is not ready either: that is an answer.
