@@ -3,6 +3,7 @@
 mod compose;
 mod dockerfile;
 mod kubernetes;
+mod makefile;
 mod systemd;
 
 use std::collections::BTreeSet;
