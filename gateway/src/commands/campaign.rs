@@ -68,7 +68,7 @@ pub fn run(command: Command) -> ExitCode {
                 if json {
                     say_json(&published.iter().map(|published| listed_in_json(published)).collect::<Vec<_>>());
                 } else {
-                    published.iter().for_each(|published| say(listed(published)));
+                    say(published.iter().map(|published| listed(published)).collect::<String>());
                 }
                 ExitCode::SUCCESS
             }

@@ -141,7 +141,7 @@ impl Show {
         if self.json {
             say_json(&lines.iter().map(|line| self.in_json(line)).collect::<Vec<_>>());
         } else {
-            say(self.in_text(&lines));
+            say(in_text(&lines));
         }
         Ok(())
     }
@@ -166,18 +166,6 @@ impl Show {
         Ok(lines)
     }
 
-    fn in_text(&self, lines: &[Line]) -> String {
-        let mut text = format!("{:>10} {:>8} {:>14} {:>14} {:>14}\n", "activity", "award", "total", "issued", "left");
-        for line in lines {
-            let Line { prize: Prize { activity, award }, total, issued, history } = line;
-            let _ = writeln!(text, "{activity:>10} {award:>8} {total:>14} {issued:>14} {:>14}", line.left());
-            for operation in history {
-                let _ = writeln!(text, "{:>20} {}", "", describe(operation));
-            }
-        }
-        text
-    }
-
     fn in_json(&self, line: &Line) -> Value {
         let Line { prize: Prize { activity, award }, total, issued, history } = line;
         let mut value = json!({
@@ -192,6 +180,19 @@ impl Show {
         }
         value
     }
+}
+
+/// For people.
+fn in_text(lines: &[Line]) -> String {
+    let mut text = format!("{:>10} {:>8} {:>14} {:>14} {:>14}\n", "activity", "award", "total", "issued", "left");
+    for line in lines {
+        let Line { prize: Prize { activity, award }, total, issued, history } = line;
+        let _ = writeln!(text, "{activity:>10} {award:>8} {total:>14} {issued:>14} {:>14}", line.left());
+        for operation in history {
+            let _ = writeln!(text, "{:>20} {}", "", describe(operation));
+        }
+    }
+    text
 }
 
 fn describe(operation: &Operation) -> String {

@@ -136,8 +136,8 @@ const REFUSED: [Case; 27] = [
     (
         &["campaign", "publish", "recounted.toml", "--data", "data"],
         1,
-        "recounted.toml is refused:\naward 1 has 12 units since it was published, the file says 13: leave the count as \
-         it was and use `drawbridge stock add` to change its stock",
+        "recounted.toml is refused:\naward 1 was published with 12 units, the file says 13: use `drawbridge stock \
+         add` to change its stock, and leave the count as it was",
     ),
 ];
 
@@ -172,7 +172,7 @@ const NOT_UNDERSTOOD: [Case; 17] = [
         "the following required arguments were not provided:\n  --reason <WHY>\n\nUsage: drawbridge stock add --reason \
          <WHY> <ACTIVITY> <AWARD> <UNITS>",
     ),
-    (&["stock", "add", "200003", "1", "1", "--reason", ""], 2, NO_REASON_GIVEN),
+    (&["stock", "add", "200003", "1", "1", "--reason", ""], 2, EMPTY_REASON),
     (&["stock", "withdraw", "200003", "1", "1", "--reason", " "], 2, NO_REASON),
     (&["stock", "rebuild", "--reason", " "], 2, NO_REASON),
     (&["switch", "set", "draw", "off", "--reason", " "], 2, NO_REASON),
@@ -209,7 +209,8 @@ const NOT_UNDERSTOOD: [Case; 17] = [
 ];
 
 const NO_REASON: &str = "invalid value ' ' for '--reason <WHY>': say in a few words why, for whoever reads the record";
-const NO_REASON_GIVEN: &str = "a value is required for '--reason <WHY>' but none was supplied";
+const EMPTY_REASON: &str =
+    "invalid value '' for '--reason <WHY>': say in a few words why, for whoever reads the record";
 
 /// A place with everything that the calls are about.
 async fn place() -> Place {
@@ -231,10 +232,18 @@ async fn place() -> Place {
     place
 }
 
+/// What a call did other than it should.
+fn difference(arguments: &[&str], ran: &Ran, code: i32, message: &str) -> Option<String> {
+    let is_right = ran.stderr == message && ran.code == Some(code);
+    (!is_right).then(|| {
+        format!("{arguments:?} ended with {:?}, expected {code}:\n{}expected:\n{message}", ran.code, ran.stderr)
+    })
+}
+
 #[track_caller]
 fn assert_told(arguments: &[&str], ran: &Ran, code: i32, message: &str) {
-    assert_eq!(ran.stderr, message, "{arguments:?}");
-    assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
+    let difference = difference(arguments, ran, code, message);
+    assert!(difference.is_none(), "{}", difference.unwrap_or_default());
 }
 
 #[tokio::test]
@@ -245,6 +254,7 @@ async fn commands_say_what_was_given_what_is_expected_and_what_helps() {
     Server::started(&place, serve).await.stop().await;
     let here = text_of(&place.path(""));
     let here = here.trim_end_matches('/');
+    let mut differences = Vec::new();
     for (arguments, code, message) in REFUSED {
         // The default folder is one that nobody made.
         let folder = place.path("work");
@@ -263,9 +273,10 @@ async fn commands_say_what_was_given_what_is_expected_and_what_helps() {
         };
         let message = message.replace("PLACE/data-that-nobody-made", "PLACE/work/data").replace("PLACE", here);
         let prefix = if message.contains(" is refused:\n") { "" } else { "drawbridge: " };
-        assert_told(arguments, &ran, code, &format!("{prefix}{message}\n"));
+        differences.extend(difference(arguments, &ran, code, &format!("{prefix}{message}\n")));
         assert!(!folder.join("data").exists(), "{arguments:?} made a folder");
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
     // Nothing has changed.
     assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (12, 0, 12));
 }
@@ -273,10 +284,12 @@ async fn commands_say_what_was_given_what_is_expected_and_what_helps() {
 #[tokio::test]
 async fn the_command_line_says_what_it_does_not_understand() {
     let place = Place::new();
+    let mut differences = Vec::new();
     for (arguments, code, message) in NOT_UNDERSTOOD {
         let ran = place.run(arguments).await;
-        assert_told(arguments, &ran, code, &format!("error: {message}{HELP}"));
+        differences.extend(difference(arguments, &ran, code, &format!("error: {message}{HELP}")));
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert!(!place.data().exists(), "it made a folder");
 }
 
