@@ -28,12 +28,12 @@ use market::batch::Draw;
 use market::random::Randomness;
 use market::{DrawCount, RequestId};
 use shards::{OsRandom, Shards};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::answer::{Data, Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
-use crate::edge::{Handler, InFlight, Peer, Place, TrustedProxies};
+use crate::edge::{Handler, InFlight, Peer, Place, Stop, TrustedProxies};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
@@ -167,7 +167,11 @@ pub struct Api {
     access: Arc<AccessLog>,
     since: Instant,
     random: Mutex<OsRandom>,
+    stop: Stop,
 }
+
+/// For a body to arrive once the server drains: a stop must not wait for whoever sends nothing.
+const DRAINING_BODY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A request that has passed the layers that need no more than its head, and its place.
 struct Entered<'a> {
@@ -210,10 +214,11 @@ impl Api {
         bounds: Bounds,
         metrics: HttpMetrics,
         access: Arc<AccessLog>,
+        stop: Stop,
     ) -> Self {
         let in_flight = InFlight::new(bounds.in_flight_max, metrics.in_flight());
         let (since, random) = (Instant::now(), Mutex::default());
-        Self { shards, identity, bounds, in_flight, limits, proxies, metrics, access, since, random }
+        Self { shards, identity, bounds, in_flight, limits, proxies, metrics, access, since, random, stop }
     }
 
     async fn answer(&self, peer: Peer, head: &Parts, body: Incoming, trace: &TraceId) -> HttpResponse {
@@ -301,10 +306,19 @@ impl Api {
         let mut reading = pin!(joined(Limited::new(body, self.bounds.body_max_bytes)));
         let read = match at_hand(reading.as_mut()).await {
             Some(read) => read,
-            None => timeout(self.bounds.body_timeout, reading).await.map_err(|_| Code::BodyTooSlow)?,
+            None => tokio::select! {
+                read = timeout(self.bounds.body_timeout, reading.as_mut()) => read.map_err(|_| Code::BodyTooSlow)?,
+                () = self.drained() => return Err(Code::BodyTooSlow),
+            },
         };
         // Whoever has gone or broke the protocol does not read this answer.
         read.map_err(|error| if error.is::<LengthLimitError>() { Code::BodyTooLarge } else { Code::IllegalParameter })
+    }
+
+    /// Waits until a body that is not there yet has had its time, because the server stops.
+    async fn drained(&self) {
+        self.stop.draining().await;
+        sleep(DRAINING_BODY_TIMEOUT).await;
     }
 
     async fn answer_json(&self, endpoint: Endpoint, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Reply {

@@ -190,13 +190,15 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     };
     let reloader = Arc::new(Reloader::new(source, &text, parts));
     let proxies = config.http.trusted_proxies.clone();
-    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access));
+    let stop = listeners.public.stop();
+    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access, stop));
     let admin = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), tokens(config)?));
     let addresses = (listeners.public.address(), listeners.admin.address());
+    let probes = listeners.probes.as_ref().and_then(|probes| probes.address().ok());
     let mut doors = Doors::open(listeners, api, &admin)?;
     admin.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
-        announce(config, listen, admin);
+        announce(config, listen, admin, probes);
     }
     signals.stop(|| reload(&reloader)).await;
     admin.set_ready(false);
@@ -277,7 +279,12 @@ fn admin_limits(config: &Config) -> Limits {
 
 fn timeouts(config: &Config, linger: Duration) -> Timeouts {
     let http = &config.http;
-    Timeouts { first_header: http.first_header_timeout, header: http.header_timeout, write: http.write_timeout, linger }
+    Timeouts {
+        first_header: http.first_header_timeout.min(http.header_timeout),
+        header: http.header_timeout,
+        write: http.write_timeout,
+        linger,
+    }
 }
 
 /// A listener that serves.
@@ -382,7 +389,8 @@ fn descriptors_reserved(config: &Config) -> u64 {
             options.shards.len() * (usize::from(options.tables) + reads + SPARE) + redis + SPARE
         }
     };
-    (OWN + 2 * ADMIN_CONNECTIONS_MAX + storage) as u64
+    let aside = 1 + usize::from(config.http.probes.is_some());
+    (OWN + aside * ADMIN_CONNECTIONS_MAX + storage) as u64
 }
 
 /// The storage that serves.
@@ -458,7 +466,7 @@ fn bounds(config: &Config) -> Bounds {
 }
 
 /// Where to go, for whoever has just started it.
-fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
+fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr, probes: Option<SocketAddr>) {
     let scheme = if config.admin.tls.is_some() { "https" } else { "http" };
     let text = format!(
         "drawbridge serves draws on http://{listen}/ (health and metrics on {scheme}://{admin}/metrics)\n\
@@ -472,7 +480,7 @@ fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
         }
     );
     say(text);
-    tracing::info!(%listen, %admin, "ready");
+    tracing::info!(%listen, %admin, probes = probes.map(tracing::field::display), "ready");
 }
 
 /// The signals that a server obeys.

@@ -163,7 +163,7 @@ fn databases_redis_nginx_and_gateways_find_each_other() {
     assert_eq!(trusted, &[toml::Value::from(address("nginx"))]);
     let proxy = text(&format!("{FOLDER}/nginx/drawbridge.conf"));
     let targets = yaml(&text(&format!("{FOLDER}/targets/gateways.yml"))).remove(0);
-    assert_eq!(words(&targets[0]["targets"]), ["gateway-0:8092", "gateway-1:8092"]);
+    assert_eq!(words(&targets[0]["targets"]), ["gateway-0:8093", "gateway-1:8093"]);
     for gateway in ["gateway-0", "gateway-1"] {
         assert!(proxy.contains(&format!("server {}:8091 ", address(gateway))), "{gateway}");
     }
