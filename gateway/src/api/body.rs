@@ -34,13 +34,16 @@ impl RequestBody {
         Self { incoming: Some(incoming), is_over, is_held_back: headers.contains_key(EXPECT), bytes_max }
     }
 
-    /// Reads it, within `time`.
-    pub async fn read(&mut self, time: Duration) -> Result<Bytes, Code> {
+    /// Reads it, within `time`, or until `cut_off` ends.
+    pub async fn read(&mut self, time: Duration, cut_off: impl Future<Output = ()>) -> Result<Bytes, Code> {
         let Some(incoming) = self.incoming.take().filter(|_| !self.is_over) else { return Ok(Bytes::new()) };
         let mut reading = pin!(joined(Limited::new(incoming, self.bytes_max)));
         let read = match at_hand(reading.as_mut()).await {
             Some(read) => read,
-            None => timeout(time, reading).await.map_err(|_| Code::BodyTooSlow)?,
+            None => tokio::select! {
+                read = timeout(time, reading.as_mut()) => read.map_err(|_| Code::BodyTooSlow)?,
+                () = cut_off => return Err(Code::BodyTooSlow),
+            },
         };
         self.is_over = read.is_ok();
         // Whoever has gone or broke the protocol does not read this answer.

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use market::RequestId;
 use market::random::Randomness;
 use shards::{OsRandom, Shards};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use self::answer::{Data, Failure, HttpResponse, Look, Outcome};
 use self::body::{Content, RequestBody};
@@ -38,7 +38,7 @@ use self::endpoints::{About, Call, Unanswered};
 use self::fields::Fields;
 use self::language::LanguageChoice;
 use self::statuses::{PREFERENCE_APPLIED, STATUS_200, Statuses};
-use crate::edge::{Handler, InFlight, Peer, Place, TrustedProxies};
+use crate::edge::{Handler, InFlight, Peer, Place, Stop, TrustedProxies};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
@@ -87,7 +87,11 @@ pub struct Api {
     access: Arc<AccessLog>,
     since: Instant,
     random: Mutex<OsRandom>,
+    stop: Stop,
 }
+
+/// For a body to arrive once the server drains: a stop must not wait for whoever sends nothing.
+const DRAINING_BODY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a request came to, and the request id that the answers to a draw name.
 struct Reply {
@@ -141,10 +145,11 @@ impl Api {
         config: ApiConfig,
         metrics: HttpMetrics,
         access: Arc<AccessLog>,
+        stop: Stop,
     ) -> Self {
         let in_flight = InFlight::new(config.in_flight_max, metrics.in_flight());
         let (since, random) = (Instant::now(), Mutex::default());
-        Self { shards, identity, config, in_flight, limits, proxies, metrics, access, since, random }
+        Self { shards, identity, config, in_flight, limits, proxies, metrics, access, since, random, stop }
     }
 
     /// What a request asks for. Nothing is refused yet: what is no call of ours goes through the same
@@ -209,7 +214,13 @@ impl Api {
         if call.endpoint.takes().is_empty() {
             return Ok(Bytes::new());
         }
-        Ok(body.read(self.config.body_timeout).await?)
+        Ok(body.read(self.config.body_timeout, self.drained()).await?)
+    }
+
+    /// Waits until a body that is not there yet has had its time, because the server stops.
+    async fn drained(&self) {
+        self.stop.draining().await;
+        sleep(DRAINING_BODY_TIMEOUT).await;
     }
 
     /// Binds the parameters and asks the endpoint.

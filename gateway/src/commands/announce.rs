@@ -9,8 +9,21 @@ use shards::store::counted;
 use super::say;
 use crate::config::{Config, Storage};
 
+/// Where a server listens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Addresses {
+    /// For players.
+    pub listen: SocketAddr,
+    /// For operators.
+    pub admin: SocketAddr,
+    /// For probes, where they have an address of their own.
+    pub probes: Option<SocketAddr>,
+}
+
 /// Says it to whoever has just started the server. The last line begins with `try: `.
-pub(super) fn announce(config: &Config, catalogue: &Catalogue, listen: SocketAddr, admin: SocketAddr) {
+pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addresses) {
+    let Addresses { listen, admin, probes } = addresses;
+    let scheme = if config.admin.tls.is_some() { "https" } else { "http" };
     let number = |count: usize, what| counted(u16::try_from(count).unwrap_or(u16::MAX), what);
     let stored = match &config.storage {
         Storage::Embedded(embedded) => format!("data in {}", embedded.data.display()),
@@ -24,13 +37,13 @@ pub(super) fn announce(config: &Config, catalogue: &Catalogue, listen: SocketAdd
         ""
     };
     say(format_args!(
-        "drawbridge serves draws on http://{listen}/ (health and metrics on http://{admin}/metrics)\n{stored}\n{quiet}{}\n",
+        "drawbridge serves draws on http://{listen}/ (health and metrics on {scheme}://{admin}/metrics)\n{stored}\n{quiet}{}\n",
         hint(open_activity(catalogue, Timestamp::now()), listen)
     ));
     if config.identity.is_open() && !listen.ip().to_canonical().is_loopback() {
         tracing::warn!(%listen, "identity.kind is open: whoever reaches this address draws as whom they like");
     }
-    tracing::info!(%listen, %admin, "ready");
+    tracing::info!(%listen, %admin, probes = probes.map(tracing::field::display), "ready");
 }
 
 /// The activity with the smallest id that can be drawn from now.

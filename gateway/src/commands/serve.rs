@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 
-use super::announce::announce;
+use super::announce::{Addresses, announce};
 use super::fail;
 use crate::admin::metrics::Scrape;
 use crate::admin::refusals::Refusals;
@@ -220,17 +220,20 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let obeyed = Obeyed { shards: &shards, limits: &limits, reloader: &reloader, log_level: &obeyed_log };
     let fleet = Arc::new(fleet_of(config, &obeyed, listeners.admin.address(), FleetMetrics::new(&registry)?));
     let proxies = config.http.trusted_proxies.clone();
-    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, api_config(config), http, access));
+    let stop = listeners.public.stop();
+    let api_config = api_config(config);
+    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, api_config, http, access, stop));
     let refusals = Refusals::new(&registry)?;
     let scrape = Scrape::new(registry, config.metrics.age_max);
     let admin = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), fleet.clone(), tokens, refusals));
     let addresses = (listeners.public.address(), listeners.admin.address());
+    let probes = listeners.probes.as_ref().and_then(|probes| probes.address().ok());
     let mut doors = Doors::open(listeners, api, &admin)?;
     let (stop_fleet, fleet_stops) = watch::channel(false);
     let obeying = tokio::spawn(fleet.clone().run(fleet_stops));
     admin.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
-        announce(config, &catalogue, listen, admin);
+        announce(config, &catalogue, Addresses { listen, admin, probes });
     }
     signals.stop(|| reload(&reloader, &fleet)).await;
     admin.set_ready(false);
@@ -340,7 +343,12 @@ fn admin_limits(config: &Config) -> Limits {
 
 fn timeouts(config: &Config, linger: Duration) -> Timeouts {
     let http = &config.http;
-    Timeouts { first_header: http.first_header_timeout, header: http.header_timeout, write: http.write_timeout, linger }
+    Timeouts {
+        first_header: http.first_header_timeout.min(http.header_timeout),
+        header: http.header_timeout,
+        write: http.write_timeout,
+        linger,
+    }
 }
 
 /// A listener that serves.
@@ -445,7 +453,8 @@ fn descriptors_reserved(config: &Config) -> u64 {
             options.shards.len() * (usize::from(options.tables) + reads + SPARE) + redis + SPARE
         }
     };
-    (OWN + 2 * ADMIN_CONNECTIONS_MAX + storage) as u64
+    let aside = 1 + usize::from(config.http.probes.is_some());
+    (OWN + aside * ADMIN_CONNECTIONS_MAX + storage) as u64
 }
 
 /// The storage that serves.

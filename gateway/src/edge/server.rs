@@ -81,6 +81,11 @@ impl Stop {
     pub fn drain(&self) {
         self.0.enter_phase(Phase::Draining);
     }
+
+    /// Waits for that.
+    pub async fn draining(&self) {
+        self.0.reached(Phase::Draining).await;
+    }
 }
 
 impl Listener {

@@ -92,13 +92,18 @@ struct Members {
 #[derive(Debug, Default)]
 struct Order {
     ids: Vec<Id>,
-    found: Option<Found>,
+    look: Option<Look>,
 }
 
+/// A look at all connections.
 #[derive(Debug, Clone, Copy)]
-struct Found {
+struct Look {
     at: Instant,
     took: Duration,
+    looked_at: usize,
+    found: usize,
+    /// Of those found, how many have given way.
+    gone: usize,
 }
 
 /// A connection's place; free again when dropped.
@@ -124,13 +129,13 @@ impl ConnectionTable {
     pub fn enter(self: &Arc<Self>, peer: Peer, now: Instant) -> Result<Entry, NoPlace> {
         let group = Group { exempt: self.bounds.exempt.contains(peer), client: Client::from(peer.0) };
         let mut entries = self.lock();
+        let is_full = entries.by_id.len() >= self.bounds.connections_max;
         if !group.exempt && entries.connections_of(group) >= self.bounds.connections_per_address_max {
             entries.one_of(group, now).ok_or(NoPlace::Address)?.ask_to_give_way();
+        } else if is_full && let Some(state) = entries.one_of_all(now) {
+            state.ask_to_give_way();
         }
-        if entries.by_id.len() >= self.bounds.connections_max {
-            if let Some(state) = entries.one_of_all(now) {
-                state.ask_to_give_way();
-            }
+        if is_full {
             return Err(NoPlace::Full);
         }
         let state = Arc::new(ConnectionState::new(now));
@@ -242,8 +247,8 @@ impl Entries {
     fn one_of(&mut self, group: Group, now: Instant) -> Option<Arc<ConnectionState>> {
         let mut order = std::mem::take(&mut self.by_group.get_mut(&group)?.order);
         let found = self.next_of(&mut order, now, |entries| {
-            let members = entries.by_group.get(&group)?;
-            Some(entries.silent(members.ids.iter()))
+            let ids = entries.by_group.get(&group).map(|members| &members.ids);
+            entries.look(ids.into_iter().flatten(), now)
         });
         if let Some(members) = self.by_group.get_mut(&group) {
             members.order = order;
@@ -254,7 +259,7 @@ impl Entries {
     /// The one of all that gives way.
     fn one_of_all(&mut self, now: Instant) -> Option<Arc<ConnectionState>> {
         let mut order = std::mem::take(&mut self.order);
-        let found = self.next_of(&mut order, now, |entries| Some(entries.silent(entries.by_id.keys())));
+        let found = self.next_of(&mut order, now, |entries| entries.look(entries.by_id.keys(), now));
         self.order = order;
         found
     }
@@ -263,19 +268,18 @@ impl Entries {
         &mut self,
         order: &mut Order,
         now: Instant,
-        silent: impl Fn(&Self) -> Option<Vec<Silent>>,
+        look: impl Fn(&Self) -> Order,
     ) -> Option<Arc<ConnectionState>> {
-        if order.is_old(now) {
-            order.replace(give_way_order(silent(self)?), now);
+        if order.is_outdated(now) && order.may_be_renewed(now) {
+            *order = look(self);
         }
-        if let Some(state) = self.next_in(order) {
-            return Some(state);
-        }
-        if !order.may_be_found_again(now) {
-            return None;
-        }
-        order.replace(give_way_order(silent(self)?), now);
-        self.next_in(order)
+        self.next_in(order).or_else(|| {
+            if !order.may_be_renewed(now) {
+                return None;
+            }
+            *order = look(self);
+            self.next_in(order)
+        })
     }
 
     /// The next one that is still there and still without a request.
@@ -285,6 +289,7 @@ impl Entries {
             let (group, state) = (*group, state.clone());
             let was_asked = !self.by_group.get(&group).is_some_and(|members| members.ids.contains(&id));
             if !was_asked && state.activity() != Activity::Answering {
+                order.counts_gone();
                 self.leave_group(id, group);
                 return Some(state);
             }
@@ -292,37 +297,47 @@ impl Entries {
         None
     }
 
-    /// Of these connections those without a request.
-    fn silent<'a>(&self, ids: impl Iterator<Item = &'a Id>) -> Vec<Silent> {
-        let silent = ids.filter_map(|&id| {
-            let (group, state) = self.by_id.get(&id)?;
-            let wait = match state.activity() {
-                Activity::Answering => return None,
-                Activity::FirstHead => Wait { was_served: false, since: state.accepted() },
-                Activity::IdleSince(since) => Wait { was_served: true, since: state.accepted() + since },
-            };
-            Some(Silent { id, group: *group, connections: self.connections_of(*group), wait })
-        });
-        silent.collect()
+    /// The order of these connections, as far as they have no request.
+    fn look<'a>(&self, ids: impl Iterator<Item = &'a Id>, now: Instant) -> Order {
+        let begun = Instant::now();
+        let mut looked_at = 0;
+        let silent = ids.inspect(|_| looked_at += 1).filter_map(|&id| self.silent(id)).collect();
+        let ids = give_way_order(silent);
+        let look = Look { at: now, took: begun.elapsed(), looked_at, found: ids.len(), gone: 0 };
+        Order { ids, look: Some(look) }
+    }
+
+    fn silent(&self, id: Id) -> Option<Silent> {
+        let (group, state) = self.by_id.get(&id)?;
+        let wait = match state.activity() {
+            Activity::Answering => return None,
+            Activity::FirstHead => Wait { was_served: false, since: state.accepted() },
+            Activity::IdleSince(since) => Wait { was_served: true, since: state.accepted() + since },
+        };
+        Some(Silent { id, group: *group, connections: self.connections_of(*group), wait })
     }
 }
 
 impl Order {
-    /// After this time it says no more who waits longest.
-    const OLD: Duration = Duration::from_secs(1);
-
-    fn is_old(&self, now: Instant) -> bool {
-        self.found.is_none_or(|found| now.saturating_duration_since(found.at) > Self::OLD)
+    /// Whether others may come first by now: those who were there then have waited for long, or half
+    /// of them have gone.
+    fn is_outdated(&self, now: Instant) -> bool {
+        const OLD: Duration = Duration::from_secs(1);
+        self.look.is_none_or(|look| now.saturating_duration_since(look.at) > OLD || look.gone * 2 >= look.found)
     }
 
-    /// Where nobody is left in it, all may have a request: looking again and again must not take the
-    /// time in which they are answered.
-    fn may_be_found_again(&self, now: Instant) -> bool {
-        self.found.is_none_or(|found| now.saturating_duration_since(found.at) >= found.took * 20)
+    /// Whether all may be looked at again: where nearly all have a request, looking again and again
+    /// must not take the time in which they are answered.
+    fn may_be_renewed(&self, now: Instant) -> bool {
+        self.look.is_none_or(|look| {
+            look.gone * 8 >= look.looked_at.max(1) || now.saturating_duration_since(look.at) >= look.took * 20
+        })
     }
 
-    fn replace(&mut self, ids: Vec<Id>, begun: Instant) {
-        *self = Self { ids, found: Some(Found { at: begun, took: begun.elapsed() }) };
+    fn counts_gone(&mut self) {
+        if let Some(look) = &mut self.look {
+            look.gone += 1;
+        }
     }
 }
 
@@ -384,10 +399,26 @@ mod tests {
         // The first has a request after all.
         first.stays();
         drop(answering);
-        let _fourth = enter(&table, "2001:db8::4").expect("a place");
+        // Not at once: who has just looked at all does not look again.
+        let later = Instant::now() + Duration::from_secs(1);
+        let _fourth = table.enter(peer("2001:db8::4"), later).expect("a place");
         assert!(!other.state().takes_give_way());
         let proxies: Vec<_> = (0..20).map(|_| enter(&table, "10.0.0.1").expect("as many as it needs")).collect();
         assert!(proxies.iter().all(|entry| !entry.state().takes_give_way()));
+    }
+
+    #[test]
+    fn in_a_flood_whoever_was_served_stays() {
+        let table = table(40, 40, &[]);
+        let served = enter(&table, "192.0.2.1").expect("a place");
+        drop(served.state().answers());
+        let mut silent: Vec<_> = (1..40).map(|_| enter(&table, "192.0.2.1").expect("a place")).collect();
+        for _ in 0..400 {
+            assert_eq!(enter(&table, "192.0.2.1").err(), Some(NoPlace::Full));
+            assert!(!served.state().takes_give_way());
+            silent.retain(|entry| !entry.state().takes_give_way());
+            silent.push(enter(&table, "192.0.2.1").expect("a place that has become free"));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! One binary, so that the tests are linked once. Each test has a folder, ports and a server of
 //! its own ([`support::Place`], [`support::Server`]), and no server outlives its test.
 mod admin;
+mod admin_address;
 mod answers;
 mod audit;
 mod binding;

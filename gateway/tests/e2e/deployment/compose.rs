@@ -164,7 +164,7 @@ fn databases_redis_nginx_and_gateways_find_each_other() {
     assert_eq!(trusted, &[toml::Value::from(address("nginx"))]);
     let proxy = text(&format!("{FOLDER}/nginx/drawbridge.conf"));
     let targets = yaml(&text(&format!("{FOLDER}/targets/gateways.yml"))).remove(0);
-    assert_eq!(words(&targets[0]["targets"]), ["gateway-0:8092", "gateway-1:8092"]);
+    assert_eq!(words(&targets[0]["targets"]), ["gateway-0:8093", "gateway-1:8093"]);
     let status = format!("http://{}:8093/stub_status", address("nginx"));
     assert_eq!(words(&compose["services"]["nginx-exporter"]["command"]), [format!("--nginx.scrape-uri={status}")]);
     assert!(proxy.contains("listen 8093;") && proxy.contains("include drawbridge/status.conf;"));

@@ -113,7 +113,7 @@ async fn pods_have_a_configuration_that_is_accepted_and_each_secret_that_it_name
         if maker["kind"] == "Deployment" {
             assert!(pod["terminationGracePeriodSeconds"].as_u64().expect("seconds") > drain_s(config));
             let config: toml::Table = config.parse().expect("TOML");
-            for (name, key) in [("players", "listen"), ("admin", "admin")] {
+            for (name, key) in [("players", "listen"), ("admin", "admin"), ("probes", "probes")] {
                 let port = container["ports"].as_array().expect("ports").iter().find(|port| port["name"] == name);
                 let listen = config["http"][key].as_str().expect("an address");
                 assert_eq!(listen, format!("0.0.0.0:{}", port.expect("a port")["containerPort"]));
@@ -154,7 +154,7 @@ fn services_probes_budgets_and_policies_mean_the_gateways() {
     let ports: Vec<_> = container["ports"].as_array().expect("ports").iter().map(|port| &port["name"]).collect();
     for (probe, path) in [("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")] {
         let get = &container[probe]["httpGet"];
-        assert_eq!((&get["path"], &get["port"]), (&path.into(), &"admin".into()), "{probe}");
+        assert_eq!((&get["path"], &get["port"]), (&path.into(), &"probes".into()), "{probe}");
     }
     manifests.assert_selects(&deployment["spec"]["selector"]["matchLabels"]);
     for service in manifests.of("Service") {

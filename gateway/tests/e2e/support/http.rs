@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -242,6 +242,15 @@ pub struct Connection {
 impl Connection {
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = within(TcpStream::connect(address)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, input: Vec::new() })
+    }
+
+    /// From an address of this machine's own, such as 127.0.0.2.
+    pub async fn open_from(source: &str, address: SocketAddr) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source.parse().expect("an address"), 0))?;
+        let stream = within(socket.connect(address)).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, input: Vec::new() })
     }
