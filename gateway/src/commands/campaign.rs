@@ -12,7 +12,6 @@ use shards::meta::{Meta, Publication, PublishError};
 use shards::store::Database;
 
 use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say, say_json};
-use crate::admin::text::printable;
 use crate::config::{Embedded, Storage};
 
 /// What to do with campaign files.

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use super::admin_address::AdminAddress;
 use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
-use crate::admin::text::printable;
 use super::{NO, block_on, complain, fail, say};
+use crate::admin::text::printable;
 
 /// Health checks come every few seconds: one that takes longer has its answer.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -17,6 +17,7 @@ use shards::{ClusterMetrics, Metrics, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
