@@ -38,12 +38,13 @@ impl RequestBody {
     pub async fn read(&mut self, time: Duration, cut_off: impl Future<Output = ()>) -> Result<Bytes, Code> {
         let Some(incoming) = self.incoming.take().filter(|_| !self.is_over) else { return Ok(Bytes::new()) };
         let mut reading = pin!(joined(Limited::new(incoming, self.bytes_max)));
-        let read = match at_hand(reading.as_mut()).await {
-            Some(read) => read,
-            None => tokio::select! {
+        let read = if let Some(read) = at_hand(reading.as_mut()).await {
+            read
+        } else {
+            tokio::select! {
                 read = timeout(time, reading.as_mut()) => read.map_err(|_| Code::BodyTooSlow)?,
                 () = cut_off => return Err(Code::BodyTooSlow),
-            },
+            }
         };
         self.is_over = read.is_ok();
         // Whoever has gone or broke the protocol does not read this answer.

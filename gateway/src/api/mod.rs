@@ -59,6 +59,8 @@ pub struct ApiConfig {
     pub language: LanguageChoice,
     /// Whose pages may call.
     pub origins: AllowedOrigins,
+    /// Who is believed when it says whose request it passes on.
+    pub proxies: TrustedProxies,
 }
 
 impl ApiConfig {
@@ -82,7 +84,6 @@ pub struct Api {
     config: ApiConfig,
     in_flight: InFlight,
     limits: Arc<Limits>,
-    proxies: TrustedProxies,
     metrics: HttpMetrics,
     access: Arc<AccessLog>,
     since: Instant,
@@ -136,12 +137,11 @@ impl Handler for Api {
 }
 
 impl Api {
-    /// The API over `shards`. `proxies` are believed where they say whose request they pass on.
+    /// The API over `shards`.
     pub fn new(
         shards: Arc<Shards>,
         identity: Arc<Identity>,
         limits: Arc<Limits>,
-        proxies: TrustedProxies,
         config: ApiConfig,
         metrics: HttpMetrics,
         access: Arc<AccessLog>,
@@ -149,7 +149,7 @@ impl Api {
     ) -> Self {
         let in_flight = InFlight::new(config.in_flight_max, metrics.in_flight());
         let (since, random) = (Instant::now(), Mutex::default());
-        Self { shards, identity, config, in_flight, limits, proxies, metrics, access, since, random, stop }
+        Self { shards, identity, config, in_flight, limits, metrics, access, since, random, stop }
     }
 
     /// What a request asks for. Nothing is refused yet: what is no call of ours goes through the same

@@ -16,8 +16,8 @@ use shards::meta::PublishError;
 use shards::{ClusterMetrics, Metrics, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
@@ -220,10 +220,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let reloader = Arc::new(Reloader::new(source, effective, parts, metrics));
     let obeyed = Obeyed { shards: &shards, limits: &limits, reloader: &reloader, log_level: &obeyed_log };
     let fleet = Arc::new(fleet_of(config, &obeyed, listeners.admin.address(), FleetMetrics::new(&registry)?));
-    let proxies = config.http.trusted_proxies.clone();
     let stop = listeners.public.stop();
-    let api_config = api_config(config);
-    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, api_config, http, access, stop));
+    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), api_config(config), http, access, stop));
     let refusals = Refusals::new(&registry)?;
     let scrape = Scrape::new(registry, config.metrics.age_max);
     let admin = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), fleet.clone(), tokens, refusals));
@@ -530,6 +528,7 @@ fn api_config(config: &Config) -> ApiConfig {
         statuses: config.http.always_200,
         language: config.http.language,
         origins: config.http.allowed_origins.clone(),
+        proxies: config.http.trusted_proxies.clone(),
     }
 }
 
