@@ -10,7 +10,7 @@ use super::server::{Server, end, json_or, text};
 use super::{NO, Place, block_on, complain, fail, say};
 use crate::admin::text::printable_lines;
 use crate::config::effective::{ShownKey, to_toml};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, warnings};
 
 /// What to do with a running server's configuration.
 #[derive(Debug, Subcommand)]
@@ -55,10 +55,14 @@ pub fn check(place: &Place) -> ExitCode {
         Err(error) => return fail(error),
     };
     match Config::of_text(&text, place.overrides()) {
-        Ok((_, effective)) => {
+        Ok((config, effective)) => {
             let file = Config::file(place.config()).map_or("none".to_owned(), |file| file.display().to_string());
             let head = format!("# the configuration is good; config file: {file}\n# hash {}\n", effective.hash());
             say(printable_lines(&format!("{head}\n{}", to_toml(&effective.shown()))));
+            // Apart, so that what is printed can be used as a config file.
+            for warning in warnings(&config) {
+                complain(format_args!("{}: {warning}\n", warning.level()));
+            }
             ExitCode::SUCCESS
         }
         Err(error @ ConfigError::Faults(_)) => {
