@@ -128,7 +128,7 @@ fn bad_header_keys() -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn bad_draws_are_refused_by_name_and_change_nothing() {
     let place = Place::new();
-    let server = Server::start(&place).await;
+    let server = Server::start_with(&place, "[http]\nbody_max_bytes = 65536\n").await;
     for body in no_objects() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
         let answer = server.ask(&draw(body).header("Idempotency-Key", "k")).await;

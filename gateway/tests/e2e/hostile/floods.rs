@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::honest::HonestUsers;
-use super::{KIB, MIB};
+use super::{KIB, LARGE_BODIES, MIB};
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Server};
 
@@ -71,7 +71,7 @@ async fn bodies_in_tiny_chunks_take_no_more_memory_than_their_bytes() {
     const BODIES: usize = 60;
     const BYTES: usize = 60_000;
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start(&place).await;
+    let server = Server::start_with(&place, LARGE_BODIES).await;
     let before = server.peak_memory_bytes();
     let draw = Request::draw("u", LOAD_ACTIVITY, "k").with_body(vec![b' '; BYTES]).chunked_bytes(1);
     let (body, end) = draw.split_at(draw.len() - b"0\r\n\r\n".len());
