@@ -21,7 +21,7 @@ const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// No answer has more of them: room is made for all at once.
 const HEADERS_MAX: usize = 8;
-const REFUSAL_HEADERS_MAX: usize = 14;
+const REFUSAL_HEADERS_MAX: usize = 12;
 
 /// A response with its whole body.
 pub type HttpResponse = Response<Full<Bytes>>;

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::HeaderMap;
 use hyper::Method;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_TYPE, EXPECT};
+use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use tokio::time::timeout;
 
@@ -20,18 +20,16 @@ use super::code::Code;
 pub struct RequestBody {
     /// None once it was asked for.
     incoming: Option<Incoming>,
-    /// All of it has come, so that another request can follow.
+    /// All of it was read, or there is none.
     is_over: bool,
-    /// The client sends it only when it is told to.
-    is_held_back: bool,
     bytes_max: usize,
 }
 
 impl RequestBody {
-    /// The body that follows a head with these headers.
-    pub fn new(incoming: Incoming, headers: &HeaderMap, bytes_max: usize) -> Self {
+    /// A body of at most so many bytes.
+    pub fn new(incoming: Incoming, bytes_max: usize) -> Self {
         let is_over = incoming.is_end_stream();
-        Self { incoming: Some(incoming), is_over, is_held_back: headers.contains_key(EXPECT), bytes_max }
+        Self { incoming: Some(incoming), is_over, bytes_max }
     }
 
     /// Reads it, within `time`, or until `cut_off` ends.
@@ -51,18 +49,32 @@ impl RequestBody {
         read.map_err(|error| if error.is::<LengthLimitError>() { Code::BodyTooLarge } else { Code::IllegalParameter })
     }
 
-    /// Whether all of it has come, read or not. Otherwise the connection ends with the answer, which
-    /// has to say so.
-    pub async fn is_over(&mut self) -> bool {
-        if !self.is_over
-            && !self.is_held_back
-            && let Some(incoming) = self.incoming.take()
-        {
-            let mut reading = pin!(joined(Limited::new(incoming, self.bytes_max)));
-            self.is_over = matches!(at_hand(reading.as_mut()).await, Some(Ok(_)));
+    /// Lets go of what was not read; answers whether the connection ends for sure with this answer.
+    /// Of a body that nobody asked for hyper takes what is at hand, and adds `Connection: close` by
+    /// itself when that is not all of it. It finds out when it is given a turn before the answer.
+    pub async fn finish(self) -> bool {
+        let Self { incoming, is_over, .. } = self;
+        let is_unread = incoming.is_some();
+        drop(incoming);
+        if !is_over && is_unread {
+            yield_once().await;
         }
-        self.is_over
+        !is_over && !is_unread
     }
+}
+
+/// Gives the task of this connection one turn.
+async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What `future` comes to, if it can be had at the second look. Most bodies come with their head, and

@@ -120,14 +120,14 @@ impl Handler for Api {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         let trace = TraceId::of(&head.headers, || self.random().next_u64());
-        let mut body = RequestBody::new(body, &head.headers, self.config.body_max_bytes);
+        let mut body = RequestBody::new(body, self.config.body_max_bytes);
         let call = self.accept(&head);
         let reply = match self.process(call, peer, &head, &mut body).await {
             Ok(reply) => reply,
             Err(failure) => self.refuse(call, &head, failure),
         };
         let mut response = self.respond(call, &head, &reply);
-        if !body.is_over().await {
+        if body.finish().await {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         self.note(call, &trace, &reply, started.elapsed());
