@@ -73,6 +73,8 @@ async fn a_file_with_faults_changes_nothing_and_says_why() {
     // What waits for a restart is named each time; what is in force is not.
     let again = admin(&place, &server, "POST", "/admin/reload", Some(&asked)).await;
     assert_eq!(keys(&again), json!({"applied": [], "needsRestart": ["storage.shards"]}));
+    let reloads = async |outcome| server.metric(&format!("drawbridge_reloads_total{{outcome=\"{outcome}\"}}")).await;
+    assert_eq!((reloads("failed").await, reloads("ok").await), (1, 2));
 
     let trail = json_of(&admin(&place, &server, "GET", "/admin/audit_log", None).await);
     let entries = trail["entries"].as_array().expect("entries");

@@ -205,7 +205,7 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
 async fn hints(cluster: &Cluster, gateway: &str) -> u64 {
     let mut connection = Connection::open(cluster.admin(gateway)).await.expect("a connection");
     let metrics = connection.exchange(&Request::raw("GET", "/metrics")).await.expect("an answer").text();
-    let value = metrics.lines().find_map(|line| line.strip_prefix("drawbridge_meta_hints_total "));
+    let value = metrics.lines().find_map(|line| line.strip_prefix("drawbridge_meta_notifications_total "));
     value.expect("the counter").parse().expect("a number")
 }
 
