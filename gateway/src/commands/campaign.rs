@@ -10,6 +10,7 @@ use shards::meta::{Meta, Publication, PublishError};
 use shards::store::Database;
 
 use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say};
+use crate::admin::text::printable;
 use crate::config::Storage;
 
 /// What to do with campaign files.
@@ -142,7 +143,7 @@ async fn list(place: &Place) -> Result<String, PlaceError> {
     let mut text = String::new();
     for published in campaigns {
         let activity = &published.campaign.activity;
-        let _ = writeln!(text, "{}  version {}  {}", activity.id, published.version, activity.name);
+        let _ = writeln!(text, "{}  version {}  {}", activity.id, published.version, printable(&activity.name));
     }
     Ok(text)
 }

@@ -10,6 +10,8 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode, Uri};
 use tokio::time::timeout;
 
+use crate::admin::text::printable;
+
 use super::server::{ServerError, exchange};
 use super::{NO, block_on, complain, fail, say};
 
@@ -32,7 +34,7 @@ pub fn run(options: &Options) -> ExitCode {
         }
         // It says so itself, and why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
-            Ok(why) if why.starts_with("not ready: ") => refuse(why),
+            Ok(why) if why.starts_with("not ready: ") => refuse(printable(why)),
             _ => refuse(format_args!("not ready: {status}")),
         },
         // Who does not answer is not ready either: that is an answer.

@@ -2,6 +2,7 @@
 //!
 //! One binary, so that the tests are linked once. Each test has a folder, ports and a server of
 //! its own ([`support::Place`], [`support::Server`]), and no server outlives its test.
+mod admin;
 mod audit;
 mod breakers;
 mod campaigns;

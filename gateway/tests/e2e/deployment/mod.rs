@@ -70,7 +70,7 @@ async fn check(config: &str) {
     let config = SECRETS.iter().fold(config.to_owned(), |config, folder| config.replace(folder, &here));
     let file = place.file("config.toml", &config);
     let told = place.run(&["check-config", "--config", &file]).await.ok();
-    assert!(told.starts_with("the configuration is good"), "{told}");
+    assert!(told.starts_with("# the configuration is good"), "{told}");
 }
 
 /// How long a stop may take with a configuration, by its own word.
