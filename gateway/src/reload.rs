@@ -58,46 +58,42 @@ struct Section {
 const IDENTITY_KEYS: &str = "identity_keys";
 
 const SECTIONS: [Section; 5] = [
-    Section { name: "limits", keys: &["limits."], has_files: false, apply: apply_limits },
-    Section { name: "breakers", keys: &["breakers."], has_files: false, apply: apply_breakers },
+    Section {
+        name: "limits",
+        keys: &["limits."],
+        has_files: false,
+        apply: |parts, live| {
+            parts.limits.replace(&live.limits);
+            Ok(true)
+        },
+    },
+    Section {
+        name: "breakers",
+        keys: &["breakers."],
+        has_files: false,
+        apply: |parts, live| {
+            parts.shards.breakers().replace(live.breakers);
+            Ok(true)
+        },
+    },
     Section {
         name: "log",
         keys: &["log.filter", "log.access_lines_per_second_max"],
         has_files: false,
-        apply: apply_log,
+        apply: |parts, live| {
+            parts.log_level.configure(&live.log.filter)?;
+            parts.access.set_lines_per_second_max(live.log.access_lines_per_second_max);
+            Ok(true)
+        },
     },
-    Section { name: IDENTITY_KEYS, keys: &[], has_files: true, apply: apply_identity_keys },
+    Section { name: IDENTITY_KEYS, keys: &[], has_files: true, apply: |parts, _| parts.identity.reload() },
     Section {
         name: "tokens",
         keys: &["admin.token_file", "admin.viewer_token_file", "admin.tokens_dir"],
         has_files: true,
-        apply: apply_tokens,
+        apply: |parts, live| parts.tokens.reload(&live.admin),
     },
 ];
-
-fn apply_limits(parts: &Parts, live: &Live) -> Result<bool, String> {
-    parts.limits.replace(&live.limits);
-    Ok(true)
-}
-
-fn apply_breakers(parts: &Parts, live: &Live) -> Result<bool, String> {
-    parts.shards.breakers().replace(live.breakers);
-    Ok(true)
-}
-
-fn apply_log(parts: &Parts, live: &Live) -> Result<bool, String> {
-    parts.log_level.configure(&live.log.filter)?;
-    parts.access.set_lines_per_second_max(live.log.access_lines_per_second_max);
-    Ok(true)
-}
-
-fn apply_identity_keys(parts: &Parts, _: &Live) -> Result<bool, String> {
-    parts.identity.reload()
-}
-
-fn apply_tokens(parts: &Parts, live: &Live) -> Result<bool, String> {
-    parts.tokens.reload(&live.admin)
-}
 
 /// What became of a section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

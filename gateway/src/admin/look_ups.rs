@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use shards::OrderKey;
 
 use crate::api::activity;
+use crate::api::answer::Data;
 
 /// Whose orders, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl AccountQuestion {
 pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Option<String> {
     match key {
         OrderKey::Latest(_) => Some(latest_json(orders, catalogue)),
-        key => activity::record(orders, matches!(key, OrderKey::Request(_)), catalogue).map(|data| data.into_json()),
+        key => activity::record(orders, matches!(key, OrderKey::Request(_)), catalogue).map(Data::into_json),
     }
 }
 

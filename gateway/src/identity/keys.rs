@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, Validation};
+use ring::digest::{SHA256, digest};
 
 use super::crypto;
-use ring::digest::{SHA256, digest};
 
 /// Shorter secrets could be guessed.
 const SECRET_BYTES_MIN: usize = 32;

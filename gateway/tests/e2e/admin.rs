@@ -24,7 +24,7 @@ async fn started() -> (Place, Server) {
     let place = Place::with_campaigns(&[LOAD]).await;
     person(&place, "operators/alice", ALICE);
     person(&place, "viewers/bob", BOB);
-    let config = format!("[admin]\ntokens_dir = {:?}\n", place.path("people"));
+    let config = format!("[admin]\ntokens_dir = {:?}\n", text_of(&place.path("people")));
     let server = Server::start_with(&place, &config).await;
     (place, server)
 }
@@ -103,13 +103,13 @@ async fn guesses_are_counted_logged_and_slowed_and_reasons_move_no_cursor() {
     let answers = futures_of(guesses).await;
     // Each that was compared took its time.
     assert!(begun.elapsed().as_millis() >= 1_000);
-    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+    let count = |status| answers.iter().filter(|answer| answer.status == status).count() as u64;
     assert_eq!(count(401) + count(429), 40);
     assert!(count(401) >= 8 && count(429) >= 1, "{} and {}", count(401), count(429));
     let refused = answers.iter().find(|answer| answer.status == 429).expect("one");
     assert_eq!(refused.header("Retry-After"), Some("1"));
-    assert_eq!(server.metric("drawbridge_admin_refused_total{reason=\"unknown\"}").await as usize, count(401));
-    assert_eq!(server.metric("drawbridge_admin_refused_total{reason=\"slowed\"}").await as usize, count(429));
+    assert_eq!(server.metric("drawbridge_admin_refused_total{reason=\"unknown\"}").await, count(401));
+    assert_eq!(server.metric("drawbridge_admin_refused_total{reason=\"slowed\"}").await, count(429));
     // By now it has waited long enough.
     assert_eq!(ask(&server, "GET", "/admin/switches", BOB, None).await.status, 200);
     assert_eq!(server.ask_admin("GET", "/admin/switches").await.status, 401);

@@ -107,7 +107,7 @@ async fn a_broken_key_set_keeps_no_limit_from_being_lifted() {
     server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(429, "ERR_GW_010");
     place.file("keys.json", "short");
     place.file("config.toml", &identity);
-    let asked = json!({"reason": "the limit was too low", "here": true});
+    let asked = json!({"who": "alice", "reason": "the limit was too low", "here": true});
     let done = json_of(&admin(&place, &server, "POST", "/admin/reload", Some(&asked)).await);
     assert_eq!(done["applied"], json!(["limits.gateway.per_second"]), "{done}");
     let failed = done["sections"].as_array().expect("sections").iter().find(|section| section["outcome"] == "failed");
