@@ -9,6 +9,7 @@ use serde_json::{Value, json as value_of};
 use shards::Shards;
 use shards::fleet::{FleetChange, FleetValue};
 use shards::meta::ChangeError;
+use shards::store::StoreError;
 
 use super::switches::expiry;
 use super::token::Caller;
@@ -19,6 +20,12 @@ use crate::fleet::registry::Override;
 
 /// An event that was obeyed stands in the meta database for so long, for gateways that follow late.
 pub(super) const EVENT_KEPT: Duration = Duration::from_mins(15);
+
+/// What the meta database has room for.
+const TARGET_CHARS_MAX: usize = 256;
+const VALUE_CHARS_MAX: usize = 2_000;
+/// The same for the audit log, which calls what happens on one gateway alone `... here`.
+const WHAT_CHARS_MAX: usize = 58;
 
 /// A change of a setting that somebody asks for.
 #[derive(Debug)]
@@ -78,11 +85,19 @@ async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -
         fleet.check(asked.kind, &asked.target, value).map_err(bad)?;
     }
     let Asked { kind, target, value, what, here, .. } = asked;
+    if target.chars().count() > TARGET_CHARS_MAX {
+        return Err(bad(format!(
+            "the name of what it is for is too long: expected at most {TARGET_CHARS_MAX} characters"
+        )));
+    }
     if here {
         return override_here(fleet, shards, Here { kind, target, value, expires_at, who, why, what }).await;
     }
     tracing::info!(kind, what, who, why, "a setting for all gateways is changed");
     let to = value.map(|value| FleetValue { json: value.to_string(), expires_at });
+    if to.as_ref().is_some_and(|to| to.json.chars().count() > VALUE_CHARS_MAX) {
+        return Err(bad(format!("the value is too long: expected at most {VALUE_CHARS_MAX} characters")));
+    }
     let change = FleetChange { kind: kind.to_owned(), target, to, who, why, what };
     let revision = shards.change_fleet(&change).await.map_err(|error| unchanged(&error, "the setting"))?;
     fleet.obeyed(revision).await;
@@ -119,6 +134,7 @@ async fn override_here(fleet: &Fleet, shards: &Shards, here: Here) -> Answered {
 /// helps now must not wait for a record of it.
 pub(super) async fn note_here(fleet: &Fleet, shards: &Shards, record: (&str, &str), what: &str, target: &str) {
     let (who, why) = record;
+    let what: String = what.chars().take(WHAT_CHARS_MAX).collect();
     shards.note(who, format!("{what} here"), format!("{target} on {}", fleet.name()), why).await;
 }
 
@@ -133,6 +149,9 @@ pub(super) fn unchanged(error: &ChangeError, subject: &str) -> (StatusCode, Stri
                  list, and ask again"
             ),
         ),
+        ChangeError::NotMade(StoreError::Data(why)) => {
+            (StatusCode::BAD_REQUEST, format!("{subject} was not changed: the meta database refuses it: {why}"))
+        }
         ChangeError::NotMade(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             format!(

@@ -58,7 +58,11 @@ impl Obey for Breakers {
 
     fn check(&self, target: &str, value: &Value) -> Result<(), String> {
         BreakerMode::deserialize(value).map_err(|error| error.to_string())?;
-        if self.0.breakers().has(target) { Ok(()) } else { Err(format!("there is no breaker {target:?}")) }
+        if self.0.breakers().has(target) {
+            return Ok(());
+        }
+        let names: Vec<String> = self.0.breakers().list().into_iter().map(|status| status.name).collect();
+        Err(format!("name: there is no breaker {target:?}; there are {}", names.join(", ")))
     }
 
     fn apply(&self, order: &Order<'_>) -> Result<(), String> {

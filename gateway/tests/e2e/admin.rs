@@ -62,7 +62,7 @@ async fn what_a_person_changes_is_noted_under_the_tokens_name_and_tokens_rotate(
 
     // The next token works beside the old one once it is read, and the old one until it is gone.
     person(&place, "operators/alice.2026", "the-next-secret-of-alice");
-    let reload = json!({"reason": "a new token"});
+    let reload = json!({"reason": "a new token", "here": true});
     assert_eq!(ask(&server, "POST", "/admin/reload", "the-next-secret-of-alice", Some(&reload)).await.status, 401);
     assert_eq!(ask(&server, "POST", "/admin/reload", ALICE, Some(&reload)).await.status, 200);
     std::fs::remove_file(place.path("people/operators/alice")).expect("removed");
@@ -71,7 +71,10 @@ async fn what_a_person_changes_is_noted_under_the_tokens_name_and_tokens_rotate(
     assert_eq!(ask(&server, "GET", "/admin/switches", ALICE, None).await.status, 401);
     let log = command(&place, &server, "operators/alice.2026", &["audit-log", "list"]).await.ok();
     assert_eq!(log.lines().count(), 2, "{log}");
-    assert!(log.lines().all(|line| line.contains("reload ok") && line.ends_with("by alice: a new token")), "{log}");
+    assert!(
+        log.lines().all(|line| line.contains("reload here ok") && line.ends_with("by alice: a new token")),
+        "{log}"
+    );
     let log = command(&place, &server, "operators/alice.2026", &["audit-log", "list", "--json"]).await.ok();
     let log: Value = serde_json::from_str(&log).expect("JSON");
     assert_eq!(log["entries"][0]["who"], "alice");

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::support::campaign::unlimited;
 use crate::support::cluster::ask;
-use crate::support::proxy::{Proxy, Way};
-use crate::support::{Cluster, Connection, FOLLOWED, Ran, Request, eventually, run};
+
+use crate::support::{Cluster, Connection, FOLLOWED, Proxy, Ran, Request, Way, eventually, run};
 
 const ACTIVITY: u64 = 200_005;
 const GATEWAYS: [&str; 3] = ["gateway-0", "gateway-1", "gateway-2"];
