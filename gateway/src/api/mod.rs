@@ -33,7 +33,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::answer::{Data, Failure, HttpResponse, Outcome, allow, respond};
 use self::code::Code;
 use self::fields::{Fields, Parameters, header_key};
-use crate::edge::{Handler, InFlight, Peer, Place, Stop, TrustedProxies};
+use crate::edge::{EdgeView, Handler, InFlight, Peer, Place};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
@@ -162,12 +162,11 @@ pub struct Api {
     bounds: Bounds,
     in_flight: InFlight,
     limits: Arc<Limits>,
-    proxies: TrustedProxies,
+    edge: EdgeView,
     metrics: HttpMetrics,
     access: Arc<AccessLog>,
     since: Instant,
     random: Mutex<OsRandom>,
-    stop: Stop,
 }
 
 /// For a body to arrive once the server drains: a stop must not wait for whoever sends nothing.
@@ -205,20 +204,19 @@ impl Handler for Api {
 }
 
 impl Api {
-    /// The API over `shards`. `proxies` are believed where they say whose request they pass on.
+    /// The API over `shards`, behind `edge`.
     pub fn new(
         shards: Arc<Shards>,
         identity: Arc<Identity>,
         limits: Arc<Limits>,
-        proxies: TrustedProxies,
+        edge: EdgeView,
         bounds: Bounds,
         metrics: HttpMetrics,
         access: Arc<AccessLog>,
-        stop: Stop,
     ) -> Self {
         let in_flight = InFlight::new(bounds.in_flight_max, metrics.in_flight());
         let (since, random) = (Instant::now(), Mutex::default());
-        Self { shards, identity, bounds, in_flight, limits, proxies, metrics, access, since, random, stop }
+        Self { shards, identity, bounds, in_flight, limits, edge, metrics, access, since, random }
     }
 
     async fn answer(&self, peer: Peer, head: &Parts, body: Incoming, trace: &TraceId) -> HttpResponse {
@@ -304,12 +302,13 @@ impl Api {
             return Ok(Bytes::new());
         }
         let mut reading = pin!(joined(Limited::new(body, self.bounds.body_max_bytes)));
-        let read = match at_hand(reading.as_mut()).await {
-            Some(read) => read,
-            None => tokio::select! {
-                read = timeout(self.bounds.body_timeout, reading.as_mut()) => read.map_err(|_| Code::BodyTooSlow)?,
+        let read = if let Some(read) = at_hand(reading.as_mut()).await {
+            read
+        } else {
+            tokio::select! {
+                read = timeout(self.bounds.body_timeout, reading) => read.map_err(|_| Code::BodyTooSlow)?,
                 () = self.drained() => return Err(Code::BodyTooSlow),
-            },
+            }
         };
         // Whoever has gone or broke the protocol does not read this answer.
         read.map_err(|error| if error.is::<LengthLimitError>() { Code::BodyTooLarge } else { Code::IllegalParameter })
@@ -317,7 +316,7 @@ impl Api {
 
     /// Waits until a body that is not there yet has had its time, because the server stops.
     async fn drained(&self) {
-        self.stop.draining().await;
+        self.edge.stop.draining().await;
         sleep(DRAINING_BODY_TIMEOUT).await;
     }
 

@@ -27,8 +27,8 @@ use crate::admin::{Admin, Probes};
 use crate::api::{Api, Bounds};
 use crate::config::{Config, ConfigError, Drain, Log, Storage};
 use crate::edge::{
-    self, ConnectionMetrics, Drained, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls, TrustedProxies, bind,
-    on_own_thread,
+    self, ConnectionMetrics, Drained, EdgeView, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls,
+    TrustedProxies, bind, on_own_thread,
 };
 use crate::identity::Identity;
 use crate::limits;
@@ -189,9 +189,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
         admin_tls: listeners.admin_tls.clone(),
     };
     let reloader = Arc::new(Reloader::new(source, &text, parts));
-    let proxies = config.http.trusted_proxies.clone();
-    let stop = listeners.public.stop();
-    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access, stop));
+    let edge = EdgeView { proxies: config.http.trusted_proxies.clone(), stop: listeners.public.stop() };
+    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), edge, bounds(config), http, access));
     let admin = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), tokens(config)?));
     let addresses = (listeners.public.address(), listeners.admin.address());
     let probes = listeners.probes.as_ref().and_then(|probes| probes.address().ok());
@@ -264,8 +263,8 @@ fn public_limits(config: &Config) -> Result<Limits, ServeError> {
         connections_per_address_max: config.http.connections_per_address_max,
         exempt: config.http.trusted_proxies.clone(),
     };
-    // A third is kept for the shards, which commit what was taken on.
-    Ok(Limits { bounds, timeouts: timeouts(config, LINGER), drain: deadline - deadline / 3 })
+    // The last third is kept for the shards, which commit what was taken on.
+    Ok(Limits { bounds, timeouts: timeouts(config, LINGER), drain: deadline * 2 / 3 })
 }
 
 fn admin_limits(config: &Config) -> Limits {
