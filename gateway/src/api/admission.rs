@@ -23,7 +23,7 @@ impl Api {
         if !self.shards.catalogue().switches().is_on_for_some(Switch::Limits, now) {
             return Ok(());
         }
-        Ok(self.limits.admit(endpoint, || self.config.proxies.client(peer, headers))?)
+        Ok(self.limits.admit(endpoint, || self.edge.proxies.client(peer, headers))?)
     }
 
     /// Once the user is known: the limit of users, and who is in cooldown. `activity` is what the

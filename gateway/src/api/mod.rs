@@ -38,7 +38,7 @@ use self::endpoints::{About, Call, Unanswered};
 use self::fields::Fields;
 use self::language::LanguageChoice;
 use self::statuses::{PREFERENCE_APPLIED, STATUS_200, Statuses};
-use crate::edge::{Handler, InFlight, Peer, Place, Stop, TrustedProxies};
+use crate::edge::{EdgeView, Handler, InFlight, Peer, Place};
 use crate::identity::{Caller, Identity};
 use crate::limits::Limits;
 use crate::metrics::HttpMetrics;
@@ -59,8 +59,6 @@ pub struct ApiConfig {
     pub language: LanguageChoice,
     /// Whose pages may call.
     pub origins: AllowedOrigins,
-    /// Who is believed when it says whose request it passes on.
-    pub proxies: TrustedProxies,
 }
 
 impl ApiConfig {
@@ -84,11 +82,11 @@ pub struct Api {
     config: ApiConfig,
     in_flight: InFlight,
     limits: Arc<Limits>,
+    edge: EdgeView,
     metrics: HttpMetrics,
     access: Arc<AccessLog>,
     since: Instant,
     random: Mutex<OsRandom>,
-    stop: Stop,
 }
 
 /// For a body to arrive once the server drains: a stop must not wait for whoever sends nothing.
@@ -137,19 +135,19 @@ impl Handler for Api {
 }
 
 impl Api {
-    /// The API over `shards`.
+    /// The API over `shards`, behind `edge`.
     pub fn new(
         shards: Arc<Shards>,
         identity: Arc<Identity>,
         limits: Arc<Limits>,
+        edge: EdgeView,
         config: ApiConfig,
         metrics: HttpMetrics,
         access: Arc<AccessLog>,
-        stop: Stop,
     ) -> Self {
         let in_flight = InFlight::new(config.in_flight_max, metrics.in_flight());
         let (since, random) = (Instant::now(), Mutex::default());
-        Self { shards, identity, config, in_flight, limits, metrics, access, since, random, stop }
+        Self { shards, identity, config, in_flight, limits, edge, metrics, access, since, random }
     }
 
     /// What a request asks for. Nothing is refused yet: what is no call of ours goes through the same
@@ -219,7 +217,7 @@ impl Api {
 
     /// Waits until a body that is not there yet has had its time, because the server stops.
     async fn drained(&self) {
-        self.stop.draining().await;
+        self.edge.stop.draining().await;
         sleep(DRAINING_BODY_TIMEOUT).await;
     }
 

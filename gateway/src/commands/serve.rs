@@ -32,8 +32,8 @@ use crate::api::{Api, ApiConfig};
 use crate::config::effective::Effective;
 use crate::config::{Config, ConfigError, Drain, Level, Log, Storage, warnings};
 use crate::edge::{
-    self, ConnectionMetrics, Drained, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls, TrustedProxies, bind,
-    on_own_thread,
+    self, ConnectionMetrics, Drained, EdgeView, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls,
+    TrustedProxies, bind, on_own_thread,
 };
 use crate::fleet::kinds::{Breakers, Cooldowns, LimitOverrides, LogFilters, Reload, Rotation};
 use crate::fleet::metrics::FleetMetrics;
@@ -220,8 +220,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let reloader = Arc::new(Reloader::new(source, effective, parts, metrics));
     let obeyed = Obeyed { shards: &shards, limits: &limits, reloader: &reloader, log_level: &obeyed_log };
     let fleet = Arc::new(fleet_of(config, &obeyed, listeners.admin.address(), FleetMetrics::new(&registry)?));
-    let stop = listeners.public.stop();
-    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), api_config(config), http, access, stop));
+    let edge = EdgeView { proxies: config.http.trusted_proxies.clone(), stop: listeners.public.stop() };
+    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), edge, api_config(config), http, access));
     let refusals = Refusals::new(&registry)?;
     let scrape = Scrape::new(registry, config.metrics.age_max);
     let admin = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), fleet.clone(), tokens, refusals));
@@ -327,8 +327,8 @@ fn public_limits(config: &Config) -> Result<Limits, ServeError> {
         connections_per_address_max: config.http.connections_per_address_max,
         exempt: config.http.trusted_proxies.clone(),
     };
-    // A third is kept for the shards, which commit what was taken on.
-    Ok(Limits { bounds, timeouts: timeouts(config, LINGER), drain: deadline - deadline / 3 })
+    // The last third is kept for the shards, which commit what was taken on.
+    Ok(Limits { bounds, timeouts: timeouts(config, LINGER), drain: deadline * 2 / 3 })
 }
 
 fn admin_limits(config: &Config) -> Limits {
@@ -528,7 +528,6 @@ fn api_config(config: &Config) -> ApiConfig {
         statuses: config.http.always_200,
         language: config.http.language,
         origins: config.http.allowed_origins.clone(),
-        proxies: config.http.trusted_proxies.clone(),
     }
 }
 

@@ -20,3 +20,12 @@ pub use server::{Drained, Limits, Listener, Stop, bind};
 pub use state::Timeouts;
 pub use table::Bounds;
 pub use tls::{Tls, TlsFiles, certificates};
+
+/// What the answers to requests need to know of the edge before them.
+#[derive(Debug, Clone)]
+pub struct EdgeView {
+    /// Believed where they say whose request they pass on.
+    pub proxies: TrustedProxies,
+    /// Says when the server drains.
+    pub stop: Stop,
+}

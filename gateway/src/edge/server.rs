@@ -122,7 +122,7 @@ impl Listener {
                 () = drained.as_mut() => break,
             }
         }
-        open.take_waiting(socket.into_std()?);
+        open.take_waiting(&socket.into_std()?);
         Ok(open.drain(drain).await)
     }
 }
@@ -166,7 +166,7 @@ impl<H: Handler> Connections<H> {
 
     /// Those whom the system has let in already, of whom some have sent a request. Whoever comes
     /// later finds nobody listening.
-    fn take_waiting(&mut self, socket: std::net::TcpListener) {
+    fn take_waiting(&mut self, socket: &std::net::TcpListener) {
         for _ in 0..BACKLOG {
             let Ok((stream, address)) = socket.accept() else { break };
             let peer = Peer(address.ip());

@@ -110,7 +110,7 @@ async fn in_a_full_house_connections_without_a_request_give_way() {
     let server = Server::start_with(&place, &format!("{ENDLESS}connections_max = {CONNECTIONS_MAX}\n")).await;
     let mut served = server.connect().await;
     served.exchange(&Request::draw("u", LOAD_ACTIVITY, "1")).await.unwrap().envelope().expect(200, "0000");
-    let silent = open(&server, 3 * CONNECTIONS_MAX as usize).await;
+    let silent = open(&server, 300).await;
     let honest = HonestUsers::arrive(&server, LOAD_ACTIVITY);
     honest.draw_on().await;
     assert_eq!(server.metric("drawbridge_http_connections_max").await, CONNECTIONS_MAX);
