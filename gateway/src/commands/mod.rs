@@ -178,7 +178,9 @@ fn check_config(place: &Place) -> ExitCode {
     match place.load() {
         Ok(config) => {
             say(format_args!("the configuration is good:\n{config:#?}\n"));
-            warnings(&config).iter().for_each(|warning| say(format_args!("{}: {warning}\n", warning.level())));
+            for warning in warnings(&config) {
+                say(format_args!("{}: {warning}\n", warning.level()));
+            }
             ExitCode::SUCCESS
         }
         Err(error) => fail(error),

@@ -58,6 +58,9 @@ fn nginx_has_a_descriptor_for_each_connection_and_room_for_heads() {
     assert!(files >= 2 * connections);
     let calls = values(&text("deploy/nginx/drawbridge/limits.conf"), "limit_conn drawbridge_server")[0];
     assert!(2 * calls + 16_400 < connections, "calls have two, and half-sent heads have room");
+    let alerts = text("deploy/prometheus/rules/nginx.yml");
+    let full = values(&alerts, "expr: nginx_connections_active >")[0];
+    assert!(full < connections * 8 / 10 && full > connections * 7 / 10, "{full}");
     let compose = yaml(&text("deploy/compose/compose.yaml")).remove(0);
     let nginx = &compose["services"]["nginx"];
     for bound in ["soft", "hard"] {

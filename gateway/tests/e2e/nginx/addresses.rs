@@ -65,9 +65,8 @@ async fn a_token_has_one_gateway_whatever_its_calls_say() {
     let form = Form { gateways, ..Form::shaped(Shape::Plain, servers[0].listen) };
     let nginx = Nginx::start(&place, "two", &form).await;
     let token = Signer::secret().mint(&json!({"sub": "u", "exp": FUTURE_S}));
-    for number in 0..CALLS {
+    for (number, scheme) in (0..CALLS).zip(["", "Bearer ", "bearer  "].into_iter().cycle()) {
         let body = json!({"activityId": LOAD_ACTIVITY, "x": {"userId": format!("x{number}")}});
-        let scheme = ["", "Bearer ", "bearer  "][number as usize % 3];
         let draw = Request::json(&format!("activity/draw?userId={number}"), &body);
         let draw = draw.header("Authorization", format!("{scheme}{token}"));
         let answer = nginx.send_bytes(&draw.bytes()).await.expect("an answer");
