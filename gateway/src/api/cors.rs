@@ -111,6 +111,8 @@ mod tests {
 
     use super::*;
 
+    const FORM: &str = "application/x-www-form-urlencoded";
+
     fn origins(list: &[&str]) -> Result<AllowedOrigins, &'static str> {
         AllowedOrigins::of(&list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
     }
@@ -162,7 +164,6 @@ mod tests {
     #[test]
     fn what_browsers_send_unasked_may_be_forged() {
         let list = origins(&["https://a.example"]).expect("origins");
-        const FORM: &str = "application/x-www-form-urlencoded";
         for (origin, media_type, any, ours) in [
             (Some("https://a.example"), Some(FORM), true, false),
             (Some("https://b.example"), Some(FORM), true, true),

@@ -100,6 +100,7 @@ pub enum Unanswered {
 /// A path below [`BASE`], and the number of draws that it stands for by itself.
 type Path = (&'static str, Option<DrawCount>);
 
+#[derive(Clone, Copy)]
 struct Row {
     endpoint: Endpoint,
     /// In metrics, logs and the keys of limits.
@@ -116,7 +117,10 @@ struct Row {
 const TEN: Option<DrawCount> = Some(DrawCount::MAX);
 
 const ROWS: &[Row] = {
-    use Endpoint::*;
+    use Endpoint::{
+        Account, Armory, AwardList, Draw, DrawRecord, Page, Preflight, RandomRaffle, RuleWeight, Stage, StrategyArmory,
+        StrategyAwardList, Unknown,
+    };
     use Name::{Activity, Channel, Count, Order, Request, Source, Strategy, User};
     use Unanswered::{MayBeDone, NothingDone};
 
