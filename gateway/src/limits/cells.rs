@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn who_may_not_go_stays_while_somebody_else_may() {
         let table: Table<u64> = Table::new(1);
-        let even = |state: &u64| state % 2 == 0;
+        let even = |state: &u64| state.is_multiple_of(2);
         for key in 0..16_u64 {
             table.with(&key, even, |state| *state = key + 1);
         }

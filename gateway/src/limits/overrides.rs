@@ -166,8 +166,8 @@ pub fn to_json(limit: Option<&Limit>) -> Value {
 mod tests {
     use super::*;
 
-    fn limit(rate: &str, burst: u32, observe: bool) -> Option<Limit> {
-        Some(Limit::new(rate.parse().expect("a rate"), NonZeroU32::new(burst), observe))
+    fn limit(rate: &str, burst: u32, observe: bool) -> Limit {
+        Limit::new(rate.parse().expect("a rate"), NonZeroU32::new(burst), observe)
     }
 
     #[test]
@@ -183,10 +183,10 @@ mod tests {
     #[test]
     fn overrides_are_read_and_written() {
         for (value, expected) in [
-            (json!({"perSecond": 5, "burst": 10, "observe": true}), limit("5", 10, true)),
-            (json!({"perSecond": 2.5}), limit("2.5", 3, false)),
-            (json!({"perSecond": "0.001", "off": false}), limit("0.001", 1, false)),
-            (json!({"perSecond": 0, "burst": 1}), limit("0", 1, false)),
+            (json!({"perSecond": 5, "burst": 10, "observe": true}), Some(limit("5", 10, true))),
+            (json!({"perSecond": 2.5}), Some(limit("2.5", 3, false))),
+            (json!({"perSecond": "0.001", "off": false}), Some(limit("0.001", 1, false))),
+            (json!({"perSecond": 0, "burst": 1}), Some(limit("0", 1, false))),
             (json!({"off": true}), None),
         ] {
             let read = parse(&value).expect("a limit");
@@ -226,10 +226,10 @@ mod tests {
         let config = Config::of("[gateway]\nper_second = 7\n[user]\nper_second = 1\n");
         let draw = Target::Route(Endpoint::Draw as usize);
         let over = |limit| LimitOverride { limit, expires_at: None };
-        let overrides = Overrides::from([(draw, over(limit("2", 2, false))), (Target::User, over(None))]);
+        let overrides = Overrides::from([(draw, over(Some(limit("2", 2, false)))), (Target::User, over(None))]);
         let laid = laid_over(&config, &overrides);
         assert_eq!((laid.gateway, laid.user), (config.gateway, None));
-        assert_eq!(laid.routes[Endpoint::Draw as usize], limit("2", 2, false));
+        assert_eq!(laid.routes[Endpoint::Draw as usize], Some(limit("2", 2, false)));
         assert_eq!(laid_over(&config, &Overrides::new()), config);
     }
 }
