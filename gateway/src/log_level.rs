@@ -23,7 +23,6 @@ impl LogLevel {
     }
 
     /// Logs by this filter, such as `debug` or `shards=debug,info`, until [`LogLevel::restore`].
-
     pub fn set(&self, filter: &str) -> Result<(), String> {
         let mut filters = self.lock();
         (self.apply)(filter)?;
@@ -32,7 +31,6 @@ impl LogLevel {
     }
 
     /// Logs by the configured filter again.
-
     pub fn restore(&self) -> Result<(), String> {
         let mut filters = self.lock();
         (self.apply)(&filters.configured)?;

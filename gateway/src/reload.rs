@@ -262,7 +262,6 @@ impl Reloader {
     }
 
     /// A hash of the configuration in force, the same on all gateways that are configured alike.
-
     pub fn config_hash(&self) -> String {
         self.lock().in_force.hash()
     }
