@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    fn gateway(name: &str, state: &str, obeys: bool, last_seen_ms: u64, failures: Value) -> Value {
+    fn gateway(name: &str, state: &str, obeys: bool, last_seen_ms: u64, failures: &Value) -> Value {
         json!({"name": name, "state": state, "obeys": obeys, "revision": 41, "lastSeenMs": last_seen_ms,
                "failures": failures})
     }
@@ -155,11 +155,11 @@ mod tests {
     fn who_does_not_obey_is_named_with_what_is_known() {
         let failure = json!([{"kind": "breaker", "target": "shard-9", "why": "no such breaker"}]);
         let list = [
-            gateway("a", "live", true, 10, json!([])),
-            gateway("b", "silent", false, 16_400, json!([])),
-            gateway("c", "live", false, 900, json!([])),
-            gateway("d", "out", true, 900, failure),
-            gateway("e", "silent", false, 300_000, json!([])),
+            gateway("a", "live", true, 10, &json!([])),
+            gateway("b", "silent", false, 16_400, &json!([])),
+            gateway("c", "live", false, 900, &json!([])),
+            gateway("d", "out", true, 900, &failure),
+            gateway("e", "silent", false, 300_000, &json!([])),
         ];
         let text = "obeyed by 1 of 5\nb last seen 16 s ago\nc still at revision 41 (wanted 43)\n\
                     d could not: no such breaker\ne last seen 5 min ago\n";

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::meta::{ChangeError, Meta};
-use crate::store::{Access, Database, MysqlDatabase, SqliteFile, migrate_meta};
+use crate::store::{Access, Connection as _, Database, MysqlDatabase, SqliteFile, migrate_meta};
 use crate::switches::{SwitchChange, SwitchTo};
 use crate::testing::Mariadb;
 
@@ -76,7 +76,6 @@ async fn there_are_not_too_many<D: Database>(database: D) {
     // All but one at once: a change each would take its time.
     let rows = (0..SETTINGS_MAX).map(|number| ("breaker", number.to_string(), "1", "w", "y", 0, 0, 1));
     let mut connection = meta.begin().await.expect("begun");
-    use crate::store::Connection as _;
     connection.execute(D::DIALECT.meta.put_fleet_setting, &crate::store::json_rows(rows)).await.expect("planted");
     meta.commit(connection).await.expect("planted");
     let refused = meta.change_fleet(&change("one-more", Some("1"), None), at(0)).await;
@@ -168,7 +167,6 @@ async fn names(meta: &Meta<MysqlDatabase>) -> Vec<String> {
 }
 
 async fn age_all(meta: &Meta<MysqlDatabase>, age: Duration) {
-    use crate::store::Connection as _;
     let sql = format!("UPDATE gateway SET seen_at = seen_at - INTERVAL {} SECOND", age.as_secs());
     meta.database().connect().await.expect("a connection").run(&sql).await.expect("aged");
 }
@@ -186,8 +184,8 @@ async fn gateways_are_listed_as_they_reported_last() {
     );
     assert!(listed.iter().all(|gateway| gateway.age < SILENT_AFTER), "{listed:?}");
     // The database's clock counts, not anybody's word.
-    age_all(&meta, Duration::from_secs(60)).await;
-    assert!(meta.gateways().await.expect("the list").iter().all(|gateway| gateway.age >= Duration::from_secs(60)));
+    age_all(&meta, Duration::from_mins(1)).await;
+    assert!(meta.gateways().await.expect("the list").iter().all(|gateway| gateway.age >= Duration::from_mins(1)));
     meta.remove("a", "other").await.expect("nothing");
     assert_eq!(names(&meta).await, ["a 1", "b 2"]);
     meta.remove("a", "1").await.expect("removed");
@@ -221,7 +219,6 @@ async fn a_gateway_that_is_gone_for_long_is_not_listed_and_swept_by_the_next() {
     sleep(Duration::from_millis(2)).await;
     meta.report(&report("b", "2", 1), true).await.expect("noted");
     let mut connection = meta.database().connect().await.expect("a connection");
-    use crate::store::Connection as _;
     let rows = connection.rows("SELECT name FROM gateway", "[]").await.expect("rows");
     assert_eq!(rows.len(), 1);
 }
