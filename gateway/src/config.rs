@@ -335,11 +335,10 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
     let admin = address("admin").or(SocketAddr::from(([127, 0, 0, 1], 8092)));
     let probes = address("probes").optional();
-    if let (Ok(listen), Ok(admin)) = (&listen, &admin)
-        && are_one_address(*listen, *admin)
-    {
-        section.fault("admin", format!("is {admin}, and http.listen is {listen}: give them two ports"));
-    }
+    let known = |address: &Result<SocketAddr, Faulted>| address.as_ref().ok().copied();
+    let of_probes = probes.as_ref().ok().copied().flatten();
+    let addresses = [("listen", known(&listen)), ("admin", known(&admin)), ("probes", of_probes)];
+    check_are_different(section, &addresses);
     let always_200 = always_200(section);
     let language = language(section);
     let allowed_origins = allowed_origins(section);
@@ -394,6 +393,19 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
     let numeric = text.strip_prefix("localhost:").map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
     let expected = |_| format!("expected an IP address and a port such as 127.0.0.1:8091, found {text:?}");
     numeric.parse().map_err(expected)
+}
+
+/// Nothing can listen where something else does.
+fn check_are_different(section: &Section<'_>, addresses: &[(&'static str, Option<SocketAddr>)]) {
+    for (index, &(key, address)) in addresses.iter().enumerate() {
+        for &(other_key, other) in &addresses[..index] {
+            if let (Some(address), Some(other)) = (address, other)
+                && are_one_address(address, other)
+            {
+                section.fault(key, format!("is {address}, and http.{other_key} is {other}: give them two ports"));
+            }
+        }
+    }
 }
 
 /// Whether nobody can listen on both.

@@ -40,9 +40,6 @@ pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addres
         "drawbridge serves draws on http://{listen}/ (health and metrics on {scheme}://{admin}/metrics)\n{stored}\n{quiet}{}\n",
         hint(open_activity(catalogue, Timestamp::now()), listen)
     ));
-    if config.identity.is_open() && !listen.ip().to_canonical().is_loopback() {
-        tracing::warn!(%listen, "identity.kind is open: whoever reaches this address draws as whom they like");
-    }
     tracing::info!(%listen, %admin, probes = probes.map(tracing::field::display), "ready");
 }
 

@@ -274,7 +274,8 @@ fn fleet_of(config: &Config, obeyed: &Obeyed<'_>, admin: std::io::Result<SocketA
     let Obeyed { shards, limits, reloader, log_level } = *obeyed;
     let admin = admin.unwrap_or(config.http.admin);
     let name = config.gateway.name.clone().unwrap_or_else(|| default_name(admin.port()));
-    let own = Own { name, admin: admin.to_string() };
+    let scheme = if config.admin.tls.is_some() { "https://" } else { "" };
+    let own = Own { name, admin: format!("{scheme}{admin}") };
     let rotation = Arc::<Rotation>::default();
     let obeyers: Vec<Box<dyn Obey>> = vec![
         Box::new(Breakers(shards.clone())),

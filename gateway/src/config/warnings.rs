@@ -44,6 +44,8 @@ pub enum Warning {
     EverybodyHereIsTrusted { header: HeaderName },
     /// A proxy lets callers in, and they are believed.
     OpenBehindProxies { networks: usize },
+    /// Whoever reaches the players' address is believed.
+    OpenToNetwork { listen: SocketAddr },
     /// The shipped nginx lets the header pass as callers send it.
     HeaderNotCleared { header: HeaderName },
     /// Tokens of operators cross a network in clear.
@@ -56,6 +58,7 @@ impl Warning {
         match self {
             Warning::TrustedNetworkWide { .. }
             | Warning::TrustedNetworkHoldsListen { .. }
+            | Warning::OpenToNetwork { .. }
             | Warning::AdminInClear { .. } => Level::Warning,
             Warning::EverybodyHereIsTrusted { .. }
             | Warning::OpenBehindProxies { .. }
@@ -86,6 +89,11 @@ impl Display for Warning {
                 "identity.kind is open, and {networks} trusted proxies or networks let callers in: each of them may \
                  be any user; set trusted-header or jwt where they are not your own"
             ),
+            Warning::OpenToNetwork { listen } => write!(
+                f,
+                "identity.kind is open, and http.listen ({listen}) is reached over a network: whoever does may draw for \
+                 any user; set trusted-header or jwt where that is not meant"
+            ),
             Warning::HeaderNotCleared { header } => write!(
                 f,
                 "identity.header is {header}: the proxy must replace what callers send under this name; for the \
@@ -108,17 +116,18 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
         identity::Options::Jwt(_) => Vec::new(),
     };
     let admin = config.http.admin;
-    if !is_loopback(admin) {
+    if !is_loopback(admin) && config.admin.tls.is_none() {
         warnings.push(Warning::AdminInClear { admin });
     }
     warnings.sort_by_key(|warning| warning.level() == Level::Note);
     warnings
 }
 
-/// It goes with a loopback `http.listen` only: the reader sees to that.
 fn of_open(http: &Http) -> Vec<Warning> {
     let networks = http.trusted_proxies.networks().len();
-    (networks > 0).then_some(Warning::OpenBehindProxies { networks }).into_iter().collect()
+    let to_network = (!is_loopback(http.listen)).then_some(Warning::OpenToNetwork { listen: http.listen });
+    let behind_proxies = (networks > 0).then_some(Warning::OpenBehindProxies { networks });
+    [to_network, behind_proxies].into_iter().flatten().collect()
 }
 
 fn of_trusted_header(http: &Http, header: &HeaderName) -> Vec<Warning> {

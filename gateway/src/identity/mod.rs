@@ -29,13 +29,6 @@ pub enum Options {
     Jwt(Box<jwt::Options>),
 }
 
-impl Options {
-    /// Whether everybody is believed.
-    pub const fn is_open(&self) -> bool {
-        matches!(self, Options::Open)
-    }
-}
-
 /// Tells who calls.
 pub enum Identity {
     /// The caller is whom the request says.
