@@ -102,12 +102,12 @@ async fn add_order(options: &Options, shard: u16, run_number: u32) {
 
 /// Makes the databases those of the version before, which had given out these runs.
 async fn forget_identity(options: &Options, claimed: u64) {
-    // The change that makes the table, and in shards the one after it.
-    let changes = options.shards.iter().map(|shard| (shard, 2)).chain([(&options.meta, 1)]);
-    for (database, last) in changes {
+    // The change that makes the table, and the one after it.
+    for database in options.shards.iter().chain([&options.meta]) {
+        let later = if std::ptr::eq(database, &raw const options.meta) { "fleet_setting, gateway, " } else { "" };
         let forget = format!(
-            "DROP TABLE cluster_identity; SET @last = (SELECT MAX(version) FROM schema_version); \
-             DELETE FROM schema_version WHERE version > @last - {last}"
+            "DROP TABLE {later}cluster_identity; SET @last = (SELECT MAX(version) FROM schema_version); \
+             DELETE FROM schema_version WHERE version > @last - 2"
         );
         run(database, &forget).await;
     }
