@@ -18,8 +18,12 @@ use crate::admin::text::printable;
 /// One question at a time.
 const LIMITS: ReadLimits = ReadLimits { connections_max: 1, queue_max: 1, timeout: Duration::from_secs(10) };
 
+const AFTER_HELP: &str =
+    "With --admin or --token-file a running server is asked instead of the stored data; a viewer's token is enough.";
+
 /// Which of a user's orders.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct OrderOptions {
     /// The user's id
     #[arg(value_parser = user)]
@@ -39,6 +43,7 @@ pub struct OrderOptions {
 
 /// Which account.
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct AccountOptions {
     /// The user's id
     #[arg(value_parser = user)]
