@@ -107,7 +107,7 @@ const REFUSED: [Case; 27] = [
     ),
     (
         &["check-config", "--config", "open.toml"],
-        2,
+        1,
         "the configuration has 1 fault(s):\n  identity.kind: open believes any userId, so http.listen must be a loopback \
          address, not 0.0.0.0:8091; set trusted-header or jwt, or open_to_network where all who reach it may draw for \
          anybody",
@@ -115,7 +115,7 @@ const REFUSED: [Case; 27] = [
     // Configurations.
     (
         &["check-config", "--config", "typo.toml"],
-        2,
+        1,
         "the configuration has 2 fault(s):\n  line 2, http.listne: unknown key; did you mean \"listen\"?\n  line 4, \
          lanes.batch_max: expected a whole number from 1 to 1024, found 0",
     ),

@@ -152,7 +152,7 @@ fn services_probes_budgets_and_policies_mean_the_gateways() {
     let deployment = manifests.of("Deployment").next().expect("a deployment");
     let container = only(&deployment["spec"]["template"]["spec"]["containers"]);
     let ports: Vec<_> = container["ports"].as_array().expect("ports").iter().map(|port| &port["name"]).collect();
-    for (probe, path) in [("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")] {
+    for (probe, path) in [("startupProbe", "/healthz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")] {
         let get = &container[probe]["httpGet"];
         assert_eq!((&get["path"], &get["port"]), (&path.into(), &"probes".into()), "{probe}");
     }
