@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use hyper::Method;
 use market::UserId;
-use market::ids::InvalidId;
 use serde_json::{Value, json};
 
+use super::arguments::user;
 use super::obey::{Change, Waiting, carry_out};
 use super::server::{Server, end, seconds, text};
 use super::{ForTheRecord, block_on};
@@ -57,10 +57,6 @@ pub struct Set {
     waiting: Waiting,
     #[command(flatten)]
     server: Server,
-}
-
-fn user(text: &str) -> Result<UserId, InvalidId> {
-    UserId::new(text)
 }
 
 pub fn run(command: &Command) -> ExitCode {

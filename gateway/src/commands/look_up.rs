@@ -10,6 +10,7 @@ use market::{ActivityId, OrderId, RequestId, UserId};
 use serde_json::Value;
 use shards::{LookUp, ReadError, ReadLimits};
 
+use super::arguments::{IfGiven, user};
 use super::server::{Server, ServerError, json_or, text};
 use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, say};
 use crate::admin::look_ups::{account_json, order_json, order_key};
@@ -65,11 +66,7 @@ pub struct Common {
     place: Place,
     /// Ask this server instead of the stored data
     #[command(flatten)]
-    server: Option<Server>,
-}
-
-fn user(text: &str) -> Result<UserId, InvalidId> {
-    UserId::new(text)
+    server: IfGiven<Server>,
 }
 
 fn request(text: &str) -> Result<RequestId, InvalidId> {
@@ -95,7 +92,7 @@ impl OrderOptions {
     }
 
     async fn look_up(&self) -> Result<Value, LookUpError> {
-        if let Some(server) = &self.common.server {
+        if let Some(server) = &self.common.server.0 {
             return Ok(server.get(&format!("/admin/orders?{}", self.query())).await?);
         }
         let stored = self.common.open().await?;
@@ -124,7 +121,7 @@ impl AccountOptions {
 
     async fn look_up(&self) -> Result<Value, LookUpError> {
         let activity = self.activity;
-        if let Some(server) = &self.common.server {
+        if let Some(server) = &self.common.server.0 {
             let fields = [("userId", Some(self.user.as_str().to_owned())), ("activityId", Some(activity.to_string()))];
             return Ok(server.get(&format!("/admin/accounts?{}", query(fields))).await?);
         }
@@ -140,7 +137,7 @@ impl AccountOptions {
 impl Common {
     /// The installation whose files are opened.
     fn place(&self) -> Option<&Place> {
-        self.server.is_none().then_some(&self.place)
+        self.server.0.is_none().then_some(&self.place)
     }
 
     async fn open(&self) -> Result<LookUp, PlaceError> {
