@@ -24,7 +24,8 @@
 //! from options of the command line and environment variables ([`Override`]). [`read_with_entries`]
 //! says of each key what value is in force and where it comes from.
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{self, Debug, Display};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -253,6 +254,8 @@ struct Record {
     renamed: BTreeMap<String, String>,
     /// The keys that have a value.
     entries: Vec<Entry>,
+    /// The place of each path among them: a file may have many keys.
+    noted: HashMap<String, usize>,
 }
 
 /// Where a value, or what should have been one, comes from. Ordered as faults are listed.
@@ -309,9 +312,14 @@ impl<'t> Document<'t> {
 
     /// Notes the value of a key. One that is read twice is noted once.
     fn note(&self, entry: Entry) {
-        let mut record = self.record.borrow_mut();
-        record.entries.retain(|earlier| earlier.path != entry.path);
-        record.entries.push(entry);
+        let record = &mut *self.record.borrow_mut();
+        match record.noted.entry(entry.path.clone()) {
+            Occupied(earlier) => record.entries[*earlier.get()] = entry,
+            Vacant(first) => {
+                first.insert(record.entries.len());
+                record.entries.push(entry);
+            }
+        }
     }
 
     fn is_faulted(&self) -> bool {
