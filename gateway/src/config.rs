@@ -506,7 +506,7 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faul
     })
 }
 
-/// Time-outs and dialer are those of the whole cluster and come later.
+/// Timeouts and dialer are those of the whole cluster and come later.
 fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
@@ -528,7 +528,7 @@ fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> 
     })
 }
 
-/// The time-out and the prefix are those of the whole cluster and come later.
+/// The timeout and the prefix are those of the whole cluster and come later.
 fn redis(section: &Section<'_>, files: Files) -> Result<RedisOptions, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(6379);

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::block_on;
-use super::server::{Server, end, json_or, text};
+use super::server::{Server, end, text};
 
 /// What to do with the audit log. (`drawbridge audit` checks the stored data: that is another thing.)
 #[derive(Debug, Subcommand)]
@@ -23,7 +23,8 @@ pub enum Command {
 
 pub fn run(command: &Command) -> ExitCode {
     let Command::List { json, server } = command;
-    end(block_on(server.get("/admin/audit_log")).map(|log| json_or(*json, &log, show)))
+    end(block_on(server.get("/admin/audit_log"))
+        .map(|log| if *json { format!("{}\n", log["entries"]) } else { show(&log) }))
 }
 
 fn show(log: &Value) -> String {

@@ -70,7 +70,7 @@ pub fn run(command: &Command) -> ExitCode {
     match command {
         Command::List { json, server } => {
             let list = block_on(server.get(PATH));
-            end(list.map(|list| if *json { format!("{list}\n") } else { show(&list) }))
+            end(list.map(|list| if *json { format!("{}\n", list["limits"]) } else { show(&list) }))
         }
         Command::Set(set) => set.run(),
         Command::Clear(clear) => clear.run(),

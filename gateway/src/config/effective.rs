@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Keys, or beginnings of keys, that are one gateway's own. All others should be the same on every
 /// gateway of a cluster.
-const OF_ONE_GATEWAY: [&str; 6] = ["admin.", "gateway.", "http.admin", "http.listen", "http.name", "http.probes"];
+const OF_ONE_GATEWAY: [&str; 5] = ["admin.", "gateway.", "http.admin", "http.listen", "http.probes"];
 
 /// Every key that has a value.
 #[derive(Debug, Clone, Default)]

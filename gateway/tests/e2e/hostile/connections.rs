@@ -10,7 +10,7 @@ use super::{KIB, MIB};
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Server, eventually};
 
-/// For what a time-out of a second or two brings about, on a busy machine.
+/// For what a timeout of a second or two brings about, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a connection may cost the server that only waits: its buffer of 8 KiB, a task, a timer.
