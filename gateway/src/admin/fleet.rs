@@ -81,8 +81,10 @@ async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -
     let record = audit_log::Asked { who: asked.who, reason: asked.why };
     let (who, why) = record.checked(caller).map_err(bad)?;
     let expires_at = asked.for_seconds.map(|seconds| expiry(now, seconds)).transpose().map_err(bad)?;
-    if let Some(value) = &asked.value {
-        fleet.check(asked.kind, &asked.target, value).map_err(bad)?;
+    match &asked.value {
+        Some(value) => fleet.check(asked.kind, &asked.target, value).map_err(bad)?,
+        None if asked.here => {}
+        None => check_clearing(fleet, shards, asked.kind, &asked.target).await?,
     }
     let Asked { kind, target, value, what, here, .. } = asked;
     if target.chars().count() > TARGET_CHARS_MAX {
@@ -102,6 +104,20 @@ async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -
     let revision = shards.change_fleet(&change).await.map_err(|error| unchanged(&error, "the setting"))?;
     fleet.obeyed(revision).await;
     Ok(value_of!({ "revision": revision }))
+}
+
+/// What stands can be taken back, whatever it is for. What does not must be for something that there is: a slip
+/// would be said to be obeyed.
+async fn check_clearing(fleet: &Fleet, shards: &Shards, kind: &str, target: &str) -> Result<(), (StatusCode, String)> {
+    let Err(why) = fleet.check_target(kind, target) else { return Ok(()) };
+    let unread = |error: StoreError| unchanged(&ChangeError::NotMade(error), "the setting");
+    if is_set(shards, kind, target).await.map_err(unread)? { Ok(()) } else { Err((StatusCode::BAD_REQUEST, why)) }
+}
+
+/// Whether a setting stands in the meta database.
+pub(super) async fn is_set(shards: &Shards, kind: &str, target: &str) -> Result<bool, StoreError> {
+    let settings = shards.fleet_settings().await?;
+    Ok(settings.iter().any(|setting| (setting.kind.as_str(), setting.target.as_str()) == (kind, target)))
 }
 
 struct Here {

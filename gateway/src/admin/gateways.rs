@@ -4,6 +4,7 @@ use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json as value_of};
 use shards::fleet::{Gateway, SILENT_AFTER};
+use shards::store::StoreError;
 
 use super::token::Caller;
 use super::{Admin, audit_log, fault, fleet, json, meta_unavailable, read};
@@ -80,10 +81,10 @@ impl Admin {
             let own = self.fleet.name();
             return fault(StatusCode::BAD_REQUEST, &format!("name: this gateway is {own}; ask {name} itself"));
         }
-        if out && !here {
-            match self.shards.gateways().await.map(|gateways| find(&gateways, &name).map(drop)) {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => return fault(StatusCode::BAD_REQUEST, &format!("name: {why}")),
+        if !here {
+            match self.unknown_gateway(&name, out).await {
+                Ok(None) => {}
+                Ok(Some(why)) => return fault(StatusCode::BAD_REQUEST, &format!("name: {why}")),
                 Err(error) => return meta_unavailable(&error),
             }
         }
@@ -99,6 +100,14 @@ impl Admin {
             here,
         };
         self.change_fleet(caller, asked).await
+    }
+
+    /// What is wrong with the name of a gateway; one that has left the list can be put back too.
+    async fn unknown_gateway(&self, name: &str, out: bool) -> Result<Option<String>, StoreError> {
+        let gateways = self.shards.gateways().await?;
+        let Err(why) = find(&gateways, name) else { return Ok(None) };
+        let was_out = !out && fleet::is_set(&self.shards, ROTATION, name).await?;
+        Ok((!was_out).then_some(why))
     }
 }
 

@@ -79,8 +79,10 @@ impl Admin {
         let SwitchChange { to, who, why } = change;
         let (switch, activity) = to.key();
         let catalogue = self.shards.catalogue().clone();
-        let overrides = catalogue.switches().current(Timestamp::now()).filter(|(_, origin)| *origin == Origin::Here);
-        if overrides.count() >= OVERRIDES_MAX {
+        let current = catalogue.switches().current(Timestamp::now());
+        let overrides = current.filter(|(_, origin)| *origin == Origin::Here);
+        let others = overrides.filter(|(there, _)| (there.switch, there.activity) != to.key()).count();
+        if matches!(to, SwitchTo::Set(_)) && others >= OVERRIDES_MAX {
             return fault(StatusCode::CONFLICT, "there are too many overrides on this gateway: take some back first");
         }
         tracing::warn!(%switch, value = to.value(), ?activity, who, why, "this gateway alone obeys a switch");
@@ -171,7 +173,7 @@ fn published(activity: ActivityId, catalogue: &Catalogue) -> Result<(), String> 
 
 pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
     if seconds == 0 || seconds > FOR_MAX.as_secs() {
-        return Err(format!("forSeconds: expected 1 to {}", FOR_MAX.as_secs()));
+        return Err(format!("forSeconds: expected 1 to {}, found {seconds}", FOR_MAX.as_secs()));
     }
     let lasts = SignedDuration::from_secs(i64::try_from(seconds).expect("bounded above"));
     now.checked_add(lasts).map_err(|error| format!("forSeconds: {error}"))

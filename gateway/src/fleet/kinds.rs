@@ -56,13 +56,16 @@ impl Obey for Breakers {
         BREAKER
     }
 
-    fn check(&self, target: &str, value: &Value) -> Result<(), String> {
-        BreakerMode::deserialize(value).map_err(|error| error.to_string())?;
+    fn check_target(&self, target: &str) -> Result<(), String> {
         if self.0.breakers().has(target) {
             return Ok(());
         }
         let names: Vec<String> = self.0.breakers().list().into_iter().map(|status| status.name).collect();
         Err(format!("name: there is no breaker {target:?}; there are {}", names.join(", ")))
+    }
+
+    fn check(&self, value: &Value) -> Result<(), String> {
+        BreakerMode::deserialize(value).map(drop).map_err(|error| error.to_string())
     }
 
     fn apply(&self, order: &Order<'_>) -> Result<(), String> {
@@ -140,8 +143,11 @@ impl Obey for LimitOverrides {
         LIMIT
     }
 
-    fn check(&self, target: &str, value: &Value) -> Result<(), String> {
-        target.parse::<Target>().map_err(|error| format!("target: {error}, found {target:?}"))?;
+    fn check_target(&self, target: &str) -> Result<(), String> {
+        target.parse::<Target>().map(drop).map_err(|error| format!("target: {error}, found {target:?}"))
+    }
+
+    fn check(&self, value: &Value) -> Result<(), String> {
         overrides::parse(value).map(drop)
     }
 
@@ -158,11 +164,13 @@ impl Obey for LogFilters {
         LOG
     }
 
-    fn check(&self, _target: &str, value: &Value) -> Result<(), String> {
+    fn check(&self, value: &Value) -> Result<(), String> {
+        const EXPECTED: &str = "expected one such as debug or shards=debug,info";
         let filter = value.as_str().ok_or_else(|| format!("filter: expected a string, found {value}"))?;
         match EnvFilter::try_new(filter) {
+            _ if filter.trim().is_empty() => Err(format!("filter: is empty; {EXPECTED}")),
             Ok(_) => Ok(()),
-            Err(error) => Err(format!("filter: {error}; expected one such as debug or shards=debug,info")),
+            Err(error) => Err(format!("filter: {error}; {EXPECTED}")),
         }
     }
 

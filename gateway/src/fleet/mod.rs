@@ -42,6 +42,8 @@ const LOOK_PAUSE: Duration = Duration::from_mins(1);
 
 /// What a report says of overrides and failures at most, each.
 const NOTES_MAX: usize = 12;
+/// And in characters, which is what the meta database has room for.
+const NOTES_CHARS_MAX: usize = 8_192;
 /// And of a value.
 const VALUE_CHARS_MAX: usize = 100;
 
@@ -145,8 +147,14 @@ impl Fleet {
 
     /// Whether a value may be set; what is wrong with it.
     pub fn check(&self, kind: &str, target: &str, value: &Value) -> Result<(), String> {
+        self.check_target(kind, target)?;
+        self.registry().obeyer(kind).map_or(Ok(()), |obeyer| obeyer.check(value))
+    }
+
+    /// Whether there is what a setting is for; what there is if not.
+    pub fn check_target(&self, kind: &str, target: &str) -> Result<(), String> {
         let registry = self.registry();
-        registry.obeyer(kind).ok_or_else(|| format!("there is no kind {kind:?}"))?.check(target, value)
+        registry.obeyer(kind).ok_or_else(|| format!("there is no kind {kind:?}"))?.check_target(target)
     }
 
     /// Has this process alone obey, at once and until it ends.
@@ -190,8 +198,9 @@ impl Fleet {
 
     /// Brings into force what holds now, and has it reported. Answers when to look again.
     fn obey(&self, now: Timestamp) -> Duration {
-        let followed = self.shards.followed().borrow().clone();
         let mut registry = self.registry();
+        // Under the lock: whoever comes second must not bring back what was read before.
+        let followed = self.shards.followed().borrow().clone();
         let ends_at = registry.obey(&followed.settings, now);
         let (overrides, switch_ends_at) = self.override_notes(&registry, now);
         let failures = registry.failures();
@@ -238,7 +247,7 @@ impl Fleet {
             kind: here.kind.clone(),
             target: here.target.clone(),
             value: match &here.value {
-                Value::String(text) => text.clone(),
+                Value::String(text) => text.chars().take(VALUE_CHARS_MAX).collect(),
                 other => other.to_string().chars().take(VALUE_CHARS_MAX).collect(),
             },
             expires_at: here.expires_at.map(|at| at.to_string()),
@@ -251,7 +260,10 @@ impl Fleet {
         let (mut first, mut failing) = (true, false);
         loop {
             let report = reports.borrow_and_update().clone();
-            let reported = timeout(REPORT_TIMEOUT, self.shards.report(&report, first)).await;
+            let reported = tokio::select! {
+                reported = timeout(REPORT_TIMEOUT, self.shards.report(&report, first)) => reported,
+                _ = stop.wait_for(|&stop| stop) => return,
+            };
             let failed = match reported {
                 Ok(Ok(Reported::Noted)) => {
                     first = false;
@@ -303,9 +315,11 @@ impl Fleet {
     }
 }
 
-/// As many notes as a report takes.
+/// As many notes as a report takes. The database refuses a longer one, and the gateway would be silent.
 fn notes<T: Serialize>(notes: &[T]) -> String {
-    serde_json::to_string(&notes[..notes.len().min(NOTES_MAX)]).expect("plain values")
+    let shown = |count: usize| serde_json::to_string(&notes[..count]).expect("plain values");
+    let fits = |text: &String| text.chars().count() <= NOTES_CHARS_MAX;
+    (0..=notes.len().min(NOTES_MAX)).rev().map(shown).find(fits).unwrap_or_else(|| shown(0))
 }
 
 /// The name of a gateway that was given none: unique on its machine, and mostly beyond it.
@@ -313,4 +327,19 @@ pub fn default_name(admin_port: u16) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host: String = host.trim().chars().filter(char::is_ascii_graphic).take(60).collect();
     format!("{}:{admin_port}", if host.is_empty() { "gateway" } else { &host })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_no_longer_than_a_report_takes() {
+        let texts = |count: usize, length: usize| vec!["\"".repeat(length); count];
+        let of = |text: &str| serde_json::from_str::<Vec<String>>(text).expect("JSON").len();
+        assert_eq!(of(&notes(&texts(40, 10))), NOTES_MAX);
+        let long = notes(&texts(40, 1_000));
+        assert!(of(&long) == 4 && long.chars().count() <= NOTES_CHARS_MAX, "{}", long.len());
+        assert_eq!(notes(&texts(1, 10_000)), "[]");
+    }
 }

@@ -36,9 +36,14 @@ pub trait Obey: Send + Sync {
     fn is_event(&self) -> bool {
         false
     }
+    /// Checks that there is what a setting is for; what there is if not.
+    fn check_target(&self, target: &str) -> Result<(), String> {
+        let _ = target;
+        Ok(())
+    }
     /// Checks a value before it is set; what is wrong with it.
-    fn check(&self, target: &str, value: &Value) -> Result<(), String> {
-        let _ = (target, value);
+    fn check(&self, value: &Value) -> Result<(), String> {
+        let _ = value;
         Ok(())
     }
     /// Does it, at once; or why it cannot be done.
