@@ -1,5 +1,6 @@
 //! Where a running server takes commands: how its address is written, and how it is reached.
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -109,7 +110,7 @@ impl AdminAddress {
             (false, Some(_)) => return Err("--ca-file goes with https://".to_owned()),
             (false, None) => None,
         };
-        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| unreached(&error))?;
         match connector {
             None => converse(stream, request).await,
             Some(connector) => {
@@ -133,6 +134,18 @@ impl AdminAddress {
             )) => format!("its certificate does not name {}", self.url.host),
             _ => format!("TLS: {error}"),
         }
+    }
+}
+
+/// Why there is no connection, and what helps.
+fn unreached(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => {
+            "nobody listens there: start `drawbridge serve`, or name the admin address of a \
+                                         server that runs (http.admin of its configuration): --admin URL"
+                .to_owned()
+        }
+        _ => error.to_string(),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::admin_address::AdminAddress;
 use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
-use super::{NO, block_on, complain, fail, say};
+use super::{block_on, fail, refuse, say};
 use crate::admin::text::printable;
 
 /// Health checks come every few seconds: one that takes longer has its answer.
@@ -36,18 +36,15 @@ pub fn run(options: &Options) -> ExitCode {
         }
         // It says so itself, and why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
-            Ok(why) if why.starts_with("not ready: ") => refuse(printable(why)),
+            Ok(why) if ["not ready: ", "out of rotation "].iter().any(|begin| why.starts_with(begin)) => {
+                refuse(printable(why))
+            }
             _ => refuse(format_args!("not ready: {status}")),
         },
         // Who does not answer is not ready either: that is an answer.
         Err(error @ ServerError::Server { .. }) => refuse(error),
         Err(error) => fail(error),
     }
-}
-
-fn refuse(why: impl std::fmt::Display) -> ExitCode {
-    complain(format_args!("drawbridge: {why}\n"));
-    ExitCode::from(NO)
 }
 
 impl Options {

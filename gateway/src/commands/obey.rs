@@ -55,7 +55,7 @@ pub(super) fn carry_out(server: &Server, waiting: &Waiting, change: Change<'_>) 
             Err(error) => return fail(error),
         };
         if waiting.here {
-            say(format_args!("obeyed by {} alone, until it ends or the override is cleared\n", text(&answer, "here")));
+            say(format_args!("obeyed by {} alone\n", text(&answer, "here")));
             return ExitCode::SUCCESS;
         }
         let Some(revision) = answer["revision"].as_u64() else {

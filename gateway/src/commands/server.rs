@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::admin_address::AdminAddress;
-use super::{NO, complain, fail, say};
+use super::{complain, fail, refuse, say};
 use crate::admin::text::printable;
 use crate::admin::token::Token;
 
@@ -36,7 +36,7 @@ pub struct Server {
 pub(super) enum ServerError {
     #[error("{0}")]
     Refused(String),
-    #[error("token: {0}")]
+    #[error("token: {0}; --token-file FILE names another one: DATA/admin-token is the embedded default's own")]
     Token(String),
     #[error("{address}: {why}")]
     Server { address: String, why: String },
@@ -109,10 +109,7 @@ pub(super) fn end(result: Result<String, ServerError>) -> ExitCode {
             say(text);
             ExitCode::SUCCESS
         }
-        Err(ServerError::Refused(why)) => {
-            complain(format_args!("drawbridge: {why}\n"));
-            ExitCode::from(NO)
-        }
+        Err(ServerError::Refused(why)) => refuse(why),
         Err(error) => fail(error),
     }
 }

@@ -12,6 +12,27 @@ const ACTIVITY: u64 = 200_003;
 /// The end of all that the command line itself refuses.
 const HELP: &str = "\n\nFor more information, try '--help'.\n";
 
+macro_rules! missing {
+    ($command:literal, $others:literal) => {
+        concat!(
+            "the following required arguments were not provided:\n  --reason <WHY>\n\nUsage: drawbridge ",
+            $command,
+            " --reason <WHY>",
+            $others
+        )
+    };
+}
+
+macro_rules! no_time {
+    ($given:literal) => {
+        concat!(
+            "invalid value '",
+            $given,
+            "' for '--for <TIME>': expected a time of at least one second, such as 90s, 10m or 2h"
+        )
+    };
+}
+
 /// The arguments, the exit code and the message; `PLACE` stands for the folder of the test.
 type Case = (&'static [&'static str], i32, &'static str);
 
@@ -145,7 +166,7 @@ const NO_FOLDER: &str = "there is no data folder at PLACE/data-that-nobody-made:
                          starts; name one that is elsewhere: --data DIR";
 
 /// What the command line refuses before anything is looked at; `HELP` follows.
-const NOT_UNDERSTOOD: [Case; 17] = [
+const NOT_UNDERSTOOD: [Case; 33] = [
     (
         &["stock", "add", "A", "1", "1", "--reason", "why"],
         2,
@@ -193,6 +214,33 @@ const NOT_UNDERSTOOD: [Case; 17] = [
         2,
         "invalid value 'closed' for '<MODE>'\n  [possible values: automatic, forced_open, forced_closed]",
     ),
+    // Who changes something says why.
+    (&["switch", "set", "draw", "off"], 2, missing!("switch set", " <SWITCH> <VALUE>")),
+    (&["breaker", "clear", "shard-0"], 2, missing!("breaker clear", " <BREAKER>")),
+    (&["limits", "set", "user", "5"], 2, missing!("limits set", " <TARGET> <RATE>")),
+    (&["gateways", "out", "gateway-0"], 2, missing!("gateways out", " <NAME>")),
+    (&["reload"], 2, missing!("reload", "")),
+    (&["log", "clear"], 2, missing!("log clear", "")),
+    (&["limits", "clear", "user", "--reason", " "], 2, NO_REASON),
+    (&["cooldown", "clear", "u1", "--reason", " "], 2, NO_REASON),
+    (&["gateways", "forget", "gateway-0", "--reason", " "], 2, NO_REASON),
+    (&["reload", "--reason", " "], 2, NO_REASON),
+    (&["cooldown", "set", "u1", "--for", "0s", "--reason", "why"], 2, no_time!("0s")),
+    (&["gateways", "out", "gateway-0", "--for", "soon", "--reason", "why"], 2, no_time!("soon")),
+    (&["cooldown", "clear", "u1 ", "--reason", "why"], 2, UNTRIMMED_USER),
+    (&["order", "u1 "], 2, UNTRIMMED_USER),
+    (
+        &["switch", "clear", "drwa", "--reason", "why"],
+        2,
+        "invalid value 'drwa' for '<SWITCH>': there is no switch \"drwa\"; there are draw, fallback_only, read_only, \
+         signin, exchange and limits",
+    ),
+    (
+        &["config", "show", "--admin", "nonsense"],
+        2,
+        "invalid value 'nonsense' for '--admin <URL>': expected an address such as http://127.0.0.1:8092, \
+         localhost:8092 or https://gateway-0.internal:8092",
+    ),
     (&["route", "u1 "], 2, "invalid value 'u1 ' for '<USER>...': a user id must not begin or end with white space"),
     (
         &["chek-config"],
@@ -209,8 +257,125 @@ const NOT_UNDERSTOOD: [Case; 17] = [
 ];
 
 const NO_REASON: &str = "invalid value ' ' for '--reason <WHY>': say in a few words why, for whoever reads the record";
+const UNTRIMMED_USER: &str = "invalid value 'u1 ' for '<USER>': a user id must not begin or end with white space";
 const EMPTY_REASON: &str =
     "invalid value '' for '--reason <WHY>': say in a few words why, for whoever reads the record";
+
+/// What a running server refuses. `ADMIN` and `PLAYERS` stand for its addresses, `TOKEN` for the file with its token,
+/// `NOBODY` for an address where nobody listens.
+const REFUSED_BY_A_SERVER: [Case; 16] = [
+    (
+        &["switch", "list", "--admin", "PLAYERS", "--token-file", "TOKEN"],
+        2,
+        "http://PLAYERS: players draw here; --admin wants the server's admin address: http.admin of its configuration, \
+         http://127.0.0.1:8092 by default",
+    ),
+    (
+        &["breaker", "list", "--admin", "NOBODY", "--token-file", "TOKEN"],
+        2,
+        "http://NOBODY: nobody listens there: start `drawbridge serve`, or name the admin address of a server that runs \
+         (http.admin of its configuration): --admin URL",
+    ),
+    (
+        &["gateways", "--admin", "ADMIN", "--token-file", "nowhere"],
+        2,
+        "token: nowhere: No such file or directory (os error 2); --token-file FILE names another one: DATA/admin-token \
+         is the embedded default's own",
+    ),
+    (
+        &["audit-log", "list", "--admin", "https://ADMIN", "--token-file", "TOKEN"],
+        2,
+        "https://ADMIN: https:// needs --ca-file FILE, the authority of its certificate",
+    ),
+    (
+        &[
+            "switch",
+            "set",
+            "draw",
+            "off",
+            "--activity",
+            "7",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
+        2,
+        "activity: 7 is not published; these are: 200003",
+    ),
+    (
+        &[
+            "switch",
+            "set",
+            "draw",
+            "off",
+            "--for",
+            "10000h",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
+        2,
+        "forSeconds: expected 1 to 31622400, found 36000000",
+    ),
+    (
+        &["breaker", "set", "shard-9", "automatic", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "name: there is no breaker \"shard-9\"; there are shard-0, shard-1",
+    ),
+    (
+        &["breaker", "clear", "shard-9", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "name: there is no breaker \"shard-9\"; there are shard-0, shard-1",
+    ),
+    (
+        &["breaker", "clear", "shard-0", "--here", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "nothing is set here for shard-0",
+    ),
+    (
+        &["limits", "set", "user", "five", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "perSecond: expected a decimal from 0 to 1000000 with at most 3 places, such as 0.5, found \"five\"",
+    ),
+    (
+        &["limits", "clear", "usre", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "target: expected one of gateway, route.draw, route.draw_record, route.armory, route.account, route.stage, \
+         route.strategy_armory, route.award_list, route.strategy_award_list, route.rule_weight, route.random_raffle, \
+         route.page, route.preflight, route.unknown, address, user, found \"usre\"",
+    ),
+    (
+        &["gateways", "out", "gateway-9", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "name: there is no gateway \"gateway-9\"; there are gateway-0",
+    ),
+    (
+        &["gateways", "in", "gateway-9", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "name: there is no gateway \"gateway-9\"; there are gateway-0",
+    ),
+    (
+        &["gateways", "forget", "gateway-9", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "there is no gateway \"gateway-9\"; there are gateway-0",
+    ),
+    (
+        &["log", "set", "", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        2,
+        "filter: is empty; expected one such as debug or shards=debug,info",
+    ),
+    (
+        &["account", "u1", "--activity", "7", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        1,
+        "activityId: no activity 7 is published",
+    ),
+];
 
 /// A place with everything that the calls are about.
 async fn place() -> Place {
@@ -279,6 +444,30 @@ async fn commands_say_what_was_given_what_is_expected_and_what_helps() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     // Nothing has changed.
     assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (12, 0, 12));
+}
+
+#[tokio::test]
+async fn a_server_says_what_is_wrong_and_what_there_is() {
+    let place = Place::with_campaigns(&[&scarce(ACTIVITY, 12)]).await;
+    let server = Server::start_with(&place, "[gateway]\nname = \"gateway-0\"\n").await;
+    let (admin, players) = (server.admin.to_string(), server.listen.to_string());
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it").to_string();
+    let token = text_of(&place.data().join("admin-token"));
+    let mut differences = Vec::new();
+    for (arguments, code, message) in REFUSED_BY_A_SERVER {
+        let filled = |text: &str| {
+            let text = text.replace("ADMIN", &admin).replace("PLAYERS", &players).replace("NOBODY", &nobody);
+            text.replace("TOKEN", &token)
+        };
+        let words: Vec<String> = arguments.iter().map(|word| filled(word)).collect();
+        // Elsewhere: the data folder of the place must not answer for the server.
+        let ran = Place::new().run(&words.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        differences.extend(difference(arguments, &ran, code, &format!("drawbridge: {}\n", filled(message))));
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    // Nothing has changed.
+    let ran = place.run(&["audit-log", "list", "--json", "--admin", &admin, "--token-file", &token]).await;
+    assert_eq!(ran.ok(), "[]\n");
 }
 
 #[tokio::test]
