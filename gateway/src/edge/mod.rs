@@ -4,7 +4,6 @@ mod give_way;
 mod in_flight;
 mod metrics;
 mod peer;
-mod rare;
 mod runtime;
 mod server;
 mod state;

@@ -10,10 +10,10 @@ use tokio::time::{sleep, timeout};
 use super::Peer;
 use super::connection::{self, Handler};
 use super::metrics::{Closed, ConnectionMetrics};
-use super::rare::Rare;
 use super::state::Timeouts;
 use super::table::{Bounds, ConnectionTable, Entry, NoPlace, Phase};
 use super::tls::Tls;
+use crate::trace::Sample;
 
 /// Connections that the system queues until we accept them.
 const BACKLOG: u32 = 4096;
@@ -103,7 +103,15 @@ impl Listener {
     pub async fn serve<H: Handler>(self, handler: Arc<H>) -> std::io::Result<Drained> {
         let Self { socket, table, timeouts, drain, tls } = self;
         let socket = TcpListener::from_std(socket)?;
-        let mut open = Connections { table, timeouts, tls, handler, tasks: JoinSet::new(), full: Rare::default() };
+        let mut open = Connections {
+            table,
+            timeouts,
+            tls,
+            handler,
+            tasks: JoinSet::new(),
+            begun: Instant::now(),
+            full: Sample::new(1),
+        };
         let table = open.table.clone();
         let mut drained = std::pin::pin!(table.reached(Phase::Draining));
         loop {
@@ -134,7 +142,9 @@ struct Connections<H> {
     tls: Option<Arc<Tls>>,
     handler: Arc<H>,
     tasks: JoinSet<()>,
-    full: Rare,
+    begun: Instant,
+    /// Lines about connections for which there is no place.
+    full: Sample,
 }
 
 impl<H: Handler> Connections<H> {
@@ -154,7 +164,7 @@ impl<H: Handler> Connections<H> {
     /// for.
     fn refuse(&mut self) {
         self.table.count_closed(Closed::AddressFull);
-        if let Some(hidden) = self.full.happens(Instant::now()) {
+        if let Some(hidden) = self.full.admit(self.begun.elapsed().as_secs()) {
             // Addresses are in no line.
             tracing::warn!(
                 hidden,
