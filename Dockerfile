@@ -1,6 +1,8 @@
 # Drawbridge in a container: one binary, the sample campaigns, and nothing that builds.
 #
 #   docker build -t drawbridge:0.1.0 .
+#   docker run --name drawbridge -p 8091:8091 -v drawbridge:/var/lib/drawbridge drawbridge:0.1.0
+#   docker exec drawbridge drawbridge campaign list
 
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /source
@@ -20,9 +22,13 @@ RUN groupadd --gid 10001 drawbridge \
     && install -d -o 10001 -g 10001 -m 0750 /var/lib/drawbridge
 COPY --from=build /drawbridge /usr/local/bin/drawbridge
 COPY deploy/campaigns /usr/local/share/drawbridge/campaigns
+COPY deploy/docker/drawbridge.toml /etc/drawbridge/drawbridge.toml
+# A file and no variables of single keys: whoever names another file has that one alone.
+ENV DRAWBRIDGE_CONFIG=/etc/drawbridge/drawbridge.toml
 USER 10001:10001
 WORKDIR /var/lib/drawbridge
-# Players, and operations. What is listened on is the configuration's business.
+# Players, and operations. What is listened on is the configuration's business: the image's own listens for players
+# on all addresses, for operations inside only.
 EXPOSE 8091 8092
 # SIGTERM, which drains, is what Docker sends.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 CMD ["drawbridge", "health"]

@@ -1,7 +1,12 @@
-# Every recipe here works on a fresh clone.
-.PHONY: run build test test-mysql fuzz bench bench-pair bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos chaos-availability overload sim-seeds load soak audit-load stock-model lint fmt
+# Every recipe here works on a fresh clone. `make help` lists them, by the lines that begin with ##.
+.PHONY: run help build test test-mysql fuzz bench bench-pair bench-micro flame bench-growth k6 jmeter cluster cluster-down chaos chaos-availability overload sim-seeds load soak audit-load stock-model lint fmt
 
 CARGO ?= cargo
+PORT ?= 8091
+DATA ?= ./data
+# Only what was asked for: options would win over a configuration in the environment.
+RUN_OPTIONS = $(if $(findstring file,$(origin DATA)),,--data "$(DATA)") \
+	$(if $(findstring file,$(origin PORT)),,--listen 127.0.0.1:$(PORT) --admin 127.0.0.1:$(shell expr $(PORT) + 1))
 SECONDS_PER_CASE ?= 6
 PAIRS ?= 5
 FLOOR ?= 0.97
@@ -18,14 +23,22 @@ AUDIT_ORDERS ?= 10000000
 URL ?= http://127.0.0.1:8091
 PROFILE ?= ramp:0..2000:10s,hold:2000:20s
 
-## run: start the server on the embedded default (./data, http://127.0.0.1:8091/)
+## run: build for trying and start the server on the embedded default (http://127.0.0.1:8091/, ./data);
+## PORT=8191 takes that port and the next one, DATA=folder keeps the draws elsewhere
 run:
-	$(CARGO) run --release --locked --bin drawbridge -- serve
+	@deploy/check-ports "$(PORT)"
+	$(CARGO) run --profile try --locked --bin drawbridge -- serve $(RUN_OPTIONS)
 
+## help: list what can be made
+help:
+	@awk '/^## / { sub(/^## /, ""); if (match($$0, /^[a-z0-9-]+: /)) \
+		printf "%-20s %s\n", substr($$0, 1, RLENGTH - 2), substr($$0, RLENGTH + 1); else printf "%-20s %s\n", "", $$0 }' $(MAKEFILE_LIST)
+
+## build: build everything for real use: target/release/drawbridge
 build:
 	$(CARGO) build --release --locked
 
-## test: install what the tests need where it is missing, and run them all
+## test: install what the tests need where it is missing (it asks on a terminal; YES=1 does not), and run them all
 test:
 	deploy/install-test-packages
 	$(CARGO) test --locked --workspace
@@ -130,5 +143,6 @@ lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) deny --locked check licenses bans sources
 
+## fmt: format the sources
 fmt:
 	$(CARGO) fmt

@@ -174,6 +174,9 @@ gateway_file() { # PART
     local pid began port admin part
     read_state "$1"
     cat <<EOF
+[gateway]
+name = "$1"
+
 [http]
 listen = "127.0.0.1:$port"
 admin = "127.0.0.1:$admin"

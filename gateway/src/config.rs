@@ -3,16 +3,25 @@
 //! Every key has a default, so no file is needed. All faults are reported at once; a key that
 //! nobody knows is a fault.
 mod breakers;
+pub mod effective;
+mod warnings;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::edge::{TrustedProxies, network};
+use self::effective::Effective;
+pub use self::warnings::{Level, warnings};
+use crate::api::cors::AllowedOrigins;
+use crate::api::language::{Language, LanguageChoice};
+use crate::api::statuses::Statuses;
+use crate::edge::{TlsFiles, TrustedProxies, network};
 use crate::identity;
 use crate::limits::config as limits;
-use market::document::{Fault, Faulted, Override, Section, all, read};
+use market::document::{Fault, Faulted, Override, Section, all, read_with_entries};
 use router::SlotMap;
+use shards::breaker;
 use shards::cluster::{self, Sizes};
 use shards::embedded;
 use shards::stock::cluster::RedisOptions;
@@ -29,6 +38,8 @@ const FILE_VARIABLE: &str = "DRAWBRIDGE_CONFIG";
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// This gateway among others.
+    pub gateway: Gateway,
     /// The edge.
     pub http: Http,
     /// What waits, and how long.
@@ -43,10 +54,19 @@ pub struct Config {
     pub storage: Storage,
     /// Sizes of lanes and readers.
     pub sizes: Sizes,
+    /// What is scraped.
+    pub metrics: Metrics,
     /// How long a stop may take.
     pub drain: Drain,
     /// Logging.
     pub log: Log,
+}
+
+/// This gateway among others.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Its name in the list of gateways; `None` for its host and port.
+    pub name: Option<String>,
 }
 
 /// The HTTP edge.
@@ -56,10 +76,20 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Health, readiness, metrics.
     pub admin: SocketAddr,
-    /// HTTP status 200 for every answer, as the reference does.
-    pub always_200: bool,
+    /// Health, readiness and metrics once more, and nothing else.
+    pub probes: Option<SocketAddr>,
+    /// Which answers have HTTP status 200.
+    pub always_200: Statuses,
+    /// In which language refusals are written.
+    pub language: LanguageChoice,
+    /// Whose pages may call.
+    pub allowed_origins: AllowedOrigins,
     /// Open connections; more wait in the system's queue.
     pub connections_max: usize,
+    /// Open connections of one address; more only where others of it give way.
+    pub connections_per_address_max: usize,
+    /// From the connection to the end of its first request's head.
+    pub first_header_timeout: Duration,
     /// From the end of one request's answer to the end of the next one's head.
     pub header_timeout: Duration,
     /// For a request's body.
@@ -73,12 +103,16 @@ pub struct Http {
 }
 
 /// Tokens of the admin address.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admin {
-    /// A file with the token that may change switches.
+    /// A file with a token that may change things.
     pub token_file: Option<PathBuf>,
-    /// A file with the token that may look at them.
+    /// A file with a token that may look.
     pub viewer_token_file: Option<PathBuf>,
+    /// A folder of personal tokens, in `operators/` and `viewers/`; a file's name says whose it is.
+    pub tokens_dir: Option<PathBuf>,
+    /// What it speaks TLS with, where it does.
+    pub tls: Option<TlsFiles>,
 }
 
 /// What the edge lets in.
@@ -106,6 +140,8 @@ pub struct Embedded {
     pub shards: u16,
     /// Tables in each; fixed at the first start.
     pub tables: u16,
+    /// Whether somebody chose the folder, rather than nobody.
+    pub data_is_named: bool,
 }
 
 impl Embedded {
@@ -115,6 +151,13 @@ impl Embedded {
         let Self { shards, tables, .. } = *self;
         embedded::Options { shards, tables, lane, in_flight_max, patience, reads, breakers }
     }
+}
+
+/// What `/metrics` answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Metrics {
+    /// A text is given out again for so long.
+    pub age_max: Duration,
 }
 
 /// A stop.
@@ -158,34 +201,82 @@ fn lines(faults: &[Fault]) -> String {
     format!("the configuration has {} fault(s):\n{}", faults.len(), lines.join("\n"))
 }
 
+/// What of a configuration may change while the server runs.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// How much may be asked.
+    pub limits: limits::Config,
+    /// When breakers open.
+    pub breakers: breaker::Settings,
+    /// Whose tokens the admin address takes.
+    pub admin: Admin,
+    /// Logging; its format cannot change.
+    pub log: Log,
+}
+
+/// What becomes of files that a configuration names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Files {
+    /// They are read: passwords are needed, and a broken key should be seen at once.
+    Read,
+    /// They are left alone: what they hold is somebody else's business.
+    Leave,
+}
+
 impl Config {
     /// Reads the file, the environment and the options of the command line.
     pub fn load(file: Option<&Path>, options: Vec<Override>) -> Result<Self, ConfigError> {
-        Self::of_text(&Self::text(file)?, options)
+        Self::of_text(&Self::text(file)?, options).map(|(config, _)| config)
+    }
+
+    /// The config file that is read: the one that is named, or the one that the environment names.
+    pub fn file(file: Option<&Path>) -> Option<PathBuf> {
+        file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from))
     }
 
     /// The text of the file; empty where there is none.
     pub fn text(file: Option<&Path>) -> Result<String, ConfigError> {
-        let file = file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
-        let Some(path) = file else { return Ok(String::new()) };
+        let Some(path) = Self::file(file) else { return Ok(String::new()) };
         std::fs::read_to_string(&path).map_err(|error| ConfigError::File { path, error })
     }
 
-    /// Reads a file's text, the environment and the options of the command line.
-    pub fn of_text(text: &str, options: Vec<Override>) -> Result<Self, ConfigError> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok().filter(|name| is_setting(name))?;
-            // What is not UTF-8 becomes a text that no setting takes, rather than nothing.
-            Override::variable(VARIABLE_PREFIX, &name, &value.to_string_lossy())
-        });
-        // The last one wins: options come after the environment.
-        Self::parse(text, variables.chain(options).collect())
+    /// Reads a file's text, the environment and the options of the command line; also returns each
+    /// key with the origin of its value.
+    pub fn of_text(text: &str, options: Vec<Override>) -> Result<(Self, Effective), ConfigError> {
+        Self::read(text, with_environment(options), Files::Read)
     }
 
     /// Reads a config text with what is laid over it.
+    #[cfg(test)]
     pub fn parse(text: &str, overrides: Vec<Override>) -> Result<Self, ConfigError> {
-        read(text, overrides, config).map_err(ConfigError::Faults)
+        Self::read(text, overrides, Files::Read).map(|(config, _)| config)
     }
+
+    fn read(text: &str, overrides: Vec<Override>, files: Files) -> Result<(Self, Effective), ConfigError> {
+        let (config, entries) =
+            read_with_entries(text, overrides, |root| config(root, files)).map_err(ConfigError::Faults)?;
+        Ok((config, Effective::new(entries)))
+    }
+}
+
+impl Live {
+    /// Reads what may change. Faults anywhere in the text are faults; files that it names are not
+    /// read, so a broken one keeps nothing else from changing.
+    pub fn of_text(text: &str, options: Vec<Override>) -> Result<(Self, Effective), ConfigError> {
+        let (config, effective) = Config::read(text, with_environment(options), Files::Leave)?;
+        let Config { limits, admin, log, sizes, .. } = config;
+        Ok((Self { limits, breakers: sizes.breakers, admin, log }, effective))
+    }
+}
+
+/// The environment's settings and then the options: the last one wins.
+fn with_environment(options: Vec<Override>) -> Vec<Override> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| is_setting(name))?;
+        // What is not UTF-8 becomes a text that no setting takes, rather than nothing.
+        Override::variable(VARIABLE_PREFIX, &name, &value.to_string_lossy())
+    });
+    variables.chain(options).collect()
 }
 
 /// Kubernetes gives each pod the addresses of services in variables of the service's name. For
@@ -195,10 +286,11 @@ fn is_setting(variable: &str) -> bool {
     variable != FILE_VARIABLE && variable.strip_prefix(VARIABLE_PREFIX).is_some_and(ours)
 }
 
-fn config(root: &Section<'_>) -> Result<Config, Faulted> {
+fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
+    let gateway = gateway(&root.section("gateway"));
     let http = http(&root.section("http"));
-    let identity = identity::options(&root.section("identity"), http.as_ref().ok());
-    let storage = storage(&root.section("storage"));
+    let identity = identity::options(&root.section("identity"), http.as_ref().ok(), files == Files::Read);
+    let storage = storage(&root.section("storage"), files);
     let lanes = root.section("lanes");
     let lane = lane(&lanes, storage.as_ref().ok());
     let patience = patience(&lanes);
@@ -207,10 +299,12 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
     let admin = admin(&root.section("admin"));
     let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
     let limits = limits::read(&root.section("limits"));
+    let metrics = metrics(&root.section("metrics"));
     let drain = drain(&root.section("drain"));
     let log = log(&root.section("log"));
     let in_flight_max = in_flight_max?;
     Ok(Config {
+        gateway: gateway?,
         http: http?,
         admission: Admission { in_flight_max },
         identity: identity?,
@@ -218,38 +312,107 @@ fn config(root: &Section<'_>) -> Result<Config, Faulted> {
         admin: admin?,
         storage: storage?,
         sizes: Sizes { lane: lane?, in_flight_max, patience: patience?, reads: reads?, breakers: breakers? },
+        metrics: metrics?,
         drain: drain?,
         log: log?,
     })
 }
 
+fn gateway(section: &Section<'_>) -> Result<Gateway, Faulted> {
+    let name = section.text("name", 1..=64).try_map(gateway_name).optional();
+    Ok(Gateway { name: name? })
+}
+
+/// A name that stands in lists and on command lines. Behind a `~` stands what a gateway adds to a
+/// name that another one has.
+fn gateway_name(name: String) -> Result<String, &'static str> {
+    let fits = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'~');
+    if fits { Ok(name) } else { Err("expected visible ASCII characters without ~, such as gateway-0") }
+}
+
 fn http(section: &Section<'_>) -> Result<Http, Faulted> {
-    let address = |key, default: &str| {
-        let field = section
-            .text(key, 1..=64)
-            .try_map(|text| text.parse::<SocketAddr>().map_err(|_| "expected an address such as 127.0.0.1:8091"));
-        field.or(default.parse().expect("a default address"))
-    };
-    let listen = address("listen", "127.0.0.1:8091");
-    let admin = address("admin", "127.0.0.1:8092");
-    let always_200 = section.boolean("always_200").or(false);
+    let address = |key| section.text(key, 1..=64).try_map(|text| socket_address(&text));
+    let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
+    let admin = address("admin").or(SocketAddr::from(([127, 0, 0, 1], 8092)));
+    let probes = address("probes").optional();
+    let known = |address: &Result<SocketAddr, Faulted>| address.as_ref().ok().copied();
+    let of_probes = probes.as_ref().ok().copied().flatten();
+    let addresses = [("listen", known(&listen)), ("admin", known(&admin)), ("probes", of_probes)];
+    check_are_different(section, &addresses);
+    let always_200 = always_200(section);
+    let language = language(section);
+    let allowed_origins = allowed_origins(section);
     let connections_max = section.integer("connections_max", 1..=1_000_000).or(10_000);
+    let connections_per_address_max = section.integer("connections_per_address_max", 1..=1_000_000).or(2_000);
+    let first_header_timeout = milliseconds(section, "first_header_timeout_ms", 5_000);
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
     let write_timeout = milliseconds(section, "write_timeout_ms", 10_000);
-    let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(65_536);
+    let body_max_bytes = section.integer("body_max_bytes", 1024..=1_048_576).or(4096);
     let trusted_proxies = trusted_proxies(section);
     Ok(Http {
         listen: listen?,
         admin: admin?,
+        probes: probes?,
         always_200: always_200?,
+        language: language?,
+        allowed_origins: allowed_origins?,
         connections_max: connections_max?,
+        connections_per_address_max: connections_per_address_max?,
+        first_header_timeout: first_header_timeout?,
         header_timeout: header_timeout?,
         body_timeout: body_timeout?,
         write_timeout: write_timeout?,
         body_max_bytes: body_max_bytes?,
         trusted_proxies: trusted_proxies?,
     })
+}
+
+fn always_200(section: &Section<'_>) -> Result<Statuses, Faulted> {
+    let choices = [("false", Statuses::Honest), ("true", Statuses::Always), ("rules", Statuses::Rules)];
+    section.choice_or_boolean("always_200", &choices).or(Statuses::Honest)
+}
+
+fn language(section: &Section<'_>) -> Result<LanguageChoice, Faulted> {
+    let choices = [
+        ("auto", LanguageChoice::Auto),
+        ("en", LanguageChoice::Fixed(Language::English)),
+        ("zh", LanguageChoice::Fixed(Language::Chinese)),
+    ];
+    section.choice("language", &choices).or(LanguageChoice::Auto)
+}
+
+fn allowed_origins(section: &Section<'_>) -> Result<AllowedOrigins, Faulted> {
+    let Some(list) = section.list("allowed_origins", 0..=256).optional()? else { return Ok(AllowedOrigins::Any) };
+    let list = all(list.iter().map(|value| value.text(1..=255).required()))?;
+    AllowedOrigins::of(&list).map_err(|error| section.fault("allowed_origins", error))
+}
+
+/// Where to listen. Of names only `localhost` is one address for sure.
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let expected = |_| format!("expected an IP address and a port such as 127.0.0.1:8091, found {text:?}");
+    numeric.parse().map_err(expected)
+}
+
+/// Nothing can listen where something else does.
+fn check_are_different(section: &Section<'_>, addresses: &[(&'static str, Option<SocketAddr>)]) {
+    for (index, &(key, address)) in addresses.iter().enumerate() {
+        for &(other_key, other) in &addresses[..index] {
+            if let (Some(address), Some(other)) = (address, other)
+                && are_one_address(address, other)
+            {
+                section.fault(key, format!("is {address}, and http.{other_key} is {other}: give them two ports"));
+            }
+        }
+    }
+}
+
+/// Whether nobody can listen on both.
+fn are_one_address(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    // The system gives each port 0 a port of its own.
+    one.port() == other.port() && one.port() != 0 && (one.ip() == other.ip() || everywhere)
 }
 
 fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
@@ -261,14 +424,29 @@ fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
 fn admin(section: &Section<'_>) -> Result<Admin, Faulted> {
     let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
     let (token_file, viewer_token_file) = (file("token_file"), file("viewer_token_file"));
-    Ok(Admin { token_file: token_file?, viewer_token_file: viewer_token_file? })
+    let tokens_dir = file("tokens_dir");
+    let tls = admin_tls(section);
+    let (token_file, viewer_token_file, tokens_dir) = (token_file?, viewer_token_file?, tokens_dir?);
+    Ok(Admin { token_file, viewer_token_file, tokens_dir, tls: tls? })
+}
+
+/// Both files or none.
+fn admin_tls(section: &Section<'_>) -> Result<Option<TlsFiles>, Faulted> {
+    let (certificate, key) = ("tls_certificate_file", "tls_key_file");
+    let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
+    match (file(certificate), file(key)) {
+        (Ok(Some(certificate)), Ok(Some(key))) => Ok(Some(TlsFiles { certificate, key })),
+        (Ok(Some(_)), Ok(None)) => Err(section.fault(key, format!("goes with admin.{certificate}"))),
+        (Ok(None), Ok(Some(_))) => Err(section.fault(certificate, format!("goes with admin.{key}"))),
+        (certificate, key) => certificate.and(key).map(|_| None),
+    }
 }
 
 /// The keys of one kind of storage are unknown to the other.
-fn storage(section: &Section<'_>) -> Result<Storage, Faulted> {
+fn storage(section: &Section<'_>, files: Files) -> Result<Storage, Faulted> {
     match section.choice("kind", &[("embedded", false), ("cluster", true)]).or(false) {
         Ok(false) => Ok(Storage::Embedded(embedded(section)?)),
-        Ok(true) => Ok(Storage::Cluster(Box::new(cluster(section)?))),
+        Ok(true) => Ok(Storage::Cluster(Box::new(cluster(section, files)?))),
         Err(faulted) => {
             section.leave_unread();
             Err(faulted)
@@ -277,11 +455,14 @@ fn storage(section: &Section<'_>) -> Result<Storage, Faulted> {
 }
 
 fn embedded(section: &Section<'_>) -> Result<Embedded, Faulted> {
-    let data = section.text("data", 1..=4096).or("./data".to_owned());
+    let data = section.text("data", 1..=4096).optional();
     let shards = section.integer("shards", 1..=256).or(2);
     let tables = section.integer("tables", 1..=64).or(4);
     check_map(section, "shards", shards.ok(), tables.ok());
-    Ok(Embedded { data: data?.into(), shards: shards?, tables: tables? })
+    let data = data?;
+    let data_is_named = data.is_some();
+    let data = data.unwrap_or_else(|| "./data".to_owned()).into();
+    Ok(Embedded { data, shards: shards?, tables: tables?, data_is_named })
 }
 
 fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Option<u16>) {
@@ -292,7 +473,7 @@ fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Opti
     }
 }
 
-fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
+fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faulted> {
     let tables = section.integer("tables", 1..=64).or(4);
     let segments = section.integer("segments", 1..=256).or(8);
     let connect_timeout = section.integer("connect_timeout_ms", 1..=600_000).or(1_000).map(Duration::from_millis);
@@ -300,9 +481,11 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
         section.integer("statement_timeout_ms", 3_000..=600_000).or(3_000).map(Duration::from_millis);
     let redis_timeout = section.integer("redis_timeout_ms", 1..=600_000).or(250).map(Duration::from_millis);
     let prefix = section.text("redis_prefix", 1..=64).or("drawbridge".to_owned());
-    let meta = mysql(&section.section("meta"));
-    let shards = section.sections("shard", 1..=256).map(|sections| sections.iter().map(mysql).collect::<Vec<_>>());
-    let redis = section.sections("redis", 1..=15).map(|sections| sections.iter().map(redis).collect::<Vec<_>>());
+    let meta = mysql(&section.section("meta"), files);
+    let shards = section.sections("shard", 1..=256);
+    let shards = shards.map(|sections| sections.iter().map(|shard| mysql(shard, files)).collect::<Vec<_>>());
+    let redis_sections = section.sections("redis", 1..=15);
+    let redis = redis_sections.map(|sections| sections.iter().map(|server| redis(server, files)).collect::<Vec<_>>());
     let count = shards.as_ref().ok().map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
     check_map(section, "tables", count, tables.ok());
     let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
@@ -323,12 +506,12 @@ fn cluster(section: &Section<'_>) -> Result<cluster::Options, Faulted> {
     })
 }
 
-/// Time-outs and dialer are those of the whole cluster and come later.
-fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
+/// Timeouts and dialer are those of the whole cluster and come later.
+fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
     let user = section.text("user", 1..=80).required();
-    let password = password(section).map(Option::unwrap_or_default);
+    let password = password(section, files).map(Option::unwrap_or_default);
     let database = section.text("database", 1..=64).required();
     let tls = tls(section);
     Ok(MysqlDatabase {
@@ -345,12 +528,12 @@ fn mysql(section: &Section<'_>) -> Result<MysqlDatabase, Faulted> {
     })
 }
 
-/// The time-out and the prefix are those of the whole cluster and come later.
-fn redis(section: &Section<'_>) -> Result<RedisOptions, Faulted> {
+/// The timeout and the prefix are those of the whole cluster and come later.
+fn redis(section: &Section<'_>, files: Files) -> Result<RedisOptions, Faulted> {
     let host = section.text("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(6379);
     let user = section.text("user", 1..=80).optional();
-    let password = password(section);
+    let password = password(section, files);
     let tls = tls(section);
     let connections_max = section.integer("connections_max", 1..=1_000).or(16);
     if let (Ok(Some(_)), Ok(None)) = (&user, &password) {
@@ -368,7 +551,7 @@ fn redis(section: &Section<'_>) -> Result<RedisOptions, Faulted> {
     })
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum TlsChoice {
     Off,
     Required,
@@ -388,10 +571,13 @@ fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
     }
 }
 
-/// A password, in clear or in a file of its own.
-fn password(section: &Section<'_>) -> Result<Option<String>, Faulted> {
-    let clear = section.text("password", 0..=256).optional();
+/// A password, in clear or in a file of its own. One that is left alone is empty.
+fn password(section: &Section<'_>, files: Files) -> Result<Option<String>, Faulted> {
+    let clear = section.secret("password", 0..=256).optional();
     let file = section.text("password_file", 1..=4096).try_map(|path| {
+        if files == Files::Leave {
+            return Ok(String::new());
+        }
         std::fs::read_to_string(&path)
             .map_err(|error| format!("{path}: {error}"))
             .map(|text| text.trim_end().to_owned())
@@ -429,6 +615,11 @@ fn reads(section: &Section<'_>) -> Result<ReadLimits, Faulted> {
     Ok(ReadLimits { connections_max: connections_max?, queue_max: queue_max?, timeout: timeout? })
 }
 
+fn metrics(section: &Section<'_>) -> Result<Metrics, Faulted> {
+    let age_max = section.integer("age_max_ms", 0..=60_000).or(1_000).map(Duration::from_millis);
+    Ok(Metrics { age_max: age_max? })
+}
+
 fn drain(section: &Section<'_>) -> Result<Drain, Faulted> {
     let grace = section.integer("grace_ms", 0..=600_000).or(1_000).map(Duration::from_millis);
     let deadline = milliseconds(section, "deadline_ms", 15_000);
@@ -440,8 +631,13 @@ fn log(section: &Section<'_>) -> Result<Log, Faulted> {
         section.text("filter", 1..=1024).try_map(|text| tracing_subscriber::EnvFilter::try_new(&text).map(|_| text));
     let filter = filter.or("info".to_owned());
     let json = section.choice("format", &[("text", false), ("json", true)]).or(false);
-    let access = section.integer("access_lines_per_second_max", 0..=100_000).or(50);
+    let access = section.integer("access_lines_per_second_max", 0..=100_000).or(access_lines_default());
     Ok(Log { filter: filter?, json: json?, access_lines_per_second_max: access? })
+}
+
+/// On a terminal the lines of requests would push away all that is said to whoever sits there.
+fn access_lines_default() -> u32 {
+    if std::io::stderr().is_terminal() { 0 } else { 50 }
 }
 
 /// A time of at least a millisecond and at most ten minutes.
@@ -483,7 +679,7 @@ mod tests {
         let config = Config::parse(text, overrides).expect("a config");
         assert_eq!(config.http.listen.port(), 5);
         assert_eq!(config.http.admin.port(), 4);
-        assert!(config.http.always_200);
+        assert_eq!(config.http.always_200, Statuses::Always);
     }
 
     #[test]
@@ -577,6 +773,39 @@ password = "secret of redis"
             assert!(!is_setting(name), "{name}");
         }
         assert!(is_setting("DRAWBRIDGE_HTTP_LISTEN") && is_setting("DRAWBRIDGE_TYPO"));
+    }
+
+    #[test]
+    fn tls_of_the_admin_address_needs_both_files() {
+        let tls = |text: &str| Config::parse(&format!("[admin]\n{text}"), Vec::new());
+        let both = tls("tls_certificate_file = \"c.pem\"\ntls_key_file = \"k.pem\"\n").expect("a config");
+        assert_eq!(both.admin.tls, Some(TlsFiles { certificate: "c.pem".into(), key: "k.pem".into() }));
+        for (one, missing) in
+            [("tls_certificate_file", "admin.tls_key_file"), ("tls_key_file", "admin.tls_certificate_file")]
+        {
+            let faults = faults(&format!("[admin]\n{one} = \"x.pem\"\n"), Vec::new());
+            assert!(faults[0].contains(missing), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn the_two_addresses_are_two() {
+        let faults = |listen: &str, admin: &str| match Config::parse(
+            &format!("[http]\nlisten = \"{listen}\"\nadmin = \"{admin}\"\n"),
+            Vec::new(),
+        ) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        for (listen, admin) in
+            [("127.0.0.1:0", "127.0.0.1:0"), ("127.0.0.1:1", "127.0.0.2:1"), ("localhost:1", "[::1]:1")]
+        {
+            assert_eq!(faults(listen, admin), "", "{listen} {admin}");
+        }
+        for (listen, admin) in [("127.0.0.1:1", "localhost:1"), ("127.0.0.1:1", "0.0.0.0:1"), ("[::1]:1", "[::]:1")] {
+            let text = faults(listen, admin);
+            assert!(text.contains("http.admin") && text.contains("two ports"), "{listen} {admin}: {text}");
+        }
     }
 
     #[test]

@@ -6,8 +6,10 @@ mod api;
 mod commands;
 mod config;
 mod edge;
+mod fleet;
 mod identity;
 mod limits;
+mod log_level;
 mod metrics;
 mod reload;
 mod trace;
@@ -21,7 +23,6 @@ pub use commands::{Cli, run};
 pub mod measured {
     pub use crate::api::Endpoint;
     pub use crate::limits::Limits;
-    pub use crate::limits::bucket::Pace;
     pub use crate::limits::config::{Config as LimitConfig, Limit};
     pub use crate::limits::metrics::LimitMetrics;
 }

@@ -89,7 +89,7 @@ fn lock(sample: &Mutex<Sample>) -> std::sync::MutexGuard<'_, Sample> {
 
 /// Lines of the current second.
 #[derive(Debug)]
-struct Sample {
+pub(crate) struct Sample {
     lines_per_second_max: u32,
     second: u64,
     lines: u32,
@@ -98,12 +98,13 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(lines_per_second_max: u32) -> Self {
+    /// Of so many lines.
+    pub(crate) fn new(lines_per_second_max: u32) -> Self {
         Self { lines_per_second_max, second: 0, lines: 0, hidden: 0 }
     }
 
     /// How many were hidden since the last line, if there is room for another one.
-    fn admit(&mut self, second: u64) -> Option<u64> {
+    pub(crate) fn admit(&mut self, second: u64) -> Option<u64> {
         if second != self.second {
             (self.second, self.lines) = (second, 0);
         }

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use gateway::measured::{Endpoint, Limit, LimitConfig, LimitMetrics, Limits, Pace};
+use gateway::measured::{Endpoint, Limit, LimitConfig, LimitMetrics, Limits};
 use jiff::Timestamp;
 use market::batch::{Batch, Draw, Known, Supply, plan, settle};
 use market::calendar::Day;
@@ -87,14 +87,13 @@ fn switches(bencher: Bencher) {
 }
 
 fn limits(per_second: &str) -> Limits {
-    let pace = Pace::new(per_second.parse().expect("a rate"), NonZeroU32::MAX);
-    let limit = Some(Limit { pace, observe: false });
+    let limit = Some(Limit::new(per_second.parse().expect("a rate"), Some(NonZeroU32::MAX), false));
     let config = LimitConfig {
         gateway: limit,
         routes: vec![limit; Endpoint::ALL.len()],
         address: limit,
         user: limit,
-        sit_out: None,
+        cooldown: None,
         keys_max: 1_000_000,
     };
     Limits::new(&config, LimitMetrics::new(&prometheus::Registry::new()).expect("metrics"))

@@ -29,6 +29,17 @@ pub struct Account {
     pub month_used: u32,
 }
 
+/// How many draws a user may still make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// In all.
+    pub total: u32,
+    /// In the month of the account's day.
+    pub this_month: u32,
+    /// On the account's day.
+    pub today: u32,
+}
+
 impl Account {
     /// The account of a user who has not drawn yet.
     pub const fn new(chances: Chances) -> Self {
@@ -44,6 +55,14 @@ impl Account {
         let day_used = if day == self.day { self.day_used } else { 0 };
         let month_used = if day.month() == self.day.month() { self.month_used } else { 0 };
         Self { day, day_used, month_used, ..self }
+    }
+
+    /// What can be drawn on the account's day: none of it is more than a wider bound allows.
+    pub fn left(self, chances: Chances) -> Left {
+        let total = self.granted.saturating_sub(self.used);
+        let this_month = chances.month_limit.saturating_sub(self.month_used).min(total);
+        let today = chances.day_limit.saturating_sub(self.day_used).min(this_month);
+        Left { total, this_month, today }
     }
 
     /// Uses one chance on the account's day. The first bound reached says no: total, month, day,
@@ -101,7 +120,28 @@ mod tests {
         assert_eq!(account.on(day(20_260_130)), account);
     }
 
+    fn accounts() -> impl Strategy<Value = Account> {
+        (0..12_u32, 0..12_u32, 0..7_u32, 0..7_u32).prop_map(|(granted, used, day_used, month_used)| Account {
+            granted,
+            used,
+            day: day(20_260_101),
+            day_used,
+            month_used,
+        })
+    }
+
     proptest! {
+        #[test]
+        fn what_is_left_is_what_can_be_drawn(mut account in accounts()) {
+            let left = account.left(CHANCES);
+            let next = account.draw(CHANCES);
+            prop_assert_eq!(left.today > 0, next.is_ok());
+            prop_assert_eq!(left.total > 0, next != Err(Refusal::NoChancesLeft));
+            prop_assert_eq!(left.this_month > 0, next.is_ok() || next == Err(Refusal::DayLimit));
+            let drawn = std::iter::from_fn(|| account.draw(CHANCES).ok().inspect(|after| account = *after)).count();
+            prop_assert_eq!(drawn, left.today as usize);
+        }
+
         /// Clocks of several gateways that are seconds apart and step back: whatever days they
         /// name and in whatever order, no day and no month gets more draws than its limit.
         #[test]

@@ -21,10 +21,12 @@
 //! ```
 //!
 //! Keys that no reader asked for are faults too. Values can be laid over the text from outside,
-//! from options of the command line and environment variables ([`Override`]).
+//! from options of the command line and environment variables ([`Override`]). [`read_with_entries`]
+//! says of each key what value is in force and where it comes from.
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Display};
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::{self, Debug, Display};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -34,6 +36,9 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 /// Nobody reads more. (A text of another kind can have a fault in every byte.)
 const FAULTS_MAX: usize = 1_000;
+
+/// What is shown in place of a secret.
+pub const MASK: &str = "***";
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +91,15 @@ impl Override {
         Some(Self { target, value: value.into(), origin })
     }
 
+    /// Whether it is for a key at or below this path.
+    fn is_below(&self, path: &str) -> bool {
+        let (own, path, dot) = match &self.target {
+            Target::Path(own) => (own, path.to_owned(), '.'),
+            Target::Variable { name, .. } => (name, as_variable(path), '_'),
+        };
+        own.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with(dot))
+    }
+
     fn is_for(&self, path: &str) -> bool {
         match &self.target {
             Target::Path(own) => own == path,
@@ -105,6 +119,76 @@ impl Override {
     }
 }
 
+/// A key that has a value, and where the value comes from. A secret is compared and never shown.
+#[derive(Clone)]
+pub struct Entry {
+    /// The path of the key, such as `storage.shard[1].host`. Entries of lists count from 1.
+    pub path: String,
+    /// Where the value comes from.
+    pub origin: Origin,
+    value: String,
+    replaced: Option<String>,
+    secret: bool,
+}
+
+impl Entry {
+    /// The value as TOML; [`MASK`] for a secret.
+    pub fn value(&self) -> String {
+        self.shown(&self.value)
+    }
+
+    /// What the text says, where an override replaces it; [`MASK`] for a secret.
+    pub fn replaced(&self) -> Option<String> {
+        self.replaced.as_deref().map(|value| self.shown(value))
+    }
+
+    /// Whether it is not shown.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// Whether both have the same value, wherever it comes from.
+    pub fn is_same_value(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+
+    /// Whether the text says the same of both, where an override replaces it.
+    pub fn replaces_the_same(&self, other: &Self) -> bool {
+        self.replaced == other.replaced
+    }
+
+    fn shown(&self, value: &str) -> String {
+        if self.secret { toml_text(MASK) } else { value.to_owned() }
+    }
+}
+
+impl Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {} ({})", self.path, self.value(), self.origin)
+    }
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody has set it.
+    Default,
+    /// This line of the text.
+    Line(usize),
+    /// An override, by its name, such as `--listen`.
+    Override(String),
+}
+
+impl Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::Line(line) => write!(f, "file, line {line}"),
+            Origin::Override(name) => f.write_str(name),
+        }
+    }
+}
+
 fn as_variable(path: &str) -> String {
     path.replace('.', "_").to_ascii_uppercase()
 }
@@ -117,6 +201,16 @@ pub fn read<T>(
     overrides: Vec<Override>,
     reader: impl FnOnce(&Section<'_>) -> Result<T, Faulted>,
 ) -> Result<T, Vec<Fault>> {
+    read_with_entries(text, overrides, reader).map(|(value, _)| value)
+}
+
+/// The same as [`read`]; also returns every key that has a value, in the order in which they were
+/// read. Keys without a value and without a default are left out.
+pub fn read_with_entries<T>(
+    text: &str,
+    overrides: Vec<Override>,
+    reader: impl FnOnce(&Section<'_>) -> Result<T, Faulted>,
+) -> Result<(T, Vec<Entry>), Vec<Fault>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let document = Document::new(text, table, overrides);
     for error in errors {
@@ -130,7 +224,7 @@ pub fn read<T>(
     document.report_unknown_keys("", document.table.get_ref());
     document.report_unknown_overrides();
     match value {
-        Ok(value) if !document.is_faulted() => Ok(value),
+        Ok(value) if !document.is_faulted() => Ok((value, document.record.into_inner().entries)),
         _ => Err(document.faults()),
     }
 }
@@ -156,6 +250,12 @@ struct Record {
     faults: Vec<(At, Fault)>,
     /// The keys that were asked for, by the path of their section.
     asked: BTreeMap<String, BTreeSet<&'static str>>,
+    /// The paths of keys that have another name now, and what is said of them.
+    renamed: BTreeMap<String, String>,
+    /// The keys that have a value.
+    entries: Vec<Entry>,
+    /// The place of each path among them: a file may have many keys.
+    noted: HashMap<String, usize>,
 }
 
 /// Where a value, or what should have been one, comes from. Ordered as faults are listed.
@@ -200,10 +300,26 @@ impl<'t> Document<'t> {
             At::Origin(origin) => origin.clone(),
             At::Nowhere if place.path.is_empty() => "the text".into(),
             At::Nowhere => String::new(),
-            At::Offset(offset) => format!("line {}", self.lines.partition_point(|start| start <= offset)),
+            At::Offset(offset) => format!("line {}", self.line(*offset)),
         };
         let parts = [source.as_str(), place.path.as_str()];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.lines.partition_point(|start| *start <= offset)
+    }
+
+    /// Notes the value of a key. One that is read twice is noted once.
+    fn note(&self, entry: Entry) {
+        let record = &mut *self.record.borrow_mut();
+        match record.noted.entry(entry.path.clone()) {
+            Occupied(earlier) => record.entries[*earlier.get()] = entry,
+            Vacant(first) => {
+                first.insert(record.entries.len());
+                record.entries.push(entry);
+            }
+        }
     }
 
     fn is_faulted(&self) -> bool {
@@ -226,6 +342,7 @@ impl<'t> Document<'t> {
         self.record.borrow_mut().asked.entry(section.place.path.clone()).or_default().insert(key);
         let path = joined(&section.place.path, key);
         let entry = section.table.and_then(|table| table.get_key_value(key));
+        let replaced = entry.map(|(_, value)| Found::Text(value.get_ref()));
         let (at, source) = match (self.override_of(&path), entry) {
             (Some(own), _) => (At::Origin(own.origin.clone()), Source::Present(Found::Outside(&own.value))),
             (None, Some((name, value))) => {
@@ -233,7 +350,7 @@ impl<'t> Document<'t> {
             }
             (None, None) => (section.place.at.clone(), Source::Absent),
         };
-        Value { document: self, place: Place { path, at }, source }
+        Value { document: self, place: Place { path, at }, source, replaced, secret: false, listed: false }
     }
 
     fn override_of(&self, path: &str) -> Option<&Override> {
@@ -246,7 +363,10 @@ impl<'t> Document<'t> {
         let Some(asked) = asked else { return };
         for (name, value) in table {
             let key: &str = name.get_ref();
-            if asked.contains(key) {
+            let renamed = self.record.borrow().renamed.get(&joined(path, key)).cloned();
+            if let Some(message) = renamed {
+                self.fault(&Place { path: joined(path, key), at: At::Offset(name.span().start) }, message);
+            } else if asked.contains(key) {
                 self.report_unknown_keys_within(&joined(path, key), value.get_ref());
             } else {
                 let place = Place { path: joined(path, &quoted(key)), at: At::Offset(name.span().start) };
@@ -271,7 +391,17 @@ impl<'t> Document<'t> {
         let known = self.known_paths();
         for own in self.overrides.iter().filter(|own| !known.iter().any(|path| own.is_for(path))) {
             let place = Place { path: String::new(), at: At::Origin(own.origin.clone()) };
-            self.fault(&place, own.unknown_among(&known));
+            let record = self.record.borrow();
+            let renamed = record
+                .renamed
+                .iter()
+                .find(|(path, _)| own.is_below(path))
+                .map(|(path, message)| (path.clone(), message.clone()));
+            drop(record);
+            match renamed {
+                Some((path, message)) => self.fault(&Place { path, ..place }, message),
+                None => self.fault(&place, own.unknown_among(&known)),
+            };
         }
     }
 
@@ -370,7 +500,7 @@ impl<'d> Section<'d> {
     pub fn sections(&self, key: &'static str, count: RangeInclusive<usize>) -> Result<Vec<Section<'d>>, Faulted> {
         let value = self.value(key);
         let expected = format!("{} to {} tables", count.start(), count.end());
-        let entries = value.entries(expected.clone());
+        let entries = value.entries(expected.clone(), Kind::Tables);
         let mut entries = if *count.start() == 0 { entries.or(Vec::new())? } else { entries.required()? };
         if !count.contains(&entries.len()) {
             value.fault(format!("expected {expected}, found {}", entries.len()));
@@ -382,6 +512,11 @@ impl<'d> Section<'d> {
     /// One line of text, `chars` characters long.
     pub fn text(&self, key: &'static str, chars: RangeInclusive<usize>) -> Field<'d, String> {
         self.value(key).text(chars)
+    }
+
+    /// The same for a text that is never shown, neither as a value nor in a fault.
+    pub fn secret(&self, key: &'static str, chars: RangeInclusive<usize>) -> Field<'d, String> {
+        Value { secret: true, ..self.value(key) }.text(chars)
     }
 
     /// A whole number within `range`.
@@ -408,13 +543,25 @@ impl<'d> Section<'d> {
     }
 
     /// One of several words, each with what it stands for.
-    pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Field<'d, T> {
+    pub fn choice<T: Copy + PartialEq>(&self, key: &'static str, choices: &[(&str, T)]) -> Choice<'d, T> {
         self.value(key).choice(choices)
+    }
+
+    /// See [`Value::choice_or_boolean`].
+    pub fn choice_or_boolean<T: Copy + PartialEq>(&self, key: &'static str, choices: &[(&str, T)]) -> Choice<'d, T> {
+        self.value(key).choice_or_boolean(choices)
     }
 
     /// A list with its bounds. An override gives it as texts with commas between them.
     pub fn list(&self, key: &'static str, count: RangeInclusive<usize>) -> Field<'d, Vec<Value<'d>>> {
         self.value(key).list(count)
+    }
+
+    /// Says that a key, or a section, has another name now: whoever still writes the old one is told the
+    /// new one.
+    pub fn renamed(&self, old: &'static str, new: &str) {
+        let path = joined(&self.place.path, old);
+        self.document.record.borrow_mut().renamed.insert(path, format!("is called {new:?} now"));
     }
 
     /// Gives up on this section: which keys belong here is not known, so none is unknown.
@@ -438,6 +585,31 @@ pub struct Value<'d> {
     document: &'d Document<'d>,
     place: Place,
     source: Source<'d>,
+    /// What the text says, where an override replaces it.
+    replaced: Option<Found<'d>>,
+    /// Whether it is not to be shown.
+    secret: bool,
+    /// Whether it is an entry of a list, which is no key of its own.
+    listed: bool,
+}
+
+impl Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value").field("path", &self.place.path).finish_non_exhaustive()
+    }
+}
+
+/// How a value is written in TOML.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Between quotes.
+    Text,
+    /// As it is: numbers, `true` and `false`.
+    Bare,
+    /// A list of texts and numbers.
+    List,
+    /// Tables, whose keys are noted one by one.
+    Tables,
 }
 
 #[derive(Clone, Copy)]
@@ -462,6 +634,20 @@ impl<'d> Found<'d> {
         }
     }
 
+    /// As TOML, one spelling for each value.
+    fn to_toml(self, kind: Kind) -> String {
+        match (self, kind) {
+            (Found::Outside(text), Kind::List) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                format!("[{}]", parts.map(toml_text).collect::<Vec<_>>().join(", "))
+            }
+            (Found::Outside(text), Kind::Bare) => toml_value(text.trim()),
+            (Found::Outside(text), _) => toml_text(text),
+            (Found::Text(DeValue::String(text)), Kind::Bare) => toml_value(text.trim()),
+            (Found::Text(value), _) => toml_of(value),
+        }
+    }
+
     fn describe(self) -> String {
         match self {
             Found::Outside(text) => format!("{:?}", excerpt(text)),
@@ -477,6 +663,39 @@ impl<'d> Found<'d> {
     }
 }
 
+/// A text as TOML writes it.
+fn toml_text(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// What is a value of TOML as it is, all else as a text.
+fn toml_value(text: &str) -> String {
+    let is_value = !text.contains(['\n', '#']) && format!("value = {text}").parse::<toml::Table>().is_ok();
+    if is_value { text.to_owned() } else { toml_text(text) }
+}
+
+fn toml_of(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => toml_text(text),
+        DeValue::Integer(number) => {
+            whole_number(number).map_or_else(|| number.to_string(), |number| number.to_string())
+        }
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(entries) => {
+            let entries: Vec<_> = entries.iter().map(|entry| toml_of(entry.get_ref())).collect();
+            format!("[{}]", entries.join(", "))
+        }
+        DeValue::Table(_) => "{}".to_owned(),
+    }
+}
+
+/// A default as TOML. Its debug form is that already, but for addresses and the like.
+fn toml_of_default(default: &impl Debug) -> String {
+    toml_value(&format!("{default:?}"))
+}
+
 /// Numbers beyond 128 bits are no numbers to us.
 fn whole_number(number: &DeInteger<'_>) -> Option<i128> {
     i128::from_str_radix(number.as_str(), number.radix()).ok()
@@ -489,7 +708,7 @@ impl<'d> Value<'d> {
             (0, most) => format!("a text of at most {most} characters"),
             (least, most) => format!("a text of {least} to {most} characters"),
         };
-        let field = self.read(expected.clone(), |found| found.as_text().map(str::to_owned));
+        let field = self.read(expected.clone(), Kind::Text, |found| found.as_text().map(str::to_owned));
         field.try_map(|text| {
             if text.chars().any(char::is_control) {
                 return Err("must not contain control characters".to_owned());
@@ -505,7 +724,7 @@ impl<'d> Value<'d> {
         N: Copy + PartialOrd + Display + TryFrom<i128>,
     {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
-        self.read(expected, |found| {
+        self.read(expected, Kind::Bare, |found| {
             let number = match found {
                 Found::Outside(text) => text.parse().ok(),
                 Found::Text(value) => value.as_integer().and_then(whole_number),
@@ -516,7 +735,7 @@ impl<'d> Value<'d> {
 
     /// A decimal number as its text, so that it can be read exactly.
     pub fn decimal(&self) -> Field<'d, String> {
-        self.read("a decimal number".into(), |found| match found {
+        self.read("a decimal number".into(), Kind::Bare, |found| match found {
             Found::Text(DeValue::Float(number)) => Some(number.as_str().to_owned()),
             Found::Text(DeValue::Integer(number)) => Some(number.to_string()),
             other => other.as_text().map(str::to_owned),
@@ -525,7 +744,7 @@ impl<'d> Value<'d> {
 
     /// `true` or `false`.
     pub fn boolean(&self) -> Field<'d, bool> {
-        self.read("true or false".into(), |found| match found {
+        self.read("true or false".into(), Kind::Bare, |found| match found {
             Found::Outside(text) => text.parse().ok(),
             Found::Text(value) => value.as_bool(),
         })
@@ -534,7 +753,7 @@ impl<'d> Value<'d> {
     /// A date and time with its offset.
     pub fn time(&self) -> Field<'d, Timestamp> {
         let expected = "a date and time with its offset, such as 2026-11-20T20:00:00+08:00";
-        self.read(expected.into(), |found| match found {
+        self.read(expected.into(), Kind::Bare, |found| match found {
             Found::Outside(text) => text.parse().ok(),
             // A time without offset does not parse as a moment.
             Found::Text(value) => value.as_datetime().and_then(|time| time.to_string().parse().ok()),
@@ -542,21 +761,42 @@ impl<'d> Value<'d> {
     }
 
     /// One of several words, each with what it stands for.
-    pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Field<'d, T> {
+    pub fn choice<T: Copy + PartialEq>(&self, choices: &[(&str, T)]) -> Choice<'d, T> {
         let words: Vec<_> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
-        self.read(words.join(" or "), |found| {
+        let field = self.read(words.join(" or "), Kind::Text, |found| {
             let text = found.as_text()?;
             choices.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
-        })
+        });
+        Choice { field, choices: choices.iter().map(|&(word, meaning)| (word.to_owned(), meaning)).collect() }
     }
 
     /// A list with bounds for its length. An override gives it as texts with commas between them.
     pub fn list(&self, count: RangeInclusive<usize>) -> Field<'d, Vec<Value<'d>>> {
         let expected = format!("a list of {} to {} values", count.start(), count.end());
-        self.entries(expected.clone()).try_map(|entries| {
+        self.entries(expected.clone(), Kind::List).try_map(|entries| {
             let length = entries.len();
             if count.contains(&length) { Ok(entries) } else { Err(format!("expected {expected}, found {length}")) }
         })
+    }
+
+    /// One of several words, of which `true` and `false` may be written as booleans.
+    pub fn choice_or_boolean<T: Copy + PartialEq>(&self, choices: &[(&str, T)]) -> Choice<'d, T> {
+        let words: Vec<_> = choices
+            .iter()
+            .map(|(word, _)| match *word {
+                "true" | "false" => (*word).to_owned(),
+                word => format!("{word:?}"),
+            })
+            .collect();
+        let field = self.read(words.join(" or "), Kind::Text, |found| {
+            let text = match found {
+                Found::Text(DeValue::Boolean(true)) => "true",
+                Found::Text(DeValue::Boolean(false)) => "false",
+                other => other.as_text()?,
+            };
+            choices.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
+        });
+        Choice { field, choices: choices.iter().map(|&(word, meaning)| (word.to_owned(), meaning)).collect() }
     }
 
     /// Records a fault of this value.
@@ -564,8 +804,8 @@ impl<'d> Value<'d> {
         self.document.fault(&self.place, message.into())
     }
 
-    fn entries(&self, expected: String) -> Field<'d, Vec<Value<'d>>> {
-        self.read(expected, |found| match found {
+    fn entries(&self, expected: String, kind: Kind) -> Field<'d, Vec<Value<'d>>> {
+        self.read(expected, kind, |found| match found {
             Found::Outside("") => Some(Vec::new()),
             Found::Outside(text) => Some(text.split(',').map(|part| self.outside(part.trim())).collect()),
             Found::Text(value) => value.as_array().map(|array| self.numbered(array)),
@@ -573,20 +813,21 @@ impl<'d> Value<'d> {
     }
 
     fn outside(&self, text: &'d str) -> Value<'d> {
-        Value { source: Source::Present(Found::Outside(text)), ..self.clone() }
+        Value { source: Source::Present(Found::Outside(text)), listed: true, ..self.clone() }
     }
 
     fn numbered(&self, array: &'d [Spanned<DeValue<'d>>]) -> Vec<Value<'d>> {
         let value = |(index, entry): (usize, &'d Spanned<DeValue<'d>>)| {
             let at = At::Offset(entry.span().start);
             let place = Place { path: numbered(&self.place.path, index), at };
-            Value { document: self.document, place, source: Source::Present(Found::Text(entry.get_ref())) }
+            let source = Source::Present(Found::Text(entry.get_ref()));
+            Value { document: self.document, place, source, replaced: None, secret: self.secret, listed: true }
         };
         array.iter().enumerate().map(value).collect()
     }
 
     fn section(&self) -> Result<Section<'d>, Faulted> {
-        let table = self.read("a table".into(), |found| match found {
+        let table = self.read("a table".into(), Kind::Tables, |found| match found {
             Found::Text(DeValue::Table(table)) => Some(table),
             _ => None,
         });
@@ -594,15 +835,36 @@ impl<'d> Value<'d> {
         Ok(self.document.open(path, Some(table.required()?), at))
     }
 
-    fn read<T>(&self, expected: String, parse: impl FnOnce(Found<'d>) -> Option<T>) -> Field<'d, T> {
+    fn read<T>(&self, expected: String, kind: Kind, parse: impl FnOnce(Found<'d>) -> Option<T>) -> Field<'d, T> {
         let state = match self.source {
             Source::Absent => State::Absent,
             Source::Present(found) => match parse(found) {
                 Some(value) => State::Valid(value),
+                None if self.secret => State::Invalid(self.fault(format!("expected {expected}"))),
                 None => State::Invalid(self.fault(format!("expected {expected}, found {}", found.describe()))),
             },
         };
-        Field { document: self.document, place: self.place.clone(), expected, state }
+        Field { value: self.clone(), expected, kind, state }
+    }
+
+    /// Notes what value the key has. Entries of lists are no keys, and tables have keys themselves.
+    fn note(&self, kind: Kind, default: Option<String>) {
+        let Place { path, at } = &self.place;
+        let (value, origin) = match (self.source, at) {
+            (Source::Absent, _) => (default, Origin::Default),
+            (Source::Present(found), At::Origin(name)) => (Some(found.to_toml(kind)), Origin::Override(name.clone())),
+            (Source::Present(found), At::Offset(offset)) => {
+                (Some(found.to_toml(kind)), Origin::Line(self.document.line(*offset)))
+            }
+            (Source::Present(_), At::Nowhere) => return,
+        };
+        let Some(value) = value else { return };
+        if kind == Kind::Tables || self.listed {
+            return;
+        }
+        let is_override = matches!(origin, Origin::Override(_));
+        let replaced = self.replaced.filter(|_| is_override).map(|found| found.to_toml(kind));
+        self.document.note(Entry { path: path.clone(), origin, value, replaced, secret: self.secret });
     }
 }
 
@@ -610,9 +872,9 @@ impl<'d> Value<'d> {
 /// absent one means is said by how the field ends: required, optional or with a default.
 #[must_use = "an absent value is noticed by how the field ends"]
 pub struct Field<'d, T> {
-    document: &'d Document<'d>,
-    place: Place,
+    value: Value<'d>,
     expected: String,
+    kind: Kind,
     state: State<T>,
 }
 
@@ -625,39 +887,74 @@ enum State<T> {
 impl<'d, T> Field<'d, T> {
     /// The value; its absence is a fault.
     pub fn required(self) -> Result<T, Faulted> {
-        match self.state {
-            State::Valid(value) => Ok(value),
-            State::Invalid(faulted) => Err(faulted),
-            State::Absent => Err(self.document.fault(&self.place, format!("missing: expected {}", self.expected))),
-        }
+        let missing = format!("missing: expected {}", self.expected);
+        let value = self.value.clone();
+        self.optional()?.ok_or_else(|| value.fault(missing))
     }
 
     /// The value, or `None` when it is absent.
     pub fn optional(self) -> Result<Option<T>, Faulted> {
-        match self.state {
+        self.value.note(self.kind, None);
+        self.state.into_value()
+    }
+
+    /// The value, or `default` when it is absent.
+    pub fn or(self, default: T) -> Result<T, Faulted>
+    where
+        T: Debug,
+    {
+        self.value.note(self.kind, Some(toml_of_default(&default)));
+        Ok(self.state.into_value()?.unwrap_or(default))
+    }
+
+    /// Checks or converts the value; an error is a fault of it.
+    pub fn try_map<U, E: Display>(self, convert: impl FnOnce(T) -> Result<U, E>) -> Field<'d, U> {
+        let Self { value, expected, kind, state } = self;
+        let state = match state {
+            State::Absent => State::Absent,
+            State::Invalid(faulted) => State::Invalid(faulted),
+            State::Valid(found) => match convert(found) {
+                Ok(converted) => State::Valid(converted),
+                Err(error) => State::Invalid(value.fault(error.to_string())),
+            },
+        };
+        Field { value, expected, kind, state }
+    }
+}
+
+impl<T> State<T> {
+    fn into_value(self) -> Result<Option<T>, Faulted> {
+        match self {
             State::Valid(value) => Ok(Some(value)),
             State::Invalid(faulted) => Err(faulted),
             State::Absent => Ok(None),
         }
     }
+}
+
+/// A [`Field`] of one of several words.
+#[must_use = "an absent value is noticed by how the field ends"]
+pub struct Choice<'d, T> {
+    field: Field<'d, T>,
+    choices: Vec<(String, T)>,
+}
+
+impl<T: Copy + PartialEq> Choice<'_, T> {
+    /// The value; its absence is a fault.
+    pub fn required(self) -> Result<T, Faulted> {
+        self.field.required()
+    }
+
+    /// The value, or `None` when it is absent.
+    pub fn optional(self) -> Result<Option<T>, Faulted> {
+        self.field.optional()
+    }
 
     /// The value, or `default` when it is absent.
     pub fn or(self, default: T) -> Result<T, Faulted> {
-        self.optional().map(|value| value.unwrap_or(default))
-    }
-
-    /// Checks or converts the value; an error is a fault of it.
-    pub fn try_map<U, E: Display>(self, convert: impl FnOnce(T) -> Result<U, E>) -> Field<'d, U> {
-        let Self { document, place, expected, state } = self;
-        let state = match state {
-            State::Absent => State::Absent,
-            State::Invalid(faulted) => State::Invalid(faulted),
-            State::Valid(value) => match convert(value) {
-                Ok(value) => State::Valid(value),
-                Err(error) => State::Invalid(document.fault(&place, error.to_string())),
-            },
-        };
-        Field { document, place, expected, state }
+        let word = self.choices.iter().find(|(_, meaning)| *meaning == default).map(|(word, _)| toml_text(word));
+        self.field.value.note(self.field.kind, word);
+        Ok(self.field.state.into_value()?.unwrap_or(default))
     }
 }
 

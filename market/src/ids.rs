@@ -81,8 +81,8 @@ numeric_id! {
     OrderId
 }
 
-/// A player: 1 to 128 Unicode characters without control characters and without white space at
-/// the ends, compared byte by byte. (MySQL's `utf8mb4_bin` pads spaces, so an id with a space
+/// A player: 1 to 128 Unicode characters, of which at least one is visible, without control characters
+/// and without white space at the ends, compared byte by byte. (MySQL's `utf8mb4_bin` pads spaces, so an id with a space
 /// at its end would meet the id without it.)
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Arc<str>);
@@ -107,6 +107,10 @@ impl UserId {
         if text.trim().len() != text.len() {
             return invalid("must not begin or end with white space");
         }
+        // Nobody could tell such a user from another one, or from none.
+        if text.chars().all(is_invisible) {
+            return invalid("must have a visible character");
+        }
         Ok(Self(text.into()))
     }
 
@@ -114,6 +118,34 @@ impl UserId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a character shows nothing by itself: white space, what Unicode lists as ignorable by
+/// default (`Default_Ignorable_Code_Point`: format characters, fillers, variation selectors, tags),
+/// annotation anchors, and the blank Braille pattern.
+fn is_invisible(char: char) -> bool {
+    char.is_whitespace()
+        || matches!(
+            char,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// The caller's idempotency key: 1 to 64 visible ASCII characters, unique per user.
@@ -164,6 +196,19 @@ mod tests {
         }
         for bad in ["", " u", "u ", "u\u{3000}", "a\tb", "a\0", "\u{7f}", &"x".repeat(129), &"漢".repeat(129)] {
             assert!(UserId::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn user_ids_can_be_seen() {
+        for unseen in
+            ["\u{200b}", "\u{202e}", "\u{feff}", "\u{3164}", "\u{2800}", "\u{e0041}", "\u{200d}\u{2060} \u{fe0f}"]
+        {
+            assert!(UserId::new(unseen).is_err(), "{unseen:?}");
+        }
+        // Joiners belong into emoji and into Persian; what they join is visible.
+        for seen in ["u\u{200b}", "\u{202e}u", "\u{1f469}\u{200d}\u{1f680}", "\u{645}\u{6cc}\u{200c}\u{62e}"] {
+            assert_eq!(UserId::new(seen).expect(seen).as_str(), seen);
         }
     }
 

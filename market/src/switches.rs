@@ -1,7 +1,7 @@
 //! Degrade switches: named, typed, for everybody, for one activity or for a share of the users.
 //!
 //! Pure: who changes them and where they are kept is not decided here.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -53,6 +53,14 @@ impl Switch {
         match self {
             Switch::Draw | Switch::Signin | Switch::Exchange | Switch::Limits => Share::ON,
             Switch::FallbackOnly | Switch::ReadOnly => Share::OFF,
+        }
+    }
+
+    /// Whether players may do less while it is on. Of two settings the stricter one holds.
+    pub const fn restricts_when_on(self) -> bool {
+        match self {
+            Switch::Draw | Switch::Signin | Switch::Exchange => false,
+            Switch::FallbackOnly | Switch::ReadOnly | Switch::Limits => true,
         }
     }
 }
@@ -180,6 +188,9 @@ impl Setting {
     }
 }
 
+/// Which setting of a switch: that for one activity, or that for all.
+pub type SettingKey = (Switch, Option<ActivityId>);
+
 /// What one of several settings says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Said {
@@ -188,11 +199,52 @@ struct Said {
     expires_at: Option<Timestamp>,
 }
 
-/// All switches at one moment.
+impl Said {
+    fn is_current(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+/// Settings of one origin, and how new they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Settings {
+    by_key: BTreeMap<SettingKey, Said>,
+    revision: u64,
+}
+
+impl Settings {
+    fn new(settings: impl IntoIterator<Item = Setting>) -> Self {
+        let entry = |setting: Setting| {
+            let Setting { switch, activity, share, observe, expires_at } = setting;
+            ((switch, activity), Said { share, observe, expires_at })
+        };
+        Self { by_key: settings.into_iter().map(entry).collect(), revision: 0 }
+    }
+
+    fn current(&self, key: SettingKey, now: Timestamp) -> Option<Said> {
+        self.by_key.get(&key).copied().filter(|said| said.is_current(now))
+    }
+
+    fn newest<'a>(&'a self, other: &'a Self) -> &'a Self {
+        if self.revision < other.revision { other } else { self }
+    }
+}
+
+/// All switches at one moment: as they were set for all gateways, and what was set on this one
+/// alone. An override stands for the setting of the same switch and activity while it lasts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Switches {
-    settings: BTreeMap<(Switch, Option<ActivityId>), Said>,
-    revision: u64,
+    fleet: Settings,
+    overrides: Settings,
+}
+
+/// Who obeys a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// All gateways.
+    Fleet,
+    /// This process alone, from memory.
+    Here,
 }
 
 /// What became of a switch that is not as it normally is.
@@ -207,26 +259,47 @@ pub enum Effect {
 impl Switches {
     /// The switches as they were set; of two settings of the same the later one counts.
     pub fn new(settings: impl IntoIterator<Item = Setting>) -> Self {
-        let entry = |setting: Setting| {
-            let Setting { switch, activity, share, observe, expires_at } = setting;
-            ((switch, activity), Said { share, observe, expires_at })
-        };
-        Self { settings: settings.into_iter().map(entry).collect(), revision: 0 }
+        Self { fleet: Settings::new(settings), overrides: Settings::default() }
     }
 
     /// The same switches, known to be as new as this revision of where they are kept.
     #[must_use]
     pub fn as_of(self, revision: u64) -> Self {
-        Self { revision, ..self }
+        Self { fleet: Settings { revision, ..self.fleet }, ..self }
     }
 
-    /// Whether `other` is known to be newer.
-    pub fn is_older_than(&self, other: &Self) -> bool {
-        self.revision < other.revision
+    /// What was set for all gateways out of the newer of both, and the overrides of the newer.
+    #[must_use]
+    pub fn newest(&self, other: &Self) -> Self {
+        Self {
+            fleet: self.fleet.newest(&other.fleet).clone(),
+            overrides: self.overrides.newest(&other.overrides).clone(),
+        }
     }
 
-    /// Whether a switch is on for this user in this activity, now. What was set for the activity
-    /// comes before what was set for all; what has expired was never set. Calls that name no
+    /// The same with one more override.
+    #[must_use]
+    pub fn with_override(&self, setting: &Setting) -> Self {
+        self.overriding(|by_key| by_key.extend(Settings::new([setting.clone()]).by_key))
+    }
+
+    /// The same without an override: what is set for all gateways holds again.
+    #[must_use]
+    pub fn without_override(&self, key: SettingKey) -> Self {
+        self.overriding(|by_key| {
+            by_key.remove(&key);
+        })
+    }
+
+    fn overriding(&self, change: impl FnOnce(&mut BTreeMap<SettingKey, Said>)) -> Self {
+        let mut overrides = self.overrides.clone();
+        change(&mut overrides.by_key);
+        overrides.revision += 1;
+        Self { overrides, ..self.clone() }
+    }
+
+    /// Whether a switch is on for this user in this activity, now. Of what was set for all and for
+    /// the activity the stricter holds; what has expired was never set. Calls that name no
     /// activity obey what was set for all.
     pub fn is_on(
         &self,
@@ -236,10 +309,10 @@ impl Switches {
         now: Timestamp,
     ) -> bool {
         // Nearly always nothing is set.
-        if self.settings.is_empty() {
+        if self.is_untouched() {
             return switch.normal() == Share::ON;
         }
-        self.share(switch, activity.into(), now).covers(switch, user)
+        self.strictest(switch, activity.into(), user, false, now).unwrap_or(switch.normal() == Share::ON)
     }
 
     /// Whether a switch changes anything for this user in this activity, now: what is counted.
@@ -250,55 +323,69 @@ impl Switches {
         user: &UserId,
         now: Timestamp,
     ) -> Option<Effect> {
-        if self.settings.is_empty() {
+        if self.is_untouched() {
             return None;
         }
         let activity = activity.into();
         let normal = switch.normal() == Share::ON;
-        let is_on = self.share(switch, activity, now).covers(switch, user);
-        let would_be = self.said(switch, activity, true, now).map(|share| share.covers(switch, user));
-        match would_be {
-            _ if is_on != normal => Some(Effect::Applied),
-            Some(would_be) if would_be != normal => Some(Effect::Observed),
-            _ => None,
+        if self.strictest(switch, activity, user, false, now).is_some_and(|is_on| is_on != normal) {
+            return Some(Effect::Applied);
         }
+        let would_be = self.strictest(switch, activity, user, true, now)?;
+        (would_be != normal).then_some(Effect::Observed)
     }
 
     /// Whether a switch is on for anybody, now, as far as it was set for all activities: what
     /// counts where neither user nor activity is known.
     pub fn is_on_for_some(&self, switch: Switch, now: Timestamp) -> bool {
-        self.share(switch, None, now) != Share::OFF
+        let said = self.said((switch, None), now).filter(|said| !said.observe);
+        said.map_or(switch.normal(), |said| said.share) != Share::OFF
     }
 
-    fn share(&self, switch: Switch, activity: Option<ActivityId>, now: Timestamp) -> Share {
-        self.said(switch, activity, false, now).unwrap_or(switch.normal())
+    fn is_untouched(&self) -> bool {
+        self.fleet.by_key.is_empty() && self.overrides.by_key.is_empty()
     }
 
-    /// What was set, obeyed or observed: for the activity, or else for all.
-    fn said(&self, switch: Switch, activity: Option<ActivityId>, observe: bool, now: Timestamp) -> Option<Share> {
-        let set = |activity| {
-            let said = self.settings.get(&(switch, activity))?;
-            let counts = said.observe == observe && said.expires_at.is_none_or(|expires_at| now < expires_at);
-            counts.then_some(said.share)
+    /// What the strictest of the obeyed (or the observed) settings says of a user; `None` where
+    /// nothing is set.
+    fn strictest(
+        &self,
+        switch: Switch,
+        activity: Option<ActivityId>,
+        user: &UserId,
+        observe: bool,
+        now: Timestamp,
+    ) -> Option<bool> {
+        let strict = switch.restricts_when_on();
+        let says = |key| {
+            let said = self.said(key, now).filter(|said| said.observe == observe)?;
+            Some(said.share.covers(switch, user))
         };
-        let own = activity.and_then(|activity| set(Some(activity)));
-        own.or_else(|| set(None))
+        let own = activity.and_then(|activity| says((switch, Some(activity))));
+        own.into_iter().chain(says((switch, None))).reduce(|one, other| if one == strict { one } else { other })
     }
 
-    /// What was set, by switch and activity.
-    pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
-        self.settings.iter().map(|(&(switch, activity), &Said { share, observe, expires_at })| Setting {
-            switch,
-            activity,
-            share,
-            observe,
-            expires_at,
+    fn said(&self, key: SettingKey, now: Timestamp) -> Option<Said> {
+        self.overrides.current(key, now).or_else(|| self.fleet.current(key, now))
+    }
+
+    /// What holds now, by switch and activity, and who obeys it.
+    pub fn current(&self, now: Timestamp) -> impl Iterator<Item = (Setting, Origin)> + '_ {
+        let keys: BTreeSet<SettingKey> =
+            self.fleet.by_key.keys().chain(self.overrides.by_key.keys()).copied().collect();
+        keys.into_iter().filter_map(move |key| {
+            let origin = if self.overrides.current(key, now).is_some() { Origin::Here } else { Origin::Fleet };
+            let Said { share, observe, expires_at } = self.said(key, now)?;
+            let (switch, activity) = key;
+            Some((Setting { switch, activity, share, observe, expires_at }, origin))
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn user(number: u32) -> UserId {
@@ -347,17 +434,96 @@ mod tests {
         assert!((4_700..5_300).contains(&both), "{both}");
     }
 
+    fn set(switch: Switch, activity: Option<ActivityId>, share: Share) -> Setting {
+        Setting { switch, activity, share, observe: false, expires_at: None }
+    }
+
     #[test]
-    fn the_activity_comes_before_all_and_the_normal_state_last() {
+    fn a_restriction_for_all_holds_where_an_activity_was_set_on() {
         let now = Timestamp::UNIX_EPOCH;
         let on = |switches: &Switches, number| switches.is_on(Switch::Draw, activity(number), &user(1), now);
         let normal = Switches::default();
         assert!(on(&normal, 1) && !normal.is_on(Switch::ReadOnly, activity(1), &user(1), now));
-        let setting =
-            |activity, share| Setting { switch: Switch::Draw, activity, share, observe: false, expires_at: None };
-        let off = Switches::new([setting(None, Share::OFF), setting(Some(activity(2)), Share::ON)]);
-        assert!(!on(&off, 1) && on(&off, 2));
+        let off = Switches::new([set(Switch::Draw, None, Share::OFF), set(Switch::Draw, Some(activity(2)), Share::ON)]);
+        assert!(!on(&off, 1) && !on(&off, 2));
         assert!(!off.is_on(Switch::ReadOnly, activity(1), &user(1), now), "others are as they were");
+        let one_off =
+            Switches::new([set(Switch::Draw, None, Share::ON), set(Switch::Draw, Some(activity(2)), Share::OFF)]);
+        assert!(on(&one_off, 1) && !on(&one_off, 2));
+    }
+
+    proptest! {
+        /// Whatever is set, and in whatever order: nobody may do more than the strictest of what
+        /// was set allows, and nobody less.
+        #[test]
+        fn the_strictest_setting_holds_for_each_user(
+            switch in prop::sample::select(&Switch::ALL[..]),
+            settings in prop::collection::vec(
+                (prop::option::of(1..4_u64), 0..=10_000_u16, any::<bool>(), prop::option::of(0..100_i64)), 0..8),
+            here in prop::collection::vec(any::<bool>(), 8),
+            number in 0..50_u32,
+        ) {
+            let now = Timestamp::from_second(50).expect("a time");
+            let mut fleet = BTreeMap::new();
+            let mut overrides = BTreeMap::new();
+            for ((of, share, observe, seconds), &here) in settings.iter().zip(&here) {
+                let setting = Setting {
+                    switch,
+                    activity: of.map(activity),
+                    share: Share(*share),
+                    observe: *observe,
+                    expires_at: seconds.map(|second| Timestamp::from_second(second).expect("a time")),
+                };
+                if here { &mut overrides } else { &mut fleet }.insert(setting.activity, setting);
+            }
+            let mut switches = Switches::new(fleet.values().cloned());
+            for setting in overrides.values() {
+                switches = switches.with_override(setting);
+            }
+            let counts = |setting: &&Setting| setting.expires_at.is_none_or(|at| now < at);
+            for asked in [None, Some(activity(1)), Some(activity(2))] {
+                let keys = if asked.is_some() { vec![None, asked] } else { vec![None] };
+                let said: Vec<&Setting> = keys.iter()
+                    .filter_map(|key| overrides.get(key).filter(counts).or_else(|| fleet.get(key).filter(counts)))
+                    .collect();
+                let verdicts = |observe| {
+                    let of = said.iter().filter(move |setting| setting.observe == observe);
+                    of.map(|setting| setting.share.covers(switch, &user(number))).collect::<Vec<bool>>()
+                };
+                let normal = switch.normal() == Share::ON;
+                let decided = |verdicts: Vec<bool>| match (verdicts.is_empty(), switch.restricts_when_on()) {
+                    (true, _) => normal,
+                    (false, true) => verdicts.contains(&true),
+                    (false, false) => !verdicts.contains(&false),
+                };
+                let expected = decided(verdicts(false));
+                prop_assert_eq!(switches.is_on(switch, asked, &user(number), now), expected);
+                let effect = match (expected != normal, decided(verdicts(true)) != normal) {
+                    (true, _) => Some(Effect::Applied),
+                    (false, true) => Some(Effect::Observed),
+                    (false, false) => None,
+                };
+                prop_assert_eq!(switches.effect(switch, asked, &user(number), now), effect);
+            }
+        }
+    }
+
+    #[test]
+    fn an_override_stands_for_one_setting_until_it_ends() {
+        let until = Timestamp::from_second(100).expect("a time");
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let fleet = Switches::new([set(Switch::Draw, None, Share::OFF)]).as_of(7);
+        let here = fleet.with_override(&Setting { expires_at: Some(until), ..set(Switch::Draw, None, Share::ON) });
+        let on = |switches: &Switches, second| switches.is_on(Switch::Draw, activity(1), &user(1), at(second));
+        assert!(on(&here, 99) && !on(&here, 100));
+        let origins = |second| here.current(at(second)).map(|(_, origin)| origin).collect::<Vec<_>>();
+        assert_eq!((origins(99), origins(100)), (vec![Origin::Here], vec![Origin::Fleet]));
+        // What is read of the meta database afterwards leaves it alone, and so does what is older.
+        let newer = Switches::new([set(Switch::ReadOnly, None, Share::ON)]).as_of(8);
+        for switches in [here.newest(&newer), newer.newest(&here)] {
+            assert!(on(&switches, 99) && switches.is_on(Switch::ReadOnly, None, &user(1), at(99)));
+        }
+        assert!(!on(&here.without_override((Switch::Draw, None)), 99));
     }
 
     #[test]
@@ -382,11 +548,11 @@ mod tests {
         let setting =
             |activity, share, expires_at| Setting { switch: Switch::Draw, activity, share, observe: false, expires_at };
         let switches =
-            Switches::new([setting(None, Share::OFF, None), setting(Some(activity(1)), Share::ON, Some(until))]);
+            Switches::new([setting(None, Share::OFF, Some(until)), setting(Some(activity(1)), Share::ON, None)]);
         let on = |second| {
             switches.is_on(Switch::Draw, activity(1), &user(1), Timestamp::from_second(second).expect("a time"))
         };
-        assert!(on(99) && !on(100));
+        assert!(!on(99) && on(100));
     }
 
     #[test]
@@ -413,12 +579,12 @@ mod tests {
         assert_eq!(of(&Switches::default(), 1), (true, None));
         let observed = Switches::new([setting(None, Share::OFF, true)]);
         assert_eq!(of(&observed, 1), (true, Some(Effect::Observed)));
-        // Beside one that is obeyed: for the activity as it was, for the others as it is.
+        // Beside one that is obeyed.
         let both = Switches::new([setting(None, Share::OFF, false), setting(Some(activity(2)), Share::ON, true)]);
         assert_eq!(of(&both, 1), (false, Some(Effect::Applied)));
         assert_eq!(of(&both, 2), (false, Some(Effect::Applied)));
         let lifted = Switches::new([setting(None, Share::OFF, true), setting(Some(activity(2)), Share::ON, true)]);
-        assert_eq!(of(&lifted, 2), (true, None));
+        assert_eq!(of(&lifted, 2), (true, Some(Effect::Observed)), "the stricter one would hold");
         assert!(observed.is_on_for_some(Switch::Draw, now));
     }
 
@@ -428,9 +594,9 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let of = |share| [Setting { switch: Switch::Draw, activity: None, share, observe: false, expires_at: None }];
         let (older, newer) = (Switches::new(of(Share::ON)).as_of(1), Switches::new(of(Share::OFF)).as_of(2));
-        let catalogue = Catalogue::default().switched(newer.clone()).switched(older.clone());
+        let catalogue = Catalogue::default().switched(&newer).switched(&older);
         assert!(!catalogue.switches().is_on(Switch::Draw, None, &user(1), now));
-        let catalogue = Catalogue::default().switched(older).switched(newer);
+        let catalogue = Catalogue::default().switched(&older).switched(&newer);
         assert!(!catalogue.switches().is_on(Switch::Draw, None, &user(1), now));
     }
 }

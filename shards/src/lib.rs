@@ -5,11 +5,14 @@
 //! reads to a small pool beside it. [`embedded`] builds one over SQLite files and stock in
 //! memory. No rule of a campaign is decided here; that is the crate `market`.
 pub mod audit;
+pub mod audit_log;
 pub mod breaker;
 pub mod cluster;
 pub mod embedded;
+pub mod fleet;
 mod founding;
 mod lane;
+mod look_up;
 pub mod meta;
 mod metrics;
 mod random;
@@ -24,10 +27,10 @@ pub mod store;
 pub mod switches;
 #[cfg(test)]
 mod testing;
-pub mod trail;
 
 pub use founding::{FoundingError, Unfit};
 pub use lane::{LaneLimits, Patience};
+pub use look_up::LookUp;
 pub use metrics::{ClusterMetrics, Metrics};
 pub use random::OsRandom;
 pub use readiness::Readiness;

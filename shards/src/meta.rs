@@ -49,6 +49,26 @@ pub enum PublishError {
     Store(#[from] StoreError),
 }
 
+/// Why a change of what gateways obey was not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// Nothing has changed.
+    #[error("the change was not made: {0}")]
+    NotMade(StoreError),
+    /// The commit was not confirmed: the change may have been made.
+    #[error("it is not known whether the change was made: {0}")]
+    InDoubt(StoreError),
+    /// There are as many settings as there may be. Nothing has changed.
+    #[error("there are {0} settings, which is the most there may be: take some back first")]
+    TooMany(usize),
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::NotMade(error)
+    }
+}
+
 /// What a publication did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Publication {
@@ -171,7 +191,7 @@ impl<D: Database> Meta<D> {
     pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let stored = self.rows(Self::SQL.read_campaigns, NOTHING).await?;
         let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
-        Ok(Catalogue::new(stored.iter().filter_map(parse_stored)).switched(self.switches().await?))
+        Ok(Catalogue::new(stored.iter().filter_map(parse_stored)).switched(&self.switches().await?))
     }
 
     /// All versions of all campaigns, by activity and version.
@@ -313,6 +333,19 @@ impl<D: Database> Meta<D> {
         connection.commit().await?;
         self.pool.keep(connection);
         Ok(())
+    }
+
+    /// Raises the revision, and ends what [`Meta::begin`] began. Answers the new revision.
+    pub(crate) async fn commit_revision(&self, mut connection: Lease<D>) -> Result<u64, ChangeError> {
+        connection.execute(Self::SQL.raise_revision, NOTHING).await?;
+        let rows = connection.rows(Self::SQL.read_revision, NOTHING).await?;
+        let revision = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+        match self.commit(connection).await {
+            Ok(()) => Ok(revision),
+            // Whoever lost the answer to a commit knows nothing.
+            Err(error @ StoreError::Away(_)) => Err(ChangeError::InDoubt(error)),
+            Err(error) => Err(ChangeError::NotMade(error)),
+        }
     }
 
     /// Where it is stored.

@@ -34,6 +34,7 @@ pub struct Metrics {
     pub stock_issued_units: IntGaugeVec,
     /// Of the breakers.
     pub(crate) breakers: BreakerMetrics,
+    meta_followed: Gauge,
 }
 
 /// Metrics of a cluster's background jobs.
@@ -47,7 +48,7 @@ pub struct ClusterMetrics {
     pub(crate) receipts_reclaimed: IntCounterVec,
     /// Receipts that are older than they should become.
     pub(crate) receipts_overdue: IntGaugeVec,
-    /// Words over Redis that the meta database has something new.
+    /// Change notifications of the meta database that came over Redis.
     pub(crate) hints: IntCounter,
     /// When this process last copied the stock picture into the meta database.
     pub(crate) picture_written_seconds: IntGauge,
@@ -69,8 +70,8 @@ impl ClusterMetrics {
             "Receipts of grants in a shard that should have been deleted by now",
         );
         let written = Opts::new(
-            "drawbridge_stock_picture_timestamp_seconds",
-            "When this process last copied the stock picture into the meta database, in seconds since 1970",
+            "drawbridge_stock_snapshot_timestamp_seconds",
+            "When this process last copied the stock snapshot into the meta database, in seconds since 1970",
         );
         let mismatch = Opts::new(
             "drawbridge_identity_mismatch",
@@ -82,8 +83,8 @@ impl ClusterMetrics {
             receipts_reclaimed: IntCounterVec::new(reclaimed, &["shard"])?,
             receipts_overdue: IntGaugeVec::new(overdue, &["shard"])?,
             hints: IntCounter::new(
-                "drawbridge_meta_hints_total",
-                "Words over Redis that the meta database has something new",
+                "drawbridge_meta_notifications_total",
+                "Change notifications of the meta database that came over Redis",
             )?,
             picture_written_seconds: IntGauge::with_opts(written)?,
             identity_mismatch: IntGaugeVec::new(mismatch, &["part"])?,
@@ -150,7 +151,7 @@ impl Metrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let draws = HistogramOpts::new("drawbridge_lane_batch_draws", "Draws in one batch of a lane")
             .buckets(vec![1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024.]);
-        let seconds = HistogramOpts::new("drawbridge_lane_step_seconds", "Time of a batch's step in seconds")
+        let seconds = HistogramOpts::new("drawbridge_lane_step_seconds", "Time of a batch's step")
             .buckets(prometheus::exponential_buckets(0.0001, 2.0, 16)?);
         let queue = Opts::new("drawbridge_lane_queue_draws", "Draws that wait in a lane's queue");
         let bound = Opts::new("drawbridge_lane_queue_bound_draws", "Draws that may wait in a lane's queue just now");
@@ -162,10 +163,8 @@ impl Metrics {
         let orders = Opts::new("drawbridge_lane_orders_total", "Orders that a lane has committed");
         let grants = Opts::new("drawbridge_lane_grants_total", "Grants of stock that a lane has committed");
         let runs = Opts::new("drawbridge_run_numbers_left", "Run numbers left when this process last claimed one");
-        let skew = Opts::new(
-            "drawbridge_clock_skew_seconds",
-            "By how much this process's clock is ahead of the shard's, in seconds",
-        );
+        let skew =
+            Opts::new("drawbridge_clock_skew_seconds", "By how much this process's clock is ahead of the shard's");
         let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
         let open = Opts::new("drawbridge_stock_open_units", "Units of a prize that batches under way hold");
         let issued = Opts::new("drawbridge_stock_issued_units", "Units of a prize that orders took");
@@ -185,7 +184,12 @@ impl Metrics {
             stock_open_units: IntGaugeVec::new(open, &["activity", "award"])?,
             stock_issued_units: IntGaugeVec::new(issued, &["activity", "award"])?,
             breakers: BreakerMetrics::new(registry)?,
+            meta_followed: Gauge::new(
+                "drawbridge_meta_followed_timestamp_seconds",
+                "When the meta database was last followed, in seconds since 1970",
+            )?,
         };
+        registry.register(Box::new(metrics.meta_followed.clone()))?;
         registry.register(Box::new(metrics.batch_draws.clone()))?;
         registry.register(Box::new(metrics.step_seconds.clone()))?;
         registry.register(Box::new(metrics.admitted.clone()))?;
@@ -201,6 +205,12 @@ impl Metrics {
         registry.register(Box::new(metrics.stock_open_units.clone()))?;
         registry.register(Box::new(metrics.stock_issued_units.clone()))?;
         Ok(metrics)
+    }
+
+    /// The meta database was followed just now.
+    pub(crate) fn followed(&self) {
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
+        self.meta_followed.set(jiff::Timestamp::now().as_millisecond() as f64 / 1000.0);
     }
 
     pub(crate) fn lane(&self, shard: &str) -> LaneMetrics {

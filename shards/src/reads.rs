@@ -38,6 +38,8 @@ pub enum OrderKey {
     Request(RequestId),
     /// One by its own id.
     Order(OrderId),
+    /// The latest of a user, of one activity or of all; newest first.
+    Latest(Option<ActivityId>),
 }
 
 /// A question to one shard.
@@ -145,6 +147,9 @@ async fn read<C: Connection>(
         Question::Order(user, OrderKey::Order(order)) => {
             (&sql.find_orders_by_id, json_rows([(user.as_str(), order.get())]))
         }
+        Question::Order(user, OrderKey::Latest(activity)) => {
+            (&sql.find_latest_orders, json_rows([(user.as_str(), activity.map_or(0, ActivityId::get))]))
+        }
     };
     let rows = connection.rows(statement, &key).await?;
     let mut found = Found::default();
@@ -154,6 +159,8 @@ async fn read<C: Connection>(
             Question::Order(user, _) => found.orders.push(order_from_row(row, 1, user.clone())?),
         }
     }
-    found.orders.sort_unstable_by_key(|order| order.seq);
+    if !matches!(question, Question::Order(_, OrderKey::Latest(_))) {
+        found.orders.sort_unstable_by_key(|order| order.seq);
+    }
     Ok(found)
 }

@@ -14,15 +14,19 @@ use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::breaker::{Breakers, Order as BreakerOrder, Permit, Refused, UnknownBreaker, Verdict};
+use crate::audit_log::{AuditEntry, AuditLog};
+use crate::breaker::{Breakers, Permit, Refused, Verdict};
+use crate::fleet::{
+    FleetChange, FleetSetting, FleetStore, Followed, Following, Gateway, GatewayStore, Report, Reported,
+};
 use crate::lane::{Entrance, Patience};
+use crate::meta::ChangeError;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
-use crate::switches::{PastChange, SwitchChange, SwitchStore};
-use crate::trail::{TrailEntry, TrailStore};
+use crate::switches::{PastChange, SwitchChange, SwitchStore, SwitchTo};
 use crate::{DrawError, ReadError};
 
 /// The lanes and readers of all shards, and the campaigns they follow.
@@ -35,10 +39,13 @@ pub struct Shards {
     pub(crate) shares: Shares,
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
     pub(crate) switches: Arc<dyn SwitchStore>,
+    pub(crate) fleet: Arc<dyn FleetStore>,
+    pub(crate) gateways: Arc<dyn GatewayStore>,
+    pub(crate) following: Arc<Following>,
     pub(crate) patience: Patience,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) readiness: Arc<Readiness>,
-    pub(crate) trail: Arc<dyn TrailStore>,
+    pub(crate) audit_log: Arc<dyn AuditLog>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
     /// The lanes' tasks, until somebody waits for their end.
@@ -80,14 +87,62 @@ impl Shards {
         self.catalogue.load()
     }
 
-    /// Sets a switch; this process obeys at once, others within a second.
-    pub async fn set_switch(&self, change: &SwitchChange) -> Result<(), StoreError> {
-        self.switches.set(change, Timestamp::now()).await?;
+    /// Changes a switch; this process obeys at once, others within a second. Answers the revision
+    /// under which the change holds.
+    pub async fn change_switch(&self, change: &SwitchChange) -> Result<u64, ChangeError> {
+        let changed = self.switches.change(change, Timestamp::now()).await;
+        self.following.changed.notify_one();
+        let revision = changed?;
         // It is set: who cannot read it back now follows as all others do.
         if let Ok(switches) = self.switches.switches().await {
-            self.catalogue.rcu(|catalogue| catalogue.switched(switches.clone()));
+            self.catalogue.rcu(|catalogue| catalogue.switched(&switches));
         }
-        Ok(())
+        Ok(revision)
+    }
+
+    /// Changes a switch on this process alone, until its end: a setting stands for that of all
+    /// gateways, one that is cleared lets that hold again.
+    pub fn override_switch(&self, to: &SwitchTo) {
+        self.catalogue.rcu(|catalogue| {
+            let switches = catalogue.switches();
+            catalogue.switched(&match to {
+                SwitchTo::Set(setting) => switches.with_override(setting),
+                SwitchTo::Cleared(key) => switches.without_override(*key),
+            })
+        });
+    }
+
+    /// Changes what all gateways obey. Answers the revision under which the change holds.
+    pub async fn change_fleet(&self, change: &FleetChange) -> Result<u64, ChangeError> {
+        let changed = self.fleet.change_setting(change, Timestamp::now()).await;
+        self.following.changed.notify_one();
+        changed
+    }
+
+    /// What is set for all gateways, also what has ended.
+    pub async fn fleet_settings(&self) -> Result<Vec<FleetSetting>, StoreError> {
+        self.fleet.settings().await
+    }
+
+    /// What is read of that, as it is read.
+    pub fn followed(&self) -> watch::Receiver<Followed> {
+        self.following.subscribe()
+    }
+
+    /// Reports for the list of gateways; the first report of a process takes the place of whoever
+    /// had the name.
+    pub async fn report(&self, report: &Report, first: bool) -> Result<Reported, StoreError> {
+        self.gateways.report(report, first).await
+    }
+
+    /// The gateways that are not gone, by name.
+    pub async fn gateways(&self) -> Result<Vec<Gateway>, StoreError> {
+        self.gateways.gateways().await
+    }
+
+    /// Takes a gateway off the list, if it is this instance.
+    pub async fn remove_gateway(&self, name: &str, instance: &str) -> Result<(), StoreError> {
+        self.gateways.remove(name, instance).await
     }
 
     /// The latest changes of switches, newest first.
@@ -105,28 +160,20 @@ impl Shards {
         &self.breakers
     }
 
-    /// Tells a breaker of this process what to do; it does so at once.
-    pub async fn order_breaker(&self, name: &str, order: &BreakerOrder) -> Result<(), UnknownBreaker> {
-        self.breakers.order(name, order)?;
-        let what = format!("breaker {}", order.mode.name());
-        self.note(&order.who, what, name.to_owned(), &order.why).await;
-        Ok(())
-    }
-
-    /// Adds what somebody had this process do to the audit trail, or to the log at least where the
+    /// Adds what somebody had this process do to the audit log, or to the log at least where the
     /// meta database is away: an order that helps now must not wait for a record of it.
     pub async fn note(&self, who: &str, what: String, detail: String, why: &str) {
-        let entry = TrailEntry { at: Timestamp::now(), who: who.to_owned(), what, detail, why: why.to_owned() };
-        if let Err(error) = self.trail.note(&entry).await {
+        let entry = AuditEntry { at: Timestamp::now(), who: who.to_owned(), what, detail, why: why.to_owned() };
+        if let Err(error) = self.audit_log.note(&entry).await {
             // Not the detail: it may be a user.
-            let TrailEntry { who, what, why, .. } = &entry;
-            tracing::warn!(%error, who, what, why, "an order is in no audit trail but this log");
+            let AuditEntry { who, what, why, .. } = &entry;
+            tracing::warn!(%error, who, what, why, "an order is in no audit log but this log");
         }
     }
 
     /// The latest orders, newest first.
-    pub async fn trail(&self) -> Result<Vec<TrailEntry>, StoreError> {
-        self.trail.entries().await
+    pub async fn audit_log(&self) -> Result<Vec<AuditEntry>, StoreError> {
+        self.audit_log.entries().await
     }
 
     /// Brings the gauges up to date, for a scrape.

@@ -4,16 +4,51 @@ use std::pin::Pin;
 
 use jiff::Timestamp;
 use market::ActivityId;
-use market::switches::{Setting, Switch, Switches};
+use market::switches::{Setting, SettingKey, Switch, Switches};
 
-use crate::meta::Meta;
+use crate::meta::{ChangeError, Meta};
 use crate::store::{Columns, Connection, Database, StoreError, json_rows, out_of_range};
+
+/// What is to become of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwitchTo {
+    /// It is set.
+    Set(Setting),
+    /// It is taken back.
+    Cleared(SettingKey),
+}
+
+impl SwitchTo {
+    /// Which setting.
+    pub fn key(&self) -> SettingKey {
+        match self {
+            Self::Set(setting) => (setting.switch, setting.activity),
+            Self::Cleared(key) => *key,
+        }
+    }
+
+    /// The new value as it is kept; `normal` where nothing is set any more.
+    pub fn value(&self) -> String {
+        match self {
+            Self::Set(setting) => setting.value(),
+            Self::Cleared(_) => NOT_SET.to_owned(),
+        }
+    }
+
+    /// When the setting ends by itself.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Set(setting) => setting.expires_at,
+            Self::Cleared(_) => None,
+        }
+    }
+}
 
 /// A change that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SwitchChange {
     /// The new state.
-    pub setting: Setting,
+    pub to: SwitchTo,
     /// Who asks.
     pub who: String,
     /// And why.
@@ -44,22 +79,32 @@ impl<D: Database> Meta<D> {
         Ok(Switches::new(settings.into_iter().flatten()).as_of(revision))
     }
 
-    /// Sets a switch, and notes who did so and why. Running servers follow within a second.
-    pub async fn set_switch(&self, change: &SwitchChange, now: Timestamp) -> Result<(), StoreError> {
+    /// Sets a switch or takes a setting back, and notes who did so and why. Running servers follow
+    /// within a second. Answers the revision under which the change holds.
+    pub async fn change_switch(&self, change: &SwitchChange, now: Timestamp) -> Result<u64, ChangeError> {
         let sql = &D::DIALECT.meta;
         let mut connection = self.begin().await?;
-        let before = before(connection.rows(sql.read_switches, "[]").await?.as_slice(), &change.setting)?;
-        let value = change.setting.value();
-        let Setting { switch, activity, expires_at, .. } = &change.setting;
+        let (switch, activity) = change.to.key();
         let (name, activity) = (switch.name(), activity.map_or(0, ActivityId::get));
-        let expires_at_ms = expires_at.map_or(0, Timestamp::as_millisecond);
-        let row = json_rows([(name, activity, &value, expires_at_ms)]);
+        let before = before(connection.rows(sql.read_switches, "[]").await?.as_slice(), name, activity)?;
         let known = before != NOT_SET;
-        connection.execute(if known { sql.update_switch } else { sql.insert_switch }, &row).await?;
+        let (value, expires_at_ms) = (change.to.value(), change.to.expires_at().map_or(0, Timestamp::as_millisecond));
+        let row = json_rows([(name, activity, &value, expires_at_ms)]);
+        match (&change.to, known) {
+            (SwitchTo::Set(_), true) => connection.execute(sql.update_switch, &row).await?,
+            (SwitchTo::Set(_), false) => connection.execute(sql.insert_switch, &row).await?,
+            // Somebody else has taken it back, or it never was set.
+            (SwitchTo::Cleared(_), false) => {
+                connection.rollback().await?;
+                return Ok(self.revision().await?);
+            }
+            (SwitchTo::Cleared(_), true) => {
+                connection.execute(sql.delete_switch, &json_rows([(name, activity)])).await?
+            }
+        };
         let entry = (now.as_millisecond(), &change.who, &change.why, name, activity, before, &value, expires_at_ms);
         connection.execute(sql.insert_switch_change, &json_rows([entry])).await?;
-        connection.execute(sql.raise_revision, "[]").await?;
-        self.commit(connection).await
+        self.commit_revision(connection).await
     }
 
     /// The latest changes, newest first.
@@ -70,10 +115,9 @@ impl<D: Database> Meta<D> {
     }
 }
 
-fn before(rows: &[impl Columns], setting: &Setting) -> Result<String, StoreError> {
+fn before(rows: &[impl Columns], name: &str, activity: u64) -> Result<String, StoreError> {
     for row in rows {
-        let activity: u64 = row.number(1)?;
-        if row.text(0)? == setting.switch.name() && activity == setting.activity.map_or(0, ActivityId::get) {
+        if row.text(0)? == name && row.number::<u64>(1)? == activity {
             return Ok(row.text(2)?.to_owned());
         }
     }
@@ -102,18 +146,26 @@ fn setting(row: &impl Columns, first: usize, share: usize) -> Result<Option<Sett
 }
 
 fn past_change(row: &impl Columns) -> Result<Option<PastChange>, StoreError> {
-    let Some(setting) = setting(row, 3, 6)? else { return Ok(None) };
-    let change = SwitchChange { setting, who: row.text(1)?.to_owned(), why: row.text(2)?.to_owned() };
+    let to = match (row.text(3)?.parse::<Switch>(), row.text(6)?) {
+        (Ok(switch), NOT_SET) => SwitchTo::Cleared((switch, ActivityId::new(row.number(4)?))),
+        _ => match setting(row, 3, 6)? {
+            Some(setting) => SwitchTo::Set(setting),
+            None => return Ok(None),
+        },
+    };
+    let change = SwitchChange { to, who: row.text(1)?.to_owned(), why: row.text(2)?.to_owned() };
     let at = Timestamp::from_millisecond(row.integer(0)?).map_err(|_| out_of_range(0))?;
     Ok(Some(PastChange { at, change, before: row.text(5)?.to_owned() }))
 }
 
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+/// The revision that a change made.
+pub(crate) type Changed<'a> = Pin<Box<dyn Future<Output = Result<u64, ChangeError>> + Send + 'a>>;
 
 /// The switches of a running server, whatever its meta database is.
 pub(crate) trait SwitchStore: Send + Sync {
     fn switches(&self) -> Answer<'_, Switches>;
-    fn set<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Answer<'a, ()>;
+    fn change<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Changed<'a>;
     fn changes(&self) -> Answer<'_, Vec<PastChange>>;
 }
 
@@ -122,8 +174,8 @@ impl<D: Database> SwitchStore for Meta<D> {
         Box::pin(Meta::switches(self))
     }
 
-    fn set<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Answer<'a, ()> {
-        Box::pin(self.set_switch(change, now))
+    fn change<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Changed<'a> {
+        Box::pin(self.change_switch(change, now))
     }
 
     fn changes(&self) -> Answer<'_, Vec<PastChange>> {

@@ -1,51 +1,75 @@
-//! `/admin/breakers`: how the breakers of this process stand, and what operations tell them.
-use std::time::Duration;
-
+//! `/admin/breakers`: how the breakers of this process stand, and what operations tell those of all.
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shards::breaker::{Force, Mode, Order, Status};
+use shards::breaker::{Mode, Status};
 
-use super::orders::WHO_CHARS_MAX;
-use super::switches::{FOR_MAX, TEXT_CHARS_MAX, text};
+use super::token::Caller;
+use super::{Admin, fault, fleet, read};
+use crate::api::answer::HttpResponse;
+use crate::fleet::kinds::{BREAKER, BreakerMode};
 
 /// A request to tell a breaker what to do.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Asked {
-    pub(super) name: String,
-    mode: Asking,
-    who: String,
+struct Asked {
+    name: String,
+    mode: BreakerMode,
+    who: Option<String>,
     reason: String,
     for_seconds: Option<u64>,
+    #[serde(default)]
+    here: bool,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Asking {
-    Automatic,
-    ForcedOpen,
-    ForcedClosed,
-}
+impl Admin {
+    pub(super) async fn set_breaker(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        match read::<Asked>(request).await.and_then(Asked::change) {
+            Ok(asked) => self.change_fleet(caller, asked).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
 
-impl Asked {
-    /// The order that is given, or which field is wrong.
-    pub(super) fn order(&self) -> Result<Order, String> {
-        let lasts = self.for_seconds.map(lasts).transpose()?;
-        let mode = match self.mode {
-            Asking::Automatic if lasts.is_some() => return Err("forSeconds: goes with a forced mode".to_owned()),
-            Asking::Automatic => Mode::Automatic,
-            Asking::ForcedOpen => Mode::Forced { to: Force::Open, lasts },
-            Asking::ForcedClosed => Mode::Forced { to: Force::Closed, lasts },
-        };
-        let who = text("who", &self.who, WHO_CHARS_MAX)?;
-        Ok(Order { mode, who, why: text("reason", &self.reason, TEXT_CHARS_MAX)? })
+    pub(super) async fn clear_breaker(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        match read::<AskedToClear>(request).await {
+            Ok(asked) => self.change_fleet(caller, asked.change()).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
     }
 }
 
-fn lasts(seconds: u64) -> Result<Duration, String> {
-    match seconds {
-        1.. if seconds <= FOR_MAX.as_secs() => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("forSeconds: expected 1 to {}", FOR_MAX.as_secs())),
+impl Asked {
+    /// The change that is asked for, or which field is wrong.
+    fn change(self) -> Result<fleet::Asked, String> {
+        let Self { name, mode, who, reason, for_seconds, here } = self;
+        if mode == BreakerMode::Automatic && for_seconds.is_some() {
+            return Err("forSeconds: goes with a forced mode".to_owned());
+        }
+        let value = serde_json::to_value(mode).expect("a plain value");
+        let what = format!("breaker {}", value.as_str().unwrap_or_default());
+        let value = Some(value);
+        Ok(fleet::Asked { kind: BREAKER, target: name, value, for_seconds, who, why: reason, what, here })
+    }
+}
+
+/// A request to take back what is set for a breaker: it decides itself again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedToClear {
+    name: String,
+    who: Option<String>,
+    reason: String,
+    #[serde(default)]
+    here: bool,
+}
+
+impl AskedToClear {
+    /// The change that is asked for.
+    fn change(self) -> fleet::Asked {
+        let Self { name: target, who, reason: why, here } = self;
+        let what = "breaker cleared".to_owned();
+        fleet::Asked { kind: BREAKER, target, value: None, for_seconds: None, who, why, what, here }
     }
 }
 

@@ -1,9 +1,19 @@
 //! The admin address: health, readiness and metrics for everybody who reaches it; switches,
-//! breakers and users who sit out for those with a token.
+//! breakers, limits and cooldowns for those with a token.
+mod audit_log;
 mod breakers;
-mod orders;
-mod sitting_out;
+mod cooldowns;
+mod fleet;
+mod gateways;
+mod limits;
+mod log;
+pub mod look_ups;
+pub mod metrics;
+mod probes;
+pub mod refusals;
+mod reload;
 mod switches;
+pub mod text;
 pub mod token;
 
 use std::sync::Arc;
@@ -13,23 +23,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::switches::{Setting, Share, Switch};
-use prometheus::{Encoder, Registry, TextEncoder};
 use serde::de::DeserializeOwned;
-use shards::Shards;
 use shards::store::StoreError;
-use shards::switches::SwitchChange;
+use shards::switches::{SwitchChange, SwitchTo};
+use shards::{ReadError, Shards};
 use tokio::time::timeout;
 
-use self::sitting_out::Revocation;
-use self::switches::Asked;
-use self::token::{Role, Tokens};
-use crate::api::answer::HttpResponse;
+use self::look_ups::{AccountQuestion, OrderQuestion};
+use self::metrics::Scrape;
+pub use self::probes::Probes;
+use self::refusals::{Reason, Refusals};
+use self::token::{Caller, Role, Stranger, TokenStore};
+use crate::api::answer::{HttpResponse, whole_seconds};
 use crate::edge::{Handler, Peer};
+use crate::fleet::Fleet;
 use crate::limits::Limits;
 use crate::reload::Reloader;
 
@@ -37,13 +49,20 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 13] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
-    "/admin/sitting_out",
+    "/admin/gateways",
+    "/admin/gateways/rotation",
+    "/admin/cooldowns",
+    "/admin/limits",
+    "/admin/log",
     "/admin/reload",
-    "/admin/trail",
+    "/admin/audit_log",
+    "/admin/config",
+    "/admin/orders",
+    "/admin/accounts",
 ];
 
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -51,34 +70,47 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the admin address tells.
 pub struct Admin {
-    registry: Registry,
+    scrape: Scrape,
     shards: Arc<Shards>,
     limits: Arc<Limits>,
     reloader: Arc<Reloader>,
-    tokens: Tokens,
+    fleet: Arc<Fleet>,
+    tokens: Arc<TokenStore>,
+    refusals: Refusals,
     ready: AtomicBool,
 }
 
 impl Handler for Admin {
-    async fn handle(&self, _: Peer, request: Request<Incoming>) -> HttpResponse {
+    async fn handle(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
+        let has_body = !request.body().is_end_stream();
+        let reads_body = request.method() != Method::GET;
         let path = request.uri().path();
-        if path.starts_with("/admin/") || path == DCC_PATH {
-            return self.authorised(request).await;
+        let mut response = if path.starts_with("/admin/") || path == DCC_PATH {
+            self.authorised(peer, request).await
+        } else {
+            self.page(&request)
+        };
+        // Only who has read a body knows that all of it has come; else the connection may end here,
+        // and each answer after which it does says so.
+        if has_body && !(reads_body && response.status().is_success()) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        self.page(&request)
+        response
     }
 }
 
 impl Admin {
     /// Not ready until told so.
     pub fn new(
-        registry: Registry,
+        scrape: Scrape,
         shards: Arc<Shards>,
         limits: Arc<Limits>,
         reloader: Arc<Reloader>,
-        tokens: Tokens,
+        fleet: Arc<Fleet>,
+        tokens: Arc<TokenStore>,
+        refusals: Refusals,
     ) -> Self {
-        Self { registry, shards, limits, reloader, tokens, ready: AtomicBool::new(false) }
+        Self { scrape, shards, limits, reloader, fleet, tokens, refusals, ready: AtomicBool::new(false) }
     }
 
     /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
@@ -89,32 +121,47 @@ impl Admin {
     }
 
     /// What needs a token: the viewer's to look, the operator's to change something.
-    async fn authorised(&self, request: Request<Incoming>) -> HttpResponse {
-        let Some(role) = self.tokens.role(request.headers()) else {
-            return fault(StatusCode::UNAUTHORIZED, "send the token of this server: Authorization: Bearer TOKEN");
+    async fn authorised(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
+        let caller = match self.caller(peer, request.headers()).await {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal,
         };
         let path = request.uri().path().to_owned();
         let changes = request.method() != Method::GET || path == DCC_PATH;
-        if changes && role < Role::Operator {
-            return fault(StatusCode::FORBIDDEN, "the viewer's token only looks");
+        if changes && caller.role < Role::Operator {
+            self.refusals.note(Reason::Viewer, peer, &caller.name);
+            return fault(StatusCode::FORBIDDEN, "the viewer's token only looks: this needs an operator's");
         }
+        let query = request.uri().query().unwrap_or_default().to_owned();
         match (request.method(), path.as_str()) {
             (&Method::GET, "/admin/switches") => self.list_switches(),
-            (&Method::POST, "/admin/switches") => self.set_switch(request).await,
+            (&Method::POST, "/admin/switches") => self.set_switch(&caller, request).await,
+            (&Method::DELETE, "/admin/switches") => self.clear_switch(&caller, request).await,
             (&Method::GET, "/admin/switches/history") => match self.shards.switch_changes().await {
                 Ok(changes) => json(StatusCode::OK, switches::history(&changes)),
-                Err(error) => meta_away(&error),
+                Err(error) => meta_unavailable(&error),
             },
             (&Method::GET, "/admin/breakers") => self.list_breakers(),
-            (&Method::POST, "/admin/breakers") => self.order_breaker(request).await,
-            (&Method::GET, DCC_PATH) => self.update_config(request.uri().query().unwrap_or_default()).await,
-            (&Method::GET, "/admin/sitting_out") => self.list_sitting_out(),
-            (&Method::DELETE, "/admin/sitting_out") => self.revoke(request.uri().query().unwrap_or_default()).await,
-            (&Method::POST, "/admin/reload") => self.reload(request).await,
-            (&Method::GET, "/admin/trail") => match self.shards.trail().await {
-                Ok(entries) => json(StatusCode::OK, orders::list(&entries)),
-                Err(error) => meta_away(&error),
-            },
+            (&Method::POST, "/admin/breakers") => self.set_breaker(&caller, request).await,
+            (&Method::DELETE, "/admin/breakers") => self.clear_breaker(&caller, request).await,
+            (&Method::GET, "/admin/gateways") => self.list_gateways(&query).await,
+            (&Method::DELETE, "/admin/gateways") => self.forget_gateway(&caller, request).await,
+            (&Method::POST, "/admin/gateways/rotation") => self.rotate(&caller, request).await,
+            (&Method::GET, DCC_PATH) => self.update_config(&caller, &query).await,
+            (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
+            (&Method::POST, "/admin/cooldowns") => self.set_cooldown(&caller, request).await,
+            (&Method::DELETE, "/admin/cooldowns") => self.clear_cooldown(&caller, request).await,
+            (&Method::GET, "/admin/limits") => self.list_limits(),
+            (&Method::POST, "/admin/limits") => self.set_limit(&caller, request).await,
+            (&Method::DELETE, "/admin/limits") => self.clear_limit(&caller, request).await,
+            (&Method::GET, "/admin/log") => self.show_log(),
+            (&Method::POST, "/admin/log") => self.set_log(&caller, request).await,
+            (&Method::DELETE, "/admin/log") => self.clear_log(&caller, request).await,
+            (&Method::POST, "/admin/reload") => self.reload(&caller, request).await,
+            (&Method::GET, "/admin/config") => self.show_config(),
+            (&Method::GET, "/admin/audit_log") => self.list_audit_log().await,
+            (&Method::GET, "/admin/orders") => self.look_up_orders(&caller, &query).await,
+            (&Method::GET, "/admin/accounts") => self.look_up_account(&caller, &query).await,
             (_, path) if PATHS.contains(&path) || path == DCC_PATH => {
                 fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
             }
@@ -122,15 +169,65 @@ impl Admin {
         }
     }
 
-    fn list_switches(&self) -> HttpResponse {
-        json(StatusCode::OK, switches::list(self.shards.catalogue().switches(), Timestamp::now()))
+    /// Who calls, or the answer for a stranger.
+    async fn caller(&self, peer: Peer, headers: &HeaderMap) -> Result<Caller, HttpResponse> {
+        // First: whoever guesses behind the same address must not keep an operator out.
+        let stranger = match self.tokens.caller(headers) {
+            Ok(caller) => return Ok(caller),
+            Err(stranger) => stranger,
+        };
+        if let Some(wait) = self.refusals.wait(peer) {
+            self.refusals.note(Reason::Slowed, peer, "");
+            return Err(too_many_wrong_tokens(wait));
+        }
+        match stranger {
+            Stranger::Missing => self.refusals.note(Reason::Missing, peer, ""),
+            Stranger::Unknown => {
+                self.refusals.note(Reason::Unknown, peer, "");
+                self.refusals.slow(peer).await;
+            }
+        }
+        Err(fault(StatusCode::UNAUTHORIZED, "send a token of this server: Authorization: Bearer TOKEN"))
     }
 
-    async fn set_switch(&self, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<Asked>(request).await.and_then(|asked| asked.change(Timestamp::now()));
-        match asked {
-            Ok(change) => self.apply(change).await,
-            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+    fn show_config(&self) -> HttpResponse {
+        json(StatusCode::OK, serde_json::to_string(&self.reloader.shown()).expect("plain values"))
+    }
+
+    async fn list_audit_log(&self) -> HttpResponse {
+        match self.shards.audit_log().await {
+            Ok(entries) => json(StatusCode::OK, audit_log::list(&entries)),
+            Err(error) => meta_unavailable(&error),
+        }
+    }
+
+    async fn look_up_orders(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let OrderQuestion { user, key } = match OrderQuestion::parse(query) {
+            Ok(question) => question,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        tracing::info!(who = caller.name, "orders of a user are looked up");
+        match self.shards.orders(&user, key.clone()).await {
+            Ok(orders) => match look_ups::order_json(&key, &orders, &self.shards.catalogue()) {
+                Some(found) => json(StatusCode::OK, found),
+                None => fault(StatusCode::NOT_FOUND, "this user has no such order"),
+            },
+            Err(error) => shard_unavailable(error),
+        }
+    }
+
+    async fn look_up_account(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let AccountQuestion { user, activity } = match AccountQuestion::parse(query) {
+            Ok(question) => question,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        let Some(published) = self.shards.catalogue().activity(activity).cloned() else {
+            return fault(StatusCode::NOT_FOUND, &format!("activityId: no activity {activity} is published"));
+        };
+        tracing::info!(who = caller.name, "an account of a user is looked up");
+        match self.shards.account(&user, activity).await {
+            Ok(stored) => json(StatusCode::OK, look_ups::account_json(&published, stored)),
+            Err(error) => shard_unavailable(error),
         }
     }
 
@@ -138,21 +235,9 @@ impl Admin {
         json(StatusCode::OK, breakers::list(&self.shards.breakers().list(), Timestamp::now()))
     }
 
-    async fn order_breaker(&self, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<breakers::Asked>(request).await.and_then(|asked| Ok((asked.order()?, asked.name)));
-        let (order, name) = match asked {
-            Ok(asked) => asked,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        match self.shards.order_breaker(&name, &order).await {
-            Ok(()) => self.list_breakers(),
-            Err(error) => fault(StatusCode::BAD_REQUEST, &format!("name: {error}")),
-        }
-    }
-
     /// `dcc/update_config` of the reference: `degradeSwitch` and `rateLimiterSwitch` are `open`
     /// or `close`. An open degrade switch turns draws off, an open limiter switch limits on.
-    async fn update_config(&self, query: &str) -> HttpResponse {
+    async fn update_config(&self, caller: &Caller, query: &str) -> HttpResponse {
         let field = |name: &str| {
             let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
             found.map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -169,49 +254,8 @@ impl Admin {
             _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch or rateLimiterSwitch"),
         };
         let setting = Setting { switch, activity: None, share, observe: false, expires_at: None };
-        self.apply(SwitchChange { setting, who: "dcc/update_config".to_owned(), why: key }).await
-    }
-
-    async fn apply(&self, change: SwitchChange) -> HttpResponse {
-        let SwitchChange { setting, who, why } = &change;
-        tracing::info!(switch = %setting.switch, value = setting.value(), activity = ?setting.activity, who, why, "a switch is set");
-        match self.shards.set_switch(&change).await {
-            Ok(()) => self.list_switches(),
-            Err(error) => meta_away(&error),
-        }
-    }
-
-    fn list_sitting_out(&self) -> HttpResponse {
-        let (count, sitters) = self.limits.sitting_out(sitting_out::SHOWN_MAX);
-        json(StatusCode::OK, sitting_out::list(count, &sitters, Timestamp::now()))
-    }
-
-    async fn revoke(&self, query: &str) -> HttpResponse {
-        let asked = Revocation::parse(query).and_then(|asked| Ok((asked.user, asked.order.checked()?)));
-        match asked {
-            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
-            Ok((user, (who, why))) if self.limits.revoke(&user) => {
-                tracing::info!(who, why, "a user who sat out may draw again");
-                self.shards.note(&who, "sit-out revoke".to_owned(), user.as_str().to_owned(), &why).await;
-                self.list_sitting_out()
-            }
-            Ok(_) => fault(StatusCode::NOT_FOUND, "this user does not sit out on this gateway"),
-        }
-    }
-
-    async fn reload(&self, request: Request<Incoming>) -> HttpResponse {
-        let (who, why) = match read::<orders::Asked>(request).await.and_then(orders::Asked::checked) {
-            Ok(asked) => asked,
-            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
-        };
-        match self.reloader.reload() {
-            Ok(reloaded) => {
-                let told = serde_json::to_string(&reloaded).expect("plain values");
-                self.shards.note(&who, "reload".to_owned(), told.clone(), &why).await;
-                json(StatusCode::OK, told)
-            }
-            Err(error) => fault(StatusCode::BAD_REQUEST, &error),
-        }
+        let change = SwitchChange { to: SwitchTo::Set(setting), who: caller.who(Some("dcc/update_config")), why: key };
+        self.change_switch(change).await
     }
 
     fn page(&self, request: &Request<Incoming>) -> HttpResponse {
@@ -230,6 +274,9 @@ impl Admin {
         if !self.ready.load(Ordering::Acquire) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
         }
+        if let Some(why) = self.fleet.out_because() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, format!("out of rotation {why}\n"));
+        }
         let obstacles = self.shards.readiness().obstacles();
         if obstacles.is_empty() {
             return text(StatusCode::OK, "ready\n");
@@ -238,12 +285,9 @@ impl Admin {
     }
 
     fn metrics(&self) -> HttpResponse {
-        self.shards.observe();
-        self.limits.observe();
-        let mut body = Vec::new();
-        match TextEncoder::new().encode(&self.registry.gather(), &mut body) {
-            Ok(()) => {
-                let mut response = Response::new(Full::new(Bytes::from(body)));
+        match self.scrape.text(|| self.shards.observe()) {
+            Ok(text) => {
+                let mut response = Response::new(Full::new(text));
                 let format = HeaderValue::from_static(prometheus::TEXT_FORMAT);
                 response.headers_mut().insert(CONTENT_TYPE, format);
                 response
@@ -265,9 +309,19 @@ async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Stri
     serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
 }
 
-fn meta_away(error: &StoreError) -> HttpResponse {
-    tracing::error!(%error, "the meta database cannot be asked for switches");
-    fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database is away: nothing was changed")
+fn meta_unavailable(error: &StoreError) -> HttpResponse {
+    tracing::error!(%error, "the meta database cannot be asked");
+    fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database, which knows this, is unavailable")
+}
+
+fn shard_unavailable(error: ReadError) -> HttpResponse {
+    fault(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+}
+
+fn too_many_wrong_tokens(wait: Duration) -> HttpResponse {
+    let mut refusal = fault(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from this address: wait");
+    refusal.headers_mut().insert(RETRY_AFTER, whole_seconds(wait).into());
+    refusal
 }
 
 fn fault(status: StatusCode, why: &str) -> HttpResponse {

@@ -1,62 +1,195 @@
 //! `/admin/switches`: how the degrade switches stand, setting them, and who did so before.
 use std::time::Duration;
 
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use market::ActivityId;
-use market::switches::{Setting, Share, Switch, Switches};
+use market::campaign::Catalogue;
+use market::switches::{Origin, Setting, Share, Switch, Switches};
 use serde::{Deserialize, Serialize};
-use shards::switches::{PastChange, SwitchChange};
+use serde_json::{Value, json as value_of};
+use shards::switches::{PastChange, SwitchChange, SwitchTo};
+
+use super::fleet::nothing_here;
+use super::token::Caller;
+use super::{Admin, audit_log, fault, fleet, json, read};
+use crate::api::answer::HttpResponse;
+use crate::fleet::registry::OVERRIDES_MAX;
 
 /// A switch is set for at most this long, if not for ever.
 pub(super) const FOR_MAX: Duration = Duration::from_hours(24 * 366);
-/// Longest name and reason.
+/// Longest reason.
 pub(super) const TEXT_CHARS_MAX: usize = 500;
+/// So many activities are named to whoever named one that is not published.
+const ACTIVITIES_SHOWN_MAX: usize = 20;
+
+impl Admin {
+    pub(super) fn list_switches(&self) -> HttpResponse {
+        json(StatusCode::OK, self.switches().to_string())
+    }
+
+    fn switches(&self) -> Value {
+        list(self.shards.catalogue().switches(), Timestamp::now())
+    }
+
+    pub(super) async fn set_switch(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<Asked>(request).await.and_then(|asked| {
+            let here = asked.here;
+            Ok((asked.change(caller, Timestamp::now(), &self.shards.catalogue())?, here))
+        });
+        self.change_or_override(asked).await
+    }
+
+    pub(super) async fn clear_switch(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let asked = read::<AskedToClear>(request).await.and_then(|asked| {
+            let here = asked.here;
+            Ok((asked.change(caller)?, here))
+        });
+        self.change_or_override(asked).await
+    }
+
+    async fn change_or_override(&self, asked: Result<(SwitchChange, bool), String>) -> HttpResponse {
+        match asked {
+            Ok((change, true)) => self.override_switch(&change).await,
+            Ok((change, false)) => self.change_switch(change).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+
+    /// Changes a switch for all gateways.
+    pub(super) async fn change_switch(&self, change: SwitchChange) -> HttpResponse {
+        let SwitchChange { to, who, why } = &change;
+        let (switch, activity) = to.key();
+        tracing::info!(%switch, value = to.value(), ?activity, who, why, "a switch is changed");
+        match self.shards.change_switch(&change).await {
+            Ok(revision) => {
+                let mut answer = self.switches();
+                answer["revision"] = revision.into();
+                json(StatusCode::OK, answer.to_string())
+            }
+            Err(error) => {
+                let (status, why) = fleet::unchanged(&error, "the switch");
+                fault(status, &why)
+            }
+        }
+    }
+
+    /// This process alone obeys, from memory; the meta database is not needed.
+    async fn override_switch(&self, change: &SwitchChange) -> HttpResponse {
+        let SwitchChange { to, who, why } = change;
+        let (switch, activity) = to.key();
+        let catalogue = self.shards.catalogue().clone();
+        if let Err((status, why)) = overridable(catalogue.switches(), to, Timestamp::now()) {
+            return fault(status, &why);
+        }
+        tracing::warn!(%switch, value = to.value(), ?activity, who, why, "this gateway alone obeys a switch");
+        self.shards.override_switch(to);
+        self.fleet.wake();
+        let what = format!("switch {switch} {}", to.value());
+        let of = activity.map_or("all activities".to_owned(), |activity| format!("activity {activity}"));
+        fleet::note_here(&self.fleet, &self.shards, (who, why), &what, &of).await;
+        let mut answer = self.switches();
+        answer["here"] = self.fleet.name().into();
+        json(StatusCode::OK, answer.to_string())
+    }
+}
+
+/// Whether this process alone can obey; an override that is there may be changed and taken back.
+fn overridable(switches: &Switches, to: &SwitchTo, now: Timestamp) -> Result<(), (StatusCode, String)> {
+    let here = || switches.current(now).filter(|(_, origin)| *origin == Origin::Here);
+    if here().any(|(setting, _)| (setting.switch, setting.activity) == to.key()) {
+        return Ok(());
+    }
+    match to {
+        SwitchTo::Cleared((switch, _)) => Err((StatusCode::NOT_FOUND, nothing_here(switch))),
+        SwitchTo::Set(_) if here().count() >= OVERRIDES_MAX => {
+            Err((StatusCode::CONFLICT, "there are too many overrides on this gateway: take some back first".to_owned()))
+        }
+        SwitchTo::Set(_) => Ok(()),
+    }
+}
 
 /// A request to set a switch.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Asked {
+struct Asked {
     name: String,
     value: String,
     activity: Option<u64>,
-    who: String,
+    who: Option<String>,
     reason: String,
     for_seconds: Option<u64>,
     #[serde(default)]
     observe: bool,
+    #[serde(default)]
+    here: bool,
 }
 
 impl Asked {
     /// The change that is asked for, or which field is wrong.
-    pub(super) fn change(self, now: Timestamp) -> Result<SwitchChange, String> {
+    fn change(self, caller: &Caller, now: Timestamp, catalogue: &Catalogue) -> Result<SwitchChange, String> {
         let switch: Switch = self.name.parse().map_err(|error| format!("name: {error}"))?;
         let share: Share = self.value.parse().map_err(|error| format!("value: {error}"))?;
-        let activity = self.activity.map(|id| ActivityId::new(id).ok_or("activity: expected 1 to 2^63-1"));
+        let activity = self.activity.map(activity).transpose()?;
+        if let Some(activity) = activity {
+            published(activity, catalogue)?;
+        }
         let expires_at = self.for_seconds.map(|seconds| expiry(now, seconds)).transpose()?;
-        let setting = Setting { switch, activity: activity.transpose()?, share, observe: self.observe, expires_at };
-        Ok(SwitchChange {
-            setting,
-            who: text("who", &self.who, TEXT_CHARS_MAX)?,
-            why: text("reason", &self.reason, TEXT_CHARS_MAX)?,
-        })
+        let setting = Setting { switch, activity, share, observe: self.observe, expires_at };
+        record(SwitchTo::Set(setting), caller, self.who, self.reason)
     }
 }
 
-fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
+/// A request to take a setting back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedToClear {
+    name: String,
+    activity: Option<u64>,
+    who: Option<String>,
+    reason: String,
+    #[serde(default)]
+    here: bool,
+}
+
+impl AskedToClear {
+    /// The change that is asked for, or which field is wrong.
+    fn change(self, caller: &Caller) -> Result<SwitchChange, String> {
+        let switch: Switch = self.name.parse().map_err(|error| format!("name: {error}"))?;
+        // Whatever was set can be taken back, also for an activity that is gone.
+        let activity = self.activity.map(activity).transpose()?;
+        record(SwitchTo::Cleared((switch, activity)), caller, self.who, self.reason)
+    }
+}
+
+fn record(to: SwitchTo, caller: &Caller, who: Option<String>, reason: String) -> Result<SwitchChange, String> {
+    let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
+    Ok(SwitchChange { to, who, why })
+}
+
+fn activity(id: u64) -> Result<ActivityId, String> {
+    ActivityId::new(id).ok_or_else(|| "activity: expected 1 to 2^63-1".to_owned())
+}
+
+fn published(activity: ActivityId, catalogue: &Catalogue) -> Result<(), String> {
+    if catalogue.activity(activity).is_some() {
+        return Ok(());
+    }
+    let mut ids: Vec<ActivityId> = catalogue.campaigns().map(|published| published.campaign.activity.id).collect();
+    ids.sort_unstable();
+    let shown: Vec<String> = ids.iter().take(ACTIVITIES_SHOWN_MAX).map(ToString::to_string).collect();
+    let more = if ids.len() > shown.len() { ", ..." } else { "" };
+    let there = if shown.is_empty() { "none is".to_owned() } else { format!("these are: {}{more}", shown.join(", ")) };
+    Err(format!("activity: {activity} is not published; {there}"))
+}
+
+pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
     if seconds == 0 || seconds > FOR_MAX.as_secs() {
-        return Err(format!("forSeconds: expected 1 to {}", FOR_MAX.as_secs()));
+        return Err(format!("forSeconds: expected 1 to {}, found {seconds}", FOR_MAX.as_secs()));
     }
     let lasts = SignedDuration::from_secs(i64::try_from(seconds).expect("bounded above"));
     now.checked_add(lasts).map_err(|error| format!("forSeconds: {error}"))
-}
-
-/// A field that must say something.
-pub(super) fn text(name: &str, text: &str, chars_max: usize) -> Result<String, String> {
-    let text = text.trim();
-    match text.chars().count() {
-        count @ 1.. if count <= chars_max => Ok(text.to_owned()),
-        _ => Err(format!("{name}: expected 1 to {chars_max} characters")),
-    }
 }
 
 /// A setting, to be shown.
@@ -71,11 +204,15 @@ struct Shown {
     observe: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    /// Who obeys it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
 }
 
-impl From<&Setting> for Shown {
-    fn from(setting: &Setting) -> Self {
+impl Shown {
+    fn of(setting: &Setting, origin: Option<&'static str>) -> Self {
         Self {
+            origin,
             name: setting.switch.name(),
             activity: setting.activity.map(ActivityId::get),
             value: setting.share.to_string(),
@@ -86,52 +223,46 @@ impl From<&Setting> for Shown {
 }
 
 /// All switches: those that nobody has set, or whose setting has expired, in their normal state.
-pub(super) fn list(switches: &Switches, now: Timestamp) -> String {
-    #[derive(Serialize)]
-    struct List {
-        switches: Vec<Shown>,
-    }
-    let current: Vec<Setting> =
-        switches.settings().filter(|setting| setting.expires_at.is_none_or(|at| now < at)).collect();
+fn list(switches: &Switches, now: Timestamp) -> Value {
+    let current: Vec<(Setting, Origin)> = switches.current(now).collect();
     let mut shown = Vec::new();
     for switch in Switch::ALL {
         let obeyed = |setting: &Setting| setting.switch == switch && setting.activity.is_none() && !setting.observe;
-        if !current.iter().any(obeyed) {
-            shown.push(Shown::from(&Setting {
-                switch,
-                activity: None,
-                share: switch.normal(),
-                observe: false,
-                expires_at: None,
-            }));
+        if !current.iter().any(|(setting, _)| obeyed(setting)) {
+            let normal = Setting { switch, activity: None, share: switch.normal(), observe: false, expires_at: None };
+            shown.push(Shown::of(&normal, Some("normal")));
         }
-        shown.extend(current.iter().filter(|setting| setting.switch == switch).map(Shown::from));
+        let of_switch = current.iter().filter(|(setting, _)| setting.switch == switch);
+        shown.extend(of_switch.map(|(setting, origin)| Shown::of(setting, Some(name(*origin)))));
     }
-    serde_json::to_string(&List { switches: shown }).expect("plain values")
+    value_of!({ "switches": shown })
+}
+
+const fn name(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Fleet => "all",
+        Origin::Here => "here",
+    }
 }
 
 /// What was changed, newest first.
 pub(super) fn history(changes: &[PastChange]) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Entry<'a> {
-        at: String,
-        who: &'a str,
-        reason: &'a str,
-        before: &'a str,
-        #[serde(flatten)]
-        after: Shown,
-    }
-    #[derive(Serialize)]
-    struct History<'a> {
-        changes: Vec<Entry<'a>>,
-    }
-    let changes = changes.iter().map(|past| Entry {
-        at: past.at.to_string(),
-        who: &past.change.who,
-        reason: &past.change.why,
-        before: &past.before,
-        after: Shown::from(&past.change.setting),
-    });
-    serde_json::to_string(&History { changes: changes.collect() }).expect("plain values")
+    let changes: Vec<Value> = changes.iter().map(past).collect();
+    value_of!({ "changes": changes }).to_string()
+}
+
+fn past(past: &PastChange) -> Value {
+    let PastChange { at, change, before } = past;
+    let mut shown = match &change.to {
+        SwitchTo::Set(setting) => serde_json::to_value(Shown::of(setting, None)).expect("a plain value"),
+        SwitchTo::Cleared((switch, activity)) => {
+            let activity = activity.map(ActivityId::get);
+            value_of!({ "name": switch.name(), "activity": activity, "value": "normal", "observe": false, "cleared": true })
+        }
+    };
+    shown["at"] = at.to_string().into();
+    shown["who"] = change.who.clone().into();
+    shown["reason"] = change.why.clone().into();
+    shown["before"] = before.clone().into();
+    shown
 }

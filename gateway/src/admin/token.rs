@@ -1,17 +1,40 @@
-//! Who may do what on the admin address: a secret token per role, sent as `Authorization: Bearer`.
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+//! Who may use the admin address: a secret token per person, or one per role, sent as
+//! `Authorization: Bearer`.
+//!
+//! What was sent is looked up by a hash under a key of this process, so neither the time of the
+//! search nor that of the comparison says how much of a token was right.
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use market::random::Randomness;
+use ring::hmac;
 use shards::OsRandom;
 use subtle::ConstantTimeEq;
 
+use crate::config::Admin;
+
 /// Shorter ones could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
+
+/// No token is as long.
+const TOKEN_BYTES_MAX: u64 = 4 * 1024;
+
+/// Far more people than should be able to turn draws off.
+const TOKENS_MAX: usize = 1_000;
+
+/// Longest name of a person.
+const NAME_CHARS_MAX: usize = 64;
+
+/// Rights of users who are neither the owner nor of the group. (The group's are what Kubernetes
+/// gives a secret's readers.)
+const OTHERS: u32 = 0o007;
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +43,60 @@ pub enum Role {
     Viewer,
     /// Look and change.
     Operator,
+}
+
+impl Role {
+    /// The folder of its personal tokens.
+    const fn folder(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewers",
+            Role::Operator => "operators",
+        }
+    }
+
+    /// Whom a token stands for that is nobody's in particular.
+    const fn anybody(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+        }
+    }
+}
+
+/// Who calls, by the token that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose token it is; `operator` or `viewer` for one that is nobody's in particular.
+    pub name: String,
+    /// What the caller may do.
+    pub role: Role,
+    /// Whether the token is a person's.
+    pub is_person: bool,
+}
+
+impl Caller {
+    /// Who a change is noted as made by. What the caller says counts where the token is nobody's in
+    /// particular; beside a person's name it is only noted: `alice (as "bob")`.
+    pub fn who(&self, said: Option<&str>) -> String {
+        match said.map(str::trim).filter(|said| !said.is_empty()) {
+            Some(said) if !self.is_person => said.to_owned(),
+            Some(said) if said != self.name => {
+                let room = super::audit_log::WHO_CHARS_MAX - self.name.chars().count() - r#" (as "")"#.len();
+                let said: String = said.chars().take(room).collect();
+                format!(r#"{} (as "{said}")"#, self.name)
+            }
+            _ => self.name.clone(),
+        }
+    }
+}
+
+/// Why a request has no caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stranger {
+    /// It sends no token.
+    Missing,
+    /// Nobody has the token that it sends.
+    Unknown,
 }
 
 /// A secret. It is never shown.
@@ -35,10 +112,33 @@ impl std::fmt::Debug for Token {
 impl Token {
     /// The token in a file; white space around it does not count.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::read_from(path, &mut open(path)?)
+    }
+
+    /// The same for a file that nobody but its owner and group may read.
+    fn read_private(path: &Path) -> Result<Self, String> {
+        let mut file = open(path)?;
+        let metadata = file.metadata().map_err(|error| format!("{}: {error}", path.display()))?;
+        let mode = metadata.mode();
+        if mode & OTHERS != 0 {
+            let path = path.display();
+            let mode = mode & 0o7777;
+            return Err(format!("{path}: every user of this machine may read it (mode {mode:04o}): chmod 600 {path}"));
+        }
+        Self::read_from(path, &mut file)
+    }
+
+    fn read_from(path: &Path, file: &mut File) -> Result<Self, String> {
+        let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        let mut text = String::new();
+        let length = file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
+        if length as u64 > TOKEN_BYTES_MAX {
+            return Err(failed(&format_args!("has more than {TOKEN_BYTES_MAX} bytes; expected a token")));
+        }
         let token = text.trim();
         if token.len() < TOKEN_CHARS_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(format!("{}: expected at least {TOKEN_CHARS_MIN} visible ASCII characters", path.display()));
+            let expected = format_args!("expected at least {TOKEN_CHARS_MIN} visible ASCII characters");
+            return Err(failed(&expected));
         }
         Ok(Self(token.to_owned()))
     }
@@ -57,11 +157,10 @@ impl Token {
     pub fn secret(&self) -> &str {
         &self.0
     }
+}
 
-    /// Takes as long whatever was sent.
-    fn is(&self, sent: &str) -> bool {
-        self.0.as_bytes().ct_eq(sent.as_bytes()).into()
-    }
+fn open(path: &Path) -> Result<File, String> {
+    File::open(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Makes a file with a random token. It gets its name when it is whole: a start that is killed here
@@ -80,55 +179,261 @@ fn make(path: &Path) -> std::io::Result<()> {
     std::fs::rename(&unfinished, path)
 }
 
-/// The tokens that are known.
-#[derive(Debug, Clone, Default)]
-pub struct Tokens {
-    /// Who may change things.
-    pub operator: Option<Token>,
-    /// Who may look.
-    pub viewer: Option<Token>,
+/// The personal tokens of a folder: `operators/alice`, `viewers/bob`. A name ends at the first dot, so
+/// `alice` and `alice.new` are both hers while one replaces the other.
+fn personal(folder: &Path) -> Result<Vec<(Caller, Token)>, String> {
+    let failed = |path: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let mut tokens = Vec::new();
+    for path in visible(folder)? {
+        let role = [Role::Operator, Role::Viewer].into_iter().find(|role| path.ends_with(role.folder()));
+        let Some(role) = role else {
+            return Err(failed(&path, &"is in nobody's folder; expected operators/NAME or viewers/NAME"));
+        };
+        for path in visible(&path)? {
+            if tokens.len() == TOKENS_MAX {
+                return Err(failed(folder, &format_args!("has more than {TOKENS_MAX} tokens")));
+            }
+            let name = name_of(&path).map_err(|why| failed(&path, &why))?;
+            tokens.push((Caller { name, role, is_person: true }, Token::read_private(&path)?));
+        }
+    }
+    Ok(tokens)
 }
 
-impl Tokens {
-    /// The caller's role; `None` for a stranger.
-    pub fn role(&self, headers: &HeaderMap) -> Option<Role> {
-        let sent = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
-        let known = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.is(sent));
-        // Both are compared, whoever it is.
-        match (known(&self.operator), known(&self.viewer)) {
-            (true, _) => Some(Role::Operator),
-            (false, true) => Some(Role::Viewer),
-            (false, false) => None,
+/// What is in a folder, but for hidden files: those of editors, and the `..data` of Kubernetes.
+fn visible(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
         }
+        if paths.len() > TOKENS_MAX {
+            return Err(format!("{}: has more than {TOKENS_MAX} files", folder.display()));
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// Whose token a file holds.
+fn name_of(path: &Path) -> Result<String, String> {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = file.split('.').next().unwrap_or_default();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_@".contains(&byte);
+    if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.bytes().all(is_plain) {
+        return Err(format!(
+            "expected a name of 1 to {NAME_CHARS_MAX} letters, digits, -, _ and @, before the first dot"
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+type Digest = [u8; 32];
+
+/// The tokens that are known.
+pub struct TokenStore {
+    /// The embedded default's own token, which counts where no other operator's is configured.
+    own: Option<PathBuf>,
+    key: hmac::Key,
+    known: ArcSwap<HashMap<Digest, Caller>>,
+}
+
+impl TokenStore {
+    /// Reads the tokens.
+    pub fn open(config: &Admin, own: Option<PathBuf>) -> Result<Self, String> {
+        let mut random = OsRandom::default();
+        let key: [u64; 4] = std::array::from_fn(|_| random.next_u64());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.map(u64::to_le_bytes).as_flattened());
+        let store = Self { own, key, known: ArcSwap::default() };
+        store.reload(config)?;
+        Ok(store)
+    }
+
+    /// Reads the tokens again; returns whether they have changed. When one cannot be read, all stay
+    /// as they were.
+    pub fn reload(&self, config: &Admin) -> Result<bool, String> {
+        let known = self.read(config)?;
+        let changed = known != **self.known.load();
+        self.known.store(Arc::new(known));
+        Ok(changed)
+    }
+
+    fn read(&self, config: &Admin) -> Result<HashMap<Digest, Caller>, String> {
+        let mut tokens = config.tokens_dir.as_deref().map(personal).transpose()?.unwrap_or_default();
+        let shared = |role: Role| Caller { name: role.anybody().to_owned(), role, is_person: false };
+        let operator = match (&config.token_file, &self.own) {
+            (Some(path), _) => Some(Token::read(path)?),
+            (None, Some(own)) if config.tokens_dir.is_none() => Some(Token::read_or_make(own)?),
+            (None, _) => None,
+        };
+        tokens.extend(operator.map(|token| (shared(Role::Operator), token)));
+        let viewer = config.viewer_token_file.as_deref().map(Token::read).transpose()?;
+        tokens.extend(viewer.map(|token| (shared(Role::Viewer), token)));
+        let mut known = HashMap::new();
+        for (caller, token) in tokens {
+            let name = caller.name.clone();
+            if let Some(other) = known.insert(self.digest(token.secret()), caller.clone())
+                && other != caller
+            {
+                return Err(format!("{name} and {} have the same token: who acts would not be known", other.name));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Who sends these headers.
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Stranger> {
+        let sent = headers.get(AUTHORIZATION).ok_or(Stranger::Missing)?;
+        let token = sent.to_str().ok().and_then(|sent| sent.strip_prefix("Bearer ")).ok_or(Stranger::Unknown)?;
+        let digest = self.digest(token);
+        let known = self.known.load();
+        match known.get_key_value(&digest) {
+            Some((found, caller)) if bool::from(found.ct_eq(&digest)) => Ok(caller.clone()),
+            _ => Err(Stranger::Unknown),
+        }
+    }
+
+    fn digest(&self, token: &str) -> Digest {
+        hmac::sign(&self.key, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
 
     fn headers(text: &str) -> HeaderMap {
         HeaderMap::from_iter([(AUTHORIZATION, text.parse().expect("a header"))])
     }
 
+    fn bearer(token: &str) -> HeaderMap {
+        headers(&format!("Bearer {token}"))
+    }
+
+    fn write(path: &Path, token: &str) {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, token).expect("written");
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("a mode");
+    }
+
+    /// A folder with alice, an operator, and bob, a viewer.
+    fn folder() -> (tempfile::TempDir, Admin) {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(&folder.path().join("operators/alice"), "the-secret-of-alice\n");
+        write(&folder.path().join("viewers/bob"), "the-secret-of-bob-1");
+        let config = Admin { tokens_dir: Some(folder.path().to_owned()), ..Admin::default() };
+        (folder, config)
+    }
+
+    fn name_and_role(store: &TokenStore, token: &str) -> Result<(String, Role), Stranger> {
+        store.caller(&bearer(token)).map(|caller| (caller.name, caller.role))
+    }
+
     #[test]
-    fn a_token_gives_its_role_and_nothing_else_does() {
-        let token = |text: &str| Some(Token(text.to_owned()));
-        let tokens = Tokens { operator: token("operators-secret-1"), viewer: token("viewers-secret-123") };
-        assert_eq!(tokens.role(&headers("Bearer operators-secret-1")), Some(Role::Operator));
-        assert_eq!(tokens.role(&headers("Bearer viewers-secret-123")), Some(Role::Viewer));
-        for text in
-            ["Bearer operators-secret-", "Bearer operators-secret-12", "Bearer ", "operators-secret-1", "Basic x"]
-        {
-            assert_eq!(tokens.role(&headers(text)), None, "{text}");
+    fn a_token_says_who_calls_and_nothing_else_does() {
+        let (folder, config) = folder();
+        write(&folder.path().join("elsewhere"), "the-secret-of-all-operators");
+        let shared = Some(folder.path().join("elsewhere"));
+        let config = Admin { token_file: shared, tokens_dir: config.tokens_dir.clone(), ..config };
+        // What lies in the folder itself is nobody's.
+        let error = TokenStore::open(&config, None).err().expect("a stray file");
+        assert!(error.contains("elsewhere") && error.contains("operators/NAME"), "{error}");
+        std::fs::rename(folder.path().join("elsewhere"), folder.path().join(".elsewhere")).expect("renamed");
+        let config = Admin { token_file: Some(folder.path().join(".elsewhere")), ..config };
+        let store = TokenStore::open(&config, None).expect("tokens");
+        assert_eq!(name_and_role(&store, "the-secret-of-alice"), Ok(("alice".to_owned(), Role::Operator)));
+        assert_eq!(name_and_role(&store, "the-secret-of-bob-1"), Ok(("bob".to_owned(), Role::Viewer)));
+        assert_eq!(name_and_role(&store, "the-secret-of-all-operators"), Ok(("operator".to_owned(), Role::Operator)));
+        for wrong in ["the-secret-of-alic", "the-secret-of-alice1", "", " the-secret-of-alice"] {
+            assert_eq!(store.caller(&bearer(wrong)), Err(Stranger::Unknown), "{wrong}");
         }
-        assert_eq!(tokens.role(&HeaderMap::new()), None);
-        assert_eq!(Tokens::default().role(&headers("Bearer ")), None);
+        assert_eq!(store.caller(&headers("the-secret-of-alice")), Err(Stranger::Unknown));
+        assert_eq!(store.caller(&headers("Basic x")), Err(Stranger::Unknown));
+        assert_eq!(store.caller(&HeaderMap::new()), Err(Stranger::Missing));
+    }
+
+    #[test]
+    fn a_person_is_noted_by_the_token_whatever_is_said() {
+        let caller = |name: &str, is_person| Caller { name: name.to_owned(), role: Role::Operator, is_person };
+        let alice = caller("alice", true);
+        assert_eq!(alice.who(None), "alice");
+        assert_eq!(alice.who(Some(" alice ")), "alice");
+        assert_eq!(alice.who(Some("bob")), r#"alice (as "bob")"#);
+        assert_eq!(alice.who(Some(&"b".repeat(500))).chars().count(), 128);
+        let anybody = caller("operator", false);
+        assert_eq!((anybody.who(None), anybody.who(Some("bob"))), ("operator".to_owned(), "bob".to_owned()));
+    }
+
+    #[test]
+    fn a_token_is_replaced_while_the_old_one_still_works() {
+        let (folder, config) = folder();
+        let store = TokenStore::open(&config, None).expect("tokens");
+        assert_eq!(store.reload(&config), Ok(false));
+        write(&folder.path().join("operators/alice.2026"), "the-next-secret-of-alice");
+        assert_eq!(store.reload(&config), Ok(true));
+        for token in ["the-secret-of-alice", "the-next-secret-of-alice"] {
+            assert_eq!(name_and_role(&store, token), Ok(("alice".to_owned(), Role::Operator)));
+        }
+        std::fs::remove_file(folder.path().join("operators/alice")).expect("removed");
+        assert_eq!(store.reload(&config), Ok(true));
+        assert!(name_and_role(&store, "the-secret-of-alice").is_err());
+        assert!(name_and_role(&store, "the-next-secret-of-alice").is_ok());
+    }
+
+    #[test]
+    fn a_folder_with_a_fault_changes_nothing() {
+        let (folder, config) = folder();
+        let store = TokenStore::open(&config, None).expect("tokens");
+        let open_to_all = folder.path().join("viewers/carol");
+        write(&open_to_all, "the-secret-of-carol");
+        std::fs::set_permissions(&open_to_all, PermissionsExt::from_mode(0o644)).expect("a mode");
+        let error = store.reload(&config).expect_err("readable by all");
+        assert!(error.contains("mode 0644") && error.contains("chmod 600") && error.contains("carol"), "{error}");
+        std::fs::remove_file(&open_to_all).expect("removed");
+        for (file, token, part) in [
+            ("viewers/dave", "short", "at least 16"),
+            ("viewers/dave", "the-secret-of-alice", "the same token"),
+            ("viewers/d ave", "the-secret-of-dave-1", "expected a name"),
+            ("viewers/dave", &"x".repeat(5_000), "more than 4096 bytes"),
+        ] {
+            write(&folder.path().join(file), token);
+            let error = store.reload(&config).expect_err(part);
+            assert!(error.contains(part) && !error.contains("the-secret"), "{error}");
+            std::fs::remove_file(folder.path().join(file)).expect("removed");
+        }
+        assert!(name_and_role(&store, "the-secret-of-alice").is_ok());
+    }
+
+    #[test]
+    fn folders_as_kubernetes_mounts_them_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mounted = folder.path().join("..2026_11_30");
+        write(&mounted.join("operators/alice"), "the-secret-of-alice");
+        std::fs::set_permissions(mounted.join("operators/alice"), PermissionsExt::from_mode(0o440)).expect("a mode");
+        symlink("..2026_11_30", folder.path().join("..data")).expect("a link");
+        symlink("..data/operators", folder.path().join("operators")).expect("a link");
+        let config = Admin { tokens_dir: Some(folder.path().to_owned()), ..Admin::default() };
+        let store = TokenStore::open(&config, None).expect("tokens");
+        assert!(name_and_role(&store, "the-secret-of-alice").is_ok());
+    }
+
+    #[test]
+    fn a_server_has_a_token_of_its_own_unless_people_have_theirs() {
+        let (folder, config) = folder();
+        let own = folder.path().join(".admin-token");
+        TokenStore::open(&config, Some(own.clone())).expect("tokens");
+        assert!(!own.exists());
+        let store = TokenStore::open(&Admin::default(), Some(own.clone())).expect("tokens");
+        let made = Token::read(&own).expect("made");
+        assert_eq!(name_and_role(&store, made.secret()), Ok(("operator".to_owned(), Role::Operator)));
     }
 
     #[test]
     fn a_token_file_is_made_once_for_its_owner_only() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("admin-token");
         let made = Token::read_or_make(&path).expect("made");
@@ -138,8 +443,8 @@ mod tests {
         std::fs::remove_file(&path).expect("removed");
         // What a start that was killed leaves.
         std::fs::write(path.with_extension("new"), "").expect("written");
-        let anew = Token::read_or_make(&path).expect("made anew");
-        assert_ne!(anew.secret(), made.secret());
+        let again = Token::read_or_make(&path).expect("made again");
+        assert_ne!(again.secret(), made.secret());
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
         std::fs::write(&path, "short").expect("written");
         assert!(Token::read(&path).is_err());

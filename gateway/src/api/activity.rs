@@ -1,19 +1,18 @@
 //! Endpoints of activities: draw, its record, a user's chances, what is loaded.
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use market::calendar::Day;
-use market::campaign::{Campaign, Published, Stage};
+use market::campaign::{Campaign, Catalogue, Published, Stage};
 use market::chances::Account;
-use market::{ActivityId, DrawCount, Order, Orders, RequestId};
+use market::{ActivityId, DrawCount, Order, Orders};
 use serde::Serialize;
 use shards::{OrderKey, Shards};
 
 use super::answer::{Data, Failure, Outcome};
 use super::code::Code;
-use super::fields::{Fields, Parameters, trimmed};
+use super::fields::{Fields, Name};
 use crate::identity::Caller;
 
 /// What a draw gave.
@@ -49,9 +48,35 @@ impl<'a> From<&'a [Order]> for DrawnTogether<'a> {
     }
 }
 
-/// `POST activity/draw`: a list where the call has named a `count`, whatever it was.
-pub(super) fn drawn(orders: &Orders, counted: bool) -> Data {
-    if counted { Data::new(&DrawnTogether::from(&**orders)) } else { Data::new(&Drawn::from(&orders[0])) }
+/// The same under the name that clients of the paths for ten draws read, too.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TenDrawn<'a> {
+    draws: &'a [Drawn<'a>],
+    draw_results: &'a [Drawn<'a>],
+}
+
+/// What the answer to a draw looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DrawnForm {
+    /// One draw.
+    One,
+    /// A list: the call has named a `count`, whatever it was.
+    List,
+    /// A list under two names: the path stands for ten draws.
+    Ten,
+}
+
+/// `POST activity/draw`
+pub(super) fn drawn(orders: &Orders, form: DrawnForm) -> Data {
+    match form {
+        DrawnForm::One => Data::new(&Drawn::from(&orders[0])),
+        DrawnForm::List => Data::new(&DrawnTogether::from(&**orders)),
+        DrawnForm::Ten => {
+            let DrawnTogether { draws } = DrawnTogether::from(&**orders);
+            Data::new(&TenDrawn { draws: &draws, draw_results: &draws })
+        }
+    }
 }
 
 /// Draws that were made earlier.
@@ -80,10 +105,9 @@ impl<'a, T> Record<'a, T> {
 }
 
 /// `GET activity/draw_record`: by its order one draw, by its request a call as it was answered.
-pub(super) async fn draw_record(shards: &Shards, caller: &Caller, parameters: &Parameters) -> Outcome {
-    let user = parameters.user(caller)?;
-    let request = parameters.optional("requestId", RequestId::new)?;
-    let key = match (request, parameters.order()?) {
+pub(super) async fn draw_record(shards: &Shards, caller: &Caller, fields: &Fields<'_>) -> Outcome {
+    let user = fields.user(caller)?;
+    let key = match (fields.request()?, fields.order()?) {
         (Some(request), None) => OrderKey::Request(request),
         (None, Some(order)) => OrderKey::Order(order),
         (None, None) => return Err(Failure::field("requestId", "is missing; orderId would do as well")),
@@ -91,11 +115,17 @@ pub(super) async fn draw_record(shards: &Shards, caller: &Caller, parameters: &P
     };
     let by_request = matches!(key, OrderKey::Request(_));
     let orders = shards.orders(&user, key).await?;
-    let order = orders.first().ok_or(Code::RecordUnknown)?;
-    let published = shards.catalogue().activity(order.activity).cloned();
+    record(&orders, by_request, &shards.catalogue()).ok_or_else(|| Code::RecordUnknown.into())
+}
+
+/// The record of draws that were made earlier: of a call as it was answered, or of one draw. `None`
+/// where there are none.
+pub fn record(orders: &[Order], by_request: bool, catalogue: &Catalogue) -> Option<Data> {
+    let order = orders.first()?;
+    let published = catalogue.activity(order.activity);
     let zone = published.map_or(TimeZone::UTC, |published| published.campaign.activity.time_zone.clone());
-    Ok(if by_request && order.asked > DrawCount::ONE {
-        Data::new(&Record::new(DrawnTogether::from(&*orders), order, &zone))
+    Some(if by_request && order.asked > DrawCount::ONE {
+        Data::new(&Record::new(DrawnTogether::from(orders), order, &zone))
     } else {
         Data::new(&Record::new(Drawn::from(order), order, &zone))
     })
@@ -106,7 +136,7 @@ fn rfc_3339(at: Timestamp, zone: &TimeZone) -> String {
     at.display_with_offset(zone.to_offset(at)).to_string()
 }
 
-/// A user's chances.
+/// A user's chances. What is left is what can be drawn now: pages show the day's as "draws you have".
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AccountView {
@@ -121,15 +151,21 @@ struct AccountView {
 /// `POST activity/query_user_activity_account`
 pub(super) async fn account(shards: &Shards, caller: &Caller, fields: &Fields<'_>) -> Outcome {
     let (campaign, account) = account_today(shards, caller, fields).await?;
-    let chances = campaign.campaign.chances;
-    Ok(Data::new(&AccountView {
+    Ok(account_view(&campaign, account))
+}
+
+/// The chances of an account as of the day that it is brought to.
+pub fn account_view(published: &Published, account: Account) -> Data {
+    let chances = published.campaign.chances;
+    let left = account.left(chances);
+    Data::new(&AccountView {
         total_count: account.granted,
-        total_count_surplus: account.granted.saturating_sub(account.used),
+        total_count_surplus: left.total,
         day_count: chances.day_limit,
-        day_count_surplus: chances.day_limit.saturating_sub(account.day_used),
+        day_count_surplus: left.today,
         month_count: chances.month_limit,
-        month_count_surplus: chances.month_limit.saturating_sub(account.month_used),
-    }))
+        month_count_surplus: left.this_month,
+    })
 }
 
 /// The campaign and the account that a request names, as of today. Who has never drawn has the
@@ -142,22 +178,26 @@ pub(super) async fn account_today(
     let (user, activity) = (fields.user(caller)?, fields.activity()?);
     let published = shards.catalogue().activity(activity).cloned().ok_or(Code::ActivityUnknown)?;
     let stored = shards.account(&user, activity).await?;
+    let account = today(&published, stored);
+    Ok((published, account))
+}
+
+/// An account as of today. Who has never drawn has the welcome chances.
+pub fn today(published: &Published, stored: Option<Account>) -> Account {
     let Campaign { chances, activity, .. } = &published.campaign;
     let account = stored.unwrap_or_else(|| Account::new(*chances));
-    let today = Day::of(Timestamp::now(), &activity.time_zone);
-    Ok((published, account.on(today)))
+    account.on(Day::of(Timestamp::now(), &activity.time_zone))
 }
 
 /// `GET activity/armory`: says that the campaign is loaded, and changes nothing.
-pub(super) fn armory(shards: &Shards, parameters: &Parameters) -> Outcome {
-    let activity = parameters.required("activityId", trimmed::<ActivityId>)?;
+pub(super) fn armory(shards: &Shards, fields: &Fields<'_>) -> Outcome {
+    let activity = fields.activity()?;
     let catalogue = shards.catalogue();
     catalogue.activity(activity).map(|_| Data::new(&true)).ok_or_else(|| Code::ActivityUnknown.into())
 }
 
 /// `GET activity/query_stage_activity_id`: null where nothing is shown, as in the reference.
-pub(super) fn stage(shards: &Shards, parameters: &Parameters) -> Outcome {
-    let text = |name| parameters.required(name, |text| Ok::<_, Infallible>(text.to_owned()));
-    let stage = Stage { channel: text("channel")?, source: text("source")? };
+pub(super) fn stage(shards: &Shards, fields: &Fields<'_>) -> Outcome {
+    let stage = Stage { channel: fields.text(Name::Channel)?, source: fields.text(Name::Source)? };
     Ok(Data::new(&shards.catalogue().stage(&stage).map(ActivityId::get)))
 }

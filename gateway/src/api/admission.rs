@@ -13,7 +13,7 @@ use crate::edge::Peer;
 impl Api {
     /// Before the body is read: the limits of the gateway, the route and the client's address.
     /// They know no user, so they obey what was switched for all.
-    pub(super) fn admit(
+    pub(super) fn admit_request(
         &self,
         endpoint: Endpoint,
         peer: Peer,
@@ -23,10 +23,10 @@ impl Api {
         if !self.shards.catalogue().switches().is_on_for_some(Switch::Limits, now) {
             return Ok(());
         }
-        Ok(self.limits.admit(endpoint, || self.proxies.client(peer, headers))?)
+        Ok(self.limits.admit(endpoint, || self.edge.proxies.client(peer, headers))?)
     }
 
-    /// Once the user is known: the limit of users, and who sits out. `activity` is what the
+    /// Once the user is known: the limit of users, and who is in cooldown. `activity` is what the
     /// request is about, if it says so.
     pub(super) fn admit_user(
         &self,

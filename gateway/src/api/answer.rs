@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::Response;
-use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Response, StatusCode};
 use market::{Refusal, RequestId};
 use serde::Serialize;
 use shards::{DrawError, ReadError};
 
 use super::code::Code;
+use super::language::Language;
 use crate::limits::Limited;
 
 /// The headers of draft-ietf-httpapi-ratelimit-headers-06, the last one that had three of them.
@@ -18,8 +19,9 @@ const RATE_LIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// An answer has no more of them: room is made for all at once.
+/// No answer has more of them: room is made for all at once.
 const HEADERS_MAX: usize = 8;
+const REFUSAL_HEADERS_MAX: usize = 12;
 
 /// A response with its whole body.
 pub type HttpResponse = Response<Full<Bytes>>;
@@ -29,8 +31,8 @@ pub type HttpResponse = Response<Full<Bytes>>;
 pub struct Failure {
     /// Its cause.
     pub code: Code,
-    /// What the caller is told.
-    pub info: Cow<'static, str>,
+    /// What is known beyond the code, in English.
+    pub detail: Option<Cow<'static, str>>,
     /// The limit that refused, where one did.
     pub limited: Option<Limited>,
     /// After how many seconds the same call may succeed, where that is known better than by the
@@ -39,19 +41,29 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A failure of which more is known than its code.
+    pub fn detailed(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: Some(detail.into()), ..code.into() }
+    }
+
     /// A field is wrong: which, and what was expected.
     pub fn field(name: &str, expected: impl std::fmt::Display) -> Self {
-        Self {
-            code: Code::IllegalParameter,
-            info: format!("{name}: {expected}").into(),
-            limited: None,
-            retry_after_s: None,
-        }
+        Self::detailed(Code::IllegalParameter, format!("{name}: {expected}"))
     }
 
     /// The same, for a caller that is to ask again after this time.
     fn retry_after(self, time: Duration) -> Self {
         Self { retry_after_s: Some(whole_seconds(time)), ..self }
+    }
+
+    /// What the caller reads.
+    fn info(&self, language: Language) -> Cow<'static, str> {
+        let text = self.code.text(language);
+        match (&self.detail, language) {
+            (None, _) => text.into(),
+            (Some(detail), Language::English) => format!("{text}: {detail}").into(),
+            (Some(detail), Language::Chinese) => format!("{text}：{detail}").into(),
+        }
     }
 }
 
@@ -63,7 +75,7 @@ pub fn whole_seconds(time: Duration) -> u32 {
 
 impl From<Code> for Failure {
     fn from(code: Code) -> Self {
-        Self { code, info: code.info().into(), limited: None, retry_after_s: None }
+        Self { code, detail: None, limited: None, retry_after_s: None }
     }
 }
 
@@ -79,10 +91,10 @@ impl From<DrawError> for Failure {
         let failure = Self::from(Code::from(error));
         match error {
             DrawError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
-            DrawError::Refused(refusal @ Refusal::RequestCountDiffers) => {
-                Self { info: refusal.to_string().into(), ..failure }
+            DrawError::Refused(refusal @ (Refusal::RequestIdReused | Refusal::RequestCountDiffers)) => {
+                Self { detail: Some(refusal.to_string().into()), ..failure }
             }
-            DrawError::ClocksDiffer { .. } => Self { info: error.to_string().into(), ..failure },
+            DrawError::ClocksDiffer { .. } => Self { detail: Some(error.to_string().into()), ..failure },
             _ => failure,
         }
     }
@@ -116,14 +128,49 @@ impl Data {
     pub fn new(value: &impl Serialize) -> Self {
         Self(serde_json::to_vec(value).expect("answers are plain values"))
     }
+
+    /// The JSON itself.
+    pub fn into_json(self) -> String {
+        String::from_utf8(self.0).expect("JSON is UTF-8")
+    }
 }
 
-/// Writes the envelope. `request` is named by the answers to a draw.
-pub fn respond(outcome: &Outcome, request: Option<&RequestId>, always_200: bool) -> HttpResponse {
-    let (code, info, data) = match outcome {
-        Ok(data) => (Code::Success, Code::Success.info(), data.0.as_slice()),
-        Err(failure) => (failure.code, &*failure.info, b"null".as_slice()),
-    };
+/// The answer of an endpoint that did what it was asked for. It reads the same in all languages, so
+/// that a repeated draw is answered by the same bytes. `request` is named by the answers to a draw.
+pub fn success(data: &Data, request: Option<&RequestId>) -> HttpResponse {
+    let text = Code::Success.text(Language::English);
+    respond(Code::Success, text, request, &data.0, HEADERS_MAX)
+}
+
+/// How a refusal looks to its caller.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Its language.
+    pub language: Language,
+    /// Its status.
+    pub status: StatusCode,
+}
+
+/// A refusal.
+pub fn refusal(failure: &Failure, request: Option<&RequestId>, look: Look) -> HttpResponse {
+    let info = failure.info(look.language);
+    let mut response = respond(failure.code, &info, request, b"null", REFUSAL_HEADERS_MAX);
+    *response.status_mut() = look.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(look.language.tag()));
+    if let Some(seconds) = failure.retry_after_s.or(failure.code.retry_after_s()) {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(limited) = failure.limited {
+        headers.insert(RATE_LIMIT_LIMIT, limited.burst.into());
+        headers.insert(RATE_LIMIT_REMAINING, HeaderValue::from_static("0"));
+        headers.insert(RATE_LIMIT_RESET, limited.wait_s().into());
+    }
+    response
+}
+
+/// Writes the envelope.
+fn respond(code: Code, info: &str, request: Option<&RequestId>, data: &[u8], headers_max: usize) -> HttpResponse {
     let mut body = Vec::with_capacity(data.len() + 160);
     body.extend_from_slice(b"{\"code\":\"");
     body.extend_from_slice(code.as_str().as_bytes());
@@ -137,28 +184,10 @@ pub fn respond(outcome: &Outcome, request: Option<&RequestId>, always_200: bool)
     body.extend_from_slice(data);
     body.push(b'}');
     let mut response = Response::new(Full::new(Bytes::from(body)));
-    if !always_200 {
-        *response.status_mut() = code.status();
-    }
     let headers = response.headers_mut();
-    headers.reserve(HEADERS_MAX);
+    headers.reserve(headers_max);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    let failure = outcome.as_ref().err();
-    if let Some(seconds) = failure.and_then(|failure| failure.retry_after_s).or(code.retry_after_s()) {
-        headers.insert(RETRY_AFTER, seconds.into());
-    }
-    if let Some(limited) = failure.and_then(|failure| failure.limited) {
-        headers.insert(RATE_LIMIT_LIMIT, limited.burst.into());
-        headers.insert(RATE_LIMIT_REMAINING, HeaderValue::from_static("0"));
-        headers.insert(RATE_LIMIT_RESET, limited.wait_s().into());
-    }
-    response
-}
-
-/// Names the methods that a path takes, on a 405.
-pub fn allow(mut response: HttpResponse, methods: &'static str) -> HttpResponse {
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

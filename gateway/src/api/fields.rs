@@ -1,18 +1,22 @@
-//! What a request says: JSON bodies and query or form parameters, bound as Spring binds them.
+//! The parameters of a request, bound by one rule on all paths.
 //!
-//! A number may be written as a text and the reverse, and a whole one with a fraction of zero or an
-//! exponent; unknown fields and a byte order mark are ignored, `null` is absent; all else is refused
-//! with the name of the field.
+//! Each comes from the query, a form or a JSON object, once; or more often with one value. A number
+//! may be written as a string and the reverse, and an integer with a fraction of zero or an exponent;
+//! unknown parameters and a byte order mark are ignored, `null` is absent, as is an empty one of a
+//! query or a form; all else is refused with the name of the parameter.
 use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
 use std::str::FromStr;
 
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 use market::{ActivityId, DrawCount, OrderId, RequestId, StrategyId, UserId};
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::answer::Failure;
+use super::body::Content;
 use crate::identity::Caller;
 
 /// What may stand in front of a body and says nothing.
@@ -21,74 +25,266 @@ pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 /// No number that we know is longer: an exponent must not make it so.
 const DIGITS_MAX: usize = 32;
 
-/// The fields of a JSON body that any endpoint asks for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// A parameter that some endpoint takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// Who draws.
+    User,
+    /// In which activity.
+    Activity,
+    /// By which strategy.
+    Strategy,
+    /// The key of a call.
+    Request,
+    /// A draw.
+    Order,
+    /// So many draws.
+    Count,
+    /// Where an activity is shown.
+    Channel,
+    /// Where whoever looks comes from.
+    Source,
+}
+
+impl Name {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::User,
+        Self::Activity,
+        Self::Strategy,
+        Self::Request,
+        Self::Order,
+        Self::Count,
+        Self::Channel,
+        Self::Source,
+    ];
+
+    /// As callers write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "userId",
+            Self::Activity => "activityId",
+            Self::Strategy => "strategyId",
+            Self::Request => "requestId",
+            Self::Order => "orderId",
+            Self::Count => "count",
+            Self::Channel => "channel",
+            Self::Source => "source",
+        }
+    }
+
+    fn of(spelled: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str() == spelled)
+    }
+}
+
+impl<'de> Deserialize<'de> for Known {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(KnownVisitor)
+    }
+}
+
+/// The name of a JSON field, if it is one of ours.
+struct Known(Option<Name>);
+
+struct KnownVisitor;
+
+impl Visitor<'_> for KnownVisitor {
+    type Value = Known;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, spelled: &str) -> Result<Known, E> {
+        Ok(Known(Name::of(spelled)))
+    }
+}
+
+/// A value as it came.
+#[derive(Debug, Clone)]
+enum Value<'a> {
+    /// JSON, as it is spelled.
+    Json(&'a str),
+    /// Of a query or a form; not empty.
+    Text(Cow<'a, str>),
+}
+
+impl Value<'_> {
+    /// The text of a string, or a number as it is spelled.
+    fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Value::Json(json) => scalar(json),
+            Value::Text(text) => Some(Cow::Borrowed(text)),
+        }
+    }
+}
+
+/// The parameters of a request that its endpoint takes.
+#[derive(Debug, Clone)]
 pub struct Fields<'a> {
-    #[serde(rename = "userId", borrow)]
-    user: Option<&'a RawValue>,
-    #[serde(rename = "activityId", borrow)]
-    activity: Option<&'a RawValue>,
-    #[serde(rename = "strategyId", borrow)]
-    strategy: Option<&'a RawValue>,
-    #[serde(rename = "requestId", borrow)]
-    request: Option<&'a RawValue>,
-    #[serde(borrow)]
-    count: Option<&'a RawValue>,
+    takes: &'static [Name],
+    values: [Option<Value<'a>>; Name::ALL.len()],
 }
 
 impl<'a> Fields<'a> {
-    /// Reads a JSON object.
-    pub fn parse(body: &'a [u8]) -> Result<Self, Failure> {
-        let text = std::str::from_utf8(body).map_err(|_| Failure::field("body", "must be UTF-8"))?;
+    /// Reads the query, and after it the body.
+    pub fn read(takes: &'static [Name], query: Option<&'a str>, content: Content<'a>) -> Result<Self, Failure> {
+        let mut fields = Self { takes, values: Default::default() };
+        fields.add_pairs(query.unwrap_or_default().as_bytes())?;
+        match content {
+            Content::Nothing => {}
+            Content::Form(form) => fields.add_pairs(form)?,
+            Content::Json(json) => fields.add_object(json)?,
+        }
+        Ok(fields)
+    }
+
+    fn add_pairs(&mut self, pairs: &'a [u8]) -> Result<(), Failure> {
+        for (name, value) in form_urlencoded::parse(pairs) {
+            if let Some(name) = Name::of(&name).filter(|_| !value.is_empty()) {
+                self.add(name, Value::Text(value))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_object(&mut self, json: &'a [u8]) -> Result<(), Failure> {
+        let text = std::str::from_utf8(json).map_err(|_| Failure::field("body", "must be UTF-8"))?;
         // Some editors and libraries of Windows put one in front.
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         // The reader would take an array for an object, field by field.
         if !text.trim_start().starts_with('{') {
             return Err(Failure::field("body", "must be a JSON object"));
         }
-        serde_json::from_str(text).map_err(|error| Failure::field("body", format!("is not valid JSON: {error}")))
+        let malformed = |error| Failure::field("body", format!("is not valid JSON: {error}"));
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let added = reader.deserialize_map(ObjectVisitor(self)).map_err(malformed)?;
+        reader.end().map_err(malformed)?;
+        added
+    }
+
+    fn add(&mut self, name: Name, value: Value<'a>) -> Result<(), Failure> {
+        if !self.takes.contains(&name) {
+            return Ok(());
+        }
+        match &mut self.values[name as usize] {
+            Some(first) if first.text().is_none_or(|text| value.text().as_ref() != Some(&text)) => {
+                Err(Failure::field(name.as_str(), "comes twice with different values"))
+            }
+            Some(_) => Ok(()),
+            empty @ None => {
+                *empty = Some(value);
+                Ok(())
+            }
+        }
     }
 
     /// `userId`, which must be the caller's; who is known may leave it out.
     pub fn user(&self, caller: &Caller) -> Result<UserId, Failure> {
-        caller.user(optional(self.user, "userId", UserId::new)?)
+        caller.user(self.optional(Name::User, UserId::new)?)
     }
 
     /// `activityId`, required.
     pub fn activity(&self) -> Result<ActivityId, Failure> {
-        number(self.activity, "activityId")?.ok_or_else(|| Failure::field("activityId", "is missing"))
+        required(Name::Activity, self.number(Name::Activity)?)
+    }
+
+    /// `activityId`, where it is one and the endpoint takes it.
+    pub fn known_activity(&self) -> Option<ActivityId> {
+        self.takes.contains(&Name::Activity).then(|| self.activity().ok())?
     }
 
     /// `strategyId`, required.
     pub fn strategy(&self) -> Result<StrategyId, Failure> {
-        number(self.strategy, "strategyId")?.ok_or_else(|| Failure::field("strategyId", "is missing"))
+        required(Name::Strategy, self.number(Name::Strategy)?)
     }
 
     /// `requestId`, optional.
     pub fn request(&self) -> Result<Option<RequestId>, Failure> {
-        optional(self.request, "requestId", RequestId::new)
+        self.optional(Name::Request, RequestId::new)
+    }
+
+    /// `orderId`, optional.
+    pub fn order(&self) -> Result<Option<OrderId>, Failure> {
+        self.number(Name::Order)
     }
 
     /// `count`, optional.
     pub fn count(&self) -> Result<Option<DrawCount>, Failure> {
-        number(self.count, "count")
+        self.number(Name::Count)
+    }
+
+    /// A string, required.
+    pub fn text(&self, name: Name) -> Result<String, Failure> {
+        required(name, self.optional(name, |text| Ok::<_, Infallible>(text.to_owned()))?)
+    }
+
+    fn value(&self, name: Name) -> Option<&Value<'a>> {
+        debug_assert!(self.takes.contains(&name), "{} is not in the table of endpoints", name.as_str());
+        self.values[name as usize].as_ref()
+    }
+
+    fn optional<T, E: fmt::Display>(
+        &self,
+        name: Name,
+        make: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Failure> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let fault = |expected: &dyn fmt::Display| Failure::field(name.as_str(), expected);
+        // What was not UTF-8 has become this; it must not name some other user.
+        if matches!(value, Value::Text(text) if text.contains(char::REPLACEMENT_CHARACTER)) {
+            return Err(fault(&"must be UTF-8"));
+        }
+        let text = value.text().ok_or_else(|| fault(&"must be a string or a number"))?;
+        make(&text).map(Some).map_err(|error| fault(&error))
+    }
+
+    /// An integer. Written as a JSON number it may have a fraction of zero or an exponent.
+    fn number<T: FromStr<Err: fmt::Display>>(&self, name: Name) -> Result<Option<T>, Failure> {
+        if let Some(Value::Json(json)) = self.value(name)
+            && json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+            && let Some(digits) = whole(json)
+        {
+            return digits.parse().map(Some).map_err(|error| Failure::field(name.as_str(), error));
+        }
+        self.optional(name, trimmed)
+    }
+}
+
+fn required<T>(name: Name, value: Option<T>) -> Result<T, Failure> {
+    value.ok_or_else(|| Failure::field(name.as_str(), "is missing"))
+}
+
+/// Reads the fields of an object. A fault of JSON ends the reading; one of a field does not.
+struct ObjectVisitor<'f, 'a>(&'f mut Fields<'a>);
+
+impl<'a> Visitor<'a> for ObjectVisitor<'_, 'a> {
+    type Value = Result<(), Failure>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut added = Ok(());
+        while let Some(Known(name)) = map.next_key()? {
+            let Some(name) = name else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let json = map.next_value::<&RawValue>()?.get();
+            if json != "null" && added.is_ok() {
+                added = self.0.add(name, Value::Json(json));
+            }
+        }
+        Ok(added)
     }
 }
 
 /// Reads a number as the reference's readers do: white space around it does not matter.
 pub fn trimmed<T: FromStr>(text: &str) -> Result<T, T::Err> {
     text.trim().parse()
-}
-
-/// A whole number. Written as a number it may have a fraction of zero or an exponent.
-fn number<T: FromStr<Err: std::fmt::Display>>(raw: Option<&RawValue>, name: &str) -> Result<Option<T>, Failure> {
-    let spelled =
-        raw.map(RawValue::get).filter(|json| json.starts_with(|first: char| first == '-' || first.is_ascii_digit()));
-    if let Some(digits) = spelled.and_then(whole) {
-        return digits.parse().map(Some).map_err(|error| Failure::field(name, error));
-    }
-    optional(raw, name, trimmed)
 }
 
 /// The digits of a JSON number with a fraction or an exponent that is a whole one all the same.
@@ -110,16 +306,6 @@ fn whole(json: &str) -> Option<String> {
     }
 }
 
-fn optional<T, E: std::fmt::Display>(
-    raw: Option<&RawValue>,
-    name: &str,
-    make: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<Option<T>, Failure> {
-    let Some(raw) = raw else { return Ok(None) };
-    let text = scalar(raw.get()).ok_or_else(|| Failure::field(name, "must be a text or a number"))?;
-    make(&text).map(Some).map_err(|error| Failure::field(name, error))
-}
-
 /// The text of a JSON string, or a number as it is spelled.
 fn scalar(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes().first()? {
@@ -132,87 +318,56 @@ fn scalar(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Query and form parameters.
-#[derive(Debug, Default)]
-pub struct Parameters(Vec<(String, String)>);
-
-impl Parameters {
-    /// Reads the query string, and after it a form body.
-    pub fn parse(query: Option<&str>, form: &[u8]) -> Self {
-        let query = query.unwrap_or_default().as_bytes();
-        let pairs = |text| form_urlencoded::parse(text).into_owned();
-        Self(pairs(query).chain(pairs(form)).collect())
-    }
-
-    /// The first value of a parameter; an empty one counts as absent, as in the reference.
-    fn find(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
-    }
-
-    /// A parameter that may be absent.
-    pub fn optional<T, E: std::fmt::Display>(
-        &self,
-        name: &str,
-        make: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, Failure> {
-        let Some(text) = self.find(name) else { return Ok(None) };
-        // What was not UTF-8 has become this; it must not name some other user.
-        if text.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(Failure::field(name, "must be UTF-8"));
-        }
-        make(text).map(Some).map_err(|error| Failure::field(name, error))
-    }
-
-    /// A parameter that must be there.
-    pub fn required<T, E: std::fmt::Display>(
-        &self,
-        name: &str,
-        make: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<T, Failure> {
-        self.optional(name, make)?.ok_or_else(|| Failure::field(name, "is missing"))
-    }
-
-    /// `userId`, which must be the caller's; who is known may leave it out.
-    pub fn user(&self, caller: &Caller) -> Result<UserId, Failure> {
-        caller.user(self.optional("userId", UserId::new)?)
-    }
-
-    /// `orderId`, optional.
-    pub fn order(&self) -> Result<Option<OrderId>, Failure> {
-        self.optional("orderId", trimmed)
-    }
-}
-
-/// The key in the header `Idempotency-Key`, if there is one.
+/// The key in the header `Idempotency-Key`. An empty header is none, as for proxies, which cannot tell
+/// them apart; two are refused, as proxies make one wrong key of them.
 pub fn header_key(headers: &HeaderMap) -> Result<Option<RequestId>, Failure> {
     const NAME: &str = "Idempotency-Key";
     const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    if values.any(|other| other != value) {
-        return Err(Failure::field(NAME, "stands twice with different values"));
+    if values.next().is_some() {
+        return Err(Failure::field(NAME, "comes twice"));
+    }
+    if value.is_empty() {
+        return Ok(None);
     }
     let text = value.to_str().map_err(|_| Failure::field(NAME, "must be 1 to 64 visible ASCII characters"))?;
     RequestId::new(text).map(Some).map_err(|error| Failure::field(NAME, error))
+}
+
+/// The key that a proxy lends to a draw which has none: when it sends the draw to a second gateway,
+/// both make the same one. Who sends it could as well send a key.
+pub fn lent_key(headers: &HeaderMap) -> Option<RequestId> {
+    const HEADER: HeaderName = HeaderName::from_static("idempotency-key-fallback");
+    let text = headers.get(HEADER)?.to_str().ok()?;
+    RequestId::new(text).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn info<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-        result.expect_err("a failure").info.into_owned()
+    /// The fields of a body.
+    fn object(json: &[u8]) -> Result<Fields<'_>, Failure> {
+        Fields::read(&Name::ALL, None, Content::Json(json))
+    }
+
+    fn pairs<'a>(query: &'a str, form: &'a str) -> Result<Fields<'a>, Failure> {
+        Fields::read(&Name::ALL, Some(query), Content::Form(form.as_bytes()))
+    }
+
+    fn detail<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+        result.expect_err("a failure").detail.expect("a detail").into_owned()
     }
 
     #[test]
     fn numbers_and_texts_are_interchangeable() {
         for body in [r#"{"userId":"7","activityId":100301}"#, r#"{"userId":7,"activityId":"100301"}"#] {
-            let fields = Fields::parse(body.as_bytes()).expect("JSON");
+            let fields = object(body.as_bytes()).expect("JSON");
             assert_eq!(fields.user(&Caller::Anyone).expect("a user").as_str(), "7");
             assert_eq!(fields.activity().expect("an activity").get(), 100_301);
         }
-        let long = Fields::parse(br#"{"userId":123456789012345678901234567890}"#).expect("JSON");
+        let long = object(br#"{"userId":123456789012345678901234567890}"#).expect("JSON");
         assert_eq!(long.user(&Caller::Anyone).expect("a user").as_str(), "123456789012345678901234567890");
     }
 
@@ -221,14 +376,14 @@ mod tests {
         for (body, expected) in [
             ("{}", "userId: is missing"),
             (r#"{"userId":null}"#, "userId: is missing"),
-            (r#"{"userId":true}"#, "userId: must be a text or a number"),
-            (r#"{"userId":["u"]}"#, "userId: must be a text or a number"),
+            (r#"{"userId":true}"#, "userId: must be a string or a number"),
+            (r#"{"userId":["u"]}"#, "userId: must be a string or a number"),
             (r#"{"userId":""}"#, "userId: must not be empty"),
             (r#"{"userId":" u"}"#, "userId: must not begin or end with white space"),
             (r#"{"userId":"a\u0000"}"#, "userId: must not contain control characters"),
-            (r#"{"userId":"\ud800"}"#, "userId: must be a text or a number"),
+            (r#"{"userId":"\ud800"}"#, "userId: must be a string or a number"),
         ] {
-            assert_eq!(info(Fields::parse(body.as_bytes()).expect(body).user(&Caller::Anyone)), expected, "{body}");
+            assert_eq!(detail(object(body.as_bytes()).expect(body).user(&Caller::Anyone)), expected, "{body}");
         }
         for number in [
             "0",
@@ -248,8 +403,8 @@ mod tests {
             "9.3E18",
         ] {
             let body = format!(r#"{{"activityId":{number}}}"#);
-            let fields = Fields::parse(body.as_bytes()).expect("JSON");
-            assert!(info(fields.activity()).starts_with("activityId: expected a whole number"), "{number}");
+            let fields = object(body.as_bytes()).expect("JSON");
+            assert!(detail(fields.activity()).starts_with("activityId: expected a whole number"), "{number}");
         }
     }
 
@@ -257,20 +412,20 @@ mod tests {
     fn whole_numbers_may_have_a_point_or_an_exponent() {
         for spelled in ["200001.0", "200001.000", "2.00001E5", "2.00001e+5", "2000010e-1", "200001e0", "20000100E-2"] {
             let body = format!(r#"{{"activityId":{spelled}}}"#);
-            assert_eq!(Fields::parse(body.as_bytes()).expect("JSON").activity().expect(spelled).get(), 200_001);
+            assert_eq!(object(body.as_bytes()).expect("JSON").activity().expect(spelled).get(), 200_001);
         }
-        let large = Fields::parse(br#"{"activityId":9223372036854775807.0}"#).expect("JSON");
+        let large = object(br#"{"activityId":9223372036854775807.0}"#).expect("JSON");
         assert_eq!(large.activity().expect("no digit is lost").get(), i64::MAX as u64);
-        let user = Fields::parse(br#"{"userId":7.0}"#).expect("JSON").user(&Caller::Anyone);
+        let user = object(br#"{"userId":7.0}"#).expect("JSON").user(&Caller::Anyone);
         assert_eq!(user.expect("a user").as_str(), "7.0", "what is no number for us stays as it is spelled");
     }
 
     #[test]
     fn a_byte_order_mark_in_front_says_nothing() {
-        let fields = Fields::parse("\u{feff}{\"activityId\":7}".as_bytes()).expect("JSON");
+        let fields = object("\u{feff}{\"activityId\":7}".as_bytes()).expect("JSON");
         assert_eq!(fields.activity().expect("an activity").get(), 7);
         for body in ["\u{feff}", "\u{feff}\u{feff}{}", " \u{feff}{}"] {
-            assert!(info(Fields::parse(body.as_bytes())).starts_with("body: "), "{body}");
+            assert!(detail(object(body.as_bytes())).starts_with("body: "), "{body}");
         }
     }
 
@@ -278,33 +433,67 @@ mod tests {
     fn counts_are_from_one_to_ten() {
         let count = |value: &str| {
             let body = format!(r#"{{"count":{value}}}"#);
-            Fields::parse(body.as_bytes()).expect("JSON").count()
+            object(body.as_bytes()).expect("JSON").count()
         };
         assert_eq!(count("null"), Ok(None));
         for ten in ["10", "\"10\"", "\" 10 \"", "10.0", "1e1", "1.0E+1", "0.1e2", "100e-1"] {
             assert_eq!(count(ten).map(|count| count.map(DrawCount::get)), Ok(Some(10)), "{ten}");
         }
         for bad in ["0", "11", "-1", "1.5", "1e2", "\"10.0\"", "\"\"", "\"ten\"", "99999999999999999999"] {
-            assert_eq!(info(count(bad)), "count: expected a whole number from 1 to 10", "{bad}");
+            assert_eq!(detail(count(bad)), "count: expected a whole number from 1 to 10", "{bad}");
         }
-        assert_eq!(info(count("true")), "count: must be a text or a number");
+        assert_eq!(detail(count("true")), "count: must be a string or a number");
     }
 
     #[test]
     fn bodies_that_are_no_object_are_refused() {
         for body in ["", "null", "[\"u\",1]", "\"u\"", "{", "{\"userId\":}", "not JSON", "{} {}"] {
-            assert!(info(Fields::parse(body.as_bytes())).starts_with("body: "), "{body}");
+            assert!(detail(object(body.as_bytes())).starts_with("body: "), "{body}");
         }
-        assert_eq!(info(Fields::parse(b"{\"userId\":\"\xff\"}")), "body: must be UTF-8");
+        assert_eq!(detail(object(b"{\"userId\":\"\xff\"}")), "body: must be UTF-8");
     }
 
     #[test]
     fn parameters_come_from_query_and_form() {
-        let parameters = Parameters::parse(Some("userId=a%20b&x=1"), b"orderId=7&userId=late");
-        assert_eq!(parameters.user(&Caller::Anyone).expect("a user").as_str(), "a b");
-        assert_eq!(parameters.order().expect("an order").map(OrderId::get), Some(7));
-        assert_eq!(info(Parameters::parse(Some("userId="), b"").user(&Caller::Anyone)), "userId: is missing");
-        assert_eq!(info(Parameters::parse(Some("userId=%FF"), b"").user(&Caller::Anyone)), "userId: must be UTF-8");
+        let fields = pairs("userId=a%20b&x=1&requestId=", "orderId=+7+").expect("pairs");
+        assert_eq!(fields.user(&Caller::Anyone).expect("a user").as_str(), "a b");
+        assert_eq!(fields.order().expect("an order").map(OrderId::get), Some(7));
+        assert_eq!(fields.request(), Ok(None), "an empty one is none");
+        assert_eq!(detail(pairs("userId=", "").and_then(|fields| fields.user(&Caller::Anyone))), "userId: is missing");
+        assert_eq!(
+            detail(pairs("userId=%FF", "").and_then(|fields| fields.user(&Caller::Anyone))),
+            "userId: must be UTF-8"
+        );
+    }
+
+    #[test]
+    fn a_parameter_may_come_twice_with_one_value() {
+        let user = |query, json: &str| {
+            let fields = Fields::read(&Name::ALL, Some(query), Content::Json(json.as_bytes()));
+            fields.and_then(|fields| fields.user(&Caller::Anyone)).map(|user| user.as_str().to_owned())
+        };
+        for (query, json) in [
+            ("userId=7&userId=7", "{}"),
+            ("userId=7", r#"{"userId":7}"#),
+            ("userId=7&userId=", r#"{"userId":"7"}"#),
+            ("", r#"{"userId":7,"user\u0049d":"\u0037"}"#),
+            ("userId=7", r#"{"userId":null}"#),
+            ("", r#"{"userId":null,"userId":"7","x":1,"x":2}"#),
+        ] {
+            assert_eq!(user(query, json).as_deref(), Ok("7"), "{query} {json}");
+        }
+        for (query, json) in [
+            ("userId=7&userId=8", "{}"),
+            ("userId=7", r#"{"userId":8}"#),
+            ("userId=7", r#"{"userId":7.0}"#),
+            ("", r#"{"userId":"7","user\u0049d":"8"}"#),
+            ("", r#"{"userId":[],"userId":[]}"#),
+        ] {
+            assert_eq!(detail(user(query, json)), "userId: comes twice with different values", "{query} {json}");
+        }
+        assert_eq!(detail(pairs("userId=7", "userId=8")), "userId: comes twice with different values");
+        let of_draw = Fields::read(&[Name::User], Some("orderId=1&orderId=2&userId=u"), Content::Nothing);
+        assert!(of_draw.is_ok(), "what an endpoint does not take is ignored");
     }
 
     #[test]
@@ -317,9 +506,23 @@ mod tests {
             headers
         };
         assert_eq!(header_key(&headers(&[])), Ok(None));
-        assert_eq!(header_key(&headers(&["k", "k"])).map(|key| key.is_some()), Ok(true));
-        for bad in [&["k", "K"][..], &[""], &["a b"], &["ú"], &[&"k".repeat(65)]] {
-            assert!(info(header_key(&headers(bad))).starts_with("Idempotency-Key: "), "{bad:?}");
+        assert_eq!(header_key(&headers(&[""])), Ok(None), "a proxy cannot tell an empty header from none");
+        assert_eq!(header_key(&headers(&["k"])).map(|key| key.is_some()), Ok(true));
+        for bad in [&["k", "k"][..], &["k", "K"], &["", ""], &["a b"], &["ú"], &[&"k".repeat(65)]] {
+            assert!(detail(header_key(&headers(bad))).starts_with("Idempotency-Key: "), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_lent_key_is_a_key_or_none() {
+        let lent = |value: &str| {
+            let headers = [(HeaderName::from_static("idempotency-key-fallback"), value.parse().expect("a value"))];
+            lent_key(&headers.into_iter().collect())
+        };
+        assert_eq!(lent("k").as_ref().map(RequestId::as_str), Some("k"));
+        for none in ["", "a b", &"k".repeat(65)] {
+            assert_eq!(lent(none), None, "{none}");
+        }
+        assert_eq!(lent_key(&HeaderMap::new()), None);
     }
 }

@@ -9,7 +9,7 @@ use shards::Shards;
 use super::activity::account_today;
 use super::answer::{Data, Failure, Outcome};
 use super::code::Code;
-use super::fields::{Fields, Parameters, trimmed};
+use super::fields::Fields;
 use crate::identity::Caller;
 
 /// A prize on the wheel.
@@ -25,6 +25,10 @@ struct AwardView<'a> {
     is_award_unlock: bool,
     /// Draws still to be made today.
     wait_un_lock_count: u32,
+    /// The same two by the names that other clients of the reference read.
+    award_unlock: bool,
+    has_award_unlock: bool,
+    wait_unlock_count: u32,
 }
 
 fn award_views(strategy: &Strategy, draws_today: u32) -> Vec<AwardView<'_>> {
@@ -36,14 +40,19 @@ fn award_view(strategy: &Strategy, index: AwardIndex, draws_today: u32) -> Award
     // The draw itself walks the same tree, so the page and the rule cannot differ.
     let opens_at = |draws| strategy.tree_of(index).map_or(Some(draws), |tree| tree.unlocked_at(draws));
     let next = opens_at(draws_today);
+    let is_unlocked = next == Some(draws_today);
+    let draws_left = next.map_or(0, |draws| draws - draws_today);
     AwardView {
         award_id: award.id.get(),
         award_title: &award.title,
         award_subtitle: &award.subtitle,
         sort: award.sort,
         award_rule_lock_count: opens_at(0).filter(|&draws| draws > 0),
-        is_award_unlock: next == Some(draws_today),
-        wait_un_lock_count: next.map_or(0, |draws| draws - draws_today),
+        is_award_unlock: is_unlocked,
+        wait_un_lock_count: draws_left,
+        award_unlock: is_unlocked,
+        has_award_unlock: is_unlocked,
+        wait_unlock_count: draws_left,
     }
 }
 
@@ -109,8 +118,8 @@ pub(super) fn random_raffle(shards: &Shards, fields: &Fields<'_>, random: &mut i
 }
 
 /// `GET strategy/strategy_armory`: says that the strategy is loaded, and changes nothing.
-pub(super) fn armory(shards: &Shards, parameters: &Parameters) -> Outcome {
-    let strategy = parameters.required("strategyId", trimmed)?;
+pub(super) fn armory(shards: &Shards, fields: &Fields<'_>) -> Outcome {
+    let strategy = fields.strategy()?;
     let catalogue = shards.catalogue();
     catalogue.strategy(strategy).map(|_| Data::new(&true)).ok_or_else(|| Code::ActivityUnknown.into())
 }

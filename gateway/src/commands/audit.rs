@@ -11,7 +11,7 @@ use shards::audit::{mend_labels, mend_labels_of_cluster};
 use shards::cluster::Installation;
 use shards::embedded::Folder;
 
-use super::{FAILED, Installed, NO, Place, block_on, complain, fail, operator, reason, say};
+use super::{FAILED, Installed, NO, Place, block_on, complain, fail, one_line, operator, reason, say};
 
 /// How often a terminal is told how far the audit is.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
@@ -33,7 +33,7 @@ pub struct Options {
     #[arg(long, value_name = "WHY", requires = "repair", value_parser = reason)]
     reason: Option<String>,
     /// Who makes it, for the record [default: the name of the user who runs the command]
-    #[arg(long, value_name = "NAME", requires = "repair")]
+    #[arg(long, value_name = "NAME", requires = "repair", value_parser = one_line)]
     who: Option<String>,
 }
 

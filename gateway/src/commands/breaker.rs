@@ -1,4 +1,4 @@
-//! `drawbridge breaker list|set`: circuit breakers of one server, through its admin address.
+//! `drawbridge breaker list|set|clear`: circuit breakers, through a gateway's admin address.
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -6,7 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::server::{Server, ServerError, end, seconds, text};
+use super::obey::{Change, Waiting, carry_out};
+use super::server::{Server, end, seconds, text};
 use super::{ForTheRecord, block_on};
 
 const PATH: &str = "/admin/breakers";
@@ -14,13 +15,18 @@ const PATH: &str = "/admin/breakers";
 /// What to do with breakers.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show how the breakers of a server stand
+    /// Show how the breakers of a gateway stand
     List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         server: Server,
     },
-    /// Tell a breaker of a server what to do; other servers have breakers of their own
+    /// Tell a breaker what to do, on all gateways
     Set(Set),
+    /// Take back what is set for a breaker, on all gateways: it decides itself again
+    Clear(Clear),
 }
 
 /// A breaker and its new mode.
@@ -34,6 +40,21 @@ pub struct Set {
     lasts: Option<u64>,
     #[command(flatten)]
     record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// A breaker that decides itself again.
+#[derive(Debug, Args)]
+pub struct Clear {
+    /// shard-0, redis-1, ... as `list` shows them
+    breaker: String,
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(flatten)]
     server: Server,
 }
@@ -61,23 +82,43 @@ impl Mode {
 }
 
 pub fn run(command: &Command) -> ExitCode {
-    let list = match command {
-        Command::List { server } => block_on(server.get(PATH)),
-        Command::Set(set) => block_on(set.send()),
-    };
-    end(list.map(|list| show(&list)))
+    match command {
+        Command::List { json, server } => {
+            let list = block_on(server.get(PATH));
+            end(list.map(|list| if *json { format!("{}\n", list["breakers"]) } else { show(&list) }))
+        }
+        Command::Set(set) => set.run(),
+        Command::Clear(clear) => clear.run(),
+    }
 }
 
 impl Set {
-    async fn send(&self) -> Result<Value, ServerError> {
+    fn run(&self) -> ExitCode {
         let body = json!({
             "name": self.breaker,
             "mode": self.mode.name(),
             "who": self.record.who(),
             "reason": self.record.reason,
             "forSeconds": self.lasts,
+            "here": self.waiting.here,
         });
-        self.server.call(Method::POST, PATH, body.to_string()).await
+        let about = ("breaker", self.breaker.as_str());
+        let change = Change { method: Method::POST, path: PATH, body, about, only: None };
+        carry_out(&self.server, &self.waiting, change)
+    }
+}
+
+impl Clear {
+    fn run(&self) -> ExitCode {
+        let body = json!({
+            "name": self.breaker,
+            "who": self.record.who(),
+            "reason": self.record.reason,
+            "here": self.waiting.here,
+        });
+        let about = ("breaker", self.breaker.as_str());
+        let change = Change { method: Method::DELETE, path: PATH, body, about, only: None };
+        carry_out(&self.server, &self.waiting, change)
     }
 }
 

@@ -4,13 +4,15 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use market::campaign::{Campaign, report};
-use shards::embedded::Folder;
+use market::campaign::{ActivityState, AwardIndex, Campaign, InvalidCampaign, Published, Strategy, report};
+use market::odds::Pool;
+use serde_json::{Value, json};
+use shards::embedded::{Folder, FolderError};
 use shards::meta::{Meta, Publication, PublishError};
 use shards::store::Database;
 
-use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say};
-use crate::config::Storage;
+use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say, say_json};
+use crate::config::{Embedded, Storage};
 
 /// What to do with campaign files.
 #[derive(Debug, Subcommand)]
@@ -19,6 +21,9 @@ pub enum Command {
     Check {
         /// The campaign file
         file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Store a file as a new version; a running server follows within two seconds
     Publish {
@@ -31,6 +36,9 @@ pub enum Command {
     List {
         #[command(flatten)]
         place: Place,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -38,25 +46,29 @@ impl Command {
     pub(super) fn place(&self) -> Option<&Place> {
         match self {
             Command::Check { .. } => None,
-            Command::Publish { place, .. } | Command::List { place } => Some(place),
+            Command::Publish { place, .. } | Command::List { place, .. } => Some(place),
         }
     }
 }
 
 pub fn run(command: Command) -> ExitCode {
     match command {
-        Command::Check { file } => check(&file),
+        Command::Check { file, json } => check(&file, json),
         Command::Publish { file, place } => match block_on(publish(&file, &place)) {
-            Ok(publication) => {
-                say(describe(publication));
+            Ok(done) => {
+                say(done);
                 ExitCode::SUCCESS
             }
             Err(Refusal::No(why)) => refuse(&file, &why),
             Err(Refusal::Failed(why)) => fail(why),
         },
-        Command::List { place } => match block_on(list(&place)) {
-            Ok(text) => {
-                say(text);
+        Command::List { place, json } => match block_on(list(&place)) {
+            Ok(published) => {
+                if json {
+                    say_json(&published.iter().map(|published| listed_in_json(published)).collect::<Vec<_>>());
+                } else {
+                    say(published.iter().map(|published| listed(published)).collect::<String>());
+                }
                 ExitCode::SUCCESS
             }
             Err(why) => fail(why),
@@ -64,27 +76,106 @@ pub fn run(command: Command) -> ExitCode {
     }
 }
 
-fn check(file: &Path) -> ExitCode {
+fn check(file: &Path, json: bool) -> ExitCode {
     let text = match read(file) {
         Ok(text) => text,
         Err(error) => return fail(error),
     };
     match Campaign::parse(&text) {
         Ok(campaign) => {
-            say(report(&campaign));
+            if json {
+                say_json(&checked(&campaign));
+            } else {
+                say(report(&campaign));
+            }
             ExitCode::SUCCESS
+        }
+        Err(error) if json => {
+            say_json(&faulty(&error));
+            ExitCode::from(NO)
         }
         Err(error) => refuse(file, &error.to_string()),
     }
 }
 
 fn read(file: &Path) -> Result<String, String> {
-    std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+    std::fs::read_to_string(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => format!("{} is no text in UTF-8", file.display()),
+        _ => format!("the campaign file {} cannot be read: {error}", file.display()),
+    })
 }
 
 fn refuse(file: &Path, why: &str) -> ExitCode {
     complain(format_args!("{} is refused:\n{why}\n", file.display()));
     ExitCode::from(NO)
+}
+
+/// A good file for programs: what is drawn with which odds.
+fn checked(campaign: &Campaign) -> Value {
+    let Campaign { activity, strategy, .. } = campaign;
+    let all: Vec<AwardIndex> = (0..strategy.awards.len()).map(AwardIndex).collect();
+    let groups = strategy.weight_groups().iter();
+    let groups =
+        groups.map(|group| json!({"ordinal": group.ordinal, "awards": odds(strategy, &group.awards, &group.pool)}));
+    json!({
+        "ok": true,
+        "activity": activity.id.get(),
+        "name": activity.name,
+        "state": state(activity.state),
+        "beginsAt": activity.begins_at.to_string(),
+        "endsAt": activity.ends_at.to_string(),
+        "timeZone": activity.time_zone_name,
+        "strategy": strategy.id.get(),
+        "awards": odds(strategy, &all, &strategy.pool),
+        "weightPools": groups.collect::<Vec<_>>(),
+        "faults": [],
+    })
+}
+
+fn odds(strategy: &Strategy, awards: &[AwardIndex], pool: &Pool) -> Vec<Value> {
+    let award = |(outcome, &index): (usize, &AwardIndex)| {
+        let (award, (weight, total)) = (strategy.award(index), pool.odds(outcome));
+        json!({
+            "award": award.id.get(),
+            "title": &*award.title,
+            "count": award.count,
+            "costMinor": award.cost_minor,
+            "rate": award.rate.to_string(),
+            "odds": format!("{weight}/{total}"),
+        })
+    };
+    awards.iter().enumerate().map(award).collect()
+}
+
+fn faulty(error: &InvalidCampaign) -> Value {
+    let faults = error.faults.iter().map(|fault| json!({"place": fault.place, "message": fault.message}));
+    json!({"ok": false, "faults": faults.collect::<Vec<_>>()})
+}
+
+/// As a campaign file says it.
+const fn state(state: ActivityState) -> &'static str {
+    match state {
+        ActivityState::Created => "create",
+        ActivityState::Open => "open",
+        ActivityState::Closed => "close",
+    }
+}
+
+fn listed(published: &Published) -> String {
+    let activity = &published.campaign.activity;
+    format!("{}  version {}  {}  {}\n", activity.id, published.version, state(activity.state), activity.name)
+}
+
+fn listed_in_json(published: &Published) -> Value {
+    let activity = &published.campaign.activity;
+    json!({
+        "activity": activity.id.get(),
+        "version": published.version,
+        "name": activity.name,
+        "state": state(activity.state),
+        "beginsAt": activity.begins_at.to_string(),
+        "endsAt": activity.ends_at.to_string(),
+    })
 }
 
 fn describe(publication: Publication) -> String {
@@ -101,15 +192,17 @@ enum Refusal {
     Failed(String),
 }
 
-async fn publish(file: &Path, place: &Place) -> Result<Publication, Refusal> {
+async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
     let text = read(file).map_err(Refusal::Failed)?;
+    // Before anything is made for it.
+    Campaign::parse(&text).map_err(|error| Refusal::No(error.to_string()))?;
     match place.load().map_err(|error| failed(&error))?.storage {
         Storage::Embedded(embedded) => {
-            // The folder may be new: a campaign can be there before the server's first start.
-            let folder = Folder::create(&embedded.data).map_err(|error| failed(&error))?;
+            let (folder, made) = folder_for(&embedded).map_err(|error| failed(&error))?;
             let meta = folder.meta().await.map_err(|error| failed(&error))?;
-            publish_to(&meta, &text).await
+            let done = describe(publish_to(&meta, &text).await?);
+            Ok(if made { format!("made the data folder {}\n{done}", embedded.data.display()) } else { done })
         }
         Storage::Cluster(options) => {
             let cluster = options.open().await.map_err(|error| failed(&error))?;
@@ -118,8 +211,17 @@ async fn publish(file: &Path, place: &Place) -> Result<Publication, Refusal> {
             if let Err(error) = cluster.deliver().await {
                 complain(format_args!("the stock servers get the units later: {error}\n"));
             }
-            Ok(publication)
+            Ok(describe(publication))
         }
+    }
+}
+
+/// Where to publish, and whether it was made for that. A campaign can be there before the server's first start, in a
+/// folder that somebody named; a default folder that is missing means that the command was given in another place.
+fn folder_for(embedded: &Embedded) -> Result<(Folder, bool), FolderError> {
+    match Folder::existing(&embedded.data) {
+        Err(FolderError::Missing(_)) if embedded.data_is_named => Ok((Folder::create(&embedded.data)?, true)),
+        found => Ok((found?, false)),
     }
 }
 
@@ -131,18 +233,12 @@ async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publicati
     published.map(|publications| publications[0])
 }
 
-async fn list(place: &Place) -> Result<String, PlaceError> {
-    use std::fmt::Write;
+async fn list(place: &Place) -> Result<Vec<std::sync::Arc<Published>>, PlaceError> {
     let catalogue = match place.open().await? {
         Installed::Folder(folder) => folder.meta_for_reading().catalogue().await?,
         Installed::Cluster(cluster) => cluster.meta().catalogue().await?,
     };
-    let mut campaigns: Vec<_> = catalogue.campaigns().collect();
+    let mut campaigns: Vec<_> = catalogue.campaigns().cloned().collect();
     campaigns.sort_by_key(|published| published.campaign.activity.id);
-    let mut text = String::new();
-    for published in campaigns {
-        let activity = &published.campaign.activity;
-        let _ = writeln!(text, "{}  version {}  {}", activity.id, published.version, activity.name);
-    }
-    Ok(text)
+    Ok(campaigns)
 }

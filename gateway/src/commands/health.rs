@@ -7,11 +7,13 @@ use bytes::Bytes;
 use clap::Args;
 use http_body_util::Full;
 use hyper::header::HOST;
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, StatusCode};
 use tokio::time::timeout;
 
-use super::server::{ServerError, exchange};
-use super::{NO, block_on, complain, fail, say};
+use super::admin_address::AdminAddress;
+use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
+use super::{block_on, fail, refuse, say};
+use crate::admin::text::printable;
 
 /// Health checks come every few seconds: one that takes longer has its answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -19,9 +21,8 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// Which server.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Its admin address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092")]
-    admin: Uri,
+    #[command(flatten)]
+    admin: AdminAddress,
 }
 
 pub fn run(options: &Options) -> ExitCode {
@@ -30,9 +31,14 @@ pub fn run(options: &Options) -> ExitCode {
             say("ready\n");
             ExitCode::SUCCESS
         }
+        Ok((_, body)) if serde_json::from_slice(&body).is_ok_and(|body| is_players_answer(&body)) => {
+            fail(format_args!("{}: {NOT_THE_PLAYERS_ADDRESS}", options.admin))
+        }
         // It says so itself, and why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
-            Ok(why) if why.starts_with("not ready: ") => refuse(why),
+            Ok(why) if ["not ready: ", "out of rotation "].iter().any(|begin| why.starts_with(begin)) => {
+                refuse(printable(why))
+            }
             _ => refuse(format_args!("not ready: {status}")),
         },
         // Who does not answer is not ready either: that is an answer.
@@ -41,17 +47,12 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn refuse(why: impl std::fmt::Display) -> ExitCode {
-    complain(format_args!("drawbridge: {why}\n"));
-    ExitCode::from(NO)
-}
-
 impl Options {
     async fn ask(&self) -> Result<(StatusCode, Bytes), ServerError> {
-        let address = self.admin.authority().ok_or(ServerError::Address)?.to_string();
-        let request = Request::get("/readyz").header(HOST, &address).body(Full::new(Bytes::new()));
-        let request = request.map_err(|_| ServerError::Address)?;
-        let answer = timeout(TIMEOUT, exchange(&address, request)).await.unwrap_or(Err("no answer in time".to_owned()));
-        answer.map_err(|why| ServerError::Server { address, why })
+        let request = Request::get("/readyz").header(HOST, self.admin.authority()).body(Full::new(Bytes::new()));
+        let request = request.expect("a host and a path");
+        let answer = timeout(TIMEOUT, self.admin.exchange(request)).await;
+        let answer = answer.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        answer.map_err(|why| ServerError::Server { address: self.admin.to_string(), why })
     }
 }

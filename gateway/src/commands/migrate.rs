@@ -3,10 +3,10 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use shards::cluster::ClusterError;
-use shards::store::check_durability;
+use shards::cluster::{self, ClusterError};
+use shards::store::{check_durability, counted};
 
-use super::{Place, PlaceError, block_on, fail, operator, reason, say};
+use super::{Place, PlaceError, block_on, fail, one_line, operator, reason, refuse, say};
 use crate::config::Storage;
 
 /// Which cluster.
@@ -19,26 +19,34 @@ pub struct Options {
     #[arg(long, requires = "reason")]
     accept_older_meta: bool,
     /// Why, for the record
-    #[arg(long, requires = "accept_older_meta", value_parser = reason)]
+    #[arg(long, value_name = "WHY", requires = "accept_older_meta", value_parser = reason)]
     reason: Option<String>,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long, requires = "accept_older_meta")]
+    #[arg(long, value_name = "NAME", requires = "accept_older_meta", value_parser = one_line)]
     who: Option<String>,
+}
+
+/// What a migration did, and whether gateways can start on it.
+#[derive(Default)]
+struct Migrated {
+    done: String,
+    strangers: Vec<String>,
 }
 
 pub fn run(options: &Options) -> ExitCode {
     match block_on(migrate(options)) {
-        Ok(text) => {
-            say(text);
-            ExitCode::SUCCESS
+        Ok(Migrated { done, strangers }) => {
+            say(done);
+            if strangers.is_empty() { ExitCode::SUCCESS } else { refuse(strangers.join("\n")) }
         }
         Err(error) => fail(error),
     }
 }
 
-async fn migrate(asked: &Options) -> Result<String, PlaceError> {
+async fn migrate(asked: &Options) -> Result<Migrated, PlaceError> {
     let Storage::Cluster(options) = asked.place.load()?.storage else {
-        return Ok("the embedded default is migrated at each start; nothing to do\n".to_owned());
+        let done = "the embedded default is migrated at each start; nothing to do\n".to_owned();
+        return Ok(Migrated { done, ..Migrated::default() });
     };
     let mut text = String::new();
     match &asked.reason {
@@ -50,17 +58,26 @@ async fn migrate(asked: &Options) -> Result<String, PlaceError> {
         }
         _ => options.migrate().await?,
     }
-    let _ = writeln!(text, "the meta database and {} shards are up to date", options.shards.len());
+    let shards = counted(u16::try_from(options.shards.len()).unwrap_or(u16::MAX), "shard");
+    let _ = writeln!(text, "the meta database and {shards} are up to date");
+    for warning in warnings(&options).await? {
+        let _ = writeln!(text, "{warning}");
+    }
+    // Gateways would not start: whoever lays a cluster out hears it now.
+    let strangers = options.open().await?.strangers().await;
+    Ok(Migrated { done: text, strangers })
+}
+
+/// What is wrong with how databases and stock servers are set up, one line for each.
+async fn warnings(options: &cluster::Options) -> Result<Vec<String>, ClusterError> {
+    let mut warnings = Vec::new();
     let shards = options.shards.iter().enumerate().map(|(number, shard)| (format!("shard {number}"), shard));
     for (name, database) in std::iter::once(("meta database".to_owned(), &options.meta)).chain(shards) {
-        for warning in check_durability(database).await.map_err(ClusterError::Meta)? {
-            let _ = writeln!(text, "{name}: {warning}");
-        }
+        let found = check_durability(database).await.map_err(ClusterError::Meta)?;
+        warnings.extend(found.into_iter().map(|warning| format!("{name}: {warning}")));
     }
-    for (number, server) in options.redis.iter().enumerate() {
-        if let Some(warning) = server.memory_warning().await {
-            let _ = writeln!(text, "stock server {}: {warning}", number + 1);
-        }
+    for (number, server) in (1..).zip(&options.redis) {
+        warnings.extend(server.memory_warning().await.map(|warning| format!("stock server {number}: {warning}")));
     }
-    Ok(text)
+    Ok(warnings)
 }

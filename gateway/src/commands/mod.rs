@@ -1,29 +1,43 @@
 //! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
 //! 2 when the question could not be asked.
+mod admin_address;
+mod announce;
+mod arguments;
 mod audit;
+mod audit_log;
 mod breaker;
 mod campaign;
+mod completions;
+mod config;
+mod cooldown;
+mod gateways;
 mod health;
+mod limits;
+mod log;
+mod look_up;
 mod migrate;
+mod obey;
+mod reload;
 mod route;
 mod serve;
 mod server;
-mod sit_out;
 mod stock;
 mod switch;
 
 use std::fmt::Display;
 use std::future::Future;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use market::document::Override;
+use serde::Serialize;
 use shards::cluster::{ClusterError, Installation};
 use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
 
+use crate::admin::text::is_unprintable;
 use crate::config::{Config, ConfigError, Storage};
 
 /// A sharded, high-throughput draw gateway.
@@ -51,18 +65,40 @@ enum Command {
     /// Show and set degrade switches of running servers
     #[command(subcommand)]
     Switch(switch::Command),
-    /// Show and revoke the sitting out of users who asked too often
+    /// Show, set and clear cooldowns: users who may not draw for a while
     #[command(subcommand)]
-    SitOut(sit_out::Command),
-    /// Show and set circuit breakers of a running server
+    Cooldown(cooldown::Command),
+    /// Show and set the limits of running servers
+    #[command(subcommand)]
+    Limits(limits::Command),
+    /// Show and set what running servers log
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Have running servers read their configuration again
+    Reload(reload::Options),
+    /// Show and set circuit breakers of running servers
     #[command(subcommand)]
     Breaker(breaker::Command),
+    /// Show the gateways: who is there, which revision each obeys, what it could not obey
+    Gateways(gateways::Gateways),
     /// Ask a running server whether it is ready: exit code 0 or 1
     Health(health::Options),
+    /// Show the configuration of a running server
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Show who has changed what on running servers, and why
+    #[command(subcommand)]
+    AuditLog(audit_log::Command),
+    /// Show what a user has drawn; works while the server runs
+    Order(look_up::OrderOptions),
+    /// Show how often a user may still draw; works while the server runs
+    Account(look_up::AccountOptions),
     /// Explain where users live
     Route(route::Options),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
     Audit(audit::Options),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Options),
 }
 
 /// Which installation a command is about.
@@ -77,6 +113,10 @@ pub struct Place {
 }
 
 impl Place {
+    fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     fn overrides(&self) -> Vec<Override> {
         self.data.iter().map(|data| Override::option("storage.data", data, "--data")).collect()
     }
@@ -113,6 +153,8 @@ impl Command {
             Command::Stock(command) => Some(command.place()),
             Command::Audit(options) => Some(options.place()),
             Command::Route(options) => Some(options.place()),
+            Command::Order(options) => options.place(),
+            Command::Account(options) => options.place(),
             _ => None,
         }
     }
@@ -161,26 +203,25 @@ pub fn run(cli: Cli) -> ExitCode {
 fn execute(command: Command) -> ExitCode {
     match command {
         Command::Serve(options) => serve::run(&options),
-        Command::CheckConfig(place) => check_config(&place),
+        Command::CheckConfig(place) => config::check(&place),
         Command::Migrate(options) => migrate::run(&options),
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
         Command::Switch(command) => switch::run(&command),
-        Command::SitOut(command) => sit_out::run(&command),
+        Command::Cooldown(command) => cooldown::run(&command),
+        Command::Limits(command) => limits::run(&command),
+        Command::Log(command) => log::run(&command),
+        Command::Reload(options) => reload::run(&options),
         Command::Breaker(command) => breaker::run(&command),
+        Command::Gateways(gateways) => gateways::run(&gateways),
+        Command::Config(command) => config::run(&command),
+        Command::AuditLog(command) => audit_log::run(&command),
+        Command::Order(options) => look_up::run_order(&options),
+        Command::Account(options) => look_up::run_account(&options),
         Command::Health(options) => health::run(&options),
         Command::Route(options) => route::run(&options),
         Command::Audit(options) => audit::run(&options),
-    }
-}
-
-fn check_config(place: &Place) -> ExitCode {
-    match place.load() {
-        Ok(config) => {
-            say(format_args!("the configuration is good:\n{config:#?}\n"));
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(error),
+        Command::Completions(options) => completions::run(&options),
     }
 }
 
@@ -193,6 +234,17 @@ fn say(text: impl Display) {
 /// Prints a text on standard error.
 fn complain(text: impl Display) {
     let _ = write!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints JSON for programs, indented for people who look at it.
+fn say_json(value: &impl Serialize) {
+    say(format_args!("{}\n", serde_json::to_string_pretty(value).expect("plain values")));
+}
+
+/// Says on standard error that the answer is no, and why.
+fn refuse(why: impl Display) -> ExitCode {
+    complain(format_args!("drawbridge: {why}\n"));
+    ExitCode::from(NO)
 }
 
 /// Says on standard error why a command could not do its work.
@@ -209,17 +261,26 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 /// A reason, which says something.
 pub(super) fn reason(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { Ok(text.into()) }
+    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { one_line(text) }
+}
+
+/// A text for the record that does nothing to the terminals of those who read it.
+pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("expected a name"),
+        text if text.contains(is_unprintable) => Err("expected one line without control and format characters"),
+        text => Ok(text.to_owned()),
+    }
 }
 
 /// What is kept beside a change.
 #[derive(Debug, Args)]
 pub struct ForTheRecord {
     /// Why, for the record
-    #[arg(long, value_parser = reason)]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub(super) reason: String,
     /// Who, for the record [default: the name of the user who runs the command]
-    #[arg(long)]
+    #[arg(long, value_name = "NAME", value_parser = one_line)]
     who: Option<String>,
 }
 

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 use clap::Args;
 use market::UserId;
 use router::{SlotMap, crc32};
-use shards::embedded::Folder;
+use serde_json::json;
+use shards::embedded::{Folder, FolderError};
+use shards::store::counted;
 
-use super::{Place, block_on, fail, say};
+use super::{Place, arguments, block_on, fail, say, say_json};
 use crate::config::Storage;
 
 /// Which users, in which installation.
@@ -14,32 +16,49 @@ use crate::config::Storage;
 pub struct Options {
     #[command(flatten)]
     place: Place,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     /// The user ids
-    #[arg(required = true, value_name = "USER")]
-    users: Vec<String>,
+    #[arg(required = true, value_name = "USER", value_parser = arguments::user)]
+    users: Vec<UserId>,
 }
 
 pub fn run(options: &Options) -> ExitCode {
-    let map = match slot_map(options) {
-        Ok(map) => map,
+    match slot_map(options) {
+        Ok(map) if options.json => say_json(&in_json(&map, &options.users)),
+        Ok(map) => say(in_text(&map, &options.users)),
         Err(error) => return fail(error),
-    };
-    say(format_args!("slot map version {}: {} shards of {} tables\n", map.version(), map.shards(), map.tables()));
-    for text in &options.users {
-        let user = match UserId::new(text) {
-            Ok(user) => user,
-            Err(error) => return fail(format!("user id {text:?}: {error}")),
-        };
-        let route = map.route(user.as_str());
-        say(format_args!(
-            "{text}: crc32 {:08x} -> slot {} -> shard {}, table {}\n",
-            crc32(user.as_str()),
-            route.slot(),
-            route.shard(),
-            route.table()
-        ));
     }
     ExitCode::SUCCESS
+}
+
+fn in_text(map: &SlotMap, users: &[UserId]) -> String {
+    let (shards, tables) = (counted(map.shards(), "shard"), counted(map.tables(), "table"));
+    let head = format!("slot map version {}: {shards} of {tables}\n", map.version());
+    let lines = users.iter().map(|user| {
+        let (text, route) = (user.as_str(), map.route(user.as_str()));
+        let (slot, shard, table) = (route.slot(), route.shard(), route.table());
+        format!("{text}: crc32 {:08x} -> slot {slot} -> shard {shard}, table {table}\n", crc32(text))
+    });
+    std::iter::once(head).chain(lines).collect()
+}
+
+fn in_json(map: &SlotMap, users: &[UserId]) -> serde_json::Value {
+    let users = users.iter().map(|user| {
+        let (text, route) = (user.as_str(), map.route(user.as_str()));
+        json!({
+            "userId": text,
+            "crc32": format!("{:08x}", crc32(text)),
+            "slot": route.slot().get(),
+            "shard": route.shard().get(),
+            "table": route.table().get(),
+        })
+    });
+    json!({
+        "slotMap": {"version": map.version(), "shards": map.shards(), "tables": map.tables()},
+        "users": users.collect::<Vec<_>>(),
+    })
 }
 
 impl Options {
@@ -54,7 +73,8 @@ fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
         Storage::Embedded(embedded) => {
             let fixed = match Folder::existing(&embedded.data) {
                 Ok(folder) => block_on(folder.meta_for_reading().slot_map())?,
-                Err(_) => None,
+                Err(FolderError::Missing(_)) => None,
+                Err(error) => return Err(error.into()),
             };
             let (version, shards, tables) = fixed.unwrap_or((1, embedded.shards, embedded.tables));
             Ok(SlotMap::even(version, shards, tables)?)

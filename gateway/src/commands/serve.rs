@@ -15,22 +15,36 @@ use shards::embedded::{Embedded, Folder, FolderError, Held, StartError};
 use shards::meta::PublishError;
 use shards::{ClusterMetrics, Metrics, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 
-use super::{fail, say};
-use crate::admin::Admin;
-use crate::admin::token::{Token, Tokens};
-use crate::api::{Api, Bounds};
-use crate::config::{Config, ConfigError, Log, Storage};
-use crate::edge::{Limits, Listener, bind};
+use super::announce::{Addresses, announce};
+use super::fail;
+use crate::admin::metrics::Scrape;
+use crate::admin::refusals::Refusals;
+use crate::admin::token::TokenStore;
+use crate::admin::{Admin, Probes};
+use crate::api::{Api, ApiConfig};
+use crate::config::effective::Effective;
+use crate::config::{Config, ConfigError, Drain, Level, Log, Storage, warnings};
+use crate::edge::{
+    self, ConnectionMetrics, Drained, EdgeView, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls,
+    TrustedProxies, bind, on_own_thread,
+};
+use crate::fleet::kinds::{Breakers, Cooldowns, LimitOverrides, LogFilters, Reload, Rotation};
+use crate::fleet::metrics::FleetMetrics;
+use crate::fleet::registry::Obey;
+use crate::fleet::{Fleet, Own, default_name};
 use crate::identity::Identity;
 use crate::limits;
 use crate::limits::metrics::LimitMetrics;
-use crate::metrics::HttpMetrics;
-use crate::reload::{LogFilter, Parts, Reloader, Source};
+use crate::log_level::{LogFilter, LogLevel};
+use crate::metrics::{HttpMetrics, ReloadMetrics};
+use crate::reload::{Parts, Reloader, Source};
 use crate::trace::AccessLog;
 
 /// What a server without campaigns begins with.
@@ -43,8 +57,21 @@ const CONNECTIONS_MIN: usize = 64;
 /// The embedded default's own token, in its data folder.
 pub const TOKEN_FILE: &str = "admin-token";
 
-/// Connections to the admin address.
+/// Connections to the admin address, and to that of probes.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// Connections of one address to each of them.
+const ADMIN_CONNECTIONS_PER_ADDRESS_MAX: usize = 32;
+
+/// A request that was sent before its sender could know of the stop arrives within this time after
+/// draining has begun.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// By the time the admin address stops there is little left to wait for.
+const ADMIN_DRAIN: Duration = Duration::from_millis(100);
+
+/// The exit code of a server that ended with something undone.
+const CUT: u8 = 3;
 
 /// Options of `serve`; each is a key of the config file and an environment variable too.
 #[derive(Debug, Clone, Args)]
@@ -86,6 +113,10 @@ enum ServeError {
     Cluster(#[from] ClusterError),
     #[error("admin token: {0}")]
     Token(String),
+    #[error("admin.tls_certificate_file, admin.tls_key_file: {0}")]
+    Tls(String),
+    #[error("a thread for the admin address cannot be started: {0}")]
+    Thread(std::io::Error),
     #[error("identity: {0}")]
     Identity(String),
     #[error("the demo campaigns cannot be published: {0}")]
@@ -100,26 +131,47 @@ enum ServeError {
 
 pub fn run(options: &Options) -> ExitCode {
     match start(options) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ending::Clean) => ExitCode::SUCCESS,
+        Ok(Ending::Cut) => ExitCode::from(CUT),
         Err(error) => fail(error),
     }
 }
 
-fn start(options: &Options) -> Result<(), ServeError> {
+/// How a server that was told to stop has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// All that it had taken on is done.
+    Clean,
+    /// Something was not done by the deadline.
+    Cut,
+}
+
+fn start(options: &Options) -> Result<Ending, ServeError> {
     let given = options.clone();
     let source = Source { file: options.config.clone(), options: Box::new(move || overrides(&given)) };
     let text = Config::text(source.file.as_deref())?;
-    let config = Config::of_text(&text, overrides(options))?;
-    let log_filter = log_to_stderr(&config.log);
+    let (config, effective) = Config::of_text(&text, overrides(options))?;
+    let log_level = Arc::new(LogLevel::new(&config.log.filter, log_to_stderr(&config.log)));
+    warn_of(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    runtime.block_on(serve(&config, Origin { source, text, log_filter }))
+    runtime.block_on(serve(&config, Origin { source, effective, log_level }))
+}
+
+/// Says what a configuration allows that nobody may want.
+fn warn_of(config: &Config) {
+    for warning in warnings(config) {
+        match warning.level() {
+            Level::Warning => tracing::warn!("{warning}"),
+            Level::Note => tracing::info!("{warning}"),
+        }
+    }
 }
 
 /// Where the configuration came from, and what of it is in force outside the server.
 struct Origin {
     source: Source,
-    text: String,
-    log_filter: LogFilter,
+    effective: Effective,
+    log_level: Arc<LogLevel>,
 }
 
 /// What the command line lays over file and environment.
@@ -136,85 +188,230 @@ fn overrides(options: &Options) -> Vec<Override> {
 }
 
 /// The life of a server.
-async fn serve(config: &Config, origin: Origin) -> Result<(), ServeError> {
+async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let registry = Registry::new();
     let http = HttpMetrics::new(&registry)?;
+    http.show_in_flight_max(config.admission.in_flight_max);
     // Before anybody can know that we are there, so that a stop is always a clean one.
     let mut signals = Signals::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
-    let (public, admin) = listen(config, &http)?;
+    let listeners = listen(config, ConnectionMetrics::new(&registry)?).await?;
     let running = open(config, &registry).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
     let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
+    limits.keep_counted();
     let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
     let shards = running.shards().clone();
-    let Origin { source, text, log_filter } = origin;
+    let tokens = tokens(config)?;
+    let catalogue = shards.catalogue().clone();
+    let Origin { source, effective, log_level } = origin;
+    let obeyed_log = log_level.clone();
+    let metrics = ReloadMetrics::new(&registry)?;
+    metrics.keys_read(&identity);
     let parts = Parts {
         identity: identity.clone(),
         limits: limits.clone(),
         shards: shards.clone(),
         access: access.clone(),
-        log_filter,
+        log_level,
+        tokens: tokens.clone(),
+        admin_tls: listeners.admin_tls.clone(),
     };
-    let reloader = Arc::new(Reloader::new(source, &text, parts));
-    let proxies = config.http.trusted_proxies.clone();
-    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), proxies, bounds(config), http, access));
-    let admin_pages = Arc::new(Admin::new(registry, shards, limits, reloader.clone(), tokens(config)?));
-    let (stop_public, public_stops) = watch::channel(false);
-    let (stop_admin, admin_stops) = watch::channel(false);
-    let addresses = (public.address(), admin.address());
-    let admin = tokio::spawn(admin.serve(admin_pages.clone(), admin_stops));
-    let public = tokio::spawn(public.serve(api, public_stops));
-    admin_pages.set_ready(true);
+    let reloader = Arc::new(Reloader::new(source, effective, parts, metrics));
+    let obeyed = Obeyed { shards: &shards, limits: &limits, reloader: &reloader, log_level: &obeyed_log };
+    let fleet = Arc::new(fleet_of(config, &obeyed, listeners.admin.address(), FleetMetrics::new(&registry)?));
+    let edge = EdgeView { proxies: config.http.trusted_proxies.clone(), stop: listeners.public.stop() };
+    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), edge, api_config(config), http, access));
+    let refusals = Refusals::new(&registry)?;
+    let scrape = Scrape::new(registry, config.metrics.age_max);
+    let admin = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), fleet.clone(), tokens, refusals));
+    let addresses = (listeners.public.address(), listeners.admin.address());
+    let probes = listeners.probes.as_ref().and_then(|probes| probes.address().ok());
+    let mut doors = Doors::open(listeners, api, &admin)?;
+    let (stop_fleet, fleet_stops) = watch::channel(false);
+    let obeying = tokio::spawn(fleet.clone().run(fleet_stops));
+    admin.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
-        announce(config, listen, admin);
+        announce(config, &catalogue, Addresses { listen, admin, probes });
     }
-    signals.stop(|| reload(&reloader)).await;
-    admin_pages.set_ready(false);
+    signals.stop(|| reload(&reloader, &fleet)).await;
+    admin.set_ready(false);
+    doors.close_after_answers();
     tracing::info!(grace = ?config.drain.grace, "not ready any more");
     let _ = timeout(config.drain.grace, signals.stop(|| ())).await;
     tracing::info!("draining");
     let deadline = Instant::now() + config.drain.deadline;
-    stop_public.send_replace(true);
-    let _ = public.await;
+    let requests_cut = doors.drain_public().await;
     let drained = timeout_at(deadline, running.drain()).await;
     if drained.is_err() {
         // Nothing that was answered is lost: what is cut off here was never answered.
         tracing::error!("the shards did not end before the deadline");
     }
-    stop_admin.send_replace(true);
-    let _ = admin.await;
+    stop_fleet.send_replace(true);
+    let _ = obeying.await;
+    fleet.leave().await;
+    doors.drain_admin().await;
     // With them go the last connections to the files.
-    drop((reloader, admin_pages));
+    drop((reloader, admin, fleet));
+    let ending = if requests_cut == 0 && drained.is_ok() { Ending::Clean } else { Ending::Cut };
     if let Ok(Some(held)) = drained {
         held.let_go().await;
     }
-    tracing::info!("stopped");
-    Ok(())
+    tracing::info!(clean = ending == Ending::Clean, "stopped");
+    Ok(ending)
+}
+
+/// What settings for all gateways change.
+struct Obeyed<'a> {
+    shards: &'a Arc<Shards>,
+    limits: &'a Arc<limits::Limits>,
+    reloader: &'a Arc<Reloader>,
+    log_level: &'a Arc<LogLevel>,
+}
+
+/// What this gateway obeys beside the configuration, and its place in the list of gateways.
+fn fleet_of(config: &Config, obeyed: &Obeyed<'_>, admin: std::io::Result<SocketAddr>, metrics: FleetMetrics) -> Fleet {
+    let Obeyed { shards, limits, reloader, log_level } = *obeyed;
+    let admin = admin.unwrap_or(config.http.admin);
+    let name = config.gateway.name.clone().unwrap_or_else(|| default_name(admin.port()));
+    let scheme = if config.admin.tls.is_some() { "https://" } else { "" };
+    let own = Own { name, admin: format!("{scheme}{admin}") };
+    let rotation = Arc::<Rotation>::default();
+    let obeyers: Vec<Box<dyn Obey>> = vec![
+        Box::new(Breakers(shards.clone())),
+        Box::new(Cooldowns(limits.clone())),
+        Box::new(LimitOverrides(limits.clone())),
+        Box::new(LogFilters(log_level.clone())),
+        Box::new(Reload(reloader.clone())),
+        Box::new(rotation.clone()),
+    ];
+    let hashed = reloader.clone();
+    Fleet::new(shards.clone(), own, Box::new(move || hashed.config_hash()), rotation, obeyers, metrics)
 }
 
 /// A reload that nobody waits for: the log says what came of it.
-fn reload(reloader: &Reloader) {
-    if let Err(error) = reloader.reload() {
-        tracing::error!(error, "the configuration was not read anew: all stays as it was");
+fn reload(reloader: &Reloader, fleet: &Fleet) {
+    fleet.reloaded(reloader.reload().is_ok_and(|reloaded| reloaded.is_whole()));
+}
+
+/// The sockets of a server.
+struct Listeners {
+    public: Listener,
+    admin: Listener,
+    admin_tls: Option<Arc<Tls>>,
+    probes: Option<Listener>,
+}
+
+async fn listen(config: &Config, metrics: ConnectionMetrics) -> Result<Listeners, ServeError> {
+    let http = &config.http;
+    let failed = |address, key| move |error| ServeError::Listen { address, key, error };
+    let admin_tls = config.admin.tls.clone().map(Tls::read).transpose().map_err(ServeError::Tls)?.map(Arc::new);
+    let public = bind(http.listen, public_limits(config)?, metrics, None).await;
+    let public = public.map_err(failed(http.listen, "http.listen"))?;
+    let aside = async |address, tls, key| {
+        let metrics = ConnectionMetrics::unregistered();
+        bind(address, admin_limits(config), metrics, tls).await.map_err(failed(address, key))
+    };
+    let admin = aside(http.admin, admin_tls.clone(), "http.admin").await?;
+    let probes = match http.probes {
+        Some(address) => Some(aside(address, None, "http.probes").await?),
+        None => None,
+    };
+    Ok(Listeners { public, admin, admin_tls, probes })
+}
+
+fn public_limits(config: &Config) -> Result<Limits, ServeError> {
+    let Drain { deadline, .. } = config.drain;
+    let bounds = edge::Bounds {
+        connections_max: connections_max(config)?,
+        connections_per_address_max: config.http.connections_per_address_max,
+        exempt: config.http.trusted_proxies.clone(),
+    };
+    // The last third is kept for the shards, which commit what was taken on.
+    Ok(Limits { bounds, timeouts: timeouts(config, LINGER), drain: deadline * 2 / 3 })
+}
+
+fn admin_limits(config: &Config) -> Limits {
+    let bounds = edge::Bounds {
+        connections_max: ADMIN_CONNECTIONS_MAX,
+        connections_per_address_max: ADMIN_CONNECTIONS_PER_ADDRESS_MAX,
+        exempt: TrustedProxies::default(),
+    };
+    Limits { bounds, timeouts: timeouts(config, ADMIN_DRAIN / 2), drain: ADMIN_DRAIN }
+}
+
+fn timeouts(config: &Config, linger: Duration) -> Timeouts {
+    let http = &config.http;
+    Timeouts {
+        first_header: http.first_header_timeout.min(http.header_timeout),
+        header: http.header_timeout,
+        write: http.write_timeout,
+        linger,
     }
 }
 
-fn listen(config: &Config, metrics: &HttpMetrics) -> Result<(Listener, Listener), ServeError> {
-    let http = &config.http;
-    let limits = |connections_max, drain| Limits {
-        connections_max,
-        header_timeout: http.header_timeout,
-        write_timeout: http.write_timeout,
-        drain,
-    };
-    let public = limits(connections_max(config)?, config.drain.deadline);
-    // By the time the admin address stops there is nothing left to wait for.
-    let admin = limits(ADMIN_CONNECTIONS_MAX, Duration::from_millis(200));
-    let failed = |address, key| move |error| ServeError::Listen { address, key, error };
-    let public = bind(http.listen, public, Some(metrics.connections())).map_err(failed(http.listen, "http.listen"))?;
-    let admin = bind(http.admin, admin, None).map_err(failed(http.admin, "http.admin"))?;
-    Ok((public, admin))
+/// A listener that serves.
+struct Door<T> {
+    stop: Stop,
+    ended: T,
+}
+
+/// What ends when a listener on a thread of its own has drained.
+type OwnThread = Door<oneshot::Receiver<std::io::Result<Drained>>>;
+
+/// The listeners that serve: players on the server's threads, all others on threads of their own, so
+/// that neither can keep the other waiting.
+struct Doors {
+    public: Door<JoinHandle<std::io::Result<Drained>>>,
+    aside: Vec<OwnThread>,
+}
+
+impl Doors {
+    fn open(listeners: Listeners, api: Arc<Api>, admin: &Arc<Admin>) -> Result<Self, ServeError> {
+        let Listeners { public, admin: operators, probes, .. } = listeners;
+        let mut aside = vec![aside("admin", operators, InRuntime::current(admin.clone()))?];
+        if let Some(probes) = probes {
+            aside.push(self::aside("probes", probes, Probes(admin.clone()))?);
+        }
+        let public = Door { stop: public.stop(), ended: tokio::spawn(public.serve(api)) };
+        Ok(Self { public, aside })
+    }
+
+    fn close_after_answers(&self) {
+        self.public.stop.close_after_answers();
+        self.aside.iter().for_each(|door| door.stop.close_after_answers());
+    }
+
+    /// Answers how many requests were cut off.
+    async fn drain_public(&mut self) -> usize {
+        self.public.stop.drain();
+        let drained = (&mut self.public.ended).await.map_err(std::io::Error::other).flatten();
+        match drained {
+            Ok(Drained { requests_cut: 0 }) => 0,
+            Ok(Drained { requests_cut }) => {
+                tracing::error!(requests_cut, "requests were cut off that did not end before the deadline");
+                requests_cut
+            }
+            Err(error) => {
+                tracing::error!(%error, "players were not served to the end");
+                1
+            }
+        }
+    }
+
+    async fn drain_admin(self) {
+        self.aside.iter().for_each(|door| door.stop.drain());
+        for door in self.aside {
+            // Nothing depends on what they say now.
+            let _ = door.ended.await;
+        }
+    }
+}
+
+fn aside(name: &str, listener: Listener, handler: impl Handler) -> Result<OwnThread, ServeError> {
+    let stop = listener.stop();
+    let ended = on_own_thread(name, listener.serve(Arc::new(handler))).map_err(ServeError::Thread)?;
+    Ok(Door { stop, ended })
 }
 
 /// The bound on connections, lowered where the system lends too few file descriptors: a full
@@ -255,7 +452,8 @@ fn descriptors_reserved(config: &Config) -> u64 {
             options.shards.len() * (usize::from(options.tables) + reads + SPARE) + redis + SPARE
         }
     };
-    (OWN + ADMIN_CONNECTIONS_MAX + storage) as u64
+    let aside = 1 + usize::from(config.http.probes.is_some());
+    (OWN + aside * ADMIN_CONNECTIONS_MAX + storage) as u64
 }
 
 /// The storage that serves.
@@ -288,7 +486,11 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
     let metrics = Metrics::new(registry)?;
     match &config.storage {
         Storage::Embedded(embedded) => {
-            let held = Folder::create(&embedded.data)?.hold().await?;
+            let folder = Folder::create(&embedded.data)?;
+            if let Some(warning) = folder.access_warning() {
+                tracing::warn!("{warning}");
+            }
+            let held = folder.hold().await?;
             publish_demo(&held).await?;
             Ok(Running::Embedded(held.start(embedded.options(config.sizes), metrics).await?))
         }
@@ -300,15 +502,12 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
 }
 
 /// The tokens of the admin address. The embedded default makes one of its own.
-fn tokens(config: &Config) -> Result<Tokens, ServeError> {
-    let read = |path: &Option<PathBuf>| path.as_deref().map(Token::read).transpose().map_err(ServeError::Token);
-    let operator = match (&config.admin.token_file, &config.storage) {
-        (None, Storage::Embedded(embedded)) => {
-            Some(Token::read_or_make(&embedded.data.join(TOKEN_FILE)).map_err(ServeError::Token)?)
-        }
-        (file, _) => read(file)?,
+fn tokens(config: &Config) -> Result<Arc<TokenStore>, ServeError> {
+    let own = match &config.storage {
+        Storage::Embedded(embedded) => Some(embedded.data.join(TOKEN_FILE)),
+        Storage::Cluster(_) => None,
     };
-    Ok(Tokens { operator, viewer: read(&config.admin.viewer_token_file)? })
+    TokenStore::open(&config.admin, own).map(Arc::new).map_err(ServeError::Token)
 }
 
 /// A server that has no campaign yet gets something to play with.
@@ -321,30 +520,15 @@ async fn publish_demo(held: &Held) -> Result<(), ServeError> {
     Ok(())
 }
 
-fn bounds(config: &Config) -> Bounds {
-    Bounds {
+fn api_config(config: &Config) -> ApiConfig {
+    ApiConfig {
         body_max_bytes: config.http.body_max_bytes,
         body_timeout: config.http.body_timeout,
         in_flight_max: config.admission.in_flight_max,
-        always_200: config.http.always_200,
+        statuses: config.http.always_200,
+        language: config.http.language,
+        origins: config.http.allowed_origins.clone(),
     }
-}
-
-/// Where to go, for whoever has just started it.
-fn announce(config: &Config, listen: SocketAddr, admin: SocketAddr) {
-    let text = format!(
-        "drawbridge serves draws on http://{listen}/ (health and metrics on http://{admin}/metrics)\n\
-         {}\n\
-         try: curl -s http://{listen}/api/v1/raffle/activity/draw -H 'Content-Type: application/json' \
-         -d '{{\"userId\":\"u1\",\"activityId\":100301}}'\n",
-        match &config.storage {
-            Storage::Embedded(embedded) => format!("data in {}", embedded.data.display()),
-            Storage::Cluster(cluster) =>
-                format!("{} shards, {} stock servers", cluster.shards.len(), cluster.redis.len()),
-        }
-    );
-    say(text);
-    tracing::info!(%listen, %admin, "ready");
 }
 
 /// The signals that a server obeys.

@@ -1,20 +1,21 @@
 //! A running server as commands see it: asked and told through its admin address.
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Once;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, Request, StatusCode};
 use jiff::SignedDuration;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{NO, complain, fail, say};
+use super::admin_address::AdminAddress;
+use super::{complain, fail, refuse, say};
+use crate::admin::text::printable;
 use crate::admin::token::Token;
 
 /// A server that does not answer in this time is not there.
@@ -23,9 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// A running server.
 #[derive(Debug, Args)]
 pub struct Server {
-    /// Its admin address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092")]
-    admin: Uri,
+    #[command(flatten)]
+    admin: AdminAddress,
     /// The file with its token
     #[arg(long, value_name = "FILE", default_value = "data/admin-token")]
     token_file: PathBuf,
@@ -36,10 +36,8 @@ pub struct Server {
 pub(super) enum ServerError {
     #[error("{0}")]
     Refused(String),
-    #[error("token: {0}")]
+    #[error("token: {0}; --token-file FILE names another one: DATA/admin-token is the embedded default's own")]
     Token(String),
-    #[error("--admin: expected an address such as http://127.0.0.1:8092")]
-    Address,
     #[error("{address}: {why}")]
     Server { address: String, why: String },
 }
@@ -50,39 +48,64 @@ impl Server {
     }
 
     pub(super) async fn call(&self, method: Method, path: &str, body: String) -> Result<Value, ServerError> {
-        let authority = self.admin.authority().ok_or(ServerError::Address)?;
-        let address = authority.to_string();
         let token = Token::read(&self.token_file).map_err(ServerError::Token)?;
+        self.warn_of_listeners();
+        let failed = |why: String| ServerError::Server { address: self.admin.to_string(), why };
         let request = Request::builder()
-            .method(method)
+            .method(&method)
             .uri(path)
-            .header(HOST, &address)
+            .header(HOST, self.admin.authority())
             .header(AUTHORIZATION, format!("Bearer {}", token.secret()))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
-            .map_err(|_| ServerError::Address)?;
-        let failed = |why: String| ServerError::Server { address: address.clone(), why };
-        let answer = timeout(TIMEOUT, exchange(&address, request)).await;
-        let (status, body) = answer.map_err(|_| failed("no answer in time".to_owned()))?.map_err(&failed)?;
-        let body: Value = serde_json::from_slice(&body).map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| failed(error.to_string()))?;
+        let answer = timeout(TIMEOUT, self.admin.exchange(request)).await;
+        let (status, body) = answer.map_err(|_| failed(no_answer(&method)))?.map_err(&failed)?;
+        let body = json_of_admin(status, &body).map_err(&failed)?;
         match status {
             StatusCode::OK => Ok(body),
             status if status.is_client_error() => Err(ServerError::Refused(text(&body, "error"))),
             _ => Err(failed(text(&body, "error"))),
         }
     }
+
+    /// Says once that the token can be read on the way.
+    fn warn_of_listeners(&self) {
+        static WARNED: Once = Once::new();
+        if self.admin.is_overheard() {
+            WARNED.call_once(|| {
+                complain(format_args!(
+                    "drawbridge: warning: the token travels unencrypted to {}; give that server admin.tls_certificate_file \
+                     and use https:// with --ca-file\n",
+                    self.admin
+                ));
+            });
+        }
+    }
 }
 
-/// One request on a connection of its own.
-pub(super) async fn exchange(address: &str, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-    tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-    let status = response.status();
-    let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
-    Ok((status, body.to_bytes()))
+/// Whoever takes that long may do it yet.
+fn no_answer(method: &Method) -> String {
+    let done = if method == Method::GET { "" } else { ": it is not known whether it was done, or will be" };
+    format!("no answer within {} s{done}", TIMEOUT.as_secs())
+}
+
+/// The answer of an admin address; else what it is that answered.
+fn json_of_admin(status: StatusCode, body: &[u8]) -> Result<Value, String> {
+    match serde_json::from_slice(body) {
+        Ok(body) if is_players_answer(&body) => Err(NOT_THE_PLAYERS_ADDRESS.to_owned()),
+        Ok(body) => Ok(body),
+        Err(_) => Err(format!("this is no admin address: it answers {status} without JSON")),
+    }
+}
+
+/// What helps whoever gave the players' address.
+pub(super) const NOT_THE_PLAYERS_ADDRESS: &str = "players draw here; --admin wants the server's admin address: \
+                                                  http.admin of its configuration, http://127.0.0.1:8092 by default";
+
+/// Whether this is the envelope that players get.
+pub(super) fn is_players_answer(body: &Value) -> bool {
+    body["code"].is_string() && body["info"].is_string()
 }
 
 /// Says what a server answered.
@@ -92,24 +115,27 @@ pub(super) fn end(result: Result<String, ServerError>) -> ExitCode {
             say(text);
             ExitCode::SUCCESS
         }
-        Err(ServerError::Refused(why)) => {
-            complain(format_args!("drawbridge: {why}\n"));
-            ExitCode::from(NO)
-        }
+        Err(ServerError::Refused(why)) => refuse(why),
         Err(error) => fail(error),
     }
 }
 
 /// A time such as `10m`, in seconds.
-pub(super) fn seconds(text: &str) -> Result<u64, String> {
-    let lasts: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    u64::try_from(lasts.as_secs()).ok().filter(|&seconds| seconds > 0).ok_or("expected at least a second".to_owned())
+pub(super) fn seconds(text: &str) -> Result<u64, &'static str> {
+    let lasts = text.parse::<SignedDuration>().ok().and_then(|lasts| u64::try_from(lasts.as_secs()).ok());
+    lasts.filter(|&seconds| seconds > 0).ok_or("expected a time of at least one second, such as 90s, 10m or 2h")
 }
 
-/// A field of an answer as text; empty when it is not there.
+/// An answer as JSON, or as people read it.
+pub(super) fn json_or(json: bool, answer: &Value, show: impl FnOnce(&Value) -> String) -> String {
+    if json { format!("{answer:#}\n") } else { show(answer) }
+}
+
+/// A field of an answer as text; empty when it is not there. What would do something to the terminal
+/// is shown as an escape: others have written it.
 pub(super) fn text(value: &Value, field: &str) -> String {
     match &value[field] {
-        Value::String(text) => text.clone(),
+        Value::String(text) => printable(text).into_owned(),
         Value::Null => String::new(),
         other => other.to_string(),
     }

@@ -8,15 +8,19 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use market::batch::Prize;
+use market::campaign::Catalogue;
 use market::{ActivityId, AwardId};
 use router::SlotMap;
+use serde_json::{Value, json};
 use shards::cluster::Installation;
 use shards::embedded::{Folder, FolderError, issued, withdraw_at_rest};
 use shards::meta::{Meta, Operation, StockChange};
 use shards::store::{Database, StoreError};
 use tokio::time::{Instant, sleep};
 
-use super::{ForTheRecord, Installed, NO, Place, PlaceError, block_on, complain, fail, say};
+use crate::admin::text::printable;
+
+use super::{ForTheRecord, Installed, Place, PlaceError, arguments, block_on, complain, fail, refuse, say, say_json};
 
 /// How long a withdrawal waits for the running server.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,22 +29,29 @@ const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show every limited prize: total, issued and left
-    Show {
-        #[command(flatten)]
-        place: Place,
-        /// One activity only
-        #[arg(long)]
-        activity: Option<ActivityId>,
-        /// Show each change with who and why
-        #[arg(long)]
-        history: bool,
-    },
+    Show(Show),
     /// Add units to a prize; a running server gives them out within two seconds
     Add(Change),
-    /// Take units that are not issued yet out of a prize
+    /// Take units that are not issued yet out of a prize: all of them, or none where fewer are left
     Withdraw(Change),
     /// Count anew what is left of each prize, on all stock servers of a cluster
     Rebuild(Rebuild),
+}
+
+/// What to show.
+#[derive(Debug, Args)]
+pub struct Show {
+    #[command(flatten)]
+    place: Place,
+    /// One activity only
+    #[arg(long, value_name = "ID")]
+    activity: Option<ActivityId>,
+    /// Show each change with who and why
+    #[arg(long)]
+    history: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// A rebuild that somebody asks for.
@@ -60,7 +71,7 @@ pub struct Change {
     /// The award
     award: AwardId,
     /// How many units
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    #[arg(value_parser = arguments::units, allow_negative_numbers = true)]
     units: u64,
     #[command(flatten)]
     record: ForTheRecord,
@@ -71,7 +82,7 @@ pub struct Change {
 impl Command {
     pub(super) fn place(&self) -> &Place {
         match self {
-            Command::Show { place, .. } => place,
+            Command::Show(show) => &show.place,
             Command::Add(change) | Command::Withdraw(change) => &change.place,
             Command::Rebuild(asked) => &asked.place,
         }
@@ -79,21 +90,15 @@ impl Command {
 }
 
 pub fn run(command: Command) -> ExitCode {
-    let result = match command {
-        Command::Show { place, activity, history } => block_on(show(&place, activity, history)),
-        Command::Add(change) => block_on(add(&change)),
-        Command::Withdraw(change) => block_on(withdraw(&change)),
-        Command::Rebuild(asked) => block_on(rebuild(&asked)),
+    let done = match command {
+        Command::Show(show) => block_on(show.print()),
+        Command::Add(change) => block_on(add(&change)).map(say),
+        Command::Withdraw(change) => block_on(withdraw(&change)).map(say),
+        Command::Rebuild(asked) => block_on(rebuild(&asked)).map(say),
     };
-    match result {
-        Ok(text) => {
-            say(text);
-            ExitCode::SUCCESS
-        }
-        Err(StockError::Refused(why)) => {
-            complain(format_args!("drawbridge: {why}\n"));
-            ExitCode::from(NO)
-        }
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(StockError::Refused(why)) => refuse(why),
         Err(error) => fail(error),
     }
 }
@@ -110,49 +115,119 @@ enum StockError {
     Store(#[from] StoreError),
 }
 
-async fn show(place: &Place, activity: Option<ActivityId>, history: bool) -> Result<String, StockError> {
-    match place.open().await? {
-        Installed::Folder(folder) => {
-            let meta = folder.meta_for_reading();
-            table(&meta, issued_units(&folder, &meta).await?, activity, history).await
-        }
-        Installed::Cluster(cluster) => table(cluster.meta(), cluster.issued().await?, activity, history).await,
+/// A limited prize as it stands.
+struct Line {
+    prize: Prize,
+    total: u64,
+    issued: u64,
+    history: Vec<Operation>,
+}
+
+impl Line {
+    fn left(&self) -> u64 {
+        self.total.saturating_sub(self.issued)
     }
 }
 
-/// `issued` is read before the totals, so that a server that runs meanwhile cannot make `left`
-/// negative.
-async fn table<D: Database>(
-    meta: &Meta<D>,
-    issued: Vec<(Prize, u64)>,
-    activity: Option<ActivityId>,
-    history: bool,
-) -> Result<String, StockError> {
-    let mut units: BTreeMap<Prize, u64> = BTreeMap::new();
-    for (prize, issued) in issued {
-        *units.entry(prize).or_default() += issued;
-    }
-    let mut text = format!("{:>10} {:>8} {:>14} {:>14} {:>14}\n", "activity", "award", "total", "issued", "left");
-    for (prize, total) in meta.totals().await? {
-        if activity.is_some_and(|activity| activity != prize.activity) {
-            continue;
-        }
-        let issued = units.get(&prize).copied().unwrap_or(0);
-        let left = total.saturating_sub(issued);
-        let _ = writeln!(text, "{:>10} {:>8} {total:>14} {issued:>14} {left:>14}", prize.activity, prize.award);
-        if history {
-            for operation in meta.operations(prize).await? {
-                let _ = writeln!(text, "{:>20} {}", "", describe(&operation));
+impl Show {
+    async fn print(&self) -> Result<(), StockError> {
+        let lines = match self.place.open().await? {
+            Installed::Folder(folder) => {
+                let meta = folder.meta_for_reading();
+                self.lines(&meta, issued_units(&folder, &meta).await?).await?
             }
+            Installed::Cluster(cluster) => self.lines(cluster.meta(), cluster.issued().await?).await?,
+        };
+        if self.json {
+            say_json(&lines.iter().map(|line| self.in_json(line)).collect::<Vec<_>>());
+        } else {
+            say(in_text(&lines));
+        }
+        Ok(())
+    }
+
+    /// `issued` is read before the totals, so that a server that runs meanwhile cannot make `left`
+    /// negative.
+    async fn lines<D: Database>(&self, meta: &Meta<D>, issued: Vec<(Prize, u64)>) -> Result<Vec<Line>, StockError> {
+        if let Some(activity) = self.activity {
+            published(&meta.catalogue().await?, activity)?;
+        }
+        let mut units: BTreeMap<Prize, u64> = BTreeMap::new();
+        for (prize, issued) in issued {
+            *units.entry(prize).or_default() += issued;
+        }
+        let wanted = |prize: &Prize| self.activity.is_none_or(|activity| activity == prize.activity);
+        let mut lines = Vec::new();
+        for (prize, total) in meta.totals().await?.into_iter().filter(|(prize, _)| wanted(prize)) {
+            let issued = units.get(&prize).copied().unwrap_or(0);
+            let history = if self.history { meta.operations(prize).await? } else { Vec::new() };
+            lines.push(Line { prize, total, issued, history });
+        }
+        Ok(lines)
+    }
+
+    fn in_json(&self, line: &Line) -> Value {
+        let Line { prize: Prize { activity, award }, total, issued, history } = line;
+        let mut value = json!({
+            "activity": activity.get(),
+            "award": award.get(),
+            "total": total,
+            "issued": issued,
+            "left": line.left(),
+        });
+        if self.history {
+            value["history"] = history.iter().map(describe_in_json).collect();
+        }
+        value
+    }
+}
+
+/// For people.
+fn in_text(lines: &[Line]) -> String {
+    let mut text = format!("{:>10} {:>8} {:>14} {:>14} {:>14}\n", "activity", "award", "total", "issued", "left");
+    for line in lines {
+        let Line { prize: Prize { activity, award }, total, issued, history } = line;
+        let _ = writeln!(text, "{activity:>10} {award:>8} {total:>14} {issued:>14} {:>14}", line.left());
+        for operation in history {
+            let _ = writeln!(text, "{:>20} {}", "", describe(operation));
         }
     }
-    Ok(text)
+    text
 }
 
 fn describe(operation: &Operation) -> String {
     let Operation { kind, units, applied, who, why, at, .. } = operation;
     let applied = applied.map_or("waiting".to_owned(), |applied| format!("{applied:+}"));
-    format!("{at:.0} {kind} {units} ({applied}) by {who}: {why}")
+    format!("{at:.0} {kind} {units} ({applied}) by {}: {}", printable(who), printable(why))
+}
+
+fn describe_in_json(operation: &Operation) -> Value {
+    let Operation { id, kind, units, applied, who, why, at } = operation;
+    json!({"id": id, "kind": kind, "units": units, "applied": applied, "who": who, "reason": why, "at": at.to_string()})
+}
+
+/// Refuses an activity that is not published.
+fn published(catalogue: &Catalogue, activity: ActivityId) -> Result<(), StockError> {
+    if catalogue.activity(activity).is_some() {
+        return Ok(());
+    }
+    let mut known: Vec<ActivityId> = catalogue.campaigns().map(|published| published.campaign.activity.id).collect();
+    known.sort();
+    let known = match &*known {
+        [] => "nothing is: `drawbridge campaign publish FILE`".to_owned(),
+        [only] => format!("{only} is"),
+        known => format!("{} are", listed(known)),
+    };
+    Err(StockError::Refused(format!("activity {activity} is not published; {known}")))
+}
+
+/// The first of them, and how many more.
+fn listed(ids: &[impl ToString]) -> String {
+    const SHOWN_MAX: usize = 20;
+    let shown: Vec<String> = ids.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
+    let more = ids.len().saturating_sub(SHOWN_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &more
 }
 
 async fn issued_units<D: Database>(folder: &Folder, meta: &Meta<D>) -> Result<Vec<(Prize, u64)>, StockError> {
@@ -179,10 +254,7 @@ async fn add_to<D: Database>(meta: &Meta<D>, change: &Change) -> Result<String, 
     let asked = asked(meta, change).await?;
     meta.add_stock(&asked, Timestamp::now()).await?;
     let total = meta.totals().await?.get(&asked.prize).copied().unwrap_or(0);
-    Ok(format!(
-        "award {} of activity {}: added {}, the total is {total} now\n",
-        change.award, change.activity, change.units
-    ))
+    Ok(format!("{}: added {}, the total is {total} now\n", change.name(), change.units))
 }
 
 async fn withdraw(change: &Change) -> Result<String, StockError> {
@@ -190,18 +262,22 @@ async fn withdraw(change: &Change) -> Result<String, StockError> {
         Installed::Folder(folder) => withdraw_from_folder(&folder, change).await?,
         Installed::Cluster(cluster) => withdraw_from_cluster(&cluster, change).await?,
     };
-    let withdrawn = applied.unsigned_abs();
-    let rest = change.units - withdrawn;
-    let place = format!("award {} of activity {}", change.award, change.activity);
-    Ok(match rest {
-        0 => format!("{place}: withdrew {withdrawn}\n"),
-        rest => format!("{place}: withdrew {withdrawn}; the other {rest} were issued already or never there\n"),
-    })
+    let (withdrawn, name) = (applied.unsigned_abs(), change.name());
+    match change.units.saturating_sub(withdrawn) {
+        0 => Ok(format!("{name}: withdrew {withdrawn}\n")),
+        // They were there a moment ago.
+        rest => Err(StockError::Refused(format!(
+            "{name}: withdrew {withdrawn} of {}; the other {rest} were issued meanwhile",
+            change.units
+        ))),
+    }
 }
 
 async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, StockError> {
     let meta = folder.meta().await?;
-    let operation = meta.ask_withdrawal(&asked(&meta, change).await?, Timestamp::now()).await?;
+    let asked = asked(&meta, change).await?;
+    change.check_left(&meta, issued_units(folder, &meta).await?).await?;
+    let operation = meta.ask_withdrawal(&asked, Timestamp::now()).await?;
     let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
     loop {
         if let Some(applied) = meta.applied(operation).await? {
@@ -219,7 +295,9 @@ async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, S
 
 async fn withdraw_from_cluster(cluster: &Installation, change: &Change) -> Result<i64, StockError> {
     let meta = cluster.meta();
-    let operation = meta.ask_withdrawal(&asked(meta, change).await?, Timestamp::now()).await?;
+    let asked = asked(meta, change).await?;
+    change.check_left(meta, cluster.issued().await?).await?;
+    let operation = meta.ask_withdrawal(&asked, Timestamp::now()).await?;
     let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
     loop {
         // Gateways do the same; whoever is first.
@@ -239,11 +317,52 @@ fn waits(operation: u64, why: &str) -> StockError {
     StockError::Refused(format!("{why}; operation {operation} stays recorded and will be done"))
 }
 
+impl Change {
+    fn prize(&self) -> Prize {
+        Prize { activity: self.activity, award: self.award }
+    }
+
+    fn name(&self) -> String {
+        format!("award {} of activity {}", self.award, self.activity)
+    }
+
+    /// Refuses to withdraw more than is left: whoever types a digit too many must not empty a prize. Units may still
+    /// be issued between this look and the withdrawal.
+    async fn check_left<D: Database>(&self, meta: &Meta<D>, issued: Vec<(Prize, u64)>) -> Result<(), StockError> {
+        let prize = self.prize();
+        let issued: u64 = issued.into_iter().filter(|(of, _)| *of == prize).map(|(_, units)| units).sum();
+        let waiting = meta.waiting_withdrawals().await?.into_iter().filter(|withdrawal| withdrawal.prize == prize);
+        let waiting: u64 = waiting.map(|withdrawal| withdrawal.units).sum();
+        let total = meta.totals().await?.get(&prize).copied().unwrap_or(0);
+        let left = total.saturating_sub(issued).saturating_sub(waiting);
+        if self.units <= left {
+            return Ok(());
+        }
+        let help = match left {
+            0 => "nothing can be withdrawn".to_owned(),
+            left => format!("withdraw {left} or fewer"),
+        };
+        Err(StockError::Refused(format!(
+            "{}: {left} of {total} units are left, not {}; {help}",
+            self.name(),
+            self.units
+        )))
+    }
+}
+
 /// What is asked for; the prize must be there and limited.
 async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChange, StockError> {
-    let prize = Prize { activity: change.activity, award: change.award };
-    if !meta.totals().await?.contains_key(&prize) {
-        let text = format!("activity {} has no award {} with limited stock", prize.activity, prize.award);
+    let (prize, totals) = (change.prize(), meta.totals().await?);
+    if !totals.contains_key(&prize) {
+        published(&meta.catalogue().await?, prize.activity)?;
+        let limited: Vec<AwardId> =
+            totals.keys().filter(|other| other.activity == prize.activity).map(|other| other.award).collect();
+        let help = match &*limited {
+            [] => "none of its awards is limited".to_owned(),
+            [only] => format!("award {only} is limited"),
+            limited => format!("awards {} are limited", listed(limited)),
+        };
+        let text = format!("activity {} has no award {} with limited stock; {help}", prize.activity, prize.award);
         return Err(StockError::Refused(text));
     }
     Ok(StockChange { prize, units: change.units, who: change.record.who(), why: change.record.reason.clone() })

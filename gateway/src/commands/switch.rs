@@ -1,4 +1,4 @@
-//! `drawbridge switch list|set|history`: degrade switches, through a running server's admin address.
+//! `drawbridge switch list|set|clear|history`: degrade switches, through a running server's admin address.
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -8,24 +8,31 @@ use market::ActivityId;
 use market::switches::{Share, Switch};
 use serde_json::{Value, json};
 
-use super::server::{Server, ServerError, end, seconds, text};
+use super::obey::{Change, Waiting, carry_out};
+use super::server::{Server, end, seconds, text};
 use super::{ForTheRecord, block_on};
 
 /// What to do with switches.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show how the switches stand
-    List {
-        #[command(flatten)]
-        server: Server,
-    },
-    /// Set a switch on all gateways, within a second
+    List(Look),
+    /// Set a switch, and wait until all gateways obey
     Set(Set),
+    /// Take a setting back, and wait until all gateways obey
+    Clear(Clear),
     /// Show who set what, when and why, newest first
-    History {
-        #[command(flatten)]
-        server: Server,
-    },
+    History(Look),
+}
+
+/// A list, for people or programs.
+#[derive(Debug, Args)]
+pub struct Look {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// A switch and its new state.
@@ -35,7 +42,7 @@ pub struct Set {
     switch: Switch,
     /// on, off, or for a share of the users: 30%
     value: Share,
-    /// In this activity only
+    /// In this activity only; of this and what is set for all the stricter holds
     #[arg(long)]
     activity: Option<ActivityId>,
     /// For this long only: 90s, 10m, 2h
@@ -47,19 +54,45 @@ pub struct Set {
     #[command(flatten)]
     record: ForTheRecord,
     #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// A switch whose setting is taken back.
+#[derive(Debug, Args)]
+pub struct Clear {
+    /// draw, fallback_only, read_only, signin, exchange or limits
+    switch: Switch,
+    /// What was set for this activity; without it what was set for all
+    #[arg(long)]
+    activity: Option<ActivityId>,
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
     server: Server,
 }
 
 pub fn run(command: &Command) -> ExitCode {
-    end(match command {
-        Command::List { server } => block_on(server.get("/admin/switches")).map(|list| show(&list)),
-        Command::Set(set) => block_on(set.send()).map(|list| show(&list)),
-        Command::History { server } => block_on(server.get("/admin/switches/history")).map(|changes| past(&changes)),
-    })
+    match command {
+        Command::List(look) => look.show("/admin/switches", "switches", show),
+        Command::Set(set) => set.run(),
+        Command::Clear(clear) => clear.run(),
+        Command::History(look) => look.show("/admin/switches/history", "changes", past),
+    }
+}
+
+impl Look {
+    fn show(&self, path: &str, list: &str, show: fn(&Value) -> String) -> ExitCode {
+        let answer = block_on(self.server.get(path));
+        end(answer.map(|answer| if self.json { format!("{}\n", answer[list]) } else { show(&answer) }))
+    }
 }
 
 impl Set {
-    async fn send(&self) -> Result<Value, ServerError> {
+    fn run(&self) -> ExitCode {
         let body = json!({
             "name": self.switch.name(),
             "value": self.value.to_string(),
@@ -68,17 +101,37 @@ impl Set {
             "reason": self.record.reason,
             "forSeconds": self.lasts,
             "observe": self.observe,
+            "here": self.waiting.here,
         });
-        self.server.call(Method::POST, "/admin/switches", body.to_string()).await
+        let about = ("switch", self.switch.name());
+        let change = Change { method: Method::POST, path: "/admin/switches", body, about, only: None };
+        carry_out(&self.server, &self.waiting, change)
+    }
+}
+
+impl Clear {
+    fn run(&self) -> ExitCode {
+        let body = json!({
+            "name": self.switch.name(),
+            "activity": self.activity.map(ActivityId::get),
+            "who": self.record.who(),
+            "reason": self.record.reason,
+            "here": self.waiting.here,
+        });
+        let about = ("switch", self.switch.name());
+        let change = Change { method: Method::DELETE, path: "/admin/switches", body, about, only: None };
+        carry_out(&self.server, &self.waiting, change)
     }
 }
 
 fn show(list: &Value) -> String {
-    let mut lines = format!("{:<14} {:>10}  {:<14} {}\n", "switch", "activity", "value", "until");
+    let mut lines = format!("{:<14} {:>10}  {:<14} {:<7} {}\n", "switch", "activity", "value", "origin", "until");
     for setting in list["switches"].as_array().into_iter().flatten() {
         let activity = Some(text(setting, "activity")).filter(|text| !text.is_empty()).unwrap_or("all".to_owned());
         let (name, value, until) = (text(setting, "name"), value_of(setting), text(setting, "expiresAt"));
-        let _ = writeln!(lines, "{}", format!("{name:<14} {activity:>10}  {value:<14} {until}").trim_end());
+        let origin = text(setting, "origin");
+        let line = format!("{name:<14} {activity:>10}  {value:<14} {origin:<7} {until}");
+        let _ = writeln!(lines, "{}", line.trim_end());
     }
     lines
 }
@@ -90,6 +143,9 @@ fn value_of(setting: &Value) -> String {
 }
 
 fn past(history: &Value) -> String {
+    if history["changes"].as_array().is_none_or(Vec::is_empty) {
+        return "nobody has set a switch yet\n".to_owned();
+    }
     let mut lines = String::new();
     for change in history["changes"].as_array().into_iter().flatten() {
         let field = |name| text(change, name);

@@ -1,23 +1,28 @@
 //! One connection: its requests one after another, until its client is done, is silent for too long,
-//! or takes none of an answer.
+//! takes none of an answer, or has to give way.
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 
-use super::{Limits, Peer};
+use super::Peer;
+use super::metrics::Closed;
+use super::state::{Activity, Timeouts};
+use super::table::{Entry, Phase};
+use super::turn;
 use crate::api::answer::HttpResponse;
 
 /// A connection's read buffer, and so the largest request head.
@@ -33,143 +38,107 @@ pub trait Handler: Send + Sync + 'static {
 /// would be passed between the processors with every request.)
 struct Shared<H> {
     handler: Arc<H>,
-    silence: Silence,
+    peer: Peer,
+    entry: Entry,
 }
 
-/// Serves a connection to its end, or to the end of its request under way once `graceful` shuts down.
-pub fn serve<H: Handler>(
+/// Serves a connection to its end.
+pub async fn serve<H: Handler>(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     peer: Peer,
     handler: Arc<H>,
-    limits: Limits,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + Send + use<H> {
-    let shared = Arc::new(Shared { handler, silence: Silence::new(Instant::now()) });
-    let of_requests = shared.clone();
-    let service = service_fn(move |request| {
-        let shared = of_requests.clone();
-        async move {
-            let _answering = shared.silence.interrupted();
-            Ok::<_, Infallible>(shared.handler.handle(peer, request).await)
+    entry: Entry,
+    timeouts: Timeouts,
+) {
+    let shared = Arc::new(Shared { handler, peer, entry });
+    match tls {
+        None => shared.converse(stream, timeouts).await,
+        // In a box: connections without TLS are many, and need no room for it.
+        Some(tls) => Box::pin(shared.converse_in_tls(tls, stream, timeouts)).await,
+    }
+}
+
+impl<H: Handler> Shared<H> {
+    async fn converse_in_tls(self: Arc<Self>, tls: TlsAcceptor, stream: TcpStream, timeouts: Timeouts) {
+        match self.while_it_may(pin!(tls.accept(stream)), &timeouts).await {
+            Some(Ok(stream)) => self.converse(stream, timeouts).await,
+            Some(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            None => {}
         }
-    });
-    let connection = http1::Builder::new()
-        .max_buf_size(HEAD_BYTES_MAX)
-        // An answer is small: copied together, head and body are one cheaper system call.
-        .writev(false)
-        // A client that has sent its last request still waits for the answer.
-        .half_close(true)
-        .serve_connection(TokioIo::new(impatient(stream, limits.write_timeout)), service);
-    let connection = graceful.watch(connection);
-    async move {
-        let mut connection = pin!(connection);
-        let mut timer = pin!(sleep(limits.header_timeout));
+    }
+
+    /// Speaks HTTP.
+    async fn converse(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Send, timeouts: Timeouts) {
+        let of_requests = self.clone();
+        let service = service_fn(move |request| {
+            let shared = of_requests.clone();
+            async move { Ok::<_, Infallible>(shared.answer(request).await) }
+        });
+        let connection = http1::Builder::new()
+            .max_buf_size(HEAD_BYTES_MAX)
+            // An answer is small: copied together, head and body are one cheaper system call.
+            .writev(false)
+            // A client that has sent its last request still waits for the answer.
+            .half_close(true)
+            .serve_connection(TokioIo::new(impatient(stream, timeouts)), service);
+        // Errors here are the client's: gone, or not speaking HTTP.
+        if let Some(Err(error)) = self.while_it_may(pin!(connection), &timeouts).await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
+        let _answering = self.entry.state().answers();
+        let mut response = self.handler.handle(self.peer, request).await;
+        // From the moment that a stop is asked for: whoever hears it sends its next request elsewhere,
+        // and finds no broken connection at the end.
+        if self.entry.table().phase() != Phase::Serving {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// Does the connection's work until its time is over or it has to give way: then there is no
+    /// output. Never while a request is being answered.
+    async fn while_it_may<W: Future>(&self, mut work: Pin<&mut W>, timeouts: &Timeouts) -> Option<W::Output> {
+        let (state, table) = (self.entry.state(), self.entry.table());
+        let mut timer = pin!(sleep(timeouts.first_header));
+        let mut changed = pin!(state.changed());
+        let mut draining = None;
         loop {
+            let now = Instant::now();
+            if draining.is_none() && table.phase() == Phase::Draining {
+                draining = Some(state.age(now));
+            }
+            if state.takes_give_way() {
+                if state.activity() != Activity::Answering {
+                    table.count_closed(Closed::GaveWay);
+                    return None;
+                }
+                self.entry.stays();
+            }
+            let Some(left) = state.left(timeouts, now, draining) else {
+                if draining.is_none() {
+                    table.count_closed(Closed::Silent);
+                }
+                return None;
+            };
+            timer.as_mut().reset(tokio::time::Instant::now() + left);
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => {
-                    // Errors here are the client's: gone, or not speaking HTTP.
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "a connection ended early");
-                    }
-                    return;
-                }
-                () = timer.as_mut() => match shared.silence.left(limits.header_timeout, Instant::now()) {
-                    Some(left) => timer.as_mut().reset(tokio::time::Instant::now() + left),
-                    None => return tracing::debug!("a connection was silent for too long"),
-                },
+                output = poll_fn(|context| turn::poll(work.as_mut(), context)) => return Some(output),
+                () = timer.as_mut() => {}
+                () = changed.as_mut() => changed.set(state.changed()),
             }
         }
     }
 }
 
-/// The stream, broken off when its other end takes nothing of what waits to be written for that
-/// long: who never reads the answers must not keep the connection for ever.
-fn impatient(stream: TcpStream, write_timeout: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
+/// The stream, broken off when its other end takes nothing of what waits to be written for a while:
+/// who never reads the answers must not keep the connection for ever.
+fn impatient<S: AsyncRead + AsyncWrite>(stream: S, timeouts: Timeouts) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(write_timeout));
+    stream.set_write_timeout(Some(timeouts.write));
     Box::pin(stream)
-}
-
-/// How long a connection has waited for the head of a request. With it the connection's timer is set
-/// once per time-out; hyper's own is made and dropped with each request, which is dear.
-struct Silence {
-    accepted: Instant,
-    /// Nanoseconds from then to the last answer; `ANSWERING` while there is a request.
-    since_ns: AtomicU64,
-}
-
-const ANSWERING: u64 = u64::MAX;
-
-impl Silence {
-    fn new(accepted: Instant) -> Self {
-        Self { accepted, since_ns: AtomicU64::new(0) }
-    }
-
-    /// There is none while a request is being answered.
-    fn interrupted(&self) -> Answering<'_> {
-        self.since_ns.store(ANSWERING, Ordering::Relaxed);
-        Answering(self)
-    }
-
-    /// How much of `timeout` is left, at least; `None` when it is over.
-    fn left(&self, timeout: Duration, now: Instant) -> Option<Duration> {
-        match self.since_ns.load(Ordering::Relaxed) {
-            ANSWERING => Some(timeout),
-            since_ns => {
-                let end = self.accepted + Duration::from_nanos(since_ns) + timeout;
-                Some(end.saturating_duration_since(now)).filter(|left| !left.is_zero())
-            }
-        }
-    }
-
-    fn begins(&self, now: Instant) {
-        let since = now.saturating_duration_since(self.accepted);
-        self.since_ns.store(u64::try_from(since.as_nanos()).unwrap_or(ANSWERING - 1), Ordering::Relaxed);
-    }
-}
-
-/// A request that is being answered; dropped, however it ends, the silence begins.
-struct Answering<'a>(&'a Silence);
-
-impl Drop for Answering<'_> {
-    fn drop(&mut self) {
-        self.0.begins(Instant::now());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_secs(30);
-
-    fn after(start: Instant, seconds: u64) -> Instant {
-        start + Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn silence_ends_its_time_out_after_the_last_answer() {
-        let start = Instant::now();
-        let silence = Silence::new(start);
-        assert_eq!(silence.left(TIMEOUT, after(start, 12)), Some(Duration::from_secs(18)));
-        assert_eq!(silence.left(TIMEOUT, after(start, 30)), None);
-        silence.begins(after(start, 29));
-        assert_eq!(silence.left(TIMEOUT, after(start, 30)), Some(Duration::from_secs(29)));
-        assert_eq!(silence.left(TIMEOUT, after(start, 59)), None);
-        // A clock that is read in another order.
-        assert_eq!(silence.left(TIMEOUT, after(start, 28)), Some(Duration::from_secs(31)));
-    }
-
-    #[test]
-    fn a_request_under_way_is_no_silence_however_long_it_takes() {
-        let start = Instant::now();
-        let silence = Silence::new(start);
-        let answering = silence.interrupted();
-        assert_eq!(silence.left(TIMEOUT, after(start, 1_000_000)), Some(TIMEOUT));
-        drop(answering);
-        let left = silence.left(TIMEOUT, Instant::now()).expect("it has just begun");
-        assert!(left > TIMEOUT / 2, "{left:?}");
-        assert_eq!(silence.left(TIMEOUT, after(Instant::now(), 30)), None);
-    }
 }

@@ -24,6 +24,11 @@ impl TrustedProxies {
         Self(networks)
     }
 
+    /// The networks that they are in.
+    pub fn networks(&self) -> &[IpNet] {
+        &self.0
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,17 +1,19 @@
 //! Accepts connections and serves HTTP/1.1 on them until told to stop.
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyper_util::server::graceful::GracefulShutdown;
-use prometheus::IntGauge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Peer;
 use super::connection::{self, Handler};
+use super::metrics::{Closed, ConnectionMetrics};
+use super::state::Timeouts;
+use super::table::{Bounds, ConnectionTable, Entry, NoPlace, Phase};
+use super::tls::Tls;
+use crate::trace::Sample;
 
 /// Connections that the system queues until we accept them.
 const BACKLOG: u32 = 4096;
@@ -20,33 +22,70 @@ const BACKLOG: u32 = 4096;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Bounds of a listener.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
-    /// Open connections; more wait in the system's queue.
-    pub connections_max: usize,
-    /// From one request's answer being ready to the end of the next one's head.
-    pub header_timeout: Duration,
-    /// For a caller to take more of an answer that it has not read yet.
-    pub write_timeout: Duration,
-    /// For connections to end once we stop.
+    /// On the number of connections.
+    pub bounds: Bounds,
+    /// On their time.
+    pub timeouts: Timeouts,
+    /// For requests under way to be answered once the listener drains.
     pub drain: Duration,
 }
 
 /// A listening socket with its bounds.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
-    limits: Limits,
-    connections: Option<IntGauge>,
+    /// Of no runtime yet: it belongs to that in which it is served.
+    socket: std::net::TcpListener,
+    table: Arc<ConnectionTable>,
+    timeouts: Timeouts,
+    drain: Duration,
+    tls: Option<Arc<Tls>>,
 }
 
-/// Listens on `address`.
-pub fn bind(address: SocketAddr, limits: Limits, connections: Option<IntGauge>) -> std::io::Result<Listener> {
+/// Stops a listener, from wherever.
+#[derive(Debug, Clone)]
+pub struct Stop(Arc<ConnectionTable>);
+
+/// How a listener ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Drained {
+    /// Requests that were under way and were not answered before the deadline.
+    pub requests_cut: usize,
+}
+
+/// Listens on `address`; in TLS where there is a certificate.
+pub async fn bind(
+    address: SocketAddr,
+    limits: Limits,
+    metrics: ConnectionMetrics,
+    tls: Option<Arc<Tls>>,
+) -> std::io::Result<Listener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A restarted server need not wait for its predecessor's connections to be forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    Ok(Listener { socket: socket.listen(BACKLOG)?, limits, connections })
+    let socket = socket.listen(BACKLOG)?.into_std()?;
+    let Limits { bounds, timeouts, drain } = limits;
+    Ok(Listener { socket, table: Arc::new(ConnectionTable::new(bounds, metrics)), timeouts, drain, tls })
+}
+
+impl Stop {
+    /// From now on each answer says that the connection is closed after it.
+    pub fn close_after_answers(&self) {
+        self.0.enter_phase(Phase::Closing);
+    }
+
+    /// Takes no more connections, closes those without a request, and lets requests under way finish.
+    pub fn drain(&self) {
+        self.0.enter_phase(Phase::Draining);
+    }
+
+    /// Waits for that.
+    pub async fn draining(&self) {
+        self.0.reached(Phase::Draining).await;
+    }
 }
 
 impl Listener {
@@ -55,66 +94,112 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Serves until `stop` says true; then takes no more connections, lets requests under way
-    /// finish, and closes what is left at the deadline.
-    pub async fn serve<H: Handler>(self, handler: Arc<H>, mut stop: watch::Receiver<bool>) {
-        let Self { socket, limits, connections } = self;
-        let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(limits.connections_max));
-        let mut tasks = JoinSet::new();
+    /// What stops it.
+    pub fn stop(&self) -> Stop {
+        Stop(self.table.clone())
+    }
+
+    /// Serves until it has drained.
+    pub async fn serve<H: Handler>(self, handler: Arc<H>) -> std::io::Result<Drained> {
+        let Self { socket, table, timeouts, drain, tls } = self;
+        let socket = TcpListener::from_std(socket)?;
+        let mut open = Connections {
+            table,
+            timeouts,
+            tls,
+            handler,
+            tasks: JoinSet::new(),
+            begun: Instant::now(),
+            full: Sample::new(1),
+        };
+        let table = open.table.clone();
+        let mut drained = std::pin::pin!(table.reached(Phase::Draining));
         loop {
-            let accepted = tokio::select! {
-                accepted = accept(&socket, &places) => accepted,
-                Some(_) = tasks.join_next() => continue,
-                _ = stop.wait_for(|&stop| stop) => break,
-            };
-            let Some((stream, peer, place)) = accepted else {
-                sleep(ACCEPT_PAUSE).await;
-                continue;
-            };
-            let connection = connection::serve(stream, peer, handler.clone(), limits, &graceful);
-            let open = connections.clone().map(Open::new);
-            tasks.spawn(async move {
-                connection.await;
-                drop((place, open));
-            });
+            tokio::select! {
+                accepted = socket.accept() => match accepted {
+                    Ok((stream, address)) => tokio::select! {
+                        () = open.take(stream, address) => {}
+                        () = drained.as_mut() => break,
+                    },
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection was not accepted");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(_) = open.tasks.join_next() => {}
+                () = drained.as_mut() => break,
+            }
         }
-        drop(socket);
-        if timeout(limits.drain, graceful.shutdown()).await.is_err() {
-            tracing::warn!("closing connections that did not end before the deadline");
-            tasks.shutdown().await;
-        }
+        open.take_waiting(&socket.into_std()?);
+        Ok(open.drain(drain).await)
     }
 }
 
-/// The next connection, once there is room for one.
-async fn accept(socket: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.ok()?;
-    match socket.accept().await {
-        Ok((stream, address)) => {
-            // An answer is one small packet: it must not wait for another.
-            let _ = stream.set_nodelay(true);
-            Some((stream, Peer(address.ip()), place))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "a connection was not accepted");
-            None
-        }
-    }
+/// A listener's open connections.
+struct Connections<H> {
+    table: Arc<ConnectionTable>,
+    timeouts: Timeouts,
+    tls: Option<Arc<Tls>>,
+    handler: Arc<H>,
+    tasks: JoinSet<()>,
+    begun: Instant,
+    /// Lines about connections for which there is no place.
+    full: Sample,
 }
 
-/// Counts a connection while it is open.
-struct Open(IntGauge);
-
-impl Open {
-    fn new(gauge: IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge)
+impl<H: Handler> Connections<H> {
+    /// Serves a connection, once there is a place for it.
+    async fn take(&mut self, stream: TcpStream, address: SocketAddr) {
+        let peer = Peer(address.ip());
+        loop {
+            match self.table.enter(peer, Instant::now()) {
+                Ok(entry) => return self.spawn(stream, peer, entry),
+                Err(NoPlace::Address) => return self.refuse(),
+                Err(NoPlace::Full) => self.table.place_left().await,
+            }
+        }
     }
-}
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.dec();
+    /// Its address has as many as it may. It hears nothing: an answer would be one more thing to wait
+    /// for.
+    fn refuse(&mut self) {
+        self.table.count_closed(Closed::AddressFull);
+        if let Some(hidden) = self.full.admit(self.begun.elapsed().as_secs()) {
+            // Addresses are in no line.
+            tracing::warn!(
+                hidden,
+                "connections are closed at once: their address has http.connections_per_address_max with a request \
+                 under way; a proxy belongs into http.trusted_proxies"
+            );
+        }
+    }
+
+    /// Those whom the system has let in already, of whom some have sent a request. Whoever comes
+    /// later finds nobody listening.
+    fn take_waiting(&mut self, socket: &std::net::TcpListener) {
+        for _ in 0..BACKLOG {
+            let Ok((stream, address)) = socket.accept() else { break };
+            let peer = Peer(address.ip());
+            let Ok(entry) = self.table.enter(peer, Instant::now()) else { continue };
+            let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) else { continue };
+            self.spawn(stream, peer, entry);
+        }
+    }
+
+    fn spawn(&mut self, stream: TcpStream, peer: Peer, entry: Entry) {
+        // An answer is one small packet: it must not wait for another.
+        let _ = stream.set_nodelay(true);
+        let tls = self.tls.as_ref().map(|tls| tls.acceptor());
+        self.tasks.spawn(connection::serve(stream, tls, peer, self.handler.clone(), entry, self.timeouts));
+    }
+
+    async fn drain(mut self, drain: Duration) -> Drained {
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(drain, ended).await.is_ok() {
+            return Drained { requests_cut: 0 };
+        }
+        let requests_cut = self.table.answering();
+        self.tasks.shutdown().await;
+        Drained { requests_cut }
     }
 }

@@ -10,7 +10,7 @@ use super::trusted_header::TrustedHeader;
 use super::{Options, jwt};
 use crate::config::Http;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Open,
     TrustedHeader,
@@ -18,13 +18,15 @@ enum Kind {
 }
 
 /// Reads the section. The keys of one kind are unknown to the others. `http` is what the kinds
-/// are checked against, where it is good itself.
-pub fn options(section: &Section<'_>, http: Option<&Http>) -> Result<Options, Faulted> {
+/// are checked against, where it is good itself. Keys are looked at if `with_keys` says so.
+pub fn options(section: &Section<'_>, http: Option<&Http>, with_keys: bool) -> Result<Options, Faulted> {
+    // Known to every kind, so that whoever chooses another one need not take it back.
+    let to_network = section.boolean("open_to_network").or(false);
     let kinds = [("open", Kind::Open), ("trusted-header", Kind::TrustedHeader), ("jwt", Kind::Jwt)];
     match section.choice("kind", &kinds).or(Kind::Open) {
-        Ok(Kind::Open) => open(section, http),
+        Ok(Kind::Open) => open(section, http, to_network?),
         Ok(Kind::TrustedHeader) => trusted_header(section, http),
-        Ok(Kind::Jwt) => Ok(Options::Jwt(Box::new(jwt(section)?))),
+        Ok(Kind::Jwt) => Ok(Options::Jwt(Box::new(jwt(section, with_keys)?))),
         Err(faulted) => {
             section.leave_unread();
             Err(faulted)
@@ -32,14 +34,14 @@ pub fn options(section: &Section<'_>, http: Option<&Http>) -> Result<Options, Fa
     }
 }
 
-fn open(section: &Section<'_>, http: Option<&Http>) -> Result<Options, Faulted> {
+fn open(section: &Section<'_>, http: Option<&Http>, to_network: bool) -> Result<Options, Faulted> {
     match http {
         // An address of IPv4 may be written as one of IPv6.
-        Some(http) if !http.listen.ip().to_canonical().is_loopback() => {
+        Some(http) if !to_network && !http.listen.ip().to_canonical().is_loopback() => {
             let listen = http.listen;
             let message = format!(
                 "open believes any userId, so http.listen must be a loopback address, not {listen}; \
-                 set trusted-header or jwt"
+                 set trusted-header or jwt, or open_to_network where all who reach it may draw for anybody"
             );
             Err(section.fault("kind", message))
         }
@@ -60,13 +62,13 @@ fn trusted_header(section: &Section<'_>, http: Option<&Http>) -> Result<Options,
     Ok(Options::TrustedHeader(TrustedHeader { name, proxies }))
 }
 
-fn jwt(section: &Section<'_>) -> Result<jwt::Options, Faulted> {
+fn jwt(section: &Section<'_>, with_keys: bool) -> Result<jwt::Options, Faulted> {
     let user_claim = section.text("user_claim", 1..=64).or("sub".to_owned());
     let audience = section.text("audience", 1..=256).optional();
     let issuer = section.text("issuer", 1..=256).optional();
     let clock_skew = section.integer("clock_skew_s", 0..=600).or(30).map(SignedDuration::from_secs);
     let tokens_cached_max = section.integer("tokens_cached_max", 0..=1_000_000).or(100_000);
-    let source = source(section);
+    let source = source(section, with_keys);
     Ok(jwt::Options {
         source: source?,
         expected: Expected { audience: audience?, issuer: issuer? },
@@ -76,7 +78,7 @@ fn jwt(section: &Section<'_>) -> Result<jwt::Options, Faulted> {
     })
 }
 
-fn source(section: &Section<'_>) -> Result<KeySource, Faulted> {
+fn source(section: &Section<'_>, with_keys: bool) -> Result<KeySource, Faulted> {
     let algorithms = [("HS256", Signing::Hs256), ("EdDSA", Signing::EdDsa), ("RS256", Signing::Rs256)];
     let signing = section.choice("algorithm", &algorithms).optional();
     let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
@@ -91,7 +93,11 @@ fn source(section: &Section<'_>) -> Result<KeySource, Faulted> {
         (Some(_), Some(_), _) => return Err(section.fault("jwks_file", "and key_file exclude each other")),
         (None, None, _) => return Err(section.fault("key_file", "or jwks_file is needed for kind = \"jwt\"")),
     };
-    // Read again when the server starts; here so that check-config tells of a broken one.
+    // Read again when the server starts; here so that check-config tells of a broken one. A reload
+    // reads them by itself: a broken key set must not keep a limit from being lifted.
+    if !with_keys {
+        return Ok(source);
+    }
     match Keys::read(&source, &Expected::default()) {
         Ok(_) => Ok(source),
         Err(why) => Err(section.fault(key, why)),
@@ -130,6 +136,7 @@ mod tests {
         for listen in ["127.0.0.1:8091", "127.1.2.3:8091", "[::1]:8091", "[::ffff:127.0.0.1]:8091"] {
             is_good(&format!("[http]\nlisten = \"{listen}\"\n[identity]\nkind = \"open\"\n"));
         }
+        is_good("[http]\nlisten = \"0.0.0.0:8091\"\n[identity]\nopen_to_network = true\n");
     }
 
     #[test]

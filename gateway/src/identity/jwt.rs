@@ -42,6 +42,8 @@ pub struct Jwt {
 /// of before have verified is never found beside the new ones.
 struct Ring {
     keys: Keys,
+    /// What their file held.
+    fingerprint: [u8; 32],
     /// By SHA-256. Checking an RSA signature costs as much as tens of look-ups. Who guesses
     /// tokens displaces nothing: only good ones are kept.
     verified: Cache<[u8; 32], Verified>,
@@ -64,13 +66,20 @@ impl Jwt {
         Ok(Self { options, ring })
     }
 
-    /// Reads the keys anew and forgets verified tokens. When they cannot be read, all stays as
-    /// it is.
-    pub fn reload(&self) -> Result<usize, String> {
+    pub(super) fn has_key_set(&self) -> bool {
+        matches!(self.options.source, KeySource::Set { .. })
+    }
+
+    /// Reads the keys again and forgets verified tokens; returns how many keys there are, or `None`
+    /// when their file is the same. When they cannot be read, all stays as it is.
+    pub fn reload(&self) -> Result<Option<usize>, String> {
         let ring = Ring::read(&self.options)?;
+        if ring.fingerprint == self.ring.load().fingerprint {
+            return Ok(None);
+        }
         let count = ring.keys.count();
         self.ring.store(Arc::new(ring));
-        Ok(count)
+        Ok(Some(count))
     }
 
     /// The user whom the token of a request names.
@@ -95,8 +104,10 @@ impl Jwt {
 
 impl Ring {
     fn read(options: &Options) -> Result<Self, String> {
+        // Before the keys: a file that changes in between is read again by the next reload.
+        let fingerprint = Keys::fingerprint(&options.source)?;
         let keys = Keys::read(&options.source, &options.expected)?;
-        Ok(Self { keys, verified: Cache::new(options.tokens_cached_max) })
+        Ok(Self { keys, fingerprint, verified: Cache::new(options.tokens_cached_max) })
     }
 }
 

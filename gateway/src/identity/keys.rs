@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, Validation};
+use ring::digest::{SHA256, digest};
 
 use super::crypto;
 
@@ -111,6 +112,13 @@ impl Keys {
             KeySource::Set { .. } => set(&content, expected).map(Keys::Set),
         });
         keys.map_err(|why| format!("{}: {why}", path.display()))
+    }
+
+    /// A hash of what their file holds.
+    pub fn fingerprint(source: &KeySource) -> Result<[u8; 32], String> {
+        let (KeySource::File { path, .. } | KeySource::Set { path }) = source;
+        let content = content(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        Ok(digest(&SHA256, &content).as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
 
     /// The key for a token with this `kid`.

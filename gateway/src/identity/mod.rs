@@ -63,24 +63,38 @@ impl Identity {
         match self {
             Identity::Open => {
                 let info = "this server checks no tokens (identity.kind is open): use the path without _by_token";
-                Err(Failure { info: info.into(), ..Code::IdentityMissing.into() })
+                Err(Failure::detailed(Code::IdentityMissing, info))
             }
             _ => self.caller(peer, headers, now),
         }
     }
 
-    /// Reads the keys anew, where there are some. When they cannot be read, the last good ones
-    /// stay. Blocks for as long as reading a small file takes.
-    pub fn reload(&self) -> Result<(), String> {
-        let Identity::Jwt(jwt) = self else { return Ok(()) };
+    /// Whether a browser sends by itself what says who calls, such as a cookie that the proxy checks:
+    /// then any page could call in the name of who looks at it.
+    pub const fn is_ambient(&self) -> bool {
+        matches!(self, Identity::TrustedHeader(_))
+    }
+
+    /// Reads the keys again, where there are some; returns whether they have changed. When they
+    /// cannot be read, the last good ones stay. Blocks for as long as reading a small file takes.
+    pub fn reload(&self) -> Result<bool, String> {
+        let Identity::Jwt(jwt) = self else { return Ok(false) };
         match jwt.reload() {
-            Ok(keys) => tracing::info!(keys, "the keys of tokens are read anew"),
+            Ok(Some(keys)) => {
+                tracing::info!(keys, "the keys of tokens are read again");
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
             Err(error) => {
                 tracing::error!(error, "the keys of tokens cannot be read: the last good ones stay");
-                return Err(error);
+                Err(error)
             }
         }
-        Ok(())
+    }
+
+    /// Whether a key set says which tokens are good: one that its issuer changes from time to time.
+    pub fn has_key_set(&self) -> bool {
+        matches!(self, Identity::Jwt(jwt) if jwt.has_key_set())
     }
 
     /// What a caller whose identity is not good is asked for: `WWW-Authenticate`.

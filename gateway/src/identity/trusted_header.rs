@@ -33,7 +33,7 @@ impl TrustedHeader {
     }
 
     fn invalid(&self, why: impl std::fmt::Display) -> Failure {
-        Failure { info: format!("{}: {why}", self.name).into(), ..Code::IdentityInvalid.into() }
+        Failure::detailed(Code::IdentityInvalid, format!("{}: {why}", self.name))
     }
 }
 

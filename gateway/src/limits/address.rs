@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 /// Whom a limit takes for one client: an IPv4 address, or an IPv6 network of 64 bits, since that
 /// is what one household gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Client {
     /// An address.
     V4([u8; 4]),

@@ -16,7 +16,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
-use super::cells::Cells;
+use super::cells::{Cells, Chunk};
 
 /// What a bucket that never gets a token advises: nobody knows when it is set otherwise.
 const NEVER_WAIT: Duration = Duration::from_mins(1);
@@ -43,6 +43,17 @@ impl Rate {
     /// The tokens of one second, rounded up, at least one.
     pub fn of_a_second(self) -> NonZeroU32 {
         NonZeroU32::new(self.0.div_ceil(1000)).unwrap_or(NonZeroU32::MIN)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, thousandths) = (self.0 / 1000, self.0 % 1000);
+        if thousandths == 0 {
+            return write!(f, "{whole}");
+        }
+        let places = format!("{thousandths:03}");
+        write!(f, "{whole}.{}", places.trim_end_matches('0'))
     }
 }
 
@@ -133,7 +144,7 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
         Self { pace, store, start, limiter }
     }
 
-    /// How it was made.
+    /// What it was made with.
     pub fn pace(&self) -> Pace {
         self.pace
     }
@@ -149,10 +160,15 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
 }
 
 impl<K: Hash, C: Clock> Bucket<Cells<K>, C> {
-    /// How many keys' buckets are not full now.
-    pub fn count(&self) -> u64 {
-        let not_full = |limiter: &Limiter<_, C>| self.store.count(limiter.clock().now().duration_since(self.start));
-        self.limiter.as_ref().map_or(0, not_full)
+    /// All places of its keys, in parts.
+    pub fn chunks(&self) -> impl Iterator<Item = Chunk> + use<K, C> {
+        self.store.chunks()
+    }
+
+    /// How many keys' buckets of a part are not full now.
+    pub fn count(&self, chunk: Chunk) -> u64 {
+        let Some(limiter) = &self.limiter else { return 0 };
+        self.store.count(chunk, limiter.clock().now().duration_since(self.start))
     }
 }
 
@@ -222,6 +238,10 @@ mod tests {
         (Bucket::new(pace, Cell::default(), clock.clone()), clock)
     }
 
+    fn count<K: Hash>(buckets: &Bucket<Cells<K>, FakeRelativeClock>) -> u64 {
+        buckets.chunks().map(|chunk| buckets.count(chunk)).sum()
+    }
+
     /// How many takes succeed before the first that does not.
     fn drained(bucket: &Bucket<Cell, FakeRelativeClock>) -> usize {
         std::iter::repeat_with(|| bucket.take(&())).take_while(Result::is_ok).count()
@@ -233,6 +253,9 @@ mod tests {
             [("0", 0), ("0.001", 1), ("0.5", 500), ("1", 1000), ("7.25", 7250), ("1000000", 1_000_000_000)]
         {
             assert_eq!(rate(text), Rate(thousandths), "{text}");
+        }
+        for text in ["0", "0.001", "0.5", "7.25", "12.03", "1000000"] {
+            assert_eq!(rate(text).to_string(), text);
         }
         for text in ["", "-1", "1e3", ".5", "5.", "0.0001", "1000000.001", "10000000", "nan", "1_0"] {
             assert_eq!(text.parse::<Rate>(), Err(InvalidRate), "{text}");
@@ -334,9 +357,9 @@ mod tests {
         for key in 0..50 {
             assert_eq!([1, 2, 3].map(|_| buckets.take(&key).is_ok()), [true, true, false], "{key}");
         }
-        assert_eq!(buckets.count(), 50);
+        assert_eq!(count(&buckets), 50);
         clock.advance(Duration::from_secs(2));
-        assert_eq!(buckets.count(), 0, "full buckets are none");
+        assert_eq!(count(&buckets), 0, "full buckets are none");
     }
 
     #[test]
@@ -364,7 +387,7 @@ mod tests {
                 assert!(buckets.take(&u32::MAX).is_err(), "forgotten at {key}");
             }
         }
-        assert_eq!(buckets.count(), 2 * KEYS_MAX, "all places are taken");
+        assert_eq!(count(&buckets), 2 * KEYS_MAX, "all places are taken");
     }
 
     fn paces() -> impl Strategy<Value = Pace> {

@@ -1,9 +1,9 @@
-//! Buckets by key, in a table of fixed size.
+//! State by key, in a table of fixed size.
 //!
 //! A million users under a limit are a million buckets, and each is one number. So the table is made
-//! of places of 16 bytes, a number and the hash of its key, in sets of 16 with the latest used first.
-//! A key belongs to one set; the last of a full set gives way to a new key. Nothing is swept: a
-//! bucket that is full again says what no bucket says.
+//! of places, a state and the hash of its key, in sets of 16 with the latest used first. A key belongs
+//! to one set; in a full set one gives way to a new key. Nothing is swept: a bucket that is full again
+//! says what no bucket says.
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
@@ -22,31 +22,125 @@ const PLACES_PER_KEY: usize = 2;
 /// Locks of a table: threads seldom want the same one.
 const STRIPES_MAX: usize = 64;
 
-/// A bucket.
+/// Places that are counted under one lock: 32 KiB of buckets, which are read in a few microseconds.
+const CHUNK: usize = 2_048;
+
+/// What a table keeps for a key. The default says what no entry says.
+pub trait State: Copy + Default + PartialEq + Send {}
+
+impl<S: Copy + Default + PartialEq + Send> State for S {}
+
+/// A place of the table; free while its state is the default one.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    /// Its key's hash, by a secret of this table: nobody can look for keys that share a bucket. Of a
+struct Place<S> {
+    /// Its key's hash, by a secret of this table: nobody can look for keys that share a place. Of a
     /// million keys two do with a probability of 3 in 100 million.
     hash: u64,
-    /// When it will be full, in the limiter's nanoseconds; 0 in a place that was never used.
-    full_at_ns: u64,
+    state: S,
 }
 
-/// The state of one bucket per key, for a bounded number of keys.
+// A bucket takes 16 bytes and each key has room for two.
+const _: () = assert!(size_of::<Place<u64>>() * PLACES_PER_KEY == 32);
+
+/// One state per key, for a bounded number of keys.
+pub struct Table<S> {
+    secret: RandomState,
+    sets: usize,
+    /// The sets, dealt out to the stripes in turn.
+    stripes: Vec<Mutex<Vec<Place<S>>>>,
+    /// Places of each stripe.
+    stripe_len: usize,
+}
+
+/// Some places of one stripe.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunk {
+    stripe: usize,
+    first: usize,
+}
+
+impl<S: State> Table<S> {
+    /// Room for `keys_max` keys, at two places each.
+    pub fn new(keys_max: u64) -> Self {
+        let keys_max = usize::try_from(keys_max).unwrap_or(usize::MAX / PLACES_PER_KEY);
+        let sets = (keys_max * PLACES_PER_KEY).div_ceil(SET).max(1);
+        let stripes = sets.min(STRIPES_MAX);
+        let stripe_len = sets.div_ceil(stripes) * SET;
+        let stripe = || Mutex::new(vec![Place::default(); stripe_len]);
+        Self { secret: RandomState::new(), sets, stripes: (0..stripes).map(|_| stripe()).collect(), stripe_len }
+    }
+
+    /// Does something with the state of a key, which is the latest used of its set from then on. In a
+    /// full set the key goes that was silent longest among those that may, or among all.
+    pub fn with<T>(&self, key: &impl Hash, may_go: impl Fn(&S) -> bool, act: impl FnOnce(&mut S) -> T) -> T {
+        self.in_set(key, |places, hash| {
+            let known = known(places, hash);
+            let goes = || places.iter().rposition(|place| may_go(&place.state)).unwrap_or(SET - 1);
+            let index = known.unwrap_or_else(goes);
+            places[..=index].rotate_right(1);
+            if known.is_none() {
+                places[0] = Place { hash, state: S::default() };
+            }
+            act(&mut places[0].state)
+        })
+    }
+
+    /// Does something with the state of a key that is there, which is the latest used of its set then.
+    pub fn with_known<T>(&self, key: &impl Hash, act: impl FnOnce(&mut S) -> T) -> Option<T> {
+        self.in_set(key, |places, hash| {
+            let index = known(places, hash)?;
+            places[..=index].rotate_right(1);
+            Some(act(&mut places[0].state))
+        })
+    }
+
+    /// The state of a key, which stays where it is.
+    pub fn get(&self, key: &impl Hash) -> S {
+        self.in_set(key, |places, hash| known(places, hash).map_or(S::default(), |index| places[index].state))
+    }
+
+    fn in_set<T>(&self, key: &impl Hash, act: impl FnOnce(&mut [Place<S>], u64) -> T) -> T {
+        let hash = self.secret.hash_one(key);
+        // Evenly over the sets, by the upper bits.
+        let set = usize::try_from((u128::from(hash) * self.sets as u128) >> u64::BITS).unwrap_or_default();
+        let (stripe, first) = (set % self.stripes.len(), set / self.stripes.len() * SET);
+        let mut stripe = locked(&self.stripes[stripe]);
+        act(&mut stripe[first..first + SET], hash)
+    }
+
+    /// All places, in parts that are small enough to be looked at under a lock.
+    pub fn chunks(&self) -> impl Iterator<Item = Chunk> + use<S> {
+        let stripe_len = self.stripe_len;
+        (0..self.stripes.len())
+            .flat_map(move |stripe| (0..stripe_len).step_by(CHUNK).map(move |first| Chunk { stripe, first }))
+    }
+
+    /// How many states of a part are such.
+    pub fn count(&self, chunk: Chunk, such: impl Fn(&S) -> bool) -> u64 {
+        let stripe = locked(&self.stripes[chunk.stripe]);
+        let places = stripe.iter().skip(chunk.first).take(CHUNK);
+        places.filter(|place| such(&place.state)).count() as u64
+    }
+}
+
+/// Where the key of a hash is in its set.
+fn known<S: State>(places: &[Place<S>], hash: u64) -> Option<usize> {
+    places.iter().position(|place| place.hash == hash && place.state != S::default())
+}
+
+fn locked<S>(stripe: &Mutex<Vec<Place<S>>>) -> MutexGuard<'_, Vec<Place<S>>> {
+    stripe.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The state of one bucket per key, for a bounded number of keys: when it will be full, in the
+/// limiter's nanoseconds.
 ///
 /// Beyond the bound a key goes that was asked for longest ago among those of its set: its bucket is
 /// forgotten, which makes it a full one. (To refuse new keys instead would let whoever invents keys
 /// lock everybody else out.)
 pub struct Cells<K> {
-    table: Arc<Table>,
+    table: Arc<Table<u64>>,
     of_keys: PhantomData<fn(&K)>,
-}
-
-struct Table {
-    secret: RandomState,
-    sets: usize,
-    /// The sets, dealt out to the stripes in turn.
-    stripes: Vec<Mutex<Vec<Place>>>,
 }
 
 impl<K> Clone for Cells<K> {
@@ -58,42 +152,18 @@ impl<K> Clone for Cells<K> {
 impl<K> Cells<K> {
     /// Room for `keys_max` keys, at 32 bytes each.
     pub fn new(keys_max: u64) -> Self {
-        let keys_max = usize::try_from(keys_max).unwrap_or(usize::MAX / PLACES_PER_KEY);
-        let sets = (keys_max * PLACES_PER_KEY).div_ceil(SET).max(1);
-        let stripes = sets.min(STRIPES_MAX);
-        let stripe = || Mutex::new(vec![Place::default(); sets.div_ceil(stripes) * SET]);
-        let table = Table { secret: RandomState::new(), sets, stripes: (0..stripes).map(|_| stripe()).collect() };
-        Self { table: Arc::new(table), of_keys: PhantomData }
+        Self { table: Arc::new(Table::new(keys_max)), of_keys: PhantomData }
     }
 
-    /// How many buckets are not full at that moment of the limiter's. Looks at each place: for scrapes.
-    pub fn count(&self, now: Nanos) -> u64 {
-        let not_full = |place: &&Place| place.full_at_ns > now.as_u64();
-        let of_stripe = |stripe| locked(stripe).iter().filter(not_full).count() as u64;
-        self.table.stripes.iter().map(of_stripe).sum()
+    /// All places, in parts.
+    pub fn chunks(&self) -> impl Iterator<Item = Chunk> + use<K> {
+        self.table.chunks()
     }
-}
 
-impl Table {
-    /// Does something with the place of a key, which is the first of its set from then on.
-    fn with_place<T>(&self, key: &impl Hash, act: impl FnOnce(&mut Place) -> T) -> T {
-        let hash = self.secret.hash_one(key);
-        // Evenly over the sets, by the upper bits.
-        let set = usize::try_from((u128::from(hash) * self.sets as u128) >> u64::BITS).unwrap_or_default();
-        let (stripe, first) = (set % self.stripes.len(), set / self.stripes.len() * SET);
-        let mut stripe = locked(&self.stripes[stripe]);
-        let places = &mut stripe[first..first + SET];
-        let known = places.iter().position(|place| place.hash == hash && place.full_at_ns > 0);
-        places[..=known.unwrap_or(SET - 1)].rotate_right(1);
-        if known.is_none() {
-            places[0] = Place { hash, full_at_ns: 0 };
-        }
-        act(&mut places[0])
+    /// How many buckets of a part are not full at that moment of the limiter's.
+    pub fn count(&self, chunk: Chunk, now: Nanos) -> u64 {
+        self.table.count(chunk, |&full_at_ns| full_at_ns > now.as_u64())
     }
-}
-
-fn locked(stripe: &Mutex<Vec<Place>>) -> MutexGuard<'_, Vec<Place>> {
-    stripe.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<K: Hash> StateStore for Cells<K> {
@@ -103,10 +173,11 @@ impl<K: Hash> StateStore for Cells<K> {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        self.table.with_place(key, |place| {
-            let full_at = (place.full_at_ns > 0).then(|| Nanos::new(place.full_at_ns));
+        let any = |_: &u64| true;
+        self.table.with(key, any, |full_at_ns| {
+            let full_at = (*full_at_ns > 0).then(|| Nanos::new(*full_at_ns));
             let (outcome, full_at) = measure(full_at)?;
-            place.full_at_ns = full_at.as_u64();
+            *full_at_ns = full_at.as_u64();
             Ok(outcome)
         })
     }
@@ -117,6 +188,10 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+
+    fn count(cells: &Cells<u64>, now: u64) -> u64 {
+        cells.chunks().map(|chunk| cells.count(chunk, Nanos::new(now))).sum()
+    }
 
     /// Writes a key's number and answers the one before.
     fn put(cells: &Cells<u64>, key: u64, number: u64) -> Option<u64> {
@@ -132,7 +207,7 @@ mod tests {
         }
         let kept = (0..500).filter(|&key| put(&cells, key, key + 1) == Some(key + 1)).count();
         assert_eq!(kept, 500, "half of what there is room for");
-        assert_eq!([0, 250, 500].map(|now| cells.count(Nanos::new(now))), [500, 250, 0]);
+        assert_eq!([0, 250, 500].map(|now| count(&cells, now)), [500, 250, 0]);
     }
 
     #[test]
@@ -144,7 +219,7 @@ mod tests {
         }
         // Counted, not asked for: asking moves keys, and in a set of 17 each would push the next one out.
         // Sets of 8 on average (Poisson) lack 33 places, with a standard deviation of 8.
-        let lost = KEYS - cells.count(Nanos::new(0));
+        let lost = KEYS - count(&cells, 0);
         assert!(lost < 100, "{lost} of {KEYS}");
     }
 
@@ -160,7 +235,7 @@ mod tests {
         assert_eq!(put(&cells, 0, 1), Some(1));
         assert_eq!(put(&cells, 2, 1), Some(1));
         assert_eq!(put(&cells, 1, 1), None, "the one that went");
-        assert_eq!(cells.count(Nanos::new(0)), 16);
+        assert_eq!(count(&cells, 0), 16);
     }
 
     #[test]
@@ -173,5 +248,41 @@ mod tests {
         assert_eq!(refused, Err(Some(7)));
         put(&cells, 16, 7);
         assert_eq!(put(&cells, 0, 7), Some(7));
+    }
+
+    #[test]
+    fn who_may_not_go_stays_while_somebody_else_may() {
+        let table: Table<u64> = Table::new(1);
+        let even = |state: &u64| state.is_multiple_of(2);
+        for key in 0..16_u64 {
+            table.with(&key, even, |state| *state = key + 1);
+        }
+        // 1 (state 2) was silent longest of those that may go.
+        table.with(&16_u64, even, |state| *state = 17);
+        assert_eq!((table.get(&0_u64), table.get(&1_u64), table.get(&16_u64)), (1, 0, 17));
+        for key in 17..24_u64 {
+            table.with(&key, even, |state| *state = 1);
+        }
+        assert_eq!(table.get(&0_u64), 1, "seven even ones went for seven");
+        table.with(&24_u64, even, |state| *state = 1);
+        assert_eq!(table.get(&0_u64), 0, "nobody may go: the one that was silent longest");
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_is_not_made() {
+        let table: Table<u64> = Table::new(1);
+        assert_eq!(table.with_known(&1_u64, |state| *state), None);
+        table.with(&1_u64, |_| true, |state| *state = 5);
+        assert_eq!(table.with_known(&1_u64, std::mem::take), Some(5));
+        assert_eq!(table.with_known(&1_u64, |state| *state), None, "the default says that there is none");
+    }
+
+    #[test]
+    fn chunks_are_all_places_each_once() {
+        for keys_max in [1, 100, 5_000, 200_000] {
+            let table: Table<u64> = Table::new(keys_max);
+            let counted: u64 = table.chunks().map(|chunk| table.count(chunk, |_| true)).sum();
+            assert_eq!(counted, (table.stripe_len * table.stripes.len()) as u64);
+        }
     }
 }

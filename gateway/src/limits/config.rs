@@ -5,20 +5,34 @@ use std::time::Duration;
 use market::document::{Faulted, Section, all};
 
 use super::bucket::{Pace, Rate};
-use super::sit_out::SitOut;
+use super::cooldown::{Cooldown, LASTS_MAX};
 use crate::api::Endpoint;
 
-const BURST_MAX: u32 = 1_000_000;
+pub(super) const BURST_MAX: u32 = 1_000_000;
 const KEYS_MAX: u64 = 10_000_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// One limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// How much it lets through.
-    pub pace: Pace,
+    /// How many requests a second it lets through.
+    pub rate: Rate,
+    /// How many of them at once.
+    pub burst: NonZeroU32,
     /// It refuses nothing; what it would refuse is counted.
     pub observe: bool,
+}
+
+impl Limit {
+    /// A limit by what was said of it: without a burst it lets the tokens of one second through at once.
+    pub fn new(rate: Rate, burst: Option<NonZeroU32>, observe: bool) -> Self {
+        Self { rate, burst: burst.unwrap_or_else(|| rate.of_a_second()), observe }
+    }
+
+    /// How much it lets through.
+    pub fn pace(&self) -> Pace {
+        Pace::new(self.rate, self.burst)
+    }
 }
 
 /// All limits.
@@ -33,7 +47,7 @@ pub struct Config {
     /// For each user.
     pub user: Option<Limit>,
     /// For users who were refused often.
-    pub sit_out: Option<SitOut>,
+    pub cooldown: Option<Cooldown>,
     /// Users, and addresses, that are remembered.
     pub keys_max: u64,
 }
@@ -45,15 +59,16 @@ pub fn read(section: &Section<'_>) -> Result<Config, Faulted> {
     let routes = all(Endpoint::ALL.iter().map(|endpoint| limit(&routes.section(endpoint.label()))));
     let address = limit(&section.section("address"));
     let user = limit(&section.section("user"));
-    let sit_out = sit_out(&section.section("sit_out"));
+    section.renamed("sit_out", "cooldown");
+    let cooldown = cooldown(&section.section("cooldown"));
     let keys_max = section.integer("keys_max", 1..=KEYS_MAX).or(100_000);
-    let (user, sit_out) = (user?, sit_out?);
-    if sit_out.is_some() && user.is_none() {
+    let (user, cooldown) = (user?, cooldown?);
+    if cooldown.is_some() && user.is_none() {
         return Err(section
-            .section("sit_out")
+            .section("cooldown")
             .fault("after_refusals", "counts refusals of limits.user, which is not set"));
     }
-    Ok(Config { gateway: gateway?, routes: routes?, address: address?, user, sit_out, keys_max: keys_max? })
+    Ok(Config { gateway: gateway?, routes: routes?, address: address?, user, cooldown, keys_max: keys_max? })
 }
 
 fn limit(section: &Section<'_>) -> Result<Option<Limit>, Faulted> {
@@ -68,14 +83,14 @@ fn limit(section: &Section<'_>) -> Result<Option<Limit>, Faulted> {
             _ => Err(section.fault("per_second", "is missing: burst and observe go with it")),
         };
     };
-    let burst = burst.and_then(NonZeroU32::new).unwrap_or_else(|| rate.of_a_second());
-    Ok(Some(Limit { pace: Pace::new(rate, burst), observe: observe.unwrap_or(false) }))
+    Ok(Some(Limit::new(rate, burst.and_then(NonZeroU32::new), observe.unwrap_or(false))))
 }
 
-fn sit_out(section: &Section<'_>) -> Result<Option<SitOut>, Faulted> {
+fn cooldown(section: &Section<'_>) -> Result<Option<Cooldown>, Faulted> {
+    let lasts_max_ms = u64::try_from(LASTS_MAX.as_millis()).unwrap_or(u64::MAX);
     let after_refusals = section.integer("after_refusals", 1..=1_000_000).optional();
     let window = section.integer("window_ms", 1..=DAY_MS).optional();
-    let lasts = section.integer("for_ms", 1..=7 * DAY_MS).optional();
+    let lasts = section.integer("for_ms", 1..=lasts_max_ms).optional();
     let observe = section.boolean("observe").optional();
     let (window, lasts, observe) = (window?, lasts?, observe?);
     let Some(after_refusals) = after_refusals? else {
@@ -84,7 +99,7 @@ fn sit_out(section: &Section<'_>) -> Result<Option<SitOut>, Faulted> {
             _ => Err(section.fault("after_refusals", "is missing: the other keys go with it")),
         };
     };
-    Ok(Some(SitOut {
+    Ok(Some(Cooldown {
         after_refusals,
         window: Duration::from_millis(window.unwrap_or(60_000)),
         lasts: Duration::from_millis(lasts.unwrap_or(600_000)),
@@ -106,8 +121,8 @@ mod tests {
 
     use super::*;
 
-    fn pace(rate: &str, burst: u32) -> Pace {
-        Pace::new(rate.parse().expect("a rate"), NonZeroU32::new(burst).expect("not zero"))
+    fn limit(rate: &str, burst: u32, observe: bool) -> Limit {
+        Limit::new(rate.parse().expect("a rate"), NonZeroU32::new(burst), observe)
     }
 
     fn faults(text: &str) -> Vec<String> {
@@ -118,7 +133,7 @@ mod tests {
     #[test]
     fn nothing_is_limited_by_default() {
         let config = Config::of("");
-        assert_eq!((config.gateway, config.address, config.user, config.sit_out), (None, None, None, None));
+        assert_eq!((config.gateway, config.address, config.user, config.cooldown), (None, None, None, None));
         assert!(config.routes.iter().all(Option::is_none));
         assert_eq!(config.keys_max, 100_000);
     }
@@ -128,16 +143,16 @@ mod tests {
         let config = Config::of(
             "keys_max = 7\n[gateway]\nper_second = 5000\nburst = 10\nobserve = true\n\
              [route.draw]\nper_second = 2.5\n[address]\nper_second = \"0.5\"\n\
-             [user]\nper_second = 0\n[sit_out]\nafter_refusals = 20\n",
+             [user]\nper_second = 0\n[cooldown]\nafter_refusals = 20\n",
         );
-        assert_eq!(config.gateway, Some(Limit { pace: pace("5000", 10), observe: true }));
+        assert_eq!(config.gateway, Some(limit("5000", 10, true)));
         let routes: Vec<_> = config.routes.iter().flatten().copied().collect();
-        assert_eq!(routes, [Limit { pace: pace("2.5", 3), observe: false }]);
+        assert_eq!(routes, [limit("2.5", 3, false)]);
         assert_eq!(config.routes[Endpoint::Draw as usize], Some(routes[0]));
-        assert_eq!(config.address, Some(Limit { pace: pace("0.5", 1), observe: false }));
-        assert_eq!(config.user, Some(Limit { pace: Pace::Never, observe: false }));
+        assert_eq!(config.address, Some(limit("0.5", 1, false)));
+        assert_eq!(config.user.map(|user| user.pace()), Some(Pace::Never));
         let (window, lasts) = (Duration::from_mins(1), Duration::from_mins(10));
-        assert_eq!(config.sit_out, Some(SitOut { after_refusals: 20, window, lasts, observe: false }));
+        assert_eq!(config.cooldown, Some(Cooldown { after_refusals: 20, window, lasts, observe: false }));
         assert_eq!(config.keys_max, 7);
     }
 
@@ -149,9 +164,9 @@ mod tests {
             variable("DRAWBRIDGE_LIMITS_ROUTE_DRAW_PER_SECOND", "4"),
         ];
         let config = market::document::read("", overrides, |root| read(&root.section("limits"))).expect("a config");
-        let pace_of = |endpoint: Endpoint| config.routes[endpoint as usize].map(|limit| limit.pace);
-        assert_eq!(pace_of(Endpoint::DrawRecord), Some(pace("3", 3)));
-        assert_eq!(pace_of(Endpoint::Draw), Some(pace("4", 4)));
+        let of = |endpoint: Endpoint| config.routes[endpoint as usize];
+        assert_eq!(of(Endpoint::DrawRecord), Some(limit("3", 3, false)));
+        assert_eq!(of(Endpoint::Draw), Some(limit("4", 4, false)));
     }
 
     #[test]
@@ -160,8 +175,8 @@ mod tests {
         let (_, rest) = documented.split_once("```toml\n").expect("an example");
         let (example, _) = rest.split_once("```").expect("its end");
         let config = market::document::read(example, Vec::new(), |root| read(&root.section("limits"))).expect("good");
-        assert_eq!(config.gateway, Some(Limit { pace: pace("20000", 20_000), observe: false }));
-        assert!(config.address.is_some() && config.user.is_some() && config.sit_out.is_some());
+        assert_eq!(config.gateway, Some(limit("20000", 20_000, false)));
+        assert!(config.address.is_some() && config.user.is_some() && config.cooldown.is_some());
     }
 
     #[test]
@@ -181,8 +196,9 @@ mod tests {
             ("[gateway]\nburst = 5\n", "gateway.per_second: is missing"),
             ("[user]\nper_second = 1\nburst = 0\n", "user.burst: expected a whole number from 1"),
             ("[route.darw]\nper_second = 1\n", "route.darw: unknown key; did you mean \"draw\"?"),
-            ("[user]\nper_second = 1\n[sit_out]\nfor_ms = 5\n", "sit_out.after_refusals: is missing"),
-            ("[sit_out]\nafter_refusals = 5\n", "sit_out.after_refusals: counts refusals of limits.user"),
+            ("[user]\nper_second = 1\n[cooldown]\nfor_ms = 5\n", "cooldown.after_refusals: is missing"),
+            ("[cooldown]\nafter_refusals = 5\n", "cooldown.after_refusals: counts refusals of limits.user"),
+            ("[sit_out]\nafter_refusals = 5\n", "line 1, sit_out: is called \"cooldown\" now"),
             ("keys_max = 0\n", "keys_max: expected a whole number from 1"),
         ] {
             let faults = faults(text);

@@ -12,21 +12,22 @@ pub struct LimitMetrics {
     pub addresses: IntGauge,
     /// Users that are remembered.
     pub users: IntGauge,
-    /// Users who sit out.
-    pub sitting_out: IntGauge,
+    /// Users in cooldown.
+    pub cooldown: IntGauge,
 }
 
 impl LimitMetrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let decisions = Opts::new("drawbridge_limit_decisions_total", "Requests that a limit refused or would have");
+        let decisions =
+            Opts::new("drawbridge_limit_decisions_total", "Requests that a limit refused, or would have refused");
         let decisions = IntCounterVec::new(decisions, &["limit", "decision"])?;
         let keys = Opts::new("drawbridge_limit_keys", "Addresses and users whose buckets are not full");
         let keys = IntGaugeVec::new(keys, &["limit"])?;
-        let sitting_out = IntGauge::new("drawbridge_limit_sitting_out_users", "Users who sit out")?;
+        let cooldown = IntGauge::new("drawbridge_limit_cooldown_users", "Users in cooldown")?;
         registry.register(Box::new(decisions.clone()))?;
         registry.register(Box::new(keys.clone()))?;
-        registry.register(Box::new(sitting_out.clone()))?;
+        registry.register(Box::new(cooldown.clone()))?;
         let of = |kind: &Kind| {
             ["refused", "observed"].map(|decision| decisions.with_label_values(&[kind.label(), decision]))
         };
@@ -34,7 +35,7 @@ impl LimitMetrics {
             decisions: Kind::ALL.iter().map(of).collect(),
             addresses: keys.with_label_values(&[Kind::Address.label()]),
             users: keys.with_label_values(&[Kind::User.label()]),
-            sitting_out,
+            cooldown,
         })
     }
 

@@ -1,5 +1,5 @@
-//! Rate limits: for the whole gateway, for a route, for a client address, for a user; and users
-//! who were refused too often and sit out.
+//! Rate limits: for the whole gateway, for a route, for a client address, for a user; and the cooldown
+//! of users who were refused too often.
 //!
 //! Asked from the widest to the narrowest. A request that a narrower limit refuses gives back
 //! what it took from the wider ones, so that whoever floods one address does not use up what is
@@ -9,25 +9,29 @@ pub mod address;
 pub mod bucket;
 mod cells;
 pub mod config;
+pub mod cooldown;
 pub mod metrics;
-pub mod sit_out;
+pub mod overrides;
 
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use governor::clock::{Clock, MonotonicClock};
+use governor::clock::{Clock, MonotonicClock, Reference};
 use governor::state::StateStore;
+use jiff::Timestamp;
 use market::UserId;
+use serde_json::Value;
 
 use self::address::Client;
 use self::bucket::{Bucket, Cell, Empty};
-use self::cells::Cells;
+use self::cells::{Cells, Chunk};
 use self::config::{Config, Limit};
+use self::cooldown::{ByHand, Cooldowns, Cooling, TooMany, shown};
 use self::metrics::LimitMetrics;
-use self::sit_out::{Sitter, SittingOut};
+use self::overrides::{LimitOverride, ListedLimit, Overrides, Target, laid_over};
 use crate::api::Endpoint;
 use crate::api::answer::whole_seconds;
 
@@ -42,13 +46,13 @@ pub enum Kind {
     Address,
     /// That of a user.
     User,
-    /// The user was refused too often, and sits out.
-    SitOut,
+    /// The user was refused too often, or stopped by an operator, and is in cooldown.
+    Cooldown,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Kind; 5] = [Kind::Gateway, Kind::Route, Kind::Address, Kind::User, Kind::SitOut];
+    pub const ALL: [Kind; 5] = [Kind::Gateway, Kind::Route, Kind::Address, Kind::User, Kind::Cooldown];
 
     /// Its name in metrics.
     pub const fn label(self) -> &'static str {
@@ -57,7 +61,7 @@ impl Kind {
             Kind::Route => "route",
             Kind::Address => "address",
             Kind::User => "user",
-            Kind::SitOut => "sit_out",
+            Kind::Cooldown => "cooldown",
         }
     }
 }
@@ -89,7 +93,7 @@ struct Guard<S: StateStore, C: Clock> {
 impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Guard<S, C> {
     /// The guard of a limit, with the state of an old one whose pace was the same.
     fn new(limit: Limit, old: Option<&Self>, bucket: impl FnOnce() -> Bucket<S, C>) -> Self {
-        let kept = old.filter(|old| old.bucket.pace() == limit.pace).map(|old| old.bucket.clone());
+        let kept = old.filter(|old| old.bucket.pace() == limit.pace()).map(|old| old.bucket.clone());
         Self { observe: limit.observe, bucket: kept.unwrap_or_else(|| Arc::new(bucket())) }
     }
 }
@@ -102,24 +106,26 @@ struct Guards<C: Clock> {
     address: Option<Guard<Cells<Client>, C>>,
     user: Option<Guard<Cells<UserId>, C>>,
     /// With whether it only observes.
-    sit_out: Option<(bool, Arc<SittingOut<C>>)>,
+    cooldown: Option<(bool, Arc<Cooldowns<C>>)>,
+    by_hand: Arc<ByHand>,
 }
 
 impl<C: Clock + Clone> Guards<C> {
     /// The guards of a configuration. What is the same as before goes on as it is.
-    fn new(config: &Config, old: Option<&Self>, clock: &C) -> Self {
+    fn new(wanted: &Wanted, old: Option<&Self>, clock: &C) -> Self {
+        let config = laid_over(&wanted.config, &wanted.overrides);
         let keys_max = config.keys_max;
         let keyed = old.filter(|old| old.keys_max == keys_max);
         let one = |limit: Limit, old: Option<&Guard<Cell, C>>| {
-            Guard::new(limit, old, || Bucket::new(limit.pace, Cell::default(), clock.clone()))
+            Guard::new(limit, old, || Bucket::new(limit.pace(), Cell::default(), clock.clone()))
         };
         let route = |(place, limit): (usize, &Option<Limit>)| {
             limit.map(|limit| one(limit, old.and_then(|old| old.routes.get(place)?.as_ref())))
         };
-        let sit_out = config.sit_out.map(|rules| {
-            let kept = old.and_then(|old| old.sit_out.as_ref()).filter(|(_, old)| old.obeys(rules, keys_max));
-            let fresh = || Arc::new(SittingOut::new(rules, keys_max, clock.clone()));
-            (rules.observe, kept.map_or_else(fresh, |(_, sitting_out)| sitting_out.clone()))
+        let cooldown = config.cooldown.map(|rules| {
+            let kept = old.and_then(|old| old.cooldown.as_ref()).filter(|(_, old)| old.obeys(rules, keys_max));
+            let fresh = || Arc::new(Cooldowns::new(rules, keys_max, clock.clone()));
+            (rules.observe, kept.map_or_else(fresh, |(_, cooldowns)| cooldowns.clone()))
         });
         Self {
             keys_max,
@@ -127,22 +133,34 @@ impl<C: Clock + Clone> Guards<C> {
             routes: config.routes.iter().enumerate().map(route).collect(),
             address: config.address.map(|limit| {
                 let old = keyed.and_then(|old| old.address.as_ref());
-                Guard::new(limit, old, || Bucket::new(limit.pace, Cells::new(keys_max), clock.clone()))
+                Guard::new(limit, old, || Bucket::new(limit.pace(), Cells::new(keys_max), clock.clone()))
             }),
             user: config.user.map(|limit| {
                 let old = keyed.and_then(|old| old.user.as_ref());
-                Guard::new(limit, old, || Bucket::new(limit.pace, Cells::new(keys_max), clock.clone()))
+                Guard::new(limit, old, || Bucket::new(limit.pace(), Cells::new(keys_max), clock.clone()))
             }),
-            sit_out,
+            cooldown,
+            by_hand: wanted.by_hand.clone(),
         }
     }
+}
+
+/// What the guards are made from.
+struct Wanted {
+    config: Config,
+    /// By operators, over the configuration: a reload leaves them as they are.
+    overrides: Overrides,
+    by_hand: Arc<ByHand>,
 }
 
 /// All limits of a gateway.
 pub struct Limits<C: Clock = MonotonicClock> {
     guards: ArcSwap<Guards<C>>,
+    wanted: Mutex<Wanted>,
     metrics: LimitMetrics,
     clock: C,
+    /// What cooldowns by hand are counted from.
+    start: C::Instant,
 }
 
 impl Limits {
@@ -150,17 +168,83 @@ impl Limits {
     pub fn new(config: &Config, metrics: LimitMetrics) -> Self {
         Self::with_clock(config, metrics, MonotonicClock)
     }
+
+    /// Keeps the gauges of keys up to date for as long as the limits are there: each second, or more
+    /// seldom where that would take more than a two-hundredth of a processor.
+    pub fn keep_counted(self: &Arc<Self>) {
+        const SHARE: u32 = 200;
+        const PERIOD_MIN: Duration = Duration::from_secs(1);
+        let limits = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(limits) = limits.upgrade() {
+                let took = limits.count_keys().await;
+                drop(limits);
+                tokio::time::sleep((took * SHARE).max(PERIOD_MIN)).await;
+            }
+        });
+    }
 }
 
 impl<C: Clock + Clone> Limits<C> {
     fn with_clock(config: &Config, metrics: LimitMetrics, clock: C) -> Self {
-        Self { guards: ArcSwap::from_pointee(Guards::new(config, None, &clock)), metrics, clock }
+        let (overrides, by_hand) = (Overrides::new(), Arc::default());
+        let wanted = Wanted { config: config.clone(), overrides, by_hand };
+        let guards = ArcSwap::from_pointee(Guards::new(&wanted, None, &clock));
+        let start = clock.now();
+        Self { guards, wanted: Mutex::new(wanted), metrics, clock, start }
     }
 
-    /// Obeys another configuration from now on. Limits whose rate, burst and `keys_max` stay the
-    /// same keep their buckets, and who sits out goes on doing so; the others begin anew.
+    fn now(&self) -> Duration {
+        self.clock.now().duration_since(self.start).into()
+    }
+
+    /// Obeys another configuration from now on, with the same overrides over it. Limits whose rate,
+    /// burst and `keys_max` stay the same keep their buckets, and cooldowns go on; the others begin with
+    /// full buckets.
     pub fn replace(&self, config: &Config) {
-        self.guards.rcu(|old| Guards::new(config, Some(old), &self.clock));
+        self.change(|wanted| wanted.config = config.clone());
+    }
+
+    /// Changes what is wanted, one after the other, and obeys it.
+    fn change<T>(&self, act: impl FnOnce(&mut Wanted) -> T) -> T {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut wanted);
+        let old = self.guards.load_full();
+        self.guards.store(Arc::new(Guards::new(&wanted, Some(&old), &self.clock)));
+        done
+    }
+
+    /// Lays a limit over the configured one, by its name: `gateway`, `address`, `user` or `route.NAME`.
+    /// `None` takes it back.
+    pub fn override_limit(&self, target: &str, over: Option<LimitOverride>) -> Result<(), String> {
+        let target: Target = target.parse().map_err(|error| format!("target: {error}, found {target:?}"))?;
+        self.change(|wanted| match over {
+            Some(over) => wanted.overrides.insert(target, over),
+            None => wanted.overrides.remove(&target),
+        });
+        Ok(())
+    }
+
+    /// The same, as JSON: `{"perSecond": 5, "burst": 10, "observe": false}` or `{"off": true}`.
+    pub fn override_limit_json(
+        &self,
+        target: &str,
+        value: Option<&Value>,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), String> {
+        let limit = value.map(overrides::parse).transpose()?;
+        self.override_limit(target, limit.map(|limit| LimitOverride { limit, expires_at }))
+    }
+
+    /// All limits, as they are configured and as they are.
+    pub fn list(&self) -> Vec<ListedLimit> {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let listed = |target: Target| ListedLimit {
+            target,
+            configured: target.of(&wanted.config),
+            overridden: wanted.overrides.get(&target).copied(),
+        };
+        Target::all().map(listed).collect()
     }
 
     /// Lets a request to an endpoint through, by all limits that need not know the user.
@@ -180,24 +264,27 @@ impl<C: Clock + Clone> Limits<C> {
         Ok(())
     }
 
-    /// Lets a user's request to an endpoint through. Who sits out does not draw, and may look.
+    /// Lets a user's request to an endpoint through. Who is in cooldown does not draw, and may look.
     pub fn admit_user(&self, endpoint: Endpoint, user: &UserId) -> Result<(), Limited> {
         let guards = self.guards.load();
-        if let Some((observe, sitting_out)) = guards.sit_out.as_ref().filter(|_| endpoint == Endpoint::Draw)
-            && let Some(wait) = sitting_out.left(user)
-        {
-            self.metrics.decided(Kind::SitOut, *observe);
-            if !observe {
-                return Err(Limited { kind: Kind::SitOut, burst: 0, wait });
-            }
+        if endpoint == Endpoint::Draw {
+            self.check_cooldown(&guards, user)?;
         }
         let taken = self.take(Kind::User, guards.user.as_ref(), user);
         if taken.is_err()
-            && let Some((_, sitting_out)) = &guards.sit_out
+            && let Some((_, cooldowns)) = &guards.cooldown
         {
-            sitting_out.refused(user);
+            cooldowns.refused(user);
         }
         taken.map(drop)
+    }
+
+    fn check_cooldown(&self, guards: &Guards<C>, user: &UserId) -> Result<(), Limited> {
+        let by_hand = guards.by_hand.left(user, || self.now()).map(|wait| (false, wait));
+        let by_rule = || guards.cooldown.as_ref().and_then(|(observe, all)| Some((*observe, all.left(user)?)));
+        let Some((observe, wait)) = by_hand.or_else(by_rule) else { return Ok(()) };
+        self.metrics.decided(Kind::Cooldown, observe);
+        if observe { Ok(()) } else { Err(Limited { kind: Kind::Cooldown, burst: 0, wait }) }
     }
 
     /// Takes a token, and answers where from; `None` when there is no limit or when it lets
@@ -214,27 +301,87 @@ impl<C: Clock + Clone> Limits<C> {
         if *observe { Ok(None) } else { Err(Limited { kind, burst, wait }) }
     }
 
-    /// How many users sit out, and at most `shown_max` of them.
-    pub fn sitting_out(&self, shown_max: usize) -> (usize, Vec<Sitter>) {
-        self.guards.load().sit_out.as_ref().map(|(_, sitting_out)| sitting_out.list(shown_max)).unwrap_or_default()
+    /// How many users are in cooldown, and at most so many of them, those first who are free first. Of
+    /// those whom the limits refused only the last that came in can be shown.
+    pub async fn cooldowns(&self, shown_max: usize) -> (u64, Vec<Cooling>) {
+        let guards = self.guards.load_full();
+        let mut cooling = guards.by_hand.list(self.now());
+        let by_hand = cooling.len() as u64;
+        cooling.extend(guards.cooldown.iter().flat_map(|(_, all)| all.list()));
+        let mut took = Duration::ZERO;
+        let by_rule = count_cooldowns(&guards, &mut took).await;
+        let shown = shown(cooling, shown_max);
+        ((by_hand + by_rule).max(shown.len() as u64), shown)
     }
 
-    /// Lets a user draw who sits out; `false` when the user does not.
-    pub fn revoke(&self, user: &UserId) -> bool {
-        self.guards.load().sit_out.as_ref().is_some_and(|(_, sitting_out)| sitting_out.revoke(user))
+    /// Lets a user draw who is in cooldown; `false` when the user is not.
+    pub fn clear_cooldown(&self, user: &UserId) -> bool {
+        let by_rule = self.guards.load().cooldown.as_ref().is_some_and(|(_, cooldowns)| cooldowns.clear(user));
+        let was_by_hand = self.clear_cooldown_by_hand(user);
+        by_rule || was_by_hand
     }
 
-    /// Brings the gauges up to date.
-    pub fn observe(&self) {
-        let guards = self.guards.load();
+    /// Takes back what [`Limits::set_cooldown`] did; what the limits say of the user stays.
+    pub fn clear_cooldown_by_hand(&self, user: &UserId) -> bool {
+        let was_by_hand = self.guards.load().by_hand.left(user, || self.now()).is_some();
+        if was_by_hand {
+            self.change(|wanted| {
+                if let Some(others) = wanted.by_hand.without(user) {
+                    wanted.by_hand = Arc::new(others);
+                }
+            });
+        }
+        was_by_hand
+    }
+
+    /// Puts a user into cooldown by hand, whatever the limits say of the user, and through reloads.
+    pub fn set_cooldown(&self, user: &UserId, lasts: Duration) -> Result<(), TooMany> {
+        let now = self.now();
+        self.change(|wanted| {
+            wanted.by_hand = Arc::new(wanted.by_hand.with(user, now.saturating_add(lasts), now)?);
+            Ok(())
+        })
+    }
+
+    /// Counts keys and cooldowns for the gauges, and answers how long it looked. It looks at a part of a
+    /// table at a time, because callers wait for its lock meanwhile, and lets others go first after each.
+    async fn count_keys(&self) -> Duration {
+        let guards = self.guards.load_full();
+        let mut took = Duration::ZERO;
+        let addresses = match &guards.address {
+            Some(Guard { bucket, .. }) => total(bucket.chunks(), |chunk| bucket.count(chunk), &mut took).await,
+            None => 0,
+        };
+        let users = match &guards.user {
+            Some(Guard { bucket, .. }) => total(bucket.chunks(), |chunk| bucket.count(chunk), &mut took).await,
+            None => 0,
+        };
+        let cooldown = count_cooldowns(&guards, &mut took).await + guards.by_hand.list(self.now()).len() as u64;
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let addresses = guards.address.as_ref().map_or(0, |guard| guard.bucket.count());
-        let users = guards.user.as_ref().map_or(0, |guard| guard.bucket.count());
-        let (sitting_out, _) = self.sitting_out(0);
         self.metrics.addresses.set(gauge(addresses));
         self.metrics.users.set(gauge(users));
-        self.metrics.sitting_out.set(i64::try_from(sitting_out).unwrap_or(i64::MAX));
+        self.metrics.cooldown.set(gauge(cooldown));
+        took
     }
+}
+
+async fn count_cooldowns<C: Clock>(guards: &Guards<C>, took: &mut Duration) -> u64 {
+    match &guards.cooldown {
+        Some((_, all)) => total(all.chunks(), |chunk| all.count_chunk(chunk), took).await,
+        None => 0,
+    }
+}
+
+/// The sum of what is counted in parts of a table, and how long the counting took.
+async fn total(chunks: impl Iterator<Item = Chunk>, count: impl Fn(Chunk) -> u64, took: &mut Duration) -> u64 {
+    let mut sum = 0;
+    for chunk in chunks {
+        let begun = Instant::now();
+        sum += count(chunk);
+        *took += begun.elapsed();
+        tokio::task::yield_now().await;
+    }
+    sum
 }
 
 fn give_back<C: Clock>(taken: Option<&Bucket<Cell, C>>) {

@@ -10,6 +10,10 @@ struct Here {
     registry: Registry,
 }
 
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(work)
+}
+
 const HOME: &str = "192.0.2.1";
 const AWAY: &str = "192.0.2.2";
 
@@ -18,6 +22,10 @@ impl Here {
         let (clock, registry) = (FakeRelativeClock::default(), Registry::new());
         let metrics = LimitMetrics::new(&registry).expect("metrics");
         Self { limits: Limits::with_clock(&Config::of(config), metrics, clock.clone()), clock, registry }
+    }
+
+    fn cooling(&self) -> (u64, Vec<Cooling>) {
+        block_on(self.limits.cooldowns(10))
     }
 
     fn ask(&self, endpoint: Endpoint, client: &str) -> Result<(), Kind> {
@@ -36,7 +44,7 @@ impl Here {
 
     #[track_caller]
     fn counted(&self, line: &str) {
-        self.limits.observe();
+        block_on(self.limits.count_keys());
         let told = TextEncoder::new().encode_to_string(&self.registry.gather()).expect("metrics");
         assert!(told.lines().any(|found| found == line), "{line} is missing in\n{told}");
     }
@@ -89,61 +97,62 @@ fn who_is_refused_by_a_narrow_limit_does_not_use_up_the_wide_ones() {
 }
 
 #[test]
-fn observing_limits_count_and_refuse_nothing_and_nobody_sits_out() {
+fn observing_limits_count_and_refuse_nothing_and_no_cooldown_begins() {
     let here = Here::new(
         "[gateway]\nper_second = 0\nobserve = true\n[route.draw]\nper_second = 0\nobserve = true\n\
          [address]\nper_second = 1\nburst = 1\nobserve = true\n\
-         [user]\nper_second = 1\nburst = 1\nobserve = true\n[sit_out]\nafter_refusals = 1\n",
+         [user]\nper_second = 1\nburst = 1\nobserve = true\n[cooldown]\nafter_refusals = 1\n",
     );
     for _ in 0..5 {
         assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()));
         assert_eq!(here.draw("u"), Ok(()));
     }
-    for (limit, count) in [("gateway", 5), ("route", 5), ("address", 4), ("user", 4), ("sit_out", 0)] {
+    for (limit, count) in [("gateway", 5), ("route", 5), ("address", 4), ("user", 4), ("cooldown", 0)] {
         here.counted(&format!("drawbridge_limit_decisions_total{{decision=\"observed\",limit=\"{limit}\"}} {count}"));
         here.counted(&format!("drawbridge_limit_decisions_total{{decision=\"refused\",limit=\"{limit}\"}} 0"));
     }
-    here.counted("drawbridge_limit_sitting_out_users 0");
+    here.counted("drawbridge_limit_cooldown_users 0");
 }
 
 #[test]
-fn users_who_are_refused_too_often_sit_out_and_may_look() {
+fn users_who_are_refused_too_often_are_in_cooldown_and_may_look() {
     let here = Here::new(
-        "[user]\nper_second = 1\nburst = 1\n[sit_out]\nafter_refusals = 2\nwindow_ms = 5000\nfor_ms = 20000\n",
+        "[user]\nper_second = 1\nburst = 1\n[cooldown]\nafter_refusals = 2\nwindow_ms = 5000\nfor_ms = 20000\n",
     );
-    assert_eq!([1, 2, 3, 4].map(|_| here.draw("u")), [Ok(()), Err(Kind::User), Err(Kind::User), Err(Kind::SitOut)]);
+    assert_eq!([1, 2, 3, 4].map(|_| here.draw("u")), [Ok(()), Err(Kind::User), Err(Kind::User), Err(Kind::Cooldown)]);
     assert_eq!(here.draw("v"), Ok(()));
-    here.counted("drawbridge_limit_sitting_out_users 1");
+    here.counted("drawbridge_limit_cooldown_users 1");
     here.clock.advance(Duration::from_secs(10));
     let u = UserId::new("u").expect("a user");
-    let refused = here.limits.admit_user(Endpoint::Draw, &u).expect_err("sits out");
-    assert_eq!((refused.kind, refused.wait_s()), (Kind::SitOut, 10));
+    let refused = here.limits.admit_user(Endpoint::Draw, &u).expect_err("in cooldown");
+    assert_eq!((refused.kind, refused.wait_s()), (Kind::Cooldown, 10));
     assert_eq!(here.call(Endpoint::Account, "u"), Ok(()));
-    assert_eq!(here.limits.sitting_out(10), (1, vec![Sitter { user: u.clone(), left: Duration::from_secs(10) }]));
-    assert!(here.limits.revoke(&u) && !here.limits.revoke(&u));
+    let cooling = Cooling { user: u.clone(), left: Duration::from_secs(10), by_hand: false };
+    assert_eq!(here.cooling(), (1, vec![cooling]));
+    assert!(here.limits.clear_cooldown(&u) && !here.limits.clear_cooldown(&u));
     here.clock.advance(Duration::from_secs(1));
     assert_eq!(here.draw("u"), Ok(()));
 }
 
 #[test]
-fn sitting_out_can_be_observed() {
-    let here = Here::new("[user]\nper_second = 1\nburst = 1\n[sit_out]\nafter_refusals = 1\nobserve = true\n");
+fn cooldowns_can_be_observed() {
+    let here = Here::new("[user]\nper_second = 1\nburst = 1\n[cooldown]\nafter_refusals = 1\nobserve = true\n");
     assert_eq!([1, 2, 3].map(|_| here.draw("u")), [Ok(()), Err(Kind::User), Err(Kind::User)]);
-    here.counted("drawbridge_limit_decisions_total{decision=\"observed\",limit=\"sit_out\"} 1");
+    here.counted("drawbridge_limit_decisions_total{decision=\"observed\",limit=\"cooldown\"} 1");
     here.clock.advance(Duration::from_secs(1));
     assert_eq!(here.draw("u"), Ok(()));
 }
 
 #[test]
 fn a_new_configuration_keeps_the_buckets_that_it_does_not_change() {
-    const USER: &str = "[user]\nper_second = 0.001\nburst = 1\n[sit_out]\nafter_refusals = 1\n";
+    const USER: &str = "[user]\nper_second = 0.001\nburst = 1\n[cooldown]\nafter_refusals = 1\n";
     let here = Here::new(&format!("[gateway]\nper_second = 0.001\nburst = 1\n{USER}"));
     assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()));
     assert_eq!([here.draw("u"), here.draw("u"), here.draw("v")], [Ok(()), Err(Kind::User), Ok(())]);
     let replace = |text: &str| here.limits.replace(&Config::of(text));
     replace(&format!("[gateway]\nper_second = 0.001\nburst = 1\n[route.draw]\nper_second = 1\nburst = 1\n{USER}"));
     assert_eq!(here.ask(Endpoint::Draw, HOME), Err(Kind::Gateway), "the bucket is the old one");
-    assert_eq!((here.draw("u"), here.draw("v")), (Err(Kind::SitOut), Err(Kind::User)));
+    assert_eq!((here.draw("u"), here.draw("v")), (Err(Kind::Cooldown), Err(Kind::User)));
     replace(&format!("[gateway]\nper_second = 0.001\nburst = 2\n{USER}"));
     assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()), "another burst, another bucket");
     replace(&format!("[gateway]\nper_second = 0.001\nburst = 2\nobserve = true\n{USER}"));
@@ -161,4 +170,60 @@ fn waits_are_whole_seconds_rounded_up() {
         let wait = if wait == u64::MAX { Duration::MAX } else { Duration::from_nanos(wait) };
         assert_eq!(Limited { kind: Kind::User, burst: 1, wait }.wait_s(), seconds);
     }
+}
+
+#[test]
+fn an_operator_puts_a_user_into_cooldown_whatever_the_limits_say() {
+    let here = Here::new("");
+    let u = UserId::new("u").expect("a user");
+    here.limits.set_cooldown(&u, Duration::from_secs(30)).expect("room");
+    assert_eq!((here.draw("u"), here.call(Endpoint::Account, "u")), (Err(Kind::Cooldown), Ok(())));
+    here.limits.replace(&Config::of("[user]\nper_second = 1\n[cooldown]\nafter_refusals = 1\nobserve = true\n"));
+    assert_eq!((here.draw("u"), here.draw("v")), (Err(Kind::Cooldown), Ok(())), "through a reload");
+    assert_eq!(here.draw("v"), Err(Kind::User));
+    here.counted("drawbridge_limit_cooldown_users 2");
+    let names: Vec<_> =
+        here.cooling().1.into_iter().map(|each| (each.user.as_str().to_owned(), each.by_hand)).collect();
+    assert_eq!(names, [("u".to_owned(), true), ("v".to_owned(), false)]);
+    here.clock.advance(Duration::from_secs(30));
+    assert_eq!(here.draw("u"), Ok(()), "it ends by itself");
+    here.limits.set_cooldown(&u, Duration::from_secs(30)).expect("room");
+    assert!(here.limits.clear_cooldown(&u) && !here.limits.clear_cooldown(&u));
+}
+
+#[test]
+fn an_override_lasts_through_reloads_until_it_is_taken_back() {
+    let here = Here::new("[user]\nper_second = 0.001\nburst = 1\n");
+    let over = |value: Option<serde_json::Value>| here.limits.override_limit_json("user", value.as_ref(), None);
+    let two = serde_json::json!({"perSecond": 0.001, "burst": 2});
+    over(Some(two.clone())).expect("a limit");
+    assert_eq!([1, 2, 3].map(|_| here.draw("u")), [Ok(()), Ok(()), Err(Kind::User)]);
+    here.limits.replace(&Config::of("[user]\nper_second = 0.001\nburst = 5\n"));
+    assert_eq!(here.draw("u"), Err(Kind::User), "the configuration is another one, the override the same");
+    let user = here.limits.list().pop().expect("the narrowest");
+    assert_eq!((user.target, user.configured.map(|limit| limit.burst.get())), (Target::User, Some(5)));
+    assert_eq!(user.in_force().map(|limit| limit.burst.get()), Some(2));
+    over(Some(serde_json::json!({"off": true}))).expect("none");
+    assert_eq!([1, 2, 3, 4, 5, 6].map(|_| here.draw("u")), [Ok(()); 6]);
+    over(None).expect("taken back");
+    assert_eq!((1..=6).filter(|_| here.draw("u").is_ok()).count(), 5);
+    assert_eq!(here.limits.list().pop().map(|user| user.overridden), Some(None));
+}
+
+#[test]
+fn an_override_of_nothing_or_with_faults_changes_nothing() {
+    let here = Here::new("[gateway]\nper_second = 0.001\nburst = 2\n");
+    let before = here.limits.list();
+    let value = serde_json::json!({"perSecond": 5});
+    let error = here.limits.override_limit_json("route.darw", Some(&value), None).expect_err("no such endpoint");
+    assert!(
+        error.starts_with("target: expected one of gateway, ") && error.ends_with("found \"route.darw\""),
+        "{error}"
+    );
+    let error = here.limits.override_limit_json("gateway", Some(&serde_json::json!({"burst": 5})), None);
+    assert!(error.expect_err("no rate").starts_with("perSecond: is missing"));
+    assert_eq!(here.limits.list(), before);
+    here.limits.override_limit_json("route.draw", Some(&serde_json::json!({"perSecond": 0})), None).expect("a limit");
+    assert_eq!(here.ask(Endpoint::Draw, HOME), Err(Kind::Route), "where nothing is configured");
+    assert_eq!(here.ask(Endpoint::Account, HOME), Ok(()));
 }

@@ -48,7 +48,8 @@ async fn a_breaker_is_forced_open_for_a_while_and_is_automatic_again() {
     let server = Server::start_with(&place, "[breakers]\nobserve = true\n").await;
     for shard in SHARDS {
         let words = ["set", shard, "forced_open", "--for", "3s", "--reason", "a drill", "--who", "alice"];
-        let list = command(&place, &server, &words).await.ok();
+        assert_eq!(command(&place, &server, &words).await.ok(), "obeyed by 1 of 1\n");
+        let list = command(&place, &server, &["list"]).await.ok();
         assert!(list.lines().any(|line| line.starts_with(shard) && line.contains("until ")), "{list}");
     }
     let refused = server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(503, "0006");
@@ -111,7 +112,7 @@ async fn bad_orders_change_nothing_and_name_the_field() {
     for shard in SHARDS {
         assert_eq!(breaker(&place, &server, shard).await["reason"], "the process began");
     }
-    assert_eq!(command(&place, &server, &["set", "shard-2", "automatic", "--reason", "r"]).await.code, Some(1));
+    assert_eq!(command(&place, &server, &["set", "shard-2", "automatic", "--reason", "r"]).await.code, Some(2));
     assert_eq!(ask(&server, bearer(post(&good), &token(&place))).await.status, 200);
     assert_eq!(breaker(&place, &server, "shard-0").await["state"], "open");
 }

@@ -3,10 +3,25 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::campaign::{DEMO, DEMO_ACTIVITY, SCARCE, with};
+use crate::support::campaign::{DEMO, DEMO_ACTIVITY, SCARCE, bounded, with};
 use crate::support::{Place, Request, Server, ask_all, away_from_midnight};
 
 const API: &str = include_str!("../../../docs/api.md");
+
+/// The fields of a prize in a list.
+const AWARD: [&str; 10] = [
+    "awardId",
+    "awardTitle",
+    "awardSubtitle",
+    "sort",
+    "awardRuleLockCount",
+    "isAwardUnlock",
+    "waitUnLockCount",
+    // By the names that some clients read.
+    "awardUnlock",
+    "hasAwardUnlock",
+    "waitUnlockCount",
+];
 
 async fn started() -> (Place, Server) {
     let place = Place::new();
@@ -22,14 +37,11 @@ fn award_list(user: &str) -> Request {
     of_user("strategy/query_raffle_award_list", user)
 }
 
-/// Method and path of each row of the documented table of endpoints.
-fn documented_endpoints() -> BTreeSet<(String, String)> {
-    let row = |line: &str| {
-        let cell = line.strip_prefix("| ")?.split(" | ").next()?;
-        let (method, path) = cell.split_once(' ')?;
-        Some((method.to_owned(), path.strip_prefix('`')?.strip_suffix('`')?.to_owned()))
-    };
-    API.lines().filter_map(row).collect()
+/// The first path of each row of the documented table of endpoints.
+fn documented_endpoints() -> BTreeSet<String> {
+    let (_, table) = API.split_once("| methods | path | also |").expect("the table of endpoints");
+    let row = |line: &str| Some(line.split(" | ").nth(1)?.trim_matches('`').to_owned());
+    table.lines().skip(2).take_while(|line| line.starts_with('|')).filter_map(row).collect()
 }
 
 fn names(value: &Value) -> BTreeSet<&str> {
@@ -42,52 +54,36 @@ async fn every_documented_endpoint_answers_with_its_documented_fields() {
     let strategy = json!({"strategyId": 100_006});
     server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
     // The path, a request, and the fields of `data` or of its first entry.
-    let cases: [(&str, Request, &[&str]); 9] = [
+    let cases: [(&str, Request, &[&str]); 10] = [
+        ("activity/draw", Request::draw("u", DEMO_ACTIVITY, "k"), &["awardId", "awardTitle", "awardIndex", "orderId"]),
         (
-            "POST activity/draw",
-            Request::draw("u", DEMO_ACTIVITY, "k"),
-            &["awardId", "awardTitle", "awardIndex", "orderId"],
-        ),
-        (
-            "GET activity/draw_record",
+            "activity/draw_record",
             Request::record("u", "requestId", "k"),
             &["awardId", "awardTitle", "awardIndex", "orderId", "activityId", "requestId", "state", "createdAt"],
         ),
-        ("GET activity/armory", Request::get("activity/armory?activityId=100301"), &[]),
+        ("activity/armory", Request::get("activity/armory?activityId=100301"), &[]),
         (
-            "POST activity/query_user_activity_account",
+            "activity/query_user_activity_account",
             Request::account("u", DEMO_ACTIVITY),
             &["totalCount", "totalCountSurplus", "dayCount", "dayCountSurplus", "monthCount", "monthCountSurplus"],
         ),
         (
-            "GET activity/query_stage_activity_id",
+            "activity/query_stage_activity_id",
             Request::get("activity/query_stage_activity_id?channel=c01&source=s01"),
             &[],
         ),
-        ("GET strategy/strategy_armory", Request::get("strategy/strategy_armory?strategyId=100006"), &[]),
+        ("strategy/strategy_armory", Request::get("strategy/strategy_armory?strategyId=100006"), &[]),
+        ("strategy/query_raffle_award_list", award_list("u"), &AWARD),
+        ("query_raffle_award_list", Request::json("query_raffle_award_list", &strategy), &AWARD),
         (
-            "POST strategy/query_raffle_award_list",
-            award_list("u"),
-            &[
-                "awardId",
-                "awardTitle",
-                "awardSubtitle",
-                "sort",
-                "awardRuleLockCount",
-                "isAwardUnlock",
-                "waitUnLockCount",
-            ],
-        ),
-        (
-            "POST strategy/query_raffle_strategy_rule_weight",
+            "strategy/query_raffle_strategy_rule_weight",
             of_user("strategy/query_raffle_strategy_rule_weight", "u"),
             &["ruleWeightCount", "userActivityAccountTotalUseCount", "strategyAwards"],
         ),
-        ("POST strategy/random_raffle", Request::json("strategy/random_raffle", &strategy), &["awardId", "awardIndex"]),
+        ("strategy/random_raffle", Request::json("strategy/random_raffle", &strategy), &["awardId", "awardIndex"]),
     ];
-    let tested: BTreeSet<_> = cases.iter().map(|(name, ..)| name.split_once(' ').unwrap()).collect();
-    let documented = documented_endpoints();
-    assert_eq!(documented.iter().map(|(method, path)| (&**method, &**path)).collect::<BTreeSet<_>>(), tested);
+    let tested: BTreeSet<_> = cases.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    assert_eq!(documented_endpoints(), tested);
     for (name, request, fields) in cases {
         let data = server.data(&request).await;
         let data = data.as_array().map_or(&data, |list| &list[0]);
@@ -100,39 +96,19 @@ async fn every_documented_endpoint_answers_with_its_documented_fields() {
 }
 
 #[tokio::test]
-async fn parameters_come_from_the_query_or_a_form_by_get_or_post() {
+async fn a_post_that_says_nothing_of_a_body_is_bound_by_its_query() {
     let (_place, server) = started().await;
-    let made = server.ask(&Request::draw("a b\u{fa}&", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
-    let record = server.data(&Request::record("a b\u{fa}&", "requestId", "k")).await;
-    assert_eq!(record["orderId"], made.data["orderId"]);
-    let cases = [
-        ("activity/draw_record", "userId=a+b%C3%BA%26&requestId=k", record),
-        ("activity/armory", "activityId=100301", json!(true)),
-        ("activity/query_stage_activity_id", "channel=c01&source=s01", json!(100_401)),
-        ("strategy/strategy_armory", "strategyId=100006", json!(true)),
-        ("strategy_armory", "strategyId=10007", json!(true)),
-    ];
-    for (path, parameters, expected) in cases {
-        let (first, second) = parameters.split_once('&').unwrap_or((parameters, ""));
-        let requests = [
-            Request::get(&format!("{path}?{parameters}")),
-            Request::get(&format!("{path}?unknown=1&{parameters}")),
-            Request::new("POST", &format!("{path}?{parameters}")),
-            Request::json(&format!("{path}?{parameters}"), &json!({})),
-            Request::form(path, parameters),
-            Request::form(&format!("{path}?{first}"), second),
-            Request::post(path, "application/x-www-form-urlencoded; charset=UTF-8", parameters),
-            Request::new("GET", path).header("Content-Type", "application/x-www-form-urlencoded").with_body(parameters),
-        ];
-        for request in requests {
-            assert_eq!(server.data(&request).await, expected, "{request:?}");
-        }
-    }
-    // A POST without any word on a body.
     let bare = b"POST /api/v1/raffle/activity/armory?activityId=100301 HTTP/1.1\r\nHost: x\r\n\r\n";
     let mut connection = server.connect().await;
     connection.send(bare).await.unwrap();
     assert_eq!(connection.receive().await.unwrap().data(), json!(true));
+    let made = server.ask(&Request::draw("a b\u{fa}&", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    for request in [
+        Request::record("a b\u{fa}&", "requestId", "k"),
+        Request::form("activity/draw_record", "userId=a+b%C3%BA%26&requestId=k"),
+    ] {
+        assert_eq!(server.data(&request).await["orderId"], made.data["orderId"]);
+    }
 }
 
 #[tokio::test]
@@ -213,7 +189,7 @@ async fn browsers_may_call_from_any_origin() {
         value.split(',').map(|word| word.trim().to_owned()).collect::<BTreeSet<_>>()
     };
     assert_eq!(list("Access-Control-Allow-Origin"), ["*".to_owned()].into());
-    let allowed = ["content-type", "authorization", "idempotency-key"].map(str::to_owned);
+    let allowed = ["content-type", "authorization", "idempotency-key", "prefer"].map(str::to_owned);
     assert!(list("Access-Control-Allow-Headers").is_superset(&allowed.into()));
     assert!(list("Access-Control-Allow-Methods").is_superset(&["get".to_owned(), "post".to_owned()].into()));
     // The call itself; `ask` checks that every answer, refusals too, may be read anywhere.
@@ -259,7 +235,7 @@ async fn an_account_goes_down_by_one_with_each_draw() {
         let expected = json!({
             "totalCount": 100, "totalCountSurplus": 100 - used,
             "dayCount": 100, "dayCountSurplus": 100 - used,
-            "monthCount": 1000, "monthCountSurplus": 1000 - used,
+            "monthCount": 1000, "monthCountSurplus": 100 - used,
         });
         assert_eq!(server.data(&Request::account("u", DEMO_ACTIVITY)).await, expected);
         server.ask(&Request::draw("u", DEMO_ACTIVITY, &used.to_string())).await.expect(200, "0000");
@@ -268,11 +244,33 @@ async fn an_account_goes_down_by_one_with_each_draw() {
     }
 }
 
+#[tokio::test]
+async fn the_surplus_is_what_can_be_drawn() {
+    // The bound that is met first: chances, month, day.
+    for (activity, welcome, day, month) in
+        [(200_011, 2, 9, 9), (200_012, 9, 9, 3), (200_013, 9, 1, 9), (200_014, 0, 9, 9)]
+    {
+        let place = Place::with_campaigns(&[&bounded(activity, welcome, day, month)]).await;
+        let server = Server::start(&place).await;
+        away_from_midnight().await;
+        for key in 0..=welcome.min(day).min(month) {
+            let account = server.data(&Request::account("u", activity)).await;
+            let surplus = |name: &str| account[format!("{name}CountSurplus")].as_u64().expect("a number");
+            let answer = server.ask(&Request::draw("u", activity, &key.to_string())).await;
+            assert_eq!(surplus("day") > 0, answer.status == 200, "{account} {}", answer.body);
+            assert_eq!(surplus("total") > 0, answer.code != "ERR_BIZ_006", "{account} {}", answer.body);
+            assert!(surplus("day") <= surplus("month") && surplus("month") <= surplus("total"), "{account}");
+        }
+    }
+}
+
 /// Lock count, unlocked and still waiting, by award.
 fn locks(list: &Value) -> Vec<(u64, Option<u64>, bool, u64)> {
     let entry = |award: &Value| {
         let unlocked = award["isAwardUnlock"].as_bool().expect("a boolean");
         let waits = award["waitUnLockCount"].as_u64().expect("a number");
+        assert_eq!((&award["awardUnlock"], &award["hasAwardUnlock"]), (&json!(unlocked), &json!(unlocked)));
+        assert_eq!(award["waitUnlockCount"], waits);
         (award["awardId"].as_u64().expect("an id"), award["awardRuleLockCount"].as_u64(), unlocked, waits)
     };
     list.as_array().expect("a list").iter().map(entry).collect()

@@ -1,5 +1,7 @@
 //! Copies of the data folder: after a clean stop the `*.sqlite` files alone are everything, and a
 //! file of an earlier moment is refused.
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
@@ -20,7 +22,7 @@ fn database_files(place: &Place) -> Vec<String> {
 const WHOLE: [&str; 3] = ["meta.sqlite", "shard-0.sqlite", "shard-1.sqlite"];
 
 fn copy(from: &Path, to: &Path, files: &[&str]) {
-    std::fs::create_dir_all(to).expect("a folder");
+    DirBuilder::new().recursive(true).mode(0o700).create(to).expect("a folder");
     for file in files {
         std::fs::copy(from.join(file), to.join(file)).expect("copied");
     }

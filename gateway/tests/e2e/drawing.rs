@@ -338,3 +338,28 @@ async fn numbers_and_texts_are_interchangeable_and_unknown_fields_ignored() {
         assert_eq!(server.ask(&Request::json("activity/draw", &body)).await.body, first.body);
     }
 }
+
+#[tokio::test]
+async fn a_proxy_lends_a_key_to_draws_that_have_none() {
+    const LENT: &str = "Idempotency-Key-Fallback";
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    let lent = |request: Request| request.header(LENT, "lent");
+    let keyless = || lent(Request::keyless_draw("u", LOAD_ACTIVITY));
+    let first = server.ask(&keyless()).await.expect(200, "0000");
+    assert_eq!(first.key(), "lent");
+    assert_eq!(server.ask(&keyless()).await.body, first.body, "sent to a second gateway it is one draw");
+    // Whoever has a key needs none.
+    let own = server.ask(&lent(Request::draw("u", LOAD_ACTIVITY, "own"))).await.expect(200, "0000");
+    assert_eq!(own.key(), "own");
+    let body = json!({"userId": "u", "activityId": LOAD_ACTIVITY, "requestId": "in-the-body"});
+    let own = server.ask(&lent(Request::json("activity/draw", &body))).await.expect(200, "0000");
+    assert_eq!(own.key(), "in-the-body");
+    // Refusals name it too, and what is no key is not lent.
+    let refused = server.ask(&lent(Request::keyless_draw(" ", LOAD_ACTIVITY))).await.expect(400, "0002");
+    assert_eq!(refused.key(), "lent");
+    let none = Request::keyless_draw("u", LOAD_ACTIVITY).header(LENT, "a b");
+    assert_eq!(server.ask(&none).await.expect(200, "0000").key().len(), 32);
+    server.stop().await;
+    assert_eq!(place.audited_at_rest().await, 4);
+}

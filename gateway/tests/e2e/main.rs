@@ -2,7 +2,11 @@
 //!
 //! One binary, so that the tests are linked once. Each test has a folder, ports and a server of
 //! its own ([`support::Place`], [`support::Server`]), and no server outlives its test.
+mod admin;
+mod admin_address;
+mod answers;
 mod audit;
+mod binding;
 mod breakers;
 mod campaigns;
 mod clients;
@@ -28,3 +32,4 @@ mod support;
 mod switches;
 mod ten;
 mod watch;
+mod wrong_calls;

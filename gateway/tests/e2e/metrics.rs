@@ -6,6 +6,38 @@ use crate::support::{FOLLOWED, Place, Request, Server, eventually};
 
 const METRICS: &str = include_str!("../../../docs/metrics.md");
 
+/// What each metric is said to mean, as plain text.
+fn meanings() -> BTreeMap<String, String> {
+    let plain = |cell: &str| {
+        // Of a link the text stays.
+        let parts = cell.replace('`', "");
+        let parts = parts.split("](").enumerate();
+        let text = parts
+            .map(|(place, part)| if place == 0 { part } else { part.split_once(')').map_or("", |(_, rest)| rest) });
+        text.collect::<String>().replace('[', "")
+    };
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let name = cells.get(1)?.strip_prefix("`drawbridge_")?.strip_suffix('`')?;
+        Some((format!("drawbridge_{name}"), plain(cells[4])))
+    };
+    METRICS.lines().filter_map(row).collect()
+}
+
+/// What a scrape says of each metric is how the table begins to explain it.
+#[track_caller]
+pub fn helps_are_documented(text: &str) {
+    let meanings = meanings();
+    let helps = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' '));
+    for (name, help) in helps {
+        let meaning = meanings.get(name).unwrap_or_else(|| panic!("{name} is not in docs/metrics.md"));
+        let lower =
+            |text: &str| text.chars().next().map(|first| first.to_lowercase().to_string() + &text[first.len_utf8()..]);
+        let (help, meaning) = (lower(help).unwrap_or_default(), lower(meaning).unwrap_or_default());
+        assert!(meaning.starts_with(&help), "{name}: {help:?} is documented as {meaning:?}");
+    }
+}
+
 /// Kind and labels by name.
 type Metrics = BTreeMap<String, (String, BTreeSet<String>)>;
 
@@ -66,9 +98,11 @@ async fn the_metrics_are_exactly_the_documented_ones() {
     let told = eventually("the stock's metric", FOLLOWED, async || {
         let response = server.ask_admin("GET", "/metrics").await;
         assert!(response.header("Content-Type").is_some_and(|kind| kind.starts_with("text/plain")));
-        Some(exposed(&response.text())).filter(|told| told.contains_key("drawbridge_stock_left_units"))
+        Some(response.text()).filter(|told| told.contains("drawbridge_stock_left_units"))
     });
-    let told: Metrics = told.await.into_iter().filter(|(name, _)| name.starts_with("drawbridge_")).collect();
+    let text = told.await;
+    helps_are_documented(&text);
+    let told: Metrics = exposed(&text).into_iter().filter(|(name, _)| name.starts_with("drawbridge_")).collect();
     assert_eq!(told, documented);
 }
 

@@ -1,39 +1,112 @@
 //! nginx in front, as it is shipped: TLS and HTTP/2 outside, who the caller is, and what nginx
 //! says by itself.
+mod addresses;
+mod answers;
+mod identity;
+mod spellings;
+mod watched;
+
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::deployment::{shipped, text};
-use crate::support::campaign::{LOAD, LOAD_ACTIVITY, unlimited};
-use crate::support::{Place, Request, Server, eventually, run, text_of};
+use crate::support::campaign::{LOAD, LOAD_ACTIVITY, unlimited, with};
+use crate::support::{Connection, Place, Request, Response, Server, eventually, run, text_of};
 
 const NAME: &str = "draw.example.test";
 const CLIENT: &str = "203.0.113.7";
 
-/// The production form, with what a test puts into it.
+/// The forms that are shipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Plain,
+    Tls,
+    Compose,
+}
+
+impl Shape {
+    const ALL: [Self; 3] = [Self::Plain, Self::Tls, Self::Compose];
+
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Plain => "deploy/nginx/drawbridge.conf.template",
+            Self::Tls => "deploy/nginx/drawbridge-tls.conf.template",
+            Self::Compose => "deploy/compose/nginx/drawbridge.conf",
+        }
+    }
+}
+
+/// A change of a shipped file: in which one, what, by what.
+type Change<'a> = (&'a str, &'a str, &'a str);
+
+/// What a form calls itself.
+const FORM: &str = "drawbridge.conf";
+
+/// A form, with what a test puts into it.
 struct Form<'a> {
-    gateway: SocketAddr,
+    shape: Shape,
+    gateways: Vec<SocketAddr>,
     trusted: &'a str,
-    /// Changes of the shipped files: in which one, what, by what.
-    changes: &'a [(&'a str, &'a str, &'a str)],
+    changes: &'a [Change<'a>],
 }
 
 impl Form<'_> {
+    /// The production form.
     fn of(gateway: SocketAddr) -> Self {
-        Self { gateway, trusted: "127.0.0.1", changes: &[] }
+        Self::shaped(Shape::Tls, gateway)
+    }
+
+    fn shaped(shape: Shape, gateway: SocketAddr) -> Self {
+        Self { shape, gateways: vec![gateway], trusted: "127.0.0.1", changes: &[] }
+    }
+
+    /// The form with its addresses and files written in.
+    fn text(&self, listen: &str, status: &str, folder: &Path, (certificate, key): (&str, &str)) -> String {
+        let server = |gateway: &SocketAddr| format!("server {gateway} max_fails=3 fail_timeout=2s;");
+        let servers = self.gateways.iter().map(server).collect::<Vec<_>>().join("\n    ");
+        let log = text_of(&folder.join(OWN_ANSWERS));
+        let values: &[(&str, &str)] = match self.shape {
+            Shape::Plain | Shape::Tls => &[
+                ("server @GATEWAY@ max_fails=3 fail_timeout=2s;", &servers),
+                ("@LISTEN@", listen),
+                ("@STATUS@", status),
+                ("@NAME@", NAME),
+                ("@CERTIFICATE@", certificate),
+                ("@KEY@", key),
+                ("@TRUSTED@", self.trusted),
+                ("/var/log/nginx/drawbridge-own.log", &log),
+            ],
+            Shape::Compose => &[
+                ("server 172.30.91.20:8091 max_fails=3 fail_timeout=2s;", &servers),
+                ("server 172.30.91.21:8091 max_fails=3 fail_timeout=2s;", ""),
+                ("listen 8443 ", &format!("listen {listen} ")),
+                ("listen 8093;", &format!("listen {status};")),
+                ("server_name localhost;", &format!("server_name {NAME};")),
+                ("/run/secrets/tls-certificate", certificate),
+                ("/run/secrets/tls-key", key),
+                ("/dev/stdout", &log),
+            ],
+        };
+        values.iter().fold(text(self.shape.file()), |text, (name, value)| text.replace(name, value))
     }
 }
+
+/// Where the forms of these tests write what nginx answers itself.
+const OWN_ANSWERS: &str = "own-answers.log";
 
 /// A running nginx that ends with its test.
 struct Nginx {
     child: Child,
-    port: u16,
-    certificate: String,
+    listen: SocketAddr,
+    status: SocketAddr,
+    folder: PathBuf,
+    /// Where it speaks TLS.
+    certificate: Option<String>,
 }
 
 impl Drop for Nginx {
@@ -97,66 +170,91 @@ fn folder_of(place: &Place, name: &str, drawbridge: &str) -> std::path::PathBuf 
 
 /// Writes a certificate for [`NAME`] that signs itself, and its key.
 async fn certificate(place: &Place, name: &str) -> (String, String) {
+    certificate_of(place, name, NAME).await
+}
+
+async fn certificate_of(place: &Place, name: &str, subject: &str) -> (String, String) {
     let file = |kind: &str| text_of(&place.path(&format!("{name}-{kind}.pem")));
     let (certificate, key) = (file("certificate"), file("key"));
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]);
-    command.args(["-keyout", &key, "-out", &certificate, "-subj", &format!("/CN={NAME}")]);
-    command.args(["-addext", &format!("subjectAltName=DNS:{NAME}")]);
+    command.args(["-keyout", &key, "-out", &certificate, "-subj", &format!("/CN={subject}")]);
+    command.args(["-addext", &format!("subjectAltName=DNS:{subject}")]);
     run(command).await.ok();
     (certificate, key)
 }
 
-fn with_tls(form: &Form<'_>, listen: &str, certificate: &str, key: &str) -> String {
-    let values = [
-        ("@LISTEN@", listen),
-        ("@GATEWAY@", &form.gateway.to_string()),
-        ("@NAME@", NAME),
-        ("@CERTIFICATE@", certificate),
-        ("@KEY@", key),
-        ("@TRUSTED@", form.trusted),
-    ];
-    let template = text("deploy/nginx/drawbridge-tls.conf.template");
-    values.iter().fold(template, |text, (name, value)| text.replace(name, value))
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+}
+
+/// Whether it listens, or has ended before.
+async fn listens(child: &mut Child, address: SocketAddr) -> bool {
+    eventually("nginx listens or ends", Duration::from_secs(10), async || {
+        let ended = child.try_wait().expect("a child").is_some();
+        let listens = TcpStream::connect(address).is_ok();
+        (ended || listens).then_some(!ended)
+    })
+    .await
 }
 
 impl Nginx {
     async fn start(place: &Place, name: &str, form: &Form<'_>) -> Self {
-        let (certificate, key) = certificate(place, name).await;
+        let (certificate, key) = match form.shape {
+            Shape::Plain => (String::new(), String::new()),
+            Shape::Tls | Shape::Compose => certificate(place, name).await,
+        };
         for _ in 0..3 {
-            // Free now; when somebody else takes it first nginx ends, and another one is tried.
-            let port =
-                TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-            let conf = with_tls(form, &format!("127.0.0.1:{port}"), &certificate, &key);
-            let folder = folder_of(place, name, &conf);
+            // Free now; when somebody else takes one first nginx ends, and others are tried.
+            let (listen, status) = (free_address(), free_address());
+            let texts = [listen.to_string(), status.to_string()];
+            let text = form.text(&texts[0], &texts[1], &place.path(name), (&certificate, &key));
+            let folder = folder_of(place, name, &text);
             for (file, from, to) in form.changes {
-                let path = folder.join("drawbridge").join(file);
+                let path = if *file == FORM { folder.join(file) } else { folder.join("drawbridge").join(file) };
                 let text = std::fs::read_to_string(&path).expect("a file");
-                assert!(text.contains(from), "{file} has no {from}");
-                std::fs::write(path, text.replace(from, to)).expect("a file");
+                std::fs::write(path, with(&text, from, to)).expect("a file");
             }
             let log = File::create(folder.join("log")).expect("a file");
-            let child = nginx(&folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("nginx");
-            let mut nginx = Self { child, port, certificate: certificate.clone() };
-            let up = eventually("nginx listens or ends", Duration::from_secs(10), async || {
-                let ended = nginx.child.try_wait().expect("a child").is_some();
-                let listens = TcpStream::connect(("127.0.0.1", port)).is_ok();
-                (ended || listens).then_some(!ended)
-            });
-            if up.await {
-                return nginx;
+            let child = nginx(&folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+            let mut child = child.expect("nginx");
+            if listens(&mut child, listen).await {
+                let certificate = Some(certificate).filter(|certificate| !certificate.is_empty());
+                return Self { child, listen, status, folder, certificate };
             }
         }
         panic!("nginx does not start: {}", std::fs::read_to_string(place.path(name).join("log")).unwrap_or_default());
     }
 
+    /// Sends bytes over a connection of their own; none when it is closed without an answer.
+    async fn send_bytes(&self, bytes: &[u8]) -> Option<Response> {
+        let mut connection = Connection::open(self.listen).await.expect("a connection");
+        // It need not read on once it knows, so the rest may find a closed connection.
+        let _ = connection.send(bytes).await;
+        connection.receive().await.ok()
+    }
+
+    /// What it has answered itself, as far as it has been written.
+    fn own_answers(&self) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.folder.join(OWN_ANSWERS)).expect("the log");
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    }
+
     /// Asks for a path, with more words for curl.
     async fn ask(&self, path: &str, words: &[&str]) -> Answer {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--http2", "--max-time", "20", "--cacert", &self.certificate]);
-        command.args(["--resolve", &format!("{NAME}:{}:127.0.0.1", self.port), "--dump-header", "-"]);
+        command.args(["--silent", "--show-error", "--max-time", "20", "--dump-header", "-"]);
+        let port = self.listen.port();
+        let scheme = match &self.certificate {
+            Some(certificate) => {
+                command.args(["--http2", "--cacert", certificate]);
+                "https"
+            }
+            None => "http",
+        };
+        command.args(["--resolve", &format!("{NAME}:{port}:127.0.0.1")]);
         command.args(["--write-out", "\n%{http_version} %{http_code}"]).args(words);
-        command.arg(format!("https://{NAME}:{}/api/v1/raffle/{path}", self.port));
+        command.arg(format!("{scheme}://{NAME}:{port}/api/v1/raffle/{path}"));
         let told = run(command).await.ok();
         let (rest, numbers) = told.rsplit_once('\n').expect("what curl adds");
         let (headers, body) = rest.rsplit_once("\r\n\r\n").expect("a head");
@@ -186,11 +284,10 @@ async fn nginx_accepts_each_form_that_is_shipped() {
     let place = Place::new();
     let (certificate, key) = certificate(&place, "any").await;
     let gateway = SocketAddr::from(([127, 0, 0, 1], 8091));
-    let plain = text("deploy/nginx/drawbridge.conf.template");
-    let plain = plain.replace("@LISTEN@", "127.0.0.1:8080").replace("@GATEWAY@", "127.0.0.1:8091");
-    let tls = with_tls(&Form::of(gateway), "127.0.0.1:8443", &certificate, &key);
-    let compose = text("deploy/compose/nginx/drawbridge.conf");
-    let compose = compose.replace("/run/secrets/tls-certificate", &certificate).replace("/run/secrets/tls-key", &key);
+    let [plain, tls, compose] = Shape::ALL.map(|shape| {
+        let form = Form::shaped(shape, gateway);
+        form.text("127.0.0.1:8443", "127.0.0.1:8093", &place.path(""), (&certificate, &key))
+    });
     // The main file that containers use leaves temporary files where the system has them.
     let local = text("deploy/local/nginx.conf");
     let folders = local.lines().filter(|line| line.contains("_temp_path")).collect::<Vec<_>>().join("\n");
@@ -254,7 +351,7 @@ async fn a_caller_is_who_a_trusted_balancer_says_and_nobody_elses_word_counts() 
 async fn what_nginx_refuses_itself_is_the_envelope_of_all_answers() {
     let (place, mut server) = started("").await;
     let nginx = Nginx::start(&place, "nginx", &Form::of(server.listen)).await;
-    let body = place.file("large", " ".repeat(70_000));
+    let body = place.file("large", " ".repeat(5_000));
     let large = ["--header", "Idempotency-Key: large", "--data-binary", &format!("@{body}")];
     let refused = nginx.ask("activity/draw", &large).await.expect(413, "ERR_REQ_006");
     refused.is_an_envelope();
@@ -291,9 +388,9 @@ async fn what_nginx_refuses_itself_is_the_envelope_of_all_answers() {
 #[test]
 fn nginx_says_nothing_that_the_api_does_not_document() {
     let documented = text("docs/api.md");
-    let server = text("deploy/nginx/drawbridge/server.conf");
-    let answers: Vec<_> = server.lines().filter_map(|line| line.trim().strip_prefix("return ")).collect();
-    assert_eq!(answers.len(), 6);
+    let answers = text("deploy/nginx/drawbridge/answers.conf");
+    let answers: Vec<_> = answers.lines().filter_map(|line| line.trim().strip_prefix("return ")).collect();
+    assert_eq!(answers.len(), 9);
     for answer in answers {
         let (status, rest) = answer.split_once(" '{\"code\":\"").expect("a status and a code");
         let code = rest.split('"').next().expect("a code");

@@ -69,6 +69,9 @@ fn bad_fields() -> Vec<(Request, &'static str)> {
         json!("a\u{85}b"),
         json!("x".repeat(129)),
         json!("\u{1f3b0}".repeat(129)),
+        json!("\u{200b}"),
+        json!("\u{202e}\u{2066}"),
+        json!("\u{3164}"),
         json!("x".repeat(50_000)),
     ];
     let activities = [
@@ -116,7 +119,7 @@ fn bad_fields() -> Vec<(Request, &'static str)> {
 
 /// Values that the header `Idempotency-Key` must not have.
 fn bad_header_keys() -> Vec<Vec<u8>> {
-    let texts = ["", "a b", "a\tb", "\u{fa}"];
+    let texts = ["a b", "a\tb", "\u{fa}"];
     let mut keys: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     keys.extend([b"\xff".to_vec(), vec![b'k'; 65], vec![b'k'; 5_000]]);
     keys
@@ -125,7 +128,7 @@ fn bad_header_keys() -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn bad_draws_are_refused_by_name_and_change_nothing() {
     let place = Place::new();
-    let server = Server::start(&place).await;
+    let server = Server::start_with(&place, "[http]\nbody_max_bytes = 65536\n").await;
     for body in no_objects() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
         let answer = server.ask(&draw(body).header("Idempotency-Key", "k")).await;
@@ -149,7 +152,7 @@ async fn bad_draws_are_refused_by_name_and_change_nothing() {
 
     let account = server.data(&Request::account("u", DEMO_ACTIVITY)).await;
     for name in ["total", "day", "month"] {
-        assert_eq!(account[format!("{name}Count")], account[format!("{name}CountSurplus")], "{account}");
+        assert_eq!(account[format!("{name}CountSurplus")], 100, "{account}");
     }
     server.ask(&Request::record("u", "requestId", "k")).await.expect(404, "ERR_REQ_002");
     server.stop().await;
@@ -216,8 +219,8 @@ async fn paths_and_methods_that_are_not_there_are_refused_in_an_envelope() {
         ("PUT", "activity/draw", "POST"),
         ("DELETE", "activity/draw_record", "GET"),
         ("PUT", "activity/armory", "GET"),
-        ("GET", "strategy/query_raffle_award_list", "POST"),
-        ("GET", "random_raffle", "POST"),
+        ("DELETE", "strategy/query_raffle_award_list", "GET"),
+        ("PATCH", "random_raffle", "HEAD"),
     ] {
         let response = server.send(&Request::new(method, path)).await;
         let methods: Vec<&str> = response.header("Allow").unwrap().split(',').map(str::trim).collect();
@@ -243,7 +246,7 @@ fn draw_of_bytes(bytes: usize, key: &str) -> Request {
 
 #[tokio::test]
 async fn bodies_may_be_as_large_as_configured_and_no_larger() {
-    const LIMIT: usize = 65_536;
+    const LIMIT: usize = 4096;
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
     let mut connection = server.connect().await;

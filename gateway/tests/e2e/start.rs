@@ -236,13 +236,24 @@ async fn check_config_shows_what_would_be_used_and_all_faults() {
     let mut check = place.command(&["check-config", "--config", &file]);
     check.env("DRAWBRIDGE_STORAGE_DATA", "from-the-variable");
     let shown = run(check).await.ok();
-    assert!(shown.contains("from-the-variable") && !shown.contains("from-the-file"), "{shown}");
+    let line = |shown: &str, key: &str| shown.lines().find(|line| line.starts_with(key)).map(str::to_owned);
+    let data = line(&shown, "data =").expect("its line");
+    assert!(data.starts_with("data = \"from-the-variable\" "), "{data}");
+    let origin = "# environment variable DRAWBRIDGE_STORAGE_DATA (the file says \"from-the-file\")";
+    assert!(data.ends_with(origin), "{data}");
     let shown = place.run(&["check-config", "--config", &file, "--data", "from-the-option"]).await.ok();
-    assert!(shown.contains("from-the-option") && !shown.contains("from-the-file"), "{shown}");
+    assert!(line(&shown, "data =").is_some_and(|line| line.starts_with("data = \"from-the-option\" ")), "{shown}");
+    assert!(line(&shown, "shards =").is_some_and(|line| line.ends_with("# file, line 3")), "{shown}");
+    assert!(line(&shown, "tables =").is_some_and(|line| line.ends_with("# default")), "{shown}");
+    // What is shown is a configuration.
+    let again = place.file("shown.toml", &shown);
+    place.run(&["check-config", "--config", &again]).await.ok();
 
     let file = place.file("bad.toml", "[storage]\nshards = 0\ntable = 4\n");
     let ran = place.run(&["check-config", "--config", &file]).await;
+    assert_eq!(ran.code, Some(1));
     let message = ran.refused_at_once();
+    assert_eq!(place.run(&["check-config", "--config", "nowhere.toml"]).await.code, Some(2));
     assert!(message.contains("line 2, storage.shards") && message.contains("line 3, storage.table"), "{message}");
 }
 

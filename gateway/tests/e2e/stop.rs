@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sqlx::{Connection as _, Executor as _};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Server, ask_all, eventually, lock, text_of};
+
+/// The exit code of a server that has cut something off.
+const CUT: i32 = 3;
 
 /// Answers by user and key; `None` for a draw that nobody answered.
 type Outcomes = Arc<Mutex<HashMap<(String, String), Option<String>>>>;
@@ -124,9 +128,117 @@ async fn a_stop_waits_for_a_stuck_request_no_longer_than_its_deadline() {
     server.answers_at_once(1).await;
     let begun = Instant::now();
     server.signal("TERM").await;
-    assert_eq!(server.ended().await.code(), Some(0));
+    assert_eq!(server.ended().await.code(), Some(CUT));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+    // A third of the time is kept for the shards.
+    assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+}
+
+/// A server with the default time between a stop's signal and draining.
+async fn started_with_grace(place: &Place, config: &str) -> Server {
+    let (data, config) = (text_of(&place.data()), place.file("config.toml", config));
+    let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    Server::started(place, place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat())).await
+}
+
+/// Draws on a kept connection, one draw after the other with a pause between them, until nobody
+/// listens any more. Answers how many were made.
+async fn call_until_refused(address: SocketAddr, user: String, pause: Duration) -> u64 {
+    let mut kept = None;
+    for made in 0.. {
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
+            None => match Connection::open(address).await {
+                Ok(opened) => opened,
+                Err(_) => return made,
+            },
+        };
+        let answer = connection.exchange(&Request::draw(&user, LOAD_ACTIVITY, &made.to_string())).await;
+        let answer = answer.unwrap_or_else(|error| panic!("call {made} of {user} was broken: {error}"));
+        answer.envelope().expect(200, "0000");
+        if !answer.closes() {
+            kept = Some(connection);
+        }
+        sleep(pause).await;
+    }
+    unreachable!("it ends when nobody listens")
+}
+
+#[tokio::test]
+async fn connections_that_sent_one_byte_hold_up_no_stop_and_kept_ones_break_no_call() {
+    const SILENT: usize = 100;
+    const CALLERS: u64 = 32;
+    /// With its default deadline of 15 s a server that waits for them takes longer.
+    const STOPPED: Duration = Duration::from_secs(10);
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let mut server =
+        started_with_grace(&place, "[http]\nfirst_header_timeout_ms = 600000\nheader_timeout_ms = 600000\n").await;
+    let mut silent = Vec::new();
+    for _ in 0..SILENT {
+        let mut connection = server.connect().await;
+        connection.send(b"P").await.unwrap();
+        silent.push(connection);
+    }
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        // From one who hardly pauses to one who is silent for longer than the server needs to drain.
+        let pause = Duration::from_millis(20 * caller);
+        callers.spawn(call_until_refused(server.listen, format!("u{caller}"), pause));
+    }
+    sleep(Duration::from_millis(700)).await;
+    let begun = Instant::now();
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.stderr());
+    assert!(begun.elapsed() < STOPPED, "{:?}", begun.elapsed());
+    let made: u64 = callers.join_all().await.into_iter().sum();
+    for mut connection in silent {
+        assert!(connection.closed().await.unwrap().is_empty());
+    }
+    assert_eq!(place.audited_at_rest().await, made);
+}
+
+#[tokio::test]
+async fn from_the_signal_on_every_answer_says_that_its_connection_is_closed() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let mut server = started_with_grace(&place, "[drain]\ngrace_ms = 600000\n").await;
+    let (mut kept, mut operator) = (server.connect().await, Connection::open(server.admin).await.unwrap());
+    let (draw, probe) = (|key| Request::draw("u", LOAD_ACTIVITY, key), Request::raw("GET", "/healthz"));
+    assert!(!kept.exchange(&draw("before")).await.unwrap().closes());
+    assert!(!operator.exchange(&probe).await.unwrap().closes());
+    server.signal("TERM").await;
+    eventually("the server is not ready any more", Duration::from_secs(5), async || {
+        (server.readiness().await == Some(503)).then_some(())
+    })
+    .await;
+    for (connection, request) in [(&mut kept, draw("after")), (&mut operator, probe)] {
+        let answer = connection.exchange(&request).await.unwrap();
+        assert_eq!(answer.status, 200);
+        assert!(answer.closes());
+        assert!(connection.closed().await.unwrap().is_empty());
+    }
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.stderr());
+    assert_eq!(place.audited_at_rest().await, 2);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_holds_up_no_stop() {
+    /// A body may take ten minutes here, and a stop one.
+    const STOPPED: Duration = Duration::from_secs(30);
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let config = "[http]\nbody_timeout_ms = 600000\n[drain]\ndeadline_ms = 60000\n";
+    let mut server = Server::start_with(&place, config).await;
+    let (head, _) = halves(&Request::draw("u", LOAD_ACTIVITY, "k"));
+    let mut stuck = server.connect().await;
+    stuck.send(&head).await.unwrap();
+    server.answers_at_once(1).await;
+    let begun = Instant::now();
+    server.signal("TERM").await;
+    let answer = stuck.receive().await.unwrap();
+    assert!(answer.closes());
+    answer.envelope().expect(408, "ERR_REQ_007");
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.stderr());
+    assert!(begun.elapsed() < STOPPED, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -156,7 +268,7 @@ async fn a_stop_waits_for_a_shard_that_hangs_no_longer_than_its_deadline() {
     server.answers_at_once(1).await;
     let begun = Instant::now();
     server.signal("TERM").await;
-    assert_eq!(server.ended().await.code(), Some(0), "{}", server.stderr());
+    assert_eq!(server.ended().await.code(), Some(CUT), "{}", server.stderr());
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     assert!(waiting.closed().await.unwrap().is_empty(), "what is not committed is not answered");
     locked.execute("ROLLBACK").await.unwrap();

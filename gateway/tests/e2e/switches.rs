@@ -25,6 +25,12 @@ async fn set(place: &Place, server: &Server, words: &[&str]) -> String {
     switch(place, server, &[&["set"], words, &["--reason", "the test wants it", "--who", "alice"]].concat()).await.ok()
 }
 
+async fn clear(place: &Place, server: &Server, words: &[&str]) -> String {
+    switch(place, server, &[&["clear"], words, &["--reason", "the test wants it", "--who", "alice"]].concat())
+        .await
+        .ok()
+}
+
 async fn ask(server: &Server, request: Request) -> Response {
     let mut connection = Connection::open(server.admin).await.expect("a connection");
     connection.exchange(&request).await.expect("an answer")
@@ -39,9 +45,11 @@ fn token(place: &Place) -> String {
 }
 
 #[tokio::test]
-async fn draws_can_be_switched_off_for_all_and_on_again_for_one_activity() {
+async fn draws_that_are_off_for_all_are_off_where_an_activity_was_set_on_and_can_be_cleared() {
     let (place, server) = started().await;
     let made = server.ask(&Request::draw("u", ACTIVITY, "before")).await.expect(200, "0000");
+    let other = OTHER.to_string();
+    set(&place, &server, &["draw", "on", "--activity", &other]).await;
     set(&place, &server, &["draw", "off"]).await;
     for (activity, key) in [(ACTIVITY, "off"), (OTHER, "off"), (ACTIVITY, "before")] {
         let refused = server.send(&Request::draw("u", activity, key)).await;
@@ -50,14 +58,45 @@ async fn draws_can_be_switched_off_for_all_and_on_again_for_one_activity() {
     }
     let record = server.data(&Request::record("u", "requestId", "before")).await;
     assert_eq!(record["orderId"], made.order(), "what was drawn can be looked up");
-    set(&place, &server, &["draw", "on", "--activity", &OTHER.to_string()]).await;
+    let cleared = clear(&place, &server, &["draw"]).await;
+    assert_eq!(cleared, "obeyed by 1 of 1\n");
     server.ask(&Request::draw("u", OTHER, "on")).await.expect(200, "0000");
-    server.ask(&Request::draw("u", ACTIVITY, "on")).await.expect(503, "0004");
-    set(&place, &server, &["draw", "on"]).await;
+    set(&place, &server, &["draw", "off", "--activity", &other]).await;
+    server.ask(&Request::draw("u", OTHER, "off")).await.expect(503, "0004");
+    clear(&place, &server, &["draw", "--activity", &other]).await;
+    // What is not set can be cleared; that is no change.
+    clear(&place, &server, &["draw", "--activity", &other]).await;
     let again = server.ask(&Request::draw("u", ACTIVITY, "before")).await.expect(200, "0000");
     assert_eq!(again.order(), made.order());
+    let history = switch(&place, &server, &["history", "--json"]).await.ok();
+    let history: Value = serde_json::from_str(&history).expect("JSON");
+    let values = history.as_array().expect("a list").iter().map(|change| change["value"].clone());
+    assert_eq!(values.collect::<Vec<_>>(), ["normal", "off", "normal", "off", "on"].map(Value::from));
     server.stop().await;
     place.audited_at_rest().await;
+}
+
+#[tokio::test]
+async fn an_override_holds_on_this_gateway_until_it_ends_or_is_cleared() {
+    let (place, server) = started().await;
+    let here = ["draw", "off", "--here", "--for", "2s"];
+    let said = set(&place, &server, &here).await;
+    assert!(said.contains("alone"), "{said}");
+    server.ask(&Request::draw("u", ACTIVITY, "a")).await.expect(503, "0004");
+    let list = switch(&place, &server, &["list"]).await.ok();
+    assert!(list.lines().any(|line| line.starts_with("draw") && line.contains(" here ")), "{list}");
+    let overrides =
+        async || server.ask_admin("GET", "/metrics").await.text().contains("drawbridge_fleet_overrides 1\n");
+    eventually("it is shown", Duration::from_secs(5), async || overrides().await.then_some(())).await;
+    eventually("it ends", Duration::from_secs(20), async || {
+        (server.ask(&Request::draw("u", ACTIVITY, "a")).await.code == "0000" && !overrides().await).then_some(())
+    })
+    .await;
+    set(&place, &server, &["draw", "off"]).await;
+    set(&place, &server, &["draw", "on", "--here"]).await;
+    server.ask(&Request::draw("u", ACTIVITY, "b")).await.expect(200, "0000");
+    clear(&place, &server, &["draw", "--here"]).await;
+    server.ask(&Request::draw("u", ACTIVITY, "c")).await.expect(503, "0004");
 }
 
 #[tokio::test]
@@ -151,16 +190,16 @@ async fn a_switch_expires_by_itself_and_survives_a_restart() {
 async fn every_change_is_on_the_record() {
     let (place, server) = started().await;
     set(&place, &server, &["fallback_only", "30%", "--for", "10m"]).await;
-    let list = set(&place, &server, &["draw", "off"]).await;
+    set(&place, &server, &["draw", "off"]).await;
+    let list = switch(&place, &server, &["list"]).await.ok();
     let row = |name: &str| {
         let line =
             list.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} is missing in {list}"));
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(row("draw"), ["draw", "all", "off"]);
+    assert_eq!(row("draw"), ["draw", "all", "off", "all"]);
     assert_eq!(row("fallback_only")[..3], ["fallback_only", "all", "30%"]);
-    assert_eq!(row("read_only"), ["read_only", "all", "off"]);
-    assert_eq!(switch(&place, &server, &["list"]).await.ok(), list);
+    assert_eq!(row("read_only"), ["read_only", "all", "off", "normal"]);
     set(&place, &server, &["draw", "on"]).await;
     let history = switch(&place, &server, &["history"]).await.ok();
     let lines: Vec<&str> = history.lines().collect();
@@ -191,6 +230,7 @@ async fn bad_requests_change_nothing_and_name_the_field() {
         (with("name", json!("darw")), "name"),
         (with("value", json!("130%")), "value"),
         (with("activity", json!(0)), "activity"),
+        (with("activity", json!(7)), "7 is not published; these are: 200003, 200004"),
         (with("reason", json!(" ")), "reason"),
         (with("forSeconds", json!(0)), "forSeconds"),
         (with("surprise", json!(1)), "surprise"),
@@ -245,7 +285,7 @@ async fn the_references_degrade_switch_works() {
         bearer(Request::raw("GET", &path), &token(&place))
     };
     assert_eq!(ask(&server, limiter("ajar")).await.status, 400);
-    for (value, row) in [("close", ["limits", "all", "off"]), ("open", ["limits", "all", "on"])] {
+    for (value, row) in [("close", ["limits", "all", "off", "all"]), ("open", ["limits", "all", "on", "all"])] {
         assert_eq!(ask(&server, limiter(value)).await.status, 200);
         let list = switch(&place, &server, &["list"]).await.ok();
         let found = list.lines().find(|line| line.starts_with("limits")).expect("its line");

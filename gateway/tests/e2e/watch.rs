@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use self::prometheus::Prometheus;
 use self::shipped::{ALERT_TESTS, Dashboard, METRICS, OPERATIONS, anchors, deploy, metric_names};
+use crate::metrics::helps_are_documented;
 use crate::support::campaign::{SCARCE_AWARD, scarce};
 use crate::support::{Cluster, Request, ask_all, eventually, run};
 
@@ -34,12 +35,12 @@ async fn promtool(words: &[&str]) -> String {
 #[tokio::test]
 async fn prometheus_takes_the_configuration_and_the_rules() {
     promtool(&["check", "config", "prometheus.yml"]).await;
-    promtool(&["check", "rules", "rules/recording.yml", "rules/alerts.yml"]).await;
+    promtool(&["check", "rules", "rules/recording.yml", "rules/alerts.yml", "rules/nginx.yml"]).await;
 }
 
 #[tokio::test]
 async fn every_alert_fires_when_it_should_and_not_when_it_should_not() {
-    promtool(&["test", "rules", "tests/alerts.test.yml"]).await;
+    promtool(&["test", "rules", "tests/alerts.test.yml", "tests/nginx.test.yml", "tests/players.test.yml"]).await;
 }
 
 #[test]
@@ -110,9 +111,13 @@ impl Watched {
         assert_eq!(response.status, 200, "{}", response.text());
     }
 
-    /// Draws, refusals, a switch, a breaker and a Redis that has forgotten everything.
+    /// Draws, reads, refusals, a switch, a breaker and a Redis that has forgotten everything.
     async fn live(&self) {
         assert!(self.draw("first").await.iter().all(|code| code == "0000"));
+        let reads = self.cluster.users_of_lanes(1);
+        let reads = reads.iter().map(|user| Request::account(user, ACTIVITY)).collect();
+        let reads = ask_all(self.cluster.gateways()[0], reads, 8).await;
+        assert!(reads.iter().all(|answer| answer.code == "0000"));
         let switch = |value: &str| json!({"name": "draw", "value": value, "activity": ACTIVITY});
         self.tell("gateway-0", "/admin/switches", switch("off")).await;
         assert!(self.draw("switched-off").await.contains(&"0004".to_owned()));
@@ -151,6 +156,7 @@ async fn every_panel_and_every_rule_finds_what_it_asks_for() {
     watched.live().await;
     let units = watched.cluster.units(ACTIVITY, SCARCE_AWARD).await;
     assert!(units.issued > 0 && units.left > 0, "{units:?}");
+    helps_are_documented(&watched.cluster.ask_admin("gateway-0", Request::raw("GET", "/metrics")).await.text());
     let rules = watched.prometheus.rules().await;
     let dashboards = Dashboard::all();
     rules_find_something(&watched, &rules).await;

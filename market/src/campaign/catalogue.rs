@@ -66,12 +66,11 @@ impl Catalogue {
         catalogue
     }
 
-    /// The same campaigns under other switches, unless these are older: who reads them slowly must
-    /// not undo what was set meanwhile.
+    /// The same campaigns under the newest of their switches and these: who reads them slowly must
+    /// not undo what was set meanwhile, and what was set on this process alone stays.
     #[must_use]
-    pub fn switched(&self, switches: Switches) -> Self {
-        let switches = if switches.is_older_than(&self.switches) { self.switches.clone() } else { switches };
-        Self { switches, ..self.clone() }
+    pub fn switched(&self, switches: &Switches) -> Self {
+        Self { switches: switches.newest(&self.switches), ..self.clone() }
     }
 
     /// The degrade switches.

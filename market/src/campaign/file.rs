@@ -407,7 +407,7 @@ fn tree(section: &Section<'_>, awards: &AwardIds) -> Result<Tree, Faulted> {
     })
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum NodeRule {
     Lock,
     Stock,

@@ -170,3 +170,78 @@ fn slips_of_the_pen_are_near() {
     let distances = [("port", "prot", 1), ("port", "port", 0), ("", "abc", 3), ("listen", "lsitn", 2)];
     assert!(distances.iter().all(|&(left, right, distance)| edit_distance(left, right) == distance));
 }
+
+/// The keys that have a value, as they would be shown.
+fn entries(text: &str, overrides: Vec<Override>) -> Vec<String> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Colour {
+        Red,
+        Blue,
+    }
+    let reader = |root: &Section<'_>| {
+        let colour = root.choice("colour", &[("red", Colour::Red), ("blue", Colour::Blue)]).or(Colour::Blue);
+        let password = root.secret("password", 1..=20).optional();
+        let unset = root.text("unset", 1..=20).optional();
+        let shards = root.sections("shard", 0..=3)?;
+        let hosts = all(shards.iter().map(|shard| shard.text("host", 1..=20).required()));
+        Ok((server(root)?, colour?, password?, unset?, hosts?))
+    };
+    let (_, entries) =
+        read_with_entries(text, overrides, reader).map_err(|faults| format!("{faults:?}")).expect("good");
+    entries.iter().map(|entry| format!("{entry:?} {:?}", entry.replaced())).collect()
+}
+
+#[test]
+fn each_key_tells_its_value_and_where_it_comes_from() {
+    let text = "password = \"hush\"\n[http]\nlisten = \"a\"\nport = 0x10\nshare = \"0.5\"\n[[shard]]\nhost = \"h\"\n";
+    let overrides = || {
+        vec![
+            Override::option("http.listen", "127.0.0.1:5", "--listen"),
+            variable("APP_HTTP_ALWAYS_200", "true"),
+            variable("APP_HTTP_ORIGINS", "x, y"),
+            variable("APP_PASSWORD", "quiet"),
+        ]
+    };
+    let expected = [
+        r#"colour = "blue" (default) None"#,
+        r#"password = "***" (environment variable APP_PASSWORD) Some("\"***\"")"#,
+        r#"shard[1].host = "h" (file, line 7) None"#,
+        r#"http.listen = "127.0.0.1:5" (--listen) Some("\"a\"")"#,
+        "http.port = 16 (file, line 4) None",
+        "http.always_200 = true (environment variable APP_HTTP_ALWAYS_200) None",
+        "http.share = 0.5 (file, line 5) None",
+        r#"http.origins = ["x", "y"] (environment variable APP_HTTP_ORIGINS) None"#,
+    ];
+    assert_eq!(entries(text, overrides()), expected);
+}
+
+#[test]
+fn a_secret_is_compared_and_not_shown() {
+    let of = |text: &str| {
+        let reader = |root: &Section<'_>| root.secret("password", 1..=20).required();
+        read_with_entries(text, Vec::new(), reader).map(|(_, entries)| entries)
+    };
+    let (one, other) = (of("password = \"one\"").expect("good"), of("password = \"other\"").expect("good"));
+    assert_eq!((one[0].value(), one[0].is_secret()), (other[0].value(), true));
+    assert!(one[0].is_same_value(&one[0]) && !one[0].is_same_value(&other[0]));
+    let faults = of("password = 12345").expect_err("a fault");
+    assert!(!faults[0].to_string().contains("12345"), "{}", faults[0]);
+}
+
+#[test]
+fn who_writes_an_old_name_is_told_the_new_one() {
+    let reader = |root: &Section<'_>| {
+        let http = root.section("http");
+        http.renamed("sit_out", "cooldown");
+        http.section("cooldown").integer("for_ms", 1..=9).or(1)
+    };
+    let text = "[http]\n[http.sit_out]\nfor_ms = 5\nnonsense = 1\n";
+    let variables = || vec![variable("APP_HTTP_SIT_OUT_FOR_MS", "1"), Override::option("http.sit_out", "1", "--rest")];
+    let expected = [
+        "--rest, http.sit_out: is called \"cooldown\" now",
+        "environment variable APP_HTTP_SIT_OUT_FOR_MS, http.sit_out: is called \"cooldown\" now",
+        "line 2, http.sit_out: is called \"cooldown\" now",
+    ];
+    assert_eq!(faults(read(text, variables(), reader)), expected);
+    assert_eq!(read("[http.cooldown]\nfor_ms = 5\n", Vec::new(), reader), Ok(5));
+}

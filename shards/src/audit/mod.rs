@@ -60,7 +60,7 @@ use crate::meta::Meta;
 use crate::stock::Picture;
 use crate::stock::cluster::Spread;
 use crate::store::{
-    Access, AuditStatements, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError, out_of_range,
+    Access, AuditStatements, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError, named, out_of_range,
 };
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -75,7 +75,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_mins(10);
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// A database cannot be read.
-    #[error("{name}: {error}")]
+    #[error("{}", named(name, error))]
     Database {
         /// Which.
         name: String,

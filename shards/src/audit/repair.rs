@@ -12,13 +12,13 @@ use super::known::{Known, Learner};
 use super::pages::{Pages, ROWS_MAX, all_of, json};
 use super::rows::{LabelRepair, OfUser, StoredAccount, StoredOrder};
 use super::{AuditError, Audited, Clock};
+use crate::audit_log::AuditEntry;
 use crate::cluster::Installation;
 use crate::embedded::{Folder, FolderError};
 use crate::meta::Meta;
 use crate::store::{
     Access, AuditStatements, Connection, Database, MigrateError, StoreError, json_rows, migrate_shard, out_of_range,
 };
-use crate::trail::TrailEntry;
 
 /// How often an account that draws meanwhile is looked at anew.
 const TRIES_MAX: usize = 10;
@@ -161,7 +161,7 @@ impl<'a, A: Audited> Repair<'a, A> {
         if self.mended != Mended::default() {
             return Ok(());
         }
-        let entry = TrailEntry {
+        let entry = AuditEntry {
             at: Timestamp::now(),
             who: self.who.to_owned(),
             what: "audit --repair".to_owned(),

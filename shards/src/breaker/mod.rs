@@ -116,6 +116,16 @@ impl Breakers {
         self.all().map(Breaker::status).collect()
     }
 
+    /// Whether there is a breaker of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.all().any(|breaker| breaker.name() == name)
+    }
+
+    /// How one of them stands.
+    pub fn status(&self, name: &str) -> Option<Status> {
+        self.all().find(|breaker| breaker.name() == name).map(Breaker::status)
+    }
+
     /// Lets all breakers decide by other settings from now on. How they stand does not change.
     pub fn replace(&self, settings: Settings) {
         self.all().for_each(|breaker| breaker.replace(settings));
@@ -127,7 +137,7 @@ impl Breakers {
     }
 
     /// Does what operations say, at once.
-    pub(crate) fn order(&self, name: &str, order: &Order) -> Result<(), UnknownBreaker> {
+    pub fn order(&self, name: &str, order: &Order) -> Result<(), UnknownBreaker> {
         self.all().find(|breaker| breaker.name() == name).ok_or(UnknownBreaker)?.order(order);
         Ok(())
     }

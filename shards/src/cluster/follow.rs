@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use market::campaign::Catalogue;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Parts;
+use crate::fleet::Following;
+use crate::metrics::Metrics;
 use crate::stock::cluster::{MetaLedger, TendError};
 use crate::store::StoreError;
 
@@ -22,14 +24,19 @@ const DELIVERY_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Follower {
     parts: Arc<Parts>,
     catalogue: Arc<ArcSwap<Catalogue>>,
-    /// Somebody says that there is something new.
-    heard: Arc<Notify>,
+    following: Arc<Following>,
+    metrics: Metrics,
     revision: Option<u64>,
 }
 
 impl Follower {
-    pub(super) fn new(parts: Arc<Parts>, catalogue: Arc<ArcSwap<Catalogue>>, heard: Arc<Notify>) -> Self {
-        Self { parts, catalogue, heard, revision: None }
+    pub(super) fn new(
+        parts: Arc<Parts>,
+        catalogue: Arc<ArcSwap<Catalogue>>,
+        following: Arc<Following>,
+        metrics: Metrics,
+    ) -> Self {
+        Self { parts, catalogue, following, metrics, revision: None }
     }
 
     /// Follows until told to stop.
@@ -40,7 +47,7 @@ impl Follower {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = self.heard.notified() => {}
+                () = self.following.changed.notified() => {}
                 _ = stop.wait_for(|&stop| stop) => return,
             }
             // A failure is not the end: the last good state stays, and the next tick tries again.
@@ -61,8 +68,10 @@ impl Follower {
         if self.revision != Some(revision) {
             // Switches are obeyed first.
             let switches = self.parts.meta.switches().await?;
-            self.catalogue.rcu(|catalogue| catalogue.switched(switches.clone()));
+            self.catalogue.rcu(|catalogue| catalogue.switched(&switches));
+            self.following.publish(revision, self.parts.meta.fleet_settings().await?);
         }
+        self.metrics.followed();
         for shelf in self.parts.stock.shelves() {
             shelf.set_registered(self.parts.ledger.registered(shelf.id).await?);
         }
@@ -75,7 +84,7 @@ impl Follower {
                 Err(_) => tracing::warn!("new units are delivered later: the stock servers do not answer"),
             }
             self.parts.stock.look_again();
-            self.catalogue.rcu(|current| catalogue.switched(current.switches().clone()));
+            self.catalogue.rcu(|current| catalogue.switched(current.switches()));
             self.revision = Some(revision);
         }
         Ok(())

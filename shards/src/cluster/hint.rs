@@ -12,10 +12,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::fleet::{FleetChange, FleetSetting, FleetStore};
 use crate::meta::Meta;
 use crate::stock::cluster::RedisOptions;
-use crate::store::{MysqlDatabase, StoreError};
-use crate::switches::{Answer, PastChange, SwitchChange, SwitchStore};
+use crate::store::MysqlDatabase;
+use crate::switches::{Answer, Changed, PastChange, SwitchChange, SwitchStore};
 
 /// After a server that cannot be listened to the next attempt waits this long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -103,7 +104,7 @@ impl Messenger {
     }
 }
 
-/// Switches in the meta database whose changes are said aloud.
+/// Switches and settings in the meta database whose changes are said aloud.
 pub(super) struct Announced {
     pub(super) meta: Meta<MysqlDatabase>,
     pub(super) hints: Arc<Hints>,
@@ -114,16 +115,30 @@ impl SwitchStore for Announced {
         SwitchStore::switches(&self.meta)
     }
 
-    fn set<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Answer<'a, ()> {
+    fn change<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Changed<'a> {
         Box::pin(async move {
-            let set: Result<(), StoreError> = self.meta.set_switch(change, now).await;
+            let changed = self.meta.change_switch(change, now).await;
             self.hints.say();
-            set
+            changed
         })
     }
 
     fn changes(&self) -> Answer<'_, Vec<PastChange>> {
         SwitchStore::changes(&self.meta)
+    }
+}
+
+impl FleetStore for Announced {
+    fn settings(&self) -> Answer<'_, Vec<FleetSetting>> {
+        FleetStore::settings(&self.meta)
+    }
+
+    fn change_setting<'a>(&'a self, change: &'a FleetChange, now: Timestamp) -> Changed<'a> {
+        Box::pin(async move {
+            let changed = self.meta.change_fleet(change, now).await;
+            self.hints.say();
+            changed
+        })
     }
 }
 

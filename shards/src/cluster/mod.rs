@@ -21,14 +21,16 @@ use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
 use router::{MapError, ShardId, SlotMap};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::follow::Follower;
 use self::hint::{Announced, Hints};
 use self::jobs::Runner;
 use self::leases::Leases;
+use crate::audit_log::AuditEntry;
 use crate::breaker::{self, Breakers};
+use crate::fleet::Following;
 use crate::founding::{Founding, FoundingError};
 use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
 use crate::meta::Meta;
@@ -47,7 +49,6 @@ use crate::store::{
     Behind, ClusterId, Database, ExpectedIdentity, Identity, Layout, MigrateError, Mismatch, MysqlDatabase, Role,
     RunCheck, SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta, read_identity,
 };
-use crate::trail::TrailEntry;
 
 /// How often a stock server is looked after, and how soon it is rebuilt.
 const TEND_PAUSE: Duration = Duration::from_millis(500);
@@ -106,7 +107,10 @@ pub enum ClusterError {
     #[error("the cluster was never laid out: run `drawbridge migrate` first")]
     NotMigrated,
     /// The cluster was laid out differently.
-    #[error("the cluster has {found}, the config says {configured}: they are fixed by the first `drawbridge migrate`")]
+    #[error(
+        "the cluster has {found}, the configuration says {configured}: that is fixed by the first `drawbridge migrate`; \
+         configure what it has, or use empty databases"
+    )]
     Layout {
         /// What there is.
         found: String,
@@ -435,6 +439,13 @@ impl Parts {
         Ok(())
     }
 
+    /// What all gateways obey, as it stands.
+    async fn first_followed(&self) -> Result<Following, StoreError> {
+        // Read first: what changes meanwhile is seen again.
+        let revision = self.meta.revision().await?;
+        Ok(Following::new(revision, self.meta.fleet_settings().await?))
+    }
+
     /// A breaker for each shard and each stock server.
     fn breakers(&self, settings: breaker::Settings, metrics: &Metrics) -> Breakers {
         let stock_servers = u8::try_from(self.stock.shelves().len()).expect("at most fifteen");
@@ -484,21 +495,38 @@ impl Installation {
 
     /// Rebuilds every stock server from the shards; the record says who wanted it and why.
     pub async fn rebuild(&self, who: &str, why: &str) -> Result<Vec<(ServerId, Epoch)>, String> {
-        let entry = TrailEntry {
-            at: Timestamp::now(),
-            who: who.to_owned(),
-            what: "stock rebuild".to_owned(),
-            detail: "all servers".to_owned(),
-            why: why.to_owned(),
+        let note = async |detail: String| {
+            let (who, what, why) = (who.to_owned(), "stock rebuild".to_owned(), why.to_owned());
+            let entry = AuditEntry { at: Timestamp::now(), who, what, detail, why };
+            self.parts.meta.note(&entry).await.map_err(|error| error.to_string())
         };
-        let noted = self.parts.meta.note(&entry).await;
-        noted.map_err(|error| error.to_string())?;
+        // Before it is begun, so that one which nobody sees the end of stands there too.
+        note("begun on all servers".to_owned()).await?;
+        let rebuilt = self.rebuild_all().await;
+        note(match &rebuilt {
+            Ok(_) => "done on all servers".to_owned(),
+            Err(why) => format!("failed: {why}"),
+        })
+        .await?;
+        rebuilt
+    }
+
+    async fn rebuild_all(&self) -> Result<Vec<(ServerId, Epoch)>, String> {
         let mut epochs = Vec::new();
         for shelf in self.parts.stock.shelves() {
             let rebuilt = self.rebuild_one(shelf).await;
             epochs.push((shelf.id, rebuilt.map_err(|error| format!("stock server {}: {error}", shelf.id))?));
         }
         Ok(epochs)
+    }
+
+    /// What is wrong with the stock servers that answer: units that are another cluster's. One text for each.
+    pub async fn strangers(&self) -> Vec<String> {
+        let servers = self.parts.stock.shelves().iter().map(|shelf| async move {
+            let stranger = shelf.recognise_now().await.ok()?.err()?;
+            Some(format!("stock server {}: {stranger}", shelf.id))
+        });
+        join_all(servers).await.into_iter().flatten().collect()
     }
 
     /// A gateway that finds the server behind the meta database rebuilds it too, and may be ahead.
@@ -560,6 +588,7 @@ impl Installation {
             tracing::warn!("meta database: {warning}");
         }
         let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
+        let following = parts.first_followed().await.map_err(ClusterError::Meta)?;
         let stop = watch::Sender::new(false);
         let readiness = Arc::new(Readiness::default());
         let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));
@@ -573,10 +602,11 @@ impl Installation {
         let mut runner = Runner { leases, metrics: jobs, stop: stop_jobs, tasks: Vec::new() };
         start_jobs(&parts, &mut runner, &metrics);
         runner.keep_leases();
-        let heard = Arc::new(Notify::new());
-        runner.tasks.extend(parts.hints.listen(&heard, &runner.metrics.hints, &runner.stop));
-        let follower = Follower::new(parts.clone(), catalogue.clone(), heard);
+        let following = Arc::new(following);
+        runner.tasks.extend(parts.hints.listen(&following.changed, &runner.metrics.hints, &runner.stop));
+        let follower = Follower::new(parts.clone(), catalogue.clone(), following.clone(), metrics.clone());
         runner.tasks.push(tokio::spawn(follower.run(runner.stop.subscribe())));
+        let announced = Arc::new(Announced { meta: parts.meta.clone(), hints: parts.hints.clone() });
         let shards = Shards {
             map: parts.map.clone(),
             shares: Shares::even(sizes.in_flight_max, parts.map.shards()),
@@ -584,11 +614,14 @@ impl Installation {
             lane_per_table: true,
             readers,
             catalogue,
-            switches: Arc::new(Announced { meta: parts.meta.clone(), hints: parts.hints.clone() }),
+            switches: announced.clone(),
+            fleet: announced,
+            gateways: Arc::new(parts.meta.clone()),
+            following,
             patience: sizes.patience,
             breakers,
             readiness,
-            trail: Arc::new(parts.meta.clone()),
+            audit_log: Arc::new(parts.meta.clone()),
             metrics,
             stop,
             tasks: tasks.into(),

@@ -6,17 +6,17 @@ use jiff::Timestamp;
 use market::batch::Prize;
 
 use super::{ClusterError, Options, picture};
+use crate::audit_log::AuditEntry;
 use crate::meta::Meta;
 use crate::stock::cluster::SqlShardLedger;
 use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
-use crate::trail::TrailEntry;
 
-/// More of the report than this does not go into the audit trail.
+/// More of the report than this does not go into the audit log.
 const DETAIL_CHARS_MAX: usize = 4_000;
 
 impl Options {
     /// Accepts a meta database that is older than the shards, and does what [`Options::migrate`] does. Answers what
-    /// was done and what else it lacks, one text for each; so does the audit trail, with who wanted it and why.
+    /// was done and what else it lacks, one text for each; so does the audit log, with who wanted it and why.
     pub async fn accept_older_meta(&self, who: &str, why: &str) -> Result<Vec<String>, ClusterError> {
         let last_run = self.lay_out(true).await?;
         let meta = Meta::new(self.meta.clone());
@@ -28,7 +28,7 @@ impl Options {
             format!("the meta database has given out runs up to {before}, no shard knows a later one")
         }];
         told.extend(self.lacking(&meta).await.map_err(ClusterError::Meta)?);
-        let entry = TrailEntry {
+        let entry = AuditEntry {
             at: Timestamp::now(),
             who: who.to_owned(),
             what: "accept older meta".to_owned(),

@@ -8,7 +8,7 @@ use market::batch::Prize;
 use super::Parts;
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::stock::Picture;
-use crate::stock::cluster::{Session, SqlShardLedger, TendError};
+use crate::stock::cluster::{Look, RedisServer, Session, Shelf, SqlShardLedger, TendError};
 use crate::store::StoreError;
 
 /// Looks at all servers and all shards, one after the other: while draws go on, the numbers are
@@ -20,8 +20,10 @@ pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
     }
     let empty = |prize| Picture { prize, total: 0, left: 0, open: 0, issued: 0 };
     for shelf in parts.stock.shelves() {
-        let Ok(look) = shelf.trusted_session().await?.look().await? else {
-            return Err(TendError::Store(StoreError::Away(format!("stock server {} has to be rebuilt", shelf.id))));
+        let Some(look) = look_at(shelf).await? else {
+            // Another cluster's units are no reason for a rebuild, and it would be refused.
+            shelf.recognise_now().await??;
+            return Err(shelf.lost().into());
         };
         for ((prize, _), left) in look.left {
             pictures.entry(prize).or_insert_with(|| empty(prize)).left += left;
@@ -34,6 +36,12 @@ pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
         pictures.entry(prize).or_insert_with(|| empty(prize)).issued += issued;
     }
     Ok(pictures.into_values().collect())
+}
+
+/// What a server holds; `None` where it answers but does not hold this cluster's units.
+async fn look_at(shelf: &Shelf<RedisServer>) -> Result<Option<Look>, TendError> {
+    let Some(mut session) = shelf.find_session().await? else { return Ok(None) };
+    Ok(session.look().await?.ok())
 }
 
 /// How many units of each prize the shards have issued.

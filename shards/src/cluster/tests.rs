@@ -102,12 +102,12 @@ async fn add_order(options: &Options, shard: u16, run_number: u32) {
 
 /// Makes the databases those of the version before, which had given out these runs.
 async fn forget_identity(options: &Options, claimed: u64) {
-    // The change that makes the table, and in shards the one after it.
-    let changes = options.shards.iter().map(|shard| (shard, 2)).chain([(&options.meta, 1)]);
-    for (database, last) in changes {
+    // The change that makes the table, and the one after it.
+    for database in options.shards.iter().chain([&options.meta]) {
+        let later = if std::ptr::eq(database, &raw const options.meta) { "fleet_setting, gateway, " } else { "" };
         let forget = format!(
-            "DROP TABLE cluster_identity; SET @last = (SELECT MAX(version) FROM schema_version); \
-             DELETE FROM schema_version WHERE version > @last - {last}"
+            "DROP TABLE {later}cluster_identity; SET @last = (SELECT MAX(version) FROM schema_version); \
+             DELETE FROM schema_version WHERE version > @last - 2"
         );
         run(database, &forget).await;
     }
@@ -263,7 +263,7 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     let text = refused_by_migrate(&fresh).await;
     says(
         &text,
-        &["shard 0 (mysql://", "belongs to no cluster yet", "(2 shards of 1 tables, 1 stock servers and 2 segments"],
+        &["shard 0 (mysql://", "belongs to no cluster yet", "(2 shards of 1 table, 1 stock server and 2 segments"],
     );
     let untouched = Meta::new(fresh.meta.clone()).slot_map().await;
     assert_eq!(untouched, Ok(None), "what was refused fixes nothing");
@@ -303,9 +303,9 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
         &["raised to 900", "version 3 of activity 7", "award 101 of activity 7: 40 units are issued, the total is 0"],
     );
     let meta = Meta::new(options.meta.clone());
-    let trail = meta.trail().await.expect("read");
-    assert_eq!((&*trail[0].what, &*trail[0].who, &*trail[0].why), ("accept older meta", "who", "the disk was lost"));
-    assert_eq!(trail[0].detail, told.replace('\n', "; "));
+    let log = meta.audit_log().await.expect("read");
+    assert_eq!((&*log[0].what, &*log[0].who, &*log[0].why), ("accept older meta", "who", "the disk was lost"));
+    assert_eq!(log[0].detail, told.replace('\n', "; "));
     let (cluster, _) = start(&options).await.expect("accepted");
     assert_eq!(draw(&cluster, &user_of(1, &options)).await, WELL);
     assert!(meta.claimed_runs().await.expect("read") > 900, "new lanes have new runs");

@@ -1,6 +1,7 @@
 //! The data folder: which file is where, and who holds it.
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
 
 use crate::meta::Meta;
-use crate::store::{Access, MigrateError, SqliteFile, migrate_meta};
+use crate::store::{Access, MigrateError, SqliteFile, explained, migrate_meta, named};
 
 /// A folder that another process holds is reported well within the two seconds that a start
 /// which fails may take.
@@ -19,6 +20,12 @@ const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// for strangers who have the files open.
 const FOLD_UP_MAX: Duration = Duration::from_secs(3);
 const FOLD_UP_PAUSE: Duration = Duration::from_millis(20);
+
+/// A data folder is its owner's business.
+const FOLDER_MODE: u32 = 0o700;
+
+/// The rights of users who are neither the owner nor of the group.
+const OTHERS: u32 = 0o007;
 
 /// A data folder, held by nobody in particular.
 #[derive(Debug, Clone)]
@@ -40,13 +47,22 @@ pub struct Held {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Another process serves from it.
-    #[error("the data folder {} is held by another process", .0.display())]
+    #[error(
+        "the data folder {} is held by another process: stop that one (its number is in the file LOCK there), or name \
+         another folder: --data DIR",
+        absolute(.0).display()
+    )]
     Held(PathBuf),
-    /// The folder is not there.
-    #[error("there is no data folder at {}", .0.display())]
+    /// The folder is not there, or no server was ever started in it.
+    #[error(
+        "there is no data folder at {}{}: `drawbridge serve` makes it when it first starts; name one that is elsewhere: \
+         --data DIR",
+        absolute(.0).display(),
+        if .0.is_dir() { " (the folder has no meta.sqlite)" } else { "" }
+    )]
     Missing(PathBuf),
-    /// The file system says no.
-    #[error("{}: {error}", path.display())]
+    /// The file system refuses.
+    #[error("{}: {}", absolute(path).display(), explained(error))]
     Io {
         /// To which file or folder.
         path: PathBuf,
@@ -57,13 +73,18 @@ pub enum FolderError {
     #[error("{} has shard files but no meta.sqlite: restore it, ids would be given out twice without it", .0.display())]
     MetaMissing(PathBuf),
     /// A database file cannot be used.
-    #[error("{}: {why}", path.display())]
+    #[error("{}", named(&path.display().to_string(), why))]
     File {
         /// Which.
         path: PathBuf,
         /// Why.
         why: String,
     },
+}
+
+/// Where a relative path leads: whoever typed it may think of another folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 impl FolderError {
@@ -73,24 +94,46 @@ impl FolderError {
 }
 
 impl Folder {
-    /// The folder at `path`, made when it is missing.
+    /// The folder at `path`, made for its owner only when it is missing.
     pub fn create(path: &Path) -> Result<Self, FolderError> {
         let io = |error| FolderError::Io { path: path.to_owned(), error };
-        std::fs::create_dir_all(path).map_err(io)?;
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(io)?;
         Ok(Self { path: path.to_owned() })
+    }
+
+    /// What is wrong with who may get into the folder, and what helps. Nothing is changed: it may be
+    /// meant so.
+    pub fn access_warning(&self) -> Option<String> {
+        let mode = std::fs::metadata(&self.path).ok()?.mode();
+        (mode & OTHERS != 0).then(|| {
+            let path = self.path.display();
+            format!(
+                "every user of this machine gets into the data folder {path} (mode {:04o}), which holds the users' \
+                 draws: chmod 700 {path}",
+                mode & 0o7777
+            )
+        })
     }
 
     /// The folder at `path`, which must hold a meta file.
     pub fn existing(path: &Path) -> Result<Self, FolderError> {
         let folder = Self { path: path.to_owned() };
-        if folder.meta_file(Access::Read).path.is_file() { Ok(folder) } else { Err(FolderError::Missing(folder.path)) }
+        let meta = folder.meta_file(Access::Read).path;
+        match std::fs::metadata(&meta) {
+            Ok(found) if found.is_file() => Ok(folder),
+            Ok(_) => Err(FolderError::File { path: meta, why: "is no file".to_owned() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(FolderError::Missing(folder.path)),
+            Err(error) => Err(FolderError::Io { path: meta, error }),
+        }
     }
 
     /// Takes hold of the folder for this process.
     pub async fn hold(self) -> Result<Held, FolderError> {
         let path = self.path.join("LOCK");
         let io = |error| FolderError::Io { path: path.clone(), error };
-        let mut lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+        let options = &mut File::options();
+        let options = options.create(true).truncate(false).write(true).mode(crate::store::FILE_MODE);
+        let mut lock = options.open(&path).map_err(io)?;
         match try_lock(&lock).await {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FolderError::Held(self.path)),

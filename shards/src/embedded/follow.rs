@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::withdrawals::Withdrawals;
+use crate::fleet::Following;
 use crate::meta::Meta;
 use crate::metrics::Metrics;
 use crate::stock::{MemoryStock, Picture};
@@ -23,6 +24,7 @@ pub(super) struct Follower {
     stock: Arc<MemoryStock>,
     withdrawals: Withdrawals<Meta<SqliteFile>>,
     catalogue: Arc<ArcSwap<Catalogue>>,
+    following: Arc<Following>,
     metrics: Metrics,
     /// What the meta file was seen to say last.
     revision: Option<u64>,
@@ -35,10 +37,11 @@ impl Follower {
         meta: Meta<SqliteFile>,
         stock: Arc<MemoryStock>,
         catalogue: Arc<ArcSwap<Catalogue>>,
+        following: Arc<Following>,
         metrics: Metrics,
     ) -> Self {
         let withdrawals = Withdrawals::new(meta.clone(), stock.clone());
-        Self { meta, stock, withdrawals, catalogue, metrics, revision: None, pictures: Vec::new() }
+        Self { meta, stock, withdrawals, catalogue, following, metrics, revision: None, pictures: Vec::new() }
     }
 
     /// Follows until told to stop.
@@ -48,6 +51,7 @@ impl Follower {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
+                () = self.following.changed.notified() => {}
                 _ = stop.wait_for(|&stop| stop) => break,
             }
             // A failure is not the end: the last good state stays, and the next tick tries again.
@@ -66,7 +70,8 @@ impl Follower {
         if self.revision != Some(revision) {
             // Switches are obeyed first.
             let switches = self.meta.switches().await?;
-            self.catalogue.rcu(|catalogue| catalogue.switched(switches.clone()));
+            self.catalogue.rcu(|catalogue| catalogue.switched(&switches));
+            self.following.publish(revision, self.meta.fleet_settings().await?);
             self.withdrawals.resolve().await?;
             // Campaigns are read before the stock and used after it: whatever is published in
             // between, no prize is drawn before its units are on the shelf.
@@ -75,9 +80,10 @@ impl Follower {
                 self.stock.set_total(prize, total);
             }
             self.withdrawals.run().await?;
-            self.catalogue.rcu(|current| catalogue.switched(current.switches().clone()));
+            self.catalogue.rcu(|current| catalogue.switched(current.switches()));
             self.revision = Some(revision);
         }
+        self.metrics.followed();
         self.write_pictures().await
     }
 

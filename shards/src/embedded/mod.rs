@@ -24,6 +24,7 @@ pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
 use self::withdrawals::Withdrawals;
 use crate::breaker::{self, Breakers};
+use crate::fleet::{Alone, Following};
 use crate::founding::{Founding, FoundingError, Unfit};
 use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
 use crate::meta::Meta;
@@ -34,7 +35,7 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::MemoryStock;
-use crate::store::{Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError};
+use crate::store::{Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError, counted};
 
 /// How an embedded server is laid out and how much it takes on.
 #[derive(Debug, Clone, Copy)]
@@ -63,8 +64,9 @@ pub enum StartError {
     Map(#[from] MapError),
     /// The folder was laid out differently.
     #[error(
-        "the data folder has {found_shards} shards of {found_tables} tables, the config says {shards} of {tables}: \
-         they are fixed at the first start"
+        "the data folder has {} of {}, the configuration says {shards} of {tables}: they are fixed at the first start; \
+         configure storage.shards = {found_shards} and storage.tables = {found_tables}, or name another folder: --data DIR",
+        counted(*found_shards, "shard"), counted(*found_tables, "table")
     )]
     Layout {
         /// Shards there are.
@@ -160,8 +162,11 @@ impl Held {
         }
         let stop_follower = watch::Sender::new(false);
         let switches = Arc::new(meta.clone());
-        let meta_trail = Arc::new(meta.clone());
-        let follower = Follower::new(meta, stock, catalogue.clone(), metrics.clone());
+        let audit_log = Arc::new(meta.clone());
+        let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
+        let following = Arc::new(Following::new(revision, settings));
+        let fleet = Arc::new(meta.clone());
+        let follower = Follower::new(meta, stock, catalogue.clone(), following.clone(), metrics.clone());
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
         let disk = Disk::new(self.folder(), map.shards(), metrics.clone(), readiness.clone());
         let disk = tokio::spawn(disk.run(stop_follower.subscribe()));
@@ -174,10 +179,13 @@ impl Held {
             readers,
             catalogue,
             switches,
+            fleet,
+            gateways: Arc::new(Alone::default()),
+            following,
             patience: options.patience,
             breakers: Arc::new(breakers),
             readiness,
-            trail: meta_trail,
+            audit_log,
             metrics,
             stop,
             tasks: tasks.into(),
@@ -285,7 +293,11 @@ pub async fn issued(folder: &Folder, map: &SlotMap) -> Result<Vec<(Prize, u64)>,
 
 /// The stock as the shards and the stock operations say; withdrawals that waited are done.
 async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Result<Arc<MemoryStock>, StoreError> {
-    let stock = Arc::new(MemoryStock::rebuilt(issued(folder, map).await?));
+    rebuild_from(issued(folder, map).await?, meta).await
+}
+
+async fn rebuild_from(issued: Vec<(Prize, u64)>, meta: &Meta<SqliteFile>) -> Result<Arc<MemoryStock>, StoreError> {
+    let stock = Arc::new(MemoryStock::rebuilt(issued));
     for (prize, total) in meta.totals().await? {
         stock.set_total(prize, total);
     }
@@ -295,9 +307,13 @@ async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Res
 
 /// Does the withdrawals that wait on behalf of a server that is not running.
 pub async fn withdraw_at_rest(held: &Held) -> Result<(), StoreError> {
-    if let Some((version, shards, tables)) = held.meta().slot_map().await? {
-        let map = SlotMap::even(version, shards, tables).map_err(|error| StoreError::Data(error.to_string()))?;
-        rebuild(held.folder(), &map, held.meta()).await?;
-    }
-    Ok(())
+    let issued = match held.meta().slot_map().await? {
+        Some((version, shards, tables)) => {
+            let map = SlotMap::even(version, shards, tables).map_err(|error| StoreError::Data(error.to_string()))?;
+            issued(held.folder(), &map).await?
+        }
+        // No server was ever started here: nothing is issued.
+        None => Vec::new(),
+    };
+    rebuild_from(issued, held.meta()).await.map(drop)
 }

@@ -77,13 +77,12 @@ async fn a_file_of_another_folder_is_refused() {
 #[tokio::test]
 async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older() {
     let place = served().await;
-    // The change that makes the table, and in shards the one after it, which makes another one.
-    let repairs = "DROP TABLE label_repair_0;";
-    for (file, last, later) in [("meta.sqlite", 1, ""), ("shard-0.sqlite", 2, repairs), ("shard-1.sqlite", 2, repairs)]
-    {
+    // The change that makes the table, and the one after it, which makes another one.
+    let (settings, repairs) = ("fleet_setting", "label_repair_0");
+    for (file, later) in [("meta.sqlite", settings), ("shard-0.sqlite", repairs), ("shard-1.sqlite", repairs)] {
         let forget = format!(
-            "{later} DROP TABLE cluster_identity; \
-             DELETE FROM schema_version WHERE version > (SELECT max(version) FROM schema_version) - {last}"
+            "DROP TABLE {later}; DROP TABLE cluster_identity; \
+             DELETE FROM schema_version WHERE version > (SELECT max(version) FROM schema_version) - 2"
         );
         run(place.path(), file, &forget).await;
     }

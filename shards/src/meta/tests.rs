@@ -3,9 +3,9 @@ use futures_util::future::join_all;
 use market::campaign::Campaign;
 
 use super::*;
+use crate::audit_log::AuditEntry;
 use crate::store::{Access, SqliteFile, migrate_meta};
 use crate::testing::Mariadb;
-use crate::trail::TrailEntry;
 
 const CAMPAIGN: &str = include_str!("../audit/tests/campaign.toml");
 
@@ -124,9 +124,9 @@ async fn the_last_picture_counts<D: Database>(database: D) {
     assert_eq!(meta.pictures().await, Ok(vec![]));
 }
 
-async fn the_trail_tells_the_newest_first<D: Database>(database: D) {
+async fn the_audit_log_tells_the_newest_first<D: Database>(database: D) {
     let meta = fresh(database).await;
-    let entry = |what: &str| TrailEntry {
+    let entry = |what: &str| AuditEntry {
         at: now(),
         who: "Zoë \"x\" \\ 漢".to_owned(),
         what: what.to_owned(),
@@ -136,7 +136,7 @@ async fn the_trail_tells_the_newest_first<D: Database>(database: D) {
     for what in ["reload", "breaker forced_open"] {
         meta.note(&entry(what)).await.expect("noted");
     }
-    assert_eq!(meta.trail().await, Ok(vec![entry("breaker forced_open"), entry("reload")]));
+    assert_eq!(meta.audit_log().await, Ok(vec![entry("breaker forced_open"), entry("reload")]));
 }
 
 macro_rules! over_each_database {
@@ -172,7 +172,7 @@ over_each_database!(
     publishers_take_turns,
     stock_operations_add_up,
     the_last_picture_counts,
-    the_trail_tells_the_newest_first,
+    the_audit_log_tells_the_newest_first,
 );
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use tokio::time::{Duration, sleep};
 
 use super::*;
-use crate::breaker::{Force, Mode, Settings, State};
+use crate::breaker::{Force, Mode, Order as BreakerOrder, Settings, State, UnknownBreaker};
 use crate::embedded::{Embedded, Folder, Options};
 use crate::{LaneLimits, ReadLimits};
 
@@ -88,7 +88,7 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
     let [here, there] = users(&shards);
     let order = |mode| BreakerOrder { mode, who: "alice".to_owned(), why: "a drill".to_owned() };
     let lasts = Some(Duration::from_mins(10));
-    shards.order_breaker("shard-0", &order(Mode::Forced { to: Force::Open, lasts })).await.expect("it is there");
+    shards.breakers().order("shard-0", &order(Mode::Forced { to: Force::Open, lasts })).expect("it is there");
     assert!(matches!(shards.draw(draw(&here)).await, Err(DrawError::BreakerOpen { .. })));
     assert!(matches!(shards.account(&here, activity()).await, Err(ReadError::BreakerOpen { .. })));
     // There is no such activity: the rules say so, and that is an answer.
@@ -96,9 +96,9 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
     assert_eq!(shards.draw(draw(&there)).await, answered);
     assert_eq!(shards.account(&there, activity()).await, Ok(None));
     assert_eq!(states(&shards), [State::Open, State::Closed]);
-    shards.order_breaker("shard-0", &order(Mode::Automatic)).await.expect("it is there");
+    shards.breakers().order("shard-0", &order(Mode::Automatic)).expect("it is there");
     assert_eq!(shards.draw(draw(&here)).await, answered);
-    assert_eq!(shards.order_breaker("redis-1", &order(Mode::Automatic)).await, Err(UnknownBreaker));
+    assert_eq!(shards.breakers().order("redis-1", &order(Mode::Automatic)), Err(UnknownBreaker));
     drop(shards);
     running.drain().await;
 }

@@ -358,6 +358,7 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
         &sql.read_accounts,
         &sql.find_orders,
         &sql.find_orders_by_id,
+        &sql.find_latest_orders,
         &sql.update_accounts,
         &sql.lock_order,
     ] {

@@ -28,7 +28,7 @@ pub enum StoreError {
     #[error("the database refuses the data: {0}")]
     Data(String),
     /// The database cannot be reached or does not answer as it should.
-    #[error("the database is away: {0}")]
+    #[error("the database is unavailable: {0}")]
     Away(String),
 }
 

@@ -96,12 +96,18 @@ pub struct Layout {
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { shards, tables, servers, segments } = self;
-        write!(f, "{shards} shards of {tables} tables")?;
+        write!(f, "{} of {}", counted(*shards, "shard"), counted(*tables, "table"))?;
         if *servers > 0 {
-            write!(f, ", {servers} stock servers and {segments} segments per prize")?;
+            let (servers, segments) = (counted((*servers).into(), "stock server"), counted(*segments, "segment"));
+            write!(f, ", {servers} and {segments} per prize")?;
         }
         Ok(())
     }
+}
+
+/// A number of things, as people write it.
+pub fn counted(number: u16, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// What a database says of itself.
@@ -171,6 +177,11 @@ impl fmt::Display for Mismatch {
         } else {
             "the layout is fixed when a cluster is laid out: this copy is of another time"
         };
+        // What is the same in both is no help.
+        if found.layout == expected.layout {
+            let whose = |identity: &Identity| format!("{} of cluster {}", identity.role, identity.cluster);
+            return write!(f, "expected {}, found {}: {help}", whose(expected), whose(found));
+        }
         write!(f, "expected {expected}, found {found}: {help}")
     }
 }
@@ -310,10 +321,10 @@ mod tests {
             (Some(identity("bb", Role::Shard(0))), ["found shard 0 of cluster bb", "another cluster's"]),
             (Some(identity("aa", Role::Shard(1))), ["found shard 1 of cluster aa", "[[storage.shard]]"]),
             (Some(identity("aa", Role::Meta)), ["found the meta database of cluster aa", "changed places"]),
-            (Some(copy), ["2 shards of 2 tables, 1 stock servers and 8 segments", "another time"]),
+            (Some(copy), ["2 shards of 2 tables, 1 stock server and 8 segments", "another time"]),
         ] {
             let text = told(found);
-            assert!(text.starts_with("expected shard 0 of cluster aa (2 shards of 4 tables"), "{text}");
+            assert!(text.starts_with("expected shard 0 of cluster aa"), "{text}");
             assert!(hints.iter().all(|hint| text.contains(hint)), "{hints:?}: {text}");
         }
     }

@@ -2,6 +2,7 @@
 #[cfg(test)]
 mod conformance;
 mod connection;
+mod files;
 mod grant;
 mod identity;
 mod migrate;
@@ -16,10 +17,11 @@ mod statements;
 pub use connection::{
     Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value, check_all, out_of_range,
 };
+pub(crate) use files::{explained, named, one_line};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
 pub(crate) use grant::{grant_rows, receipt_row};
-pub use identity::{ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, read_identity};
+pub use identity::{ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, counted, read_identity};
 pub(crate) use identity::{IDENTITY_TABLE, Notice, write_identity};
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
 pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
@@ -28,8 +30,9 @@ pub(crate) use rows::{account_from_row, json_rows, order_from_row};
 pub use runs::Behind;
 pub(crate) use runs::{Claimed, RunCheck, last_grant_run, last_order_of, last_order_run};
 pub use shard::{Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, SqlShard, Verdict};
+pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    AuditStatements, Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_STOCK, MetaStatements, ReceiptStatements,
-    SQLITE, ShardStatements, StockStatements, TableStatements,
+    AuditStatements, Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_GATEWAYS, MYSQL_STOCK, MetaStatements,
+    ReceiptStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
 };

@@ -1,8 +1,12 @@
 //! SQLite files: WAL, every commit on disk before it is answered.
 mod care;
+mod trouble;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -39,6 +43,9 @@ const CACHE_KIB: &str = "-65536";
 /// clause says; beyond 64 KiB they went to a temporary file of each statement.
 const STATEMENT_JOURNALS: &str = "MEMORY";
 
+/// The mode of new files: their owner's only. SQLite gives side files the mode of theirs.
+pub(crate) const FILE_MODE: u32 = 0o600;
+
 /// What a connection to a file may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -63,6 +70,7 @@ pub struct SqliteFile {
 #[derive(Debug)]
 pub struct SqliteConnection {
     inner: sqlx::SqliteConnection,
+    file: SqliteFile,
     scripts: Scripts,
 }
 
@@ -97,6 +105,9 @@ impl Database for SqliteFile {
     const KEEPS_IDLE: bool = false;
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
+        if self.access == Access::Create {
+            make_empty(&self.path)?;
+        }
         let options = SqliteConnectOptions::new()
             .filename(&self.path)
             .create_if_missing(self.access == Access::Create)
@@ -118,12 +129,23 @@ impl Database for SqliteFile {
         let deadline = Instant::now() + BUSY_TIMEOUT;
         loop {
             match sqlx::SqliteConnection::connect_with(&options).await {
-                Ok(inner) => return Ok(SqliteConnection { inner, scripts: Scripts::default() }),
+                Ok(inner) => return Ok(SqliteConnection { inner, file: self.clone(), scripts: Scripts::default() }),
                 // Of two that make the file at once SQLite lets one wait and refuses the other.
                 Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(BUSY_PAUSE).await,
-                Err(error) => return Err(classify(error)),
+                Err(error) => return Err(self.failed(&error)),
             }
         }
+    }
+}
+
+/// Makes an empty file, which is an empty database, unless something is there. SQLite itself would
+/// let everybody read it.
+fn make_empty(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(StoreError::Away(format!("{}: {error}", path.display())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -156,12 +178,12 @@ impl Connection for SqliteConnection {
     }
 
     async fn execute(&mut self, sql: &str, json: &str) -> Result<u64, StoreError> {
-        let done = self.inner.execute(sqlx::query(sql).bind(json)).await.map_err(classify)?;
+        let done = self.inner.execute(sqlx::query(sql).bind(json)).await.map_err(|error| self.file.failed(&error))?;
         Ok(done.rows_affected())
     }
 
     async fn rows(&mut self, sql: &str, json: &str) -> Result<Vec<SqliteRow>, StoreError> {
-        self.inner.fetch_all(sqlx::query(sql).bind(json)).await.map_err(classify)
+        self.inner.fetch_all(sqlx::query(sql).bind(json)).await.map_err(|error| self.file.failed(&error))
     }
 
     async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<SqliteRow>, StoreError> {
@@ -179,7 +201,7 @@ impl Connection for SqliteConnection {
         let query = steps.iter().fold(query, |query, step| query.bind(json(&step.input)));
         outcomes(self.inner.fetch_many(query).map_ok(|result| result.map_left(|done| done.rows_affected())))
             .await
-            .map_err(classify)
+            .map_err(|error| self.file.failed(&error))
     }
 
     async fn scan(
@@ -189,47 +211,48 @@ impl Connection for SqliteConnection {
         mut each: impl FnMut(&SqliteRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
         let mut rows = self.inner.fetch(sqlx::query(sql).bind(json));
-        while let Some(row) = rows.try_next().await.map_err(classify)? {
+        while let Some(row) = rows.try_next().await.map_err(|error| self.file.failed(&error))? {
             each(&row)?;
         }
         Ok(())
     }
 
     async fn run(&mut self, sql: &str) -> Result<(), StoreError> {
-        self.inner.execute(sql).await.map(drop).map_err(classify)
+        self.inner.execute(sql).await.map(drop).map_err(|error| self.file.failed(&error))
     }
 }
 
 impl Columns for SqliteRow {
     fn integer(&self, index: usize) -> Result<i64, StoreError> {
-        self.try_get(index).map_err(classify)
+        self.try_get(index).map_err(|error| StoreError::Data(error.to_string()))
     }
 
     fn text(&self, index: usize) -> Result<&str, StoreError> {
-        self.try_get(index).map_err(classify)
+        self.try_get(index).map_err(|error| StoreError::Data(error.to_string()))
     }
 
     fn optional_integer(&self, index: usize) -> Result<Option<i64>, StoreError> {
-        self.try_get(index).map_err(classify)
+        self.try_get(index).map_err(|error| StoreError::Data(error.to_string()))
     }
 }
 
-/// SQLite's result codes, by what can be done (<https://www.sqlite.org/rescode.html>).
-#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
-fn classify(error: sqlx::Error) -> StoreError {
-    const CONSTRAINT: i32 = 19;
-    const CONSTRAINT_PRIMARY_KEY: i32 = 1555;
-    const CONSTRAINT_UNIQUE: i32 = 2067;
-    const TOO_BIG: i32 = 18;
-    const MISMATCH: i32 = 20;
-    let message = error.to_string();
-    if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) {
-        return StoreError::Data(message);
-    }
-    match code(&error) {
-        Some(CONSTRAINT_PRIMARY_KEY | CONSTRAINT_UNIQUE) => StoreError::Conflict(message),
-        Some(code) if matches!(code & 0xff, CONSTRAINT | TOO_BIG | MISMATCH) => StoreError::Data(message),
-        Some(_) | None => StoreError::Away(message),
+impl SqliteFile {
+    /// SQLite's result codes, by what can be done (<https://www.sqlite.org/rescode.html>).
+    fn failed(&self, error: &sqlx::Error) -> StoreError {
+        const CONSTRAINT: i32 = 19;
+        const CONSTRAINT_PRIMARY_KEY: i32 = 1555;
+        const CONSTRAINT_UNIQUE: i32 = 2067;
+        const TOO_BIG: i32 = 18;
+        const MISMATCH: i32 = 20;
+        let message = error.to_string();
+        if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) {
+            return StoreError::Data(message);
+        }
+        match code(error) {
+            Some(CONSTRAINT_PRIMARY_KEY | CONSTRAINT_UNIQUE) => StoreError::Conflict(message),
+            Some(code) if matches!(code & 0xff, CONSTRAINT | TOO_BIG | MISMATCH) => StoreError::Data(message),
+            code => StoreError::Away(self.unavailable(code, &message)),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 mod mysql;
 mod sqlite;
 
-pub use mysql::{MYSQL, MYSQL_STOCK};
+pub use mysql::{MYSQL, MYSQL_GATEWAYS, MYSQL_STOCK};
 pub use sqlite::SQLITE;
 
 /// All texts of one kind of database.
@@ -103,6 +103,8 @@ statements! {
         find_orders,
         /// Finds orders by user and order id.
         find_orders_by_id,
+        /// Reads a user's latest orders, of one activity or, for 0, of all; 100 at most.
+        find_latest_orders,
         /// Writes rows of user, activity, granted, used, day, day_used, month_used: accounts that
         /// were not there.
         insert_accounts,
@@ -267,6 +269,8 @@ statements! {
         update_switch,
         /// Sets one that was not.
         insert_switch,
+        /// Takes the setting of a switch back.
+        delete_switch,
         /// Notes who set a switch, and why.
         insert_switch_change,
         /// The latest changes of switches.
@@ -275,6 +279,34 @@ statements! {
         insert_trail_entry,
         /// The latest of these notes.
         read_trail,
+        /// What is set for all gateways.
+        read_fleet_settings,
+        /// How many of these settings there are.
+        count_fleet_settings,
+        /// Adds or replaces one.
+        put_fleet_setting,
+        /// Takes one back.
+        delete_fleet_setting,
+        /// Forgets those that ended before a moment.
+        delete_expired_fleet_settings,
+    }
+}
+
+statements! {
+    /// Statements on what gateways report of themselves. Only MySQL has them.
+    GatewayStatements {
+        /// Writes a gateway's report, whoever's row it was.
+        put_gateway,
+        /// The same, only while the row is this instance's.
+        update_gateway,
+        /// All reports, and how many milliseconds ago each was written.
+        read_gateways,
+        /// `[[name]]` -> instance, age in milliseconds.
+        read_instance,
+        /// `[[name, instance]]`: deletes the report.
+        delete_gateway,
+        /// `[[age_ms]]`: deletes reports that old.
+        sweep_gateways,
     }
 }
 

@@ -176,7 +176,13 @@ async fn operations_force_a_breaker_of_one_gateway_open_and_give_it_back() {
     let [first, second] = cluster.gateways();
     let [here, there] = [1, 0].map(|shard| cluster.users_of(shard, 1).remove(0));
     let record = ["--reason", "it is moved", "--who", "alice"];
-    let set = async |words: &[&str]| command(&cluster, "gateway-0", &[&["set"], words, &record].concat()).await.ok();
+    let set = async |words: &[&str]| {
+        command(&cluster, "gateway-0", &[&["set"], words, &record, &["--here"]].concat()).await.ok();
+        command(&cluster, "gateway-0", &["list"]).await.ok()
+    };
+    let clear = async |name: &str| {
+        command(&cluster, "gateway-0", &[&["clear", name, "--here"], &record[..]].concat()).await.ok();
+    };
     ask(first, &Request::draw(&here, REFUSING, "before")).await.expect(200, "0000");
 
     let list = set(&["shard-1", "forced_open"]).await;
@@ -189,7 +195,7 @@ async fn operations_force_a_breaker_of_one_gateway_open_and_give_it_back() {
     ask(first, &Request::draw(&there, REFUSING, "a")).await.expect(200, "0000");
     // Another gateway judges for itself.
     ask(second, &Request::draw(&here, REFUSING, "a")).await.expect(200, "0000");
-    set(&["shard-1", "automatic"]).await;
+    clear("shard-1").await;
     ask(first, &Request::draw(&here, REFUSING, "a")).await.expect(200, "0000");
 
     set(&["redis-1", "forced_open", "--for", "1h"]).await;
@@ -197,20 +203,22 @@ async fn operations_force_a_breaker_of_one_gateway_open_and_give_it_back() {
     assert_eq!((&open["state"], &open["mode"]), (&"open".into(), &"forced_open".into()));
     assert!(open["expiresAt"].is_string() && open["probesInMs"].is_null(), "{open}");
     ask(first, &Request::draw(&there, REFUSING, "b")).await.expect(503, "ERR_GW_004");
-    set(&["redis-1", "automatic"]).await;
+    clear("redis-1").await;
     ask(first, &Request::draw(&there, REFUSING, "b")).await.expect(200, "0000");
 
     let trail = "SELECT CAST(CONCAT_WS(' ', who, what, detail, why) AS CHAR) FROM audit_trail ORDER BY entry_id";
     let trail = cluster.sql("meta").await.fetch_all(trail).await.expect("the trail");
     let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
-    let orders = ["forced_open shard-1", "automatic shard-1", "forced_open redis-1", "automatic redis-1"];
-    assert_eq!(trail, orders.map(|order| format!("alice breaker {order} it is moved")));
+    let orders =
+        [("forced_open", "shard-1"), ("cleared", "shard-1"), ("forced_open", "redis-1"), ("cleared", "redis-1")];
+    let expected = orders.map(|(what, name)| format!("alice breaker {what} here {name} on gateway-0 it is moved"));
+    assert_eq!(trail, expected);
 
     // It is obeyed without the meta database.
     cluster.kill("meta").await;
     set(&["shard-1", "forced_open"]).await;
     ask(first, &Request::draw(&here, REFUSING, "c")).await.expect(503, "0006");
-    set(&["shard-1", "automatic"]).await;
+    clear("shard-1").await;
     ask(first, &Request::draw(&here, REFUSING, "c")).await.expect(200, "0000");
     cluster.restart("meta").await;
     cluster.audited().await;

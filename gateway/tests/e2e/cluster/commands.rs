@@ -1,6 +1,8 @@
 //! `migrate`, `campaign publish` and `serve` on a cluster: what they do, and what they refuse.
 use std::time::{Duration, Instant};
 
+use sqlx::{Executor as _, Row as _};
+
 use crate::support::campaign::{LOAD, SCARCE_AWARD, in_state, scarce, with};
 use crate::support::cluster::{SETTLED, ask};
 use crate::support::{Cluster, Connection, FOLLOWED, Ran, Request, eventually, run};
@@ -86,13 +88,13 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
     };
 
     // Another layout.
-    let there = "2 shards of 4 tables, 1 stock servers and 8 segments";
+    let there = "2 shards of 4 tables, 1 stock server and 8 segments";
     refused(&with(&config, "tables = 4", "tables = 8"), &[there, "2 shards of 8 tables"]).await;
     refused(&with(&config, "tables = 4", "tables = 4\nsegments = 4"), &[there, "4 segments"]).await;
     let (front, _) = config.rsplit_once("\n[[storage.shard]]").unwrap();
     let (_, redis) = config.split_once("\n[[storage.redis]]").unwrap();
     let redis = format!("\n[[storage.redis]]{redis}");
-    refused(&format!("{front}{redis}"), &[there, "1 shards of 4 tables"]).await;
+    refused(&format!("{front}{redis}"), &[there, "1 shard of 4 tables"]).await;
     refused(&format!("{config}{redis}"), &[there, "2 stock servers"]).await;
 
     // Two shards that have changed places.
@@ -105,11 +107,28 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
     // Another cluster's units.
     let other = empty_databases(&cluster, "other").await;
     let other = with(&other, "redis_prefix = \"other\"", "redis_prefix = \"drawbridge\"");
-    cluster.run_with(&other, &["migrate"]).await.ok();
+    let message = cluster.run_with(&other, &["migrate"]).await.failed(1);
+    assert!(
+        message.contains("stock server 1: ") && message.contains("two clusters must not share a Redis"),
+        "{message}"
+    );
     let message = serve(&cluster, &other).await.refused_at_once();
     assert!(message.contains("two clusters must not share a Redis"), "{message}");
     let message = cluster.run_with(&other, &["stock", "rebuild", "--reason", "no use"]).await.failed(1);
     assert!(message.contains("redis-cli DEL drawbridge:stock drawbridge:grants"), "{message}");
+    let trail = "SELECT CAST(CONCAT_WS(' ', what, detail) AS CHAR) FROM other.audit_trail ORDER BY at_ms, detail";
+    let trail = cluster.sql("meta").await.fetch_all(trail).await.expect("the record");
+    let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
+    assert!(trail[0].starts_with("stock rebuild begun") && trail[1].contains("failed: stock server 1: "), "{trail:?}");
+    let report = cluster.run_with(&other, &["audit", "--json"]).await;
+    assert!(report.stdout.contains("two clusters must not share a Redis"), "{report:?}");
+
+    // Somebody else's port.
+    let redis = format!("port = {}", cluster.port("redis"));
+    let wrong = with(&config, &redis, &format!("port = {}", cluster.port("meta")));
+    let told = cluster.run_with(&wrong, &["migrate"]).await;
+    let line = told.stdout.lines().find(|line| line.starts_with("stock server 1: ")).expect("a line about it");
+    assert!(line.contains("what answers there is no Redis: look at host and port"), "{told:?}");
 
     // Never migrated, by nobody.
     let never = empty_databases(&cluster, "never").await;
@@ -205,7 +224,7 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
 async fn hints(cluster: &Cluster, gateway: &str) -> u64 {
     let mut connection = Connection::open(cluster.admin(gateway)).await.expect("a connection");
     let metrics = connection.exchange(&Request::raw("GET", "/metrics")).await.expect("an answer").text();
-    let value = metrics.lines().find_map(|line| line.strip_prefix("drawbridge_meta_hints_total "));
+    let value = metrics.lines().find_map(|line| line.strip_prefix("drawbridge_meta_notifications_total "));
     value.expect("the counter").parse().expect("a number")
 }
 

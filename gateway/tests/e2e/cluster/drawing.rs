@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::client::{Client, Load};
 use crate::support::campaign::{DEMO_ACTIVITY, FALLBACK_AWARD, LOAD_ACTIVITY, SCARCE_AWARD};
 use crate::support::cluster::ask;
-use crate::support::{Call, Cluster, Envelope, Request, ask_all};
+use crate::support::{Call, Cluster, Envelope, Request, ask_all, eventually};
 
 /// The scarce campaign as it is shipped.
 const ACTIVITY: u64 = 200_002;
@@ -111,4 +111,31 @@ async fn a_rolling_restart_of_three_gateways_behind_nginx_and_an_audit_disturb_n
     assert_eq!(tally.keys().collect::<Vec<_>>(), ["0000"], "{tally:?}");
     assert_eq!(cluster.audited().await, client.answered());
     client.verify(cluster.listen("nginx")).await;
+}
+
+#[tokio::test]
+async fn a_draw_without_a_key_that_waits_at_a_frozen_gateway_is_made_once() {
+    const USERS: usize = 20;
+    const DRAWN: &str = "drawbridge_http_requests_total{code=\"0000\",endpoint=\"draw\"} ";
+    let cluster = Cluster::start().await;
+    cluster.signal("gateway-0", "STOP").await;
+    let draws = (0..USERS).map(|user| Request::keyless_draw(&format!("u{user}"), LOAD_ACTIVITY)).collect();
+    // Some of them are the frozen gateway's users: nginx waits, and asks the other one.
+    let answers = ask_all(cluster.listen("nginx"), draws, USERS).await;
+    cluster.signal("gateway-0", "CONT").await;
+    // What it had taken before it stood still it draws now, under the keys that nginx lent.
+    eventually("the frozen gateway draws on", Duration::from_secs(20), async || {
+        let metrics = cluster.ask_admin("gateway-0", Request::raw("GET", "/metrics")).await.text();
+        metrics.lines().any(|line| line.starts_with(DRAWN)).then_some(())
+    })
+    .await;
+    let [_, gateway] = cluster.gateways();
+    for (user, answer) in answers.into_iter().enumerate() {
+        let (user, drawn) = (format!("u{user}"), answer.expect(200, "0000"));
+        let record = ask(gateway, &Request::record(&user, "requestId", drawn.key())).await.data;
+        assert_eq!(record["orderId"], drawn.data["orderId"]);
+        let account = ask(gateway, &Request::account(&user, LOAD_ACTIVITY)).await.data;
+        assert_eq!(account["totalCount"].as_u64().unwrap() - account["totalCountSurplus"].as_u64().unwrap(), 1);
+    }
+    assert_eq!(cluster.audited().await, USERS as u64);
 }

@@ -120,7 +120,9 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
             "/admin/breakers",
             who(json!({"name": format!("shard-{SOUND}"), "mode": "automatic"})),
         ),
-        operation("`GET /admin/sitting_out`", "/admin/sitting_out", None),
+        operation("`GET /admin/gateways`", "/admin/gateways", None),
+        operation("`GET /admin/cooldowns`", "/admin/cooldowns", None),
+        operation("`GET /admin/limits`", "/admin/limits", None),
     ]
 }
 

@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod drawing;
 mod faults;
+mod fleet;
 mod held;
 mod jobs;
 mod overload;

@@ -78,8 +78,11 @@ async fn added_units_are_won_at_both_gateways_and_withdrawn_ones_at_none() {
         tokio::join!(wins_within_two_seconds(first, &at_one, since), wins_within_two_seconds(second, &at_other, since));
         let told = change(&cluster, "withdraw", 30).await;
         assert!(told.contains("withdrew 30"), "{told}");
-        let told = change(&cluster, "withdraw", 100).await;
-        assert!(told.contains("withdrew 8") && told.contains("other 92 were issued already"), "{told}");
+        let too_many =
+            ["stock", "withdraw", &ACTIVITY.to_string(), &SCARCE_AWARD.to_string(), "100", "--reason", "all"];
+        let told = cluster.run(&too_many).await.failed(1);
+        assert!(told.contains("8 of ") && told.contains("withdraw 8 or fewer"), "{told}");
+        assert!(change(&cluster, "withdraw", 8).await.contains("withdrew 8"));
     }
     assert_eq!(cluster.stock(ACTIVITY, SCARCE_AWARD).await, (11, 11, 0));
     assert_eq!(wins(&cluster, "last", 60).await, 0);
@@ -101,10 +104,12 @@ async fn every_change_is_recorded_with_who_and_why() {
         let found = history.lines().any(|line| parts.iter().all(|part| line.contains(part)));
         assert!(found, "{parts:?} is missing in:\n{history}");
     }
-    let trail = "SELECT CAST(CONCAT_WS(' ', who, what, why) AS CHAR) FROM audit_trail";
+    let trail = "SELECT CAST(CONCAT_WS(' ', who, what, detail, why) AS CHAR) FROM audit_trail";
     let trail = cluster.sql("meta").await.fetch_all(trail).await.unwrap();
     let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
-    assert!(trail.iter().any(|entry| entry == "bob stock rebuild a fire drill"), "{trail:?}");
+    for step in ["begun on all servers", "done on all servers"] {
+        assert!(trail.contains(&format!("bob stock rebuild {step} a fire drill")), "{step}: {trail:?}");
+    }
     win_all(&cluster, 10, 40).await;
     assert_eq!(cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.issued, 10);
     cluster.audited().await;

@@ -55,7 +55,8 @@ fn every_service_is_pinned_watched_and_refers_to_what_there_is() {
     for (name, service) in services {
         map(service).keys().for_each(|key| assert!(KEYS.contains(&key.as_str()), "{name}: {key}"));
         assert_pinned(service["image"].as_str().expect("an image"));
-        let watched = !words(&service["healthcheck"]["test"]).is_empty();
+        // An image without a shell: Prometheus sees whether it answers.
+        let watched = name == "nginx-exporter" || !words(&service["healthcheck"]["test"]).is_empty();
         let ends = service["restart"] == "no";
         assert_eq!(watched, !ends, "{name}: what stays is watched, and what is watched stays");
         for (other, condition) in service["depends_on"].as_object().into_iter().flatten() {
@@ -163,7 +164,14 @@ fn databases_redis_nginx_and_gateways_find_each_other() {
     assert_eq!(trusted, &[toml::Value::from(address("nginx"))]);
     let proxy = text(&format!("{FOLDER}/nginx/drawbridge.conf"));
     let targets = yaml(&text(&format!("{FOLDER}/targets/gateways.yml"))).remove(0);
-    assert_eq!(words(&targets[0]["targets"]), ["gateway-0:8092", "gateway-1:8092"]);
+    assert_eq!(words(&targets[0]["targets"]), ["gateway-0:8093", "gateway-1:8093"]);
+    let status = format!("http://{}:8093/stub_status", address("nginx"));
+    assert_eq!(words(&compose["services"]["nginx-exporter"]["command"]), [format!("--nginx.scrape-uri={status}")]);
+    assert!(proxy.contains("listen 8093;") && proxy.contains("include drawbridge/status.conf;"));
+    let published = words(&compose["services"]["nginx"]["ports"]);
+    assert!(!published.iter().any(|port| port.contains("8093")), "{published:?}");
+    let targets = yaml(&text(&format!("{FOLDER}/targets/nginx.yml"))).remove(0);
+    assert_eq!(words(&targets[0]["targets"]), ["nginx-exporter:9113"]);
     for gateway in ["gateway-0", "gateway-1"] {
         assert!(proxy.contains(&format!("server {}:8091 ", address(gateway))), "{gateway}");
     }

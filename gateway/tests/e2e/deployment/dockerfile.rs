@@ -1,5 +1,9 @@
 //! The image: pinned, small, without a user who may do everything.
+use std::path::Path;
+
 use super::{assert_pinned, shipped, text};
+use crate::support::campaign::DEMO_ACTIVITY;
+use crate::support::{Connection, Place, Request, Server};
 
 fn instructions(file: &str) -> Vec<(String, String)> {
     let joined = file.replace("\\\n", " ");
@@ -31,6 +35,39 @@ fn the_image_is_built_from_pinned_ones_by_the_pinned_compiler_and_runs_as_nobody
     let copied = of("COPY").into_iter().filter(|copy| !copy.starts_with("--from") && !copy.starts_with(". "));
     for source in copied.map(|copy| copy.split(' ').next().expect("a word")) {
         assert!(shipped(source).exists(), "{source}");
-        assert!(text(".dockerignore").lines().any(|line| line == format!("!{source}")), "{source}");
+        let reaches = |line: &str| line.strip_prefix('!').is_some_and(|kept| Path::new(source).starts_with(kept));
+        assert!(text(".dockerignore").lines().any(reaches), "{source}");
     }
+}
+
+/// Players reach a container by the port that is published, operations only from within; and no key is laid over the
+/// configuration that somebody mounts.
+#[tokio::test]
+async fn a_container_is_reached_by_players_and_its_configuration_is_a_file_like_any_other() {
+    let all = instructions(&text("Dockerfile"));
+    let settings = all.iter().filter(|(word, _)| word == "ENV").map(|(_, rest)| rest.as_str());
+    let settings: Vec<_> = settings.filter(|setting| setting.starts_with("DRAWBRIDGE_")).collect();
+    let file = settings[0].strip_prefix("DRAWBRIDGE_CONFIG=").expect("a configuration, and nothing else");
+    assert_eq!(settings.len(), 1, "{settings:?}");
+    let copied = all.iter().filter(|(word, _)| word == "COPY").find_map(|(_, rest)| rest.strip_suffix(file));
+    let source = copied.expect("it is copied").trim();
+    let config: toml::Table = text(source).parse().expect("TOML");
+    assert_eq!(config["http"]["listen"].as_str(), Some("0.0.0.0:8091"));
+    assert_eq!(config["http"]["admin"].as_str(), Some("127.0.0.1:8092"));
+    let exposed = all.iter().find(|(word, _)| word == "EXPOSE").expect("ports");
+    assert_eq!(exposed.1, "8091 8092");
+
+    // It serves, and says what that means.
+    let place = Place::new();
+    let free = text(source).replace("8091", "0").replace("8092", "0");
+    let mut serve = place.command(&["serve"]);
+    serve.env("DRAWBRIDGE_CONFIG", place.file("drawbridge.toml", &free)).env("DRAWBRIDGE_DRAIN_GRACE_MS", "0");
+    let server = Server::started(&place, serve).await;
+    let told = server.stdout();
+    let hint = told.lines().find(|line| line.starts_with("try: ")).expect("a hint");
+    assert!(hint.contains(&format!("http://127.0.0.1:{}/", server.listen.port())), "{told}");
+    assert!(server.stderr().contains("identity.kind is open"), "{}", server.stderr());
+    let draw = Request::draw("u", DEMO_ACTIVITY, "k");
+    let mut connection = Connection::open(([127, 0, 0, 1], server.listen.port()).into()).await.expect("a connection");
+    connection.exchange(&draw).await.expect("an answer").envelope().expect(200, "0000");
 }

@@ -7,7 +7,7 @@ use super::{assert_pinned, check, drain_s, files_below, secrets_of, shipped, wor
 use crate::support::Place;
 
 /// Where each kind lives in Kubernetes 1.25 and later.
-const KINDS: [(&str, &str); 9] = [
+const KINDS: [(&str, &str); 10] = [
     ("Namespace", "v1"),
     ("ConfigMap", "v1"),
     ("Secret", "v1"),
@@ -17,6 +17,7 @@ const KINDS: [(&str, &str); 9] = [
     ("PodDisruptionBudget", "policy/v1"),
     ("HorizontalPodAutoscaler", "autoscaling/v2"),
     ("NetworkPolicy", "networking.k8s.io/v1"),
+    ("HTTPRoute", "gateway.networking.k8s.io/v1"),
 ];
 
 struct Manifests(Vec<Value>);
@@ -112,7 +113,7 @@ async fn pods_have_a_configuration_that_is_accepted_and_each_secret_that_it_name
         if maker["kind"] == "Deployment" {
             assert!(pod["terminationGracePeriodSeconds"].as_u64().expect("seconds") > drain_s(config));
             let config: toml::Table = config.parse().expect("TOML");
-            for (name, key) in [("players", "listen"), ("admin", "admin")] {
+            for (name, key) in [("players", "listen"), ("admin", "admin"), ("probes", "probes")] {
                 let port = container["ports"].as_array().expect("ports").iter().find(|port| port["name"] == name);
                 let listen = config["http"][key].as_str().expect("an address");
                 assert_eq!(listen, format!("0.0.0.0:{}", port.expect("a port")["containerPort"]));
@@ -151,9 +152,9 @@ fn services_probes_budgets_and_policies_mean_the_gateways() {
     let deployment = manifests.of("Deployment").next().expect("a deployment");
     let container = only(&deployment["spec"]["template"]["spec"]["containers"]);
     let ports: Vec<_> = container["ports"].as_array().expect("ports").iter().map(|port| &port["name"]).collect();
-    for (probe, path) in [("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")] {
+    for (probe, path) in [("startupProbe", "/healthz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")] {
         let get = &container[probe]["httpGet"];
-        assert_eq!((&get["path"], &get["port"]), (&path.into(), &"admin".into()), "{probe}");
+        assert_eq!((&get["path"], &get["port"]), (&path.into(), &"probes".into()), "{probe}");
     }
     manifests.assert_selects(&deployment["spec"]["selector"]["matchLabels"]);
     for service in manifests.of("Service") {
@@ -177,5 +178,24 @@ fn services_probes_budgets_and_policies_mean_the_gateways() {
         manifests.named("Deployment", &target["name"]);
         assert!(scaler["spec"]["minReplicas"].as_u64() >= Some(2), "one gateway is none during a rollout");
         assert!(deployment["spec"]["replicas"].is_null(), "the autoscaler says how many");
+    }
+}
+
+#[test]
+fn a_route_leads_to_the_players_port_and_takes_the_identity_header_away() {
+    let manifests = Manifests::read();
+    let policy = manifests.of("NetworkPolicy").next().expect("a policy");
+    let let_in = &policy["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"];
+    for route in manifests.of("HTTPRoute") {
+        assert_eq!(only(&route["spec"]["parentRefs"])["namespace"], let_in["kubernetes.io/metadata.name"]);
+        for rule in route["spec"]["rules"].as_array().expect("rules") {
+            let filters = rule["filters"].as_array().expect("filters");
+            let removed = filters.iter().flat_map(|filter| words(&filter["requestHeaderModifier"]["remove"]));
+            assert_eq!(removed.collect::<Vec<_>>(), ["X-User-Id"], "each rule clears the default of identity.header");
+            let backend = only(&rule["backendRefs"]);
+            let service = manifests.named("Service", &backend["name"]);
+            assert_eq!(only(&service["spec"]["ports"])["port"], backend["port"]);
+            assert_eq!(only(&service["spec"]["ports"])["targetPort"], "players");
+        }
     }
 }

@@ -3,6 +3,8 @@
 mod compose;
 mod dockerfile;
 mod kubernetes;
+mod makefile;
+mod proxy;
 mod systemd;
 
 use std::collections::BTreeSet;
@@ -12,7 +14,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::support::token::SECRET;
-use crate::support::{Place, text_of};
+use crate::support::{Place, Server, text_of};
 
 /// Where configurations find secrets: in containers, under systemd, in pods.
 const SECRETS: [&str; 3] = ["/run/secrets/", "/run/credentials/drawbridge.service/", "/etc/drawbridge/secrets/"];
@@ -28,7 +30,7 @@ pub fn text(path: &str) -> String {
 }
 
 /// All files below a folder whose names end so, but those that are made by hand there.
-fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
+pub fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let here = files.into_iter().filter(|path| text_of(path).ends_with(ending));
@@ -70,7 +72,7 @@ async fn check(config: &str) {
     let config = SECRETS.iter().fold(config.to_owned(), |config, folder| config.replace(folder, &here));
     let file = place.file("config.toml", &config);
     let told = place.run(&["check-config", "--config", &file]).await.ok();
-    assert!(told.starts_with("the configuration is good"), "{told}");
+    assert!(told.starts_with("# the configuration is good"), "{told}");
 }
 
 /// How long a stop may take with a configuration, by its own word.
@@ -103,6 +105,28 @@ async fn check_config_accepts_every_configuration_that_is_shipped() {
     for path in campaigns {
         place.run(&["campaign", "check", &text_of(&path)]).await.ok();
     }
+}
+
+/// Believes more than proxies.
+const WIDE: &str = "[http]\nlisten = \"0.0.0.0:0\"\nadmin = \"127.0.0.1:0\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n\
+                    [identity]\nkind = \"trusted-header\"\nheader = \"X-Player\"\n";
+
+#[tokio::test]
+async fn dangerous_pairs_of_settings_are_warned_of() {
+    let place = Place::new();
+    let file = place.file("config.toml", WIDE);
+    let checked = place.run(&["check-config", "--config", &file]).await;
+    let told = checked.stderr.clone();
+    // Apart from what can be used as a config file.
+    assert!(!checked.ok().contains("warning: "));
+    let warned: Vec<_> = told.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert!(matches!(&warned[..], [line] if line.contains("10.0.0.0/8 has room for more than proxies")), "{told}");
+    assert!(told.lines().any(|line| line.starts_with("note: identity.header is x-player")), "{told}");
+    let data = text_of(&place.data());
+    let server = Server::started(&place, place.command(&["serve", "--config", &file, "--data", &data])).await;
+    let log = server.stderr();
+    let warned = log.lines().filter(|line| line.contains("WARN") && line.contains("10.0.0.0/8")).count();
+    assert_eq!(warned, 1, "{log}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Malformed JSON: refused by the envelope, whatever it is, and the server does not stumble.
+use super::LARGE_BODIES;
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Server};
 
@@ -59,7 +60,7 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
 #[tokio::test]
 async fn malformed_bodies_are_refused_shortly_and_nothing_stumbles() {
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start(&place).await;
+    let server = Server::start_with(&place, LARGE_BODIES).await;
     let mut connection = server.connect().await;
     for path in ["activity/draw", "activity/query_user_activity_account", "strategy/random_raffle"] {
         for (case, body) in malformed() {
@@ -86,7 +87,7 @@ async fn malformed_bodies_are_refused_shortly_and_nothing_stumbles() {
 #[tokio::test]
 async fn malformed_forms_are_refused_and_nothing_stumbles() {
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start(&place).await;
+    let server = Server::start_with(&place, LARGE_BODIES).await;
     let mut connection: Connection = server.connect().await;
     for form in [
         "userId=%".to_owned(),

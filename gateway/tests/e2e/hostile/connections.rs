@@ -10,7 +10,7 @@ use super::{KIB, MIB};
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
 use crate::support::{Connection, Place, Request, Server, eventually};
 
-/// For what a time-out of a second or two brings about, on a busy machine.
+/// For what a timeout of a second or two brings about, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a connection may cost the server that only waits: its buffer of 8 KiB, a task, a timer.
@@ -18,6 +18,27 @@ const IDLE_BYTES_MAX: u64 = 24 * KIB;
 
 /// The gauge of open connections.
 const CONNECTIONS: &str = "drawbridge_http_connections";
+
+/// Times without end: whatever is closed is closed for another reason.
+const ENDLESS: &str =
+    "[http]\nfirst_header_timeout_ms = 600000\nheader_timeout_ms = 600000\nbody_timeout_ms = 600000\n";
+
+/// Counts connections that were closed unanswered.
+fn closed(why: &str) -> String {
+    format!("drawbridge_http_connections_closed_total{{why=\"{why}\"}}")
+}
+
+/// So many from one address, each with some first bytes.
+async fn open_from(server: &Server, source: &str, count: usize, bytes: &[u8]) -> Vec<Connection> {
+    let mut opened = Vec::new();
+    for _ in 0..count {
+        let mut connection = Connection::open_from(source, server.listen).await.expect("a connection");
+        // It may be closed already.
+        let _ = connection.send(bytes).await;
+        opened.push(connection);
+    }
+    opened
+}
 
 /// So many at once, however slowly they are opened.
 async fn open(server: &Server, count: usize) -> Vec<Connection> {
@@ -83,6 +104,74 @@ async fn half_open_connections_are_closed_in_time_and_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn in_a_full_house_connections_without_a_request_give_way() {
+    const CONNECTIONS_MAX: u64 = 100;
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start_with(&place, &format!("{ENDLESS}connections_max = {CONNECTIONS_MAX}\n")).await;
+    let mut served = server.connect().await;
+    served.exchange(&Request::draw("u", LOAD_ACTIVITY, "1")).await.unwrap().envelope().expect(200, "0000");
+    let silent = open(&server, 300).await;
+    let honest = HonestUsers::arrive(&server, LOAD_ACTIVITY);
+    honest.draw_on().await;
+    assert_eq!(server.metric("drawbridge_http_connections_max").await, CONNECTIONS_MAX);
+    assert!(server.metric(CONNECTIONS).await <= CONNECTIONS_MAX);
+    assert!(server.metric(&closed("gave_way")).await >= 2 * CONNECTIONS_MAX);
+    // Those who never asked for anything go first, though this one was there before them.
+    served.exchange(&Request::draw("u", LOAD_ACTIVITY, "2")).await.unwrap().envelope().expect(200, "0000");
+    drop(silent);
+    let made = honest.leave().await + 2;
+    server.stop().await;
+    assert_eq!(place.audited_at_rest().await, made);
+}
+
+#[tokio::test]
+async fn one_address_takes_no_more_than_its_places_and_proxies_what_they_need() {
+    const EACH: usize = 20;
+    const PROXY: &str = "127.0.0.9";
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let config = format!("{ENDLESS}connections_per_address_max = {EACH}\ntrusted_proxies = [\"{PROXY}\"]\n");
+    let server = Server::start_with(&place, &config).await;
+    let head = b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n";
+
+    let silent = open_from(&server, "127.0.0.2", 3 * EACH, b"P").await;
+    eventually("the address has its places and no more", PATIENCE, async || {
+        (server.metric(CONNECTIONS).await == EACH as u64).then_some(())
+    })
+    .await;
+    assert_eq!(server.metric(&closed("gave_way")).await, 2 * EACH as u64);
+    // With requests under way none of them gives way.
+    let mut busy = open_from(&server, "127.0.0.3", EACH, head).await;
+    server.answers_at_once(EACH).await;
+    let mut more = Connection::open_from("127.0.0.3", server.listen).await.unwrap();
+    assert!(more.closed().await.unwrap().is_empty());
+    assert_eq!(server.metric(&closed("address_full")).await, 1);
+    let proxied = open_from(&server, PROXY, 3 * EACH, head).await;
+    server.answers_at_once(4 * EACH).await;
+    // Another address has places of its own.
+    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    busy[0].send(b"{\"x\": 1} ").await.unwrap();
+    busy[0].receive().await.unwrap().envelope().expect(400, "0002");
+    assert_eq!(server.metric(&closed("address_full")).await, 1);
+    drop((silent, busy, proxied));
+}
+
+#[tokio::test]
+async fn the_first_head_has_less_time_than_later_ones() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server =
+        Server::start_with(&place, "[http]\nfirst_header_timeout_ms = 300\nheader_timeout_ms = 600000\n").await;
+    let mut kept = server.connect().await;
+    kept.exchange(&Request::draw("u", LOAD_ACTIVITY, "1")).await.unwrap().envelope().expect(200, "0000");
+    let (mut silent, mut half) = (server.connect().await, server.connect().await);
+    half.send(b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\n").await.unwrap();
+    assert!(silent.closed().await.unwrap().is_empty() && half.closed().await.unwrap().is_empty());
+    assert_eq!(server.metric(&closed("silent")).await, 2);
+    kept.exchange(&Request::draw("u", LOAD_ACTIVITY, "2")).await.unwrap().envelope().expect(200, "0000");
+    server.stop().await;
+    assert_eq!(place.audited_at_rest().await, 2);
+}
+
+#[tokio::test]
 async fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
     const WANTED: usize = 10_000;
     const WANTED_MIN: usize = 2_000;
@@ -92,7 +181,9 @@ async fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
     let idle = WANTED.min(usize::try_from(lent).unwrap_or(usize::MAX).saturating_sub(RESERVED));
     assert!(idle >= WANTED_MIN, "this machine lends {lent} files, room for {idle} connections: raise ulimit -n");
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start_with(&place, "[http]\nconnections_max = 12000\nheader_timeout_ms = 600000\n").await;
+    let config = "[http]\nconnections_max = 12000\nconnections_per_address_max = 12000\n\
+                  first_header_timeout_ms = 600000\nheader_timeout_ms = 600000\n";
+    let server = Server::start_with(&place, config).await;
     let honest = HonestUsers::arrive(&server, LOAD_ACTIVITY);
     honest.draw_on().await;
 

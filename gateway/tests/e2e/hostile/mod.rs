@@ -12,3 +12,6 @@ const KIB: u64 = 1024;
 
 /// Bytes in a MiB.
 const MIB: u64 = 1024 * KIB;
+
+/// Lets in bodies that are worth being hostile with.
+const LARGE_BODIES: &str = "[http]\nbody_max_bytes = 65536\n";

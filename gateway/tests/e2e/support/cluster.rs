@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions as _, Executor as _, MySqlConnection, Row as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::http::{Connection, Envelope, Request, Response};
-use super::place::{Place, Ran, orders_in, run, run_within, text_of};
+use super::place::{METRICS_AGE_MAX, Place, Ran, orders_in, run, run_within, text_of};
 use super::wait::eventually;
 
 const SHARDS: u16 = 2;
@@ -84,7 +84,7 @@ impl Cluster {
         command.env("TMPDIR", cluster.place.path(""));
         command.env("TABLES", TABLES.to_string());
         command.env("SHARDS", SHARDS.to_string()).env("GATEWAYS", gateways.to_string());
-        command.env_remove("PORT_BASE").env_remove("BINLOG");
+        command.env_remove("PORT_BASE").env_remove("BINLOG").env(METRICS_AGE_MAX.0, METRICS_AGE_MAX.1);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         run_within(START_MAX, command).await.ok();
         cluster
@@ -149,10 +149,15 @@ impl Cluster {
 
     /// Adds tables to a gateway's configuration, and starts it again with them.
     pub async fn reconfigure(&self, gateway: &str, tables: &str) {
+        self.add_to_config(gateway, tables);
+        self.restart(gateway).await;
+    }
+
+    /// Adds tables to the file of a gateway's configuration.
+    pub fn add_to_config(&self, gateway: &str, tables: &str) {
         let file = self.folder().join(format!("{gateway}.toml"));
         let config = std::fs::read_to_string(&file).expect("a config file");
         std::fs::write(&file, format!("{config}\n{tables}")).expect("a config file");
-        self.restart(gateway).await;
     }
 
     /// The port of a part that is no gateway.
@@ -222,6 +227,7 @@ impl Cluster {
     /// The same where it may fail: a gateway needs the meta database to start.
     pub async fn try_restart(&self, part: &str) -> Ran {
         let mut command = Command::new(self.folder().join("restart"));
+        command.env(METRICS_AGE_MAX.0, METRICS_AGE_MAX.1);
         command.arg(part).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         run_within(START_MAX, command).await
     }

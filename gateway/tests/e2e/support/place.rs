@@ -12,6 +12,9 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// What a server that cannot start may take to say so.
 const REFUSED_WITHIN: Duration = Duration::from_secs(2);
 
+/// A setting of servers: each scrape shows what is so now.
+pub const METRICS_AGE_MAX: (&str, &str) = ("DRAWBRIDGE_METRICS_AGE_MAX_MS", "0");
+
 /// A temporary folder with a data folder in it, gone at the test's end.
 #[derive(Debug)]
 pub struct Place(TempDir);
@@ -64,6 +67,8 @@ impl Place {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drawbridge"));
         // In the folder: what a default such as ./data leaves behind goes with it.
         command.args(arguments).env_clear().env("USER", "e2e-operator").current_dir(self.0.path());
+        // Tests look at metrics right before and right after what they do.
+        command.env(METRICS_AGE_MAX.0, METRICS_AGE_MAX.1);
         command
     }
 

@@ -204,7 +204,7 @@ impl Drop for Server {
 
 fn announced_addresses(stdout: &str) -> Option<(SocketAddr, SocketAddr)> {
     // The last line must be there too, so that all of it is written.
-    stdout.contains("try: curl").then_some(())?;
+    (stdout.contains("\ntry: ") && stdout.ends_with('\n')).then_some(())?;
     let mut addresses = stdout.split("http://").skip(1).filter_map(|rest| rest.split('/').next()?.parse().ok());
     Some((addresses.next()?, addresses.next()?))
 }

@@ -6,7 +6,12 @@ use serde_json::Value;
 
 pub const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
 pub const METRICS: &str = include_str!("../../../../docs/metrics.md");
-pub const ALERT_TESTS: &str = include_str!("../../../../deploy/prometheus/tests/alerts.test.yml");
+/// The tests of the alerts, one after the other.
+pub const ALERT_TESTS: &str = concat!(
+    include_str!("../../../../deploy/prometheus/tests/alerts.test.yml"),
+    include_str!("../../../../deploy/prometheus/tests/nginx.test.yml"),
+    include_str!("../../../../deploy/prometheus/tests/players.test.yml"),
+);
 
 /// A file or folder of `deploy/`.
 pub fn deploy(path: &str) -> PathBuf {

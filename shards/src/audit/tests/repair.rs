@@ -48,8 +48,8 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
     let mended = mend_labels(&folder, "test", "a clock was ahead").await.expect("mended");
     assert_eq!(mended, Mended { accounts: (ahead.len() + partly.len()) as u64, left: 0 });
     assert!(audited(&folder).await.ok(), "{}", audited(&folder).await);
-    let trail = folder.meta_for_reading().trail().await.expect("read");
-    let noted: Vec<_> = trail.iter().map(|entry| (&*entry.who, &*entry.what, &*entry.why)).collect();
+    let log = folder.meta_for_reading().audit_log().await.expect("read");
+    let noted: Vec<_> = log.iter().map(|entry| (&*entry.who, &*entry.what, &*entry.why)).collect();
     assert_eq!(noted, [("test", "audit --repair", "a clock was ahead")]);
 
     let server = start(&folder).await;
@@ -75,7 +75,11 @@ async fn a_second_repair_changes_nothing() {
     let before = contents(&folder).await;
     assert_eq!(mend_labels(&folder, "test", "twice").await.expect("looked"), Mended::default());
     assert_eq!(contents(&folder).await, before);
-    assert_eq!(folder.meta_for_reading().trail().await.expect("read").len(), 1, "nothing was done, nothing is noted");
+    assert_eq!(
+        folder.meta_for_reading().audit_log().await.expect("read").len(),
+        1,
+        "nothing was done, nothing is noted"
+    );
 }
 
 #[tokio::test]

@@ -46,9 +46,9 @@ pub(crate) use self::rebuild::{TendError, rebuild};
 pub(crate) use self::reclaim::reclaim;
 pub use self::redis::RedisOptions;
 pub(crate) use self::redis::RedisServer;
-pub(crate) use self::server::Session;
 pub use self::server::Spread;
 use self::server::{Asking, Closing, Lost, StockServer, Stranger, Taken};
+pub(crate) use self::server::{Look, Session};
 pub(crate) use self::sql::{JobLease, SqlMetaLedger, SqlShardLedger, record_addition};
 pub(crate) use self::tend::{Tended, tend};
 use super::{Epoch, Granted, Part, ServerId, Stock, StockAway};
@@ -144,12 +144,12 @@ impl<S: StockServer> Shelf<S> {
         session.ok_or_else(|| self.lost())
     }
 
-    fn lost(&self) -> StockAway {
+    pub(crate) fn lost(&self) -> StockAway {
         StockAway::Unavailable(format!("stock server {} has to be rebuilt", self.id))
     }
 
     /// The same; `None` where the server answers but does not hold these units.
-    async fn find_session(&self) -> Result<Option<S::Session>, StockAway> {
+    pub(crate) async fn find_session(&self) -> Result<Option<S::Session>, StockAway> {
         let registered = self.registered.load_full();
         let is_trusted = |session: &S::Session| registered.run_id.as_deref() == Some(session.run_id());
         let kept = self.server.session().await?;

@@ -7,7 +7,7 @@ use sqlx::mysql::MySqlDatabaseError;
 use tokio::time::timeout;
 
 use super::dial::Line;
-use crate::store::StoreError;
+use crate::store::{StoreError, one_line};
 
 /// A statement's failure.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ async fn bounded<T>(
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        let message = error.to_string();
+        let message = one_line(&error.to_string());
         match &error {
             sqlx::Error::Database(database) => {
                 let number = database.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);

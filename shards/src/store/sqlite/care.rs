@@ -4,29 +4,29 @@ use std::path::PathBuf;
 
 use sqlx::{Connection as _, Executor, Row};
 
-use super::{SqliteFile, classify, is_busy};
+use super::{SqliteFile, is_busy};
 use crate::store::{Database, StoreError};
 
 impl SqliteFile {
     /// The number that [`SqliteFile::set_mark`] wrote last; 0 in a file that never got one.
     pub(crate) async fn mark(&self) -> Result<u32, StoreError> {
         let mut connection = self.connect().await?.inner;
-        let row = connection.fetch_one("PRAGMA user_version").await.map_err(classify)?;
-        row.try_get(0).map_err(classify)
+        let row = connection.fetch_one("PRAGMA user_version").await.map_err(|error| self.failed(&error))?;
+        row.try_get(0).map_err(|error| self.failed(&error))
     }
 
     /// Writes a number into the file's head.
     pub(crate) async fn set_mark(&self, mark: u32) -> Result<(), StoreError> {
         let mut connection = self.connect().await?.inner;
-        connection.execute(&*format!("PRAGMA user_version = {mark}")).await.map_err(classify)?;
-        connection.close().await.map_err(classify)
+        connection.execute(&*format!("PRAGMA user_version = {mark}")).await.map_err(|error| self.failed(&error))?;
+        connection.close().await.map_err(|error| self.failed(&error))
     }
 
     /// Writes to the file, and changes nothing by it. Whoever keeps it locked can write it too.
     pub(crate) async fn check_writable(&self) -> Result<(), StoreError> {
         let mut connection = self.connect().await?.inner;
         match write_head(&mut connection).await {
-            Err(error) if !is_busy(&error) => Err(classify(error)),
+            Err(error) if !is_busy(&error) => Err(self.failed(&error)),
             _ => Ok(()),
         }
     }
@@ -38,12 +38,12 @@ impl SqliteFile {
             return Ok(true);
         }
         let mut connection = self.connect().await?.inner;
-        let row = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await.map_err(classify)?;
-        if row.try_get::<i32, _>(0).map_err(classify)? != 0 {
+        let row = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await.map_err(|error| self.failed(&error))?;
+        if row.try_get::<i32, _>(0).map_err(|error| self.failed(&error))? != 0 {
             return Err(StoreError::Away("somebody else reads or writes it".to_owned()));
         }
         // The last one that closes the file removes them.
-        connection.close().await.map_err(classify)?;
+        connection.close().await.map_err(|error| self.failed(&error))?;
         Ok(self.side_files().iter().all(|file| !file.exists()))
     }
 

@@ -5,8 +5,8 @@
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
 use super::{
-    AuditTemplates, Dialect, IdentityStatements, Issuing, MetaStatements, ReceiptStatements, SchemaTexts,
-    ShardStatements, StockStatements, TableTemplates, texts,
+    AuditTemplates, Dialect, GatewayStatements, IdentityStatements, Issuing, MetaStatements, ReceiptStatements,
+    SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts,
 };
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
@@ -17,6 +17,7 @@ pub const MYSQL: Dialect = Dialect {
         read_accounts,
         find_orders,
         find_orders_by_id,
+        find_latest_orders,
         insert_accounts,
         update_accounts,
         insert_orders,
@@ -65,9 +66,15 @@ pub const MYSQL: Dialect = Dialect {
         update_switch,
         insert_switch,
         insert_switch_change,
+        delete_switch,
         read_switch_changes,
         insert_trail_entry,
         read_trail,
+        read_fleet_settings,
+        count_fleet_settings,
+        put_fleet_setting,
+        delete_fleet_setting,
+        delete_expired_fleet_settings,
     }),
     audit: texts!(AuditTemplates in "mysql/audit" {
         page_accounts,
@@ -89,6 +96,7 @@ pub const MYSQL: Dialect = Dialect {
             include_str!("../../../sql/mysql/schema/meta_0001_once.sql"),
             include_str!("../../../sql/mysql/schema/meta_0002_switches.sql"),
             include_str!("../../../sql/mysql/schema/identity.sql"),
+            include_str!("../../../sql/mysql/schema/meta_0004_fleet.sql"),
         ],
         shard: &[
             (
@@ -115,4 +123,15 @@ pub const MYSQL_STOCK: StockStatements = texts!(StockStatements in "mysql/shard"
     idle_counters,
     lock_counters,
     delete_counters,
+});
+
+/// What the gateways of a cluster report of themselves. The embedded default has one, which
+/// remembers its own report.
+pub const MYSQL_GATEWAYS: GatewayStatements = texts!(GatewayStatements in "mysql/gateways" {
+    put_gateway,
+    update_gateway,
+    read_gateways,
+    read_instance,
+    delete_gateway,
+    sweep_gateways,
 });

@@ -12,6 +12,7 @@ pub const SQLITE: Dialect = Dialect {
         read_accounts,
         find_orders,
         find_orders_by_id,
+        find_latest_orders,
         insert_accounts,
         update_accounts,
         insert_orders,
@@ -53,9 +54,15 @@ pub const SQLITE: Dialect = Dialect {
         update_switch,
         insert_switch,
         insert_switch_change,
+        delete_switch,
         read_switch_changes,
         insert_trail_entry,
         read_trail,
+        read_fleet_settings,
+        count_fleet_settings,
+        put_fleet_setting,
+        delete_fleet_setting,
+        delete_expired_fleet_settings,
     }),
     audit: texts!(AuditTemplates in "sqlite/audit" {
         page_accounts,
@@ -78,6 +85,7 @@ pub const SQLITE: Dialect = Dialect {
             include_str!("../../../sql/sqlite/schema/meta_0002_switches.sql"),
             include_str!("../../../sql/sqlite/schema/meta_0003_trail.sql"),
             include_str!("../../../sql/sqlite/schema/identity.sql"),
+            include_str!("../../../sql/sqlite/schema/meta_0005_fleet.sql"),
         ],
         shard: &[
             (

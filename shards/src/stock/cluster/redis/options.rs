@@ -12,7 +12,7 @@ use redis::{
 use tokio::time::timeout;
 
 use super::pool::Pool;
-use crate::store::Tls;
+use crate::store::{Tls, one_line};
 
 /// Where a Redis server is, and how long to wait for it.
 #[derive(Clone)]
@@ -113,6 +113,8 @@ impl RedisOptions {
     /// What went wrong, with what helps where that is known.
     pub(super) fn explain(&self, error: &RedisError) -> String {
         let (help, words) = (self.help(error), words(error));
+        // What is no Redis may say anything.
+        let words = one_line(&words);
         format!("{}:{}: {words}{}", self.host, self.port, help.map(|help| format!(": {help}")).unwrap_or_default())
     }
 
@@ -130,7 +132,9 @@ impl RedisOptions {
                 Some("raise its maxclients, or lower connections_max".to_owned())
             }
             Some(_) => None,
-            None if error.kind() == ErrorKind::Parse => Some("what answers there is no Redis".to_owned()),
+            None if error.kind() == ErrorKind::Parse => {
+                Some("what answers there is no Redis: look at host and port in [[storage.redis]]".to_owned())
+            }
             None => self.help_with_io(error),
         }
     }
@@ -145,7 +149,11 @@ impl RedisOptions {
                 Some("look at tls and tls_ca_file in [[storage.redis]]".to_owned())
             }
             _ if error.is_connection_dropped() => {
-                Some("it hangs up on us: is it a Redis, and are both of one mind about tls?".to_owned())
+                Some(
+                    "it closes the connection: it has just stopped, or is no Redis, or tls in [[storage.redis]] is not what it \
+                     speaks"
+                        .to_owned(),
+                )
             }
             _ => None,
         }

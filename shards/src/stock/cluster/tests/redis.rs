@@ -340,7 +340,7 @@ async fn it_is_said_that_nobody_or_somebody_else_is_there() {
 #[tokio::test]
 async fn it_is_said_that_both_are_not_of_one_mind_about_tls() {
     let (plain, encrypted) = (Redis::start().await, Redis::encrypted().await);
-    contains(&refusal(encrypted.options()).await, &["hangs up", "tls"]);
+    contains(&refusal(encrypted.options()).await, &["closes the connection", "tls"]);
     // That one has to be waited for: a server without TLS thinks that there is more to come.
     let server =
         RedisServer::new(ServerId(1), ONE, &RedisOptions { tls: Tls::Required, ..plain.options() }, &ClusterId::draw());

@@ -3,13 +3,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use market::switches::{Setting, Share, Switch};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::trap::Trapped;
 use super::{connect, hasty, number};
+use crate::meta::{ChangeError, Meta};
 use crate::store::conformance::{Bench, in_doubt};
-use crate::store::{Connection, InDoubt, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{Connection, InDoubt, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict, migrate_meta};
+use crate::switches::{SwitchChange, SwitchTo};
 use crate::testing::Mariadb;
 
 /// Asks until there is a verdict.
@@ -198,4 +202,26 @@ async fn a_batch_that_committed_long_ago_is_never_taken_for_void() {
     connect(&bench.database).await.run("DELETE FROM stock_receipt").await.expect("as everything that reclaims");
     assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed));
     assert_eq!(number(&bench.database, "SELECT COUNT(*) FROM stock_receipt").await, 0, "nothing is made void");
+}
+
+/// Whoever is told "nothing was changed" sets it again, or believes that draws go on.
+#[tokio::test]
+async fn a_change_of_a_switch_that_was_not_confirmed_is_in_doubt() {
+    let server = Arc::new(Mariadb::private().await);
+    let database = hasty(&server.database().await);
+    migrate_meta(&database).await.expect("migrated");
+    let setting = Setting { switch: Switch::Draw, activity: None, share: Share::OFF, observe: false, expires_at: None };
+    let change = SwitchChange { to: SwitchTo::Set(setting), who: "w".to_owned(), why: "y".to_owned() };
+    let meta = Meta::new(Trapped::new(&database, {
+        let server = server.clone();
+        move || {
+            server.kill();
+            async {}
+        }
+    }));
+    let changed = meta.change_switch(&change, Timestamp::UNIX_EPOCH).await;
+    assert!(matches!(changed, Err(ChangeError::InDoubt(_))), "{changed:?}");
+    // What never came as far is not.
+    let changed = meta.change_switch(&change, Timestamp::UNIX_EPOCH).await;
+    assert!(matches!(changed, Err(ChangeError::NotMade(_))), "{changed:?}");
 }

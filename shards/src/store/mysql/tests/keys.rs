@@ -50,6 +50,7 @@ async fn look_ups_use_their_keys_in_mariadb() {
         (&*sql.read_accounts, three),
         (&*sql.find_orders, three),
         (&*sql.find_orders_by_id, three),
+        (&*sql.find_latest_orders, r#"[["a",1]]"#),
         (&*lock_order, "[]"),
         (&*hold_epochs, "[]"),
         (receipts.read_receipt, numbers),

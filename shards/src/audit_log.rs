@@ -1,4 +1,4 @@
-//! The audit trail in the meta database: who told a running installation what, and why. Switches
+//! The audit log in the meta database: who told a running installation what, and why. Switches
 //! and stock have richer records of their own.
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::switches::Answer;
 
 /// An order that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrailEntry {
+pub struct AuditEntry {
     /// When.
     pub at: Timestamp,
     /// Who gave it; at most 128 characters.
@@ -23,8 +23,8 @@ pub struct TrailEntry {
 
 impl<D: Database> Meta<D> {
     /// Adds an entry.
-    pub async fn note(&self, entry: &TrailEntry) -> Result<(), StoreError> {
-        let TrailEntry { at, who, what, detail, why } = entry;
+    pub async fn note(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let AuditEntry { at, who, what, detail, why } = entry;
         let row = json_rows([(at.as_millisecond(), who, what, detail, why)]);
         let mut connection = self.begin().await?;
         connection.execute(D::DIALECT.meta.insert_trail_entry, &row).await?;
@@ -32,29 +32,29 @@ impl<D: Database> Meta<D> {
     }
 
     /// The latest entries, newest first.
-    pub async fn trail(&self) -> Result<Vec<TrailEntry>, StoreError> {
+    pub async fn audit_log(&self) -> Result<Vec<AuditEntry>, StoreError> {
         self.rows(D::DIALECT.meta.read_trail, "[]").await?.iter().map(entry).collect()
     }
 }
 
-fn entry(row: &impl Columns) -> Result<TrailEntry, StoreError> {
+fn entry(row: &impl Columns) -> Result<AuditEntry, StoreError> {
     let text = |index| row.text(index).map(str::to_owned);
     let at = Timestamp::from_millisecond(row.integer(0)?).map_err(|_| out_of_range(0))?;
-    Ok(TrailEntry { at, who: text(1)?, what: text(2)?, detail: text(3)?, why: text(4)? })
+    Ok(AuditEntry { at, who: text(1)?, what: text(2)?, detail: text(3)?, why: text(4)? })
 }
 
-/// The trail of a running server, whatever its meta database is.
-pub(crate) trait TrailStore: Send + Sync {
-    fn note<'a>(&'a self, entry: &'a TrailEntry) -> Answer<'a, ()>;
-    fn entries(&self) -> Answer<'_, Vec<TrailEntry>>;
+/// The audit log of a running server, whatever its meta database is.
+pub(crate) trait AuditLog: Send + Sync {
+    fn note<'a>(&'a self, entry: &'a AuditEntry) -> Answer<'a, ()>;
+    fn entries(&self) -> Answer<'_, Vec<AuditEntry>>;
 }
 
-impl<D: Database> TrailStore for Meta<D> {
-    fn note<'a>(&'a self, entry: &'a TrailEntry) -> Answer<'a, ()> {
+impl<D: Database> AuditLog for Meta<D> {
+    fn note<'a>(&'a self, entry: &'a AuditEntry) -> Answer<'a, ()> {
         Box::pin(Meta::note(self, entry))
     }
 
-    fn entries(&self) -> Answer<'_, Vec<TrailEntry>> {
-        Box::pin(self.trail())
+    fn entries(&self) -> Answer<'_, Vec<AuditEntry>> {
+        Box::pin(self.audit_log())
     }
 }

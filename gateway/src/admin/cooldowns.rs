@@ -1,0 +1,130 @@
+//! `/admin/cooldowns`: users who were refused too often, or whom an operator stopped, on this gateway.
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use market::UserId;
+use serde::{Deserialize, Serialize};
+
+use super::token::Caller;
+use super::{Admin, fault, fleet, json, read};
+use crate::api::answer::HttpResponse;
+use crate::fleet::kinds::{COOLDOWN, Cooldown};
+use crate::limits::cooldown::{Cooling, LASTS_MAX};
+
+/// A list shows at most so many users.
+const SHOWN_MAX: usize = 1_000;
+
+/// How many are in cooldown, and who: those first who are free first.
+fn list(count: u64, cooling: &[Cooling], now: Timestamp) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shown<'a> {
+        user_id: &'a str,
+        until: String,
+        by_hand: bool,
+    }
+    #[derive(Serialize)]
+    struct List<'a> {
+        count: u64,
+        users: Vec<Shown<'a>>,
+    }
+    let until = |cooling: &Cooling| {
+        let left = SignedDuration::try_from(cooling.left).unwrap_or(SignedDuration::MAX);
+        now.saturating_add(left).unwrap_or(Timestamp::MAX).to_string()
+    };
+    let users =
+        cooling.iter().map(|each| Shown { user_id: each.user.as_str(), until: until(each), by_hand: each.by_hand });
+    serde_json::to_string(&List { count, users: users.collect() }).expect("plain values")
+}
+
+/// A request to let a user draw again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct AskedToClear {
+    user_id: String,
+    who: Option<String>,
+    reason: String,
+    #[serde(default)]
+    here: bool,
+}
+
+/// A request to put a user into cooldown.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Asked {
+    user_id: String,
+    for_seconds: u64,
+    who: Option<String>,
+    reason: String,
+    #[serde(default)]
+    here: bool,
+}
+
+impl Admin {
+    pub(super) async fn list_cooldowns(&self) -> HttpResponse {
+        let (count, cooling) = self.limits.cooldowns(SHOWN_MAX).await;
+        json(StatusCode::OK, list(count, &cooling, Timestamp::now()))
+    }
+
+    pub(super) async fn set_cooldown(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        match read::<Asked>(request).await.and_then(Asked::change) {
+            Ok(asked) => self.change_fleet(caller, asked).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+
+    pub(super) async fn clear_cooldown(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        match read::<AskedToClear>(request).await.and_then(AskedToClear::change) {
+            Ok(asked) => self.change_fleet(caller, asked).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+}
+
+impl Asked {
+    /// The cooldown that is asked for, or which field is wrong.
+    fn change(self) -> Result<fleet::Asked, String> {
+        let Self { user_id, for_seconds, who, reason, here } = self;
+        let lasts = Duration::from_secs(for_seconds);
+        if lasts.is_zero() || lasts > LASTS_MAX {
+            return Err(format!("forSeconds: expected 1 to {}, found {for_seconds}", LASTS_MAX.as_secs()));
+        }
+        asked(&user_id, Cooldown::Set, for_seconds, (who, reason), here)
+    }
+}
+
+impl AskedToClear {
+    /// The change that is asked for, or which field is wrong.
+    fn change(self) -> Result<fleet::Asked, String> {
+        let Self { user_id, who, reason, here } = self;
+        asked(&user_id, Cooldown::Clear, fleet::EVENT_KEPT.as_secs(), (who, reason), here)
+    }
+}
+
+fn asked(
+    user_id: &str,
+    cooldown: Cooldown,
+    for_seconds: u64,
+    (who, why): (Option<String>, String),
+    here: bool,
+) -> Result<fleet::Asked, String> {
+    let target = user(user_id)?.as_str().to_owned();
+    let value = serde_json::to_value(cooldown).expect("a plain value");
+    let what = format!("cooldown {}", value.as_str().unwrap_or_default());
+    Ok(fleet::Asked {
+        kind: COOLDOWN,
+        target,
+        value: Some(value),
+        for_seconds: Some(for_seconds),
+        who,
+        why,
+        what,
+        here,
+    })
+}
+
+fn user(text: &str) -> Result<UserId, String> {
+    UserId::new(text).map_err(|error| format!("userId: {error}"))
+}

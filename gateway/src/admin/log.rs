@@ -1,0 +1,55 @@
+//! `/admin/log`: what the gateways log, for a while.
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use serde::Deserialize;
+use serde_json::json as value_of;
+
+use super::token::Caller;
+use super::{Admin, fault, fleet, json, read};
+use crate::api::answer::HttpResponse;
+use crate::fleet::kinds::{LOG, LOG_FILTER};
+
+/// A request to log by another filter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Asked {
+    filter: String,
+    who: Option<String>,
+    reason: String,
+    for_seconds: Option<u64>,
+    #[serde(default)]
+    here: bool,
+}
+
+impl Admin {
+    /// The filter that is set on this gateway; `null` where the configured one counts.
+    pub(super) fn show_log(&self) -> HttpResponse {
+        let shown = self.reloader.shown();
+        json(StatusCode::OK, value_of!({ "filterSet": shown.log_filter_set }).to_string())
+    }
+
+    pub(super) async fn set_log(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        let Asked { filter, who, reason, for_seconds, here } = match read(request).await {
+            Ok(asked) => asked,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        let asked = fleet::Asked {
+            kind: LOG,
+            target: LOG_FILTER.to_owned(),
+            value: Some(filter.into()),
+            for_seconds,
+            who,
+            why: reason,
+            what: "log filter set".to_owned(),
+            here,
+        };
+        self.change_fleet(caller, asked).await
+    }
+
+    pub(super) async fn clear_log(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+        match read::<fleet::AskedForAll>(request).await {
+            Ok(asked) => self.change_fleet(caller, asked.clearing(LOG, LOG_FILTER, "log filter cleared")).await,
+            Err(why) => fault(StatusCode::BAD_REQUEST, &why),
+        }
+    }
+}

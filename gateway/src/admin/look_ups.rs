@@ -1,0 +1,130 @@
+//! Look-ups for whoever helps users: `/admin/orders` and `/admin/accounts`, with the JSON that the
+//! user would get. `drawbridge order` and `drawbridge account` ask the same of stored data.
+use std::fmt::Display;
+use std::str::FromStr;
+
+use market::campaign::{Catalogue, Published};
+use market::chances::Account;
+use market::{ActivityId, Order, OrderId, RequestId, UserId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shards::OrderKey;
+
+use crate::api::activity;
+use crate::api::answer::Data;
+
+/// Whose orders, and which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderQuestion {
+    /// The user.
+    pub user: UserId,
+    /// All of a call, one, or the latest.
+    pub key: OrderKey,
+}
+
+/// Whose account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountQuestion {
+    /// The user.
+    pub user: UserId,
+    /// In which activity.
+    pub activity: ActivityId,
+}
+
+/// A query's field, unless it is absent.
+fn field<T: FromStr<Err: Display>>(query: &str, name: &str) -> Result<Option<T>, String> {
+    let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name).map(|(_, value)| value);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.parse().map(Some).map_err(|error| format!("{name}: {error}")),
+        (Some(_), Some(_)) => Err(format!("{name}: is given twice")),
+    }
+}
+
+fn user(query: &str) -> Result<UserId, String> {
+    let text: Option<String> = field(query, "userId")?;
+    let text = text.ok_or("userId: is missing")?;
+    UserId::new(&text).map_err(|error| format!("userId: {error}"))
+}
+
+impl OrderQuestion {
+    /// Reads the query `userId` with `requestId`, `orderId`, `activityId` or none of them.
+    pub(super) fn parse(query: &str) -> Result<Self, String> {
+        let request: Option<String> = field(query, "requestId")?;
+        let request = request.map(|text| RequestId::new(&text).map_err(|error| format!("requestId: {error}")));
+        let key = order_key(request.transpose()?, field(query, "orderId")?, field(query, "activityId")?);
+        let key = key.ok_or("orderId: give one of requestId, orderId and activityId, or none")?;
+        Ok(Self { user: user(query)?, key })
+    }
+}
+
+/// Which orders are meant: at most one of the three says so.
+pub fn order_key(request: Option<RequestId>, order: Option<OrderId>, activity: Option<ActivityId>) -> Option<OrderKey> {
+    match (request, order, activity) {
+        (Some(request), None, None) => Some(OrderKey::Request(request)),
+        (None, Some(order), None) => Some(OrderKey::Order(order)),
+        (None, None, activity) => Some(OrderKey::Latest(activity)),
+        _ => None,
+    }
+}
+
+impl AccountQuestion {
+    /// Reads the query `userId` and `activityId`.
+    pub(super) fn parse(query: &str) -> Result<Self, String> {
+        let activity = field(query, "activityId")?.ok_or("activityId: is missing")?;
+        Ok(Self { user: user(query)?, activity })
+    }
+}
+
+/// The record of orders: as `draw_record` has it for a call or an order, a list of such records for
+/// the latest. `None` where there is none.
+pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Option<String> {
+    match key {
+        OrderKey::Latest(_) => Some(latest_json(orders, catalogue)),
+        key => activity::record(orders, matches!(key, OrderKey::Request(_)), catalogue).map(Data::into_json),
+    }
+}
+
+fn latest_json(orders: &[Order], catalogue: &Catalogue) -> String {
+    #[derive(Serialize)]
+    struct Latest {
+        orders: Vec<Box<RawValue>>,
+    }
+    let record = |order: &Order| {
+        let json = activity::record(std::slice::from_ref(order), false, catalogue)?.into_json();
+        RawValue::from_string(json).ok()
+    };
+    serde_json::to_string(&Latest { orders: orders.iter().filter_map(record).collect() }).expect("plain values")
+}
+
+/// A user's chances today, as `query_user_activity_account` has them.
+pub fn account_json(published: &Published, stored: Option<Account>) -> String {
+    activity::account_view(published, activity::today(published, stored)).into_json()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_names_a_user_and_at_most_one_key() {
+        let key = |query: &str| OrderQuestion::parse(query).map(|question| question.key);
+        let request = RequestId::new("k").expect("a key");
+        assert_eq!(key("userId=u&requestId=k"), Ok(OrderKey::Request(request)));
+        assert_eq!(key("userId=u&orderId=7"), Ok(OrderKey::Order(OrderId::new(7).expect("an id"))));
+        assert_eq!(key("userId=u&activityId=7"), Ok(OrderKey::Latest(ActivityId::new(7))));
+        assert_eq!(key("userId=u"), Ok(OrderKey::Latest(None)));
+        for (query, part) in [
+            ("", "userId: is missing"),
+            ("userId=%0a", "userId: "),
+            ("userId=u&userId=v", "userId: is given twice"),
+            ("userId=u&orderId=x", "orderId: expected"),
+            ("userId=u&requestId=", "requestId: must be"),
+            ("userId=u&requestId=k&orderId=7", "give one of"),
+        ] {
+            let error = key(query).expect_err(query);
+            assert!(error.starts_with(part) || error.contains(part), "{query}: {error}");
+        }
+        assert!(AccountQuestion::parse("userId=u").expect_err("no activity").starts_with("activityId: is missing"));
+    }
+}

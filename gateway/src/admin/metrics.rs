@@ -1,0 +1,58 @@
+//! `/metrics`: what the registry holds, as text.
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use prometheus::{Registry, TextEncoder};
+
+/// The metrics of a process as they are scraped. A text is given out for a while: however many
+/// scrape, and however often, it is written once in that time.
+pub struct Scrape {
+    registry: Registry,
+    age_max: Duration,
+    written: Mutex<Option<(Instant, Bytes)>>,
+}
+
+impl Scrape {
+    /// Texts of what `registry` holds, none older than `age_max`.
+    pub fn new(registry: Registry, age_max: Duration) -> Self {
+        Self { registry, age_max, written: Mutex::default() }
+    }
+
+    /// The text; `observe` brings gauges up to date before it is written.
+    pub(super) fn text(&self, observe: impl FnOnce()) -> prometheus::Result<Bytes> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, text)) = &*written
+            && at.elapsed() < self.age_max
+        {
+            return Ok(text.clone());
+        }
+        observe();
+        let text = Bytes::from(TextEncoder::new().encode_to_string(&self.registry.gather())?);
+        *written = Some((Instant::now(), text.clone()));
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::IntCounter;
+
+    use super::*;
+
+    fn written(age_max: Duration) -> u64 {
+        let registry = Registry::new();
+        let observed = IntCounter::new("observed", "How often").expect("a counter");
+        registry.register(Box::new(observed.clone())).expect("registered");
+        let scrape = Scrape::new(registry, age_max);
+        let texts = [1, 2, 3].map(|_| scrape.text(|| observed.inc()).expect("a text"));
+        assert!(texts[0].ends_with(b"observed 1\n"));
+        observed.get()
+    }
+
+    #[test]
+    fn several_scrapes_cost_one() {
+        assert_eq!(written(Duration::from_hours(1)), 1);
+        assert_eq!(written(Duration::ZERO), 3);
+    }
+}

@@ -1,0 +1,39 @@
+//! `drawbridge audit-log list`: who has changed what on a running server, and why.
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::block_on;
+use super::server::{Server, end, text};
+
+/// What to do with the audit log. (`drawbridge audit` checks the stored data: that is another thing.)
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the latest 200 changes, newest first: who, what, why
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+pub fn run(command: &Command) -> ExitCode {
+    let Command::List { json, server } = command;
+    end(block_on(server.get("/admin/audit_log"))
+        .map(|log| if *json { format!("{}\n", log["entries"]) } else { show(&log) }))
+}
+
+fn show(log: &Value) -> String {
+    let mut lines = String::new();
+    for entry in log["entries"].as_array().into_iter().flatten() {
+        let field = |name| text(entry, name);
+        let (at, what, detail, who, reason) =
+            (field("at"), field("what"), field("detail"), field("who"), field("reason"));
+        let _ = writeln!(lines, "{at} {what} {detail} by {who}: {reason}");
+    }
+    if lines.is_empty() { "nobody has changed anything yet\n".to_owned() } else { lines }
+}

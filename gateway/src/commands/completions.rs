@@ -1,0 +1,21 @@
+//! `drawbridge completions SHELL`: what a shell needs to complete our commands and options.
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::{Shell, generate};
+
+use super::{Cli, say};
+
+/// For which shell.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The shell; source what is printed: `source <(drawbridge completions bash)`
+    shell: Shell,
+}
+
+pub fn run(options: &Options) -> ExitCode {
+    let mut script = Vec::new();
+    generate(options.shell, &mut Cli::command(), "drawbridge", &mut script);
+    say(String::from_utf8_lossy(&script));
+    ExitCode::SUCCESS
+}

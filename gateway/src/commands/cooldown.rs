@@ -1,0 +1,108 @@
+//! `drawbridge cooldown list|set|clear`: users who may not draw for a while, through a running server's
+//! admin address.
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use hyper::Method;
+use market::UserId;
+use serde_json::{Value, json};
+
+use super::arguments::user;
+use super::obey::{Change, Waiting, carry_out};
+use super::server::{Server, end, seconds, text};
+use super::{ForTheRecord, block_on};
+
+const PATH: &str = "/admin/cooldowns";
+
+/// What to do with cooldowns.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show who is in cooldown on a gateway, and until when
+    List {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Let a user not draw for a while, on all gateways
+    Set(Set),
+    /// Let a user draw again, on all gateways
+    Clear {
+        /// The user's id
+        #[arg(value_parser = user)]
+        user: UserId,
+        #[command(flatten)]
+        record: ForTheRecord,
+        #[command(flatten)]
+        waiting: Waiting,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// A user and a time.
+#[derive(Debug, Args)]
+pub struct Set {
+    /// The user's id
+    #[arg(value_parser = user)]
+    user: UserId,
+    /// For so long: 90s, 10m, 2h; at most 7 days
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    lasts: u64,
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
+}
+
+pub fn run(command: &Command) -> ExitCode {
+    match command {
+        Command::List { json, server } => {
+            let list = block_on(server.get(PATH));
+            end(list.map(|list| if *json { format!("{list}\n") } else { show(&list) }))
+        }
+        Command::Set(set) => set.run(),
+        Command::Clear { user, record, waiting, server } => {
+            let body = json!({
+                "userId": user.as_str(),
+                "who": record.who(),
+                "reason": record.reason,
+                "here": waiting.here,
+            });
+            let about = ("cooldown", user.as_str());
+            carry_out(server, waiting, Change { method: Method::DELETE, path: PATH, body, about, only: None })
+        }
+    }
+}
+
+impl Set {
+    fn run(&self) -> ExitCode {
+        let body = json!({
+            "userId": self.user.as_str(),
+            "forSeconds": self.lasts,
+            "who": self.record.who(),
+            "reason": self.record.reason,
+            "here": self.waiting.here,
+        });
+        let about = ("cooldown", self.user.as_str());
+        carry_out(&self.server, &self.waiting, Change { method: Method::POST, path: PATH, body, about, only: None })
+    }
+}
+
+fn show(list: &Value) -> String {
+    let users = list["users"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut lines = format!("{} users are in cooldown", text(list, "count"));
+    if list["count"].as_u64() > Some(users.len() as u64) {
+        let _ = write!(lines, "; {} of those who came in last:", users.len());
+    }
+    lines.push('\n');
+    for user in users {
+        let by_hand = if user["byHand"] == true { "  by hand" } else { "" };
+        let _ = writeln!(lines, "until {}  {}{by_hand}", text(user, "until"), text(user, "userId"));
+    }
+    lines
+}

@@ -1,0 +1,151 @@
+//! `drawbridge gateways [forget|out|in]`: who is there and obeys what, through one gateway's admin
+//! address.
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::obey::{Change, Waiting, ago, carry_out};
+use super::server::{Server, seconds, text};
+use super::{ForTheRecord, block_on, fail, say};
+
+/// The gateways of the installation.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Gateways {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// What to do with gateways.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take a silent gateway off the list: switches wait for it no longer
+    Forget(Named),
+    /// Take a gateway out of rotation: its /readyz answers 503, and it goes on serving
+    Out(Rotate),
+    /// Put it back
+    In(Rotate),
+}
+
+#[derive(Debug, Args)]
+struct Named {
+    /// As `drawbridge gateways` shows it
+    name: String,
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Args)]
+struct Rotate {
+    #[command(flatten)]
+    named: Named,
+    /// For this long only: 90s, 10m, 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    lasts: Option<u64>,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+pub fn run(gateways: &Gateways) -> ExitCode {
+    match &gateways.command {
+        None => list(&gateways.list),
+        Some(Command::Forget(named)) => forget(named),
+        Some(Command::Out(rotate)) => set_rotation(rotate, true),
+        Some(Command::In(rotate)) => set_rotation(rotate, false),
+    }
+}
+
+fn list(list: &List) -> ExitCode {
+    match block_on(list.server.get("/admin/gateways")) {
+        Ok(answer) if list.json => {
+            say(format_args!("{}\n", answer["gateways"]));
+            ExitCode::SUCCESS
+        }
+        Ok(answer) => {
+            say(show(&answer));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error),
+    }
+}
+
+fn forget(named: &Named) -> ExitCode {
+    let Named { name, record, server } = named;
+    let body = json!({ "name": name, "who": record.who(), "reason": record.reason });
+    match block_on(server.call(Method::DELETE, "/admin/gateways", body.to_string())) {
+        Ok(_) => {
+            say(format_args!("{name} is forgotten\n"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error),
+    }
+}
+
+fn set_rotation(rotate: &Rotate, out: bool) -> ExitCode {
+    let Rotate { named: Named { name, record, server }, lasts, waiting } = rotate;
+    let body = json!({
+        "name": name,
+        "out": out,
+        "who": record.who(),
+        "reason": record.reason,
+        "forSeconds": lasts,
+        "here": waiting.here,
+    });
+    let path = "/admin/gateways/rotation";
+    carry_out(server, waiting, Change { method: Method::POST, path, body, about: ("rotation", name), only: Some(name) })
+}
+
+fn show(answer: &Value) -> String {
+    let gateways = answer["gateways"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let width = gateways.iter().map(|gateway| text(gateway, "name").len()).chain([7]).max().unwrap_or_default();
+    let mut lines = String::new();
+    let head = ["gateway", "state", "seen", "revision", "version", "config", "admin"];
+    row(&mut lines, width, &head.map(str::to_owned));
+    for gateway in gateways {
+        let config: String = text(gateway, "configHash").chars().take(8).collect();
+        let [name, state, revision, version, admin] =
+            ["name", "state", "revision", "version", "admin"].map(|field| text(gateway, field));
+        row(&mut lines, width, &[name, state, format!("{} ago", ago(gateway)), revision, version, config, admin]);
+        for note in notes(gateway) {
+            let _ = writeln!(lines, "  {note}");
+        }
+    }
+    lines
+}
+
+fn row(lines: &mut String, width: usize, columns: &[String; 7]) {
+    let [name, state, seen, revision, version, config, admin] = columns;
+    let line = format!("{name:<width$}  {state:<6}  {seen:<10}  {revision:>8}  {version:<9}  {config:<8}  {admin}");
+    let _ = writeln!(lines, "{}", line.trim_end());
+}
+
+/// What is not as on the others.
+fn notes(gateway: &Value) -> Vec<String> {
+    let out = Some(text(gateway, "outBecause")).filter(|why| !why.is_empty());
+    let out = out.map(|why| format!("out of rotation {why}"));
+    let overrides = gateway["overrides"].as_array().into_iter().flatten().map(|here| {
+        let until = Some(text(here, "expiresAt")).filter(|at| !at.is_empty());
+        let until = until.map_or(String::new(), |at| format!(" until {at}"));
+        format!("here only: {} {} {}{until}", text(here, "kind"), text(here, "target"), text(here, "value"))
+    });
+    let failures = gateway["failures"].as_array().into_iter().flatten().map(|failure| {
+        format!("could not obey: {} {}: {}", text(failure, "kind"), text(failure, "target"), text(failure, "why"))
+    });
+    out.into_iter().chain(overrides).chain(failures).collect()
+}

@@ -1,0 +1,175 @@
+//! `drawbridge limits list|set|clear`: limits of running servers, through a gateway's admin address.
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::obey::{Change, Waiting, carry_out};
+use super::server::{Server, end, seconds, text};
+use super::{ForTheRecord, block_on};
+
+const PATH: &str = "/admin/limits";
+
+/// What to do with limits.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the limits of a gateway, as they are configured and as they are
+    List {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Set a limit instead of the configured one, on all gateways
+    Set(Set),
+    /// Have the configured limit count again, on all gateways
+    Clear(Clear),
+}
+
+/// A limit and its rate.
+#[derive(Debug, Args)]
+pub struct Set {
+    /// gateway, address, user or route.NAME, such as route.draw
+    target: String,
+    /// Requests a second, such as 5 or 0.5; off for none
+    rate: String,
+    /// How many may come at once [default: the rate, rounded up]
+    #[arg(long)]
+    burst: Option<u32>,
+    /// Only count what it would refuse; refuse nothing
+    #[arg(long)]
+    observe: bool,
+    /// For this long only: 90s, 10m, 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    lasts: Option<u64>,
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// A limit that is as configured again.
+#[derive(Debug, Args)]
+pub struct Clear {
+    /// gateway, address, user or route.NAME, such as route.draw
+    target: String,
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
+}
+
+pub fn run(command: &Command) -> ExitCode {
+    match command {
+        Command::List { json, server } => {
+            let list = block_on(server.get(PATH));
+            end(list.map(|list| if *json { format!("{}\n", list["limits"]) } else { show(&list) }))
+        }
+        Command::Set(set) => set.run(),
+        Command::Clear(clear) => clear.run(),
+    }
+}
+
+impl Set {
+    fn run(&self) -> ExitCode {
+        let body = json!({
+            "target": self.target,
+            "limit": self.limit(),
+            "who": self.record.who(),
+            "reason": self.record.reason,
+            "forSeconds": self.lasts,
+            "here": self.waiting.here,
+        });
+        let about = ("limit", self.target.as_str());
+        carry_out(&self.server, &self.waiting, Change { method: Method::POST, path: PATH, body, about, only: None })
+    }
+
+    /// What is set, as the gateway reads it.
+    fn limit(&self) -> Value {
+        let mut limit = if self.rate == "off" { json!({ "off": true }) } else { json!({ "perSecond": self.rate }) };
+        if let Some(burst) = self.burst {
+            limit["burst"] = burst.into();
+        }
+        if self.observe {
+            limit["observe"] = true.into();
+        }
+        limit
+    }
+}
+
+impl Clear {
+    fn run(&self) -> ExitCode {
+        let body = json!({
+            "target": self.target,
+            "who": self.record.who(),
+            "reason": self.record.reason,
+            "here": self.waiting.here,
+        });
+        let about = ("limit", self.target.as_str());
+        carry_out(&self.server, &self.waiting, Change { method: Method::DELETE, path: PATH, body, about, only: None })
+    }
+}
+
+fn show(list: &Value) -> String {
+    let limits = list["limits"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if limits.is_empty() {
+        return "there are no limits\n".to_owned();
+    }
+    let mut lines = format!("{:<26} {:<36} {}\n", "limit", "in force", "origin");
+    for limit in limits {
+        let origin = match (text(limit, "origin").as_str(), text(limit, "expiresAt")) {
+            ("override", until) if until.is_empty() => {
+                format!("override; configured: {}", in_words(&limit["configured"]))
+            }
+            ("override", until) => {
+                format!("override until {until}; configured: {}", in_words(&limit["configured"]))
+            }
+            (origin, _) => origin.to_owned(),
+        };
+        let _ = writeln!(lines, "{:<26} {:<36} {origin}", text(limit, "target"), in_words(&limit["inForce"]));
+    }
+    lines
+}
+
+/// `20/s, burst 40, observed`.
+fn in_words(limit: &Value) -> String {
+    if limit.is_null() {
+        return "none".to_owned();
+    }
+    let observed = if limit["observe"] == true { ", only observed" } else { "" };
+    format!("{}/s, burst {}{observed}", text(limit, "perSecond"), text(limit, "burst"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_is_shown_as_it_is_and_as_it_is_configured() {
+        let limit = json!({"perSecond": 2.5, "burst": 3, "observe": true});
+        let list = json!({"limits": [
+            {"target": "gateway", "origin": "configuration", "inForce": limit, "configured": limit},
+            {"target": "user", "origin": "override", "inForce": null, "configured": limit, "expiresAt": "2026-01-01T00:00:00Z"},
+        ]});
+        let lines: Vec<String> =
+            show(&list).lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "limit in force origin",
+                "gateway 2.5/s, burst 3, only observed configuration",
+                "user none override until 2026-01-01T00:00:00Z; configured: 2.5/s, burst 3, only observed",
+            ]
+        );
+        assert_eq!(show(&json!({"limits": []})), "there are no limits\n");
+    }
+}

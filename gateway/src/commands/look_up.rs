@@ -1,0 +1,215 @@
+//! `drawbridge order` and `drawbridge account`: what a user has drawn and may still draw, from stored
+//! data, or from a running server for whoever has no more than a token of it.
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use market::ids::InvalidId;
+use market::{ActivityId, OrderId, RequestId, UserId};
+use serde_json::Value;
+use shards::{LookUp, ReadError, ReadLimits};
+
+use super::arguments::{IfGiven, user};
+use super::server::{Server, ServerError, json_or, text};
+use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, say};
+use crate::admin::look_ups::{account_json, order_json, order_key};
+use crate::admin::text::printable;
+
+/// One question at a time.
+const LIMITS: ReadLimits = ReadLimits { connections_max: 1, queue_max: 1, timeout: Duration::from_secs(10) };
+
+const AFTER_HELP: &str =
+    "With --admin or --token-file a running server is asked instead of the stored data; a viewer's token is enough.";
+
+/// Which of a user's orders.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct OrderOptions {
+    /// The user's id
+    #[arg(value_parser = user)]
+    user: UserId,
+    /// The draws of the call with this request id (Idempotency-Key)
+    #[arg(long, value_name = "KEY", value_parser = request)]
+    request: Option<RequestId>,
+    /// The draw with this order id
+    #[arg(long, value_name = "ID", conflicts_with = "request")]
+    order: Option<OrderId>,
+    /// The latest 100 of this activity, instead of those of all
+    #[arg(long, value_name = "ID", conflicts_with_all = ["request", "order"])]
+    activity: Option<ActivityId>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct AccountOptions {
+    /// The user's id
+    #[arg(value_parser = user)]
+    user: UserId,
+    /// The activity
+    #[arg(long, value_name = "ID")]
+    activity: ActivityId,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Where to look, and how to say it.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+    /// Ask this server instead of the stored data
+    #[command(flatten)]
+    server: IfGiven<Server>,
+}
+
+fn request(text: &str) -> Result<RequestId, InvalidId> {
+    RequestId::new(text)
+}
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+enum LookUpError {
+    #[error("{0}")]
+    Nothing(String),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("{0}; `drawbridge health` and `drawbridge route USER` say more")]
+    Read(#[from] ReadError),
+}
+
+impl OrderOptions {
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.common.place()
+    }
+
+    async fn look_up(&self) -> Result<Value, LookUpError> {
+        if let Some(server) = &self.common.server.0 {
+            return Ok(server.get(&format!("/admin/orders?{}", self.query())).await?);
+        }
+        let stored = self.common.open().await?;
+        let key = order_key(self.request.clone(), self.order, self.activity).expect("clap lets one in at most");
+        let orders = stored.orders(&self.user, key.clone()).await?;
+        let found = order_json(&key, &orders, stored.catalogue());
+        found.map(|json| value(&json)).ok_or(LookUpError::Nothing("this user has no such order".to_owned()))
+    }
+
+    fn query(&self) -> String {
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let fields = [
+            ("userId", Some(self.user.as_str().to_owned())),
+            ("requestId", self.request.as_ref().map(|request| request.as_str().to_owned())),
+            ("orderId", number(self.order.map(OrderId::get))),
+            ("activityId", number(self.activity.map(ActivityId::get))),
+        ];
+        query(fields)
+    }
+}
+
+impl AccountOptions {
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.common.place()
+    }
+
+    async fn look_up(&self) -> Result<Value, LookUpError> {
+        let activity = self.activity;
+        if let Some(server) = &self.common.server.0 {
+            let fields = [("userId", Some(self.user.as_str().to_owned())), ("activityId", Some(activity.to_string()))];
+            return Ok(server.get(&format!("/admin/accounts?{}", query(fields))).await?);
+        }
+        let stored = self.common.open().await?;
+        let Some(published) = stored.catalogue().activity(activity) else {
+            let help = "`drawbridge campaign list` shows those that are";
+            return Err(LookUpError::Nothing(format!("no activity {activity} is published; {help}")));
+        };
+        Ok(value(&account_json(published, stored.account(&self.user, activity).await?)))
+    }
+}
+
+impl Common {
+    /// The installation whose files are opened.
+    fn place(&self) -> Option<&Place> {
+        self.server.0.is_none().then_some(&self.place)
+    }
+
+    async fn open(&self) -> Result<LookUp, PlaceError> {
+        match self.place.open().await? {
+            Installed::Folder(folder) => Ok(folder.look_up(LIMITS).await?),
+            Installed::Cluster(cluster) => Ok(cluster.look_up(LIMITS).await?),
+        }
+    }
+}
+
+fn query<'a>(fields: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
+    let given = fields.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)));
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
+}
+
+fn value(json: &str) -> Value {
+    serde_json::from_str(json).expect("our own JSON")
+}
+
+pub fn run_order(options: &OrderOptions) -> ExitCode {
+    end(block_on(options.look_up()).map(|found| json_or(options.common.json, &found, show_orders)))
+}
+
+pub fn run_account(options: &AccountOptions) -> ExitCode {
+    end(block_on(options.look_up()).map(|found| json_or(options.common.json, &found, show_account)))
+}
+
+fn end(result: Result<String, LookUpError>) -> ExitCode {
+    match result {
+        Ok(text) => {
+            say(text);
+            ExitCode::SUCCESS
+        }
+        Err(LookUpError::Nothing(why) | LookUpError::Server(ServerError::Refused(why))) => {
+            complain(format_args!("drawbridge: {why}\n"));
+            ExitCode::from(NO)
+        }
+        Err(error) => fail(error),
+    }
+}
+
+/// A line for each draw. A call for several has what they share beside the list of its draws.
+fn show_orders(found: &Value) -> String {
+    let records = match found["orders"].as_array() {
+        Some(records) => records.iter().collect(),
+        None => vec![found],
+    };
+    let mut lines = format!(
+        "{:<30} {:>10} {:<20} {:>10} {:<9} {:<32} {}\n",
+        "drawn", "activity", "order", "award", "state", "request", "title"
+    );
+    for record in records {
+        let draws = match record["draws"].as_array() {
+            Some(draws) => draws.iter().collect(),
+            None => vec![record],
+        };
+        for draw in draws {
+            let (at, activity, state) = (text(record, "createdAt"), text(record, "activityId"), text(record, "state"));
+            let (order, award, request, title) =
+                (text(draw, "orderId"), text(draw, "awardId"), text(record, "requestId"), text(draw, "awardTitle"));
+            let line = format!("{at:<30} {activity:>10} {order:<20} {award:>10} {state:<9} {request:<32} {title}");
+            let _ = writeln!(lines, "{}", line.trim_end());
+        }
+    }
+    lines
+}
+
+fn show_account(account: &Value) -> String {
+    let mut lines = String::new();
+    for (name, value) in account.as_object().into_iter().flatten() {
+        let value = value.to_string();
+        let _ = writeln!(lines, "{:<20} {:>10}", printable(name), printable(&value));
+    }
+    lines
+}

@@ -1,0 +1,186 @@
+//! Changes that all gateways obey, as commands make them: asked of one gateway, which writes them to
+//! the meta database, and waited for until every gateway has reported that it obeys.
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use hyper::Method;
+use jiff::SignedDuration;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::server::{Server, ServerError, text};
+use super::{NO, block_on, fail, say};
+
+/// How often the list of gateways is looked at.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a change is made known.
+#[derive(Debug, Args)]
+pub struct Waiting {
+    /// How long to wait until all gateways obey: 3s, 500ms
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = wait)]
+    wait: Duration,
+    /// Have this one gateway obey, from memory, until it ends (or --for is over): works without the meta database
+    #[arg(long)]
+    pub(super) here: bool,
+}
+
+fn wait(given: &str) -> Result<Duration, String> {
+    let expected = || format!("{given:?} is no time: give one such as 3s or 500ms");
+    let lasts: SignedDuration = given.parse().map_err(|_| expected())?;
+    Duration::try_from(lasts).map_err(|_| expected())
+}
+
+/// A change, and who has to obey it.
+#[derive(Debug)]
+pub(super) struct Change<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) body: Value,
+    /// Kind and target of the setting, by which gateways name what they could not obey.
+    pub(super) about: (&'a str, &'a str),
+    /// Only this gateway has to obey.
+    pub(super) only: Option<&'a str>,
+}
+
+/// Makes a change and waits until it is obeyed: 0 when all do, 1 when some do not (it is made all
+/// the same), 2 when it could not be made.
+pub(super) fn carry_out(server: &Server, waiting: &Waiting, change: Change<'_>) -> ExitCode {
+    block_on(async {
+        let Change { method, path, body, about, only } = change;
+        let answer = match server.call(method, path, body.to_string()).await {
+            Ok(answer) => answer,
+            Err(error) => return fail(error),
+        };
+        if waiting.here {
+            say(format_args!("obeyed by {} alone\n", text(&answer, "here")));
+            return ExitCode::SUCCESS;
+        }
+        let Some(revision) = answer["revision"].as_u64() else {
+            return fail("the server does not say under which revision it was set");
+        };
+        match obeyed(server, revision, waiting.wait, only).await {
+            Ok(list) => {
+                let verdict = verdict(&list, revision, about, only);
+                say(&verdict.text);
+                if verdict.by_all { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+            }
+            Err(error) => {
+                say(format_args!("it is set, but who obeys is not known: {error}\n"));
+                ExitCode::from(NO)
+            }
+        }
+    })
+}
+
+/// Waits until all obey a revision; answers the list of gateways as it was seen last.
+async fn obeyed(
+    server: &Server,
+    revision: u64,
+    within: Duration,
+    only: Option<&str>,
+) -> Result<Vec<Value>, ServerError> {
+    let begun = Instant::now();
+    loop {
+        let answer = server.get(&format!("/admin/gateways?revision={revision}")).await?;
+        let list = answer["gateways"].as_array().cloned().unwrap_or_default();
+        let all = list.iter().filter(|gateway| concerns(gateway, only)).all(|gateway| gateway["obeys"] == true);
+        if (all && !list.is_empty()) || begun.elapsed() >= within {
+            return Ok(list);
+        }
+        sleep(LOOK_PAUSE).await;
+    }
+}
+
+fn concerns(gateway: &Value, only: Option<&str>) -> bool {
+    only.is_none_or(|name| gateway["name"] == name)
+}
+
+/// What is said of who obeys.
+#[derive(Debug, PartialEq, Eq)]
+struct Verdict {
+    text: String,
+    by_all: bool,
+}
+
+fn verdict(list: &[Value], revision: u64, (kind, target): (&str, &str), only: Option<&str>) -> Verdict {
+    let list: Vec<&Value> = list.iter().filter(|gateway| concerns(gateway, only)).collect();
+    let mut faults = String::new();
+    let mut obeying = 0_usize;
+    for gateway in &list {
+        match fault(gateway, revision, kind, target) {
+            None => obeying += 1,
+            Some(fault) => {
+                let _ = writeln!(faults, "{} {fault}", text(gateway, "name"));
+            }
+        }
+    }
+    if let (Some(name), true) = (only, list.is_empty()) {
+        let text = format!("{name} is not in the list of gateways: it obeys when it starts\n");
+        return Verdict { text, by_all: false };
+    }
+    let by_all = obeying == list.len() && !list.is_empty();
+    Verdict { text: format!("obeyed by {obeying} of {}\n{faults}", list.len()), by_all }
+}
+
+/// Why a gateway does not obey; `None` where it does.
+fn fault(gateway: &Value, revision: u64, kind: &str, target: &str) -> Option<String> {
+    if gateway["state"] == "silent" {
+        return Some(format!("last seen {} ago", ago(gateway)));
+    }
+    if gateway["obeys"] != true {
+        return Some(format!("still at revision {} (wanted {revision})", text(gateway, "revision")));
+    }
+    let failures = gateway["failures"].as_array().into_iter().flatten();
+    let mut ours = failures.filter(|failure| failure["kind"] == kind && failure["target"] == target);
+    ours.next().map(|failure| format!("could not: {}", text(failure, "why")))
+}
+
+/// How long ago a gateway was seen, for people.
+pub(super) fn ago(gateway: &Value) -> String {
+    let seconds = gateway["lastSeenMs"].as_u64().unwrap_or_default() / 1000;
+    if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn gateway(name: &str, state: &str, obeys: bool, last_seen_ms: u64, failures: &Value) -> Value {
+        json!({"name": name, "state": state, "obeys": obeys, "revision": 41, "lastSeenMs": last_seen_ms,
+               "failures": failures})
+    }
+
+    #[test]
+    fn who_does_not_obey_is_named_with_what_is_known() {
+        let failure = json!([{"kind": "breaker", "target": "shard-9", "why": "no such breaker"}]);
+        let list = [
+            gateway("a", "live", true, 10, &json!([])),
+            gateway("b", "silent", false, 16_400, &json!([])),
+            gateway("c", "live", false, 900, &json!([])),
+            gateway("d", "out", true, 900, &failure),
+            gateway("e", "silent", false, 300_000, &json!([])),
+        ];
+        let text = "obeyed by 1 of 5\nb last seen 16 s ago\nc still at revision 41 (wanted 43)\n\
+                    d could not: no such breaker\ne last seen 5 min ago\n";
+        assert_eq!(verdict(&list, 43, ("breaker", "shard-9"), None), Verdict { text: text.to_owned(), by_all: false });
+        // What somebody else could not obey is another matter.
+        let other = verdict(&list, 43, ("breaker", "shard-1"), Some("d"));
+        assert_eq!(other, Verdict { text: "obeyed by 1 of 1\n".to_owned(), by_all: true });
+        assert!(!verdict(&[], 43, ("switch", "draw"), None).by_all, "nobody is not all");
+        let gone = verdict(&list, 43, ("rotation", "f"), Some("f"));
+        assert_eq!(gone.text, "f is not in the list of gateways: it obeys when it starts\n");
+    }
+
+    #[test]
+    fn times_to_wait_are_read() {
+        assert_eq!((wait("500ms"), wait("0s")), (Ok(Duration::from_millis(500)), Ok(Duration::ZERO)));
+        for text in ["", "3", "-1s", "soon"] {
+            assert!(wait(text).is_err_and(|why| why.contains("3s")), "{text}");
+        }
+    }
+}

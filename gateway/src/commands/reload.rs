@@ -1,0 +1,54 @@
+//! `drawbridge reload`: has the gateways read their configuration again.
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::obey::{Change, Waiting, carry_out};
+use super::server::{Server, text};
+use super::{ForTheRecord, NO, block_on, fail, say};
+
+const PATH: &str = "/admin/reload";
+
+/// A reload. With `--here` the gateway that is asked alone, and it says what became of each section.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
+}
+
+pub fn run(options: &Options) -> ExitCode {
+    let Options { record, waiting, server } = options;
+    let body = json!({ "who": record.who(), "reason": record.reason, "here": waiting.here });
+    if waiting.here {
+        return match block_on(server.call(Method::POST, PATH, body.to_string())) {
+            Ok(reloaded) => report(&reloaded),
+            Err(error) => fail(error),
+        };
+    }
+    let about = ("reload", "all");
+    carry_out(server, waiting, Change { method: Method::POST, path: PATH, body, about, only: None })
+}
+
+/// Says what became of each section; exit code 1 when one of them stays as it was.
+fn report(reloaded: &Value) -> ExitCode {
+    let mut lines = String::new();
+    let mut failed = false;
+    for section in reloaded["sections"].as_array().into_iter().flatten() {
+        let why = Some(text(section, "why")).filter(|why| !why.is_empty());
+        failed |= why.is_some();
+        let why = why.map_or(String::new(), |why| format!(": {why}"));
+        let _ = writeln!(lines, "{:<14} {}{why}", text(section, "name"), text(section, "outcome"));
+    }
+    for key in reloaded["needsRestart"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let _ = writeln!(lines, "waits for a restart: {key}");
+    }
+    say(lines);
+    if failed { ExitCode::from(NO) } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,227 @@
+//! Kinds of settings: what each value says, and what is done about it.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use market::UserId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shards::Shards;
+use shards::breaker::{Force, Mode, Order as BreakerOrder};
+
+use tracing_subscriber::EnvFilter;
+
+use super::registry::{Obey, Order};
+use crate::limits::Limits;
+use crate::limits::overrides::{self, Target};
+use crate::log_level::LogLevel;
+use crate::reload::Reloader;
+
+/// Settings of breakers, by their names.
+pub const BREAKER: &str = "breaker";
+/// Cooldowns of users that an operator sets or clears, by user id.
+pub const COOLDOWN: &str = "cooldown";
+/// Limits that stand for the configured ones, by their names.
+pub const LIMIT: &str = "limit";
+/// What is logged, for the target [`LOG_FILTER`].
+pub const LOG: &str = "log";
+/// The configuration is read again, for the target [`RELOAD_ALL`].
+pub const RELOAD: &str = "reload";
+/// Gateways that are out of rotation, by their names.
+pub const ROTATION: &str = "rotation";
+
+/// The one target of [`LOG`].
+pub const LOG_FILTER: &str = "filter";
+/// The one target of [`RELOAD`].
+pub const RELOAD_ALL: &str = "all";
+
+/// What operations tell a breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerMode {
+    /// It decides itself, and begins closed.
+    Automatic,
+    /// It refuses all.
+    ForcedOpen,
+    /// It lets all in.
+    ForcedClosed,
+}
+
+/// Obeys what is set for breakers.
+pub struct Breakers(pub Arc<Shards>);
+
+impl Obey for Breakers {
+    fn kind(&self) -> &'static str {
+        BREAKER
+    }
+
+    fn check_target(&self, target: &str) -> Result<(), String> {
+        if self.0.breakers().has(target) {
+            return Ok(());
+        }
+        let names: Vec<String> = self.0.breakers().list().into_iter().map(|status| status.name).collect();
+        Err(format!("name: there is no breaker {target:?}; there are {}", names.join(", ")))
+    }
+
+    fn check(&self, value: &Value) -> Result<(), String> {
+        BreakerMode::deserialize(value).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
+        let mode = match order.value {
+            Some(value) => BreakerMode::deserialize(value).map_err(|error| error.to_string())?,
+            // What was forced has ended: one that decides itself is left as it stands.
+            None if self.0.breakers().status(order.target).is_some_and(|status| status.mode == Mode::Automatic) => {
+                return Ok(());
+            }
+            None => BreakerMode::Automatic,
+        };
+        let lasts = order.expires_at.map(|at| left(at, Timestamp::now()));
+        let mode = match mode {
+            BreakerMode::Automatic => Mode::Automatic,
+            BreakerMode::ForcedOpen => Mode::Forced { to: Force::Open, lasts },
+            BreakerMode::ForcedClosed => Mode::Forced { to: Force::Closed, lasts },
+        };
+        let (who, why) = match order.value {
+            Some(_) => (order.who, order.why),
+            None => ("drawbridge", "the setting was taken back or has ended"),
+        };
+        let told = BreakerOrder { mode, who: who.to_owned(), why: why.to_owned() };
+        self.0.breakers().order(order.target, &told).map_err(|error| error.to_string())
+    }
+}
+
+fn left(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+}
+
+/// What an operator wants of a user's cooldown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cooldown {
+    /// The user does not draw, for as long as the setting lasts.
+    Set,
+    /// The user draws again; from now on the limits decide. A gateway that starts has nothing to
+    /// clear, so it does no harm that the setting stands for a while.
+    Clear,
+}
+
+/// Sets and clears users' cooldowns.
+pub struct Cooldowns(pub Arc<Limits>);
+
+impl Obey for Cooldowns {
+    fn kind(&self) -> &'static str {
+        COOLDOWN
+    }
+
+    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
+        let user = UserId::new(order.target).map_err(|error| error.to_string())?;
+        match order.value.map(Cooldown::deserialize).transpose().map_err(|error| error.to_string())? {
+            Some(Cooldown::Set) => {
+                let until = order.expires_at.ok_or("a cooldown needs an end")?;
+                self.0.set_cooldown(&user, left(until, Timestamp::now())).map_err(|error| error.to_string())
+            }
+            // On most gateways there is nothing to clear.
+            Some(Cooldown::Clear) => {
+                self.0.clear_cooldown(&user);
+                Ok(())
+            }
+            None => {
+                self.0.clear_cooldown_by_hand(&user);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Lays limits over the configured ones.
+pub struct LimitOverrides(pub Arc<Limits>);
+
+impl Obey for LimitOverrides {
+    fn kind(&self) -> &'static str {
+        LIMIT
+    }
+
+    fn check_target(&self, target: &str) -> Result<(), String> {
+        target.parse::<Target>().map(drop).map_err(|error| format!("target: {error}, found {target:?}"))
+    }
+
+    fn check(&self, value: &Value) -> Result<(), String> {
+        overrides::parse(value).map(drop)
+    }
+
+    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
+        self.0.override_limit_json(order.target, order.value, order.expires_at)
+    }
+}
+
+/// Logs by another filter than the configured one.
+pub struct LogFilters(pub Arc<LogLevel>);
+
+impl Obey for LogFilters {
+    fn kind(&self) -> &'static str {
+        LOG
+    }
+
+    fn check(&self, value: &Value) -> Result<(), String> {
+        const EXPECTED: &str = "expected one such as debug or shards=debug,info";
+        let filter = value.as_str().ok_or_else(|| format!("filter: expected a string, found {value}"))?;
+        match EnvFilter::try_new(filter) {
+            _ if filter.trim().is_empty() => Err(format!("filter: is empty; {EXPECTED}")),
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("filter: {error}; {EXPECTED}")),
+        }
+    }
+
+    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
+        match order.value {
+            Some(value) => self.0.set(value.as_str().ok_or("expected a string")?),
+            None => self.0.restore(),
+        }
+    }
+}
+
+/// Reads the configuration again.
+pub struct Reload(pub Arc<Reloader>);
+
+impl Obey for Reload {
+    fn kind(&self) -> &'static str {
+        RELOAD
+    }
+
+    fn is_event(&self) -> bool {
+        true
+    }
+
+    fn apply(&self, _order: &Order<'_>) -> Result<(), String> {
+        let reloaded = self.0.reload()?;
+        if reloaded.is_whole() { Ok(()) } else { Err(reloaded.summary()) }
+    }
+}
+
+/// Which gateways are out of rotation: each looks for its own name.
+#[derive(Debug, Default)]
+pub struct Rotation(Mutex<BTreeMap<String, String>>);
+
+impl Rotation {
+    /// Why a gateway is out of rotation; `None` while it is not.
+    pub fn out_because(&self, name: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+}
+
+impl Obey for Arc<Rotation> {
+    fn kind(&self) -> &'static str {
+        ROTATION
+    }
+
+    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
+        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match order.value {
+            Some(_) => out.insert(order.target.to_owned(), format!("by {}: {}", order.who, order.why)),
+            None => out.remove(order.target),
+        };
+        Ok(())
+    }
+}
