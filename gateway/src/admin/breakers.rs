@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shards::breaker::{Mode, Status};
 
+use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, read};
 use crate::api::answer::HttpResponse;
@@ -100,14 +101,14 @@ impl<'a> Shown<'a> {
         let expires_at = lasts
             .and_then(|lasts| SignedDuration::try_from(lasts).ok())
             .and_then(|lasts| now.checked_add(lasts).ok())
-            .map(|at| at.to_string());
+            .map(to_the_second);
         Self {
             name: &status.name,
             state: status.state.name(),
             mode: status.mode.name(),
             observe: status.observe,
             reason: &status.reason,
-            changed_at: status.changed_at.to_string(),
+            changed_at: to_the_second(status.changed_at),
             probes_in_ms: status.probes_in.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             expires_at,
         }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use market::UserId;
 use serde::{Deserialize, Serialize};
 
+use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, json, read};
 use crate::api::answer::HttpResponse;
@@ -32,7 +33,7 @@ fn list(count: u64, cooling: &[Cooling], now: Timestamp) -> String {
     }
     let until = |cooling: &Cooling| {
         let left = SignedDuration::try_from(cooling.left).unwrap_or(SignedDuration::MAX);
-        now.saturating_add(left).unwrap_or(Timestamp::MAX).to_string()
+        to_the_second(now.saturating_add(left).unwrap_or(Timestamp::MAX))
     };
     let users =
         cooling.iter().map(|each| Shown { user_id: each.user.as_str(), until: until(each), by_hand: each.by_hand });

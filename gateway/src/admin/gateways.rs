@@ -6,6 +6,7 @@ use serde_json::{Value, json as value_of};
 use shards::fleet::{Gateway, SILENT_AFTER};
 use shards::store::StoreError;
 
+use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, audit_log, fault, fleet, json, meta_unavailable, read};
 use crate::api::answer::HttpResponse;
@@ -161,7 +162,7 @@ fn shown(gateway: &Gateway, revision: Option<u64>) -> Value {
         "lastSeenMs": u64::try_from(gateway.age.as_millis()).unwrap_or(u64::MAX),
         "state": State::of(gateway).name(),
         "configHash": report.config_hash,
-        "startedAt": report.started_at.to_string(),
+        "startedAt": to_the_second(report.started_at),
         "overrides": notes(&report.overrides),
         "failures": notes(&report.failures),
     });

@@ -5,6 +5,7 @@ use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json as value_of};
 
+use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, json, read};
 use crate::api::answer::HttpResponse;
@@ -76,7 +77,7 @@ fn shown(limit: &ListedLimit) -> Value {
     shown.insert("inForce".to_owned(), to_json(limit.in_force().as_ref()));
     shown.insert("configured".to_owned(), to_json(limit.configured.as_ref()));
     if let Some(expires_at) = limit.overridden.and_then(|over| over.expires_at) {
-        shown.insert("expiresAt".to_owned(), expires_at.to_string().into());
+        shown.insert("expiresAt".to_owned(), to_the_second(expires_at).into());
     }
     Value::Object(shown)
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json as value_of};
 use shards::switches::{PastChange, SwitchChange, SwitchTo};
 
 use super::fleet::nothing_here;
+use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, audit_log, fault, fleet, json, read};
 use crate::api::answer::HttpResponse;
@@ -217,7 +218,7 @@ impl Shown {
             activity: setting.activity.map(ActivityId::get),
             value: setting.share.to_string(),
             observe: setting.observe,
-            expires_at: setting.expires_at.map(|at| at.to_string()),
+            expires_at: setting.expires_at.map(to_the_second),
         }
     }
 }

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use jiff::Timestamp;
+
 /// Characters that nobody sees and that change how others are seen: Unicode's `Cf`, the separators
 /// of lines and paragraphs, and selectors of variants.
 const HIDDEN: [(char, char); 22] = [
@@ -32,6 +34,11 @@ const HIDDEN: [(char, char); 22] = [
     ('\u{e0100}', '\u{e01ef}'),
     ('\u{115f}', '\u{1160}'),
 ];
+
+/// A time as people read it: without parts of a second.
+pub fn to_the_second(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
 
 /// Whether a character would do something to a terminal or a log other than standing there.
 pub fn is_unprintable(character: char) -> bool {
@@ -103,5 +110,11 @@ mod tests {
         assert_eq!(printable("plain 维护"), "plain 维护");
         assert_eq!(printable("a\u{1b}[2J\nb\u{202e}"), "a\\u{1b}[2J\\u{a}b\\u{202e}");
         assert_eq!(printable_lines("a\nb\u{7}\n"), "a\nb\\u{7}\n");
+    }
+
+    #[test]
+    fn times_have_no_parts_of_a_second() {
+        let at = Timestamp::from_nanosecond(1_500_000_000_987_654_321).expect("a time");
+        assert_eq!(to_the_second(at), "2017-07-14T02:40:00Z");
     }
 }

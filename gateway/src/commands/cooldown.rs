@@ -95,7 +95,10 @@ impl Set {
 
 fn show(list: &Value) -> String {
     let users = list["users"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut lines = format!("{} users are in cooldown", text(list, "count"));
+    let mut lines = match text(list, "count").as_str() {
+        "1" => "1 user is in cooldown".to_owned(),
+        count => format!("{count} users are in cooldown"),
+    };
     if list["count"].as_u64() > Some(users.len() as u64) {
         let _ = write!(lines, "; {} of those who came in last:", users.len());
     }

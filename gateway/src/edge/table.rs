@@ -477,7 +477,9 @@ mod tests {
         let mut others: Vec<_> = (0..140).map(|number| enter(&table, &format!("192.0.2.{number}"))).collect();
         others.extend((0..10).map(|_| enter(&table, "10.0.0.1")));
         let others: Vec<_> = others.into_iter().map(|entry| entry.expect("a place")).collect();
-        others.iter().for_each(|entry| drop(entry.state().answers()));
+        for entry in &others {
+            drop(entry.state().answers());
+        }
         let mut flood: Vec<_> = (0..50).map(|_| enter(&table, "198.51.100.1").expect("a place")).collect();
         for _ in 0..400 {
             assert_eq!(enter(&table, "198.51.100.1").err(), Some(NoPlace::Full));

@@ -24,6 +24,7 @@ use tokio::time::{sleep, timeout};
 use self::kinds::{RELOAD, RELOAD_ALL, Rotation};
 use self::metrics::FleetMetrics;
 use self::registry::{Failure, Obey, Override, Registry};
+use crate::admin::text::to_the_second;
 
 /// A gateway with nothing new to say reports this often.
 const REPORT_PAUSE: Duration = Duration::from_secs(2);
@@ -250,7 +251,7 @@ impl Fleet {
                 None => setting.switch.to_string(),
             },
             value: setting.value(),
-            expires_at: setting.expires_at.map(|at| at.to_string()),
+            expires_at: setting.expires_at.map(to_the_second),
         });
         let of_settings = registry.overrides().map(|here| OverrideNote {
             kind: here.kind.clone(),
@@ -259,7 +260,7 @@ impl Fleet {
                 Value::String(text) => text.chars().take(VALUE_CHARS_MAX).collect(),
                 other => other.to_string().chars().take(VALUE_CHARS_MAX).collect(),
             },
-            expires_at: here.expires_at.map(|at| at.to_string()),
+            expires_at: here.expires_at.map(to_the_second),
         });
         (of_switches.chain(of_settings).collect(), ends_at)
     }

@@ -163,7 +163,7 @@ async fn who_is_refused_too_often_is_in_cooldown_is_listed_and_can_be_let_in_aga
     shown(&server, "drawbridge_limit_cooldown_users", 1).await;
 
     let list = operate(&place, &server, &["cooldown", "list"]).await.ok();
-    assert!(list.starts_with("1 users are in cooldown") && list.trim_end().ends_with(user), "{list}");
+    assert!(list.starts_with("1 user is in cooldown") && list.trim_end().ends_with(user), "{list}");
     // Strangers see nothing, viewers change nothing.
     let ask = async |method, path, token: Option<&str>| {
         let request = Request::raw(method, path);
