@@ -1,5 +1,6 @@
 //! Which settings hold on this gateway, and what must be done so that they are in force. Whatever
 //! a kind does is done through [`Obey`]; time is a parameter.
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -54,7 +55,7 @@ pub trait Obey: Send + Sync {
 type Key = (String, String);
 
 /// Where a setting comes from; another stamp is another setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stamp {
     /// Set for all gateways, under this revision.
     Fleet(u64),
@@ -184,13 +185,16 @@ impl Registry {
         self.overrides.values().map(|(_, here)| here)
     }
 
-    /// What this gateway could not obey.
+    /// What this gateway could not obey, what was set last first: a report has room for some of them,
+    /// and whoever waits for a setting must find it there.
     pub fn failures(&self) -> Vec<Failure> {
         let failure = |((kind, target), applied): (&Key, &Applied)| {
             let why = applied.failed.clone()?;
-            Some(Failure { kind: kind.clone(), target: target.clone(), why })
+            Some((applied.stamp, Failure { kind: kind.clone(), target: target.clone(), why }))
         };
-        self.applied.iter().filter_map(failure).collect()
+        let mut failed: Vec<_> = self.applied.iter().filter_map(failure).collect();
+        failed.sort_by_key(|(stamp, _)| Reverse(*stamp));
+        failed.into_iter().map(|(_, failure)| failure).collect()
     }
 
     fn wanted(&self, settings: &[FleetSetting], now: Timestamp) -> BTreeMap<Key, Wanted> {
@@ -366,13 +370,13 @@ mod tests {
     fn what_cannot_be_obeyed_is_a_failure_until_it_is_taken_back() {
         let mut bench = Bench::new();
         let settings =
-            [setting("future", "x", "1", 3), setting("lasting", "a", "{", 3), setting("lasting", "bad", "1", 3)];
+            [setting("future", "x", "1", 3), setting("lasting", "a", "{", 3), setting("lasting", "bad", "1", 4)];
         assert!(bench.obeyed(&settings, 0).is_empty());
         let failures = bench.registry.failures();
         let targets: Vec<&str> = failures.iter().map(|failure| failure.target.as_str()).collect();
-        assert_eq!(targets, ["x", "a", "bad"]);
+        assert_eq!(targets, ["bad", "x", "a"], "the latest first");
         assert!(failures.iter().all(|failure| failure.why.chars().count() <= WHY_CHARS_MAX));
-        bench.obeyed(&[setting("lasting", "a", "1", 4)], 0);
+        bench.obeyed(&[setting("lasting", "a", "1", 5)], 0);
         assert!(bench.registry.failures().is_empty());
         let event = [setting("event", "bad", "1", 11)];
         bench.obeyed(&event, 0);

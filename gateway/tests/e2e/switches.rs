@@ -241,7 +241,7 @@ async fn bad_requests_change_nothing_and_name_the_field() {
         assert_eq!(answer.status, 400, "{body}");
         assert!(answer.text().contains(part), "{body}: {}", answer.text());
     }
-    assert_eq!(switch(&place, &server, &["history"]).await.ok(), "");
+    assert_eq!(switch(&place, &server, &["history"]).await.ok(), "nobody has set a switch yet\n");
     server.ask(&Request::draw("u", ACTIVITY, "k")).await.expect(200, "0000");
 }
 

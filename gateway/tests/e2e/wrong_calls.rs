@@ -336,7 +336,7 @@ const REFUSED_BY_A_SERVER: [Case; 16] = [
     (
         &["breaker", "clear", "shard-0", "--here", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
         2,
-        "nothing is set here for shard-0",
+        "nothing is set for shard-0 on this gateway alone",
     ),
     (
         &["limits", "set", "user", "five", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
