@@ -5,26 +5,18 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::block_on;
-use super::server::{Server, end, text};
+use super::server::{Look, text};
 
 /// What to do with the audit log. (`drawbridge audit` checks the stored data: that is another thing.)
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the latest 200 changes, newest first: who, what, why
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        server: Server,
-    },
+    List(Look),
 }
 
 pub fn run(command: &Command) -> ExitCode {
-    let Command::List { json, server } = command;
-    end(block_on(server.get("/admin/audit_log"))
-        .map(|log| if *json { format!("{}\n", log["entries"]) } else { show(&log) }))
+    let Command::List(look) = command;
+    look.show_list("/admin/audit_log", "entries", show)
 }
 
 fn show(log: &Value) -> String {

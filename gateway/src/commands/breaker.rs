@@ -6,9 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::obey::{Change, Waiting, carry_out};
-use super::server::{Server, end, seconds, text};
-use super::{ForTheRecord, block_on};
+use super::obey::{Change, Changing};
+use super::server::{Look, seconds, text};
 
 const PATH: &str = "/admin/breakers";
 
@@ -16,13 +15,7 @@ const PATH: &str = "/admin/breakers";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show how the breakers of a gateway stand
-    List {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        server: Server,
-    },
+    List(Look),
     /// Tell a breaker what to do, on all gateways
     Set(Set),
     /// Take back what is set for a breaker, on all gateways: it decides itself again
@@ -39,11 +32,7 @@ pub struct Set {
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 /// A breaker that decides itself again.
@@ -52,11 +41,7 @@ pub struct Clear {
     /// shard-0, redis-1, ... as `list` shows them
     breaker: String,
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 /// Who decides whether a breaker lets calls in.
@@ -83,10 +68,7 @@ impl Mode {
 
 pub fn run(command: &Command) -> ExitCode {
     match command {
-        Command::List { json, server } => {
-            let list = block_on(server.get(PATH));
-            end(list.map(|list| if *json { format!("{}\n", list["breakers"]) } else { show(&list) }))
-        }
+        Command::List(look) => look.show_list(PATH, "breakers", show),
         Command::Set(set) => set.run(),
         Command::Clear(clear) => clear.run(),
     }
@@ -94,31 +76,23 @@ pub fn run(command: &Command) -> ExitCode {
 
 impl Set {
     fn run(&self) -> ExitCode {
-        let body = json!({
+        let fields = json!({
             "name": self.breaker,
             "mode": self.mode.name(),
-            "who": self.record.who(),
-            "reason": self.record.reason,
             "forSeconds": self.lasts,
-            "here": self.waiting.here,
         });
         let about = ("breaker", self.breaker.as_str());
-        let change = Change { method: Method::POST, path: PATH, body, about, only: None };
-        carry_out(&self.server, &self.waiting, change)
+        self.changing.carry_out(Change { method: Method::POST, path: PATH, fields, about, only: None })
     }
 }
 
 impl Clear {
     fn run(&self) -> ExitCode {
-        let body = json!({
+        let fields = json!({
             "name": self.breaker,
-            "who": self.record.who(),
-            "reason": self.record.reason,
-            "here": self.waiting.here,
         });
         let about = ("breaker", self.breaker.as_str());
-        let change = Change { method: Method::DELETE, path: PATH, body, about, only: None };
-        carry_out(&self.server, &self.waiting, change)
+        self.changing.carry_out(Change { method: Method::DELETE, path: PATH, fields, about, only: None })
     }
 }
 

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::server::{Server, end, json_or, text};
-use super::{NO, Place, block_on, complain, fail, say};
+use super::server::{Look, text};
+use super::{NO, Place, complain, fail, say};
 use crate::admin::text::printable_lines;
 use crate::config::effective::{ShownKey, to_toml};
 use crate::config::{Config, ConfigError, warnings};
@@ -16,18 +16,12 @@ use crate::config::{Config, ConfigError, warnings};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show what is in force on a server, and where each value comes from; secrets are masked
-    Show {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        server: Server,
-    },
+    Show(Look),
 }
 
 pub fn run(command: &Command) -> ExitCode {
-    let Command::Show { json, server } = command;
-    end(block_on(server.get("/admin/config")).map(|shown| json_or(*json, &shown, show)))
+    let Command::Show(look) = command;
+    look.show("/admin/config", show)
 }
 
 fn show(shown: &Value) -> String {

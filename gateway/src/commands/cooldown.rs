@@ -9,9 +9,9 @@ use market::UserId;
 use serde_json::{Value, json};
 
 use super::arguments::user;
-use super::obey::{Change, Waiting, carry_out};
-use super::server::{Server, end, seconds, text};
-use super::{ForTheRecord, block_on};
+use super::block_on;
+use super::obey::{Change, Changing};
+use super::server::{Look, end, seconds, text};
 
 const PATH: &str = "/admin/cooldowns";
 
@@ -19,13 +19,7 @@ const PATH: &str = "/admin/cooldowns";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show who is in cooldown on a gateway, and until when
-    List {
-        /// As JSON, for programs
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        server: Server,
-    },
+    List(Look),
     /// Let a user not draw for a while, on all gateways
     Set(Set),
     /// Let a user draw again, on all gateways
@@ -34,11 +28,7 @@ pub enum Command {
         #[arg(value_parser = user)]
         user: UserId,
         #[command(flatten)]
-        record: ForTheRecord,
-        #[command(flatten)]
-        waiting: Waiting,
-        #[command(flatten)]
-        server: Server,
+        changing: Changing,
     },
 }
 
@@ -52,44 +42,32 @@ pub struct Set {
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: u64,
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 pub fn run(command: &Command) -> ExitCode {
     match command {
-        Command::List { json, server } => {
+        Command::List(Look { json, server }) => {
             let list = block_on(server.get(PATH));
             end(list.map(|list| if *json { format!("{list}\n") } else { show(&list) }))
         }
         Command::Set(set) => set.run(),
-        Command::Clear { user, record, waiting, server } => {
-            let body = json!({
-                "userId": user.as_str(),
-                "who": record.who(),
-                "reason": record.reason,
-                "here": waiting.here,
-            });
+        Command::Clear { user, changing } => {
+            let fields = json!({ "userId": user.as_str() });
             let about = ("cooldown", user.as_str());
-            carry_out(server, waiting, Change { method: Method::DELETE, path: PATH, body, about, only: None })
+            changing.carry_out(Change { method: Method::DELETE, path: PATH, fields, about, only: None })
         }
     }
 }
 
 impl Set {
     fn run(&self) -> ExitCode {
-        let body = json!({
+        let fields = json!({
             "userId": self.user.as_str(),
             "forSeconds": self.lasts,
-            "who": self.record.who(),
-            "reason": self.record.reason,
-            "here": self.waiting.here,
         });
         let about = ("cooldown", self.user.as_str());
-        carry_out(&self.server, &self.waiting, Change { method: Method::POST, path: PATH, body, about, only: None })
+        self.changing.carry_out(Change { method: Method::POST, path: PATH, fields, about, only: None })
     }
 }
 

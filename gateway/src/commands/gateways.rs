@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::obey::{Change, Waiting, ago, carry_out};
-use super::server::{Server, seconds, text};
+use super::obey::{Change, Changing, ago};
+use super::server::{Look, Server, seconds, text};
 use super::{ForTheRecord, block_on, fail, say};
 
 /// The gateways of the installation.
@@ -18,16 +18,7 @@ pub struct Gateways {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    list: List,
-}
-
-#[derive(Debug, Args)]
-struct List {
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    server: Server,
+    look: Look,
 }
 
 /// What to do with gateways.
@@ -53,27 +44,27 @@ struct Named {
 
 #[derive(Debug, Args)]
 struct Rotate {
-    #[command(flatten)]
-    named: Named,
+    /// As `drawbridge gateways` shows it
+    name: String,
     /// For this long only: 90s, 10m, 2h
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
     #[command(flatten)]
-    waiting: Waiting,
+    changing: Changing,
 }
 
 pub fn run(gateways: &Gateways) -> ExitCode {
     match &gateways.command {
-        None => list(&gateways.list),
+        None => list(&gateways.look),
         Some(Command::Forget(named)) => forget(named),
         Some(Command::Out(rotate)) => set_rotation(rotate, true),
         Some(Command::In(rotate)) => set_rotation(rotate, false),
     }
 }
 
-fn list(list: &List) -> ExitCode {
-    match block_on(list.server.get("/admin/gateways")) {
-        Ok(answer) if list.json => {
+fn list(look: &Look) -> ExitCode {
+    match block_on(look.server.get("/admin/gateways")) {
+        Ok(answer) if look.json => {
             say(format_args!("{}\n", answer["gateways"]));
             ExitCode::SUCCESS
         }
@@ -98,17 +89,10 @@ fn forget(named: &Named) -> ExitCode {
 }
 
 fn set_rotation(rotate: &Rotate, out: bool) -> ExitCode {
-    let Rotate { named: Named { name, record, server }, lasts, waiting } = rotate;
-    let body = json!({
-        "name": name,
-        "out": out,
-        "who": record.who(),
-        "reason": record.reason,
-        "forSeconds": lasts,
-        "here": waiting.here,
-    });
+    let Rotate { name, lasts, changing } = rotate;
+    let fields = json!({ "name": name, "out": out, "forSeconds": lasts });
     let path = "/admin/gateways/rotation";
-    carry_out(server, waiting, Change { method: Method::POST, path, body, about: ("rotation", name), only: Some(name) })
+    changing.carry_out(Change { method: Method::POST, path, fields, about: ("rotation", name), only: Some(name) })
 }
 
 fn show(answer: &Value) -> String {

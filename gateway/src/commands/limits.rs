@@ -6,9 +6,8 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::obey::{Change, Waiting, carry_out};
-use super::server::{Server, end, seconds, text};
-use super::{ForTheRecord, block_on};
+use super::obey::{Change, Changing};
+use super::server::{Look, seconds, text};
 
 const PATH: &str = "/admin/limits";
 
@@ -16,13 +15,7 @@ const PATH: &str = "/admin/limits";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the limits of a gateway, as they are configured and as they are
-    List {
-        /// As JSON, for programs
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        server: Server,
-    },
+    List(Look),
     /// Set a limit instead of the configured one, on all gateways
     Set(Set),
     /// Have the configured limit count again, on all gateways
@@ -46,11 +39,7 @@ pub struct Set {
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 /// A limit that is as configured again.
@@ -59,19 +48,12 @@ pub struct Clear {
     /// gateway, address, user or route.NAME, such as route.draw
     target: String,
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 pub fn run(command: &Command) -> ExitCode {
     match command {
-        Command::List { json, server } => {
-            let list = block_on(server.get(PATH));
-            end(list.map(|list| if *json { format!("{}\n", list["limits"]) } else { show(&list) }))
-        }
+        Command::List(look) => look.show_list(PATH, "limits", show),
         Command::Set(set) => set.run(),
         Command::Clear(clear) => clear.run(),
     }
@@ -79,16 +61,13 @@ pub fn run(command: &Command) -> ExitCode {
 
 impl Set {
     fn run(&self) -> ExitCode {
-        let body = json!({
+        let fields = json!({
             "target": self.target,
             "limit": self.limit(),
-            "who": self.record.who(),
-            "reason": self.record.reason,
             "forSeconds": self.lasts,
-            "here": self.waiting.here,
         });
         let about = ("limit", self.target.as_str());
-        carry_out(&self.server, &self.waiting, Change { method: Method::POST, path: PATH, body, about, only: None })
+        self.changing.carry_out(Change { method: Method::POST, path: PATH, fields, about, only: None })
     }
 
     /// What is set, as the gateway reads it.
@@ -106,14 +85,11 @@ impl Set {
 
 impl Clear {
     fn run(&self) -> ExitCode {
-        let body = json!({
+        let fields = json!({
             "target": self.target,
-            "who": self.record.who(),
-            "reason": self.record.reason,
-            "here": self.waiting.here,
         });
         let about = ("limit", self.target.as_str());
-        carry_out(&self.server, &self.waiting, Change { method: Method::DELETE, path: PATH, body, about, only: None })
+        self.changing.carry_out(Change { method: Method::DELETE, path: PATH, fields, about, only: None })
     }
 }
 

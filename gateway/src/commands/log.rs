@@ -3,11 +3,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::obey::{Change, Waiting, carry_out};
-use super::server::{Server, end, json_or, seconds, text};
-use super::{ForTheRecord, block_on};
+use super::obey::{Change, Changing};
+use super::server::{Look, seconds, text};
 
 const PATH: &str = "/admin/log";
 
@@ -15,17 +14,11 @@ const PATH: &str = "/admin/log";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show which filter is set on a gateway
-    Show {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        server: Server,
-    },
+    Show(Look),
     /// Log by another filter than the configured one, on all gateways
     Set(Set),
     /// Log by the configured filter again, on all gateways
-    Clear(Clear),
+    Clear(Changing),
 }
 
 /// Another filter.
@@ -37,49 +30,26 @@ pub struct Set {
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     lasts: Option<u64>,
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
-}
-
-/// The configured one.
-#[derive(Debug, Args)]
-pub struct Clear {
-    #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 pub fn run(command: &Command) -> ExitCode {
     match command {
-        Command::Show { json, server } => end(block_on(server.get(PATH)).map(|shown| {
-            json_or(*json, &shown, |shown| match text(shown, "filterSet") {
-                filter if filter.is_empty() => "the configured filter counts\n".to_owned(),
-                filter => format!("{filter}\n"),
-            })
-        })),
-        Command::Set(Set { filter, lasts, record, waiting, server }) => {
-            let body = json!({
-                "filter": filter,
-                "who": record.who(),
-                "reason": record.reason,
-                "forSeconds": lasts,
-                "here": waiting.here,
-            });
-            change(server, waiting, Method::POST, body)
+        Command::Show(look) => look.show(PATH, show),
+        Command::Set(Set { filter, lasts, changing }) => {
+            changing.carry_out(change(Method::POST, json!({ "filter": filter, "forSeconds": lasts })))
         }
-        Command::Clear(Clear { record, waiting, server }) => {
-            let body = json!({ "who": record.who(), "reason": record.reason, "here": waiting.here });
-            change(server, waiting, Method::DELETE, body)
-        }
+        Command::Clear(changing) => changing.carry_out(change(Method::DELETE, json!({}))),
     }
 }
 
-fn change(server: &Server, waiting: &Waiting, method: Method, body: serde_json::Value) -> ExitCode {
-    carry_out(server, waiting, Change { method, path: PATH, body, about: ("log", "filter"), only: None })
+fn change(method: Method, fields: Value) -> Change<'static> {
+    Change { method, path: PATH, fields, about: ("log", "filter"), only: None }
+}
+
+fn show(shown: &Value) -> String {
+    match text(shown, "filterSet") {
+        filter if filter.is_empty() => "the configured filter counts\n".to_owned(),
+        filter => format!("{filter}\n"),
+    }
 }

@@ -11,20 +11,20 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::server::{Server, ServerError, text};
-use super::{NO, block_on, fail, say};
+use super::{ForTheRecord, NO, block_on, fail, say};
 
 /// How often the list of gateways is looked at.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a change is made known.
 #[derive(Debug, Args)]
-pub struct Waiting {
+struct Waiting {
     /// How long to wait until all gateways obey: 3s, 500ms
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = wait)]
     wait: Duration,
     /// Have this one gateway obey, from memory, until it ends (or --for is over): works without the meta database
     #[arg(long)]
-    pub(super) here: bool,
+    here: bool,
 }
 
 fn wait(given: &str) -> Result<Duration, String> {
@@ -33,46 +33,73 @@ fn wait(given: &str) -> Result<Duration, String> {
     Duration::try_from(lasts).map_err(|_| expected())
 }
 
+/// Who makes a change and why, how it is waited for, and which server is asked.
+#[derive(Debug, Args)]
+pub struct Changing {
+    #[command(flatten)]
+    record: ForTheRecord,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    server: Server,
+}
+
 /// A change, and who has to obey it.
 #[derive(Debug)]
 pub(super) struct Change<'a> {
     pub(super) method: Method,
     pub(super) path: &'a str,
-    pub(super) body: Value,
+    /// What is changed; who, why and where is added.
+    pub(super) fields: Value,
     /// Kind and target of the setting, by which gateways name what they could not obey.
     pub(super) about: (&'a str, &'a str),
     /// Only this gateway has to obey.
     pub(super) only: Option<&'a str>,
 }
 
-/// Makes a change and waits until it is obeyed: 0 when all do, 1 when some do not (it is made all
-/// the same), 2 when it could not be made.
-pub(super) fn carry_out(server: &Server, waiting: &Waiting, change: Change<'_>) -> ExitCode {
-    block_on(async {
-        let Change { method, path, body, about, only } = change;
-        let answer = match server.call(method, path, body.to_string()).await {
-            Ok(answer) => answer,
-            Err(error) => return fail(error),
-        };
-        if waiting.here {
-            say(format_args!("obeyed by {} alone\n", text(&answer, "here")));
-            return ExitCode::SUCCESS;
-        }
-        let Some(revision) = answer["revision"].as_u64() else {
-            return fail("the server does not say under which revision it was set");
-        };
-        match obeyed(server, revision, waiting.wait, only).await {
-            Ok(list) => {
-                let verdict = verdict(&list, revision, about, only);
-                say(&verdict.text);
-                if verdict.by_all { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+impl Changing {
+    /// Whether one gateway alone obeys.
+    pub(super) const fn is_here(&self) -> bool {
+        self.waiting.here
+    }
+
+    /// Asks for a change.
+    pub(super) async fn ask(&self, method: Method, path: &str, mut fields: Value) -> Result<Value, ServerError> {
+        fields["who"] = self.record.who().into();
+        fields["reason"] = self.record.reason.as_str().into();
+        fields["here"] = self.waiting.here.into();
+        self.server.call(method, path, fields.to_string()).await
+    }
+
+    /// Makes a change and waits until it is obeyed: 0 when all do, 1 when some do not (it is made all
+    /// the same), 2 when it could not be made.
+    pub(super) fn carry_out(&self, change: Change<'_>) -> ExitCode {
+        block_on(async {
+            let Change { method, path, fields, about, only } = change;
+            let answer = match self.ask(method, path, fields).await {
+                Ok(answer) => answer,
+                Err(error) => return fail(error),
+            };
+            if self.is_here() {
+                say(format_args!("obeyed by {} alone\n", text(&answer, "here")));
+                return ExitCode::SUCCESS;
             }
-            Err(error) => {
-                say(format_args!("it is set, but who obeys is not known: {error}\n"));
-                ExitCode::from(NO)
+            let Some(revision) = answer["revision"].as_u64() else {
+                return fail("the server does not say under which revision it was set");
+            };
+            match obeyed(&self.server, revision, self.waiting.wait, only).await {
+                Ok(list) => {
+                    let verdict = verdict(&list, revision, about, only);
+                    say(&verdict.text);
+                    if verdict.by_all { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+                }
+                Err(error) => {
+                    say(format_args!("it is set, but who obeys is not known: {error}\n"));
+                    ExitCode::from(NO)
+                }
             }
-        }
-    })
+        })
+    }
 }
 
 /// Waits until all obey a revision; answers the list of gateways as it was seen last.

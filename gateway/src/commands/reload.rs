@@ -6,9 +6,9 @@ use clap::Args;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::obey::{Change, Waiting, carry_out};
-use super::server::{Server, text};
-use super::{ForTheRecord, NO, block_on, fail, say};
+use super::obey::{Change, Changing};
+use super::server::text;
+use super::{NO, block_on, fail, say};
 
 const PATH: &str = "/admin/reload";
 
@@ -16,24 +16,19 @@ const PATH: &str = "/admin/reload";
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 pub fn run(options: &Options) -> ExitCode {
-    let Options { record, waiting, server } = options;
-    let body = json!({ "who": record.who(), "reason": record.reason, "here": waiting.here });
-    if waiting.here {
-        return match block_on(server.call(Method::POST, PATH, body.to_string())) {
+    let Options { changing } = options;
+    if changing.is_here() {
+        return match block_on(changing.ask(Method::POST, PATH, json!({}))) {
             Ok(reloaded) => report(&reloaded),
             Err(error) => fail(error),
         };
     }
     let about = ("reload", "all");
-    carry_out(server, waiting, Change { method: Method::POST, path: PATH, body, about, only: None })
+    changing.carry_out(Change { method: Method::POST, path: PATH, fields: json!({}), about, only: None })
 }
 
 /// Says what became of each section; exit code 1 when one of them stays as it was.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::admin_address::AdminAddress;
-use super::{complain, fail, refuse, say};
+use super::{block_on, complain, fail, refuse, say};
 use crate::admin::text::printable;
 use crate::admin::token::Token;
 
@@ -29,6 +29,29 @@ pub struct Server {
     /// The file with its token
     #[arg(long, value_name = "FILE", default_value = "data/admin-token")]
     token_file: PathBuf,
+}
+
+/// What a server is asked to show, to people or to programs.
+#[derive(Debug, Args)]
+pub struct Look {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) server: Server,
+}
+
+impl Look {
+    /// Prints what a path answers; as JSON the list in it alone.
+    pub(super) fn show_list(&self, path: &str, list: &str, show: fn(&Value) -> String) -> ExitCode {
+        let answer = block_on(self.server.get(path));
+        end(answer.map(|answer| if self.json { format!("{}\n", answer[list]) } else { show(&answer) }))
+    }
+
+    /// Prints what a path answers.
+    pub(super) fn show(&self, path: &str, show: fn(&Value) -> String) -> ExitCode {
+        end(block_on(self.server.get(path)).map(|answer| json_or(self.json, &answer, show)))
+    }
 }
 
 /// Why a server was not obeyed or asked.

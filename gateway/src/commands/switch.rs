@@ -8,9 +8,8 @@ use market::ActivityId;
 use market::switches::{Share, Switch};
 use serde_json::{Value, json};
 
-use super::obey::{Change, Waiting, carry_out};
-use super::server::{Server, end, seconds, text};
-use super::{ForTheRecord, block_on};
+use super::obey::{Change, Changing};
+use super::server::{Look, seconds, text};
 
 /// What to do with switches.
 #[derive(Debug, Subcommand)]
@@ -23,16 +22,6 @@ pub enum Command {
     Clear(Clear),
     /// Show who set what, when and why, newest first
     History(Look),
-}
-
-/// A list, for people or programs.
-#[derive(Debug, Args)]
-pub struct Look {
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    server: Server,
 }
 
 /// A switch and its new state.
@@ -52,11 +41,7 @@ pub struct Set {
     #[arg(long)]
     observe: bool,
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 /// A switch whose setting is taken back.
@@ -68,59 +53,40 @@ pub struct Clear {
     #[arg(long)]
     activity: Option<ActivityId>,
     #[command(flatten)]
-    record: ForTheRecord,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    server: Server,
+    changing: Changing,
 }
 
 pub fn run(command: &Command) -> ExitCode {
     match command {
-        Command::List(look) => look.show("/admin/switches", "switches", show),
+        Command::List(look) => look.show_list("/admin/switches", "switches", show),
         Command::Set(set) => set.run(),
         Command::Clear(clear) => clear.run(),
-        Command::History(look) => look.show("/admin/switches/history", "changes", past),
-    }
-}
-
-impl Look {
-    fn show(&self, path: &str, list: &str, show: fn(&Value) -> String) -> ExitCode {
-        let answer = block_on(self.server.get(path));
-        end(answer.map(|answer| if self.json { format!("{}\n", answer[list]) } else { show(&answer) }))
+        Command::History(look) => look.show_list("/admin/switches/history", "changes", past),
     }
 }
 
 impl Set {
     fn run(&self) -> ExitCode {
-        let body = json!({
+        let fields = json!({
             "name": self.switch.name(),
             "value": self.value.to_string(),
             "activity": self.activity.map(ActivityId::get),
-            "who": self.record.who(),
-            "reason": self.record.reason,
             "forSeconds": self.lasts,
             "observe": self.observe,
-            "here": self.waiting.here,
         });
         let about = ("switch", self.switch.name());
-        let change = Change { method: Method::POST, path: "/admin/switches", body, about, only: None };
-        carry_out(&self.server, &self.waiting, change)
+        self.changing.carry_out(Change { method: Method::POST, path: "/admin/switches", fields, about, only: None })
     }
 }
 
 impl Clear {
     fn run(&self) -> ExitCode {
-        let body = json!({
+        let fields = json!({
             "name": self.switch.name(),
             "activity": self.activity.map(ActivityId::get),
-            "who": self.record.who(),
-            "reason": self.record.reason,
-            "here": self.waiting.here,
         });
         let about = ("switch", self.switch.name());
-        let change = Change { method: Method::DELETE, path: "/admin/switches", body, about, only: None };
-        carry_out(&self.server, &self.waiting, change)
+        self.changing.carry_out(Change { method: Method::DELETE, path: "/admin/switches", fields, about, only: None })
     }
 }
 
