@@ -317,6 +317,12 @@ mod tests {
         }
 
         #[test]
+        fn whole_numbers_with_a_point_are_read_exactly(number in any::<i64>(), zeros in 1_usize..40) {
+            let body = format!("{{\"activityId\":{number}.{}}}", "0".repeat(zeros));
+            check_object(body.as_bytes());
+        }
+
+        #[test]
         fn noise_breaks_no_rule(bytes in vec(any::<u8>(), 0..300)) {
             Said::cut(&bytes).check();
             check_object(&bytes);
