@@ -147,9 +147,23 @@ pub struct Embedded {
 impl Embedded {
     /// The shards and their sizes.
     pub fn options(&self, sizes: Sizes) -> embedded::Options {
-        let Sizes { lane, in_flight_max, patience, reads, breakers } = sizes;
+        let Sizes {
+            lane,
+            in_flight_max,
+            patience,
+            reads,
+            breakers,
+        } = sizes;
         let Self { shards, tables, .. } = *self;
-        embedded::Options { shards, tables, lane, in_flight_max, patience, reads, breakers }
+        embedded::Options {
+            shards,
+            tables,
+            lane,
+            in_flight_max,
+            patience,
+            reads,
+            breakers,
+        }
     }
 }
 
@@ -198,7 +212,11 @@ pub enum ConfigError {
 
 fn lines(faults: &[Fault]) -> String {
     let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
-    format!("the configuration has {} fault(s):\n{}", faults.len(), lines.join("\n"))
+    format!(
+        "the configuration has {} fault(s):\n{}",
+        faults.len(),
+        lines.join("\n")
+    )
 }
 
 /// What of a configuration may change while the server runs.
@@ -231,12 +249,15 @@ impl Config {
 
     /// The config file that is read: the one that is named, or the one that the environment names.
     pub fn file(file: Option<&Path>) -> Option<PathBuf> {
-        file.map(Path::to_owned).or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from))
+        file.map(Path::to_owned)
+            .or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from))
     }
 
     /// The text of the file; empty where there is none.
     pub fn text(file: Option<&Path>) -> Result<String, ConfigError> {
-        let Some(path) = Self::file(file) else { return Ok(String::new()) };
+        let Some(path) = Self::file(file) else {
+            return Ok(String::new());
+        };
         std::fs::read_to_string(&path).map_err(|error| ConfigError::File { path, error })
     }
 
@@ -252,9 +273,13 @@ impl Config {
         Self::read(text, overrides, Files::Read).map(|(config, _)| config)
     }
 
-    fn read(text: &str, overrides: Vec<Override>, files: Files) -> Result<(Self, Effective), ConfigError> {
-        let (config, entries) =
-            read_with_entries(text, overrides, |root| config(root, files)).map_err(ConfigError::Faults)?;
+    fn read(
+        text: &str,
+        overrides: Vec<Override>,
+        files: Files,
+    ) -> Result<(Self, Effective), ConfigError> {
+        let (config, entries) = read_with_entries(text, overrides, |root| config(root, files))
+            .map_err(ConfigError::Faults)?;
         Ok((config, Effective::new(entries)))
     }
 }
@@ -264,8 +289,22 @@ impl Live {
     /// read, so a broken one keeps nothing else from changing.
     pub fn of_text(text: &str, options: Vec<Override>) -> Result<(Self, Effective), ConfigError> {
         let (config, effective) = Config::read(text, with_environment(options), Files::Leave)?;
-        let Config { limits, admin, log, sizes, .. } = config;
-        Ok((Self { limits, breakers: sizes.breakers, admin, log }, effective))
+        let Config {
+            limits,
+            admin,
+            log,
+            sizes,
+            ..
+        } = config;
+        Ok((
+            Self {
+                limits,
+                breakers: sizes.breakers,
+                admin,
+                log,
+            },
+            effective,
+        ))
     }
 }
 
@@ -282,14 +321,19 @@ fn with_environment(options: Vec<Override>) -> Vec<Override> {
 /// Kubernetes gives each pod the addresses of services in variables of the service's name. For
 /// one that is called `drawbridge` they look like ours.
 fn is_setting(variable: &str) -> bool {
-    let ours = |rest: &str| rest != "PORT" && !rest.starts_with("PORT_") && !rest.starts_with("SERVICE_");
+    let ours =
+        |rest: &str| rest != "PORT" && !rest.starts_with("PORT_") && !rest.starts_with("SERVICE_");
     variable != FILE_VARIABLE && variable.strip_prefix(VARIABLE_PREFIX).is_some_and(ours)
 }
 
 fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
     let gateway = gateway(&root.section("gateway"));
     let http = http(&root.section("http"));
-    let identity = identity::options(&root.section("identity"), http.as_ref().ok(), files == Files::Read);
+    let identity = identity::options(
+        &root.section("identity"),
+        http.as_ref().ok(),
+        files == Files::Read,
+    );
     let storage = storage(&root.section("storage"), files);
     let lanes = root.section("lanes");
     let lane = lane(&lanes, storage.as_ref().ok());
@@ -297,7 +341,10 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
     let reads = reads(&root.section("reads"));
     let breakers = breakers::breakers(&root.section("breakers"));
     let admin = admin(&root.section("admin"));
-    let in_flight_max = root.section("admission").integer("in_flight_max", 1..=1_000_000).or(8192);
+    let in_flight_max = root
+        .section("admission")
+        .integer("in_flight_max", 1..=1_000_000)
+        .or(8192);
     let limits = limits::read(&root.section("limits"));
     let metrics = metrics(&root.section("metrics"));
     let drain = drain(&root.section("drain"));
@@ -311,7 +358,13 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
         limits: limits?,
         admin: admin?,
         storage: storage?,
-        sizes: Sizes { lane: lane?, in_flight_max, patience: patience?, reads: reads?, breakers: breakers? },
+        sizes: Sizes {
+            lane: lane?,
+            in_flight_max,
+            patience: patience?,
+            reads: reads?,
+            breakers: breakers?,
+        },
         metrics: metrics?,
         drain: drain?,
         log: log?,
@@ -319,31 +372,50 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
 }
 
 fn gateway(section: &Section<'_>) -> Result<Gateway, Faulted> {
-    let name = section.text("name", 1..=64).try_map(gateway_name).optional();
+    let name = section
+        .text("name", 1..=64)
+        .try_map(gateway_name)
+        .optional();
     Ok(Gateway { name: name? })
 }
 
 /// A name that stands in lists and on command lines. Behind a `~` stands what a gateway adds to a
 /// name that another one has.
 fn gateway_name(name: String) -> Result<String, &'static str> {
-    let fits = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'~');
-    if fits { Ok(name) } else { Err("expected visible ASCII characters without ~, such as gateway-0") }
+    let fits = name
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'~');
+    if fits {
+        Ok(name)
+    } else {
+        Err("expected visible ASCII characters without ~, such as gateway-0")
+    }
 }
 
 fn http(section: &Section<'_>) -> Result<Http, Faulted> {
-    let address = |key| section.text(key, 1..=64).try_map(|text| socket_address(&text));
+    let address = |key| {
+        section
+            .text(key, 1..=64)
+            .try_map(|text| socket_address(&text))
+    };
     let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
     let admin = address("admin").or(SocketAddr::from(([127, 0, 0, 1], 8092)));
     let probes = address("probes").optional();
     let known = |address: &Result<SocketAddr, Faulted>| address.as_ref().ok().copied();
     let of_probes = probes.as_ref().ok().copied().flatten();
-    let addresses = [("listen", known(&listen)), ("admin", known(&admin)), ("probes", of_probes)];
+    let addresses = [
+        ("listen", known(&listen)),
+        ("admin", known(&admin)),
+        ("probes", of_probes),
+    ];
     check_are_different(section, &addresses);
     let always_200 = always_200(section);
     let language = language(section);
     let allowed_origins = allowed_origins(section);
     let connections_max = section.integer("connections_max", 1..=1_000_000).or(10_000);
-    let connections_per_address_max = section.integer("connections_per_address_max", 1..=1_000_000).or(2_000);
+    let connections_per_address_max = section
+        .integer("connections_per_address_max", 1..=1_000_000)
+        .or(2_000);
     let first_header_timeout = milliseconds(section, "first_header_timeout_ms", 5_000);
     let header_timeout = milliseconds(section, "header_timeout_ms", 30_000);
     let body_timeout = milliseconds(section, "body_timeout_ms", 10_000);
@@ -369,8 +441,14 @@ fn http(section: &Section<'_>) -> Result<Http, Faulted> {
 }
 
 fn always_200(section: &Section<'_>) -> Result<Statuses, Faulted> {
-    let choices = [("false", Statuses::Honest), ("true", Statuses::Always), ("rules", Statuses::Rules)];
-    section.choice_or_boolean("always_200", &choices).or(Statuses::Honest)
+    let choices = [
+        ("false", Statuses::Honest),
+        ("true", Statuses::Always),
+        ("rules", Statuses::Rules),
+    ];
+    section
+        .choice_or_boolean("always_200", &choices)
+        .or(Statuses::Honest)
 }
 
 fn language(section: &Section<'_>) -> Result<LanguageChoice, Faulted> {
@@ -379,19 +457,26 @@ fn language(section: &Section<'_>) -> Result<LanguageChoice, Faulted> {
         ("en", LanguageChoice::Fixed(Language::English)),
         ("zh", LanguageChoice::Fixed(Language::Chinese)),
     ];
-    section.choice("language", &choices).or(LanguageChoice::Auto)
+    section
+        .choice("language", &choices)
+        .or(LanguageChoice::Auto)
 }
 
 fn allowed_origins(section: &Section<'_>) -> Result<AllowedOrigins, Faulted> {
-    let Some(list) = section.list("allowed_origins", 0..=256).optional()? else { return Ok(AllowedOrigins::Any) };
+    let Some(list) = section.list("allowed_origins", 0..=256).optional()? else {
+        return Ok(AllowedOrigins::Any);
+    };
     let list = all(list.iter().map(|value| value.text(1..=255).required()))?;
     AllowedOrigins::of(&list).map_err(|error| section.fault("allowed_origins", error))
 }
 
 /// Where to listen. Of names only `localhost` is one address for sure.
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    let numeric = text.strip_prefix("localhost:").map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    let expected = |_| format!("expected an IP address and a port such as 127.0.0.1:8091, found {text:?}");
+    let numeric = text
+        .strip_prefix("localhost:")
+        .map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let expected =
+        |_| format!("expected an IP address and a port such as 127.0.0.1:8091, found {text:?}");
     numeric.parse().map_err(expected)
 }
 
@@ -402,7 +487,10 @@ fn check_are_different(section: &Section<'_>, addresses: &[(&'static str, Option
             if let (Some(address), Some(other)) = (address, other)
                 && are_one_address(address, other)
             {
-                section.fault(key, format!("is {address}, and http.{other_key} is {other}: give them two ports"));
+                section.fault(
+                    key,
+                    format!("is {address}, and http.{other_key} is {other}: give them two ports"),
+                );
             }
         }
     }
@@ -417,34 +505,59 @@ fn are_one_address(one: SocketAddr, other: SocketAddr) -> bool {
 
 fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
     let networks = section.list("trusted_proxies", 0..=256).or(Vec::new())?;
-    let networks = networks.iter().map(|value| value.text(1..=64).try_map(|text| network(&text)).required());
+    let networks = networks
+        .iter()
+        .map(|value| value.text(1..=64).try_map(|text| network(&text)).required());
     Ok(TrustedProxies::new(all(networks)?))
 }
 
 fn admin(section: &Section<'_>) -> Result<Admin, Faulted> {
-    let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
+    let file = |key| {
+        section
+            .text(key, 1..=4096)
+            .optional()
+            .map(|path| path.map(PathBuf::from))
+    };
     let (token_file, viewer_token_file) = (file("token_file"), file("viewer_token_file"));
     let tokens_dir = file("tokens_dir");
     let tls = admin_tls(section);
-    let (token_file, viewer_token_file, tokens_dir) = (token_file?, viewer_token_file?, tokens_dir?);
-    Ok(Admin { token_file, viewer_token_file, tokens_dir, tls: tls? })
+    let (token_file, viewer_token_file, tokens_dir) =
+        (token_file?, viewer_token_file?, tokens_dir?);
+    Ok(Admin {
+        token_file,
+        viewer_token_file,
+        tokens_dir,
+        tls: tls?,
+    })
 }
 
 /// Both files or none.
 fn admin_tls(section: &Section<'_>) -> Result<Option<TlsFiles>, Faulted> {
     let (certificate, key) = ("tls_certificate_file", "tls_key_file");
-    let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
+    let file = |key| {
+        section
+            .text(key, 1..=4096)
+            .optional()
+            .map(|path| path.map(PathBuf::from))
+    };
     match (file(certificate), file(key)) {
         (Ok(Some(certificate)), Ok(Some(key))) => Ok(Some(TlsFiles { certificate, key })),
-        (Ok(Some(_)), Ok(None)) => Err(section.fault(key, format!("goes with admin.{certificate}"))),
-        (Ok(None), Ok(Some(_))) => Err(section.fault(certificate, format!("goes with admin.{key}"))),
+        (Ok(Some(_)), Ok(None)) => {
+            Err(section.fault(key, format!("goes with admin.{certificate}")))
+        }
+        (Ok(None), Ok(Some(_))) => {
+            Err(section.fault(certificate, format!("goes with admin.{key}")))
+        }
         (certificate, key) => certificate.and(key).map(|_| None),
     }
 }
 
 /// The keys of one kind of storage are unknown to the other.
 fn storage(section: &Section<'_>, files: Files) -> Result<Storage, Faulted> {
-    match section.choice("kind", &[("embedded", false), ("cluster", true)]).or(false) {
+    match section
+        .choice("kind", &[("embedded", false), ("cluster", true)])
+        .or(false)
+    {
         Ok(false) => Ok(Storage::Embedded(embedded(section)?)),
         Ok(true) => Ok(Storage::Cluster(Box::new(cluster(section, files)?))),
         Err(faulted) => {
@@ -462,7 +575,12 @@ fn embedded(section: &Section<'_>) -> Result<Embedded, Faulted> {
     let data = data?;
     let data_is_named = data.is_some();
     let data = data.unwrap_or_else(|| "./data".to_owned()).into();
-    Ok(Embedded { data, shards: shards?, tables: tables?, data_is_named })
+    Ok(Embedded {
+        data,
+        shards: shards?,
+        tables: tables?,
+        data_is_named,
+    })
 }
 
 fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Option<u16>) {
@@ -476,27 +594,58 @@ fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Opti
 fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faulted> {
     let tables = section.integer("tables", 1..=64).or(4);
     let segments = section.integer("segments", 1..=256).or(8);
-    let connect_timeout = section.integer("connect_timeout_ms", 1..=600_000).or(1_000).map(Duration::from_millis);
-    let statement_timeout =
-        section.integer("statement_timeout_ms", 3_000..=600_000).or(3_000).map(Duration::from_millis);
-    let redis_timeout = section.integer("redis_timeout_ms", 1..=600_000).or(250).map(Duration::from_millis);
-    let prefix = section.text("redis_prefix", 1..=64).or("drawbridge".to_owned());
+    let connect_timeout = section
+        .integer("connect_timeout_ms", 1..=600_000)
+        .or(1_000)
+        .map(Duration::from_millis);
+    let statement_timeout = section
+        .integer("statement_timeout_ms", 3_000..=600_000)
+        .or(3_000)
+        .map(Duration::from_millis);
+    let redis_timeout = section
+        .integer("redis_timeout_ms", 1..=600_000)
+        .or(250)
+        .map(Duration::from_millis);
+    let prefix = section
+        .text("redis_prefix", 1..=64)
+        .or("drawbridge".to_owned());
     let meta = mysql(&section.section("meta"), files);
     let shards = section.sections("shard", 1..=256);
-    let shards = shards.map(|sections| sections.iter().map(|shard| mysql(shard, files)).collect::<Vec<_>>());
+    let shards = shards.map(|sections| {
+        sections
+            .iter()
+            .map(|shard| mysql(shard, files))
+            .collect::<Vec<_>>()
+    });
     let redis_sections = section.sections("redis", 1..=15);
-    let redis = redis_sections.map(|sections| sections.iter().map(|server| redis(server, files)).collect::<Vec<_>>());
-    let count = shards.as_ref().ok().map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
+    let redis = redis_sections.map(|sections| {
+        sections
+            .iter()
+            .map(|server| redis(server, files))
+            .collect::<Vec<_>>()
+    });
+    let count = shards
+        .as_ref()
+        .ok()
+        .map(|shards| u16::try_from(shards.len()).unwrap_or(u16::MAX));
     check_map(section, "tables", count, tables.ok());
     let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
     let dialer = Dialer::default();
     let timed = |database: MysqlDatabase| {
         let dialer = dialer.clone();
-        MysqlDatabase { connect_timeout, statement_timeout, dialer, ..database }
+        MysqlDatabase {
+            connect_timeout,
+            statement_timeout,
+            dialer,
+            ..database
+        }
     };
     let (redis_timeout, prefix) = (redis_timeout?, prefix?);
-    let timed_redis =
-        |options: RedisOptions| RedisOptions { timeout: redis_timeout, prefix: prefix.clone(), ..options };
+    let timed_redis = |options: RedisOptions| RedisOptions {
+        timeout: redis_timeout,
+        prefix: prefix.clone(),
+        ..options
+    };
     Ok(cluster::Options {
         meta: timed(meta?),
         shards: all(shards?)?.into_iter().map(timed).collect(),
@@ -559,14 +708,22 @@ enum TlsChoice {
 }
 
 fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
-    let choices = [("off", TlsChoice::Off), ("required", TlsChoice::Required), ("verify", TlsChoice::Verify)];
+    let choices = [
+        ("off", TlsChoice::Off),
+        ("required", TlsChoice::Required),
+        ("verify", TlsChoice::Verify),
+    ];
     let choice = section.choice("tls", &choices).or(TlsChoice::Off);
     let ca_file = section.text("tls_ca_file", 1..=4096).optional();
     match (choice?, ca_file?) {
         (TlsChoice::Off, None) => Ok(Tls::Off),
         (TlsChoice::Required, None) => Ok(Tls::Required),
-        (TlsChoice::Verify, Some(ca_file)) => Ok(Tls::Verify { ca_file: ca_file.into() }),
-        (TlsChoice::Verify, None) => Err(section.fault("tls_ca_file", "is needed for tls = \"verify\"")),
+        (TlsChoice::Verify, Some(ca_file)) => Ok(Tls::Verify {
+            ca_file: ca_file.into(),
+        }),
+        (TlsChoice::Verify, None) => {
+            Err(section.fault("tls_ca_file", "is needed for tls = \"verify\""))
+        }
         (_, Some(_)) => Err(section.fault("tls_ca_file", "goes with tls = \"verify\" only")),
     }
 }
@@ -583,27 +740,47 @@ fn password(section: &Section<'_>, files: Files) -> Result<Option<String>, Fault
             .map(|text| text.trim_end().to_owned())
     });
     match (clear?, file.optional()?) {
-        (Some(_), Some(_)) => Err(section.fault("password_file", "and password exclude each other")),
+        (Some(_), Some(_)) => {
+            Err(section.fault("password_file", "and password exclude each other"))
+        }
         (clear, file) => Ok(clear.or(file)),
     }
 }
 
 fn lane(section: &Section<'_>, storage: Option<&Storage>) -> Result<LaneLimits, Faulted> {
     // A batch that goes to servers costs more by itself than one that goes to a file.
-    let default_linger_ms = if matches!(storage, Some(Storage::Cluster(_))) { 4 } else { 0 };
+    let default_linger_ms = if matches!(storage, Some(Storage::Cluster(_))) {
+        4
+    } else {
+        0
+    };
     let queue_max = section.integer("queue_max", 1..=1_000_000).or(2048);
     let batch_max = section.integer("batch_max", 1..=1024).or(1024);
     let queue_target = milliseconds(section, "queue_target_ms", 500);
-    let linger = section.integer("linger_ms", 0..=100).or(default_linger_ms).map(Duration::from_millis);
-    Ok(LaneLimits { queue_max: queue_max?, queue_target: queue_target?, batch_max: batch_max?, linger: linger? })
+    let linger = section
+        .integer("linger_ms", 0..=100)
+        .or(default_linger_ms)
+        .map(Duration::from_millis);
+    Ok(LaneLimits {
+        queue_max: queue_max?,
+        queue_target: queue_target?,
+        batch_max: batch_max?,
+        linger: linger?,
+    })
 }
 
 fn patience(section: &Section<'_>) -> Result<Patience, Faulted> {
     let queue = milliseconds(section, "queue_timeout_ms", 2_000);
     let answer = milliseconds(section, "answer_timeout_ms", 5_000);
-    let patience = Patience { queue: queue?, answer: answer? };
+    let patience = Patience {
+        queue: queue?,
+        answer: answer?,
+    };
     if patience.answer < patience.queue {
-        return Err(section.fault("answer_timeout_ms", "must not be shorter than lanes.queue_timeout_ms"));
+        return Err(section.fault(
+            "answer_timeout_ms",
+            "must not be shorter than lanes.queue_timeout_ms",
+        ));
     }
     Ok(patience)
 }
@@ -612,37 +789,70 @@ fn reads(section: &Section<'_>) -> Result<ReadLimits, Faulted> {
     let connections_max = section.integer("connections_max", 1..=64).or(2);
     let queue_max = section.integer("queue_max", 1..=100_000).or(1024);
     let timeout = milliseconds(section, "timeout_ms", 2_000);
-    Ok(ReadLimits { connections_max: connections_max?, queue_max: queue_max?, timeout: timeout? })
+    Ok(ReadLimits {
+        connections_max: connections_max?,
+        queue_max: queue_max?,
+        timeout: timeout?,
+    })
 }
 
 fn metrics(section: &Section<'_>) -> Result<Metrics, Faulted> {
-    let age_max = section.integer("age_max_ms", 0..=60_000).or(1_000).map(Duration::from_millis);
+    let age_max = section
+        .integer("age_max_ms", 0..=60_000)
+        .or(1_000)
+        .map(Duration::from_millis);
     Ok(Metrics { age_max: age_max? })
 }
 
 fn drain(section: &Section<'_>) -> Result<Drain, Faulted> {
-    let grace = section.integer("grace_ms", 0..=600_000).or(1_000).map(Duration::from_millis);
+    let grace = section
+        .integer("grace_ms", 0..=600_000)
+        .or(1_000)
+        .map(Duration::from_millis);
     let deadline = milliseconds(section, "deadline_ms", 15_000);
-    Ok(Drain { grace: grace?, deadline: deadline? })
+    Ok(Drain {
+        grace: grace?,
+        deadline: deadline?,
+    })
 }
 
 fn log(section: &Section<'_>) -> Result<Log, Faulted> {
-    let filter =
-        section.text("filter", 1..=1024).try_map(|text| tracing_subscriber::EnvFilter::try_new(&text).map(|_| text));
+    let filter = section
+        .text("filter", 1..=1024)
+        .try_map(|text| tracing_subscriber::EnvFilter::try_new(&text).map(|_| text));
     let filter = filter.or("info".to_owned());
-    let json = section.choice("format", &[("text", false), ("json", true)]).or(false);
-    let access = section.integer("access_lines_per_second_max", 0..=100_000).or(access_lines_default());
-    Ok(Log { filter: filter?, json: json?, access_lines_per_second_max: access? })
+    let json = section
+        .choice("format", &[("text", false), ("json", true)])
+        .or(false);
+    let access = section
+        .integer("access_lines_per_second_max", 0..=100_000)
+        .or(access_lines_default());
+    Ok(Log {
+        filter: filter?,
+        json: json?,
+        access_lines_per_second_max: access?,
+    })
 }
 
 /// On a terminal the lines of requests would push away all that is said to whoever sits there.
 fn access_lines_default() -> u32 {
-    if std::io::stderr().is_terminal() { 0 } else { 50 }
+    if std::io::stderr().is_terminal() {
+        0
+    } else {
+        50
+    }
 }
 
 /// A time of at least a millisecond and at most ten minutes.
-fn milliseconds(section: &Section<'_>, key: &'static str, default: u64) -> Result<Duration, Faulted> {
-    section.integer(key, 1..=600_000).or(default).map(Duration::from_millis)
+fn milliseconds(
+    section: &Section<'_>,
+    key: &'static str,
+    default: u64,
+) -> Result<Duration, Faulted> {
+    section
+        .integer(key, 1..=600_000)
+        .or(default)
+        .map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -661,15 +871,19 @@ mod tests {
         let config = Config::parse("", Vec::new()).expect("defaults");
         assert_eq!(config.http.listen.to_string(), "127.0.0.1:8091");
         assert_eq!(config.http.admin.to_string(), "127.0.0.1:8092");
-        let Storage::Embedded(embedded) = config.storage else { panic!("embedded is the default") };
+        let Storage::Embedded(embedded) = config.storage else {
+            panic!("embedded is the default")
+        };
         assert_eq!(embedded.data, Path::new("./data"));
         assert_eq!((embedded.shards, embedded.tables), (2, 4));
     }
 
     #[test]
     fn options_win_over_variables_and_variables_over_the_file() {
-        let text = "[http]\nlisten = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\nalways_200 = false\n";
-        let variable = |name, value| Override::variable(VARIABLE_PREFIX, name, value).expect("a setting");
+        let text =
+            "[http]\nlisten = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\nalways_200 = false\n";
+        let variable =
+            |name, value| Override::variable(VARIABLE_PREFIX, name, value).expect("a setting");
         let overrides = vec![
             variable("DRAWBRIDGE_HTTP_LISTEN", "127.0.0.1:3"),
             variable("DRAWBRIDGE_HTTP_ADMIN", "127.0.0.1:4"),
@@ -687,7 +901,13 @@ mod tests {
         let text = "[http]\nlisten = \"here\"\nlistne = 1\n[lanes]\nbatch_max = 0\n[log]\nformat = \"xml\"\n";
         let overrides = vec![Override::option("http.admin", "nowhere", "--admin")];
         let faults = faults(text, overrides).join("\n");
-        for part in ["line 2, http.listen", "http.listne", "--admin", "lanes.batch_max", "log.format"] {
+        for part in [
+            "line 2, http.listen",
+            "http.listne",
+            "--admin",
+            "lanes.batch_max",
+            "log.format",
+        ] {
             assert!(faults.contains(part), "{part} is missing in:\n{faults}");
         }
     }
@@ -721,8 +941,18 @@ password = "secret of redis"
         let config = Config::parse(CLUSTER, Vec::new()).expect("a config");
         let shown = format!("{config:#?}");
         assert!(!shown.contains("secret"), "{shown}");
-        let Storage::Cluster(cluster) = config.storage else { panic!("a cluster") };
-        assert_eq!((cluster.shards.len(), cluster.tables, cluster.redis.len(), cluster.segments), (1, 4, 1, 8));
+        let Storage::Cluster(cluster) = config.storage else {
+            panic!("a cluster")
+        };
+        assert_eq!(
+            (
+                cluster.shards.len(),
+                cluster.tables,
+                cluster.redis.len(),
+                cluster.segments
+            ),
+            (1, 4, 1, 8)
+        );
         assert_eq!((cluster.meta.port, cluster.redis[0].port), (3306, 6379));
         assert_eq!(cluster.shards[0].statement_timeout, Duration::from_secs(3));
     }
@@ -730,36 +960,77 @@ password = "secret of redis"
     #[test]
     fn a_stock_server_has_a_user_and_tls_as_databases_have() {
         let redis = |more: &str| Config::parse(&format!("{CLUSTER}{more}"), Vec::new());
-        let config = redis("user = \"someone\"\ntls = \"verify\"\ntls_ca_file = \"ca.pem\"\n").expect("a config");
+        let config = redis("user = \"someone\"\ntls = \"verify\"\ntls_ca_file = \"ca.pem\"\n")
+            .expect("a config");
         let shown = format!("{config:#?}");
-        assert!(shown.contains("someone") && shown.contains("ca.pem") && !shown.contains("secret"), "{shown}");
-        let Storage::Cluster(cluster) = config.storage else { panic!("a cluster") };
+        assert!(
+            shown.contains("someone") && shown.contains("ca.pem") && !shown.contains("secret"),
+            "{shown}"
+        );
+        let Storage::Cluster(cluster) = config.storage else {
+            panic!("a cluster")
+        };
         let server = &cluster.redis[0];
-        assert_eq!((server.user.as_deref(), &server.tls), (Some("someone"), &Tls::Verify { ca_file: "ca.pem".into() }));
-        let without = CLUSTER.replace("password = \"secret of redis\"", "user = \"someone\"\ntls = \"verify\"");
+        assert_eq!(
+            (server.user.as_deref(), &server.tls),
+            (
+                Some("someone"),
+                &Tls::Verify {
+                    ca_file: "ca.pem".into()
+                }
+            )
+        );
+        let without = CLUSTER.replace(
+            "password = \"secret of redis\"",
+            "user = \"someone\"\ntls = \"verify\"",
+        );
         let faults = faults(&without, Vec::new()).join("\n");
-        for part in ["storage.redis[1].tls_ca_file", "storage.redis[1].user", "password_file"] {
+        for part in [
+            "storage.redis[1].tls_ca_file",
+            "storage.redis[1].user",
+            "password_file",
+        ] {
             assert!(faults.contains(part), "{part} is missing in:\n{faults}");
         }
-        let Err(_) = redis("tls_ca_file = \"ca.pem\"\n") else { panic!("a file that nobody reads is a fault") };
+        let Err(_) = redis("tls_ca_file = \"ca.pem\"\n") else {
+            panic!("a file that nobody reads is a fault")
+        };
     }
 
     #[test]
     fn lanes_linger_in_a_cluster_only_unless_told_otherwise() {
-        let linger_ms = |text: &str| Config::parse(text, Vec::new()).expect("a config").sizes.lane.linger.as_millis();
+        let linger_ms = |text: &str| {
+            Config::parse(text, Vec::new())
+                .expect("a config")
+                .sizes
+                .lane
+                .linger
+                .as_millis()
+        };
         assert_eq!((linger_ms(CLUSTER), linger_ms("")), (4, 0));
         let told = "[lanes]\nlinger_ms = 7\n";
-        assert_eq!((linger_ms(&format!("{CLUSTER}{told}")), linger_ms(told)), (7, 7));
+        assert_eq!(
+            (linger_ms(&format!("{CLUSTER}{told}")), linger_ms(told)),
+            (7, 7)
+        );
     }
 
     #[test]
     fn faults_of_a_cluster_are_named() {
         let text = CLUSTER
             .replace("host = \"meta\"", "hots = \"meta\"\ntls = \"verify\"")
-            .replace("kind = \"cluster\"", "kind = \"cluster\"\ndata = \"x\"\ntables = 65");
+            .replace(
+                "kind = \"cluster\"",
+                "kind = \"cluster\"\ndata = \"x\"\ntables = 65",
+            );
         let faults = faults(&text, Vec::new()).join("\n");
-        let parts =
-            ["storage.meta.host", "storage.meta.hots", "storage.meta.tls_ca_file", "storage.data", "storage.tables"];
+        let parts = [
+            "storage.meta.host",
+            "storage.meta.hots",
+            "storage.meta.tls_ca_file",
+            "storage.data",
+            "storage.tables",
+        ];
         for part in parts {
             assert!(faults.contains(part), "{part} is missing in:\n{faults}");
         }
@@ -767,9 +1038,13 @@ password = "secret of redis"
 
     #[test]
     fn addresses_of_a_service_called_drawbridge_are_no_settings() {
-        for name in
-            ["DRAWBRIDGE_PORT", "DRAWBRIDGE_PORT_8091_TCP", "DRAWBRIDGE_SERVICE_HOST", "DRAWBRIDGE_CONFIG", "PATH"]
-        {
+        for name in [
+            "DRAWBRIDGE_PORT",
+            "DRAWBRIDGE_PORT_8091_TCP",
+            "DRAWBRIDGE_SERVICE_HOST",
+            "DRAWBRIDGE_CONFIG",
+            "PATH",
+        ] {
             assert!(!is_setting(name), "{name}");
         }
         assert!(is_setting("DRAWBRIDGE_HTTP_LISTEN") && is_setting("DRAWBRIDGE_TYPO"));
@@ -778,11 +1053,19 @@ password = "secret of redis"
     #[test]
     fn tls_of_the_admin_address_needs_both_files() {
         let tls = |text: &str| Config::parse(&format!("[admin]\n{text}"), Vec::new());
-        let both = tls("tls_certificate_file = \"c.pem\"\ntls_key_file = \"k.pem\"\n").expect("a config");
-        assert_eq!(both.admin.tls, Some(TlsFiles { certificate: "c.pem".into(), key: "k.pem".into() }));
-        for (one, missing) in
-            [("tls_certificate_file", "admin.tls_key_file"), ("tls_key_file", "admin.tls_certificate_file")]
-        {
+        let both =
+            tls("tls_certificate_file = \"c.pem\"\ntls_key_file = \"k.pem\"\n").expect("a config");
+        assert_eq!(
+            both.admin.tls,
+            Some(TlsFiles {
+                certificate: "c.pem".into(),
+                key: "k.pem".into()
+            })
+        );
+        for (one, missing) in [
+            ("tls_certificate_file", "admin.tls_key_file"),
+            ("tls_key_file", "admin.tls_certificate_file"),
+        ] {
             let faults = faults(&format!("[admin]\n{one} = \"x.pem\"\n"), Vec::new());
             assert!(faults[0].contains(missing), "{faults:?}");
         }
@@ -797,20 +1080,32 @@ password = "secret of redis"
             Ok(_) => String::new(),
             Err(error) => error.to_string(),
         };
-        for (listen, admin) in
-            [("127.0.0.1:0", "127.0.0.1:0"), ("127.0.0.1:1", "127.0.0.2:1"), ("localhost:1", "[::1]:1")]
-        {
+        for (listen, admin) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("127.0.0.1:1", "127.0.0.2:1"),
+            ("localhost:1", "[::1]:1"),
+        ] {
             assert_eq!(faults(listen, admin), "", "{listen} {admin}");
         }
-        for (listen, admin) in [("127.0.0.1:1", "localhost:1"), ("127.0.0.1:1", "0.0.0.0:1"), ("[::1]:1", "[::]:1")] {
+        for (listen, admin) in [
+            ("127.0.0.1:1", "localhost:1"),
+            ("127.0.0.1:1", "0.0.0.0:1"),
+            ("[::1]:1", "[::]:1"),
+        ] {
             let text = faults(listen, admin);
-            assert!(text.contains("http.admin") && text.contains("two ports"), "{listen} {admin}: {text}");
+            assert!(
+                text.contains("http.admin") && text.contains("two ports"),
+                "{listen} {admin}: {text}"
+            );
         }
     }
 
     #[test]
     fn timeouts_that_must_nest_are_compared() {
-        let faults = faults("[lanes]\nqueue_timeout_ms = 3000\nanswer_timeout_ms = 2000\n", Vec::new());
+        let faults = faults(
+            "[lanes]\nqueue_timeout_ms = 3000\nanswer_timeout_ms = 2000\n",
+            Vec::new(),
+        );
         assert!(faults[0].contains("lanes.answer_timeout_ms"), "{faults:?}");
     }
 }

@@ -19,7 +19,13 @@ struct Filters {
 impl LogLevel {
     /// Of a log that was started with the `configured` filter.
     pub fn new(configured: &str, apply: LogFilter) -> Self {
-        Self { filters: Mutex::new(Filters { configured: configured.to_owned(), set: None }), apply }
+        Self {
+            filters: Mutex::new(Filters {
+                configured: configured.to_owned(),
+                set: None,
+            }),
+            apply,
+        }
     }
 
     /// Logs by this filter, such as `debug` or `shards=debug,info`, until [`LogLevel::restore`].
@@ -82,7 +88,10 @@ mod tests {
         assert_eq!(level.filter_set().as_deref(), Some("debug"));
         level.configure("error").expect("a filter");
         level.restore().expect("a filter");
-        assert_eq!(*applied.lock().expect("not poisoned"), ["warn", "debug", "error"]);
+        assert_eq!(
+            *applied.lock().expect("not poisoned"),
+            ["warn", "debug", "error"]
+        );
         assert!(level.configure("broken").is_err() && level.filter_set().is_none());
     }
 }

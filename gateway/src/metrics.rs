@@ -6,7 +6,9 @@ use market::DrawCount;
 use market::switches::{Effect, Switch};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 use crate::api::Endpoint;
 use crate::api::code::Code;
@@ -31,18 +33,28 @@ impl HttpMetrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let requests = Opts::new("drawbridge_http_requests_total", "Answered requests");
         let requests = IntCounterVec::new(requests, &["endpoint", "code"])?;
-        let seconds = HistogramOpts::new("drawbridge_http_request_seconds", "Time from a request's head to its answer")
-            .buckets(prometheus::exponential_buckets(0.0005, 2.0, 15)?);
+        let seconds = HistogramOpts::new(
+            "drawbridge_http_request_seconds",
+            "Time from a request's head to its answer",
+        )
+        .buckets(prometheus::exponential_buckets(0.0005, 2.0, 15)?);
         let seconds = HistogramVec::new(seconds, &["endpoint"])?;
         let received = IntCounter::new(
             "drawbridge_commands_received_total",
             "Commands (calls to draw) that have come in, whatever became of them",
         )?;
-        let in_flight = IntGauge::new("drawbridge_http_in_flight_requests", "Requests that are being answered")?;
-        let in_flight_max =
-            IntGauge::new("drawbridge_http_in_flight_requests_max", "Requests that may be answered at once")?;
-        let switches =
-            Opts::new("drawbridge_switch_effects_total", "Draws that a switch changed, or would have changed");
+        let in_flight = IntGauge::new(
+            "drawbridge_http_in_flight_requests",
+            "Requests that are being answered",
+        )?;
+        let in_flight_max = IntGauge::new(
+            "drawbridge_http_in_flight_requests_max",
+            "Requests that may be answered at once",
+        )?;
+        let switches = Opts::new(
+            "drawbridge_switch_effects_total",
+            "Draws that a switch changed, or would have changed",
+        );
         let switches = IntCounterVec::new(switches, &["switch", "effect"])?;
         registry.register(Box::new(switches.clone()))?;
         registry.register(Box::new(requests.clone()))?;
@@ -51,16 +63,21 @@ impl HttpMetrics {
         registry.register(Box::new(in_flight.clone()))?;
         registry.register(Box::new(in_flight_max.clone()))?;
         let counters = |endpoint: &Endpoint| {
-            let counter = |code: &Code| requests.with_label_values(&[endpoint.label(), code.as_str()]);
+            let counter =
+                |code: &Code| requests.with_label_values(&[endpoint.label(), code.as_str()]);
             Code::ALL.iter().map(counter).collect()
         };
         let effects = |switch: &Switch| {
-            ["applied", "observed"].map(|effect| switches.with_label_values(&[switch.name(), effect]))
+            ["applied", "observed"]
+                .map(|effect| switches.with_label_values(&[switch.name(), effect]))
         };
         Ok(Self {
             answered: Arc::new(Endpoint::ALL.iter().map(counters).collect()),
             seconds: Arc::new(
-                Endpoint::ALL.iter().map(|endpoint| seconds.with_label_values(&[endpoint.label()])).collect(),
+                Endpoint::ALL
+                    .iter()
+                    .map(|endpoint| seconds.with_label_values(&[endpoint.label()]))
+                    .collect(),
             ),
             switches: Arc::new(Switch::ALL.iter().map(effects).collect()),
             received,
@@ -92,7 +109,8 @@ impl HttpMetrics {
 
     /// Shows how many requests may be answered at once.
     pub fn show_in_flight_max(&self, requests_max: usize) {
-        self.in_flight_max.set(i64::try_from(requests_max).unwrap_or(i64::MAX));
+        self.in_flight_max
+            .set(i64::try_from(requests_max).unwrap_or(i64::MAX));
     }
 }
 
@@ -107,7 +125,10 @@ pub struct ReloadMetrics {
 impl ReloadMetrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let reloads = Opts::new("drawbridge_reloads_total", "Reloads of the configuration by how they ended");
+        let reloads = Opts::new(
+            "drawbridge_reloads_total",
+            "Reloads of the configuration by how they ended",
+        );
         let reloads = IntCounterVec::new(reloads, &["outcome"])?;
         registry.register(Box::new(reloads.clone()))?;
         let of = |outcome| reloads.with_label_values(&[outcome]);
@@ -116,7 +137,10 @@ impl ReloadMetrics {
             "drawbridge_identity_keys_age_seconds",
             "How long ago the key set of tokens was read; 0 where there is none",
         )?;
-        Ok(Self { ended: ["ok", "partly", "failed"].map(of), keys_age })
+        Ok(Self {
+            ended: ["ok", "partly", "failed"].map(of),
+            keys_age,
+        })
     }
 
     /// Notes that the keys of tokens were read just now, where they are those of a key set.
@@ -154,7 +178,10 @@ pub struct AgeGauge {
 impl AgeGauge {
     /// Registers the gauge.
     pub fn new(registry: &Registry, name: &str, help: &str) -> prometheus::Result<Self> {
-        let gauge = Self { seconds: IntGauge::new(name, help)?, at: Arc::default() };
+        let gauge = Self {
+            seconds: IntGauge::new(name, help)?,
+            at: Arc::default(),
+        };
         registry.register(Box::new(gauge.clone()))?;
         Ok(gauge)
     }
@@ -198,15 +225,23 @@ mod tests {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let groups = file["groups"].as_array().expect("groups").iter();
         let of_group = |group: &Value| {
-            let name =
-                |rule: &Value| if rule["alert"].is_null() { word(&rule["record"]) } else { word(&rule["alert"]) };
+            let name = |rule: &Value| {
+                if rule["alert"].is_null() {
+                    word(&rule["record"])
+                } else {
+                    word(&rule["alert"])
+                }
+            };
             let rules = group["rules"].as_array().expect("rules").iter();
-            rules.map(|rule| [word(&group["name"]), name(rule), word(&rule["expr"])]).collect::<Vec<_>>()
+            rules
+                .map(|rule| [word(&group["name"]), name(rule), word(&rule["expr"])])
+                .collect::<Vec<_>>()
         };
         groups.flat_map(of_group).collect()
     }
 
-    /// The codes that an expression lists behind `code=~` or `code!~`. Lists are words, not patterns.
+    /// The codes that an expression lists behind `code=~` or `code!~`. Lists are words, not
+    /// patterns.
     fn listed(expression: &str, operator: &str) -> Codes {
         let opening = format!("code{operator}\"");
         let lists = expression.split(&opening).skip(1);
@@ -215,19 +250,29 @@ mod tests {
     }
 
     fn recorded(name: &str) -> Codes {
-        let rule = rules(RECORDING).into_iter().find(|[_, record, _]| record == name).expect("a rule");
+        let rule = rules(RECORDING)
+            .into_iter()
+            .find(|[_, record, _]| record == name)
+            .expect("a rule");
         listed(&rule[2], "!~")
     }
 
     /// The codes of each alert that lists some, by group and name.
     fn lists() -> Vec<(String, String, Codes)> {
-        let lists = rules(ALERTS).into_iter().map(|[group, name, expr]| (group, name, listed(&expr, "=~")));
+        let lists = rules(ALERTS)
+            .into_iter()
+            .map(|[group, name, expr]| (group, name, listed(&expr, "=~")));
         lists.filter(|(_, _, codes)| !codes.is_empty()).collect()
     }
 
     fn documented() -> BTreeMap<String, String> {
-        let (_, table) = DOCUMENTED.split_once("## Codes and their alerts").expect("the table");
-        let rows = table.lines().filter(|line| line.contains('`')).map(|line| line.split('|').collect::<Vec<_>>());
+        let (_, table) = DOCUMENTED
+            .split_once("## Codes and their alerts")
+            .expect("the table");
+        let rows = table
+            .lines()
+            .filter(|line| line.contains('`'))
+            .map(|line| line.split('|').collect::<Vec<_>>());
         let codes = rows.flat_map(|row| {
             let alert = row[1].trim().to_owned();
             let codes = row[2].split('`').skip(1).step_by(2).map(str::to_owned);
@@ -235,7 +280,11 @@ mod tests {
         });
         let mut found = BTreeMap::new();
         for (code, alert) in codes {
-            assert_eq!(found.insert(code.clone(), alert), None, "{code} stands twice");
+            assert_eq!(
+                found.insert(code.clone(), alert),
+                None,
+                "{code} stands twice"
+            );
         }
         found
     }
@@ -243,8 +292,10 @@ mod tests {
     #[test]
     fn each_code_is_the_matter_of_one_alert_or_harmless() {
         let harmless = recorded("drawbridge:answers_failed:ratio1m");
-        let mut alerts: BTreeMap<String, String> =
-            harmless.iter().map(|code| (code.clone(), "harmless".into())).collect();
+        let mut alerts: BTreeMap<String, String> = harmless
+            .iter()
+            .map(|code| (code.clone(), "harmless".into()))
+            .collect();
         for (_, alert, codes) in lists() {
             for code in codes {
                 assert_eq!(
@@ -260,7 +311,10 @@ mod tests {
         }
         let mut by_code = BTreeMap::new();
         for code in known {
-            let alert = alerts.get(code).cloned().unwrap_or_else(|| "DrawbridgeDrawsFailing".to_owned());
+            let alert = alerts
+                .get(code)
+                .cloned()
+                .unwrap_or_else(|| "DrawbridgeDrawsFailing".to_owned());
             by_code.insert(code.to_owned(), alert);
         }
         assert_eq!(by_code, documented());
@@ -270,7 +324,10 @@ mod tests {
     fn what_is_not_listed_is_a_failure_of_ours() {
         let mut not_ours = recorded("drawbridge:answers_failed:ratio1m");
         not_ours.extend(
-            lists().into_iter().filter(|(group, _, _)| group == "alerts-callers").flat_map(|(_, _, codes)| codes),
+            lists()
+                .into_iter()
+                .filter(|(group, _, _)| group == "alerts-callers")
+                .flat_map(|(_, _, codes)| codes),
         );
         assert_eq!(recorded("drawbridge:draws_failed:ratio1m"), not_ours);
         assert_eq!(recorded("drawbridge:reads_failed:ratio1m"), not_ours);
@@ -282,7 +339,9 @@ mod tests {
         let age = AgeGauge::new(&registry, "age", "How long ago").expect("a gauge");
         let seconds = || registry.gather()[0].get_metric()[0].get_gauge().get_value();
         assert!(seconds().abs() < f64::EPSILON, "it never happened");
-        let before = Instant::now().checked_sub(Duration::from_secs(90)).expect("the machine runs longer");
+        let before = Instant::now()
+            .checked_sub(Duration::from_secs(90))
+            .expect("the machine runs longer");
         *age.at.lock().expect("not poisoned") = Some(before);
         assert!(seconds() >= 90.0);
         age.happened();

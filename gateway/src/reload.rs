@@ -85,22 +85,40 @@ const SECTIONS: [Section; 6] = [
         has_files: false,
         apply: |parts, live| {
             parts.log_level.configure(&live.log.filter)?;
-            parts.access.set_lines_per_second_max(live.log.access_lines_per_second_max);
+            parts
+                .access
+                .set_lines_per_second_max(live.log.access_lines_per_second_max);
             Ok(true)
         },
     },
-    Section { name: IDENTITY_KEYS, keys: &[], has_files: true, apply: |parts, _| parts.identity.reload() },
+    Section {
+        name: IDENTITY_KEYS,
+        keys: &[],
+        has_files: true,
+        apply: |parts, _| parts.identity.reload(),
+    },
     Section {
         name: "tokens",
-        keys: &["admin.token_file", "admin.viewer_token_file", "admin.tokens_dir"],
+        keys: &[
+            "admin.token_file",
+            "admin.viewer_token_file",
+            "admin.tokens_dir",
+        ],
         has_files: true,
         apply: |parts, live| parts.tokens.reload(&live.admin),
     },
-    Section { name: "admin_tls", keys: &[], has_files: true, apply: apply_admin_tls },
+    Section {
+        name: "admin_tls",
+        keys: &[],
+        has_files: true,
+        apply: apply_admin_tls,
+    },
 ];
 
 fn apply_admin_tls(parts: &Parts, _: &Live) -> Result<bool, String> {
-    let Some(tls) = &parts.admin_tls else { return Ok(false) };
+    let Some(tls) = &parts.admin_tls else {
+        return Ok(false);
+    };
     let reloaded = tls.reload().map(|()| true);
     reloaded.map_err(|error| format!("admin.tls_certificate_file, admin.tls_key_file: {error}"))
 }
@@ -163,22 +181,31 @@ impl Reloaded {
             keys => format!("; {name}: {}", keys.join(", ")),
         };
         let failed: Vec<String> = self.failures().map(|(name, _)| name.to_owned()).collect();
-        let overridden: Vec<String> =
-            self.overridden.iter().map(|Overridden { key, by }| format!("{key} by {by}")).collect();
+        let overridden: Vec<String> = self
+            .overridden
+            .iter()
+            .map(|Overridden { key, by }| format!("{key} by {by}"))
+            .collect();
         let parts = [
             list("applied", &self.applied),
             list("failed", &failed),
             list("overridden", &overridden),
             list("waits for a restart", &self.needs_restart),
         ];
-        format!("{}{}", if failed.is_empty() { "ok" } else { "partly" }, parts.concat())
+        format!(
+            "{}{}",
+            if failed.is_empty() { "ok" } else { "partly" },
+            parts.concat()
+        )
     }
 
     fn failures(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.sections.iter().filter_map(|section| match &section.outcome {
-            SectionOutcome::Failed { why } => Some((section.name, why.as_str())),
-            _ => None,
-        })
+        self.sections
+            .iter()
+            .filter_map(|section| match &section.outcome {
+                SectionOutcome::Failed { why } => Some((section.name, why.as_str())),
+                _ => None,
+            })
     }
 }
 
@@ -216,14 +243,24 @@ pub struct Shown {
 impl Reloader {
     /// For a server that was started with what is `in_force`.
     pub fn new(source: Source, in_force: Effective, parts: Parts, metrics: ReloadMetrics) -> Self {
-        let state = Mutex::new(State { in_force, needs_restart: Vec::new() });
-        Self { source, parts, metrics, state }
+        let state = Mutex::new(State {
+            in_force,
+            needs_restart: Vec::new(),
+        });
+        Self {
+            source,
+            parts,
+            metrics,
+            state,
+        }
     }
 
     /// Reads the file and applies what may be applied. On an error all stays as it was.
     pub fn reload(&self) -> Result<Reloaded, String> {
         // One line, as answers, reports and the log want it.
-        let reloaded = self.read_and_apply().map_err(|error| error.replace('\n', ""));
+        let reloaded = self
+            .read_and_apply()
+            .map_err(|error| error.replace('\n', ""));
         self.metrics.ended(match &reloaded {
             Ok(reloaded) if reloaded.is_whole() => ReloadOutcome::Whole,
             Ok(_) => ReloadOutcome::Partly,
@@ -231,12 +268,22 @@ impl Reloader {
         });
         match &reloaded {
             Ok(reloaded) => {
-                tracing::info!(summary = reloaded.summary(), "the configuration was read again");
+                tracing::info!(
+                    summary = reloaded.summary(),
+                    "the configuration was read again"
+                );
                 for (section, why) in reloaded.failures() {
-                    tracing::error!(section, why, "a section of the configuration stays as it was");
+                    tracing::error!(
+                        section,
+                        why,
+                        "a section of the configuration stays as it was"
+                    );
                 }
             }
-            Err(error) => tracing::error!(error, "the configuration was not read again: all stays as it was"),
+            Err(error) => tracing::error!(
+                error,
+                "the configuration was not read again: all stays as it was"
+            ),
         }
         reloaded
     }
@@ -245,19 +292,34 @@ impl Reloader {
         // One at a time: two would apply their files in different orders.
         let mut state = self.lock();
         let text = Config::text(self.source.file.as_deref()).map_err(|error| error.to_string())?;
-        let (live, found) = Live::of_text(&text, (self.source.options)()).map_err(|error| error.to_string())?;
+        let (live, found) =
+            Live::of_text(&text, (self.source.options)()).map_err(|error| error.to_string())?;
         let changed = state.in_force.changed(&found);
         let overridden = state.in_force.overridden(&found);
-        let sections: Vec<_> = SECTIONS.iter().map(|section| section.report(&self.parts, &live, &changed)).collect();
-        if !sections.iter().any(|section| section.name == IDENTITY_KEYS && section.outcome.has_failed()) {
+        let sections: Vec<_> = SECTIONS
+            .iter()
+            .map(|section| section.report(&self.parts, &live, &changed))
+            .collect();
+        if !sections
+            .iter()
+            .any(|section| section.name == IDENTITY_KEYS && section.outcome.has_failed())
+        {
             self.metrics.keys_read(&self.parts.identity);
         }
         let applies = |key: &str| is_applied(key, &sections);
         let (applied, rest): (Vec<_>, Vec<_>) = changed.into_iter().partition(|key| applies(key));
-        let needs_restart: Vec<_> = rest.into_iter().filter(|key| section_of(key).is_none()).collect();
+        let needs_restart: Vec<_> = rest
+            .into_iter()
+            .filter(|key| section_of(key).is_none())
+            .collect();
         state.in_force = state.in_force.applied(&found, applies);
         state.needs_restart.clone_from(&needs_restart);
-        Ok(Reloaded { sections, applied, needs_restart, overridden })
+        Ok(Reloaded {
+            sections,
+            applied,
+            needs_restart,
+            overridden,
+        })
     }
 
     /// The configuration in force.
@@ -297,7 +359,10 @@ impl Section {
         } else {
             SectionOutcome::Unchanged
         };
-        SectionReport { name: self.name, outcome }
+        SectionReport {
+            name: self.name,
+            outcome,
+        }
     }
 }
 
@@ -307,9 +372,12 @@ fn section_of(key: &str) -> Option<&'static Section> {
 
 /// Whether a key is in force: it may change while the server runs, and its section did not fail.
 fn is_applied(key: &str, sections: &[SectionReport]) -> bool {
-    let Some(section) = section_of(key) else { return false };
-    let failed =
-        |report: &SectionReport| report.name == section.name && matches!(report.outcome, SectionOutcome::Failed { .. });
+    let Some(section) = section_of(key) else {
+        return false;
+    };
+    let failed = |report: &SectionReport| {
+        report.name == section.name && matches!(report.outcome, SectionOutcome::Failed { .. })
+    };
     !sections.iter().any(failed)
 }
 
@@ -323,7 +391,14 @@ mod tests {
         assert_eq!(name("limits.user.burst"), Some("limits"));
         assert_eq!(name("log.filter"), Some("log"));
         assert_eq!(name("admin.tokens_dir"), Some("tokens"));
-        assert_eq!([name("log.format"), name("http.listen"), name("identity.key_file")], [None; 3]);
+        assert_eq!(
+            [
+                name("log.format"),
+                name("http.listen"),
+                name("identity.key_file")
+            ],
+            [None; 3]
+        );
     }
 
     #[test]
@@ -331,14 +406,31 @@ mod tests {
         let report = |name, outcome| SectionReport { name, outcome };
         let sections = [
             report("limits", SectionOutcome::Applied),
-            report("tokens", SectionOutcome::Failed { why: "no such file".to_owned() }),
+            report(
+                "tokens",
+                SectionOutcome::Failed {
+                    why: "no such file".to_owned(),
+                },
+            ),
         ];
-        assert!(is_applied("limits.user.burst", &sections) && !is_applied("admin.tokens_dir", &sections));
-        let overridden = vec![Overridden { key: "log.filter".to_owned(), by: "--x".to_owned() }];
+        assert!(
+            is_applied("limits.user.burst", &sections)
+                && !is_applied("admin.tokens_dir", &sections)
+        );
+        let overridden = vec![Overridden {
+            key: "log.filter".to_owned(),
+            by: "--x".to_owned(),
+        }];
         let applied = vec!["limits.user.burst".to_owned()];
-        let reloaded = Reloaded { sections: sections.to_vec(), applied, needs_restart: Vec::new(), overridden };
+        let reloaded = Reloaded {
+            sections: sections.to_vec(),
+            applied,
+            needs_restart: Vec::new(),
+            overridden,
+        };
         assert!(!reloaded.is_whole());
-        let expected = "partly; applied: limits.user.burst; failed: tokens; overridden: log.filter by --x";
+        let expected =
+            "partly; applied: limits.user.burst; failed: tokens; overridden: log.filter by --x";
         assert_eq!(reloaded.summary(), expected);
         let json = serde_json::to_value(&reloaded).expect("plain values");
         assert_eq!(

@@ -24,7 +24,8 @@ impl TraceId {
     /// The name that the request brings, if it may stand in a log, or one made of `number`.
     pub fn of(headers: &HeaderMap, number: impl FnOnce() -> u64) -> Self {
         let fits = |name: &&HeaderValue| {
-            (1..=TRACE_BYTES_MAX).contains(&name.len()) && name.as_bytes().iter().all(u8::is_ascii_graphic)
+            (1..=TRACE_BYTES_MAX).contains(&name.len())
+                && name.as_bytes().iter().all(u8::is_ascii_graphic)
         };
         let brought = headers.get(TRACE_HEADER).filter(fits).cloned();
         Self(brought.unwrap_or_else(|| {
@@ -46,8 +47,13 @@ impl TraceId {
 /// The 16 digits of a number. (Each request has some: `format!` takes five times as long.)
 pub fn hexadecimal(number: u64) -> [u8; 16] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = number.to_be_bytes().map(|byte| [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
-    digits.as_flattened().try_into().expect("two for each of eight bytes")
+    let digits = number
+        .to_be_bytes()
+        .map(|byte| [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
+    digits
+        .as_flattened()
+        .try_into()
+        .expect("two for each of eight bytes")
 }
 
 /// Writes a line per request, and under load a bounded number of them each second. Successes and
@@ -62,7 +68,10 @@ impl AccessLog {
     /// At most so many lines of either kind per second; 0 for none.
     pub fn new(lines_per_second_max: u32) -> Self {
         let sample = || Mutex::new(Sample::new(lines_per_second_max));
-        Self { successes: sample(), refusals: sample() }
+        Self {
+            successes: sample(),
+            refusals: sample(),
+        }
     }
 
     /// Changes the bound.
@@ -72,11 +81,25 @@ impl AccessLog {
         }
     }
 
-    /// Notes an answered request and how many draws its answer holds; `uptime` is any clock that does
-    /// not step.
-    pub fn note(&self, trace: &TraceId, endpoint: &str, code: Code, took: Duration, draws: usize, uptime: Duration) {
-        let sample = if code == Code::Success { &self.successes } else { &self.refusals };
-        let Some(hidden) = lock(sample).admit(uptime.as_secs()) else { return };
+    /// Notes an answered request and how many draws its answer holds; `uptime` is any clock that
+    /// does not step.
+    pub fn note(
+        &self,
+        trace: &TraceId,
+        endpoint: &str,
+        code: Code,
+        took: Duration,
+        draws: usize,
+        uptime: Duration,
+    ) {
+        let sample = if code == Code::Success {
+            &self.successes
+        } else {
+            &self.refusals
+        };
+        let Some(hidden) = lock(sample).admit(uptime.as_secs()) else {
+            return;
+        };
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (trace, code, status) = (trace.as_str(), code.as_str(), code.status().as_u16());
         tracing::info!(target: "access", trace, endpoint, code, status, took_us, draws, hidden, "answered");
@@ -100,7 +123,12 @@ pub(crate) struct Sample {
 impl Sample {
     /// Of so many lines.
     pub(crate) fn new(lines_per_second_max: u32) -> Self {
-        Self { lines_per_second_max, second: 0, lines: 0, hidden: 0 }
+        Self {
+            lines_per_second_max,
+            second: 0,
+            lines: 0,
+            hidden: 0,
+        }
     }
 
     /// How many were hidden since the last line, if there is room for another one.
@@ -126,7 +154,10 @@ mod tests {
         let mut sample = Sample::new(2);
         let second: Vec<_> = (0..5).map(|_| sample.admit(7)).collect();
         assert_eq!(second, [Some(0), Some(0), None, None, None]);
-        assert_eq!([sample.admit(8), sample.admit(8), sample.admit(8)], [Some(3), Some(0), None]);
+        assert_eq!(
+            [sample.admit(8), sample.admit(8), sample.admit(8)],
+            [Some(3), Some(0), None]
+        );
         assert_eq!(Sample::new(0).admit(1), None);
     }
 
@@ -140,7 +171,10 @@ mod tests {
         for name in [&b""[..], b"two words", "é".as_bytes(), &[b'x'; 65]] {
             assert_eq!(of(name).as_str(), "00000000000000ab");
         }
-        assert_eq!(TraceId::of(&HeaderMap::new(), || 1).as_str(), "0000000000000001");
+        assert_eq!(
+            TraceId::of(&HeaderMap::new(), || 1).as_str(),
+            "0000000000000001"
+        );
         assert_eq!(hexadecimal(0x0123_4567_89ab_cdef), *b"0123456789abcdef");
     }
 }

@@ -38,13 +38,17 @@ fn campaign(text: &str) -> Campaign {
 }
 
 fn users(count: usize) -> Vec<UserId> {
-    (0..count).map(|number| UserId::new(&format!("u{number}")).expect("a user")).collect()
+    (0..count)
+        .map(|number| UserId::new(&format!("u{number}")).expect("a user"))
+        .collect()
 }
 
 /// A prize out of so many.
 #[divan::bench(args = [10, 100, 1_000])]
 fn alias_draw(bencher: Bencher, prizes: u32) {
-    let rates: Vec<Rate> = (1..=prizes).map(|number| format!("0.{number:06}").parse().expect("a rate")).collect();
+    let rates: Vec<Rate> = (1..=prizes)
+        .map(|number| format!("0.{number:06}").parse().expect("a rate"))
+        .collect();
     let pool = Pool::new(&rates).expect("a pool");
     let mut random = Seeded::new(1);
     bencher.bench_local(|| pool.draw(&mut random));
@@ -57,10 +61,16 @@ fn chain_and_tree(bencher: Bencher, used: u32) {
     let user = &users(1)[0];
     let now = noon();
     let day = Day::of(now, &campaign.activity.time_zone);
-    let account = Account { used, day, day_used: used, ..Account::new(campaign.chances) };
+    let account = Account {
+        used,
+        day,
+        day_used: used,
+        ..Account::new(campaign.chances)
+    };
     let mut random = Seeded::new(2);
     bencher.bench_local(|| {
-        let decision = decide(&campaign, user, black_box(account), now, &mut random).expect("chances");
+        let decision =
+            decide(&campaign, user, black_box(account), now, &mut random).expect("chances");
         decision.conclude(&campaign.strategy, true)
     });
 }
@@ -76,8 +86,13 @@ fn route(bencher: Bencher) {
 #[divan::bench]
 fn switches(bencher: Bencher) {
     let (share, observe) = Setting::parse_value("30%").expect("a share");
-    let switches =
-        Switches::new([Setting { switch: Switch::FallbackOnly, activity: None, share, observe, expires_at: None }]);
+    let switches = Switches::new([Setting {
+        switch: Switch::FallbackOnly,
+        activity: None,
+        share,
+        observe,
+        expires_at: None,
+    }]);
     let user = &users(1)[0];
     let (activity, now) = (ActivityId::new(200_001).expect("an id"), noon());
     bencher.bench_local(|| {
@@ -87,7 +102,11 @@ fn switches(bencher: Bencher) {
 }
 
 fn limits(per_second: &str) -> Limits {
-    let limit = Some(Limit::new(per_second.parse().expect("a rate"), Some(NonZeroU32::MAX), false));
+    let limit = Some(Limit::new(
+        per_second.parse().expect("a rate"),
+        Some(NonZeroU32::MAX),
+        false,
+    ));
     let config = LimitConfig {
         gateway: limit,
         routes: vec![limit; Endpoint::ALL.len()],
@@ -96,7 +115,10 @@ fn limits(per_second: &str) -> Limits {
         cooldown: None,
         keys_max: 1_000_000,
     };
-    Limits::new(&config, LimitMetrics::new(&prometheus::Registry::new()).expect("metrics"))
+    Limits::new(
+        &config,
+        LimitMetrics::new(&prometheus::Registry::new()).expect("metrics"),
+    )
 }
 
 /// The limits of gateway, route and address, which let everybody through.
@@ -135,9 +157,14 @@ fn plan_and_settle_calls(bencher: Bencher, calls: usize, count: DrawCount) {
     let campaign = campaign(LOAD);
     let activity = campaign.activity.id;
     let chances = campaign.chances;
-    let catalogue = Catalogue::new([Published { version: 1, campaign }]);
+    let catalogue = Catalogue::new([Published {
+        version: 1,
+        campaign,
+    }]);
     let (users, now) = (users(calls), noon());
-    let keys: Vec<RequestId> = (0..calls).map(|key| RequestId::new(&format!("{key:032x}")).expect("a key")).collect();
+    let keys: Vec<RequestId> = (0..calls)
+        .map(|key| RequestId::new(&format!("{key:032x}")).expect("a key"))
+        .collect();
     let mut random = Seeded::new(3);
     let mut minted = 0;
     bencher

@@ -21,9 +21,14 @@ impl FromStr for UserPattern {
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
         match text.split_once("{}") {
             Some((before, after))
-                if !after.contains("{}") && text.chars().all(plain) && text.len() <= PATTERN_CHARS_MAX =>
+                if !after.contains("{}")
+                    && text.chars().all(plain)
+                    && text.len() <= PATTERN_CHARS_MAX =>
             {
-                Ok(Self { before: before.to_owned(), after: after.to_owned() })
+                Ok(Self {
+                    before: before.to_owned(),
+                    after: after.to_owned(),
+                })
             }
             _ => Err(format!(
                 "must have {{}} once, and be at most {PATTERN_CHARS_MAX} visible ASCII characters without quotes and \
@@ -36,7 +41,10 @@ impl FromStr for UserPattern {
 impl UserPattern {
     /// `u0`, `u1`, ...
     pub(crate) fn usual() -> Self {
-        Self { before: "u".to_owned(), after: String::new() }
+        Self {
+            before: "u".to_owned(),
+            after: String::new(),
+        }
     }
 
     pub(crate) fn name(&self, user: u64) -> String {
@@ -84,13 +92,22 @@ pub(crate) struct Call {
 
 impl Call {
     /// `count` is how many draws each call asks for; none for calls that do not say.
-    pub(crate) fn new(address: SocketAddr, path: &str, users: &UserPattern, activity: u64, count: Option<u8>) -> Self {
+    pub(crate) fn new(
+        address: SocketAddr,
+        path: &str,
+        users: &UserPattern,
+        activity: u64,
+        count: Option<u8>,
+    ) -> Self {
         let count = count.map_or_else(String::new, |count| format!(r#","count":{count}"#));
-        let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
+        );
         Self {
             head: head.into_bytes(),
             before_user: format!(r#"{{"userId":"{}"#, users.before).into_bytes(),
-            after_user: format!(r#"{}","activityId":{activity}{count}}}"#, users.after).into_bytes(),
+            after_user: format!(r#"{}","activityId":{activity}{count}}}"#, users.after)
+                .into_bytes(),
         }
     }
 
@@ -116,7 +133,13 @@ mod tests {
 
     fn text(path: &str, pattern: &str, user: u64, key: Option<&str>) -> String {
         let pattern = pattern.parse().expect(pattern);
-        let call = Call::new("127.0.0.1:1".parse().expect("an address"), path, &pattern, 7, None);
+        let call = Call::new(
+            "127.0.0.1:1".parse().expect("an address"),
+            path,
+            &pattern,
+            7,
+            None,
+        );
         let mut request = Vec::new();
         call.write(user, key, &mut request);
         String::from_utf8(request).expect("text")
@@ -127,10 +150,19 @@ mod tests {
         for user in [0, 9, 10, 1_000_000] {
             let text = text("/draw?x=1", "load-{}@x", user, Some("K"));
             let (head, body) = text.split_once("\r\n\r\n").expect("a body");
-            assert_eq!(body, format!(r#"{{"userId":"load-{user}@x","activityId":7}}"#));
-            assert!(head.starts_with("POST /draw?x=1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"), "{head}");
+            assert_eq!(
+                body,
+                format!(r#"{{"userId":"load-{user}@x","activityId":7}}"#)
+            );
+            assert!(
+                head.starts_with("POST /draw?x=1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"),
+                "{head}"
+            );
             assert!(head.contains("\r\nIdempotency-Key: K\r\n"), "{head}");
-            assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
+            assert!(
+                head.ends_with(&format!("Content-Length: {}", body.len())),
+                "{head}"
+            );
         }
         assert!(!text("/", "u{}", 1, None).contains("Idempotency-Key"));
     }
@@ -140,7 +172,11 @@ mod tests {
         for pattern in ["u", "", "{}{}", "a b{}", "\"{}", "\\{}", "é{}", "u\n{}"] {
             assert!(pattern.parse::<UserPattern>().is_err(), "{pattern:?}");
         }
-        assert!(format!("{}{{}}", "x".repeat(63)).parse::<UserPattern>().is_err());
+        assert!(
+            format!("{}{{}}", "x".repeat(63))
+                .parse::<UserPattern>()
+                .is_err()
+        );
         for path in ["", "draw", "/a b", "/a\r\nX: y"] {
             assert!(parse_path(path).is_err(), "{path:?}");
         }

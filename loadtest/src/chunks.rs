@@ -18,11 +18,16 @@ fn chunk(wire: &[u8], at: usize) -> Result<Option<Chunk>, Malformed> {
         Err(_) => return Err(Malformed("chunk size")),
     };
     let start = at + line_len;
-    let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
+    let end = usize::try_from(size)
+        .ok()
+        .and_then(|size| start.checked_add(size));
     let end = end.ok_or(Malformed("chunk size"))?;
     match wire.get(end..).and_then(|rest| rest.get(..2)) {
         None => Ok(None),
-        Some(b"\r\n") => Ok(Some(Chunk { data: start..end, next: end + 2 })),
+        Some(b"\r\n") => Ok(Some(Chunk {
+            data: start..end,
+            next: end + 2,
+        })),
         Some(_) => Err(Malformed("the end of a chunk")),
     }
 }
@@ -76,7 +81,12 @@ mod tests {
 
     #[test]
     fn broken_chunks_are_refused() {
-        for wire in [&b"x\r\n"[..], b"1\r\nab\r\n0\r\n\r\n", b"0\r\nTrailer: 1\r\n\r\n", b"fffffffffffffffff\r\n"] {
+        for wire in [
+            &b"x\r\n"[..],
+            b"1\r\nab\r\n0\r\n\r\n",
+            b"0\r\nTrailer: 1\r\n\r\n",
+            b"fffffffffffffffff\r\n",
+        ] {
             assert!(wire_len(wire).is_err(), "{wire:?}");
         }
         assert_eq!(wire_len(b"7fffffffffffffff\r\nab"), Ok(None));

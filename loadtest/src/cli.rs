@@ -29,7 +29,8 @@ pub(crate) enum Command {
     Drive(DriveArgs),
     /// Load a server by a schedule that waits for nobody, and report what its users waited.
     Load(LoadArgs),
-    /// Ask a gateway for the draws that a drive or a load kept; exit code 1 when one is missing or differs.
+    /// Ask a gateway for the draws that a drive or a load kept; exit code 1 when one is missing or
+    /// differs.
     Verify(VerifyArgs),
     /// Hold what users were told against what the shards have; exit code 1 when that differs.
     Audit(AuditArgs),
@@ -37,7 +38,8 @@ pub(crate) enum Command {
     Hello(HelloArgs),
     /// Measure the gateway beside a bare server and bare inserts, and write the results.
     Bench(BenchArgs),
-    /// Measure two builds of the gateway in turn; exit code 1 when this one is slower than the other by too much.
+    /// Measure two builds of the gateway in turn; exit code 1 when this one is slower than the
+    /// other by too much.
     Pair(PairArgs),
     /// Measure how the cost of a draw grows with shards, prizes, accounts and connections.
     Growth(GrowthArgs),
@@ -220,13 +222,23 @@ mod tests {
             let fixed = ["loadtest", "load", "--url", "http://127.0.0.1:8091"];
             Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).map(drop)
         };
-        for options in ["", "--rate 5 --seconds 2", "--profile ramp:0..5:1s", "--no-key", "--keep f", "--spread zipf:1"]
-        {
+        for options in [
+            "",
+            "--rate 5 --seconds 2",
+            "--profile ramp:0..5:1s",
+            "--no-key",
+            "--keep f",
+            "--spread zipf:1",
+        ] {
             assert!(load(options).is_ok(), "{options}");
         }
-        for options in
-            ["--profile hold:1:1s --rate 5", "--profile hold:1", "--no-key --keep f", "--retries 21", "--timeout-ms 0"]
-        {
+        for options in [
+            "--profile hold:1:1s --rate 5",
+            "--profile hold:1",
+            "--no-key --keep f",
+            "--retries 21",
+            "--timeout-ms 0",
+        ] {
             assert!(load(options).is_err(), "{options}");
         }
     }
@@ -245,10 +257,13 @@ mod tests {
 
     #[test]
     fn growth_has_steps_by_default_and_takes_others() {
-        let steps = |args: &[&str]| match Cli::try_parse_from(["loadtest", "growth"].iter().chain(args))?.command {
-            Command::Growth(args) => Ok(args.steps.len()),
-            _ => panic!("another command"),
-        };
+        let steps =
+            |args: &[&str]| match Cli::try_parse_from(["loadtest", "growth"].iter().chain(args))?
+                .command
+            {
+                Command::Growth(args) => Ok(args.steps.len()),
+                _ => panic!("another command"),
+            };
         let steps = |args: &[&str]| steps(args).map_err(|e: clap::Error| e.to_string());
         assert_eq!(steps(&[]), Ok(18));
         assert_eq!(steps(&["--steps", "shards=1,accounts=10"]), Ok(2));
@@ -264,14 +279,35 @@ mod tests {
     #[test]
     fn a_pair_has_a_base_and_a_floor_that_is_a_ratio() {
         let pair = |options: &str| {
-            Cli::try_parse_from(["loadtest", "pair"].into_iter().chain(options.split_whitespace())).map(drop)
+            Cli::try_parse_from(
+                ["loadtest", "pair"]
+                    .into_iter()
+                    .chain(options.split_whitespace()),
+            )
+            .map(drop)
         };
-        for options in ["", "--floor 1.02 --pairs 1", "--cases draws --base-tree t --base-name n"] {
-            assert!(pair(&format!("--base-drawbridge d {options}")).is_ok(), "{options}");
+        for options in [
+            "",
+            "--floor 1.02 --pairs 1",
+            "--cases draws --base-tree t --base-name n",
+        ] {
+            assert!(
+                pair(&format!("--base-drawbridge d {options}")).is_ok(),
+                "{options}"
+            );
         }
         assert!(pair("").is_err());
-        for options in ["--floor 0", "--floor nan", "--floor 97", "--pairs 0", "--cases embedded"] {
-            assert!(pair(&format!("--base-drawbridge d {options}")).is_err(), "{options}");
+        for options in [
+            "--floor 0",
+            "--floor nan",
+            "--floor 97",
+            "--pairs 0",
+            "--cases embedded",
+        ] {
+            assert!(
+                pair(&format!("--base-drawbridge d {options}")).is_err(),
+                "{options}"
+            );
         }
     }
 
@@ -282,7 +318,9 @@ mod tests {
             let verify = ["loadtest", "verify", "--file", "f", "--url", url];
             assert!(Cli::try_parse_from(verify).is_err());
             assert!(Cli::try_parse_from(["loadtest", "load", "--url", url]).is_err());
-            let audit = ["loadtest", "audit", "--file", "f", "--data", "d", "--url", url];
+            let audit = [
+                "loadtest", "audit", "--file", "f", "--data", "d", "--url", url,
+            ];
             assert!(Cli::try_parse_from(audit).is_err());
         }
         assert!(Cli::try_parse_from(["loadtest", "hello", "--listen", "0.0.0.0:0"]).is_err());

@@ -14,7 +14,8 @@ use crate::chunks;
 use crate::error::Error;
 use crate::response::{Frame, Malformed, parse};
 
-/// A request without an answer by then counts as an error, unless the connection was told otherwise.
+/// A request without an answer by then counts as an error, unless the connection was told
+/// otherwise.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Room for an answer with all its headers, so that one read takes it whole.
@@ -114,7 +115,9 @@ impl Connection {
                 // time-out on the way drops it.
                 let mut open = match stream.take().filter(is_usable) {
                     Some(open) => open,
-                    None => connect(self.address).await.map_err(ExchangeError::Connect)?,
+                    None => connect(self.address)
+                        .await
+                        .map_err(ExchangeError::Connect)?,
                 };
                 let frame = send_and_receive(&mut open, input, request).await?;
                 if !frame.closes {
@@ -124,17 +127,30 @@ impl Connection {
             });
             within(self.timer.as_mut(), self.timeout, work).await?
         };
-        let Frame { status, head_len, mut body_len, retry_after_s, .. } = frame;
+        let Frame {
+            status,
+            head_len,
+            mut body_len,
+            retry_after_s,
+            ..
+        } = frame;
         if frame.chunked {
             body_len = chunks::join(&mut self.input[head_len..head_len + body_len])?;
         }
-        Ok(Answer { status, retry_after_s, body: &self.input[head_len..head_len + body_len] })
+        Ok(Answer {
+            status,
+            retry_after_s,
+            body: &self.input[head_len..head_len + body_len],
+        })
     }
 }
 
 /// Opens connections before a clock starts, one after the other: thousands at once overflow the
 /// server's accept queue, and the kernel lets those try again only after a second.
-pub(crate) fn connect_all(address: SocketAddr, connections: u16) -> Result<Vec<std::net::TcpStream>, Error> {
+pub(crate) fn connect_all(
+    address: SocketAddr,
+    connections: u16,
+) -> Result<Vec<std::net::TcpStream>, Error> {
     // A shell often lends 1,024 files. When it lends no more than that, connecting says so.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     (0..connections)
@@ -157,7 +173,11 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn send_and_receive(stream: &mut TcpStream, input: &mut Vec<u8>, request: &[u8]) -> Result<Frame, ExchangeError> {
+async fn send_and_receive(
+    stream: &mut TcpStream,
+    input: &mut Vec<u8>,
+    request: &[u8],
+) -> Result<Frame, ExchangeError> {
     input.clear();
     stream.write_all(request).await?;
     loop {
@@ -235,9 +255,25 @@ mod tests {
             }
         });
         let mut connection = Connection::new(address);
-        assert_eq!(connection.exchange(b"x").await.expect("an answer").body, b"ok");
-        connection.stream.as_ref().expect("kept open").readable().await.expect("closed by the server");
-        assert_eq!(connection.exchange(b"x").await.expect("another answer").body, b"ok");
+        assert_eq!(
+            connection.exchange(b"x").await.expect("an answer").body,
+            b"ok"
+        );
+        connection
+            .stream
+            .as_ref()
+            .expect("kept open")
+            .readable()
+            .await
+            .expect("closed by the server");
+        assert_eq!(
+            connection
+                .exchange(b"x")
+                .await
+                .expect("another answer")
+                .body,
+            b"ok"
+        );
         server.await.expect("the server's end");
     }
 

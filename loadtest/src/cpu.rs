@@ -32,15 +32,24 @@ impl Watched {
 
     pub(crate) fn look(&self) -> Look {
         let sum = |pids: &Vec<u32>| {
-            pids.iter().filter_map(|&pid| times_of(pid)).fold(Times::default(), |sum, times| Times {
-                user: sum.user + times.user,
-                system: sum.system + times.system,
-            })
+            pids.iter()
+                .filter_map(|&pid| times_of(pid))
+                .fold(Times::default(), |sum, times| Times {
+                    user: sum.user + times.user,
+                    system: sum.system + times.system,
+                })
         };
         Look {
             at: Instant::now(),
-            parts: self.0.iter().map(|(name, pids)| (*name, sum(pids))).collect(),
-            machine: fs::read_to_string("/proc/stat").ok().and_then(|text| parse_machine(&text)).unwrap_or_default(),
+            parts: self
+                .0
+                .iter()
+                .map(|(name, pids)| (*name, sum(pids)))
+                .collect(),
+            machine: fs::read_to_string("/proc/stat")
+                .ok()
+                .and_then(|text| parse_machine(&text))
+                .unwrap_or_default(),
         }
     }
 }
@@ -87,41 +96,70 @@ impl Look {
         let mut ours = 0;
         let mut parts = Vec::new();
         for ((name, before), (_, after)) in self.parts.iter().zip(&now.parts) {
-            let (user, system) = (after.user.saturating_sub(before.user), after.system.saturating_sub(before.system));
+            let (user, system) = (
+                after.user.saturating_sub(before.user),
+                after.system.saturating_sub(before.system),
+            );
             ours += user + system;
             let each = |ticks| round_to(us(ticks) / count(requests), 1);
-            parts.push(Part { name, user_us: each(user), system_us: each(system) });
+            parts.push(Part {
+                name,
+                user_us: each(user),
+                system_us: each(system),
+            });
         }
         let busy = now.machine.busy.saturating_sub(self.machine.busy);
         let stolen = now.machine.stolen.saturating_sub(self.machine.stolen);
         let processors = |ticks| round_to(us(ticks) / elapsed_us, 2);
-        Usage { parts, others: processors(busy.saturating_sub(ours)), stolen: processors(stolen) }
+        Usage {
+            parts,
+            others: processors(busy.saturating_sub(ours)),
+            stolen: processors(stolen),
+        }
     }
 }
 
 impl Usage {
     /// Processor time per request of a part, in microseconds.
     pub(crate) fn us_of(&self, name: &str) -> Option<f64> {
-        self.parts.iter().find(|part| part.name == name).map(|part| part.user_us + part.system_us)
+        self.parts
+            .iter()
+            .find(|part| part.name == name)
+            .map(|part| part.user_us + part.system_us)
     }
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "us of processor time a request (user + system):")?;
-        for Part { name, user_us, system_us } in &self.parts {
+        for Part {
+            name,
+            user_us,
+            system_us,
+        } in &self.parts
+        {
             write!(f, "  {name} {user_us:.1} + {system_us:.1}")?;
         }
-        write!(f, "; busy for others: {:.2} processors, stolen: {:.2}", self.others, self.stolen)
+        write!(
+            f,
+            "; busy for others: {:.2} processors, stolen: {:.2}",
+            self.others, self.stolen
+        )
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "ticks of a run are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "ticks of a run are far below 2^52"
+)]
 fn us(ticks: u64) -> f64 {
     ticks as f64 * TICK_US
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a run are far below 2^52"
+)]
 fn count(requests: u64) -> f64 {
     requests.max(1) as f64
 }
@@ -141,23 +179,34 @@ fn stat(pid: u32) -> Option<String> {
 
 /// What follows the name, which stands in brackets and may hold anything.
 fn fields(stat: &str) -> Vec<&str> {
-    stat.rsplit_once(')').map(|(_, rest)| rest.split_ascii_whitespace().collect()).unwrap_or_default()
+    stat.rsplit_once(')')
+        .map(|(_, rest)| rest.split_ascii_whitespace().collect())
+        .unwrap_or_default()
 }
 
 fn parse_times(stat: &str) -> Option<Times> {
     let fields = fields(stat);
     let ticks = |index: usize| fields.get(index)?.parse().ok();
-    Some(Times { user: ticks(11)?, system: ticks(12)? })
+    Some(Times {
+        user: ticks(11)?,
+        system: ticks(12)?,
+    })
 }
 
 /// The line `cpu  user nice system idle iowait irq softirq steal ...`.
 fn parse_machine(stat: &str) -> Option<Machine> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    let ticks: Vec<u64> = line.split_ascii_whitespace().map_while(|word| word.parse().ok()).collect();
+    let ticks: Vec<u64> = line
+        .split_ascii_whitespace()
+        .map_while(|word| word.parse().ok())
+        .collect();
     let &[user, nice, system, _idle, _iowait, irq, softirq, stolen, ..] = &ticks[..] else {
         return None;
     };
-    Some(Machine { busy: user + nice + system + irq + softirq, stolen })
+    Some(Machine {
+        busy: user + nice + system + irq + softirq,
+        stolen,
+    })
 }
 
 #[cfg(test)]
@@ -167,7 +216,13 @@ mod tests {
     #[test]
     fn times_are_found_behind_any_name() {
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 1 0 0 0 123 45 0 0 20 0 9 0 1 2 3";
-        assert_eq!(parse_times(stat), Some(Times { user: 123, system: 45 }));
+        assert_eq!(
+            parse_times(stat),
+            Some(Times {
+                user: 123,
+                system: 45
+            })
+        );
         assert_eq!(parse_times("7 (x"), None);
         assert!(is_alive(std::process::id()) && !is_alive(u32::MAX));
     }
@@ -175,7 +230,13 @@ mod tests {
     #[test]
     fn waiting_is_not_busy() {
         let text = "cpu  10 1 20 999 888 2 3 4 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n";
-        assert_eq!(parse_machine(text), Some(Machine { busy: 36, stolen: 4 }));
+        assert_eq!(
+            parse_machine(text),
+            Some(Machine {
+                busy: 36,
+                stolen: 4
+            })
+        );
         assert_eq!(parse_machine("intr 1"), None);
     }
 

@@ -33,7 +33,9 @@ impl Database {
             .disable_statement_logging()
             .connect()
             .await?;
-        connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+        connection
+            .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            .await?;
         Ok(connection)
     }
 }

@@ -90,9 +90,14 @@ pub(crate) fn drive(plan: &Plan, keeper: Option<Keeper>) -> Result<Report, Error
     }
     let run = Arc::new(Run::new(plan, keeper.clone()));
     let tallies: Vec<Result<Tally, Error>> = thread::scope(|scope| {
-        let handles: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| drive_share(&run, share))).collect();
+        let handles: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(|| drive_share(&run, share)))
+            .collect();
         let joined = handles.into_iter().map(thread::ScopedJoinHandle::join);
-        joined.map(|tally| tally.expect("a driver thread panicked")).collect()
+        joined
+            .map(|tally| tally.expect("a driver thread panicked"))
+            .collect()
     });
     let mut sum = Tally::new();
     for tally in tallies {
@@ -144,14 +149,22 @@ impl Run {
     }
 
     /// Reads an answer as an outcome, and keeps what a draw told its user.
-    fn judge<'a>(&self, answer: Answer<'a>, user: u64, requests: &Requests) -> io::Result<Outcome<'a>> {
+    fn judge<'a>(
+        &self,
+        answer: Answer<'a>,
+        user: u64,
+        requests: &Requests,
+    ) -> io::Result<Outcome<'a>> {
         let Some(code) = code_of(answer.body) else {
             return Ok(Outcome::Error("malformed"));
         };
         if code != "0000" {
             return Ok(Outcome::Refused(code));
         }
-        let outcome = self.plan.count.map_or(Outcome::Ok, |_| Outcome::Draws(draws_in(answer.body)));
+        let outcome = self
+            .plan
+            .count
+            .map_or(Outcome::Ok, |_| Outcome::Draws(draws_in(answer.body)));
         let Some(keeper) = &self.keeper else {
             return Ok(outcome);
         };
@@ -162,23 +175,36 @@ impl Run {
     }
 }
 
-/// A number that no other run has, good odds given: the time in nanoseconds, mixed with the process.
+/// A number that no other run has, good odds given: the time in nanoseconds, mixed with the
+/// process.
 pub(crate) fn run_tag() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let nanos = u64::from(now.subsec_nanos());
-    let seed = now.as_secs().wrapping_mul(1_000_000_000).wrapping_add(nanos);
+    let seed = now
+        .as_secs()
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(nanos);
     SplitMix64::stream(seed, u64::from(std::process::id())).next_u64()
 }
 
 fn drive_share(run: &Arc<Run>, share: Vec<(u16, TcpStream)>) -> Result<Tally, Error> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::io("runtime", e))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
         let tally = Arc::new(Mutex::new(Tally::new()));
         let mut tasks = JoinSet::new();
         for (number, stream) in share {
             let connection = Connection::from_std(stream).map_err(|e| Error::io("socket", e))?;
-            tasks.spawn(drive_connection(Arc::clone(run), number, connection, tally.clone()));
+            tasks.spawn(drive_connection(
+                Arc::clone(run),
+                number,
+                connection,
+                tally.clone(),
+            ));
         }
         for outcome in tasks.join_all().await {
             outcome.map_err(|e| Error::io("the kept file", e))?;
@@ -195,7 +221,13 @@ async fn drive_connection(
     tally: Arc<Mutex<Tally>>,
 ) -> io::Result<()> {
     let keys = Keys::new(run.tag, number);
-    let mut requests = Requests::new(run.plan.case, run.plan.url.0, run.plan.activity, run.plan.count, keys);
+    let mut requests = Requests::new(
+        run.plan.case,
+        run.plan.url.0,
+        run.plan.activity,
+        run.plan.count,
+        keys,
+    );
     let mut random = SplitMix64::stream(run.plan.seed, u64::from(number));
     let mut errors_in_a_row = 0;
     let mut started = Instant::now();
@@ -207,7 +239,11 @@ async fn drive_connection(
             Ok(answer) => run.judge(*answer, user, &requests)?,
             Err(error) => Outcome::Error(error.kind()),
         };
-        tally.lock().expect("no holder panics").note(run.is_measured(ended), outcome, ended - started);
+        tally.lock().expect("no holder panics").note(
+            run.is_measured(ended),
+            outcome,
+            ended - started,
+        );
         if answered.is_ok() {
             errors_in_a_row = 0;
             started = ended;
@@ -243,7 +279,9 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn counts_of_a_real_drive_add_up() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("bind");
         let address = listener.local_addr().expect("address");
         let answered = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let counter = answered.clone();

@@ -33,7 +33,8 @@ impl Error {
         Self::Io { what, source }
     }
 
-    /// 1 says that the system under test is at fault, 2 that we could not look; `audit` has the same.
+    /// 1 says that the system under test is at fault, 2 that we could not look; `audit` has the
+    /// same.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::DoesNotHold(_) => ExitCode::from(1),

@@ -21,8 +21,12 @@ const ANSWER: &[u8] = br#"{"code":"0000","info":"success","requestId":"012345678
 pub(crate) fn command(listen: SocketAddr) -> Result<(), Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(listen).await.map_err(|e| Error::io(listen.to_string(), e))?;
-        let address = listener.local_addr().map_err(|e| Error::io(listen.to_string(), e))?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|e| Error::io(listen.to_string(), e))?;
+        let address = listener
+            .local_addr()
+            .map_err(|e| Error::io(listen.to_string(), e))?;
         println!("listening {address}");
         // Spawned, so that accepting runs on a worker thread like all else.
         let serving = tokio::spawn(serve(listener, || ()));
@@ -32,7 +36,10 @@ pub(crate) fn command(listen: SocketAddr) -> Result<(), Error> {
 }
 
 /// Answers until it is dropped, and calls `on_answer` for each request.
-pub(crate) async fn serve(listener: TcpListener, on_answer: impl Fn() + Clone + Send + 'static) -> Infallible {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    on_answer: impl Fn() + Clone + Send + 'static,
+) -> Infallible {
     loop {
         // A failed accept is the client's trouble, or one of too many open files, which passes.
         if let Ok((stream, _)) = listener.accept().await {
@@ -51,7 +58,9 @@ async fn serve_connection(stream: TcpStream, on_answer: impl Fn() + Clone) {
         answer(request)
     });
     // A connection that breaks is not ours to report: the driver counts it.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {

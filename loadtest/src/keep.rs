@@ -148,7 +148,11 @@ impl Told {
         if envelope.request_id.as_deref() != Some(key) {
             return Err(Malformed("requestId is not the key that was sent"));
         }
-        Ok(Self { user_id, request_id: key.to_owned(), drawn: envelope.data })
+        Ok(Self {
+            user_id,
+            request_id: key.to_owned(),
+            drawn: envelope.data,
+        })
     }
 }
 
@@ -181,17 +185,24 @@ impl Keeper {
 }
 
 /// Reads a kept file line by line.
-pub(crate) fn lines(path: &Path) -> Result<impl Iterator<Item = Result<Line, Error>> + use<>, Error> {
+pub(crate) fn lines(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<Line, Error>> + use<>, Error> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|e| Error::io(&*name, e))?;
-    Ok((1..).zip(BufReader::new(file).lines()).map(move |(number, line): (u64, _)| {
-        let line = line.map_err(|e| Error::io(&*name, e))?;
-        serde_json::from_str(&line).map_err(|e| Error::CannotRun(format!("{name}, line {number}: {e}")))
-    }))
+    Ok((1..)
+        .zip(BufReader::new(file).lines())
+        .map(move |(number, line): (u64, _)| {
+            let line = line.map_err(|e| Error::io(&*name, e))?;
+            serde_json::from_str(&line)
+                .map_err(|e| Error::CannotRun(format!("{name}, line {number}: {e}")))
+        }))
 }
 
 /// Reads what users were told, and passes over the rest.
-pub(crate) fn told(path: &Path) -> Result<impl Iterator<Item = Result<Told, Error>> + use<>, Error> {
+pub(crate) fn told(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<Told, Error>> + use<>, Error> {
     Ok(lines(path)?.filter_map(|line| match line {
         Ok(Line::Told(told)) => Some(Ok(told)),
         Ok(_) => None,
@@ -203,7 +214,8 @@ pub(crate) fn told(path: &Path) -> Result<impl Iterator<Item = Result<Told, Erro
 mod tests {
     use super::*;
 
-    const BODY: &[u8] = br#"{"code":"0000","requestId":"K","data":{"awardId":7,"awardTitle":"t","orderId":"9"}}"#;
+    const BODY: &[u8] =
+        br#"{"code":"0000","requestId":"K","data":{"awardId":7,"awardTitle":"t","orderId":"9"}}"#;
 
     #[test]
     fn what_is_kept_is_read_back() {
@@ -214,7 +226,10 @@ mod tests {
         keeper.keep(&told).expect("kept");
         keeper.keep(&told).expect("kept");
         keeper.flush().expect("flushed");
-        let read: Vec<Told> = super::told(&path).expect("opened").map(|told| told.expect("read")).collect();
+        let read: Vec<Told> = super::told(&path)
+            .expect("opened")
+            .map(|told| told.expect("read"))
+            .collect();
         assert_eq!(read, vec![told.clone(), told]);
         let text = std::fs::read_to_string(&path).expect("text");
         let line = r#"{"userId":"u5","requestId":"K","awardId":7,"orderId":"9","awardTitle":"t"}"#;
@@ -226,9 +241,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kept");
         let told = Told::from_body("x".to_owned(), "K", BODY).expect("a draw");
-        let untold = Untold { user_id: "x".to_owned(), request_id: "L".to_owned(), outcome: Untelling::Unknown };
+        let untold = Untold {
+            user_id: "x".to_owned(),
+            request_id: "L".to_owned(),
+            outcome: Untelling::Unknown,
+        };
         let all = [
-            Line::Run { run: "ab".to_owned() },
+            Line::Run {
+                run: "ab".to_owned(),
+            },
             Line::Told(told.clone()),
             Line::Untold(untold),
             Line::Kept { kept: 2 },
@@ -238,13 +259,19 @@ mod tests {
             keeper.write(line).expect("written");
         }
         keeper.flush().expect("flushed");
-        let read: Vec<Line> = lines(&path).expect("opened").map(|line| line.expect("read")).collect();
+        let read: Vec<Line> = lines(&path)
+            .expect("opened")
+            .map(|line| line.expect("read"))
+            .collect();
         assert_eq!(read, all);
         assert_eq!(super::told(&path).expect("opened").count(), 1);
 
         keeper.write(&"cut off").expect("written");
         keeper.flush().expect("flushed");
-        let error = lines(&path).expect("opened").find_map(Result::err).expect("an error");
+        let error = lines(&path)
+            .expect("opened")
+            .find_map(Result::err)
+            .expect("an error");
         assert!(error.to_string().contains("kept, line 5: "), "{error}");
     }
 
@@ -254,9 +281,18 @@ mod tests {
         let told = Told::from_draw(5, "K", body).expect("draws");
         let line = serde_json::to_string(&told).expect("JSON");
         let draws = r#"[{"awardId":7,"orderId":"9"},{"awardId":8,"orderId":"10"}]"#;
-        assert_eq!(line, format!(r#"{{"userId":"u5","requestId":"K","draws":{draws}}}"#));
-        assert_eq!(serde_json::from_str::<Told>(&line).expect("read back"), told);
-        assert_ne!(told.drawn, Told::from_draw(5, "K", BODY).expect("a draw").drawn);
+        assert_eq!(
+            line,
+            format!(r#"{{"userId":"u5","requestId":"K","draws":{draws}}}"#)
+        );
+        assert_eq!(
+            serde_json::from_str::<Told>(&line).expect("read back"),
+            told
+        );
+        assert_ne!(
+            told.drawn,
+            Told::from_draw(5, "K", BODY).expect("a draw").drawn
+        );
     }
 
     #[test]

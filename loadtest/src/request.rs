@@ -45,13 +45,21 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(run: u64, connection: u16) -> Self {
         let run = run & 0xff_ffff_ffff;
-        Self { run, connection, next: 0 }
+        Self {
+            run,
+            connection,
+            next: 0,
+        }
     }
 
     fn write_next(&mut self, key: &mut String) {
         key.clear();
         // Writing to a String cannot fail.
-        let _ = write!(key, "{:010x}{:04x}{:010x}", self.run, self.connection, self.next);
+        let _ = write!(
+            key,
+            "{:010x}{:04x}{:010x}",
+            self.run, self.connection, self.next
+        );
         self.next += 1;
     }
 }
@@ -68,7 +76,13 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// `count` is how many draws each request asks for; none for requests that do not say.
-    pub(crate) fn new(case: Case, address: SocketAddr, activity: u64, count: Option<u8>, keys: Keys) -> Self {
+    pub(crate) fn new(
+        case: Case,
+        address: SocketAddr,
+        activity: u64,
+        count: Option<u8>,
+        keys: Keys,
+    ) -> Self {
         Self {
             case,
             keys,
@@ -114,9 +128,14 @@ mod tests {
         for user in [0, 9, 10, 999_999, 1_000_000] {
             let text = String::from_utf8(requests.next(user).to_vec()).expect("text");
             let (head, body) = text.split_once("\r\n\r\n").expect("a body");
-            assert_eq!(body, format!(r#"{{"userId":"u{user}","activityId":200001}}"#));
+            assert_eq!(
+                body,
+                format!(r#"{{"userId":"u{user}","activityId":200001}}"#)
+            );
             assert!(head.ends_with(&format!("Content-Length: {}", body.len())));
-            assert!(head.starts_with("POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"));
+            assert!(head.starts_with(
+                "POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: 127.0.0.1:1\r\n"
+            ));
             assert!(head.contains(&format!("\r\nIdempotency-Key: {}\r\n", requests.key())));
         }
     }
@@ -126,7 +145,10 @@ mod tests {
         let address = "127.0.0.1:1".parse().expect("an address");
         let mut requests = Requests::new(Case::Draw, address, 7, Some(10), Keys::new(1, 1));
         let text = String::from_utf8(requests.next(5).to_vec()).expect("text");
-        assert!(text.ends_with("\r\n\r\n{\"userId\":\"u5\",\"activityId\":7,\"count\":10}"), "{text}");
+        assert!(
+            text.ends_with("\r\n\r\n{\"userId\":\"u5\",\"activityId\":7,\"count\":10}"),
+            "{text}"
+        );
     }
 
     #[test]

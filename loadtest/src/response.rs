@@ -39,7 +39,8 @@ pub(crate) fn parse(input: &[u8]) -> Result<Option<Frame>, Malformed> {
     };
     let status = response.code.ok_or(Malformed("status"))?;
     let headers = &*response.headers;
-    let chunked = value_of(headers, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"));
+    let chunked = value_of(headers, "transfer-encoding")
+        .is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"));
     let body_len = if chunked {
         let Some(body_len) = chunks::wire_len(&input[head_len..])? else {
             return Ok(None);
@@ -48,12 +49,20 @@ pub(crate) fn parse(input: &[u8]) -> Result<Option<Frame>, Malformed> {
     } else {
         body_len(status, headers)?
     };
-    let closes = value_of(headers, "connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
+    let closes =
+        value_of(headers, "connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
     let retry_after_s = value_of(headers, "retry-after").and_then(number);
     let surplus = input.len().checked_sub(head_len + body_len);
     match surplus {
         None => Ok(None),
-        Some(0) => Ok(Some(Frame { status, head_len, body_len, chunked, retry_after_s, closes })),
+        Some(0) => Ok(Some(Frame {
+            status,
+            head_len,
+            body_len,
+            chunked,
+            retry_after_s,
+            closes,
+        })),
         Some(_) => Err(Malformed("bytes after the body")),
     }
 }
@@ -67,7 +76,10 @@ fn body_len(status: u16, headers: &[httparse::Header<'_>]) -> Result<usize, Malf
 }
 
 fn value_of<'a>(headers: &[httparse::Header<'a>], name: &str) -> Option<&'a [u8]> {
-    headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case(name))
+        .map(|header| header.value)
 }
 
 fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
@@ -112,7 +124,10 @@ mod tests {
             assert_eq!(parse(&ANSWER[..cut]), Ok(None), "cut at {cut}");
         }
         let frame = parse(ANSWER).expect("well formed").expect("whole");
-        assert_eq!((frame.status, frame.body_len, frame.closes), (200, 15, false));
+        assert_eq!(
+            (frame.status, frame.body_len, frame.closes),
+            (200, 15, false)
+        );
         assert_eq!(code_of(&ANSWER[frame.head_len..]), Some("0000"));
     }
 
@@ -125,8 +140,14 @@ mod tests {
 
     #[test]
     fn when_to_ask_again_is_seen_where_it_is_a_number() {
-        let answer = |value| format!("HTTP/1.1 429 x\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
-        let seen = |value| parse(answer(value).as_bytes()).expect("well formed").expect("whole").retry_after_s;
+        let answer =
+            |value| format!("HTTP/1.1 429 x\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
+        let seen = |value| {
+            parse(answer(value).as_bytes())
+                .expect("well formed")
+                .expect("whole")
+                .retry_after_s
+        };
         assert_eq!(seen("7"), Some(7));
         assert_eq!(seen("Fri, 31 Dec 1999 23:59:59 GMT"), None);
     }
@@ -144,7 +165,10 @@ mod tests {
         let surplus = [ANSWER, b"x"].concat();
         for (answer, why) in [
             (&b"HTTP/1.1 200 OK\r\n\r\n"[..], "no content-length"),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "content-length"),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+                "content-length",
+            ),
             (b"SSH-2.0-x\r\n\r\n", "head"),
             (&surplus, "bytes after the body"),
         ] {
@@ -154,8 +178,12 @@ mod tests {
 
     #[test]
     fn draws_are_counted_by_their_orders() {
-        assert_eq!(draws_in(br#"{"code":"0000","data":{"awardTitle":"orderId","orderId":"9"}}"#), 1);
-        let two = br#"{"data":{"draws":[{"awardTitle":"\"orderId\\","orderId":"1"},{"orderId":"2"}]}}"#;
+        assert_eq!(
+            draws_in(br#"{"code":"0000","data":{"awardTitle":"orderId","orderId":"9"}}"#),
+            1
+        );
+        let two =
+            br#"{"data":{"draws":[{"awardTitle":"\"orderId\\","orderId":"1"},{"orderId":"2"}]}}"#;
         assert_eq!(draws_in(two), 2);
         assert_eq!(draws_in(b"{}"), 0);
     }

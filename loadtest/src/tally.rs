@@ -102,7 +102,11 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new() -> Self {
         let latency_us = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("constants fit");
-        Self { window: Counts::default(), around: Counts::default(), latency_us }
+        Self {
+            window: Counts::default(),
+            around: Counts::default(),
+            latency_us,
+        }
     }
 
     /// Notes a request; the latency counts when there was an answer, refusals included.
@@ -121,7 +125,9 @@ impl Tally {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.window.merge(&other.window);
         self.around.merge(&other.around);
-        self.latency_us.add(&other.latency_us).expect("all histograms have the same bounds");
+        self.latency_us
+            .add(&other.latency_us)
+            .expect("all histograms have the same bounds");
     }
 
     pub(crate) fn report(&self, about: About) -> Report {
@@ -148,7 +154,10 @@ impl Tally {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a run are far below 2^52"
+)]
 fn per_second(count: u64, seconds: u64) -> f64 {
     count as f64 / seconds as f64
 }
@@ -193,13 +202,40 @@ pub(crate) struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let About { case, target, connections, threads, users, seed, warmup_seconds, seconds } = &self.about;
-        writeln!(f, "{case} at {target}: {connections} connections, {threads} threads")?;
-        writeln!(f, "{users} users, seed {seed}, {seconds} s after {warmup_seconds} s of warm-up")?;
-        writeln!(f, "requests  {:>10}  {:>10.0}/s", self.window.requests, self.requests_per_second)?;
-        writeln!(f, "ok        {:>10}  {:>10.0}/s", self.window.ok, self.ok_per_second)?;
+        let About {
+            case,
+            target,
+            connections,
+            threads,
+            users,
+            seed,
+            warmup_seconds,
+            seconds,
+        } = &self.about;
+        writeln!(
+            f,
+            "{case} at {target}: {connections} connections, {threads} threads"
+        )?;
+        writeln!(
+            f,
+            "{users} users, seed {seed}, {seconds} s after {warmup_seconds} s of warm-up"
+        )?;
+        writeln!(
+            f,
+            "requests  {:>10}  {:>10.0}/s",
+            self.window.requests, self.requests_per_second
+        )?;
+        writeln!(
+            f,
+            "ok        {:>10}  {:>10.0}/s",
+            self.window.ok, self.ok_per_second
+        )?;
         if self.window.draws != self.window.ok {
-            writeln!(f, "draws     {:>10}  {:>10.0}/s", self.window.draws, self.draws_per_second)?;
+            writeln!(
+                f,
+                "draws     {:>10}  {:>10.0}/s",
+                self.window.draws, self.draws_per_second
+            )?;
         }
         writeln!(f, "refused   {:>10}", self.window.refused_total())?;
         for (code, count) in &self.window.refused {
@@ -248,7 +284,14 @@ mod tests {
 
         let report = first.report(about());
         assert_eq!(report.window.requests, 4);
-        assert_eq!((report.whole_run.requests, report.whole_run.ok, report.whole_run.draws), (6, 3, 12));
+        assert_eq!(
+            (
+                report.whole_run.requests,
+                report.whole_run.ok,
+                report.whole_run.draws
+            ),
+            (6, 3, 12)
+        );
         assert_eq!((report.window.ok, report.window.errors), (1, 1));
         assert_eq!(report.window.refused["E1"], 2);
         assert!((report.requests_per_second - 2.0).abs() < f64::EPSILON);
@@ -259,7 +302,14 @@ mod tests {
     #[test]
     fn the_report_is_one_flat_document() {
         let json = serde_json::to_value(Tally::new().report(about())).expect("JSON");
-        for name in ["connections", "requests", "ok", "refused", "errors", "p99_9_ms"] {
+        for name in [
+            "connections",
+            "requests",
+            "ok",
+            "refused",
+            "errors",
+            "p99_9_ms",
+        ] {
             assert!(json.get(name).is_some(), "{name}");
         }
         assert_eq!(json["whole_run"]["requests"], 0);

@@ -9,7 +9,9 @@ pub(crate) struct Target(pub(crate) SocketAddr);
 /// Reads `http://HOST:PORT`. Names other than `localhost` are refused unresolved: what a name means
 /// is decided elsewhere, and may change between the check and the connect.
 pub(crate) fn parse_target(url: &str) -> Result<Target, String> {
-    let rest = url.strip_prefix("http://").ok_or("must start with http://")?;
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or("must start with http://")?;
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     let literal = match authority.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
@@ -24,8 +26,9 @@ pub(crate) fn parse_target(url: &str) -> Result<Target, String> {
 
 /// Reads `IP:PORT` of a loopback address.
 pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| "must be a loopback address and a port, like 127.0.0.1:8091".to_owned())?;
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "must be a loopback address and a port, like 127.0.0.1:8091".to_owned())?;
     require_loopback(address.ip())?;
     Ok(address)
 }
@@ -34,7 +37,9 @@ pub(crate) fn require_loopback(ip: IpAddr) -> Result<(), String> {
     if ip.is_loopback() {
         Ok(())
     } else {
-        Err(format!("{ip} is not a loopback address; load goes to this machine only"))
+        Err(format!(
+            "{ip} is not a loopback address; load goes to this machine only"
+        ))
     }
 }
 

@@ -39,8 +39,10 @@ pub(crate) struct Findings {
 /// `loadtest verify`.
 pub(crate) fn command(args: &VerifyArgs) -> Result<(), Error> {
     let told = to_ask(&args.file, args.sample, args.seed)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::io("runtime", e))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::io("runtime", e))?;
     let findings = runtime.block_on(verify(args.url.0, args.connections, told))?;
     if args.json {
         crate::print_json(&findings)?;
@@ -64,13 +66,20 @@ pub(crate) type Queue = Box<dyn Iterator<Item = Result<Told, Error>> + Send>;
 
 /// Keeps `size` of the draws without knowing how many will come: the n-th replaces one of those
 /// kept with the chance `size / n`.
-fn sample(told: impl Iterator<Item = Result<Told, Error>>, size: u64, seed: u64) -> Result<Vec<Told>, Error> {
+fn sample(
+    told: impl Iterator<Item = Result<Told, Error>>,
+    size: u64,
+    seed: u64,
+) -> Result<Vec<Told>, Error> {
     let mut random = SplitMix64::new(seed);
     let mut kept = Vec::new();
     for (seen, told) in (1..).zip(told) {
         if seen <= size {
             kept.push(told?);
-        } else if let Some(place) = usize::try_from(random.below(seen)).ok().and_then(|place| kept.get_mut(place)) {
+        } else if let Some(place) = usize::try_from(random.below(seen))
+            .ok()
+            .and_then(|place| kept.get_mut(place))
+        {
             *place = told?;
         }
     }
@@ -78,7 +87,11 @@ fn sample(told: impl Iterator<Item = Result<Told, Error>>, size: u64, seed: u64)
 }
 
 /// Asks for draws over so many connections.
-pub(crate) async fn verify(address: SocketAddr, connections: u16, told: Queue) -> Result<Findings, Error> {
+pub(crate) async fn verify(
+    address: SocketAddr,
+    connections: u16,
+    told: Queue,
+) -> Result<Findings, Error> {
     let findings = Arc::new(Mutex::new(Findings::default()));
     let queue = Arc::new(Mutex::new(told));
     let mut tasks = JoinSet::new();
@@ -100,9 +113,14 @@ async fn verify_from(
     let mut connection = Connection::new(address);
     loop {
         let next = queue.lock().expect("no holder panics").next();
-        let Some(told) = next.transpose()? else { return Ok(()) };
+        let Some(told) = next.transpose()? else {
+            return Ok(());
+        };
         let finding = ask(&mut connection, address, &told).await;
-        findings.lock().expect("no holder panics").note(&told, finding);
+        findings
+            .lock()
+            .expect("no holder panics")
+            .note(&told, finding);
     }
 }
 
@@ -205,18 +223,36 @@ mod tests {
     use crate::keep::Prize;
 
     fn told(number: u64) -> Told {
-        let drawn = Drawn::One(Prize { award_id: 7, order_id: "9".to_owned(), award_title: None });
-        Told { user_id: format!("u {number}"), request_id: "K&1".to_owned(), drawn }
+        let drawn = Drawn::One(Prize {
+            award_id: 7,
+            order_id: "9".to_owned(),
+            award_title: None,
+        });
+        Told {
+            user_id: format!("u {number}"),
+            request_id: "K&1".to_owned(),
+            drawn,
+        }
     }
 
     #[test]
     fn each_answer_is_told_apart() {
         let same = br#"{"code":"0000","data":{"awardId":7,"orderId":"9","state":"created"}}"#;
         let other = br#"{"code":"0000","data":{"awardId":8,"orderId":"9"}}"#;
-        let list = br#"{"code":"0000","data":{"draws":[{"awardId":7,"orderId":"9"}],"state":"created"}}"#;
+        let list =
+            br#"{"code":"0000","data":{"draws":[{"awardId":7,"orderId":"9"}],"state":"created"}}"#;
         let more = br#"{"code":"0000","data":{"draws":[{"awardId":7,"orderId":"9"},{"awardId":7,"orderId":"10"}]}}"#;
         let refused = br#"{"code":"X"}"#;
-        let compare = |status, body| compare(Answer { status, retry_after_s: None, body }, &told(1));
+        let compare = |status, body| {
+            compare(
+                Answer {
+                    status,
+                    retry_after_s: None,
+                    body,
+                },
+                &told(1),
+            )
+        };
         assert_eq!(compare(200, same), Finding::Same);
         assert_eq!(compare(200, list), Finding::Same);
         assert!(matches!(compare(200, other), Finding::Different(_)));
@@ -240,15 +276,21 @@ mod tests {
     #[test]
     fn ids_are_escaped() {
         let path = record_path(&told(1));
-        assert_eq!(path, "/api/v1/raffle/activity/draw_record?userId=u+1&requestId=K%261");
+        assert_eq!(
+            path,
+            "/api/v1/raffle/activity/draw_record?userId=u+1&requestId=K%261"
+        );
     }
 
     #[test]
     fn a_sample_has_its_size_no_doubles_and_follows_the_seed() {
-        let pick = |size, seed| sample((0..100).map(|number| Ok(told(number))), size, seed).expect("readable");
+        let pick = |size, seed| {
+            sample((0..100).map(|number| Ok(told(number))), size, seed).expect("readable")
+        };
         assert_eq!(pick(10, 1), pick(10, 1));
         assert_ne!(pick(10, 1), pick(10, 2));
-        let users: std::collections::BTreeSet<_> = pick(10, 1).into_iter().map(|t| t.user_id).collect();
+        let users: std::collections::BTreeSet<_> =
+            pick(10, 1).into_iter().map(|t| t.user_id).collect();
         assert_eq!(users.len(), 10);
         assert_eq!(pick(200, 1).len(), 100);
     }
@@ -263,6 +305,9 @@ mod tests {
             }
         }
         // 600 expected, standard deviation 20.
-        assert!(picked.iter().all(|count| (500..700).contains(count)), "{picked:?}");
+        assert!(
+            picked.iter().all(|count| (500..700).contains(count)),
+            "{picked:?}"
+        );
     }
 }

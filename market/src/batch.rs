@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::campaign::{AwardIndex, Campaign, Catalogue, Published, WhenChancesShort, WhenStockAway};
+use crate::campaign::{
+    AwardIndex, Campaign, Catalogue, Published, WhenChancesShort, WhenStockAway,
+};
 use crate::chances::Account;
 use crate::draw::{Decision, decide, decide_fallback};
 use crate::ids::{ActivityId, AwardId, OrderId, RequestId, UserId};
@@ -75,13 +77,22 @@ impl Batch {
         let mut account_of = Vec::with_capacity(draws.len());
         let mut first_of = Vec::with_capacity(draws.len());
         for (index, draw) in draws.iter().enumerate() {
-            account_of.push(*account_at.entry((&draw.user, draw.activity)).or_insert_with(|| {
-                accounts.push((draw.user.clone(), draw.activity));
-                accounts.len() - 1
-            }));
+            account_of.push(
+                *account_at
+                    .entry((&draw.user, draw.activity))
+                    .or_insert_with(|| {
+                        accounts.push((draw.user.clone(), draw.activity));
+                        accounts.len() - 1
+                    }),
+            );
             first_of.push(*first_at.entry((&draw.user, &draw.request)).or_insert(index));
         }
-        Self { draws, accounts, account_of, first_of }
+        Self {
+            draws,
+            accounts,
+            account_of,
+            first_of,
+        }
     }
 
     /// The calls in arrival order.
@@ -167,7 +178,14 @@ pub fn plan(
     random: &mut impl Randomness,
 ) -> Plan {
     let decisions = Vec::with_capacity(batch.draws.len());
-    let mut planner = Planner { catalogue, supply, now, random, accounts: known.accounts.clone(), decisions };
+    let mut planner = Planner {
+        catalogue,
+        supply,
+        now,
+        random,
+        accounts: known.accounts.clone(),
+        decisions,
+    };
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(batch.draws.len());
     // By the first draw of a request id the one that holds it. A refused one does not: its key
     // stays free.
@@ -179,8 +197,11 @@ pub fn plan(
             (Some(order), _) => repeats(draw, order.activity, order.asked)
                 .map_or_else(Verdict::Refused, |()| Verdict::Replay(earlier.into())),
             (None, Some(holder)) => {
-                let Draw { activity, count, .. } = batch.draws[holder];
-                repeats(draw, activity, count).map_or_else(Verdict::Refused, |()| Verdict::SameAs(holder))
+                let Draw {
+                    activity, count, ..
+                } = batch.draws[holder];
+                repeats(draw, activity, count)
+                    .map_or_else(Verdict::Refused, |()| Verdict::SameAs(holder))
             }
             (None, None) => planner.decide(draw, batch.account_of[index]),
         };
@@ -191,16 +212,27 @@ pub fn plan(
     }
     let decisions = planner.decisions;
     let wants = count_wants(&verdicts, &decisions, supply);
-    Plan { batch, known: known.accounts, verdicts, decisions, wants, now }
+    Plan {
+        batch,
+        known: known.accounts,
+        verdicts,
+        decisions,
+        wants,
+        now,
+    }
 }
 
-/// Whether a call is the same as an earlier one under its request id. It is by what it asks for, not
-/// by what it got: chances may have been short.
+/// Whether a call is the same as an earlier one under its request id. It is by what it asks for,
+/// not by what it got: chances may have been short.
 fn repeats(draw: &Draw, activity: ActivityId, asked: DrawCount) -> Result<(), Refusal> {
     if activity != draw.activity {
         return Err(Refusal::RequestIdReused);
     }
-    if asked == draw.count { Ok(()) } else { Err(Refusal::RequestCountDiffers) }
+    if asked == draw.count {
+        Ok(())
+    } else {
+        Err(Refusal::RequestCountDiffers)
+    }
 }
 
 struct Planner<'a, R> {
@@ -219,7 +251,8 @@ impl<R: Randomness> Planner<'_, R> {
         let Some(published) = self.catalogue.activity(draw.activity) else {
             return Verdict::Refused(Refusal::ActivityUnknown);
         };
-        let stored = self.accounts[account].unwrap_or_else(|| Account::new(published.campaign.chances));
+        let stored =
+            self.accounts[account].unwrap_or_else(|| Account::new(published.campaign.chances));
         let first = self.decisions.len();
         match self.decide_all(&published.campaign, draw, stored) {
             Ok(after) => {
@@ -235,7 +268,12 @@ impl<R: Randomness> Planner<'_, R> {
     }
 
     /// Decides the draws of a call, one after the other; answers the account as they leave it.
-    fn decide_all(&mut self, campaign: &Campaign, draw: &Draw, stored: Account) -> Result<Account, Refusal> {
+    fn decide_all(
+        &mut self,
+        campaign: &Campaign,
+        draw: &Draw,
+        stored: Account,
+    ) -> Result<Account, Refusal> {
         let mut account = stored;
         for made in 0..draw.count.get() {
             match self.decide_one(campaign, draw, account) {
@@ -250,14 +288,24 @@ impl<R: Randomness> Planner<'_, R> {
         Ok(account)
     }
 
-    fn decide_one(&mut self, campaign: &Campaign, draw: &Draw, account: Account) -> Result<Decision, Refusal> {
+    fn decide_one(
+        &mut self,
+        campaign: &Campaign,
+        draw: &Draw,
+        account: Account,
+    ) -> Result<Decision, Refusal> {
         let switches = self.catalogue.switches();
-        let decision = if switches.is_on(Switch::FallbackOnly, draw.activity, &draw.user, self.now) {
+        let decision = if switches.is_on(Switch::FallbackOnly, draw.activity, &draw.user, self.now)
+        {
             decide_fallback(campaign, &draw.user, account, self.now, self.random)?
         } else {
             decide(campaign, &draw.user, account, self.now, self.random)?
         };
-        if self.refuses(campaign, &decision) { Err(Refusal::StockAway) } else { Ok(decision) }
+        if self.refuses(campaign, &decision) {
+            Err(Refusal::StockAway)
+        } else {
+            Ok(decision)
+        }
     }
 
     /// Whether the draw needs what cannot be had now, and its campaign would rather refuse.
@@ -267,26 +315,37 @@ impl<R: Randomness> Planner<'_, R> {
     }
 }
 
-/// Whether a call ends with the draws before one that is refused so, instead of being refused whole.
+/// Whether a call ends with the draws before one that is refused so, instead of being refused
+/// whole.
 fn goes_on_without(campaign: &Campaign, refusal: Refusal) -> bool {
     refusal.is_shortage() && campaign.activity.when_chances_short == WhenChancesShort::Partial
 }
 
 fn wanted(campaign: &Campaign, decision: &Decision) -> Option<Prize> {
-    let prize = |award: AwardIndex| Prize { activity: campaign.activity.id, award: campaign.strategy.award(award).id };
+    let prize = |award: AwardIndex| Prize {
+        activity: campaign.activity.id,
+        award: campaign.strategy.award(award).id,
+    };
     decision.wants().map(prize)
 }
 
 fn count_wants(verdicts: &[Verdict], decisions: &[Decision], supply: &Supply) -> Vec<Units> {
     let mut counts: HashMap<Prize, u32> = HashMap::new();
     for verdict in verdicts {
-        let Verdict::Decided(published, places) = verdict else { continue };
-        let wanted = decisions[places.clone()].iter().filter_map(|decision| wanted(&published.campaign, decision));
+        let Verdict::Decided(published, places) = verdict else {
+            continue;
+        };
+        let wanted = decisions[places.clone()]
+            .iter()
+            .filter_map(|decision| wanted(&published.campaign, decision));
         for prize in wanted.filter(|prize| !supply.lacks(*prize)) {
             *counts.entry(prize).or_default() += 1;
         }
     }
-    let mut wants: Vec<Units> = counts.into_iter().map(|(prize, count)| Units { prize, count }).collect();
+    let mut wants: Vec<Units> = counts
+        .into_iter()
+        .map(|(prize, count)| Units { prize, count })
+        .collect();
     // In order, so that a seed replays and locks are taken in one order everywhere.
     wants.sort_by_key(|units| units.prize);
     wants
@@ -336,9 +395,21 @@ pub struct AccountChange {
 }
 
 /// Gives the `granted` units out in arrival order, and within a call in the order of its draws;
-/// draws left without one go down their tree. `mint` makes an order id that carries the user's slot.
-pub fn settle(plan: Plan, granted: &[Units], mut mint: impl FnMut(&UserId) -> OrderId) -> Settlement {
-    let Plan { batch, known, verdicts, decisions, now, .. } = plan;
+/// draws left without one go down their tree. `mint` makes an order id that carries the user's
+/// slot.
+pub fn settle(
+    plan: Plan,
+    granted: &[Units],
+    mut mint: impl FnMut(&UserId) -> OrderId,
+) -> Settlement {
+    let Plan {
+        batch,
+        known,
+        verdicts,
+        decisions,
+        now,
+        ..
+    } = plan;
     let mut purse = Purse::new(granted);
     let mut accounts: Vec<Option<Account>> = vec![None; batch.accounts.len()];
     let mut answers: Vec<Answer> = Vec::with_capacity(verdicts.len());
@@ -350,9 +421,11 @@ pub fn settle(plan: Plan, granted: &[Units], mut mint: impl FnMut(&UserId) -> Or
             Verdict::SameAs(first) => answers[first].clone(),
             Verdict::Decided(published, places) => {
                 let (draw, decisions) = (&batch.draws[index], &decisions[places]);
-                accounts[batch.account_of[index]] = decisions.last().map(|decision| decision.account);
+                accounts[batch.account_of[index]] =
+                    decisions.last().map(|decision| decision.account);
                 let order = |(seq, &decision): (u8, &Decision)| {
-                    let unit = wanted(&published.campaign, &decision).is_some_and(|prize| purse.take(prize));
+                    let unit = wanted(&published.campaign, &decision)
+                        .is_some_and(|prize| purse.take(prize));
                     new_order(draw, seq, &published, decision, unit, mint(&draw.user), now)
                 };
                 let orders: Orders = (0..).zip(decisions).map(order).collect();
@@ -362,7 +435,13 @@ pub fn settle(plan: Plan, granted: &[Units], mut mint: impl FnMut(&UserId) -> Or
         });
     }
     let (new_accounts, changed_accounts) = account_changes(&batch, &known, &accounts);
-    Settlement { answers, calls, new_accounts, changed_accounts, used: purse.used() }
+    Settlement {
+        answers,
+        calls,
+        new_accounts,
+        changed_accounts,
+        used: purse.used(),
+    }
 }
 
 fn new_order(
@@ -406,8 +485,16 @@ fn account_changes(
     for ((key, before), after) in batch.accounts.iter().zip(known).zip(after) {
         if let Some(account) = *after {
             let (user, activity) = key.clone();
-            let list = if before.is_some() { &mut changed } else { &mut new };
-            list.push(AccountChange { user, activity, account });
+            let list = if before.is_some() {
+                &mut changed
+            } else {
+                &mut new
+            };
+            list.push(AccountChange {
+                user,
+                activity,
+                account,
+            });
         }
     }
     (new, changed)
@@ -420,7 +507,12 @@ struct Purse {
 
 impl Purse {
     fn new(granted: &[Units]) -> Self {
-        Self { units: granted.iter().map(|units| (units.prize, (units.count, 0))).collect() }
+        Self {
+            units: granted
+                .iter()
+                .map(|units| (units.prize, (units.count, 0)))
+                .collect(),
+        }
     }
 
     fn take(&mut self, prize: Prize) -> bool {
@@ -434,10 +526,12 @@ impl Purse {
     }
 
     fn used(self) -> Vec<Units> {
-        let took = self
-            .units
-            .into_iter()
-            .filter_map(|(prize, (_, used))| NonZeroU32::new(used).map(|count| Units { prize, count: count.get() }));
+        let took = self.units.into_iter().filter_map(|(prize, (_, used))| {
+            NonZeroU32::new(used).map(|count| Units {
+                prize,
+                count: count.get(),
+            })
+        });
         let mut used: Vec<Units> = took.collect();
         used.sort_by_key(|units| units.prize);
         used

@@ -47,7 +47,13 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.0 / 10_000, self.0 / 100 % 100, self.0 % 100)
+        write!(
+            f,
+            "{:04}-{:02}-{:02}",
+            self.0 / 10_000,
+            self.0 / 100 % 100,
+            self.0 % 100
+        )
     }
 }
 
@@ -66,16 +72,24 @@ mod tests {
     #[test]
     fn a_day_begins_at_local_midnight() {
         let shanghai = zone("Asia/Shanghai");
-        assert_eq!(Day::of(at("2026-11-20T15:59:59Z"), &shanghai).to_string(), "2026-11-20");
-        assert_eq!(Day::of(at("2026-11-20T16:00:00Z"), &shanghai).to_string(), "2026-11-21");
+        assert_eq!(
+            Day::of(at("2026-11-20T15:59:59Z"), &shanghai).to_string(),
+            "2026-11-20"
+        );
+        assert_eq!(
+            Day::of(at("2026-11-20T16:00:00Z"), &shanghai).to_string(),
+            "2026-11-21"
+        );
     }
 
     #[test]
     fn days_of_daylight_saving_changes_are_one_day_each() {
         let berlin = zone("Europe/Berlin");
         // 2026-03-29 has 23 hours, 2026-10-25 has 25.
-        for (from, hours, label) in [("2026-03-28T23:00:00Z", 23, 20_260_329), ("2026-10-24T22:00:00Z", 25, 20_261_025)]
-        {
+        for (from, hours, label) in [
+            ("2026-03-28T23:00:00Z", 23, 20_260_329),
+            ("2026-10-24T22:00:00Z", 25, 20_261_025),
+        ] {
             for hour in 0..hours {
                 let now = at(from) + jiff::SignedDuration::from_hours(hour);
                 assert_eq!(Day::of(now, &berlin).number(), label, "hour {hour}");
@@ -87,7 +101,10 @@ mod tests {
 
     #[test]
     fn months_follow_days() {
-        assert_eq!(Day::from_number(20_261_130).month(), Day::from_number(20_261_101).month());
+        assert_eq!(
+            Day::from_number(20_261_130).month(),
+            Day::from_number(20_261_101).month()
+        );
         assert!(Day::from_number(20_261_130).month() < Day::from_number(20_261_201).month());
         assert!(Day::NEVER < Day::from_number(19_700_101));
     }

@@ -43,7 +43,13 @@ pub struct Left {
 impl Account {
     /// The account of a user who has not drawn yet.
     pub const fn new(chances: Chances) -> Self {
-        Self { granted: chances.welcome, used: 0, day: Day::NEVER, day_used: 0, month_used: 0 }
+        Self {
+            granted: chances.welcome,
+            used: 0,
+            day: Day::NEVER,
+            day_used: 0,
+            month_used: 0,
+        }
     }
 
     /// The account as it stands on the local day `today`: counters of a past day or month start
@@ -53,16 +59,35 @@ impl Account {
     pub fn on(self, today: Day) -> Self {
         let day = self.day.max(today);
         let day_used = if day == self.day { self.day_used } else { 0 };
-        let month_used = if day.month() == self.day.month() { self.month_used } else { 0 };
-        Self { day, day_used, month_used, ..self }
+        let month_used = if day.month() == self.day.month() {
+            self.month_used
+        } else {
+            0
+        };
+        Self {
+            day,
+            day_used,
+            month_used,
+            ..self
+        }
     }
 
     /// What can be drawn on the account's day: none of it is more than a wider bound allows.
     pub fn left(self, chances: Chances) -> Left {
         let total = self.granted.saturating_sub(self.used);
-        let this_month = chances.month_limit.saturating_sub(self.month_used).min(total);
-        let today = chances.day_limit.saturating_sub(self.day_used).min(this_month);
-        Left { total, this_month, today }
+        let this_month = chances
+            .month_limit
+            .saturating_sub(self.month_used)
+            .min(total);
+        let today = chances
+            .day_limit
+            .saturating_sub(self.day_used)
+            .min(this_month);
+        Left {
+            total,
+            this_month,
+            today,
+        }
     }
 
     /// Uses one chance on the account's day. The first bound reached says no: total, month, day,
@@ -77,7 +102,12 @@ impl Account {
         if self.day_used >= chances.day_limit {
             return Err(Refusal::DayLimit);
         }
-        Ok(Self { used: self.used + 1, day_used: self.day_used + 1, month_used: self.month_used + 1, ..self })
+        Ok(Self {
+            used: self.used + 1,
+            day_used: self.day_used + 1,
+            month_used: self.month_used + 1,
+            ..self
+        })
     }
 }
 
@@ -87,7 +117,11 @@ mod tests {
 
     use super::*;
 
-    const CHANCES: Chances = Chances { welcome: 10, month_limit: 5, day_limit: 3 };
+    const CHANCES: Chances = Chances {
+        welcome: 10,
+        month_limit: 5,
+        day_limit: 3,
+    };
 
     fn day(number: u32) -> Day {
         Day::from_number(number)
@@ -107,7 +141,10 @@ mod tests {
         let second_day = draws(first_day, day(20_260_102), 2);
         assert_eq!(second_day.draw(CHANCES), Err(Refusal::MonthLimit));
         let next_month = draws(draws(second_day, day(20_260_201), 3), day(20_260_202), 2);
-        assert_eq!(next_month.on(day(20_260_301)).draw(CHANCES), Err(Refusal::NoChancesLeft));
+        assert_eq!(
+            next_month.on(day(20_260_301)).draw(CHANCES),
+            Err(Refusal::NoChancesLeft)
+        );
     }
 
     #[test]
@@ -115,19 +152,26 @@ mod tests {
         let account = draws(Account::new(CHANCES), day(20_260_131), 3);
         assert_eq!(
             account.on(day(20_260_201)),
-            Account { day: day(20_260_201), day_used: 0, month_used: 0, ..account }
+            Account {
+                day: day(20_260_201),
+                day_used: 0,
+                month_used: 0,
+                ..account
+            }
         );
         assert_eq!(account.on(day(20_260_130)), account);
     }
 
     fn accounts() -> impl Strategy<Value = Account> {
-        (0..12_u32, 0..12_u32, 0..7_u32, 0..7_u32).prop_map(|(granted, used, day_used, month_used)| Account {
-            granted,
-            used,
-            day: day(20_260_101),
-            day_used,
-            month_used,
-        })
+        (0..12_u32, 0..12_u32, 0..7_u32, 0..7_u32).prop_map(
+            |(granted, used, day_used, month_used)| Account {
+                granted,
+                used,
+                day: day(20_260_101),
+                day_used,
+                month_used,
+            },
+        )
     }
 
     proptest! {

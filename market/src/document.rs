@@ -80,15 +80,26 @@ enum Target {
 impl Override {
     /// The value of an option such as `--listen` for the key at `path`. Faults name the option.
     pub fn option(path: &str, value: &str, option: &str) -> Self {
-        Self { target: Target::Path(path.into()), value: value.into(), origin: option.into() }
+        Self {
+            target: Target::Path(path.into()),
+            value: value.into(),
+            origin: option.into(),
+        }
     }
 
     /// The value of an environment variable: `prefix`, then the key's path in upper case with
     /// `_` for each dot. `None` for a variable without the prefix.
     pub fn variable(prefix: &str, name: &str, value: &str) -> Option<Self> {
-        let target = Target::Variable { prefix: prefix.into(), name: name.strip_prefix(prefix)?.into() };
+        let target = Target::Variable {
+            prefix: prefix.into(),
+            name: name.strip_prefix(prefix)?.into(),
+        };
         let origin = format!("environment variable {name}");
-        Some(Self { target, value: value.into(), origin })
+        Some(Self {
+            target,
+            value: value.into(),
+            origin,
+        })
     }
 
     /// Whether it is for a key at or below this path.
@@ -97,7 +108,8 @@ impl Override {
             Target::Path(own) => (own, path.to_owned(), '.'),
             Target::Variable { name, .. } => (name, as_variable(path), '_'),
         };
-        own.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with(dot))
+        own.strip_prefix(&path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(dot))
     }
 
     fn is_for(&self, path: &str) -> bool {
@@ -158,7 +170,11 @@ impl Entry {
     }
 
     fn shown(&self, value: &str) -> String {
-        if self.secret { toml_text(MASK) } else { value.to_owned() }
+        if self.secret {
+            toml_text(MASK)
+        } else {
+            value.to_owned()
+        }
     }
 }
 
@@ -214,8 +230,16 @@ pub fn read_with_entries<T>(
     let (table, errors) = DeTable::parse_recoverable(text);
     let document = Document::new(text, table, overrides);
     for error in errors {
-        let at = error.span().map_or(At::Nowhere, |span| At::Offset(span.start));
-        document.fault(&Place { path: String::new(), at }, error.message().into());
+        let at = error
+            .span()
+            .map_or(At::Nowhere, |span| At::Offset(span.start));
+        document.fault(
+            &Place {
+                path: String::new(),
+                at,
+            },
+            error.message().into(),
+        );
     }
     if document.is_faulted() {
         return Err(document.faults());
@@ -277,7 +301,12 @@ impl<'t> Document<'t> {
     fn new(text: &str, table: Spanned<DeTable<'t>>, overrides: Vec<Override>) -> Self {
         let after_breaks = text.match_indices('\n').map(|(offset, _)| offset + 1);
         let lines = std::iter::once(0).chain(after_breaks).collect();
-        Self { table, lines, overrides, record: RefCell::default() }
+        Self {
+            table,
+            lines,
+            overrides,
+            record: RefCell::default(),
+        }
     }
 
     fn root(&self) -> Section<'_> {
@@ -285,13 +314,27 @@ impl<'t> Document<'t> {
     }
 
     fn open<'d>(&'d self, path: String, table: Option<&'d DeTable<'d>>, at: At) -> Section<'d> {
-        self.record.borrow_mut().asked.entry(path.clone()).or_default();
-        Section { document: self, table, place: Place { path, at } }
+        self.record
+            .borrow_mut()
+            .asked
+            .entry(path.clone())
+            .or_default();
+        Section {
+            document: self,
+            table,
+            place: Place { path, at },
+        }
     }
 
     fn fault(&self, place: &Place, message: String) -> Faulted {
-        let fault = Fault { place: self.describe(place), message };
-        self.record.borrow_mut().faults.push((place.at.clone(), fault));
+        let fault = Fault {
+            place: self.describe(place),
+            message,
+        };
+        self.record
+            .borrow_mut()
+            .faults
+            .push((place.at.clone(), fault));
         Faulted(())
     }
 
@@ -303,7 +346,11 @@ impl<'t> Document<'t> {
             At::Offset(offset) => format!("line {}", self.line(*offset)),
         };
         let parts = [source.as_str(), place.path.as_str()];
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+        parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     fn line(&self, offset: usize) -> usize {
@@ -330,27 +377,50 @@ impl<'t> Document<'t> {
         let mut faults = std::mem::take(&mut self.record.borrow_mut().faults);
         faults.sort_by(|(left, _), (right, _)| left.cmp(right));
         let more = faults.len().saturating_sub(FAULTS_MAX);
-        let mut faults: Vec<_> = faults.into_iter().map(|(_, fault)| fault).take(FAULTS_MAX).collect();
+        let mut faults: Vec<_> = faults
+            .into_iter()
+            .map(|(_, fault)| fault)
+            .take(FAULTS_MAX)
+            .collect();
         if more > 0 {
-            faults.push(Fault { place: "the text".into(), message: format!("has {more} more faults") });
+            faults.push(Fault {
+                place: "the text".into(),
+                message: format!("has {more} more faults"),
+            });
         }
         faults
     }
 
     /// Notes that `key` is known, and finds what stands for it.
     fn ask<'d>(&'d self, section: &Section<'d>, key: &'static str) -> Value<'d> {
-        self.record.borrow_mut().asked.entry(section.place.path.clone()).or_default().insert(key);
+        self.record
+            .borrow_mut()
+            .asked
+            .entry(section.place.path.clone())
+            .or_default()
+            .insert(key);
         let path = joined(&section.place.path, key);
         let entry = section.table.and_then(|table| table.get_key_value(key));
         let replaced = entry.map(|(_, value)| Found::Text(value.get_ref()));
         let (at, source) = match (self.override_of(&path), entry) {
-            (Some(own), _) => (At::Origin(own.origin.clone()), Source::Present(Found::Outside(&own.value))),
-            (None, Some((name, value))) => {
-                (At::Offset(name.span().start), Source::Present(Found::Text(value.get_ref())))
-            }
+            (Some(own), _) => (
+                At::Origin(own.origin.clone()),
+                Source::Present(Found::Outside(&own.value)),
+            ),
+            (None, Some((name, value))) => (
+                At::Offset(name.span().start),
+                Source::Present(Found::Text(value.get_ref())),
+            ),
             (None, None) => (section.place.at.clone(), Source::Absent),
         };
-        Value { document: self, place: Place { path, at }, source, replaced, secret: false, listed: false }
+        Value {
+            document: self,
+            place: Place { path, at },
+            source,
+            replaced,
+            secret: false,
+            listed: false,
+        }
     }
 
     fn override_of(&self, path: &str) -> Option<&Override> {
@@ -363,13 +433,27 @@ impl<'t> Document<'t> {
         let Some(asked) = asked else { return };
         for (name, value) in table {
             let key: &str = name.get_ref();
-            let renamed = self.record.borrow().renamed.get(&joined(path, key)).cloned();
+            let renamed = self
+                .record
+                .borrow()
+                .renamed
+                .get(&joined(path, key))
+                .cloned();
             if let Some(message) = renamed {
-                self.fault(&Place { path: joined(path, key), at: At::Offset(name.span().start) }, message);
+                self.fault(
+                    &Place {
+                        path: joined(path, key),
+                        at: At::Offset(name.span().start),
+                    },
+                    message,
+                );
             } else if asked.contains(key) {
                 self.report_unknown_keys_within(&joined(path, key), value.get_ref());
             } else {
-                let place = Place { path: joined(path, &quoted(key)), at: At::Offset(name.span().start) };
+                let place = Place {
+                    path: joined(path, &quoted(key)),
+                    at: At::Offset(name.span().start),
+                };
                 self.fault(&place, unknown("unknown key", key, asked.iter().copied()));
             }
         }
@@ -389,8 +473,15 @@ impl<'t> Document<'t> {
 
     fn report_unknown_overrides(&self) {
         let known = self.known_paths();
-        for own in self.overrides.iter().filter(|own| !known.iter().any(|path| own.is_for(path))) {
-            let place = Place { path: String::new(), at: At::Origin(own.origin.clone()) };
+        for own in self
+            .overrides
+            .iter()
+            .filter(|own| !known.iter().any(|path| own.is_for(path)))
+        {
+            let place = Place {
+                path: String::new(),
+                at: At::Origin(own.origin.clone()),
+            };
             let record = self.record.borrow();
             let renamed = record
                 .renamed
@@ -408,13 +499,20 @@ impl<'t> Document<'t> {
     /// The paths of all keys that were asked for.
     fn known_paths(&self) -> Vec<String> {
         let record = self.record.borrow();
-        let paths = record.asked.iter().flat_map(|(section, keys)| keys.iter().map(|key| joined(section, key)));
+        let paths = record
+            .asked
+            .iter()
+            .flat_map(|(section, keys)| keys.iter().map(|key| joined(section, key)));
         paths.collect()
     }
 }
 
 fn joined(section: &str, key: &str) -> String {
-    if section.is_empty() { key.into() } else { format!("{section}.{key}") }
+    if section.is_empty() {
+        key.into()
+    } else {
+        format!("{section}.{key}")
+    }
 }
 
 fn numbered(path: &str, index: usize) -> String {
@@ -425,7 +523,11 @@ fn numbered(path: &str, index: usize) -> String {
 fn quoted(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let is_plain = !key.is_empty() && key.len() <= 64 && key.bytes().all(plain);
-    if is_plain { key.into() } else { format!("{:?}", excerpt(key)) }
+    if is_plain {
+        key.into()
+    } else {
+        format!("{:?}", excerpt(key))
+    }
 }
 
 fn excerpt(text: &str) -> String {
@@ -437,8 +539,13 @@ fn excerpt(text: &str) -> String {
 
 fn unknown(what: &str, name: &str, known: impl Iterator<Item = impl AsRef<str> + Ord>) -> String {
     // Very long names are no slip of the pen, and comparing them would take time.
-    let distances = known.filter(|_| name.len() <= 64).map(|key| (edit_distance(name, key.as_ref()), key));
-    match distances.min().filter(|(distance, _)| *distance <= (name.len() / 3).clamp(1, 3)) {
+    let distances = known
+        .filter(|_| name.len() <= 64)
+        .map(|key| (edit_distance(name, key.as_ref()), key));
+    match distances
+        .min()
+        .filter(|(distance, _)| *distance <= (name.len() / 3).clamp(1, 3))
+    {
         Some((_, key)) => format!("{what}; did you mean {:?}?", key.as_ref()),
         None => what.into(),
     }
@@ -455,12 +562,17 @@ fn edit_distance(left: &str, right: &str) -> usize {
                 i + j
             } else {
                 let replaced = rows[i - 1][j - 1] + usize::from(left[i - 1] != right[j - 1]);
-                let swapped = if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
-                    rows[i - 2][j - 2] + 1
-                } else {
-                    usize::MAX
-                };
-                replaced.min(swapped).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1)
+                let swapped =
+                    if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1]
+                    {
+                        rows[i - 2][j - 2] + 1
+                    } else {
+                        usize::MAX
+                    };
+                replaced
+                    .min(swapped)
+                    .min(rows[i - 1][j] + 1)
+                    .min(rows[i][j - 1] + 1)
             };
         }
     }
@@ -484,7 +596,10 @@ impl<'d> Section<'d> {
     /// The table of a key; an absent one has no keys.
     #[must_use]
     pub fn section(&self, key: &'static str) -> Section<'d> {
-        let absent = || self.document.open(joined(&self.place.path, key), None, At::Nowhere);
+        let absent = || {
+            self.document
+                .open(joined(&self.place.path, key), None, At::Nowhere)
+        };
         self.find_section(key).unwrap_or_else(absent)
     }
 
@@ -497,16 +612,27 @@ impl<'d> Section<'d> {
 
     /// The array of tables (`[[key]]`) of a key, with bounds for their number. Absent is empty
     /// where none are needed. Those beyond the bound are left unread.
-    pub fn sections(&self, key: &'static str, count: RangeInclusive<usize>) -> Result<Vec<Section<'d>>, Faulted> {
+    pub fn sections(
+        &self,
+        key: &'static str,
+        count: RangeInclusive<usize>,
+    ) -> Result<Vec<Section<'d>>, Faulted> {
         let value = self.value(key);
         let expected = format!("{} to {} tables", count.start(), count.end());
         let entries = value.entries(expected.clone(), Kind::Tables);
-        let mut entries = if *count.start() == 0 { entries.or(Vec::new())? } else { entries.required()? };
+        let mut entries = if *count.start() == 0 {
+            entries.or(Vec::new())?
+        } else {
+            entries.required()?
+        };
         if !count.contains(&entries.len()) {
             value.fault(format!("expected {expected}, found {}", entries.len()));
             entries.truncate(*count.end());
         }
-        Ok(entries.iter().filter_map(|entry| entry.section().ok()).collect())
+        Ok(entries
+            .iter()
+            .filter_map(|entry| entry.section().ok())
+            .collect())
     }
 
     /// One line of text, `chars` characters long.
@@ -516,7 +642,11 @@ impl<'d> Section<'d> {
 
     /// The same for a text that is never shown, neither as a value nor in a fault.
     pub fn secret(&self, key: &'static str, chars: RangeInclusive<usize>) -> Field<'d, String> {
-        Value { secret: true, ..self.value(key) }.text(chars)
+        Value {
+            secret: true,
+            ..self.value(key)
+        }
+        .text(chars)
     }
 
     /// A whole number within `range`.
@@ -543,38 +673,64 @@ impl<'d> Section<'d> {
     }
 
     /// One of several words, each with what it stands for.
-    pub fn choice<T: Copy + PartialEq>(&self, key: &'static str, choices: &[(&str, T)]) -> Choice<'d, T> {
+    pub fn choice<T: Copy + PartialEq>(
+        &self,
+        key: &'static str,
+        choices: &[(&str, T)],
+    ) -> Choice<'d, T> {
         self.value(key).choice(choices)
     }
 
     /// See [`Value::choice_or_boolean`].
-    pub fn choice_or_boolean<T: Copy + PartialEq>(&self, key: &'static str, choices: &[(&str, T)]) -> Choice<'d, T> {
+    pub fn choice_or_boolean<T: Copy + PartialEq>(
+        &self,
+        key: &'static str,
+        choices: &[(&str, T)],
+    ) -> Choice<'d, T> {
         self.value(key).choice_or_boolean(choices)
     }
 
     /// A list with its bounds. An override gives it as texts with commas between them.
-    pub fn list(&self, key: &'static str, count: RangeInclusive<usize>) -> Field<'d, Vec<Value<'d>>> {
+    pub fn list(
+        &self,
+        key: &'static str,
+        count: RangeInclusive<usize>,
+    ) -> Field<'d, Vec<Value<'d>>> {
         self.value(key).list(count)
     }
 
-    /// Says that a key, or a section, has another name now: whoever still writes the old one is told the
-    /// new one.
+    /// Says that a key, or a section, has another name now: whoever still writes the old one is
+    /// told the new one.
     pub fn renamed(&self, old: &'static str, new: &str) {
         let path = joined(&self.place.path, old);
-        self.document.record.borrow_mut().renamed.insert(path, format!("is called {new:?} now"));
+        self.document
+            .record
+            .borrow_mut()
+            .renamed
+            .insert(path, format!("is called {new:?} now"));
     }
 
     /// Gives up on this section: which keys belong here is not known, so none is unknown.
     pub fn leave_unread(&self) {
-        self.document.record.borrow_mut().asked.remove(&self.place.path);
+        self.document
+            .record
+            .borrow_mut()
+            .asked
+            .remove(&self.place.path);
     }
 
     /// Records a fault of a key. It does not count as reading the key.
     pub fn fault(&self, key: &str, message: impl Into<String>) -> Faulted {
         let name = self.table.and_then(|table| table.get_key_value(key));
-        let at = name.map_or_else(|| self.place.at.clone(), |(name, _)| At::Offset(name.span().start));
+        let at = name.map_or_else(
+            || self.place.at.clone(),
+            |(name, _)| At::Offset(name.span().start),
+        );
         let path = joined(&self.place.path, key);
-        let at = self.document.override_of(&path).map_or(at, |own| At::Origin(own.origin.clone()));
+        let at = self
+            .document
+            .override_of(&path)
+            .map_or(at, |own| At::Origin(own.origin.clone()));
         self.document.fault(&Place { path, at }, message.into())
     }
 }
@@ -595,7 +751,9 @@ pub struct Value<'d> {
 
 impl Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Value").field("path", &self.place.path).finish_non_exhaustive()
+        f.debug_struct("Value")
+            .field("path", &self.place.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -638,7 +796,10 @@ impl<'d> Found<'d> {
     fn to_toml(self, kind: Kind) -> String {
         match (self, kind) {
             (Found::Outside(text), Kind::List) => {
-                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                let parts = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty());
                 format!("[{}]", parts.map(toml_text).collect::<Vec<_>>().join(", "))
             }
             (Found::Outside(text), Kind::Bare) => toml_value(text.trim()),
@@ -655,7 +816,9 @@ impl<'d> Found<'d> {
             Found::Text(DeValue::Integer(number)) => excerpt(&number.to_string()),
             Found::Text(DeValue::Float(number)) => excerpt(number.as_str()),
             Found::Text(DeValue::Boolean(value)) => value.to_string(),
-            Found::Text(DeValue::Datetime(time)) if time.offset.is_none() => format!("{time} without an offset"),
+            Found::Text(DeValue::Datetime(time)) if time.offset.is_none() => {
+                format!("{time} without an offset")
+            }
             Found::Text(DeValue::Datetime(time)) => time.to_string(),
             Found::Text(DeValue::Array(_)) => "a list".into(),
             Found::Text(DeValue::Table(_)) => "a table".into(),
@@ -670,8 +833,13 @@ fn toml_text(text: &str) -> String {
 
 /// What is a value of TOML as it is, all else as a text.
 fn toml_value(text: &str) -> String {
-    let is_value = !text.contains(['\n', '#']) && format!("value = {text}").parse::<toml::Table>().is_ok();
-    if is_value { text.to_owned() } else { toml_text(text) }
+    let is_value =
+        !text.contains(['\n', '#']) && format!("value = {text}").parse::<toml::Table>().is_ok();
+    if is_value {
+        text.to_owned()
+    } else {
+        toml_text(text)
+    }
 }
 
 fn toml_of(value: &DeValue<'_>) -> String {
@@ -684,7 +852,10 @@ fn toml_of(value: &DeValue<'_>) -> String {
         DeValue::Boolean(value) => value.to_string(),
         DeValue::Datetime(time) => time.to_string(),
         DeValue::Array(entries) => {
-            let entries: Vec<_> = entries.iter().map(|entry| toml_of(entry.get_ref())).collect();
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|entry| toml_of(entry.get_ref()))
+                .collect();
             format!("[{}]", entries.join(", "))
         }
         DeValue::Table(_) => "{}".to_owned(),
@@ -708,13 +879,19 @@ impl<'d> Value<'d> {
             (0, most) => format!("a text of at most {most} characters"),
             (least, most) => format!("a text of {least} to {most} characters"),
         };
-        let field = self.read(expected.clone(), Kind::Text, |found| found.as_text().map(str::to_owned));
+        let field = self.read(expected.clone(), Kind::Text, |found| {
+            found.as_text().map(str::to_owned)
+        });
         field.try_map(|text| {
             if text.chars().any(char::is_control) {
                 return Err("must not contain control characters".to_owned());
             }
             let length = text.chars().count();
-            if chars.contains(&length) { Ok(text) } else { Err(format!("expected {expected}, found {length}")) }
+            if chars.contains(&length) {
+                Ok(text)
+            } else {
+                Err(format!("expected {expected}, found {length}"))
+            }
         })
     }
 
@@ -729,7 +906,9 @@ impl<'d> Value<'d> {
                 Found::Outside(text) => text.parse().ok(),
                 Found::Text(value) => value.as_integer().and_then(whole_number),
             };
-            number.and_then(|number| N::try_from(number).ok()).filter(|number| range.contains(number))
+            number
+                .and_then(|number| N::try_from(number).ok())
+                .filter(|number| range.contains(number))
         })
     }
 
@@ -756,27 +935,46 @@ impl<'d> Value<'d> {
         self.read(expected.into(), Kind::Bare, |found| match found {
             Found::Outside(text) => text.parse().ok(),
             // A time without offset does not parse as a moment.
-            Found::Text(value) => value.as_datetime().and_then(|time| time.to_string().parse().ok()),
+            Found::Text(value) => value
+                .as_datetime()
+                .and_then(|time| time.to_string().parse().ok()),
         })
     }
 
     /// One of several words, each with what it stands for.
     pub fn choice<T: Copy + PartialEq>(&self, choices: &[(&str, T)]) -> Choice<'d, T> {
-        let words: Vec<_> = choices.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let words: Vec<_> = choices
+            .iter()
+            .map(|(word, _)| format!("{word:?}"))
+            .collect();
         let field = self.read(words.join(" or "), Kind::Text, |found| {
             let text = found.as_text()?;
-            choices.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
+            choices
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|&(_, meaning)| meaning)
         });
-        Choice { field, choices: choices.iter().map(|&(word, meaning)| (word.to_owned(), meaning)).collect() }
+        Choice {
+            field,
+            choices: choices
+                .iter()
+                .map(|&(word, meaning)| (word.to_owned(), meaning))
+                .collect(),
+        }
     }
 
     /// A list with bounds for its length. An override gives it as texts with commas between them.
     pub fn list(&self, count: RangeInclusive<usize>) -> Field<'d, Vec<Value<'d>>> {
         let expected = format!("a list of {} to {} values", count.start(), count.end());
-        self.entries(expected.clone(), Kind::List).try_map(|entries| {
-            let length = entries.len();
-            if count.contains(&length) { Ok(entries) } else { Err(format!("expected {expected}, found {length}")) }
-        })
+        self.entries(expected.clone(), Kind::List)
+            .try_map(|entries| {
+                let length = entries.len();
+                if count.contains(&length) {
+                    Ok(entries)
+                } else {
+                    Err(format!("expected {expected}, found {length}"))
+                }
+            })
     }
 
     /// One of several words, of which `true` and `false` may be written as booleans.
@@ -794,9 +992,18 @@ impl<'d> Value<'d> {
                 Found::Text(DeValue::Boolean(false)) => "false",
                 other => other.as_text()?,
             };
-            choices.iter().find(|(word, _)| *word == text).map(|&(_, meaning)| meaning)
+            choices
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|&(_, meaning)| meaning)
         });
-        Choice { field, choices: choices.iter().map(|&(word, meaning)| (word.to_owned(), meaning)).collect() }
+        Choice {
+            field,
+            choices: choices
+                .iter()
+                .map(|&(word, meaning)| (word.to_owned(), meaning))
+                .collect(),
+        }
     }
 
     /// Records a fault of this value.
@@ -807,21 +1014,39 @@ impl<'d> Value<'d> {
     fn entries(&self, expected: String, kind: Kind) -> Field<'d, Vec<Value<'d>>> {
         self.read(expected, kind, |found| match found {
             Found::Outside("") => Some(Vec::new()),
-            Found::Outside(text) => Some(text.split(',').map(|part| self.outside(part.trim())).collect()),
+            Found::Outside(text) => Some(
+                text.split(',')
+                    .map(|part| self.outside(part.trim()))
+                    .collect(),
+            ),
             Found::Text(value) => value.as_array().map(|array| self.numbered(array)),
         })
     }
 
     fn outside(&self, text: &'d str) -> Value<'d> {
-        Value { source: Source::Present(Found::Outside(text)), listed: true, ..self.clone() }
+        Value {
+            source: Source::Present(Found::Outside(text)),
+            listed: true,
+            ..self.clone()
+        }
     }
 
     fn numbered(&self, array: &'d [Spanned<DeValue<'d>>]) -> Vec<Value<'d>> {
         let value = |(index, entry): (usize, &'d Spanned<DeValue<'d>>)| {
             let at = At::Offset(entry.span().start);
-            let place = Place { path: numbered(&self.place.path, index), at };
+            let place = Place {
+                path: numbered(&self.place.path, index),
+                at,
+            };
             let source = Source::Present(Found::Text(entry.get_ref()));
-            Value { document: self.document, place, source, replaced: None, secret: self.secret, listed: true }
+            Value {
+                document: self.document,
+                place,
+                source,
+                replaced: None,
+                secret: self.secret,
+                listed: true,
+            }
         };
         array.iter().enumerate().map(value).collect()
     }
@@ -835,16 +1060,28 @@ impl<'d> Value<'d> {
         Ok(self.document.open(path, Some(table.required()?), at))
     }
 
-    fn read<T>(&self, expected: String, kind: Kind, parse: impl FnOnce(Found<'d>) -> Option<T>) -> Field<'d, T> {
+    fn read<T>(
+        &self,
+        expected: String,
+        kind: Kind,
+        parse: impl FnOnce(Found<'d>) -> Option<T>,
+    ) -> Field<'d, T> {
         let state = match self.source {
             Source::Absent => State::Absent,
             Source::Present(found) => match parse(found) {
                 Some(value) => State::Valid(value),
                 None if self.secret => State::Invalid(self.fault(format!("expected {expected}"))),
-                None => State::Invalid(self.fault(format!("expected {expected}, found {}", found.describe()))),
+                None => State::Invalid(
+                    self.fault(format!("expected {expected}, found {}", found.describe())),
+                ),
             },
         };
-        Field { value: self.clone(), expected, kind, state }
+        Field {
+            value: self.clone(),
+            expected,
+            kind,
+            state,
+        }
     }
 
     /// Notes what value the key has. Entries of lists are no keys, and tables have keys themselves.
@@ -852,10 +1089,13 @@ impl<'d> Value<'d> {
         let Place { path, at } = &self.place;
         let (value, origin) = match (self.source, at) {
             (Source::Absent, _) => (default, Origin::Default),
-            (Source::Present(found), At::Origin(name)) => (Some(found.to_toml(kind)), Origin::Override(name.clone())),
-            (Source::Present(found), At::Offset(offset)) => {
-                (Some(found.to_toml(kind)), Origin::Line(self.document.line(*offset)))
+            (Source::Present(found), At::Origin(name)) => {
+                (Some(found.to_toml(kind)), Origin::Override(name.clone()))
             }
+            (Source::Present(found), At::Offset(offset)) => (
+                Some(found.to_toml(kind)),
+                Origin::Line(self.document.line(*offset)),
+            ),
             (Source::Present(_), At::Nowhere) => return,
         };
         let Some(value) = value else { return };
@@ -863,8 +1103,17 @@ impl<'d> Value<'d> {
             return;
         }
         let is_override = matches!(origin, Origin::Override(_));
-        let replaced = self.replaced.filter(|_| is_override).map(|found| found.to_toml(kind));
-        self.document.note(Entry { path: path.clone(), origin, value, replaced, secret: self.secret });
+        let replaced = self
+            .replaced
+            .filter(|_| is_override)
+            .map(|found| found.to_toml(kind));
+        self.document.note(Entry {
+            path: path.clone(),
+            origin,
+            value,
+            replaced,
+            secret: self.secret,
+        });
     }
 }
 
@@ -909,7 +1158,12 @@ impl<'d, T> Field<'d, T> {
 
     /// Checks or converts the value; an error is a fault of it.
     pub fn try_map<U, E: Display>(self, convert: impl FnOnce(T) -> Result<U, E>) -> Field<'d, U> {
-        let Self { value, expected, kind, state } = self;
+        let Self {
+            value,
+            expected,
+            kind,
+            state,
+        } = self;
         let state = match state {
             State::Absent => State::Absent,
             State::Invalid(faulted) => State::Invalid(faulted),
@@ -918,7 +1172,12 @@ impl<'d, T> Field<'d, T> {
                 Err(error) => State::Invalid(value.fault(error.to_string())),
             },
         };
-        Field { value, expected, kind, state }
+        Field {
+            value,
+            expected,
+            kind,
+            state,
+        }
     }
 }
 
@@ -952,7 +1211,11 @@ impl<T: Copy + PartialEq> Choice<'_, T> {
 
     /// The value, or `default` when it is absent.
     pub fn or(self, default: T) -> Result<T, Faulted> {
-        let word = self.choices.iter().find(|(_, meaning)| *meaning == default).map(|(word, _)| toml_text(word));
+        let word = self
+            .choices
+            .iter()
+            .find(|(_, meaning)| *meaning == default)
+            .map(|(word, _)| toml_text(word));
         self.field.value.note(self.field.kind, word);
         Ok(self.field.state.into_value()?.unwrap_or(default))
     }

@@ -66,7 +66,13 @@ pub fn decide(
         Rule::Default | Rule::Luck => Locks::DrawsToday(before.day_used),
     };
     let next = after_draw(strategy, drawn, locks);
-    Ok(Decision { account, drawn, rule, locks, next })
+    Ok(Decision {
+        account,
+        drawn,
+        rule,
+        locks,
+        next,
+    })
 }
 
 /// Decides one draw while everybody gets the luck award: chances count as ever, but nothing is
@@ -81,7 +87,10 @@ pub fn decide_fallback(
 ) -> Result<Decision, Refusal> {
     let decision = decide(campaign, user, account, now, random)?;
     Ok(match campaign.strategy.luck_award(decision.drawn) {
-        Some(award) => Decision { next: Next::Consoled(award), ..decision },
+        Some(award) => Decision {
+            next: Next::Consoled(award),
+            ..decision
+        },
         None => decision,
     })
 }
@@ -107,7 +116,9 @@ fn before_draw(
     random: &mut impl Randomness,
 ) -> Option<(AwardIndex, Rule)> {
     strategy.chain.iter().find_map(|rule| match rule {
-        ChainRule::Blacklist { award, users } => users.contains(user).then_some((*award, Rule::Blacklist)),
+        ChainRule::Blacklist { award, users } => {
+            users.contains(user).then_some((*award, Rule::Blacklist))
+        }
         ChainRule::Weight(groups) => {
             let group = groups.iter().find(|group| group.ordinal == ordinal)?;
             Some((group.awards[group.pool.draw(random)], Rule::Weight))
@@ -117,7 +128,9 @@ fn before_draw(
 
 /// The way of a drawn award through its tree, up to the first question to the stock.
 fn after_draw(strategy: &Strategy, drawn: AwardIndex, locks: Locks) -> Next {
-    strategy.tree_of(drawn).map_or(Next::Won, |tree| at(strategy, drawn, tree.enter(locks)))
+    strategy
+        .tree_of(drawn)
+        .map_or(Next::Won, |tree| at(strategy, drawn, tree.enter(locks)))
 }
 
 fn at(strategy: &Strategy, drawn: AwardIndex, stop: Stop) -> Next {
@@ -137,17 +150,29 @@ impl Decision {
     /// Ends the draw; `granted` says whether the stock gave the unit that [`Decision::wants`]
     /// names. Without it the tree leads on, in the end to a luck award.
     pub fn conclude(self, strategy: &Strategy, granted: bool) -> Outcome {
-        let won = |stocked| Outcome { award: self.drawn, rule: self.rule, stocked };
+        let won = |stocked| Outcome {
+            award: self.drawn,
+            rule: self.rule,
+            stocked,
+        };
         let mut next = self.next;
         loop {
             next = match next {
                 Next::Won => return won(false),
                 Next::Unit(_) if granted => return won(true),
                 Next::Unit(node) => {
-                    let tree = strategy.tree_of(self.drawn).expect("a unit is asked for by a tree");
+                    let tree = strategy
+                        .tree_of(self.drawn)
+                        .expect("a unit is asked for by a tree");
                     at(strategy, self.drawn, tree.out_of_stock(node, self.locks))
                 }
-                Next::Consoled(award) => return Outcome { award, rule: Rule::Luck, stocked: false },
+                Next::Consoled(award) => {
+                    return Outcome {
+                        award,
+                        rule: Rule::Luck,
+                        stocked: false,
+                    };
+                }
             };
         }
     }

@@ -81,9 +81,9 @@ numeric_id! {
     OrderId
 }
 
-/// A player: 1 to 128 Unicode characters, of which at least one is visible, without control characters
-/// and without white space at the ends, compared byte by byte. (MySQL's `utf8mb4_bin` pads spaces, so an id with a space
-/// at its end would meet the id without it.)
+/// A player: 1 to 128 Unicode characters, of which at least one is visible, without control
+/// characters and without white space at the ends, compared byte by byte. (MySQL's `utf8mb4_bin`
+/// pads spaces, so an id with a space at its end would meet the id without it.)
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Arc<str>);
 
@@ -162,7 +162,9 @@ impl RequestId {
         if visible && (1..=Self::CHARS_MAX).contains(&text.len()) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidId { expected: "must be 1 to 64 visible ASCII characters" })
+            Err(InvalidId {
+                expected: "must be 1 to 64 visible ASCII characters",
+            })
         }
     }
 
@@ -194,20 +196,41 @@ mod tests {
         for good in ["u", "U", "ú", "a b", &"x".repeat(128), &"漢".repeat(128)] {
             assert_eq!(UserId::new(good).expect(good).as_str(), good);
         }
-        for bad in ["", " u", "u ", "u\u{3000}", "a\tb", "a\0", "\u{7f}", &"x".repeat(129), &"漢".repeat(129)] {
+        for bad in [
+            "",
+            " u",
+            "u ",
+            "u\u{3000}",
+            "a\tb",
+            "a\0",
+            "\u{7f}",
+            &"x".repeat(129),
+            &"漢".repeat(129),
+        ] {
             assert!(UserId::new(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn user_ids_can_be_seen() {
-        for unseen in
-            ["\u{200b}", "\u{202e}", "\u{feff}", "\u{3164}", "\u{2800}", "\u{e0041}", "\u{200d}\u{2060} \u{fe0f}"]
-        {
+        for unseen in [
+            "\u{200b}",
+            "\u{202e}",
+            "\u{feff}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{e0041}",
+            "\u{200d}\u{2060} \u{fe0f}",
+        ] {
             assert!(UserId::new(unseen).is_err(), "{unseen:?}");
         }
         // Joiners belong into emoji and into Persian; what they join is visible.
-        for seen in ["u\u{200b}", "\u{202e}u", "\u{1f469}\u{200d}\u{1f680}", "\u{645}\u{6cc}\u{200c}\u{62e}"] {
+        for seen in [
+            "u\u{200b}",
+            "\u{202e}u",
+            "\u{1f469}\u{200d}\u{1f680}",
+            "\u{645}\u{6cc}\u{200c}\u{62e}",
+        ] {
             assert_eq!(UserId::new(seen).expect(seen).as_str(), seen);
         }
     }
@@ -230,7 +253,10 @@ mod tests {
 
     #[test]
     fn numeric_ids_have_one_spelling() {
-        assert_eq!("100301".parse::<ActivityId>().map(ActivityId::get), Ok(100_301));
+        assert_eq!(
+            "100301".parse::<ActivityId>().map(ActivityId::get),
+            Ok(100_301)
+        );
         for bad in ["", "0", "+1", "-1", "1.0", " 1", "9223372036854775808"] {
             assert!(bad.parse::<ActivityId>().is_err(), "{bad:?}");
         }

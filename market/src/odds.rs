@@ -33,11 +33,23 @@ impl FromStr for Rate {
         let (whole, places) = text.split_once('.').unwrap_or((text, ""));
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         let lone_dot = text.contains('.') && places.is_empty();
-        if whole.is_empty() || whole.len() > 1 || places.len() > 6 || lone_dot || !digits(whole) || !digits(places) {
+        if whole.is_empty()
+            || whole.len() > 1
+            || places.len() > 6
+            || lone_dot
+            || !digits(whole)
+            || !digits(places)
+        {
             return Err(InvalidRate);
         }
-        let millionths = format!("{whole}{places:0<6}").parse().map_err(|_| InvalidRate)?;
-        if millionths > Self::ONE.0 { Err(InvalidRate) } else { Ok(Rate(millionths)) }
+        let millionths = format!("{whole}{places:0<6}")
+            .parse()
+            .map_err(|_| InvalidRate)?;
+        if millionths > Self::ONE.0 {
+            Err(InvalidRate)
+        } else {
+            Ok(Rate(millionths))
+        }
     }
 }
 
@@ -77,14 +89,23 @@ impl Pool {
     /// The pool whose outcome `i` has the rate `rates[i]` relative to the sum of all rates: what
     /// is missing to 1 is spread in proportion. The weights are in lowest terms.
     pub fn new(rates: &[Rate]) -> Result<Self, EmptyPool> {
-        let divisor = rates.iter().fold(0, |divisor, rate| greatest_common_divisor(divisor, rate.0.into()));
+        let divisor = rates.iter().fold(0, |divisor, rate| {
+            greatest_common_divisor(divisor, rate.0.into())
+        });
         if divisor == 0 {
             return Err(EmptyPool);
         }
-        let weights: Vec<u64> = rates.iter().map(|rate| u64::from(rate.0) / divisor).collect();
+        let weights: Vec<u64> = rates
+            .iter()
+            .map(|rate| u64::from(rate.0) / divisor)
+            .collect();
         let weight_total = weights.iter().sum();
         let cells = alias_cells(&weights, weight_total);
-        Ok(Self { weights, weight_total, cells })
+        Ok(Self {
+            weights,
+            weight_total,
+            cells,
+        })
     }
 
     /// Draws the index of an outcome.
@@ -111,7 +132,11 @@ impl Pool {
     fn outcome(&self, number: u64) -> usize {
         let index = usize::try_from(number / self.weight_total).expect("below the number of cells");
         let cell = self.cells[index];
-        if number % self.weight_total < cell.own { index } else { cell.alias }
+        if number % self.weight_total < cell.own {
+            index
+        } else {
+            cell.alias
+        }
     }
 }
 
@@ -120,14 +145,22 @@ impl Pool {
 fn alias_cells(weights: &[u64], weight_total: u64) -> Vec<Cell> {
     let count = weights.len() as u64;
     let mut left: Vec<u64> = weights.iter().map(|weight| weight * count).collect();
-    let mut cells: Vec<Cell> = (0..weights.len()).map(|index| Cell { own: weight_total, alias: index }).collect();
+    let mut cells: Vec<Cell> = (0..weights.len())
+        .map(|index| Cell {
+            own: weight_total,
+            alias: index,
+        })
+        .collect();
     let (mut short, mut long): (Vec<usize>, Vec<usize>) =
         (0..weights.len()).partition(|&index| left[index] < weight_total);
     while let Some(index) = short.pop() {
         // The cells left over are as wide as the weights left over: where one is short, another
         // is long.
         let donor = *long.last().expect("a short cell has a donor");
-        cells[index] = Cell { own: left[index], alias: donor };
+        cells[index] = Cell {
+            own: left[index],
+            alias: donor,
+        };
         left[donor] -= weight_total - left[index];
         if left[donor] < weight_total {
             long.pop();
@@ -138,7 +171,11 @@ fn alias_cells(weights: &[u64], weight_total: u64) -> Vec<Cell> {
 }
 
 fn greatest_common_divisor(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+    if b == 0 {
+        a
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
 }
 
 #[cfg(test)]
@@ -149,7 +186,10 @@ mod tests {
     use crate::random::Seeded;
 
     fn rates(texts: &[&str]) -> Vec<Rate> {
-        texts.iter().map(|text| text.parse().expect("rate")).collect()
+        texts
+            .iter()
+            .map(|text| text.parse().expect("rate"))
+            .collect()
     }
 
     /// Counts, number by number, how many of all the numbers each outcome owns.
@@ -165,9 +205,27 @@ mod tests {
     fn rates_are_exact_decimals() {
         assert_eq!("0.0003".parse::<Rate>(), Ok(Rate(300)));
         assert_eq!("1".parse::<Rate>(), Ok(Rate::ONE));
-        assert_eq!("0".parse::<Rate>().map(|rate| rate.to_string()), Ok("0".into()));
-        assert_eq!("0.790000".parse::<Rate>().map(|rate| rate.to_string()), Ok("0.79".into()));
-        for bad in ["", ".5", "0.", "1.000001", "2", "-0.1", "0.0000001", "1e-3", "0,5", "0.5 ", "00.5"] {
+        assert_eq!(
+            "0".parse::<Rate>().map(|rate| rate.to_string()),
+            Ok("0".into())
+        );
+        assert_eq!(
+            "0.790000".parse::<Rate>().map(|rate| rate.to_string()),
+            Ok("0.79".into())
+        );
+        for bad in [
+            "",
+            ".5",
+            "0.",
+            "1.000001",
+            "2",
+            "-0.1",
+            "0.0000001",
+            "1e-3",
+            "0,5",
+            "0.5 ",
+            "00.5",
+        ] {
             assert_eq!(bad.parse::<Rate>(), Err(InvalidRate), "{bad:?}");
         }
     }
@@ -175,7 +233,10 @@ mod tests {
     #[test]
     fn rates_that_miss_one_are_spread_in_proportion() {
         let pool = Pool::new(&rates(&["0.5", "0.1", "0.01"])).expect("pool");
-        assert_eq!([0, 1, 2].map(|index| pool.odds(index)), [(50, 61), (10, 61), (1, 61)]);
+        assert_eq!(
+            [0, 1, 2].map(|index| pool.odds(index)),
+            [(50, 61), (10, 61), (1, 61)]
+        );
     }
 
     #[test]

@@ -24,7 +24,11 @@ impl DrawCount {
 
     /// Checks a number and makes it a count.
     pub const fn new(number: u8) -> Result<Self, InvalidCount> {
-        if number >= Self::ONE.0 && number <= Self::MAX.0 { Ok(Self(number)) } else { Err(InvalidCount) }
+        if number >= Self::ONE.0 && number <= Self::MAX.0 {
+            Ok(Self(number))
+        } else {
+            Err(InvalidCount)
+        }
     }
 
     /// The plain number.
@@ -39,7 +43,11 @@ impl FromStr for DrawCount {
     fn from_str(text: &str) -> Result<Self, InvalidCount> {
         // Rust's own parser takes a leading plus sign.
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        digits.then(|| text.parse().ok()).flatten().ok_or(InvalidCount).and_then(Self::new)
+        digits
+            .then(|| text.parse().ok())
+            .flatten()
+            .ok_or(InvalidCount)
+            .and_then(Self::new)
     }
 }
 
@@ -129,7 +137,11 @@ mod tests {
 
     #[test]
     fn rule_names_round_trip() {
-        assert!(Rule::ALL.iter().all(|&rule| Rule::from_name(rule.name()) == Some(rule)));
+        assert!(
+            Rule::ALL
+                .iter()
+                .all(|&rule| Rule::from_name(rule.name()) == Some(rule))
+        );
         assert_eq!(Rule::from_name("rule_lock"), None);
     }
 }

@@ -41,7 +41,11 @@ pub struct Tape<R> {
 impl<R: Randomness> Tape<R> {
     /// An empty tape of `source`.
     pub fn new(source: R) -> Self {
-        Self { source, given: Vec::new(), next: 0 }
+        Self {
+            source,
+            given: Vec::new(),
+            next: 0,
+        }
     }
 
     /// Gives out the remembered numbers again, then new ones.
@@ -128,7 +132,10 @@ mod tests {
         for _ in 0..7_000 {
             seen[usize::try_from(random.below(7)).expect("small")] += 1;
         }
-        assert!(seen.iter().all(|&count| (800..1_200).contains(&count)), "{seen:?}");
+        assert!(
+            seen.iter().all(|&count| (800..1_200).contains(&count)),
+            "{seen:?}"
+        );
         assert_eq!(random.below(1), 0);
     }
 }

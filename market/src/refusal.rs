@@ -37,6 +37,9 @@ pub enum Refusal {
 impl Refusal {
     /// Whether the user's chances, or what day and month allow of them, have run out.
     pub const fn is_shortage(self) -> bool {
-        matches!(self, Self::NoChancesLeft | Self::MonthLimit | Self::DayLimit)
+        matches!(
+            self,
+            Self::NoChancesLeft | Self::MonthLimit | Self::DayLimit
+        )
     }
 }

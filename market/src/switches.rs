@@ -28,13 +28,21 @@ pub enum Switch {
 
 /// No switch has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no switch {0:?}; there are draw, fallback_only, read_only, signin, exchange and limits")]
+#[error(
+    "there is no switch {0:?}; there are draw, fallback_only, read_only, signin, exchange and limits"
+)]
 pub struct UnknownSwitch(String);
 
 impl Switch {
     /// All switches.
-    pub const ALL: [Switch; 6] =
-        [Switch::Draw, Switch::FallbackOnly, Switch::ReadOnly, Switch::Signin, Switch::Exchange, Switch::Limits];
+    pub const ALL: [Switch; 6] = [
+        Switch::Draw,
+        Switch::FallbackOnly,
+        Switch::ReadOnly,
+        Switch::Signin,
+        Switch::Exchange,
+        Switch::Limits,
+    ];
 
     /// Its name in commands and in the store.
     pub const fn name(self) -> &'static str {
@@ -75,7 +83,10 @@ impl FromStr for Switch {
     type Err = UnknownSwitch;
 
     fn from_str(name: &str) -> Result<Self, UnknownSwitch> {
-        Self::ALL.into_iter().find(|switch| switch.name() == name).ok_or_else(|| UnknownSwitch(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|switch| switch.name() == name)
+            .ok_or_else(|| UnknownSwitch(name.to_owned()))
     }
 }
 
@@ -110,9 +121,14 @@ impl Share {
 /// FNV-1a over the switch's name and the user's bytes, then the finalizer of SplitMix64: not CRC,
 /// which decides the user's shard, so that a share of the users is that share of each shard.
 fn place_of(switch: Switch, user: &UserId) -> u16 {
-    let bytes = switch.name().bytes().chain([0]).chain(user.as_str().bytes());
-    let mut hash =
-        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let bytes = switch
+        .name()
+        .bytes()
+        .chain([0])
+        .chain(user.as_str().bytes());
+    let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^= hash >> 31;
@@ -153,7 +169,11 @@ impl FromStr for Share {
         }
         let hundredths: u16 = format!("{places:0<2}").parse().map_err(|_| invalid())?;
         let share = whole.parse::<u16>().map_err(|_| invalid())? * 100 + hundredths;
-        if share <= Share::ON.0 { Ok(Share(share)) } else { Err(invalid()) }
+        if share <= Share::ON.0 {
+            Ok(Share(share))
+        } else {
+            Err(invalid())
+        }
     }
 }
 
@@ -215,18 +235,41 @@ struct Settings {
 impl Settings {
     fn new(settings: impl IntoIterator<Item = Setting>) -> Self {
         let entry = |setting: Setting| {
-            let Setting { switch, activity, share, observe, expires_at } = setting;
-            ((switch, activity), Said { share, observe, expires_at })
+            let Setting {
+                switch,
+                activity,
+                share,
+                observe,
+                expires_at,
+            } = setting;
+            (
+                (switch, activity),
+                Said {
+                    share,
+                    observe,
+                    expires_at,
+                },
+            )
         };
-        Self { by_key: settings.into_iter().map(entry).collect(), revision: 0 }
+        Self {
+            by_key: settings.into_iter().map(entry).collect(),
+            revision: 0,
+        }
     }
 
     fn current(&self, key: SettingKey, now: Timestamp) -> Option<Said> {
-        self.by_key.get(&key).copied().filter(|said| said.is_current(now))
+        self.by_key
+            .get(&key)
+            .copied()
+            .filter(|said| said.is_current(now))
     }
 
     fn newest<'a>(&'a self, other: &'a Self) -> &'a Self {
-        if self.revision < other.revision { other } else { self }
+        if self.revision < other.revision {
+            other
+        } else {
+            self
+        }
     }
 }
 
@@ -259,13 +302,22 @@ pub enum Effect {
 impl Switches {
     /// The switches as they were set; of two settings of the same the later one counts.
     pub fn new(settings: impl IntoIterator<Item = Setting>) -> Self {
-        Self { fleet: Settings::new(settings), overrides: Settings::default() }
+        Self {
+            fleet: Settings::new(settings),
+            overrides: Settings::default(),
+        }
     }
 
     /// The same switches, known to be as new as this revision of where they are kept.
     #[must_use]
     pub fn as_of(self, revision: u64) -> Self {
-        Self { fleet: Settings { revision, ..self.fleet }, ..self }
+        Self {
+            fleet: Settings {
+                revision,
+                ..self.fleet
+            },
+            ..self
+        }
     }
 
     /// What was set for all gateways out of the newer of both, and the overrides of the newer.
@@ -295,7 +347,10 @@ impl Switches {
         let mut overrides = self.overrides.clone();
         change(&mut overrides.by_key);
         overrides.revision += 1;
-        Self { overrides, ..self.clone() }
+        Self {
+            overrides,
+            ..self.clone()
+        }
     }
 
     /// Whether a switch is on for this user in this activity, now. Of what was set for all and for
@@ -312,7 +367,8 @@ impl Switches {
         if self.is_untouched() {
             return switch.normal() == Share::ON;
         }
-        self.strictest(switch, activity.into(), user, false, now).unwrap_or(switch.normal() == Share::ON)
+        self.strictest(switch, activity.into(), user, false, now)
+            .unwrap_or(switch.normal() == Share::ON)
     }
 
     /// Whether a switch changes anything for this user in this activity, now: what is counted.
@@ -328,7 +384,10 @@ impl Switches {
         }
         let activity = activity.into();
         let normal = switch.normal() == Share::ON;
-        if self.strictest(switch, activity, user, false, now).is_some_and(|is_on| is_on != normal) {
+        if self
+            .strictest(switch, activity, user, false, now)
+            .is_some_and(|is_on| is_on != normal)
+        {
             return Some(Effect::Applied);
         }
         let would_be = self.strictest(switch, activity, user, true, now)?;
@@ -362,22 +421,48 @@ impl Switches {
             Some(said.share.covers(switch, user))
         };
         let own = activity.and_then(|activity| says((switch, Some(activity))));
-        own.into_iter().chain(says((switch, None))).reduce(|one, other| if one == strict { one } else { other })
+        own.into_iter()
+            .chain(says((switch, None)))
+            .reduce(|one, other| if one == strict { one } else { other })
     }
 
     fn said(&self, key: SettingKey, now: Timestamp) -> Option<Said> {
-        self.overrides.current(key, now).or_else(|| self.fleet.current(key, now))
+        self.overrides
+            .current(key, now)
+            .or_else(|| self.fleet.current(key, now))
     }
 
     /// What holds now, by switch and activity, and who obeys it.
     pub fn current(&self, now: Timestamp) -> impl Iterator<Item = (Setting, Origin)> + '_ {
-        let keys: BTreeSet<SettingKey> =
-            self.fleet.by_key.keys().chain(self.overrides.by_key.keys()).copied().collect();
+        let keys: BTreeSet<SettingKey> = self
+            .fleet
+            .by_key
+            .keys()
+            .chain(self.overrides.by_key.keys())
+            .copied()
+            .collect();
         keys.into_iter().filter_map(move |key| {
-            let origin = if self.overrides.current(key, now).is_some() { Origin::Here } else { Origin::Fleet };
-            let Said { share, observe, expires_at } = self.said(key, now)?;
+            let origin = if self.overrides.current(key, now).is_some() {
+                Origin::Here
+            } else {
+                Origin::Fleet
+            };
+            let Said {
+                share,
+                observe,
+                expires_at,
+            } = self.said(key, now)?;
             let (switch, activity) = key;
-            Some((Setting { switch, activity, share, observe, expires_at }, origin))
+            Some((
+                Setting {
+                    switch,
+                    activity,
+                    share,
+                    observe,
+                    expires_at,
+                },
+                origin,
+            ))
         })
     }
 }
@@ -402,14 +487,24 @@ mod tests {
 
     #[test]
     fn shares_are_read_and_shown() {
-        for (text, hundredths) in
-            [("off", 0), ("on", 10_000), ("30%", 3_000), ("0.5%", 50), ("0.01%", 1), ("99.99%", 9_999)]
-        {
+        for (text, hundredths) in [
+            ("off", 0),
+            ("on", 10_000),
+            ("30%", 3_000),
+            ("0.5%", 50),
+            ("0.01%", 1),
+            ("99.99%", 9_999),
+        ] {
             assert_eq!(share(text), Share(hundredths));
             assert_eq!(share(text).to_string(), text);
         }
-        assert_eq!((share("0%"), share("100%"), share("100.00%")), (Share::OFF, Share::ON, Share::ON));
-        for text in ["", "yes", "30", "%", "101%", "100.01%", "-1%", "1.234%", "1.%", ".5%", "0030%", "٣%"] {
+        assert_eq!(
+            (share("0%"), share("100%"), share("100.00%")),
+            (Share::OFF, Share::ON, Share::ON)
+        );
+        for text in [
+            "", "yes", "30", "%", "101%", "100.01%", "-1%", "1.234%", "1.%", ".5%", "0030%", "٣%",
+        ] {
             assert!(text.parse::<Share>().is_err(), "{text}");
         }
     }
@@ -417,8 +512,11 @@ mod tests {
     #[test]
     fn a_share_covers_that_many_users_and_a_larger_one_covers_them_too() {
         let (few, more) = (share("10%"), share("30%"));
-        let count =
-            |share: Share| (0..20_000).filter(|&number| share.covers(Switch::FallbackOnly, &user(number))).count();
+        let count = |share: Share| {
+            (0..20_000)
+                .filter(|&number| share.covers(Switch::FallbackOnly, &user(number)))
+                .count()
+        };
         assert!((1_850..2_150).contains(&count(few)), "{}", count(few));
         assert!((5_800..6_200).contains(&count(more)), "{}", count(more));
         let covers = |share: Share, number| share.covers(Switch::FallbackOnly, &user(number));
@@ -428,27 +526,44 @@ mod tests {
     #[test]
     fn switches_pick_their_users_independently() {
         let half = share("50%");
-        let both = (0..20_000)
-            .filter(|&number| half.covers(Switch::Draw, &user(number)) && half.covers(Switch::ReadOnly, &user(number)));
+        let both = (0..20_000).filter(|&number| {
+            half.covers(Switch::Draw, &user(number)) && half.covers(Switch::ReadOnly, &user(number))
+        });
         let both = both.count();
         assert!((4_700..5_300).contains(&both), "{both}");
     }
 
     fn set(switch: Switch, activity: Option<ActivityId>, share: Share) -> Setting {
-        Setting { switch, activity, share, observe: false, expires_at: None }
+        Setting {
+            switch,
+            activity,
+            share,
+            observe: false,
+            expires_at: None,
+        }
     }
 
     #[test]
     fn a_restriction_for_all_holds_where_an_activity_was_set_on() {
         let now = Timestamp::UNIX_EPOCH;
-        let on = |switches: &Switches, number| switches.is_on(Switch::Draw, activity(number), &user(1), now);
+        let on = |switches: &Switches, number| {
+            switches.is_on(Switch::Draw, activity(number), &user(1), now)
+        };
         let normal = Switches::default();
         assert!(on(&normal, 1) && !normal.is_on(Switch::ReadOnly, activity(1), &user(1), now));
-        let off = Switches::new([set(Switch::Draw, None, Share::OFF), set(Switch::Draw, Some(activity(2)), Share::ON)]);
+        let off = Switches::new([
+            set(Switch::Draw, None, Share::OFF),
+            set(Switch::Draw, Some(activity(2)), Share::ON),
+        ]);
         assert!(!on(&off, 1) && !on(&off, 2));
-        assert!(!off.is_on(Switch::ReadOnly, activity(1), &user(1), now), "others are as they were");
-        let one_off =
-            Switches::new([set(Switch::Draw, None, Share::ON), set(Switch::Draw, Some(activity(2)), Share::OFF)]);
+        assert!(
+            !off.is_on(Switch::ReadOnly, activity(1), &user(1), now),
+            "others are as they were"
+        );
+        let one_off = Switches::new([
+            set(Switch::Draw, None, Share::ON),
+            set(Switch::Draw, Some(activity(2)), Share::OFF),
+        ]);
         assert!(on(&one_off, 1) && !on(&one_off, 2));
     }
 
@@ -513,11 +628,23 @@ mod tests {
         let until = Timestamp::from_second(100).expect("a time");
         let at = |second| Timestamp::from_second(second).expect("a time");
         let fleet = Switches::new([set(Switch::Draw, None, Share::OFF)]).as_of(7);
-        let here = fleet.with_override(&Setting { expires_at: Some(until), ..set(Switch::Draw, None, Share::ON) });
-        let on = |switches: &Switches, second| switches.is_on(Switch::Draw, activity(1), &user(1), at(second));
+        let here = fleet.with_override(&Setting {
+            expires_at: Some(until),
+            ..set(Switch::Draw, None, Share::ON)
+        });
+        let on = |switches: &Switches, second| {
+            switches.is_on(Switch::Draw, activity(1), &user(1), at(second))
+        };
         assert!(on(&here, 99) && !on(&here, 100));
-        let origins = |second| here.current(at(second)).map(|(_, origin)| origin).collect::<Vec<_>>();
-        assert_eq!((origins(99), origins(100)), (vec![Origin::Here], vec![Origin::Fleet]));
+        let origins = |second| {
+            here.current(at(second))
+                .map(|(_, origin)| origin)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (origins(99), origins(100)),
+            (vec![Origin::Here], vec![Origin::Fleet])
+        );
         // What is read of the meta database afterwards leaves it alone, and so does what is older.
         let newer = Switches::new([set(Switch::ReadOnly, None, Share::ON)]).as_of(8);
         for switches in [here.newest(&newer), newer.newest(&here)] {
@@ -529,14 +656,26 @@ mod tests {
     #[test]
     fn without_an_activity_what_is_set_for_all_counts() {
         let now = Timestamp::UNIX_EPOCH;
-        let setting =
-            |activity, share| Setting { switch: Switch::Limits, activity, share, observe: false, expires_at: None };
+        let setting = |activity, share| Setting {
+            switch: Switch::Limits,
+            activity,
+            share,
+            observe: false,
+            expires_at: None,
+        };
         let one_off = Switches::new([setting(Some(activity(1)), Share::OFF)]);
         assert!(one_off.is_on(Switch::Limits, None, &user(1), now));
         assert!(!one_off.is_on(Switch::Limits, activity(1), &user(1), now));
         for (all, expected) in [("off", false), ("0.01%", true), ("on", true)] {
-            let switches = Switches::new([setting(None, share(all)), setting(Some(activity(1)), Share::OFF)]);
-            assert_eq!(switches.is_on_for_some(Switch::Limits, now), expected, "{all}");
+            let switches = Switches::new([
+                setting(None, share(all)),
+                setting(Some(activity(1)), Share::OFF),
+            ]);
+            assert_eq!(
+                switches.is_on_for_some(Switch::Limits, now),
+                expected,
+                "{all}"
+            );
         }
         assert!(Switches::default().is_on_for_some(Switch::Limits, now));
         assert!(!Switches::default().is_on_for_some(Switch::ReadOnly, now));
@@ -545,12 +684,24 @@ mod tests {
     #[test]
     fn what_has_expired_was_never_set() {
         let until = Timestamp::from_second(100).expect("a time");
-        let setting =
-            |activity, share, expires_at| Setting { switch: Switch::Draw, activity, share, observe: false, expires_at };
-        let switches =
-            Switches::new([setting(None, Share::OFF, Some(until)), setting(Some(activity(1)), Share::ON, None)]);
+        let setting = |activity, share, expires_at| Setting {
+            switch: Switch::Draw,
+            activity,
+            share,
+            observe: false,
+            expires_at,
+        };
+        let switches = Switches::new([
+            setting(None, Share::OFF, Some(until)),
+            setting(Some(activity(1)), Share::ON, None),
+        ]);
         let on = |second| {
-            switches.is_on(Switch::Draw, activity(1), &user(1), Timestamp::from_second(second).expect("a time"))
+            switches.is_on(
+                Switch::Draw,
+                activity(1),
+                &user(1),
+                Timestamp::from_second(second).expect("a time"),
+            )
         };
         assert!(!on(99) && on(100));
     }
@@ -559,7 +710,13 @@ mod tests {
     fn values_are_read_and_shown() {
         for text in ["off", "30%", "observe off", "observe 0.5%"] {
             let (share, observe) = Setting::parse_value(text).expect("a value");
-            let setting = Setting { switch: Switch::Draw, activity: None, share, observe, expires_at: None };
+            let setting = Setting {
+                switch: Switch::Draw,
+                activity: None,
+                share,
+                observe,
+                expires_at: None,
+            };
             assert_eq!(setting.value(), text);
         }
         for text in ["observe", "observe  on", "on observe", "observed on"] {
@@ -570,21 +727,39 @@ mod tests {
     #[test]
     fn what_is_observed_counts_and_does_nothing() {
         let now = Timestamp::UNIX_EPOCH;
-        let setting =
-            |activity, share, observe| Setting { switch: Switch::Draw, activity, share, observe, expires_at: None };
+        let setting = |activity, share, observe| Setting {
+            switch: Switch::Draw,
+            activity,
+            share,
+            observe,
+            expires_at: None,
+        };
         let of = |switches: &Switches, number| {
             let on = switches.is_on(Switch::Draw, activity(number), &user(1), now);
-            (on, switches.effect(Switch::Draw, activity(number), &user(1), now))
+            (
+                on,
+                switches.effect(Switch::Draw, activity(number), &user(1), now),
+            )
         };
         assert_eq!(of(&Switches::default(), 1), (true, None));
         let observed = Switches::new([setting(None, Share::OFF, true)]);
         assert_eq!(of(&observed, 1), (true, Some(Effect::Observed)));
         // Beside one that is obeyed.
-        let both = Switches::new([setting(None, Share::OFF, false), setting(Some(activity(2)), Share::ON, true)]);
+        let both = Switches::new([
+            setting(None, Share::OFF, false),
+            setting(Some(activity(2)), Share::ON, true),
+        ]);
         assert_eq!(of(&both, 1), (false, Some(Effect::Applied)));
         assert_eq!(of(&both, 2), (false, Some(Effect::Applied)));
-        let lifted = Switches::new([setting(None, Share::OFF, true), setting(Some(activity(2)), Share::ON, true)]);
-        assert_eq!(of(&lifted, 2), (true, Some(Effect::Observed)), "the stricter one would hold");
+        let lifted = Switches::new([
+            setting(None, Share::OFF, true),
+            setting(Some(activity(2)), Share::ON, true),
+        ]);
+        assert_eq!(
+            of(&lifted, 2),
+            (true, Some(Effect::Observed)),
+            "the stricter one would hold"
+        );
         assert!(observed.is_on_for_some(Switch::Draw, now));
     }
 
@@ -592,11 +767,30 @@ mod tests {
     fn switches_that_were_read_earlier_do_not_undo_later_ones() {
         use crate::campaign::Catalogue;
         let now = Timestamp::UNIX_EPOCH;
-        let of = |share| [Setting { switch: Switch::Draw, activity: None, share, observe: false, expires_at: None }];
-        let (older, newer) = (Switches::new(of(Share::ON)).as_of(1), Switches::new(of(Share::OFF)).as_of(2));
+        let of = |share| {
+            [Setting {
+                switch: Switch::Draw,
+                activity: None,
+                share,
+                observe: false,
+                expires_at: None,
+            }]
+        };
+        let (older, newer) = (
+            Switches::new(of(Share::ON)).as_of(1),
+            Switches::new(of(Share::OFF)).as_of(2),
+        );
         let catalogue = Catalogue::default().switched(&newer).switched(&older);
-        assert!(!catalogue.switches().is_on(Switch::Draw, None, &user(1), now));
+        assert!(
+            !catalogue
+                .switches()
+                .is_on(Switch::Draw, None, &user(1), now)
+        );
         let catalogue = Catalogue::default().switched(&older).switched(&newer);
-        assert!(!catalogue.switches().is_on(Switch::Draw, None, &user(1), now));
+        assert!(
+            !catalogue
+                .switches()
+                .is_on(Switch::Draw, None, &user(1), now)
+        );
     }
 }

@@ -78,8 +78,16 @@ impl Tree {
         let mut faults = Vec::new();
         visit(&nodes, root, &mut marks, &mut faults);
         let unseen = |index: &usize| marks[*index] == Mark::Unseen;
-        faults.extend((0..nodes.len()).filter(unseen).map(|index| InvalidTree::Unreachable(NodeIndex(index))));
-        if faults.is_empty() { Ok(Self { nodes, root }) } else { Err(faults) }
+        faults.extend(
+            (0..nodes.len())
+                .filter(unseen)
+                .map(|index| InvalidTree::Unreachable(NodeIndex(index))),
+        );
+        if faults.is_empty() {
+            Ok(Self { nodes, root })
+        } else {
+            Err(faults)
+        }
     }
 
     /// Walks from the root to the first stock or luck node.
@@ -126,7 +134,11 @@ impl Tree {
         let mut at = from;
         loop {
             match &self.nodes[at.0] {
-                Node::Lock { draws, allow, take_over } => {
+                Node::Lock {
+                    draws,
+                    allow,
+                    take_over,
+                } => {
                     let open = match locks {
                         Locks::DrawsToday(made) => made >= *draws,
                         Locks::Skipped => true,
@@ -155,7 +167,9 @@ fn visit(nodes: &[Node], at: NodeIndex, marks: &mut [Mark], faults: &mut Vec<Inv
         Mark::Unseen => marks[at.0] = Mark::OnPath,
     }
     match &nodes[at.0] {
-        Node::Lock { allow, take_over, .. } => {
+        Node::Lock {
+            allow, take_over, ..
+        } => {
             visit(nodes, *allow, marks, faults);
             visit(nodes, *take_over, marks, faults);
         }
@@ -172,15 +186,24 @@ mod tests {
     const LUCK: AwardIndex = AwardIndex(0);
 
     fn lock(draws: u32, allow: usize, take_over: usize) -> Node {
-        Node::Lock { draws, allow: NodeIndex(allow), take_over: NodeIndex(take_over) }
+        Node::Lock {
+            draws,
+            allow: NodeIndex(allow),
+            take_over: NodeIndex(take_over),
+        }
     }
 
     fn stock(allow: usize) -> Node {
-        Node::Stock { allow: NodeIndex(allow) }
+        Node::Stock {
+            allow: NodeIndex(allow),
+        }
     }
 
     fn luck() -> Node {
-        Node::Luck { award: LUCK, config: "1,100".into() }
+        Node::Luck {
+            award: LUCK,
+            config: "1,100".into(),
+        }
     }
 
     fn tree(nodes: Vec<Node>) -> Tree {
@@ -193,13 +216,19 @@ mod tests {
         assert_eq!(tree.enter(Locks::DrawsToday(1)), Stop::Luck(LUCK));
         assert_eq!(tree.enter(Locks::DrawsToday(2)), Stop::Stock(NodeIndex(1)));
         assert_eq!(tree.enter(Locks::Skipped), Stop::Stock(NodeIndex(1)));
-        assert_eq!(tree.out_of_stock(NodeIndex(1), Locks::Skipped), Stop::Luck(LUCK));
+        assert_eq!(
+            tree.out_of_stock(NodeIndex(1), Locks::Skipped),
+            Stop::Luck(LUCK)
+        );
     }
 
     #[test]
     fn unlocked_at_names_the_next_opening() {
         let tree_lock_2 = tree(vec![lock(2, 1, 2), stock(2), luck()]);
-        assert_eq!([0, 1, 2, 9].map(|made| tree_lock_2.unlocked_at(made)), [Some(2), Some(2), Some(2), Some(9)]);
+        assert_eq!(
+            [0, 1, 2, 9].map(|made| tree_lock_2.unlocked_at(made)),
+            [Some(2), Some(2), Some(2), Some(9)]
+        );
         // Open for the first three draws of a day only, then again from the tenth on.
         let early_or_late = tree(vec![lock(3, 1, 2), lock(9, 2, 3), stock(3), luck()]);
         assert_eq!(
@@ -208,7 +237,10 @@ mod tests {
         );
         // Open for the first draw only.
         let first_only = tree(vec![lock(1, 2, 1), stock(2), luck()]);
-        assert_eq!([0, 1].map(|made| first_only.unlocked_at(made)), [Some(0), None]);
+        assert_eq!(
+            [0, 1].map(|made| first_only.unlocked_at(made)),
+            [Some(0), None]
+        );
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The prizes drawn fit the configured odds: a million seeded draws per shipped strategy, and the
 //! rules that depend on a user's own count of draws.
-#![allow(clippy::cast_precision_loss, reason = "statistics over counts far below 2^52")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "statistics over counts far below 2^52"
+)]
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -46,12 +49,18 @@ fn chi_square(pool: &Pool, counts: &[u64]) -> (f64, f64) {
     }
     let freedom: f64 = f64::max(possible - 1.0, 1.0);
     let spread = 2.0 / (9.0 * freedom);
-    (statistic, freedom * (1.0 - spread + ONE_IN_A_MILLION * spread.sqrt()).powi(3))
+    (
+        statistic,
+        freedom * (1.0 - spread + ONE_IN_A_MILLION * spread.sqrt()).powi(3),
+    )
 }
 
 fn assert_fair(pool: &Pool, counts: &[u64], what: &str) {
     let (statistic, bound) = chi_square(pool, counts);
-    assert!(statistic < bound, "{what}: chi-square {statistic:.1} exceeds {bound:.1}, counts {counts:?}");
+    assert!(
+        statistic < bound,
+        "{what}: chi-square {statistic:.1} exceeds {bound:.1}, counts {counts:?}"
+    );
 }
 
 #[test]
@@ -65,7 +74,11 @@ fn a_million_draws_fit_the_odds_of_every_shipped_pool() {
             for _ in 0..DRAWS {
                 counts[pool.draw(&mut random)] += 1;
             }
-            assert_fair(pool, &counts, &format!("strategy {}, pool {number}", strategy.id));
+            assert_fair(
+                pool,
+                &counts,
+                &format!("strategy {}, pool {number}", strategy.id),
+            );
         }
     }
 }
@@ -96,12 +109,26 @@ struct Bench {
 impl Bench {
     fn new(campaign: Campaign, seed: u64) -> Self {
         let activity = campaign.activity.id;
-        let catalogue = Catalogue::new([Published { version: 1, campaign }]);
-        Self { catalogue, activity, accounts: HashMap::new(), random: Seeded::new(seed), orders: 0 }
+        let catalogue = Catalogue::new([Published {
+            version: 1,
+            campaign,
+        }]);
+        Self {
+            catalogue,
+            activity,
+            accounts: HashMap::new(),
+            random: Seeded::new(seed),
+            orders: 0,
+        }
     }
 
     fn strategy(&self) -> Strategy {
-        self.catalogue.activity(self.activity).expect("published").campaign.strategy.clone()
+        self.catalogue
+            .activity(self.activity)
+            .expect("published")
+            .campaign
+            .strategy
+            .clone()
     }
 
     /// One batch: a draw for each of `users`, in order.
@@ -114,17 +141,32 @@ impl Bench {
         };
         let batch = Batch::gather(users.iter().enumerate().map(draw).collect());
         let known = Known {
-            accounts: batch.accounts().iter().map(|(user, _)| self.accounts.get(user).copied()).collect(),
+            accounts: batch
+                .accounts()
+                .iter()
+                .map(|(user, _)| self.accounts.get(user).copied())
+                .collect(),
             orders: vec![Vec::new(); users.len()],
         };
-        let plan = plan(batch, known, &self.catalogue, &Supply::There, now, &mut self.random);
+        let plan = plan(
+            batch,
+            known,
+            &self.catalogue,
+            &Supply::There,
+            now,
+            &mut self.random,
+        );
         let granted: Vec<Units> = plan.wants().to_vec();
         let settlement = settle(plan, &granted, |_| {
             self.orders += 1;
             OrderId::new(self.orders).expect("above 0")
         });
         let orders = settlement.orders().cloned().collect();
-        for change in settlement.new_accounts.into_iter().chain(settlement.changed_accounts) {
+        for change in settlement
+            .new_accounts
+            .into_iter()
+            .chain(settlement.changed_accounts)
+        {
             self.accounts.insert(change.user, change.account);
         }
         orders
@@ -136,7 +178,9 @@ fn noon() -> Timestamp {
 }
 
 fn users(count: usize) -> Vec<UserId> {
-    (0..count).map(|number| UserId::new(&format!("player{number}")).expect("a user")).collect()
+    (0..count)
+        .map(|number| UserId::new(&format!("player{number}")).expect("a user"))
+        .collect()
 }
 
 /// 10,000 users with 100 draws each, all rules on, in batches that hold each user several times:
@@ -146,20 +190,45 @@ fn a_million_draws_through_all_rules_fit_the_odds() {
     for (file, per_batch) in [(0, 4), (1, 10)] {
         let mut bench = Bench::new(campaign(file), 7);
         let strategy = bench.strategy();
-        let place = |award: AwardId| strategy.awards.iter().position(|known| known.id == award).expect("an award");
+        let place = |award: AwardId| {
+            strategy
+                .awards
+                .iter()
+                .position(|known| known.id == award)
+                .expect("an award")
+        };
         let mut beyond_locks = vec![0_u64; strategy.awards.len()];
         let mut by_weight: HashMap<u32, Vec<u64>> = HashMap::new();
         for _ in 0..100 / per_batch {
             for crowd in users(10_000).chunks(100) {
-                let everyone = crowd.iter().cycle().take(crowd.len() * per_batch).cloned().collect::<Vec<_>>();
+                let everyone = crowd
+                    .iter()
+                    .cycle()
+                    .take(crowd.len() * per_batch)
+                    .cloned()
+                    .collect::<Vec<_>>();
                 for order in bench.batch(&everyone, noon()) {
-                    let group = strategy.weight_groups().iter().find(|group| group.ordinal == order.ordinal);
+                    let group = strategy
+                        .weight_groups()
+                        .iter()
+                        .find(|group| group.ordinal == order.ordinal);
                     match group {
                         Some(group) => {
-                            assert_eq!(order.rule, Rule::Weight, "draw {} is a threshold", order.ordinal);
+                            assert_eq!(
+                                order.rule,
+                                Rule::Weight,
+                                "draw {} is a threshold",
+                                order.ordinal
+                            );
                             let index = AwardIndex(place(order.award));
-                            let outcome = group.awards.iter().position(|&award| award == index).expect("of the group");
-                            by_weight.entry(group.ordinal).or_insert_with(|| vec![0; group.awards.len()])[outcome] += 1;
+                            let outcome = group
+                                .awards
+                                .iter()
+                                .position(|&award| award == index)
+                                .expect("of the group");
+                            by_weight
+                                .entry(group.ordinal)
+                                .or_insert_with(|| vec![0; group.awards.len()])[outcome] += 1;
                         }
                         None if order.ordinal > 3 => {
                             assert_eq!(order.rule, Rule::Default);
@@ -171,11 +240,28 @@ fn a_million_draws_through_all_rules_fit_the_odds() {
             }
         }
         assert_eq!(bench.orders, DRAWS);
-        assert_fair(&strategy.pool, &beyond_locks, &format!("strategy {}", strategy.id));
-        for group in strategy.weight_groups().iter().filter(|group| group.ordinal <= 100) {
+        assert_fair(
+            &strategy.pool,
+            &beyond_locks,
+            &format!("strategy {}", strategy.id),
+        );
+        for group in strategy
+            .weight_groups()
+            .iter()
+            .filter(|group| group.ordinal <= 100)
+        {
             let counts = &by_weight[&group.ordinal];
-            assert_eq!(counts.iter().sum::<u64>(), 10_000, "each user's draw {} comes from its pool", group.ordinal);
-            assert_fair(&group.pool, counts, &format!("strategy {}, draw {}", strategy.id, group.ordinal));
+            assert_eq!(
+                counts.iter().sum::<u64>(),
+                10_000,
+                "each user's draw {} comes from its pool",
+                group.ordinal
+            );
+            assert_fair(
+                &group.pool,
+                counts,
+                &format!("strategy {}, draw {}", strategy.id, group.ordinal),
+            );
         }
     }
 }
@@ -191,10 +277,16 @@ fn weight_thresholds_fire_once_however_draws_run_in_parallel() {
         while orders.len() < 75 {
             let size = 1 + market::random::Randomness::below(&mut sizes, 12);
             let size = usize::try_from(size).expect("small").min(75 - orders.len());
-            orders.extend(bench.batch(&user.iter().cycle().take(size).cloned().collect::<Vec<_>>(), noon()));
+            orders.extend(bench.batch(
+                &user.iter().cycle().take(size).cloned().collect::<Vec<_>>(),
+                noon(),
+            ));
         }
-        let fired: Vec<u32> =
-            orders.iter().filter(|order| order.rule == Rule::Weight).map(|order| order.ordinal).collect();
+        let fired: Vec<u32> = orders
+            .iter()
+            .filter(|order| order.rule == Rule::Weight)
+            .map(|order| order.ordinal)
+            .collect();
         assert_eq!(fired, [10, 70], "seed {seed}");
         let ordinals: HashSet<u32> = orders.iter().map(|order| order.ordinal).collect();
         assert_eq!(ordinals.len(), 75, "seed {seed}: no ordinal is given twice");
@@ -210,10 +302,22 @@ fn locks_open_exactly_when_the_page_says() {
         let mut bench = Bench::new(campaign(0), seed);
         for draws_today in 0..5 {
             let order = bench.batch(&users(1), noon()).remove(0);
-            let place = strategy.awards.iter().position(|award| award.id == order.award).expect("an award");
-            let opens_at = strategy.tree_of(AwardIndex(place)).and_then(|tree| tree.unlocked_at(0)).unwrap_or(0);
+            let place = strategy
+                .awards
+                .iter()
+                .position(|award| award.id == order.award)
+                .expect("an award");
+            let opens_at = strategy
+                .tree_of(AwardIndex(place))
+                .and_then(|tree| tree.unlocked_at(0))
+                .unwrap_or(0);
             if order.rule == Rule::Default {
-                assert!(draws_today >= opens_at, "award {} came on draw {}", order.award, draws_today + 1);
+                assert!(
+                    draws_today >= opens_at,
+                    "award {} came on draw {}",
+                    order.award,
+                    draws_today + 1
+                );
                 if draws_today == opens_at {
                     won_at_first_chance.insert(order.award.get());
                 }
@@ -221,7 +325,10 @@ fn locks_open_exactly_when_the_page_says() {
         }
     }
     let all: HashSet<u64> = (101..=107).collect();
-    assert!(won_at_first_chance.is_superset(&all), "each opens on the first draw that it may: {won_at_first_chance:?}");
+    assert!(
+        won_at_first_chance.is_superset(&all),
+        "each opens on the first draw that it may: {won_at_first_chance:?}"
+    );
 }
 
 #[test]

@@ -8,7 +8,11 @@ use market::calendar::Day;
 use market::chances::{Account, Chances};
 use market::random::{Randomness, Seeded};
 
-const CHANCES: Chances = Chances { welcome: 1_000_000, month_limit: 500, day_limit: 3 };
+const CHANCES: Chances = Chances {
+    welcome: 1_000_000,
+    month_limit: 500,
+    day_limit: 3,
+};
 
 /// Zones and the midnights around which something happens.
 const MIDNIGHTS: [(&str, &str); 7] = [
@@ -27,7 +31,11 @@ const MIDNIGHTS: [(&str, &str); 7] = [
 
 /// Draws as often as the rules allow, every 20 seconds from three hours before to three hours
 /// after, each time with what the `clock` of some gateway says.
-fn draws_per_day(zone: &str, midnight: &str, mut clock: impl FnMut(Timestamp) -> Timestamp) -> HashMap<Day, u32> {
+fn draws_per_day(
+    zone: &str,
+    midnight: &str,
+    mut clock: impl FnMut(Timestamp) -> Timestamp,
+) -> HashMap<Day, u32> {
     let zone = TimeZone::get(zone).expect("a bundled zone");
     let midnight: Timestamp = midnight.parse().expect("a time");
     let mut account = Account::new(CHANCES);
@@ -49,7 +57,11 @@ fn draws_per_day(zone: &str, midnight: &str, mut clock: impl FnMut(Timestamp) ->
 fn each_side_of_midnight_has_its_own_chances_and_no_more() {
     for (zone, midnight) in MIDNIGHTS {
         let per_day = draws_per_day(zone, midnight, |now| now);
-        assert_eq!(per_day.values().copied().collect::<Vec<_>>(), [3, 3], "{zone} {midnight}");
+        assert_eq!(
+            per_day.values().copied().collect::<Vec<_>>(),
+            [3, 3],
+            "{zone} {midnight}"
+        );
     }
 }
 
@@ -64,7 +76,10 @@ fn gateways_whose_clocks_differ_open_no_day_twice() {
                 now + SignedDuration::from_millis(skew)
             };
             let per_day = draws_per_day(zone, midnight, skewed);
-            assert!(per_day.values().all(|&draws| draws == 3), "{zone} {midnight} seed {seed}: {per_day:?}");
+            assert!(
+                per_day.values().all(|&draws| draws == 3),
+                "{zone} {midnight} seed {seed}: {per_day:?}"
+            );
         }
     }
 }
@@ -78,14 +93,21 @@ fn a_clock_that_steps_back_opens_no_day_twice() {
             // Now and then the clock is set back by up to two hours, or put right again.
             let stepping = |now: Timestamp| {
                 match random.below(40) {
-                    0 => behind = SignedDuration::from_secs(i64::try_from(random.below(7_200)).expect("small")),
+                    0 => {
+                        behind = SignedDuration::from_secs(
+                            i64::try_from(random.below(7_200)).expect("small"),
+                        )
+                    }
                     1 => behind = SignedDuration::ZERO,
                     _ => {}
                 }
                 now - behind
             };
             let per_day = draws_per_day(zone, midnight, stepping);
-            assert!(per_day.values().all(|&draws| draws <= 3), "{zone} {midnight} seed {seed}: {per_day:?}");
+            assert!(
+                per_day.values().all(|&draws| draws <= 3),
+                "{zone} {midnight} seed {seed}: {per_day:?}"
+            );
         }
     }
 }

@@ -1,15 +1,17 @@
-//! Where a user lives, and the order numbers that remember it. Pure: no I/O, no clock, no state of the process.
+//! Where a user lives, and the order numbers that remember it. Pure: no I/O, no clock, no state of
+//! the process.
 //!
 //! ```text
 //! user id -> crc32 -> slot 0..1023 -> shard: the slot's owner in the map (even map: the high bits)
 //!                                  -> table: slot % tables               (the low bits)
 //! ```
 //!
-//! * A user's [`Slot`] never changes. Which shard owns a slot is said by a versioned [`SlotMap`], so that data moves
-//!   slot by slot and the ids themselves stay as they are.
-//! * Shard and table are read from different bits of the slot: the same bits for both would leave most tables empty.
-//! * [`SlotMap::route`] yields a [`Route`]. Nothing else can make one, so a statement that asks for a `Route` cannot
-//!   be sent to a place that somebody guessed.
+//! * A user's [`Slot`] never changes. Which shard owns a slot is said by a versioned [`SlotMap`],
+//!   so that data moves slot by slot and the ids themselves stay as they are.
+//! * Shard and table are read from different bits of the slot: the same bits for both would leave
+//!   most tables empty.
+//! * [`SlotMap::route`] yields a [`Route`]. Nothing else can make one, so a statement that asks for
+//!   a `Route` cannot be sent to a place that somebody guessed.
 //! * An order number carries its slot ([`slot_of`]): an order is found without knowing whose it is.
 
 mod map;

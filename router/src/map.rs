@@ -10,7 +10,8 @@ pub const SHARDS_MAX: u16 = 256;
 /// Most tables that a shard may have.
 pub const TABLES_MAX: u16 = 64;
 
-// Even the widest map gives each shard whole slots, and one shard with all its tables can fill them.
+// Even the widest map gives each shard whole slots, and one shard with all its tables can fill
+// them.
 const _: () = assert!(SHARDS_MAX <= SLOTS && TABLES_MAX <= SLOTS);
 
 /// A shard: one database, numbered from 0 as in the config.
@@ -124,10 +125,16 @@ impl fmt::Display for MapError {
                 write!(f, "tables per shard must be 1 to {TABLES_MAX}, not {given}")
             }
             Self::Buckets { shards, tables } => {
-                write!(f, "{shards} shards with {tables} tables each are more tables than there are slots ({SLOTS})")
+                write!(
+                    f,
+                    "{shards} shards with {tables} tables each are more tables than there are slots ({SLOTS})"
+                )
             }
             Self::NoSuchShard { shard, shards } => {
-                write!(f, "there is no shard {shard}: the map has {shards}, numbered from 0")
+                write!(
+                    f,
+                    "there is no shard {shard}: the map has {shards}, numbered from 0"
+                )
             }
             Self::AlreadyThere { slot, shard } => {
                 write!(f, "slot {slot} is on shard {shard} already")
@@ -141,8 +148,8 @@ impl std::error::Error for MapError {}
 
 /// The owner of each slot, with a version that grows with each change.
 ///
-/// A map is never changed in place: whoever routes by an old one keeps a consistent picture, and says by its version
-/// which one that was.
+/// A map is never changed in place: whoever routes by an old one keeps a consistent picture, and
+/// says by its version which one that was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotMap {
     version: u32,
@@ -155,9 +162,9 @@ pub struct SlotMap {
 impl SlotMap {
     /// Gives each shard one contiguous run of slots, none more than one slot longer than another.
     ///
-    /// Contiguous runs make the shard a matter of the slot's high bits and leave the low bits to the table. The two
-    /// do not overlap as long as `shards * tables` is at most [`SLOTS`]; then each run is at least `tables` long, so
-    /// each table of each shard gets at least one slot.
+    /// Contiguous runs make the shard a matter of the slot's high bits and leave the low bits to
+    /// the table. The two do not overlap as long as `shards * tables` is at most [`SLOTS`]; then
+    /// each run is at least `tables` long, so each table of each shard gets at least one slot.
     pub fn even(version: u32, shards: u16, tables: u16) -> Result<Self, MapError> {
         if !(1..=SHARDS_MAX).contains(&shards) {
             return Err(MapError::Shards(shards));
@@ -175,7 +182,12 @@ impl SlotMap {
                 iter::repeat_n(ShardId(shard), usize::from(len))
             })
             .collect();
-        Ok(Self { version, shards, tables, owners })
+        Ok(Self {
+            version,
+            shards,
+            tables,
+            owners,
+        })
     }
 
     /// Where the rows of this user lie.
@@ -195,19 +207,30 @@ impl SlotMap {
 
     /// The map after one slot has moved, under the next version.
     ///
-    /// One slot at a time, because a slot's rows are held still while they are copied: the less moves at once, the
-    /// fewer users wait. A move to the present owner is refused, so that a version always stands for a change.
+    /// One slot at a time, because a slot's rows are held still while they are copied: the less
+    /// moves at once, the fewer users wait. A move to the present owner is refused, so that a
+    /// version always stands for a change.
     pub fn move_slot(&self, slot: Slot, to: ShardId) -> Result<Self, MapError> {
         if to.0 >= self.shards {
-            return Err(MapError::NoSuchShard { shard: to, shards: self.shards });
+            return Err(MapError::NoSuchShard {
+                shard: to,
+                shards: self.shards,
+            });
         }
         if self.owner_of(slot) == to {
             return Err(MapError::AlreadyThere { slot, shard: to });
         }
-        let version = self.version.checked_add(1).ok_or(MapError::VersionsUsedUp)?;
+        let version = self
+            .version
+            .checked_add(1)
+            .ok_or(MapError::VersionsUsedUp)?;
         let mut owners = self.owners.clone();
         owners[usize::from(slot.get())] = to;
-        Ok(Self { version, owners, ..*self })
+        Ok(Self {
+            version,
+            owners,
+            ..*self
+        })
     }
 
     /// How many shards the map has; their ids are `0..shards`.
@@ -245,7 +268,11 @@ mod tests {
     use super::*;
 
     fn config() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(0xD0), failure_persistence: None, ..ProptestConfig::default() }
+        ProptestConfig {
+            rng_seed: RngSeed::Fixed(0xD0),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
     }
 
     /// Every shape that `even` accepts.
@@ -264,7 +291,10 @@ mod tests {
     #[test]
     fn even_accepts_the_bounds_and_says_which_one_was_broken() {
         for (shards, tables) in [(1, 1), (1, 64), (16, 64), (256, 1), (256, 4), (17, 60)] {
-            assert!(SlotMap::even(1, shards, tables).is_ok(), "{shards} x {tables}");
+            assert!(
+                SlotMap::even(1, shards, tables).is_ok(),
+                "{shards} x {tables}"
+            );
         }
         for (shards, tables, error) in [
             (0, 4, MapError::Shards(0)),
@@ -272,9 +302,30 @@ mod tests {
             (u16::MAX, u16::MAX, MapError::Shards(u16::MAX)),
             (4, 0, MapError::Tables(0)),
             (4, 65, MapError::Tables(65)),
-            (256, 5, MapError::Buckets { shards: 256, tables: 5 }),
-            (256, 64, MapError::Buckets { shards: 256, tables: 64 }),
-            (17, 61, MapError::Buckets { shards: 17, tables: 61 }),
+            (
+                256,
+                5,
+                MapError::Buckets {
+                    shards: 256,
+                    tables: 5,
+                },
+            ),
+            (
+                256,
+                64,
+                MapError::Buckets {
+                    shards: 256,
+                    tables: 64,
+                },
+            ),
+            (
+                17,
+                61,
+                MapError::Buckets {
+                    shards: 17,
+                    tables: 61,
+                },
+            ),
         ] {
             assert_eq!(SlotMap::even(1, shards, tables), Err(error));
         }
@@ -283,17 +334,35 @@ mod tests {
     #[test]
     fn errors_name_the_bound_and_the_value() {
         let text = |error: MapError| error.to_string();
-        assert_eq!(text(MapError::Shards(257)), "shards must be 1 to 256, not 257");
-        assert_eq!(text(MapError::Tables(65)), "tables per shard must be 1 to 64, not 65");
         assert_eq!(
-            text(MapError::Buckets { shards: 256, tables: 5 }),
+            text(MapError::Shards(257)),
+            "shards must be 1 to 256, not 257"
+        );
+        assert_eq!(
+            text(MapError::Tables(65)),
+            "tables per shard must be 1 to 64, not 65"
+        );
+        assert_eq!(
+            text(MapError::Buckets {
+                shards: 256,
+                tables: 5
+            }),
             "256 shards with 5 tables each are more tables than there are slots (1024)"
         );
         assert_eq!(
-            text(MapError::NoSuchShard { shard: ShardId(2), shards: 2 }),
+            text(MapError::NoSuchShard {
+                shard: ShardId(2),
+                shards: 2
+            }),
             "there is no shard 2: the map has 2, numbered from 0"
         );
-        assert_eq!(text(MapError::AlreadyThere { slot: slot(7), shard: ShardId(0) }), "slot 7 is on shard 0 already");
+        assert_eq!(
+            text(MapError::AlreadyThere {
+                slot: slot(7),
+                shard: ShardId(0)
+            }),
+            "slot 7 is on shard 0 already"
+        );
     }
 
     #[test]
@@ -301,20 +370,35 @@ mod tests {
         let map = even((2, 4));
         for number in 0..SLOTS {
             let route = map.route_slot(slot(number));
-            assert_eq!((route.shard().get(), route.table().get()), (number >> 9, number & 3));
+            assert_eq!(
+                (route.shard().get(), route.table().get()),
+                (number >> 9, number & 3)
+            );
         }
     }
 
     #[test]
     fn a_move_that_is_none_is_refused() {
         let map = even((2, 4));
-        assert_eq!(map.move_slot(slot(0), ShardId(2)), Err(MapError::NoSuchShard { shard: ShardId(2), shards: 2 }));
+        assert_eq!(
+            map.move_slot(slot(0), ShardId(2)),
+            Err(MapError::NoSuchShard {
+                shard: ShardId(2),
+                shards: 2
+            })
+        );
         assert_eq!(
             map.move_slot(slot(0), ShardId(0)),
-            Err(MapError::AlreadyThere { slot: slot(0), shard: ShardId(0) })
+            Err(MapError::AlreadyThere {
+                slot: slot(0),
+                shard: ShardId(0)
+            })
         );
         let last = SlotMap::even(u32::MAX, 2, 4).expect("a shape within the bounds");
-        assert_eq!(last.move_slot(slot(0), ShardId(1)), Err(MapError::VersionsUsedUp));
+        assert_eq!(
+            last.move_slot(slot(0), ShardId(1)),
+            Err(MapError::VersionsUsedUp)
+        );
     }
 
     #[test]
@@ -322,7 +406,9 @@ mod tests {
         let mut map = even((2, 4));
         let leaving: Vec<Slot> = map.slots_of(ShardId(1)).collect();
         for &slot in &leaving {
-            map = map.move_slot(slot, ShardId(0)).expect("the slot is on shard 1");
+            map = map
+                .move_slot(slot, ShardId(0))
+                .expect("the slot is on shard 1");
         }
         assert_eq!(map.version(), 1 + 512);
         assert_eq!(map.slots_of(ShardId(1)).count(), 0);

@@ -5,11 +5,13 @@
 //! | always 0 | run, 25 bits | counter, 28 bits | slot, 10 bits |
 //! ```
 //!
-//! * Bit 63 stays 0, so that the number fits a signed `BIGINT` and the JSON functions of both databases.
-//! * A run is claimed by one process in a committed transaction and never given out twice, and its lanes share its
-//!   counters out among themselves, so numbers are unique whatever clocks and process ids do.
-//! * The slot is lowest. Above the counter it would scatter a lane's inserts over the whole primary key; below it the
-//!   numbers of a lane ascend and the B-tree is appended to.
+//! * Bit 63 stays 0, so that the number fits a signed `BIGINT` and the JSON functions of both
+//!   databases.
+//! * A run is claimed by one process in a committed transaction and never given out twice, and its
+//!   lanes share its counters out among themselves, so numbers are unique whatever clocks and
+//!   process ids do.
+//! * The slot is lowest. Above the counter it would scatter a lane's inserts over the whole primary
+//!   key; below it the numbers of a lane ascend and the B-tree is appended to.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,7 +21,8 @@ use crate::slot::{SLOT_BITS, SLOTS, Slot};
 /// 33 million runs: 64 processes that each start once a minute need a year to use them up.
 const RUN_BITS: u32 = 25;
 
-/// 268 million orders in a run: a process that commits 10,000 a second claims the next one after 7 hours.
+/// 268 million orders in a run: a process that commits 10,000 a second claims the next one after 7
+/// hours.
 const COUNTER_BITS: u32 = 28;
 
 const COUNTER_SHIFT: u32 = SLOT_BITS;
@@ -46,7 +49,11 @@ impl Run {
 
     /// The run with this number, if it is one.
     pub const fn new(number: u32) -> Option<Self> {
-        if 0 < number && number < RUNS { Some(Self(number)) } else { None }
+        if 0 < number && number < RUNS {
+            Some(Self(number))
+        } else {
+            None
+        }
     }
 
     /// The run's number.
@@ -78,24 +85,43 @@ impl OrderNumbers {
         Self::within(run, 0..COUNTERS)
     }
 
-    /// Starts a part of a run, whose other parts are somebody else's. Counters of 2^28 and above are none.
+    /// Starts a part of a run, whose other parts are somebody else's. Counters of 2^28 and above
+    /// are none.
     pub const fn within(run: Run, counters: Range<u32>) -> Self {
-        let end = if counters.end < COUNTERS { counters.end } else { COUNTERS };
-        let next_counter = if counters.start < end { counters.start } else { end };
-        Self { run, next_counter, end }
+        let end = if counters.end < COUNTERS {
+            counters.end
+        } else {
+            COUNTERS
+        };
+        let next_counter = if counters.start < end {
+            counters.start
+        } else {
+            end
+        };
+        Self {
+            run,
+            next_counter,
+            end,
+        }
     }
 
-    /// The next order number for this slot; `None` when the counters are used up and the lane needs others.
+    /// The next order number for this slot; `None` when the counters are used up and the lane needs
+    /// others.
     pub fn next(&mut self, slot: Slot) -> Option<u64> {
         if self.next_counter == self.end {
             return None;
         }
         let counter = self.next_counter;
         self.next_counter += 1;
-        Some(u64::from(self.run.0) << RUN_SHIFT | u64::from(counter) << COUNTER_SHIFT | u64::from(slot.get()))
+        Some(
+            u64::from(self.run.0) << RUN_SHIFT
+                | u64::from(counter) << COUNTER_SHIFT
+                | u64::from(slot.get()),
+        )
     }
 
-    /// How many numbers are left, so that a lane can get new counters before a batch rather than inside one.
+    /// How many numbers are left, so that a lane can get new counters before a batch rather than
+    /// inside one.
     pub const fn remaining(&self) -> u32 {
         self.end - self.next_counter
     }
@@ -125,7 +151,11 @@ mod tests {
     use super::*;
 
     fn config() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(0x0D), failure_persistence: None, ..ProptestConfig::default() }
+        ProptestConfig {
+            rng_seed: RngSeed::Fixed(0x0D),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
     }
 
     fn run(number: u32) -> Run {
@@ -148,8 +178,14 @@ mod tests {
     /// Stored orders depend on the layout: these literals freeze it.
     #[test]
     fn the_layout_is_frozen() {
-        assert_eq!(OrderNumbers::new(run(1)).next(slot(0)), Some(0x0000_0040_0000_0000));
-        assert_eq!(OrderNumbers::within(run(1), 1..COUNTERS).next(slot(714)), Some(0x0000_0040_0000_06CA));
+        assert_eq!(
+            OrderNumbers::new(run(1)).next(slot(0)),
+            Some(0x0000_0040_0000_0000)
+        );
+        assert_eq!(
+            OrderNumbers::within(run(1), 1..COUNTERS).next(slot(714)),
+            Some(0x0000_0040_0000_06CA)
+        );
         assert_eq!(
             OrderNumbers::within(run(RUNS - 1), COUNTERS - 1..COUNTERS).next(slot(1023)),
             Some(0x7FFF_FFFF_FFFF_FFFF)
@@ -166,7 +202,10 @@ mod tests {
             assert_eq!(numbers.remaining(), 0);
             assert_eq!(numbers.next(slot(7)), None);
         }
-        assert_eq!(OrderNumbers::within(run(9), COUNTERS..u32::MAX).next(slot(7)), None);
+        assert_eq!(
+            OrderNumbers::within(run(9), COUNTERS..u32::MAX).next(slot(7)),
+            None
+        );
     }
 
     #[test]

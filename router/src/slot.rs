@@ -7,7 +7,8 @@ pub(crate) const SLOT_BITS: u32 = 10;
 
 /// How many slots there are. Stored rows and order numbers depend on it: it can never change.
 ///
-/// 1,024 lets 256 shards still hold 4 tables each, and keeps one slot (a thousandth of the users) small enough to move.
+/// 1,024 lets 256 shards still hold 4 tables each, and keeps one slot (a thousandth of the users)
+/// small enough to move.
 pub const SLOTS: u16 = 1 << SLOT_BITS;
 
 const SLOT_MASK: u16 = SLOTS - 1;
@@ -27,18 +28,24 @@ impl Slot {
     /// The slot of a user: the low ten bits of the checksum.
     ///
     /// CRC is linear, so it was measured whether ids that differ in a few digits crowd together
-    /// (`tests/placement.rs`). They do not: most counted ids fall more evenly than chance and random ones as evenly.
-    /// Counted mail addresses are the worst found: at 100,000 their slots differ more than by chance (0.7 to 1.45 of
-    /// the mean), which 8 x 8 tables hardly feel (ratio 1.11) and a million of them smooth out (0.94 to 1.06).
-    /// High bits, folded bits and a multiplication first were tried and none was evener throughout. So the plain mask,
-    /// which has a merit of its own: an operator can check in SQL where a row belongs, by `CRC32(user_id) & 1023`.
+    /// (`tests/placement.rs`). They do not: most counted ids fall more evenly than chance and
+    /// random ones as evenly. Counted mail addresses are the worst found: at 100,000 their slots
+    /// differ more than by chance (0.7 to 1.45 of the mean), which 8 x 8 tables hardly feel (ratio
+    /// 1.11) and a million of them smooth out (0.94 to 1.06). High bits, folded bits and a
+    /// multiplication first were tried and none was evener throughout. So the plain mask, which has
+    /// a merit of its own: an operator can check in SQL where a row belongs, by `CRC32(user_id) &
+    /// 1023`.
     pub fn of(user_id: &str) -> Self {
         Self::from_low_bits(u64::from(crc32(user_id)))
     }
 
     /// The slot with this number, if there is one.
     pub const fn new(number: u16) -> Option<Self> {
-        if number < SLOTS { Some(Self(number)) } else { None }
+        if number < SLOTS {
+            Some(Self(number))
+        } else {
+            None
+        }
     }
 
     /// Every slot, in ascending order.

@@ -24,23 +24,41 @@ pub struct AuditEntry {
 impl<D: Database> Meta<D> {
     /// Adds an entry.
     pub async fn note(&self, entry: &AuditEntry) -> Result<(), StoreError> {
-        let AuditEntry { at, who, what, detail, why } = entry;
+        let AuditEntry {
+            at,
+            who,
+            what,
+            detail,
+            why,
+        } = entry;
         let row = json_rows([(at.as_millisecond(), who, what, detail, why)]);
         let mut connection = self.begin().await?;
-        connection.execute(D::DIALECT.meta.insert_trail_entry, &row).await?;
+        connection
+            .execute(D::DIALECT.meta.insert_trail_entry, &row)
+            .await?;
         self.commit(connection).await
     }
 
     /// The latest entries, newest first.
     pub async fn audit_log(&self) -> Result<Vec<AuditEntry>, StoreError> {
-        self.rows(D::DIALECT.meta.read_trail, "[]").await?.iter().map(entry).collect()
+        self.rows(D::DIALECT.meta.read_trail, "[]")
+            .await?
+            .iter()
+            .map(entry)
+            .collect()
     }
 }
 
 fn entry(row: &impl Columns) -> Result<AuditEntry, StoreError> {
     let text = |index| row.text(index).map(str::to_owned);
     let at = Timestamp::from_millisecond(row.integer(0)?).map_err(|_| out_of_range(0))?;
-    Ok(AuditEntry { at, who: text(1)?, what: text(2)?, detail: text(3)?, why: text(4)? })
+    Ok(AuditEntry {
+        at,
+        who: text(1)?,
+        what: text(2)?,
+        detail: text(3)?,
+        why: text(4)?,
+    })
 }
 
 /// The audit log of a running server, whatever its meta database is.

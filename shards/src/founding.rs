@@ -1,9 +1,11 @@
-//! Laying out: draws the id of a cluster or an embedded installation, and has each database say whose it is.
+//! Laying out: draws the id of a cluster or an embedded installation, and has each database say
+//! whose it is.
 //!
-//! All that is there is looked at before anything is written: databases of the version before, which do not say
-//! whose they are yet, are adopted when nothing speaks against it, and whatever is somebody else's is refused.
-//! Several may do this at once: shards are looked at before the meta database, so what one that is ahead has
-//! written to a shard stands in the meta database by the time that it is compared.
+//! All that is there is looked at before anything is written: databases of the version before,
+//! which do not say whose they are yet, are adopted when nothing speaks against it, and whatever is
+//! somebody else's is refused. Several may do this at once: shards are looked at before the meta
+//! database, so what one that is ahead has written to a shard stands in the meta database by the
+//! time that it is compared.
 use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
@@ -11,8 +13,9 @@ use router::{ShardId, SlotMap};
 
 use crate::meta::Meta;
 use crate::store::{
-    Behind, ClusterId, Columns, Connection, Database, IDENTITY_TABLE, Identity, Layout, MigrateError, Mismatch, Role,
-    StoreError, last_grant_run, last_order_of, last_order_run, migrate_shard, read_identity, write_identity,
+    Behind, ClusterId, Columns, Connection, Database, IDENTITY_TABLE, Identity, Layout,
+    MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of, last_order_run,
+    migrate_shard, read_identity, write_identity,
 };
 
 /// Tables that hold rows as soon as anybody has drawn, besides accounts and orders.
@@ -108,8 +111,8 @@ pub(crate) struct Founding<'a, D: Database> {
 }
 
 impl<'a, D: Database> Founding<'a, D> {
-    /// Looks at everything and changes nothing. The meta database must be migrated. With `accept_older_meta` it
-    /// may have forgotten what the shards know.
+    /// Looks at everything and changes nothing. The meta database must be migrated. With
+    /// `accept_older_meta` it may have forgotten what the shards know.
     pub(crate) async fn look(
         meta: &'a Meta<D>,
         shards: &'a [D],
@@ -117,15 +120,31 @@ impl<'a, D: Database> Founding<'a, D> {
         layout: Layout,
         accept_older_meta: bool,
     ) -> Result<Self, FoundingError> {
-        let survey = |(number, shard)| async move { survey(shard, ShardId::new(number), map).await };
+        let survey =
+            |(number, shard)| async move { survey(shard, ShardId::new(number), map).await };
         let surveys = try_join_all((0..).zip(shards).map(survey)).await?;
-        let mut connection = meta.database().connect().await.map_err(failed(Role::Meta))?;
-        let known = read_identity::<D>(&mut connection).await.map_err(failed(Role::Meta))?;
+        let mut connection = meta
+            .database()
+            .connect()
+            .await
+            .map_err(failed(Role::Meta))?;
+        let known = read_identity::<D>(&mut connection)
+            .await
+            .map_err(failed(Role::Meta))?;
         let claimed = meta.claimed_runs().await.map_err(failed(Role::Meta))?;
         let mut unfit: Vec<(Role, Unfit)> = Vec::new();
         if let Some(known) = &known {
-            let expected = Identity { cluster: known.cluster.clone(), role: Role::Meta, layout };
-            unfit.extend(expected.check(Some(known)).err().map(|error| (Role::Meta, error.into())));
+            let expected = Identity {
+                cluster: known.cluster.clone(),
+                role: Role::Meta,
+                layout,
+            };
+            unfit.extend(
+                expected
+                    .check(Some(known))
+                    .err()
+                    .map(|error| (Role::Meta, error.into())),
+            );
         }
         let cluster = match &known {
             Some(known) => Some(&known.cluster),
@@ -133,48 +152,100 @@ impl<'a, D: Database> Founding<'a, D> {
             None => None,
         };
         for (number, survey) in (0..).zip(&surveys) {
-            let expected =
-                cluster.map(|cluster| Identity { cluster: cluster.clone(), role: Role::Shard(number), layout });
-            let judged = judge(survey, Role::Shard(number), expected.as_ref(), layout, claimed, accept_older_meta);
+            let expected = cluster.map(|cluster| Identity {
+                cluster: cluster.clone(),
+                role: Role::Shard(number),
+                layout,
+            });
+            let judged = judge(
+                survey,
+                Role::Shard(number),
+                expected.as_ref(),
+                layout,
+                claimed,
+                accept_older_meta,
+            );
             unfit.extend(judged.err().map(|unfit| (Role::Shard(number), unfit)));
         }
         if !unfit.is_empty() {
             return Err(FoundingError::Unfit(unfit));
         }
-        Ok(Self { meta, shards, layout, known, surveys })
+        Ok(Self {
+            meta,
+            shards,
+            layout,
+            known,
+            surveys,
+        })
     }
 
     /// The greatest run that any shard's ids are of.
     pub(crate) fn last_run(&self) -> u64 {
-        self.surveys.iter().map(|survey| survey.run).max().unwrap_or(0)
+        self.surveys
+            .iter()
+            .map(|survey| survey.run)
+            .max()
+            .unwrap_or(0)
     }
 
-    /// Brings the shards up to date and has all databases say whose they are. Answers the cluster's id.
+    /// Brings the shards up to date and has all databases say whose they are. Answers the cluster's
+    /// id.
     pub(crate) async fn settle(self) -> Result<ClusterId, FoundingError> {
-        let Self { meta, layout, known, surveys, .. } = &self;
-        let cluster = known.as_ref().map(|known| &known.cluster).or_else(|| only_cluster(surveys));
+        let Self {
+            meta,
+            layout,
+            known,
+            surveys,
+            ..
+        } = &self;
+        let cluster = known
+            .as_ref()
+            .map(|known| &known.cluster)
+            .or_else(|| only_cluster(surveys));
         let cluster = cluster.cloned().unwrap_or_else(ClusterId::draw);
-        let told = tell(meta.database(), Identity { cluster, role: Role::Meta, layout: *layout }).await;
+        let told = tell(
+            meta.database(),
+            Identity {
+                cluster,
+                role: Role::Meta,
+                layout: *layout,
+            },
+        )
+        .await;
         let found = told.map_err(failed(Role::Meta))?;
         // Another one, when somebody else has just drawn one.
-        let drawn = found.as_ref().filter(|found| (found.role, found.layout) == (Role::Meta, *layout));
+        let drawn = found
+            .as_ref()
+            .filter(|found| (found.role, found.layout) == (Role::Meta, *layout));
         let Some(Identity { cluster, .. }) = drawn.cloned() else {
-            let error = StoreError::Conflict("its identity was changed by somebody else".to_owned());
+            let error =
+                StoreError::Conflict("its identity was changed by somebody else".to_owned());
             return Err(failed(Role::Meta)(error));
         };
         let mut unfit = Vec::new();
         // One after the other: where two of them are one database, it is the first.
         for (number, shard) in (0..).zip(self.shards) {
-            let identity = Identity { cluster: cluster.clone(), role: Role::Shard(number), layout: *layout };
+            let identity = Identity {
+                cluster: cluster.clone(),
+                role: Role::Shard(number),
+                layout: *layout,
+            };
             unfit.extend(settle_shard(shard, identity).await?);
         }
-        if unfit.is_empty() { Ok(cluster) } else { Err(FoundingError::Unfit(unfit)) }
+        if unfit.is_empty() {
+            Ok(cluster)
+        } else {
+            Err(FoundingError::Unfit(unfit))
+        }
     }
 }
 
 /// The one cluster that shards say they belong to.
 fn only_cluster(surveys: &[Survey]) -> Option<&ClusterId> {
-    surveys.iter().find_map(|survey| survey.identity.as_ref()).map(|identity| &identity.cluster)
+    surveys
+        .iter()
+        .find_map(|survey| survey.identity.as_ref())
+        .map(|identity| &identity.cluster)
 }
 
 /// Whether a shard may become, or is, what it is to be: `expected`, or any shard of a new cluster.
@@ -191,10 +262,16 @@ fn judge(
         (Some(found), None) => return Err(Unfit::Taken(found.clone())),
         (None, _) => {
             if survey.migrated && survey.tables != layout.tables {
-                return Err(Unfit::Tables { expected: layout.tables, found: survey.tables });
+                return Err(Unfit::Tables {
+                    expected: layout.tables,
+                    found: survey.tables,
+                });
             }
             if let Some(shard) = survey.elsewhere {
-                return Err(Unfit::Elsewhere { expected: role, found: Role::Shard(shard.get()) });
+                return Err(Unfit::Elsewhere {
+                    expected: role,
+                    found: Role::Shard(shard.get()),
+                });
             }
             if survey.used && claimed == 0 && !accept_older_meta {
                 return Err(Unfit::Used);
@@ -202,12 +279,19 @@ fn judge(
         }
     }
     if survey.run > claimed && !accept_older_meta {
-        return Err(Behind { run: survey.run, claimed }.into());
+        return Err(Behind {
+            run: survey.run,
+            claimed,
+        }
+        .into());
     }
     Ok(())
 }
 
-async fn tell<D: Database>(database: &D, identity: Identity) -> Result<Option<Identity>, StoreError> {
+async fn tell<D: Database>(
+    database: &D,
+    identity: Identity,
+) -> Result<Option<Identity>, StoreError> {
     let mut connection = database.connect().await?;
     match read_identity::<D>(&mut connection).await? {
         Some(found) => Ok(Some(found)),
@@ -216,15 +300,25 @@ async fn tell<D: Database>(database: &D, identity: Identity) -> Result<Option<Id
 }
 
 /// Brings a shard up to date and has it say whose it is; answers what speaks against it.
-async fn settle_shard<D: Database>(shard: &D, identity: Identity) -> Result<Option<(Role, Unfit)>, FoundingError> {
+async fn settle_shard<D: Database>(
+    shard: &D,
+    identity: Identity,
+) -> Result<Option<(Role, Unfit)>, FoundingError> {
     let role = identity.role;
     let migrated = migrate_shard(shard, identity.layout.tables).await;
     migrated.map_err(|error| FoundingError::Database(role, error))?;
     let found = tell(shard, identity.clone()).await.map_err(failed(role))?;
-    Ok(identity.check(found.as_ref()).err().map(|mismatch| (role, mismatch.into())))
+    Ok(identity
+        .check(found.as_ref())
+        .err()
+        .map(|mismatch| (role, mismatch.into())))
 }
 
-async fn survey<D: Database>(shard: &D, number: ShardId, map: &SlotMap) -> Result<Survey, FoundingError> {
+async fn survey<D: Database>(
+    shard: &D,
+    number: ShardId,
+    map: &SlotMap,
+) -> Result<Survey, FoundingError> {
     let role = Role::Shard(number.get());
     let surveyed = async { survey_on::<D>(&mut shard.connect().await?, number, map).await };
     surveyed.await.map_err(failed(role))
@@ -235,13 +329,24 @@ async fn survey_on<D: Database>(
     number: ShardId,
     map: &SlotMap,
 ) -> Result<Survey, StoreError> {
-    let names = connection.rows(D::DIALECT.identity.list_tables, "[]").await?;
-    let names = names.iter().map(|row| row.text(0).map(str::to_owned)).collect::<Result<BTreeSet<_>, _>>()?;
+    let names = connection
+        .rows(D::DIALECT.identity.list_tables, "[]")
+        .await?;
+    let names = names
+        .iter()
+        .map(|row| row.text(0).map(str::to_owned))
+        .collect::<Result<BTreeSet<_>, _>>()?;
     let numbered = |prefix: &str| -> Vec<u16> {
-        names.iter().filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect()
+        names
+            .iter()
+            .filter_map(|name| name.strip_prefix(prefix)?.parse().ok())
+            .collect()
     };
     let orders = numbered(ORDERS);
-    let mut survey = Survey { tables: u16::try_from(orders.len()).unwrap_or(u16::MAX), ..Survey::default() };
+    let mut survey = Survey {
+        tables: u16::try_from(orders.len()).unwrap_or(u16::MAX),
+        ..Survey::default()
+    };
     if names.contains(IDENTITY_TABLE) {
         survey.identity = read_identity::<D>(connection).await?;
     }
@@ -249,7 +354,9 @@ async fn survey_on<D: Database>(
         survey.migrated = has_rows(connection, "schema_version").await?;
     }
     let drawn = |name: &&String| {
-        name.starts_with(ORDERS) || name.starts_with(ACCOUNTS) || ISSUED_TABLES.contains(&name.as_str())
+        name.starts_with(ORDERS)
+            || name.starts_with(ACCOUNTS)
+            || ISSUED_TABLES.contains(&name.as_str())
     };
     for name in names.iter().filter(drawn) {
         survey.used = survey.used || has_rows(connection, name).await?;
@@ -257,7 +364,9 @@ async fn survey_on<D: Database>(
     for &table in &orders {
         if let Some(order) = last_order_of::<D>(connection, table).await? {
             let home = map.route_slot(router::slot_of(order)).shard();
-            survey.elsewhere = survey.elsewhere.or(Some(home).filter(|home| *home != number));
+            survey.elsewhere = survey
+                .elsewhere
+                .or(Some(home).filter(|home| *home != number));
         }
     }
     survey.run = last_order_run::<D>(connection, orders.into_iter()).await?;
@@ -269,6 +378,8 @@ async fn survey_on<D: Database>(
 }
 
 async fn has_rows<C: Connection>(connection: &mut C, table: &str) -> Result<bool, StoreError> {
-    let rows = connection.rows(&format!("SELECT 1 FROM {table} LIMIT 1"), "[]").await?;
+    let rows = connection
+        .rows(&format!("SELECT 1 FROM {table} LIMIT 1"), "[]")
+        .await?;
     Ok(!rows.is_empty())
 }

@@ -20,12 +20,22 @@ pub struct LookUp {
 impl LookUp {
     /// A user's orders.
     pub async fn orders(&self, user: &UserId, key: OrderKey) -> Result<Vec<Order>, ReadError> {
-        Ok(self.ask(user, Question::Order(user.clone(), key)).await?.orders)
+        Ok(self
+            .ask(user, Question::Order(user.clone(), key))
+            .await?
+            .orders)
     }
 
     /// A user's chances in an activity; `None` when the user has never drawn there.
-    pub async fn account(&self, user: &UserId, activity: ActivityId) -> Result<Option<Account>, ReadError> {
-        Ok(self.ask(user, Question::Account(user.clone(), activity)).await?.account)
+    pub async fn account(
+        &self,
+        user: &UserId,
+        activity: ActivityId,
+    ) -> Result<Option<Account>, ReadError> {
+        Ok(self
+            .ask(user, Question::Account(user.clone(), activity))
+            .await?
+            .account)
     }
 
     /// What is published.
@@ -45,12 +55,21 @@ impl Folder {
     pub async fn look_up(&self, limits: ReadLimits) -> Result<LookUp, StoreError> {
         let meta = self.meta_for_reading();
         let Some((version, shards, tables)) = meta.slot_map().await? else {
-            return Err(StoreError::Data("no server has served from this data folder yet".to_owned()));
+            return Err(StoreError::Data(
+                "no server has served from this data folder yet".to_owned(),
+            ));
         };
-        let map = SlotMap::even(version, shards, tables).map_err(|error| StoreError::Data(error.to_string()))?;
-        let reader = |shard| -> Box<dyn Reads> { Box::new(Reader::new(self.shard(shard, Access::Read), &map, limits)) };
+        let map = SlotMap::even(version, shards, tables)
+            .map_err(|error| StoreError::Data(error.to_string()))?;
+        let reader = |shard| -> Box<dyn Reads> {
+            Box::new(Reader::new(self.shard(shard, Access::Read), &map, limits))
+        };
         let readers = (0..map.shards()).map(reader).collect();
-        Ok(LookUp { readers, catalogue: meta.catalogue().await?, map })
+        Ok(LookUp {
+            readers,
+            catalogue: meta.catalogue().await?,
+            map,
+        })
     }
 }
 
@@ -58,8 +77,14 @@ impl Installation {
     /// Looks users up in this cluster.
     pub async fn look_up(&self, limits: ReadLimits) -> Result<LookUp, StoreError> {
         let map = self.map().clone();
-        let reader = |shard: &_| -> Box<dyn Reads> { Box::new(Reader::new(Clone::clone(shard), &map, limits)) };
+        let reader = |shard: &_| -> Box<dyn Reads> {
+            Box::new(Reader::new(Clone::clone(shard), &map, limits))
+        };
         let readers = self.shards().iter().map(reader).collect();
-        Ok(LookUp { readers, catalogue: self.meta().catalogue().await?, map })
+        Ok(LookUp {
+            readers,
+            catalogue: self.meta().catalogue().await?,
+            map,
+        })
     }
 }

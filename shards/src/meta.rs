@@ -17,8 +17,8 @@ use crate::lane::Runs;
 use crate::stock::Picture;
 use crate::stock::cluster::record_addition;
 use crate::store::{
-    Claimed, Columns, Connection, Database, Lease, MetaStatements, Pool, PoolLimits, StoreError, json_rows,
-    out_of_range,
+    Claimed, Columns, Connection, Database, Lease, MetaStatements, Pool, PoolLimits, StoreError,
+    json_rows, out_of_range,
 };
 
 /// The meta database. Clones share a few connections.
@@ -140,7 +140,16 @@ impl<D: Database> Meta<D> {
     /// The meta database in `database`, which must be migrated.
     pub fn new(database: D) -> Self {
         let idle_max = if D::KEEPS_IDLE { CONNECTIONS_MAX } else { 0 };
-        Self { pool: Pool::new(database, PoolLimits { all_max: CONNECTIONS_MAX, idle_max, wait: CONNECTION_WAIT }) }
+        Self {
+            pool: Pool::new(
+                database,
+                PoolLimits {
+                    all_max: CONNECTIONS_MAX,
+                    idle_max,
+                    wait: CONNECTION_WAIT,
+                },
+            ),
+        }
     }
 
     /// Claims a run number that nobody had before; `None` when all are used up.
@@ -149,7 +158,9 @@ impl<D: Database> Meta<D> {
         connection.execute(Self::SQL.claim_run, NOTHING).await?;
         let rows = connection.rows(Self::SQL.read_run, NOTHING).await?;
         let number = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
-        let Some(run) = Run::new(number) else { return Ok(None) };
+        let Some(run) = Run::new(number) else {
+            return Ok(None);
+        };
         // Committed before it is used: a run that may be claimed twice is no run.
         self.commit(connection).await?;
         Ok(Some(run))
@@ -164,14 +175,18 @@ impl<D: Database> Meta<D> {
     /// Has at least so many run numbers count as claimed.
     pub(crate) async fn raise_runs(&self, claimed: u64) -> Result<(), StoreError> {
         let mut connection = self.begin().await?;
-        connection.execute(Self::SQL.raise_runs, &json_rows([[claimed]])).await?;
+        connection
+            .execute(Self::SQL.raise_runs, &json_rows([[claimed]]))
+            .await?;
         connection.commit().await
     }
 
     /// How users are spread; `None` before the first start.
     pub async fn slot_map(&self) -> Result<Option<(u32, u16, u16)>, StoreError> {
         let rows = self.rows(Self::SQL.read_slot_map, NOTHING).await?;
-        rows.first().map(|row| Ok((row.number(0)?, row.number(1)?, row.number(2)?))).transpose()
+        rows.first()
+            .map(|row| Ok((row.number(0)?, row.number(1)?, row.number(2)?)))
+            .transpose()
     }
 
     /// Fixes how users are spread, at the first start.
@@ -190,28 +205,48 @@ impl<D: Database> Meta<D> {
     /// left out and reported, so that one bad campaign does not stop the others.
     pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let stored = self.rows(Self::SQL.read_campaigns, NOTHING).await?;
-        let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
-        Ok(Catalogue::new(stored.iter().filter_map(parse_stored)).switched(&self.switches().await?))
+        let stored = stored
+            .iter()
+            .map(stored_campaign)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(
+            Catalogue::new(stored.iter().filter_map(parse_stored))
+                .switched(&self.switches().await?),
+        )
     }
 
     /// All versions of all campaigns, by activity and version.
     pub async fn versions(&self) -> Result<Vec<StoredCampaign>, StoreError> {
-        self.rows(Self::SQL.read_campaign_versions, NOTHING).await?.iter().map(stored_campaign).collect()
+        self.rows(Self::SQL.read_campaign_versions, NOTHING)
+            .await?
+            .iter()
+            .map(stored_campaign)
+            .collect()
     }
 
     /// Stores campaign files as new versions: all of them or, when one is refused, none. The
     /// first time a limited prize appears its count becomes its stock; from then on only stock
     /// operations change it.
-    pub async fn publish(&self, texts: &[&str], who: &str, now: Timestamp) -> Result<Vec<Publication>, PublishError> {
+    pub async fn publish(
+        &self,
+        texts: &[&str],
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Publication>, PublishError> {
         // Before the transaction: a faulty file must not hold the write lock.
-        let campaigns = texts.iter().map(|text| Campaign::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        let campaigns = texts
+            .iter()
+            .map(|text| Campaign::parse(text))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut connection = self.begin().await?;
         let mut publications = Vec::with_capacity(texts.len());
         for (text, campaign) in texts.iter().zip(&campaigns) {
             publications.push(publish_one::<D>(&mut connection, campaign, text, who, now).await?);
         }
         if publications.iter().any(|publication| publication.new) {
-            connection.execute(Self::SQL.raise_revision, NOTHING).await?;
+            connection
+                .execute(Self::SQL.raise_revision, NOTHING)
+                .await?;
         }
         self.commit(connection).await?;
         Ok(publications)
@@ -222,9 +257,12 @@ impl<D: Database> Meta<D> {
         let rows = self.rows(Self::SQL.read_totals, NOTHING).await?;
         // Below zero only by a hand in the database: there is nothing to give out then, and the
         // audit says so.
-        let total =
-            |row: &<D::Connection as Connection>::Row| Ok::<_, StoreError>(row.integer(2)?.max(0).unsigned_abs());
-        rows.iter().map(|row| Ok((prize(row, 0)?, total(row)?))).collect()
+        let total = |row: &<D::Connection as Connection>::Row| {
+            Ok::<_, StoreError>(row.integer(2)?.max(0).unsigned_abs())
+        };
+        rows.iter()
+            .map(|row| Ok((prize(row, 0)?, total(row)?)))
+            .collect()
     }
 
     /// Adds units to a prize: they count from now on.
@@ -233,15 +271,27 @@ impl<D: Database> Meta<D> {
     }
 
     /// Asks the holder of the stock to withdraw units; answers the operation's id.
-    pub async fn ask_withdrawal(&self, change: &StockChange, now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn ask_withdrawal(
+        &self,
+        change: &StockChange,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         self.record("withdraw", change, None, now).await
     }
 
     /// Withdrawals that wait.
     pub async fn waiting_withdrawals(&self) -> Result<Vec<Withdrawal>, StoreError> {
-        let rows = self.rows(Self::SQL.read_waiting_operations, NOTHING).await?;
+        let rows = self
+            .rows(Self::SQL.read_waiting_operations, NOTHING)
+            .await?;
         rows.iter()
-            .map(|row| Ok(Withdrawal { id: row.number(0)?, prize: prize(row, 1)?, units: row.number(3)? }))
+            .map(|row| {
+                Ok(Withdrawal {
+                    id: row.number(0)?,
+                    prize: prize(row, 1)?,
+                    units: row.number(3)?,
+                })
+            })
             .collect()
     }
 
@@ -249,29 +299,46 @@ impl<D: Database> Meta<D> {
     pub async fn withdrawn(&self, withdrawal: u64, units: u64) -> Result<(), StoreError> {
         let applied = -i64::try_from(units).map_err(|_| out_of_range(1))?;
         let mut connection = self.begin().await?;
-        connection.execute(Self::SQL.apply_operation, &json(&(withdrawal, applied))).await?;
-        connection.execute(Self::SQL.raise_revision, NOTHING).await?;
+        connection
+            .execute(Self::SQL.apply_operation, &json(&(withdrawal, applied)))
+            .await?;
+        connection
+            .execute(Self::SQL.raise_revision, NOTHING)
+            .await?;
         self.commit(connection).await
     }
 
     /// The change of the total that an operation made; `None` while it waits.
     pub async fn applied(&self, operation: u64) -> Result<Option<i64>, StoreError> {
-        let rows = self.rows(Self::SQL.read_operation, &json(&[operation])).await?;
-        rows.first().ok_or_else(|| out_of_range(0))?.optional_integer(0)
+        let rows = self
+            .rows(Self::SQL.read_operation, &json(&[operation]))
+            .await?;
+        rows.first()
+            .ok_or_else(|| out_of_range(0))?
+            .optional_integer(0)
     }
 
     /// The same, once nothing else is under way that could still change it.
     pub(crate) async fn applied_for_good(&self, operation: u64) -> Result<Option<i64>, StoreError> {
         // Writers take turns, so whoever was before us has ended.
         let mut connection = self.begin().await?;
-        let rows = connection.rows(Self::SQL.read_operation, &json(&[operation])).await?;
+        let rows = connection
+            .rows(Self::SQL.read_operation, &json(&[operation]))
+            .await?;
         connection.rollback().await?;
-        rows.first().ok_or_else(|| out_of_range(0))?.optional_integer(0)
+        rows.first()
+            .ok_or_else(|| out_of_range(0))?
+            .optional_integer(0)
     }
 
     /// All operations on a prize, oldest first.
     pub async fn operations(&self, of: Prize) -> Result<Vec<Operation>, StoreError> {
-        let rows = self.rows(Self::SQL.read_operations, &json(&(of.activity.get(), of.award.get()))).await?;
+        let rows = self
+            .rows(
+                Self::SQL.read_operations,
+                &json(&(of.activity.get(), of.award.get())),
+            )
+            .await?;
         rows.iter().map(operation).collect()
     }
 
@@ -281,10 +348,22 @@ impl<D: Database> Meta<D> {
     }
 
     /// Writes the running server's view of its stock.
-    pub async fn write_pictures(&self, pictures: &[Picture], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn write_pictures(
+        &self,
+        pictures: &[Picture],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let row = |p: &Picture| {
             let prize = p.prize;
-            (prize.activity.get(), prize.award.get(), p.total, p.left, p.open, p.issued, now.as_millisecond())
+            (
+                prize.activity.get(),
+                prize.award.get(),
+                p.total,
+                p.left,
+                p.open,
+                p.issued,
+                now.as_millisecond(),
+            )
         };
         let rows = json_rows(pictures.iter().map(row));
         self.execute(Self::SQL.write_picture, &rows).await
@@ -314,7 +393,9 @@ impl<D: Database> Meta<D> {
     ) -> Result<u64, StoreError> {
         let mut connection = self.begin().await?;
         let id = insert_operation::<D>(&mut connection, kind, change, applied, now).await?;
-        connection.execute(Self::SQL.raise_revision, NOTHING).await?;
+        connection
+            .execute(Self::SQL.raise_revision, NOTHING)
+            .await?;
         self.commit(connection).await?;
         Ok(id)
     }
@@ -328,7 +409,8 @@ impl<D: Database> Meta<D> {
         Ok(connection)
     }
 
-    /// Ends what [`Meta::begin`] began. Without it the transaction is undone: its connection closes.
+    /// Ends what [`Meta::begin`] began. Without it the transaction is undone: its connection
+    /// closes.
     pub(crate) async fn commit(&self, mut connection: Lease<D>) -> Result<(), StoreError> {
         connection.commit().await?;
         self.pool.keep(connection);
@@ -336,8 +418,13 @@ impl<D: Database> Meta<D> {
     }
 
     /// Raises the revision, and ends what [`Meta::begin`] began. Answers the new revision.
-    pub(crate) async fn commit_revision(&self, mut connection: Lease<D>) -> Result<u64, ChangeError> {
-        connection.execute(Self::SQL.raise_revision, NOTHING).await?;
+    pub(crate) async fn commit_revision(
+        &self,
+        mut connection: Lease<D>,
+    ) -> Result<u64, ChangeError> {
+        connection
+            .execute(Self::SQL.raise_revision, NOTHING)
+            .await?;
         let rows = connection.rows(Self::SQL.read_revision, NOTHING).await?;
         let revision = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         match self.commit(connection).await {
@@ -404,12 +491,19 @@ pub(crate) fn prize(row: &impl Columns, first: usize) -> Result<Prize, StoreErro
 
 fn stored_campaign(row: &impl Columns) -> Result<StoredCampaign, StoreError> {
     let activity = ActivityId::new(row.number(0)?).ok_or_else(|| out_of_range(0))?;
-    Ok(StoredCampaign { activity, version: row.number(1)?, text: row.text(2)?.to_owned() })
+    Ok(StoredCampaign {
+        activity,
+        version: row.number(1)?,
+        text: row.text(2)?.to_owned(),
+    })
 }
 
 fn parse_stored(stored: &StoredCampaign) -> Option<Published> {
     match Campaign::parse(&stored.text) {
-        Ok(campaign) => Some(Published { version: stored.version, campaign }),
+        Ok(campaign) => Some(Published {
+            version: stored.version,
+            campaign,
+        }),
         Err(error) => {
             tracing::error!(activity = %stored.activity, version = stored.version, %error, "a stored campaign cannot be read");
             None
@@ -440,10 +534,17 @@ async fn publish_one<D: Database>(
     let sql = &D::DIALECT.meta;
     let activity = campaign.activity.id;
     let stored = connection.rows(sql.read_campaigns, NOTHING).await?;
-    let stored = stored.iter().map(stored_campaign).collect::<Result<Vec<_>, _>>()?;
+    let stored = stored
+        .iter()
+        .map(stored_campaign)
+        .collect::<Result<Vec<_>, _>>()?;
     let previous = stored.iter().find(|stored| stored.activity == activity);
     if let Some(same) = previous.filter(|stored| stored.text == text) {
-        return Ok(Publication { activity, version: same.version, new: false });
+        return Ok(Publication {
+            activity,
+            version: same.version,
+            new: false,
+        });
     }
     let stocked = published_counts(connection, sql).await?;
     let reasons = reasons_against(campaign, &stored, previous, &stocked);
@@ -454,10 +555,19 @@ async fn publish_one<D: Database>(
     let row = json(&(activity.get(), version, text, now.as_millisecond(), who));
     connection.execute(sql.insert_campaign, &row).await?;
     for (prize, units) in counts(campaign).filter(|(prize, _)| !stocked.contains_key(prize)) {
-        let change = StockChange { prize, units, who: who.to_owned(), why: format!("version {version}") };
+        let change = StockChange {
+            prize,
+            units,
+            who: who.to_owned(),
+            why: format!("version {version}"),
+        };
         insert_operation::<D>(connection, "publish", &change, Some(units), now).await?;
     }
-    Ok(Publication { activity, version, new: true })
+    Ok(Publication {
+        activity,
+        version,
+        new: true,
+    })
 }
 
 async fn insert_operation<D: Database>(
@@ -495,14 +605,23 @@ async fn published_counts<C: Connection>(
     sql: &MetaStatements,
 ) -> Result<BTreeMap<Prize, u64>, StoreError> {
     let rows = connection.rows(sql.read_published_counts, NOTHING).await?;
-    rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?))).collect()
+    rows.iter()
+        .map(|row| Ok((prize(row, 0)?, row.number(2)?)))
+        .collect()
 }
 
 /// The limited prizes of a campaign with their counts.
 fn counts(campaign: &Campaign) -> impl Iterator<Item = (Prize, u64)> + '_ {
     let activity = campaign.activity.id;
-    let limited =
-        move |award: &market::campaign::Award| Some((Prize { activity, award: award.id }, award.count?.get()));
+    let limited = move |award: &market::campaign::Award| {
+        Some((
+            Prize {
+                activity,
+                award: award.id,
+            },
+            award.count?.get(),
+        ))
+    };
     campaign.strategy.awards.iter().filter_map(limited)
 }
 
@@ -513,12 +632,23 @@ fn reasons_against(
     stocked: &BTreeMap<Prize, u64>,
 ) -> Vec<String> {
     let catalogue = Catalogue::new(stored.iter().filter_map(parse_stored));
-    let conflicts = catalogue.conflicts(campaign).into_iter().map(|conflict| conflict.to_string());
-    let previous = previous.and_then(parse_stored).map(|published| published.campaign);
-    let incompatible = previous.as_ref().map(|previous| campaign.incompatible_with(previous)).unwrap_or_default();
+    let conflicts = catalogue
+        .conflicts(campaign)
+        .into_iter()
+        .map(|conflict| conflict.to_string());
+    let previous = previous
+        .and_then(parse_stored)
+        .map(|published| published.campaign);
+    let incompatible = previous
+        .as_ref()
+        .map(|previous| campaign.incompatible_with(previous))
+        .unwrap_or_default();
     // The version before may have left a prize out: what it was first published with counts.
-    let judged: Vec<AwardId> =
-        previous.iter().flat_map(|previous| &previous.strategy.awards).map(|award| award.id).collect();
+    let judged: Vec<AwardId> = previous
+        .iter()
+        .flat_map(|previous| &previous.strategy.awards)
+        .map(|award| award.id)
+        .collect();
     let recounted = campaign.strategy.awards.iter().filter(|award| !judged.contains(&award.id)).filter_map(|award| {
         let first = *stocked.get(&Prize { activity: campaign.activity.id, award: award.id })?;
         let now = award.count.map_or("unlimited".to_owned(), |count| count.to_string());
@@ -530,7 +660,10 @@ fn reasons_against(
             )
         })
     });
-    conflicts.chain(incompatible.into_iter().map(|reason| reason.to_string())).chain(recounted).collect()
+    conflicts
+        .chain(incompatible.into_iter().map(|reason| reason.to_string()))
+        .chain(recounted)
+        .collect()
 }
 
 #[cfg(test)]

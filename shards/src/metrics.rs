@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramTimer, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use crate::breaker::BreakerMetrics;
@@ -59,8 +59,14 @@ pub struct ClusterMetrics {
 impl ClusterMetrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let rounds = Opts::new("drawbridge_job_rounds_total", "Rounds of background jobs by how they ended");
-        let rebuilds = Opts::new("drawbridge_stock_rebuilds_total", "Rebuilds of stock servers by this process");
+        let rounds = Opts::new(
+            "drawbridge_job_rounds_total",
+            "Rounds of background jobs by how they ended",
+        );
+        let rebuilds = Opts::new(
+            "drawbridge_stock_rebuilds_total",
+            "Rebuilds of stock servers by this process",
+        );
         let reclaimed = Opts::new(
             "drawbridge_receipts_reclaimed_total",
             "Receipts of grants that this process deleted in the place of their lanes",
@@ -149,25 +155,61 @@ pub(crate) enum Step {
 impl Metrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let draws = HistogramOpts::new("drawbridge_lane_batch_draws", "Draws in one batch of a lane")
-            .buckets(vec![1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024.]);
+        let draws = HistogramOpts::new(
+            "drawbridge_lane_batch_draws",
+            "Draws in one batch of a lane",
+        )
+        .buckets(vec![1., 2., 4., 8., 16., 32., 64., 128., 256., 512., 1024.]);
         let seconds = HistogramOpts::new("drawbridge_lane_step_seconds", "Time of a batch's step")
             .buckets(prometheus::exponential_buckets(0.0001, 2.0, 16)?);
-        let queue = Opts::new("drawbridge_lane_queue_draws", "Draws that wait in a lane's queue");
-        let bound = Opts::new("drawbridge_lane_queue_bound_draws", "Draws that may wait in a lane's queue just now");
-        let admitted =
-            Opts::new("drawbridge_lane_admitted_commands_total", "Commands that a lane's queue has taken in");
-        let taken =
-            Opts::new("drawbridge_lane_taken_commands_total", "Commands that a lane has taken out of its queue");
-        let ended = Opts::new("drawbridge_lane_ended_commands_total", "Commands by how a lane ended them");
-        let orders = Opts::new("drawbridge_lane_orders_total", "Orders that a lane has committed");
-        let grants = Opts::new("drawbridge_lane_grants_total", "Grants of stock that a lane has committed");
-        let runs = Opts::new("drawbridge_run_numbers_left", "Run numbers left when this process last claimed one");
-        let skew =
-            Opts::new("drawbridge_clock_skew_seconds", "By how much this process's clock is ahead of the shard's");
-        let left = Opts::new("drawbridge_stock_left_units", "Units of a prize that can be taken");
-        let open = Opts::new("drawbridge_stock_open_units", "Units of a prize that batches under way hold");
-        let issued = Opts::new("drawbridge_stock_issued_units", "Units of a prize that orders took");
+        let queue = Opts::new(
+            "drawbridge_lane_queue_draws",
+            "Draws that wait in a lane's queue",
+        );
+        let bound = Opts::new(
+            "drawbridge_lane_queue_bound_draws",
+            "Draws that may wait in a lane's queue just now",
+        );
+        let admitted = Opts::new(
+            "drawbridge_lane_admitted_commands_total",
+            "Commands that a lane's queue has taken in",
+        );
+        let taken = Opts::new(
+            "drawbridge_lane_taken_commands_total",
+            "Commands that a lane has taken out of its queue",
+        );
+        let ended = Opts::new(
+            "drawbridge_lane_ended_commands_total",
+            "Commands by how a lane ended them",
+        );
+        let orders = Opts::new(
+            "drawbridge_lane_orders_total",
+            "Orders that a lane has committed",
+        );
+        let grants = Opts::new(
+            "drawbridge_lane_grants_total",
+            "Grants of stock that a lane has committed",
+        );
+        let runs = Opts::new(
+            "drawbridge_run_numbers_left",
+            "Run numbers left when this process last claimed one",
+        );
+        let skew = Opts::new(
+            "drawbridge_clock_skew_seconds",
+            "By how much this process's clock is ahead of the shard's",
+        );
+        let left = Opts::new(
+            "drawbridge_stock_left_units",
+            "Units of a prize that can be taken",
+        );
+        let open = Opts::new(
+            "drawbridge_stock_open_units",
+            "Units of a prize that batches under way hold",
+        );
+        let issued = Opts::new(
+            "drawbridge_stock_issued_units",
+            "Units of a prize that orders took",
+        );
         let metrics = Self {
             batch_draws: HistogramVec::new(draws, &["shard"])?,
             step_seconds: HistogramVec::new(seconds, &["shard", "step"])?,
@@ -210,7 +252,8 @@ impl Metrics {
     /// The meta database was followed just now.
     pub(crate) fn followed(&self) {
         #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
-        self.meta_followed.set(jiff::Timestamp::now().as_millisecond() as f64 / 1000.0);
+        self.meta_followed
+            .set(jiff::Timestamp::now().as_millisecond() as f64 / 1000.0);
     }
 
     pub(crate) fn lane(&self, shard: &str) -> LaneMetrics {
@@ -232,17 +275,32 @@ impl Metrics {
     /// Commands that failed so far, on the first so many shards.
     pub(crate) fn failed(&self, shards: u16) -> u64 {
         let label = Ended::LABELS[Ended::Failed as usize];
-        (0..shards).map(|shard| self.ended.with_label_values(&[&*shard.to_string(), label]).get()).sum()
+        (0..shards)
+            .map(|shard| {
+                self.ended
+                    .with_label_values(&[&*shard.to_string(), label])
+                    .get()
+            })
+            .sum()
     }
 
     /// Shows what is known of the stock just now.
     pub(crate) fn show_stock(&self, pictures: &[Picture]) {
         let shown = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
         for picture in pictures {
-            let labels = [picture.prize.activity.to_string(), picture.prize.award.to_string()];
-            self.stock_left_units.with_label_values(&labels).set(shown(picture.left));
-            self.stock_open_units.with_label_values(&labels).set(shown(picture.open));
-            self.stock_issued_units.with_label_values(&labels).set(shown(picture.issued));
+            let labels = [
+                picture.prize.activity.to_string(),
+                picture.prize.award.to_string(),
+            ];
+            self.stock_left_units
+                .with_label_values(&labels)
+                .set(shown(picture.left));
+            self.stock_open_units
+                .with_label_values(&labels)
+                .set(shown(picture.open));
+            self.stock_issued_units
+                .with_label_values(&labels)
+                .set(shown(picture.issued));
         }
     }
 }
@@ -255,7 +313,8 @@ impl LaneMetrics {
 
     /// Counts a batch.
     pub(crate) fn batch(&self, draws: usize) {
-        self.batch_draws.observe(f64::from(u32::try_from(draws).unwrap_or(u32::MAX)));
+        self.batch_draws
+            .observe(f64::from(u32::try_from(draws).unwrap_or(u32::MAX)));
     }
 
     /// What was counted so far.
@@ -263,7 +322,13 @@ impl LaneMetrics {
     pub(crate) fn counted(&self) -> Counted {
         let ended = self.ended.iter().map(IntCounter::get).sum();
         let draws = self.batch_draws.get_sample_sum();
-        Counted { admitted: self.admitted.get(), taken: self.taken.get(), ended, draws, orders: self.orders.get() }
+        Counted {
+            admitted: self.admitted.get(),
+            taken: self.taken.get(),
+            ended,
+            draws,
+            orders: self.orders.get(),
+        }
     }
 
     /// Counts how a command has ended.

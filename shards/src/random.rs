@@ -13,7 +13,10 @@ pub struct OsRandom {
 
 impl Default for OsRandom {
     fn default() -> Self {
-        Self { buffer: Box::new([0; BUFFER_BYTES]), used: BUFFER_BYTES }
+        Self {
+            buffer: Box::new([0; BUFFER_BYTES]),
+            used: BUFFER_BYTES,
+        }
     }
 }
 
@@ -21,7 +24,8 @@ impl Randomness for OsRandom {
     fn next_u64(&mut self) -> u64 {
         if self.used == BUFFER_BYTES {
             // Without entropy there are no fair draws, and no way to say so draw by draw.
-            getrandom::fill(self.buffer.as_mut()).expect("the operating system gives random numbers");
+            getrandom::fill(self.buffer.as_mut())
+                .expect("the operating system gives random numbers");
             self.used = 0;
         }
         let bytes = &mut self.buffer[self.used..self.used + 8];
@@ -40,7 +44,8 @@ mod tests {
     #[test]
     fn no_number_is_given_out_twice() {
         let mut random = OsRandom::default();
-        let numbers: std::collections::HashSet<u64> = (0..2_000).map(|_| random.next_u64()).collect();
+        let numbers: std::collections::HashSet<u64> =
+            (0..2_000).map(|_| random.next_u64()).collect();
         assert_eq!(numbers.len(), 2_000);
     }
 }

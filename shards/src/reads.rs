@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 
 use crate::ReadError;
 use crate::store::{
-    Connection, Database, Pool, PoolLimits, StoreError, TableStatements, account_from_row, json_rows, order_from_row,
+    Connection, Database, Pool, PoolLimits, StoreError, TableStatements, account_from_row,
+    json_rows, order_from_row,
 };
 
 /// Sizes of a shard's reader.
@@ -76,10 +77,20 @@ struct Inner<D: Database> {
 
 impl<D: Database> Reader<D> {
     pub(crate) fn new(database: D, map: &SlotMap, limits: ReadLimits) -> Self {
-        let ReadLimits { connections_max, timeout, .. } = limits;
-        let pool_limits = PoolLimits { all_max: connections_max, idle_max: connections_max, wait: timeout };
+        let ReadLimits {
+            connections_max,
+            timeout,
+            ..
+        } = limits;
+        let pool_limits = PoolLimits {
+            all_max: connections_max,
+            idle_max: connections_max,
+            wait: timeout,
+        };
         Self(Arc::new(Inner {
-            tables: (0..map.tables()).map(|table| D::DIALECT.table(table)).collect(),
+            tables: (0..map.tables())
+                .map(|table| D::DIALECT.table(table))
+                .collect(),
             pool: Pool::for_reads(database, pool_limits),
             admitted: Arc::new(Semaphore::new(limits.queue_max)),
             timeout,
@@ -120,17 +131,25 @@ impl<D: Database> Inner<D> {
     /// Answers on a connection that goes back only after a whole answer; one that failed or timed
     /// out is dropped.
     async fn answer(&self, table: TableId, question: &Question) -> Result<Found, StoreError> {
-        // Where the first answer came from a server that was left behind, the second comes from another.
+        // Where the first answer came from a server that was left behind, the second comes from
+        // another.
         for _ in 0..2 {
             let mut connection = self.pool.get().await?;
-            let found = read(&mut *connection, &self.tables[usize::from(table.get())], question).await?;
+            let found = read(
+                &mut *connection,
+                &self.tables[usize::from(table.get())],
+                question,
+            )
+            .await?;
             let sure = !found.is_empty() || connection.may_still_write().await?;
             self.pool.keep(connection);
             if sure {
                 return Ok(found);
             }
         }
-        Err(StoreError::Away("only a read-only server answers, which may miss what is asked for".to_owned()))
+        Err(StoreError::Away(
+            "only a read-only server answers, which may miss what is asked for".to_owned(),
+        ))
     }
 }
 
@@ -140,16 +159,22 @@ async fn read<C: Connection>(
     question: &Question,
 ) -> Result<Found, StoreError> {
     let (statement, key) = match question {
-        Question::Account(user, activity) => (&sql.read_accounts, json_rows([(user.as_str(), activity.get())])),
-        Question::Order(user, OrderKey::Request(request)) => {
-            (&sql.find_orders, json_rows([(user.as_str(), request.as_str())]))
-        }
-        Question::Order(user, OrderKey::Order(order)) => {
-            (&sql.find_orders_by_id, json_rows([(user.as_str(), order.get())]))
-        }
-        Question::Order(user, OrderKey::Latest(activity)) => {
-            (&sql.find_latest_orders, json_rows([(user.as_str(), activity.map_or(0, ActivityId::get))]))
-        }
+        Question::Account(user, activity) => (
+            &sql.read_accounts,
+            json_rows([(user.as_str(), activity.get())]),
+        ),
+        Question::Order(user, OrderKey::Request(request)) => (
+            &sql.find_orders,
+            json_rows([(user.as_str(), request.as_str())]),
+        ),
+        Question::Order(user, OrderKey::Order(order)) => (
+            &sql.find_orders_by_id,
+            json_rows([(user.as_str(), order.get())]),
+        ),
+        Question::Order(user, OrderKey::Latest(activity)) => (
+            &sql.find_latest_orders,
+            json_rows([(user.as_str(), activity.map_or(0, ActivityId::get))]),
+        ),
     };
     let rows = connection.rows(statement, &key).await?;
     let mut found = Found::default();

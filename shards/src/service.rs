@@ -17,7 +17,8 @@ use tokio::task::JoinHandle;
 use crate::audit_log::{AuditEntry, AuditLog};
 use crate::breaker::{Breakers, Permit, Refused, Verdict};
 use crate::fleet::{
-    FleetChange, FleetSetting, FleetStore, Followed, Following, Gateway, GatewayStore, Report, Reported,
+    FleetChange, FleetSetting, FleetStore, Followed, Following, Gateway, GatewayStore, Report,
+    Reported,
 };
 use crate::lane::{Entrance, Patience};
 use crate::meta::ChangeError;
@@ -62,8 +63,16 @@ impl Shards {
         drawn
     }
 
-    async fn enqueue(&self, route: Route, draw: Draw, permit: &mut Permit<'_>) -> Result<Orders, DrawError> {
-        let _place = self.shares.enter(route.shard()).ok_or(DrawError::QueueFull)?;
+    async fn enqueue(
+        &self,
+        route: Route,
+        draw: Draw,
+        permit: &mut Permit<'_>,
+    ) -> Result<Orders, DrawError> {
+        let _place = self
+            .shares
+            .enter(route.shard())
+            .ok_or(DrawError::QueueFull)?;
         let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
         let drawn = pending.answer(self.patience).await;
         // A queue in front of it does not make a shard slow: under overload all draws wait there.
@@ -73,13 +82,23 @@ impl Shards {
     }
 
     /// A user's chances in an activity; `None` when the user has never drawn there.
-    pub async fn account(&self, user: &UserId, activity: ActivityId) -> Result<Option<Account>, ReadError> {
-        Ok(self.ask(user, Question::Account(user.clone(), activity)).await?.account)
+    pub async fn account(
+        &self,
+        user: &UserId,
+        activity: ActivityId,
+    ) -> Result<Option<Account>, ReadError> {
+        Ok(self
+            .ask(user, Question::Account(user.clone(), activity))
+            .await?
+            .account)
     }
 
     /// Draws that were made earlier, in the order in which they were; none where there are none.
     pub async fn orders(&self, user: &UserId, key: OrderKey) -> Result<Vec<Order>, ReadError> {
-        Ok(self.ask(user, Question::Order(user.clone(), key)).await?.orders)
+        Ok(self
+            .ask(user, Question::Order(user.clone(), key))
+            .await?
+            .orders)
     }
 
     /// The campaigns and switches of the moment: not to be held for longer.
@@ -95,7 +114,8 @@ impl Shards {
         let revision = changed?;
         // It is set: who cannot read it back now follows as all others do.
         if let Ok(switches) = self.switches.switches().await {
-            self.catalogue.rcu(|catalogue| catalogue.switched(&switches));
+            self.catalogue
+                .rcu(|catalogue| catalogue.switched(&switches));
         }
         Ok(revision)
     }
@@ -163,7 +183,13 @@ impl Shards {
     /// Adds what somebody had this process do to the audit log, or to the log at least where the
     /// meta database is away: an order that helps now must not wait for a record of it.
     pub async fn note(&self, who: &str, what: String, detail: String, why: &str) {
-        let entry = AuditEntry { at: Timestamp::now(), who: who.to_owned(), what, detail, why: why.to_owned() };
+        let entry = AuditEntry {
+            at: Timestamp::now(),
+            who: who.to_owned(),
+            what,
+            detail,
+            why: why.to_owned(),
+        };
         if let Err(error) = self.audit_log.note(&entry).await {
             // Not the detail: it may be a user.
             let AuditEntry { who, what, why, .. } = &entry;
@@ -181,11 +207,18 @@ impl Shards {
         self.breakers.look();
         let lanes_per_shard = self.lanes.len() / usize::from(self.map.shards());
         for (shard, lanes) in self.lanes.chunks(lanes_per_shard).enumerate() {
-            let sum =
-                |each: fn(&Entrance) -> usize| i64::try_from(lanes.iter().map(each).sum::<usize>()).unwrap_or(i64::MAX);
+            let sum = |each: fn(&Entrance) -> usize| {
+                i64::try_from(lanes.iter().map(each).sum::<usize>()).unwrap_or(i64::MAX)
+            };
             let shard = shard.to_string();
-            self.metrics.queue_draws.with_label_values(&[&shard]).set(sum(Entrance::waiting));
-            self.metrics.queue_bound_draws.with_label_values(&[&shard]).set(sum(Entrance::bound));
+            self.metrics
+                .queue_draws
+                .with_label_values(&[&shard])
+                .set(sum(Entrance::waiting));
+            self.metrics
+                .queue_bound_draws
+                .with_label_values(&[&shard])
+                .set(sum(Entrance::bound));
         }
     }
 
@@ -215,8 +248,13 @@ impl Shards {
     async fn ask(&self, user: &UserId, question: Question) -> Result<Found, ReadError> {
         let route = self.route(user);
         let permit = self.breakers.shard(shard_index(route)).admit()?;
-        let _place = self.shares.enter(route.shard()).ok_or(ReadError::QueueFull)?;
-        let found = self.readers[shard_index(route)].ask(route.table(), question).await;
+        let _place = self
+            .shares
+            .enter(route.shard())
+            .ok_or(ReadError::QueueFull)?;
+        let found = self.readers[shard_index(route)]
+            .ask(route.table(), question)
+            .await;
         permit.judge(verdict_of_read(&found));
         found
     }
@@ -229,12 +267,19 @@ impl Shards {
 pub(crate) fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
     match drawn {
         Ok(_)
-        | Err(DrawError::Refused(_) | DrawError::DataRefused | DrawError::Held | DrawError::ClocksDiffer { .. }) => {
-            Verdict::Answered
-        }
+        | Err(
+            DrawError::Refused(_)
+            | DrawError::DataRefused
+            | DrawError::Held
+            | DrawError::ClocksDiffer { .. },
+        ) => Verdict::Answered,
         // A command that is too old waited for a batch that the shard did not finish.
-        Err(DrawError::ShardAway | DrawError::OutcomeUnknown | DrawError::TooOld) => Verdict::Failed,
-        Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => Verdict::Uncounted,
+        Err(DrawError::ShardAway | DrawError::OutcomeUnknown | DrawError::TooOld) => {
+            Verdict::Failed
+        }
+        Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => {
+            Verdict::Uncounted
+        }
     }
 }
 

@@ -31,8 +31,10 @@ mod tests {
         let map = SlotMap::even(1, 2, 1).expect("a map");
         let shard_of = |user: &str| map.route(user).shard();
         let here = shard_of("u0");
-        let there =
-            (1..100).map(|number| shard_of(&format!("u{number}"))).find(|&shard| shard != here).expect("another");
+        let there = (1..100)
+            .map(|number| shard_of(&format!("u{number}")))
+            .find(|&shard| shard != here)
+            .expect("another");
         let shares = Shares::even(3, 2);
         let places = [shares.enter(here), shares.enter(here)];
         assert!(places.iter().all(Option::is_some));

@@ -75,20 +75,34 @@ impl<D: Database> Meta<D> {
         // Before the rows, so that they are at least as new.
         let revision = self.revision().await?;
         let rows = self.rows(D::DIALECT.meta.read_switches, "[]").await?;
-        let settings = rows.iter().map(|row| setting(row, 0, 2)).collect::<Result<Vec<_>, _>>()?;
+        let settings = rows
+            .iter()
+            .map(|row| setting(row, 0, 2))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Switches::new(settings.into_iter().flatten()).as_of(revision))
     }
 
     /// Sets a switch or takes a setting back, and notes who did so and why. Running servers follow
     /// within a second. Answers the revision under which the change holds.
-    pub async fn change_switch(&self, change: &SwitchChange, now: Timestamp) -> Result<u64, ChangeError> {
+    pub async fn change_switch(
+        &self,
+        change: &SwitchChange,
+        now: Timestamp,
+    ) -> Result<u64, ChangeError> {
         let sql = &D::DIALECT.meta;
         let mut connection = self.begin().await?;
         let (switch, activity) = change.to.key();
         let (name, activity) = (switch.name(), activity.map_or(0, ActivityId::get));
-        let before = before(connection.rows(sql.read_switches, "[]").await?.as_slice(), name, activity)?;
+        let before = before(
+            connection.rows(sql.read_switches, "[]").await?.as_slice(),
+            name,
+            activity,
+        )?;
         let known = before != NOT_SET;
-        let (value, expires_at_ms) = (change.to.value(), change.to.expires_at().map_or(0, Timestamp::as_millisecond));
+        let (value, expires_at_ms) = (
+            change.to.value(),
+            change.to.expires_at().map_or(0, Timestamp::as_millisecond),
+        );
         let row = json_rows([(name, activity, &value, expires_at_ms)]);
         match (&change.to, known) {
             (SwitchTo::Set(_), true) => connection.execute(sql.update_switch, &row).await?,
@@ -99,18 +113,34 @@ impl<D: Database> Meta<D> {
                 return Ok(self.revision().await?);
             }
             (SwitchTo::Cleared(_), true) => {
-                connection.execute(sql.delete_switch, &json_rows([(name, activity)])).await?
+                connection
+                    .execute(sql.delete_switch, &json_rows([(name, activity)]))
+                    .await?
             }
         };
-        let entry = (now.as_millisecond(), &change.who, &change.why, name, activity, before, &value, expires_at_ms);
-        connection.execute(sql.insert_switch_change, &json_rows([entry])).await?;
+        let entry = (
+            now.as_millisecond(),
+            &change.who,
+            &change.why,
+            name,
+            activity,
+            before,
+            &value,
+            expires_at_ms,
+        );
+        connection
+            .execute(sql.insert_switch_change, &json_rows([entry]))
+            .await?;
         self.commit_revision(connection).await
     }
 
     /// The latest changes, newest first.
     pub async fn switch_changes(&self) -> Result<Vec<PastChange>, StoreError> {
         let rows = self.rows(D::DIALECT.meta.read_switch_changes, "[]").await?;
-        let changes = rows.iter().map(past_change).collect::<Result<Vec<_>, _>>()?;
+        let changes = rows
+            .iter()
+            .map(past_change)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(changes.into_iter().flatten().collect())
     }
 }
@@ -128,8 +158,14 @@ fn before(rows: &[impl Columns], name: &str, activity: u64) -> Result<String, St
 /// a newer program.
 fn setting(row: &impl Columns, first: usize, share: usize) -> Result<Option<Setting>, StoreError> {
     let (name, text) = (row.text(first)?, row.text(share)?);
-    let (Ok(switch), Ok((share_of_users, observe))) = (name.parse::<Switch>(), Setting::parse_value(text)) else {
-        tracing::warn!(name, value = text, "a switch of the meta database is unknown to this program");
+    let (Ok(switch), Ok((share_of_users, observe))) =
+        (name.parse::<Switch>(), Setting::parse_value(text))
+    else {
+        tracing::warn!(
+            name,
+            value = text,
+            "a switch of the meta database is unknown to this program"
+        );
         return Ok(None);
     };
     let expires_at = match row.integer(share + 1)? {
@@ -153,9 +189,17 @@ fn past_change(row: &impl Columns) -> Result<Option<PastChange>, StoreError> {
             None => return Ok(None),
         },
     };
-    let change = SwitchChange { to, who: row.text(1)?.to_owned(), why: row.text(2)?.to_owned() };
+    let change = SwitchChange {
+        to,
+        who: row.text(1)?.to_owned(),
+        why: row.text(2)?.to_owned(),
+    };
     let at = Timestamp::from_millisecond(row.integer(0)?).map_err(|_| out_of_range(0))?;
-    Ok(Some(PastChange { at, change, before: row.text(5)?.to_owned() }))
+    Ok(Some(PastChange {
+        at,
+        change,
+        before: row.text(5)?.to_owned(),
+    }))
 }
 
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

@@ -23,8 +23,14 @@ pub(super) struct Asked {
 impl Asked {
     /// Who and why, or which field is wrong.
     pub(super) fn checked(self, caller: &Caller) -> Result<(String, String), String> {
-        let said = self.who.map(|who| checked("who", &who, WHO_CHARS_MAX)).transpose()?;
-        Ok((caller.who(said.as_deref()), checked("reason", &self.reason, TEXT_CHARS_MAX)?))
+        let said = self
+            .who
+            .map(|who| checked("who", &who, WHO_CHARS_MAX))
+            .transpose()?;
+        Ok((
+            caller.who(said.as_deref()),
+            checked("reason", &self.reason, TEXT_CHARS_MAX)?,
+        ))
     }
 }
 
@@ -50,12 +56,23 @@ pub(super) fn list(entries: &[AuditEntry]) -> String {
     struct List<'a> {
         entries: Vec<Shown<'a>>,
     }
-    let shown = entries.iter().map(|AuditEntry { at, who, what, detail, why }| Shown {
-        at: at.to_string(),
-        who,
-        what,
-        detail,
-        reason: why,
-    });
-    serde_json::to_string(&List { entries: shown.collect() }).expect("plain values")
+    let shown = entries.iter().map(
+        |AuditEntry {
+             at,
+             who,
+             what,
+             detail,
+             why,
+         }| Shown {
+            at: at.to_string(),
+            who,
+            what,
+            detail,
+            reason: why,
+        },
+    );
+    serde_json::to_string(&List {
+        entries: shown.collect(),
+    })
+    .expect("plain values")
 }

@@ -1,4 +1,5 @@
-//! `/admin/breakers`: how the breakers of this process stand, and what operations tell those of all.
+//! `/admin/breakers`: how the breakers of this process stand, and what operations tell those of
+//! all.
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -25,14 +26,22 @@ struct Asked {
 }
 
 impl Admin {
-    pub(super) async fn set_breaker(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+    pub(super) async fn set_breaker(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
         match read::<Asked>(request).await.and_then(Asked::change) {
             Ok(asked) => self.change_fleet(caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }
 
-    pub(super) async fn clear_breaker(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+    pub(super) async fn clear_breaker(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
         match read::<AskedToClear>(request).await {
             Ok(asked) => self.change_fleet(caller, asked.change()).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
@@ -43,14 +52,30 @@ impl Admin {
 impl Asked {
     /// The change that is asked for, or which field is wrong.
     fn change(self) -> Result<fleet::Asked, String> {
-        let Self { name, mode, who, reason, for_seconds, here } = self;
+        let Self {
+            name,
+            mode,
+            who,
+            reason,
+            for_seconds,
+            here,
+        } = self;
         if mode == BreakerMode::Automatic && for_seconds.is_some() {
             return Err("forSeconds: goes with a forced mode".to_owned());
         }
         let value = serde_json::to_value(mode).expect("a plain value");
         let what = format!("breaker {}", value.as_str().unwrap_or_default());
         let value = Some(value);
-        Ok(fleet::Asked { kind: BREAKER, target: name, value, for_seconds, who, why: reason, what, here })
+        Ok(fleet::Asked {
+            kind: BREAKER,
+            target: name,
+            value,
+            for_seconds,
+            who,
+            why: reason,
+            what,
+            here,
+        })
     }
 }
 
@@ -68,9 +93,23 @@ struct AskedToClear {
 impl AskedToClear {
     /// The change that is asked for.
     fn change(self) -> fleet::Asked {
-        let Self { name: target, who, reason: why, here } = self;
+        let Self {
+            name: target,
+            who,
+            reason: why,
+            here,
+        } = self;
         let what = "breaker cleared".to_owned();
-        fleet::Asked { kind: BREAKER, target, value: None, for_seconds: None, who, why, what, here }
+        fleet::Asked {
+            kind: BREAKER,
+            target,
+            value: None,
+            for_seconds: None,
+            who,
+            why,
+            what,
+            here,
+        }
     }
 }
 
@@ -109,7 +148,9 @@ impl<'a> Shown<'a> {
             observe: status.observe,
             reason: &status.reason,
             changed_at: to_the_second(status.changed_at),
-            probes_in_ms: status.probes_in.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            probes_in_ms: status
+                .probes_in
+                .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             expires_at,
         }
     }
@@ -121,6 +162,9 @@ pub(super) fn list(statuses: &[Status], now: Timestamp) -> String {
     struct List<'a> {
         breakers: Vec<Shown<'a>>,
     }
-    let breakers = statuses.iter().map(|status| Shown::new(status, now)).collect();
+    let breakers = statuses
+        .iter()
+        .map(|status| Shown::new(status, now))
+        .collect();
     serde_json::to_string(&List { breakers }).expect("plain values")
 }

@@ -1,4 +1,5 @@
-//! `/admin/cooldowns`: users who were refused too often, or whom an operator stopped, on this gateway.
+//! `/admin/cooldowns`: users who were refused too often, or whom an operator stopped, on this
+//! gateway.
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -35,9 +36,16 @@ fn list(count: u64, cooling: &[Cooling], now: Timestamp) -> String {
         let left = SignedDuration::try_from(cooling.left).unwrap_or(SignedDuration::MAX);
         to_the_second(now.saturating_add(left).unwrap_or(Timestamp::MAX))
     };
-    let users =
-        cooling.iter().map(|each| Shown { user_id: each.user.as_str(), until: until(each), by_hand: each.by_hand });
-    serde_json::to_string(&List { count, users: users.collect() }).expect("plain values")
+    let users = cooling.iter().map(|each| Shown {
+        user_id: each.user.as_str(),
+        until: until(each),
+        by_hand: each.by_hand,
+    });
+    serde_json::to_string(&List {
+        count,
+        users: users.collect(),
+    })
+    .expect("plain values")
 }
 
 /// A request to let a user draw again.
@@ -69,15 +77,26 @@ impl Admin {
         json(StatusCode::OK, list(count, &cooling, Timestamp::now()))
     }
 
-    pub(super) async fn set_cooldown(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+    pub(super) async fn set_cooldown(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
         match read::<Asked>(request).await.and_then(Asked::change) {
             Ok(asked) => self.change_fleet(caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }
 
-    pub(super) async fn clear_cooldown(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        match read::<AskedToClear>(request).await.and_then(AskedToClear::change) {
+    pub(super) async fn clear_cooldown(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
+        match read::<AskedToClear>(request)
+            .await
+            .and_then(AskedToClear::change)
+        {
             Ok(asked) => self.change_fleet(caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
@@ -87,10 +106,19 @@ impl Admin {
 impl Asked {
     /// The cooldown that is asked for, or which field is wrong.
     fn change(self) -> Result<fleet::Asked, String> {
-        let Self { user_id, for_seconds, who, reason, here } = self;
+        let Self {
+            user_id,
+            for_seconds,
+            who,
+            reason,
+            here,
+        } = self;
         let lasts = Duration::from_secs(for_seconds);
         if lasts.is_zero() || lasts > LASTS_MAX {
-            return Err(format!("forSeconds: expected 1 to {}, found {for_seconds}", LASTS_MAX.as_secs()));
+            return Err(format!(
+                "forSeconds: expected 1 to {}, found {for_seconds}",
+                LASTS_MAX.as_secs()
+            ));
         }
         asked(&user_id, Cooldown::Set, for_seconds, (who, reason), here)
     }
@@ -99,8 +127,19 @@ impl Asked {
 impl AskedToClear {
     /// The change that is asked for, or which field is wrong.
     fn change(self) -> Result<fleet::Asked, String> {
-        let Self { user_id, who, reason, here } = self;
-        asked(&user_id, Cooldown::Clear, fleet::EVENT_KEPT.as_secs(), (who, reason), here)
+        let Self {
+            user_id,
+            who,
+            reason,
+            here,
+        } = self;
+        asked(
+            &user_id,
+            Cooldown::Clear,
+            fleet::EVENT_KEPT.as_secs(),
+            (who, reason),
+            here,
+        )
     }
 }
 

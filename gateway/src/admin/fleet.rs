@@ -57,9 +57,22 @@ pub(super) struct AskedForAll {
 impl AskedForAll {
     /// Takes a setting back.
     pub(super) fn clearing(self, kind: &'static str, target: &str, what: &str) -> Asked {
-        let Self { who, reason: why, here } = self;
+        let Self {
+            who,
+            reason: why,
+            here,
+        } = self;
         let (target, what) = (target.to_owned(), what.to_owned());
-        Asked { kind, target, value: None, for_seconds: None, who, why, what, here }
+        Asked {
+            kind,
+            target,
+            value: None,
+            for_seconds: None,
+            who,
+            why,
+            what,
+            here,
+        }
     }
 }
 
@@ -79,46 +92,110 @@ type Answered = Result<Value, (StatusCode, String)>;
 async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -> Answered {
     let bad = |why: String| (StatusCode::BAD_REQUEST, why);
     let now = Timestamp::now();
-    let record = audit_log::Asked { who: asked.who, reason: asked.why };
+    let record = audit_log::Asked {
+        who: asked.who,
+        reason: asked.why,
+    };
     let (who, why) = record.checked(caller).map_err(bad)?;
-    let expires_at = asked.for_seconds.map(|seconds| expiry(now, seconds)).transpose().map_err(bad)?;
+    let expires_at = asked
+        .for_seconds
+        .map(|seconds| expiry(now, seconds))
+        .transpose()
+        .map_err(bad)?;
     match &asked.value {
         Some(value) => fleet.check(asked.kind, &asked.target, value).map_err(bad)?,
         None if asked.here => {}
         None => check_clearing(fleet, shards, asked.kind, &asked.target).await?,
     }
-    let Asked { kind, target, value, what, here, .. } = asked;
+    let Asked {
+        kind,
+        target,
+        value,
+        what,
+        here,
+        ..
+    } = asked;
     if target.chars().count() > TARGET_CHARS_MAX {
         return Err(bad(format!(
             "the name of what it is for is too long: expected at most {TARGET_CHARS_MAX} characters"
         )));
     }
     if here {
-        return override_here(fleet, shards, Here { kind, target, value, expires_at, who, why, what }).await;
+        return override_here(
+            fleet,
+            shards,
+            Here {
+                kind,
+                target,
+                value,
+                expires_at,
+                who,
+                why,
+                what,
+            },
+        )
+        .await;
     }
-    tracing::info!(kind, what, who, why, "a setting for all gateways is changed");
-    let to = value.map(|value| FleetValue { json: value.to_string(), expires_at });
-    if to.as_ref().is_some_and(|to| to.json.chars().count() > VALUE_CHARS_MAX) {
-        return Err(bad(format!("the value is too long: expected at most {VALUE_CHARS_MAX} characters")));
+    tracing::info!(
+        kind,
+        what,
+        who,
+        why,
+        "a setting for all gateways is changed"
+    );
+    let to = value.map(|value| FleetValue {
+        json: value.to_string(),
+        expires_at,
+    });
+    if to
+        .as_ref()
+        .is_some_and(|to| to.json.chars().count() > VALUE_CHARS_MAX)
+    {
+        return Err(bad(format!(
+            "the value is too long: expected at most {VALUE_CHARS_MAX} characters"
+        )));
     }
-    let change = FleetChange { kind: kind.to_owned(), target, to, who, why, what };
-    let revision = shards.change_fleet(&change).await.map_err(|error| unchanged(&error, "the setting"))?;
+    let change = FleetChange {
+        kind: kind.to_owned(),
+        target,
+        to,
+        who,
+        why,
+        what,
+    };
+    let revision = shards
+        .change_fleet(&change)
+        .await
+        .map_err(|error| unchanged(&error, "the setting"))?;
     fleet.obeyed(revision).await;
     Ok(value_of!({ "revision": revision }))
 }
 
-/// What stands can be taken back, whatever it is for. What does not must be for something that there is: a slip
-/// would be said to be obeyed.
-async fn check_clearing(fleet: &Fleet, shards: &Shards, kind: &str, target: &str) -> Result<(), (StatusCode, String)> {
-    let Err(why) = fleet.check_target(kind, target) else { return Ok(()) };
+/// What stands can be taken back, whatever it is for. What does not must be for something that
+/// there is: a slip would be said to be obeyed.
+async fn check_clearing(
+    fleet: &Fleet,
+    shards: &Shards,
+    kind: &str,
+    target: &str,
+) -> Result<(), (StatusCode, String)> {
+    let Err(why) = fleet.check_target(kind, target) else {
+        return Ok(());
+    };
     let unread = |error: StoreError| unchanged(&ChangeError::NotMade(error), "the setting");
-    if is_set(shards, kind, target).await.map_err(unread)? { Ok(()) } else { Err((StatusCode::BAD_REQUEST, why)) }
+    if is_set(shards, kind, target).await.map_err(unread)? {
+        Ok(())
+    } else {
+        Err((StatusCode::BAD_REQUEST, why))
+    }
 }
 
 /// Whether a setting stands in the meta database.
 pub(super) async fn is_set(shards: &Shards, kind: &str, target: &str) -> Result<bool, StoreError> {
     let settings = shards.fleet_settings().await?;
-    Ok(settings.iter().any(|setting| (setting.kind.as_str(), setting.target.as_str()) == (kind, target)))
+    Ok(settings
+        .iter()
+        .any(|setting| (setting.kind.as_str(), setting.target.as_str()) == (kind, target)))
 }
 
 struct Here {
@@ -132,13 +209,30 @@ struct Here {
 }
 
 async fn override_here(fleet: &Fleet, shards: &Shards, here: Here) -> Answered {
-    let Here { kind, target, value, expires_at, who, why, what } = here;
+    let Here {
+        kind,
+        target,
+        value,
+        expires_at,
+        who,
+        why,
+        what,
+    } = here;
     tracing::warn!(kind, what, who, why, "this gateway alone obeys a setting");
     match value {
         Some(value) => {
             let (kind, target) = (kind.to_owned(), target.clone());
-            let here = Override { kind, target, value, expires_at, who: who.clone(), why: why.clone() };
-            fleet.override_setting(here).map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+            let here = Override {
+                kind,
+                target,
+                value,
+                expires_at,
+                who: who.clone(),
+                why: why.clone(),
+            };
+            fleet
+                .override_setting(here)
+                .map_err(|why| (StatusCode::BAD_REQUEST, why))?;
         }
         None if fleet.clear_override(kind, &target) => {}
         None => return Err((StatusCode::NOT_FOUND, nothing_here(&target))),
@@ -153,10 +247,23 @@ pub(super) fn nothing_here(target: impl Display) -> String {
 
 /// Notes what this process alone obeys, in the audit log or at least in its own log: an order that
 /// helps now must not wait for a record of it.
-pub(super) async fn note_here(fleet: &Fleet, shards: &Shards, record: (&str, &str), what: &str, target: &str) {
+pub(super) async fn note_here(
+    fleet: &Fleet,
+    shards: &Shards,
+    record: (&str, &str),
+    what: &str,
+    target: &str,
+) {
     let (who, why) = record;
     let what: String = what.chars().take(WHAT_CHARS_MAX).collect();
-    shards.note(who, format!("{what} here"), format!("{target} on {}", fleet.name()), why).await;
+    shards
+        .note(
+            who,
+            format!("{what} here"),
+            format!("{target} on {}", fleet.name()),
+            why,
+        )
+        .await;
 }
 
 /// How a change that was not confirmed is answered. `subject` is what was to change.
@@ -170,9 +277,10 @@ pub(super) fn unchanged(error: &ChangeError, subject: &str) -> (StatusCode, Stri
                  list, and ask again"
             ),
         ),
-        ChangeError::NotMade(StoreError::Data(why)) => {
-            (StatusCode::BAD_REQUEST, format!("{subject} was not changed: the meta database refuses it: {why}"))
-        }
+        ChangeError::NotMade(StoreError::Data(why)) => (
+            StatusCode::BAD_REQUEST,
+            format!("{subject} was not changed: the meta database refuses it: {why}"),
+        ),
         ChangeError::NotMade(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             format!(

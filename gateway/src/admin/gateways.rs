@@ -46,11 +46,17 @@ impl Admin {
         }
     }
 
-    pub(super) async fn forget_gateway(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let asked = read::<Forget>(request).await.and_then(|Forget { name, who, reason }| {
-            let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
-            Ok((name, who, why))
-        });
+    pub(super) async fn forget_gateway(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
+        let asked = read::<Forget>(request)
+            .await
+            .and_then(|Forget { name, who, reason }| {
+                let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
+                Ok((name, who, why))
+            });
         let (name, who, why) = match asked {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
@@ -66,7 +72,9 @@ impl Admin {
         tracing::info!(name, who, why, "a gateway is forgotten");
         match self.shards.remove_gateway(&name, instance).await {
             Ok(()) => {
-                self.shards.note(&who, "gateway forgotten".to_owned(), name, &why).await;
+                self.shards
+                    .note(&who, "gateway forgotten".to_owned(), name, &why)
+                    .await;
                 self.list_gateways("").await
             }
             Err(error) => meta_unavailable(&error),
@@ -74,13 +82,23 @@ impl Admin {
     }
 
     pub(super) async fn rotate(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let Rotate { name, out, who, reason, for_seconds, here } = match read(request).await {
+        let Rotate {
+            name,
+            out,
+            who,
+            reason,
+            for_seconds,
+            here,
+        } = match read(request).await {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         if here && name != self.fleet.name() {
             let own = self.fleet.name();
-            return fault(StatusCode::BAD_REQUEST, &format!("name: this gateway is {own}; ask {name} itself"));
+            return fault(
+                StatusCode::BAD_REQUEST,
+                &format!("name: this gateway is {own}; ask {name} itself"),
+            );
         }
         if !here {
             match self.unknown_gateway(&name, out).await {
@@ -89,7 +107,11 @@ impl Admin {
                 Err(error) => return meta_unavailable(&error),
             }
         }
-        let what = if out { "gateway out of rotation" } else { "gateway in rotation" };
+        let what = if out {
+            "gateway out of rotation"
+        } else {
+            "gateway in rotation"
+        };
         let asked = fleet::Asked {
             kind: ROTATION,
             target: name,
@@ -106,7 +128,9 @@ impl Admin {
     /// What is wrong with the name of a gateway; one that has left the list can be put back too.
     async fn unknown_gateway(&self, name: &str, out: bool) -> Result<Option<String>, StoreError> {
         let gateways = self.shards.gateways().await?;
-        let Err(why) = find(&gateways, name) else { return Ok(None) };
+        let Err(why) = find(&gateways, name) else {
+            return Ok(None);
+        };
         let was_out = !out && fleet::is_set(&self.shards, ROTATION, name).await?;
         Ok((!was_out).then_some(why))
     }
@@ -178,7 +202,11 @@ fn shown(gateway: &Gateway, revision: Option<u64>) -> Value {
 /// The revision that a query asks about.
 fn asked_revision(query: &str) -> Result<Option<u64>, String> {
     let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "revision");
-    let parsed = found.map(|(_, value)| value.parse().map_err(|_| "revision: expected an integer".to_owned()));
+    let parsed = found.map(|(_, value)| {
+        value
+            .parse()
+            .map_err(|_| "revision: expected an integer".to_owned())
+    });
     parsed.transpose()
 }
 
@@ -187,16 +215,28 @@ fn forgettable<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a Gateway, S
     let gateway = find(gateways, name)?;
     match State::of(gateway) {
         State::Silent => Ok(gateway),
-        _ => Err(format!("{name} was heard of {} s ago: stop it, then it leaves the list", gateway.age.as_secs())),
+        _ => Err(format!(
+            "{name} was heard of {} s ago: stop it, then it leaves the list",
+            gateway.age.as_secs()
+        )),
     }
 }
 
 /// A gateway by its name.
 fn find<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a Gateway, String> {
-    gateways.iter().find(|gateway| gateway.report.name == name).ok_or_else(|| {
-        let names: Vec<&str> = gateways.iter().map(|gateway| gateway.report.name.as_str()).collect();
-        format!("there is no gateway {name:?}; there are {}", names.join(", "))
-    })
+    gateways
+        .iter()
+        .find(|gateway| gateway.report.name == name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = gateways
+                .iter()
+                .map(|gateway| gateway.report.name.as_str())
+                .collect();
+            format!(
+                "there is no gateway {name:?}; there are {}",
+                names.join(", ")
+            )
+        })
 }
 
 #[cfg(test)]
@@ -221,16 +261,26 @@ mod tests {
             out_because: out_because.to_owned(),
             started_at: Timestamp::UNIX_EPOCH,
         };
-        Gateway { report, age: Duration::from_secs(age_s) }
+        Gateway {
+            report,
+            age: Duration::from_secs(age_s),
+        }
     }
 
     #[test]
     fn only_who_reported_lately_counts_as_obeying() {
-        let gateways = [gateway("a", 7, 9, ""), gateway("b", 6, 0, "by w: y"), gateway("c", 9, 10, "")];
+        let gateways = [
+            gateway("a", 7, 9, ""),
+            gateway("b", 6, 0, "by w: y"),
+            gateway("c", 9, 10, ""),
+        ];
         let list: Value = serde_json::from_str(&list(&gateways, Some(7))).expect("JSON");
         let of = |field: &str| {
             let gateways = list["gateways"].as_array().expect("a list");
-            gateways.iter().map(|gateway| gateway[field].clone()).collect::<Vec<Value>>()
+            gateways
+                .iter()
+                .map(|gateway| gateway[field].clone())
+                .collect::<Vec<Value>>()
         };
         assert_eq!(of("obeys"), [true, false, false].map(Value::from));
         assert_eq!(of("state"), ["live", "out", "silent"].map(Value::from));

@@ -43,34 +43,70 @@ impl Admin {
         json(StatusCode::OK, list(&self.limits.list()))
     }
 
-    pub(super) async fn set_limit(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let Asked { target, limit, who, reason: why, for_seconds, here } = match read(request).await {
+    pub(super) async fn set_limit(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
+        let Asked {
+            target,
+            limit,
+            who,
+            reason: why,
+            for_seconds,
+            here,
+        } = match read(request).await {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         let what = format!("limit {limit}").chars().take(64).collect();
-        let asked = fleet::Asked { kind: LIMIT, target, value: Some(limit), for_seconds, who, why, what, here };
+        let asked = fleet::Asked {
+            kind: LIMIT,
+            target,
+            value: Some(limit),
+            for_seconds,
+            who,
+            why,
+            what,
+            here,
+        };
         self.change_fleet(caller, asked).await
     }
 
-    pub(super) async fn clear_limit(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let AskedToClear { target, who, reason, here } = match read(request).await {
+    pub(super) async fn clear_limit(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
+        let AskedToClear {
+            target,
+            who,
+            reason,
+            here,
+        } = match read(request).await {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         let asked = fleet::AskedForAll { who, reason, here };
-        self.change_fleet(caller, asked.clearing(LIMIT, &target, "limit cleared")).await
+        self.change_fleet(caller, asked.clearing(LIMIT, &target, "limit cleared"))
+            .await
     }
 }
 
 /// All limits that there are or would be but for an override.
 fn list(limits: &[ListedLimit]) -> String {
-    let there = limits.iter().filter(|limit| limit.configured.is_some() || limit.overridden.is_some());
+    let there = limits
+        .iter()
+        .filter(|limit| limit.configured.is_some() || limit.overridden.is_some());
     value_of!({ "limits": there.map(shown).collect::<Vec<_>>() }).to_string()
 }
 
 fn shown(limit: &ListedLimit) -> Value {
-    let origin = if limit.overridden.is_some() { "override" } else { "configuration" };
+    let origin = if limit.overridden.is_some() {
+        "override"
+    } else {
+        "configuration"
+    };
     let mut shown = Map::new();
     shown.insert("target".to_owned(), limit.target.to_string().into());
     shown.insert("origin".to_owned(), origin.into());

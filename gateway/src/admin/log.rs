@@ -25,11 +25,24 @@ impl Admin {
     /// The filter that is set on this gateway; `null` where the configured one counts.
     pub(super) fn show_log(&self) -> HttpResponse {
         let shown = self.reloader.shown();
-        json(StatusCode::OK, value_of!({ "filterSet": shown.log_filter_set }).to_string())
+        json(
+            StatusCode::OK,
+            value_of!({ "filterSet": shown.log_filter_set }).to_string(),
+        )
     }
 
-    pub(super) async fn set_log(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let Asked { filter, who, reason, for_seconds, here } = match read(request).await {
+    pub(super) async fn set_log(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
+        let Asked {
+            filter,
+            who,
+            reason,
+            for_seconds,
+            here,
+        } = match read(request).await {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
@@ -46,9 +59,19 @@ impl Admin {
         self.change_fleet(caller, asked).await
     }
 
-    pub(super) async fn clear_log(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+    pub(super) async fn clear_log(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
         match read::<fleet::AskedForAll>(request).await {
-            Ok(asked) => self.change_fleet(caller, asked.clearing(LOG, LOG_FILTER, "log filter cleared")).await,
+            Ok(asked) => {
+                self.change_fleet(
+                    caller,
+                    asked.clearing(LOG, LOG_FILTER, "log filter cleared"),
+                )
+                .await
+            }
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }

@@ -33,10 +33,15 @@ pub struct AccountQuestion {
 
 /// A query's field, unless it is absent.
 fn field<T: FromStr<Err: Display>>(query: &str, name: &str) -> Result<Option<T>, String> {
-    let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name).map(|(_, value)| value);
+    let mut found = form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == name)
+        .map(|(_, value)| value);
     match (found.next(), found.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.parse().map(Some).map_err(|error| format!("{name}: {error}")),
+        (Some(value), None) => value
+            .parse()
+            .map(Some)
+            .map_err(|error| format!("{name}: {error}")),
         (Some(_), Some(_)) => Err(format!("{name}: is given twice")),
     }
 }
@@ -51,15 +56,27 @@ impl OrderQuestion {
     /// Reads the query `userId` with `requestId`, `orderId`, `activityId` or none of them.
     pub(super) fn parse(query: &str) -> Result<Self, String> {
         let request: Option<String> = field(query, "requestId")?;
-        let request = request.map(|text| RequestId::new(&text).map_err(|error| format!("requestId: {error}")));
-        let key = order_key(request.transpose()?, field(query, "orderId")?, field(query, "activityId")?);
+        let request = request
+            .map(|text| RequestId::new(&text).map_err(|error| format!("requestId: {error}")));
+        let key = order_key(
+            request.transpose()?,
+            field(query, "orderId")?,
+            field(query, "activityId")?,
+        );
         let key = key.ok_or("orderId: give one of requestId, orderId and activityId, or none")?;
-        Ok(Self { user: user(query)?, key })
+        Ok(Self {
+            user: user(query)?,
+            key,
+        })
     }
 }
 
 /// Which orders are meant: at most one of the three says so.
-pub fn order_key(request: Option<RequestId>, order: Option<OrderId>, activity: Option<ActivityId>) -> Option<OrderKey> {
+pub fn order_key(
+    request: Option<RequestId>,
+    order: Option<OrderId>,
+    activity: Option<ActivityId>,
+) -> Option<OrderKey> {
     match (request, order, activity) {
         (Some(request), None, None) => Some(OrderKey::Request(request)),
         (None, Some(order), None) => Some(OrderKey::Order(order)),
@@ -72,7 +89,10 @@ impl AccountQuestion {
     /// Reads the query `userId` and `activityId`.
     pub(super) fn parse(query: &str) -> Result<Self, String> {
         let activity = field(query, "activityId")?.ok_or("activityId: is missing")?;
-        Ok(Self { user: user(query)?, activity })
+        Ok(Self {
+            user: user(query)?,
+            activity,
+        })
     }
 }
 
@@ -81,7 +101,8 @@ impl AccountQuestion {
 pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Option<String> {
     match key {
         OrderKey::Latest(_) => Some(latest_json(orders, catalogue)),
-        key => activity::record(orders, matches!(key, OrderKey::Request(_)), catalogue).map(Data::into_json),
+        key => activity::record(orders, matches!(key, OrderKey::Request(_)), catalogue)
+            .map(Data::into_json),
     }
 }
 
@@ -94,7 +115,10 @@ fn latest_json(orders: &[Order], catalogue: &Catalogue) -> String {
         let json = activity::record(std::slice::from_ref(order), false, catalogue)?.into_json();
         RawValue::from_string(json).ok()
     };
-    serde_json::to_string(&Latest { orders: orders.iter().filter_map(record).collect() }).expect("plain values")
+    serde_json::to_string(&Latest {
+        orders: orders.iter().filter_map(record).collect(),
+    })
+    .expect("plain values")
 }
 
 /// A user's chances today, as `query_user_activity_account` has them.
@@ -111,8 +135,14 @@ mod tests {
         let key = |query: &str| OrderQuestion::parse(query).map(|question| question.key);
         let request = RequestId::new("k").expect("a key");
         assert_eq!(key("userId=u&requestId=k"), Ok(OrderKey::Request(request)));
-        assert_eq!(key("userId=u&orderId=7"), Ok(OrderKey::Order(OrderId::new(7).expect("an id"))));
-        assert_eq!(key("userId=u&activityId=7"), Ok(OrderKey::Latest(ActivityId::new(7))));
+        assert_eq!(
+            key("userId=u&orderId=7"),
+            Ok(OrderKey::Order(OrderId::new(7).expect("an id")))
+        );
+        assert_eq!(
+            key("userId=u&activityId=7"),
+            Ok(OrderKey::Latest(ActivityId::new(7)))
+        );
         assert_eq!(key("userId=u"), Ok(OrderKey::Latest(None)));
         for (query, part) in [
             ("", "userId: is missing"),
@@ -123,8 +153,15 @@ mod tests {
             ("userId=u&requestId=k&orderId=7", "give one of"),
         ] {
             let error = key(query).expect_err(query);
-            assert!(error.starts_with(part) || error.contains(part), "{query}: {error}");
+            assert!(
+                error.starts_with(part) || error.contains(part),
+                "{query}: {error}"
+            );
         }
-        assert!(AccountQuestion::parse("userId=u").expect_err("no activity").starts_with("activityId: is missing"));
+        assert!(
+            AccountQuestion::parse("userId=u")
+                .expect_err("no activity")
+                .starts_with("activityId: is missing")
+        );
     }
 }

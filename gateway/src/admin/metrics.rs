@@ -16,7 +16,11 @@ pub struct Scrape {
 impl Scrape {
     /// Texts of what `registry` holds, none older than `age_max`.
     pub fn new(registry: Registry, age_max: Duration) -> Self {
-        Self { registry, age_max, written: Mutex::default() }
+        Self {
+            registry,
+            age_max,
+            written: Mutex::default(),
+        }
     }
 
     /// The text; `observe` brings gauges up to date before it is written.
@@ -43,7 +47,9 @@ mod tests {
     fn written(age_max: Duration) -> u64 {
         let registry = Registry::new();
         let observed = IntCounter::new("observed", "How often").expect("a counter");
-        registry.register(Box::new(observed.clone())).expect("registered");
+        registry
+            .register(Box::new(observed.clone()))
+            .expect("registered");
         let scrape = Scrape::new(registry, age_max);
         let texts = [1, 2, 3].map(|_| scrape.text(|| observed.inc()).expect("a text"));
         assert!(texts[0].ends_with(b"observed 1\n"));

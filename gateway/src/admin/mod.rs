@@ -93,7 +93,9 @@ impl Handler for Admin {
         // Only who has read a body knows that all of it has come; else the connection may end here,
         // and each answer after which it does says so.
         if has_body && !(reads_body && response.status().is_success()) {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
@@ -110,7 +112,16 @@ impl Admin {
         tokens: Arc<TokenStore>,
         refusals: Refusals,
     ) -> Self {
-        Self { scrape, shards, limits, reloader, fleet, tokens, refusals, ready: AtomicBool::new(false) }
+        Self {
+            scrape,
+            shards,
+            limits,
+            reloader,
+            fleet,
+            tokens,
+            refusals,
+            ready: AtomicBool::new(false),
+        }
     }
 
     /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
@@ -130,7 +141,10 @@ impl Admin {
         let changes = request.method() != Method::GET || path == DCC_PATH;
         if changes && caller.role < Role::Operator {
             self.refusals.note(Reason::Viewer, peer, &caller.name);
-            return fault(StatusCode::FORBIDDEN, "the viewer's token only looks: this needs an operator's");
+            return fault(
+                StatusCode::FORBIDDEN,
+                "the viewer's token only looks: this needs an operator's",
+            );
         }
         let query = request.uri().query().unwrap_or_default().to_owned();
         match (request.method(), path.as_str()) {
@@ -162,9 +176,10 @@ impl Admin {
             (&Method::GET, "/admin/audit_log") => self.list_audit_log().await,
             (&Method::GET, "/admin/orders") => self.look_up_orders(&caller, &query).await,
             (&Method::GET, "/admin/accounts") => self.look_up_account(&caller, &query).await,
-            (_, path) if PATHS.contains(&path) || path == DCC_PATH => {
-                fault(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
-            }
+            (_, path) if PATHS.contains(&path) || path == DCC_PATH => fault(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not take this method",
+            ),
             _ => fault(StatusCode::NOT_FOUND, &format!("try {}", PATHS.join(", "))),
         }
     }
@@ -187,11 +202,17 @@ impl Admin {
                 self.refusals.slow(peer).await;
             }
         }
-        Err(fault(StatusCode::UNAUTHORIZED, "send a token of this server: Authorization: Bearer TOKEN"))
+        Err(fault(
+            StatusCode::UNAUTHORIZED,
+            "send a token of this server: Authorization: Bearer TOKEN",
+        ))
     }
 
     fn show_config(&self) -> HttpResponse {
-        json(StatusCode::OK, serde_json::to_string(&self.reloader.shown()).expect("plain values"))
+        json(
+            StatusCode::OK,
+            serde_json::to_string(&self.reloader.shown()).expect("plain values"),
+        )
     }
 
     async fn list_audit_log(&self) -> HttpResponse {
@@ -222,7 +243,10 @@ impl Admin {
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         let Some(published) = self.shards.catalogue().activity(activity).cloned() else {
-            return fault(StatusCode::NOT_FOUND, &format!("activityId: no activity {activity} is published"));
+            return fault(
+                StatusCode::NOT_FOUND,
+                &format!("activityId: no activity {activity} is published"),
+            );
         };
         tracing::info!(who = caller.name, "an account of a user is looked up");
         match self.shards.account(&user, activity).await {
@@ -232,7 +256,10 @@ impl Admin {
     }
 
     fn list_breakers(&self) -> HttpResponse {
-        json(StatusCode::OK, breakers::list(&self.shards.breakers().list(), Timestamp::now()))
+        json(
+            StatusCode::OK,
+            breakers::list(&self.shards.breakers().list(), Timestamp::now()),
+        )
     }
 
     /// `dcc/update_config` of the reference: `degradeSwitch` and `rateLimiterSwitch` are `open`
@@ -240,7 +267,9 @@ impl Admin {
     async fn update_config(&self, caller: &Caller, query: &str) -> HttpResponse {
         let field = |name: &str| {
             let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
-            found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+            found
+                .map(|(_, value)| value.into_owned())
+                .unwrap_or_default()
         };
         let key = field("key");
         let (switch, share) = match (key.as_str(), field("value").as_str()) {
@@ -251,10 +280,25 @@ impl Admin {
             ("degradeSwitch" | "rateLimiterSwitch", _) => {
                 return fault(StatusCode::BAD_REQUEST, "value: expected open or close");
             }
-            _ => return fault(StatusCode::BAD_REQUEST, "key: expected degradeSwitch or rateLimiterSwitch"),
+            _ => {
+                return fault(
+                    StatusCode::BAD_REQUEST,
+                    "key: expected degradeSwitch or rateLimiterSwitch",
+                );
+            }
         };
-        let setting = Setting { switch, activity: None, share, observe: false, expires_at: None };
-        let change = SwitchChange { to: SwitchTo::Set(setting), who: caller.who(Some("dcc/update_config")), why: key };
+        let setting = Setting {
+            switch,
+            activity: None,
+            share,
+            observe: false,
+            expires_at: None,
+        };
+        let change = SwitchChange {
+            to: SwitchTo::Set(setting),
+            who: caller.who(Some("dcc/update_config")),
+            why: key,
+        };
         self.change_switch(change).await
     }
 
@@ -275,13 +319,19 @@ impl Admin {
             return text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
         }
         if let Some(why) = self.fleet.out_because() {
-            return text(StatusCode::SERVICE_UNAVAILABLE, format!("out of rotation {why}\n"));
+            return text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("out of rotation {why}\n"),
+            );
         }
         let obstacles = self.shards.readiness().obstacles();
         if obstacles.is_empty() {
             return text(StatusCode::OK, "ready\n");
         }
-        text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", obstacles.join("; ")))
+        text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {}\n", obstacles.join("; ")),
+        )
     }
 
     fn metrics(&self) -> HttpResponse {
@@ -294,7 +344,10 @@ impl Admin {
             }
             Err(error) => {
                 tracing::error!(%error, "metrics cannot be written");
-                text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written\n")
+                text(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "metrics cannot be written\n",
+                )
             }
         }
     }
@@ -311,7 +364,10 @@ async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Stri
 
 fn meta_unavailable(error: &StoreError) -> HttpResponse {
     tracing::error!(%error, "the meta database cannot be asked");
-    fault(StatusCode::SERVICE_UNAVAILABLE, "the meta database, which knows this, is unavailable")
+    fault(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the meta database, which knows this, is unavailable",
+    )
 }
 
 fn shard_unavailable(error: ReadError) -> HttpResponse {
@@ -319,8 +375,13 @@ fn shard_unavailable(error: ReadError) -> HttpResponse {
 }
 
 fn too_many_wrong_tokens(wait: Duration) -> HttpResponse {
-    let mut refusal = fault(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from this address: wait");
-    refusal.headers_mut().insert(RETRY_AFTER, whole_seconds(wait).into());
+    let mut refusal = fault(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many wrong tokens came from this address: wait",
+    );
+    refusal
+        .headers_mut()
+        .insert(RETRY_AFTER, whole_seconds(wait).into());
     refusal
 }
 
@@ -331,13 +392,18 @@ fn fault(status: StatusCode, why: &str) -> HttpResponse {
 fn json(status: StatusCode, body: String) -> HttpResponse {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> HttpResponse {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }

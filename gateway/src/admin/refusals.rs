@@ -14,8 +14,9 @@ use crate::trace::Sample;
 /// How long the answer to a wrong token takes.
 const DELAY: Duration = Duration::from_secs(1);
 
-/// Wrong tokens of one address: so many at once, and then one in each interval. Further ones are told
-/// to wait. A right token always passes: an operator may share an address with somebody who guesses.
+/// Wrong tokens of one address: so many at once, and then one in each interval. Further ones are
+/// told to wait. A right token always passes: an operator may share an address with somebody who
+/// guesses.
 const FAILURES_AT_ONCE: u32 = 8;
 const FAILURE_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -38,7 +39,12 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Reason; 4] = [Reason::Missing, Reason::Unknown, Reason::Slowed, Reason::Viewer];
+    const ALL: [Reason; 4] = [
+        Reason::Missing,
+        Reason::Unknown,
+        Reason::Slowed,
+        Reason::Viewer,
+    ];
 
     const fn label(self) -> &'static str {
         match self {
@@ -61,15 +67,22 @@ pub struct Refusals {
 impl Refusals {
     /// Registers the metric.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let refused =
-            Opts::new("drawbridge_admin_refused_total", "Requests to the admin address that were turned away");
+        let refused = Opts::new(
+            "drawbridge_admin_refused_total",
+            "Requests to the admin address that were turned away",
+        );
         let counter = IntCounterVec::new(refused, &["reason"])?;
         registry.register(Box::new(counter.clone()))?;
         for reason in Reason::ALL {
             counter.with_label_values(&[reason.label()]);
         }
         let lines = Mutex::new(Sample::new(LINES_PER_SECOND_MAX));
-        Ok(Self { counter, failures: Mutex::default(), lines, since: Instant::now() })
+        Ok(Self {
+            counter,
+            failures: Mutex::default(),
+            lines,
+            since: Instant::now(),
+        })
     }
 
     /// How long an address must wait before its tokens are looked at, if it must.
@@ -109,7 +122,11 @@ struct Failures {
 impl Failures {
     fn wait(&self, client: Client, now: Duration) -> Option<Duration> {
         let full = self.paid_at.len() >= ADDRESSES_MAX;
-        let paid_at = self.paid_at.get(&client).copied().or(full.then_some(self.others_paid_at));
+        let paid_at = self
+            .paid_at
+            .get(&client)
+            .copied()
+            .or(full.then_some(self.others_paid_at));
         let debt = paid_at?.saturating_sub(now);
         let most = FAILURE_INTERVAL * (FAILURES_AT_ONCE - 1);
         (debt > most).then(|| debt.saturating_sub(most))
@@ -154,7 +171,11 @@ mod tests {
         }
         // Eight at once, and four in each of ten seconds.
         assert_eq!(compared, 8 + 4 * 10 - 1);
-        assert!(failures.wait(client(1), at(9_990)).is_some_and(|wait| wait <= FAILURE_INTERVAL));
+        assert!(
+            failures
+                .wait(client(1), at(9_990))
+                .is_some_and(|wait| wait <= FAILURE_INTERVAL)
+        );
         assert_eq!(failures.wait(client(2), at(10_000)), None);
         assert_eq!(failures.wait(client(1), at(10_300)), None);
     }
@@ -177,7 +198,10 @@ mod tests {
         }
         assert_eq!(failures.paid_at.len(), ADDRESSES_MAX);
         // Those that there was no room for count together.
-        assert!(failures.wait(client(4_999), at(1)).is_some() && failures.wait(client(0), at(1)).is_none());
+        assert!(
+            failures.wait(client(4_999), at(1)).is_some()
+                && failures.wait(client(0), at(1)).is_none()
+        );
         failures.note(client(9_999), at(100_000));
         assert_eq!(failures.paid_at.len(), 1);
         assert_eq!(failures.wait(client(4_999), at(100_000)), None);

@@ -18,7 +18,16 @@ impl Admin {
                 let for_seconds = Some(fleet::EVENT_KEPT.as_secs());
                 let (target, what) = (RELOAD_ALL.to_owned(), "reload".to_owned());
                 let value = Some(Value::Bool(true));
-                let asked = fleet::Asked { kind: RELOAD, target, value, for_seconds, who, why: reason, what, here };
+                let asked = fleet::Asked {
+                    kind: RELOAD,
+                    target,
+                    value,
+                    for_seconds,
+                    who,
+                    why: reason,
+                    what,
+                    here,
+                };
                 self.change_fleet(caller, asked).await
             }
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
@@ -27,17 +36,23 @@ impl Admin {
 
     /// This process alone reads it, and says what became of it.
     async fn reload_here(&self, caller: &Caller, asked: fleet::AskedForAll) -> HttpResponse {
-        let record = audit_log::Asked { who: asked.who, reason: asked.reason };
+        let record = audit_log::Asked {
+            who: asked.who,
+            reason: asked.reason,
+        };
         let (who, why) = match record.checked(caller) {
             Ok(record) => record,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         let reloaded = self.reloader.reload();
-        self.fleet.reloaded(reloaded.as_ref().is_ok_and(Reloaded::is_whole));
+        self.fleet
+            .reloaded(reloaded.as_ref().is_ok_and(Reloaded::is_whole));
         match reloaded {
             Ok(reloaded) => {
                 let summary = audit_log::cut(reloaded.summary());
-                self.shards.note(&who, "reload here".to_owned(), summary, &why).await;
+                self.shards
+                    .note(&who, "reload here".to_owned(), summary, &why)
+                    .await;
                 let mut answer = serde_json::to_value(&reloaded).expect("plain values");
                 answer["here"] = self.fleet.name().into();
                 json(StatusCode::OK, answer.to_string())

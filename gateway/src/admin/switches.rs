@@ -34,15 +34,26 @@ impl Admin {
         list(self.shards.catalogue().switches(), Timestamp::now())
     }
 
-    pub(super) async fn set_switch(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+    pub(super) async fn set_switch(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
         let asked = read::<Asked>(request).await.and_then(|asked| {
             let here = asked.here;
-            Ok((asked.change(caller, Timestamp::now(), &self.shards.catalogue())?, here))
+            Ok((
+                asked.change(caller, Timestamp::now(), &self.shards.catalogue())?,
+                here,
+            ))
         });
         self.change_or_override(asked).await
     }
 
-    pub(super) async fn clear_switch(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+    pub(super) async fn clear_switch(
+        &self,
+        caller: &Caller,
+        request: Request<Incoming>,
+    ) -> HttpResponse {
         let asked = read::<AskedToClear>(request).await.and_then(|asked| {
             let here = asked.here;
             Ok((asked.change(caller)?, here))
@@ -50,7 +61,10 @@ impl Admin {
         self.change_or_override(asked).await
     }
 
-    async fn change_or_override(&self, asked: Result<(SwitchChange, bool), String>) -> HttpResponse {
+    async fn change_or_override(
+        &self,
+        asked: Result<(SwitchChange, bool), String>,
+    ) -> HttpResponse {
         match asked {
             Ok((change, true)) => self.override_switch(&change).await,
             Ok((change, false)) => self.change_switch(change).await,
@@ -88,7 +102,9 @@ impl Admin {
         self.shards.override_switch(to);
         self.fleet.wake();
         let what = format!("switch {switch} {}", to.value());
-        let of = activity.map_or("all activities".to_owned(), |activity| format!("activity {activity}"));
+        let of = activity.map_or("all activities".to_owned(), |activity| {
+            format!("activity {activity}")
+        });
         fleet::note_here(&self.fleet, &self.shards, (who, why), &what, &of).await;
         let mut answer = self.switches();
         answer["here"] = self.fleet.name().into();
@@ -97,16 +113,25 @@ impl Admin {
 }
 
 /// Whether this process alone can obey; an override that is there may be changed and taken back.
-fn overridable(switches: &Switches, to: &SwitchTo, now: Timestamp) -> Result<(), (StatusCode, String)> {
-    let here = || switches.current(now).filter(|(_, origin)| *origin == Origin::Here);
+fn overridable(
+    switches: &Switches,
+    to: &SwitchTo,
+    now: Timestamp,
+) -> Result<(), (StatusCode, String)> {
+    let here = || {
+        switches
+            .current(now)
+            .filter(|(_, origin)| *origin == Origin::Here)
+    };
     if here().any(|(setting, _)| (setting.switch, setting.activity) == to.key()) {
         return Ok(());
     }
     match to {
         SwitchTo::Cleared((switch, _)) => Err((StatusCode::NOT_FOUND, nothing_here(switch))),
-        SwitchTo::Set(_) if here().count() >= OVERRIDES_MAX => {
-            Err((StatusCode::CONFLICT, "there are too many overrides on this gateway: take some back first".to_owned()))
-        }
+        SwitchTo::Set(_) if here().count() >= OVERRIDES_MAX => Err((
+            StatusCode::CONFLICT,
+            "there are too many overrides on this gateway: take some back first".to_owned(),
+        )),
         SwitchTo::Set(_) => Ok(()),
     }
 }
@@ -129,15 +154,35 @@ struct Asked {
 
 impl Asked {
     /// The change that is asked for, or which field is wrong.
-    fn change(self, caller: &Caller, now: Timestamp, catalogue: &Catalogue) -> Result<SwitchChange, String> {
-        let switch: Switch = self.name.parse().map_err(|error| format!("name: {error}"))?;
-        let share: Share = self.value.parse().map_err(|error| format!("value: {error}"))?;
+    fn change(
+        self,
+        caller: &Caller,
+        now: Timestamp,
+        catalogue: &Catalogue,
+    ) -> Result<SwitchChange, String> {
+        let switch: Switch = self
+            .name
+            .parse()
+            .map_err(|error| format!("name: {error}"))?;
+        let share: Share = self
+            .value
+            .parse()
+            .map_err(|error| format!("value: {error}"))?;
         let activity = self.activity.map(activity).transpose()?;
         if let Some(activity) = activity {
             published(activity, catalogue)?;
         }
-        let expires_at = self.for_seconds.map(|seconds| expiry(now, seconds)).transpose()?;
-        let setting = Setting { switch, activity, share, observe: self.observe, expires_at };
+        let expires_at = self
+            .for_seconds
+            .map(|seconds| expiry(now, seconds))
+            .transpose()?;
+        let setting = Setting {
+            switch,
+            activity,
+            share,
+            observe: self.observe,
+            expires_at,
+        };
         record(SwitchTo::Set(setting), caller, self.who, self.reason)
     }
 }
@@ -157,14 +202,27 @@ struct AskedToClear {
 impl AskedToClear {
     /// The change that is asked for, or which field is wrong.
     fn change(self, caller: &Caller) -> Result<SwitchChange, String> {
-        let switch: Switch = self.name.parse().map_err(|error| format!("name: {error}"))?;
+        let switch: Switch = self
+            .name
+            .parse()
+            .map_err(|error| format!("name: {error}"))?;
         // Whatever was set can be taken back, also for an activity that is gone.
         let activity = self.activity.map(activity).transpose()?;
-        record(SwitchTo::Cleared((switch, activity)), caller, self.who, self.reason)
+        record(
+            SwitchTo::Cleared((switch, activity)),
+            caller,
+            self.who,
+            self.reason,
+        )
     }
 }
 
-fn record(to: SwitchTo, caller: &Caller, who: Option<String>, reason: String) -> Result<SwitchChange, String> {
+fn record(
+    to: SwitchTo,
+    caller: &Caller,
+    who: Option<String>,
+    reason: String,
+) -> Result<SwitchChange, String> {
     let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
     Ok(SwitchChange { to, who, why })
 }
@@ -177,20 +235,35 @@ fn published(activity: ActivityId, catalogue: &Catalogue) -> Result<(), String> 
     if catalogue.activity(activity).is_some() {
         return Ok(());
     }
-    let mut ids: Vec<ActivityId> = catalogue.campaigns().map(|published| published.campaign.activity.id).collect();
+    let mut ids: Vec<ActivityId> = catalogue
+        .campaigns()
+        .map(|published| published.campaign.activity.id)
+        .collect();
     ids.sort_unstable();
-    let shown: Vec<String> = ids.iter().take(ACTIVITIES_SHOWN_MAX).map(ToString::to_string).collect();
+    let shown: Vec<String> = ids
+        .iter()
+        .take(ACTIVITIES_SHOWN_MAX)
+        .map(ToString::to_string)
+        .collect();
     let more = if ids.len() > shown.len() { ", ..." } else { "" };
-    let there = if shown.is_empty() { "none is".to_owned() } else { format!("these are: {}{more}", shown.join(", ")) };
+    let there = if shown.is_empty() {
+        "none is".to_owned()
+    } else {
+        format!("these are: {}{more}", shown.join(", "))
+    };
     Err(format!("activity: {activity} is not published; {there}"))
 }
 
 pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
     if seconds == 0 || seconds > FOR_MAX.as_secs() {
-        return Err(format!("forSeconds: expected 1 to {}, found {seconds}", FOR_MAX.as_secs()));
+        return Err(format!(
+            "forSeconds: expected 1 to {}, found {seconds}",
+            FOR_MAX.as_secs()
+        ));
     }
     let lasts = SignedDuration::from_secs(i64::try_from(seconds).expect("bounded above"));
-    now.checked_add(lasts).map_err(|error| format!("forSeconds: {error}"))
+    now.checked_add(lasts)
+        .map_err(|error| format!("forSeconds: {error}"))
 }
 
 /// A setting, to be shown.
@@ -228,12 +301,22 @@ fn list(switches: &Switches, now: Timestamp) -> Value {
     let current: Vec<(Setting, Origin)> = switches.current(now).collect();
     let mut shown = Vec::new();
     for switch in Switch::ALL {
-        let obeyed = |setting: &Setting| setting.switch == switch && setting.activity.is_none() && !setting.observe;
+        let obeyed = |setting: &Setting| {
+            setting.switch == switch && setting.activity.is_none() && !setting.observe
+        };
         if !current.iter().any(|(setting, _)| obeyed(setting)) {
-            let normal = Setting { switch, activity: None, share: switch.normal(), observe: false, expires_at: None };
+            let normal = Setting {
+                switch,
+                activity: None,
+                share: switch.normal(),
+                observe: false,
+                expires_at: None,
+            };
             shown.push(Shown::of(&normal, Some("normal")));
         }
-        let of_switch = current.iter().filter(|(setting, _)| setting.switch == switch);
+        let of_switch = current
+            .iter()
+            .filter(|(setting, _)| setting.switch == switch);
         shown.extend(of_switch.map(|(setting, origin)| Shown::of(setting, Some(name(*origin)))));
     }
     value_of!({ "switches": shown })
@@ -255,7 +338,9 @@ pub(super) fn history(changes: &[PastChange]) -> String {
 fn past(past: &PastChange) -> Value {
     let PastChange { at, change, before } = past;
     let mut shown = match &change.to {
-        SwitchTo::Set(setting) => serde_json::to_value(Shown::of(setting, None)).expect("a plain value"),
+        SwitchTo::Set(setting) => {
+            serde_json::to_value(Shown::of(setting, None)).expect("a plain value")
+        }
         SwitchTo::Cleared((switch, activity)) => {
             let activity = activity.map(ActivityId::get);
             value_of!({ "name": switch.name(), "activity": activity, "value": "normal", "observe": false, "cleared": true })

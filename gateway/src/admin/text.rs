@@ -42,7 +42,10 @@ pub fn to_the_second(at: Timestamp) -> String {
 
 /// Whether a character would do something to a terminal or a log other than standing there.
 pub fn is_unprintable(character: char) -> bool {
-    character.is_control() || HIDDEN.iter().any(|&(first, last)| (first..=last).contains(&character))
+    character.is_control()
+        || HIDDEN
+            .iter()
+            .any(|&(first, last)| (first..=last).contains(&character))
 }
 
 /// A text of one line that says something, without white space around it.
@@ -55,8 +58,12 @@ pub fn checked(name: &str, text: &str, chars_max: usize) -> Result<String, Strin
         ));
     }
     match text.chars().count() {
-        0 => Err(format!("{name}: is empty; expected 1 to {chars_max} characters")),
-        count if count > chars_max => Err(format!("{name}: has {count} characters; expected 1 to {chars_max}")),
+        0 => Err(format!(
+            "{name}: is empty; expected 1 to {chars_max} characters"
+        )),
+        count if count > chars_max => Err(format!(
+            "{name}: has {count} characters; expected 1 to {chars_max}"
+        )),
         _ => Ok(text.to_owned()),
     }
 }
@@ -89,26 +96,50 @@ mod tests {
 
     #[test]
     fn what_moves_a_cursor_or_forges_a_line_is_refused() {
-        for bad in
-            ["a\u{1b}[2Jb", "a\nb", "a\rb", "a\tb", "a\u{9b}b", "a\u{202e}b", "a\u{200b}b", "a\u{2028}b", "a\u{feff}b"]
-        {
+        for bad in [
+            "a\u{1b}[2Jb",
+            "a\nb",
+            "a\rb",
+            "a\tb",
+            "a\u{9b}b",
+            "a\u{202e}b",
+            "a\u{200b}b",
+            "a\u{2028}b",
+            "a\u{feff}b",
+        ] {
             let error = checked("reason", bad, 500).expect_err(bad);
-            assert!(error.starts_with("reason: has the character \\u{"), "{error}");
+            assert!(
+                error.starts_with("reason: has the character \\u{"),
+                "{error}"
+            );
             assert!(!error.contains(is_unprintable), "{error:?}");
         }
         for good in ["the peak", "维护中", "l'été à 20 h", "日本語 100 %"] {
-            assert_eq!(checked("reason", &format!(" {good} "), 500).as_deref(), Ok(good));
+            assert_eq!(
+                checked("reason", &format!(" {good} "), 500).as_deref(),
+                Ok(good)
+            );
         }
         for empty in ["", " ", "\n"] {
-            assert!(checked("who", empty, 5).expect_err("empty").contains("is empty"));
+            assert!(
+                checked("who", empty, 5)
+                    .expect_err("empty")
+                    .contains("is empty")
+            );
         }
-        assert_eq!(checked("who", "abcdef", 5), Err("who: has 6 characters; expected 1 to 5".to_owned()));
+        assert_eq!(
+            checked("who", "abcdef", 5),
+            Err("who: has 6 characters; expected 1 to 5".to_owned())
+        );
     }
 
     #[test]
     fn what_is_printed_stands_still() {
         assert_eq!(printable("plain 维护"), "plain 维护");
-        assert_eq!(printable("a\u{1b}[2J\nb\u{202e}"), "a\\u{1b}[2J\\u{a}b\\u{202e}");
+        assert_eq!(
+            printable("a\u{1b}[2J\nb\u{202e}"),
+            "a\\u{1b}[2J\\u{a}b\\u{202e}"
+        );
         assert_eq!(printable_lines("a\nb\u{7}\n"), "a\nb\\u{7}\n");
     }
 

@@ -81,7 +81,9 @@ impl Caller {
         match said.map(str::trim).filter(|said| !said.is_empty()) {
             Some(said) if !self.is_person => said.to_owned(),
             Some(said) if said != self.name => {
-                let room = super::audit_log::WHO_CHARS_MAX - self.name.chars().count() - r#" (as "")"#.len();
+                let room = super::audit_log::WHO_CHARS_MAX
+                    - self.name.chars().count()
+                    - r#" (as "")"#.len();
                 let said: String = said.chars().take(room).collect();
                 format!(r#"{} (as "{said}")"#, self.name)
             }
@@ -118,12 +120,16 @@ impl Token {
     /// The same for a file that nobody but its owner and group may read.
     fn read_private(path: &Path) -> Result<Self, String> {
         let mut file = open(path)?;
-        let metadata = file.metadata().map_err(|error| format!("{}: {error}", path.display()))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         let mode = metadata.mode();
         if mode & OTHERS != 0 {
             let path = path.display();
             let mode = mode & 0o7777;
-            return Err(format!("{path}: every user of this machine may read it (mode {mode:04o}): chmod 600 {path}"));
+            return Err(format!(
+                "{path}: every user of this machine may read it (mode {mode:04o}): chmod 600 {path}"
+            ));
         }
         Self::read_from(path, &mut file)
     }
@@ -131,19 +137,26 @@ impl Token {
     fn read_from(path: &Path, file: &mut File) -> Result<Self, String> {
         let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
         let mut text = String::new();
-        let length = file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
+        let length = file
+            .take(TOKEN_BYTES_MAX + 1)
+            .read_to_string(&mut text)
+            .map_err(|error| failed(&error))?;
         if length as u64 > TOKEN_BYTES_MAX {
-            return Err(failed(&format_args!("has more than {TOKEN_BYTES_MAX} bytes; expected a token")));
+            return Err(failed(&format_args!(
+                "has more than {TOKEN_BYTES_MAX} bytes; expected a token"
+            )));
         }
         let token = text.trim();
         if token.len() < TOKEN_CHARS_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let expected = format_args!("expected at least {TOKEN_CHARS_MIN} visible ASCII characters");
+            let expected =
+                format_args!("expected at least {TOKEN_CHARS_MIN} visible ASCII characters");
             return Err(failed(&expected));
         }
         Ok(Self(token.to_owned()))
     }
 
-    /// The token in a file, which is made with a random one when it is not there, for its owner only.
+    /// The token in a file, which is made with a random one when it is not there, for its owner
+    /// only.
     pub fn read_or_make(path: &Path) -> Result<Self, String> {
         match path.try_exists() {
             Ok(true) => {}
@@ -173,28 +186,47 @@ fn make(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)?;
     file.write_all(token.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&unfinished, path)
 }
 
-/// The personal tokens of a folder: `operators/alice`, `viewers/bob`. A name ends at the first dot, so
-/// `alice` and `alice.new` are both hers while one replaces the other.
+/// The personal tokens of a folder: `operators/alice`, `viewers/bob`. A name ends at the first dot,
+/// so `alice` and `alice.new` are both hers while one replaces the other.
 fn personal(folder: &Path) -> Result<Vec<(Caller, Token)>, String> {
     let failed = |path: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
     let mut tokens = Vec::new();
     for path in visible(folder)? {
-        let role = [Role::Operator, Role::Viewer].into_iter().find(|role| path.ends_with(role.folder()));
+        let role = [Role::Operator, Role::Viewer]
+            .into_iter()
+            .find(|role| path.ends_with(role.folder()));
         let Some(role) = role else {
-            return Err(failed(&path, &"is in nobody's folder; expected operators/NAME or viewers/NAME"));
+            return Err(failed(
+                &path,
+                &"is in nobody's folder; expected operators/NAME or viewers/NAME",
+            ));
         };
         for path in visible(&path)? {
             if tokens.len() == TOKENS_MAX {
-                return Err(failed(folder, &format_args!("has more than {TOKENS_MAX} tokens")));
+                return Err(failed(
+                    folder,
+                    &format_args!("has more than {TOKENS_MAX} tokens"),
+                ));
             }
             let name = name_of(&path).map_err(|why| failed(&path, &why))?;
-            tokens.push((Caller { name, role, is_person: true }, Token::read_private(&path)?));
+            tokens.push((
+                Caller {
+                    name,
+                    role,
+                    is_person: true,
+                },
+                Token::read_private(&path)?,
+            ));
         }
     }
     Ok(tokens)
@@ -210,7 +242,10 @@ fn visible(folder: &Path) -> Result<Vec<PathBuf>, String> {
             paths.push(entry.path());
         }
         if paths.len() > TOKENS_MAX {
-            return Err(format!("{}: has more than {TOKENS_MAX} files", folder.display()));
+            return Err(format!(
+                "{}: has more than {TOKENS_MAX} files",
+                folder.display()
+            ));
         }
     }
     paths.sort_unstable();
@@ -246,7 +281,11 @@ impl TokenStore {
         let mut random = OsRandom::default();
         let key: [u64; 4] = std::array::from_fn(|_| random.next_u64());
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.map(u64::to_le_bytes).as_flattened());
-        let store = Self { own, key, known: ArcSwap::default() };
+        let store = Self {
+            own,
+            key,
+            known: ArcSwap::default(),
+        };
         store.reload(config)?;
         Ok(store)
     }
@@ -261,15 +300,28 @@ impl TokenStore {
     }
 
     fn read(&self, config: &Admin) -> Result<HashMap<Digest, Caller>, String> {
-        let mut tokens = config.tokens_dir.as_deref().map(personal).transpose()?.unwrap_or_default();
-        let shared = |role: Role| Caller { name: role.anybody().to_owned(), role, is_person: false };
+        let mut tokens = config
+            .tokens_dir
+            .as_deref()
+            .map(personal)
+            .transpose()?
+            .unwrap_or_default();
+        let shared = |role: Role| Caller {
+            name: role.anybody().to_owned(),
+            role,
+            is_person: false,
+        };
         let operator = match (&config.token_file, &self.own) {
             (Some(path), _) => Some(Token::read(path)?),
             (None, Some(own)) if config.tokens_dir.is_none() => Some(Token::read_or_make(own)?),
             (None, _) => None,
         };
         tokens.extend(operator.map(|token| (shared(Role::Operator), token)));
-        let viewer = config.viewer_token_file.as_deref().map(Token::read).transpose()?;
+        let viewer = config
+            .viewer_token_file
+            .as_deref()
+            .map(Token::read)
+            .transpose()?;
         tokens.extend(viewer.map(|token| (shared(Role::Viewer), token)));
         let mut known = HashMap::new();
         for (caller, token) in tokens {
@@ -277,7 +329,10 @@ impl TokenStore {
             if let Some(other) = known.insert(self.digest(token.secret()), caller.clone())
                 && other != caller
             {
-                return Err(format!("{name} and {} have the same token: who acts would not be known", other.name));
+                return Err(format!(
+                    "{name} and {} have the same token: who acts would not be known",
+                    other.name
+                ));
             }
         }
         Ok(known)
@@ -286,7 +341,11 @@ impl TokenStore {
     /// Who sends these headers.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Stranger> {
         let sent = headers.get(AUTHORIZATION).ok_or(Stranger::Missing)?;
-        let token = sent.to_str().ok().and_then(|sent| sent.strip_prefix("Bearer ")).ok_or(Stranger::Unknown)?;
+        let token = sent
+            .to_str()
+            .ok()
+            .and_then(|sent| sent.strip_prefix("Bearer "))
+            .ok_or(Stranger::Unknown)?;
         let digest = self.digest(token);
         let known = self.known.load();
         match known.get_key_value(&digest) {
@@ -296,7 +355,10 @@ impl TokenStore {
     }
 
     fn digest(&self, token: &str) -> Digest {
-        hmac::sign(&self.key, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+        hmac::sign(&self.key, token.as_bytes())
+            .as_ref()
+            .try_into()
+            .expect("SHA-256 has 32 bytes")
     }
 }
 
@@ -323,49 +385,102 @@ mod tests {
     /// A folder with alice, an operator, and bob, a viewer.
     fn folder() -> (tempfile::TempDir, Admin) {
         let folder = tempfile::tempdir().expect("a folder");
-        write(&folder.path().join("operators/alice"), "the-secret-of-alice\n");
+        write(
+            &folder.path().join("operators/alice"),
+            "the-secret-of-alice\n",
+        );
         write(&folder.path().join("viewers/bob"), "the-secret-of-bob-1");
-        let config = Admin { tokens_dir: Some(folder.path().to_owned()), ..Admin::default() };
+        let config = Admin {
+            tokens_dir: Some(folder.path().to_owned()),
+            ..Admin::default()
+        };
         (folder, config)
     }
 
     fn name_and_role(store: &TokenStore, token: &str) -> Result<(String, Role), Stranger> {
-        store.caller(&bearer(token)).map(|caller| (caller.name, caller.role))
+        store
+            .caller(&bearer(token))
+            .map(|caller| (caller.name, caller.role))
     }
 
     #[test]
     fn a_token_says_who_calls_and_nothing_else_does() {
         let (folder, config) = folder();
-        write(&folder.path().join("elsewhere"), "the-secret-of-all-operators");
+        write(
+            &folder.path().join("elsewhere"),
+            "the-secret-of-all-operators",
+        );
         let shared = Some(folder.path().join("elsewhere"));
-        let config = Admin { token_file: shared, tokens_dir: config.tokens_dir.clone(), ..config };
+        let config = Admin {
+            token_file: shared,
+            tokens_dir: config.tokens_dir.clone(),
+            ..config
+        };
         // What lies in the folder itself is nobody's.
         let error = TokenStore::open(&config, None).err().expect("a stray file");
-        assert!(error.contains("elsewhere") && error.contains("operators/NAME"), "{error}");
-        std::fs::rename(folder.path().join("elsewhere"), folder.path().join(".elsewhere")).expect("renamed");
-        let config = Admin { token_file: Some(folder.path().join(".elsewhere")), ..config };
+        assert!(
+            error.contains("elsewhere") && error.contains("operators/NAME"),
+            "{error}"
+        );
+        std::fs::rename(
+            folder.path().join("elsewhere"),
+            folder.path().join(".elsewhere"),
+        )
+        .expect("renamed");
+        let config = Admin {
+            token_file: Some(folder.path().join(".elsewhere")),
+            ..config
+        };
         let store = TokenStore::open(&config, None).expect("tokens");
-        assert_eq!(name_and_role(&store, "the-secret-of-alice"), Ok(("alice".to_owned(), Role::Operator)));
-        assert_eq!(name_and_role(&store, "the-secret-of-bob-1"), Ok(("bob".to_owned(), Role::Viewer)));
-        assert_eq!(name_and_role(&store, "the-secret-of-all-operators"), Ok(("operator".to_owned(), Role::Operator)));
-        for wrong in ["the-secret-of-alic", "the-secret-of-alice1", "", " the-secret-of-alice"] {
-            assert_eq!(store.caller(&bearer(wrong)), Err(Stranger::Unknown), "{wrong}");
+        assert_eq!(
+            name_and_role(&store, "the-secret-of-alice"),
+            Ok(("alice".to_owned(), Role::Operator))
+        );
+        assert_eq!(
+            name_and_role(&store, "the-secret-of-bob-1"),
+            Ok(("bob".to_owned(), Role::Viewer))
+        );
+        assert_eq!(
+            name_and_role(&store, "the-secret-of-all-operators"),
+            Ok(("operator".to_owned(), Role::Operator))
+        );
+        for wrong in [
+            "the-secret-of-alic",
+            "the-secret-of-alice1",
+            "",
+            " the-secret-of-alice",
+        ] {
+            assert_eq!(
+                store.caller(&bearer(wrong)),
+                Err(Stranger::Unknown),
+                "{wrong}"
+            );
         }
-        assert_eq!(store.caller(&headers("the-secret-of-alice")), Err(Stranger::Unknown));
+        assert_eq!(
+            store.caller(&headers("the-secret-of-alice")),
+            Err(Stranger::Unknown)
+        );
         assert_eq!(store.caller(&headers("Basic x")), Err(Stranger::Unknown));
         assert_eq!(store.caller(&HeaderMap::new()), Err(Stranger::Missing));
     }
 
     #[test]
     fn a_person_is_noted_by_the_token_whatever_is_said() {
-        let caller = |name: &str, is_person| Caller { name: name.to_owned(), role: Role::Operator, is_person };
+        let caller = |name: &str, is_person| Caller {
+            name: name.to_owned(),
+            role: Role::Operator,
+            is_person,
+        };
         let alice = caller("alice", true);
         assert_eq!(alice.who(None), "alice");
         assert_eq!(alice.who(Some(" alice ")), "alice");
         assert_eq!(alice.who(Some("bob")), r#"alice (as "bob")"#);
         assert_eq!(alice.who(Some(&"b".repeat(500))).chars().count(), 128);
         let anybody = caller("operator", false);
-        assert_eq!((anybody.who(None), anybody.who(Some("bob"))), ("operator".to_owned(), "bob".to_owned()));
+        assert_eq!(
+            (anybody.who(None), anybody.who(Some("bob"))),
+            ("operator".to_owned(), "bob".to_owned())
+        );
     }
 
     #[test]
@@ -373,10 +488,16 @@ mod tests {
         let (folder, config) = folder();
         let store = TokenStore::open(&config, None).expect("tokens");
         assert_eq!(store.reload(&config), Ok(false));
-        write(&folder.path().join("operators/alice.2026"), "the-next-secret-of-alice");
+        write(
+            &folder.path().join("operators/alice.2026"),
+            "the-next-secret-of-alice",
+        );
         assert_eq!(store.reload(&config), Ok(true));
         for token in ["the-secret-of-alice", "the-next-secret-of-alice"] {
-            assert_eq!(name_and_role(&store, token), Ok(("alice".to_owned(), Role::Operator)));
+            assert_eq!(
+                name_and_role(&store, token),
+                Ok(("alice".to_owned(), Role::Operator))
+            );
         }
         std::fs::remove_file(folder.path().join("operators/alice")).expect("removed");
         assert_eq!(store.reload(&config), Ok(true));
@@ -392,7 +513,10 @@ mod tests {
         write(&open_to_all, "the-secret-of-carol");
         std::fs::set_permissions(&open_to_all, PermissionsExt::from_mode(0o644)).expect("a mode");
         let error = store.reload(&config).expect_err("readable by all");
-        assert!(error.contains("mode 0644") && error.contains("chmod 600") && error.contains("carol"), "{error}");
+        assert!(
+            error.contains("mode 0644") && error.contains("chmod 600") && error.contains("carol"),
+            "{error}"
+        );
         std::fs::remove_file(&open_to_all).expect("removed");
         for (file, token, part) in [
             ("viewers/dave", "short", "at least 16"),
@@ -402,7 +526,10 @@ mod tests {
         ] {
             write(&folder.path().join(file), token);
             let error = store.reload(&config).expect_err(part);
-            assert!(error.contains(part) && !error.contains("the-secret"), "{error}");
+            assert!(
+                error.contains(part) && !error.contains("the-secret"),
+                "{error}"
+            );
             std::fs::remove_file(folder.path().join(file)).expect("removed");
         }
         assert!(name_and_role(&store, "the-secret-of-alice").is_ok());
@@ -413,10 +540,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mounted = folder.path().join("..2026_11_30");
         write(&mounted.join("operators/alice"), "the-secret-of-alice");
-        std::fs::set_permissions(mounted.join("operators/alice"), PermissionsExt::from_mode(0o440)).expect("a mode");
+        std::fs::set_permissions(
+            mounted.join("operators/alice"),
+            PermissionsExt::from_mode(0o440),
+        )
+        .expect("a mode");
         symlink("..2026_11_30", folder.path().join("..data")).expect("a link");
         symlink("..data/operators", folder.path().join("operators")).expect("a link");
-        let config = Admin { tokens_dir: Some(folder.path().to_owned()), ..Admin::default() };
+        let config = Admin {
+            tokens_dir: Some(folder.path().to_owned()),
+            ..Admin::default()
+        };
         let store = TokenStore::open(&config, None).expect("tokens");
         assert!(name_and_role(&store, "the-secret-of-alice").is_ok());
     }
@@ -429,7 +563,10 @@ mod tests {
         assert!(!own.exists());
         let store = TokenStore::open(&Admin::default(), Some(own.clone())).expect("tokens");
         let made = Token::read(&own).expect("made");
-        assert_eq!(name_and_role(&store, made.secret()), Ok(("operator".to_owned(), Role::Operator)));
+        assert_eq!(
+            name_and_role(&store, made.secret()),
+            Ok(("operator".to_owned(), Role::Operator))
+        );
     }
 
     #[test]
@@ -439,13 +576,23 @@ mod tests {
         let made = Token::read_or_make(&path).expect("made");
         let read = Token::read_or_make(&path).expect("read");
         assert_eq!(made.secret(), read.secret());
-        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path)
+                .expect("there")
+                .permissions()
+                .mode()
+                & 0o777,
+            0o600
+        );
         std::fs::remove_file(&path).expect("removed");
         // What a start that was killed leaves.
         std::fs::write(path.with_extension("new"), "").expect("written");
         let again = Token::read_or_make(&path).expect("made again");
         assert_ne!(again.secret(), made.secret());
-        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+        assert_eq!(
+            std::fs::read_dir(folder.path()).expect("a folder").count(),
+            1
+        );
         std::fs::write(&path, "short").expect("written");
         assert!(Token::read(&path).is_err());
         assert!(!format!("{made:?}").contains(made.secret()));

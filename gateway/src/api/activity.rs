@@ -44,7 +44,9 @@ struct DrawnTogether<'a> {
 
 impl<'a> From<&'a [Order]> for DrawnTogether<'a> {
     fn from(orders: &'a [Order]) -> Self {
-        Self { draws: orders.iter().map(Drawn::from).collect() }
+        Self {
+            draws: orders.iter().map(Drawn::from).collect(),
+        }
     }
 }
 
@@ -74,7 +76,10 @@ pub(super) fn drawn(orders: &Orders, form: DrawnForm) -> Data {
         DrawnForm::List => Data::new(&DrawnTogether::from(&**orders)),
         DrawnForm::Ten => {
             let DrawnTogether { draws } = DrawnTogether::from(&**orders);
-            Data::new(&TenDrawn { draws: &draws, draw_results: &draws })
+            Data::new(&TenDrawn {
+                draws: &draws,
+                draw_results: &draws,
+            })
         }
     }
 }
@@ -110,8 +115,18 @@ pub(super) async fn draw_record(shards: &Shards, caller: &Caller, fields: &Field
     let key = match (fields.request()?, fields.order()?) {
         (Some(request), None) => OrderKey::Request(request),
         (None, Some(order)) => OrderKey::Order(order),
-        (None, None) => return Err(Failure::field("requestId", "is missing; orderId would do as well")),
-        (Some(_), Some(_)) => return Err(Failure::field("orderId", "give either requestId or orderId")),
+        (None, None) => {
+            return Err(Failure::field(
+                "requestId",
+                "is missing; orderId would do as well",
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(Failure::field(
+                "orderId",
+                "give either requestId or orderId",
+            ));
+        }
     };
     let by_request = matches!(key, OrderKey::Request(_));
     let orders = shards.orders(&user, key).await?;
@@ -123,7 +138,9 @@ pub(super) async fn draw_record(shards: &Shards, caller: &Caller, fields: &Field
 pub fn record(orders: &[Order], by_request: bool, catalogue: &Catalogue) -> Option<Data> {
     let order = orders.first()?;
     let published = catalogue.activity(order.activity);
-    let zone = published.map_or(TimeZone::UTC, |published| published.campaign.activity.time_zone.clone());
+    let zone = published.map_or(TimeZone::UTC, |published| {
+        published.campaign.activity.time_zone.clone()
+    });
     Some(if by_request && order.asked > DrawCount::ONE {
         Data::new(&Record::new(DrawnTogether::from(orders), order, &zone))
     } else {
@@ -136,7 +153,8 @@ fn rfc_3339(at: Timestamp, zone: &TimeZone) -> String {
     at.display_with_offset(zone.to_offset(at)).to_string()
 }
 
-/// A user's chances. What is left is what can be drawn now: pages show the day's as "draws you have".
+/// A user's chances. What is left is what can be drawn now: pages show the day's as "draws you
+/// have".
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AccountView {
@@ -176,7 +194,11 @@ pub(super) async fn account_today(
     fields: &Fields<'_>,
 ) -> Result<(Arc<Published>, Account), Failure> {
     let (user, activity) = (fields.user(caller)?, fields.activity()?);
-    let published = shards.catalogue().activity(activity).cloned().ok_or(Code::ActivityUnknown)?;
+    let published = shards
+        .catalogue()
+        .activity(activity)
+        .cloned()
+        .ok_or(Code::ActivityUnknown)?;
     let stored = shards.account(&user, activity).await?;
     let account = today(&published, stored);
     Ok((published, account))
@@ -184,7 +206,9 @@ pub(super) async fn account_today(
 
 /// An account as of today. Who has never drawn has the welcome chances.
 pub fn today(published: &Published, stored: Option<Account>) -> Account {
-    let Campaign { chances, activity, .. } = &published.campaign;
+    let Campaign {
+        chances, activity, ..
+    } = &published.campaign;
     let account = stored.unwrap_or_else(|| Account::new(*chances));
     account.on(Day::of(Timestamp::now(), &activity.time_zone))
 }
@@ -193,11 +217,19 @@ pub fn today(published: &Published, stored: Option<Account>) -> Account {
 pub(super) fn armory(shards: &Shards, fields: &Fields<'_>) -> Outcome {
     let activity = fields.activity()?;
     let catalogue = shards.catalogue();
-    catalogue.activity(activity).map(|_| Data::new(&true)).ok_or_else(|| Code::ActivityUnknown.into())
+    catalogue
+        .activity(activity)
+        .map(|_| Data::new(&true))
+        .ok_or_else(|| Code::ActivityUnknown.into())
 }
 
 /// `GET activity/query_stage_activity_id`: null where nothing is shown, as in the reference.
 pub(super) fn stage(shards: &Shards, fields: &Fields<'_>) -> Outcome {
-    let stage = Stage { channel: fields.text(Name::Channel)?, source: fields.text(Name::Source)? };
-    Ok(Data::new(&shards.catalogue().stage(&stage).map(ActivityId::get)))
+    let stage = Stage {
+        channel: fields.text(Name::Channel)?,
+        source: fields.text(Name::Source)?,
+    };
+    Ok(Data::new(
+        &shards.catalogue().stage(&stage).map(ActivityId::get),
+    ))
 }

@@ -20,10 +20,17 @@ impl Api {
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        if !self.shards.catalogue().switches().is_on_for_some(Switch::Limits, now) {
+        if !self
+            .shards
+            .catalogue()
+            .switches()
+            .is_on_for_some(Switch::Limits, now)
+        {
             return Ok(());
         }
-        Ok(self.limits.admit(endpoint, || self.edge.proxies.client(peer, headers))?)
+        Ok(self
+            .limits
+            .admit(endpoint, || self.edge.proxies.client(peer, headers))?)
     }
 
     /// Once the user is known: the limit of users, and who is in cooldown. `activity` is what the
@@ -36,7 +43,14 @@ impl Api {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let catalogue = self.shards.catalogue();
-        if self.is_applied(catalogue.switches(), Switch::Limits, activity, user, DrawCount::ONE, now) {
+        if self.is_applied(
+            catalogue.switches(),
+            Switch::Limits,
+            activity,
+            user,
+            DrawCount::ONE,
+            now,
+        ) {
             return Ok(());
         }
         Ok(self.limits.admit_user(endpoint, user)?)
@@ -46,8 +60,22 @@ impl Api {
     /// is asked. `fallback_only` is obeyed where draws are planned, and only counted here.
     pub(super) fn obey_switches(&self, draw: &Draw, now: Timestamp) -> Result<(), Code> {
         let catalogue = self.shards.catalogue();
-        let Draw { user, activity, count, .. } = draw;
-        let is_applied = |switch| self.is_applied(catalogue.switches(), switch, Some(*activity), user, *count, now);
+        let Draw {
+            user,
+            activity,
+            count,
+            ..
+        } = draw;
+        let is_applied = |switch| {
+            self.is_applied(
+                catalogue.switches(),
+                switch,
+                Some(*activity),
+                user,
+                *count,
+                now,
+            )
+        };
         if is_applied(Switch::ReadOnly) {
             return Err(Code::ReadOnly);
         }
@@ -70,6 +98,7 @@ impl Api {
         now: Timestamp,
     ) -> bool {
         let effect = switches.effect(switch, activity, user, now);
-        effect.inspect(|&effect| self.metrics.switched(switch, effect, draws)) == Some(Effect::Applied)
+        effect.inspect(|&effect| self.metrics.switched(switch, effect, draws))
+            == Some(Effect::Applied)
     }
 }

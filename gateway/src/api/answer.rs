@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Response, StatusCode};
 use market::{Refusal, RequestId};
 use serde::Serialize;
@@ -43,7 +45,10 @@ pub struct Failure {
 impl Failure {
     /// A failure of which more is known than its code.
     pub fn detailed(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { detail: Some(detail.into()), ..code.into() }
+        Self {
+            detail: Some(detail.into()),
+            ..code.into()
+        }
     }
 
     /// A field is wrong: which, and what was expected.
@@ -53,7 +58,10 @@ impl Failure {
 
     /// The same, for a caller that is to ask again after this time.
     fn retry_after(self, time: Duration) -> Self {
-        Self { retry_after_s: Some(whole_seconds(time)), ..self }
+        Self {
+            retry_after_s: Some(whole_seconds(time)),
+            ..self
+        }
     }
 
     /// What the caller reads.
@@ -75,14 +83,22 @@ pub fn whole_seconds(time: Duration) -> u32 {
 
 impl From<Code> for Failure {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, limited: None, retry_after_s: None }
+        Self {
+            code,
+            detail: None,
+            limited: None,
+            retry_after_s: None,
+        }
     }
 }
 
 impl From<Limited> for Failure {
     fn from(limited: Limited) -> Self {
         let failure = Self::from(Code::from(limited.kind)).retry_after(limited.wait);
-        Self { limited: Some(limited), ..failure }
+        Self {
+            limited: Some(limited),
+            ..failure
+        }
     }
 }
 
@@ -91,10 +107,16 @@ impl From<DrawError> for Failure {
         let failure = Self::from(Code::from(error));
         match error {
             DrawError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
-            DrawError::Refused(refusal @ (Refusal::RequestIdReused | Refusal::RequestCountDiffers)) => {
-                Self { detail: Some(refusal.to_string().into()), ..failure }
-            }
-            DrawError::ClocksDiffer { .. } => Self { detail: Some(error.to_string().into()), ..failure },
+            DrawError::Refused(
+                refusal @ (Refusal::RequestIdReused | Refusal::RequestCountDiffers),
+            ) => Self {
+                detail: Some(refusal.to_string().into()),
+                ..failure
+            },
+            DrawError::ClocksDiffer { .. } => Self {
+                detail: Some(error.to_string().into()),
+                ..failure
+            },
             _ => failure,
         }
     }
@@ -157,7 +179,10 @@ pub fn refusal(failure: &Failure, request: Option<&RequestId>, look: Look) -> Ht
     let mut response = respond(failure.code, &info, request, b"null", REFUSAL_HEADERS_MAX);
     *response.status_mut() = look.status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(look.language.tag()));
+    headers.insert(
+        CONTENT_LANGUAGE,
+        HeaderValue::from_static(look.language.tag()),
+    );
     if let Some(seconds) = failure.retry_after_s.or(failure.code.retry_after_s()) {
         headers.insert(RETRY_AFTER, seconds.into());
     }
@@ -170,7 +195,13 @@ pub fn refusal(failure: &Failure, request: Option<&RequestId>, look: Look) -> Ht
 }
 
 /// Writes the envelope.
-fn respond(code: Code, info: &str, request: Option<&RequestId>, data: &[u8], headers_max: usize) -> HttpResponse {
+fn respond(
+    code: Code,
+    info: &str,
+    request: Option<&RequestId>,
+    data: &[u8],
+    headers_max: usize,
+) -> HttpResponse {
     let mut body = Vec::with_capacity(data.len() + 160);
     body.extend_from_slice(b"{\"code\":\"");
     body.extend_from_slice(code.as_str().as_bytes());

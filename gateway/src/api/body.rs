@@ -30,12 +30,22 @@ impl RequestBody {
     /// A body of at most so many bytes.
     pub fn new(incoming: Incoming, bytes_max: usize) -> Self {
         let is_over = incoming.is_end_stream();
-        Self { incoming: Some(incoming), is_over, bytes_max }
+        Self {
+            incoming: Some(incoming),
+            is_over,
+            bytes_max,
+        }
     }
 
     /// Reads it, within `time`, or until `cut_off` ends.
-    pub async fn read(&mut self, time: Duration, cut_off: impl Future<Output = ()>) -> Result<Bytes, Code> {
-        let Some(incoming) = self.incoming.take().filter(|_| !self.is_over) else { return Ok(Bytes::new()) };
+    pub async fn read(
+        &mut self,
+        time: Duration,
+        cut_off: impl Future<Output = ()>,
+    ) -> Result<Bytes, Code> {
+        let Some(incoming) = self.incoming.take().filter(|_| !self.is_over) else {
+            return Ok(Bytes::new());
+        };
         let mut reading = pin!(joined(Limited::new(incoming, self.bytes_max)));
         let read = if let Some(read) = at_hand(reading.as_mut()).await {
             read
@@ -47,14 +57,22 @@ impl RequestBody {
         };
         self.is_over = read.is_ok();
         // Whoever has gone or broke the protocol does not read this answer.
-        read.map_err(|error| if error.is::<LengthLimitError>() { Code::BodyTooLarge } else { Code::IllegalParameter })
+        read.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                Code::BodyTooLarge
+            } else {
+                Code::IllegalParameter
+            }
+        })
     }
 
     /// Lets go of what was not read; answers whether the connection ends for sure with this answer.
     /// Of a body that nobody asked for hyper takes what is at hand, and adds `Connection: close` by
     /// itself when that is not all of it. It finds out when it is given a turn before the answer.
     pub async fn finish(self) -> bool {
-        let Self { incoming, is_over, .. } = self;
+        let Self {
+            incoming, is_over, ..
+        } = self;
         let is_unread = incoming.is_some();
         drop(incoming);
         if !is_over && is_unread {
@@ -78,8 +96,9 @@ async fn yield_once() {
     .await;
 }
 
-/// What `future` comes to, if it can be had at the second look. Most bodies come with their head, and
-/// hyper hands them over once they were asked for: a timer would be made and dropped for nothing.
+/// What `future` comes to, if it can be had at the second look. Most bodies come with their head,
+/// and hyper hands them over once they were asked for: a timer would be made and dropped for
+/// nothing.
 async fn at_hand<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     let mut second = false;
     poll_fn(|context| match future.as_mut().poll(context) {
@@ -94,9 +113,11 @@ async fn at_hand<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     .await
 }
 
-/// The bytes of a body. Copied together as they come, unless they come as one: kept as they are, frames
-/// of one byte take forty times as much, which tiny chunks would turn into gigabytes.
-async fn joined(mut body: Limited<Incoming>) -> Result<Bytes, <Limited<Incoming> as hyper::body::Body>::Error> {
+/// The bytes of a body. Copied together as they come, unless they come as one: kept as they are,
+/// frames of one byte take forty times as much, which tiny chunks would turn into gigabytes.
+async fn joined(
+    mut body: Limited<Incoming>,
+) -> Result<Bytes, <Limited<Incoming> as hyper::body::Body>::Error> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
@@ -125,19 +146,32 @@ pub enum MediaType {
 impl MediaType {
     /// As the header `Content-Type` says. Two headers that differ say something else.
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut types =
-            headers.get_all(CONTENT_TYPE).iter().map(|value| value.to_str().map_or(Self::Other, Self::named));
-        let Some(first) = types.next() else { return Self::Unsaid };
-        if types.all(|other| other == first) { first } else { Self::Other }
+        let mut types = headers
+            .get_all(CONTENT_TYPE)
+            .iter()
+            .map(|value| value.to_str().map_or(Self::Other, Self::named));
+        let Some(first) = types.next() else {
+            return Self::Unsaid;
+        };
+        if types.all(|other| other == first) {
+            first
+        } else {
+            Self::Other
+        }
     }
 
     fn named(value: &str) -> Self {
         let name = value.split(';').next().unwrap_or_default().trim();
         let is = |known: &str| name.eq_ignore_ascii_case(known);
-        let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let begins = |prefix: &str| {
+            name.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
         let ends = |suffix: &str| {
             let start = name.len().checked_sub(suffix.len());
-            start.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+            start
+                .and_then(|start| name.get(start..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
         };
         match name {
             "" => Self::Unsaid,
@@ -172,9 +206,10 @@ impl<'a> Content<'a> {
             MediaType::Unsaid if head.method == Method::POST => Ok(Self::Json(body)),
             MediaType::Unsaid => Ok(Self::Nothing),
             // `curl -d` sends JSON as a form unless it is told otherwise.
-            MediaType::Form if body.trim_ascii_start().starts_with(b"{") => {
-                Err(Failure::detailed(Code::MediaTypeUnsupported, "send JSON with Content-Type: application/json"))
-            }
+            MediaType::Form if body.trim_ascii_start().starts_with(b"{") => Err(Failure::detailed(
+                Code::MediaTypeUnsupported,
+                "send JSON with Content-Type: application/json",
+            )),
             MediaType::Form => Ok(Self::Form(body)),
             MediaType::Other => Err(Code::MediaTypeUnsupported.into()),
         }
@@ -191,7 +226,10 @@ mod tests {
     fn media_type(values: &[&str]) -> MediaType {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(CONTENT_TYPE, HeaderValue::from_str(value).expect("a header value"));
+            headers.append(
+                CONTENT_TYPE,
+                HeaderValue::from_str(value).expect("a header value"),
+            );
         }
         MediaType::of(&headers)
     }
@@ -201,11 +239,19 @@ mod tests {
         for (expected, values) in [
             (
                 MediaType::Json,
-                &["application/json", "Application/JSON; charset=utf-8", "text/json", "application/a+JSON"][..],
+                &[
+                    "application/json",
+                    "Application/JSON; charset=utf-8",
+                    "text/json",
+                    "application/a+JSON",
+                ][..],
             ),
             (
                 MediaType::Form,
-                &["application/x-www-form-urlencoded", "application/X-WWW-Form-Urlencoded ;charset=UTF-8"],
+                &[
+                    "application/x-www-form-urlencoded",
+                    "application/X-WWW-Form-Urlencoded ;charset=UTF-8",
+                ],
             ),
             (MediaType::Unsaid, &["", " ", ";charset=utf-8"]),
             (
@@ -228,8 +274,14 @@ mod tests {
             }
         }
         assert_eq!(media_type(&[]), MediaType::Unsaid);
-        assert_eq!(media_type(&["application/json", "text/json"]), MediaType::Json);
-        assert_eq!(media_type(&["application/json", "text/plain"]), MediaType::Other);
+        assert_eq!(
+            media_type(&["application/json", "text/json"]),
+            MediaType::Json
+        );
+        assert_eq!(
+            media_type(&["application/json", "text/plain"]),
+            MediaType::Other
+        );
     }
 
     #[test]
@@ -242,13 +294,25 @@ mod tests {
             let (head, ()) = request.body(()).expect("a request").into_parts();
             Content::of(&head, body).map_err(|failure| failure.code)
         };
-        let (json, form) = (Some("application/json"), Some("application/x-www-form-urlencoded"));
+        let (json, form) = (
+            Some("application/json"),
+            Some("application/x-www-form-urlencoded"),
+        );
         assert_eq!(of(Method::POST, json, b"{}"), Ok(Content::Json(b"{}")));
         assert_eq!(of(Method::POST, None, b"{}"), Ok(Content::Json(b"{}")));
         assert_eq!(of(Method::GET, None, b"{}"), Ok(Content::Nothing));
         assert_eq!(of(Method::GET, form, b"a=b"), Ok(Content::Form(b"a=b")));
-        assert_eq!(of(Method::POST, form, b" {}"), Err(Code::MediaTypeUnsupported));
-        assert_eq!(of(Method::POST, Some("text/plain"), b"{}"), Err(Code::MediaTypeUnsupported));
-        assert_eq!(of(Method::POST, Some("text/plain"), b""), Ok(Content::Nothing));
+        assert_eq!(
+            of(Method::POST, form, b" {}"),
+            Err(Code::MediaTypeUnsupported)
+        );
+        assert_eq!(
+            of(Method::POST, Some("text/plain"), b"{}"),
+            Err(Code::MediaTypeUnsupported)
+        );
+        assert_eq!(
+            of(Method::POST, Some("text/plain"), b""),
+            Ok(Content::Nothing)
+        );
     }
 }

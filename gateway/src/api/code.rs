@@ -298,16 +298,26 @@ mod tests {
             assert!(seen.insert(code.as_str()), "{} stands twice", code.as_str());
             assert_eq!(code.status() == StatusCode::OK, code == Code::Success);
             let may_pass = matches!(code.status().as_u16(), 429 | 503 | 504);
-            assert_eq!(code.retry_after_s().is_some(), may_pass, "{}", code.as_str());
+            assert_eq!(
+                code.retry_after_s().is_some(),
+                may_pass,
+                "{}",
+                code.as_str()
+            );
         }
     }
 
     #[test]
     fn each_code_has_a_text_in_each_language() {
         for &code in Code::ALL {
-            let [en, zh] = [Language::English, Language::Chinese].map(|language| code.text(language));
+            let [en, zh] =
+                [Language::English, Language::Chinese].map(|language| code.text(language));
             assert!(!en.is_empty() && en.is_ascii(), "{}", code.as_str());
-            assert!(code == Code::Success || zh.chars().all(|char| !char.is_ascii()), "{}: {zh}", code.as_str());
+            assert!(
+                code == Code::Success || zh.chars().all(|char| !char.is_ascii()),
+                "{}: {zh}",
+                code.as_str()
+            );
             assert_eq!(code == Code::Success, en == zh, "{}", code.as_str());
         }
     }
@@ -316,10 +326,19 @@ mod tests {
     fn the_documented_table_is_this_one() {
         let documented = include_str!("../../../docs/api.md");
         for &code in Code::ALL {
-            let retry = code.retry_after_s().map_or("-".to_owned(), |seconds| format!("{seconds} s"));
+            let retry = code
+                .retry_after_s()
+                .map_or("-".to_owned(), |seconds| format!("{seconds} s"));
             let (en, zh) = (code.text(Language::English), code.text(Language::Chinese));
-            let row = format!("| `{}` | {} | {retry} | {en} | {zh} |", code.as_str(), code.status().as_u16());
-            assert!(documented.contains(&row), "docs/api.md lacks the row\n{row}");
+            let row = format!(
+                "| `{}` | {} | {retry} | {en} | {zh} |",
+                code.as_str(),
+                code.status().as_u16()
+            );
+            assert!(
+                documented.contains(&row),
+                "docs/api.md lacks the row\n{row}"
+            );
         }
     }
 }

@@ -13,7 +13,8 @@ use super::body::MediaType;
 const ANY: &str = "*";
 
 /// Headers that a page may send.
-const SENT: HeaderValue = HeaderValue::from_static("Content-Type, Authorization, Idempotency-Key, Prefer");
+const SENT: HeaderValue =
+    HeaderValue::from_static("Content-Type, Authorization, Idempotency-Key, Prefer");
 
 /// Headers that a page may read, besides those that it always may.
 const READ: HeaderValue = HeaderValue::from_static(
@@ -37,8 +38,16 @@ impl AllowedOrigins {
         if *list == [ANY] {
             return Ok(Self::Any);
         }
-        let origin = |text: &String| text.parse().ok().filter(|_| is_origin(text)).ok_or(EXPECTED);
-        list.iter().map(origin).collect::<Result<_, _>>().map(Self::These)
+        let origin = |text: &String| {
+            text.parse()
+                .ok()
+                .filter(|_| is_origin(text))
+                .ok_or(EXPECTED)
+        };
+        list.iter()
+            .map(origin)
+            .collect::<Result<_, _>>()
+            .map(Self::These)
     }
 
     /// Whether a request may come from where it does. Only browsers say where that is.
@@ -50,10 +59,11 @@ impl AllowedOrigins {
     }
 
     /// Whether a page can have sent a request in somebody's name without having been allowed to: it
-    /// comes from an origin that is not in the list, and is of a kind that browsers do not ask about
-    /// before they send it. (A JSON body is asked about, by a preflight.)
+    /// comes from an origin that is not in the list, and is of a kind that browsers do not ask
+    /// about before they send it. (A JSON body is asked about, by a preflight.)
     pub fn may_be_forged(&self, headers: &HeaderMap) -> bool {
-        headers.get(ORIGIN).is_some_and(|origin| !self.name(origin)) && MediaType::of(headers) != MediaType::Json
+        headers.get(ORIGIN).is_some_and(|origin| !self.name(origin))
+            && MediaType::of(headers) != MediaType::Json
     }
 
     fn name(&self, origin: &HeaderValue) -> bool {
@@ -84,9 +94,15 @@ impl AllowedOrigins {
 
 /// Whether a text is a scheme, a host and perhaps a port, as browsers write them.
 fn is_origin(text: &str) -> bool {
-    let Some((scheme, host)) = text.split_once("://") else { return false };
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]+".contains(&byte);
-    let is_default = matches!((scheme, host.rsplit_once(':')), ("http", Some((_, "80"))) | ("https", Some((_, "443"))));
+    let Some((scheme, host)) = text.split_once("://") else {
+        return false;
+    };
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]+".contains(&byte);
+    let is_default = matches!(
+        (scheme, host.rsplit_once(':')),
+        ("http", Some((_, "80"))) | ("https", Some((_, "443")))
+    );
     !scheme.is_empty()
         && !host.is_empty()
         && text.len() <= 255
@@ -99,7 +115,10 @@ pub fn preflight() -> HttpResponse {
     let mut response = Response::new(Full::<Bytes>::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, OPTIONS"),
+    );
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, SENT);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
@@ -114,18 +133,32 @@ mod tests {
     const FORM: &str = "application/x-www-form-urlencoded";
 
     fn origins(list: &[&str]) -> Result<AllowedOrigins, &'static str> {
-        AllowedOrigins::of(&list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+        AllowedOrigins::of(
+            &list
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>(),
+        )
     }
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
     fn origins_are_written_as_browsers_write_them() {
         assert_eq!(origins(&["*"]), Ok(AllowedOrigins::Any));
         assert!(
-            origins(&["https://a.example", "http://127.0.0.1:8080", "http://[::1]:1", "capacitor://localhost"]).is_ok()
+            origins(&[
+                "https://a.example",
+                "http://127.0.0.1:8080",
+                "http://[::1]:1",
+                "capacitor://localhost"
+            ])
+            .is_ok()
         );
         for bad in [
             "",
@@ -140,25 +173,46 @@ mod tests {
         ] {
             assert!(origins(&["https://b.example", bad]).is_err(), "{bad}");
         }
-        assert!(!origins(&[]).expect("nobody").allow(&headers(&[(ORIGIN, "https://a.example")])));
+        assert!(
+            !origins(&[])
+                .expect("nobody")
+                .allow(&headers(&[(ORIGIN, "https://a.example")]))
+        );
     }
 
     #[test]
     fn a_list_lets_nobody_else_in_and_is_named_in_answers() {
         let list = origins(&["https://a.example"]).expect("origins");
-        let (ours, theirs) = (headers(&[(ORIGIN, "https://a.example")]), headers(&[(ORIGIN, "null")]));
+        let (ours, theirs) = (
+            headers(&[(ORIGIN, "https://a.example")]),
+            headers(&[(ORIGIN, "null")]),
+        );
         let named = |origins: &AllowedOrigins, request: &HeaderMap| {
             let mut answer = HeaderMap::new();
             origins.write(request, &mut answer);
             let exposes = answer.contains_key(ACCESS_CONTROL_EXPOSE_HEADERS);
-            answer.remove(ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| (value.to_str().expect("ASCII").to_owned(), exposes))
+            answer
+                .remove(ACCESS_CONTROL_ALLOW_ORIGIN)
+                .map(|value| (value.to_str().expect("ASCII").to_owned(), exposes))
         };
         assert!(list.allow(&ours) && list.allow(&HeaderMap::new()) && !list.allow(&theirs));
-        assert_eq!(named(&list, &ours), Some(("https://a.example".to_owned(), true)));
-        assert_eq!((named(&list, &theirs), named(&list, &HeaderMap::new())), (None, None));
+        assert_eq!(
+            named(&list, &ours),
+            Some(("https://a.example".to_owned(), true))
+        );
+        assert_eq!(
+            (named(&list, &theirs), named(&list, &HeaderMap::new())),
+            (None, None)
+        );
         assert!(AllowedOrigins::Any.allow(&theirs));
-        assert_eq!(named(&AllowedOrigins::Any, &theirs), Some(("*".to_owned(), true)));
-        assert_eq!(named(&AllowedOrigins::Any, &HeaderMap::new()), Some(("*".to_owned(), false)));
+        assert_eq!(
+            named(&AllowedOrigins::Any, &theirs),
+            Some(("*".to_owned(), true))
+        );
+        assert_eq!(
+            named(&AllowedOrigins::Any, &HeaderMap::new()),
+            Some(("*".to_owned(), false))
+        );
     }
 
     #[test]
@@ -169,12 +223,21 @@ mod tests {
             (Some("https://b.example"), Some(FORM), true, true),
             (Some("null"), None, true, true),
             (Some("null"), Some("text/plain"), true, true),
-            (Some("https://b.example"), Some("application/json"), false, false),
+            (
+                Some("https://b.example"),
+                Some("application/json"),
+                false,
+                false,
+            ),
             (None, Some(FORM), false, false),
         ] {
             let pairs = [(ORIGIN, origin), (CONTENT_TYPE, media_type)];
-            let pairs: Vec<_> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-            let forged = [&AllowedOrigins::Any, &list].map(|origins| origins.may_be_forged(&headers(&pairs)));
+            let pairs: Vec<_> = pairs
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect();
+            let forged = [&AllowedOrigins::Any, &list]
+                .map(|origins| origins.may_be_forged(&headers(&pairs)));
             assert_eq!(forged, [any, ours], "{origin:?} {media_type:?}");
         }
     }

@@ -38,7 +38,12 @@ impl<'a> Said<'a> {
     pub fn cut(bytes: &'a [u8]) -> Self {
         let mut parts = bytes.splitn(4, |&byte| byte == b'\n');
         let mut next = || parts.next().unwrap_or_default();
-        Self { target: next(), keys: next(), content_type: next(), body: next() }
+        Self {
+            target: next(),
+            keys: next(),
+            content_type: next(),
+            body: next(),
+        }
     }
 
     /// Reads all of it as the endpoints do.
@@ -48,7 +53,9 @@ impl<'a> Said<'a> {
     pub fn check(self) {
         let headers = self.headers();
         check_key(&headers);
-        let Ok(target) = Uri::try_from(self.target) else { return };
+        let Ok(target) = Uri::try_from(self.target) else {
+            return;
+        };
         check_path(target.path());
         check_object(self.body);
         check_pairs(target.query(), self.body);
@@ -79,13 +86,21 @@ fn passed<T>(read: Result<T, Failure>) -> Option<T> {
         assert_eq!(failure.code, Code::IllegalParameter);
         let detail = failure.detail.as_deref().unwrap_or_default();
         assert!(detail.contains(": "), "it names no field: {detail}");
-        assert!(detail.len() <= DETAIL_BYTES_MAX, "{} bytes: {detail}", detail.len());
+        assert!(
+            detail.len() <= DETAIL_BYTES_MAX,
+            "{} bytes: {detail}",
+            detail.len()
+        );
     })
     .ok()
 }
 
 fn check_key(headers: &HeaderMap) {
-    let said: Vec<&[u8]> = headers.get_all(KEY).iter().map(HeaderValue::as_bytes).collect();
+    let said: Vec<&[u8]> = headers
+        .get_all(KEY)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
     match passed(header_key(headers)) {
         Some(Some(key)) => {
             assert_request(&key);
@@ -102,25 +117,49 @@ fn check_path(path: &str) {
         return assert_eq!(call.endpoint == Endpoint::Page, path == "/");
     }
     assert!(path.starts_with("/api/v1/raffle/"), "{path}");
-    assert_eq!(call.by_token, path.trim_end_matches('/').ends_with("_by_token"), "{path}");
-    assert!(!call.by_token || call.endpoint.about() == About::User, "{path} is about nobody");
+    assert_eq!(
+        call.by_token,
+        path.trim_end_matches('/').ends_with("_by_token"),
+        "{path}"
+    );
+    assert!(
+        !call.by_token || call.endpoint.about() == About::User,
+        "{path} is about nobody"
+    );
 }
 
 fn check_object(body: &[u8]) {
-    let Some(fields) = passed(Fields::read(&Name::ALL, None, Content::Json(body))) else { return };
-    // Another reader of the same text. It gives up on what is nested deeply, and of two values takes
-    // the second.
+    let Some(fields) = passed(Fields::read(&Name::ALL, None, Content::Json(body))) else {
+        return;
+    };
+    // Another reader of the same text. It gives up on what is nested deeply, and of two values
+    // takes the second.
     let mark = BYTE_ORDER_MARK.encode_utf8(&mut [0; 4]).len();
-    let unmarked = if body.starts_with(BYTE_ORDER_MARK.to_string().as_bytes()) { &body[mark..] } else { body };
+    let unmarked = if body.starts_with(BYTE_ORDER_MARK.to_string().as_bytes()) {
+        &body[mark..]
+    } else {
+        body
+    };
     let value = serde_json::from_slice::<Value>(unmarked).ok();
-    let said = |name: &str| value.as_ref().map(|value| &value[name]).filter(|said| !said.is_null());
+    let said = |name: &str| {
+        value
+            .as_ref()
+            .map(|value| &value[name])
+            .filter(|said| !said.is_null())
+    };
     if let Some(user) = passed(fields.user(&Caller::Anyone)) {
         assert_user(&user);
-        assert!(said("userId").is_none_or(|said| said.is_number() || said == user.as_str()), "{user:?}");
+        assert!(
+            said("userId").is_none_or(|said| said.is_number() || said == user.as_str()),
+            "{user:?}"
+        );
     }
     if let Some(request) = passed(fields.request()).flatten() {
         assert_request(&request);
-        assert!(said("requestId").is_none_or(|said| said.is_number() || said == request.as_str()), "{request:?}");
+        assert!(
+            said("requestId").is_none_or(|said| said.is_number() || said == request.as_str()),
+            "{request:?}"
+        );
     }
     if let Some(activity) = passed(fields.activity()) {
         assert_number(activity.get(), said("activityId"));
@@ -139,7 +178,9 @@ fn check_pairs(query: Option<&str>, form: &[u8]) {
 }
 
 fn check_fields(query: Option<&str>, content: Content<'_>) {
-    let Some(fields) = passed(Fields::read(&Name::ALL, query, content)) else { return };
+    let Some(fields) = passed(Fields::read(&Name::ALL, query, content)) else {
+        return;
+    };
     if let Some(user) = passed(fields.user(&Caller::Anyone)) {
         assert_user(&user);
     }
@@ -160,15 +201,24 @@ fn assert_user(user: &UserId) {
     assert!((1..=128).contains(&text.chars().count()), "{text:?}");
     assert!(!text.chars().any(char::is_control), "{text:?}");
     let ends = [text.chars().next(), text.chars().next_back()];
-    assert!(!ends.iter().flatten().any(|end| end.is_whitespace()), "{text:?}");
+    assert!(
+        !ends.iter().flatten().any(|end| end.is_whitespace()),
+        "{text:?}"
+    );
 
     let body = serde_json::json!({ "userId": text }).to_string();
-    let again =
-        |query, content| Fields::read(&Name::ALL, query, content).and_then(|fields| fields.user(&Caller::Anyone));
-    assert_eq!(again(None, Content::Json(body.as_bytes())).as_ref(), Ok(user));
+    let again = |query, content| {
+        Fields::read(&Name::ALL, query, content).and_then(|fields| fields.user(&Caller::Anyone))
+    };
+    assert_eq!(
+        again(None, Content::Json(body.as_bytes())).as_ref(),
+        Ok(user)
+    );
     // In a query this one character stands for what could not be read.
     if !text.contains(char::REPLACEMENT_CHARACTER) {
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair("userId", text).finish();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("userId", text)
+            .finish();
         for (query, content) in [
             (Some(&*query), Content::Nothing),
             (None, Content::Form(query.as_bytes())),
@@ -182,7 +232,10 @@ fn assert_user(user: &UserId) {
 fn assert_request(request: &RequestId) {
     let text = request.as_str();
     assert!((1..=64).contains(&text.len()), "{text:?}");
-    assert!(text.bytes().all(|byte| (b'!'..=b'~').contains(&byte)), "{text:?}");
+    assert!(
+        text.bytes().all(|byte| (b'!'..=b'~').contains(&byte)),
+        "{text:?}"
+    );
 }
 
 /// Checks a numeric id against its range, and against what another reader took it for.
@@ -192,7 +245,9 @@ fn assert_number(number: u64, said: Option<&Value>) {
         Value::String(text) => text.trim().parse() == Ok(number),
         // A whole number with a point or an exponent is one that is not exact for the other reader.
         #[expect(clippy::cast_precision_loss, reason = "the other reader's precision")]
-        said => said.as_u64() == Some(number) || said.is_f64() && said.as_f64() == Some(number as f64),
+        said => {
+            said.as_u64() == Some(number) || said.is_f64() && said.as_f64() == Some(number as f64)
+        }
     };
     assert!(said.is_none_or(agrees), "{number} of {said:?}");
 }
@@ -251,12 +306,17 @@ mod tests {
     }
 
     fn json_body() -> impl Strategy<Value = Vec<u8>> {
-        (vec((name(), json_value()), 0..6), prop_oneof![9 => Just(""), 1 => Just("\u{feff}")]).prop_map(
-            |(fields, mark)| {
-                let fields: Vec<_> = fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-                format!("{mark}{{{}}}", fields.join(",")).into_bytes()
-            },
+        (
+            vec((name(), json_value()), 0..6),
+            prop_oneof![9 => Just(""), 1 => Just("\u{feff}")],
         )
+            .prop_map(|(fields, mark)| {
+                let fields: Vec<_> = fields
+                    .into_iter()
+                    .map(|(name, value)| format!("\"{name}\":{value}"))
+                    .collect();
+                format!("{mark}{{{}}}", fields.join(",")).into_bytes()
+            })
     }
 
     fn query() -> impl Strategy<Value = Vec<u8>> {
@@ -266,7 +326,9 @@ mod tests {
             1 => Just("\u{0}raw".to_owned()),
         ];
         vec((name(), value), 0..5).prop_map(|pairs| {
-            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            let query = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(pairs)
+                .finish();
             // Bytes that are no UTF-8, and an escape that is none.
             query.replace("%00raw", "%ff%zz").into_bytes()
         })
@@ -274,15 +336,19 @@ mod tests {
 
     /// Damages bytes in some places.
     fn damaged(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-        (bytes, vec((any::<prop::sample::Index>(), any::<u8>()), 0..3)).prop_map(|(mut bytes, damages)| {
-            for (place, byte) in damages {
-                if !bytes.is_empty() {
-                    let place = place.index(bytes.len());
-                    bytes[place] = byte;
+        (
+            bytes,
+            vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        )
+            .prop_map(|(mut bytes, damages)| {
+                for (place, byte) in damages {
+                    if !bytes.is_empty() {
+                        let place = place.index(bytes.len());
+                        bytes[place] = byte;
+                    }
                 }
-            }
-            bytes
-        })
+                bytes
+            })
     }
 
     fn target() -> impl Strategy<Value = Vec<u8>> {

@@ -30,7 +30,11 @@ impl Api {
             Ok((data, draws)) => (Ok(Found::Data(data)), draws),
             Err(failure) => (Err(failure), 0),
         };
-        Reply { outcome, request: Some(request), draws }
+        Reply {
+            outcome,
+            request: Some(request),
+            draws,
+        }
     }
 
     /// The layers that need the user and the activity; answers how many draws were made too.
@@ -41,8 +45,17 @@ impl Api {
         fields: &Fields<'_>,
         request: RequestId,
     ) -> Result<(Data, usize), Failure> {
-        let (user, activity, asked) = (fields.user(caller)?, fields.activity()?, asked(call, fields.count()?)?);
-        let draw = Draw { user, activity, request, count: asked.unwrap_or(DrawCount::ONE) };
+        let (user, activity, asked) = (
+            fields.user(caller)?,
+            fields.activity()?,
+            asked(call, fields.count()?)?,
+        );
+        let draw = Draw {
+            user,
+            activity,
+            request,
+            count: asked.unwrap_or(DrawCount::ONE),
+        };
         let now = Timestamp::now();
         // The word of operations comes before all rules, and costs a hash.
         self.obey_switches(&draw, now)?;
@@ -61,16 +74,21 @@ impl Api {
     }
 
     /// The request id that the answer to a draw names: the caller's, from the header or the
-    /// parameters, or one that a proxy lends, or a new one; and whether the caller's was as it should be.
+    /// parameters, or one that a proxy lends, or a new one; and whether the caller's was as it
+    /// should be.
     pub(super) fn draw_key(
         &self,
         headers: &HeaderMap,
         fields: Option<&Fields<'_>>,
     ) -> (RequestId, Result<(), Failure>) {
-        let key = match (header_key(headers), fields.map_or(Ok(None), Fields::request)) {
-            (Ok(Some(header)), Ok(Some(field))) if header != field => {
-                Err(Failure::field(Name::Request.as_str(), "differs from the header Idempotency-Key"))
-            }
+        let key = match (
+            header_key(headers),
+            fields.map_or(Ok(None), Fields::request),
+        ) {
+            (Ok(Some(header)), Ok(Some(field))) if header != field => Err(Failure::field(
+                Name::Request.as_str(),
+                "differs from the header Idempotency-Key",
+            )),
             (Ok(header), Ok(field)) => Ok(header.or(field)),
             (Err(failure), _) | (_, Err(failure)) => Err(failure),
         };
@@ -85,7 +103,10 @@ impl Api {
     fn new_request_id(&self) -> RequestId {
         let halves = {
             let mut random = self.random();
-            [hexadecimal(random.next_u64()), hexadecimal(random.next_u64())]
+            [
+                hexadecimal(random.next_u64()),
+                hexadecimal(random.next_u64()),
+            ]
         };
         let text = str::from_utf8(halves.as_flattened()).expect("ASCII");
         RequestId::new(text).expect("hexadecimal digits are visible")
@@ -95,9 +116,10 @@ impl Api {
 /// How many draws a call asks for: by its path, by its `count`, or by both in agreement.
 fn asked(call: Call, count: Option<DrawCount>) -> Result<Option<DrawCount>, Failure> {
     match (call.count, count) {
-        (Some(of_path), Some(count)) if of_path != count => {
-            Err(Failure::field(Name::Count.as_str(), format!("this path asks for {} draws", of_path.get())))
-        }
+        (Some(of_path), Some(count)) if of_path != count => Err(Failure::field(
+            Name::Count.as_str(),
+            format!("this path asks for {} draws", of_path.get()),
+        )),
         (of_path, count) => Ok(of_path.or(count)),
     }
 }

@@ -1,6 +1,6 @@
-//! The one table of endpoints: paths, methods, parameters, whose business each is, and what it means
-//! when nobody answers. The router and the metrics come from it; tests compare `docs/api.md` and
-//! nginx's files with it.
+//! The one table of endpoints: paths, methods, parameters, whose business each is, and what it
+//! means when nobody answers. The router and the metrics come from it; tests compare `docs/api.md`
+//! and nginx's files with it.
 use hyper::Method;
 use hyper::http::request::Parts;
 use market::DrawCount;
@@ -118,20 +118,39 @@ const TEN: Option<DrawCount> = Some(DrawCount::MAX);
 
 const ROWS: &[Row] = {
     use Endpoint::{
-        Account, Armory, AwardList, Draw, DrawRecord, Page, Preflight, RandomRaffle, RuleWeight, Stage, StrategyArmory,
-        StrategyAwardList, Unknown,
+        Account, Armory, AwardList, Draw, DrawRecord, Page, Preflight, RandomRaffle, RuleWeight,
+        Stage, StrategyArmory, StrategyAwardList, Unknown,
     };
     use Name::{Activity, Channel, Count, Order, Request, Source, Strategy, User};
     use Unanswered::{MayBeDone, NothingDone};
 
-    const fn read(endpoint: Endpoint, label: &'static str, paths: &'static [Path], takes: &'static [Name]) -> Row {
-        Row { endpoint, label, paths, methods: Methods::Read, takes, about: About::Nobody, unanswered: NothingDone }
+    const fn read(
+        endpoint: Endpoint,
+        label: &'static str,
+        paths: &'static [Path],
+        takes: &'static [Name],
+    ) -> Row {
+        Row {
+            endpoint,
+            label,
+            paths,
+            methods: Methods::Read,
+            takes,
+            about: About::Nobody,
+            unanswered: NothingDone,
+        }
     }
     const fn of_user(row: Row) -> Row {
-        Row { about: About::User, ..row }
+        Row {
+            about: About::User,
+            ..row
+        }
     }
     const fn pathless(endpoint: Endpoint, label: &'static str, methods: Methods) -> Row {
-        Row { methods, ..read(endpoint, label, &[], &[]) }
+        Row {
+            methods,
+            ..read(endpoint, label, &[], &[])
+        }
     }
 
     &[
@@ -149,25 +168,62 @@ const ROWS: &[Row] = {
             about: About::User,
             unanswered: MayBeDone,
         },
-        of_user(read(DrawRecord, "draw_record", &[("activity/draw_record", None)], &[User, Request, Order])),
+        of_user(read(
+            DrawRecord,
+            "draw_record",
+            &[("activity/draw_record", None)],
+            &[User, Request, Order],
+        )),
         read(Armory, "armory", &[("activity/armory", None)], &[Activity]),
-        of_user(read(Account, "account", &[("activity/query_user_activity_account", None)], &[User, Activity])),
-        read(Stage, "stage", &[("activity/query_stage_activity_id", None)], &[Channel, Source]),
+        of_user(read(
+            Account,
+            "account",
+            &[("activity/query_user_activity_account", None)],
+            &[User, Activity],
+        )),
+        read(
+            Stage,
+            "stage",
+            &[("activity/query_stage_activity_id", None)],
+            &[Channel, Source],
+        ),
         read(
             StrategyArmory,
             "strategy_armory",
-            &[("strategy/strategy_armory", None), ("strategy/armory", None), ("strategy_armory", None)],
+            &[
+                ("strategy/strategy_armory", None),
+                ("strategy/armory", None),
+                ("strategy_armory", None),
+            ],
             &[Strategy],
         ),
-        of_user(read(AwardList, "award_list", &[("strategy/query_raffle_award_list", None)], &[User, Activity])),
-        read(StrategyAwardList, "strategy_award_list", &[("query_raffle_award_list", None)], &[Strategy]),
+        of_user(read(
+            AwardList,
+            "award_list",
+            &[("strategy/query_raffle_award_list", None)],
+            &[User, Activity],
+        )),
+        read(
+            StrategyAwardList,
+            "strategy_award_list",
+            &[("query_raffle_award_list", None)],
+            &[Strategy],
+        ),
         of_user(read(
             RuleWeight,
             "rule_weight",
-            &[("strategy/query_raffle_strategy_rule_weight", None), ("query_raffle_strategy_rule_weight", None)],
+            &[
+                ("strategy/query_raffle_strategy_rule_weight", None),
+                ("query_raffle_strategy_rule_weight", None),
+            ],
             &[User, Activity],
         )),
-        read(RandomRaffle, "random_raffle", &[("strategy/random_raffle", None), ("random_raffle", None)], &[Strategy]),
+        read(
+            RandomRaffle,
+            "random_raffle",
+            &[("strategy/random_raffle", None), ("random_raffle", None)],
+            &[Strategy],
+        ),
         pathless(Page, "page", Methods::Show),
         pathless(Preflight, "preflight", Methods::Any),
         pathless(Unknown, "unknown", Methods::Any),
@@ -178,7 +234,10 @@ const ROWS: &[Row] = {
 const _: () = {
     let mut index = 0;
     while index < ROWS.len() {
-        assert!(ROWS[index].endpoint as usize == index, "a row is not in its place");
+        assert!(
+            ROWS[index].endpoint as usize == index,
+            "a row is not in its place"
+        );
         index += 1;
     }
 };
@@ -239,7 +298,11 @@ pub struct Call {
 impl Call {
     /// The call of a request.
     pub fn of(head: &Parts) -> Self {
-        if head.method == Method::OPTIONS { Self::plain(Endpoint::Preflight) } else { Self::at(head.uri.path()) }
+        if head.method == Method::OPTIONS {
+            Self::plain(Endpoint::Preflight)
+        } else {
+            Self::at(head.uri.path())
+        }
     }
 
     /// The call of a path, which may end in one slash.
@@ -248,7 +311,9 @@ impl Call {
             return Self::plain(Endpoint::Page);
         }
         let path = path.strip_suffix('/').unwrap_or(path);
-        path.strip_prefix(BASE).and_then(Self::below_base).unwrap_or(Self::plain(Endpoint::Unknown))
+        path.strip_prefix(BASE)
+            .and_then(Self::below_base)
+            .unwrap_or(Self::plain(Endpoint::Unknown))
     }
 
     fn below_base(path: &str) -> Option<Self> {
@@ -258,11 +323,19 @@ impl Call {
             let (_, count) = row.paths.iter().find(|(known, _)| *known == path)?;
             Some((row.endpoint, *count))
         })?;
-        (!by_token || endpoint.about() == About::User).then_some(Self { endpoint, by_token, count })
+        (!by_token || endpoint.about() == About::User).then_some(Self {
+            endpoint,
+            by_token,
+            count,
+        })
     }
 
     const fn plain(endpoint: Endpoint) -> Self {
-        Self { endpoint, by_token: false, count: None }
+        Self {
+            endpoint,
+            by_token: false,
+            count: None,
+        }
     }
 
     /// Whether its path takes a method.

@@ -1,9 +1,9 @@
 //! The parameters of a request, bound by one rule on all paths.
 //!
 //! Each comes from the query, a form or a JSON object, once; or more often with one value. A number
-//! may be written as a string and the reverse, and an integer with a fraction of zero or an exponent;
-//! unknown parameters and a byte order mark are ignored, `null` is absent, as is an empty one of a
-//! query or a form; all else is refused with the name of the parameter.
+//! may be written as a string and the reverse, and an integer with a fraction of zero or an
+//! exponent; unknown parameters and a byte order mark are ignored, `null` is absent, as is an empty
+//! one of a query or a form; all else is refused with the name of the parameter.
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
@@ -129,8 +129,15 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Reads the query, and after it the body.
-    pub fn read(takes: &'static [Name], query: Option<&'a str>, content: Content<'a>) -> Result<Self, Failure> {
-        let mut fields = Self { takes, values: Default::default() };
+    pub fn read(
+        takes: &'static [Name],
+        query: Option<&'a str>,
+        content: Content<'a>,
+    ) -> Result<Self, Failure> {
+        let mut fields = Self {
+            takes,
+            values: Default::default(),
+        };
         fields.add_pairs(query.unwrap_or_default().as_bytes())?;
         match content {
             Content::Nothing => {}
@@ -150,7 +157,8 @@ impl<'a> Fields<'a> {
     }
 
     fn add_object(&mut self, json: &'a [u8]) -> Result<(), Failure> {
-        let text = std::str::from_utf8(json).map_err(|_| Failure::field("body", "must be UTF-8"))?;
+        let text =
+            std::str::from_utf8(json).map_err(|_| Failure::field("body", "must be UTF-8"))?;
         // Some editors and libraries of Windows put one in front.
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         // The reader would take an array for an object, field by field.
@@ -159,7 +167,9 @@ impl<'a> Fields<'a> {
         }
         let malformed = |error| Failure::field("body", format!("is not valid JSON: {error}"));
         let mut reader = serde_json::Deserializer::from_str(text);
-        let added = reader.deserialize_map(ObjectVisitor(self)).map_err(malformed)?;
+        let added = reader
+            .deserialize_map(ObjectVisitor(self))
+            .map_err(malformed)?;
         reader.end().map_err(malformed)?;
         added
     }
@@ -169,8 +179,15 @@ impl<'a> Fields<'a> {
             return Ok(());
         }
         match &mut self.values[name as usize] {
-            Some(first) if first.text().is_none_or(|text| value.text().as_ref() != Some(&text)) => {
-                Err(Failure::field(name.as_str(), "comes twice with different values"))
+            Some(first)
+                if first
+                    .text()
+                    .is_none_or(|text| value.text().as_ref() != Some(&text)) =>
+            {
+                Err(Failure::field(
+                    name.as_str(),
+                    "comes twice with different values",
+                ))
             }
             Some(_) => Ok(()),
             empty @ None => {
@@ -192,7 +209,9 @@ impl<'a> Fields<'a> {
 
     /// `activityId`, where it is one and the endpoint takes it.
     pub fn known_activity(&self) -> Option<ActivityId> {
-        self.takes.contains(&Name::Activity).then(|| self.activity().ok())?
+        self.takes
+            .contains(&Name::Activity)
+            .then(|| self.activity().ok())?
     }
 
     /// `strategyId`, required.
@@ -217,11 +236,18 @@ impl<'a> Fields<'a> {
 
     /// A string, required.
     pub fn text(&self, name: Name) -> Result<String, Failure> {
-        required(name, self.optional(name, |text| Ok::<_, Infallible>(text.to_owned()))?)
+        required(
+            name,
+            self.optional(name, |text| Ok::<_, Infallible>(text.to_owned()))?,
+        )
     }
 
     fn value(&self, name: Name) -> Option<&Value<'a>> {
-        debug_assert!(self.takes.contains(&name), "{} is not in the table of endpoints", name.as_str());
+        debug_assert!(
+            self.takes.contains(&name),
+            "{} is not in the table of endpoints",
+            name.as_str()
+        );
         self.values[name as usize].as_ref()
     }
 
@@ -230,13 +256,17 @@ impl<'a> Fields<'a> {
         name: Name,
         make: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Failure> {
-        let Some(value) = self.value(name) else { return Ok(None) };
+        let Some(value) = self.value(name) else {
+            return Ok(None);
+        };
         let fault = |expected: &dyn fmt::Display| Failure::field(name.as_str(), expected);
         // What was not UTF-8 has become this; it must not name some other user.
         if matches!(value, Value::Text(text) if text.contains(char::REPLACEMENT_CHARACTER)) {
             return Err(fault(&"must be UTF-8"));
         }
-        let text = value.text().ok_or_else(|| fault(&"must be a string or a number"))?;
+        let text = value
+            .text()
+            .ok_or_else(|| fault(&"must be a string or a number"))?;
         make(&text).map(Some).map_err(|error| fault(&error))
     }
 
@@ -246,7 +276,10 @@ impl<'a> Fields<'a> {
             && json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
             && let Some(digits) = whole(json)
         {
-            return digits.parse().map(Some).map_err(|error| Failure::field(name.as_str(), error));
+            return digits
+                .parse()
+                .map(Some)
+                .map_err(|error| Failure::field(name.as_str(), error));
         }
         self.optional(name, trimmed)
     }
@@ -293,15 +326,20 @@ fn whole(json: &str) -> Option<String> {
     let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let fraction = fraction.trim_end_matches('0');
     // Digits that stand behind the point when the exponent has moved it.
-    let zeros = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let zeros = exponent
+        .parse::<i32>()
+        .ok()?
+        .checked_sub(i32::try_from(fraction.len()).ok()?)?;
     let digits = format!("{integer}{fraction}");
     match usize::try_from(zeros) {
         Ok(zeros) if digits.len() + zeros <= DIGITS_MAX => Some(digits + &"0".repeat(zeros)),
         Ok(_) => None,
         Err(_) => {
-            let (kept, cut) = digits.split_at_checked(digits.len().checked_sub(zeros.unsigned_abs() as usize)?)?;
-            (cut.bytes().all(|digit| digit == b'0') && kept.ends_with(|last: char| last.is_ascii_digit()))
-                .then(|| kept.to_owned())
+            let (kept, cut) = digits
+                .split_at_checked(digits.len().checked_sub(zeros.unsigned_abs() as usize)?)?;
+            (cut.bytes().all(|digit| digit == b'0')
+                && kept.ends_with(|last: char| last.is_ascii_digit()))
+            .then(|| kept.to_owned())
         }
     }
 }
@@ -310,29 +348,36 @@ fn whole(json: &str) -> Option<String> {
 fn scalar(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes().first()? {
         // Lent, unless something in it is escaped.
-        b'"' => {
-            serde_json::from_str(json).map(Cow::Borrowed).or_else(|_| serde_json::from_str(json).map(Cow::Owned)).ok()
-        }
+        b'"' => serde_json::from_str(json)
+            .map(Cow::Borrowed)
+            .or_else(|_| serde_json::from_str(json).map(Cow::Owned))
+            .ok(),
         b'-' | b'0'..=b'9' => Some(Cow::Borrowed(json)),
         _ => None,
     }
 }
 
-/// The key in the header `Idempotency-Key`. An empty header is none, as for proxies, which cannot tell
-/// them apart; two are refused, as proxies make one wrong key of them.
+/// The key in the header `Idempotency-Key`. An empty header is none, as for proxies, which cannot
+/// tell them apart; two are refused, as proxies make one wrong key of them.
 pub fn header_key(headers: &HeaderMap) -> Result<Option<RequestId>, Failure> {
     const NAME: &str = "Idempotency-Key";
     const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
     let mut values = headers.get_all(HEADER).iter();
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
     if values.next().is_some() {
         return Err(Failure::field(NAME, "comes twice"));
     }
     if value.is_empty() {
         return Ok(None);
     }
-    let text = value.to_str().map_err(|_| Failure::field(NAME, "must be 1 to 64 visible ASCII characters"))?;
-    RequestId::new(text).map(Some).map_err(|error| Failure::field(NAME, error))
+    let text = value
+        .to_str()
+        .map_err(|_| Failure::field(NAME, "must be 1 to 64 visible ASCII characters"))?;
+    RequestId::new(text)
+        .map(Some)
+        .map_err(|error| Failure::field(NAME, error))
 }
 
 /// The key that a proxy lends to a draw which has none: when it sends the draw to a second gateway,
@@ -357,18 +402,28 @@ mod tests {
     }
 
     fn detail<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-        result.expect_err("a failure").detail.expect("a detail").into_owned()
+        result
+            .expect_err("a failure")
+            .detail
+            .expect("a detail")
+            .into_owned()
     }
 
     #[test]
     fn numbers_and_texts_are_interchangeable() {
-        for body in [r#"{"userId":"7","activityId":100301}"#, r#"{"userId":7,"activityId":"100301"}"#] {
+        for body in [
+            r#"{"userId":"7","activityId":100301}"#,
+            r#"{"userId":7,"activityId":"100301"}"#,
+        ] {
             let fields = object(body.as_bytes()).expect("JSON");
             assert_eq!(fields.user(&Caller::Anyone).expect("a user").as_str(), "7");
             assert_eq!(fields.activity().expect("an activity").get(), 100_301);
         }
         let long = object(br#"{"userId":123456789012345678901234567890}"#).expect("JSON");
-        assert_eq!(long.user(&Caller::Anyone).expect("a user").as_str(), "123456789012345678901234567890");
+        assert_eq!(
+            long.user(&Caller::Anyone).expect("a user").as_str(),
+            "123456789012345678901234567890"
+        );
     }
 
     #[test]
@@ -377,13 +432,29 @@ mod tests {
             ("{}", "userId: is missing"),
             (r#"{"userId":null}"#, "userId: is missing"),
             (r#"{"userId":true}"#, "userId: must be a string or a number"),
-            (r#"{"userId":["u"]}"#, "userId: must be a string or a number"),
+            (
+                r#"{"userId":["u"]}"#,
+                "userId: must be a string or a number",
+            ),
             (r#"{"userId":""}"#, "userId: must not be empty"),
-            (r#"{"userId":" u"}"#, "userId: must not begin or end with white space"),
-            (r#"{"userId":"a\u0000"}"#, "userId: must not contain control characters"),
-            (r#"{"userId":"\ud800"}"#, "userId: must be a string or a number"),
+            (
+                r#"{"userId":" u"}"#,
+                "userId: must not begin or end with white space",
+            ),
+            (
+                r#"{"userId":"a\u0000"}"#,
+                "userId: must not contain control characters",
+            ),
+            (
+                r#"{"userId":"\ud800"}"#,
+                "userId: must be a string or a number",
+            ),
         ] {
-            assert_eq!(detail(object(body.as_bytes()).expect(body).user(&Caller::Anyone)), expected, "{body}");
+            assert_eq!(
+                detail(object(body.as_bytes()).expect(body).user(&Caller::Anyone)),
+                expected,
+                "{body}"
+            );
         }
         for number in [
             "0",
@@ -404,20 +475,47 @@ mod tests {
         ] {
             let body = format!(r#"{{"activityId":{number}}}"#);
             let fields = object(body.as_bytes()).expect("JSON");
-            assert!(detail(fields.activity()).starts_with("activityId: expected a whole number"), "{number}");
+            assert!(
+                detail(fields.activity()).starts_with("activityId: expected a whole number"),
+                "{number}"
+            );
         }
     }
 
     #[test]
     fn whole_numbers_may_have_a_point_or_an_exponent() {
-        for spelled in ["200001.0", "200001.000", "2.00001E5", "2.00001e+5", "2000010e-1", "200001e0", "20000100E-2"] {
+        for spelled in [
+            "200001.0",
+            "200001.000",
+            "2.00001E5",
+            "2.00001e+5",
+            "2000010e-1",
+            "200001e0",
+            "20000100E-2",
+        ] {
             let body = format!(r#"{{"activityId":{spelled}}}"#);
-            assert_eq!(object(body.as_bytes()).expect("JSON").activity().expect(spelled).get(), 200_001);
+            assert_eq!(
+                object(body.as_bytes())
+                    .expect("JSON")
+                    .activity()
+                    .expect(spelled)
+                    .get(),
+                200_001
+            );
         }
         let large = object(br#"{"activityId":9223372036854775807.0}"#).expect("JSON");
-        assert_eq!(large.activity().expect("no digit is lost").get(), i64::MAX as u64);
-        let user = object(br#"{"userId":7.0}"#).expect("JSON").user(&Caller::Anyone);
-        assert_eq!(user.expect("a user").as_str(), "7.0", "what is no number for us stays as it is spelled");
+        assert_eq!(
+            large.activity().expect("no digit is lost").get(),
+            i64::MAX as u64
+        );
+        let user = object(br#"{"userId":7.0}"#)
+            .expect("JSON")
+            .user(&Caller::Anyone);
+        assert_eq!(
+            user.expect("a user").as_str(),
+            "7.0",
+            "what is no number for us stays as it is spelled"
+        );
     }
 
     #[test]
@@ -425,7 +523,10 @@ mod tests {
         let fields = object("\u{feff}{\"activityId\":7}".as_bytes()).expect("JSON");
         assert_eq!(fields.activity().expect("an activity").get(), 7);
         for body in ["\u{feff}", "\u{feff}\u{feff}{}", " \u{feff}{}"] {
-            assert!(detail(object(body.as_bytes())).starts_with("body: "), "{body}");
+            assert!(
+                detail(object(body.as_bytes())).starts_with("body: "),
+                "{body}"
+            );
         }
     }
 
@@ -436,30 +537,71 @@ mod tests {
             object(body.as_bytes()).expect("JSON").count()
         };
         assert_eq!(count("null"), Ok(None));
-        for ten in ["10", "\"10\"", "\" 10 \"", "10.0", "1e1", "1.0E+1", "0.1e2", "100e-1"] {
-            assert_eq!(count(ten).map(|count| count.map(DrawCount::get)), Ok(Some(10)), "{ten}");
+        for ten in [
+            "10", "\"10\"", "\" 10 \"", "10.0", "1e1", "1.0E+1", "0.1e2", "100e-1",
+        ] {
+            assert_eq!(
+                count(ten).map(|count| count.map(DrawCount::get)),
+                Ok(Some(10)),
+                "{ten}"
+            );
         }
-        for bad in ["0", "11", "-1", "1.5", "1e2", "\"10.0\"", "\"\"", "\"ten\"", "99999999999999999999"] {
-            assert_eq!(detail(count(bad)), "count: expected a whole number from 1 to 10", "{bad}");
+        for bad in [
+            "0",
+            "11",
+            "-1",
+            "1.5",
+            "1e2",
+            "\"10.0\"",
+            "\"\"",
+            "\"ten\"",
+            "99999999999999999999",
+        ] {
+            assert_eq!(
+                detail(count(bad)),
+                "count: expected a whole number from 1 to 10",
+                "{bad}"
+            );
         }
         assert_eq!(detail(count("true")), "count: must be a string or a number");
     }
 
     #[test]
     fn bodies_that_are_no_object_are_refused() {
-        for body in ["", "null", "[\"u\",1]", "\"u\"", "{", "{\"userId\":}", "not JSON", "{} {}"] {
-            assert!(detail(object(body.as_bytes())).starts_with("body: "), "{body}");
+        for body in [
+            "",
+            "null",
+            "[\"u\",1]",
+            "\"u\"",
+            "{",
+            "{\"userId\":}",
+            "not JSON",
+            "{} {}",
+        ] {
+            assert!(
+                detail(object(body.as_bytes())).starts_with("body: "),
+                "{body}"
+            );
         }
-        assert_eq!(detail(object(b"{\"userId\":\"\xff\"}")), "body: must be UTF-8");
+        assert_eq!(
+            detail(object(b"{\"userId\":\"\xff\"}")),
+            "body: must be UTF-8"
+        );
     }
 
     #[test]
     fn parameters_come_from_query_and_form() {
         let fields = pairs("userId=a%20b&x=1&requestId=", "orderId=+7+").expect("pairs");
-        assert_eq!(fields.user(&Caller::Anyone).expect("a user").as_str(), "a b");
+        assert_eq!(
+            fields.user(&Caller::Anyone).expect("a user").as_str(),
+            "a b"
+        );
         assert_eq!(fields.order().expect("an order").map(OrderId::get), Some(7));
         assert_eq!(fields.request(), Ok(None), "an empty one is none");
-        assert_eq!(detail(pairs("userId=", "").and_then(|fields| fields.user(&Caller::Anyone))), "userId: is missing");
+        assert_eq!(
+            detail(pairs("userId=", "").and_then(|fields| fields.user(&Caller::Anyone))),
+            "userId: is missing"
+        );
         assert_eq!(
             detail(pairs("userId=%FF", "").and_then(|fields| fields.user(&Caller::Anyone))),
             "userId: must be UTF-8"
@@ -470,7 +612,9 @@ mod tests {
     fn a_parameter_may_come_twice_with_one_value() {
         let user = |query, json: &str| {
             let fields = Fields::read(&Name::ALL, Some(query), Content::Json(json.as_bytes()));
-            fields.and_then(|fields| fields.user(&Caller::Anyone)).map(|user| user.as_str().to_owned())
+            fields
+                .and_then(|fields| fields.user(&Caller::Anyone))
+                .map(|user| user.as_str().to_owned())
         };
         for (query, json) in [
             ("userId=7&userId=7", "{}"),
@@ -489,10 +633,21 @@ mod tests {
             ("", r#"{"userId":"7","user\u0049d":"8"}"#),
             ("", r#"{"userId":[],"userId":[]}"#),
         ] {
-            assert_eq!(detail(user(query, json)), "userId: comes twice with different values", "{query} {json}");
+            assert_eq!(
+                detail(user(query, json)),
+                "userId: comes twice with different values",
+                "{query} {json}"
+            );
         }
-        assert_eq!(detail(pairs("userId=7", "userId=8")), "userId: comes twice with different values");
-        let of_draw = Fields::read(&[Name::User], Some("orderId=1&orderId=2&userId=u"), Content::Nothing);
+        assert_eq!(
+            detail(pairs("userId=7", "userId=8")),
+            "userId: comes twice with different values"
+        );
+        let of_draw = Fields::read(
+            &[Name::User],
+            Some("orderId=1&orderId=2&userId=u"),
+            Content::Nothing,
+        );
         assert!(of_draw.is_ok(), "what an endpoint does not take is ignored");
     }
 
@@ -506,17 +661,37 @@ mod tests {
             headers
         };
         assert_eq!(header_key(&headers(&[])), Ok(None));
-        assert_eq!(header_key(&headers(&[""])), Ok(None), "a proxy cannot tell an empty header from none");
-        assert_eq!(header_key(&headers(&["k"])).map(|key| key.is_some()), Ok(true));
-        for bad in [&["k", "k"][..], &["k", "K"], &["", ""], &["a b"], &["ú"], &[&"k".repeat(65)]] {
-            assert!(detail(header_key(&headers(bad))).starts_with("Idempotency-Key: "), "{bad:?}");
+        assert_eq!(
+            header_key(&headers(&[""])),
+            Ok(None),
+            "a proxy cannot tell an empty header from none"
+        );
+        assert_eq!(
+            header_key(&headers(&["k"])).map(|key| key.is_some()),
+            Ok(true)
+        );
+        for bad in [
+            &["k", "k"][..],
+            &["k", "K"],
+            &["", ""],
+            &["a b"],
+            &["ú"],
+            &[&"k".repeat(65)],
+        ] {
+            assert!(
+                detail(header_key(&headers(bad))).starts_with("Idempotency-Key: "),
+                "{bad:?}"
+            );
         }
     }
 
     #[test]
     fn a_lent_key_is_a_key_or_none() {
         let lent = |value: &str| {
-            let headers = [(HeaderName::from_static("idempotency-key-fallback"), value.parse().expect("a value"))];
+            let headers = [(
+                HeaderName::from_static("idempotency-key-fallback"),
+                value.parse().expect("a value"),
+            )];
             lent_key(&headers.into_iter().collect())
         };
         assert_eq!(lent("k").as_ref().map(RequestId::as_str), Some("k"));

@@ -27,14 +27,20 @@ impl Language {
     fn matching(range: &str) -> Option<Self> {
         match range.split('-').next()? {
             primary if primary.eq_ignore_ascii_case("zh") => Some(Language::Chinese),
-            primary if primary.eq_ignore_ascii_case("en") || primary == "*" => Some(Language::English),
+            primary if primary.eq_ignore_ascii_case("en") || primary == "*" => {
+                Some(Language::English)
+            }
             _ => None,
         }
     }
 
-    /// What is asked for most in `Accept-Language`; of equals the first; English when there is none.
+    /// What is asked for most in `Accept-Language`; of equals the first; English when there is
+    /// none.
     fn accepted(headers: &HeaderMap) -> Self {
-        let values = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
+        let values = headers
+            .get_all(ACCEPT_LANGUAGE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let ranges = values.flat_map(|value| value.split(',')).take(RANGES_MAX);
         let wanted = ranges.filter_map(|entry| {
             let (range, quality) = weighed(entry)?;
@@ -51,7 +57,11 @@ impl Language {
 /// A range and its weight in thousandths; `None` when it is malformed or not acceptable.
 fn weighed(entry: &str) -> Option<(&str, u16)> {
     let (range, parameters) = entry.split_once(';').unwrap_or((entry, "q=1"));
-    let quality = parameters.trim().strip_prefix(['q', 'Q'])?.trim_start().strip_prefix('=')?;
+    let quality = parameters
+        .trim()
+        .strip_prefix(['q', 'Q'])?
+        .trim_start()
+        .strip_prefix('=')?;
     let thousandths = thousandths(quality.trim())?;
     (thousandths > 0).then(|| (range.trim(), thousandths))
 }
@@ -99,7 +109,9 @@ mod tests {
     use super::*;
 
     fn accepted(lines: &[&str]) -> &'static str {
-        let lines = lines.iter().map(|line| (ACCEPT_LANGUAGE, line.parse().expect("a header value")));
+        let lines = lines
+            .iter()
+            .map(|line| (ACCEPT_LANGUAGE, line.parse().expect("a header value")));
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(name, value);
@@ -129,14 +141,29 @@ mod tests {
             assert_eq!(accepted(&[line]), expected, "{line}");
         }
         assert_eq!(accepted(&[]), "en");
-        assert_eq!(accepted(&["en;q=0.1", "zh"]), "zh", "lines of one header are one list");
-        assert_eq!(accepted(&[&format!("{}zh", "fr,".repeat(RANGES_MAX))]), "en", "an end to looking");
+        assert_eq!(
+            accepted(&["en;q=0.1", "zh"]),
+            "zh",
+            "lines of one header are one list"
+        );
+        assert_eq!(
+            accepted(&[&format!("{}zh", "fr,".repeat(RANGES_MAX))]),
+            "en",
+            "an end to looking"
+        );
     }
 
     #[test]
     fn a_configured_language_is_always_written() {
-        let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, "zh".parse().expect("a header value"))]);
-        assert_eq!(LanguageChoice::Fixed(Language::English).of(&headers), Language::English);
-        assert_eq!(LanguageChoice::Fixed(Language::Chinese).of(&HeaderMap::new()), Language::Chinese);
+        let headers =
+            HeaderMap::from_iter([(ACCEPT_LANGUAGE, "zh".parse().expect("a header value"))]);
+        assert_eq!(
+            LanguageChoice::Fixed(Language::English).of(&headers),
+            Language::English
+        );
+        assert_eq!(
+            LanguageChoice::Fixed(Language::Chinese).of(&HeaderMap::new()),
+            Language::Chinese
+        );
     }
 }

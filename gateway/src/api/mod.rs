@@ -109,7 +109,11 @@ enum Found {
 
 impl From<Outcome> for Reply {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome: outcome.map(Found::Data), request: None, draws: 0 }
+        Self {
+            outcome: outcome.map(Found::Data),
+            request: None,
+            draws: 0,
+        }
     }
 }
 
@@ -126,10 +130,14 @@ impl Handler for Api {
         };
         let mut response = self.respond(call, &head, &reply);
         if body.finish().await {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         self.note(call, &trace, &reply, started.elapsed());
-        response.headers_mut().insert(TRACE_HEADER, trace.into_value());
+        response
+            .headers_mut()
+            .insert(TRACE_HEADER, trace.into_value());
         response
     }
 }
@@ -147,11 +155,22 @@ impl Api {
     ) -> Self {
         let in_flight = InFlight::new(config.in_flight_max, metrics.in_flight());
         let (since, random) = (Instant::now(), Mutex::default());
-        Self { shards, identity, config, in_flight, limits, edge, metrics, access, since, random }
+        Self {
+            shards,
+            identity,
+            config,
+            in_flight,
+            limits,
+            edge,
+            metrics,
+            access,
+            since,
+            random,
+        }
     }
 
-    /// What a request asks for. Nothing is refused yet: what is no call of ours goes through the same
-    /// layers, so it is counted, logged and limited as calls are.
+    /// What a request asks for. Nothing is refused yet: what is no call of ours goes through the
+    /// same layers, so it is counted, logged and limited as calls are.
     fn accept(&self, head: &Parts) -> Call {
         let call = Call::of(head);
         if call.endpoint == Endpoint::Draw {
@@ -162,7 +181,13 @@ impl Api {
 
     /// The way of a request through the layers, from the cheapest reason to refuse it to the
     /// dearest. (Before this: the bound on connections and their timeouts, in `edge/server.rs`.)
-    async fn process(&self, call: Call, peer: Peer, head: &Parts, body: &mut RequestBody) -> Result<Reply, Failure> {
+    async fn process(
+        &self,
+        call: Call,
+        peer: Peer,
+        head: &Parts,
+        body: &mut RequestBody,
+    ) -> Result<Reply, Failure> {
         let now = Timestamp::now();
         let _place = self.admit(call, peer, head, now)?;
         let caller = self.identify(call, peer, head, now)?;
@@ -171,11 +196,17 @@ impl Api {
     }
 
     /// The layers that need no more than a request's head and know no user.
-    fn admit(&self, call: Call, peer: Peer, head: &Parts, now: Timestamp) -> Result<Place<'_>, Failure> {
+    fn admit(
+        &self,
+        call: Call,
+        peer: Peer,
+        head: &Parts,
+        now: Timestamp,
+    ) -> Result<Place<'_>, Failure> {
         // All at once: whatever else goes wrong, the memory for requests is bounded.
         let place = self.in_flight.enter().ok_or(Code::Overloaded)?;
-        // Gateway, route, address, widest first, as far as the switch `limits` lets them: a flood is
-        // refused before anything is checked, read or looked up for it.
+        // Gateway, route, address, widest first, as far as the switch `limits` lets them: a flood
+        // is refused before anything is checked, read or looked up for it.
         self.admit_request(call.endpoint, peer, &head.headers, now)?;
         if call.endpoint == Endpoint::Unknown {
             return Err(Code::PathUnknown.into());
@@ -189,9 +220,15 @@ impl Api {
         Ok(place)
     }
 
-    /// Who calls, where that matters. Rejects unauthenticated callers before reading their body, and
-    /// after the limits: a forged signature costs more than a refusal.
-    fn identify(&self, call: Call, peer: Peer, head: &Parts, now: Timestamp) -> Result<Caller, Failure> {
+    /// Who calls, where that matters. Rejects unauthenticated callers before reading their body,
+    /// and after the limits: a forged signature costs more than a refusal.
+    fn identify(
+        &self,
+        call: Call,
+        peer: Peer,
+        head: &Parts,
+        now: Timestamp,
+    ) -> Result<Caller, Failure> {
         let headers = &head.headers;
         let caller = match (call.endpoint.about(), call.by_token) {
             (About::Nobody, _) => return Ok(Caller::Unasked),
@@ -223,20 +260,35 @@ impl Api {
 
     /// Binds the parameters and asks the endpoint.
     async fn dispatch(&self, call: Call, caller: &Caller, head: &Parts, body: &[u8]) -> Reply {
-        let fields =
-            Content::of(head, body).and_then(|content| Fields::read(call.endpoint.takes(), head.uri.query(), content));
+        let fields = Content::of(head, body)
+            .and_then(|content| Fields::read(call.endpoint.takes(), head.uri.query(), content));
         match (call.endpoint, fields) {
             (Endpoint::Draw, fields) => self.answer_draw(call, caller, &head.headers, fields).await,
-            (Endpoint::Page, _) => Reply { outcome: Ok(Found::Page), request: None, draws: 0 },
-            (Endpoint::Preflight, _) => Reply { outcome: Ok(Found::Preflight), request: None, draws: 0 },
+            (Endpoint::Page, _) => Reply {
+                outcome: Ok(Found::Page),
+                request: None,
+                draws: 0,
+            },
+            (Endpoint::Preflight, _) => Reply {
+                outcome: Ok(Found::Preflight),
+                request: None,
+                draws: 0,
+            },
             // In a box: else each draw's future is as large as that of the largest read, and is
             // copied several times on its way.
-            (endpoint, Ok(fields)) => Box::pin(self.answer_read(endpoint, caller, &fields)).await.into(),
+            (endpoint, Ok(fields)) => Box::pin(self.answer_read(endpoint, caller, &fields))
+                .await
+                .into(),
             (_, Err(failure)) => Err(failure).into(),
         }
     }
 
-    async fn answer_read(&self, endpoint: Endpoint, caller: &Caller, fields: &Fields<'_>) -> Outcome {
+    async fn answer_read(
+        &self,
+        endpoint: Endpoint,
+        caller: &Caller,
+        fields: &Fields<'_>,
+    ) -> Outcome {
         if endpoint.about() == About::User
             && let Ok(user) = fields.user(caller)
         {
@@ -263,7 +315,11 @@ impl Api {
     fn refuse(&self, call: Call, head: &Parts, failure: Failure) -> Reply {
         let names_key = call.endpoint.unanswered() == Unanswered::MayBeDone;
         let request = names_key.then(|| self.draw_key(&head.headers, None).0);
-        Reply { outcome: Err(failure), request, draws: 0 }
+        Reply {
+            outcome: Err(failure),
+            request,
+            draws: 0,
+        }
     }
 
     /// Writes the answer.
@@ -274,17 +330,32 @@ impl Api {
             Ok(Found::Preflight) => cors::preflight(),
             Err(failure) => self.refusal(call, head, failure, reply.request.as_ref()),
         };
-        self.config.origins.write(&head.headers, response.headers_mut());
+        self.config
+            .origins
+            .write(&head.headers, response.headers_mut());
         if let Some(vary) = self.config.vary(reply.outcome.is_err()) {
-            response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+            response
+                .headers_mut()
+                .insert(VARY, HeaderValue::from_static(vary));
         }
         response
     }
 
-    fn refusal(&self, call: Call, head: &Parts, failure: &Failure, request: Option<&RequestId>) -> HttpResponse {
-        let ApiConfig { statuses, language, .. } = &self.config;
+    fn refusal(
+        &self,
+        call: Call,
+        head: &Parts,
+        failure: &Failure,
+        request: Option<&RequestId>,
+    ) -> HttpResponse {
+        let ApiConfig {
+            statuses, language, ..
+        } = &self.config;
         let (status, is_preferred) = statuses.of(failure.code, &head.headers);
-        let look = Look { language: language.of(&head.headers), status };
+        let look = Look {
+            language: language.of(&head.headers),
+            status,
+        };
         let mut response = answer::refusal(failure, request, look);
         let headers = response.headers_mut();
         if is_preferred {
@@ -294,16 +365,29 @@ impl Api {
             headers.insert(WWW_AUTHENTICATE, self.identity.challenge(failure.code));
         }
         if failure.code == Code::MethodNotAllowed {
-            headers.insert(ALLOW, HeaderValue::from_static(call.endpoint.methods().allowed()));
+            headers.insert(
+                ALLOW,
+                HeaderValue::from_static(call.endpoint.methods().allowed()),
+            );
         }
         response
     }
 
     /// Counts an answer, and writes it into the access log.
     fn note(&self, call: Call, trace: &TraceId, reply: &Reply, took: Duration) {
-        let code = reply.outcome.as_ref().map_or_else(|failure| failure.code, |_| Code::Success);
+        let code = reply
+            .outcome
+            .as_ref()
+            .map_or_else(|failure| failure.code, |_| Code::Success);
         self.metrics.answered(call.endpoint, code, took);
-        self.access.note(trace, call.endpoint.label(), code, took, reply.draws, self.since.elapsed());
+        self.access.note(
+            trace,
+            call.endpoint.label(),
+            code,
+            took,
+            reply.draws,
+            self.since.elapsed(),
+        );
     }
 
     fn random(&self) -> std::sync::MutexGuard<'_, OsRandom> {

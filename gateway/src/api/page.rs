@@ -11,13 +11,19 @@ use super::answer::HttpResponse;
 
 const PAGE: &str = include_str!("../../page/index.html");
 
-/// The page may stand in no frame, and tells nobody where a link was followed. What it may load stands
-/// in itself.
+/// The page may stand in no frame, and tells nobody where a link was followed. What it may load
+/// stands in itself.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
-    (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+    (
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    ),
     (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("frame-ancestors 'none'"),
+    ),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];

@@ -44,12 +44,17 @@ const fn is_rule(status: StatusCode) -> bool {
 /// Whether a request has `Prefer: status=200` (RFC 7240): of several preferences of one name the
 /// first counts.
 fn prefers_200(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(PREFER)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(list).filter_map(|preference| {
         // Parameters after a semicolon say nothing that is known here.
         let preference = preference.split(';').next()?;
         let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
-        name.trim().eq_ignore_ascii_case("status").then(|| value.trim().trim_matches('"'))
+        name.trim()
+            .eq_ignore_ascii_case("status")
+            .then(|| value.trim().trim_matches('"'))
     });
     preferences.next() == Some("200")
 }
@@ -108,7 +113,9 @@ mod tests {
         ] {
             assert!(!prefers(&[line]), "{line}");
         }
-        assert!(prefers(&["return=minimal", "status=200"]) && !prefers(&["status=500", "status=200"]));
+        assert!(
+            prefers(&["return=minimal", "status=200"]) && !prefers(&["status=500", "status=200"])
+        );
         assert!(!prefers(&[]));
     }
 

@@ -32,13 +32,19 @@ struct AwardView<'a> {
 }
 
 fn award_views(strategy: &Strategy, draws_today: u32) -> Vec<AwardView<'_>> {
-    (0..strategy.awards.len()).map(|index| award_view(strategy, AwardIndex(index), draws_today)).collect()
+    (0..strategy.awards.len())
+        .map(|index| award_view(strategy, AwardIndex(index), draws_today))
+        .collect()
 }
 
 fn award_view(strategy: &Strategy, index: AwardIndex, draws_today: u32) -> AwardView<'_> {
     let award = strategy.award(index);
     // The draw itself walks the same tree, so the page and the rule cannot differ.
-    let opens_at = |draws| strategy.tree_of(index).map_or(Some(draws), |tree| tree.unlocked_at(draws));
+    let opens_at = |draws| {
+        strategy
+            .tree_of(index)
+            .map_or(Some(draws), |tree| tree.unlocked_at(draws))
+    };
     let next = opens_at(draws_today);
     let is_unlocked = next == Some(draws_today);
     let draws_left = next.map_or(0, |draws| draws - draws_today);
@@ -59,7 +65,10 @@ fn award_view(strategy: &Strategy, index: AwardIndex, draws_today: u32) -> Award
 /// `POST strategy/query_raffle_award_list`
 pub(super) async fn award_list(shards: &Shards, caller: &Caller, fields: &Fields<'_>) -> Outcome {
     let (published, account) = account_today(shards, caller, fields).await?;
-    Ok(Data::new(&award_views(&published.campaign.strategy, account.day_used)))
+    Ok(Data::new(&award_views(
+        &published.campaign.strategy,
+        account.day_used,
+    )))
 }
 
 /// `POST query_raffle_award_list` of the reference's first stage, by strategy and for nobody in
@@ -91,7 +100,10 @@ pub(super) async fn rule_weight(shards: &Shards, caller: &Caller, fields: &Field
     let strategy = &published.campaign.strategy;
     let award = |&index: &AwardIndex| {
         let award = strategy.award(index);
-        WeightAward { award_id: award.id.get(), award_title: &award.title }
+        WeightAward {
+            award_id: award.id.get(),
+            award_title: &award.title,
+        }
     };
     let groups = strategy.weight_groups().iter().map(|group| WeightView {
         rule_weight_count: group.ordinal,
@@ -110,21 +122,35 @@ struct RandomAward {
 }
 
 /// `POST strategy/random_raffle`: shows the pool; takes no stock and writes no order.
-pub(super) fn random_raffle(shards: &Shards, fields: &Fields<'_>, random: &mut impl Randomness) -> Outcome {
+pub(super) fn random_raffle(
+    shards: &Shards,
+    fields: &Fields<'_>,
+    random: &mut impl Randomness,
+) -> Outcome {
     let published = by_strategy(shards, fields)?;
     let strategy = &published.campaign.strategy;
     let award = strategy.award(AwardIndex(strategy.pool.draw(random)));
-    Ok(Data::new(&RandomAward { award_id: award.id.get(), award_index: award.sort }))
+    Ok(Data::new(&RandomAward {
+        award_id: award.id.get(),
+        award_index: award.sort,
+    }))
 }
 
 /// `GET strategy/strategy_armory`: says that the strategy is loaded, and changes nothing.
 pub(super) fn armory(shards: &Shards, fields: &Fields<'_>) -> Outcome {
     let strategy = fields.strategy()?;
     let catalogue = shards.catalogue();
-    catalogue.strategy(strategy).map(|_| Data::new(&true)).ok_or_else(|| Code::ActivityUnknown.into())
+    catalogue
+        .strategy(strategy)
+        .map(|_| Data::new(&true))
+        .ok_or_else(|| Code::ActivityUnknown.into())
 }
 
 fn by_strategy(shards: &Shards, fields: &Fields<'_>) -> Result<Arc<Published>, Failure> {
     let strategy = fields.strategy()?;
-    shards.catalogue().strategy(strategy).cloned().ok_or_else(|| Code::ActivityUnknown.into())
+    shards
+        .catalogue()
+        .strategy(strategy)
+        .cloned()
+        .ok_or_else(|| Code::ActivityUnknown.into())
 }

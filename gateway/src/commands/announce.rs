@@ -22,13 +22,25 @@ pub(super) struct Addresses {
 
 /// Says it to whoever has just started the server. The last line begins with `try: `.
 pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addresses) {
-    let Addresses { listen, admin, probes } = addresses;
-    let scheme = if config.admin.tls.is_some() { "https" } else { "http" };
+    let Addresses {
+        listen,
+        admin,
+        probes,
+    } = addresses;
+    let scheme = if config.admin.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let number = |count: usize, what| counted(u16::try_from(count).unwrap_or(u16::MAX), what);
     let stored = match &config.storage {
         Storage::Embedded(embedded) => format!("data in {}", embedded.data.display()),
         Storage::Cluster(cluster) => {
-            format!("{}, {}", number(cluster.shards.len(), "shard"), number(cluster.redis.len(), "stock server"))
+            format!(
+                "{}, {}",
+                number(cluster.shards.len(), "shard"),
+                number(cluster.redis.len(), "stock server")
+            )
         }
     };
     let quiet = if config.log.access_lines_per_second_max == 0 {
@@ -45,7 +57,9 @@ pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addres
 
 /// The activity with the smallest id that can be drawn from now.
 fn open_activity(catalogue: &Catalogue, now: Timestamp) -> Option<ActivityId> {
-    let activities = catalogue.campaigns().map(|published| &published.campaign.activity);
+    let activities = catalogue
+        .campaigns()
+        .map(|published| &published.campaign.activity);
     let open = activities.filter(|activity| {
         activity.state == ActivityState::Open && activity.begins_at <= now && now < activity.ends_at
     });
@@ -57,7 +71,11 @@ fn hint(activity: Option<ActivityId>, listen: SocketAddr) -> String {
         return "try: drawbridge campaign publish FILE (no published activity can be drawn from now)".to_owned();
     };
     // Nobody can dial "all addresses".
-    let host = if listen.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { listen.ip() };
+    let host = if listen.ip().is_unspecified() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    } else {
+        listen.ip()
+    };
     let address = SocketAddr::new(host, listen.port());
     format!(
         "try: curl -s http://{address}/api/v1/raffle/activity/draw -H 'Content-Type: application/json' \
@@ -74,13 +92,21 @@ mod tests {
     const SCARCE: &str = include_str!("../../../deploy/campaigns/scarce.toml");
 
     fn catalogue(texts: &[String]) -> Catalogue {
-        let campaigns = texts.iter().map(|text| Campaign::parse(text).expect("a campaign"));
-        Catalogue::new(campaigns.map(|campaign| Published { version: 1, campaign }))
+        let campaigns = texts
+            .iter()
+            .map(|text| Campaign::parse(text).expect("a campaign"));
+        Catalogue::new(campaigns.map(|campaign| Published {
+            version: 1,
+            campaign,
+        }))
     }
 
     #[test]
     fn the_hint_names_an_activity_that_can_be_drawn_from() {
-        let (closed, open) = (SCARCE.replace("\"open\"", "\"close\""), SCARCE.replace("200002", "200009"));
+        let (closed, open) = (
+            SCARCE.replace("\"open\"", "\"close\""),
+            SCARCE.replace("200002", "200009"),
+        );
         let now = "2026-11-30T00:00:00Z".parse().expect("a time");
         let found = open_activity(&catalogue(&[closed.clone(), open.clone()]), now);
         assert_eq!(found.map(ActivityId::get), Some(200_009));
@@ -89,7 +115,10 @@ mod tests {
         assert_eq!(open_activity(&catalogue(&[open]), past), None);
         let listen = "0.0.0.0:8091".parse().expect("an address");
         let text = hint(found, listen);
-        assert!(text.contains("http://127.0.0.1:8091/") && text.contains("200009"), "{text}");
+        assert!(
+            text.contains("http://127.0.0.1:8091/") && text.contains("200009"),
+            "{text}"
+        );
         assert!(hint(None, listen).starts_with("try: drawbridge campaign publish"));
     }
 }

@@ -1,5 +1,5 @@
-//! Values of arguments: each parser says what it expects in words of its own, whatever the parser beneath it
-//! says.
+//! Values of arguments: each parser says what it expects in words of its own, whatever the parser
+//! beneath it says.
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use market::UserId;
@@ -9,7 +9,10 @@ const UNITS_MAX: u64 = 1_000_000_000_000;
 
 /// Units of a prize.
 pub(super) fn units(text: &str) -> Result<u64, String> {
-    let number = text.parse().ok().filter(|units| (1..=UNITS_MAX).contains(units));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|units| (1..=UNITS_MAX).contains(units));
     number.ok_or_else(|| format!("expected an integer from 1 to {UNITS_MAX}"))
 }
 
@@ -19,7 +22,8 @@ pub(super) fn user(text: &str) -> Result<UserId, String> {
 }
 
 /// Arguments that have defaults, for a command that can do without them: there when one of them is
-/// given. (An `Option` of arguments that hold further ones is never there: clap does not see those.)
+/// given. (An `Option` of arguments that hold further ones is never there: clap does not see
+/// those.)
 #[derive(Debug)]
 pub(super) struct IfGiven<T>(pub(super) Option<T>);
 
@@ -36,10 +40,12 @@ impl<T: Args> Args for IfGiven<T> {
 impl<T: Args> FromArgMatches for IfGiven<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let own = T::augment_args(Command::new("own"));
-        let is_given = own
-            .get_arguments()
-            .any(|own| matches.value_source(own.get_id().as_str()) == Some(ValueSource::CommandLine));
-        Ok(Self(is_given.then(|| T::from_arg_matches(matches)).transpose()?))
+        let is_given = own.get_arguments().any(|own| {
+            matches.value_source(own.get_id().as_str()) == Some(ValueSource::CommandLine)
+        });
+        Ok(Self(
+            is_given.then(|| T::from_arg_matches(matches)).transpose()?,
+        ))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -78,7 +84,10 @@ mod tests {
     fn one_of_the_arguments_is_enough_and_the_others_have_their_defaults() {
         let given = |words: &[&str]| {
             let words = ["program"].iter().chain(words);
-            Line::parse_from(words).outer.0.map(|outer| (outer.inner.place, outer.token))
+            Line::parse_from(words)
+                .outer
+                .0
+                .map(|outer| (outer.inner.place, outer.token))
         };
         let pair = |place: &str, token: &str| Some((place.to_owned(), token.to_owned()));
         assert_eq!(given(&[]), None);
@@ -88,8 +97,19 @@ mod tests {
 
     #[test]
     fn units_are_integers_within_bounds() {
-        assert_eq!((units("1").as_ref(), units("1000000000000").as_ref()), (Ok(&1), Ok(&1_000_000_000_000)));
-        for bad in ["", "0", "-1", "1.5", "x", "1000000000001", "99999999999999999999"] {
+        assert_eq!(
+            (units("1").as_ref(), units("1000000000000").as_ref()),
+            (Ok(&1), Ok(&1_000_000_000_000))
+        );
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "1.5",
+            "x",
+            "1000000000001",
+            "99999999999999999999",
+        ] {
             assert!(units(bad).is_err(), "{bad}");
         }
     }

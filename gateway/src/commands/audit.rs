@@ -11,7 +11,9 @@ use shards::audit::{mend_labels, mend_labels_of_cluster};
 use shards::cluster::Installation;
 use shards::embedded::Folder;
 
-use super::{FAILED, Installed, NO, Place, block_on, complain, fail, one_line, operator, reason, say};
+use super::{
+    FAILED, Installed, NO, Place, block_on, complain, fail, one_line, operator, reason, say,
+};
 
 /// How often a terminal is told how far the audit is.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
@@ -25,8 +27,8 @@ pub struct Options {
     #[arg(long)]
     json: bool,
     /// First mend what is safe to mend: set back accounts that count for a day which has not begun,
-    /// because a clock was ahead; in a cluster decide over open grants, deliver recorded operations,
-    /// and count anew what is left where the sum is wrong. Orders are never touched
+    /// because a clock was ahead; in a cluster decide over open grants, deliver recorded
+    /// operations, and count anew what is left where the sum is wrong. Orders are never touched
     #[arg(long, requires = "reason")]
     repair: bool,
     /// Why the repair is made, for the record
@@ -71,13 +73,19 @@ type Looked = Result<Report, Box<dyn std::error::Error>>;
 async fn look(options: &Options) -> Looked {
     let progress = Progress::default();
     let installed = options.place.open().await?;
-    let record = options.reason.clone().filter(|_| options.repair).map(|why| {
-        let who = options.who.clone().unwrap_or_else(operator);
-        Record { who, why }
-    });
+    let record = options
+        .reason
+        .clone()
+        .filter(|_| options.repair)
+        .map(|why| {
+            let who = options.who.clone().unwrap_or_else(operator);
+            Record { who, why }
+        });
     let work = async {
         match (&installed, &record) {
-            (Installed::Folder(folder), Some(record)) => repair_folder(folder, record, &progress).await,
+            (Installed::Folder(folder), Some(record)) => {
+                repair_folder(folder, record, &progress).await
+            }
             (Installed::Folder(folder), None) => Ok(audit(folder, &progress).await?),
             (Installed::Cluster(cluster), Some(record)) => repair(cluster, record, &progress).await,
             (Installed::Cluster(cluster), None) => Ok(audit_cluster(cluster, &progress).await?),
@@ -105,7 +113,9 @@ async fn repair(cluster: &Installation, record: &Record, progress: &Progress) ->
         return Ok(report);
     }
     for (server, epoch) in cluster.rebuild(&record.who, &record.why).await? {
-        complain(format_args!("stock server {server}: rebuilt under epoch {epoch}\n"));
+        complain(format_args!(
+            "stock server {server}: rebuilt under epoch {epoch}\n"
+        ));
     }
     Ok(audit_cluster(cluster, progress).await?)
 }
@@ -113,7 +123,9 @@ async fn repair(cluster: &Installation, record: &Record, progress: &Progress) ->
 fn tell(mended: Mended) {
     let Mended { accounts, left } = mended;
     if accounts > 0 {
-        complain(format_args!("{accounts} accounts set back to their latest day that has begun\n"));
+        complain(format_args!(
+            "{accounts} accounts set back to their latest day that has begun\n"
+        ));
     }
     if left > 0 {
         complain(format_args!(
@@ -147,7 +159,11 @@ const CLEAR_LINE: &str = "\r\x1b[K";
 fn line(progress: &Progress, passed: Duration) -> String {
     let (tables, done, orders) = (progress.tables(), progress.tables_done(), progress.orders());
     let rate = u128::from(orders) * 1000 / passed.as_millis().max(1);
-    let what = if tables > 0 && done == tables { "; comparing the stock" } else { "" };
+    let what = if tables > 0 && done == tables {
+        "; comparing the stock"
+    } else {
+        ""
+    };
     format!("audit: {done} of {tables} tables, {orders} orders, {rate} a second{what}")
 }
 
@@ -165,8 +181,18 @@ mod tests {
 
     #[test]
     fn a_repair_has_a_reason_and_nothing_else_has() {
-        let accepts = |arguments: &[&str]| Command::try_parse_from([&["audit"], arguments].concat()).is_ok();
-        assert!(accepts(&[]) && accepts(&["--repair", "--reason", "a clock was ahead", "--who", "alice"]));
+        let accepts =
+            |arguments: &[&str]| Command::try_parse_from([&["audit"], arguments].concat()).is_ok();
+        assert!(
+            accepts(&[])
+                && accepts(&[
+                    "--repair",
+                    "--reason",
+                    "a clock was ahead",
+                    "--who",
+                    "alice"
+                ])
+        );
         for arguments in [
             &["--repair"][..],
             &["--repair", "--reason", ""],
@@ -176,12 +202,17 @@ mod tests {
         ] {
             assert!(!accepts(arguments), "{arguments:?}");
         }
-        let given = Command::try_parse_from(["audit", "--repair", "--reason", "why"]).expect("accepted").options;
+        let given = Command::try_parse_from(["audit", "--repair", "--reason", "why"])
+            .expect("accepted")
+            .options;
         assert_eq!((given.repair, given.reason.as_deref()), (true, Some("why")));
     }
 
     #[test]
     fn the_line_of_an_audit_that_has_just_begun_divides_by_nothing() {
-        assert_eq!(line(&Progress::default(), Duration::ZERO), "audit: 0 of 0 tables, 0 orders, 0 a second");
+        assert_eq!(
+            line(&Progress::default(), Duration::ZERO),
+            "audit: 0 of 0 tables, 0 orders, 0 a second"
+        );
     }
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::server::{Look, text};
 
-/// What to do with the audit log. (`drawbridge audit` checks the stored data: that is another thing.)
+/// What to do with the audit log. (`drawbridge audit` checks the stored data: that is another
+/// thing.)
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the latest 200 changes, newest first: who, what, why
@@ -23,9 +24,18 @@ fn show(log: &Value) -> String {
     let mut lines = String::new();
     for entry in log["entries"].as_array().into_iter().flatten() {
         let field = |name| text(entry, name);
-        let (at, what, detail, who, reason) =
-            (field("at"), field("what"), field("detail"), field("who"), field("reason"));
+        let (at, what, detail, who, reason) = (
+            field("at"),
+            field("what"),
+            field("detail"),
+            field("who"),
+            field("reason"),
+        );
         let _ = writeln!(lines, "{at} {what} {detail} by {who}: {reason}");
     }
-    if lines.is_empty() { "nobody has changed anything yet\n".to_owned() } else { lines }
+    if lines.is_empty() {
+        "nobody has changed anything yet\n".to_owned()
+    } else {
+        lines
+    }
 }

@@ -82,7 +82,13 @@ impl Set {
             "forSeconds": self.lasts,
         });
         let about = ("breaker", self.breaker.as_str());
-        self.changing.carry_out(Change { method: Method::POST, path: PATH, fields, about, only: None })
+        self.changing.carry_out(Change {
+            method: Method::POST,
+            path: PATH,
+            fields,
+            about,
+            only: None,
+        })
     }
 }
 
@@ -92,20 +98,36 @@ impl Clear {
             "name": self.breaker,
         });
         let about = ("breaker", self.breaker.as_str());
-        self.changing.carry_out(Change { method: Method::DELETE, path: PATH, fields, about, only: None })
+        self.changing.carry_out(Change {
+            method: Method::DELETE,
+            path: PATH,
+            fields,
+            about,
+            only: None,
+        })
     }
 }
 
 fn show(list: &Value) -> String {
-    let mut lines = format!("{:<10} {:<10} {:<14} {:<8} {}\n", "breaker", "state", "mode", "observe", "changed");
+    let mut lines = format!(
+        "{:<10} {:<10} {:<14} {:<8} {}\n",
+        "breaker", "state", "mode", "observe", "changed"
+    );
     for breaker in list["breakers"].as_array().into_iter().flatten() {
         let field = |name| text(breaker, name);
         let until = Some(field("expiresAt")).filter(|text| !text.is_empty());
         let until = until.map_or(String::new(), |until| format!(" (until {until})"));
-        let observe = if breaker["observe"] == true { "yes" } else { "no" };
+        let observe = if breaker["observe"] == true {
+            "yes"
+        } else {
+            "no"
+        };
         let (name, state, mode) = (field("name"), field("state"), field("mode"));
         let changed = format!("{} {}{until}", field("changedAt"), field("reason"));
-        let _ = writeln!(lines, "{name:<10} {state:<10} {mode:<14} {observe:<8} {changed}");
+        let _ = writeln!(
+            lines,
+            "{name:<10} {state:<10} {mode:<14} {observe:<8} {changed}"
+        );
     }
     lines
 }

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use market::campaign::{ActivityState, AwardIndex, Campaign, InvalidCampaign, Published, Strategy, report};
+use market::campaign::{
+    ActivityState, AwardIndex, Campaign, InvalidCampaign, Published, Strategy, report,
+};
 use market::odds::Pool;
 use serde_json::{Value, json};
 use shards::embedded::{Folder, FolderError};
@@ -65,9 +67,17 @@ pub fn run(command: Command) -> ExitCode {
         Command::List { place, json } => match block_on(list(&place)) {
             Ok(published) => {
                 if json {
-                    say_json(&published.iter().map(|published| listed_in_json(published)).collect::<Vec<_>>());
+                    say_json(
+                        &published
+                            .iter()
+                            .map(|published| listed_in_json(published))
+                            .collect::<Vec<_>>(),
+                    );
                 } else {
-                    say(published.iter().map(|published| listed(published)).collect::<String>());
+                    say(published
+                        .iter()
+                        .map(|published| listed(published))
+                        .collect::<String>());
                 }
                 ExitCode::SUCCESS
             }
@@ -101,7 +111,10 @@ fn check(file: &Path, json: bool) -> ExitCode {
 fn read(file: &Path) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => format!("{} is no text in UTF-8", file.display()),
-        _ => format!("the campaign file {} cannot be read: {error}", file.display()),
+        _ => format!(
+            "the campaign file {} cannot be read: {error}",
+            file.display()
+        ),
     })
 }
 
@@ -112,7 +125,9 @@ fn refuse(file: &Path, why: &str) -> ExitCode {
 
 /// A good file for programs: what is drawn with which odds.
 fn checked(campaign: &Campaign) -> Value {
-    let Campaign { activity, strategy, .. } = campaign;
+    let Campaign {
+        activity, strategy, ..
+    } = campaign;
     let all: Vec<AwardIndex> = (0..strategy.awards.len()).map(AwardIndex).collect();
     let groups = strategy.weight_groups().iter();
     let groups =
@@ -148,7 +163,10 @@ fn odds(strategy: &Strategy, awards: &[AwardIndex], pool: &Pool) -> Vec<Value> {
 }
 
 fn faulty(error: &InvalidCampaign) -> Value {
-    let faults = error.faults.iter().map(|fault| json!({"place": fault.place, "message": fault.message}));
+    let faults = error
+        .faults
+        .iter()
+        .map(|fault| json!({"place": fault.place, "message": fault.message}));
     json!({"ok": false, "faults": faults.collect::<Vec<_>>()})
 }
 
@@ -163,7 +181,13 @@ const fn state(state: ActivityState) -> &'static str {
 
 fn listed(published: &Published) -> String {
     let activity = &published.campaign.activity;
-    format!("{}  version {}  {}  {}\n", activity.id, published.version, state(activity.state), activity.name)
+    format!(
+        "{}  version {}  {}  {}\n",
+        activity.id,
+        published.version,
+        state(activity.state),
+        activity.name
+    )
 }
 
 fn listed_in_json(published: &Published) -> Value {
@@ -179,7 +203,11 @@ fn listed_in_json(published: &Published) -> Value {
 }
 
 fn describe(publication: Publication) -> String {
-    let Publication { activity, version, new } = publication;
+    let Publication {
+        activity,
+        version,
+        new,
+    } = publication;
     if new {
         format!("activity {activity}: published version {version}\n")
     } else {
@@ -202,34 +230,46 @@ async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
             let (folder, made) = folder_for(&embedded).map_err(|error| failed(&error))?;
             let meta = folder.meta().await.map_err(|error| failed(&error))?;
             let done = describe(publish_to(&meta, &text).await?);
-            Ok(if made { format!("made the data folder {}\n{done}", embedded.data.display()) } else { done })
+            Ok(if made {
+                format!("made the data folder {}\n{done}", embedded.data.display())
+            } else {
+                done
+            })
         }
         Storage::Cluster(options) => {
             let cluster = options.open().await.map_err(|error| failed(&error))?;
             let publication = publish_to(cluster.meta(), &text).await?;
             // A gateway would do it as well, a moment later; so a failure is no reason to worry.
             if let Err(error) = cluster.deliver().await {
-                complain(format_args!("the stock servers get the units later: {error}\n"));
+                complain(format_args!(
+                    "the stock servers get the units later: {error}\n"
+                ));
             }
             Ok(describe(publication))
         }
     }
 }
 
-/// Where to publish, and whether it was made for that. A campaign can be there before the server's first start, in a
-/// folder that somebody named; a default folder that is missing means that the command was given in another place.
+/// Where to publish, and whether it was made for that. A campaign can be there before the server's
+/// first start, in a folder that somebody named; a default folder that is missing means that the
+/// command was given in another place.
 fn folder_for(embedded: &Embedded) -> Result<(Folder, bool), FolderError> {
     match Folder::existing(&embedded.data) {
-        Err(FolderError::Missing(_)) if embedded.data_is_named => Ok((Folder::create(&embedded.data)?, true)),
+        Err(FolderError::Missing(_)) if embedded.data_is_named => {
+            Ok((Folder::create(&embedded.data)?, true))
+        }
         found => Ok((found?, false)),
     }
 }
 
 async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publication, Refusal> {
-    let published = meta.publish(&[text], &operator(), Timestamp::now()).await.map_err(|error| match error {
-        PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
-        PublishError::Store(error) => Refusal::Failed(error.to_string()),
-    });
+    let published = meta
+        .publish(&[text], &operator(), Timestamp::now())
+        .await
+        .map_err(|error| match error {
+            PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
+            PublishError::Store(error) => Refusal::Failed(error.to_string()),
+        });
     published.map(|publications| publications[0])
 }
 

@@ -15,7 +15,12 @@ pub struct Options {
 
 pub fn run(options: &Options) -> ExitCode {
     let mut script = Vec::new();
-    generate(options.shell, &mut Cli::command(), "drawbridge", &mut script);
+    generate(
+        options.shell,
+        &mut Cli::command(),
+        "drawbridge",
+        &mut script,
+    );
     say(String::from_utf8_lossy(&script));
     ExitCode::SUCCESS
 }

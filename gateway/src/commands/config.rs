@@ -1,5 +1,5 @@
-//! `drawbridge check-config` and `drawbridge config show`: the configuration that would be in force, and
-//! the one that is. Both print a config file with the origin of each value.
+//! `drawbridge check-config` and `drawbridge config show`: the configuration that would be in
+//! force, and the one that is. Both print a config file with the origin of each value.
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -28,9 +28,22 @@ fn show(shown: &Value) -> String {
     let mut lines = String::new();
     let field = |name| text(shown, name);
     let file = Some(field("file")).filter(|file| !file.is_empty());
-    let _ = writeln!(lines, "# in force; config file: {}", file.unwrap_or("none".to_owned()));
-    let _ = writeln!(lines, "# hash {}: the same on all gateways that are configured alike", field("hash"));
-    for key in shown["needsRestart"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    let _ = writeln!(
+        lines,
+        "# in force; config file: {}",
+        file.unwrap_or("none".to_owned())
+    );
+    let _ = writeln!(
+        lines,
+        "# hash {}: the same on all gateways that are configured alike",
+        field("hash")
+    );
+    for key in shown["needsRestart"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         let _ = writeln!(lines, "# changed in the file, waits for a restart: {key}");
     }
     let filter = Some(field("logFilterSet")).filter(|filter| !filter.is_empty());
@@ -50,9 +63,16 @@ pub fn check(place: &Place) -> ExitCode {
     };
     match Config::of_text(&text, place.overrides()) {
         Ok((config, effective)) => {
-            let file = Config::file(place.config()).map_or("none".to_owned(), |file| file.display().to_string());
-            let head = format!("# the configuration is good; config file: {file}\n# hash {}\n", effective.hash());
-            say(printable_lines(&format!("{head}\n{}", to_toml(&effective.shown()))));
+            let file = Config::file(place.config())
+                .map_or("none".to_owned(), |file| file.display().to_string());
+            let head = format!(
+                "# the configuration is good; config file: {file}\n# hash {}\n",
+                effective.hash()
+            );
+            say(printable_lines(&format!(
+                "{head}\n{}",
+                to_toml(&effective.shown())
+            )));
             // Apart, so that what is printed can be used as a config file.
             for warning in warnings(&config) {
                 complain(format_args!("{}: {warning}\n", warning.level()));

@@ -1,5 +1,5 @@
-//! `drawbridge cooldown list|set|clear`: users who may not draw for a while, through a running server's
-//! admin address.
+//! `drawbridge cooldown list|set|clear`: users who may not draw for a while, through a running
+//! server's admin address.
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -49,13 +49,25 @@ pub fn run(command: &Command) -> ExitCode {
     match command {
         Command::List(Look { json, server }) => {
             let list = block_on(server.get(PATH));
-            end(list.map(|list| if *json { format!("{list}\n") } else { show(&list) }))
+            end(list.map(|list| {
+                if *json {
+                    format!("{list}\n")
+                } else {
+                    show(&list)
+                }
+            }))
         }
         Command::Set(set) => set.run(),
         Command::Clear { user, changing } => {
             let fields = json!({ "userId": user.as_str() });
             let about = ("cooldown", user.as_str());
-            changing.carry_out(Change { method: Method::DELETE, path: PATH, fields, about, only: None })
+            changing.carry_out(Change {
+                method: Method::DELETE,
+                path: PATH,
+                fields,
+                about,
+                only: None,
+            })
         }
     }
 }
@@ -67,12 +79,21 @@ impl Set {
             "forSeconds": self.lasts,
         });
         let about = ("cooldown", self.user.as_str());
-        self.changing.carry_out(Change { method: Method::POST, path: PATH, fields, about, only: None })
+        self.changing.carry_out(Change {
+            method: Method::POST,
+            path: PATH,
+            fields,
+            about,
+            only: None,
+        })
     }
 }
 
 fn show(list: &Value) -> String {
-    let users = list["users"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let users = list["users"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let mut lines = match text(list, "count").as_str() {
         "1" => "1 user is in cooldown".to_owned(),
         count => format!("{count} users are in cooldown"),
@@ -82,8 +103,17 @@ fn show(list: &Value) -> String {
     }
     lines.push('\n');
     for user in users {
-        let by_hand = if user["byHand"] == true { "  by hand" } else { "" };
-        let _ = writeln!(lines, "until {}  {}{by_hand}", text(user, "until"), text(user, "userId"));
+        let by_hand = if user["byHand"] == true {
+            "  by hand"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            lines,
+            "until {}  {}{by_hand}",
+            text(user, "until"),
+            text(user, "userId")
+        );
     }
     lines
 }

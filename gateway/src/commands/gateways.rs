@@ -77,7 +77,11 @@ fn list(look: &Look) -> ExitCode {
 }
 
 fn forget(named: &Named) -> ExitCode {
-    let Named { name, record, server } = named;
+    let Named {
+        name,
+        record,
+        server,
+    } = named;
     let body = json!({ "name": name, "who": record.who(), "reason": record.reason });
     match block_on(server.call(Method::DELETE, "/admin/gateways", body.to_string())) {
         Ok(_) => {
@@ -89,23 +93,55 @@ fn forget(named: &Named) -> ExitCode {
 }
 
 fn set_rotation(rotate: &Rotate, out: bool) -> ExitCode {
-    let Rotate { name, lasts, changing } = rotate;
+    let Rotate {
+        name,
+        lasts,
+        changing,
+    } = rotate;
     let fields = json!({ "name": name, "out": out, "forSeconds": lasts });
     let path = "/admin/gateways/rotation";
-    changing.carry_out(Change { method: Method::POST, path, fields, about: ("rotation", name), only: Some(name) })
+    changing.carry_out(Change {
+        method: Method::POST,
+        path,
+        fields,
+        about: ("rotation", name),
+        only: Some(name),
+    })
 }
 
 fn show(answer: &Value) -> String {
-    let gateways = answer["gateways"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let width = gateways.iter().map(|gateway| text(gateway, "name").len()).chain([7]).max().unwrap_or_default();
+    let gateways = answer["gateways"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let width = gateways
+        .iter()
+        .map(|gateway| text(gateway, "name").len())
+        .chain([7])
+        .max()
+        .unwrap_or_default();
     let mut lines = String::new();
-    let head = ["gateway", "state", "seen", "revision", "version", "config", "admin"];
+    let head = [
+        "gateway", "state", "seen", "revision", "version", "config", "admin",
+    ];
     row(&mut lines, width, &head.map(str::to_owned));
     for gateway in gateways {
         let config: String = text(gateway, "configHash").chars().take(8).collect();
         let [name, state, revision, version, admin] =
             ["name", "state", "revision", "version", "admin"].map(|field| text(gateway, field));
-        row(&mut lines, width, &[name, state, format!("{} ago", ago(gateway)), revision, version, config, admin]);
+        row(
+            &mut lines,
+            width,
+            &[
+                name,
+                state,
+                format!("{} ago", ago(gateway)),
+                revision,
+                version,
+                config,
+                admin,
+            ],
+        );
         for note in notes(gateway) {
             let _ = writeln!(lines, "  {note}");
         }
@@ -115,7 +151,9 @@ fn show(answer: &Value) -> String {
 
 fn row(lines: &mut String, width: usize, columns: &[String; 7]) {
     let [name, state, seen, revision, version, config, admin] = columns;
-    let line = format!("{name:<width$}  {state:<6}  {seen:<10}  {revision:>8}  {version:<9}  {config:<8}  {admin}");
+    let line = format!(
+        "{name:<width$}  {state:<6}  {seen:<10}  {revision:>8}  {version:<9}  {config:<8}  {admin}"
+    );
     let _ = writeln!(lines, "{}", line.trim_end());
 }
 
@@ -123,13 +161,31 @@ fn row(lines: &mut String, width: usize, columns: &[String; 7]) {
 fn notes(gateway: &Value) -> Vec<String> {
     let out = Some(text(gateway, "outBecause")).filter(|why| !why.is_empty());
     let out = out.map(|why| format!("out of rotation {why}"));
-    let overrides = gateway["overrides"].as_array().into_iter().flatten().map(|here| {
-        let until = Some(text(here, "expiresAt")).filter(|at| !at.is_empty());
-        let until = until.map_or(String::new(), |at| format!(" until {at}"));
-        format!("here only: {} {} {}{until}", text(here, "kind"), text(here, "target"), text(here, "value"))
-    });
-    let failures = gateway["failures"].as_array().into_iter().flatten().map(|failure| {
-        format!("could not obey: {} {}: {}", text(failure, "kind"), text(failure, "target"), text(failure, "why"))
-    });
+    let overrides = gateway["overrides"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|here| {
+            let until = Some(text(here, "expiresAt")).filter(|at| !at.is_empty());
+            let until = until.map_or(String::new(), |at| format!(" until {at}"));
+            format!(
+                "here only: {} {} {}{until}",
+                text(here, "kind"),
+                text(here, "target"),
+                text(here, "value")
+            )
+        });
+    let failures = gateway["failures"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|failure| {
+            format!(
+                "could not obey: {} {}: {}",
+                text(failure, "kind"),
+                text(failure, "target"),
+                text(failure, "why")
+            )
+        });
     out.into_iter().chain(overrides).chain(failures).collect()
 }

@@ -31,12 +31,18 @@ pub fn run(options: &Options) -> ExitCode {
             say("ready\n");
             ExitCode::SUCCESS
         }
-        Ok((_, body)) if serde_json::from_slice(&body).is_ok_and(|body| is_players_answer(&body)) => {
+        Ok((_, body))
+            if serde_json::from_slice(&body).is_ok_and(|body| is_players_answer(&body)) =>
+        {
             fail(format_args!("{}: {NOT_THE_PLAYERS_ADDRESS}", options.admin))
         }
         // It says so itself, and why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
-            Ok(why) if ["not ready: ", "out of rotation "].iter().any(|begin| why.starts_with(begin)) => {
+            Ok(why)
+                if ["not ready: ", "out of rotation "]
+                    .iter()
+                    .any(|begin| why.starts_with(begin)) =>
+            {
                 refuse(printable(why))
             }
             _ => refuse(format_args!("not ready: {status}")),
@@ -49,10 +55,15 @@ pub fn run(options: &Options) -> ExitCode {
 
 impl Options {
     async fn ask(&self) -> Result<(StatusCode, Bytes), ServerError> {
-        let request = Request::get("/readyz").header(HOST, self.admin.authority()).body(Full::new(Bytes::new()));
+        let request = Request::get("/readyz")
+            .header(HOST, self.admin.authority())
+            .body(Full::new(Bytes::new()));
         let request = request.expect("a host and a path");
         let answer = timeout(TIMEOUT, self.admin.exchange(request)).await;
         let answer = answer.unwrap_or_else(|_| Err("no answer in time".to_owned()));
-        answer.map_err(|why| ServerError::Server { address: self.admin.to_string(), why })
+        answer.map_err(|why| ServerError::Server {
+            address: self.admin.to_string(),
+            why,
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! `drawbridge limits list|set|clear`: limits of running servers, through a gateway's admin address.
+//! `drawbridge limits list|set|clear`: limits of running servers, through a gateway's admin
+//! address.
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -67,12 +68,22 @@ impl Set {
             "forSeconds": self.lasts,
         });
         let about = ("limit", self.target.as_str());
-        self.changing.carry_out(Change { method: Method::POST, path: PATH, fields, about, only: None })
+        self.changing.carry_out(Change {
+            method: Method::POST,
+            path: PATH,
+            fields,
+            about,
+            only: None,
+        })
     }
 
     /// What is set, as the gateway reads it.
     fn limit(&self) -> Value {
-        let mut limit = if self.rate == "off" { json!({ "off": true }) } else { json!({ "perSecond": self.rate }) };
+        let mut limit = if self.rate == "off" {
+            json!({ "off": true })
+        } else {
+            json!({ "perSecond": self.rate })
+        };
         if let Some(burst) = self.burst {
             limit["burst"] = burst.into();
         }
@@ -89,12 +100,21 @@ impl Clear {
             "target": self.target,
         });
         let about = ("limit", self.target.as_str());
-        self.changing.carry_out(Change { method: Method::DELETE, path: PATH, fields, about, only: None })
+        self.changing.carry_out(Change {
+            method: Method::DELETE,
+            path: PATH,
+            fields,
+            about,
+            only: None,
+        })
     }
 }
 
 fn show(list: &Value) -> String {
-    let limits = list["limits"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let limits = list["limits"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if limits.is_empty() {
         return "there are no limits\n".to_owned();
     }
@@ -105,11 +125,19 @@ fn show(list: &Value) -> String {
                 format!("override; configured: {}", in_words(&limit["configured"]))
             }
             ("override", until) => {
-                format!("override until {until}; configured: {}", in_words(&limit["configured"]))
+                format!(
+                    "override until {until}; configured: {}",
+                    in_words(&limit["configured"])
+                )
             }
             (origin, _) => origin.to_owned(),
         };
-        let _ = writeln!(lines, "{:<26} {:<36} {origin}", text(limit, "target"), in_words(&limit["inForce"]));
+        let _ = writeln!(
+            lines,
+            "{:<26} {:<36} {origin}",
+            text(limit, "target"),
+            in_words(&limit["inForce"])
+        );
     }
     lines
 }
@@ -119,8 +147,16 @@ fn in_words(limit: &Value) -> String {
     if limit.is_null() {
         return "none".to_owned();
     }
-    let observed = if limit["observe"] == true { ", only observed" } else { "" };
-    format!("{}/s, burst {}{observed}", text(limit, "perSecond"), text(limit, "burst"))
+    let observed = if limit["observe"] == true {
+        ", only observed"
+    } else {
+        ""
+    };
+    format!(
+        "{}/s, burst {}{observed}",
+        text(limit, "perSecond"),
+        text(limit, "burst")
+    )
 }
 
 #[cfg(test)]
@@ -136,8 +172,10 @@ mod tests {
             {"target": "gateway", "origin": "configuration", "inForce": limit, "configured": limit},
             {"target": "user", "origin": "override", "inForce": null, "configured": limit, "expiresAt": "2026-01-01T00:00:00Z"},
         ]});
-        let lines: Vec<String> =
-            show(&list).lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let lines: Vec<String> = show(&list)
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
         assert_eq!(
             lines,
             [

@@ -36,15 +36,26 @@ pub struct Set {
 pub fn run(command: &Command) -> ExitCode {
     match command {
         Command::Show(look) => look.show(PATH, show),
-        Command::Set(Set { filter, lasts, changing }) => {
-            changing.carry_out(change(Method::POST, json!({ "filter": filter, "forSeconds": lasts })))
-        }
+        Command::Set(Set {
+            filter,
+            lasts,
+            changing,
+        }) => changing.carry_out(change(
+            Method::POST,
+            json!({ "filter": filter, "forSeconds": lasts }),
+        )),
         Command::Clear(changing) => changing.carry_out(change(Method::DELETE, json!({}))),
     }
 }
 
 fn change(method: Method, fields: Value) -> Change<'static> {
-    Change { method, path: PATH, fields, about: ("log", "filter"), only: None }
+    Change {
+        method,
+        path: PATH,
+        fields,
+        about: ("log", "filter"),
+        only: None,
+    }
 }
 
 fn show(shown: &Value) -> String {

@@ -1,5 +1,5 @@
-//! `drawbridge order` and `drawbridge account`: what a user has drawn and may still draw, from stored
-//! data, or from a running server for whoever has no more than a token of it.
+//! `drawbridge order` and `drawbridge account`: what a user has drawn and may still draw, from
+//! stored data, or from a running server for whoever has no more than a token of it.
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,10 +17,13 @@ use crate::admin::look_ups::{account_json, order_json, order_key};
 use crate::admin::text::printable;
 
 /// One question at a time.
-const LIMITS: ReadLimits = ReadLimits { connections_max: 1, queue_max: 1, timeout: Duration::from_secs(10) };
+const LIMITS: ReadLimits = ReadLimits {
+    connections_max: 1,
+    queue_max: 1,
+    timeout: Duration::from_secs(10),
+};
 
-const AFTER_HELP: &str =
-    "With --admin or --token-file a running server is asked instead of the stored data; a viewer's token is enough.";
+const AFTER_HELP: &str = "With --admin or --token-file a running server is asked instead of the stored data; a viewer's token is enough.";
 
 /// Which of a user's orders.
 #[derive(Debug, Args)]
@@ -93,20 +96,30 @@ impl OrderOptions {
 
     async fn look_up(&self) -> Result<Value, LookUpError> {
         if let Some(server) = &self.common.server.0 {
-            return Ok(server.get(&format!("/admin/orders?{}", self.query())).await?);
+            return Ok(server
+                .get(&format!("/admin/orders?{}", self.query()))
+                .await?);
         }
         let stored = self.common.open().await?;
-        let key = order_key(self.request.clone(), self.order, self.activity).expect("clap lets one in at most");
+        let key = order_key(self.request.clone(), self.order, self.activity)
+            .expect("clap lets one in at most");
         let orders = stored.orders(&self.user, key.clone()).await?;
         let found = order_json(&key, &orders, stored.catalogue());
-        found.map(|json| value(&json)).ok_or(LookUpError::Nothing("this user has no such order".to_owned()))
+        found.map(|json| value(&json)).ok_or(LookUpError::Nothing(
+            "this user has no such order".to_owned(),
+        ))
     }
 
     fn query(&self) -> String {
         let number = |number: Option<u64>| number.map(|number| number.to_string());
         let fields = [
             ("userId", Some(self.user.as_str().to_owned())),
-            ("requestId", self.request.as_ref().map(|request| request.as_str().to_owned())),
+            (
+                "requestId",
+                self.request
+                    .as_ref()
+                    .map(|request| request.as_str().to_owned()),
+            ),
             ("orderId", number(self.order.map(OrderId::get))),
             ("activityId", number(self.activity.map(ActivityId::get))),
         ];
@@ -122,15 +135,25 @@ impl AccountOptions {
     async fn look_up(&self) -> Result<Value, LookUpError> {
         let activity = self.activity;
         if let Some(server) = &self.common.server.0 {
-            let fields = [("userId", Some(self.user.as_str().to_owned())), ("activityId", Some(activity.to_string()))];
-            return Ok(server.get(&format!("/admin/accounts?{}", query(fields))).await?);
+            let fields = [
+                ("userId", Some(self.user.as_str().to_owned())),
+                ("activityId", Some(activity.to_string())),
+            ];
+            return Ok(server
+                .get(&format!("/admin/accounts?{}", query(fields)))
+                .await?);
         }
         let stored = self.common.open().await?;
         let Some(published) = stored.catalogue().activity(activity) else {
             let help = "`drawbridge campaign list` shows those that are";
-            return Err(LookUpError::Nothing(format!("no activity {activity} is published; {help}")));
+            return Err(LookUpError::Nothing(format!(
+                "no activity {activity} is published; {help}"
+            )));
         };
-        Ok(value(&account_json(published, stored.account(&self.user, activity).await?)))
+        Ok(value(&account_json(
+            published,
+            stored.account(&self.user, activity).await?,
+        )))
     }
 }
 
@@ -149,8 +172,12 @@ impl Common {
 }
 
 fn query<'a>(fields: impl IntoIterator<Item = (&'a str, Option<String>)>) -> String {
-    let given = fields.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)));
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
+    let given = fields
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| (name, value)));
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(given)
+        .finish()
 }
 
 fn value(json: &str) -> Value {
@@ -195,10 +222,20 @@ fn show_orders(found: &Value) -> String {
             None => vec![record],
         };
         for draw in draws {
-            let (at, activity, state) = (text(record, "createdAt"), text(record, "activityId"), text(record, "state"));
-            let (order, award, request, title) =
-                (text(draw, "orderId"), text(draw, "awardId"), text(record, "requestId"), text(draw, "awardTitle"));
-            let line = format!("{at:<30} {activity:>10} {order:<20} {award:>10} {state:<9} {request:<32} {title}");
+            let (at, activity, state) = (
+                text(record, "createdAt"),
+                text(record, "activityId"),
+                text(record, "state"),
+            );
+            let (order, award, request, title) = (
+                text(draw, "orderId"),
+                text(draw, "awardId"),
+                text(record, "requestId"),
+                text(draw, "awardTitle"),
+            );
+            let line = format!(
+                "{at:<30} {activity:>10} {order:<20} {award:>10} {state:<9} {request:<32} {title}"
+            );
             let _ = writeln!(lines, "{}", line.trim_end());
         }
     }

@@ -14,8 +14,8 @@ use crate::config::Storage;
 pub struct Options {
     #[command(flatten)]
     place: Place,
-    /// Go on although the meta database is older than the shards, because there is no newer copy: raise its run
-    /// numbers above theirs, and say what else it lacks
+    /// Go on although the meta database is older than the shards, because there is no newer copy:
+    /// raise its run numbers above theirs, and say what else it lacks
     #[arg(long, requires = "reason")]
     accept_older_meta: bool,
     /// Why, for the record
@@ -37,7 +37,11 @@ pub fn run(options: &Options) -> ExitCode {
     match block_on(migrate(options)) {
         Ok(Migrated { done, strangers }) => {
             say(done);
-            if strangers.is_empty() { ExitCode::SUCCESS } else { refuse(strangers.join("\n")) }
+            if strangers.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                refuse(strangers.join("\n"))
+            }
         }
         Err(error) => fail(error),
     }
@@ -46,7 +50,10 @@ pub fn run(options: &Options) -> ExitCode {
 async fn migrate(asked: &Options) -> Result<Migrated, PlaceError> {
     let Storage::Cluster(options) = asked.place.load()?.storage else {
         let done = "the embedded default is migrated at each start; nothing to do\n".to_owned();
-        return Ok(Migrated { done, ..Migrated::default() });
+        return Ok(Migrated {
+            done,
+            ..Migrated::default()
+        });
     };
     let mut text = String::new();
     match &asked.reason {
@@ -58,26 +65,49 @@ async fn migrate(asked: &Options) -> Result<Migrated, PlaceError> {
         }
         _ => options.migrate().await?,
     }
-    let shards = counted(u16::try_from(options.shards.len()).unwrap_or(u16::MAX), "shard");
+    let shards = counted(
+        u16::try_from(options.shards.len()).unwrap_or(u16::MAX),
+        "shard",
+    );
     let _ = writeln!(text, "the meta database and {shards} are up to date");
     for warning in warnings(&options).await? {
         let _ = writeln!(text, "{warning}");
     }
     // Gateways would not start: whoever lays a cluster out hears it now.
     let strangers = options.open().await?.strangers().await;
-    Ok(Migrated { done: text, strangers })
+    Ok(Migrated {
+        done: text,
+        strangers,
+    })
 }
 
 /// What is wrong with how databases and stock servers are set up, one line for each.
 async fn warnings(options: &cluster::Options) -> Result<Vec<String>, ClusterError> {
     let mut warnings = Vec::new();
-    let shards = options.shards.iter().enumerate().map(|(number, shard)| (format!("shard {number}"), shard));
-    for (name, database) in std::iter::once(("meta database".to_owned(), &options.meta)).chain(shards) {
-        let found = check_durability(database).await.map_err(ClusterError::Meta)?;
-        warnings.extend(found.into_iter().map(|warning| format!("{name}: {warning}")));
+    let shards = options
+        .shards
+        .iter()
+        .enumerate()
+        .map(|(number, shard)| (format!("shard {number}"), shard));
+    for (name, database) in
+        std::iter::once(("meta database".to_owned(), &options.meta)).chain(shards)
+    {
+        let found = check_durability(database)
+            .await
+            .map_err(ClusterError::Meta)?;
+        warnings.extend(
+            found
+                .into_iter()
+                .map(|warning| format!("{name}: {warning}")),
+        );
     }
     for (number, server) in (1..).zip(&options.redis) {
-        warnings.extend(server.memory_warning().await.map(|warning| format!("stock server {number}: {warning}")));
+        warnings.extend(
+            server
+                .memory_warning()
+                .await
+                .map(|warning| format!("stock server {number}: {warning}")),
+        );
     }
     Ok(warnings)
 }

@@ -118,7 +118,10 @@ impl Place {
     }
 
     fn overrides(&self) -> Vec<Override> {
-        self.data.iter().map(|data| Override::option("storage.data", data, "--data")).collect()
+        self.data
+            .iter()
+            .map(|data| Override::option("storage.data", data, "--data"))
+            .collect()
     }
 
     fn load(&self) -> Result<Config, ConfigError> {
@@ -238,7 +241,10 @@ fn complain(text: impl Display) {
 
 /// Prints JSON for programs, indented for people who look at it.
 fn say_json(value: &impl Serialize) {
-    say(format_args!("{}\n", serde_json::to_string_pretty(value).expect("plain values")));
+    say(format_args!(
+        "{}\n",
+        serde_json::to_string_pretty(value).expect("plain values")
+    ));
 }
 
 /// Says on standard error that the answer is no, and why.
@@ -255,20 +261,28 @@ fn fail(error: impl Display) -> ExitCode {
 
 /// Runs a short command to its end.
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.expect("a runtime can be started").block_on(work)
 }
 
 /// A reason, which says something.
 pub(super) fn reason(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("say in a few words why, for whoever reads the record") } else { one_line(text) }
+    if text.trim().is_empty() {
+        Err("say in a few words why, for whoever reads the record")
+    } else {
+        one_line(text)
+    }
 }
 
 /// A text for the record that does nothing to the terminals of those who read it.
 pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
     match text.trim() {
         "" => Err("expected a name"),
-        text if text.contains(is_unprintable) => Err("expected one line without control and format characters"),
+        text if text.contains(is_unprintable) => {
+            Err("expected one line without control and format characters")
+        }
         text => Ok(text.to_owned()),
     }
 }
@@ -293,5 +307,7 @@ impl ForTheRecord {
 /// Who is at the keyboard, for the record.
 fn operator() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+    name.ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
 }

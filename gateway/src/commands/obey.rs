@@ -1,5 +1,5 @@
-//! Changes that all gateways obey, as commands make them: asked of one gateway, which writes them to
-//! the meta database, and waited for until every gateway has reported that it obeys.
+//! Changes that all gateways obey, as commands make them: asked of one gateway, which writes them
+//! to the meta database, and waited for until every gateway has reported that it obeys.
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -22,7 +22,8 @@ struct Waiting {
     /// How long to wait until all gateways obey: 3s, 500ms
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = wait)]
     wait: Duration,
-    /// Have this one gateway obey, from memory, until it ends (or --for is over): works without the meta database
+    /// Have this one gateway obey, from memory, until it ends (or --for is over): works without the
+    /// meta database
     #[arg(long)]
     here: bool,
 }
@@ -64,18 +65,29 @@ impl Changing {
     }
 
     /// Asks for a change.
-    pub(super) async fn ask(&self, method: Method, path: &str, mut fields: Value) -> Result<Value, ServerError> {
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        mut fields: Value,
+    ) -> Result<Value, ServerError> {
         fields["who"] = self.record.who().into();
         fields["reason"] = self.record.reason.as_str().into();
         fields["here"] = self.waiting.here.into();
         self.server.call(method, path, fields.to_string()).await
     }
 
-    /// Makes a change and waits until it is obeyed: 0 when all do, 1 when some do not (it is made all
-    /// the same), 2 when it could not be made.
+    /// Makes a change and waits until it is obeyed: 0 when all do, 1 when some do not (it is made
+    /// all the same), 2 when it could not be made.
     pub(super) fn carry_out(&self, change: Change<'_>) -> ExitCode {
         block_on(async {
-            let Change { method, path, fields, about, only } = change;
+            let Change {
+                method,
+                path,
+                fields,
+                about,
+                only,
+            } = change;
             let answer = match self.ask(method, path, fields).await {
                 Ok(answer) => answer,
                 Err(error) => return fail(error),
@@ -91,10 +103,16 @@ impl Changing {
                 Ok(list) => {
                     let verdict = verdict(&list, revision, about, only);
                     say(&verdict.text);
-                    if verdict.by_all { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+                    if verdict.by_all {
+                        ExitCode::SUCCESS
+                    } else {
+                        ExitCode::from(NO)
+                    }
                 }
                 Err(error) => {
-                    say(format_args!("it is set, but who obeys is not known: {error}\n"));
+                    say(format_args!(
+                        "it is set, but who obeys is not known: {error}\n"
+                    ));
                     ExitCode::from(NO)
                 }
             }
@@ -111,9 +129,14 @@ async fn obeyed(
 ) -> Result<Vec<Value>, ServerError> {
     let begun = Instant::now();
     loop {
-        let answer = server.get(&format!("/admin/gateways?revision={revision}")).await?;
+        let answer = server
+            .get(&format!("/admin/gateways?revision={revision}"))
+            .await?;
         let list = answer["gateways"].as_array().cloned().unwrap_or_default();
-        let all = list.iter().filter(|gateway| concerns(gateway, only)).all(|gateway| gateway["obeys"] == true);
+        let all = list
+            .iter()
+            .filter(|gateway| concerns(gateway, only))
+            .all(|gateway| gateway["obeys"] == true);
         if (all && !list.is_empty()) || begun.elapsed() >= within {
             return Ok(list);
         }
@@ -132,8 +155,16 @@ struct Verdict {
     by_all: bool,
 }
 
-fn verdict(list: &[Value], revision: u64, (kind, target): (&str, &str), only: Option<&str>) -> Verdict {
-    let list: Vec<&Value> = list.iter().filter(|gateway| concerns(gateway, only)).collect();
+fn verdict(
+    list: &[Value],
+    revision: u64,
+    (kind, target): (&str, &str),
+    only: Option<&str>,
+) -> Verdict {
+    let list: Vec<&Value> = list
+        .iter()
+        .filter(|gateway| concerns(gateway, only))
+        .collect();
     let mut faults = String::new();
     let mut obeying = 0_usize;
     for gateway in &list {
@@ -146,10 +177,16 @@ fn verdict(list: &[Value], revision: u64, (kind, target): (&str, &str), only: Op
     }
     if let (Some(name), true) = (only, list.is_empty()) {
         let text = format!("{name} is not in the list of gateways: it obeys when it starts\n");
-        return Verdict { text, by_all: false };
+        return Verdict {
+            text,
+            by_all: false,
+        };
     }
     let by_all = obeying == list.len() && !list.is_empty();
-    Verdict { text: format!("obeyed by {obeying} of {}\n{faults}", list.len()), by_all }
+    Verdict {
+        text: format!("obeyed by {obeying} of {}\n{faults}", list.len()),
+        by_all,
+    }
 }
 
 /// Why a gateway does not obey; `None` where it does.
@@ -158,17 +195,26 @@ fn fault(gateway: &Value, revision: u64, kind: &str, target: &str) -> Option<Str
         return Some(format!("last seen {} ago", ago(gateway)));
     }
     if gateway["obeys"] != true {
-        return Some(format!("still at revision {} (wanted {revision})", text(gateway, "revision")));
+        return Some(format!(
+            "still at revision {} (wanted {revision})",
+            text(gateway, "revision")
+        ));
     }
     let failures = gateway["failures"].as_array().into_iter().flatten();
-    let mut ours = failures.filter(|failure| failure["kind"] == kind && failure["target"] == target);
-    ours.next().map(|failure| format!("could not: {}", text(failure, "why")))
+    let mut ours =
+        failures.filter(|failure| failure["kind"] == kind && failure["target"] == target);
+    ours.next()
+        .map(|failure| format!("could not: {}", text(failure, "why")))
 }
 
 /// How long ago a gateway was seen, for people.
 pub(super) fn ago(gateway: &Value) -> String {
     let seconds = gateway["lastSeenMs"].as_u64().unwrap_or_default() / 1000;
-    if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) }
+    if seconds < 120 {
+        format!("{seconds} s")
+    } else {
+        format!("{} min", seconds / 60)
+    }
 }
 
 #[cfg(test)]
@@ -194,18 +240,39 @@ mod tests {
         ];
         let text = "obeyed by 1 of 5\nb last seen 16 s ago\nc still at revision 41 (wanted 43)\n\
                     d could not: no such breaker\ne last seen 5 min ago\n";
-        assert_eq!(verdict(&list, 43, ("breaker", "shard-9"), None), Verdict { text: text.to_owned(), by_all: false });
+        assert_eq!(
+            verdict(&list, 43, ("breaker", "shard-9"), None),
+            Verdict {
+                text: text.to_owned(),
+                by_all: false
+            }
+        );
         // What somebody else could not obey is another matter.
         let other = verdict(&list, 43, ("breaker", "shard-1"), Some("d"));
-        assert_eq!(other, Verdict { text: "obeyed by 1 of 1\n".to_owned(), by_all: true });
-        assert!(!verdict(&[], 43, ("switch", "draw"), None).by_all, "nobody is not all");
+        assert_eq!(
+            other,
+            Verdict {
+                text: "obeyed by 1 of 1\n".to_owned(),
+                by_all: true
+            }
+        );
+        assert!(
+            !verdict(&[], 43, ("switch", "draw"), None).by_all,
+            "nobody is not all"
+        );
         let gone = verdict(&list, 43, ("rotation", "f"), Some("f"));
-        assert_eq!(gone.text, "f is not in the list of gateways: it obeys when it starts\n");
+        assert_eq!(
+            gone.text,
+            "f is not in the list of gateways: it obeys when it starts\n"
+        );
     }
 
     #[test]
     fn times_to_wait_are_read() {
-        assert_eq!((wait("500ms"), wait("0s")), (Ok(Duration::from_millis(500)), Ok(Duration::ZERO)));
+        assert_eq!(
+            (wait("500ms"), wait("0s")),
+            (Ok(Duration::from_millis(500)), Ok(Duration::ZERO))
+        );
         for text in ["", "3", "-1s", "soon"] {
             assert!(wait(text).is_err_and(|why| why.contains("3s")), "{text}");
         }

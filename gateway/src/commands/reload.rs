@@ -12,7 +12,8 @@ use super::{NO, block_on, fail, say};
 
 const PATH: &str = "/admin/reload";
 
-/// A reload. With `--here` the gateway that is asked alone, and it says what became of each section.
+/// A reload. With `--here` the gateway that is asked alone, and it says what became of each
+/// section.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
@@ -28,7 +29,13 @@ pub fn run(options: &Options) -> ExitCode {
         };
     }
     let about = ("reload", "all");
-    changing.carry_out(Change { method: Method::POST, path: PATH, fields: json!({}), about, only: None })
+    changing.carry_out(Change {
+        method: Method::POST,
+        path: PATH,
+        fields: json!({}),
+        about,
+        only: None,
+    })
 }
 
 /// Says what became of each section; exit code 1 when one of them stays as it was.
@@ -39,11 +46,25 @@ fn report(reloaded: &Value) -> ExitCode {
         let why = Some(text(section, "why")).filter(|why| !why.is_empty());
         failed |= why.is_some();
         let why = why.map_or(String::new(), |why| format!(": {why}"));
-        let _ = writeln!(lines, "{:<14} {}{why}", text(section, "name"), text(section, "outcome"));
+        let _ = writeln!(
+            lines,
+            "{:<14} {}{why}",
+            text(section, "name"),
+            text(section, "outcome")
+        );
     }
-    for key in reloaded["needsRestart"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for key in reloaded["needsRestart"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         let _ = writeln!(lines, "waits for a restart: {key}");
     }
     say(lines);
-    if failed { ExitCode::from(NO) } else { ExitCode::SUCCESS }
+    if failed {
+        ExitCode::from(NO)
+    } else {
+        ExitCode::SUCCESS
+    }
 }

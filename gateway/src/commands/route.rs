@@ -34,12 +34,18 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn in_text(map: &SlotMap, users: &[UserId]) -> String {
-    let (shards, tables) = (counted(map.shards(), "shard"), counted(map.tables(), "table"));
+    let (shards, tables) = (
+        counted(map.shards(), "shard"),
+        counted(map.tables(), "table"),
+    );
     let head = format!("slot map version {}: {shards} of {tables}\n", map.version());
     let lines = users.iter().map(|user| {
         let (text, route) = (user.as_str(), map.route(user.as_str()));
         let (slot, shard, table) = (route.slot(), route.shard(), route.table());
-        format!("{text}: crc32 {:08x} -> slot {slot} -> shard {shard}, table {table}\n", crc32(text))
+        format!(
+            "{text}: crc32 {:08x} -> slot {slot} -> shard {shard}, table {table}\n",
+            crc32(text)
+        )
     });
     std::iter::once(head).chain(lines).collect()
 }
@@ -79,6 +85,8 @@ fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
             let (version, shards, tables) = fixed.unwrap_or((1, embedded.shards, embedded.tables));
             Ok(SlotMap::even(version, shards, tables)?)
         }
-        Storage::Cluster(cluster) => Ok(block_on(async { cluster.open().await.map(|cluster| cluster.map().clone()) })?),
+        Storage::Cluster(cluster) => Ok(block_on(async {
+            cluster.open().await.map(|cluster| cluster.map().clone())
+        })?),
     }
 }

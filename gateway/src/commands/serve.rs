@@ -32,8 +32,8 @@ use crate::api::{Api, ApiConfig};
 use crate::config::effective::Effective;
 use crate::config::{Config, ConfigError, Drain, Level, Log, Storage, warnings};
 use crate::edge::{
-    self, ConnectionMetrics, Drained, EdgeView, Handler, InRuntime, Limits, Listener, Stop, Timeouts, Tls,
-    TrustedProxies, bind, on_own_thread,
+    self, ConnectionMetrics, Drained, EdgeView, Handler, InRuntime, Limits, Listener, Stop,
+    Timeouts, Tls, TrustedProxies, bind, on_own_thread,
 };
 use crate::fleet::kinds::{Breakers, Cooldowns, LimitOverrides, LogFilters, Reload, Rotation};
 use crate::fleet::metrics::FleetMetrics;
@@ -48,8 +48,10 @@ use crate::reload::{Parts, Reloader, Source};
 use crate::trace::AccessLog;
 
 /// What a server without campaigns begins with.
-const DEMO_CAMPAIGNS: [&str; 2] =
-    [include_str!("../../../deploy/campaigns/100301.toml"), include_str!("../../../deploy/campaigns/100401.toml")];
+const DEMO_CAMPAIGNS: [&str; 2] = [
+    include_str!("../../../deploy/campaigns/100301.toml"),
+    include_str!("../../../deploy/campaigns/100401.toml"),
+];
 
 /// A server that has room for fewer players than this is of no use.
 const CONNECTIONS_MIN: usize = 64;
@@ -79,7 +81,8 @@ pub struct Options {
     /// The config file [env: DRAWBRIDGE_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The data folder; `storage.data` in the config file [env: DRAWBRIDGE_STORAGE_DATA] [default: ./data]
+    /// The data folder; `storage.data` in the config file [env: DRAWBRIDGE_STORAGE_DATA] [default:
+    /// ./data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
     /// Where players draw; `http.listen` [env: DRAWBRIDGE_HTTP_LISTEN] [default: 127.0.0.1:8091]
@@ -96,13 +99,22 @@ enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("cannot listen on {address} ({key}): {error}")]
-    Listen { address: SocketAddr, key: &'static str, error: std::io::Error },
+    Listen {
+        address: SocketAddr,
+        key: &'static str,
+        error: std::io::Error,
+    },
     #[error(
         "the system lends this process {lent} open files at most, {needed} are needed: {reserved} for storage and the \
          admin address, {players} for connections of players. Raise the hard limit: `ulimit -Hn 65536` in the shell \
          that starts it, LimitNOFILE=65536 in a systemd unit, --ulimit nofile=65536:65536 for a container"
     )]
-    Descriptors { lent: u64, needed: u64, reserved: u64, players: u64 },
+    Descriptors {
+        lent: u64,
+        needed: u64,
+        reserved: u64,
+        players: u64,
+    },
     #[error("the limit on open files cannot be read: {0}")]
     Limit(std::io::Error),
     #[error(transparent)]
@@ -148,13 +160,29 @@ enum Ending {
 
 fn start(options: &Options) -> Result<Ending, ServeError> {
     let given = options.clone();
-    let source = Source { file: options.config.clone(), options: Box::new(move || overrides(&given)) };
+    let source = Source {
+        file: options.config.clone(),
+        options: Box::new(move || overrides(&given)),
+    };
     let text = Config::text(source.file.as_deref())?;
     let (config, effective) = Config::of_text(&text, overrides(options))?;
-    let log_level = Arc::new(LogLevel::new(&config.log.filter, log_to_stderr(&config.log)));
+    let log_level = Arc::new(LogLevel::new(
+        &config.log.filter,
+        log_to_stderr(&config.log),
+    ));
     warn_of(&config);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    runtime.block_on(serve(&config, Origin { source, effective, log_level }))
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
+    runtime.block_on(serve(
+        &config,
+        Origin {
+            source,
+            effective,
+            log_level,
+        },
+    ))
 }
 
 /// Says what a configuration allows that nobody may want.
@@ -181,9 +209,11 @@ fn overrides(options: &Options) -> Vec<Override> {
         ("http.listen", &options.listen, "--listen"),
         ("http.admin", &options.admin, "--admin"),
     ];
-    let given = given
-        .into_iter()
-        .filter_map(|(path, value, option)| value.as_ref().map(|value| Override::option(path, value, option)));
+    let given = given.into_iter().filter_map(|(path, value, option)| {
+        value
+            .as_ref()
+            .map(|value| Override::option(path, value, option))
+    });
     given.collect()
 }
 
@@ -198,13 +228,20 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let listeners = listen(config, ConnectionMetrics::new(&registry)?).await?;
     let running = open(config, &registry).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
-    let limits = Arc::new(limits::Limits::new(&config.limits, LimitMetrics::new(&registry)?));
+    let limits = Arc::new(limits::Limits::new(
+        &config.limits,
+        LimitMetrics::new(&registry)?,
+    ));
     limits.keep_counted();
     let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
     let shards = running.shards().clone();
     let tokens = tokens(config)?;
     let catalogue = shards.catalogue().clone();
-    let Origin { source, effective, log_level } = origin;
+    let Origin {
+        source,
+        effective,
+        log_level,
+    } = origin;
     let obeyed_log = log_level.clone();
     let metrics = ReloadMetrics::new(&registry)?;
     metrics.keys_read(&identity);
@@ -218,21 +255,61 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
         admin_tls: listeners.admin_tls.clone(),
     };
     let reloader = Arc::new(Reloader::new(source, effective, parts, metrics));
-    let obeyed = Obeyed { shards: &shards, limits: &limits, reloader: &reloader, log_level: &obeyed_log };
-    let fleet = Arc::new(fleet_of(config, &obeyed, listeners.admin.address(), FleetMetrics::new(&registry)?));
-    let edge = EdgeView { proxies: config.http.trusted_proxies.clone(), stop: listeners.public.stop() };
-    let api = Arc::new(Api::new(shards.clone(), identity, limits.clone(), edge, api_config(config), http, access));
+    let obeyed = Obeyed {
+        shards: &shards,
+        limits: &limits,
+        reloader: &reloader,
+        log_level: &obeyed_log,
+    };
+    let fleet = Arc::new(fleet_of(
+        config,
+        &obeyed,
+        listeners.admin.address(),
+        FleetMetrics::new(&registry)?,
+    ));
+    let edge = EdgeView {
+        proxies: config.http.trusted_proxies.clone(),
+        stop: listeners.public.stop(),
+    };
+    let api = Arc::new(Api::new(
+        shards.clone(),
+        identity,
+        limits.clone(),
+        edge,
+        api_config(config),
+        http,
+        access,
+    ));
     let refusals = Refusals::new(&registry)?;
     let scrape = Scrape::new(registry, config.metrics.age_max);
-    let admin = Arc::new(Admin::new(scrape, shards, limits, reloader.clone(), fleet.clone(), tokens, refusals));
+    let admin = Arc::new(Admin::new(
+        scrape,
+        shards,
+        limits,
+        reloader.clone(),
+        fleet.clone(),
+        tokens,
+        refusals,
+    ));
     let addresses = (listeners.public.address(), listeners.admin.address());
-    let probes = listeners.probes.as_ref().and_then(|probes| probes.address().ok());
+    let probes = listeners
+        .probes
+        .as_ref()
+        .and_then(|probes| probes.address().ok());
     let mut doors = Doors::open(listeners, api, &admin)?;
     let (stop_fleet, fleet_stops) = watch::channel(false);
     let obeying = tokio::spawn(fleet.clone().run(fleet_stops));
     admin.set_ready(true);
     if let (Ok(listen), Ok(admin)) = addresses {
-        announce(config, &catalogue, Addresses { listen, admin, probes });
+        announce(
+            config,
+            &catalogue,
+            Addresses {
+                listen,
+                admin,
+                probes,
+            },
+        );
     }
     signals.stop(|| reload(&reloader, &fleet)).await;
     admin.set_ready(false);
@@ -253,7 +330,11 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     doors.drain_admin().await;
     // With them go the last connections to the files.
     drop((reloader, admin, fleet));
-    let ending = if requests_cut == 0 && drained.is_ok() { Ending::Clean } else { Ending::Cut };
+    let ending = if requests_cut == 0 && drained.is_ok() {
+        Ending::Clean
+    } else {
+        Ending::Cut
+    };
     if let Ok(Some(held)) = drained {
         held.let_go().await;
     }
@@ -270,12 +351,33 @@ struct Obeyed<'a> {
 }
 
 /// What this gateway obeys beside the configuration, and its place in the list of gateways.
-fn fleet_of(config: &Config, obeyed: &Obeyed<'_>, admin: std::io::Result<SocketAddr>, metrics: FleetMetrics) -> Fleet {
-    let Obeyed { shards, limits, reloader, log_level } = *obeyed;
+fn fleet_of(
+    config: &Config,
+    obeyed: &Obeyed<'_>,
+    admin: std::io::Result<SocketAddr>,
+    metrics: FleetMetrics,
+) -> Fleet {
+    let Obeyed {
+        shards,
+        limits,
+        reloader,
+        log_level,
+    } = *obeyed;
     let admin = admin.unwrap_or(config.http.admin);
-    let name = config.gateway.name.clone().unwrap_or_else(|| default_name(admin.port()));
-    let scheme = if config.admin.tls.is_some() { "https://" } else { "" };
-    let own = Own { name, admin: format!("{scheme}{admin}") };
+    let name = config
+        .gateway
+        .name
+        .clone()
+        .unwrap_or_else(|| default_name(admin.port()));
+    let scheme = if config.admin.tls.is_some() {
+        "https://"
+    } else {
+        ""
+    };
+    let own = Own {
+        name,
+        admin: format!("{scheme}{admin}"),
+    };
     let rotation = Arc::<Rotation>::default();
     let obeyers: Vec<Box<dyn Obey>> = vec![
         Box::new(Breakers(shards.clone())),
@@ -286,7 +388,14 @@ fn fleet_of(config: &Config, obeyed: &Obeyed<'_>, admin: std::io::Result<SocketA
         Box::new(rotation.clone()),
     ];
     let hashed = reloader.clone();
-    Fleet::new(shards.clone(), own, Box::new(move || hashed.config_hash()), rotation, obeyers, metrics)
+    Fleet::new(
+        shards.clone(),
+        own,
+        Box::new(move || hashed.config_hash()),
+        rotation,
+        obeyers,
+        metrics,
+    )
 }
 
 /// A reload that nobody waits for: the log says what came of it.
@@ -304,20 +413,40 @@ struct Listeners {
 
 async fn listen(config: &Config, metrics: ConnectionMetrics) -> Result<Listeners, ServeError> {
     let http = &config.http;
-    let failed = |address, key| move |error| ServeError::Listen { address, key, error };
-    let admin_tls = config.admin.tls.clone().map(Tls::read).transpose().map_err(ServeError::Tls)?.map(Arc::new);
+    let failed = |address, key| {
+        move |error| ServeError::Listen {
+            address,
+            key,
+            error,
+        }
+    };
+    let admin_tls = config
+        .admin
+        .tls
+        .clone()
+        .map(Tls::read)
+        .transpose()
+        .map_err(ServeError::Tls)?
+        .map(Arc::new);
     let public = bind(http.listen, public_limits(config)?, metrics, None).await;
     let public = public.map_err(failed(http.listen, "http.listen"))?;
     let aside = async |address, tls, key| {
         let metrics = ConnectionMetrics::unregistered();
-        bind(address, admin_limits(config), metrics, tls).await.map_err(failed(address, key))
+        bind(address, admin_limits(config), metrics, tls)
+            .await
+            .map_err(failed(address, key))
     };
     let admin = aside(http.admin, admin_tls.clone(), "http.admin").await?;
     let probes = match http.probes {
         Some(address) => Some(aside(address, None, "http.probes").await?),
         None => None,
     };
-    Ok(Listeners { public, admin, admin_tls, probes })
+    Ok(Listeners {
+        public,
+        admin,
+        admin_tls,
+        probes,
+    })
 }
 
 fn public_limits(config: &Config) -> Result<Limits, ServeError> {
@@ -328,7 +457,11 @@ fn public_limits(config: &Config) -> Result<Limits, ServeError> {
         exempt: config.http.trusted_proxies.clone(),
     };
     // The last third is kept for the shards, which commit what was taken on.
-    Ok(Limits { bounds, timeouts: timeouts(config, LINGER), drain: deadline * 2 / 3 })
+    Ok(Limits {
+        bounds,
+        timeouts: timeouts(config, LINGER),
+        drain: deadline * 2 / 3,
+    })
 }
 
 fn admin_limits(config: &Config) -> Limits {
@@ -337,7 +470,11 @@ fn admin_limits(config: &Config) -> Limits {
         connections_per_address_max: ADMIN_CONNECTIONS_PER_ADDRESS_MAX,
         exempt: TrustedProxies::default(),
     };
-    Limits { bounds, timeouts: timeouts(config, ADMIN_DRAIN / 2), drain: ADMIN_DRAIN }
+    Limits {
+        bounds,
+        timeouts: timeouts(config, ADMIN_DRAIN / 2),
+        drain: ADMIN_DRAIN,
+    }
 }
 
 fn timeouts(config: &Config, linger: Duration) -> Timeouts {
@@ -359,8 +496,8 @@ struct Door<T> {
 /// What ends when a listener on a thread of its own has drained.
 type OwnThread = Door<oneshot::Receiver<std::io::Result<Drained>>>;
 
-/// The listeners that serve: players on the server's threads, all others on threads of their own, so
-/// that neither can keep the other waiting.
+/// The listeners that serve: players on the server's threads, all others on threads of their own,
+/// so that neither can keep the other waiting.
 struct Doors {
     public: Door<JoinHandle<std::io::Result<Drained>>>,
     aside: Vec<OwnThread>,
@@ -368,28 +505,48 @@ struct Doors {
 
 impl Doors {
     fn open(listeners: Listeners, api: Arc<Api>, admin: &Arc<Admin>) -> Result<Self, ServeError> {
-        let Listeners { public, admin: operators, probes, .. } = listeners;
-        let mut aside = vec![aside("admin", operators, InRuntime::current(admin.clone()))?];
+        let Listeners {
+            public,
+            admin: operators,
+            probes,
+            ..
+        } = listeners;
+        let mut aside = vec![aside(
+            "admin",
+            operators,
+            InRuntime::current(admin.clone()),
+        )?];
         if let Some(probes) = probes {
             aside.push(self::aside("probes", probes, Probes(admin.clone()))?);
         }
-        let public = Door { stop: public.stop(), ended: tokio::spawn(public.serve(api)) };
+        let public = Door {
+            stop: public.stop(),
+            ended: tokio::spawn(public.serve(api)),
+        };
         Ok(Self { public, aside })
     }
 
     fn close_after_answers(&self) {
         self.public.stop.close_after_answers();
-        self.aside.iter().for_each(|door| door.stop.close_after_answers());
+        self.aside
+            .iter()
+            .for_each(|door| door.stop.close_after_answers());
     }
 
     /// Answers how many requests were cut off.
     async fn drain_public(&mut self) -> usize {
         self.public.stop.drain();
-        let drained = (&mut self.public.ended).await.map_err(std::io::Error::other).flatten();
+        let drained = (&mut self.public.ended)
+            .await
+            .map_err(std::io::Error::other)
+            .flatten();
         match drained {
             Ok(Drained { requests_cut: 0 }) => 0,
             Ok(Drained { requests_cut }) => {
-                tracing::error!(requests_cut, "requests were cut off that did not end before the deadline");
+                tracing::error!(
+                    requests_cut,
+                    "requests were cut off that did not end before the deadline"
+                );
                 requests_cut
             }
             Err(error) => {
@@ -410,7 +567,8 @@ impl Doors {
 
 fn aside(name: &str, listener: Listener, handler: impl Handler) -> Result<OwnThread, ServeError> {
     let stop = listener.stop();
-    let ended = on_own_thread(name, listener.serve(Arc::new(handler))).map_err(ServeError::Thread)?;
+    let ended =
+        on_own_thread(name, listener.serve(Arc::new(handler))).map_err(ServeError::Thread)?;
     Ok(Door { stop, ended })
 }
 
@@ -420,10 +578,18 @@ fn aside(name: &str, listener: Listener, handler: impl Handler) -> Result<OwnThr
 fn connections_max(config: &Config) -> Result<usize, ServeError> {
     let wanted = config.http.connections_max;
     let lent = rlimit::increase_nofile_limit(u64::MAX).map_err(ServeError::Limit)?;
-    let (reserved, players) = (descriptors_reserved(config), wanted.min(CONNECTIONS_MIN) as u64);
+    let (reserved, players) = (
+        descriptors_reserved(config),
+        wanted.min(CONNECTIONS_MIN) as u64,
+    );
     let needed = reserved + players;
     if lent < needed {
-        return Err(ServeError::Descriptors { lent, needed, reserved, players });
+        return Err(ServeError::Descriptors {
+            lent,
+            needed,
+            reserved,
+            players,
+        });
     }
     let room = usize::try_from(lent - reserved).unwrap_or(usize::MAX);
     if room < wanted {
@@ -448,7 +614,11 @@ fn descriptors_reserved(config: &Config) -> u64 {
     let storage = match &config.storage {
         Storage::Embedded(embedded) => FILES * (usize::from(embedded.shards) * (1 + reads) + SPARE),
         Storage::Cluster(options) => {
-            let redis: usize = options.redis.iter().map(|redis| redis.connections_max as usize + 1).sum();
+            let redis: usize = options
+                .redis
+                .iter()
+                .map(|redis| redis.connections_max as usize + 1)
+                .sum();
             options.shards.len() * (usize::from(options.tables) + reads + SPARE) + redis + SPARE
         }
     };
@@ -492,11 +662,15 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
             }
             let held = folder.hold().await?;
             publish_demo(&held).await?;
-            Ok(Running::Embedded(held.start(embedded.options(config.sizes), metrics).await?))
+            Ok(Running::Embedded(
+                held.start(embedded.options(config.sizes), metrics).await?,
+            ))
         }
         Storage::Cluster(options) => {
             let (cluster, jobs) = (options.open().await?, ClusterMetrics::new(registry)?);
-            Ok(Running::Cluster(cluster.start(config.sizes, metrics, jobs).await?))
+            Ok(Running::Cluster(
+                cluster.start(config.sizes, metrics, jobs).await?,
+            ))
         }
     }
 }
@@ -507,7 +681,9 @@ fn tokens(config: &Config) -> Result<Arc<TokenStore>, ServeError> {
         Storage::Embedded(embedded) => Some(embedded.data.join(TOKEN_FILE)),
         Storage::Cluster(_) => None,
     };
-    TokenStore::open(&config.admin, own).map(Arc::new).map_err(ServeError::Token)
+    TokenStore::open(&config.admin, own)
+        .map(Arc::new)
+        .map_err(ServeError::Token)
 }
 
 /// A server that has no campaign yet gets something to play with.
@@ -515,7 +691,8 @@ async fn publish_demo(held: &Held) -> Result<(), ServeError> {
     let meta = held.meta();
     // Every publication raises the revision.
     if meta.revision().await.map_err(StartError::from)? == 0 {
-        meta.publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now()).await?;
+        meta.publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now())
+            .await?;
     }
     Ok(())
 }

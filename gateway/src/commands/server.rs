@@ -45,7 +45,13 @@ impl Look {
     /// Prints what a path answers; as JSON the list in it alone.
     pub(super) fn show_list(&self, path: &str, list: &str, show: fn(&Value) -> String) -> ExitCode {
         let answer = block_on(self.server.get(path));
-        end(answer.map(|answer| if self.json { format!("{}\n", answer[list]) } else { show(&answer) }))
+        end(answer.map(|answer| {
+            if self.json {
+                format!("{}\n", answer[list])
+            } else {
+                show(&answer)
+            }
+        }))
     }
 
     /// Prints what a path answers.
@@ -59,7 +65,9 @@ impl Look {
 pub(super) enum ServerError {
     #[error("{0}")]
     Refused(String),
-    #[error("token: {0}; --token-file FILE names another one: DATA/admin-token is the embedded default's own")]
+    #[error(
+        "token: {0}; --token-file FILE names another one: DATA/admin-token is the embedded default's own"
+    )]
     Token(String),
     #[error("{address}: {why}")]
     Server { address: String, why: String },
@@ -70,10 +78,18 @@ impl Server {
         self.call(Method::GET, path, String::new()).await
     }
 
-    pub(super) async fn call(&self, method: Method, path: &str, body: String) -> Result<Value, ServerError> {
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<Value, ServerError> {
         let token = Token::read(&self.token_file).map_err(ServerError::Token)?;
         self.warn_of_listeners();
-        let failed = |why: String| ServerError::Server { address: self.admin.to_string(), why };
+        let failed = |why: String| ServerError::Server {
+            address: self.admin.to_string(),
+            why,
+        };
         let request = Request::builder()
             .method(&method)
             .uri(path)
@@ -83,7 +99,9 @@ impl Server {
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| failed(error.to_string()))?;
         let answer = timeout(TIMEOUT, self.admin.exchange(request)).await;
-        let (status, body) = answer.map_err(|_| failed(no_answer(&method)))?.map_err(&failed)?;
+        let (status, body) = answer
+            .map_err(|_| failed(no_answer(&method)))?
+            .map_err(&failed)?;
         let body = json_of_admin(status, &body).map_err(&failed)?;
         match status {
             StatusCode::OK => Ok(body),
@@ -109,7 +127,11 @@ impl Server {
 
 /// Whoever takes that long may do it yet.
 fn no_answer(method: &Method) -> String {
-    let done = if method == Method::GET { "" } else { ": it is not known whether it was done, or will be" };
+    let done = if method == Method::GET {
+        ""
+    } else {
+        ": it is not known whether it was done, or will be"
+    };
     format!("no answer within {} s{done}", TIMEOUT.as_secs())
 }
 
@@ -118,7 +140,9 @@ fn json_of_admin(status: StatusCode, body: &[u8]) -> Result<Value, String> {
     match serde_json::from_slice(body) {
         Ok(body) if is_players_answer(&body) => Err(NOT_THE_PLAYERS_ADDRESS.to_owned()),
         Ok(body) => Ok(body),
-        Err(_) => Err(format!("this is no admin address: it answers {status} without JSON")),
+        Err(_) => Err(format!(
+            "this is no admin address: it answers {status} without JSON"
+        )),
     }
 }
 
@@ -145,17 +169,26 @@ pub(super) fn end(result: Result<String, ServerError>) -> ExitCode {
 
 /// A time such as `10m`, in seconds.
 pub(super) fn seconds(text: &str) -> Result<u64, &'static str> {
-    let lasts = text.parse::<SignedDuration>().ok().and_then(|lasts| u64::try_from(lasts.as_secs()).ok());
-    lasts.filter(|&seconds| seconds > 0).ok_or("expected a time of at least one second, such as 90s, 10m or 2h")
+    let lasts = text
+        .parse::<SignedDuration>()
+        .ok()
+        .and_then(|lasts| u64::try_from(lasts.as_secs()).ok());
+    lasts
+        .filter(|&seconds| seconds > 0)
+        .ok_or("expected a time of at least one second, such as 90s, 10m or 2h")
 }
 
 /// An answer as JSON, or as people read it.
 pub(super) fn json_or(json: bool, answer: &Value, show: impl FnOnce(&Value) -> String) -> String {
-    if json { format!("{answer:#}\n") } else { show(answer) }
+    if json {
+        format!("{answer:#}\n")
+    } else {
+        show(answer)
+    }
 }
 
-/// A field of an answer as text; empty when it is not there. What would do something to the terminal
-/// is shown as an escape: others have written it.
+/// A field of an answer as text; empty when it is not there. What would do something to the
+/// terminal is shown as an escape: others have written it.
 pub(super) fn text(value: &Value, field: &str) -> String {
     match &value[field] {
         Value::String(text) => printable(text).into_owned(),

@@ -1,5 +1,5 @@
-//! `drawbridge stock show|add|withdraw|rebuild`: the stock of limited prizes. Every change is recorded
-//! with who asked for it and why.
+//! `drawbridge stock show|add|withdraw|rebuild`: the stock of limited prizes. Every change is
+//! recorded with who asked for it and why.
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -20,7 +20,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::admin::text::printable;
 
-use super::{ForTheRecord, Installed, Place, PlaceError, arguments, block_on, complain, fail, refuse, say, say_json};
+use super::{
+    ForTheRecord, Installed, Place, PlaceError, arguments, block_on, complain, fail, refuse, say,
+    say_json,
+};
 
 /// How long a withdrawal waits for the running server.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -134,12 +137,20 @@ impl Show {
         let lines = match self.place.open().await? {
             Installed::Folder(folder) => {
                 let meta = folder.meta_for_reading();
-                self.lines(&meta, issued_units(&folder, &meta).await?).await?
+                self.lines(&meta, issued_units(&folder, &meta).await?)
+                    .await?
             }
-            Installed::Cluster(cluster) => self.lines(cluster.meta(), cluster.issued().await?).await?,
+            Installed::Cluster(cluster) => {
+                self.lines(cluster.meta(), cluster.issued().await?).await?
+            }
         };
         if self.json {
-            say_json(&lines.iter().map(|line| self.in_json(line)).collect::<Vec<_>>());
+            say_json(
+                &lines
+                    .iter()
+                    .map(|line| self.in_json(line))
+                    .collect::<Vec<_>>(),
+            );
         } else {
             say(in_text(&lines));
         }
@@ -148,7 +159,11 @@ impl Show {
 
     /// `issued` is read before the totals, so that a server that runs meanwhile cannot make `left`
     /// negative.
-    async fn lines<D: Database>(&self, meta: &Meta<D>, issued: Vec<(Prize, u64)>) -> Result<Vec<Line>, StockError> {
+    async fn lines<D: Database>(
+        &self,
+        meta: &Meta<D>,
+        issued: Vec<(Prize, u64)>,
+    ) -> Result<Vec<Line>, StockError> {
         if let Some(activity) = self.activity {
             published(&meta.catalogue().await?, activity)?;
         }
@@ -156,18 +171,40 @@ impl Show {
         for (prize, issued) in issued {
             *units.entry(prize).or_default() += issued;
         }
-        let wanted = |prize: &Prize| self.activity.is_none_or(|activity| activity == prize.activity);
+        let wanted = |prize: &Prize| {
+            self.activity
+                .is_none_or(|activity| activity == prize.activity)
+        };
         let mut lines = Vec::new();
-        for (prize, total) in meta.totals().await?.into_iter().filter(|(prize, _)| wanted(prize)) {
+        for (prize, total) in meta
+            .totals()
+            .await?
+            .into_iter()
+            .filter(|(prize, _)| wanted(prize))
+        {
             let issued = units.get(&prize).copied().unwrap_or(0);
-            let history = if self.history { meta.operations(prize).await? } else { Vec::new() };
-            lines.push(Line { prize, total, issued, history });
+            let history = if self.history {
+                meta.operations(prize).await?
+            } else {
+                Vec::new()
+            };
+            lines.push(Line {
+                prize,
+                total,
+                issued,
+                history,
+            });
         }
         Ok(lines)
     }
 
     fn in_json(&self, line: &Line) -> Value {
-        let Line { prize: Prize { activity, award }, total, issued, history } = line;
+        let Line {
+            prize: Prize { activity, award },
+            total,
+            issued,
+            history,
+        } = line;
         let mut value = json!({
             "activity": activity.get(),
             "award": award.get(),
@@ -184,10 +221,22 @@ impl Show {
 
 /// For people.
 fn in_text(lines: &[Line]) -> String {
-    let mut text = format!("{:>10} {:>8} {:>14} {:>14} {:>14}\n", "activity", "award", "total", "issued", "left");
+    let mut text = format!(
+        "{:>10} {:>8} {:>14} {:>14} {:>14}\n",
+        "activity", "award", "total", "issued", "left"
+    );
     for line in lines {
-        let Line { prize: Prize { activity, award }, total, issued, history } = line;
-        let _ = writeln!(text, "{activity:>10} {award:>8} {total:>14} {issued:>14} {:>14}", line.left());
+        let Line {
+            prize: Prize { activity, award },
+            total,
+            issued,
+            history,
+        } = line;
+        let _ = writeln!(
+            text,
+            "{activity:>10} {award:>8} {total:>14} {issued:>14} {:>14}",
+            line.left()
+        );
         for operation in history {
             let _ = writeln!(text, "{:>20} {}", "", describe(operation));
         }
@@ -196,13 +245,33 @@ fn in_text(lines: &[Line]) -> String {
 }
 
 fn describe(operation: &Operation) -> String {
-    let Operation { kind, units, applied, who, why, at, .. } = operation;
+    let Operation {
+        kind,
+        units,
+        applied,
+        who,
+        why,
+        at,
+        ..
+    } = operation;
     let applied = applied.map_or("waiting".to_owned(), |applied| format!("{applied:+}"));
-    format!("{at:.0} {kind} {units} ({applied}) by {}: {}", printable(who), printable(why))
+    format!(
+        "{at:.0} {kind} {units} ({applied}) by {}: {}",
+        printable(who),
+        printable(why)
+    )
 }
 
 fn describe_in_json(operation: &Operation) -> Value {
-    let Operation { id, kind, units, applied, who, why, at } = operation;
+    let Operation {
+        id,
+        kind,
+        units,
+        applied,
+        who,
+        why,
+        at,
+    } = operation;
     json!({"id": id, "kind": kind, "units": units, "applied": applied, "who": who, "reason": why, "at": at.to_string()})
 }
 
@@ -211,28 +280,47 @@ fn published(catalogue: &Catalogue, activity: ActivityId) -> Result<(), StockErr
     if catalogue.activity(activity).is_some() {
         return Ok(());
     }
-    let mut known: Vec<ActivityId> = catalogue.campaigns().map(|published| published.campaign.activity.id).collect();
+    let mut known: Vec<ActivityId> = catalogue
+        .campaigns()
+        .map(|published| published.campaign.activity.id)
+        .collect();
     known.sort();
     let known = match &*known {
         [] => "nothing is: `drawbridge campaign publish FILE`".to_owned(),
         [only] => format!("{only} is"),
         known => format!("{} are", listed(known)),
     };
-    Err(StockError::Refused(format!("activity {activity} is not published; {known}")))
+    Err(StockError::Refused(format!(
+        "activity {activity} is not published; {known}"
+    )))
 }
 
 /// The first of them, and how many more.
 fn listed(ids: &[impl ToString]) -> String {
     const SHOWN_MAX: usize = 20;
-    let shown: Vec<String> = ids.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
+    let shown: Vec<String> = ids
+        .iter()
+        .take(SHOWN_MAX)
+        .map(ToString::to_string)
+        .collect();
     let more = ids.len().saturating_sub(SHOWN_MAX);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     shown.join(", ") + &more
 }
 
-async fn issued_units<D: Database>(folder: &Folder, meta: &Meta<D>) -> Result<Vec<(Prize, u64)>, StockError> {
-    let Some((version, shards, tables)) = meta.slot_map().await? else { return Ok(Vec::new()) };
-    let map = SlotMap::even(version, shards, tables).map_err(|error| StockError::Refused(error.to_string()))?;
+async fn issued_units<D: Database>(
+    folder: &Folder,
+    meta: &Meta<D>,
+) -> Result<Vec<(Prize, u64)>, StockError> {
+    let Some((version, shards, tables)) = meta.slot_map().await? else {
+        return Ok(Vec::new());
+    };
+    let map = SlotMap::even(version, shards, tables)
+        .map_err(|error| StockError::Refused(error.to_string()))?;
     Ok(issued(folder, &map).await?)
 }
 
@@ -243,7 +331,9 @@ async fn add(change: &Change) -> Result<String, StockError> {
             let text = add_to(cluster.meta(), change).await?;
             // A gateway would do it as well, a moment later; so a failure is no reason to worry.
             if let Err(error) = cluster.deliver().await {
-                complain(format_args!("the stock servers get the units later: {error}\n"));
+                complain(format_args!(
+                    "the stock servers get the units later: {error}\n"
+                ));
             }
             Ok(text)
         }
@@ -254,7 +344,11 @@ async fn add_to<D: Database>(meta: &Meta<D>, change: &Change) -> Result<String, 
     let asked = asked(meta, change).await?;
     meta.add_stock(&asked, Timestamp::now()).await?;
     let total = meta.totals().await?.get(&asked.prize).copied().unwrap_or(0);
-    Ok(format!("{}: added {}, the total is {total} now\n", change.name(), change.units))
+    Ok(format!(
+        "{}: added {}, the total is {total} now\n",
+        change.name(),
+        change.units
+    ))
 }
 
 async fn withdraw(change: &Change) -> Result<String, StockError> {
@@ -276,7 +370,9 @@ async fn withdraw(change: &Change) -> Result<String, StockError> {
 async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, StockError> {
     let meta = folder.meta().await?;
     let asked = asked(&meta, change).await?;
-    change.check_left(&meta, issued_units(folder, &meta).await?).await?;
+    change
+        .check_left(&meta, issued_units(folder, &meta).await?)
+        .await?;
     let operation = meta.ask_withdrawal(&asked, Timestamp::now()).await?;
     let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
     loop {
@@ -286,8 +382,12 @@ async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, S
         // Who holds the folder holds the stock; without a running server that is us.
         match folder.clone().hold().await {
             Ok(held) => withdraw_at_rest(&held).await?,
-            Err(FolderError::Held(_)) if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
-            Err(FolderError::Held(_)) => return Err(waits(operation, "the server has not done it yet")),
+            Err(FolderError::Held(_)) if Instant::now() < deadline => {
+                sleep(Duration::from_millis(100)).await
+            }
+            Err(FolderError::Held(_)) => {
+                return Err(waits(operation, "the server has not done it yet"));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -306,7 +406,9 @@ async fn withdraw_from_cluster(cluster: &Installation, change: &Change) -> Resul
             return Ok(applied);
         }
         if Instant::now() >= deadline {
-            let why = delivered.err().unwrap_or_else(|| "the stock servers are being rebuilt".to_owned());
+            let why = delivered
+                .err()
+                .unwrap_or_else(|| "the stock servers are being rebuilt".to_owned());
             return Err(waits(operation, &why));
         }
         sleep(Duration::from_millis(200)).await;
@@ -314,24 +416,41 @@ async fn withdraw_from_cluster(cluster: &Installation, change: &Change) -> Resul
 }
 
 fn waits(operation: u64, why: &str) -> StockError {
-    StockError::Refused(format!("{why}; operation {operation} stays recorded and will be done"))
+    StockError::Refused(format!(
+        "{why}; operation {operation} stays recorded and will be done"
+    ))
 }
 
 impl Change {
     fn prize(&self) -> Prize {
-        Prize { activity: self.activity, award: self.award }
+        Prize {
+            activity: self.activity,
+            award: self.award,
+        }
     }
 
     fn name(&self) -> String {
         format!("award {} of activity {}", self.award, self.activity)
     }
 
-    /// Refuses to withdraw more than is left: whoever types a digit too many must not empty a prize. Units may still
-    /// be issued between this look and the withdrawal.
-    async fn check_left<D: Database>(&self, meta: &Meta<D>, issued: Vec<(Prize, u64)>) -> Result<(), StockError> {
+    /// Refuses to withdraw more than is left: whoever types a digit too many must not empty a
+    /// prize. Units may still be issued between this look and the withdrawal.
+    async fn check_left<D: Database>(
+        &self,
+        meta: &Meta<D>,
+        issued: Vec<(Prize, u64)>,
+    ) -> Result<(), StockError> {
         let prize = self.prize();
-        let issued: u64 = issued.into_iter().filter(|(of, _)| *of == prize).map(|(_, units)| units).sum();
-        let waiting = meta.waiting_withdrawals().await?.into_iter().filter(|withdrawal| withdrawal.prize == prize);
+        let issued: u64 = issued
+            .into_iter()
+            .filter(|(of, _)| *of == prize)
+            .map(|(_, units)| units)
+            .sum();
+        let waiting = meta
+            .waiting_withdrawals()
+            .await?
+            .into_iter()
+            .filter(|withdrawal| withdrawal.prize == prize);
         let waiting: u64 = waiting.map(|withdrawal| withdrawal.units).sum();
         let total = meta.totals().await?.get(&prize).copied().unwrap_or(0);
         let left = total.saturating_sub(issued).saturating_sub(waiting);
@@ -355,24 +474,40 @@ async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChan
     let (prize, totals) = (change.prize(), meta.totals().await?);
     if !totals.contains_key(&prize) {
         published(&meta.catalogue().await?, prize.activity)?;
-        let limited: Vec<AwardId> =
-            totals.keys().filter(|other| other.activity == prize.activity).map(|other| other.award).collect();
+        let limited: Vec<AwardId> = totals
+            .keys()
+            .filter(|other| other.activity == prize.activity)
+            .map(|other| other.award)
+            .collect();
         let help = match &*limited {
             [] => "none of its awards is limited".to_owned(),
             [only] => format!("award {only} is limited"),
             limited => format!("awards {} are limited", listed(limited)),
         };
-        let text = format!("activity {} has no award {} with limited stock; {help}", prize.activity, prize.award);
+        let text = format!(
+            "activity {} has no award {} with limited stock; {help}",
+            prize.activity, prize.award
+        );
         return Err(StockError::Refused(text));
     }
-    Ok(StockChange { prize, units: change.units, who: change.record.who(), why: change.record.reason.clone() })
+    Ok(StockChange {
+        prize,
+        units: change.units,
+        who: change.record.who(),
+        why: change.record.reason.clone(),
+    })
 }
 
 async fn rebuild(asked: &Rebuild) -> Result<String, StockError> {
     let Installed::Cluster(cluster) = asked.place.open().await? else {
-        return Err(StockError::Refused("the embedded default counts its stock anew at each start".to_owned()));
+        return Err(StockError::Refused(
+            "the embedded default counts its stock anew at each start".to_owned(),
+        ));
     };
-    let epochs = cluster.rebuild(&asked.record.who(), &asked.record.reason).await.map_err(StockError::Refused)?;
+    let epochs = cluster
+        .rebuild(&asked.record.who(), &asked.record.reason)
+        .await
+        .map_err(StockError::Refused)?;
     let mut text = String::new();
     for (server, epoch) in epochs {
         let _ = writeln!(text, "stock server {server}: rebuilt under epoch {epoch}");

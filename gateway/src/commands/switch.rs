@@ -1,4 +1,5 @@
-//! `drawbridge switch list|set|clear|history`: degrade switches, through a running server's admin address.
+//! `drawbridge switch list|set|clear|history`: degrade switches, through a running server's admin
+//! address.
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -75,7 +76,13 @@ impl Set {
             "observe": self.observe,
         });
         let about = ("switch", self.switch.name());
-        self.changing.carry_out(Change { method: Method::POST, path: "/admin/switches", fields, about, only: None })
+        self.changing.carry_out(Change {
+            method: Method::POST,
+            path: "/admin/switches",
+            fields,
+            about,
+            only: None,
+        })
     }
 }
 
@@ -86,15 +93,30 @@ impl Clear {
             "activity": self.activity.map(ActivityId::get),
         });
         let about = ("switch", self.switch.name());
-        self.changing.carry_out(Change { method: Method::DELETE, path: "/admin/switches", fields, about, only: None })
+        self.changing.carry_out(Change {
+            method: Method::DELETE,
+            path: "/admin/switches",
+            fields,
+            about,
+            only: None,
+        })
     }
 }
 
 fn show(list: &Value) -> String {
-    let mut lines = format!("{:<14} {:>10}  {:<14} {:<7} {}\n", "switch", "activity", "value", "origin", "until");
+    let mut lines = format!(
+        "{:<14} {:>10}  {:<14} {:<7} {}\n",
+        "switch", "activity", "value", "origin", "until"
+    );
     for setting in list["switches"].as_array().into_iter().flatten() {
-        let activity = Some(text(setting, "activity")).filter(|text| !text.is_empty()).unwrap_or("all".to_owned());
-        let (name, value, until) = (text(setting, "name"), value_of(setting), text(setting, "expiresAt"));
+        let activity = Some(text(setting, "activity"))
+            .filter(|text| !text.is_empty())
+            .unwrap_or("all".to_owned());
+        let (name, value, until) = (
+            text(setting, "name"),
+            value_of(setting),
+            text(setting, "expiresAt"),
+        );
         let origin = text(setting, "origin");
         let line = format!("{name:<14} {activity:>10}  {value:<14} {origin:<7} {until}");
         let _ = writeln!(lines, "{}", line.trim_end());
@@ -104,7 +126,11 @@ fn show(list: &Value) -> String {
 
 /// As it is kept: `30%`, `observe 30%`.
 fn value_of(setting: &Value) -> String {
-    let observe = if setting["observe"] == json!(true) { "observe " } else { "" };
+    let observe = if setting["observe"] == json!(true) {
+        "observe "
+    } else {
+        ""
+    };
     format!("{observe}{}", text(setting, "value"))
 }
 
@@ -119,9 +145,18 @@ fn past(history: &Value) -> String {
         let place = activity.map_or(String::new(), |activity| format!(" in activity {activity}"));
         let until = Some(field("expiresAt")).filter(|text| !text.is_empty());
         let until = until.map_or(String::new(), |until| format!(" until {until}"));
-        let (at, name, before, value) = (field("at"), field("name"), field("before"), value_of(change));
-        let _ =
-            writeln!(lines, "{at} {name}{place}: {before} -> {value}{until} by {}: {}", field("who"), field("reason"));
+        let (at, name, before, value) = (
+            field("at"),
+            field("name"),
+            field("before"),
+            value_of(change),
+        );
+        let _ = writeln!(
+            lines,
+            "{at} {name}{place}: {before} -> {value}{until} by {}: {}",
+            field("who"),
+            field("reason")
+        );
     }
     lines
 }

@@ -10,17 +10,29 @@ use super::milliseconds;
 pub(super) fn breakers(section: &Section<'_>) -> Result<Settings, Faulted> {
     let default = Settings::DEFAULT;
     let time = |key, default: Duration| {
-        milliseconds(section, key, u64::try_from(default.as_millis()).expect("a default of minutes at most"))
+        milliseconds(
+            section,
+            key,
+            u64::try_from(default.as_millis()).expect("a default of minutes at most"),
+        )
     };
     let window = time("window_ms", default.window);
-    let calls_min = section.integer("calls_min", 1..=1_000_000).or(default.calls_min);
-    let error_ratio_percent = section.integer("error_ratio_percent", 1..=100).or(default.error_ratio_percent);
+    let calls_min = section
+        .integer("calls_min", 1..=1_000_000)
+        .or(default.calls_min);
+    let error_ratio_percent = section
+        .integer("error_ratio_percent", 1..=100)
+        .or(default.error_ratio_percent);
     let slow = time("slow_ms", default.slow);
-    let slow_ratio_percent = section.integer("slow_ratio_percent", 1..=100).or(default.slow_ratio_percent);
+    let slow_ratio_percent = section
+        .integer("slow_ratio_percent", 1..=100)
+        .or(default.slow_ratio_percent);
     let open_min = time("open_min_ms", default.open_min);
     let open_max = time("open_max_ms", default.open_max);
     let probes = section.integer("probes", 1..=1_000).or(default.probes);
-    let redis_failures = section.integer("redis_failures", 1..=1_000_000).or(default.redis_failures);
+    let redis_failures = section
+        .integer("redis_failures", 1..=1_000_000)
+        .or(default.redis_failures);
     let observe = section.boolean("observe").or(default.observe);
     let settings = Settings {
         window: window?,
@@ -35,7 +47,10 @@ pub(super) fn breakers(section: &Section<'_>) -> Result<Settings, Faulted> {
         observe: observe?,
     };
     if settings.open_max < settings.open_min {
-        return Err(section.fault("open_max_ms", "must not be shorter than breakers.open_min_ms"));
+        return Err(section.fault(
+            "open_max_ms",
+            "must not be shorter than breakers.open_min_ms",
+        ));
     }
     Ok(settings)
 }
@@ -62,14 +77,31 @@ mod tests {
             redis_failures: 9,
             observe: true,
         };
-        assert_eq!(Config::parse(text, Vec::new()).expect("a config").sizes.breakers, expected);
-        assert_eq!(Config::parse("", Vec::new()).expect("a config").sizes.breakers, Settings::DEFAULT);
+        assert_eq!(
+            Config::parse(text, Vec::new())
+                .expect("a config")
+                .sizes
+                .breakers,
+            expected
+        );
+        assert_eq!(
+            Config::parse("", Vec::new())
+                .expect("a config")
+                .sizes
+                .breakers,
+            Settings::DEFAULT
+        );
     }
 
     #[test]
     fn waits_that_must_nest_are_compared() {
         let text = "[breakers]\nopen_min_ms = 500\nopen_max_ms = 400\n";
-        let Err(ConfigError::Faults(faults)) = Config::parse(text, Vec::new()) else { panic!("expected a fault") };
-        assert!(faults[0].to_string().contains("breakers.open_max_ms"), "{faults:?}");
+        let Err(ConfigError::Faults(faults)) = Config::parse(text, Vec::new()) else {
+            panic!("expected a fault")
+        };
+        assert!(
+            faults[0].to_string().contains("breakers.open_max_ms"),
+            "{faults:?}"
+        );
     }
 }

@@ -9,7 +9,13 @@ use serde_json::Value;
 
 /// Keys, or beginnings of keys, that are one gateway's own. All others should be the same on every
 /// gateway of a cluster.
-const OF_ONE_GATEWAY: [&str; 5] = ["admin.", "gateway.", "http.admin", "http.listen", "http.probes"];
+const OF_ONE_GATEWAY: [&str; 5] = [
+    "admin.",
+    "gateway.",
+    "http.admin",
+    "http.listen",
+    "http.probes",
+];
 
 /// Every key that has a value.
 #[derive(Debug, Clone, Default)]
@@ -65,10 +71,12 @@ impl Effective {
             .collect();
         lines.sort_unstable();
         let hash = digest(&SHA256, lines.concat().as_bytes());
-        hash.as_ref()[..8].iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hash.as_ref()[..8]
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 
     /// The keys whose values differ, wherever these come from.
@@ -81,7 +89,10 @@ impl Effective {
             (Some(before), Some(after)) => before.is_same_value(after),
             _ => false,
         };
-        keys.into_iter().filter(|key| !same(key)).map(str::to_owned).collect()
+        keys.into_iter()
+            .filter(|key| !same(key))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The keys whose values in the file differ, and are replaced by something else.
@@ -91,7 +102,10 @@ impl Effective {
             Some(before) => entry.replaced().is_some() && !entry.replaces_the_same(before),
             None => false,
         };
-        let overridden = |entry: &Entry| Overridden { key: entry.path.clone(), by: entry.origin.to_string() };
+        let overridden = |entry: &Entry| Overridden {
+            key: entry.path.clone(),
+            by: entry.origin.to_string(),
+        };
         after.0.iter().filter(in_vain).map(overridden).collect()
     }
 
@@ -111,7 +125,10 @@ impl Effective {
     }
 
     fn by_path(&self) -> BTreeMap<&str, &Entry> {
-        self.0.iter().map(|entry| (entry.path.as_str(), entry)).collect()
+        self.0
+            .iter()
+            .map(|entry| (entry.path.as_str(), entry))
+            .collect()
     }
 }
 
@@ -119,7 +136,9 @@ impl Effective {
 fn json_of(toml: &str) -> Value {
     let table = format!("value = {toml}").parse::<toml::Table>().ok();
     let value = table.and_then(|mut table| table.remove("value"));
-    value.and_then(|value| serde_json::to_value(value).ok()).unwrap_or_else(|| Value::String(toml.to_owned()))
+    value
+        .and_then(|value| serde_json::to_value(value).ok())
+        .unwrap_or_else(|| Value::String(toml.to_owned()))
 }
 
 /// The keys as a config file, with the origin of each value as a comment.
@@ -139,7 +158,12 @@ pub fn to_toml(keys: &[ShownKey]) -> String {
         let gap = if text.is_empty() { "" } else { "\n" };
         let _ = writeln!(text, "{gap}{}", header(section));
         let lines: Vec<(String, String)> = keys.iter().map(|shown| line(shown)).collect();
-        let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or_default().min(WIDTH_MAX);
+        let width = lines
+            .iter()
+            .map(|(line, _)| line.chars().count())
+            .max()
+            .unwrap_or_default()
+            .min(WIDTH_MAX);
         for (line, comment) in lines {
             let _ = writeln!(text, "{line:<width$}  # {comment}");
         }
@@ -158,7 +182,11 @@ fn order_of(section: &str) -> (String, usize, String) {
         Some((number, rest)) => format!("{number:0>6}{rest}"),
         None => part.to_owned(),
     });
-    (first.to_owned(), usize::from(section.contains(['.', '['])), padded.collect::<Vec<_>>().join("["))
+    (
+        first.to_owned(),
+        usize::from(section.contains(['.', '['])),
+        padded.collect::<Vec<_>>().join("["),
+    )
 }
 
 fn split(key: &str) -> (&str, &str) {
@@ -174,14 +202,23 @@ fn header(section: &str) -> String {
 
 fn line(shown: &ShownKey) -> (String, String) {
     let (_, key) = split(&shown.key);
-    let replaced = shown.replaced.as_ref().map(|value| format!(" (the file says {})", toml_of(value)));
-    (format!("{key} = {}", toml_of(&shown.value)), format!("{}{}", shown.origin, replaced.unwrap_or_default()))
+    let replaced = shown
+        .replaced
+        .as_ref()
+        .map(|value| format!(" (the file says {})", toml_of(value)));
+    (
+        format!("{key} = {}", toml_of(&shown.value)),
+        format!("{}{}", shown.origin, replaced.unwrap_or_default()),
+    )
 }
 
 fn toml_of(value: &Value) -> String {
     match value {
         Value::String(text) => toml::Value::String(text.clone()).to_string(),
-        Value::Array(values) => format!("[{}]", values.iter().map(toml_of).collect::<Vec<_>>().join(", ")),
+        Value::Array(values) => format!(
+            "[{}]",
+            values.iter().map(toml_of).collect::<Vec<_>>().join(", ")
+        ),
         other => other.to_string(),
     }
 }
@@ -194,7 +231,9 @@ mod tests {
     use crate::config::{Config, Files, VARIABLE_PREFIX};
 
     fn effective(text: &str, overrides: Vec<Override>) -> Effective {
-        Config::read(text, overrides, Files::Read).expect("a config").1
+        Config::read(text, overrides, Files::Read)
+            .expect("a config")
+            .1
     }
 
     fn variable(name: &str, value: &str) -> Override {
@@ -209,11 +248,19 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_a_configuration_that_means_the_same() {
-        let text = format!("{CLUSTER}[limits.user]\nper_second = 0.5\n[http]\ntrusted_proxies = [\"10.0.0.0/8\"]\n");
+        let text = format!(
+            "{CLUSTER}[limits.user]\nper_second = 0.5\n[http]\ntrusted_proxies = [\"10.0.0.0/8\"]\n"
+        );
         let first = effective(&text, vec![variable("DRAWBRIDGE_LOG_FILTER", "warn")]);
         let shown = to_toml(&first.shown());
-        assert!(!shown.contains("hush") && shown.contains("password = \"***\""), "{shown}");
-        assert!(shown.contains("filter = \"warn\"") && shown.contains("# environment variable DRAWBRIDGE_LOG_FILTER"));
+        assert!(
+            !shown.contains("hush") && shown.contains("password = \"***\""),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("filter = \"warn\"")
+                && shown.contains("# environment variable DRAWBRIDGE_LOG_FILTER")
+        );
         let again = effective(&shown, Vec::new());
         // The mask stands for the password now.
         let changed = first.changed(&again);
@@ -227,8 +274,14 @@ mod tests {
         let address = Override::option("http.listen", "127.0.0.1:9", "--listen");
         let other = effective(&CLUSTER.replace("hush", "quiet"), vec![address]);
         assert_eq!(one.hash(), other.hash());
-        assert_eq!(one.changed(&other), ["http.listen", "storage.meta.password"]);
-        assert_ne!(one.hash(), effective(&format!("{CLUSTER}[lanes]\nbatch_max = 7\n"), Vec::new()).hash());
+        assert_eq!(
+            one.changed(&other),
+            ["http.listen", "storage.meta.password"]
+        );
+        assert_ne!(
+            one.hash(),
+            effective(&format!("{CLUSTER}[lanes]\nbatch_max = 7\n"), Vec::new()).hash()
+        );
     }
 
     #[test]
@@ -238,14 +291,26 @@ mod tests {
         let after = effective("[limits.user]\nper_second = 2\nburst = 3\n", overrides());
         assert_eq!(before.changed(&after), ["limits.user.burst"]);
         let by = "environment variable DRAWBRIDGE_LIMITS_USER_PER_SECOND".to_owned();
-        assert_eq!(before.overridden(&after), [Overridden { key: "limits.user.per_second".to_owned(), by }]);
+        assert_eq!(
+            before.overridden(&after),
+            [Overridden {
+                key: "limits.user.per_second".to_owned(),
+                by
+            }]
+        );
         assert!(after.overridden(&after).is_empty());
     }
 
     #[test]
     fn keys_that_wait_keep_the_value_that_is_in_force() {
-        let before = effective("[http]\nheader_timeout_ms = 5\n[log]\nfilter = \"warn\"\n", Vec::new());
-        let after = effective("\n[http]\nheader_timeout_ms = 6\n[log]\nfilter = \"debug\"\n", Vec::new());
+        let before = effective(
+            "[http]\nheader_timeout_ms = 5\n[log]\nfilter = \"warn\"\n",
+            Vec::new(),
+        );
+        let after = effective(
+            "\n[http]\nheader_timeout_ms = 6\n[log]\nfilter = \"debug\"\n",
+            Vec::new(),
+        );
         let in_force = before.applied(&after, |key| key.starts_with("log."));
         assert_eq!(in_force.changed(&after), ["http.header_timeout_ms"]);
         assert_eq!(before.changed(&in_force), ["log.filter"]);

@@ -39,7 +39,11 @@ pub enum Warning {
     /// A trusted network has room for others than proxies.
     TrustedNetworkWide { network: IpNet, header: HeaderName },
     /// The server itself is in a trusted network, and so are its neighbours.
-    TrustedNetworkHoldsListen { network: IpNet, header: HeaderName, listen: SocketAddr },
+    TrustedNetworkHoldsListen {
+        network: IpNet,
+        header: HeaderName,
+        listen: SocketAddr,
+    },
     /// Every program on this machine may name the caller.
     EverybodyHereIsTrusted { header: HeaderName },
     /// A proxy lets callers in, and they are believed.
@@ -75,7 +79,11 @@ impl Display for Warning {
                 "http.trusted_proxies: {network} has room for more than proxies, and each address in it may be \
                  any user by {header}; name the proxies one by one"
             ),
-            Warning::TrustedNetworkHoldsListen { network, header, listen } => write!(
+            Warning::TrustedNetworkHoldsListen {
+                network,
+                header,
+                listen,
+            } => write!(
                 f,
                 "http.trusted_proxies: {network} holds http.listen ({listen}) itself, so each machine beside this \
                  one may be any user by {header}; name the proxies one by one"
@@ -125,17 +133,22 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
 
 fn of_open(http: &Http) -> Vec<Warning> {
     let networks = http.trusted_proxies.networks().len();
-    let to_network = (!is_loopback(http.listen)).then_some(Warning::OpenToNetwork { listen: http.listen });
+    let to_network = (!is_loopback(http.listen)).then_some(Warning::OpenToNetwork {
+        listen: http.listen,
+    });
     let behind_proxies = (networks > 0).then_some(Warning::OpenBehindProxies { networks });
     [to_network, behind_proxies].into_iter().flatten().collect()
 }
 
 fn of_trusted_header(http: &Http, header: &HeaderName) -> Vec<Warning> {
     let networks = http.trusted_proxies.networks().iter();
-    let mut warnings: Vec<_> =
-        networks.filter_map(|&network| of_trusted_network(network, header, http.listen)).collect();
+    let mut warnings: Vec<_> = networks
+        .filter_map(|&network| of_trusted_network(network, header, http.listen))
+        .collect();
     if *header != CLEARED_BY_NGINX {
-        warnings.push(Warning::HeaderNotCleared { header: header.clone() });
+        warnings.push(Warning::HeaderNotCleared {
+            header: header.clone(),
+        });
     }
     warnings
 }
@@ -145,13 +158,20 @@ fn of_trusted_network(network: IpNet, header: &HeaderName, listen: SocketAddr) -
     let bits = network.max_prefix_len() - network.prefix_len();
     if is_loopback(listen) {
         // Who does not come over the loopback does not come at all.
-        return network.addr().is_loopback().then_some(Warning::EverybodyHereIsTrusted { header });
+        return network
+            .addr()
+            .is_loopback()
+            .then_some(Warning::EverybodyHereIsTrusted { header });
     }
     if bits > PROXY_BITS_MAX && !network.addr().is_loopback() {
         return Some(Warning::TrustedNetworkWide { network, header });
     }
     let holds_listen = bits > 0 && network.contains(&listen.ip().to_canonical());
-    holds_listen.then_some(Warning::TrustedNetworkHoldsListen { network, header, listen })
+    holds_listen.then_some(Warning::TrustedNetworkHoldsListen {
+        network,
+        header,
+        listen,
+    })
 }
 
 fn is_loopback(address: SocketAddr) -> bool {
@@ -164,8 +184,12 @@ mod tests {
 
     /// The levels and first words of what a configuration is warned of.
     fn told(text: &str) -> Vec<(Level, String)> {
-        let config = Config::parse(text, Vec::new()).unwrap_or_else(|error| panic!("{text}: {error}"));
-        warnings(&config).iter().map(|warning| (warning.level(), warning.to_string())).collect()
+        let config =
+            Config::parse(text, Vec::new()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        warnings(&config)
+            .iter()
+            .map(|warning| (warning.level(), warning.to_string()))
+            .collect()
     }
 
     fn trusted_header(listen: &str, proxies: &str, more: &str) -> Vec<(Level, String)> {
@@ -182,23 +206,48 @@ mod tests {
 
     #[test]
     fn who_may_name_the_caller_must_be_few() {
-        for network in
-            ["0.0.0.0/0", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "10.1.0.0/23", "::/0", "fd00::/64"]
-        {
+        for network in [
+            "0.0.0.0/0",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "10.1.0.0/23",
+            "::/0",
+            "fd00::/64",
+        ] {
             let told = trusted_header("0.0.0.0:8091", &format!("\"{network}\""), "");
-            let [(Level::Warning, text)] = &told[..] else { panic!("{network}: {told:?}") };
-            assert!(text.contains(network) && text.contains("x-user-id"), "{text}");
+            let [(Level::Warning, text)] = &told[..] else {
+                panic!("{network}: {told:?}")
+            };
+            assert!(
+                text.contains(network) && text.contains("x-user-id"),
+                "{text}"
+            );
         }
-        for few in ["\"10.0.0.5\", \"10.0.0.6\"", "\"10.1.0.0/24\"", "\"fd00::5\"", "\"127.0.0.0/8\""] {
+        for few in [
+            "\"10.0.0.5\", \"10.0.0.6\"",
+            "\"10.1.0.0/24\"",
+            "\"fd00::5\"",
+            "\"127.0.0.0/8\"",
+        ] {
             assert_eq!(trusted_header("0.0.0.0:8091", few, ""), [], "{few}");
         }
     }
 
     #[test]
     fn neighbours_of_the_server_are_no_proxies() {
-        let told = trusted_header("10.0.0.7:8091", "\"10.0.0.0/24\", \"10.0.1.0/24\", \"10.0.0.7\"", "");
-        let [(Level::Warning, text)] = &told[..] else { panic!("{told:?}") };
-        assert!(text.contains("10.0.0.0/24 holds http.listen (10.0.0.7:8091)"), "{text}");
+        let told = trusted_header(
+            "10.0.0.7:8091",
+            "\"10.0.0.0/24\", \"10.0.1.0/24\", \"10.0.0.7\"",
+            "",
+        );
+        let [(Level::Warning, text)] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert!(
+            text.contains("10.0.0.0/24 holds http.listen (10.0.0.7:8091)"),
+            "{text}"
+        );
         let mapped = trusted_header("[::ffff:10.0.0.7]:8091", "\"10.0.0.0/24\"", "");
         assert_eq!(mapped.len(), 1, "{mapped:?}");
     }
@@ -206,28 +255,46 @@ mod tests {
     #[test]
     fn a_machine_of_its_own_is_noted() {
         let told = trusted_header("127.0.0.1:8091", "\"127.0.0.1\", \"10.0.0.0/8\"", "");
-        let [(Level::Note, text)] = &told[..] else { panic!("{told:?}") };
-        assert!(text.contains("each program on it may be any user"), "{text}");
+        let [(Level::Note, text)] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert!(
+            text.contains("each program on it may be any user"),
+            "{text}"
+        );
     }
 
     #[test]
     fn another_header_must_be_cleared_by_hand() {
         let told = trusted_header("0.0.0.0:8091", "\"10.0.0.5\"", "header = \"X-Player\"\n");
-        let [(Level::Note, text)] = &told[..] else { panic!("{told:?}") };
-        assert!(text.contains("x-player") && text.contains("identity.conf"), "{text}");
-        assert_eq!(trusted_header("0.0.0.0:8091", "\"10.0.0.5\"", "header = \"x-USER-id\"\n"), []);
+        let [(Level::Note, text)] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert!(
+            text.contains("x-player") && text.contains("identity.conf"),
+            "{text}"
+        );
+        assert_eq!(
+            trusted_header("0.0.0.0:8091", "\"10.0.0.5\"", "header = \"x-USER-id\"\n"),
+            []
+        );
     }
 
     #[test]
     fn a_proxy_before_an_open_server_is_noted() {
         let told = told("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
-        assert!(matches!(&told[..], [(Level::Note, text)] if text.contains("identity.kind is open")), "{told:?}");
+        assert!(
+            matches!(&told[..], [(Level::Note, text)] if text.contains("identity.kind is open")),
+            "{told:?}"
+        );
     }
 
     #[test]
     fn an_admin_address_on_a_network_is_warned_of_first() {
         for admin in ["0.0.0.0:8092", "[::]:8092", "10.0.0.1:8092"] {
-            let told = told(&format!("[http]\nadmin = \"{admin}\"\ntrusted_proxies = [\"127.0.0.1\"]\n"));
+            let told = told(&format!(
+                "[http]\nadmin = \"{admin}\"\ntrusted_proxies = [\"127.0.0.1\"]\n"
+            ));
             let levels: Vec<_> = told.iter().map(|(level, _)| *level).collect();
             assert_eq!(levels, [Level::Warning, Level::Note], "{told:?}");
             assert!(told[0].1.contains(admin), "{told:?}");

@@ -1,5 +1,5 @@
-//! One connection: its requests one after another, until its client is done, is silent for too long,
-//! takes none of an answer, or has to give way.
+//! One connection: its requests one after another, until its client is done, is silent for too
+//! long, takes none of an answer, or has to give way.
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -31,7 +31,11 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// What answers the requests of a listener.
 pub trait Handler: Send + Sync + 'static {
     /// Answers a request that came over a connection from `peer`.
-    fn handle(&self, peer: Peer, request: Request<Incoming>) -> impl Future<Output = HttpResponse> + Send;
+    fn handle(
+        &self,
+        peer: Peer,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = HttpResponse> + Send;
 }
 
 /// What a connection's requests share. (One count of references for each connection: one for all
@@ -51,7 +55,11 @@ pub async fn serve<H: Handler>(
     entry: Entry,
     timeouts: Timeouts,
 ) {
-    let shared = Arc::new(Shared { handler, peer, entry });
+    let shared = Arc::new(Shared {
+        handler,
+        peer,
+        entry,
+    });
     match tls {
         None => shared.converse(stream, timeouts).await,
         // In a box: connections without TLS are many, and need no room for it.
@@ -60,7 +68,12 @@ pub async fn serve<H: Handler>(
 }
 
 impl<H: Handler> Shared<H> {
-    async fn converse_in_tls(self: Arc<Self>, tls: TlsAcceptor, stream: TcpStream, timeouts: Timeouts) {
+    async fn converse_in_tls(
+        self: Arc<Self>,
+        tls: TlsAcceptor,
+        stream: TcpStream,
+        timeouts: Timeouts,
+    ) {
         match self.while_it_may(pin!(tls.accept(stream)), &timeouts).await {
             Some(Ok(stream)) => self.converse(stream, timeouts).await,
             Some(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
@@ -69,7 +82,11 @@ impl<H: Handler> Shared<H> {
     }
 
     /// Speaks HTTP.
-    async fn converse(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Send, timeouts: Timeouts) {
+    async fn converse(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Send,
+        timeouts: Timeouts,
+    ) {
         let of_requests = self.clone();
         let service = service_fn(move |request| {
             let shared = of_requests.clone();
@@ -91,17 +108,23 @@ impl<H: Handler> Shared<H> {
     async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
         let _answering = self.entry.state().answers();
         let mut response = self.handler.handle(self.peer, request).await;
-        // From the moment that a stop is asked for: whoever hears it sends its next request elsewhere,
-        // and finds no broken connection at the end.
+        // From the moment that a stop is asked for: whoever hears it sends its next request
+        // elsewhere, and finds no broken connection at the end.
         if self.entry.table().phase() != Phase::Serving {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
     /// Does the connection's work until its time is over or it has to give way: then there is no
     /// output. Never while a request is being answered.
-    async fn while_it_may<W: Future>(&self, mut work: Pin<&mut W>, timeouts: &Timeouts) -> Option<W::Output> {
+    async fn while_it_may<W: Future>(
+        &self,
+        mut work: Pin<&mut W>,
+        timeouts: &Timeouts,
+    ) -> Option<W::Output> {
         let (state, table) = (self.entry.state(), self.entry.table());
         let mut timer = pin!(sleep(timeouts.first_header));
         let mut changed = pin!(state.changed());
@@ -137,7 +160,10 @@ impl<H: Handler> Shared<H> {
 
 /// The stream, broken off when its other end takes nothing of what waits to be written for a while:
 /// who never reads the answers must not keep the connection for ever.
-fn impatient<S: AsyncRead + AsyncWrite>(stream: S, timeouts: Timeouts) -> Pin<Box<TimeoutStream<S>>> {
+fn impatient<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    timeouts: Timeouts,
+) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(timeouts.write));
     Box::pin(stream)

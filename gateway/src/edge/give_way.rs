@@ -35,7 +35,11 @@ pub fn give_way_order(mut silent: Vec<Silent>) -> Vec<Id> {
     let mut ranked = Vec::with_capacity(silent.len());
     for of_group in silent.chunk_by(|one, other| one.group == other.group) {
         for (gone, silent) in of_group.iter().enumerate() {
-            let connections = if silent.group.exempt { 0 } else { silent.connections.saturating_sub(gone) };
+            let connections = if silent.group.exempt {
+                0
+            } else {
+                silent.connections.saturating_sub(gone)
+            };
             ranked.push((Reverse(connections), silent.wait, silent.id));
         }
     }
@@ -52,39 +56,70 @@ mod tests {
 
     fn group(address: &str, exempt: bool) -> Group {
         let address: IpAddr = address.parse().expect("an address");
-        Group { exempt, client: address.into() }
+        Group {
+            exempt,
+            client: address.into(),
+        }
     }
 
-    /// The order in which these give way: address, connections in all, was served, waits since (ms).
+    /// The order in which these give way: address, connections in all, was served, waits since
+    /// (ms).
     fn order(exempt: &str, silent: &[(&str, usize, bool, u64)]) -> Vec<Id> {
         let start = Instant::now();
-        let silent = silent.iter().enumerate().map(|(id, &(address, connections, was_served, since_ms))| Silent {
-            id: id as Id,
-            group: group(address, address == exempt),
-            connections,
-            wait: Wait { was_served, since: start + Duration::from_millis(since_ms) },
-        });
+        let silent =
+            silent
+                .iter()
+                .enumerate()
+                .map(
+                    |(id, &(address, connections, was_served, since_ms))| Silent {
+                        id: id as Id,
+                        group: group(address, address == exempt),
+                        connections,
+                        wait: Wait {
+                            was_served,
+                            since: start + Duration::from_millis(since_ms),
+                        },
+                    },
+                );
         give_way_order(silent.collect()).into_iter().rev().collect()
     }
 
     #[test]
     fn of_one_address_those_that_never_sent_a_head_go_first_and_then_those_that_wait_longest() {
         let of = |was_served, since_ms| ("192.0.2.1", 4, was_served, since_ms);
-        assert_eq!(order("", &[of(true, 1), of(false, 3), of(true, 0), of(false, 2)]), [3, 1, 2, 0]);
+        assert_eq!(
+            order("", &[of(true, 1), of(false, 3), of(true, 0), of(false, 2)]),
+            [3, 1, 2, 0]
+        );
     }
 
     #[test]
     fn the_address_with_most_connections_gives_way_until_it_has_no_more_than_others() {
         let (many, few) = ("192.0.2.1", "192.0.2.2");
         // The few were there first. The many have a connection more with a request, which stays.
-        let silent =
-            [(few, 2, false, 0), (few, 2, false, 1), (many, 4, false, 2), (many, 4, false, 3), (many, 4, false, 4)];
+        let silent = [
+            (few, 2, false, 0),
+            (few, 2, false, 1),
+            (many, 4, false, 2),
+            (many, 4, false, 3),
+            (many, 4, false, 4),
+        ];
         assert_eq!(order("", &silent), [2, 3, 0, 4, 1]);
     }
 
     #[test]
     fn connections_of_proxies_go_when_there_are_no_others() {
         let (proxy, client) = ("10.0.0.1", "192.0.2.2");
-        assert_eq!(order(proxy, &[(proxy, 9, false, 0), (proxy, 9, true, 1), (client, 1, true, 2)]), [2, 0, 1]);
+        assert_eq!(
+            order(
+                proxy,
+                &[
+                    (proxy, 9, false, 0),
+                    (proxy, 9, true, 1),
+                    (client, 1, true, 2)
+                ]
+            ),
+            [2, 0, 1]
+        );
     }
 }

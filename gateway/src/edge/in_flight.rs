@@ -16,7 +16,10 @@ pub struct Place<'a>(&'a IntGauge);
 impl InFlight {
     /// Room for `requests_max` requests, counted by a gauge that nobody else sets.
     pub fn new(requests_max: usize, requests: IntGauge) -> Self {
-        Self { requests_max: i64::try_from(requests_max).unwrap_or(i64::MAX), requests }
+        Self {
+            requests_max: i64::try_from(requests_max).unwrap_or(i64::MAX),
+            requests,
+        }
     }
 
     /// A place, or `None` when all are taken. (Of several that ask for the last one at once all may
@@ -59,7 +62,9 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..10_000 {
-                        let Some(_place) = in_flight.enter() else { continue };
+                        let Some(_place) = in_flight.enter() else {
+                            continue;
+                        };
                         let before = inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         assert!(before < BOUND);
                         inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);

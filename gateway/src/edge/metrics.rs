@@ -13,8 +13,11 @@ pub enum Closed {
 }
 
 impl Closed {
-    const ALL: [(Self, &str); 3] =
-        [(Self::Silent, "silent"), (Self::GaveWay, "gave_way"), (Self::AddressFull, "address_full")];
+    const ALL: [(Self, &str); 3] = [
+        (Self::Silent, "silent"),
+        (Self::GaveWay, "gave_way"),
+        (Self::AddressFull, "address_full"),
+    ];
 }
 
 /// Metrics of the connections of one listener.
@@ -32,10 +35,16 @@ impl ConnectionMetrics {
         let metrics = Self::unregistered();
         registry.register(Box::new(metrics.open.clone()))?;
         registry.register(Box::new(metrics.open_max.clone()))?;
-        let closed = Opts::new("drawbridge_http_connections_closed_total", "Connections that were closed unanswered");
+        let closed = Opts::new(
+            "drawbridge_http_connections_closed_total",
+            "Connections that were closed unanswered",
+        );
         let closed = IntCounterVec::new(closed, &["why"])?;
         registry.register(Box::new(closed.clone()))?;
-        Ok(Self { closed: Closed::ALL.map(|(_, why)| closed.with_label_values(&[why])), ..metrics })
+        Ok(Self {
+            closed: Closed::ALL.map(|(_, why)| closed.with_label_values(&[why])),
+            ..metrics
+        })
     }
 
     /// Those of a listener whose metrics nobody reads.
@@ -44,13 +53,17 @@ impl ConnectionMetrics {
         let closed = || IntCounter::new("closed", "closed").expect("a good name");
         Self {
             open: gauge("drawbridge_http_connections", "Open connections"),
-            open_max: gauge("drawbridge_http_connections_max", "The bound on open connections"),
+            open_max: gauge(
+                "drawbridge_http_connections_max",
+                "The bound on open connections",
+            ),
             closed: Closed::ALL.map(|_| closed()),
         }
     }
 
     pub(super) fn bounded(&self, connections_max: usize) {
-        self.open_max.set(i64::try_from(connections_max).unwrap_or(i64::MAX));
+        self.open_max
+            .set(i64::try_from(connections_max).unwrap_or(i64::MAX));
     }
 
     pub(super) fn opened(&self) {

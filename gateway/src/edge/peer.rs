@@ -48,9 +48,13 @@ impl TrustedProxies {
     pub fn client(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.0.to_canonical();
         let values = headers.get_all(FORWARDED_FOR).iter().rev();
-        let mut hops = values.flat_map(|value| value.to_str().unwrap_or_default().rsplit(',')).take(HOPS_MAX);
+        let mut hops = values
+            .flat_map(|value| value.to_str().unwrap_or_default().rsplit(','))
+            .take(HOPS_MAX);
         while self.contains(Peer(client)) {
-            let Some(address) = hops.next().and_then(hop) else { break };
+            let Some(address) = hops.next().and_then(hop) else {
+                break;
+            };
             client = address;
         }
         client
@@ -60,7 +64,9 @@ impl TrustedProxies {
 /// An address as proxies write it, some with its port.
 fn hop(text: &str) -> Option<IpAddr> {
     let text = text.trim();
-    let address = text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
+    let address = text
+        .parse()
+        .or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
     address.ok().map(|address| address.to_canonical())
 }
 
@@ -80,7 +86,8 @@ mod tests {
 
     #[test]
     fn proxies_are_known_by_address_or_network_in_either_form() {
-        let networks = ["127.0.0.1", "10.1.0.0/16", "fd00::/8"].map(|text| network(text).expect("a network"));
+        let networks =
+            ["127.0.0.1", "10.1.0.0/16", "fd00::/8"].map(|text| network(text).expect("a network"));
         let proxies = TrustedProxies::new(networks.to_vec());
         for known in ["127.0.0.1", "10.1.255.255", "::ffff:10.1.2.3", "fd00::1"] {
             assert!(proxies.contains(peer(known)), "{known}");
@@ -97,10 +104,13 @@ mod tests {
         let networks = ["127.0.0.1", "10.0.0.0/8"].map(|text| network(text).expect("a network"));
         let mut headers = HeaderMap::new();
         for line in lines {
-            let value = hyper::header::HeaderValue::from_bytes(line.as_bytes()).expect("a header value");
+            let value =
+                hyper::header::HeaderValue::from_bytes(line.as_bytes()).expect("a header value");
             headers.append(FORWARDED_FOR, value);
         }
-        TrustedProxies::new(networks.to_vec()).client(peer(from), &headers).to_string()
+        TrustedProxies::new(networks.to_vec())
+            .client(peer(from), &headers)
+            .to_string()
     }
 
     #[test]
@@ -112,8 +122,16 @@ mod tests {
             ("::ffff:127.0.0.1", &["192.0.2.9"], "192.0.2.9"),
             // What the client itself wrote stands to the left.
             ("127.0.0.1", &["198.51.100.1, 192.0.2.9"], "192.0.2.9"),
-            ("127.0.0.1", &["198.51.100.1", "192.0.2.9, 10.0.0.1"], "192.0.2.9"),
-            ("127.0.0.1", &["127.0.0.1,192.0.2.9 ,\t10.0.0.1 , 10.0.0.2"], "192.0.2.9"),
+            (
+                "127.0.0.1",
+                &["198.51.100.1", "192.0.2.9, 10.0.0.1"],
+                "192.0.2.9",
+            ),
+            (
+                "127.0.0.1",
+                &["127.0.0.1,192.0.2.9 ,\t10.0.0.1 , 10.0.0.2"],
+                "192.0.2.9",
+            ),
             // Proxies all the way.
             ("127.0.0.1", &["10.0.0.1, 10.0.0.2"], "10.0.0.1"),
         ] {

@@ -30,13 +30,17 @@ where
         let _ = started.send(Ok(()));
         let _ = ends.send(runtime.block_on(work));
     };
-    std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
-    starts.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended")))?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)?;
+    starts
+        .recv()
+        .unwrap_or_else(|_| Err(io::Error::other("the thread ended")))?;
     Ok(ended)
 }
 
-/// A handler on another thread whose requests are answered with the tasks, timers and sockets of the
-/// server's runtime: what it opens there is used by others, and must not end with that thread.
+/// A handler on another thread whose requests are answered with the tasks, timers and sockets of
+/// the server's runtime: what it opens there is used by others, and must not end with that thread.
 pub struct InRuntime<H> {
     handler: Arc<H>,
     runtime: Handle,
@@ -45,19 +49,34 @@ pub struct InRuntime<H> {
 impl<H> InRuntime<H> {
     /// A handler in this runtime.
     pub fn current(handler: Arc<H>) -> Self {
-        Self { handler, runtime: Handle::current() }
+        Self {
+            handler,
+            runtime: Handle::current(),
+        }
     }
 }
 
 impl<H: Handler> Handler for InRuntime<H> {
-    fn handle(&self, peer: Peer, request: Request<Incoming>) -> impl Future<Output = HttpResponse> + Send {
+    fn handle(
+        &self,
+        peer: Peer,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = HttpResponse> + Send {
         let mut within = {
             let _entered = self.runtime.enter();
-            Within { work: Some(Box::pin(self.handler.handle(peer, request))), runtime: &self.runtime }
+            Within {
+                work: Some(Box::pin(self.handler.handle(peer, request))),
+                runtime: &self.runtime,
+            }
         };
         poll_fn(move |context| {
             let _entered = within.runtime.enter();
-            within.work.as_mut().expect("it is dropped last").as_mut().poll(context)
+            within
+                .work
+                .as_mut()
+                .expect("it is dropped last")
+                .as_mut()
+                .poll(context)
         })
     }
 }
@@ -85,6 +104,12 @@ mod tests {
             tokio::task::yield_now().await;
             std::thread::current().name().map(str::to_owned)
         });
-        assert_eq!(name.expect("a thread").await.expect("its output").as_deref(), Some("aside"));
+        assert_eq!(
+            name.expect("a thread")
+                .await
+                .expect("its output")
+                .as_deref(),
+            Some("aside")
+        );
     }
 }

@@ -62,13 +62,27 @@ pub async fn bind(
     metrics: ConnectionMetrics,
     tls: Option<Arc<Tls>>,
 ) -> std::io::Result<Listener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     // A restarted server need not wait for its predecessor's connections to be forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     let socket = socket.listen(BACKLOG)?.into_std()?;
-    let Limits { bounds, timeouts, drain } = limits;
-    Ok(Listener { socket, table: Arc::new(ConnectionTable::new(bounds, metrics)), timeouts, drain, tls })
+    let Limits {
+        bounds,
+        timeouts,
+        drain,
+    } = limits;
+    Ok(Listener {
+        socket,
+        table: Arc::new(ConnectionTable::new(bounds, metrics)),
+        timeouts,
+        drain,
+        tls,
+    })
 }
 
 impl Stop {
@@ -77,7 +91,8 @@ impl Stop {
         self.0.enter_phase(Phase::Closing);
     }
 
-    /// Takes no more connections, closes those without a request, and lets requests under way finish.
+    /// Takes no more connections, closes those without a request, and lets requests under way
+    /// finish.
     pub fn drain(&self) {
         self.0.enter_phase(Phase::Draining);
     }
@@ -101,7 +116,13 @@ impl Listener {
 
     /// Serves until it has drained.
     pub async fn serve<H: Handler>(self, handler: Arc<H>) -> std::io::Result<Drained> {
-        let Self { socket, table, timeouts, drain, tls } = self;
+        let Self {
+            socket,
+            table,
+            timeouts,
+            drain,
+            tls,
+        } = self;
         let socket = TcpListener::from_std(socket)?;
         let mut open = Connections {
             table,
@@ -160,8 +181,8 @@ impl<H: Handler> Connections<H> {
         }
     }
 
-    /// Its address has as many as it may. It hears nothing: an answer would be one more thing to wait
-    /// for.
+    /// Its address has as many as it may. It hears nothing: an answer would be one more thing to
+    /// wait for.
     fn refuse(&mut self) {
         self.table.count_closed(Closed::AddressFull);
         if let Some(hidden) = self.full.admit(self.begun.elapsed().as_secs()) {
@@ -178,10 +199,19 @@ impl<H: Handler> Connections<H> {
     /// later finds nobody listening.
     fn take_waiting(&mut self, socket: &std::net::TcpListener) {
         for _ in 0..BACKLOG {
-            let Ok((stream, address)) = socket.accept() else { break };
+            let Ok((stream, address)) = socket.accept() else {
+                break;
+            };
             let peer = Peer(address.ip());
-            let Ok(entry) = self.table.enter(peer, Instant::now()) else { continue };
-            let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) else { continue };
+            let Ok(entry) = self.table.enter(peer, Instant::now()) else {
+                continue;
+            };
+            let Ok(stream) = stream
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(stream))
+            else {
+                continue;
+            };
             self.spawn(stream, peer, entry);
         }
     }
@@ -190,7 +220,14 @@ impl<H: Handler> Connections<H> {
         // An answer is one small packet: it must not wait for another.
         let _ = stream.set_nodelay(true);
         let tls = self.tls.as_ref().map(|tls| tls.acceptor());
-        self.tasks.spawn(connection::serve(stream, tls, peer, self.handler.clone(), entry, self.timeouts));
+        self.tasks.spawn(connection::serve(
+            stream,
+            tls,
+            peer,
+            self.handler.clone(),
+            entry,
+            self.timeouts,
+        ));
     }
 
     async fn drain(mut self, drain: Duration) -> Drained {

@@ -20,7 +20,12 @@ pub struct Timeouts {
 impl Timeouts {
     /// How long a connection that is `age` old may go on; `None` when its time is over. `draining`
     /// is how old it was when the server began to drain.
-    fn left(&self, activity: Activity, age: Duration, draining: Option<Duration>) -> Option<Duration> {
+    fn left(
+        &self,
+        activity: Activity,
+        age: Duration,
+        draining: Option<Duration>,
+    ) -> Option<Duration> {
         let end = match activity {
             // However long its answer takes.
             Activity::Answering => return Some(self.header),
@@ -61,7 +66,12 @@ impl ConnectionState {
     /// A connection that was accepted just now.
     pub fn new(accepted: Instant) -> Self {
         let (since_ns, must_give_way) = (AtomicU64::new(FIRST_HEAD), AtomicBool::new(false));
-        Self { accepted, since_ns, must_give_way, changed: Notify::new() }
+        Self {
+            accepted,
+            since_ns,
+            must_give_way,
+            changed: Notify::new(),
+        }
     }
 
     /// What it is doing.
@@ -84,7 +94,12 @@ impl ConnectionState {
     }
 
     /// How long it may go on from `now`; `None` when its time is over.
-    pub fn left(&self, timeouts: &Timeouts, now: Instant, draining: Option<Duration>) -> Option<Duration> {
+    pub fn left(
+        &self,
+        timeouts: &Timeouts,
+        now: Instant,
+        draining: Option<Duration>,
+    ) -> Option<Duration> {
         timeouts.left(self.activity(), self.age(now), draining)
     }
 
@@ -96,7 +111,8 @@ impl ConnectionState {
 
     /// Whether it was asked to; once for each time that it was.
     pub fn takes_give_way(&self) -> bool {
-        self.must_give_way.load(Ordering::Relaxed) && self.must_give_way.swap(false, Ordering::Relaxed)
+        self.must_give_way.load(Ordering::Relaxed)
+            && self.must_give_way.swap(false, Ordering::Relaxed)
     }
 
     /// Has its task look at what changed.
@@ -150,10 +166,16 @@ mod tests {
         let left = |activity, age| TIMEOUTS.left(activity, seconds(age), None);
         assert_eq!(left(Activity::FirstHead, 4), Some(seconds(1)));
         assert_eq!(left(Activity::FirstHead, 5), None);
-        assert_eq!(left(Activity::IdleSince(seconds(100)), 129), Some(seconds(1)));
+        assert_eq!(
+            left(Activity::IdleSince(seconds(100)), 129),
+            Some(seconds(1))
+        );
         assert_eq!(left(Activity::IdleSince(seconds(100)), 130), None);
         // Two clocks that are read in another order.
-        assert_eq!(left(Activity::IdleSince(seconds(100)), 99), Some(seconds(31)));
+        assert_eq!(
+            left(Activity::IdleSince(seconds(100)), 99),
+            Some(seconds(31))
+        );
     }
 
     #[test]
@@ -162,7 +184,10 @@ mod tests {
         assert_eq!(state.activity(), Activity::FirstHead);
         let answering = state.answers();
         for draining in [None, Some(seconds(1))] {
-            assert_eq!(TIMEOUTS.left(state.activity(), seconds(1_000_000), draining), Some(TIMEOUTS.header));
+            assert_eq!(
+                TIMEOUTS.left(state.activity(), seconds(1_000_000), draining),
+                Some(TIMEOUTS.header)
+            );
         }
         drop(answering);
         assert!(matches!(state.activity(), Activity::IdleSince(_)));
@@ -170,7 +195,9 @@ mod tests {
 
     #[test]
     fn when_the_server_drains_a_request_has_a_moment_to_arrive() {
-        let left = |activity, age_ms| TIMEOUTS.left(activity, Duration::from_millis(age_ms), Some(seconds(2)));
+        let left = |activity, age_ms| {
+            TIMEOUTS.left(activity, Duration::from_millis(age_ms), Some(seconds(2)))
+        };
         for silent in [Activity::FirstHead, Activity::IdleSince(seconds(1))] {
             assert_eq!(left(silent, 2_000), Some(TIMEOUTS.linger));
             assert_eq!(left(silent, 2_250), None);

@@ -123,17 +123,31 @@ impl ConnectionTable {
         metrics.bounded(bounds.connections_max);
         let phase_now = AtomicU8::new(Phase::Serving as u8);
         let (phase, _) = watch::channel(Phase::Serving);
-        Self { bounds, metrics, entries: Mutex::default(), left: Notify::new(), phase_now, phase }
+        Self {
+            bounds,
+            metrics,
+            entries: Mutex::default(),
+            left: Notify::new(),
+            phase_now,
+            phase,
+        }
     }
 
     /// A place for a connection from `peer`. Where all are taken, a connection without a request is
     /// asked to give way, and its place is free in a moment.
     pub fn enter(self: &Arc<Self>, peer: Peer, now: Instant) -> Result<Entry, NoPlace> {
-        let group = Group { exempt: self.bounds.exempt.contains(peer), client: Client::from(peer.0) };
+        let group = Group {
+            exempt: self.bounds.exempt.contains(peer),
+            client: Client::from(peer.0),
+        };
         let mut entries = self.lock();
         let is_full = entries.by_id.len() >= self.bounds.connections_max;
-        if !group.exempt && entries.connections_of(group) >= self.bounds.connections_per_address_max {
-            entries.one_of(group, now).ok_or(NoPlace::Address)?.ask_to_give_way();
+        if !group.exempt && entries.connections_of(group) >= self.bounds.connections_per_address_max
+        {
+            entries
+                .one_of(group, now)
+                .ok_or(NoPlace::Address)?
+                .ask_to_give_way();
         } else if is_full
             // Whoever was asked goes in a moment: one place is enough.
             && entries.asked() == 0
@@ -148,7 +162,12 @@ impl ConnectionTable {
         let id = entries.insert(group, state.clone());
         drop(entries);
         self.metrics.opened();
-        Ok(Entry { table: self.clone(), id, group, state })
+        Ok(Entry {
+            table: self.clone(),
+            id,
+            group,
+            state,
+        })
     }
 
     /// Waits for a place to become free, but not for long: by then somebody else may give way.
@@ -180,13 +199,21 @@ impl ConnectionTable {
     /// Waits for a phase.
     pub async fn reached(&self, phase: Phase) {
         // Its sender is our own.
-        let _ = self.phase.subscribe().wait_for(|&reached| reached >= phase).await;
+        let _ = self
+            .phase
+            .subscribe()
+            .wait_for(|&reached| reached >= phase)
+            .await;
     }
 
     /// Connections with a request under way.
     pub fn answering(&self) -> usize {
         let entries = self.lock();
-        entries.by_id.values().filter(|(_, state)| state.activity() == Activity::Answering).count()
+        entries
+            .by_id
+            .values()
+            .filter(|(_, state)| state.activity() == Activity::Answering)
+            .count()
     }
 
     /// Counts a connection that is closed without an answer.
@@ -255,7 +282,9 @@ impl Entries {
     }
 
     fn connections_of(&self, group: Group) -> usize {
-        self.by_group.get(&group).map_or(0, |members| members.ids.len())
+        self.by_group
+            .get(&group)
+            .map_or(0, |members| members.ids.len())
     }
 
     /// The one of a group that gives way, which is counted there no more.
@@ -276,15 +305,26 @@ impl Entries {
     /// more connections, since those that came after the order was made are not in it.
     fn one_of_all(&mut self, newcomer: Group, now: Instant) -> Option<Arc<ConnectionState>> {
         let mut order = std::mem::take(&mut self.order);
-        let next = self.next_of(&mut order, now, |entries| entries.look(entries.by_id.keys(), now));
+        let next = self.next_of(&mut order, now, |entries| {
+            entries.look(entries.by_id.keys(), now)
+        });
         let has_more = next.is_some_and(|(_, group)| self.rank(newcomer) > self.rank(group));
-        let own = if has_more { self.one_of(newcomer, now) } else { None };
+        let own = if has_more {
+            self.one_of(newcomer, now)
+        } else {
+            None
+        };
         let found = own.or_else(|| self.ask(&mut order, next?));
         self.order = order;
         found
     }
 
-    fn next_of(&self, order: &mut Order, now: Instant, look: impl Fn(&Self) -> Order) -> Option<(Id, Group)> {
+    fn next_of(
+        &self,
+        order: &mut Order,
+        now: Instant,
+        look: impl Fn(&Self) -> Order,
+    ) -> Option<(Id, Group)> {
         self.next_in(order, now).or_else(|| {
             if !order.may_be_renewed(now) {
                 return None;
@@ -319,21 +359,40 @@ impl Entries {
 
     /// The number by which groups give way: that of their connections.
     fn rank(&self, group: Group) -> usize {
-        if group.exempt { 0 } else { self.connections_of(group) }
+        if group.exempt {
+            0
+        } else {
+            self.connections_of(group)
+        }
     }
 
     fn was_asked(&self, id: Id, group: Group) -> bool {
-        !self.by_group.get(&group).is_some_and(|members| members.ids.contains(&id))
+        !self
+            .by_group
+            .get(&group)
+            .is_some_and(|members| members.ids.contains(&id))
     }
 
     /// The order of these connections, as far as they have no request and were not asked yet.
     fn look<'a>(&self, ids: impl Iterator<Item = &'a Id>, now: Instant) -> Order {
         let begun = Instant::now();
         let mut looked_at = 0;
-        let silent = ids.inspect(|_| looked_at += 1).filter_map(|&id| self.silent(id)).collect();
+        let silent = ids
+            .inspect(|_| looked_at += 1)
+            .filter_map(|&id| self.silent(id))
+            .collect();
         let ids = give_way_order(silent);
-        let look = Look { at: now, took: begun.elapsed(), looked_at, found: ids.len(), gone: 0 };
-        Order { ids, look: Some(look) }
+        let look = Look {
+            at: now,
+            took: begun.elapsed(),
+            looked_at,
+            found: ids.len(),
+            gone: 0,
+        };
+        Order {
+            ids,
+            look: Some(look),
+        }
     }
 
     fn silent(&self, id: Id) -> Option<Silent> {
@@ -343,26 +402,40 @@ impl Entries {
         }
         let wait = match state.activity() {
             Activity::Answering => return None,
-            Activity::FirstHead => Wait { was_served: false, since: state.accepted() },
-            Activity::IdleSince(since) => Wait { was_served: true, since: state.accepted() + since },
+            Activity::FirstHead => Wait {
+                was_served: false,
+                since: state.accepted(),
+            },
+            Activity::IdleSince(since) => Wait {
+                was_served: true,
+                since: state.accepted() + since,
+            },
         };
-        Some(Silent { id, group: *group, connections: self.connections_of(*group), wait })
+        Some(Silent {
+            id,
+            group: *group,
+            connections: self.connections_of(*group),
+            wait,
+        })
     }
 }
 
 impl Order {
-    /// Whether others may come first by now: those who were there then have waited for long, or half
-    /// of them have gone.
+    /// Whether others may come first by now: those who were there then have waited for long, or
+    /// half of them have gone.
     fn is_outdated(&self, now: Instant) -> bool {
         const OLD: Duration = Duration::from_secs(1);
-        self.look.is_none_or(|look| now.saturating_duration_since(look.at) > OLD || look.gone * 2 >= look.found)
+        self.look.is_none_or(|look| {
+            now.saturating_duration_since(look.at) > OLD || look.gone * 2 >= look.found
+        })
     }
 
     /// Whether all may be looked at again: where nearly all have a request, looking again and again
     /// must not take the time in which they are answered.
     fn may_be_renewed(&self, now: Instant) -> bool {
         self.look.is_none_or(|look| {
-            look.gone * 8 >= look.looked_at.max(1) || now.saturating_duration_since(look.at) >= look.took * 20
+            look.gone * 8 >= look.looked_at.max(1)
+                || now.saturating_duration_since(look.at) >= look.took * 20
         })
     }
 
@@ -380,11 +453,24 @@ mod tests {
 
     use super::*;
 
-    fn table(connections_max: usize, connections_per_address_max: usize, exempt: &[&str]) -> Arc<ConnectionTable> {
-        let networks = exempt.iter().map(|text| super::super::network(text).expect("a network"));
+    fn table(
+        connections_max: usize,
+        connections_per_address_max: usize,
+        exempt: &[&str],
+    ) -> Arc<ConnectionTable> {
+        let networks = exempt
+            .iter()
+            .map(|text| super::super::network(text).expect("a network"));
         let exempt = TrustedProxies::new(networks.collect());
-        let bounds = Bounds { connections_max, connections_per_address_max, exempt };
-        Arc::new(ConnectionTable::new(bounds, ConnectionMetrics::unregistered()))
+        let bounds = Bounds {
+            connections_max,
+            connections_per_address_max,
+            exempt,
+        };
+        Arc::new(ConnectionTable::new(
+            bounds,
+            ConnectionMetrics::unregistered(),
+        ))
     }
 
     fn peer(address: &str) -> Peer {
@@ -398,7 +484,10 @@ mod tests {
     #[test]
     fn whoever_waits_longest_is_asked_once_and_its_place_is_taken_when_it_has_gone() {
         let table = table(2, 10, &[]);
-        let (first, second) = (enter(&table, "192.0.2.1").expect("a place"), enter(&table, "192.0.2.1"));
+        let (first, second) = (
+            enter(&table, "192.0.2.1").expect("a place"),
+            enter(&table, "192.0.2.1"),
+        );
         let second = second.expect("a place");
         assert_eq!(enter(&table, "192.0.2.1").err(), Some(NoPlace::Full));
         assert!(first.state().takes_give_way() && !second.state().takes_give_way());
@@ -409,7 +498,8 @@ mod tests {
     #[test]
     fn a_request_under_way_is_never_asked_and_keeps_its_place() {
         let table = table(2, 10, &[]);
-        let entries = ["192.0.2.1", "192.0.2.2"].map(|address| enter(&table, address).expect("a place"));
+        let entries =
+            ["192.0.2.1", "192.0.2.2"].map(|address| enter(&table, address).expect("a place"));
         let answering = entries.each_ref().map(|entry| entry.state().answers());
         for _ in 0..3 {
             assert_eq!(enter(&table, "192.0.2.3").err(), Some(NoPlace::Full));
@@ -428,7 +518,11 @@ mod tests {
         let third = enter(&table, "2001:db8::3").expect("the first one of this network gives way");
         assert!(first.state().takes_give_way());
         let answering = [second.state().answers(), third.state().answers()];
-        assert_eq!(enter(&table, "2001:db8::4").err(), Some(NoPlace::Address), "both have a request");
+        assert_eq!(
+            enter(&table, "2001:db8::4").err(),
+            Some(NoPlace::Address),
+            "both have a request"
+        );
         // The first has a request after all.
         first.stays();
         drop(answering);
@@ -436,7 +530,9 @@ mod tests {
         let later = Instant::now() + Duration::from_secs(1);
         let _fourth = table.enter(peer("2001:db8::4"), later).expect("a place");
         assert!(!other.state().takes_give_way());
-        let proxies: Vec<_> = (0..20).map(|_| enter(&table, "10.0.0.1").expect("as many as it needs")).collect();
+        let proxies: Vec<_> = (0..20)
+            .map(|_| enter(&table, "10.0.0.1").expect("as many as it needs"))
+            .collect();
         assert!(proxies.iter().all(|entry| !entry.state().takes_give_way()));
     }
 
@@ -445,7 +541,9 @@ mod tests {
         let table = table(40, 40, &[]);
         let served = enter(&table, "192.0.2.1").expect("a place");
         drop(served.state().answers());
-        let mut silent: Vec<_> = (1..40).map(|_| enter(&table, "192.0.2.1").expect("a place")).collect();
+        let mut silent: Vec<_> = (1..40)
+            .map(|_| enter(&table, "192.0.2.1").expect("a place"))
+            .collect();
         for _ in 0..400 {
             assert_eq!(enter(&table, "192.0.2.1").err(), Some(NoPlace::Full));
             assert!(!served.state().takes_give_way());
@@ -458,14 +556,19 @@ mod tests {
     fn a_flood_that_is_asked_faster_than_it_goes_takes_nobody_elses_place() {
         let table = table(64, 32, &[]);
         let other = enter(&table, "192.0.2.2").expect("a place");
-        let mut flood: Vec<_> = (0..63).map(|_| enter(&table, "192.0.2.1").expect("a place")).collect();
+        let mut flood: Vec<_> = (0..63)
+            .map(|_| enter(&table, "192.0.2.1").expect("a place"))
+            .collect();
         for _ in 0..200 {
             // Each place is asked for several times before somebody has gone.
             for _ in 0..3 {
                 assert_eq!(enter(&table, "192.0.2.1").err(), Some(NoPlace::Full));
             }
             assert!(!other.state().takes_give_way());
-            let asked = flood.iter().position(|entry| entry.state().takes_give_way()).expect("one that was asked");
+            let asked = flood
+                .iter()
+                .position(|entry| entry.state().takes_give_way())
+                .expect("one that was asked");
             flood.remove(asked);
             flood.push(enter(&table, "192.0.2.1").expect("a place that has become free"));
         }
@@ -474,16 +577,26 @@ mod tests {
     #[test]
     fn a_flood_gives_way_to_itself_where_most_connections_are_others() {
         let table = table(200, 200, &["10.0.0.1"]);
-        let mut others: Vec<_> = (0..140).map(|number| enter(&table, &format!("192.0.2.{number}"))).collect();
+        let mut others: Vec<_> = (0..140)
+            .map(|number| enter(&table, &format!("192.0.2.{number}")))
+            .collect();
         others.extend((0..10).map(|_| enter(&table, "10.0.0.1")));
-        let others: Vec<_> = others.into_iter().map(|entry| entry.expect("a place")).collect();
+        let others: Vec<_> = others
+            .into_iter()
+            .map(|entry| entry.expect("a place"))
+            .collect();
         for entry in &others {
             drop(entry.state().answers());
         }
-        let mut flood: Vec<_> = (0..50).map(|_| enter(&table, "198.51.100.1").expect("a place")).collect();
+        let mut flood: Vec<_> = (0..50)
+            .map(|_| enter(&table, "198.51.100.1").expect("a place"))
+            .collect();
         for _ in 0..400 {
             assert_eq!(enter(&table, "198.51.100.1").err(), Some(NoPlace::Full));
-            let asked = flood.iter().position(|entry| entry.state().takes_give_way()).expect("one that was asked");
+            let asked = flood
+                .iter()
+                .position(|entry| entry.state().takes_give_way())
+                .expect("one that was asked");
             assert!(others.iter().all(|entry| !entry.state().takes_give_way()));
             flood.remove(asked);
             flood.push(enter(&table, "198.51.100.1").expect("a place that has become free"));
@@ -493,7 +606,9 @@ mod tests {
     #[test]
     fn nothing_is_left_of_connections_that_have_gone() {
         let table = table(10, 10, &[]);
-        let entries: Vec<_> = (0..10).map(|number| enter(&table, &format!("192.0.2.{number}"))).collect();
+        let entries: Vec<_> = (0..10)
+            .map(|number| enter(&table, &format!("192.0.2.{number}")))
+            .collect();
         assert_eq!(enter(&table, "192.0.2.77").err(), Some(NoPlace::Full));
         drop(entries);
         let entries = table.lock();

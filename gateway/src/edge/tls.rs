@@ -26,7 +26,9 @@ pub struct Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Tls")
+            .field("files", &self.files)
+            .finish_non_exhaustive()
     }
 }
 
@@ -37,7 +39,8 @@ impl Tls {
         Ok(Self { files, config })
     }
 
-    /// Reads them again, for the connections that come from now on. On an error all stays as it was.
+    /// Reads them again, for the connections that come from now on. On an error all stays as it
+    /// was.
     pub fn reload(&self) -> Result<(), String> {
         self.config.store(Arc::new(server_config(&self.files)?));
         Ok(())
@@ -53,9 +56,14 @@ fn server_config(files: &TlsFiles) -> Result<ServerConfig, String> {
     let named = |error: &dyn fmt::Display| format!("{}: {error}", files.key.display());
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| named(&error))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?.with_no_client_auth();
-    let mut config = builder.with_single_cert(chain, key).map_err(|error| named(&error))?;
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth();
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|error| named(&error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -65,5 +73,9 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
     let named = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let found = read.map_err(|error| named(&error))?;
-    if found.is_empty() { Err(named(&"expected certificates in PEM, found none")) } else { Ok(found) }
+    if found.is_empty() {
+        Err(named(&"expected certificates in PEM, found none"))
+    } else {
+        Ok(found)
+    }
 }

@@ -1,8 +1,8 @@
 //! One more turn for a connection that asks for it, without the way through the scheduler.
 //!
-//! A body that came with its head is handed over by hyper once it was asked for, in the next turn of the
-//! connection's task. A task that wakes itself for that goes through the run queue, and often wakes
-//! another thread on its way; here the same poll goes on instead.
+//! A body that came with its head is handed over by hyper once it was asked for, in the next turn
+//! of the connection's task. A task that wakes itself for that goes through the run queue, and
+//! often wakes another thread on its way; here the same poll goes on instead.
 use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -25,8 +25,8 @@ thread_local! {
     static STATE: Cell<State> = const { Cell::new(State::Outside) };
 }
 
-/// Asks for another turn of the task that is polled: at once where that is a connection, else by the
-/// scheduler. To be followed by `Poll::Pending`.
+/// Asks for another turn of the task that is polled: at once where that is a connection, else by
+/// the scheduler. To be followed by `Poll::Pending`.
 pub fn ask_again(context: &Context<'_>) {
     if STATE.get() == State::Outside {
         context.waker().wake_by_ref();
@@ -36,7 +36,10 @@ pub fn ask_again(context: &Context<'_>) {
 }
 
 /// Polls a connection until it neither ends nor asks for another turn.
-pub(super) fn poll<F: Future + ?Sized>(mut connection: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+pub(super) fn poll<F: Future + ?Sized>(
+    mut connection: Pin<&mut F>,
+    context: &mut Context<'_>,
+) -> Poll<F::Output> {
     for _ in 0..TURNS_MAX {
         let outer = STATE.replace(State::Inside);
         let polled = connection.as_mut().poll(context);
@@ -73,14 +76,19 @@ mod tests {
     #[test]
     fn who_asks_within_the_bound_ends_in_one_poll() {
         let mut context = Context::from_waker(Waker::noop());
-        assert_eq!(poll(pin!(asking(TURNS_MAX - 1)), &mut context), Poll::Ready(TURNS_MAX - 1));
+        assert_eq!(
+            poll(pin!(asking(TURNS_MAX - 1)), &mut context),
+            Poll::Ready(TURNS_MAX - 1)
+        );
         assert_eq!(poll(pin!(asking(TURNS_MAX)), &mut context), Poll::Pending);
         assert_eq!(STATE.get(), State::Outside);
     }
 
     #[test]
     fn who_asks_outside_of_a_connection_is_woken() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
         assert_eq!(runtime.block_on(asking(9)), 9);
         // And so is a connection that asks too often.
         let mut connection = Box::pin(asking(3 * TURNS_MAX));

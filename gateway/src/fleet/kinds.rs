@@ -60,19 +60,35 @@ impl Obey for Breakers {
         if self.0.breakers().has(target) {
             return Ok(());
         }
-        let names: Vec<String> = self.0.breakers().list().into_iter().map(|status| status.name).collect();
-        Err(format!("name: there is no breaker {target:?}; there are {}", names.join(", ")))
+        let names: Vec<String> = self
+            .0
+            .breakers()
+            .list()
+            .into_iter()
+            .map(|status| status.name)
+            .collect();
+        Err(format!(
+            "name: there is no breaker {target:?}; there are {}",
+            names.join(", ")
+        ))
     }
 
     fn check(&self, value: &Value) -> Result<(), String> {
-        BreakerMode::deserialize(value).map(drop).map_err(|error| error.to_string())
+        BreakerMode::deserialize(value)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     fn apply(&self, order: &Order<'_>) -> Result<(), String> {
         let mode = match order.value {
             Some(value) => BreakerMode::deserialize(value).map_err(|error| error.to_string())?,
             // What was forced has ended: one that decides itself is left as it stands.
-            None if self.0.breakers().status(order.target).is_some_and(|status| status.mode == Mode::Automatic) => {
+            None if self
+                .0
+                .breakers()
+                .status(order.target)
+                .is_some_and(|status| status.mode == Mode::Automatic) =>
+            {
                 return Ok(());
             }
             None => BreakerMode::Automatic,
@@ -80,15 +96,28 @@ impl Obey for Breakers {
         let lasts = order.expires_at.map(|at| left(at, Timestamp::now()));
         let mode = match mode {
             BreakerMode::Automatic => Mode::Automatic,
-            BreakerMode::ForcedOpen => Mode::Forced { to: Force::Open, lasts },
-            BreakerMode::ForcedClosed => Mode::Forced { to: Force::Closed, lasts },
+            BreakerMode::ForcedOpen => Mode::Forced {
+                to: Force::Open,
+                lasts,
+            },
+            BreakerMode::ForcedClosed => Mode::Forced {
+                to: Force::Closed,
+                lasts,
+            },
         };
         let (who, why) = match order.value {
             Some(_) => (order.who, order.why),
             None => ("drawbridge", "the setting was taken back or has ended"),
         };
-        let told = BreakerOrder { mode, who: who.to_owned(), why: why.to_owned() };
-        self.0.breakers().order(order.target, &told).map_err(|error| error.to_string())
+        let told = BreakerOrder {
+            mode,
+            who: who.to_owned(),
+            why: why.to_owned(),
+        };
+        self.0
+            .breakers()
+            .order(order.target, &told)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -117,10 +146,17 @@ impl Obey for Cooldowns {
 
     fn apply(&self, order: &Order<'_>) -> Result<(), String> {
         let user = UserId::new(order.target).map_err(|error| error.to_string())?;
-        match order.value.map(Cooldown::deserialize).transpose().map_err(|error| error.to_string())? {
+        match order
+            .value
+            .map(Cooldown::deserialize)
+            .transpose()
+            .map_err(|error| error.to_string())?
+        {
             Some(Cooldown::Set) => {
                 let until = order.expires_at.ok_or("a cooldown needs an end")?;
-                self.0.set_cooldown(&user, left(until, Timestamp::now())).map_err(|error| error.to_string())
+                self.0
+                    .set_cooldown(&user, left(until, Timestamp::now()))
+                    .map_err(|error| error.to_string())
             }
             // On most gateways there is nothing to clear.
             Some(Cooldown::Clear) => {
@@ -144,7 +180,10 @@ impl Obey for LimitOverrides {
     }
 
     fn check_target(&self, target: &str) -> Result<(), String> {
-        target.parse::<Target>().map(drop).map_err(|error| format!("target: {error}, found {target:?}"))
+        target
+            .parse::<Target>()
+            .map(drop)
+            .map_err(|error| format!("target: {error}, found {target:?}"))
     }
 
     fn check(&self, value: &Value) -> Result<(), String> {
@@ -152,7 +191,8 @@ impl Obey for LimitOverrides {
     }
 
     fn apply(&self, order: &Order<'_>) -> Result<(), String> {
-        self.0.override_limit_json(order.target, order.value, order.expires_at)
+        self.0
+            .override_limit_json(order.target, order.value, order.expires_at)
     }
 }
 
@@ -166,7 +206,9 @@ impl Obey for LogFilters {
 
     fn check(&self, value: &Value) -> Result<(), String> {
         const EXPECTED: &str = "expected one such as debug or shards=debug,info";
-        let filter = value.as_str().ok_or_else(|| format!("filter: expected a string, found {value}"))?;
+        let filter = value
+            .as_str()
+            .ok_or_else(|| format!("filter: expected a string, found {value}"))?;
         match EnvFilter::try_new(filter) {
             _ if filter.trim().is_empty() => Err(format!("filter: is empty; {EXPECTED}")),
             Ok(_) => Ok(()),
@@ -196,7 +238,11 @@ impl Obey for Reload {
 
     fn apply(&self, _order: &Order<'_>) -> Result<(), String> {
         let reloaded = self.0.reload()?;
-        if reloaded.is_whole() { Ok(()) } else { Err(reloaded.summary()) }
+        if reloaded.is_whole() {
+            Ok(())
+        } else {
+            Err(reloaded.summary())
+        }
     }
 }
 
@@ -207,7 +253,11 @@ pub struct Rotation(Mutex<BTreeMap<String, String>>);
 impl Rotation {
     /// Why a gateway is out of rotation; `None` while it is not.
     pub fn out_because(&self, name: &str) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 }
 
@@ -219,7 +269,10 @@ impl Obey for Arc<Rotation> {
     fn apply(&self, order: &Order<'_>) -> Result<(), String> {
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match order.value {
-            Some(_) => out.insert(order.target.to_owned(), format!("by {}: {}", order.who, order.why)),
+            Some(_) => out.insert(
+                order.target.to_owned(),
+                format!("by {}: {}", order.who, order.why),
+            ),
             None => out.remove(order.target),
         };
         Ok(())

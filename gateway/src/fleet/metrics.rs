@@ -18,12 +18,18 @@ impl FleetMetrics {
             Ok::<_, prometheus::Error>(gauge)
         };
         Ok(Self {
-            revision: gauge("drawbridge_meta_revision", "The revision of the meta database that this gateway obeys")?,
+            revision: gauge(
+                "drawbridge_meta_revision",
+                "The revision of the meta database that this gateway obeys",
+            )?,
             overrides: gauge(
                 "drawbridge_fleet_overrides",
                 "Settings and switches in force on this gateway alone, against what is set for all",
             )?,
-            failures: gauge("drawbridge_fleet_failures", "Settings for all gateways that this one could not obey")?,
+            failures: gauge(
+                "drawbridge_fleet_failures",
+                "Settings for all gateways that this one could not obey",
+            )?,
         })
     }
 }

@@ -133,7 +133,11 @@ impl Fleet {
     /// expects that one to obey when it answers.
     pub async fn obeyed(&self, revision: u64) {
         let mut report = self.report.subscribe();
-        let _ = timeout(OWN_OBEDIENCE_MAX, report.wait_for(|report| report.revision >= revision)).await;
+        let _ = timeout(
+            OWN_OBEDIENCE_MAX,
+            report.wait_for(|report| report.revision >= revision),
+        )
+        .await;
     }
 
     /// Why this gateway is out of rotation; `None` while it is not.
@@ -149,13 +153,18 @@ impl Fleet {
     /// Whether a value may be set; what is wrong with it.
     pub fn check(&self, kind: &str, target: &str, value: &Value) -> Result<(), String> {
         self.check_target(kind, target)?;
-        self.registry().obeyer(kind).map_or(Ok(()), |obeyer| obeyer.check(value))
+        self.registry()
+            .obeyer(kind)
+            .map_or(Ok(()), |obeyer| obeyer.check(value))
     }
 
     /// Whether there is what a setting is for; what there is if not.
     pub fn check_target(&self, kind: &str, target: &str) -> Result<(), String> {
         let registry = self.registry();
-        registry.obeyer(kind).ok_or_else(|| format!("there is no kind {kind:?}"))?.check_target(target)
+        registry
+            .obeyer(kind)
+            .ok_or_else(|| format!("there is no kind {kind:?}"))?
+            .check_target(target)
     }
 
     /// Has this process alone obey, at once and until it ends.
@@ -216,7 +225,9 @@ impl Fleet {
         let failures = registry.failures();
         drop(registry);
         let shown = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.revision.set(i64::try_from(followed.revision).unwrap_or(i64::MAX));
+        self.metrics
+            .revision
+            .set(i64::try_from(followed.revision).unwrap_or(i64::MAX));
         self.metrics.overrides.set(shown(overrides.len()));
         self.metrics.failures.set(shown(failures.len()));
         self.renew_report(followed.revision, &overrides, &failures);
@@ -231,7 +242,14 @@ impl Fleet {
         self.report.send_if_modified(|report| {
             let out_because = self.rotation.out_because(&report.name).unwrap_or_default();
             let config_hash = (self.config_hash)();
-            let new = Report { revision, config_hash, overrides, failures, out_because, ..report.clone() };
+            let new = Report {
+                revision,
+                config_hash,
+                overrides,
+                failures,
+                out_because,
+                ..report.clone()
+            };
             let is_new = new != *report;
             *report = new;
             is_new
@@ -239,11 +257,21 @@ impl Fleet {
     }
 
     /// What is in force on this process alone, and when the first of its switches ends.
-    fn override_notes(&self, registry: &Registry, now: Timestamp) -> (Vec<OverrideNote>, Option<Timestamp>) {
+    fn override_notes(
+        &self,
+        registry: &Registry,
+        now: Timestamp,
+    ) -> (Vec<OverrideNote>, Option<Timestamp>) {
         let catalogue = self.shards.catalogue();
-        let switches: Vec<_> =
-            catalogue.switches().current(now).filter(|(_, origin)| *origin == Origin::Here).collect();
-        let ends_at = switches.iter().filter_map(|(setting, _)| setting.expires_at).min();
+        let switches: Vec<_> = catalogue
+            .switches()
+            .current(now)
+            .filter(|(_, origin)| *origin == Origin::Here)
+            .collect();
+        let ends_at = switches
+            .iter()
+            .filter_map(|(setting, _)| setting.expires_at)
+            .min();
         let of_switches = switches.iter().map(|(setting, _)| OverrideNote {
             kind: "switch".to_owned(),
             target: match setting.activity {
@@ -288,8 +316,12 @@ impl Fleet {
                 Err(_) => Some(format!("no answer within {REPORT_TIMEOUT:?}")),
             };
             match &failed {
-                Some(why) if !failing => tracing::warn!(why, "this gateway cannot be reported to the meta database"),
-                None if failing => tracing::info!("this gateway is reported to the meta database again"),
+                Some(why) if !failing => {
+                    tracing::warn!(why, "this gateway cannot be reported to the meta database")
+                }
+                None if failing => {
+                    tracing::info!("this gateway is reported to the meta database again")
+                }
                 _ => {}
             }
             failing = failed.is_some();
@@ -306,7 +338,12 @@ impl Fleet {
         self.report.send_modify(|report| {
             let own = report.name.split('~').next().unwrap_or_default();
             let new = format!("{own}~{}", &report.instance[..4]);
-            tracing::error!(name = report.name, new, other = by, "another gateway has this name: set gateway.name");
+            tracing::error!(
+                name = report.name,
+                new,
+                other = by,
+                "another gateway has this name: set gateway.name"
+            );
             report.name = new;
         });
         self.wake();
@@ -315,7 +352,10 @@ impl Fleet {
     /// Takes this gateway off the list: a clean stop.
     pub async fn leave(&self) {
         let Report { name, instance, .. } = self.report.borrow().clone();
-        if !matches!(timeout(LEAVE_TIMEOUT, self.shards.remove_gateway(&name, &instance)).await, Ok(Ok(()))) {
+        if !matches!(
+            timeout(LEAVE_TIMEOUT, self.shards.remove_gateway(&name, &instance)).await,
+            Ok(Ok(()))
+        ) {
             tracing::warn!("this gateway stays in the list of gateways until it is taken for gone");
         }
     }
@@ -325,18 +365,31 @@ impl Fleet {
     }
 }
 
-/// As many notes as a report takes. The database refuses a longer one, and the gateway would be silent.
+/// As many notes as a report takes. The database refuses a longer one, and the gateway would be
+/// silent.
 fn notes<T: Serialize>(notes: &[T]) -> String {
     let shown = |count: usize| serde_json::to_string(&notes[..count]).expect("plain values");
     let fits = |text: &String| text.chars().count() <= NOTES_CHARS_MAX;
-    (0..=notes.len().min(NOTES_MAX)).rev().map(shown).find(fits).unwrap_or_else(|| shown(0))
+    (0..=notes.len().min(NOTES_MAX))
+        .rev()
+        .map(shown)
+        .find(fits)
+        .unwrap_or_else(|| shown(0))
 }
 
 /// The name of a gateway that was given none: unique on its machine, and mostly beyond it.
 pub fn default_name(admin_port: u16) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host: String = host.trim().chars().filter(char::is_ascii_graphic).take(60).collect();
-    format!("{}:{admin_port}", if host.is_empty() { "gateway" } else { &host })
+    let host: String = host
+        .trim()
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(60)
+        .collect();
+    format!(
+        "{}:{admin_port}",
+        if host.is_empty() { "gateway" } else { &host }
+    )
 }
 
 #[cfg(test)]
@@ -346,10 +399,18 @@ mod tests {
     #[test]
     fn notes_are_no_longer_than_a_report_takes() {
         let texts = |count: usize, length: usize| vec!["\"".repeat(length); count];
-        let of = |text: &str| serde_json::from_str::<Vec<String>>(text).expect("JSON").len();
+        let of = |text: &str| {
+            serde_json::from_str::<Vec<String>>(text)
+                .expect("JSON")
+                .len()
+        };
         assert_eq!(of(&notes(&texts(40, 10))), NOTES_MAX);
         let long = notes(&texts(40, 1_000));
-        assert!(of(&long) == 4 && long.chars().count() <= NOTES_CHARS_MAX, "{}", long.len());
+        assert!(
+            of(&long) == 4 && long.chars().count() <= NOTES_CHARS_MAX,
+            "{}",
+            long.len()
+        );
         assert_eq!(notes(&texts(1, 10_000)), "[]");
     }
 }

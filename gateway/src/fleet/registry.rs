@@ -122,28 +122,56 @@ pub struct Registry {
 impl Registry {
     /// For a process that begins under this revision.
     pub fn new(obeyers: Vec<Box<dyn Obey>>, start_revision: u64) -> Self {
-        Self { obeyers, start_revision, overrides: BTreeMap::new(), overrides_made: 0, applied: BTreeMap::new() }
+        Self {
+            obeyers,
+            start_revision,
+            overrides: BTreeMap::new(),
+            overrides_made: 0,
+            applied: BTreeMap::new(),
+        }
     }
 
     /// Whoever obeys a kind.
     pub fn obeyer(&self, kind: &str) -> Option<&dyn Obey> {
-        self.obeyers.iter().map(AsRef::as_ref).find(|obeyer| obeyer.kind() == kind)
+        self.obeyers
+            .iter()
+            .map(AsRef::as_ref)
+            .find(|obeyer| obeyer.kind() == kind)
     }
 
     /// Brings into force what holds now, and ends what does not hold any more. Answers when the
     /// next setting ends.
     pub fn obey(&mut self, settings: &[FleetSetting], now: Timestamp) -> Option<Timestamp> {
-        self.overrides.retain(|_, (_, here)| here.expires_at.is_none_or(|at| now < at));
+        self.overrides
+            .retain(|_, (_, here)| here.expires_at.is_none_or(|at| now < at));
         let wanted = self.wanted(settings, now);
-        let ended: Vec<Key> = self.applied.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        let ended: Vec<Key> = self
+            .applied
+            .keys()
+            .filter(|key| !wanted.contains_key(*key))
+            .cloned()
+            .collect();
         for key in ended {
             self.applied.remove(&key);
             self.end(&key);
         }
         for (key, wanted) in &wanted {
-            if self.applied.get(key).is_none_or(|applied| applied.stamp != wanted.stamp) {
-                let failed = self.apply(key, wanted).err().map(|why| why.chars().take(WHY_CHARS_MAX).collect());
-                self.applied.insert(key.clone(), Applied { stamp: wanted.stamp, failed });
+            if self
+                .applied
+                .get(key)
+                .is_none_or(|applied| applied.stamp != wanted.stamp)
+            {
+                let failed = self
+                    .apply(key, wanted)
+                    .err()
+                    .map(|why| why.chars().take(WHY_CHARS_MAX).collect());
+                self.applied.insert(
+                    key.clone(),
+                    Applied {
+                        stamp: wanted.stamp,
+                        failed,
+                    },
+                );
             }
         }
         wanted.values().filter_map(|wanted| wanted.expires_at).min()
@@ -152,17 +180,40 @@ impl Registry {
     /// Has this process alone obey, at once. An event happens; anything else lasts and stands for
     /// what is set for all gateways.
     pub fn override_setting(&mut self, here: Override) -> Result<(), String> {
-        let Some(obeyer) = self.obeyer(&here.kind) else { return Err(unknown(&here.kind)) };
+        let Some(obeyer) = self.obeyer(&here.kind) else {
+            return Err(unknown(&here.kind));
+        };
         let key = (here.kind.clone(), here.target.clone());
         if self.overrides.len() >= OVERRIDES_MAX && !self.overrides.contains_key(&key) {
-            return Err(format!("there are {OVERRIDES_MAX} overrides on this gateway already: take some back first"));
+            return Err(format!(
+                "there are {OVERRIDES_MAX} overrides on this gateway already: take some back first"
+            ));
         }
-        let Override { target, value, expires_at, who, why, .. } = &here;
-        obeyer.apply(&Order { target, value: Some(value), expires_at: *expires_at, who, why })?;
+        let Override {
+            target,
+            value,
+            expires_at,
+            who,
+            why,
+            ..
+        } = &here;
+        obeyer.apply(&Order {
+            target,
+            value: Some(value),
+            expires_at: *expires_at,
+            who,
+            why,
+        })?;
         if !obeyer.is_event() {
             self.overrides_made += 1;
             let stamp = Stamp::Here(self.overrides_made);
-            self.applied.insert(key.clone(), Applied { stamp, failed: None });
+            self.applied.insert(
+                key.clone(),
+                Applied {
+                    stamp,
+                    failed: None,
+                },
+            );
             self.overrides.insert(key, (self.overrides_made, here));
         }
         Ok(())
@@ -170,7 +221,9 @@ impl Registry {
 
     /// Ends an override: what is set for all gateways holds again with the next [`Registry::obey`].
     pub fn clear_override(&mut self, kind: &str, target: &str) -> bool {
-        self.overrides.remove(&(kind.to_owned(), target.to_owned())).is_some()
+        self.overrides
+            .remove(&(kind.to_owned(), target.to_owned()))
+            .is_some()
     }
 
     /// What this process could not obey has been put right: an event that has happened since.
@@ -185,12 +238,19 @@ impl Registry {
         self.overrides.values().map(|(_, here)| here)
     }
 
-    /// What this gateway could not obey, what was set last first: a report has room for some of them,
-    /// and whoever waits for a setting must find it there.
+    /// What this gateway could not obey, what was set last first: a report has room for some of
+    /// them, and whoever waits for a setting must find it there.
     pub fn failures(&self) -> Vec<Failure> {
         let failure = |((kind, target), applied): (&Key, &Applied)| {
             let why = applied.failed.clone()?;
-            Some((applied.stamp, Failure { kind: kind.clone(), target: target.clone(), why }))
+            Some((
+                applied.stamp,
+                Failure {
+                    kind: kind.clone(),
+                    target: target.clone(),
+                    why,
+                },
+            ))
         };
         let mut failed: Vec<_> = self.applied.iter().filter_map(failure).collect();
         failed.sort_by_key(|(stamp, _)| Reverse(*stamp));
@@ -198,7 +258,9 @@ impl Registry {
     }
 
     fn wanted(&self, settings: &[FleetSetting], now: Timestamp) -> BTreeMap<Key, Wanted> {
-        let current = settings.iter().filter(|setting| setting.expires_at.is_none_or(|at| now < at));
+        let current = settings
+            .iter()
+            .filter(|setting| setting.expires_at.is_none_or(|at| now < at));
         let fleet = current.map(|setting| {
             let wanted = Wanted {
                 stamp: Stamp::Fleet(setting.revision),
@@ -225,20 +287,41 @@ impl Registry {
 
     fn apply(&self, (kind, target): &Key, wanted: &Wanted) -> Result<(), String> {
         let obeyer = self.obeyer(kind).ok_or_else(|| unknown(kind))?;
-        if obeyer.is_event() && matches!(wanted.stamp, Stamp::Fleet(revision) if revision <= self.start_revision) {
+        if obeyer.is_event()
+            && matches!(wanted.stamp, Stamp::Fleet(revision) if revision <= self.start_revision)
+        {
             return Ok(());
         }
         let value = wanted.value.as_ref().ok_or("its value cannot be read")?;
-        let Wanted { expires_at, who, why, .. } = wanted;
-        obeyer.apply(&Order { target, value: Some(value), expires_at: *expires_at, who, why })?;
+        let Wanted {
+            expires_at,
+            who,
+            why,
+            ..
+        } = wanted;
+        obeyer.apply(&Order {
+            target,
+            value: Some(value),
+            expires_at: *expires_at,
+            who,
+            why,
+        })?;
         // Not the target: it may be a user.
         tracing::info!(kind, who, why, "a setting is obeyed");
         Ok(())
     }
 
     fn end(&self, (kind, target): &Key) {
-        let Some(obeyer) = self.obeyer(kind).filter(|obeyer| !obeyer.is_event()) else { return };
-        let ended = Order { target, value: None, expires_at: None, who: "", why: "" };
+        let Some(obeyer) = self.obeyer(kind).filter(|obeyer| !obeyer.is_event()) else {
+            return;
+        };
+        let ended = Order {
+            target,
+            value: None,
+            expires_at: None,
+            who: "",
+            why: "",
+        };
         match obeyer.apply(&ended) {
             Ok(()) => tracing::info!(kind, "a setting has ended"),
             Err(why) => tracing::warn!(kind, why, "a setting cannot be ended"),
@@ -279,7 +362,10 @@ mod tests {
                 return Err("no".repeat(1_000));
             }
             let value = order.value.map_or("ended".to_owned(), Value::to_string);
-            self.notes.lock().expect("sound").push(format!("{} {}: {value}", self.kind, order.target));
+            self.notes
+                .lock()
+                .expect("sound")
+                .push(format!("{} {}: {value}", self.kind, order.target));
             Ok(())
         }
     }
@@ -303,7 +389,14 @@ mod tests {
 
     fn here(kind: &str, target: &str, value: Value, expires_at: Option<Timestamp>) -> Override {
         let (who, why) = ("w".to_owned(), "y".to_owned());
-        Override { kind: kind.to_owned(), target: target.to_owned(), value, expires_at, who, why }
+        Override {
+            kind: kind.to_owned(),
+            target: target.to_owned(),
+            value,
+            expires_at,
+            who,
+            why,
+        }
     }
 
     struct Bench {
@@ -314,8 +407,17 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let notes = Arc::<Mutex<Vec<String>>>::default();
-            let noting = |kind, event| Box::new(Noting { kind, event, notes: notes.clone() }) as Box<dyn Obey>;
-            Self { registry: Registry::new(vec![noting("lasting", false), noting("event", true)], 10), notes }
+            let noting = |kind, event| {
+                Box::new(Noting {
+                    kind,
+                    event,
+                    notes: notes.clone(),
+                }) as Box<dyn Obey>
+            };
+            Self {
+                registry: Registry::new(vec![noting("lasting", false), noting("event", true)], 10),
+                notes,
+            }
         }
 
         fn obeyed(&mut self, settings: &[FleetSetting], second: i64) -> Vec<String> {
@@ -327,22 +429,51 @@ mod tests {
     #[test]
     fn new_changed_and_ended_settings_are_obeyed_once() {
         let mut bench = Bench::new();
-        let (one, other) = (setting("lasting", "a", "1", 3), setting("lasting", "a", "2", 11));
-        assert_eq!(bench.obeyed(std::slice::from_ref(&one), 0), ["lasting a: 1"]);
+        let (one, other) = (
+            setting("lasting", "a", "1", 3),
+            setting("lasting", "a", "2", 11),
+        );
+        assert_eq!(
+            bench.obeyed(std::slice::from_ref(&one), 0),
+            ["lasting a: 1"]
+        );
         assert!(bench.obeyed(&[one], 0).is_empty());
-        assert_eq!(bench.obeyed(std::slice::from_ref(&other), 0), ["lasting a: 2"]);
-        let ending = FleetSetting { expires_at: Some(at(5)), revision: 12, ..other };
-        assert_eq!(bench.registry.obey(std::slice::from_ref(&ending), at(4)), Some(at(5)));
-        assert_eq!(bench.obeyed(std::slice::from_ref(&ending), 4), ["lasting a: 2"]);
-        assert_eq!(bench.obeyed(std::slice::from_ref(&ending), 5), ["lasting a: ended"]);
+        assert_eq!(
+            bench.obeyed(std::slice::from_ref(&other), 0),
+            ["lasting a: 2"]
+        );
+        let ending = FleetSetting {
+            expires_at: Some(at(5)),
+            revision: 12,
+            ..other
+        };
+        assert_eq!(
+            bench.registry.obey(std::slice::from_ref(&ending), at(4)),
+            Some(at(5))
+        );
+        assert_eq!(
+            bench.obeyed(std::slice::from_ref(&ending), 4),
+            ["lasting a: 2"]
+        );
+        assert_eq!(
+            bench.obeyed(std::slice::from_ref(&ending), 5),
+            ["lasting a: ended"]
+        );
         assert!(bench.obeyed(&[ending], 6).is_empty());
     }
 
     #[test]
     fn events_of_before_the_start_do_not_happen_again_and_do_not_end() {
         let mut bench = Bench::new();
-        assert!(bench.obeyed(&[setting("event", "u", "1", 10)], 0).is_empty());
-        assert_eq!(bench.obeyed(&[setting("event", "u", "1", 11)], 0), ["event u: 1"]);
+        assert!(
+            bench
+                .obeyed(&[setting("event", "u", "1", 10)], 0)
+                .is_empty()
+        );
+        assert_eq!(
+            bench.obeyed(&[setting("event", "u", "1", 11)], 0),
+            ["event u: 1"]
+        );
         assert!(bench.obeyed(&[], 0).is_empty());
     }
 
@@ -351,31 +482,56 @@ mod tests {
         let mut bench = Bench::new();
         let fleet = [setting("lasting", "a", "1", 3)];
         bench.obeyed(&fleet, 0);
-        bench.registry.override_setting(here("lasting", "a", json!(9), Some(at(5)))).expect("obeyed");
+        bench
+            .registry
+            .override_setting(here("lasting", "a", json!(9), Some(at(5))))
+            .expect("obeyed");
         assert_eq!(bench.obeyed(&fleet, 1), ["lasting a: 9"]);
         // What is set for all meanwhile waits.
         let fleet = [setting("lasting", "a", "2", 12)];
         assert!(bench.obeyed(&fleet, 4).is_empty());
         assert_eq!(bench.registry.overrides().count(), 1);
         assert_eq!(bench.obeyed(&fleet, 5), ["lasting a: 2"]);
-        bench.registry.override_setting(here("lasting", "b", json!(7), None)).expect("obeyed");
+        bench
+            .registry
+            .override_setting(here("lasting", "b", json!(7), None))
+            .expect("obeyed");
         assert_eq!(bench.obeyed(&fleet, 6), ["lasting b: 7"]);
-        assert!(bench.registry.clear_override("lasting", "b") && !bench.registry.clear_override("lasting", "b"));
+        assert!(
+            bench.registry.clear_override("lasting", "b")
+                && !bench.registry.clear_override("lasting", "b")
+        );
         assert_eq!(bench.obeyed(&fleet, 6), ["lasting b: ended"]);
-        bench.registry.override_setting(here("event", "u", json!(1), None)).expect("obeyed");
-        assert_eq!((bench.obeyed(&fleet, 7), bench.registry.overrides().count()), (vec!["event u: 1".to_owned()], 0));
+        bench
+            .registry
+            .override_setting(here("event", "u", json!(1), None))
+            .expect("obeyed");
+        assert_eq!(
+            (bench.obeyed(&fleet, 7), bench.registry.overrides().count()),
+            (vec!["event u: 1".to_owned()], 0)
+        );
     }
 
     #[test]
     fn what_cannot_be_obeyed_is_a_failure_until_it_is_taken_back() {
         let mut bench = Bench::new();
-        let settings =
-            [setting("future", "x", "1", 3), setting("lasting", "a", "{", 3), setting("lasting", "bad", "1", 4)];
+        let settings = [
+            setting("future", "x", "1", 3),
+            setting("lasting", "a", "{", 3),
+            setting("lasting", "bad", "1", 4),
+        ];
         assert!(bench.obeyed(&settings, 0).is_empty());
         let failures = bench.registry.failures();
-        let targets: Vec<&str> = failures.iter().map(|failure| failure.target.as_str()).collect();
+        let targets: Vec<&str> = failures
+            .iter()
+            .map(|failure| failure.target.as_str())
+            .collect();
         assert_eq!(targets, ["bad", "x", "a"], "the latest first");
-        assert!(failures.iter().all(|failure| failure.why.chars().count() <= WHY_CHARS_MAX));
+        assert!(
+            failures
+                .iter()
+                .all(|failure| failure.why.chars().count() <= WHY_CHARS_MAX)
+        );
         bench.obeyed(&[setting("lasting", "a", "1", 5)], 0);
         assert!(bench.registry.failures().is_empty());
         let event = [setting("event", "bad", "1", 11)];
@@ -383,7 +539,12 @@ mod tests {
         assert_eq!(bench.registry.failures().len(), 1);
         bench.registry.put_right("event", "bad");
         assert!(bench.obeyed(&event, 0).is_empty() && bench.registry.failures().is_empty());
-        assert!(bench.registry.override_setting(here("lasting", "bad", json!(1), None)).is_err());
+        assert!(
+            bench
+                .registry
+                .override_setting(here("lasting", "bad", json!(1), None))
+                .is_err()
+        );
         assert_eq!(bench.registry.overrides().count(), 0);
     }
 
@@ -391,9 +552,20 @@ mod tests {
     fn overrides_are_bounded() {
         let mut bench = Bench::new();
         for number in 0..OVERRIDES_MAX {
-            bench.registry.override_setting(here("lasting", &number.to_string(), json!(1), None)).expect("room");
+            bench
+                .registry
+                .override_setting(here("lasting", &number.to_string(), json!(1), None))
+                .expect("room");
         }
-        assert!(bench.registry.override_setting(here("lasting", "more", json!(1), None)).is_err());
-        bench.registry.override_setting(here("lasting", "0", json!(2), None)).expect("one that is there may change");
+        assert!(
+            bench
+                .registry
+                .override_setting(here("lasting", "more", json!(1), None))
+                .is_err()
+        );
+        bench
+            .registry
+            .override_setting(here("lasting", "0", json!(2), None))
+            .expect("one that is there may change");
     }
 }

@@ -36,7 +36,9 @@ mod tests {
     #[test]
     fn a_known_caller_acts_for_nobody_else() {
         let user = |text: &str| UserId::new(text).expect("a user id");
-        let of = |caller: Caller, said: Option<&str>| caller.user(said.map(user)).map_err(|failure| failure.code);
+        let of = |caller: Caller, said: Option<&str>| {
+            caller.user(said.map(user)).map_err(|failure| failure.code)
+        };
         let known = || Caller::Known(user("u"));
         assert_eq!(of(known(), Some("u")), Ok(user("u")));
         assert_eq!(of(known(), None), Ok(user("u")));

@@ -19,10 +19,18 @@ enum Kind {
 
 /// Reads the section. The keys of one kind are unknown to the others. `http` is what the kinds
 /// are checked against, where it is good itself. Keys are looked at if `with_keys` says so.
-pub fn options(section: &Section<'_>, http: Option<&Http>, with_keys: bool) -> Result<Options, Faulted> {
+pub fn options(
+    section: &Section<'_>,
+    http: Option<&Http>,
+    with_keys: bool,
+) -> Result<Options, Faulted> {
     // Known to every kind, so that whoever chooses another one need not take it back.
     let to_network = section.boolean("open_to_network").or(false);
-    let kinds = [("open", Kind::Open), ("trusted-header", Kind::TrustedHeader), ("jwt", Kind::Jwt)];
+    let kinds = [
+        ("open", Kind::Open),
+        ("trusted-header", Kind::TrustedHeader),
+        ("jwt", Kind::Jwt),
+    ];
     match section.choice("kind", &kinds).or(Kind::Open) {
         Ok(Kind::Open) => open(section, http, to_network?),
         Ok(Kind::TrustedHeader) => trusted_header(section, http),
@@ -51,13 +59,19 @@ fn open(section: &Section<'_>, http: Option<&Http>, to_network: bool) -> Result<
 
 fn trusted_header(section: &Section<'_>, http: Option<&Http>) -> Result<Options, Faulted> {
     let name = section.text("header", 1..=64).try_map(|text| {
-        HeaderName::from_bytes(text.as_bytes()).map_err(|_| "expected the name of a header such as X-User-Id")
+        HeaderName::from_bytes(text.as_bytes())
+            .map_err(|_| "expected the name of a header such as X-User-Id")
     });
     let name = name.or(HeaderName::from_static("x-user-id"))?;
     // Faults of http are reported by now.
-    let proxies = http.map(|http| http.trusted_proxies.clone()).unwrap_or_default();
+    let proxies = http
+        .map(|http| http.trusted_proxies.clone())
+        .unwrap_or_default();
     if http.is_some() && proxies.is_empty() {
-        return Err(section.fault("kind", "trusted-header needs http.trusted_proxies: who may write the header"));
+        return Err(section.fault(
+            "kind",
+            "trusted-header needs http.trusted_proxies: who may write the header",
+        ));
     }
     Ok(Options::TrustedHeader(TrustedHeader { name, proxies }))
 }
@@ -66,12 +80,20 @@ fn jwt(section: &Section<'_>, with_keys: bool) -> Result<jwt::Options, Faulted> 
     let user_claim = section.text("user_claim", 1..=64).or("sub".to_owned());
     let audience = section.text("audience", 1..=256).optional();
     let issuer = section.text("issuer", 1..=256).optional();
-    let clock_skew = section.integer("clock_skew_s", 0..=600).or(30).map(SignedDuration::from_secs);
-    let tokens_cached_max = section.integer("tokens_cached_max", 0..=1_000_000).or(100_000);
+    let clock_skew = section
+        .integer("clock_skew_s", 0..=600)
+        .or(30)
+        .map(SignedDuration::from_secs);
+    let tokens_cached_max = section
+        .integer("tokens_cached_max", 0..=1_000_000)
+        .or(100_000);
     let source = source(section, with_keys);
     Ok(jwt::Options {
         source: source?,
-        expected: Expected { audience: audience?, issuer: issuer? },
+        expected: Expected {
+            audience: audience?,
+            issuer: issuer?,
+        },
         user_claim: user_claim?,
         clock_skew: clock_skew?,
         tokens_cached_max: tokens_cached_max?,
@@ -79,19 +101,37 @@ fn jwt(section: &Section<'_>, with_keys: bool) -> Result<jwt::Options, Faulted> 
 }
 
 fn source(section: &Section<'_>, with_keys: bool) -> Result<KeySource, Faulted> {
-    let algorithms = [("HS256", Signing::Hs256), ("EdDSA", Signing::EdDsa), ("RS256", Signing::Rs256)];
+    let algorithms = [
+        ("HS256", Signing::Hs256),
+        ("EdDSA", Signing::EdDsa),
+        ("RS256", Signing::Rs256),
+    ];
     let signing = section.choice("algorithm", &algorithms).optional();
-    let file = |key| section.text(key, 1..=4096).optional().map(|path| path.map(PathBuf::from));
+    let file = |key| {
+        section
+            .text(key, 1..=4096)
+            .optional()
+            .map(|path| path.map(PathBuf::from))
+    };
     let (key_file, jwks_file) = (file("key_file"), file("jwks_file"));
     let (key, source) = match (key_file?, jwks_file?, signing?) {
         (Some(path), None, Some(signing)) => ("key_file", KeySource::File { path, signing }),
         (None, Some(path), None) => ("jwks_file", KeySource::Set { path }),
-        (Some(_), None, None) => return Err(section.fault("algorithm", "is needed for identity.key_file")),
-        (None, Some(_), Some(_)) => {
-            return Err(section.fault("algorithm", "goes with key_file only: the keys of a set name their own"));
+        (Some(_), None, None) => {
+            return Err(section.fault("algorithm", "is needed for identity.key_file"));
         }
-        (Some(_), Some(_), _) => return Err(section.fault("jwks_file", "and key_file exclude each other")),
-        (None, None, _) => return Err(section.fault("key_file", "or jwks_file is needed for kind = \"jwt\"")),
+        (None, Some(_), Some(_)) => {
+            return Err(section.fault(
+                "algorithm",
+                "goes with key_file only: the keys of a set name their own",
+            ));
+        }
+        (Some(_), Some(_), _) => {
+            return Err(section.fault("jwks_file", "and key_file exclude each other"));
+        }
+        (None, None, _) => {
+            return Err(section.fault("key_file", "or jwks_file is needed for kind = \"jwt\""));
+        }
     };
     // Read again when the server starts; here so that check-config tells of a broken one. A reload
     // reads them by itself: a broken key set must not keep a limit from being lifted.
@@ -129,12 +169,27 @@ mod tests {
 
     #[test]
     fn open_goes_with_loopback_only() {
-        for listen in ["0.0.0.0:8091", "[::]:8091", "10.0.0.1:8091", "[::ffff:10.0.0.1]:8091"] {
+        for listen in [
+            "0.0.0.0:8091",
+            "[::]:8091",
+            "10.0.0.1:8091",
+            "[::ffff:10.0.0.1]:8091",
+        ] {
             let fault = fault(&format!("[http]\nlisten = \"{listen}\"\n"));
-            assert!(fault.starts_with("identity.kind: ") && fault.contains(listen), "{fault}");
+            assert!(
+                fault.starts_with("identity.kind: ") && fault.contains(listen),
+                "{fault}"
+            );
         }
-        for listen in ["127.0.0.1:8091", "127.1.2.3:8091", "[::1]:8091", "[::ffff:127.0.0.1]:8091"] {
-            is_good(&format!("[http]\nlisten = \"{listen}\"\n[identity]\nkind = \"open\"\n"));
+        for listen in [
+            "127.0.0.1:8091",
+            "127.1.2.3:8091",
+            "[::1]:8091",
+            "[::ffff:127.0.0.1]:8091",
+        ] {
+            is_good(&format!(
+                "[http]\nlisten = \"{listen}\"\n[identity]\nkind = \"open\"\n"
+            ));
         }
         is_good("[http]\nlisten = \"0.0.0.0:8091\"\n[identity]\nopen_to_network = true\n");
     }
@@ -149,9 +204,17 @@ mod tests {
         };
         is_good(&with("\"10.0.0.0/8\"", ""));
         is_good(&with("\"10.0.0.0/8\"", "header = \"X-Player\"\n"));
-        assert!(fault(&with("", "")).contains("identity.kind: trusted-header needs http.trusted_proxies"));
-        assert!(fault(&with("\"10.0.0.0/8\"", "header = \"X Player\"\n")).contains("identity.header"));
-        assert!(fault(&with("\"10.0.0.0/8\"", "audience = \"a\"\n")).contains("identity.audience: unknown key"));
+        assert!(
+            fault(&with("", ""))
+                .contains("identity.kind: trusted-header needs http.trusted_proxies")
+        );
+        assert!(
+            fault(&with("\"10.0.0.0/8\"", "header = \"X Player\"\n")).contains("identity.header")
+        );
+        assert!(
+            fault(&with("\"10.0.0.0/8\"", "audience = \"a\"\n"))
+                .contains("identity.audience: unknown key")
+        );
     }
 
     #[test]
@@ -159,24 +222,65 @@ mod tests {
         let jwt = |more: &str| format!("[identity]\nkind = \"jwt\"\n{more}\n");
         let (rsa, ed25519) = (key("rsa.pem"), key("ed25519.pem"));
         is_good(&jwt(&format!("key_file = {rsa:?}\nalgorithm = \"RS256\"")));
-        is_good(&jwt(&format!("key_file = {ed25519:?}\nalgorithm = \"EdDSA\"\naudience = \"a\"\nissuer = \"i\"")));
+        is_good(&jwt(&format!(
+            "key_file = {ed25519:?}\nalgorithm = \"EdDSA\"\naudience = \"a\"\nissuer = \"i\""
+        )));
         for (more, part) in [
             (String::new(), "identity.key_file"),
             (format!("key_file = {rsa:?}"), "identity.algorithm"),
-            (format!("jwks_file = {rsa:?}\nalgorithm = \"RS256\""), "identity.algorithm"),
-            (format!("key_file = {rsa:?}\njwks_file = {rsa:?}"), "identity.jwks_file"),
-            (format!("key_file = {rsa:?}\nalgorithm = \"none\""), "identity.algorithm"),
-            (format!("key_file = {rsa:?}\nalgorithm = \"ES256\""), "identity.algorithm"),
+            (
+                format!("jwks_file = {rsa:?}\nalgorithm = \"RS256\""),
+                "identity.algorithm",
+            ),
+            (
+                format!("key_file = {rsa:?}\njwks_file = {rsa:?}"),
+                "identity.jwks_file",
+            ),
+            (
+                format!("key_file = {rsa:?}\nalgorithm = \"none\""),
+                "identity.algorithm",
+            ),
+            (
+                format!("key_file = {rsa:?}\nalgorithm = \"ES256\""),
+                "identity.algorithm",
+            ),
             // Else everybody who knows the public key could sign.
-            (format!("key_file = {rsa:?}\nalgorithm = \"HS256\""), "identity.key_file"),
-            (format!("key_file = {rsa:?}\nalgorithm = \"EdDSA\""), "identity.key_file"),
-            (format!("key_file = {ed25519:?}\nalgorithm = \"RS256\""), "identity.key_file"),
-            (format!("key_file = {:?}\nalgorithm = \"RS256\"", key("rsa-1024.pem")), "identity.key_file"),
-            (format!("key_file = {:?}\nalgorithm = \"RS256\"", key("rsa.pk8")), "identity.key_file"),
-            (format!("key_file = {:?}\nalgorithm = \"RS256\"", key("nowhere")), "identity.key_file"),
+            (
+                format!("key_file = {rsa:?}\nalgorithm = \"HS256\""),
+                "identity.key_file",
+            ),
+            (
+                format!("key_file = {rsa:?}\nalgorithm = \"EdDSA\""),
+                "identity.key_file",
+            ),
+            (
+                format!("key_file = {ed25519:?}\nalgorithm = \"RS256\""),
+                "identity.key_file",
+            ),
+            (
+                format!(
+                    "key_file = {:?}\nalgorithm = \"RS256\"",
+                    key("rsa-1024.pem")
+                ),
+                "identity.key_file",
+            ),
+            (
+                format!("key_file = {:?}\nalgorithm = \"RS256\"", key("rsa.pk8")),
+                "identity.key_file",
+            ),
+            (
+                format!("key_file = {:?}\nalgorithm = \"RS256\"", key("nowhere")),
+                "identity.key_file",
+            ),
             (format!("jwks_file = {rsa:?}"), "identity.jwks_file"),
-            (format!("key_file = {rsa:?}\nalgorithm = \"RS256\"\nclock_skew_s = 601"), "identity.clock_skew_s"),
-            (format!("key_file = {rsa:?}\nalgorithm = \"RS256\"\nheader = \"X\""), "identity.header: unknown key"),
+            (
+                format!("key_file = {rsa:?}\nalgorithm = \"RS256\"\nclock_skew_s = 601"),
+                "identity.clock_skew_s",
+            ),
+            (
+                format!("key_file = {rsa:?}\nalgorithm = \"RS256\"\nheader = \"X\""),
+                "identity.header: unknown key",
+            ),
         ] {
             let fault = fault(&jwt(&more));
             assert!(fault.contains(part), "{more}: {fault}");

@@ -6,7 +6,9 @@ use jsonwebtoken::signature::{Error as SignatureError, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use ring::error::Unspecified;
 use ring::hmac;
-use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
+use ring::signature::{
+    ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
 
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
@@ -24,7 +26,10 @@ fn verifier(algorithm: Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifi
     if key.family() != algorithm.family() {
         return Err(ErrorKind::InvalidKeyFormat.into());
     }
-    Ok(Box::new(RingVerifier { algorithm, key: key.clone() }))
+    Ok(Box::new(RingVerifier {
+        algorithm,
+        key: key.clone(),
+    }))
 }
 
 struct RingVerifier {
@@ -36,16 +41,19 @@ impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
         use DecodingKeyKind::{RsaModulusExponent, SecretOrDer};
         let checked = match (self.algorithm, self.key.kind()) {
-            (Algorithm::HS256, SecretOrDer(secret)) => {
-                hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), message, signature)
+            (Algorithm::HS256, SecretOrDer(secret)) => hmac::verify(
+                &hmac::Key::new(hmac::HMAC_SHA256, secret),
+                message,
+                signature,
+            ),
+            (Algorithm::EdDSA, SecretOrDer(key)) => {
+                UnparsedPublicKey::new(&ED25519, key).verify(message, signature)
             }
-            (Algorithm::EdDSA, SecretOrDer(key)) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
             (Algorithm::RS256, SecretOrDer(key)) => {
                 UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(message, signature)
             }
-            (Algorithm::RS256, RsaModulusExponent { n, e }) => {
-                RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
-            }
+            (Algorithm::RS256, RsaModulusExponent { n, e }) => RsaPublicKeyComponents { n, e }
+                .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature),
             _ => Err(Unspecified),
         };
         checked.map_err(|Unspecified| SignatureError::new())

@@ -107,14 +107,21 @@ impl Ring {
         // Before the keys: a file that changes in between is read again by the next reload.
         let fingerprint = Keys::fingerprint(&options.source)?;
         let keys = Keys::read(&options.source, &options.expected)?;
-        Ok(Self { keys, fingerprint, verified: Cache::new(options.tokens_cached_max) })
+        Ok(Self {
+            keys,
+            fingerprint,
+            verified: Cache::new(options.tokens_cached_max),
+        })
     }
 }
 
 impl Verified {
     fn user_at(self, now: Timestamp, skew: SignedDuration) -> Result<UserId, Code> {
         let now = now.as_duration();
-        if self.from.is_some_and(|from| now.saturating_add(skew) < from) {
+        if self
+            .from
+            .is_some_and(|from| now.saturating_add(skew) < from)
+        {
             return Err(Code::IdentityInvalid);
         }
         if self.until.saturating_add(skew) <= now {
@@ -127,7 +134,10 @@ impl Verified {
 /// The token of a request: after `Bearer`, or all alone, as clients of the reference send it.
 fn token(headers: &HeaderMap) -> Result<&str, Code> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().filter(|value| !value.is_empty()).ok_or(Code::IdentityMissing)?;
+    let value = values
+        .next()
+        .filter(|value| !value.is_empty())
+        .ok_or(Code::IdentityMissing)?;
     // Two could be two callers.
     if values.next().is_some() {
         return Err(Code::IdentityInvalid);
@@ -138,7 +148,11 @@ fn token(headers: &HeaderMap) -> Result<&str, Code> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => token.trim_start(),
         Some(_) => return Err(Code::IdentityInvalid),
     };
-    if token.len() > TOKEN_BYTES_MAX { Err(Code::IdentityInvalid) } else { Ok(token) }
+    if token.len() > TOKEN_BYTES_MAX {
+        Err(Code::IdentityInvalid)
+    } else {
+        Ok(token)
+    }
 }
 
 fn verify(token: &str, keys: &Keys, user_claim: &str) -> Option<Verified> {
@@ -148,12 +162,18 @@ fn verify(token: &str, keys: &Keys, user_claim: &str) -> Option<Verified> {
         return None;
     }
     let key = keys.find(header.kid.as_deref())?;
-    let claims = decode::<Map<String, Value>>(token, &key.decoding, &key.validation).ok()?.claims;
+    let claims = decode::<Map<String, Value>>(token, &key.decoding, &key.validation)
+        .ok()?
+        .claims;
     let from = match claims.get("nbf") {
         None => None,
         Some(value) => Some(since_1970(value)?),
     };
-    Some(Verified { user: user(claims.get(user_claim)?)?, from, until: since_1970(claims.get("exp")?)? })
+    Some(Verified {
+        user: user(claims.get(user_claim)?)?,
+        from,
+        until: since_1970(claims.get("exp")?)?,
+    })
 }
 
 /// Some issuers write ids as numbers.
@@ -171,7 +191,10 @@ fn since_1970(value: &Value) -> Option<SignedDuration> {
 }
 
 fn sha_256(token: &str) -> [u8; 32] {
-    digest(&SHA256, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+    digest(&SHA256, token.as_bytes())
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 has 32 bytes")
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse,
+};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, Validation};
 use ring::digest::{SHA256, digest};
 
@@ -88,7 +90,10 @@ impl Key {
             validation.set_issuer(&[issuer]);
             validation.required_spec_claims.insert("iss".to_owned());
         }
-        Self { decoding, validation }
+        Self {
+            decoding,
+            validation,
+        }
     }
 }
 
@@ -106,9 +111,8 @@ impl Keys {
         crypto::install();
         let (KeySource::File { path, .. } | KeySource::Set { path }) = source;
         let keys = content(path).and_then(|content| match source {
-            KeySource::File { signing, .. } => {
-                one(&content, *signing).map(|decoding| Keys::One(Box::new(Key::new(*signing, decoding, expected))))
-            }
+            KeySource::File { signing, .. } => one(&content, *signing)
+                .map(|decoding| Keys::One(Box::new(Key::new(*signing, decoding, expected)))),
             KeySource::Set { .. } => set(&content, expected).map(Keys::Set),
         });
         keys.map_err(|why| format!("{}: {why}", path.display()))
@@ -118,7 +122,10 @@ impl Keys {
     pub fn fingerprint(source: &KeySource) -> Result<[u8; 32], String> {
         let (KeySource::File { path, .. } | KeySource::Set { path }) = source;
         let content = content(path).map_err(|why| format!("{}: {why}", path.display()))?;
-        Ok(digest(&SHA256, &content).as_ref().try_into().expect("SHA-256 has 32 bytes"))
+        Ok(digest(&SHA256, &content)
+            .as_ref()
+            .try_into()
+            .expect("SHA-256 has 32 bytes"))
     }
 
     /// The key for a token with this `kid`.
@@ -141,7 +148,9 @@ impl Keys {
 fn content(path: &Path) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut content)
+        .map_err(|error| error.to_string())?;
     if content.len() as u64 > FILE_BYTES_MAX {
         return Err("is larger than 1 MiB".to_owned());
     }
@@ -149,7 +158,11 @@ fn content(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn one(content: &[u8], signing: Signing) -> Result<DecodingKey, String> {
-    let holds = |part: &str| content.windows(part.len()).any(|window| window == part.as_bytes());
+    let holds = |part: &str| {
+        content
+            .windows(part.len())
+            .any(|window| window == part.as_bytes())
+    };
     let is_pem = holds("-----BEGIN ");
     match signing {
         // Who configures a public key as a secret lets everybody sign who knows it: all the world.
@@ -159,12 +172,14 @@ fn one(content: &[u8], signing: Signing) -> Result<DecodingKey, String> {
         _ if holds("PRIVATE KEY-----") || !holds("PUBLIC KEY-----") => {
             Err("expected a public key as PEM (BEGIN PUBLIC KEY)".to_owned())
         }
-        Signing::EdDsa => {
-            checked(signing, DecodingKey::from_ed_pem(content).map_err(|_| "is not a public key of Ed25519")?)
-        }
-        Signing::Rs256 => {
-            checked(signing, DecodingKey::from_rsa_pem(content).map_err(|_| "is not a public key of RSA")?)
-        }
+        Signing::EdDsa => checked(
+            signing,
+            DecodingKey::from_ed_pem(content).map_err(|_| "is not a public key of Ed25519")?,
+        ),
+        Signing::Rs256 => checked(
+            signing,
+            DecodingKey::from_rsa_pem(content).map_err(|_| "is not a public key of RSA")?,
+        ),
     }
 }
 
@@ -172,14 +187,18 @@ fn one(content: &[u8], signing: Signing) -> Result<DecodingKey, String> {
 fn checked(signing: Signing, key: DecodingKey) -> Result<DecodingKey, String> {
     let bytes = match key.kind() {
         DecodingKeyKind::SecretOrDer(bytes) => bytes.len(),
-        DecodingKeyKind::RsaModulusExponent { n, .. } => n.iter().skip_while(|byte| **byte == 0).count(),
+        DecodingKeyKind::RsaModulusExponent { n, .. } => {
+            n.iter().skip_while(|byte| **byte == 0).count()
+        }
     };
     match signing {
-        Signing::Hs256 if bytes < SECRET_BYTES_MIN => {
-            Err(format!("the secret has {bytes} bytes; expected at least {SECRET_BYTES_MIN}"))
-        }
+        Signing::Hs256 if bytes < SECRET_BYTES_MIN => Err(format!(
+            "the secret has {bytes} bytes; expected at least {SECRET_BYTES_MIN}"
+        )),
         Signing::EdDsa if bytes != 32 => Err("is not a public key of Ed25519".to_owned()),
-        Signing::Rs256 if bytes < MODULUS_BYTES_MIN => Err("expected an RSA key of at least 2048 bits".to_owned()),
+        Signing::Rs256 if bytes < MODULUS_BYTES_MIN => {
+            Err("expected an RSA key of at least 2048 bits".to_owned())
+        }
         _ => Ok(key),
     }
 }
@@ -187,11 +206,18 @@ fn checked(signing: Signing, key: DecodingKey) -> Result<DecodingKey, String> {
 /// The keys of a set that sign in a way that we take; a set may hold others too.
 fn set(content: &[u8], expected: &Expected) -> Result<HashMap<String, Key>, String> {
     // What the reader says of a fault may quote the text, which may be a secret.
-    let set: JwkSet = serde_json::from_slice(content)
-        .map_err(|error| format!("is not a JSON Web Key Set (line {}, column {})", error.line(), error.column()))?;
+    let set: JwkSet = serde_json::from_slice(content).map_err(|error| {
+        format!(
+            "is not a JSON Web Key Set (line {}, column {})",
+            error.line(),
+            error.column()
+        )
+    })?;
     let mut keys = HashMap::new();
     for (number, jwk) in set.keys.iter().enumerate() {
-        let Some(signing) = signing_of(jwk) else { continue };
+        let Some(signing) = signing_of(jwk) else {
+            continue;
+        };
         let nth = |why: &str| format!("key {}: {why}", number + 1);
         let kid = jwk.common.key_id.clone().ok_or_else(|| nth("has no kid"))?;
         let decoding = DecodingKey::from_jwk(jwk).map_err(|_| nth("is broken"))?;
@@ -210,15 +236,25 @@ fn set(content: &[u8], expected: &Expected) -> Result<HashMap<String, Key>, Stri
 /// How a key of a set signs; `None` for what is not for signatures, or signs in another way.
 fn signing_of(jwk: &Jwk) -> Option<Signing> {
     let common = &jwk.common;
-    let for_signatures = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature)
-        && common.key_operations.as_ref().is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+    let for_signatures = common
+        .public_key_use
+        .as_ref()
+        .is_none_or(|usage| *usage == PublicKeyUse::Signature)
+        && common
+            .key_operations
+            .as_ref()
+            .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
     let signing = match &jwk.algorithm {
         AlgorithmParameters::OctetKey(_) => Signing::Hs256,
         AlgorithmParameters::RSA(_) => Signing::Rs256,
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Signing::EdDsa,
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
+            Signing::EdDsa
+        }
         _ => return None,
     };
     // `alg` is optional; the kind of key says the same where there is none.
-    let agrees = common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::from(signing.algorithm()));
+    let agrees = common
+        .key_algorithm
+        .is_none_or(|algorithm| algorithm == KeyAlgorithm::from(signing.algorithm()));
     (for_signatures && agrees).then_some(signing)
 }

@@ -50,7 +50,12 @@ impl Identity {
     }
 
     /// Who sends a request, by its head alone.
-    pub fn caller(&self, peer: Peer, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Failure> {
+    pub fn caller(
+        &self,
+        peer: Peer,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Caller, Failure> {
         match self {
             Identity::Open => Ok(Caller::Anyone),
             Identity::TrustedHeader(header) => Ok(Caller::Known(header.user(peer, headers)?)),
@@ -59,7 +64,12 @@ impl Identity {
     }
 
     /// The same for a path that takes the user from the identity alone.
-    pub fn known_caller(&self, peer: Peer, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Failure> {
+    pub fn known_caller(
+        &self,
+        peer: Peer,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Caller, Failure> {
         match self {
             Identity::Open => {
                 let info = "this server checks no tokens (identity.kind is open): use the path without _by_token";
@@ -69,8 +79,8 @@ impl Identity {
         }
     }
 
-    /// Whether a browser sends by itself what says who calls, such as a cookie that the proxy checks:
-    /// then any page could call in the name of who looks at it.
+    /// Whether a browser sends by itself what says who calls, such as a cookie that the proxy
+    /// checks: then any page could call in the name of who looks at it.
     pub const fn is_ambient(&self) -> bool {
         matches!(self, Identity::TrustedHeader(_))
     }
@@ -78,7 +88,9 @@ impl Identity {
     /// Reads the keys again, where there are some; returns whether they have changed. When they
     /// cannot be read, the last good ones stay. Blocks for as long as reading a small file takes.
     pub fn reload(&self) -> Result<bool, String> {
-        let Identity::Jwt(jwt) = self else { return Ok(false) };
+        let Identity::Jwt(jwt) = self else {
+            return Ok(false);
+        };
         match jwt.reload() {
             Ok(Some(keys)) => {
                 tracing::info!(keys, "the keys of tokens are read again");
@@ -86,7 +98,10 @@ impl Identity {
             }
             Ok(None) => Ok(false),
             Err(error) => {
-                tracing::error!(error, "the keys of tokens cannot be read: the last good ones stay");
+                tracing::error!(
+                    error,
+                    "the keys of tokens cannot be read: the last good ones stay"
+                );
                 Err(error)
             }
         }

@@ -28,7 +28,8 @@ impl TrustedHeader {
         if values.next().is_some() {
             return Err(self.invalid("stands twice"));
         }
-        let text = std::str::from_utf8(value.as_bytes()).map_err(|_| self.invalid("must be UTF-8"))?;
+        let text =
+            std::str::from_utf8(value.as_bytes()).map_err(|_| self.invalid("must be UTF-8"))?;
         UserId::new(text).map_err(|error| self.invalid(error))
     }
 
@@ -51,16 +52,24 @@ mod tests {
         let proxies = TrustedProxies::new(vec![network(PROXY).expect("an address")]);
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(&name, HeaderValue::from_bytes(value).expect("a header value"));
+            headers.append(
+                &name,
+                HeaderValue::from_bytes(value).expect("a header value"),
+            );
         }
         let peer = Peer(peer.parse().expect("an address"));
-        TrustedHeader { name, proxies }.user(peer, &headers).map_err(|failure| failure.code)
+        TrustedHeader { name, proxies }
+            .user(peer, &headers)
+            .map_err(|failure| failure.code)
     }
 
     #[test]
     fn a_trusted_proxy_names_the_user_as_it_is_spelled() {
         for id in ["u1", "ú", "用户", "a%20b", "a b", "50%"] {
-            assert_eq!(ask(PROXY, &[id.as_bytes()]).as_ref().map(UserId::as_str), Ok(id));
+            assert_eq!(
+                ask(PROXY, &[id.as_bytes()]).as_ref().map(UserId::as_str),
+                Ok(id)
+            );
         }
     }
 
@@ -69,7 +78,14 @@ mod tests {
         assert_eq!(ask("10.0.0.2", &[b"u1"]), Err(Code::PeerUntrusted));
         assert_eq!(ask("10.0.0.2", &[]), Err(Code::PeerUntrusted));
         assert_eq!(ask(PROXY, &[]), Err(Code::IdentityMissing));
-        for values in [&[&b"u1"[..], b"u1"][..], &[b"u1", b"u2"], &[b""], &[b"\xfa"], &[b"a\tb"], &[&[b'x'; 129]]] {
+        for values in [
+            &[&b"u1"[..], b"u1"][..],
+            &[b"u1", b"u2"],
+            &[b""],
+            &[b"\xfa"],
+            &[b"a\tb"],
+            &[&[b'x'; 129]],
+        ] {
             assert_eq!(ask(PROXY, values), Err(Code::IdentityInvalid), "{values:?}");
         }
     }

@@ -30,7 +30,10 @@ mod tests {
     #[test]
     fn ipv6_counts_by_network_and_ipv4_by_address() {
         let client = |text: &str| Client::from(text.parse::<IpAddr>().expect("an address"));
-        assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_eq!(
+            client("2001:db8:1:2::1"),
+            client("2001:db8:1:2:ffff:ffff:ffff:ffff")
+        );
         assert_ne!(client("2001:db8:1:2::1"), client("2001:db8:1:3::1"));
         assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
         assert_eq!(client("192.0.2.1"), client("::ffff:192.0.2.1"));

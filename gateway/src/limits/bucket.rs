@@ -68,8 +68,14 @@ impl FromStr for Rate {
         if !digits(whole, 7) || !digits(places, 3) {
             return Err(InvalidRate);
         }
-        let thousandths: u64 = format!("{whole}{places:0<3}").parse().map_err(|_| InvalidRate)?;
-        u32::try_from(thousandths).ok().filter(|&rate| rate <= Self::MAX).map(Self).ok_or(InvalidRate)
+        let thousandths: u64 = format!("{whole}{places:0<3}")
+            .parse()
+            .map_err(|_| InvalidRate)?;
+        u32::try_from(thousandths)
+            .ok()
+            .filter(|&rate| rate <= Self::MAX)
+            .map(Self)
+            .ok_or(InvalidRate)
     }
 }
 
@@ -115,7 +121,8 @@ impl StateStore for Cell {
 }
 
 /// governor's algorithm over one of our states.
-type Limiter<S, C> = RateLimiter<<S as StateStore>::Key, S, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type Limiter<S, C> =
+    RateLimiter<<S as StateStore>::Key, S, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// A bucket, or one per key.
 pub struct Bucket<S: StateStore, C: Clock> {
@@ -141,7 +148,12 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
             Pace::Never => None,
             Pace::Tokens(quota) => Some(RateLimiter::new(quota, store.clone(), clock)),
         };
-        Self { pace, store, start, limiter }
+        Self {
+            pace,
+            store,
+            start,
+            limiter,
+        }
     }
 
     /// What it was made with.
@@ -151,7 +163,12 @@ impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Bucket<S, C> {
 
     /// Takes a token.
     pub fn take(&self, key: &S::Key) -> Result<(), Empty> {
-        let Some(limiter) = &self.limiter else { return Err(Empty { burst: 0, wait: NEVER_WAIT }) };
+        let Some(limiter) = &self.limiter else {
+            return Err(Empty {
+                burst: 0,
+                wait: NEVER_WAIT,
+            });
+        };
         limiter.check_key(key).map_err(|until| Empty {
             burst: until.quota().burst_size().get(),
             wait: until.wait_time_from(limiter.clock().now()),
@@ -167,15 +184,20 @@ impl<K: Hash, C: Clock> Bucket<Cells<K>, C> {
 
     /// How many keys' buckets of a part are not full now.
     pub fn count(&self, chunk: Chunk) -> u64 {
-        let Some(limiter) = &self.limiter else { return 0 };
-        self.store.count(chunk, limiter.clock().now().duration_since(self.start))
+        let Some(limiter) = &self.limiter else {
+            return 0;
+        };
+        self.store
+            .count(chunk, limiter.clock().now().duration_since(self.start))
     }
 }
 
 impl<C: Clock> Bucket<Cell, C> {
     /// Gives back a token that was taken, as if it had never been.
     pub fn give_back(&self) {
-        let Pace::Tokens(quota) = self.pace else { return };
+        let Pace::Tokens(quota) = self.pace else {
+            return;
+        };
         let token = Nanos::from(quota.replenish_interval());
         let Ok(()) = self.store.measure_and_replace(&(), |full_at| {
             Ok::<_, Infallible>(((), full_at.unwrap_or_default().saturating_sub(token)))
@@ -192,7 +214,11 @@ mod tests {
     use super::*;
 
     fn config() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(0x0B), failure_persistence: None, ..ProptestConfig::default() }
+        ProptestConfig {
+            rng_seed: RngSeed::Fixed(0x0B),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
     }
 
     fn rate(text: &str) -> Rate {
@@ -212,10 +238,16 @@ mod tests {
 
     impl Model {
         fn new(pace: Pace) -> Self {
-            let Pace::Tokens(quota) = pace else { panic!("no tokens") };
+            let Pace::Tokens(quota) = pace else {
+                panic!("no tokens")
+            };
             let token = quota.replenish_interval().as_nanos();
             let room = token * u128::from(quota.burst_size().get());
-            Self { token, room, level: room }
+            Self {
+                token,
+                room,
+                level: room,
+            }
         }
 
         fn advance(&mut self, by: Duration) {
@@ -244,24 +276,50 @@ mod tests {
 
     /// How many takes succeed before the first that does not.
     fn drained(bucket: &Bucket<Cell, FakeRelativeClock>) -> usize {
-        std::iter::repeat_with(|| bucket.take(&())).take_while(Result::is_ok).count()
+        std::iter::repeat_with(|| bucket.take(&()))
+            .take_while(Result::is_ok)
+            .count()
     }
 
     #[test]
     fn rates_are_read_exactly() {
-        for (text, thousandths) in
-            [("0", 0), ("0.001", 1), ("0.5", 500), ("1", 1000), ("7.25", 7250), ("1000000", 1_000_000_000)]
-        {
+        for (text, thousandths) in [
+            ("0", 0),
+            ("0.001", 1),
+            ("0.5", 500),
+            ("1", 1000),
+            ("7.25", 7250),
+            ("1000000", 1_000_000_000),
+        ] {
             assert_eq!(rate(text), Rate(thousandths), "{text}");
         }
         for text in ["0", "0.001", "0.5", "7.25", "12.03", "1000000"] {
             assert_eq!(rate(text).to_string(), text);
         }
-        for text in ["", "-1", "1e3", ".5", "5.", "0.0001", "1000000.001", "10000000", "nan", "1_0"] {
+        for text in [
+            "",
+            "-1",
+            "1e3",
+            ".5",
+            "5.",
+            "0.0001",
+            "1000000.001",
+            "10000000",
+            "nan",
+            "1_0",
+        ] {
             assert_eq!(text.parse::<Rate>(), Err(InvalidRate), "{text}");
         }
         let per_second = |text| rate(text).of_a_second().get();
-        assert_eq!((per_second("0"), per_second("0.5"), per_second("1"), per_second("1.001")), (1, 1, 1, 2));
+        assert_eq!(
+            (
+                per_second("0"),
+                per_second("0.5"),
+                per_second("1"),
+                per_second("1.001")
+            ),
+            (1, 1, 1, 2)
+        );
     }
 
     #[test]
@@ -276,7 +334,11 @@ mod tests {
             ("7000", 142_858),
             ("1000000", 1_000),
         ] {
-            assert_eq!(rate(text).period(), Some(Duration::from_nanos(period_ns)), "{text}");
+            assert_eq!(
+                rate(text).period(),
+                Some(Duration::from_nanos(period_ns)),
+                "{text}"
+            );
         }
         assert_eq!(rate("0").period(), None);
     }
@@ -285,7 +347,13 @@ mod tests {
     fn no_rate_refuses_everything_for_ever() {
         let (bucket, clock) = single(pace("0", 1000));
         for _ in 0..3 {
-            assert_eq!(bucket.take(&()), Err(Empty { burst: 0, wait: NEVER_WAIT }));
+            assert_eq!(
+                bucket.take(&()),
+                Err(Empty {
+                    burst: 0,
+                    wait: NEVER_WAIT
+                })
+            );
             clock.advance(Duration::from_hours(1000));
         }
     }
@@ -296,7 +364,13 @@ mod tests {
         assert_eq!(bucket.take(&()), Ok(()));
         for _ in 0..100 {
             clock.advance(Duration::from_nanos(999_999_999));
-            assert_eq!(bucket.take(&()), Err(Empty { burst: 1, wait: Duration::from_nanos(1) }));
+            assert_eq!(
+                bucket.take(&()),
+                Err(Empty {
+                    burst: 1,
+                    wait: Duration::from_nanos(1)
+                })
+            );
             clock.advance(Duration::from_nanos(1));
             assert_eq!(bucket.take(&()), Ok(()));
         }
@@ -314,7 +388,9 @@ mod tests {
         ] {
             let (bucket, clock) = single(pace(text, burst));
             drained(&bucket);
-            let Some(period) = rate(text).period() else { panic!("a rate") };
+            let Some(period) = rate(text).period() else {
+                panic!("a rate")
+            };
             let steps = Duration::from_secs(10).as_nanos() / period.as_nanos();
             let passed: usize = (0..steps)
                 .map(|_| {
@@ -355,7 +431,11 @@ mod tests {
         let two = pace("1", 2);
         let buckets = Bucket::new(two, Cells::new(1_000), clock.clone());
         for key in 0..50 {
-            assert_eq!([1, 2, 3].map(|_| buckets.take(&key).is_ok()), [true, true, false], "{key}");
+            assert_eq!(
+                [1, 2, 3].map(|_| buckets.take(&key).is_ok()),
+                [true, true, false],
+                "{key}"
+            );
         }
         assert_eq!(count(&buckets), 50);
         clock.advance(Duration::from_secs(2));
@@ -370,7 +450,10 @@ mod tests {
             let passed: usize = std::thread::scope(|scope| {
                 let calls = || (0..4).filter(|_| buckets.take(&key).is_ok()).count();
                 let callers: Vec<_> = (0..4).map(|_| scope.spawn(calls)).collect();
-                callers.into_iter().map(|caller| caller.join().expect("a count")).sum()
+                callers
+                    .into_iter()
+                    .map(|caller| caller.join().expect("a count"))
+                    .sum()
             });
             assert_eq!(passed, 5, "{key}");
         }
@@ -379,7 +462,11 @@ mod tests {
     #[test]
     fn a_million_keys_leave_a_bounded_number_behind_and_the_busy_one_keeps_its_debt() {
         const KEYS_MAX: u64 = 1_000;
-        let buckets = Bucket::new(pace("1", 1), Cells::new(KEYS_MAX), FakeRelativeClock::default());
+        let buckets = Bucket::new(
+            pace("1", 1),
+            Cells::new(KEYS_MAX),
+            FakeRelativeClock::default(),
+        );
         assert_eq!(buckets.take(&u32::MAX), Ok(()));
         for key in 0..1_000_000 {
             assert_eq!(buckets.take(&key), Ok(()), "a new key has a full bucket");
@@ -398,7 +485,9 @@ mod tests {
             // Above 1,000 per second.
             1_000_000..=Rate::MAX,
         ];
-        (rates, 1..40u32).prop_map(|(rate, burst)| Pace::new(Rate(rate), NonZeroU32::new(burst).expect("not zero")))
+        (rates, 1..40u32).prop_map(|(rate, burst)| {
+            Pace::new(Rate(rate), NonZeroU32::new(burst).expect("not zero"))
+        })
     }
 
     /// Steps of time around a token's, in eighths of it and a nanosecond more or less, and calls
@@ -409,7 +498,9 @@ mod tests {
     }
 
     fn step(pace: Pace, eighths: u64, nanosecond: i64) -> Duration {
-        let Pace::Tokens(quota) = pace else { panic!("no tokens") };
+        let Pace::Tokens(quota) = pace else {
+            panic!("no tokens")
+        };
         let period_ns = u64::try_from(quota.replenish_interval().as_nanos()).expect("not long");
         Duration::from_nanos((period_ns * eighths / 8).saturating_add_signed(nanosecond))
     }

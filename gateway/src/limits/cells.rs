@@ -1,9 +1,9 @@
 //! State by key, in a table of fixed size.
 //!
-//! A million users under a limit are a million buckets, and each is one number. So the table is made
-//! of places, a state and the hash of its key, in sets of 16 with the latest used first. A key belongs
-//! to one set; in a full set one gives way to a new key. Nothing is swept: a bucket that is full again
-//! says what no bucket says.
+//! A million users under a limit are a million buckets, and each is one number. So the table is
+//! made of places, a state and the hash of its key, in sets of 16 with the latest used first. A key
+//! belongs to one set; in a full set one gives way to a new key. Nothing is swept: a bucket that is
+//! full again says what no bucket says.
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
@@ -15,8 +15,8 @@ use governor::state::StateStore;
 /// Places of a set.
 const SET: usize = 16;
 
-/// Places per key that there must be room for. With sets half full on average, one key in a thousand
-/// finds its own set full.
+/// Places per key that there must be room for. With sets half full on average, one key in a
+/// thousand finds its own set full.
 const PLACES_PER_KEY: usize = 2;
 
 /// Locks of a table: threads seldom want the same one.
@@ -67,25 +67,44 @@ impl<S: State> Table<S> {
         let stripes = sets.min(STRIPES_MAX);
         let stripe_len = sets.div_ceil(stripes) * SET;
         let stripe = || Mutex::new(vec![Place::default(); stripe_len]);
-        Self { secret: RandomState::new(), sets, stripes: (0..stripes).map(|_| stripe()).collect(), stripe_len }
+        Self {
+            secret: RandomState::new(),
+            sets,
+            stripes: (0..stripes).map(|_| stripe()).collect(),
+            stripe_len,
+        }
     }
 
-    /// Does something with the state of a key, which is the latest used of its set from then on. In a
-    /// full set the key goes that was silent longest among those that may, or among all.
-    pub fn with<T>(&self, key: &impl Hash, may_go: impl Fn(&S) -> bool, act: impl FnOnce(&mut S) -> T) -> T {
+    /// Does something with the state of a key, which is the latest used of its set from then on. In
+    /// a full set the key goes that was silent longest among those that may, or among all.
+    pub fn with<T>(
+        &self,
+        key: &impl Hash,
+        may_go: impl Fn(&S) -> bool,
+        act: impl FnOnce(&mut S) -> T,
+    ) -> T {
         self.in_set(key, |places, hash| {
             let known = known(places, hash);
-            let goes = || places.iter().rposition(|place| may_go(&place.state)).unwrap_or(SET - 1);
+            let goes = || {
+                places
+                    .iter()
+                    .rposition(|place| may_go(&place.state))
+                    .unwrap_or(SET - 1)
+            };
             let index = known.unwrap_or_else(goes);
             places[..=index].rotate_right(1);
             if known.is_none() {
-                places[0] = Place { hash, state: S::default() };
+                places[0] = Place {
+                    hash,
+                    state: S::default(),
+                };
             }
             act(&mut places[0].state)
         })
     }
 
-    /// Does something with the state of a key that is there, which is the latest used of its set then.
+    /// Does something with the state of a key that is there, which is the latest used of its set
+    /// then.
     pub fn with_known<T>(&self, key: &impl Hash, act: impl FnOnce(&mut S) -> T) -> Option<T> {
         self.in_set(key, |places, hash| {
             let index = known(places, hash)?;
@@ -96,13 +115,16 @@ impl<S: State> Table<S> {
 
     /// The state of a key, which stays where it is.
     pub fn get(&self, key: &impl Hash) -> S {
-        self.in_set(key, |places, hash| known(places, hash).map_or(S::default(), |index| places[index].state))
+        self.in_set(key, |places, hash| {
+            known(places, hash).map_or(S::default(), |index| places[index].state)
+        })
     }
 
     fn in_set<T>(&self, key: &impl Hash, act: impl FnOnce(&mut [Place<S>], u64) -> T) -> T {
         let hash = self.secret.hash_one(key);
         // Evenly over the sets, by the upper bits.
-        let set = usize::try_from((u128::from(hash) * self.sets as u128) >> u64::BITS).unwrap_or_default();
+        let set = usize::try_from((u128::from(hash) * self.sets as u128) >> u64::BITS)
+            .unwrap_or_default();
         let (stripe, first) = (set % self.stripes.len(), set / self.stripes.len() * SET);
         let mut stripe = locked(&self.stripes[stripe]);
         act(&mut stripe[first..first + SET], hash)
@@ -111,8 +133,11 @@ impl<S: State> Table<S> {
     /// All places, in parts that are small enough to be looked at under a lock.
     pub fn chunks(&self) -> impl Iterator<Item = Chunk> + use<S> {
         let stripe_len = self.stripe_len;
-        (0..self.stripes.len())
-            .flat_map(move |stripe| (0..stripe_len).step_by(CHUNK).map(move |first| Chunk { stripe, first }))
+        (0..self.stripes.len()).flat_map(move |stripe| {
+            (0..stripe_len)
+                .step_by(CHUNK)
+                .map(move |first| Chunk { stripe, first })
+        })
     }
 
     /// How many states of a part are such.
@@ -125,7 +150,9 @@ impl<S: State> Table<S> {
 
 /// Where the key of a hash is in its set.
 fn known<S: State>(places: &[Place<S>], hash: u64) -> Option<usize> {
-    places.iter().position(|place| place.hash == hash && place.state != S::default())
+    places
+        .iter()
+        .position(|place| place.hash == hash && place.state != S::default())
 }
 
 fn locked<S>(stripe: &Mutex<Vec<Place<S>>>) -> MutexGuard<'_, Vec<Place<S>>> {
@@ -145,14 +172,20 @@ pub struct Cells<K> {
 
 impl<K> Clone for Cells<K> {
     fn clone(&self) -> Self {
-        Self { table: self.table.clone(), of_keys: PhantomData }
+        Self {
+            table: self.table.clone(),
+            of_keys: PhantomData,
+        }
     }
 }
 
 impl<K> Cells<K> {
     /// Room for `keys_max` keys, at 32 bytes each.
     pub fn new(keys_max: u64) -> Self {
-        Self { table: Arc::new(Table::new(keys_max)), of_keys: PhantomData }
+        Self {
+            table: Arc::new(Table::new(keys_max)),
+            of_keys: PhantomData,
+        }
     }
 
     /// All places, in parts.
@@ -162,7 +195,8 @@ impl<K> Cells<K> {
 
     /// How many buckets of a part are not full at that moment of the limiter's.
     pub fn count(&self, chunk: Chunk, now: Nanos) -> u64 {
-        self.table.count(chunk, |&full_at_ns| full_at_ns > now.as_u64())
+        self.table
+            .count(chunk, |&full_at_ns| full_at_ns > now.as_u64())
     }
 }
 
@@ -190,12 +224,17 @@ mod tests {
     use super::*;
 
     fn count(cells: &Cells<u64>, now: u64) -> u64 {
-        cells.chunks().map(|chunk| cells.count(chunk, Nanos::new(now))).sum()
+        cells
+            .chunks()
+            .map(|chunk| cells.count(chunk, Nanos::new(now)))
+            .sum()
     }
 
     /// Writes a key's number and answers the one before.
     fn put(cells: &Cells<u64>, key: u64, number: u64) -> Option<u64> {
-        let Ok(before) = cells.measure_and_replace(&key, |before| Ok::<_, Infallible>((before, Nanos::new(number))));
+        let Ok(before) = cells.measure_and_replace(&key, |before| {
+            Ok::<_, Infallible>((before, Nanos::new(number)))
+        });
         before.map(Nanos::as_u64)
     }
 
@@ -205,7 +244,9 @@ mod tests {
         for key in 0..500 {
             assert_eq!(put(&cells, key, key + 1), None);
         }
-        let kept = (0..500).filter(|&key| put(&cells, key, key + 1) == Some(key + 1)).count();
+        let kept = (0..500)
+            .filter(|&key| put(&cells, key, key + 1) == Some(key + 1))
+            .count();
         assert_eq!(kept, 500, "half of what there is room for");
         assert_eq!([0, 250, 500].map(|now| count(&cells, now)), [500, 250, 0]);
     }
@@ -217,8 +258,8 @@ mod tests {
         for key in 0..KEYS {
             put(&cells, key, 1);
         }
-        // Counted, not asked for: asking moves keys, and in a set of 17 each would push the next one out.
-        // Sets of 8 on average (Poisson) lack 33 places, with a standard deviation of 8.
+        // Counted, not asked for: asking moves keys, and in a set of 17 each would push the next
+        // one out. Sets of 8 on average (Poisson) lack 33 places, with a standard deviation of 8.
         let lost = KEYS - count(&cells, 0);
         assert!(lost < 100, "{lost} of {KEYS}");
     }
@@ -244,7 +285,9 @@ mod tests {
         for key in 0..16 {
             put(&cells, key, 7);
         }
-        let refused = cells.measure_and_replace(&0, |before| Err::<((), Nanos), _>(before.map(Nanos::as_u64)));
+        let refused = cells.measure_and_replace(&0, |before| {
+            Err::<((), Nanos), _>(before.map(Nanos::as_u64))
+        });
         assert_eq!(refused, Err(Some(7)));
         put(&cells, 16, 7);
         assert_eq!(put(&cells, 0, 7), Some(7));
@@ -259,13 +302,20 @@ mod tests {
         }
         // 1 (state 2) was silent longest of those that may go.
         table.with(&16_u64, even, |state| *state = 17);
-        assert_eq!((table.get(&0_u64), table.get(&1_u64), table.get(&16_u64)), (1, 0, 17));
+        assert_eq!(
+            (table.get(&0_u64), table.get(&1_u64), table.get(&16_u64)),
+            (1, 0, 17)
+        );
         for key in 17..24_u64 {
             table.with(&key, even, |state| *state = 1);
         }
         assert_eq!(table.get(&0_u64), 1, "seven even ones went for seven");
         table.with(&24_u64, even, |state| *state = 1);
-        assert_eq!(table.get(&0_u64), 0, "nobody may go: the one that was silent longest");
+        assert_eq!(
+            table.get(&0_u64),
+            0,
+            "nobody may go: the one that was silent longest"
+        );
     }
 
     #[test]
@@ -274,14 +324,21 @@ mod tests {
         assert_eq!(table.with_known(&1_u64, |state| *state), None);
         table.with(&1_u64, |_| true, |state| *state = 5);
         assert_eq!(table.with_known(&1_u64, std::mem::take), Some(5));
-        assert_eq!(table.with_known(&1_u64, |state| *state), None, "the default says that there is none");
+        assert_eq!(
+            table.with_known(&1_u64, |state| *state),
+            None,
+            "the default says that there is none"
+        );
     }
 
     #[test]
     fn chunks_are_all_places_each_once() {
         for keys_max in [1, 100, 5_000, 200_000] {
             let table: Table<u64> = Table::new(keys_max);
-            let counted: u64 = table.chunks().map(|chunk| table.count(chunk, |_| true)).sum();
+            let counted: u64 = table
+                .chunks()
+                .map(|chunk| table.count(chunk, |_| true))
+                .sum();
             assert_eq!(counted, (table.stripe_len * table.stripes.len()) as u64);
         }
     }

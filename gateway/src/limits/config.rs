@@ -24,9 +24,14 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// A limit by what was said of it: without a burst it lets the tokens of one second through at once.
+    /// A limit by what was said of it: without a burst it lets the tokens of one second through at
+    /// once.
     pub fn new(rate: Rate, burst: Option<NonZeroU32>, observe: bool) -> Self {
-        Self { rate, burst: burst.unwrap_or_else(|| rate.of_a_second()), observe }
+        Self {
+            rate,
+            burst: burst.unwrap_or_else(|| rate.of_a_second()),
+            observe,
+        }
     }
 
     /// How much it lets through.
@@ -56,7 +61,9 @@ pub struct Config {
 pub fn read(section: &Section<'_>) -> Result<Config, Faulted> {
     let gateway = limit(&section.section("gateway"));
     let routes = section.section("route");
-    let routes = all(Endpoint::ALL.iter().map(|endpoint| limit(&routes.section(endpoint.label()))));
+    let routes = all(Endpoint::ALL
+        .iter()
+        .map(|endpoint| limit(&routes.section(endpoint.label()))));
     let address = limit(&section.section("address"));
     let user = limit(&section.section("user"));
     section.renamed("sit_out", "cooldown");
@@ -64,11 +71,19 @@ pub fn read(section: &Section<'_>) -> Result<Config, Faulted> {
     let keys_max = section.integer("keys_max", 1..=KEYS_MAX).or(100_000);
     let (user, cooldown) = (user?, cooldown?);
     if cooldown.is_some() && user.is_none() {
-        return Err(section
-            .section("cooldown")
-            .fault("after_refusals", "counts refusals of limits.user, which is not set"));
+        return Err(section.section("cooldown").fault(
+            "after_refusals",
+            "counts refusals of limits.user, which is not set",
+        ));
     }
-    Ok(Config { gateway: gateway?, routes: routes?, address: address?, user, cooldown, keys_max: keys_max? })
+    Ok(Config {
+        gateway: gateway?,
+        routes: routes?,
+        address: address?,
+        user,
+        cooldown,
+        keys_max: keys_max?,
+    })
 }
 
 fn limit(section: &Section<'_>) -> Result<Option<Limit>, Faulted> {
@@ -83,7 +98,11 @@ fn limit(section: &Section<'_>) -> Result<Option<Limit>, Faulted> {
             _ => Err(section.fault("per_second", "is missing: burst and observe go with it")),
         };
     };
-    Ok(Some(Limit::new(rate, burst.and_then(NonZeroU32::new), observe.unwrap_or(false))))
+    Ok(Some(Limit::new(
+        rate,
+        burst.and_then(NonZeroU32::new),
+        observe.unwrap_or(false),
+    )))
 }
 
 fn cooldown(section: &Section<'_>) -> Result<Option<Cooldown>, Faulted> {
@@ -122,7 +141,11 @@ mod tests {
     use super::*;
 
     fn limit(rate: &str, burst: u32, observe: bool) -> Limit {
-        Limit::new(rate.parse().expect("a rate"), NonZeroU32::new(burst), observe)
+        Limit::new(
+            rate.parse().expect("a rate"),
+            NonZeroU32::new(burst),
+            observe,
+        )
     }
 
     fn faults(text: &str) -> Vec<String> {
@@ -133,7 +156,10 @@ mod tests {
     #[test]
     fn nothing_is_limited_by_default() {
         let config = Config::of("");
-        assert_eq!((config.gateway, config.address, config.user, config.cooldown), (None, None, None, None));
+        assert_eq!(
+            (config.gateway, config.address, config.user, config.cooldown),
+            (None, None, None, None)
+        );
         assert!(config.routes.iter().all(Option::is_none));
         assert_eq!(config.keys_max, 100_000);
     }
@@ -152,18 +178,28 @@ mod tests {
         assert_eq!(config.address, Some(limit("0.5", 1, false)));
         assert_eq!(config.user.map(|user| user.pace()), Some(Pace::Never));
         let (window, lasts) = (Duration::from_mins(1), Duration::from_mins(10));
-        assert_eq!(config.cooldown, Some(Cooldown { after_refusals: 20, window, lasts, observe: false }));
+        assert_eq!(
+            config.cooldown,
+            Some(Cooldown {
+                after_refusals: 20,
+                window,
+                lasts,
+                observe: false
+            })
+        );
         assert_eq!(config.keys_max, 7);
     }
 
     #[test]
     fn variables_set_limits_that_no_file_names() {
-        let variable = |name, value| Override::variable("DRAWBRIDGE_", name, value).expect("the prefix");
+        let variable =
+            |name, value| Override::variable("DRAWBRIDGE_", name, value).expect("the prefix");
         let overrides = vec![
             variable("DRAWBRIDGE_LIMITS_ROUTE_DRAW_RECORD_PER_SECOND", "3"),
             variable("DRAWBRIDGE_LIMITS_ROUTE_DRAW_PER_SECOND", "4"),
         ];
-        let config = market::document::read("", overrides, |root| read(&root.section("limits"))).expect("a config");
+        let config = market::document::read("", overrides, |root| read(&root.section("limits")))
+            .expect("a config");
         let of = |endpoint: Endpoint| config.routes[endpoint as usize];
         assert_eq!(of(Endpoint::DrawRecord), Some(limit("3", 3, false)));
         assert_eq!(of(Endpoint::Draw), Some(limit("4", 4, false)));
@@ -174,7 +210,9 @@ mod tests {
         let documented = include_str!("../../../docs/limits.md");
         let (_, rest) = documented.split_once("```toml\n").expect("an example");
         let (example, _) = rest.split_once("```").expect("its end");
-        let config = market::document::read(example, Vec::new(), |root| read(&root.section("limits"))).expect("good");
+        let config =
+            market::document::read(example, Vec::new(), |root| read(&root.section("limits")))
+                .expect("good");
         assert_eq!(config.gateway, Some(limit("20000", 20_000, false)));
         assert!(config.address.is_some() && config.user.is_some() && config.cooldown.is_some());
     }
@@ -182,27 +220,58 @@ mod tests {
     #[test]
     fn every_route_is_documented() {
         let documented = include_str!("../../../docs/configuration.md");
-        let row = documented.lines().find(|line| line.contains("`limits.route.NAME.per_second`")).expect("its row");
+        let row = documented
+            .lines()
+            .find(|line| line.contains("`limits.route.NAME.per_second`"))
+            .expect("its row");
         for endpoint in Endpoint::ALL {
-            assert!(row.contains(&format!("`{}`", endpoint.label())), "{} is missing", endpoint.label());
+            assert!(
+                row.contains(&format!("`{}`", endpoint.label())),
+                "{} is missing",
+                endpoint.label()
+            );
         }
     }
 
     #[test]
     fn faults_are_named() {
         for (text, part) in [
-            ("[gateway]\nper_second = -1\n", "gateway.per_second: expected a decimal from 0 to 1000000"),
-            ("[gateway]\nper_second = 1e3\n", "gateway.per_second: expected a decimal"),
+            (
+                "[gateway]\nper_second = -1\n",
+                "gateway.per_second: expected a decimal from 0 to 1000000",
+            ),
+            (
+                "[gateway]\nper_second = 1e3\n",
+                "gateway.per_second: expected a decimal",
+            ),
             ("[gateway]\nburst = 5\n", "gateway.per_second: is missing"),
-            ("[user]\nper_second = 1\nburst = 0\n", "user.burst: expected a whole number from 1"),
-            ("[route.darw]\nper_second = 1\n", "route.darw: unknown key; did you mean \"draw\"?"),
-            ("[user]\nper_second = 1\n[cooldown]\nfor_ms = 5\n", "cooldown.after_refusals: is missing"),
-            ("[cooldown]\nafter_refusals = 5\n", "cooldown.after_refusals: counts refusals of limits.user"),
-            ("[sit_out]\nafter_refusals = 5\n", "line 1, sit_out: is called \"cooldown\" now"),
+            (
+                "[user]\nper_second = 1\nburst = 0\n",
+                "user.burst: expected a whole number from 1",
+            ),
+            (
+                "[route.darw]\nper_second = 1\n",
+                "route.darw: unknown key; did you mean \"draw\"?",
+            ),
+            (
+                "[user]\nper_second = 1\n[cooldown]\nfor_ms = 5\n",
+                "cooldown.after_refusals: is missing",
+            ),
+            (
+                "[cooldown]\nafter_refusals = 5\n",
+                "cooldown.after_refusals: counts refusals of limits.user",
+            ),
+            (
+                "[sit_out]\nafter_refusals = 5\n",
+                "line 1, sit_out: is called \"cooldown\" now",
+            ),
             ("keys_max = 0\n", "keys_max: expected a whole number from 1"),
         ] {
             let faults = faults(text);
-            assert!(faults.iter().any(|fault| fault.contains(part)), "{part} is missing in {faults:?}");
+            assert!(
+                faults.iter().any(|fault| fault.contains(part)),
+                "{part} is missing in {faults:?}"
+            );
         }
     }
 }

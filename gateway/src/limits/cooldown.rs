@@ -1,7 +1,8 @@
-//! Cooldowns: users who were refused too often, or whom an operator stopped, do not draw for a while.
+//! Cooldowns: users who were refused too often, or whom an operator stopped, do not draw for a
+//! while.
 //!
-//! Both what is counted and who is in cooldown lies in a table of fixed size, by the hash of the user.
-//! So nobody can list the table; the users who came in last are remembered by name beside it.
+//! Both what is counted and who is in cooldown lies in a table of fixed size, by the hash of the
+//! user. So nobody can list the table; the users who came in last are remembered by name beside it.
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,7 +66,9 @@ const _: () = assert!(size_of::<State>() == 16);
 impl State {
     fn left_ns(self, now_ns: u64) -> Option<u64> {
         match self {
-            State::Cooling { until_ns } => until_ns.checked_sub(now_ns).filter(|&left_ns| left_ns > 0),
+            State::Cooling { until_ns } => {
+                until_ns.checked_sub(now_ns).filter(|&left_ns| left_ns > 0)
+            }
             _ => None,
         }
     }
@@ -86,12 +89,24 @@ impl<C: Clock> Cooldowns<C> {
     /// Nobody is in cooldown yet. Room for `keys_max` users.
     pub fn new(rules: Cooldown, keys_max: u64, clock: C) -> Self {
         let start = clock.now();
-        Self { rules, keys_max, clock, start, table: Table::new(keys_max), named: Mutex::default() }
+        Self {
+            rules,
+            keys_max,
+            clock,
+            start,
+            table: Table::new(keys_max),
+            named: Mutex::default(),
+        }
     }
 
     /// Whether it was made by these rules, but for `observe`.
     pub fn obeys(&self, rules: Cooldown, keys_max: u64) -> bool {
-        self.rules == Cooldown { observe: self.rules.observe, ..rules } && self.keys_max == keys_max
+        self.rules
+            == Cooldown {
+                observe: self.rules.observe,
+                ..rules
+            }
+            && self.keys_max == keys_max
     }
 
     fn now_ns(&self) -> u64 {
@@ -101,17 +116,23 @@ impl<C: Clock> Cooldowns<C> {
     /// How much longer the user's cooldown lasts.
     pub fn left(&self, user: &UserId) -> Option<Duration> {
         let now_ns = self.now_ns();
-        let left_ns = self.table.with_known(user, |state| state.left_ns(now_ns)).flatten();
+        let left_ns = self
+            .table
+            .with_known(user, |state| state.left_ns(now_ns))
+            .flatten();
         left_ns.map(Duration::from_nanos)
     }
 
-    /// Counts a refusal, the last one that is needed perhaps. In cooldown none is counted: it must end
-    /// one day.
+    /// Counts a refusal, the last one that is needed perhaps. In cooldown none is counted: it must
+    /// end one day.
     pub fn refused(&self, user: &UserId) {
         let now_ns = self.now_ns();
         // Whoever invents users must not get others out of their cooldown.
         let may_go = |state: &State| state.left_ns(now_ns).is_none();
-        if self.table.with(user, may_go, |state| self.count(state, now_ns)) {
+        if self
+            .table
+            .with(user, may_go, |state| self.count(state, now_ns))
+        {
             let mut named = self.named();
             named.push_back(user.clone());
             let more = named.len().saturating_sub(NAMED_MAX);
@@ -125,14 +146,18 @@ impl<C: Clock> Cooldowns<C> {
             return false;
         }
         let (since_ns, count) = match *state {
-            State::Refused { since_ns, count } if now_ns < since_ns.saturating_add(nanoseconds(self.rules.window)) => {
+            State::Refused { since_ns, count }
+                if now_ns < since_ns.saturating_add(nanoseconds(self.rules.window)) =>
+            {
                 (since_ns, count + 1)
             }
             _ => (now_ns, 1),
         };
         let begins = count >= self.rules.after_refusals;
         *state = if begins {
-            State::Cooling { until_ns: now_ns.saturating_add(nanoseconds(self.rules.lasts)) }
+            State::Cooling {
+                until_ns: now_ns.saturating_add(nanoseconds(self.rules.lasts)),
+            }
         } else {
             State::Refused { since_ns, count }
         };
@@ -154,7 +179,11 @@ impl<C: Clock> Cooldowns<C> {
         let now_ns = self.now_ns();
         let cooling = |user: UserId| {
             let left_ns = self.table.get(&user).left_ns(now_ns)?;
-            Some(Cooling { user, left: Duration::from_nanos(left_ns), by_hand: false })
+            Some(Cooling {
+                user,
+                left: Duration::from_nanos(left_ns),
+                by_hand: false,
+            })
         };
         named.into_iter().filter_map(cooling).collect()
     }
@@ -167,7 +196,8 @@ impl<C: Clock> Cooldowns<C> {
     /// How many users of a part are in cooldown.
     pub fn count_chunk(&self, chunk: Chunk) -> u64 {
         let now_ns = self.now_ns();
-        self.table.count(chunk, |state| state.left_ns(now_ns).is_some())
+        self.table
+            .count(chunk, |state| state.left_ns(now_ns).is_some())
     }
 
     fn named(&self) -> MutexGuard<'_, VecDeque<UserId>> {
@@ -184,7 +214,8 @@ fn nanoseconds(time: Duration) -> u64 {
 #[error("{BY_HAND_MAX} users are in cooldown by hand already: clear one first")]
 pub struct TooMany;
 
-/// Users whom an operator put into cooldown, by when it ends. Immutable: a change makes another one.
+/// Users whom an operator put into cooldown, by when it ends. Immutable: a change makes another
+/// one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ByHand(HashMap<UserId, Duration>);
 
@@ -192,7 +223,10 @@ impl ByHand {
     /// How much longer the user's cooldown lasts.
     pub fn left(&self, user: &UserId, now: impl FnOnce() -> Duration) -> Option<Duration> {
         // For nearly all of the time there is nobody, and no reason to look at the clock.
-        self.0.get(user)?.checked_sub(now()).filter(|left| !left.is_zero())
+        self.0
+            .get(user)?
+            .checked_sub(now())
+            .filter(|left| !left.is_zero())
     }
 
     /// The same with a user in cooldown until then, without those whose cooldown has ended.
@@ -200,7 +234,11 @@ impl ByHand {
         let mut users = self.0.clone();
         users.retain(|_, until| *until > now);
         users.insert(user.clone(), until);
-        if users.len() > BY_HAND_MAX { Err(TooMany) } else { Ok(Self(users)) }
+        if users.len() > BY_HAND_MAX {
+            Err(TooMany)
+        } else {
+            Ok(Self(users))
+        }
     }
 
     /// The same without a user; `None` when the user is not in it.
@@ -213,7 +251,11 @@ impl ByHand {
     pub fn list(&self, now: Duration) -> Vec<Cooling> {
         let left = |until: Duration| until.checked_sub(now).filter(|left| !left.is_zero());
         let cooling = |(user, &until): (&UserId, &Duration)| {
-            Some(Cooling { user: user.clone(), left: left(until)?, by_hand: true })
+            Some(Cooling {
+                user: user.clone(),
+                left: left(until)?,
+                by_hand: true,
+            })
         };
         self.0.iter().filter_map(cooling).collect()
     }
@@ -223,7 +265,9 @@ impl ByHand {
 pub fn shown(cooling: Vec<Cooling>, shown_max: usize) -> Vec<Cooling> {
     let mut of_users: BTreeMap<UserId, Cooling> = BTreeMap::new();
     for each in cooling {
-        let longest = of_users.entry(each.user.clone()).or_insert_with(|| each.clone());
+        let longest = of_users
+            .entry(each.user.clone())
+            .or_insert_with(|| each.clone());
         if longest.left < each.left {
             *longest = each;
         }
@@ -240,8 +284,12 @@ mod tests {
 
     use super::*;
 
-    const RULES: Cooldown =
-        Cooldown { after_refusals: 3, window: Duration::from_mins(1), lasts: Duration::from_mins(10), observe: false };
+    const RULES: Cooldown = Cooldown {
+        after_refusals: 3,
+        window: Duration::from_mins(1),
+        lasts: Duration::from_mins(10),
+        observe: false,
+    };
 
     fn user(number: u32) -> UserId {
         UserId::new(&format!("u{number}")).expect("a user")
@@ -253,7 +301,10 @@ mod tests {
     }
 
     fn counted(cooldowns: &Cooldowns<FakeRelativeClock>) -> u64 {
-        cooldowns.chunks().map(|chunk| cooldowns.count_chunk(chunk)).sum()
+        cooldowns
+            .chunks()
+            .map(|chunk| cooldowns.count_chunk(chunk))
+            .sum()
     }
 
     fn enter(cooldowns: &Cooldowns<FakeRelativeClock>, number: u32) {
@@ -327,18 +378,33 @@ mod tests {
         }
         let all = shown(cooldowns.list(), 100);
         assert_eq!((all.len(), counted(&cooldowns)), (50, 50));
-        let first = Cooling { user: user(0), left: Duration::from_secs(550), by_hand: false };
+        let first = Cooling {
+            user: user(0),
+            left: Duration::from_secs(550),
+            by_hand: false,
+        };
         assert_eq!(all[0], first);
         assert!(all.is_sorted_by_key(|cooling| cooling.left));
-        assert_eq!(shown(cooldowns.list(), 2), all[..2], "those who are free first");
+        assert_eq!(
+            shown(cooldowns.list(), 2),
+            all[..2],
+            "those who are free first"
+        );
     }
 
     #[test]
     fn however_many_are_refused_few_are_remembered_and_the_last_ones_have_names() {
         let (cooldowns, _clock) = made(10);
         (0..20_000).for_each(|number| enter(&cooldowns, number));
-        assert!((10..=32).contains(&counted(&cooldowns)), "{}", counted(&cooldowns));
-        assert!(cooldowns.left(&user(19_999)).is_some(), "the last one was let in");
+        assert!(
+            (10..=32).contains(&counted(&cooldowns)),
+            "{}",
+            counted(&cooldowns)
+        );
+        assert!(
+            cooldowns.left(&user(19_999)).is_some(),
+            "the last one was let in"
+        );
         assert_eq!(cooldowns.named().len(), NAMED_MAX);
         assert!(cooldowns.list().len() as u64 <= counted(&cooldowns));
     }
@@ -348,7 +414,9 @@ mod tests {
         let (cooldowns, _clock) = made(1_000);
         (0..500).for_each(|number| enter(&cooldowns, number));
         (1_000..101_000).for_each(|number| cooldowns.refused(&user(number)));
-        let left = (0..500).filter(|&number| cooldowns.left(&user(number)).is_some()).count();
+        let left = (0..500)
+            .filter(|&number| cooldowns.left(&user(number)).is_some())
+            .count();
         assert_eq!((left, counted(&cooldowns)), (500, 500));
     }
 
@@ -357,21 +425,41 @@ mod tests {
         let second = Duration::from_secs;
         let mut by_hand = ByHand::default();
         for number in 0..1_000 {
-            by_hand = by_hand.with(&user(number), second(5), second(0)).expect("room");
+            by_hand = by_hand
+                .with(&user(number), second(5), second(0))
+                .expect("room");
         }
-        assert_eq!(by_hand.with(&user(1_000), second(9), second(4)), Err(TooMany));
-        assert!(by_hand.with(&user(0), second(9), second(4)).is_ok(), "no other user");
+        assert_eq!(
+            by_hand.with(&user(1_000), second(9), second(4)),
+            Err(TooMany)
+        );
+        assert!(
+            by_hand.with(&user(0), second(9), second(4)).is_ok(),
+            "no other user"
+        );
         assert_eq!(by_hand.left(&user(0), || second(3)), Some(second(2)));
         assert_eq!(by_hand.left(&user(0), || second(5)), None);
-        let later = by_hand.with(&user(1_000), second(9), second(5)).expect("room");
+        let later = by_hand
+            .with(&user(1_000), second(9), second(5))
+            .expect("room");
         assert_eq!(later.list(second(5)).len(), 1);
         assert!(later.without(&user(0)).is_none() && later.without(&user(1_000)).is_some());
     }
 
     #[test]
     fn of_two_cooldowns_of_a_user_the_longer_one_is_shown() {
-        let cooling = |left, by_hand| Cooling { user: user(1), left: Duration::from_secs(left), by_hand };
-        assert_eq!(shown(vec![cooling(1, true), cooling(2, false)], 5), [cooling(2, false)]);
-        assert_eq!(shown(vec![cooling(3, true), cooling(2, false)], 5), [cooling(3, true)]);
+        let cooling = |left, by_hand| Cooling {
+            user: user(1),
+            left: Duration::from_secs(left),
+            by_hand,
+        };
+        assert_eq!(
+            shown(vec![cooling(1, true), cooling(2, false)], 5),
+            [cooling(2, false)]
+        );
+        assert_eq!(
+            shown(vec![cooling(3, true), cooling(2, false)], 5),
+            [cooling(3, true)]
+        );
     }
 }

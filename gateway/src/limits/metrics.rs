@@ -19,17 +19,23 @@ pub struct LimitMetrics {
 impl LimitMetrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let decisions =
-            Opts::new("drawbridge_limit_decisions_total", "Requests that a limit refused, or would have refused");
+        let decisions = Opts::new(
+            "drawbridge_limit_decisions_total",
+            "Requests that a limit refused, or would have refused",
+        );
         let decisions = IntCounterVec::new(decisions, &["limit", "decision"])?;
-        let keys = Opts::new("drawbridge_limit_keys", "Addresses and users whose buckets are not full");
+        let keys = Opts::new(
+            "drawbridge_limit_keys",
+            "Addresses and users whose buckets are not full",
+        );
         let keys = IntGaugeVec::new(keys, &["limit"])?;
         let cooldown = IntGauge::new("drawbridge_limit_cooldown_users", "Users in cooldown")?;
         registry.register(Box::new(decisions.clone()))?;
         registry.register(Box::new(keys.clone()))?;
         registry.register(Box::new(cooldown.clone()))?;
         let of = |kind: &Kind| {
-            ["refused", "observed"].map(|decision| decisions.with_label_values(&[kind.label(), decision]))
+            ["refused", "observed"]
+                .map(|decision| decisions.with_label_values(&[kind.label(), decision]))
         };
         Ok(Self {
             decisions: Kind::ALL.iter().map(of).collect(),

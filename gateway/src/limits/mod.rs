@@ -1,5 +1,5 @@
-//! Rate limits: for the whole gateway, for a route, for a client address, for a user; and the cooldown
-//! of users who were refused too often.
+//! Rate limits: for the whole gateway, for a route, for a client address, for a user; and the
+//! cooldown of users who were refused too often.
 //!
 //! Asked from the widest to the narrowest. A request that a narrower limit refuses gives back
 //! what it took from the wider ones, so that whoever floods one address does not use up what is
@@ -52,7 +52,13 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Kind; 5] = [Kind::Gateway, Kind::Route, Kind::Address, Kind::User, Kind::Cooldown];
+    pub const ALL: [Kind; 5] = [
+        Kind::Gateway,
+        Kind::Route,
+        Kind::Address,
+        Kind::User,
+        Kind::Cooldown,
+    ];
 
     /// Its name in metrics.
     pub const fn label(self) -> &'static str {
@@ -93,8 +99,13 @@ struct Guard<S: StateStore, C: Clock> {
 impl<S: StateStore<Key: Hash + Eq + Clone> + Clone, C: Clock> Guard<S, C> {
     /// The guard of a limit, with the state of an old one whose pace was the same.
     fn new(limit: Limit, old: Option<&Self>, bucket: impl FnOnce() -> Bucket<S, C>) -> Self {
-        let kept = old.filter(|old| old.bucket.pace() == limit.pace()).map(|old| old.bucket.clone());
-        Self { observe: limit.observe, bucket: kept.unwrap_or_else(|| Arc::new(bucket())) }
+        let kept = old
+            .filter(|old| old.bucket.pace() == limit.pace())
+            .map(|old| old.bucket.clone());
+        Self {
+            observe: limit.observe,
+            bucket: kept.unwrap_or_else(|| Arc::new(bucket())),
+        }
     }
 }
 
@@ -117,27 +128,40 @@ impl<C: Clock + Clone> Guards<C> {
         let keys_max = config.keys_max;
         let keyed = old.filter(|old| old.keys_max == keys_max);
         let one = |limit: Limit, old: Option<&Guard<Cell, C>>| {
-            Guard::new(limit, old, || Bucket::new(limit.pace(), Cell::default(), clock.clone()))
+            Guard::new(limit, old, || {
+                Bucket::new(limit.pace(), Cell::default(), clock.clone())
+            })
         };
         let route = |(place, limit): (usize, &Option<Limit>)| {
             limit.map(|limit| one(limit, old.and_then(|old| old.routes.get(place)?.as_ref())))
         };
         let cooldown = config.cooldown.map(|rules| {
-            let kept = old.and_then(|old| old.cooldown.as_ref()).filter(|(_, old)| old.obeys(rules, keys_max));
+            let kept = old
+                .and_then(|old| old.cooldown.as_ref())
+                .filter(|(_, old)| old.obeys(rules, keys_max));
             let fresh = || Arc::new(Cooldowns::new(rules, keys_max, clock.clone()));
-            (rules.observe, kept.map_or_else(fresh, |(_, cooldowns)| cooldowns.clone()))
+            (
+                rules.observe,
+                kept.map_or_else(fresh, |(_, cooldowns)| cooldowns.clone()),
+            )
         });
         Self {
             keys_max,
-            gateway: config.gateway.map(|limit| one(limit, old.and_then(|old| old.gateway.as_ref()))),
+            gateway: config
+                .gateway
+                .map(|limit| one(limit, old.and_then(|old| old.gateway.as_ref()))),
             routes: config.routes.iter().enumerate().map(route).collect(),
             address: config.address.map(|limit| {
                 let old = keyed.and_then(|old| old.address.as_ref());
-                Guard::new(limit, old, || Bucket::new(limit.pace(), Cells::new(keys_max), clock.clone()))
+                Guard::new(limit, old, || {
+                    Bucket::new(limit.pace(), Cells::new(keys_max), clock.clone())
+                })
             }),
             user: config.user.map(|limit| {
                 let old = keyed.and_then(|old| old.user.as_ref());
-                Guard::new(limit, old, || Bucket::new(limit.pace(), Cells::new(keys_max), clock.clone()))
+                Guard::new(limit, old, || {
+                    Bucket::new(limit.pace(), Cells::new(keys_max), clock.clone())
+                })
             }),
             cooldown,
             by_hand: wanted.by_hand.clone(),
@@ -169,8 +193,8 @@ impl Limits {
         Self::with_clock(config, metrics, MonotonicClock)
     }
 
-    /// Keeps the gauges of keys up to date for as long as the limits are there: each second, or more
-    /// seldom where that would take more than a two-hundredth of a processor.
+    /// Keeps the gauges of keys up to date for as long as the limits are there: each second, or
+    /// more seldom where that would take more than a two-hundredth of a processor.
     pub fn keep_counted(self: &Arc<Self>) {
         const SHARE: u32 = 200;
         const PERIOD_MIN: Duration = Duration::from_secs(1);
@@ -188,10 +212,20 @@ impl Limits {
 impl<C: Clock + Clone> Limits<C> {
     fn with_clock(config: &Config, metrics: LimitMetrics, clock: C) -> Self {
         let (overrides, by_hand) = (Overrides::new(), Arc::default());
-        let wanted = Wanted { config: config.clone(), overrides, by_hand };
+        let wanted = Wanted {
+            config: config.clone(),
+            overrides,
+            by_hand,
+        };
         let guards = ArcSwap::from_pointee(Guards::new(&wanted, None, &clock));
         let start = clock.now();
-        Self { guards, wanted: Mutex::new(wanted), metrics, clock, start }
+        Self {
+            guards,
+            wanted: Mutex::new(wanted),
+            metrics,
+            clock,
+            start,
+        }
     }
 
     fn now(&self) -> Duration {
@@ -199,8 +233,8 @@ impl<C: Clock + Clone> Limits<C> {
     }
 
     /// Obeys another configuration from now on, with the same overrides over it. Limits whose rate,
-    /// burst and `keys_max` stay the same keep their buckets, and cooldowns go on; the others begin with
-    /// full buckets.
+    /// burst and `keys_max` stay the same keep their buckets, and cooldowns go on; the others begin
+    /// with full buckets.
     pub fn replace(&self, config: &Config) {
         self.change(|wanted| wanted.config = config.clone());
     }
@@ -210,14 +244,17 @@ impl<C: Clock + Clone> Limits<C> {
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         let done = act(&mut wanted);
         let old = self.guards.load_full();
-        self.guards.store(Arc::new(Guards::new(&wanted, Some(&old), &self.clock)));
+        self.guards
+            .store(Arc::new(Guards::new(&wanted, Some(&old), &self.clock)));
         done
     }
 
-    /// Lays a limit over the configured one, by its name: `gateway`, `address`, `user` or `route.NAME`.
-    /// `None` takes it back.
+    /// Lays a limit over the configured one, by its name: `gateway`, `address`, `user` or
+    /// `route.NAME`. `None` takes it back.
     pub fn override_limit(&self, target: &str, over: Option<LimitOverride>) -> Result<(), String> {
-        let target: Target = target.parse().map_err(|error| format!("target: {error}, found {target:?}"))?;
+        let target: Target = target
+            .parse()
+            .map_err(|error| format!("target: {error}, found {target:?}"))?;
         self.change(|wanted| match over {
             Some(over) => wanted.overrides.insert(target, over),
             None => wanted.overrides.remove(&target),
@@ -233,7 +270,10 @@ impl<C: Clock + Clone> Limits<C> {
         expires_at: Option<Timestamp>,
     ) -> Result<(), String> {
         let limit = value.map(overrides::parse).transpose()?;
-        self.override_limit(target, limit.map(|limit| LimitOverride { limit, expires_at }))
+        self.override_limit(
+            target,
+            limit.map(|limit| LimitOverride { limit, expires_at }),
+        )
     }
 
     /// All limits, as they are configured and as they are.
@@ -249,22 +289,28 @@ impl<C: Clock + Clone> Limits<C> {
 
     /// Lets a request to an endpoint through, by all limits that need not know the user.
     /// `client` says where it comes from, if that matters.
-    pub fn admit(&self, endpoint: Endpoint, client: impl FnOnce() -> IpAddr) -> Result<(), Limited> {
+    pub fn admit(
+        &self,
+        endpoint: Endpoint,
+        client: impl FnOnce() -> IpAddr,
+    ) -> Result<(), Limited> {
         let guards = self.guards.load();
         let gateway = self.take(Kind::Gateway, guards.gateway.as_ref(), &())?;
         let route = self
             .take(Kind::Route, guards.routes[endpoint as usize].as_ref(), &())
             .inspect_err(|_| give_back(gateway))?;
         if guards.address.is_some() {
-            self.take(Kind::Address, guards.address.as_ref(), &client().into()).inspect_err(|_| {
-                give_back(route);
-                give_back(gateway);
-            })?;
+            self.take(Kind::Address, guards.address.as_ref(), &client().into())
+                .inspect_err(|_| {
+                    give_back(route);
+                    give_back(gateway);
+                })?;
         }
         Ok(())
     }
 
-    /// Lets a user's request to an endpoint through. Who is in cooldown does not draw, and may look.
+    /// Lets a user's request to an endpoint through. Who is in cooldown does not draw, and may
+    /// look.
     pub fn admit_user(&self, endpoint: Endpoint, user: &UserId) -> Result<(), Limited> {
         let guards = self.guards.load();
         if endpoint == Endpoint::Draw {
@@ -280,11 +326,29 @@ impl<C: Clock + Clone> Limits<C> {
     }
 
     fn check_cooldown(&self, guards: &Guards<C>, user: &UserId) -> Result<(), Limited> {
-        let by_hand = guards.by_hand.left(user, || self.now()).map(|wait| (false, wait));
-        let by_rule = || guards.cooldown.as_ref().and_then(|(observe, all)| Some((*observe, all.left(user)?)));
-        let Some((observe, wait)) = by_hand.or_else(by_rule) else { return Ok(()) };
+        let by_hand = guards
+            .by_hand
+            .left(user, || self.now())
+            .map(|wait| (false, wait));
+        let by_rule = || {
+            guards
+                .cooldown
+                .as_ref()
+                .and_then(|(observe, all)| Some((*observe, all.left(user)?)))
+        };
+        let Some((observe, wait)) = by_hand.or_else(by_rule) else {
+            return Ok(());
+        };
         self.metrics.decided(Kind::Cooldown, observe);
-        if observe { Ok(()) } else { Err(Limited { kind: Kind::Cooldown, burst: 0, wait }) }
+        if observe {
+            Ok(())
+        } else {
+            Err(Limited {
+                kind: Kind::Cooldown,
+                burst: 0,
+                wait,
+            })
+        }
     }
 
     /// Takes a token, and answers where from; `None` when there is no limit or when it lets
@@ -295,14 +359,22 @@ impl<C: Clock + Clone> Limits<C> {
         guard: Option<&'a Guard<S, C>>,
         key: &S::Key,
     ) -> Result<Option<&'a Bucket<S, C>>, Limited> {
-        let Some(Guard { observe, bucket }) = guard else { return Ok(None) };
-        let Err(Empty { burst, wait }) = bucket.take(key) else { return Ok(Some(bucket)) };
+        let Some(Guard { observe, bucket }) = guard else {
+            return Ok(None);
+        };
+        let Err(Empty { burst, wait }) = bucket.take(key) else {
+            return Ok(Some(bucket));
+        };
         self.metrics.decided(kind, *observe);
-        if *observe { Ok(None) } else { Err(Limited { kind, burst, wait }) }
+        if *observe {
+            Ok(None)
+        } else {
+            Err(Limited { kind, burst, wait })
+        }
     }
 
-    /// How many users are in cooldown, and at most so many of them, those first who are free first. Of
-    /// those whom the limits refused only the last that came in can be shown.
+    /// How many users are in cooldown, and at most so many of them, those first who are free first.
+    /// Of those whom the limits refused only the last that came in can be shown.
     pub async fn cooldowns(&self, shown_max: usize) -> (u64, Vec<Cooling>) {
         let guards = self.guards.load_full();
         let mut cooling = guards.by_hand.list(self.now());
@@ -316,14 +388,24 @@ impl<C: Clock + Clone> Limits<C> {
 
     /// Lets a user draw who is in cooldown; `false` when the user is not.
     pub fn clear_cooldown(&self, user: &UserId) -> bool {
-        let by_rule = self.guards.load().cooldown.as_ref().is_some_and(|(_, cooldowns)| cooldowns.clear(user));
+        let by_rule = self
+            .guards
+            .load()
+            .cooldown
+            .as_ref()
+            .is_some_and(|(_, cooldowns)| cooldowns.clear(user));
         let was_by_hand = self.clear_cooldown_by_hand(user);
         by_rule || was_by_hand
     }
 
     /// Takes back what [`Limits::set_cooldown`] did; what the limits say of the user stays.
     pub fn clear_cooldown_by_hand(&self, user: &UserId) -> bool {
-        let was_by_hand = self.guards.load().by_hand.left(user, || self.now()).is_some();
+        let was_by_hand = self
+            .guards
+            .load()
+            .by_hand
+            .left(user, || self.now())
+            .is_some();
         if was_by_hand {
             self.change(|wanted| {
                 if let Some(others) = wanted.by_hand.without(user) {
@@ -343,20 +425,26 @@ impl<C: Clock + Clone> Limits<C> {
         })
     }
 
-    /// Counts keys and cooldowns for the gauges, and answers how long it looked. It looks at a part of a
-    /// table at a time, because callers wait for its lock meanwhile, and lets others go first after each.
+    /// Counts keys and cooldowns for the gauges, and answers how long it looked. It looks at a part
+    /// of a table at a time, because callers wait for its lock meanwhile, and lets others go first
+    /// after each.
     async fn count_keys(&self) -> Duration {
         let guards = self.guards.load_full();
         let mut took = Duration::ZERO;
         let addresses = match &guards.address {
-            Some(Guard { bucket, .. }) => total(bucket.chunks(), |chunk| bucket.count(chunk), &mut took).await,
+            Some(Guard { bucket, .. }) => {
+                total(bucket.chunks(), |chunk| bucket.count(chunk), &mut took).await
+            }
             None => 0,
         };
         let users = match &guards.user {
-            Some(Guard { bucket, .. }) => total(bucket.chunks(), |chunk| bucket.count(chunk), &mut took).await,
+            Some(Guard { bucket, .. }) => {
+                total(bucket.chunks(), |chunk| bucket.count(chunk), &mut took).await
+            }
             None => 0,
         };
-        let cooldown = count_cooldowns(&guards, &mut took).await + guards.by_hand.list(self.now()).len() as u64;
+        let cooldown = count_cooldowns(&guards, &mut took).await
+            + guards.by_hand.list(self.now()).len() as u64;
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.addresses.set(gauge(addresses));
         self.metrics.users.set(gauge(users));
@@ -373,7 +461,11 @@ async fn count_cooldowns<C: Clock>(guards: &Guards<C>, took: &mut Duration) -> u
 }
 
 /// The sum of what is counted in parts of a table, and how long the counting took.
-async fn total(chunks: impl Iterator<Item = Chunk>, count: impl Fn(Chunk) -> u64, took: &mut Duration) -> u64 {
+async fn total(
+    chunks: impl Iterator<Item = Chunk>,
+    count: impl Fn(Chunk) -> u64,
+    took: &mut Duration,
+) -> u64 {
     let mut sum = 0;
     for chunk in chunks {
         let begun = Instant::now();

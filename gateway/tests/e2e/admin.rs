@@ -24,12 +24,21 @@ async fn started() -> (Place, Server) {
     let place = Place::with_campaigns(&[LOAD]).await;
     person(&place, "operators/alice", ALICE);
     person(&place, "viewers/bob", BOB);
-    let config = format!("[admin]\ntokens_dir = {:?}\n", text_of(&place.path("people")));
+    let config = format!(
+        "[admin]\ntokens_dir = {:?}\n",
+        text_of(&place.path("people"))
+    );
     let server = Server::start_with(&place, &config).await;
     (place, server)
 }
 
-async fn ask(server: &Server, method: &'static str, path: &str, token: &str, body: Option<&Value>) -> Response {
+async fn ask(
+    server: &Server,
+    method: &'static str,
+    path: &str,
+    token: &str,
+    body: Option<&Value>,
+) -> Response {
     let request = Request::raw(method, path).header("Authorization", format!("Bearer {token}"));
     let request = match body {
         Some(body) => request.with_body(body.to_string()),
@@ -48,34 +57,96 @@ async fn command(place: &Place, server: &Server, token_file: &str, words: &[&str
     let admin = format!("http://{}", server.admin);
     let token_file = text_of(&place.path("people").join(token_file));
     // Elsewhere: the data folder of the place must not answer for the server.
-    Place::new().run(&[words, &["--admin", &admin, "--token-file", &token_file]].concat()).await
+    Place::new()
+        .run(&[words, &["--admin", &admin, "--token-file", &token_file]].concat())
+        .await
 }
 
 #[tokio::test]
 async fn what_a_person_changes_is_noted_under_the_tokens_name_and_tokens_rotate() {
     let (place, server) = started().await;
     let body = json!({"name": "draw", "value": "90%", "who": "bob", "reason": "r"});
-    assert_eq!(ask(&server, "POST", "/admin/switches", ALICE, Some(&body)).await.status, 200);
-    assert_eq!(ask(&server, "POST", "/admin/switches", BOB, Some(&body)).await.status, 403);
+    assert_eq!(
+        ask(&server, "POST", "/admin/switches", ALICE, Some(&body))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        ask(&server, "POST", "/admin/switches", BOB, Some(&body))
+            .await
+            .status,
+        403
+    );
     let history = json_of(&ask(&server, "GET", "/admin/switches/history", BOB, None).await);
     assert_eq!(history["changes"][0]["who"], r#"alice (as "bob")"#);
 
     // The next token works beside the old one once it is read, and the old one until it is gone.
     person(&place, "operators/alice.2026", "the-next-secret-of-alice");
     let reload = json!({"reason": "a new token", "here": true});
-    assert_eq!(ask(&server, "POST", "/admin/reload", "the-next-secret-of-alice", Some(&reload)).await.status, 401);
-    assert_eq!(ask(&server, "POST", "/admin/reload", ALICE, Some(&reload)).await.status, 200);
+    assert_eq!(
+        ask(
+            &server,
+            "POST",
+            "/admin/reload",
+            "the-next-secret-of-alice",
+            Some(&reload)
+        )
+        .await
+        .status,
+        401
+    );
+    assert_eq!(
+        ask(&server, "POST", "/admin/reload", ALICE, Some(&reload))
+            .await
+            .status,
+        200
+    );
     std::fs::remove_file(place.path("people/operators/alice")).expect("removed");
-    let done = json_of(&ask(&server, "POST", "/admin/reload", "the-next-secret-of-alice", Some(&reload)).await);
-    assert!(done["sections"].as_array().expect("sections").contains(&json!({"name": "tokens", "outcome": "applied"})));
-    assert_eq!(ask(&server, "GET", "/admin/switches", ALICE, None).await.status, 401);
-    let log = command(&place, &server, "operators/alice.2026", &["audit-log", "list"]).await.ok();
+    let done = json_of(
+        &ask(
+            &server,
+            "POST",
+            "/admin/reload",
+            "the-next-secret-of-alice",
+            Some(&reload),
+        )
+        .await,
+    );
+    assert!(
+        done["sections"]
+            .as_array()
+            .expect("sections")
+            .contains(&json!({"name": "tokens", "outcome": "applied"}))
+    );
+    assert_eq!(
+        ask(&server, "GET", "/admin/switches", ALICE, None)
+            .await
+            .status,
+        401
+    );
+    let log = command(
+        &place,
+        &server,
+        "operators/alice.2026",
+        &["audit-log", "list"],
+    )
+    .await
+    .ok();
     assert_eq!(log.lines().count(), 2, "{log}");
     assert!(
-        log.lines().all(|line| line.contains("reload here ok") && line.ends_with("by alice: a new token")),
+        log.lines()
+            .all(|line| line.contains("reload here ok") && line.ends_with("by alice: a new token")),
         "{log}"
     );
-    let log = command(&place, &server, "operators/alice.2026", &["audit-log", "list", "--json"]).await.ok();
+    let log = command(
+        &place,
+        &server,
+        "operators/alice.2026",
+        &["audit-log", "list", "--json"],
+    )
+    .await
+    .ok();
     let log: Value = serde_json::from_str(&log).expect("JSON");
     assert_eq!(log[0]["who"], "alice");
     // No token of the data folder beside those of people.
@@ -84,11 +155,35 @@ async fn what_a_person_changes_is_noted_under_the_tokens_name_and_tokens_rotate(
     // A token that every user of the machine may read is none.
     let open_to_all = person(&place, "viewers/carol", "the-secret-of-carol");
     std::fs::set_permissions(&open_to_all, PermissionsExt::from_mode(0o644)).expect("a mode");
-    let done = json_of(&ask(&server, "POST", "/admin/reload", "the-next-secret-of-alice", Some(&reload)).await);
-    let tokens = done["sections"].as_array().expect("sections").iter().find(|section| section["name"] == "tokens");
+    let done = json_of(
+        &ask(
+            &server,
+            "POST",
+            "/admin/reload",
+            "the-next-secret-of-alice",
+            Some(&reload),
+        )
+        .await,
+    );
+    let tokens = done["sections"]
+        .as_array()
+        .expect("sections")
+        .iter()
+        .find(|section| section["name"] == "tokens");
     let why = tokens.expect("tokens")["why"].as_str().expect("a reason");
     assert!(why.contains("carol") && why.contains("chmod 600"), "{why}");
-    assert_eq!(ask(&server, "GET", "/admin/switches", "the-next-secret-of-alice", None).await.status, 200);
+    assert_eq!(
+        ask(
+            &server,
+            "GET",
+            "/admin/switches",
+            "the-next-secret-of-alice",
+            None
+        )
+        .await
+        .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -100,27 +195,67 @@ async fn guesses_are_counted_logged_and_slowed_and_reasons_move_no_cursor() {
     let guesses = (0..GUESSES).map(|number| {
         // A viewer behind the same address, last of all.
         let is_viewer = number + 1 == GUESSES;
-        let token = if is_viewer { BOB.to_owned() } else { format!("a-guess-of-some-length-{number}") };
+        let token = if is_viewer {
+            BOB.to_owned()
+        } else {
+            format!("a-guess-of-some-length-{number}")
+        };
         let server = &server;
         async move { ask(server, "GET", "/admin/switches", &token, None).await }
     });
     let answers = futures_of(guesses).await;
     // Each that was compared took its time.
     assert!(begun.elapsed().as_millis() >= 1_000);
-    let count = |status| answers.iter().filter(|answer| answer.status == status).count() as u64;
+    let count = |status| {
+        answers
+            .iter()
+            .filter(|answer| answer.status == status)
+            .count() as u64
+    };
     assert_eq!(count(401) + count(429), GUESSES - 1);
     assert_eq!(count(200), 1);
-    assert!(count(401) >= 8 && count(429) >= 1, "{} and {}", count(401), count(429));
-    let refused = answers.iter().find(|answer| answer.status == 429).expect("one");
+    assert!(
+        count(401) >= 8 && count(429) >= 1,
+        "{} and {}",
+        count(401),
+        count(429)
+    );
+    let refused = answers
+        .iter()
+        .find(|answer| answer.status == 429)
+        .expect("one");
     assert_eq!(refused.header("Retry-After"), Some("1"));
-    assert_eq!(server.metric("drawbridge_admin_refused_total{reason=\"unknown\"}").await, count(401));
-    assert_eq!(server.metric("drawbridge_admin_refused_total{reason=\"slowed\"}").await, count(429));
+    assert_eq!(
+        server
+            .metric("drawbridge_admin_refused_total{reason=\"unknown\"}")
+            .await,
+        count(401)
+    );
+    assert_eq!(
+        server
+            .metric("drawbridge_admin_refused_total{reason=\"slowed\"}")
+            .await,
+        count(429)
+    );
     // By now it has waited long enough.
-    assert_eq!(ask(&server, "GET", "/admin/switches", BOB, None).await.status, 200);
+    assert_eq!(
+        ask(&server, "GET", "/admin/switches", BOB, None)
+            .await
+            .status,
+        200
+    );
     assert_eq!(server.ask_admin("GET", "/admin/switches").await.status, 401);
-    assert_eq!(server.metric("drawbridge_admin_refused_total{reason=\"missing\"}").await, 1);
+    assert_eq!(
+        server
+            .metric("drawbridge_admin_refused_total{reason=\"missing\"}")
+            .await,
+        1
+    );
     let log = server.stderr();
-    let lines = log.lines().filter(|line| line.contains("turned away")).count();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("turned away"))
+        .count();
     assert!((1..10).contains(&lines), "{lines}");
     assert!(!log.contains("a-guess-of") && !log.contains("the-secret-of"));
 
@@ -129,7 +264,11 @@ async fn guesses_are_counted_logged_and_slowed_and_reasons_move_no_cursor() {
             let body = json!({"name": "draw", "value": "off", "who": who, "reason": reason});
             let answer = ask(&server, "POST", "/admin/switches", ALICE, Some(&body)).await;
             assert_eq!(answer.status, 400, "{body}");
-            assert!(answer.text().contains("control and format characters"), "{}", answer.text());
+            assert!(
+                answer.text().contains("control and format characters"),
+                "{}",
+                answer.text()
+            );
         }
     }
 }
@@ -147,17 +286,27 @@ async fn each_answer_after_which_the_connection_ends_says_so() {
     ] {
         let mut connection = Connection::open(server.admin).await.expect("a connection");
         // Its body never comes.
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: 40\r\n\r\n");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: 40\r\n\r\n");
         connection.send(request.as_bytes()).await.expect("sent");
         let answer = connection.receive().await.expect("an answer");
-        assert_eq!(answer.header("Connection"), Some("close"), "{method} {path}: {}", answer.status);
+        assert_eq!(
+            answer.header("Connection"),
+            Some("close"),
+            "{method} {path}: {}",
+            answer.status
+        );
         assert!(connection.closed().await.expect("closed").is_empty());
     }
     let mut connection = Connection::open(server.admin).await.expect("a connection");
     let body = json!({"name": "draw", "value": "on", "reason": "r"}).to_string();
-    let set = Request::raw("POST", "/admin/switches").header("Authorization", format!("Bearer {ALICE}"));
+    let set =
+        Request::raw("POST", "/admin/switches").header("Authorization", format!("Bearer {ALICE}"));
     for _ in 0..2 {
-        let answer = connection.exchange(&set.clone().with_body(body.clone())).await.expect("an answer");
+        let answer = connection
+            .exchange(&set.clone().with_body(body.clone()))
+            .await
+            .expect("an answer");
         assert_eq!((answer.status, answer.header("Connection")), (200, None));
     }
 }
@@ -174,7 +323,11 @@ async fn futures_of(calls: impl Iterator<Item = impl Future<Output = Response>>)
             }
             std::task::Poll::Pending => true,
         });
-        if calls.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if calls.is_empty() {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
     answers
@@ -183,17 +336,36 @@ async fn futures_of(calls: impl Iterator<Item = impl Future<Output = Response>>)
 #[tokio::test]
 async fn support_looks_orders_and_accounts_up_by_token_and_in_stored_data() {
     let (place, server) = started().await;
-    let drawn = server.ask(&Request::draw("user one", LOAD_ACTIVITY, "k")).await;
+    let drawn = server
+        .ask(&Request::draw("user one", LOAD_ACTIVITY, "k"))
+        .await;
     drawn.expect(200, "0000");
-    server.ask(&Request::draw("user one", LOAD_ACTIVITY, "l")).await.expect(200, "0000");
-    let record = server.data(&Request::record("user one", "requestId", "k")).await;
+    server
+        .ask(&Request::draw("user one", LOAD_ACTIVITY, "l"))
+        .await
+        .expect(200, "0000");
+    let record = server
+        .data(&Request::record("user one", "requestId", "k"))
+        .await;
     let order = record["orderId"].as_str().expect("an id");
-    for query in ["userId=user+one&requestId=k".to_owned(), format!("userId=user+one&orderId={order}")] {
+    for query in [
+        "userId=user+one&requestId=k".to_owned(),
+        format!("userId=user+one&orderId={order}"),
+    ] {
         let found = ask(&server, "GET", &format!("/admin/orders?{query}"), BOB, None).await;
-        assert_eq!((found.status, json_of(&found)), (200, record.clone()), "{query}");
+        assert_eq!(
+            (found.status, json_of(&found)),
+            (200, record.clone()),
+            "{query}"
+        );
     }
     let latest = json_of(&ask(&server, "GET", "/admin/orders?userId=user+one", BOB, None).await);
-    let keys: Vec<_> = latest["orders"].as_array().expect("orders").iter().map(|order| &order["requestId"]).collect();
+    let keys: Vec<_> = latest["orders"]
+        .as_array()
+        .expect("orders")
+        .iter()
+        .map(|order| &order["requestId"])
+        .collect();
     assert_eq!(keys, ["l", "k"]);
     let account = Request::post(
         "activity/query_user_activity_account",
@@ -202,7 +374,10 @@ async fn support_looks_orders_and_accounts_up_by_token_and_in_stored_data() {
     );
     let account = server.data(&account).await;
     let path = format!("/admin/accounts?userId=user+one&activityId={LOAD_ACTIVITY}");
-    assert_eq!(json_of(&ask(&server, "GET", &path, BOB, None).await), account);
+    assert_eq!(
+        json_of(&ask(&server, "GET", &path, BOB, None).await),
+        account
+    );
     for (path, status) in [
         ("/admin/orders?userId=user+one&requestId=nothing", 404),
         ("/admin/orders?requestId=k", 400),
@@ -210,28 +385,59 @@ async fn support_looks_orders_and_accounts_up_by_token_and_in_stored_data() {
         ("/admin/accounts?userId=u", 400),
         ("/admin/accounts?userId=u&activityId=7", 404),
     ] {
-        assert_eq!(ask(&server, "GET", path, BOB, None).await.status, status, "{path}");
+        assert_eq!(
+            ask(&server, "GET", path, BOB, None).await.status,
+            status,
+            "{path}"
+        );
     }
-    assert_eq!(server.ask_admin("GET", "/admin/orders?userId=user+one").await.status, 401);
-    assert!(!server.stderr().contains("user one"), "a user id is in the log");
+    assert_eq!(
+        server
+            .ask_admin("GET", "/admin/orders?userId=user+one")
+            .await
+            .status,
+        401
+    );
+    assert!(
+        !server.stderr().contains("user one"),
+        "a user id is in the log"
+    );
 
     // The same by commands: of the server, of its files while it runs, and once it has stopped.
     let activity = LOAD_ACTIVITY.to_string();
     let order_words = ["order", "user one", "--request", "k", "--json"];
     let account_words = ["account", "user one", "--activity", &activity, "--json"];
     let parsed = |ran: Ran| serde_json::from_str::<Value>(&ran.ok()).expect("JSON");
-    assert_eq!(parsed(command(&place, &server, "viewers/bob", &order_words).await), record);
-    assert_eq!(parsed(command(&place, &server, "viewers/bob", &account_words).await), account);
+    assert_eq!(
+        parsed(command(&place, &server, "viewers/bob", &order_words).await),
+        record
+    );
+    assert_eq!(
+        parsed(command(&place, &server, "viewers/bob", &account_words).await),
+        account
+    );
     assert_eq!(parsed(place.run_here(&order_words).await), record);
     assert_eq!(parsed(place.run_here(&account_words).await), account);
-    let ran = command(&place, &server, "viewers/bob", &["order", "user one", "--request", "other"]).await;
+    let ran = command(
+        &place,
+        &server,
+        "viewers/bob",
+        &["order", "user one", "--request", "other"],
+    )
+    .await;
     assert!(ran.failed(1).contains("no such order"));
     server.stop().await;
     assert_eq!(parsed(place.run_here(&account_words).await), account);
     let text = place.run_here(&["order", "user one"]).await.ok();
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(text.contains(order) && text.contains("created"), "{text}");
-    assert!(place.run_here(&["order", "nobody", "--request", "k"]).await.failed(1).contains("no such order"));
+    assert!(
+        place
+            .run_here(&["order", "nobody", "--request", "k"])
+            .await
+            .failed(1)
+            .contains("no such order")
+    );
     let ran = place.run_here(&["account", "u", "--activity", "7"]).await;
     assert!(ran.failed(1).contains("no activity 7 is published"));
 }
@@ -240,8 +446,13 @@ async fn support_looks_orders_and_accounts_up_by_token_and_in_stored_data() {
 async fn a_data_folder_is_its_owners_and_one_that_is_not_is_named() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
-    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
-    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
+    let mode = |path: &std::path::Path| {
+        std::fs::metadata(path).expect("there").permissions().mode() & 0o777
+    };
     assert_eq!(mode(&place.data()), 0o700);
     let mut databases = 0;
     for entry in std::fs::read_dir(place.data()).expect("a folder") {
@@ -255,7 +466,13 @@ async fn a_data_folder_is_its_owners_and_one_that_is_not_is_named() {
     std::fs::set_permissions(place.data(), PermissionsExt::from_mode(0o755)).expect("a mode");
     let server = Server::start(&place).await;
     let log = server.stderr();
-    let warning = log.lines().find(|line| line.contains("chmod 700")).unwrap_or_else(|| panic!("{log}"));
-    assert!(warning.contains("WARN") && warning.contains(&text_of(&place.data())), "{warning}");
+    let warning = log
+        .lines()
+        .find(|line| line.contains("chmod 700"))
+        .unwrap_or_else(|| panic!("{log}"));
+    assert!(
+        warning.contains("WARN") && warning.contains(&text_of(&place.data())),
+        "{warning}"
+    );
     assert_eq!(mode(&place.data()), 0o755, "it may be meant so");
 }

@@ -1,5 +1,5 @@
-//! The admin address and that of probes: reachable whoever else is there, in TLS where it is wanted,
-//! and never taken for another one.
+//! The admin address and that of probes: reachable whoever else is there, in TLS where it is
+//! wanted, and never taken for another one.
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -15,13 +15,22 @@ const HALF_OPEN: usize = 70;
 /// What the log says of one of the server's addresses.
 fn logged(server: &Server, name: &str) -> Option<SocketAddr> {
     let log = server.stderr();
-    let line = log.lines().find(|line| line.ends_with("ready") || line.contains("ready listen="))?;
-    let value = line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
+    let line = log
+        .lines()
+        .find(|line| line.ends_with("ready") || line.contains("ready listen="))?;
+    let value = line
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
     value.parse().ok()
 }
 
 async fn ask(address: SocketAddr, request: &Request) -> (u16, String) {
-    let answer = Connection::open(address).await.expect("a connection").exchange(request).await.expect("an answer");
+    let answer = Connection::open(address)
+        .await
+        .expect("a connection")
+        .exchange(request)
+        .await
+        .expect("an answer");
     (answer.status, answer.text())
 }
 
@@ -32,7 +41,15 @@ fn token_file(place: &Place) -> String {
 /// `drawbridge switch list` with an address and more.
 async fn list(place: &Place, admin: &str, more: &[&str]) -> Ran {
     let token = token_file(place);
-    place.run(&[&["switch", "list", "--admin", admin, "--token-file", &token], more].concat()).await
+    place
+        .run(
+            &[
+                &["switch", "list", "--admin", admin, "--token-file", &token],
+                more,
+            ]
+            .concat(),
+        )
+        .await
 }
 
 #[tokio::test]
@@ -50,9 +67,14 @@ async fn half_open_connections_silence_neither_probes_nor_operators() {
         }
     }
     for address in [server.admin, probes] {
-        assert_eq!(ask(address, &Request::raw("GET", "/readyz")).await, (200, "ready\n".to_owned()));
+        assert_eq!(
+            ask(address, &Request::raw("GET", "/readyz")).await,
+            (200, "ready\n".to_owned())
+        );
     }
-    list(&place, &format!("http://{}", server.admin), &[]).await.ok();
+    list(&place, &format!("http://{}", server.admin), &[])
+        .await
+        .ok();
     drop(half_open);
     server.stop().await;
 }
@@ -63,15 +85,26 @@ async fn probes_have_health_readiness_and_metrics_and_nothing_else() {
     let server = Server::start_with(&place, "[http]\nprobes = \"127.0.0.1:0\"\n").await;
     let probes = logged(&server, "probes").expect("the probes' address");
     for path in ["/healthz", "/readyz", "/metrics"] {
-        assert_eq!(ask(probes, &Request::raw("GET", path)).await.0, 200, "{path}");
+        assert_eq!(
+            ask(probes, &Request::raw("GET", path)).await.0,
+            200,
+            "{path}"
+        );
     }
     let token = std::fs::read_to_string(place.data().join("admin-token")).unwrap();
-    for path in ["/admin/switches", "/admin/breakers", "/api/v1/raffle/dcc/update_config?key=degradeSwitch&value=open"]
-    {
-        let request = Request::raw("GET", path).header("Authorization", format!("Bearer {}", token.trim()));
+    for path in [
+        "/admin/switches",
+        "/admin/breakers",
+        "/api/v1/raffle/dcc/update_config?key=degradeSwitch&value=open",
+    ] {
+        let request =
+            Request::raw("GET", path).header("Authorization", format!("Bearer {}", token.trim()));
         assert_eq!(ask(probes, &request).await.0, 404, "{path}");
     }
-    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     server.stop().await;
 }
 
@@ -82,12 +115,21 @@ async fn openssl(place: &Place, arguments: &[&str]) {
     run(command).await.ok();
 }
 
-/// Makes an authority and a certificate of it for `localhost`: `ca.pem`, `certificate.pem`, `key.pem`.
+/// Makes an authority and a certificate of it for `localhost`: `ca.pem`, `certificate.pem`,
+/// `key.pem`.
 async fn certify(place: &Place, authority: &str) {
-    const NEW_KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    const NEW_KEY: [&str; 5] = [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ];
     let (ca, ca_key) = (format!("{authority}.pem"), format!("{authority}-key.pem"));
     let subject = format!("/CN={authority}");
-    let own = ["req", "-x509", "-days", "2", "-keyout", &ca_key, "-out", &ca, "-subj", &subject];
+    let own = [
+        "req", "-x509", "-days", "2", "-keyout", &ca_key, "-out", &ca, "-subj", &subject,
+    ];
     openssl(place, &[&own[..], &NEW_KEY].concat()).await;
     let name = [
         "-subj",
@@ -97,8 +139,20 @@ async fn certify(place: &Place, authority: &str) {
         "-addext",
         "basicConstraints=critical,CA:FALSE",
     ];
-    let signed =
-        ["req", "-x509", "-days", "2", "-CA", &ca, "-CAkey", &ca_key, "-keyout", "key.pem", "-out", "certificate.pem"];
+    let signed = [
+        "req",
+        "-x509",
+        "-days",
+        "2",
+        "-CA",
+        &ca,
+        "-CAkey",
+        &ca_key,
+        "-keyout",
+        "key.pem",
+        "-out",
+        "certificate.pem",
+    ];
     openssl(place, &[&signed[..], &name, &NEW_KEY].concat()).await;
 }
 
@@ -112,23 +166,52 @@ async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_t
                   [http]\nprobes = \"127.0.0.1:0\"\n";
     let (data, config) = (text_of(&place.data()), place.file("config.toml", config));
     let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-    let command = place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
+    let command =
+        place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
     let server = Server::spawned(&place, command);
-    let admin = eventually("the server is ready", PATIENCE, async || logged(&server, "admin")).await;
-    let (tls, clear) = (format!("https://localhost:{}", admin.port()), format!("http://{admin}"));
+    let admin = eventually("the server is ready", PATIENCE, async || {
+        logged(&server, "admin")
+    })
+    .await;
+    let (tls, clear) = (
+        format!("https://localhost:{}", admin.port()),
+        format!("http://{admin}"),
+    );
 
     let listed = list(&place, &tls, &["--ca-file", "ca.pem"]).await;
     assert!(listed.stderr.is_empty(), "{listed:?}");
     assert!(listed.ok().contains("fallback_only"));
-    assert_eq!(place.run(&["health", "--admin", &tls, "--ca-file", "ca.pem"]).await.ok(), "ready\n");
+    assert_eq!(
+        place
+            .run(&["health", "--admin", &tls, "--ca-file", "ca.pem"])
+            .await
+            .ok(),
+        "ready\n"
+    );
     let refused = async |admin: &str, more: &[&str]| list(&place, admin, more).await.failed(2);
-    assert!(refused(&tls, &["--ca-file", "other.pem"]).await.contains("not signed by an authority"));
+    assert!(
+        refused(&tls, &["--ca-file", "other.pem"])
+            .await
+            .contains("not signed by an authority")
+    );
     assert!(refused(&tls, &[]).await.contains("--ca-file FILE"));
     let by_address = format!("https://{admin}");
-    assert!(refused(&by_address, &["--ca-file", "ca.pem"]).await.contains("does not name 127.0.0.1"));
+    assert!(
+        refused(&by_address, &["--ca-file", "ca.pem"])
+            .await
+            .contains("does not name 127.0.0.1")
+    );
     assert!(refused(&clear, &[]).await.contains("https://"));
-    assert!(refused(&clear, &["--ca-file", "ca.pem"]).await.contains("goes with https://"));
-    assert!(refused(&tls, &["--ca-file", "config.toml"]).await.contains("config.toml"));
+    assert!(
+        refused(&clear, &["--ca-file", "ca.pem"])
+            .await
+            .contains("goes with https://")
+    );
+    assert!(
+        refused(&tls, &["--ca-file", "config.toml"])
+            .await
+            .contains("config.toml")
+    );
 
     // A certificate that was renewed is taken on by a reload.
     certify(&place, "other").await;
@@ -137,14 +220,25 @@ async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_t
         (list(&place, &tls, &["--ca-file", "other.pem"]).await.code == Some(0)).then_some(())
     })
     .await;
-    assert!(refused(&tls, &["--ca-file", "ca.pem"]).await.contains("not signed by an authority"));
+    assert!(
+        refused(&tls, &["--ca-file", "ca.pem"])
+            .await
+            .contains("not signed by an authority")
+    );
     // One that cannot be read leaves all as it was.
     place.file("certificate.pem", "nothing");
     server.signal("HUP").await;
-    eventually("the log says so", PATIENCE, async || server.stderr().contains("certificate.pem").then_some(())).await;
+    eventually("the log says so", PATIENCE, async || {
+        server.stderr().contains("certificate.pem").then_some(())
+    })
+    .await;
     list(&place, &tls, &["--ca-file", "other.pem"]).await.ok();
     let probes = logged(&server, "probes").expect("the probes' address");
-    assert_eq!(ask(probes, &Request::raw("GET", "/readyz")).await.0, 200, "in clear");
+    assert_eq!(
+        ask(probes, &Request::raw("GET", "/readyz")).await.0,
+        200,
+        "in clear"
+    );
 }
 
 #[tokio::test]
@@ -158,12 +252,19 @@ async fn a_server_with_half_of_a_certificate_does_not_start() {
         ("no.pem", "key.pem", "no.pem"),
         ("certificate.pem", "ca-key.pem", "ca-key.pem"),
     ] {
-        let text = format!("[admin]\ntls_certificate_file = \"{certificate}\"\ntls_key_file = \"{key}\"\n");
+        let text = format!(
+            "[admin]\ntls_certificate_file = \"{certificate}\"\ntls_key_file = \"{key}\"\n"
+        );
         let config = place.file("config.toml", text);
         let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-        let refused =
-            place.run(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat()).await.refused_at_once();
-        assert!(refused.contains("admin.tls_certificate_file") && refused.contains(expected), "{refused}");
+        let refused = place
+            .run(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat())
+            .await
+            .refused_at_once();
+        assert!(
+            refused.contains("admin.tls_certificate_file") && refused.contains(expected),
+            "{refused}"
+        );
     }
 }
 
@@ -178,20 +279,37 @@ async fn commands_say_what_the_address_is_that_they_were_given() {
     named.ok();
     // Not loopback: the token could be read on the way.
     let overheard = list(&place, &format!("http://0.0.0.0:{}", admin.port()), &[]).await;
-    assert!(overheard.stderr.contains("unencrypted") && overheard.stderr.contains("https://"), "{overheard:?}");
+    assert!(
+        overheard.stderr.contains("unencrypted") && overheard.stderr.contains("https://"),
+        "{overheard:?}"
+    );
     overheard.ok();
     place.file("ca.pem", "");
     certify(&place, "ca").await;
-    let wrong = list(&place, &format!("https://{admin}"), &["--ca-file", "ca.pem"]).await.failed(2);
+    let wrong = list(
+        &place,
+        &format!("https://{admin}"),
+        &["--ca-file", "ca.pem"],
+    )
+    .await
+    .failed(2);
     assert!(wrong.contains("does not speak TLS"), "{wrong}");
     for wrong in [
         list(&place, &format!("http://{players}"), &[]).await,
-        place.run(&["health", "--admin", &players.to_string()]).await,
+        place
+            .run(&["health", "--admin", &players.to_string()])
+            .await,
     ] {
         let wrong = wrong.failed(2);
-        assert!(wrong.contains("players draw here") && wrong.contains("http.admin"), "{wrong}");
+        assert!(
+            wrong.contains("players draw here") && wrong.contains("http.admin"),
+            "{wrong}"
+        );
     }
     let wrong = list(&place, "localhost", &[]).await.failed(2);
-    assert!(wrong.contains("--admin") && wrong.contains("localhost:8092"), "{wrong}");
+    assert!(
+        wrong.contains("--admin") && wrong.contains("localhost:8092"),
+        "{wrong}"
+    );
     server.stop().await;
 }

@@ -8,7 +8,9 @@ use sqlx::Row as _;
 use tokio::task::JoinSet;
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY, SCARCE_AWARD, scarce};
-use crate::support::{Connection, Place, Request, Server, ask_all, open, plant, run_as_it_is, text_of};
+use crate::support::{
+    Connection, Place, Request, Server, ask_all, open, plant, run_as_it_is, text_of,
+};
 
 const SCARCE_ACTIVITY: u64 = 200_003;
 
@@ -17,7 +19,11 @@ async fn played() -> Place {
     let place = Place::with_campaigns(&[LOAD, &scarce(SCARCE_ACTIVITY, 20)]).await;
     let server = Server::start(&place).await;
     let draws = (0..200).map(|number| {
-        let activity = if number % 2 == 0 { LOAD_ACTIVITY } else { SCARCE_ACTIVITY };
+        let activity = if number % 2 == 0 {
+            LOAD_ACTIVITY
+        } else {
+            SCARCE_ACTIVITY
+        };
         Request::draw(&format!("u{}", number % 41), activity, &number.to_string())
     });
     let answers = ask_all(server.listen, draws.collect(), 16).await;
@@ -28,10 +34,18 @@ async fn played() -> Place {
 
 /// What `route` says of a user.
 fn told_route(told: &str, user: &str) -> (u16, u16) {
-    let line = told.lines().find(|line| line.starts_with(&format!("{user}: "))).expect("the user's line");
+    let line = told
+        .lines()
+        .find(|line| line.starts_with(&format!("{user}: ")))
+        .expect("the user's line");
     let number = |word: &str| {
         let rest = line.split(word).nth(1).expect("the word");
-        rest.trim().split(|letter: char| !letter.is_ascii_digit()).next().expect("a number").parse().expect("a number")
+        rest.trim()
+            .split(|letter: char| !letter.is_ascii_digit())
+            .next()
+            .expect("a number")
+            .parse()
+            .expect("a number")
     };
     (number("shard "), number("table "))
 }
@@ -43,17 +57,34 @@ async fn route_tells_where_a_users_rows_are() {
     let server = Server::start_with(&place, config).await;
     let users = ["u1", "U1", "\u{fa}", "a b", "\u{1f3b0}"];
     for user in users {
-        server.ask(&Request::draw(user, LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+        server
+            .ask(&Request::draw(user, LOAD_ACTIVITY, "k"))
+            .await
+            .expect(200, "0000");
     }
-    let told = place.run_here(&[&["route"], &users[..]].concat()).await.ok();
+    let told = place
+        .run_here(&[&["route"], &users[..]].concat())
+        .await
+        .ok();
     server.stop().await;
-    assert!(told.contains("3 shards of 5 tables"), "the folder's layout, not the default: {told}");
+    assert!(
+        told.contains("3 shards of 5 tables"),
+        "the folder's layout, not the default: {told}"
+    );
     for user in users {
         let (shard, table) = told_route(&told, user);
         let mut connection = open(&place.data().join(format!("shard-{shard}.sqlite"))).await;
         let sql = format!("SELECT COUNT(*) FROM raffle_order_{table} WHERE user_id = ?");
-        let row = sqlx::query(&sql).bind(user).fetch_one(&mut connection).await.unwrap();
-        assert_eq!(row.get::<i64, _>(0), 1, "{user} is not in table {table} of shard {shard}");
+        let row = sqlx::query(&sql)
+            .bind(user)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(
+            row.get::<i64, _>(0),
+            1,
+            "{user} is not in table {table} of shard {shard}"
+        );
     }
 }
 
@@ -61,7 +92,11 @@ async fn route_tells_where_a_users_rows_are() {
 async fn route_answers_before_the_first_start_and_refuses_what_is_no_user() {
     let place = Place::new();
     let told = place.run_here(&["route", "u1"]).await.ok();
-    assert_eq!(told_route(&told, "u1").0 / 2, 0, "one of the two shards of the default: {told}");
+    assert_eq!(
+        told_route(&told, "u1").0 / 2,
+        0,
+        "one of the two shards of the default: {told}"
+    );
     let file = place.file("config.toml", "[storage]\nshards = 1\ntables = 1\n");
     let told = place.run(&["route", "--config", &file, "u1"]).await.ok();
     assert_eq!(told_route(&told, "u1"), (0, 0));
@@ -105,7 +140,10 @@ async fn a_reader_that_has_gone_is_no_reason_to_crash() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut command = place.command(arguments);
-        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped());
         let ran = run_as_it_is(command).await;
         assert!(!ran.stderr.contains("panicked"), "{arguments:?}: {ran:?}");
     }
@@ -118,9 +156,15 @@ async fn an_audit_that_cannot_look_gives_no_verdict() {
     assert_eq!(nowhere.stdout, "");
     nowhere.failed(2);
     assert!(!place.path("nowhere").exists(), "looking makes nothing");
-    place.run(&["audit", "--config", "nowhere.toml"]).await.failed(2);
-    std::fs::write(place.data().join("shard-1.sqlite"), "no database at all, however long one looks at this text")
-        .unwrap();
+    place
+        .run(&["audit", "--config", "nowhere.toml"])
+        .await
+        .failed(2);
+    std::fs::write(
+        place.data().join("shard-1.sqlite"),
+        "no database at all, however long one looks at this text",
+    )
+    .unwrap();
     let broken = place.run_here(&["audit", "--json"]).await.failed(2);
     assert!(broken.contains("shard-1.sqlite"), "{broken}");
     std::fs::remove_file(place.data().join("shard-1.sqlite")).unwrap();
@@ -145,31 +189,62 @@ async fn red_checks(place: &Place) -> Vec<String> {
     }
     let text = place.run_here(&["audit"]).await;
     assert_eq!(text.code, Some(1));
-    assert!(red.iter().all(|check| text.stdout.contains(check["name"].as_str().expect("a name"))), "{}", text.stdout);
-    red.iter().map(|check| check["name"].as_str().expect("a name").to_owned()).collect()
+    assert!(
+        red.iter().all(|check| text
+            .stdout
+            .contains(check["name"].as_str().expect("a name"))),
+        "{}",
+        text.stdout
+    );
+    red.iter()
+        .map(|check| check["name"].as_str().expect("a name").to_owned())
+        .collect()
 }
 
 #[tokio::test]
 async fn an_audit_finds_planted_faults() {
     let shard_faults = [
-        ("UPDATE raffle_order_0 SET award_id = award_id + 1", "orders_match_their_campaign"),
-        ("UPDATE raffle_account_1 SET used = used - 1", "chances_match_orders"),
-        ("DELETE FROM raffle_order_2 WHERE stocked = 0", "chances_match_orders"),
-        ("UPDATE award_issued SET issued = issued + 1", "issued_counters_match_orders"),
-        ("INSERT INTO raffle_order_3 SELECT * FROM raffle_order_0", "rows_on_their_shard"),
+        (
+            "UPDATE raffle_order_0 SET award_id = award_id + 1",
+            "orders_match_their_campaign",
+        ),
+        (
+            "UPDATE raffle_account_1 SET used = used - 1",
+            "chances_match_orders",
+        ),
+        (
+            "DELETE FROM raffle_order_2 WHERE stocked = 0",
+            "chances_match_orders",
+        ),
+        (
+            "UPDATE award_issued SET issued = issued + 1",
+            "issued_counters_match_orders",
+        ),
+        (
+            "INSERT INTO raffle_order_3 SELECT * FROM raffle_order_0",
+            "rows_on_their_shard",
+        ),
     ];
     for (sql, check) in shard_faults {
         let place = played().await;
-        assert!(plant(&place.data().join("shard-0.sqlite"), sql).await > 0, "nothing was planted: {sql}");
+        assert!(
+            plant(&place.data().join("shard-0.sqlite"), sql).await > 0,
+            "nothing was planted: {sql}"
+        );
         let red = red_checks(&place).await;
         assert!(red.iter().any(|name| name == check), "{sql}: {red:?}");
     }
     let place = played().await;
-    let sql = format!("UPDATE stock_operation SET units = 5, applied = 5 WHERE activity_id = {SCARCE_ACTIVITY}");
+    let sql = format!(
+        "UPDATE stock_operation SET units = 5, applied = 5 WHERE activity_id = {SCARCE_ACTIVITY}"
+    );
     assert_eq!(plant(&place.data().join("meta.sqlite"), &sql).await, 1);
     assert_eq!(place.stock(SCARCE_ACTIVITY, SCARCE_AWARD).await, (5, 20, 0));
     let red = red_checks(&place).await;
-    assert!(red.iter().any(|name| name == "stock_not_oversold"), "{red:?}");
+    assert!(
+        red.iter().any(|name| name == "stock_not_oversold"),
+        "{red:?}"
+    );
 }
 
 #[tokio::test]
@@ -181,7 +256,13 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_while_no_server_runs() 
     assert_eq!(red_checks(&place).await, ["orders_not_in_the_future"]);
     let without = place.run_here(&["audit", "--repair"]).await.failed(2);
     assert!(without.contains("--reason"), "{without}");
-    let repair = ["audit", "--json", "--repair", "--reason", "a clock was ahead"];
+    let repair = [
+        "audit",
+        "--json",
+        "--repair",
+        "--reason",
+        "a clock was ahead",
+    ];
     let server = Server::start(&place).await;
     let held = place.run_here(&repair).await.failed(2);
     assert!(held.contains("while no server runs"), "{held}");
@@ -204,16 +285,32 @@ async fn an_audit_beside_a_server_under_load_fails_nothing() {
             let mut connection = Connection::open(listen).await.expect("a connection");
             let mut made = 0_u64;
             while go_on.load(Ordering::Relaxed) {
-                let activity = if made.is_multiple_of(2) { LOAD_ACTIVITY } else { SCARCE_ACTIVITY };
+                let activity = if made.is_multiple_of(2) {
+                    LOAD_ACTIVITY
+                } else {
+                    SCARCE_ACTIVITY
+                };
                 let draw = Request::draw(&format!("u{worker}"), activity, &made.to_string());
-                connection.exchange(&draw).await.expect("an answer").envelope().expect(200, "0000");
+                connection
+                    .exchange(&draw)
+                    .await
+                    .expect("an answer")
+                    .envelope()
+                    .expect(200, "0000");
                 made += 1;
             }
             made
         });
     }
     let report = place.audited().await;
-    assert!(report["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true), "{report}");
+    assert!(
+        report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|check| check["ok"] == true),
+        "{report}"
+    );
     go_on.store(false, Ordering::Relaxed);
     let made: u64 = load.join_all().await.into_iter().sum();
     place.audited().await;

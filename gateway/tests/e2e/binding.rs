@@ -11,15 +11,27 @@ const JSON: &str = "application/json";
 const READS: [(&str, &str); 16] = [
     ("activity/draw_record", "userId=u&requestId=k"),
     ("activity/armory", "activityId=100301"),
-    ("activity/query_user_activity_account", "userId=u&activityId=100301"),
+    (
+        "activity/query_user_activity_account",
+        "userId=u&activityId=100301",
+    ),
     ("activity/query_stage_activity_id", "channel=c01&source=s01"),
     ("strategy/strategy_armory", "strategyId=100006"),
     ("strategy/armory", "strategyId=100006"),
     ("strategy_armory", "strategyId=100006"),
-    ("strategy/query_raffle_award_list", "userId=u&activityId=100301"),
+    (
+        "strategy/query_raffle_award_list",
+        "userId=u&activityId=100301",
+    ),
     ("query_raffle_award_list", "strategyId=100006"),
-    ("strategy/query_raffle_strategy_rule_weight", "userId=u&activityId=100301"),
-    ("query_raffle_strategy_rule_weight", "userId=u&activityId=100301"),
+    (
+        "strategy/query_raffle_strategy_rule_weight",
+        "userId=u&activityId=100301",
+    ),
+    (
+        "query_raffle_strategy_rule_weight",
+        "userId=u&activityId=100301",
+    ),
     ("strategy/random_raffle", "strategyId=100006"),
     ("random_raffle", "strategyId=100006"),
     // Spelled with a slash at the end.
@@ -30,7 +42,10 @@ const READS: [(&str, &str); 16] = [
 
 /// The pairs of a query as a JSON object of strings.
 fn object(pairs: &str) -> Value {
-    form_urlencoded::parse(pairs.as_bytes()).into_owned().map(|(name, value)| (name, Value::from(value))).collect()
+    form_urlencoded::parse(pairs.as_bytes())
+        .into_owned()
+        .map(|(name, value)| (name, Value::from(value)))
+        .collect()
 }
 
 /// All ways to send parameters.
@@ -40,18 +55,28 @@ fn spelled(path: &str, parameters: &str) -> Vec<Request> {
     vec![
         Request::get(&at_query),
         Request::get(&format!("{path}?unknown=1&unknown=2&{parameters}")),
-        Request::new("GET", path).header("Content-Type", FORM).with_body(parameters),
+        Request::new("GET", path)
+            .header("Content-Type", FORM)
+            .with_body(parameters),
         Request::new("GET", &at_query).header("Content-Type", JSON),
         Request::new("POST", &at_query),
         Request::new("POST", &at_query).header("Content-Type", "text/plain"),
         Request::json(&at_query, &json!({})),
         Request::form(path, parameters),
-        Request::post(path, "application/x-www-form-urlencoded; charset=UTF-8", parameters),
+        Request::post(
+            path,
+            "application/x-www-form-urlencoded; charset=UTF-8",
+            parameters,
+        ),
         Request::form(&format!("{path}?{first}"), rest),
         Request::json(path, &object(parameters)),
         Request::json(&format!("{path}?{first}"), &object(rest)),
         Request::json(&at_query, &object(parameters)),
-        Request::post(path, "application/vnd.game+json; charset=utf-8", object(parameters).to_string()),
+        Request::post(
+            path,
+            "application/vnd.game+json; charset=utf-8",
+            object(parameters).to_string(),
+        ),
         Request::new("POST", path).with_body(object(parameters).to_string()),
     ]
 }
@@ -60,15 +85,30 @@ fn spelled(path: &str, parameters: &str) -> Vec<Request> {
 async fn every_read_takes_its_parameters_in_every_way() {
     let place = Place::new();
     let server = Server::start(&place).await;
-    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", DEMO_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     let mut connection = server.connect().await;
     for (path, parameters) in READS {
         let mut first = None;
         for request in spelled(path, parameters) {
-            let answer = connection.exchange(&request).await.expect("an answer").envelope();
-            assert_eq!((answer.status, &*answer.code), (200, "0000"), "{request:?}: {}", answer.body);
+            let answer = connection
+                .exchange(&request)
+                .await
+                .expect("an answer")
+                .envelope();
+            assert_eq!(
+                (answer.status, &*answer.code),
+                (200, "0000"),
+                "{request:?}: {}",
+                answer.body
+            );
             let is_random = path.ends_with("random_raffle");
-            assert!(is_random || *first.get_or_insert(answer.data.clone()) == answer.data, "{request:?}");
+            assert!(
+                is_random || *first.get_or_insert(answer.data.clone()) == answer.data,
+                "{request:?}"
+            );
         }
     }
 }
@@ -87,11 +127,19 @@ async fn a_draw_takes_its_parameters_in_every_way_but_by_get() {
         } else {
             let answer = answer.expect(200, "0000");
             assert_eq!(answer.key(), "k");
-            assert_eq!(*first.get_or_insert(answer.body.clone()), answer.body, "{request:?}");
+            assert_eq!(
+                *first.get_or_insert(answer.body.clone()),
+                answer.body,
+                "{request:?}"
+            );
         }
     }
     server.stop().await;
-    assert_eq!(place.audited_at_rest().await, 2, "one call, however it was spelled");
+    assert_eq!(
+        place.audited_at_rest().await,
+        2,
+        "one call, however it was spelled"
+    );
 }
 
 #[tokio::test]
@@ -101,24 +149,77 @@ async fn two_values_for_one_parameter_are_refused_by_name() {
     let fields = format!("\"userId\":\"u\",\"activityId\":{LOAD_ACTIVITY}");
     let query = |query: &str| format!("activity/draw?{query}");
     for (request, name) in [
-        (Request::post(&query("userId=v"), JSON, format!("{{{fields}}}")), "userId"),
-        (Request::post(&query("activityId=7"), JSON, format!("{{{fields}}}")), "activityId"),
-        (Request::post(&query("requestId=a"), JSON, format!("{{{fields},\"requestId\":\"b\"}}")), "requestId"),
-        (Request::post(&query("requestId=a&requestId=b"), JSON, format!("{{{fields}}}")), "requestId"),
-        (Request::post(&query("count=1"), JSON, format!("{{{fields},\"count\":2}}")), "count"),
-        (Request::post("activity/draw", JSON, format!("{{{fields},\"userId\":\"v\"}}")), "userId"),
-        (Request::form(&query("userId=u"), "userId=v&activityId=200001"), "userId"),
-        (Request::form("activity/draw", "userId=u&activityId=200001&activityId=7"), "activityId"),
-        (Request::get("activity/draw_record?userId=u&userId=v&requestId=k"), "userId"),
+        (
+            Request::post(&query("userId=v"), JSON, format!("{{{fields}}}")),
+            "userId",
+        ),
+        (
+            Request::post(&query("activityId=7"), JSON, format!("{{{fields}}}")),
+            "activityId",
+        ),
+        (
+            Request::post(
+                &query("requestId=a"),
+                JSON,
+                format!("{{{fields},\"requestId\":\"b\"}}"),
+            ),
+            "requestId",
+        ),
+        (
+            Request::post(
+                &query("requestId=a&requestId=b"),
+                JSON,
+                format!("{{{fields}}}"),
+            ),
+            "requestId",
+        ),
+        (
+            Request::post(&query("count=1"), JSON, format!("{{{fields},\"count\":2}}")),
+            "count",
+        ),
+        (
+            Request::post(
+                "activity/draw",
+                JSON,
+                format!("{{{fields},\"userId\":\"v\"}}"),
+            ),
+            "userId",
+        ),
+        (
+            Request::form(&query("userId=u"), "userId=v&activityId=200001"),
+            "userId",
+        ),
+        (
+            Request::form("activity/draw", "userId=u&activityId=200001&activityId=7"),
+            "activityId",
+        ),
+        (
+            Request::get("activity/draw_record?userId=u&userId=v&requestId=k"),
+            "userId",
+        ),
     ] {
         let refused = server.ask(&request).await.expect(400, "0002");
-        assert!(refused.info.contains(&format!("{name}: comes twice")), "{request:?}: {}", refused.info);
+        assert!(
+            refused.info.contains(&format!("{name}: comes twice")),
+            "{request:?}: {}",
+            refused.info
+        );
     }
     // The header is a key beside the parameter.
-    let other = Request::post(&query("requestId=a"), JSON, format!("{{{fields}}}")).header("Idempotency-Key", "b");
-    assert!(server.ask(&other).await.expect(400, "0002").info.contains("differs from the header"));
+    let other = Request::post(&query("requestId=a"), JSON, format!("{{{fields}}}"))
+        .header("Idempotency-Key", "b");
+    assert!(
+        server
+            .ask(&other)
+            .await
+            .expect(400, "0002")
+            .info
+            .contains("differs from the header")
+    );
     let twice = |value: &str| {
-        Request::keyless_draw("u", LOAD_ACTIVITY).header("Idempotency-Key", value).header("Idempotency-Key", value)
+        Request::keyless_draw("u", LOAD_ACTIVITY)
+            .header("Idempotency-Key", value)
+            .header("Idempotency-Key", value)
     };
     server.ask(&twice("k")).await.expect(400, "0002");
     server.ask(&twice("")).await.expect(400, "0002");
@@ -131,13 +232,23 @@ async fn an_empty_key_is_none() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
     let empty = || Request::keyless_draw("u", LOAD_ACTIVITY).header("Idempotency-Key", "");
-    let keys = [server.ask(&empty()).await.expect(200, "0000"), server.ask(&empty()).await.expect(200, "0000")];
+    let keys = [
+        server.ask(&empty()).await.expect(200, "0000"),
+        server.ask(&empty()).await.expect(200, "0000"),
+    ];
     assert_ne!(keys[0].key(), keys[1].key());
     let field = Request::json(
         "activity/draw",
         &json!({"userId": "u", "activityId": LOAD_ACTIVITY, "requestId": "of the field".replace(' ', "-")}),
     );
-    assert_eq!(server.ask(&field.header("Idempotency-Key", "")).await.expect(200, "0000").key(), "of-the-field");
+    assert_eq!(
+        server
+            .ask(&field.header("Idempotency-Key", ""))
+            .await
+            .expect(200, "0000")
+            .key(),
+        "of-the-field"
+    );
 }
 
 #[tokio::test]
@@ -155,8 +266,15 @@ async fn bodies_that_a_page_of_any_site_could_send_are_refused() {
         FORM,
     ] {
         for path in ["activity/draw", "activity/query_user_activity_account"] {
-            let refused = server.ask(&Request::post(path, media_type, body.clone())).await.expect(415, "ERR_REQ_008");
-            assert_eq!(refused.request.is_some(), path.ends_with("draw"), "{media_type}");
+            let refused = server
+                .ask(&Request::post(path, media_type, body.clone()))
+                .await
+                .expect(415, "ERR_REQ_008");
+            assert_eq!(
+                refused.request.is_some(),
+                path.ends_with("draw"),
+                "{media_type}"
+            );
         }
     }
     server.stop().await;
@@ -167,21 +285,50 @@ async fn bodies_that_a_page_of_any_site_could_send_are_refused() {
 async fn the_paths_for_ten_draws_stand_for_a_count_of_ten() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
-    for path in ["activity/ten_draw", "activity/drawTen", "activity/ten_times_raffle"] {
+    for path in [
+        "activity/ten_draw",
+        "activity/drawTen",
+        "activity/ten_times_raffle",
+    ] {
         let fields = json!({"userId": path, "activityId": LOAD_ACTIVITY});
         let request = Request::json(path, &fields).header("Idempotency-Key", "k");
         let answer = server.ask(&request).await.expect(200, "0000");
         assert_eq!(answer.draws().len(), 10);
         assert_eq!(answer.data["draws"], answer.data["drawResults"]);
         assert_eq!(server.ask(&request).await.body, answer.body, "asked again");
-        let counted = server.ask(&Request::draws(path, LOAD_ACTIVITY, "k", 10)).await.expect(200, "0000");
-        assert_eq!(counted.data["draws"], answer.data["draws"], "the same call by its other name");
+        let counted = server
+            .ask(&Request::draws(path, LOAD_ACTIVITY, "k", 10))
+            .await
+            .expect(200, "0000");
+        assert_eq!(
+            counted.data["draws"], answer.data["draws"],
+            "the same call by its other name"
+        );
         assert!(counted.data.get("drawResults").is_none());
-        let same = Request::json(path, &json!({"userId": path, "activityId": LOAD_ACTIVITY, "count": "10"}));
-        server.ask(&same.header("Idempotency-Key", "k")).await.expect(200, "0000");
-        let other = Request::json(path, &json!({"userId": path, "activityId": LOAD_ACTIVITY, "count": 9}));
-        assert!(server.ask(&other).await.expect(400, "0002").info.contains("count: this path asks for 10 draws"));
-        server.ask(&Request::json(&format!("{path}_by_token"), &fields)).await.expect(401, "ERR_ID_001");
+        let same = Request::json(
+            path,
+            &json!({"userId": path, "activityId": LOAD_ACTIVITY, "count": "10"}),
+        );
+        server
+            .ask(&same.header("Idempotency-Key", "k"))
+            .await
+            .expect(200, "0000");
+        let other = Request::json(
+            path,
+            &json!({"userId": path, "activityId": LOAD_ACTIVITY, "count": 9}),
+        );
+        assert!(
+            server
+                .ask(&other)
+                .await
+                .expect(400, "0002")
+                .info
+                .contains("count: this path asks for 10 draws")
+        );
+        server
+            .ask(&Request::json(&format!("{path}_by_token"), &fields))
+            .await
+            .expect(401, "ERR_ID_001");
     }
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 30);

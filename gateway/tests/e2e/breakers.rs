@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _};
 
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
-use crate::support::{Connection, Place, Ran, Request, Response, Server, ask_all, eventually, lock, text_of};
+use crate::support::{
+    Connection, Place, Ran, Request, Response, Server, ask_all, eventually, lock, text_of,
+};
 
 async fn ask(server: &Server, request: Request) -> Response {
     let mut connection = Connection::open(server.admin).await.expect("a connection");
@@ -17,25 +19,53 @@ fn bearer(request: Request, token: &str) -> Request {
 }
 
 fn token(place: &Place) -> String {
-    std::fs::read_to_string(place.data().join("admin-token")).expect("the token").trim().to_owned()
+    std::fs::read_to_string(place.data().join("admin-token"))
+        .expect("the token")
+        .trim()
+        .to_owned()
 }
 
 /// A breaker as the admin API shows it.
 async fn breaker(place: &Place, server: &Server, name: &str) -> Value {
-    let response = ask(server, bearer(Request::raw("GET", "/admin/breakers"), &token(place))).await;
+    let response = ask(
+        server,
+        bearer(Request::raw("GET", "/admin/breakers"), &token(place)),
+    )
+    .await;
     let list: Value = serde_json::from_str(&response.text()).expect("JSON");
     let breakers = list["breakers"].as_array().expect("breakers");
-    breakers.iter().find(|breaker| breaker["name"] == name).unwrap_or_else(|| panic!("{name} in {list}")).clone()
+    breakers
+        .iter()
+        .find(|breaker| breaker["name"] == name)
+        .unwrap_or_else(|| panic!("{name} in {list}"))
+        .clone()
 }
 
 /// `drawbridge breaker ...` on the server.
 async fn command(place: &Place, server: &Server, words: &[&str]) -> Ran {
-    let (admin, token) = (format!("http://{}", server.admin), text_of(&place.data().join("admin-token")));
-    place.run(&[&["breaker"], words, &["--admin", &admin, "--token-file", &token]].concat()).await
+    let (admin, token) = (
+        format!("http://{}", server.admin),
+        text_of(&place.data().join("admin-token")),
+    );
+    place
+        .run(
+            &[
+                &["breaker"],
+                words,
+                &["--admin", &admin, "--token-file", &token],
+            ]
+            .concat(),
+        )
+        .await
 }
 
 async fn metric(server: &Server, line: &str) -> bool {
-    server.ask_admin("GET", "/metrics").await.text().lines().any(|found| found == line)
+    server
+        .ask_admin("GET", "/metrics")
+        .await
+        .text()
+        .lines()
+        .any(|found| found == line)
 }
 
 /// Both shards, so that any user's breaker is among them.
@@ -47,22 +77,64 @@ async fn a_breaker_is_forced_open_for_a_while_and_is_automatic_again() {
     // Operations are obeyed while breakers only observe.
     let server = Server::start_with(&place, "[breakers]\nobserve = true\n").await;
     for shard in SHARDS {
-        let words = ["set", shard, "forced_open", "--for", "3s", "--reason", "a drill", "--who", "alice"];
-        assert_eq!(command(&place, &server, &words).await.ok(), "obeyed by 1 of 1\n");
+        let words = [
+            "set",
+            shard,
+            "forced_open",
+            "--for",
+            "3s",
+            "--reason",
+            "a drill",
+            "--who",
+            "alice",
+        ];
+        assert_eq!(
+            command(&place, &server, &words).await.ok(),
+            "obeyed by 1 of 1\n"
+        );
         let list = command(&place, &server, &["list"]).await.ok();
-        assert!(list.lines().any(|line| line.starts_with(shard) && line.contains("until ")), "{list}");
+        assert!(
+            list.lines()
+                .any(|line| line.starts_with(shard) && line.contains("until ")),
+            "{list}"
+        );
     }
-    let refused = server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(503, "0006");
-    assert!(refused.retry_after_s.is_some_and(|seconds| (1..=3).contains(&seconds)), "{refused:?}");
+    let refused = server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(503, "0006");
+    assert!(
+        refused
+            .retry_after_s
+            .is_some_and(|seconds| (1..=3).contains(&seconds)),
+        "{refused:?}"
+    );
     assert_eq!(refused.key(), "k");
     let shown = breaker(&place, &server, "shard-0").await;
-    assert_eq!((&shown["state"], &shown["mode"]), (&"open".into(), &"forced_open".into()));
-    assert_eq!((&shown["reason"], &shown["observe"]), (&"forced_open by alice: a drill".into(), &true.into()));
+    assert_eq!(
+        (&shown["state"], &shown["mode"]),
+        (&"open".into(), &"forced_open".into())
+    );
+    assert_eq!(
+        (&shown["reason"], &shown["observe"]),
+        (&"forced_open by alice: a drill".into(), &true.into())
+    );
     assert!(metric(&server, r#"drawbridge_breaker_state{breaker="shard-0"} 2"#).await);
-    assert!(metric(&server, r#"drawbridge_breaker_changes_total{breaker="shard-0",to="open"} 1"#).await);
+    assert!(
+        metric(
+            &server,
+            r#"drawbridge_breaker_changes_total{breaker="shard-0",to="open"} 1"#
+        )
+        .await
+    );
 
     eventually("the time is over", Duration::from_secs(10), async || {
-        (server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.code == "0000").then_some(())
+        (server
+            .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+            .await
+            .code
+            == "0000")
+            .then_some(())
     })
     .await;
     // Also that of the shard which nobody has asked since.
@@ -71,8 +143,17 @@ async fn a_breaker_is_forced_open_for_a_while_and_is_automatic_again() {
             (breaker(&place, &server, shard).await["mode"] == "automatic").then_some(())
         })
         .await;
-        assert_eq!(breaker(&place, &server, shard).await["reason"], "the time it was forced for is over");
-        assert!(metric(&server, &format!("drawbridge_breaker_state{{breaker=\"{shard}\"}} 0")).await);
+        assert_eq!(
+            breaker(&place, &server, shard).await["reason"],
+            "the time it was forced for is over"
+        );
+        assert!(
+            metric(
+                &server,
+                &format!("drawbridge_breaker_state{{breaker=\"{shard}\"}} 0")
+            )
+            .await
+        );
     }
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 1);
@@ -82,7 +163,11 @@ async fn a_breaker_is_forced_open_for_a_while_and_is_automatic_again() {
 async fn bad_orders_change_nothing_and_name_the_field() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let viewer = place.file("viewer-token", "the-viewers-token-123\n");
-    let server = Server::start_with(&place, &format!("[admin]\nviewer_token_file = {viewer:?}\n")).await;
+    let server = Server::start_with(
+        &place,
+        &format!("[admin]\nviewer_token_file = {viewer:?}\n"),
+    )
+    .await;
     let good = json!({"name": "shard-0", "mode": "forced_open", "who": "w", "reason": "r"});
     let with = |field: &str, value: Value| {
         let mut body = good.clone();
@@ -106,14 +191,41 @@ async fn bad_orders_change_nothing_and_name_the_field() {
         assert!(answer.text().contains(part), "{body}: {}", answer.text());
     }
     assert_eq!(ask(&server, post(&good)).await.status, 401);
-    assert_eq!(ask(&server, bearer(post(&good), "the-viewers-token-123")).await.status, 403);
+    assert_eq!(
+        ask(&server, bearer(post(&good), "the-viewers-token-123"))
+            .await
+            .status,
+        403
+    );
     let list = Request::raw("GET", "/admin/breakers");
-    assert_eq!(ask(&server, bearer(list, "the-viewers-token-123")).await.status, 200);
+    assert_eq!(
+        ask(&server, bearer(list, "the-viewers-token-123"))
+            .await
+            .status,
+        200
+    );
     for shard in SHARDS {
-        assert_eq!(breaker(&place, &server, shard).await["reason"], "the process began");
+        assert_eq!(
+            breaker(&place, &server, shard).await["reason"],
+            "the process began"
+        );
     }
-    assert_eq!(command(&place, &server, &["set", "shard-2", "automatic", "--reason", "r"]).await.code, Some(2));
-    assert_eq!(ask(&server, bearer(post(&good), &token(&place))).await.status, 200);
+    assert_eq!(
+        command(
+            &place,
+            &server,
+            &["set", "shard-2", "automatic", "--reason", "r"]
+        )
+        .await
+        .code,
+        Some(2)
+    );
+    assert_eq!(
+        ask(&server, bearer(post(&good), &token(&place)))
+            .await
+            .status,
+        200
+    );
     assert_eq!(breaker(&place, &server, "shard-0").await["state"], "open");
 }
 
@@ -125,24 +237,55 @@ async fn observing_breakers_count_what_they_would_refuse_and_refuse_nothing() {
                   [breakers]\nobserve = true\ncalls_min = 5\nopen_min_ms = 600000\nopen_max_ms = 600000\n";
     let server = Server::start_with(&place, config).await;
     let mut locked = lock(&place.data().join("shard-0.sqlite")).await;
-    let draws = (0..10).map(|number| Request::draw(&format!("u{number}"), LOAD_ACTIVITY, "k")).collect();
+    let draws = (0..10)
+        .map(|number| Request::draw(&format!("u{number}"), LOAD_ACTIVITY, "k"))
+        .collect();
     let answers = ask_all(server.listen, draws, 10).await;
-    assert!(answers.iter().all(|answer| ["ERR_GW_005", "ERR_GW_006"].contains(&&*answer.code)), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| ["ERR_GW_005", "ERR_GW_006"].contains(&&*answer.code)),
+        "{answers:?}"
+    );
     let open = breaker(&place, &server, "shard-0").await;
-    assert_eq!((&open["state"], &open["observe"]), (&"open".into(), &true.into()));
-    assert!(open["reason"].as_str().is_some_and(|reason| reason.ends_with("calls failed")), "{open}");
-    assert!(open["probesInMs"].as_u64().is_some_and(|left| left <= 600_000), "{open}");
+    assert_eq!(
+        (&open["state"], &open["observe"]),
+        (&"open".into(), &true.into())
+    );
+    assert!(
+        open["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.ends_with("calls failed")),
+        "{open}"
+    );
+    assert!(
+        open["probesInMs"]
+            .as_u64()
+            .is_some_and(|left| left <= 600_000),
+        "{open}"
+    );
     locked.execute("ROLLBACK").await.expect("unlocked");
     locked.close().await.expect("closed");
     eventually("draws are served", Duration::from_secs(10), async || {
-        (server.ask(&Request::draw("v", LOAD_ACTIVITY, "k")).await.code == "0000").then_some(())
+        (server
+            .ask(&Request::draw("v", LOAD_ACTIVITY, "k"))
+            .await
+            .code
+            == "0000")
+            .then_some(())
     })
     .await;
     assert_eq!(breaker(&place, &server, "shard-0").await["state"], "open");
     let told = server.ask_admin("GET", "/metrics").await.text();
     let counted = |decision: &str| {
-        let name = format!("drawbridge_breaker_refused_total{{breaker=\"shard-0\",decision=\"{decision}\"}} ");
-        told.lines().find_map(|line| line.strip_prefix(&*name)).expect("the metric").parse::<u64>().expect("a number")
+        let name = format!(
+            "drawbridge_breaker_refused_total{{breaker=\"shard-0\",decision=\"{decision}\"}} "
+        );
+        told.lines()
+            .find_map(|line| line.strip_prefix(&*name))
+            .expect("the metric")
+            .parse::<u64>()
+            .expect("a number")
     };
     assert!(counted("observed") >= 1);
     assert_eq!(counted("refused"), 0);

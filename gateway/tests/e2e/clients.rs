@@ -39,48 +39,103 @@ fn award_list(user: &str) -> Request {
 
 /// The first path of each row of the documented table of endpoints.
 fn documented_endpoints() -> BTreeSet<String> {
-    let (_, table) = API.split_once("| methods | path | also |").expect("the table of endpoints");
+    let (_, table) = API
+        .split_once("| methods | path | also |")
+        .expect("the table of endpoints");
     let row = |line: &str| Some(line.split(" | ").nth(1)?.trim_matches('`').to_owned());
-    table.lines().skip(2).take_while(|line| line.starts_with('|')).filter_map(row).collect()
+    table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(row)
+        .collect()
 }
 
 fn names(value: &Value) -> BTreeSet<&str> {
-    value.as_object().unwrap_or_else(|| panic!("no object: {value}")).keys().map(String::as_str).collect()
+    value
+        .as_object()
+        .unwrap_or_else(|| panic!("no object: {value}"))
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 #[tokio::test]
 async fn every_documented_endpoint_answers_with_its_documented_fields() {
     let (_place, server) = started().await;
     let strategy = json!({"strategyId": 100_006});
-    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", DEMO_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     // The path, a request, and the fields of `data` or of its first entry.
     let cases: [(&str, Request, &[&str]); 10] = [
-        ("activity/draw", Request::draw("u", DEMO_ACTIVITY, "k"), &["awardId", "awardTitle", "awardIndex", "orderId"]),
+        (
+            "activity/draw",
+            Request::draw("u", DEMO_ACTIVITY, "k"),
+            &["awardId", "awardTitle", "awardIndex", "orderId"],
+        ),
         (
             "activity/draw_record",
             Request::record("u", "requestId", "k"),
-            &["awardId", "awardTitle", "awardIndex", "orderId", "activityId", "requestId", "state", "createdAt"],
+            &[
+                "awardId",
+                "awardTitle",
+                "awardIndex",
+                "orderId",
+                "activityId",
+                "requestId",
+                "state",
+                "createdAt",
+            ],
         ),
-        ("activity/armory", Request::get("activity/armory?activityId=100301"), &[]),
+        (
+            "activity/armory",
+            Request::get("activity/armory?activityId=100301"),
+            &[],
+        ),
         (
             "activity/query_user_activity_account",
             Request::account("u", DEMO_ACTIVITY),
-            &["totalCount", "totalCountSurplus", "dayCount", "dayCountSurplus", "monthCount", "monthCountSurplus"],
+            &[
+                "totalCount",
+                "totalCountSurplus",
+                "dayCount",
+                "dayCountSurplus",
+                "monthCount",
+                "monthCountSurplus",
+            ],
         ),
         (
             "activity/query_stage_activity_id",
             Request::get("activity/query_stage_activity_id?channel=c01&source=s01"),
             &[],
         ),
-        ("strategy/strategy_armory", Request::get("strategy/strategy_armory?strategyId=100006"), &[]),
+        (
+            "strategy/strategy_armory",
+            Request::get("strategy/strategy_armory?strategyId=100006"),
+            &[],
+        ),
         ("strategy/query_raffle_award_list", award_list("u"), &AWARD),
-        ("query_raffle_award_list", Request::json("query_raffle_award_list", &strategy), &AWARD),
+        (
+            "query_raffle_award_list",
+            Request::json("query_raffle_award_list", &strategy),
+            &AWARD,
+        ),
         (
             "strategy/query_raffle_strategy_rule_weight",
             of_user("strategy/query_raffle_strategy_rule_weight", "u"),
-            &["ruleWeightCount", "userActivityAccountTotalUseCount", "strategyAwards"],
+            &[
+                "ruleWeightCount",
+                "userActivityAccountTotalUseCount",
+                "strategyAwards",
+            ],
         ),
-        ("strategy/random_raffle", Request::json("strategy/random_raffle", &strategy), &["awardId", "awardIndex"]),
+        (
+            "strategy/random_raffle",
+            Request::json("strategy/random_raffle", &strategy),
+            &["awardId", "awardIndex"],
+        ),
     ];
     let tested: BTreeSet<_> = cases.iter().map(|(name, ..)| (*name).to_owned()).collect();
     assert_eq!(documented_endpoints(), tested);
@@ -102,7 +157,10 @@ async fn a_post_that_says_nothing_of_a_body_is_bound_by_its_query() {
     let mut connection = server.connect().await;
     connection.send(bare).await.unwrap();
     assert_eq!(connection.receive().await.unwrap().data(), json!(true));
-    let made = server.ask(&Request::draw("a b\u{fa}&", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    let made = server
+        .ask(&Request::draw("a b\u{fa}&", DEMO_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     for request in [
         Request::record("a b\u{fa}&", "requestId", "k"),
         Request::form("activity/draw_record", "userId=a+b%C3%BA%26&requestId=k"),
@@ -115,11 +173,24 @@ async fn a_post_that_says_nothing_of_a_body_is_bound_by_its_query() {
 async fn the_paths_of_the_first_stage_work() {
     let (_place, server) = started().await;
     let strategy = json!({"strategyId": 100_006});
-    assert_eq!(server.data(&Request::get("strategy_armory?strategyId=100006")).await, json!(true));
-    let drawn = server.data(&Request::json("random_raffle", &strategy)).await;
+    assert_eq!(
+        server
+            .data(&Request::get("strategy_armory?strategyId=100006"))
+            .await,
+        json!(true)
+    );
+    let drawn = server
+        .data(&Request::json("random_raffle", &strategy))
+        .await;
     assert_eq!(names(&drawn), ["awardId", "awardIndex"].into());
-    let list = server.data(&Request::json("query_raffle_award_list", &strategy)).await;
-    assert_eq!(list, server.data(&award_list("somebody new")).await, "as before the first draw of a day");
+    let list = server
+        .data(&Request::json("query_raffle_award_list", &strategy))
+        .await;
+    assert_eq!(
+        list,
+        server.data(&award_list("somebody new")).await,
+        "as before the first draw of a day"
+    );
 }
 
 #[tokio::test]
@@ -142,23 +213,41 @@ async fn armory_and_random_raffle_change_nothing() {
     let campaigns = place.run_here(&["campaign", "list"]).await.ok();
     let mut requests: Vec<Request> = (0..300)
         .map(|number| {
-            let path = if number % 2 == 0 { "strategy/random_raffle" } else { "random_raffle" };
-            Request::json(path, &json!({"strategyId": if number % 3 == 0 { "100006" } else { "10007" }}))
+            let path = if number % 2 == 0 {
+                "strategy/random_raffle"
+            } else {
+                "random_raffle"
+            };
+            Request::json(
+                path,
+                &json!({"strategyId": if number % 3 == 0 { "100006" } else { "10007" }}),
+            )
         })
         .collect();
     for activity in [100_301, 100_401] {
-        requests.push(Request::get(&format!("activity/armory?activityId={activity}")));
+        requests.push(Request::get(&format!(
+            "activity/armory?activityId={activity}"
+        )));
     }
     let answers = ask_all(server.listen, requests, 8).await;
     assert!(answers.iter().all(|answer| answer.code == "0000"));
-    let awards: BTreeSet<u64> = answers.iter().filter_map(|answer| answer.data["awardId"].as_u64()).collect();
-    assert!(awards.len() > 3, "300 looks into two pools show some prizes: {awards:?}");
+    let awards: BTreeSet<u64> = answers
+        .iter()
+        .filter_map(|answer| answer.data["awardId"].as_u64())
+        .collect();
+    assert!(
+        awards.len() > 3,
+        "300 looks into two pools show some prizes: {awards:?}"
+    );
     for user in ["system", "u"] {
         let account = server.data(&Request::account(user, DEMO_ACTIVITY)).await;
         assert_eq!(account["totalCountSurplus"], account["totalCount"]);
     }
     server.stop().await;
-    assert_eq!(place.run_here(&["stock", "show", "--history"]).await.ok(), before);
+    assert_eq!(
+        place.run_here(&["stock", "show", "--history"]).await.ok(),
+        before
+    );
     assert_eq!(place.run_here(&["campaign", "list"]).await.ok(), campaigns);
     assert_eq!(place.audited_at_rest().await, 0);
 }
@@ -168,7 +257,12 @@ async fn random_raffle_asks_the_pool_and_not_the_stock() {
     let place = Place::with_campaigns(&[&with(SCARCE, "count = 1000", "count = 1")]).await;
     let server = Server::start(&place).await;
     for _ in 0..3 {
-        let shown = server.data(&Request::json("random_raffle", &json!({"strategyId": 200_002}))).await;
+        let shown = server
+            .data(&Request::json(
+                "random_raffle",
+                &json!({"strategyId": 200_002}),
+            ))
+            .await;
         assert_eq!(shown, json!({"awardId": 1, "awardIndex": 1}));
     }
     let drawn = server.data(&Request::draw("u", 200_002, "k")).await;
@@ -181,21 +275,36 @@ async fn browsers_may_call_from_any_origin() {
     let preflight = Request::new("OPTIONS", "activity/draw")
         .header("Origin", "https://wheel.example")
         .header("Access-Control-Request-Method", "POST")
-        .header("Access-Control-Request-Headers", "authorization,content-type,idempotency-key");
+        .header(
+            "Access-Control-Request-Headers",
+            "authorization,content-type,idempotency-key",
+        );
     let answer = server.send(&preflight).await;
     assert!((200..300).contains(&answer.status), "{answer:?}");
     let list = |name: &str| {
-        let value = answer.header(name).unwrap_or_else(|| panic!("no {name}")).to_ascii_lowercase();
-        value.split(',').map(|word| word.trim().to_owned()).collect::<BTreeSet<_>>()
+        let value = answer
+            .header(name)
+            .unwrap_or_else(|| panic!("no {name}"))
+            .to_ascii_lowercase();
+        value
+            .split(',')
+            .map(|word| word.trim().to_owned())
+            .collect::<BTreeSet<_>>()
     };
     assert_eq!(list("Access-Control-Allow-Origin"), ["*".to_owned()].into());
     let allowed = ["content-type", "authorization", "idempotency-key", "prefer"].map(str::to_owned);
     assert!(list("Access-Control-Allow-Headers").is_superset(&allowed.into()));
-    assert!(list("Access-Control-Allow-Methods").is_superset(&["get".to_owned(), "post".to_owned()].into()));
+    assert!(
+        list("Access-Control-Allow-Methods")
+            .is_superset(&["get".to_owned(), "post".to_owned()].into())
+    );
     // The call itself; `ask` checks that every answer, refusals too, may be read anywhere.
     let call = Request::draw("u", DEMO_ACTIVITY, "k").header("Origin", "https://wheel.example");
     server.ask(&call).await.expect(200, "0000");
-    server.ask(&Request::draw("u", 7, "k7").header("Origin", "null")).await.expect(404, "ERR_REQ_001");
+    server
+        .ask(&Request::draw("u", 7, "k7").header("Origin", "null"))
+        .await
+        .expect(404, "ERR_REQ_001");
 }
 
 #[tokio::test]
@@ -210,7 +319,10 @@ async fn head_is_get_without_a_body() {
     ] {
         let get = connection.exchange(&Request::get(path)).await.unwrap();
         // On one connection: a body that should not be there would be taken for the next answer.
-        let head = connection.exchange(&Request::new("HEAD", path)).await.unwrap();
+        let head = connection
+            .exchange(&Request::new("HEAD", path))
+            .await
+            .unwrap();
         assert_eq!((head.status, get.status), (status, status), "{path}");
         assert_eq!(head.header("Content-Type"), get.header("Content-Type"));
         assert!(head.body.is_empty() && !get.body.is_empty());
@@ -222,7 +334,12 @@ async fn the_page_is_html() {
     let (_place, server) = started().await;
     let page = server.send(&Request::raw("GET", "/")).await;
     assert_eq!(page.status, 200);
-    assert!(page.header("Content-Type").unwrap().starts_with("text/html"), "{page:?}");
+    assert!(
+        page.header("Content-Type")
+            .unwrap()
+            .starts_with("text/html"),
+        "{page:?}"
+    );
     assert!(page.text().to_ascii_lowercase().contains("<!doctype html>"));
     assert_eq!(server.send(&Request::raw("HEAD", "/")).await.status, 200);
 }
@@ -237,29 +354,60 @@ async fn an_account_goes_down_by_one_with_each_draw() {
             "dayCount": 100, "dayCountSurplus": 100 - used,
             "monthCount": 1000, "monthCountSurplus": 100 - used,
         });
-        assert_eq!(server.data(&Request::account("u", DEMO_ACTIVITY)).await, expected);
-        server.ask(&Request::draw("u", DEMO_ACTIVITY, &used.to_string())).await.expect(200, "0000");
+        assert_eq!(
+            server.data(&Request::account("u", DEMO_ACTIVITY)).await,
+            expected
+        );
+        server
+            .ask(&Request::draw("u", DEMO_ACTIVITY, &used.to_string()))
+            .await
+            .expect(200, "0000");
         // A repeated call costs nothing.
-        server.ask(&Request::draw("u", DEMO_ACTIVITY, &used.to_string())).await.expect(200, "0000");
+        server
+            .ask(&Request::draw("u", DEMO_ACTIVITY, &used.to_string()))
+            .await
+            .expect(200, "0000");
     }
 }
 
 #[tokio::test]
 async fn the_surplus_is_what_can_be_drawn() {
     // The bound that is met first: chances, month, day.
-    for (activity, welcome, day, month) in
-        [(200_011, 2, 9, 9), (200_012, 9, 9, 3), (200_013, 9, 1, 9), (200_014, 0, 9, 9)]
-    {
+    for (activity, welcome, day, month) in [
+        (200_011, 2, 9, 9),
+        (200_012, 9, 9, 3),
+        (200_013, 9, 1, 9),
+        (200_014, 0, 9, 9),
+    ] {
         let place = Place::with_campaigns(&[&bounded(activity, welcome, day, month)]).await;
         let server = Server::start(&place).await;
         away_from_midnight().await;
         for key in 0..=welcome.min(day).min(month) {
             let account = server.data(&Request::account("u", activity)).await;
-            let surplus = |name: &str| account[format!("{name}CountSurplus")].as_u64().expect("a number");
-            let answer = server.ask(&Request::draw("u", activity, &key.to_string())).await;
-            assert_eq!(surplus("day") > 0, answer.status == 200, "{account} {}", answer.body);
-            assert_eq!(surplus("total") > 0, answer.code != "ERR_BIZ_006", "{account} {}", answer.body);
-            assert!(surplus("day") <= surplus("month") && surplus("month") <= surplus("total"), "{account}");
+            let surplus = |name: &str| {
+                account[format!("{name}CountSurplus")]
+                    .as_u64()
+                    .expect("a number")
+            };
+            let answer = server
+                .ask(&Request::draw("u", activity, &key.to_string()))
+                .await;
+            assert_eq!(
+                surplus("day") > 0,
+                answer.status == 200,
+                "{account} {}",
+                answer.body
+            );
+            assert_eq!(
+                surplus("total") > 0,
+                answer.code != "ERR_BIZ_006",
+                "{account} {}",
+                answer.body
+            );
+            assert!(
+                surplus("day") <= surplus("month") && surplus("month") <= surplus("total"),
+                "{account}"
+            );
         }
     }
 }
@@ -269,9 +417,17 @@ fn locks(list: &Value) -> Vec<(u64, Option<u64>, bool, u64)> {
     let entry = |award: &Value| {
         let unlocked = award["isAwardUnlock"].as_bool().expect("a boolean");
         let waits = award["waitUnLockCount"].as_u64().expect("a number");
-        assert_eq!((&award["awardUnlock"], &award["hasAwardUnlock"]), (&json!(unlocked), &json!(unlocked)));
+        assert_eq!(
+            (&award["awardUnlock"], &award["hasAwardUnlock"]),
+            (&json!(unlocked), &json!(unlocked))
+        );
         assert_eq!(award["waitUnlockCount"], waits);
-        (award["awardId"].as_u64().expect("an id"), award["awardRuleLockCount"].as_u64(), unlocked, waits)
+        (
+            award["awardId"].as_u64().expect("an id"),
+            award["awardRuleLockCount"].as_u64(),
+            unlocked,
+            waits,
+        )
     };
     list.as_array().expect("a list").iter().map(entry).collect()
 }
@@ -283,10 +439,16 @@ async fn the_wheel_is_listed_in_its_order_with_its_titles() {
     let list = list.as_array().unwrap();
     assert_eq!(list.len(), 8);
     for (place, award) in (1..).zip(list) {
-        assert_eq!((award["awardId"].as_u64(), award["sort"].as_u64()), (Some(100 + place), Some(place)));
+        assert_eq!(
+            (award["awardId"].as_u64(), award["sort"].as_u64()),
+            (Some(100 + place), Some(place))
+        );
     }
     assert_eq!(
-        (list[4]["awardTitle"].as_str(), list[4]["awardSubtitle"].as_str()),
+        (
+            list[4]["awardTitle"].as_str(),
+            list[4]["awardSubtitle"].as_str()
+        ),
         (Some("小米su7周体验"), Some("抽奖3次后解锁"))
     );
 }
@@ -305,11 +467,24 @@ async fn locks_open_exactly_when_the_page_says() {
                 _ => None,
             };
             let still = expected.unwrap_or(0_u64).saturating_sub(drawn);
-            assert_eq!((lock, unlocked, waits), (expected, still == 0, still), "award {award} after {drawn} draws");
+            assert_eq!(
+                (lock, unlocked, waits),
+                (expected, still == 0, still),
+                "award {award} after {drawn} draws"
+            );
         }
-        let answer = server.ask(&Request::draw("u", DEMO_ACTIVITY, &drawn.to_string())).await.expect(200, "0000");
-        let locked = locks(&list).into_iter().any(|(award, _, unlocked, _)| award == answer.award() && !unlocked);
-        assert!(!locked, "draw {drawn} gave a prize that was locked: {}", answer.body);
+        let answer = server
+            .ask(&Request::draw("u", DEMO_ACTIVITY, &drawn.to_string()))
+            .await
+            .expect(200, "0000");
+        let locked = locks(&list)
+            .into_iter()
+            .any(|(award, _, unlocked, _)| award == answer.award() && !unlocked);
+        assert!(
+            !locked,
+            "draw {drawn} gave a prize that was locked: {}",
+            answer.body
+        );
     }
 }
 
@@ -322,7 +497,10 @@ async fn a_locked_prize_is_never_given_and_an_open_one_is() {
     let users: Vec<String> = (0..40).map(|number| format!("u{number}")).collect();
     let mut given = BTreeSet::new();
     for drawn in 0..6_u64 {
-        let draws = users.iter().map(|user| Request::draw(user, DEMO_ACTIVITY, &drawn.to_string())).collect();
+        let draws = users
+            .iter()
+            .map(|user| Request::draw(user, DEMO_ACTIVITY, &drawn.to_string()))
+            .collect();
         for answer in ask_all(server.listen, draws, 20).await {
             let lock = match answer.award() {
                 105 => 3,
@@ -345,16 +523,30 @@ async fn weight_thresholds_count_all_draws_and_fire_on_exactly_theirs() {
     for drawn in 0..=10_u64 {
         let weights = server.data(&request).await;
         let weights = weights.as_array().unwrap();
-        let thresholds: Vec<_> = weights.iter().map(|weight| weight["ruleWeightCount"].as_u64().unwrap()).collect();
+        let thresholds: Vec<_> = weights
+            .iter()
+            .map(|weight| weight["ruleWeightCount"].as_u64().unwrap())
+            .collect();
         assert_eq!(thresholds, [10, 70, 1000]);
-        assert!(weights.iter().all(|weight| weight["userActivityAccountTotalUseCount"] == drawn), "{weights:?}");
-        let first =
-            json!([{"awardId": 102, "awardTitle": "OpenAI会员卡"}, {"awardId": 103, "awardTitle": "支付优惠券"}]);
+        assert!(
+            weights
+                .iter()
+                .all(|weight| weight["userActivityAccountTotalUseCount"] == drawn),
+            "{weights:?}"
+        );
+        let first = json!([{"awardId": 102, "awardTitle": "OpenAI会员卡"}, {"awardId": 103, "awardTitle": "支付优惠券"}]);
         assert_eq!(weights[0]["strategyAwards"], first);
         for user in users {
-            let answer = server.ask(&Request::draw(user, DEMO_ACTIVITY, &drawn.to_string())).await.expect(200, "0000");
+            let answer = server
+                .ask(&Request::draw(user, DEMO_ACTIVITY, &drawn.to_string()))
+                .await
+                .expect(200, "0000");
             // The tenth draw is the one after nine.
-            assert!(drawn != 9 || [102, 103].contains(&answer.award()), "{}", answer.body);
+            assert!(
+                drawn != 9 || [102, 103].contains(&answer.award()),
+                "{}",
+                answer.body
+            );
         }
     }
 }
@@ -363,10 +555,14 @@ async fn weight_thresholds_count_all_draws_and_fire_on_exactly_theirs() {
 async fn blacklisted_users_get_points_whatever_they_draw() {
     let (_place, server) = started().await;
     let draws = ["user001", "user002", "user003"].into_iter();
-    let draws =
-        draws.flat_map(|user| (0..30).map(move |number| Request::draw(user, DEMO_ACTIVITY, &number.to_string())));
+    let draws = draws.flat_map(|user| {
+        (0..30).map(move |number| Request::draw(user, DEMO_ACTIVITY, &number.to_string()))
+    });
     let answers = ask_all(server.listen, draws.collect(), 6).await;
-    assert!(answers.iter().all(|answer| answer.award() == 101), "the tenth draw of theirs too");
+    assert!(
+        answers.iter().all(|answer| answer.award() == 101),
+        "the tenth draw of theirs too"
+    );
 }
 
 #[tokio::test]
@@ -383,6 +579,9 @@ async fn whole_numbers_and_a_byte_order_mark_are_read_as_the_reference_reads_the
     .enumerate()
     {
         let draw = Request::post("activity/draw", "application/json", body);
-        server.ask(&draw.header("Idempotency-Key", key.to_string())).await.expect(200, "0000");
+        server
+            .ask(&draw.header("Idempotency-Key", key.to_string()))
+            .await
+            .expect(200, "0000");
     }
 }

@@ -12,8 +12,15 @@ const DRAWS: usize = 53;
 /// Names in the data folder that belong to a database.
 fn database_files(place: &Place) -> Vec<String> {
     let names = std::fs::read_dir(place.data()).expect("the folder");
-    let mut names: Vec<String> =
-        names.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    let mut names: Vec<String> = names
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
     names.retain(|name| name.contains("sqlite"));
     names.sort();
     names
@@ -22,7 +29,11 @@ fn database_files(place: &Place) -> Vec<String> {
 const WHOLE: [&str; 3] = ["meta.sqlite", "shard-0.sqlite", "shard-1.sqlite"];
 
 fn copy(from: &Path, to: &Path, files: &[&str]) {
-    DirBuilder::new().recursive(true).mode(0o700).create(to).expect("a folder");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(to)
+        .expect("a folder");
     for file in files {
         std::fs::copy(from.join(file), to.join(file)).expect("copied");
     }
@@ -32,14 +43,21 @@ async fn draw(server: &Server, numbers: std::ops::Range<usize>) {
     for number in numbers {
         let request = Request::draw(&format!("u{number}"), LOAD_ACTIVITY, "k");
         server.ask(&request).await.expect(200, "0000");
-        server.ask(&Request::account(&format!("u{number}"), LOAD_ACTIVITY)).await.expect(200, "0000");
+        server
+            .ask(&Request::account(&format!("u{number}"), LOAD_ACTIVITY))
+            .await
+            .expect(200, "0000");
     }
 }
 
 #[tokio::test]
 async fn the_files_alone_are_everything_after_a_clean_stop() {
     let place = Place::with_campaigns(&[LOAD]).await;
-    assert_eq!(database_files(&place), ["meta.sqlite"], "publishing leaves nothing beside it");
+    assert_eq!(
+        database_files(&place),
+        ["meta.sqlite"],
+        "publishing leaves nothing beside it"
+    );
     let server = Server::start(&place).await;
     draw(&server, 0..DRAWS).await;
     server.stop().await;
@@ -55,7 +73,10 @@ async fn the_files_alone_are_everything_after_a_clean_stop() {
     copy(&place.data(), &elsewhere.data(), &WHOLE);
     let server = Server::start(&elsewhere).await;
     for number in 0..DRAWS {
-        server.ask(&Request::record(&format!("u{number}"), "requestId", "k")).await.expect(200, "0000");
+        server
+            .ask(&Request::record(&format!("u{number}"), "requestId", "k"))
+            .await
+            .expect(200, "0000");
     }
     draw(&server, DRAWS..DRAWS + 2).await;
     server.stop().await;
@@ -76,14 +97,21 @@ async fn a_file_of_an_earlier_moment_is_refused() {
     let later = place.path("later");
     copy(&place.data(), &later, &WHOLE);
 
-    for (older, behind) in
-        [("shard-0.sqlite", "meta.sqlite"), ("shard-1.sqlite", "meta.sqlite"), ("meta.sqlite", "shard-0.sqlite")]
-    {
+    for (older, behind) in [
+        ("shard-0.sqlite", "meta.sqlite"),
+        ("shard-1.sqlite", "meta.sqlite"),
+        ("meta.sqlite", "shard-0.sqlite"),
+    ] {
         copy(&later, &place.data(), &WHOLE);
         copy(&earlier, &place.data(), &[older]);
-        let ran = place.run_here(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await;
+        let ran = place
+            .run_here(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .await;
         let message = ran.refused_at_once();
-        assert!(message.contains(&format!("{older} is older than {behind}")), "{message}");
+        assert!(
+            message.contains(&format!("{older} is older than {behind}")),
+            "{message}"
+        );
         assert!(message.contains("of one moment"), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
     }

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::support::campaign::{DEMO, DEMO_ACTIVITY, LOAD, LOAD_ACTIVITY, bounded, in_state, with};
-use crate::support::{Envelope, FOLLOWED, Place, Request, Server, ask_all, away_from_midnight, eventually};
+use crate::support::{
+    Envelope, FOLLOWED, Place, Request, Server, ask_all, away_from_midnight, eventually,
+};
 
 const OTHER_ACTIVITY: u64 = 100_401;
 const UNKNOWN_ACTIVITY: u64 = 999_999;
@@ -21,11 +23,19 @@ async fn draw(server: &Server, user: &str, activity: u64, key: &str) -> Envelope
 
 /// A draw whose key is a field of its body.
 fn draw_by_field(user: &str, activity: u64, key: &Value) -> Request {
-    Request::json("activity/draw", &json!({"userId": user, "activityId": activity, "requestId": key}))
+    Request::json(
+        "activity/draw",
+        &json!({"userId": user, "activityId": activity, "requestId": key}),
+    )
 }
 
 /// Asks until the answer has this code, for as long as a publication may take.
-async fn eventually_answers(server: &Server, request: &Request, status: u16, code: &str) -> Envelope {
+async fn eventually_answers(
+    server: &Server,
+    request: &Request,
+    status: u16,
+    code: &str,
+) -> Envelope {
     let what = format!("{code} for {request:?}");
     let answer = eventually(&what, FOLLOWED, async || {
         let answer = server.ask(request).await;
@@ -43,7 +53,9 @@ async fn total_used(server: &Server, user: &str, activity: u64) -> u64 {
 #[tokio::test]
 async fn the_answer_to_a_draw_is_the_documented_envelope() {
     let (_place, server) = started().await;
-    let answer = draw(&server, "u1", DEMO_ACTIVITY, "K").await.expect(200, "0000");
+    let answer = draw(&server, "u1", DEMO_ACTIVITY, "K")
+        .await
+        .expect(200, "0000");
     assert_eq!(answer.request.as_deref(), Some("K"));
     let data = answer.data.as_object().unwrap();
     assert_eq!(
@@ -61,7 +73,9 @@ async fn the_answer_to_a_draw_is_the_documented_envelope() {
 #[tokio::test]
 async fn header_and_field_name_the_same_key() {
     let (_place, server) = started().await;
-    let by_header = draw(&server, "u", DEMO_ACTIVITY, "7").await.expect(200, "0000");
+    let by_header = draw(&server, "u", DEMO_ACTIVITY, "7")
+        .await
+        .expect(200, "0000");
     for by_field in [json!("7"), json!(7)] {
         let request = draw_by_field("u", DEMO_ACTIVITY, &by_field);
         assert_eq!(server.ask(&request).await.body, by_header.body);
@@ -79,7 +93,10 @@ async fn different_keys_in_header_and_field_are_refused() {
     assert!(answer.info.contains("requestId"), "{}", answer.info);
     assert!(!answer.key().is_empty());
     for key in ["one", "two"] {
-        server.ask(&Request::record("u", "requestId", key)).await.expect(404, "ERR_REQ_002");
+        server
+            .ask(&Request::record("u", "requestId", key))
+            .await
+            .expect(404, "ERR_REQ_002");
     }
 }
 
@@ -88,29 +105,53 @@ async fn a_draw_without_a_key_gets_one_that_repeats_it() {
     let (_place, server) = started().await;
     let keyless = Request::keyless_draw("u", DEMO_ACTIVITY);
     let first = server.ask(&keyless).await.expect(200, "0000");
-    assert_eq!(draw(&server, "u", DEMO_ACTIVITY, first.key()).await.body, first.body);
-    assert_eq!(server.ask(&draw_by_field("u", DEMO_ACTIVITY, &json!(first.key()))).await.body, first.body);
+    assert_eq!(
+        draw(&server, "u", DEMO_ACTIVITY, first.key()).await.body,
+        first.body
+    );
+    assert_eq!(
+        server
+            .ask(&draw_by_field("u", DEMO_ACTIVITY, &json!(first.key())))
+            .await
+            .body,
+        first.body
+    );
     let second = server.ask(&keyless).await.expect(200, "0000");
     assert_ne!(second.key(), first.key());
     assert_ne!(second.order(), first.order());
     // An absent field is as good as none.
-    let null = server.ask(&draw_by_field("u", DEMO_ACTIVITY, &Value::Null)).await.expect(200, "0000");
+    let null = server
+        .ask(&draw_by_field("u", DEMO_ACTIVITY, &Value::Null))
+        .await
+        .expect(200, "0000");
     assert_eq!(total_used(&server, "u", DEMO_ACTIVITY).await, 3);
-    assert!((1..=64).contains(&null.key().len()) && null.key().bytes().all(|byte| byte.is_ascii_graphic()));
+    assert!(
+        (1..=64).contains(&null.key().len())
+            && null.key().bytes().all(|byte| byte.is_ascii_graphic())
+    );
 }
 
 #[tokio::test]
 async fn a_key_of_another_activity_is_refused_even_when_that_is_unknown() {
     let (_place, server) = started().await;
-    let first = draw(&server, "u", DEMO_ACTIVITY, "k").await.expect(200, "0000");
+    let first = draw(&server, "u", DEMO_ACTIVITY, "k")
+        .await
+        .expect(200, "0000");
     for activity in [OTHER_ACTIVITY, UNKNOWN_ACTIVITY] {
-        let refused = draw(&server, "u", activity, "k").await.expect(422, "ERR_REQ_003");
+        let refused = draw(&server, "u", activity, "k")
+            .await
+            .expect(422, "ERR_REQ_003");
         assert_eq!(refused.key(), "k");
     }
-    assert_eq!(draw(&server, "u", DEMO_ACTIVITY, "k").await.body, first.body);
+    assert_eq!(
+        draw(&server, "u", DEMO_ACTIVITY, "k").await.body,
+        first.body
+    );
     assert_eq!(total_used(&server, "u", OTHER_ACTIVITY).await, 0);
     // Somebody else's key is a key of their own.
-    draw(&server, "v", OTHER_ACTIVITY, "k").await.expect(200, "0000");
+    draw(&server, "v", OTHER_ACTIVITY, "k")
+        .await
+        .expect(200, "0000");
 }
 
 #[tokio::test]
@@ -122,13 +163,19 @@ async fn users_and_keys_are_compared_byte_by_byte() {
     let mut orders = HashSet::new();
     for user in users {
         for key in keys {
-            let answer = draw(&server, user, DEMO_ACTIVITY, key).await.expect(200, "0000");
+            let answer = draw(&server, user, DEMO_ACTIVITY, key)
+                .await
+                .expect(200, "0000");
             assert_eq!(answer.key(), key);
             assert!(orders.insert(answer.order().to_owned()), "{user} {key}");
         }
     }
     for user in users {
-        assert_eq!(total_used(&server, user, DEMO_ACTIVITY).await, keys.len() as u64, "{user}");
+        assert_eq!(
+            total_used(&server, user, DEMO_ACTIVITY).await,
+            keys.len() as u64,
+            "{user}"
+        );
     }
 }
 
@@ -136,10 +183,24 @@ async fn users_and_keys_are_compared_byte_by_byte() {
 async fn keys_may_be_as_long_and_as_odd_as_documented() {
     let (_place, server) = started().await;
     let visible: String = ('!'..='~').collect();
-    for key in ["x", &"k".repeat(64), &visible[..64], &visible[30..], "\"\\{}'"] {
-        let first = draw(&server, "u", DEMO_ACTIVITY, key).await.expect(200, "0000");
+    for key in [
+        "x",
+        &"k".repeat(64),
+        &visible[..64],
+        &visible[30..],
+        "\"\\{}'",
+    ] {
+        let first = draw(&server, "u", DEMO_ACTIVITY, key)
+            .await
+            .expect(200, "0000");
         assert_eq!(first.key(), key);
-        assert_eq!(server.ask(&draw_by_field("u", DEMO_ACTIVITY, &json!(key))).await.body, first.body);
+        assert_eq!(
+            server
+                .ask(&draw_by_field("u", DEMO_ACTIVITY, &json!(key)))
+                .await
+                .body,
+            first.body
+        );
         let record = server.data(&Request::record("u", "requestId", key)).await;
         assert_eq!(record["requestId"], *key);
     }
@@ -154,7 +215,10 @@ async fn a_key_that_was_refused_is_free_again() {
     assert_eq!(refused.key(), "k");
     place.publish(&in_state(LOAD, "create")).await.ok();
     eventually_answers(&server, &request, 409, "ERR_BIZ_003").await;
-    place.publish(&with(LOAD, "begins_at = 2024", "begins_at = 2043")).await.ok();
+    place
+        .publish(&with(LOAD, "begins_at = 2024", "begins_at = 2043"))
+        .await
+        .ok();
     eventually_answers(&server, &request, 409, "ERR_BIZ_004").await;
     place.publish(LOAD).await.ok();
     let made = eventually_answers(&server, &request, 200, "0000").await;
@@ -166,7 +230,9 @@ async fn a_key_that_was_refused_is_free_again() {
 async fn an_activity_that_has_ended_refuses_draws() {
     let place = Place::with_campaigns(&[&with(LOAD, "ends_at = 2044", "ends_at = 2025")]).await;
     let server = Server::start(&place).await;
-    draw(&server, "u", LOAD_ACTIVITY, "k").await.expect(409, "ERR_BIZ_004");
+    draw(&server, "u", LOAD_ACTIVITY, "k")
+        .await
+        .expect(409, "ERR_BIZ_004");
 }
 
 #[tokio::test]
@@ -175,24 +241,42 @@ async fn a_replay_outlives_its_campaign_and_its_server() {
     let server = Server::start(&place).await;
     let request = Request::draw("u", LOAD_ACTIVITY, "k");
     let first = server.ask(&request).await.expect(200, "0000");
-    let record = server.ask(&Request::record("u", "requestId", "k")).await.expect(200, "0000");
+    let record = server
+        .ask(&Request::record("u", "requestId", "k"))
+        .await
+        .expect(200, "0000");
 
     let renamed = with(LOAD, "title = \"Prize ", "title = \"Trinket ");
     place.publish(&in_state(&renamed, "close")).await.ok();
     let closed = Request::draw("u", LOAD_ACTIVITY, "late");
     eventually("the activity is closed", FOLLOWED, async || {
-        let list = Request::json("query_raffle_award_list", &json!({"strategyId": LOAD_ACTIVITY}));
+        let list = Request::json(
+            "query_raffle_award_list",
+            &json!({"strategyId": LOAD_ACTIVITY}),
+        );
         (server.data(&list).await[0]["awardTitle"] == "Trinket 1").then_some(())
     })
     .await;
     server.ask(&closed).await.expect(409, "ERR_BIZ_003");
     assert_eq!(server.ask(&request).await.body, first.body);
-    assert_eq!(server.ask(&Request::record("u", "requestId", "k")).await.body, record.body);
+    assert_eq!(
+        server
+            .ask(&Request::record("u", "requestId", "k"))
+            .await
+            .body,
+        record.body
+    );
 
     server.stop().await;
     let server = Server::start(&place).await;
     assert_eq!(server.ask(&request).await.body, first.body);
-    assert_eq!(server.ask(&Request::record("u", "requestId", "k")).await.body, record.body);
+    assert_eq!(
+        server
+            .ask(&Request::record("u", "requestId", "k"))
+            .await
+            .body,
+        record.body
+    );
     assert_eq!(total_used(&server, "u", LOAD_ACTIVITY).await, 1);
 }
 
@@ -210,12 +294,20 @@ async fn spent_chances_and_limits_have_codes_of_their_own_and_leave_replays_alon
     away_from_midnight().await;
     for (activity, _, code) in cases {
         let key = |number: u32| format!("{activity}-{number}");
-        let first = draw(&server, "u", activity, &key(1)).await.expect(200, "0000");
-        draw(&server, "u", activity, &key(2)).await.expect(200, "0000");
-        draw(&server, "u", activity, &key(3)).await.expect(409, code);
+        let first = draw(&server, "u", activity, &key(1))
+            .await
+            .expect(200, "0000");
+        draw(&server, "u", activity, &key(2))
+            .await
+            .expect(200, "0000");
+        draw(&server, "u", activity, &key(3))
+            .await
+            .expect(409, code);
         assert_eq!(draw(&server, "u", activity, &key(1)).await.body, first.body);
         assert_eq!(total_used(&server, "u", activity).await, 2);
-        draw(&server, "v", activity, &key(1)).await.expect(200, "0000");
+        draw(&server, "v", activity, &key(1))
+            .await
+            .expect(200, "0000");
     }
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 9);
@@ -225,10 +317,18 @@ async fn spent_chances_and_limits_have_codes_of_their_own_and_leave_replays_alon
 async fn parallel_draws_spend_exactly_the_chances_that_are_there() {
     let place = Place::with_campaigns(&[&bounded(300_001, 20, 1000, 1000)]).await;
     let server = Server::start(&place).await;
-    let draws = (0..120).map(|number| Request::draw("u", 300_001, &number.to_string())).collect();
+    let draws = (0..120)
+        .map(|number| Request::draw("u", 300_001, &number.to_string()))
+        .collect();
     let answers = ask_all(server.listen, draws, 40).await;
-    let made = answers.iter().filter(|answer| answer.code == "0000").count();
-    let spent = answers.iter().filter(|answer| answer.code == "ERR_BIZ_006" && answer.status == 409).count();
+    let made = answers
+        .iter()
+        .filter(|answer| answer.code == "0000")
+        .count();
+    let spent = answers
+        .iter()
+        .filter(|answer| answer.code == "ERR_BIZ_006" && answer.status == 409)
+        .count();
     assert_eq!((made, spent), (20, 100));
     assert_eq!(total_used(&server, "u", 300_001).await, 20);
 }
@@ -236,9 +336,14 @@ async fn parallel_draws_spend_exactly_the_chances_that_are_there() {
 #[tokio::test]
 async fn one_key_in_parallel_is_one_draw() {
     let (place, server) = started().await;
-    let draws = (0..64).map(|_| Request::draw("u", DEMO_ACTIVITY, "k")).collect();
-    let bodies: HashSet<String> =
-        ask_all(server.listen, draws, 64).await.into_iter().map(|answer| answer.body).collect();
+    let draws = (0..64)
+        .map(|_| Request::draw("u", DEMO_ACTIVITY, "k"))
+        .collect();
+    let bodies: HashSet<String> = ask_all(server.listen, draws, 64)
+        .await
+        .into_iter()
+        .map(|answer| answer.body)
+        .collect();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert_eq!(total_used(&server, "u", DEMO_ACTIVITY).await, 1);
     server.stop().await;
@@ -248,11 +353,25 @@ async fn one_key_in_parallel_is_one_draw() {
 #[tokio::test]
 async fn one_key_for_two_activities_in_parallel_is_one_draw_of_one_of_them() {
     let (place, server) = started().await;
-    let activity = |number: usize| if number.is_multiple_of(2) { DEMO_ACTIVITY } else { OTHER_ACTIVITY };
-    let draws = (0..64).map(|number| Request::draw("u", activity(number), "k")).collect();
+    let activity = |number: usize| {
+        if number.is_multiple_of(2) {
+            DEMO_ACTIVITY
+        } else {
+            OTHER_ACTIVITY
+        }
+    };
+    let draws = (0..64)
+        .map(|number| Request::draw("u", activity(number), "k"))
+        .collect();
     let answers = ask_all(server.listen, draws, 64).await;
-    let made: Vec<_> = answers.iter().filter(|answer| answer.code == "0000").collect();
-    let reused = answers.iter().filter(|answer| answer.code == "ERR_REQ_003" && answer.status == 422).count();
+    let made: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.code == "0000")
+        .collect();
+    let reused = answers
+        .iter()
+        .filter(|answer| answer.code == "ERR_REQ_003" && answer.status == 422)
+        .count();
     assert_eq!((made.len(), reused), (32, 32));
     assert!(made.iter().all(|answer| answer.body == made[0].body));
     server.stop().await;
@@ -262,9 +381,13 @@ async fn one_key_for_two_activities_in_parallel_is_one_draw_of_one_of_them() {
 #[tokio::test]
 async fn a_draw_is_found_by_its_key_and_by_its_order() {
     let (_place, server) = started().await;
-    let made = draw(&server, "u", DEMO_ACTIVITY, "k").await.expect(200, "0000");
+    let made = draw(&server, "u", DEMO_ACTIVITY, "k")
+        .await
+        .expect(200, "0000");
     let by_key = server.data(&Request::record("u", "requestId", "k")).await;
-    let by_order = server.data(&Request::record("u", "orderId", made.order())).await;
+    let by_order = server
+        .data(&Request::record("u", "orderId", made.order()))
+        .await;
     assert_eq!(by_key, by_order);
     let mut rest = by_key.as_object().unwrap().clone();
     for (name, value) in made.data.as_object().unwrap() {
@@ -276,7 +399,8 @@ async fn a_draw_is_found_by_its_key_and_by_its_order() {
     let created_at = rest.remove("createdAt").unwrap();
     let created_at = created_at.as_str().unwrap();
     assert!(created_at.ends_with("+08:00"), "{created_at}");
-    let age = jiff::Timestamp::now().as_second() - created_at.parse::<jiff::Timestamp>().unwrap().as_second();
+    let age = jiff::Timestamp::now().as_second()
+        - created_at.parse::<jiff::Timestamp>().unwrap().as_second();
     assert!((0..20).contains(&age), "{created_at} is {age} s ago");
     assert!(rest.is_empty(), "{rest:?}");
 }
@@ -284,7 +408,9 @@ async fn a_draw_is_found_by_its_key_and_by_its_order() {
 #[tokio::test]
 async fn nobody_finds_a_draw_that_is_not_theirs_or_was_not_made() {
     let (_place, server) = started().await;
-    let made = draw(&server, "u", DEMO_ACTIVITY, "k").await.expect(200, "0000");
+    let made = draw(&server, "u", DEMO_ACTIVITY, "k")
+        .await
+        .expect(200, "0000");
     let missing = [
         Request::record("u", "requestId", "K"),
         Request::record("U", "requestId", "k"),
@@ -297,12 +423,24 @@ async fn nobody_finds_a_draw_that_is_not_theirs_or_was_not_made() {
         server.ask(&request).await.expect(404, "ERR_REQ_002");
     }
     let refused = [
-        (format!("activity/draw_record?orderId={}", made.order()), "userId"),
+        (
+            format!("activity/draw_record?orderId={}", made.order()),
+            "userId",
+        ),
         ("activity/draw_record?requestId=k".to_owned(), "userId"),
         ("activity/draw_record?userId=u".to_owned(), "requestId"),
-        ("activity/draw_record?userId=u&orderId=x".to_owned(), "orderId"),
-        ("activity/draw_record?userId=u&requestId=a%20b".to_owned(), "requestId"),
-        ("activity/draw_record?userId=%20u&requestId=k".to_owned(), "userId"),
+        (
+            "activity/draw_record?userId=u&orderId=x".to_owned(),
+            "orderId",
+        ),
+        (
+            "activity/draw_record?userId=u&requestId=a%20b".to_owned(),
+            "requestId",
+        ),
+        (
+            "activity/draw_record?userId=%20u&requestId=k".to_owned(),
+            "userId",
+        ),
     ];
     for (path, field) in refused {
         let answer = server.ask(&Request::get(&path)).await.expect(400, "0002");
@@ -313,12 +451,24 @@ async fn nobody_finds_a_draw_that_is_not_theirs_or_was_not_made() {
 #[tokio::test]
 async fn ids_at_the_ends_of_their_bounds_are_drawn_and_found() {
     let (_place, server) = started().await;
-    let users =
-        ["1".to_owned(), "x".repeat(128), "\u{1f3b0}".repeat(128), "a b\u{3000}c".to_owned(), "\"\\/<&>%+".to_owned()];
+    let users = [
+        "1".to_owned(),
+        "x".repeat(128),
+        "\u{1f3b0}".repeat(128),
+        "a b\u{3000}c".to_owned(),
+        "\"\\/<&>%+".to_owned(),
+    ];
     for user in users {
-        let made = draw(&server, &user, DEMO_ACTIVITY, "k").await.expect(200, "0000");
-        assert_eq!(draw(&server, &user, DEMO_ACTIVITY, "k").await.body, made.body);
-        let found = server.data(&Request::record(&user, "orderId", made.order())).await;
+        let made = draw(&server, &user, DEMO_ACTIVITY, "k")
+            .await
+            .expect(200, "0000");
+        assert_eq!(
+            draw(&server, &user, DEMO_ACTIVITY, "k").await.body,
+            made.body
+        );
+        let found = server
+            .data(&Request::record(&user, "orderId", made.order()))
+            .await;
         assert_eq!(found["requestId"], "k");
         assert_eq!(total_used(&server, &user, DEMO_ACTIVITY).await, 1);
     }
@@ -327,7 +477,9 @@ async fn ids_at_the_ends_of_their_bounds_are_drawn_and_found() {
 #[tokio::test]
 async fn numbers_and_texts_are_interchangeable_and_unknown_fields_ignored() {
     let (_place, server) = started().await;
-    let first = draw(&server, "12345", DEMO_ACTIVITY, "7").await.expect(200, "0000");
+    let first = draw(&server, "12345", DEMO_ACTIVITY, "7")
+        .await
+        .expect(200, "0000");
     let bodies = [
         json!({"userId": 12345, "activityId": "100301", "requestId": 7}),
         json!({"userId": 12345, "activityId": " 100301 ", "requestId": 7}),
@@ -335,7 +487,13 @@ async fn numbers_and_texts_are_interchangeable_and_unknown_fields_ignored() {
         json!({"userId": "12345", "activityId": 100_301, "requestId": "7", "strategyId": null, "": []}),
     ];
     for body in bodies {
-        assert_eq!(server.ask(&Request::json("activity/draw", &body)).await.body, first.body);
+        assert_eq!(
+            server
+                .ask(&Request::json("activity/draw", &body))
+                .await
+                .body,
+            first.body
+        );
     }
 }
 
@@ -348,15 +506,28 @@ async fn a_proxy_lends_a_key_to_draws_that_have_none() {
     let keyless = || lent(Request::keyless_draw("u", LOAD_ACTIVITY));
     let first = server.ask(&keyless()).await.expect(200, "0000");
     assert_eq!(first.key(), "lent");
-    assert_eq!(server.ask(&keyless()).await.body, first.body, "sent to a second gateway it is one draw");
+    assert_eq!(
+        server.ask(&keyless()).await.body,
+        first.body,
+        "sent to a second gateway it is one draw"
+    );
     // Whoever has a key needs none.
-    let own = server.ask(&lent(Request::draw("u", LOAD_ACTIVITY, "own"))).await.expect(200, "0000");
+    let own = server
+        .ask(&lent(Request::draw("u", LOAD_ACTIVITY, "own")))
+        .await
+        .expect(200, "0000");
     assert_eq!(own.key(), "own");
     let body = json!({"userId": "u", "activityId": LOAD_ACTIVITY, "requestId": "in-the-body"});
-    let own = server.ask(&lent(Request::json("activity/draw", &body))).await.expect(200, "0000");
+    let own = server
+        .ask(&lent(Request::json("activity/draw", &body)))
+        .await
+        .expect(200, "0000");
     assert_eq!(own.key(), "in-the-body");
     // Refusals name it too, and what is no key is not lent.
-    let refused = server.ask(&lent(Request::keyless_draw(" ", LOAD_ACTIVITY))).await.expect(400, "0002");
+    let refused = server
+        .ask(&lent(Request::keyless_draw(" ", LOAD_ACTIVITY)))
+        .await
+        .expect(400, "0002");
     assert_eq!(refused.key(), "lent");
     let none = Request::keyless_draw("u", LOAD_ACTIVITY).header(LENT, "a b");
     assert_eq!(server.ask(&none).await.expect(200, "0000").key().len(), 32);

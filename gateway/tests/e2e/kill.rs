@@ -57,8 +57,9 @@ impl Ledger {
     }
 
     fn wins(&self) -> u64 {
-        let won =
-            |(call, answer): &(&Call, &Envelope)| call.activity == SCARCE_ACTIVITY && answer.award() == SCARCE_AWARD;
+        let won = |(call, answer): &(&Call, &Envelope)| {
+            call.activity == SCARCE_ACTIVITY && answer.award() == SCARCE_AWARD
+        };
         self.answers.iter().filter(won).count() as u64
     }
 }
@@ -87,13 +88,25 @@ impl Client {
     /// its own pace: every key of theirs is asked for twice, often at once.
     fn next_call(&self, worker: &mut Worker, begun: Instant) -> Call {
         let paired = worker.number < 4;
-        let stream = if paired { worker.number / 2 } else { worker.number };
+        let stream = if paired {
+            worker.number / 2
+        } else {
+            worker.number
+        };
         worker.calls += 1;
         let number = worker.calls;
         let mut random = Seeded::new(self.seed ^ (stream as u64) << 32 ^ number);
         let user = format!("u{}", random.below(USERS));
-        let activity = if !paired && self.scarce_is_due(begun) { SCARCE_ACTIVITY } else { LOAD_ACTIVITY };
-        Call { user, key: format!("{stream}-{number}"), activity }
+        let activity = if !paired && self.scarce_is_due(begun) {
+            SCARCE_ACTIVITY
+        } else {
+            LOAD_ACTIVITY
+        };
+        Call {
+            user,
+            key: format!("{stream}-{number}"),
+            activity,
+        }
     }
 
     fn scarce_is_due(&self, begun: Instant) -> bool {
@@ -106,7 +119,9 @@ impl Client {
     /// Draws until the connection breaks.
     async fn draw(self: Arc<Self>, server: SocketAddr, mut worker: Worker) -> Worker {
         let begun = Instant::now();
-        let Ok(mut connection) = Connection::open(server).await else { return worker };
+        let Ok(mut connection) = Connection::open(server).await else {
+            return worker;
+        };
         loop {
             let call = match worker.pending.take() {
                 Some(call) => call,
@@ -131,8 +146,17 @@ impl Client {
     /// the same; if not, the load that follows repeats the call first of all.
     async fn look_for_lost(&self, server: &Server, workers: &[Worker]) {
         // Every other one is repeated without a look, as a client would.
-        let pending: Vec<&Call> = workers.iter().filter_map(|worker| worker.pending.as_ref()).step_by(2).collect();
-        let records = ask_all(server.listen, pending.iter().map(|call| call.record()).collect(), 4).await;
+        let pending: Vec<&Call> = workers
+            .iter()
+            .filter_map(|worker| worker.pending.as_ref())
+            .step_by(2)
+            .collect();
+        let records = ask_all(
+            server.listen,
+            pending.iter().map(|call| call.record()).collect(),
+            4,
+        )
+        .await;
         for (call, record) in pending.into_iter().zip(records) {
             if record.code == "ERR_REQ_002" {
                 continue;
@@ -161,29 +185,51 @@ impl Client {
     /// All draws that were made, and how many of them won the scarce prize.
     fn knows(&self) -> (Vec<Call>, u64) {
         let ledger = self.ledger();
-        let (wins, Ledger { calls, lost, lost_but_made, .. }) = (ledger.wins(), &*ledger);
-        println!("{} draws, {lost} lost answers, {lost_but_made} of them seen to be made, {wins} wins", calls.len());
+        let (
+            wins,
+            Ledger {
+                calls,
+                lost,
+                lost_but_made,
+                ..
+            },
+        ) = (ledger.wins(), &*ledger);
+        println!(
+            "{} draws, {lost} lost answers, {lost_but_made} of them seen to be made, {wins} wins",
+            calls.len()
+        );
         assert!(*lost >= KILLS, "the kills came while nobody drew");
         (calls.clone(), wins)
     }
 
     fn sample(&self, random: &mut Seeded) -> Vec<Call> {
         let ledger = self.ledger();
-        let below = |random: &mut Seeded| usize::try_from(random.below(ledger.calls.len() as u64)).expect("an index");
-        (0..SAMPLE.min(ledger.calls.len() as u64)).map(|_| ledger.calls[below(random)].clone()).collect()
+        let below = |random: &mut Seeded| {
+            usize::try_from(random.below(ledger.calls.len() as u64)).expect("an index")
+        };
+        (0..SAMPLE.min(ledger.calls.len() as u64))
+            .map(|_| ledger.calls[below(random)].clone())
+            .collect()
     }
 }
 
 /// Set the variable to repeat a run's moments.
 fn seed() -> u64 {
-    let given = std::env::var("E2E_SEED").ok().and_then(|seed| seed.parse().ok());
+    let given = std::env::var("E2E_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| jiff::Timestamp::now().as_microsecond().unsigned_abs());
     println!("E2E_SEED={seed}");
     seed
 }
 
 /// Starts the server on the folder as it was left, lets the client draw, kills the server.
-async fn load_and_kill(place: &Place, client: &Arc<Client>, workers: Vec<Worker>, random: &mut Seeded) -> Vec<Worker> {
+async fn load_and_kill(
+    place: &Place,
+    client: &Arc<Client>,
+    workers: Vec<Worker>,
+    random: &mut Seeded,
+) -> Vec<Worker> {
     let mut server = Server::start(place).await;
     client.look_for_lost(&server, &workers).await;
     client.verify(&server, &client.sample(random)).await;
@@ -192,7 +238,10 @@ async fn load_and_kill(place: &Place, client: &Arc<Client>, workers: Vec<Worker>
     for worker in workers {
         drawing.spawn(client.clone().draw(server.listen, worker));
     }
-    sleep(Duration::from_millis(LOAD_MS.start() + random.below(LOAD_MS.end() - LOAD_MS.start() + 1))).await;
+    sleep(Duration::from_millis(
+        LOAD_MS.start() + random.below(LOAD_MS.end() - LOAD_MS.start() + 1),
+    ))
+    .await;
     server.kill();
     drawing.join_all().await
 }
@@ -202,11 +251,23 @@ async fn twenty_kills_under_load_lose_nothing_and_sell_nothing_twice() {
     let seed = seed();
     let mut random = Seeded::new(seed);
     let place = Place::with_campaigns(&[LOAD, &scarce(SCARCE_ACTIVITY, SCARCE_UNITS)]).await;
-    let client = Arc::new(Client { seed, ledger: Mutex::default() });
-    let mut workers: Vec<_> = (0..WORKERS).map(|number| Worker { number, calls: 0, pending: None }).collect();
+    let client = Arc::new(Client {
+        seed,
+        ledger: Mutex::default(),
+    });
+    let mut workers: Vec<_> = (0..WORKERS)
+        .map(|number| Worker {
+            number,
+            calls: 0,
+            pending: None,
+        })
+        .collect();
     for kill in 1..=KILLS {
         workers = load_and_kill(&place, &client, workers, &mut random).await;
-        assert!(client.ledger().wins() <= SCARCE_UNITS, "oversold after kill {kill}");
+        assert!(
+            client.ledger().wins() <= SCARCE_UNITS,
+            "oversold after kill {kill}"
+        );
         if kill % 5 == 0 {
             place.audited_at_rest().await;
         }
@@ -228,7 +289,10 @@ async fn twenty_kills_under_load_lose_nothing_and_sell_nothing_twice() {
     // Every order is one that the client knows of, and the other way round.
     assert_eq!(place.audited_at_rest().await, calls.len() as u64);
     let (total, issued, left) = place.stock(SCARCE_ACTIVITY, SCARCE_AWARD).await;
-    assert_eq!((total, issued, left), (SCARCE_UNITS, wins, SCARCE_UNITS - wins));
+    assert_eq!(
+        (total, issued, left),
+        (SCARCE_UNITS, wins, SCARCE_UNITS - wins)
+    );
 }
 
 /// Each user has spent as many chances as the client knows draws of theirs.
@@ -237,10 +301,17 @@ async fn chances_match(server: &Server, calls: &[Call]) {
     for call in calls {
         *draws.entry((&call.user, call.activity)).or_default() += 1;
     }
-    let accounts = draws.keys().map(|(user, activity)| Request::account(user, *activity)).collect();
+    let accounts = draws
+        .keys()
+        .map(|(user, activity)| Request::account(user, *activity))
+        .collect();
     for ((account, drawn), answer) in draws.iter().zip(ask_all(server.listen, accounts, 8).await) {
         let number = |name: &str| answer.data[name].as_u64().expect("a number");
-        assert_eq!(number("totalCount") - number("totalCountSurplus"), *drawn, "{account:?}");
+        assert_eq!(
+            number("totalCount") - number("totalCountSurplus"),
+            *drawn,
+            "{account:?}"
+        );
     }
 }
 
@@ -252,7 +323,10 @@ async fn kill_first_starts(place: &Place, random: &mut Seeded) {
     for _ in 0..3 {
         let data = text_of(&place.data());
         let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-        let mut server = Server::spawned(place, place.command(&[&["serve", "--data", &data], &free[..]].concat()));
+        let mut server = Server::spawned(
+            place,
+            place.command(&[&["serve", "--data", &data], &free[..]].concat()),
+        );
         sleep(Duration::from_millis(random.below(FIRST_START_MS))).await;
         server.kill();
     }
@@ -265,9 +339,14 @@ async fn a_first_start_that_is_killed_half_way_begins_again() {
         let place = Place::with_campaigns(&[LOAD]).await;
         kill_first_starts(&place, &mut random).await;
         let server = Server::start(&place).await;
-        let draws = (0..20).map(|user| Request::draw(&format!("u{user}"), LOAD_ACTIVITY, "k")).collect();
+        let draws = (0..20)
+            .map(|user| Request::draw(&format!("u{user}"), LOAD_ACTIVITY, "k"))
+            .collect();
         let answers = ask_all(server.listen, draws, 4).await;
-        assert!(answers.iter().all(|answer| answer.code == "0000"), "{answers:?}");
+        assert!(
+            answers.iter().all(|answer| answer.code == "0000"),
+            "{answers:?}"
+        );
         server.stop().await;
         assert_eq!(place.audited_at_rest().await, 20);
     }
@@ -281,7 +360,10 @@ async fn a_first_start_that_is_killed_half_way_leaves_all_demo_campaigns_to_the_
         kill_first_starts(&place, &mut random).await;
         let server = Server::start(&place).await;
         for activity in [100_301, 100_401] {
-            server.ask(&Request::draw("u", activity, &activity.to_string())).await.expect(200, "0000");
+            server
+                .ask(&Request::draw("u", activity, &activity.to_string()))
+                .await
+                .expect(200, "0000");
         }
     }
 }

@@ -62,13 +62,30 @@ impl Form<'_> {
     }
 
     fn shaped(shape: Shape, gateway: SocketAddr) -> Self {
-        Self { shape, gateways: vec![gateway], trusted: "127.0.0.1", changes: &[] }
+        Self {
+            shape,
+            gateways: vec![gateway],
+            trusted: "127.0.0.1",
+            changes: &[],
+        }
     }
 
     /// The form with its addresses and files written in.
-    fn text(&self, listen: &str, status: &str, folder: &Path, (certificate, key): (&str, &str)) -> String {
-        let server = |gateway: &SocketAddr| format!("server {gateway} max_fails=3 fail_timeout=2s;");
-        let servers = self.gateways.iter().map(server).collect::<Vec<_>>().join("\n    ");
+    fn text(
+        &self,
+        listen: &str,
+        status: &str,
+        folder: &Path,
+        (certificate, key): (&str, &str),
+    ) -> String {
+        let server =
+            |gateway: &SocketAddr| format!("server {gateway} max_fails=3 fail_timeout=2s;");
+        let servers = self
+            .gateways
+            .iter()
+            .map(server)
+            .collect::<Vec<_>>()
+            .join("\n    ");
         let log = text_of(&folder.join(OWN_ANSWERS));
         let values: &[(&str, &str)] = match self.shape {
             Shape::Plain | Shape::Tls => &[
@@ -82,7 +99,10 @@ impl Form<'_> {
                 ("/var/log/nginx/drawbridge-own.log", &log),
             ],
             Shape::Compose => &[
-                ("server 172.30.91.20:8091 max_fails=3 fail_timeout=2s;", &servers),
+                (
+                    "server 172.30.91.20:8091 max_fails=3 fail_timeout=2s;",
+                    &servers,
+                ),
                 ("server 172.30.91.21:8091 max_fails=3 fail_timeout=2s;", ""),
                 ("listen 8443 ", &format!("listen {listen} ")),
                 ("listen 8093;", &format!("listen {status};")),
@@ -92,7 +112,11 @@ impl Form<'_> {
                 ("/dev/stdout", &log),
             ],
         };
-        values.iter().fold(text(self.shape.file()), |text, (name, value)| text.replace(name, value))
+        values
+            .iter()
+            .fold(text(self.shape.file()), |text, (name, value)| {
+                text.replace(name, value)
+            })
     }
 }
 
@@ -128,30 +152,69 @@ struct Answer {
 impl Answer {
     #[track_caller]
     fn expect(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.body
+        );
         self
     }
 
     /// What every answer has, whoever gives it.
     #[track_caller]
     fn is_an_envelope(&self) {
-        for header in ["content-type: application/json\r", "access-control-allow-origin: *\r"] {
-            assert!(self.headers.contains(header), "{header} is missing in\n{}", self.headers);
+        for header in [
+            "content-type: application/json\r",
+            "access-control-allow-origin: *\r",
+        ] {
+            assert!(
+                self.headers.contains(header),
+                "{header} is missing in\n{}",
+                self.headers
+            );
         }
         assert!(self.headers.contains("x-request-id: "), "{}", self.headers);
         let may_pass = matches!(self.status, 429 | 503 | 504);
-        assert_eq!(self.headers.contains("retry-after: "), may_pass, "{}", self.headers);
-        let fields: Vec<_> = self.body.as_object().expect("an object").keys().map(String::as_str).collect();
-        assert!(fields.iter().all(|field| ["code", "info", "requestId", "data"].contains(field)), "{fields:?}");
-        assert!(self.body["info"].is_string() && self.body["data"].is_null(), "{}", self.body);
+        assert_eq!(
+            self.headers.contains("retry-after: "),
+            may_pass,
+            "{}",
+            self.headers
+        );
+        let fields: Vec<_> = self
+            .body
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert!(
+            fields
+                .iter()
+                .all(|field| ["code", "info", "requestId", "data"].contains(field)),
+            "{fields:?}"
+        );
+        assert!(
+            self.body["info"].is_string() && self.body["data"].is_null(),
+            "{}",
+            self.body
+        );
     }
 }
 
 fn nginx(folder: &Path) -> Command {
     let mut command = Command::new("nginx");
     // Where Debian puts servers; not everybody's path has it.
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    command.env("PATH", path).arg("-p").arg(folder).args(["-c", "nginx.conf", "-e", "stderr"]);
+    let path = format!(
+        "{}:/usr/sbin:/sbin",
+        std::env::var("PATH").unwrap_or_default()
+    );
+    command
+        .env("PATH", path)
+        .arg("-p")
+        .arg(folder)
+        .args(["-c", "nginx.conf", "-e", "stderr"]);
     command
 }
 
@@ -161,7 +224,13 @@ fn folder_of(place: &Place, name: &str, drawbridge: &str) -> std::path::PathBuf 
     std::fs::create_dir_all(folder.join("drawbridge")).expect("a folder");
     for entry in std::fs::read_dir(shipped("deploy/nginx/drawbridge")).expect("a folder") {
         let path = entry.expect("an entry").path();
-        std::fs::copy(&path, folder.join("drawbridge").join(path.file_name().expect("a name"))).expect("a copy");
+        std::fs::copy(
+            &path,
+            folder
+                .join("drawbridge")
+                .join(path.file_name().expect("a name")),
+        )
+        .expect("a copy");
     }
     std::fs::write(folder.join("nginx.conf"), text("deploy/local/nginx.conf")).expect("a file");
     std::fs::write(folder.join("drawbridge.conf"), drawbridge).expect("a file");
@@ -177,24 +246,47 @@ async fn certificate_of(place: &Place, name: &str, subject: &str) -> (String, St
     let file = |kind: &str| text_of(&place.path(&format!("{name}-{kind}.pem")));
     let (certificate, key) = (file("certificate"), file("key"));
     let mut command = Command::new("openssl");
-    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]);
-    command.args(["-keyout", &key, "-out", &certificate, "-subj", &format!("/CN={subject}")]);
+    command.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]);
+    command.args([
+        "-keyout",
+        &key,
+        "-out",
+        &certificate,
+        "-subj",
+        &format!("/CN={subject}"),
+    ]);
     command.args(["-addext", &format!("subjectAltName=DNS:{subject}")]);
     run(command).await.ok();
     (certificate, key)
 }
 
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port")
 }
 
 /// Whether it listens, or has ended before.
 async fn listens(child: &mut Child, address: SocketAddr) -> bool {
-    eventually("nginx listens or ends", Duration::from_secs(10), async || {
-        let ended = child.try_wait().expect("a child").is_some();
-        let listens = TcpStream::connect(address).is_ok();
-        (ended || listens).then_some(!ended)
-    })
+    eventually(
+        "nginx listens or ends",
+        Duration::from_secs(10),
+        async || {
+            let ended = child.try_wait().expect("a child").is_some();
+            let listens = TcpStream::connect(address).is_ok();
+            (ended || listens).then_some(!ended)
+        },
+    )
     .await
 }
 
@@ -208,22 +300,44 @@ impl Nginx {
             // Free now; when somebody else takes one first nginx ends, and others are tried.
             let (listen, status) = (free_address(), free_address());
             let texts = [listen.to_string(), status.to_string()];
-            let text = form.text(&texts[0], &texts[1], &place.path(name), (&certificate, &key));
+            let text = form.text(
+                &texts[0],
+                &texts[1],
+                &place.path(name),
+                (&certificate, &key),
+            );
             let folder = folder_of(place, name, &text);
             for (file, from, to) in form.changes {
-                let path = if *file == FORM { folder.join(file) } else { folder.join("drawbridge").join(file) };
+                let path = if *file == FORM {
+                    folder.join(file)
+                } else {
+                    folder.join("drawbridge").join(file)
+                };
                 let text = std::fs::read_to_string(&path).expect("a file");
                 std::fs::write(path, with(&text, from, to)).expect("a file");
             }
             let log = File::create(folder.join("log")).expect("a file");
-            let child = nginx(&folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+            let child = nginx(&folder)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(log)
+                .spawn();
             let mut child = child.expect("nginx");
             if listens(&mut child, listen).await {
                 let certificate = Some(certificate).filter(|certificate| !certificate.is_empty());
-                return Self { child, listen, status, folder, certificate };
+                return Self {
+                    child,
+                    listen,
+                    status,
+                    folder,
+                    certificate,
+                };
             }
         }
-        panic!("nginx does not start: {}", std::fs::read_to_string(place.path(name).join("log")).unwrap_or_default());
+        panic!(
+            "nginx does not start: {}",
+            std::fs::read_to_string(place.path(name).join("log")).unwrap_or_default()
+        );
     }
 
     /// Sends bytes over a connection of their own; none when it is closed without an answer.
@@ -237,13 +351,24 @@ impl Nginx {
     /// What it has answered itself, as far as it has been written.
     fn own_answers(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.folder.join(OWN_ANSWERS)).expect("the log");
-        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+        log.lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect()
     }
 
     /// Asks for a path, with more words for curl.
     async fn ask(&self, path: &str, words: &[&str]) -> Answer {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--max-time", "20", "--dump-header", "-"]);
+        command.args([
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "20",
+            "--dump-header",
+            "-",
+        ]);
         let port = self.listen.port();
         let scheme = match &self.certificate {
             Some(certificate) => {
@@ -253,7 +378,9 @@ impl Nginx {
             None => "http",
         };
         command.args(["--resolve", &format!("{NAME}:{port}:127.0.0.1")]);
-        command.args(["--write-out", "\n%{http_version} %{http_code}"]).args(words);
+        command
+            .args(["--write-out", "\n%{http_version} %{http_code}"])
+            .args(words);
         command.arg(format!("{scheme}://{NAME}:{port}/api/v1/raffle/{path}"));
         let told = run(command).await.ok();
         let (rest, numbers) = told.rsplit_once('\n').expect("what curl adds");
@@ -261,21 +388,37 @@ impl Nginx {
         let (version, status) = numbers.split_once(' ').expect("two numbers");
         let body = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
         let headers = format!("{}\r\n", headers.to_lowercase());
-        Answer { status: status.parse().expect("a status"), version: version.to_owned(), headers, body }
+        Answer {
+            status: status.parse().expect("a status"),
+            version: version.to_owned(),
+            headers,
+            body,
+        }
     }
 
     /// A draw without a key, by a client that says where it comes from.
     async fn draw(&self, user: &str, client: &str, words: &[&str]) -> Answer {
         let body = json!({"userId": user, "activityId": LOAD_ACTIVITY}).to_string();
         let forwarded = format!("X-Forwarded-For: {client}");
-        let draw = ["--data", &body, "--header", "Content-Type: application/json", "--header", &forwarded];
+        let draw = [
+            "--data",
+            &body,
+            "--header",
+            "Content-Type: application/json",
+            "--header",
+            &forwarded,
+        ];
         self.ask("activity/draw", &[&draw, words].concat()).await
     }
 }
 
 async fn started(config: &str) -> (Place, Server) {
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start_with(&place, &format!("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n{config}")).await;
+    let server = Server::start_with(
+        &place,
+        &format!("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n{config}"),
+    )
+    .await;
     (place, server)
 }
 
@@ -286,17 +429,39 @@ async fn nginx_accepts_each_form_that_is_shipped() {
     let gateway = SocketAddr::from(([127, 0, 0, 1], 8091));
     let [plain, tls, compose] = Shape::ALL.map(|shape| {
         let form = Form::shaped(shape, gateway);
-        form.text("127.0.0.1:8443", "127.0.0.1:8093", &place.path(""), (&certificate, &key))
+        form.text(
+            "127.0.0.1:8443",
+            "127.0.0.1:8093",
+            &place.path(""),
+            (&certificate, &key),
+        )
     });
     // The main file that containers use leaves temporary files where the system has them.
     let local = text("deploy/local/nginx.conf");
-    let folders = local.lines().filter(|line| line.contains("_temp_path")).collect::<Vec<_>>().join("\n");
+    let folders = local
+        .lines()
+        .filter(|line| line.contains("_temp_path"))
+        .collect::<Vec<_>>()
+        .join("\n");
     let main = text("deploy/nginx/nginx.conf");
     assert!(main.contains("http {\n"));
-    let main = format!("pid nginx.pid;\n{}", main.replace("http {\n", &format!("http {{\n{folders}\n")));
-    let forms = [(&plain, &local), (&tls, &local), (&tls, &main), (&compose, &main)];
+    let main = format!(
+        "pid nginx.pid;\n{}",
+        main.replace("http {\n", &format!("http {{\n{folders}\n"))
+    );
+    let forms = [
+        (&plain, &local),
+        (&tls, &local),
+        (&tls, &main),
+        (&compose, &main),
+    ];
     for (number, (form, main)) in forms.into_iter().enumerate() {
-        assert!(!form.lines().any(|line| !line.trim().starts_with('#') && line.contains('@')), "{form}");
+        assert!(
+            !form
+                .lines()
+                .any(|line| !line.trim().starts_with('#') && line.contains('@')),
+            "{form}"
+        );
         let folder = folder_of(&place, &format!("form-{number}"), form);
         std::fs::write(folder.join("nginx.conf"), main).expect("a file");
         let mut command = nginx(&folder);
@@ -313,12 +478,26 @@ async fn draws_come_through_tls_and_http_2_and_keep_few_connections_inside() {
     let nginx = Nginx::start(&place, "nginx", &Form::of(server.listen)).await;
     let key = ["--header", "Idempotency-Key: through-tls"];
     let told = nginx.draw("u", CLIENT, &key).await.expect(200, "0000");
-    assert_eq!((told.version.as_str(), &told.body["requestId"]), ("2", &json!("through-tls")));
+    assert_eq!(
+        (told.version.as_str(), &told.body["requestId"]),
+        ("2", &json!("through-tls"))
+    );
     // The same draw, asked for past nginx.
-    let direct = server.ask(&Request::draw("u", LOAD_ACTIVITY, "through-tls")).await;
+    let direct = server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "through-tls"))
+        .await;
     assert_eq!(direct.data, told.body["data"]);
-    let trace = told.headers.split("x-request-id: ").nth(1).and_then(|rest| rest.split('\r').next());
-    assert_eq!(trace.map(str::len), Some(32), "the name that nginx gave: {}", told.headers);
+    let trace = told
+        .headers
+        .split("x-request-id: ")
+        .nth(1)
+        .and_then(|rest| rest.split('\r').next());
+    assert_eq!(
+        trace.map(str::len),
+        Some(32),
+        "the name that nginx gave: {}",
+        told.headers
+    );
     for _ in 0..10 {
         nginx.draw("u", CLIENT, &[]).await.expect(200, "0000");
     }
@@ -336,14 +515,22 @@ async fn a_caller_is_who_a_trusted_balancer_says_and_nobody_elses_word_counts() 
         nginx.draw("u", client, &[]).await.expect(200, "0000");
     }
     // Those in the chain whom nobody trusts are callers, whatever they say before themselves.
-    let refused = nginx.draw("u", &format!("198.51.100.1, {CLIENT}"), &[]).await.expect(429, "ERR_GW_012");
+    let refused = nginx
+        .draw("u", &format!("198.51.100.1, {CLIENT}"), &[])
+        .await
+        .expect(429, "ERR_GW_012");
     refused.is_an_envelope();
-    let wary = Form { trusted: "192.0.2.1", ..Form::of(server.listen) };
+    let wary = Form {
+        trusted: "192.0.2.1",
+        ..Form::of(server.listen)
+    };
     let wary = Nginx::start(&place, "wary", &wary).await;
     for client in ["203.0.113.1", "203.0.113.2"] {
         wary.draw("u", client, &[]).await.expect(200, "0000");
     }
-    wary.draw("u", "203.0.113.3", &[]).await.expect(429, "ERR_GW_012");
+    wary.draw("u", "203.0.113.3", &[])
+        .await
+        .expect(429, "ERR_GW_012");
     server.stop().await;
 }
 
@@ -352,35 +539,78 @@ async fn what_nginx_refuses_itself_is_the_envelope_of_all_answers() {
     let (place, mut server) = started("").await;
     let nginx = Nginx::start(&place, "nginx", &Form::of(server.listen)).await;
     let body = place.file("large", " ".repeat(5_000));
-    let large = ["--header", "Idempotency-Key: large", "--data-binary", &format!("@{body}")];
-    let refused = nginx.ask("activity/draw", &large).await.expect(413, "ERR_REQ_006");
+    let large = [
+        "--header",
+        "Idempotency-Key: large",
+        "--data-binary",
+        &format!("@{body}"),
+    ];
+    let refused = nginx
+        .ask("activity/draw", &large)
+        .await
+        .expect(413, "ERR_REQ_006");
     refused.is_an_envelope();
     assert_eq!(refused.body["requestId"], "large");
 
-    let low = [("zones.conf", "rate=1000r/s", "rate=1r/m"), ("limits.conf", "burst=2000", "burst=1")];
-    let strict = Form { changes: &low, ..Form::of(server.listen) };
+    let low = [
+        ("zones.conf", "rate=1000r/s", "rate=1r/m"),
+        ("limits.conf", "burst=2000", "burst=1"),
+    ];
+    let strict = Form {
+        changes: &low,
+        ..Form::of(server.listen)
+    };
     let strict = Nginx::start(&place, "strict", &strict).await;
     for _ in 0..2 {
         strict.draw("u", CLIENT, &[]).await.expect(200, "0000");
     }
-    strict.draw("u", CLIENT, &[]).await.expect(429, "ERR_GW_012").is_an_envelope();
-    strict.draw("u", "203.0.113.8", &[]).await.expect(200, "0000");
+    strict
+        .draw("u", CLIENT, &[])
+        .await
+        .expect(429, "ERR_GW_012")
+        .is_an_envelope();
+    strict
+        .draw("u", "203.0.113.8", &[])
+        .await
+        .expect(200, "0000");
 
     server.kill();
     // Nobody knows what became of it: the answer says under which key to ask again.
     let made = nginx.draw("u", CLIENT, &[]).await.expect(504, "ERR_GW_006");
     made.is_an_envelope();
-    assert_eq!(made.body["requestId"].as_str().map(str::len), Some(32), "{}", made.body);
+    assert_eq!(
+        made.body["requestId"].as_str().map(str::len),
+        Some(32),
+        "{}",
+        made.body
+    );
     let own = ["--header", "Idempotency-Key: mine"];
-    assert_eq!(nginx.draw("u", CLIENT, &own).await.expect(504, "ERR_GW_006").body["requestId"], "mine");
-    let in_body = json!({"userId": "u", "activityId": LOAD_ACTIVITY, "requestId": "in-the-body"}).to_string();
-    let told = nginx.ask("activity/draw", &["--data", &in_body]).await.expect(504, "ERR_GW_006");
+    assert_eq!(
+        nginx
+            .draw("u", CLIENT, &own)
+            .await
+            .expect(504, "ERR_GW_006")
+            .body["requestId"],
+        "mine"
+    );
+    let in_body =
+        json!({"userId": "u", "activityId": LOAD_ACTIVITY, "requestId": "in-the-body"}).to_string();
+    let told = nginx
+        .ask("activity/draw", &["--data", &in_body])
+        .await
+        .expect(504, "ERR_GW_006");
     assert_eq!(told.body["requestId"], "in-the-body");
     // What cannot be told in JSON as it stands is left out.
     let quote = ["--header", "Idempotency-Key: a\"b\\c"];
-    let told = nginx.draw("u", CLIENT, &quote).await.expect(504, "ERR_GW_006");
+    let told = nginx
+        .draw("u", CLIENT, &quote)
+        .await
+        .expect(504, "ERR_GW_006");
     assert_eq!(told.body.get("requestId"), None);
-    let read = nginx.ask("activity/armory?activityId=1", &[]).await.expect(503, "ERR_GW_009");
+    let read = nginx
+        .ask("activity/armory?activityId=1", &[])
+        .await
+        .expect(503, "ERR_GW_009");
     read.is_an_envelope();
     assert_eq!(read.body.get("requestId"), None);
 }
@@ -389,12 +619,20 @@ async fn what_nginx_refuses_itself_is_the_envelope_of_all_answers() {
 fn nginx_says_nothing_that_the_api_does_not_document() {
     let documented = text("docs/api.md");
     let answers = text("deploy/nginx/drawbridge/answers.conf");
-    let answers: Vec<_> = answers.lines().filter_map(|line| line.trim().strip_prefix("return ")).collect();
+    let answers: Vec<_> = answers
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("return "))
+        .collect();
     assert_eq!(answers.len(), 9);
     for answer in answers {
-        let (status, rest) = answer.split_once(" '{\"code\":\"").expect("a status and a code");
+        let (status, rest) = answer
+            .split_once(" '{\"code\":\"")
+            .expect("a status and a code");
         let code = rest.split('"').next().expect("a code");
-        assert!(documented.contains(&format!("| `{code}` | {status} |")), "{status} {code}");
+        assert!(
+            documented.contains(&format!("| `{code}` | {status} |")),
+            "{status} {code}"
+        );
     }
 }
 
@@ -414,8 +652,10 @@ async fn a_token_that_the_sample_script_makes_lets_its_user_draw() {
     let key = text_of(&folder.join("secrets/token-key"));
     let config = format!("[identity]\nkind = \"jwt\"\nkey_file = {key:?}\nalgorithm = \"HS256\"\n");
     let server = Server::start_with(&place, &config).await;
-    let draw =
-        |user| Request::draw(user, LOAD_ACTIVITY, "k").header("Authorization", format!("Bearer {}", token.trim()));
+    let draw = |user| {
+        Request::draw(user, LOAD_ACTIVITY, "k")
+            .header("Authorization", format!("Bearer {}", token.trim()))
+    };
     server.ask(&draw("u1")).await.expect(200, "0000");
     server.ask(&draw("u2")).await.expect(403, "ERR_ID_004");
     server.stop().await;

@@ -19,7 +19,12 @@ async fn a_full_house_refuses_with_retry_after() {
     let refused = server.ask(&second).await.expect(503, "ERR_GW_001");
     assert_eq!((refused.key(), refused.retry_after_s), ("second", Some(1)));
     first.send(rest).await.unwrap();
-    first.receive().await.unwrap().envelope().expect(200, "0000");
+    first
+        .receive()
+        .await
+        .unwrap()
+        .envelope()
+        .expect(200, "0000");
     server.ask(&second).await.expect(200, "0000");
 }
 
@@ -27,8 +32,15 @@ async fn a_full_house_refuses_with_retry_after() {
 async fn a_full_queue_refuses_with_retry_after_and_the_key_stays_free() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, "[lanes]\nqueue_max = 1\nbatch_max = 1\n").await;
-    let mut calls: Vec<Request> =
-        (0..200).map(|number| Request::draw(&format!("u{}", number % 7), LOAD_ACTIVITY, &number.to_string())).collect();
+    let mut calls: Vec<Request> = (0..200)
+        .map(|number| {
+            Request::draw(
+                &format!("u{}", number % 7),
+                LOAD_ACTIVITY,
+                &number.to_string(),
+            )
+        })
+        .collect();
     let (mut refusals, mut made) = (0, 0);
     // Each round at least one draw of each queue is made.
     while !calls.is_empty() {
@@ -55,27 +67,44 @@ async fn a_full_queue_refuses_with_retry_after_and_the_key_stays_free() {
 async fn a_read_that_is_refused_is_not_taken_for_a_draw_that_is_not_there() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, "[reads]\nconnections_max = 1\nqueue_max = 1\n").await;
-    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     let reads = (0..400).map(|number| match number % 2 {
         0 => Request::record("u", "requestId", "k"),
         _ => Request::account("u", LOAD_ACTIVITY),
     });
     let answers = ask_all(server.listen, reads.collect(), 64).await;
-    let (read, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.code == "0000");
+    let (read, refused): (Vec<_>, Vec<_>) = answers
+        .into_iter()
+        .partition(|answer| answer.code == "0000");
     assert!(!read.is_empty() && !refused.is_empty());
     for answer in refused {
         assert_eq!(answer.expect(503, "ERR_GW_002").retry_after_s, Some(1));
     }
-    server.ask(&Request::record("u", "requestId", "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::record("u", "requestId", "k"))
+        .await
+        .expect(200, "0000");
 }
 
 #[tokio::test]
 async fn idle_connections_keep_nobody_out_for_long() {
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start_with(&place, "[http]\nconnections_max = 2\nheader_timeout_ms = 300\n").await;
+    let server = Server::start_with(
+        &place,
+        "[http]\nconnections_max = 2\nheader_timeout_ms = 300\n",
+    )
+    .await;
     let (mut idle, mut half) = (server.connect().await, server.connect().await);
-    half.send(b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\n").await.unwrap();
-    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    half.send(b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\n")
+        .await
+        .unwrap();
+    server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     idle.closed().await.unwrap();
     half.closed().await.unwrap();
 }
@@ -83,7 +112,8 @@ async fn idle_connections_keep_nobody_out_for_long() {
 #[tokio::test]
 async fn a_commit_that_is_not_confirmed_is_no_refusal() {
     let place = Place::with_campaigns(&[LOAD]).await;
-    let config = "[storage]\nshards = 2\n[lanes]\nqueue_timeout_ms = 200\nanswer_timeout_ms = 600\n";
+    let config =
+        "[storage]\nshards = 2\n[lanes]\nqueue_timeout_ms = 200\nanswer_timeout_ms = 600\n";
     let server = Server::start_with(&place, config).await;
     let [here, there] = users_of_two_shards(&place).await;
     let mut locked = lock(&place.data().join("shard-0.sqlite")).await;
@@ -96,9 +126,15 @@ async fn a_commit_that_is_not_confirmed_is_no_refusal() {
     assert_eq!(too_old.retry_after_s, Some(1));
     // Reads of this shard go on, and all of the other shard does.
     for key in ["taken", "waits"] {
-        server.ask(&Request::record(&here, "requestId", key)).await.expect(404, "ERR_REQ_002");
+        server
+            .ask(&Request::record(&here, "requestId", key))
+            .await
+            .expect(404, "ERR_REQ_002");
     }
-    server.ask(&Request::draw(&there, LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw(&there, LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
 
     locked.execute("ROLLBACK").await.unwrap();
     locked.close().await.unwrap();
@@ -108,7 +144,10 @@ async fn a_commit_that_is_not_confirmed_is_no_refusal() {
     });
     assert_eq!(server.ask(&taken).await.body, made.await.body);
     // The one that was too old was not made behind its caller's back.
-    server.ask(&Request::record(&here, "requestId", "waits")).await.expect(404, "ERR_REQ_002");
+    server
+        .ask(&Request::record(&here, "requestId", "waits"))
+        .await
+        .expect(404, "ERR_REQ_002");
     server.ask(&waits).await.expect(200, "0000");
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 3);
@@ -118,7 +157,11 @@ async fn a_commit_that_is_not_confirmed_is_no_refusal() {
 async fn a_meta_file_that_hangs_stops_no_draw() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
-    let draws = |round: &str| (0..50).map(|user| Request::draw(&format!("u{user}"), LOAD_ACTIVITY, round)).collect();
+    let draws = |round: &str| {
+        (0..50)
+            .map(|user| Request::draw(&format!("u{user}"), LOAD_ACTIVITY, round))
+            .collect()
+    };
     let made = |answers: &[Envelope]| answers.iter().all(|answer| answer.code == "0000");
     assert!(made(&ask_all(server.listen, draws("before"), 8).await));
     let mut locked = lock(&place.data().join("meta.sqlite")).await;
@@ -136,7 +179,10 @@ async fn users_of_two_shards(place: &Place) -> [String; 2] {
     route.extend(users.iter().map(String::as_str));
     let told = place.run_here(&route).await.ok();
     ["shard 0", "shard 1"].map(|shard| {
-        let line = told.lines().find(|line| line.contains(shard)).expect("a user of each shard");
+        let line = told
+            .lines()
+            .find(|line| line.contains(shard))
+            .expect("a user of each shard");
         line.split(':').next().expect("a user").to_owned()
     })
 }

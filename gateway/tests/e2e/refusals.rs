@@ -43,7 +43,15 @@ fn no_objects() -> Vec<Vec<u8>> {
     // So deep that a reader without a bound would run out of stack.
     bodies.push(vec![b'['; 60_000]);
     bodies.push(b"{\"a\":".repeat(12_000));
-    bodies.push([b"{\"x\":".to_vec(), vec![b'['; 30_000], vec![b']'; 30_000], b"}".to_vec()].concat());
+    bodies.push(
+        [
+            b"{\"x\":".to_vec(),
+            vec![b'['; 30_000],
+            vec![b']'; 30_000],
+            b"}".to_vec(),
+        ]
+        .concat(),
+    );
     bodies
 }
 
@@ -103,16 +111,34 @@ fn bad_fields() -> Vec<(Request, &'static str)> {
         json!("a\tb"),
         json!("k".repeat(65)),
     ];
-    let users = users.iter().map(|value| (draw_with("userId", value), "userId"));
-    let activities = activities.iter().map(|value| (draw_with("activityId", value), "activityId"));
-    let keys = keys.iter().map(|value| (draw_with("requestId", value), "requestId"));
+    let users = users
+        .iter()
+        .map(|value| (draw_with("userId", value), "userId"));
+    let activities = activities
+        .iter()
+        .map(|value| (draw_with("activityId", value), "activityId"));
+    let keys = keys
+        .iter()
+        .map(|value| (draw_with("requestId", value), "requestId"));
     let raw = [
         (draw("{\"activityId\":100301}"), "userId"),
         (draw("{\"userId\":\"u\"}"), "activityId"),
-        (draw("{\"userId\":\"\\ud800\",\"activityId\":100301}"), "userId"),
-        (draw("{\"userId\":\"\\udc00x\",\"activityId\":100301}"), "userId"),
-        (draw("{\"userId\":\"u\",\"activityId\":1003015e-1}"), "activityId"),
-        (draw("{\"userId\":\"u\",\"userId\":\"v\",\"activityId\":100301}"), "userId"),
+        (
+            draw("{\"userId\":\"\\ud800\",\"activityId\":100301}"),
+            "userId",
+        ),
+        (
+            draw("{\"userId\":\"\\udc00x\",\"activityId\":100301}"),
+            "userId",
+        ),
+        (
+            draw("{\"userId\":\"u\",\"activityId\":1003015e-1}"),
+            "activityId",
+        ),
+        (
+            draw("{\"userId\":\"u\",\"userId\":\"v\",\"activityId\":100301}"),
+            "userId",
+        ),
     ];
     users.chain(activities).chain(keys).chain(raw).collect()
 }
@@ -137,24 +163,39 @@ async fn bad_draws_are_refused_by_name_and_change_nothing() {
     }
     for (request, field) in bad_fields() {
         let answer = server.ask(&request).await.expect(400, "0002");
-        assert!(answer.info.contains(field), "{field} is not named in {:?}", answer.info);
+        assert!(
+            answer.info.contains(field),
+            "{field} is not named in {:?}",
+            answer.info
+        );
         assert!(!answer.key().is_empty());
     }
     let good = Request::keyless_draw("u", DEMO_ACTIVITY);
     for key in bad_header_keys() {
-        let answer = server.ask(&good.clone().header("Idempotency-Key", key)).await.expect(400, "0002");
+        let answer = server
+            .ask(&good.clone().header("Idempotency-Key", key))
+            .await
+            .expect(400, "0002");
         assert!(answer.info.contains("Idempotency-Key"), "{}", answer.info);
         assert!(!answer.key().is_empty());
     }
-    let twice = good.header("Idempotency-Key", "a").header("Idempotency-Key", "b");
+    let twice = good
+        .header("Idempotency-Key", "a")
+        .header("Idempotency-Key", "b");
     server.ask(&twice).await.expect(400, "0002");
-    server.ask(&Request::draw("u", 7, "k")).await.expect(404, "ERR_REQ_001");
+    server
+        .ask(&Request::draw("u", 7, "k"))
+        .await
+        .expect(404, "ERR_REQ_001");
 
     let account = server.data(&Request::account("u", DEMO_ACTIVITY)).await;
     for name in ["total", "day", "month"] {
         assert_eq!(account[format!("{name}CountSurplus")], 100, "{account}");
     }
-    server.ask(&Request::record("u", "requestId", "k")).await.expect(404, "ERR_REQ_002");
+    server
+        .ask(&Request::record("u", "requestId", "k"))
+        .await
+        .expect(404, "ERR_REQ_002");
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 0, "nothing was drawn");
 }
@@ -170,18 +211,37 @@ async fn the_other_endpoints_name_a_bad_field_too() {
     ];
     let mut cases = Vec::new();
     for path in by_user {
-        cases.push((Request::json(path, &json!({"activityId": DEMO_ACTIVITY})), "userId"));
+        cases.push((
+            Request::json(path, &json!({"activityId": DEMO_ACTIVITY})),
+            "userId",
+        ));
         cases.push((Request::json(path, &json!({"userId": "u"})), "activityId"));
-        cases.push((Request::json(path, &json!({"userId": "u", "activityId": "x"})), "activityId"));
-        cases.push((Request::json(path, &json!({"userId": " u", "activityId": DEMO_ACTIVITY})), "userId"));
+        cases.push((
+            Request::json(path, &json!({"userId": "u", "activityId": "x"})),
+            "activityId",
+        ));
+        cases.push((
+            Request::json(path, &json!({"userId": " u", "activityId": DEMO_ACTIVITY})),
+            "userId",
+        ));
         cases.push((Request::json(path, &json!([])), "body"));
         let unknown = Request::json(path, &json!({"userId": "u", "activityId": 7}));
         server.ask(&unknown).await.expect(404, "ERR_REQ_001");
     }
-    for path in ["strategy/random_raffle", "random_raffle", "query_raffle_award_list"] {
+    for path in [
+        "strategy/random_raffle",
+        "random_raffle",
+        "query_raffle_award_list",
+    ] {
         cases.push((Request::json(path, &json!({})), "strategyId"));
-        cases.push((Request::json(path, &json!({"strategyId": [1]})), "strategyId"));
-        server.ask(&Request::json(path, &json!({"strategyId": 7}))).await.expect(404, "ERR_REQ_001");
+        cases.push((
+            Request::json(path, &json!({"strategyId": [1]})),
+            "strategyId",
+        ));
+        server
+            .ask(&Request::json(path, &json!({"strategyId": 7})))
+            .await
+            .expect(404, "ERR_REQ_001");
     }
     for (path, field) in [
         ("activity/armory", "activityId"),
@@ -192,11 +252,23 @@ async fn the_other_endpoints_name_a_bad_field_too() {
             cases.push((Request::get(&format!("{path}?{field}={value}")), field));
         }
         cases.push((Request::get(path), field));
-        server.ask(&Request::get(&format!("{path}?{field}=7"))).await.expect(404, "ERR_REQ_001");
+        server
+            .ask(&Request::get(&format!("{path}?{field}=7")))
+            .await
+            .expect(404, "ERR_REQ_001");
     }
-    cases.push((Request::get("activity/query_stage_activity_id?channel=c01"), "source"));
-    cases.push((Request::get("activity/query_stage_activity_id?source=s01"), "channel"));
-    cases.push((Request::get("activity/draw_record?userId=%ED%A0%80&requestId=k"), "userId"));
+    cases.push((
+        Request::get("activity/query_stage_activity_id?channel=c01"),
+        "source",
+    ));
+    cases.push((
+        Request::get("activity/query_stage_activity_id?source=s01"),
+        "channel",
+    ));
+    cases.push((
+        Request::get("activity/draw_record?userId=%ED%A0%80&requestId=k"),
+        "userId",
+    ));
     for (request, field) in cases {
         let answer = server.ask(&request).await.expect(400, "0002");
         assert!(answer.info.contains(field), "{request:?}: {}", answer.info);
@@ -207,12 +279,31 @@ async fn the_other_endpoints_name_a_bad_field_too() {
 async fn paths_and_methods_that_are_not_there_are_refused_in_an_envelope() {
     let place = Place::new();
     let server = Server::start(&place).await;
-    for path in ["nowhere", "", "activity", "activity/Draw", "activity/draw/x", "strategy/draw"] {
-        server.ask(&Request::get(path)).await.expect(404, "ERR_REQ_004");
-        server.ask(&Request::json(path, &json!({}))).await.expect(404, "ERR_REQ_004");
+    for path in [
+        "nowhere",
+        "",
+        "activity",
+        "activity/Draw",
+        "activity/draw/x",
+        "strategy/draw",
+    ] {
+        server
+            .ask(&Request::get(path))
+            .await
+            .expect(404, "ERR_REQ_004");
+        server
+            .ask(&Request::json(path, &json!({})))
+            .await
+            .expect(404, "ERR_REQ_004");
     }
-    server.ask(&Request::raw("GET", "/favicon.ico")).await.expect(404, "ERR_REQ_004");
-    server.ask(&Request::raw("POST", "/api/v2/raffle/activity/draw")).await.expect(404, "ERR_REQ_004");
+    server
+        .ask(&Request::raw("GET", "/favicon.ico"))
+        .await
+        .expect(404, "ERR_REQ_004");
+    server
+        .ask(&Request::raw("POST", "/api/v2/raffle/activity/draw"))
+        .await
+        .expect(404, "ERR_REQ_004");
     for (method, path, allowed) in [
         ("GET", "activity/draw", "POST"),
         ("HEAD", "activity/draw", "POST"),
@@ -223,15 +314,28 @@ async fn paths_and_methods_that_are_not_there_are_refused_in_an_envelope() {
         ("PATCH", "random_raffle", "HEAD"),
     ] {
         let response = server.send(&Request::new(method, path)).await;
-        let methods: Vec<&str> = response.header("Allow").unwrap().split(',').map(str::trim).collect();
-        assert!(methods.contains(&allowed) && !methods.contains(&method), "{method} {path}: {methods:?}");
+        let methods: Vec<&str> = response
+            .header("Allow")
+            .unwrap()
+            .split(',')
+            .map(str::trim)
+            .collect();
+        assert!(
+            methods.contains(&allowed) && !methods.contains(&method),
+            "{method} {path}: {methods:?}"
+        );
         assert_eq!(response.status, 405);
         if method != "HEAD" {
             response.envelope().expect(405, "ERR_REQ_005");
         }
     }
-    server.ask(&Request::raw("POST", "/")).await.expect(405, "ERR_REQ_005");
-    let refused = server.ask(&Request::get("activity/draw").header("Idempotency-Key", "k")).await;
+    server
+        .ask(&Request::raw("POST", "/"))
+        .await
+        .expect(405, "ERR_REQ_005");
+    let refused = server
+        .ask(&Request::get("activity/draw").header("Idempotency-Key", "k"))
+        .await;
     assert_eq!(refused.key(), "k");
 }
 
@@ -250,20 +354,52 @@ async fn bodies_may_be_as_large_as_configured_and_no_larger() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
     let mut connection = server.connect().await;
-    connection.send(&draw_of_bytes(LIMIT, "plain").bytes()).await.unwrap();
-    connection.receive().await.unwrap().envelope().expect(200, "0000");
-    connection.send(&draw_of_bytes(LIMIT, "chunked").chunked_bytes(1_000)).await.unwrap();
-    connection.receive().await.unwrap().envelope().expect(200, "0000");
+    connection
+        .send(&draw_of_bytes(LIMIT, "plain").bytes())
+        .await
+        .unwrap();
+    connection
+        .receive()
+        .await
+        .unwrap()
+        .envelope()
+        .expect(200, "0000");
+    connection
+        .send(&draw_of_bytes(LIMIT, "chunked").chunked_bytes(1_000))
+        .await
+        .unwrap();
+    connection
+        .receive()
+        .await
+        .unwrap()
+        .envelope()
+        .expect(200, "0000");
 
-    let (over, huge) = (draw_of_bytes(LIMIT + 1, "over"), draw_of_bytes(5_000_000, "huge"));
-    for bytes in [over.bytes(), over.chunked_bytes(1_000), huge.bytes(), huge.chunked_bytes(100_000)] {
+    let (over, huge) = (
+        draw_of_bytes(LIMIT + 1, "over"),
+        draw_of_bytes(5_000_000, "huge"),
+    );
+    for bytes in [
+        over.bytes(),
+        over.chunked_bytes(1_000),
+        huge.bytes(),
+        huge.chunked_bytes(100_000),
+    ] {
         let mut connection = server.connect().await;
         // The server need not read on once it knows, so the rest may find a closed connection.
         let _ = connection.send(&bytes).await;
-        let answer = connection.receive().await.unwrap().envelope().expect(413, "ERR_REQ_006");
+        let answer = connection
+            .receive()
+            .await
+            .unwrap()
+            .envelope()
+            .expect(413, "ERR_REQ_006");
         assert!(["over", "huge"].contains(&answer.key()));
         // It goes on, for others and for this caller.
-        server.ask(&Request::draw("u", LOAD_ACTIVITY, "small")).await.expect(200, "0000");
+        server
+            .ask(&Request::draw("u", LOAD_ACTIVITY, "small"))
+            .await
+            .expect(200, "0000");
     }
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 3);
@@ -273,9 +409,10 @@ async fn bodies_may_be_as_large_as_configured_and_no_larger() {
 async fn a_body_that_ends_early_is_no_draw() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
-    for bytes in
-        [Request::draw("u", LOAD_ACTIVITY, "k").bytes(), Request::draw("u", LOAD_ACTIVITY, "k").chunked_bytes(7)]
-    {
+    for bytes in [
+        Request::draw("u", LOAD_ACTIVITY, "k").bytes(),
+        Request::draw("u", LOAD_ACTIVITY, "k").chunked_bytes(7),
+    ] {
         let mut connection = server.connect().await;
         connection.send(&bytes[..bytes.len() - 8]).await.unwrap();
     }
@@ -300,30 +437,54 @@ async fn slow_heads_and_slow_bodies_are_cut_off() {
     /// A busy machine may take longer than the time-out, but not for ever.
     const SLACK: Duration = Duration::from_secs(5);
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start_with(&place, "[http]\nheader_timeout_ms = 300\nbody_timeout_ms = 300\n").await;
+    let server = Server::start_with(
+        &place,
+        "[http]\nheader_timeout_ms = 300\nbody_timeout_ms = 300\n",
+    )
+    .await;
     let request = Request::draw("u", LOAD_ACTIVITY, "k").header("X-Padding", "x".repeat(500));
     let bytes = request.bytes();
     let begun = Instant::now();
 
-    let (mut silent, mut half_head, mut dripped) =
-        (server.connect().await, server.connect().await, server.connect().await);
+    let (mut silent, mut half_head, mut dripped) = (
+        server.connect().await,
+        server.connect().await,
+        server.connect().await,
+    );
     half_head.send(&bytes[..40]).await.unwrap();
     drip(&mut dripped, &bytes[..bytes.len() / 2]).await;
     silent.closed().await.unwrap();
     half_head.closed().await.unwrap();
-    assert!((TIMEOUT..SLACK).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!(
+        (TIMEOUT..SLACK).contains(&begun.elapsed()),
+        "{:?}",
+        begun.elapsed()
+    );
 
     let begun = Instant::now();
     let mut half_body = server.connect().await;
     half_body.send(&bytes[..bytes.len() - 5]).await.unwrap();
-    let answer = half_body.receive().await.unwrap().envelope().expect(408, "ERR_REQ_007");
+    let answer = half_body
+        .receive()
+        .await
+        .unwrap()
+        .envelope()
+        .expect(408, "ERR_REQ_007");
     assert_eq!(answer.key(), "k");
     half_body.closed().await.unwrap();
-    assert!((TIMEOUT..SLACK).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!(
+        (TIMEOUT..SLACK).contains(&begun.elapsed()),
+        "{:?}",
+        begun.elapsed()
+    );
 
     // Who is fast is not held up by any of them, and an idle connection ends like a slow one.
     let mut fast = server.connect().await;
-    fast.exchange(&Request::draw("u", LOAD_ACTIVITY, "k")).await.unwrap().envelope().expect(200, "0000");
+    fast.exchange(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .unwrap()
+        .envelope()
+        .expect(200, "0000");
     fast.closed().await.unwrap();
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 1);
@@ -366,8 +527,14 @@ async fn malformed_http_is_told_so() {
     for (bytes, status) in [
         ("GET /\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
         ("GET /a b HTTP/1.1\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
-        (format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(5_000)), "HTTP/1.1 431 "),
+        (
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n".to_owned(),
+            "HTTP/1.1 400 ",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(5_000)),
+            "HTTP/1.1 431 ",
+        ),
     ] {
         let mut connection = server.connect().await;
         // It may have closed before all is sent.
@@ -389,15 +556,25 @@ async fn callers_that_speak_an_older_http_or_close_are_answered() {
     let body = json!({"userId": "u", "activityId": LOAD_ACTIVITY}).to_string();
     let length = body.len();
     for head in [
-        format!("POST /api/v1/raffle/activity/draw HTTP/1.0\r\nContent-Length: {length}\r\nidempotency-key: k\r\n\r\n"),
+        format!(
+            "POST /api/v1/raffle/activity/draw HTTP/1.0\r\nContent-Length: {length}\r\nidempotency-key: k\r\n\r\n"
+        ),
         format!(
             "POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\
              IDEMPOTENCY-KEY: k\r\n\r\n"
         ),
     ] {
         let mut connection = server.connect().await;
-        connection.send(format!("{head}{body}").as_bytes()).await.unwrap();
-        let answer = connection.receive().await.unwrap().envelope().expect(200, "0000");
+        connection
+            .send(format!("{head}{body}").as_bytes())
+            .await
+            .unwrap();
+        let answer = connection
+            .receive()
+            .await
+            .unwrap()
+            .envelope()
+            .expect(200, "0000");
         assert_eq!(answer.key(), "k");
         assert!(connection.closed().await.unwrap().is_empty());
     }
@@ -414,7 +591,9 @@ async fn an_answer_does_not_wait_for_what_comes_after_its_request() {
         let first = Request::draw("u", LOAD_ACTIVITY, key).bytes();
         connection.send(&[&first, rest].concat()).await.unwrap();
         let answer = timeout(Duration::from_secs(5), connection.receive()).await;
-        let answer = answer.unwrap_or_else(|_| panic!("the answer is held back by {rest:?}")).unwrap();
+        let answer = answer
+            .unwrap_or_else(|_| panic!("the answer is held back by {rest:?}"))
+            .unwrap();
         assert_eq!(answer.envelope().expect(200, "0000").key(), key);
     }
 }
@@ -424,11 +603,19 @@ async fn requests_in_one_packet_are_answered_in_their_order() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
     let keys: Vec<String> = (0..20).map(|key| key.to_string()).collect();
-    let bytes: Vec<u8> = keys.iter().flat_map(|key| Request::draw("u", LOAD_ACTIVITY, key).bytes()).collect();
+    let bytes: Vec<u8> = keys
+        .iter()
+        .flat_map(|key| Request::draw("u", LOAD_ACTIVITY, key).bytes())
+        .collect();
     let mut connection = server.connect().await;
     connection.send(&bytes).await.unwrap();
     for key in keys {
-        let answer = connection.receive().await.unwrap().envelope().expect(200, "0000");
+        let answer = connection
+            .receive()
+            .await
+            .unwrap()
+            .envelope()
+            .expect(200, "0000");
         assert_eq!(answer.key(), key);
     }
 }

@@ -24,10 +24,17 @@ async fn a_server_says_where_it_is_and_its_curl_line_draws() {
     let server = Server::start(&place).await;
     let stdout = server.stdout();
     let line = stdout.lines().find(|line| line.contains("curl")).unwrap();
-    let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-    let path = url.strip_prefix(&format!("http://{}", server.listen)).unwrap();
+    let url = line
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .unwrap();
+    let path = url
+        .strip_prefix(&format!("http://{}", server.listen))
+        .unwrap();
     let body = line.split('\'').find(|part| part.starts_with('{')).unwrap();
-    let request = Request::raw("POST", path).header("Content-Type", "application/json").with_body(body);
+    let request = Request::raw("POST", path)
+        .header("Content-Type", "application/json")
+        .with_body(body);
     server.ask(&request).await.expect(200, "0000");
     server.stop().await;
 }
@@ -59,18 +66,32 @@ async fn a_server_with_a_campaign_of_its_own_has_no_demo_ones() {
     let place = Place::with_campaigns(&[SCARCE]).await;
     let server = Server::start(&place).await;
     assert_eq!(server.data(&armory(200_002)).await, json!(true));
-    server.ask(&armory(DEMO_ACTIVITY)).await.expect(404, "ERR_REQ_001");
-    server.ask(&armory(100_401)).await.expect(404, "ERR_REQ_001");
+    server
+        .ask(&armory(DEMO_ACTIVITY))
+        .await
+        .expect(404, "ERR_REQ_001");
+    server
+        .ask(&armory(100_401))
+        .await
+        .expect(404, "ERR_REQ_001");
 }
 
 #[tokio::test]
 async fn a_port_in_use_is_refused_at_once() {
     let place = Place::new();
     let (_listener, taken) = port_in_use();
-    for (listen, admin, option) in [(&*taken, "127.0.0.1:0", "listen"), ("127.0.0.1:0", &*taken, "admin")] {
-        let ran = place.run_here(&["serve", "--listen", listen, "--admin", admin]).await;
+    for (listen, admin, option) in [
+        (&*taken, "127.0.0.1:0", "listen"),
+        ("127.0.0.1:0", &*taken, "admin"),
+    ] {
+        let ran = place
+            .run_here(&["serve", "--listen", listen, "--admin", admin])
+            .await;
         let message = ran.refused_at_once();
-        assert!(message.contains(&taken) && message.contains(option), "{message}");
+        assert!(
+            message.contains(&taken) && message.contains(option),
+            "{message}"
+        );
         assert_eq!(message.lines().count(), 1, "{message}");
     }
 }
@@ -79,12 +100,17 @@ async fn a_port_in_use_is_refused_at_once() {
 async fn a_data_folder_that_is_held_is_refused_at_once() {
     let place = Place::new();
     let server = Server::start(&place).await;
-    let ran = place.run_here(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await;
+    let ran = place
+        .run_here(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .await;
     let message = ran.refused_at_once();
     assert!(message.contains("held by another process"), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");
     // Whoever holds it is not disturbed.
-    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", DEMO_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
 }
 
 #[tokio::test]
@@ -93,15 +119,30 @@ async fn a_data_folder_that_cannot_be_one_is_refused_at_once() {
     let file = place.file("file", "");
     let below = format!("{file}/data");
     for data in [&file, &below] {
-        let ran = place.run(&["serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await;
+        let ran = place
+            .run(&[
+                "serve",
+                "--data",
+                data,
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "127.0.0.1:0",
+            ])
+            .await;
         let message = ran.refused_at_once();
         assert!(message.contains(data.as_str()), "{message}");
     }
     std::fs::create_dir(place.data()).unwrap();
-    std::fs::write(place.data().join("meta.sqlite"), "this is no database, and long enough to be seen as none")
-        .unwrap();
-    let message =
-        place.run_here(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await.refused_at_once();
+    std::fs::write(
+        place.data().join("meta.sqlite"),
+        "this is no database, and long enough to be seen as none",
+    )
+    .unwrap();
+    let message = place
+        .run_here(&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .await
+        .refused_at_once();
     assert!(message.contains("meta.sqlite"), "{message}");
 }
 
@@ -112,7 +153,9 @@ async fn all_faults_of_a_configuration_are_named_at_once() {
                   [log]\nformat = \"xml\"\n";
     let file = place.file("faulty.toml", config);
     let mut serve = place.command(&["serve", "--config", &file, "--admin", "nowhere"]);
-    serve.env("DRAWBRIDGE_READS_QUEUE_MAX", "-1").env("DRAWBRIDGE_HTTP_LISTNE", "127.0.0.1:0");
+    serve
+        .env("DRAWBRIDGE_READS_QUEUE_MAX", "-1")
+        .env("DRAWBRIDGE_HTTP_LISTNE", "127.0.0.1:0");
     let message = run(serve).await.refused_at_once();
     for part in [
         "line 2, http.listen",
@@ -126,42 +169,77 @@ async fn all_faults_of_a_configuration_are_named_at_once() {
     ] {
         assert!(message.contains(part), "{part} is missing in:\n{message}");
     }
-    assert!(!place.path("data").exists(), "a server that cannot start leaves nothing behind");
+    assert!(
+        !place.path("data").exists(),
+        "a server that cannot start leaves nothing behind"
+    );
 }
 
 #[tokio::test]
 async fn a_config_file_that_is_missing_or_no_toml_is_refused_at_once() {
     let place = Place::new();
-    let missing = place.run(&["serve", "--config", "nowhere.toml"]).await.refused_at_once();
+    let missing = place
+        .run(&["serve", "--config", "nowhere.toml"])
+        .await
+        .refused_at_once();
     assert!(missing.contains("nowhere.toml"), "{missing}");
     let file = place.file("broken.toml", "[http]\nlisten = \n");
-    let broken = place.run(&["serve", "--config", &file]).await.refused_at_once();
+    let broken = place
+        .run(&["serve", "--config", &file])
+        .await
+        .refused_at_once();
     assert!(broken.contains("line 2"), "{broken}");
 }
 
 #[tokio::test]
 async fn another_layout_than_at_the_first_start_is_refused_at_once() {
     let place = Place::new();
-    Server::start_with(&place, "[storage]\nshards = 3\ntables = 2\n").await.stop().await;
-    for layout in ["shards = 2\ntables = 2", "shards = 3\ntables = 4", "shards = 4\ntables = 2"] {
+    Server::start_with(&place, "[storage]\nshards = 3\ntables = 2\n")
+        .await
+        .stop()
+        .await;
+    for layout in [
+        "shards = 2\ntables = 2",
+        "shards = 3\ntables = 4",
+        "shards = 4\ntables = 2",
+    ] {
         let file = place.file("layout.toml", format!("[storage]\n{layout}\n"));
-        let arguments = ["serve", "--config", &file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let arguments = [
+            "serve",
+            "--config",
+            &file,
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+        ];
         let message = place.run_here(&arguments).await.refused_at_once();
         assert!(message.contains("3 shards of 2 tables"), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
     }
     // Nothing was added or moved by the tries.
-    Server::start_with(&place, "[storage]\nshards = 3\ntables = 2\n").await.stop().await;
+    Server::start_with(&place, "[storage]\nshards = 3\ntables = 2\n")
+        .await
+        .stop()
+        .await;
     place.audited_at_rest().await;
 }
 
 #[tokio::test]
 async fn unknown_options_and_subcommands_are_refused_at_once() {
     let place = Place::new();
-    for arguments in [&["serve", "--lisetn", "127.0.0.1:0"][..], &["srve"], &[], &["serve", "--listen"]] {
+    for arguments in [
+        &["serve", "--lisetn", "127.0.0.1:0"][..],
+        &["srve"],
+        &[],
+        &["serve", "--listen"],
+    ] {
         place.run(arguments).await.refused_at_once();
     }
-    let message = place.run(&["serve", "--lisetn", "127.0.0.1:0"]).await.refused_at_once();
+    let message = place
+        .run(&["serve", "--lisetn", "127.0.0.1:0"])
+        .await
+        .refused_at_once();
     assert!(message.contains("--lisetn"), "{message}");
 }
 
@@ -170,15 +248,26 @@ async fn options_win_over_variables_and_variables_over_the_file() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let (_listener, taken) = port_in_use();
     // Whoever took one of the wrong values could not start.
-    let config = format!("[http]\nlisten = \"{taken}\"\nadmin = \"{taken}\"\n[storage]\ndata = \"/dev/null/file\"\n");
+    let config = format!(
+        "[http]\nlisten = \"{taken}\"\nadmin = \"{taken}\"\n[storage]\ndata = \"/dev/null/file\"\n"
+    );
     let config = place.file("precedence.toml", config);
     let mut serve = place.command(&["serve", "--listen", "127.0.0.1:0"]);
-    serve.env("DRAWBRIDGE_CONFIG", &config).env("DRAWBRIDGE_HTTP_LISTEN", &taken);
-    serve.env("DRAWBRIDGE_HTTP_ADMIN", "127.0.0.1:0").env("DRAWBRIDGE_STORAGE_DATA", place.data());
+    serve
+        .env("DRAWBRIDGE_CONFIG", &config)
+        .env("DRAWBRIDGE_HTTP_LISTEN", &taken);
+    serve
+        .env("DRAWBRIDGE_HTTP_ADMIN", "127.0.0.1:0")
+        .env("DRAWBRIDGE_STORAGE_DATA", place.data());
     // What Kubernetes tells a pod beside a service called "drawbridge" is no setting.
-    serve.env("DRAWBRIDGE_SERVICE_HOST", "10.0.0.1").env("DRAWBRIDGE_PORT", "tcp://10.0.0.1:8091");
+    serve
+        .env("DRAWBRIDGE_SERVICE_HOST", "10.0.0.1")
+        .env("DRAWBRIDGE_PORT", "tcp://10.0.0.1:8091");
     let server = Server::started(&place, serve).await;
-    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
 }
 
 #[tokio::test]
@@ -187,11 +276,25 @@ async fn a_config_file_is_enough_to_start_and_to_ask() {
     let config = "[http]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[storage]\ndata = \"elsewhere\"\n";
     let config = place.file("all.toml", config);
     let campaign = place.file("load.toml", LOAD);
-    place.run(&["campaign", "publish", &campaign, "--config", &config]).await.ok();
+    place
+        .run(&["campaign", "publish", &campaign, "--config", &config])
+        .await
+        .ok();
     let server = Server::started(&place, place.command(&["serve", "--config", &config])).await;
-    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
-    for arguments in [&["audit"][..], &["campaign", "list"], &["stock", "show"], &["route", "u"]] {
-        place.run(&[arguments, &["--config", &config]].concat()).await.ok();
+    server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
+    for arguments in [
+        &["audit"][..],
+        &["campaign", "list"],
+        &["stock", "show"],
+        &["route", "u"],
+    ] {
+        place
+            .run(&[arguments, &["--config", &config]].concat())
+            .await
+            .ok();
     }
     assert!(place.path("elsewhere").exists() && !place.data().exists());
 }
@@ -200,14 +303,33 @@ async fn a_config_file_is_enough_to_start_and_to_ask() {
 async fn of_two_first_starts_at_once_one_serves_and_one_is_refused() {
     let place = Place::new();
     let data = text_of(&place.data());
-    let arguments = ["serve", "--data", &data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-    let (mut one, mut other) =
-        (Server::spawned(&place, place.command(&arguments)), Server::spawned(&place, place.command(&arguments)));
-    let refused = eventually("one of them gives up", Duration::from_secs(10), async || {
-        [&mut one, &mut other].into_iter().find_map(|server| Some((server.ending()?, server.stderr())))
-    });
+    let arguments = [
+        "serve",
+        "--data",
+        &data,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+    ];
+    let (mut one, mut other) = (
+        Server::spawned(&place, place.command(&arguments)),
+        Server::spawned(&place, place.command(&arguments)),
+    );
+    let refused = eventually(
+        "one of them gives up",
+        Duration::from_secs(10),
+        async || {
+            [&mut one, &mut other]
+                .into_iter()
+                .find_map(|server| Some((server.ending()?, server.stderr())))
+        },
+    );
     let (status, message) = refused.await;
-    assert!(!status.success() && message.contains("held by another process"), "{status}: {message}");
+    assert!(
+        !status.success() && message.contains("held by another process"),
+        "{status}: {message}"
+    );
     let mut left = if one.ending().is_some() { other } else { one };
     left.await_ready().await;
     for activity in [DEMO_ACTIVITY, 100_401] {
@@ -228,7 +350,10 @@ async fn the_options_config_file_wins_over_the_variables_config_file() {
 #[tokio::test]
 async fn check_config_shows_what_would_be_used_and_all_faults() {
     let place = Place::new();
-    let file = place.file("good.toml", "[storage]\ndata = \"from-the-file\"\nshards = 7\n[lanes]\nqueue_max = 4711\n");
+    let file = place.file(
+        "good.toml",
+        "[storage]\ndata = \"from-the-file\"\nshards = 7\n[lanes]\nqueue_max = 4711\n",
+    );
     let shown = place.run(&["check-config", "--config", &file]).await.ok();
     for part in ["from-the-file", "7", "4711", "127.0.0.1:8091"] {
         assert!(shown.contains(part), "{part} is missing in:\n{shown}");
@@ -236,15 +361,38 @@ async fn check_config_shows_what_would_be_used_and_all_faults() {
     let mut check = place.command(&["check-config", "--config", &file]);
     check.env("DRAWBRIDGE_STORAGE_DATA", "from-the-variable");
     let shown = run(check).await.ok();
-    let line = |shown: &str, key: &str| shown.lines().find(|line| line.starts_with(key)).map(str::to_owned);
+    let line = |shown: &str, key: &str| {
+        shown
+            .lines()
+            .find(|line| line.starts_with(key))
+            .map(str::to_owned)
+    };
     let data = line(&shown, "data =").expect("its line");
     assert!(data.starts_with("data = \"from-the-variable\" "), "{data}");
     let origin = "# environment variable DRAWBRIDGE_STORAGE_DATA (the file says \"from-the-file\")";
     assert!(data.ends_with(origin), "{data}");
-    let shown = place.run(&["check-config", "--config", &file, "--data", "from-the-option"]).await.ok();
-    assert!(line(&shown, "data =").is_some_and(|line| line.starts_with("data = \"from-the-option\" ")), "{shown}");
-    assert!(line(&shown, "shards =").is_some_and(|line| line.ends_with("# file, line 3")), "{shown}");
-    assert!(line(&shown, "tables =").is_some_and(|line| line.ends_with("# default")), "{shown}");
+    let shown = place
+        .run(&[
+            "check-config",
+            "--config",
+            &file,
+            "--data",
+            "from-the-option",
+        ])
+        .await
+        .ok();
+    assert!(
+        line(&shown, "data =").is_some_and(|line| line.starts_with("data = \"from-the-option\" ")),
+        "{shown}"
+    );
+    assert!(
+        line(&shown, "shards =").is_some_and(|line| line.ends_with("# file, line 3")),
+        "{shown}"
+    );
+    assert!(
+        line(&shown, "tables =").is_some_and(|line| line.ends_with("# default")),
+        "{shown}"
+    );
     // What is shown is a configuration.
     let again = place.file("shown.toml", &shown);
     place.run(&["check-config", "--config", &again]).await.ok();
@@ -253,38 +401,74 @@ async fn check_config_shows_what_would_be_used_and_all_faults() {
     let ran = place.run(&["check-config", "--config", &file]).await;
     assert_eq!(ran.code, Some(1));
     let message = ran.refused_at_once();
-    assert_eq!(place.run(&["check-config", "--config", "nowhere.toml"]).await.code, Some(2));
-    assert!(message.contains("line 2, storage.shards") && message.contains("line 3, storage.table"), "{message}");
+    assert_eq!(
+        place
+            .run(&["check-config", "--config", "nowhere.toml"])
+            .await
+            .code,
+        Some(2)
+    );
+    assert!(
+        message.contains("line 2, storage.shards") && message.contains("line 3, storage.table"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
 async fn old_clients_get_200_for_every_answer_where_they_ask_for_it() {
     let place = Place::new();
     let server = Server::start_with(&place, "[http]\nalways_200 = true\n").await;
-    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", DEMO_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     let refusals = [
         (Request::draw("u", 7, "other"), "ERR_REQ_001"),
         (Request::draw("u", 100_401, "k"), "ERR_REQ_003"),
         (Request::draw(" ", DEMO_ACTIVITY, "other"), "0002"),
-        (Request::post("activity/draw", "application/json", "no JSON"), "0002"),
-        (Request::post("activity/draw", "application/json", vec![b' '; 70_000]), "ERR_REQ_006"),
+        (
+            Request::post("activity/draw", "application/json", "no JSON"),
+            "0002",
+        ),
+        (
+            Request::post("activity/draw", "application/json", vec![b' '; 70_000]),
+            "ERR_REQ_006",
+        ),
         (Request::record("u", "requestId", "other"), "ERR_REQ_002"),
         (Request::get("activity/draw"), "ERR_REQ_005"),
         (Request::get("nowhere"), "ERR_REQ_004"),
     ];
     for (request, code) in refusals {
-        server.send(&request).await.envelope_of_any_status().expect(200, code);
+        server
+            .send(&request)
+            .await
+            .envelope_of_any_status()
+            .expect(200, code);
     }
 }
 
 /// `serve` in a shell that lends it so many open files, of which it has only some at first.
 fn with_files(place: &Place, soft: u32, hard: u32) -> std::process::Command {
     let data = text_of(&place.data());
-    let serve = place.command(&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    let serve = place.command(&[
+        "serve",
+        "--data",
+        &data,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+    ]);
     let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", &format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"")]);
+    shell.args([
+        "-c",
+        &format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\""),
+    ]);
     shell.arg(serve.get_program()).args(serve.get_args());
-    shell.env_clear().env("PATH", "/usr/bin:/bin").env("DRAWBRIDGE_DRAIN_GRACE_MS", "0");
+    shell
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("DRAWBRIDGE_DRAIN_GRACE_MS", "0");
     shell
 }
 
@@ -292,7 +476,12 @@ fn with_files(place: &Place, soft: u32, hard: u32) -> std::process::Command {
 async fn too_few_open_files_are_refused_with_what_helps() {
     let place = Place::new();
     let message = run(with_files(&place, 64, 200)).await.refused_at_once();
-    for part in ["200 open files", "234 are needed", "ulimit -Hn", "LimitNOFILE"] {
+    for part in [
+        "200 open files",
+        "234 are needed",
+        "ulimit -Hn",
+        "LimitNOFILE",
+    ] {
         assert!(message.contains(part), "no {part} in {message}");
     }
     assert_eq!(message.lines().count(), 1, "{message}");
@@ -302,6 +491,9 @@ async fn too_few_open_files_are_refused_with_what_helps() {
 async fn a_server_raises_its_own_limit_on_open_files() {
     let place = Place::new();
     let server = Server::started(&place, with_files(&place, 32, 4_096)).await;
-    server.ask(&Request::draw("u", DEMO_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", DEMO_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     server.stop().await;
 }

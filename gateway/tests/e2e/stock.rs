@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::support::campaign::{FALLBACK_AWARD, LOAD, SCARCE_AWARD, scarce};
-use crate::support::{Envelope, FOLLOWED, Place, Ran, Request, Server, ask_all, eventually, run, text_of};
+use crate::support::{
+    Envelope, FOLLOWED, Place, Ran, Request, Server, ask_all, eventually, run, text_of,
+};
 
 const ACTIVITY: u64 = 200_003;
 
@@ -18,14 +20,29 @@ async fn started(units: u64) -> (Place, Server) {
 /// Draws that nobody has made before.
 fn draws(round: &str, count: usize) -> Vec<Request> {
     (0..count)
-        .map(|number| Request::draw(&format!("u{}", number % 500), ACTIVITY, &format!("{round}-{number}")))
+        .map(|number| {
+            Request::draw(
+                &format!("u{}", number % 500),
+                ACTIVITY,
+                &format!("{round}-{number}"),
+            )
+        })
         .collect()
 }
 
 /// How many of these won the scarce prize; all others must have the fallback.
 fn wins(answers: &[Envelope]) -> u64 {
-    let of = |award: u64| answers.iter().filter(|answer| answer.code == "0000" && answer.award() == award).count();
-    assert_eq!(of(SCARCE_AWARD) + of(FALLBACK_AWARD), answers.len(), "{answers:?}");
+    let of = |award: u64| {
+        answers
+            .iter()
+            .filter(|answer| answer.code == "0000" && answer.award() == award)
+            .count()
+    };
+    assert_eq!(
+        of(SCARCE_AWARD) + of(FALLBACK_AWARD),
+        answers.len(),
+        "{answers:?}"
+    );
     of(SCARCE_AWARD) as u64
 }
 
@@ -51,8 +68,24 @@ async fn change(place: &Place, verb: &str, units: u64) -> String {
 }
 
 async fn try_change(place: &Place, verb: &str, units: u64) -> Ran {
-    let (activity, award, units) = (ACTIVITY.to_string(), SCARCE_AWARD.to_string(), units.to_string());
-    place.run_here(&["stock", verb, &activity, &award, &units, "--reason", "the test wants it", "--who", "alice"]).await
+    let (activity, award, units) = (
+        ACTIVITY.to_string(),
+        SCARCE_AWARD.to_string(),
+        units.to_string(),
+    );
+    place
+        .run_here(&[
+            "stock",
+            verb,
+            &activity,
+            &award,
+            &units,
+            "--reason",
+            "the test wants it",
+            "--who",
+            "alice",
+        ])
+        .await
 }
 
 #[tokio::test]
@@ -106,7 +139,10 @@ async fn withdrawn_units_are_won_by_nobody() {
     assert!(told.contains("withdrew 4"), "{told}");
     // A digit too many empties no prize.
     let told = try_change(&place, "withdraw", 1_000).await.failed(1);
-    assert!(told.contains("6 of 56 units are left, not 1000; withdraw 6 or fewer"), "{told}");
+    assert!(
+        told.contains("6 of 56 units are left, not 1000; withdraw 6 or fewer"),
+        "{told}"
+    );
     assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (56, 50, 6));
     change(&place, "withdraw", 6).await;
     change(&place, "add", 2).await;
@@ -132,7 +168,9 @@ async fn changes_amid_a_rush_leave_every_unit_either_won_or_withdrawn() {
     }
     let won_in_the_rush = rush.join_all().await[0];
     // Units that were added at the rush's very end may be left; a second one has them all.
-    tokio::time::timeout(FOLLOWED, wait_until_loaded(&place, &server)).await.expect("the changes are followed");
+    tokio::time::timeout(FOLLOWED, wait_until_loaded(&place, &server))
+        .await
+        .expect("the changes are followed");
     let won = won_in_the_rush + wins_of(&server, "after", 500).await;
     server.stop().await;
     let (total, issued, left) = place.stock(ACTIVITY, SCARCE_AWARD).await;
@@ -144,9 +182,18 @@ async fn changes_amid_a_rush_leave_every_unit_either_won_or_withdrawn() {
 /// Waits until the server's own view of its stock agrees with the recorded total.
 async fn wait_until_loaded(place: &Place, server: &Server) {
     let (total, issued, _) = place.stock(ACTIVITY, SCARCE_AWARD).await;
-    let line =
-        format!("drawbridge_stock_left_units{{activity=\"{ACTIVITY}\",award=\"{SCARCE_AWARD}\"}} {}", total - issued);
-    let told = async || server.ask_admin("GET", "/metrics").await.text().lines().any(|found| found == line);
+    let line = format!(
+        "drawbridge_stock_left_units{{activity=\"{ACTIVITY}\",award=\"{SCARCE_AWARD}\"}} {}",
+        total - issued
+    );
+    let told = async || {
+        server
+            .ask_admin("GET", "/metrics")
+            .await
+            .text()
+            .lines()
+            .any(|found| found == line)
+    };
     while !told().await {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -157,16 +204,24 @@ async fn a_withdrawal_that_the_server_did_not_get_to_is_done_by_the_next() {
     let (place, mut server) = started(10).await;
     assert_eq!(wins_of(&server, "first", 3).await, 3);
     let (activity, award) = (ACTIVITY.to_string(), SCARCE_AWARD.to_string());
-    let ran = eventually("the server stands still and holds no lock", Duration::from_secs(20), async || {
-        server.signal("STOP").await;
-        let ran = place.run_here(&["stock", "withdraw", &activity, &award, "4", "--reason", "a recall"]).await;
-        if ran.stderr.contains("database is locked") {
-            // Stopped amid a write of its own, which keeps everybody out.
-            server.signal("CONT").await;
-            return None;
-        }
-        Some(ran)
-    });
+    let ran = eventually(
+        "the server stands still and holds no lock",
+        Duration::from_secs(20),
+        async || {
+            server.signal("STOP").await;
+            let ran = place
+                .run_here(&[
+                    "stock", "withdraw", &activity, &award, "4", "--reason", "a recall",
+                ])
+                .await;
+            if ran.stderr.contains("database is locked") {
+                // Stopped amid a write of its own, which keeps everybody out.
+                server.signal("CONT").await;
+                return None;
+            }
+            Some(ran)
+        },
+    );
     let message = ran.await.failed(1);
     assert!(message.contains("stays recorded"), "{message}");
     server.kill();
@@ -180,15 +235,27 @@ async fn a_withdrawal_that_the_server_did_not_get_to_is_done_by_the_next() {
 #[tokio::test]
 async fn changes_at_once_all_count() {
     let (place, server) = started(5).await;
-    let (activity, award, data) = (ACTIVITY.to_string(), SCARCE_AWARD.to_string(), text_of(&place.data()));
+    let (activity, award, data) = (
+        ACTIVITY.to_string(),
+        SCARCE_AWARD.to_string(),
+        text_of(&place.data()),
+    );
     let mut changing = JoinSet::new();
     for verb in ["add", "withdraw", "add", "add", "withdraw", "add"] {
-        let arguments = ["stock", verb, &activity, &award, "2", "--reason", "at once", "--data", &data];
+        let arguments = [
+            "stock", verb, &activity, &award, "2", "--reason", "at once", "--data", &data,
+        ];
         changing.spawn(run(place.command(&arguments)));
     }
-    changing.join_all().await.into_iter().for_each(|ran| drop(ran.ok()));
+    changing
+        .join_all()
+        .await
+        .into_iter()
+        .for_each(|ran| drop(ran.ok()));
     assert_eq!(place.stock(ACTIVITY, SCARCE_AWARD).await, (9, 0, 9));
-    tokio::time::timeout(FOLLOWED, wait_until_loaded(&place, &server)).await.expect("the changes are followed");
+    tokio::time::timeout(FOLLOWED, wait_until_loaded(&place, &server))
+        .await
+        .expect("the changes are followed");
     assert_eq!(wins_of(&server, "all", 30).await, 9);
 }
 
@@ -198,17 +265,29 @@ async fn changes_of_what_has_no_stock_are_refused() {
     let known = ACTIVITY.to_string();
     for verb in ["add", "withdraw"] {
         let change = async |activity: &str, award: &str, units: &str| {
-            place.run_here(&["stock", verb, activity, award, units, "--reason", "a slip"]).await
+            place
+                .run_here(&["stock", verb, activity, award, units, "--reason", "a slip"])
+                .await
         };
         for (activity, award) in [("7", "1"), (&*known, "7"), (&*known, "101")] {
             let message = change(activity, award, "1").await.failed(1);
-            assert!(message.contains(&format!("activity {activity} ")), "{award}: {message}");
+            assert!(
+                message.contains(&format!("activity {activity} ")),
+                "{award}: {message}"
+            );
         }
         for units in ["0", "-1", "1.5", "x", "1000000000001"] {
             change(&known, "1", units).await.failed(2);
         }
-        place.run_here(&["stock", verb, &known, "1", "1"]).await.failed(2);
-        let nowhere = place.run(&["stock", verb, &known, "1", "1", "--reason", "a slip", "--data", "nowhere"]).await;
+        place
+            .run_here(&["stock", verb, &known, "1", "1"])
+            .await
+            .failed(2);
+        let nowhere = place
+            .run(&[
+                "stock", verb, &known, "1", "1", "--reason", "a slip", "--data", "nowhere",
+            ])
+            .await;
         nowhere.failed(2);
         assert!(!place.path("nowhere").exists());
     }
@@ -223,10 +302,23 @@ async fn every_change_is_recorded_with_who_and_why() {
     change(&place, "withdraw", 2).await;
     server.stop().await;
     let (activity, award) = (ACTIVITY.to_string(), SCARCE_AWARD.to_string());
-    place.run_here(&["stock", "add", &activity, &award, "1", "--reason", "without a name"]).await.ok();
+    place
+        .run_here(&[
+            "stock",
+            "add",
+            &activity,
+            &award,
+            "1",
+            "--reason",
+            "without a name",
+        ])
+        .await
+        .ok();
     let history = place.run_here(&["stock", "show", "--history"]).await.ok();
     let line = |parts: &[&str]| {
-        let found = history.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+        let found = history
+            .lines()
+            .any(|line| parts.iter().all(|part| line.contains(part)));
         assert!(found, "{parts:?} is missing in:\n{history}");
     };
     line(&["publish", "5"]);
@@ -247,6 +339,13 @@ async fn a_withdrawal_before_the_first_start_is_done_by_the_command() {
 async fn the_stock_of_one_activity_can_be_shown_alone() {
     let place = Place::with_campaigns(&[LOAD, &scarce(ACTIVITY, 5)]).await;
     let all = place.run_here(&["stock", "show"]).await.ok();
-    let one = place.run_here(&["stock", "show", "--activity", &ACTIVITY.to_string()]).await.ok();
-    assert_eq!((all.lines().count(), one.lines().count()), (11, 2), "a title line, and one for each limited prize");
+    let one = place
+        .run_here(&["stock", "show", "--activity", &ACTIVITY.to_string()])
+        .await
+        .ok();
+    assert_eq!(
+        (all.lines().count(), one.lines().count()),
+        (11, 2),
+        "a title line, and one for each limited prize"
+    );
 }

@@ -23,8 +23,13 @@ async fn draw_until_the_end(address: SocketAddr, round: u32, worker: u32, outcom
     let mut connection = Connection::open(address).await.expect("a connection");
     for number in 0.. {
         let (user, key) = (format!("u{worker}"), format!("{round}-{number}"));
-        let answer = connection.exchange(&Request::draw(&user, LOAD_ACTIVITY, &key)).await;
-        let body = answer.as_ref().ok().map(|answer| answer.envelope().expect(200, "0000").body);
+        let answer = connection
+            .exchange(&Request::draw(&user, LOAD_ACTIVITY, &key))
+            .await;
+        let body = answer
+            .as_ref()
+            .ok()
+            .map(|answer| answer.envelope().expect(200, "0000").body);
         outcomes.lock().expect("no panic").insert((user, key), body);
         if answer.is_err() || answer.is_ok_and(|answer| answer.closes()) {
             match Connection::open(address).await {
@@ -41,7 +46,12 @@ async fn stop_under_load(place: &Place, round: u32, outcomes: &Outcomes) {
     let begun_with = outcomes.lock().expect("no panic").len();
     let mut workers = JoinSet::new();
     for worker in 0..32 {
-        workers.spawn(draw_until_the_end(server.listen, round, worker, outcomes.clone()));
+        workers.spawn(draw_until_the_end(
+            server.listen,
+            round,
+            worker,
+            outcomes.clone(),
+        ));
     }
     eventually("the load is on", Duration::from_secs(20), async || {
         (outcomes.lock().expect("no panic").len() > begun_with + 200).then_some(())
@@ -64,7 +74,10 @@ async fn a_stop_under_load_answers_every_draw_that_it_makes() {
 
     let server = Server::start(&place).await;
     let outcomes: Vec<_> = outcomes.lock().unwrap().drain().collect();
-    let records = outcomes.iter().map(|((user, key), _)| Request::record(user, "requestId", key)).collect();
+    let records = outcomes
+        .iter()
+        .map(|((user, key), _)| Request::record(user, "requestId", key))
+        .collect();
     let records = ask_all(server.listen, records, 16).await;
     for ((call, body), record) in outcomes.iter().zip(records) {
         let Some(body) = body else {
@@ -79,7 +92,11 @@ async fn a_stop_under_load_answers_every_draw_that_it_makes() {
     }
     server.stop().await;
     let made = outcomes.iter().filter(|(_, body)| body.is_some()).count();
-    assert_eq!(place.audited_at_rest().await, made as u64, "no draw was made that was not answered");
+    assert_eq!(
+        place.audited_at_rest().await,
+        made as u64,
+        "no draw was made that was not answered"
+    );
 }
 
 /// A draw whose body is not there yet: its head and first half, and the rest.
@@ -98,17 +115,26 @@ async fn a_request_under_way_is_answered_before_the_server_ends() {
     under_way.send(&head).await.unwrap();
     server.answers_at_once(1).await;
     let mut idle = server.connect().await;
-    idle.exchange(&Request::draw("u", LOAD_ACTIVITY, "idle")).await.unwrap();
+    idle.exchange(&Request::draw("u", LOAD_ACTIVITY, "idle"))
+        .await
+        .unwrap();
 
     server.signal("TERM").await;
-    eventually("the server is not ready any more", Duration::from_secs(5), async || {
-        (server.readiness().await == Some(503)).then_some(())
-    })
+    eventually(
+        "the server is not ready any more",
+        Duration::from_secs(5),
+        async || (server.readiness().await == Some(503)).then_some(()),
+    )
     .await;
-    assert!(idle.closed().await.unwrap().is_empty(), "a connection without a request is closed in silence");
-    eventually("nobody is let in any more", Duration::from_secs(5), async || {
-        Connection::open(server.listen).await.is_err().then_some(())
-    })
+    assert!(
+        idle.closed().await.unwrap().is_empty(),
+        "a connection without a request is closed in silence"
+    );
+    eventually(
+        "nobody is let in any more",
+        Duration::from_secs(5),
+        async || Connection::open(server.listen).await.is_err().then_some(()),
+    )
     .await;
     under_way.send(&rest).await.unwrap();
     let answer = under_way.receive().await.unwrap();
@@ -129,16 +155,28 @@ async fn a_stop_waits_for_a_stuck_request_no_longer_than_its_deadline() {
     let begun = Instant::now();
     server.signal("TERM").await;
     assert_eq!(server.ended().await.code(), Some(CUT));
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
     // A third of the time is kept for the shards.
-    assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() >= Duration::from_millis(200),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 /// A server with the default time between a stop's signal and draining.
 async fn started_with_grace(place: &Place, config: &str) -> Server {
     let (data, config) = (text_of(&place.data()), place.file("config.toml", config));
     let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-    Server::started(place, place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat())).await
+    Server::started(
+        place,
+        place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat()),
+    )
+    .await
 }
 
 /// Draws on a kept connection, one draw after the other with a pause between them, until nobody
@@ -153,8 +191,11 @@ async fn call_until_refused(address: SocketAddr, user: String, pause: Duration) 
                 Err(_) => return made,
             },
         };
-        let answer = connection.exchange(&Request::draw(&user, LOAD_ACTIVITY, &made.to_string())).await;
-        let answer = answer.unwrap_or_else(|error| panic!("call {made} of {user} was broken: {error}"));
+        let answer = connection
+            .exchange(&Request::draw(&user, LOAD_ACTIVITY, &made.to_string()))
+            .await;
+        let answer =
+            answer.unwrap_or_else(|error| panic!("call {made} of {user} was broken: {error}"));
         answer.envelope().expect(200, "0000");
         if !answer.closes() {
             kept = Some(connection);
@@ -171,8 +212,11 @@ async fn connections_that_sent_one_byte_hold_up_no_stop_and_kept_ones_break_no_c
     /// With its default deadline of 15 s a server that waits for them takes longer.
     const STOPPED: Duration = Duration::from_secs(10);
     let place = Place::with_campaigns(&[LOAD]).await;
-    let mut server =
-        started_with_grace(&place, "[http]\nfirst_header_timeout_ms = 600000\nheader_timeout_ms = 600000\n").await;
+    let mut server = started_with_grace(
+        &place,
+        "[http]\nfirst_header_timeout_ms = 600000\nheader_timeout_ms = 600000\n",
+    )
+    .await;
     let mut silent = Vec::new();
     for _ in 0..SILENT {
         let mut connection = server.connect().await;
@@ -181,9 +225,14 @@ async fn connections_that_sent_one_byte_hold_up_no_stop_and_kept_ones_break_no_c
     }
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
-        // From one who hardly pauses to one who is silent for longer than the server needs to drain.
+        // From one who hardly pauses to one who is silent for longer than the server needs to
+        // drain.
         let pause = Duration::from_millis(20 * caller);
-        callers.spawn(call_until_refused(server.listen, format!("u{caller}"), pause));
+        callers.spawn(call_until_refused(
+            server.listen,
+            format!("u{caller}"),
+            pause,
+        ));
     }
     sleep(Duration::from_millis(700)).await;
     let begun = Instant::now();
@@ -201,14 +250,22 @@ async fn connections_that_sent_one_byte_hold_up_no_stop_and_kept_ones_break_no_c
 async fn from_the_signal_on_every_answer_says_that_its_connection_is_closed() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let mut server = started_with_grace(&place, "[drain]\ngrace_ms = 600000\n").await;
-    let (mut kept, mut operator) = (server.connect().await, Connection::open(server.admin).await.unwrap());
-    let (draw, probe) = (|key| Request::draw("u", LOAD_ACTIVITY, key), Request::raw("GET", "/healthz"));
+    let (mut kept, mut operator) = (
+        server.connect().await,
+        Connection::open(server.admin).await.unwrap(),
+    );
+    let (draw, probe) = (
+        |key| Request::draw("u", LOAD_ACTIVITY, key),
+        Request::raw("GET", "/healthz"),
+    );
     assert!(!kept.exchange(&draw("before")).await.unwrap().closes());
     assert!(!operator.exchange(&probe).await.unwrap().closes());
     server.signal("TERM").await;
-    eventually("the server is not ready any more", Duration::from_secs(5), async || {
-        (server.readiness().await == Some(503)).then_some(())
-    })
+    eventually(
+        "the server is not ready any more",
+        Duration::from_secs(5),
+        async || (server.readiness().await == Some(503)).then_some(()),
+    )
     .await;
     for (connection, request) in [(&mut kept, draw("after")), (&mut operator, probe)] {
         let answer = connection.exchange(&request).await.unwrap();
@@ -246,10 +303,23 @@ async fn a_stop_during_the_start_is_a_clean_one() {
     for _ in 0..5 {
         let place = Place::new();
         let data = text_of(&place.data());
-        let arguments = ["serve", "--data", &data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let arguments = [
+            "serve",
+            "--data",
+            &data,
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+        ];
         let mut server = Server::spawned(&place, place.command(&arguments));
         let lock = place.data().join("LOCK");
-        eventually("the start is under way", Duration::from_secs(10), async || lock.exists().then_some(())).await;
+        eventually(
+            "the start is under way",
+            Duration::from_secs(10),
+            async || lock.exists().then_some(()),
+        )
+        .await;
         server.signal("TERM").await;
         let status = server.ended().await;
         assert_eq!(status.code(), Some(0), "{status}: {}", server.stderr());
@@ -268,9 +338,21 @@ async fn a_stop_waits_for_a_shard_that_hangs_no_longer_than_its_deadline() {
     server.answers_at_once(1).await;
     let begun = Instant::now();
     server.signal("TERM").await;
-    assert_eq!(server.ended().await.code(), Some(CUT), "{}", server.stderr());
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
-    assert!(waiting.closed().await.unwrap().is_empty(), "what is not committed is not answered");
+    assert_eq!(
+        server.ended().await.code(),
+        Some(CUT),
+        "{}",
+        server.stderr()
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(
+        waiting.closed().await.unwrap().is_empty(),
+        "what is not committed is not answered"
+    );
     locked.execute("ROLLBACK").await.unwrap();
     locked.close().await.unwrap();
     let server = Server::start_with(&place, config).await;
@@ -293,11 +375,21 @@ async fn a_server_that_was_stopped_or_killed_starts_again_at_once() {
     let keys: Vec<String> = (0..6).map(|round| round.to_string()).collect();
     for (round, key) in keys.iter().enumerate() {
         let mut server = Server::start(&place).await;
-        let asked: Vec<_> = keys[..=round].iter().map(|key| Request::draw("u", LOAD_ACTIVITY, key)).collect();
+        let asked: Vec<_> = keys[..=round]
+            .iter()
+            .map(|key| Request::draw("u", LOAD_ACTIVITY, key))
+            .collect();
         let answers = ask_all(server.listen, asked, 1).await;
-        assert!(answers.iter().all(|answer| answer.code == "0000"), "{answers:?}");
+        assert!(
+            answers.iter().all(|answer| answer.code == "0000"),
+            "{answers:?}"
+        );
         assert_eq!(answers.last().unwrap().key(), key);
-        if round % 2 == 0 { server.kill() } else { server.stop().await }
+        if round % 2 == 0 {
+            server.kill()
+        } else {
+            server.stop().await
+        }
     }
     assert_eq!(place.audited_at_rest().await, keys.len() as u64);
 }

@@ -35,21 +35,40 @@ async fn promtool(words: &[&str]) -> String {
 #[tokio::test]
 async fn prometheus_takes_the_configuration_and_the_rules() {
     promtool(&["check", "config", "prometheus.yml"]).await;
-    promtool(&["check", "rules", "rules/recording.yml", "rules/alerts.yml", "rules/nginx.yml"]).await;
+    promtool(&[
+        "check",
+        "rules",
+        "rules/recording.yml",
+        "rules/alerts.yml",
+        "rules/nginx.yml",
+    ])
+    .await;
 }
 
 #[tokio::test]
 async fn every_alert_fires_when_it_should_and_not_when_it_should_not() {
-    promtool(&["test", "rules", "tests/alerts.test.yml", "tests/nginx.test.yml", "tests/players.test.yml"]).await;
+    promtool(&[
+        "test",
+        "rules",
+        "tests/alerts.test.yml",
+        "tests/nginx.test.yml",
+        "tests/players.test.yml",
+    ])
+    .await;
 }
 
 #[test]
 fn dashboards_say_what_they_show() {
     let dashboards = Dashboard::all();
-    let uids: BTreeSet<&str> = dashboards.iter().map(|dashboard| dashboard.text("uid")).collect();
-    let topics = ["chain", "edge", "jobs", "lanes", "stock"].map(|topic| format!("drawbridge-{topic}"));
+    let uids: BTreeSet<&str> = dashboards
+        .iter()
+        .map(|dashboard| dashboard.text("uid"))
+        .collect();
+    let topics =
+        ["chain", "edge", "jobs", "lanes", "stock"].map(|topic| format!("drawbridge-{topic}"));
     assert_eq!(uids, topics.iter().map(String::as_str).collect());
-    let datasource = std::fs::read_to_string(deploy("grafana/provisioning/datasources/drawbridge.yml"));
+    let datasource =
+        std::fs::read_to_string(deploy("grafana/provisioning/datasources/drawbridge.yml"));
     let datasource = datasource.expect("a datasource");
     for dashboard in &dashboards {
         let name = dashboard.text("uid");
@@ -58,17 +77,37 @@ fn dashboards_say_what_they_show() {
         for panel in dashboard.panels() {
             let title = panel["title"].as_str().expect("a title");
             let here = format!("{name}: {title}");
-            assert!(panel["description"].as_str().is_some_and(|text| text.len() > 20), "{here} says how to read it");
-            assert!(panel["fieldConfig"]["defaults"]["unit"].is_string(), "{here} has a unit");
-            assert!(ids.insert(panel["id"].as_u64().expect("an id")), "{here} has an id of its own");
+            assert!(
+                panel["description"]
+                    .as_str()
+                    .is_some_and(|text| text.len() > 20),
+                "{here} says how to read it"
+            );
+            assert!(
+                panel["fieldConfig"]["defaults"]["unit"].is_string(),
+                "{here} has a unit"
+            );
+            assert!(
+                ids.insert(panel["id"].as_u64().expect("an id")),
+                "{here} has an id of its own"
+            );
             let place = &panel["gridPos"];
-            let [x, y, w, h] = ["x", "y", "w", "h"].map(|name| place[name].as_u64().expect("a place"));
+            let [x, y, w, h] =
+                ["x", "y", "w", "h"].map(|name| place[name].as_u64().expect("a place"));
             assert!(x + w <= 24, "{here} is wider than the page");
-            for (column, row) in (x..x + w).flat_map(|column| (y..y + h).map(move |row| (column, row))) {
-                assert!(places.insert((column, row)), "{here} lies over another panel");
+            for (column, row) in
+                (x..x + w).flat_map(|column| (y..y + h).map(move |row| (column, row)))
+            {
+                assert!(
+                    places.insert((column, row)),
+                    "{here} lies over another panel"
+                );
             }
             let source = panel["datasource"]["uid"].as_str().expect("a datasource");
-            assert!(datasource.contains(&format!("uid: {source}\n")), "{here} asks {source}");
+            assert!(
+                datasource.contains(&format!("uid: {source}\n")),
+                "{here} asks {source}"
+            );
         }
     }
 }
@@ -81,24 +120,50 @@ struct Watched {
 
 impl Watched {
     async fn start() -> Self {
-        let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))]).await;
-        let admins = cluster.gateway_names().iter().map(|name| cluster.admin(name)).collect::<Vec<_>>();
-        let watched = Self { cluster, prometheus: Prometheus::start(&admins).await };
-        watched.has("drawbridge_lane_orders_total == 0", "a scrape before the first draw").await;
+        let cluster = Cluster::start()
+            .await
+            .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))])
+            .await;
+        let admins = cluster
+            .gateway_names()
+            .iter()
+            .map(|name| cluster.admin(name))
+            .collect::<Vec<_>>();
+        let watched = Self {
+            cluster,
+            prometheus: Prometheus::start(&admins).await,
+        };
+        watched
+            .has(
+                "drawbridge_lane_orders_total == 0",
+                "a scrape before the first draw",
+            )
+            .await;
         watched
     }
 
     /// Waits until a query finds something.
     async fn has(&self, query: &str, what: &str) {
-        eventually(&format!("{what}: {query}"), SEEN, async || self.prometheus.finds(query).await.then_some(())).await;
+        eventually(&format!("{what}: {query}"), SEEN, async || {
+            self.prometheus.finds(query).await.then_some(())
+        })
+        .await;
     }
 
     async fn draw(&self, round: &str) -> Vec<String> {
         let users = self.cluster.users_of_lanes(5);
         let mut codes = Vec::new();
         for gateway in self.cluster.gateways() {
-            let draws = users.iter().map(|user| Request::draw(user, ACTIVITY, &format!("{round}@{gateway}"))).collect();
-            codes.extend(ask_all(gateway, draws, 8).await.into_iter().map(|answer| answer.code));
+            let draws = users
+                .iter()
+                .map(|user| Request::draw(user, ACTIVITY, &format!("{round}@{gateway}")))
+                .collect();
+            codes.extend(
+                ask_all(gateway, draws, 8)
+                    .await
+                    .into_iter()
+                    .map(|answer| answer.code),
+            );
         }
         codes
     }
@@ -115,26 +180,48 @@ impl Watched {
     async fn live(&self) {
         assert!(self.draw("first").await.iter().all(|code| code == "0000"));
         let reads = self.cluster.users_of_lanes(1);
-        let reads = reads.iter().map(|user| Request::account(user, ACTIVITY)).collect();
+        let reads = reads
+            .iter()
+            .map(|user| Request::account(user, ACTIVITY))
+            .collect();
         let reads = ask_all(self.cluster.gateways()[0], reads, 8).await;
         assert!(reads.iter().all(|answer| answer.code == "0000"));
         let switch = |value: &str| json!({"name": "draw", "value": value, "activity": ACTIVITY});
-        self.tell("gateway-0", "/admin/switches", switch("off")).await;
-        assert!(self.draw("switched-off").await.contains(&"0004".to_owned()));
-        self.tell("gateway-0", "/admin/switches", switch("on")).await;
-        let breaker = |mode: &str| json!({"name": "shard-1", "mode": mode});
-        self.tell("gateway-0", "/admin/breakers", breaker("forced_open")).await;
-        self.has("ALERTS{alertname=\"DrawbridgeShardBreakerOpen\", breaker=\"shard-1\"}", "an alert wakes up").await;
-        self.has("ALERTS{alertname=\"DrawbridgeSwitchActs\", switch=\"draw\", alertstate=\"firing\"}", "an alert")
+        self.tell("gateway-0", "/admin/switches", switch("off"))
             .await;
+        assert!(self.draw("switched-off").await.contains(&"0004".to_owned()));
+        self.tell("gateway-0", "/admin/switches", switch("on"))
+            .await;
+        let breaker = |mode: &str| json!({"name": "shard-1", "mode": mode});
+        self.tell("gateway-0", "/admin/breakers", breaker("forced_open"))
+            .await;
+        self.has(
+            "ALERTS{alertname=\"DrawbridgeShardBreakerOpen\", breaker=\"shard-1\"}",
+            "an alert wakes up",
+        )
+        .await;
+        self.has(
+            "ALERTS{alertname=\"DrawbridgeSwitchActs\", switch=\"draw\", alertstate=\"firing\"}",
+            "an alert",
+        )
+        .await;
         assert!(self.draw("no-shard-1").await.contains(&"0006".to_owned()));
-        self.tell("gateway-0", "/admin/breakers", breaker("automatic")).await;
+        self.tell("gateway-0", "/admin/breakers", breaker("automatic"))
+            .await;
         self.cluster.redis(&["FLUSHALL"]).await;
-        self.has("drawbridge_stock_rebuilds_total", "the stock was counted anew").await;
+        self.has(
+            "drawbridge_stock_rebuilds_total",
+            "the stock was counted anew",
+        )
+        .await;
         let mut round = 0;
         eventually("all draw again", SEEN, async || {
             round += 1;
-            self.draw(&round.to_string()).await.iter().all(|code| code == "0000").then_some(())
+            self.draw(&round.to_string())
+                .await
+                .iter()
+                .all(|code| code == "0000")
+                .then_some(())
         })
         .await;
     }
@@ -156,7 +243,13 @@ async fn every_panel_and_every_rule_finds_what_it_asks_for() {
     watched.live().await;
     let units = watched.cluster.units(ACTIVITY, SCARCE_AWARD).await;
     assert!(units.issued > 0 && units.left > 0, "{units:?}");
-    helps_are_documented(&watched.cluster.ask_admin("gateway-0", Request::raw("GET", "/metrics")).await.text());
+    helps_are_documented(
+        &watched
+            .cluster
+            .ask_admin("gateway-0", Request::raw("GET", "/metrics"))
+            .await
+            .text(),
+    );
     let rules = watched.prometheus.rules().await;
     let dashboards = Dashboard::all();
     rules_find_something(&watched, &rules).await;
@@ -166,7 +259,8 @@ async fn every_panel_and_every_rule_finds_what_it_asks_for() {
 }
 
 async fn rules_find_something(watched: &Watched, rules: &[Value]) {
-    let (alerts, recorded): (Vec<_>, Vec<_>) = rules.iter().partition(|rule| rule["type"] == "alerting");
+    let (alerts, recorded): (Vec<_>, Vec<_>) =
+        rules.iter().partition(|rule| rule["type"] == "alerting");
     assert!(recorded.len() > 10 && alerts.len() > 15, "{rules:?}");
     for rule in recorded {
         watched.has(&text(rule, "query"), &text(rule, "name")).await;
@@ -211,14 +305,39 @@ fn alerts_have_a_chapter_and_tests(rules: &[Value]) {
     for rule in rules.iter().filter(|rule| rule["type"] == "alerting") {
         let name = text(rule, "name");
         let (labels, notes) = (&rule["labels"], &rule["annotations"]);
-        assert!(["critical", "warning", "info"].iter().any(|known| labels["severity"] == *known), "{rule}");
-        assert!(notes["summary"].as_str().is_some_and(|summary| summary.len() > 10), "{rule}");
-        let anchor = notes["runbook"].as_str().and_then(|link| link.strip_prefix("docs/operations.md#"));
+        assert!(
+            ["critical", "warning", "info"]
+                .iter()
+                .any(|known| labels["severity"] == *known),
+            "{rule}"
+        );
+        assert!(
+            notes["summary"]
+                .as_str()
+                .is_some_and(|summary| summary.len() > 10),
+            "{rule}"
+        );
+        let anchor = notes["runbook"]
+            .as_str()
+            .and_then(|link| link.strip_prefix("docs/operations.md#"));
         let anchor = anchor.unwrap_or_else(|| panic!("{name} has no chapter"));
-        assert!(anchors.contains(anchor), "{name}: there is no #{anchor} in docs/operations.md");
-        assert_eq!(anchor, name.to_lowercase(), "{name} has another alert's chapter");
-        assert!(ALERT_TESTS.contains(&format!("alertname: {name}\n")), "no test has {name} fire");
-        assert!(ALERT_TESTS.contains(&format!("alertname: {name}, exp_alerts: []")), "no test has {name} silent");
+        assert!(
+            anchors.contains(anchor),
+            "{name}: there is no #{anchor} in docs/operations.md"
+        );
+        assert_eq!(
+            anchor,
+            name.to_lowercase(),
+            "{name} has another alert's chapter"
+        );
+        assert!(
+            ALERT_TESTS.contains(&format!("alertname: {name}\n")),
+            "no test has {name} fire"
+        );
+        assert!(
+            ALERT_TESTS.contains(&format!("alertname: {name}, exp_alerts: []")),
+            "no test has {name} silent"
+        );
     }
 }
 
@@ -228,11 +347,26 @@ fn metrics_are_documented(rules: &[Value], dashboards: &[Dashboard]) {
     let recorded: BTreeSet<String> = recorded.map(|rule| text(rule, "name")).collect();
     let mut expressions: Vec<String> = rules.iter().map(|rule| text(rule, "query")).collect();
     for dashboard in dashboards {
-        expressions.extend(dashboard.panels().iter().flat_map(|panel| dashboard.queries(panel)));
+        expressions.extend(
+            dashboard
+                .panels()
+                .iter()
+                .flat_map(|panel| dashboard.queries(panel)),
+        );
     }
-    for name in expressions.iter().flat_map(|expression| metric_names(expression)) {
-        let of_histogram = ["_bucket", "_sum", "_count"].iter().filter_map(|suffix| name.strip_suffix(suffix));
-        let known = of_histogram.chain([&*name]).any(|name| documented.contains(name));
-        assert!(known || recorded.contains(&name) || name == "up", "{name} is not in docs/metrics.md");
+    for name in expressions
+        .iter()
+        .flat_map(|expression| metric_names(expression))
+    {
+        let of_histogram = ["_bucket", "_sum", "_count"]
+            .iter()
+            .filter_map(|suffix| name.strip_suffix(suffix));
+        let known = of_histogram
+            .chain([&*name])
+            .any(|name| documented.contains(name));
+        assert!(
+            known || recorded.contains(&name) || name == "up",
+            "{name} is not in docs/metrics.md"
+        );
     }
 }

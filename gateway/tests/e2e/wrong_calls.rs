@@ -1,5 +1,5 @@
-//! Wrong calls of the program: each has its exit code and its exact message, which says what was given, what is
-//! expected and what helps.
+//! Wrong calls of the program: each has its exit code and its exact message, which says what was
+//! given, what is expected and what helps.
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -40,24 +40,36 @@ type Case = (&'static [&'static str], i32, &'static str);
 const REFUSED: [Case; 27] = [
     // There is less than was asked for.
     (
-        &["stock", "withdraw", "200003", "1", "1000", "--reason", "a slip", "--data", "data"],
+        &[
+            "stock", "withdraw", "200003", "1", "1000", "--reason", "a slip", "--data", "data",
+        ],
         1,
         "award 1 of activity 200003: 12 of 12 units are left, not 1000; withdraw 12 or fewer",
     ),
     // Things that are not there, and those that are.
-    (&["stock", "show", "--activity", "7", "--data", "data"], 1, "activity 7 is not published; 200003 is"),
     (
-        &["stock", "add", "7", "1", "1", "--reason", "why", "--data", "data"],
+        &["stock", "show", "--activity", "7", "--data", "data"],
         1,
         "activity 7 is not published; 200003 is",
     ),
     (
-        &["stock", "withdraw", "200003", "9", "1", "--reason", "why", "--data", "data"],
+        &[
+            "stock", "add", "7", "1", "1", "--reason", "why", "--data", "data",
+        ],
+        1,
+        "activity 7 is not published; 200003 is",
+    ),
+    (
+        &[
+            "stock", "withdraw", "200003", "9", "1", "--reason", "why", "--data", "data",
+        ],
         1,
         "activity 200003 has no award 9 with limited stock; award 1 is limited",
     ),
     (
-        &["stock", "add", "200003", "101", "1", "--reason", "why", "--data", "data"],
+        &[
+            "stock", "add", "200003", "101", "1", "--reason", "why", "--data", "data",
+        ],
         1,
         "activity 200003 has no award 101 with limited stock; award 1 is limited",
     ),
@@ -70,7 +82,11 @@ const REFUSED: [Case; 27] = [
     (&["campaign", "publish", "scarce.toml"], 2, NO_FOLDER),
     (&["campaign", "list"], 2, NO_FOLDER),
     (&["stock", "show"], 2, NO_FOLDER),
-    (&["stock", "add", "200003", "1", "1", "--reason", "why"], 2, NO_FOLDER),
+    (
+        &["stock", "add", "200003", "1", "1", "--reason", "why"],
+        2,
+        NO_FOLDER,
+    ),
     (&["audit"], 2, NO_FOLDER),
     (
         &["campaign", "list", "--data", "empty"],
@@ -80,12 +96,26 @@ const REFUSED: [Case; 27] = [
     ),
     // Files of another kind.
     (
-        &["campaign", "publish", "scarce.toml", "--data", "scarce.toml"],
+        &[
+            "campaign",
+            "publish",
+            "scarce.toml",
+            "--data",
+            "scarce.toml",
+        ],
         2,
         "PLACE/scarce.toml/meta.sqlite: a part of its path is no folder",
     ),
     (
-        &["serve", "--data", "scarce.toml", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
+        &[
+            "serve",
+            "--data",
+            "scarce.toml",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+        ],
         2,
         "PLACE/scarce.toml: is there and is no folder: name another one",
     ),
@@ -112,7 +142,11 @@ const REFUSED: [Case; 27] = [
         2,
         "the campaign file nowhere.toml cannot be read: No such file or directory (os error 2)",
     ),
-    (&["campaign", "check", "binary"], 2, "binary is no text in UTF-8"),
+    (
+        &["campaign", "check", "binary"],
+        2,
+        "binary is no text in UTF-8",
+    ),
     // Addresses.
     (
         &["serve", "--listen", "gateway-0:8091"],
@@ -121,7 +155,13 @@ const REFUSED: [Case; 27] = [
          127.0.0.1:8091, found \"gateway-0:8091\"",
     ),
     (
-        &["serve", "--listen", "localhost:8091", "--admin", "127.0.0.1:8091"],
+        &[
+            "serve",
+            "--listen",
+            "localhost:8091",
+            "--admin",
+            "127.0.0.1:8091",
+        ],
         2,
         "the configuration has 1 fault(s):\n  --admin, http.admin: is 127.0.0.1:8091, and http.listen is \
          127.0.0.1:8091: give them two ports",
@@ -140,7 +180,11 @@ const REFUSED: [Case; 27] = [
         "the configuration has 2 fault(s):\n  line 2, http.listne: unknown key; did you mean \"listen\"?\n  line 4, \
          lanes.batch_max: expected a whole number from 1 to 1024, found 0",
     ),
-    (&["audit", "--config", "nowhere.toml"], 2, "config file nowhere.toml: No such file or directory (os error 2)"),
+    (
+        &["audit", "--config", "nowhere.toml"],
+        2,
+        "config file nowhere.toml: No such file or directory (os error 2)",
+    ),
     (
         &["route", "u1", "--data", "foreign"],
         2,
@@ -149,7 +193,17 @@ const REFUSED: [Case; 27] = [
     ),
     // Another layout than that of the first start.
     (
-        &["serve", "--config", "layout.toml", "--data", "started", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
+        &[
+            "serve",
+            "--config",
+            "layout.toml",
+            "--data",
+            "started",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+        ],
         2,
         "the data folder has 2 shards of 4 tables, the configuration says 3 of 4: they are fixed at the first start; \
          configure storage.shards = 2 and storage.tables = 4, or name another folder: --data DIR",
@@ -183,7 +237,15 @@ const NOT_UNDERSTOOD: [Case; 33] = [
         "invalid value '-1' for '<UNITS>': expected an integer from 1 to 1000000000000",
     ),
     (
-        &["stock", "add", "200003", "1", "99999999999999999999", "--reason", "why"],
+        &[
+            "stock",
+            "add",
+            "200003",
+            "1",
+            "99999999999999999999",
+            "--reason",
+            "why",
+        ],
         2,
         "invalid value '99999999999999999999' for '<UNITS>': expected an integer from 1 to 1000000000000",
     ),
@@ -193,11 +255,27 @@ const NOT_UNDERSTOOD: [Case; 33] = [
         "the following required arguments were not provided:\n  --reason <WHY>\n\nUsage: drawbridge stock add --reason \
          <WHY> <ACTIVITY> <AWARD> <UNITS>",
     ),
-    (&["stock", "add", "200003", "1", "1", "--reason", ""], 2, EMPTY_REASON),
-    (&["stock", "withdraw", "200003", "1", "1", "--reason", " "], 2, NO_REASON),
+    (
+        &["stock", "add", "200003", "1", "1", "--reason", ""],
+        2,
+        EMPTY_REASON,
+    ),
+    (
+        &["stock", "withdraw", "200003", "1", "1", "--reason", " "],
+        2,
+        NO_REASON,
+    ),
     (&["stock", "rebuild", "--reason", " "], 2, NO_REASON),
-    (&["switch", "set", "draw", "off", "--reason", " "], 2, NO_REASON),
-    (&["breaker", "set", "shard-0", "automatic", "--reason", " "], 2, NO_REASON),
+    (
+        &["switch", "set", "draw", "off", "--reason", " "],
+        2,
+        NO_REASON,
+    ),
+    (
+        &["breaker", "set", "shard-0", "automatic", "--reason", " "],
+        2,
+        NO_REASON,
+    ),
     (&["audit", "--repair", "--reason", " "], 2, NO_REASON),
     (
         &["switch", "set", "draw", "10", "--reason", "why"],
@@ -205,7 +283,9 @@ const NOT_UNDERSTOOD: [Case; 33] = [
         "invalid value '10' for '<VALUE>': expected on, off or a percentage such as 30% or 0.5%, not \"10\"",
     ),
     (
-        &["switch", "set", "draw", "on", "--for", "10x", "--reason", "why"],
+        &[
+            "switch", "set", "draw", "on", "--for", "10x", "--reason", "why",
+        ],
         2,
         "invalid value '10x' for '--for <TIME>': expected a time of at least one second, such as 90s, 10m or 2h",
     ),
@@ -215,19 +295,59 @@ const NOT_UNDERSTOOD: [Case; 33] = [
         "invalid value 'closed' for '<MODE>'\n  [possible values: automatic, forced_open, forced_closed]",
     ),
     // Who changes something says why.
-    (&["switch", "set", "draw", "off"], 2, missing!("switch set", " <SWITCH> <VALUE>")),
-    (&["breaker", "clear", "shard-0"], 2, missing!("breaker clear", " <BREAKER>")),
-    (&["limits", "set", "user", "5"], 2, missing!("limits set", " <TARGET> <RATE>")),
-    (&["gateways", "out", "gateway-0"], 2, missing!("gateways out", " <NAME>")),
+    (
+        &["switch", "set", "draw", "off"],
+        2,
+        missing!("switch set", " <SWITCH> <VALUE>"),
+    ),
+    (
+        &["breaker", "clear", "shard-0"],
+        2,
+        missing!("breaker clear", " <BREAKER>"),
+    ),
+    (
+        &["limits", "set", "user", "5"],
+        2,
+        missing!("limits set", " <TARGET> <RATE>"),
+    ),
+    (
+        &["gateways", "out", "gateway-0"],
+        2,
+        missing!("gateways out", " <NAME>"),
+    ),
     (&["reload"], 2, missing!("reload", "")),
     (&["log", "clear"], 2, missing!("log clear", "")),
     (&["limits", "clear", "user", "--reason", " "], 2, NO_REASON),
     (&["cooldown", "clear", "u1", "--reason", " "], 2, NO_REASON),
-    (&["gateways", "forget", "gateway-0", "--reason", " "], 2, NO_REASON),
+    (
+        &["gateways", "forget", "gateway-0", "--reason", " "],
+        2,
+        NO_REASON,
+    ),
     (&["reload", "--reason", " "], 2, NO_REASON),
-    (&["cooldown", "set", "u1", "--for", "0s", "--reason", "why"], 2, no_time!("0s")),
-    (&["gateways", "out", "gateway-0", "--for", "soon", "--reason", "why"], 2, no_time!("soon")),
-    (&["cooldown", "clear", "u1 ", "--reason", "why"], 2, UNTRIMMED_USER),
+    (
+        &["cooldown", "set", "u1", "--for", "0s", "--reason", "why"],
+        2,
+        no_time!("0s"),
+    ),
+    (
+        &[
+            "gateways",
+            "out",
+            "gateway-0",
+            "--for",
+            "soon",
+            "--reason",
+            "why",
+        ],
+        2,
+        no_time!("soon"),
+    ),
+    (
+        &["cooldown", "clear", "u1 ", "--reason", "why"],
+        2,
+        UNTRIMMED_USER,
+    ),
     (&["order", "u1 "], 2, UNTRIMMED_USER),
     (
         &["switch", "clear", "drwa", "--reason", "why"],
@@ -241,7 +361,11 @@ const NOT_UNDERSTOOD: [Case; 33] = [
         "invalid value 'nonsense' for '--admin <URL>': expected an address such as http://127.0.0.1:8092, \
          localhost:8092 or https://gateway-0.internal:8092",
     ),
-    (&["route", "u1 "], 2, "invalid value 'u1 ' for '<USER>...': a user id must not begin or end with white space"),
+    (
+        &["route", "u1 "],
+        2,
+        "invalid value 'u1 ' for '<USER>...': a user id must not begin or end with white space",
+    ),
     (
         &["chek-config"],
         2,
@@ -256,22 +380,38 @@ const NOT_UNDERSTOOD: [Case; 33] = [
     ),
 ];
 
-const NO_REASON: &str = "invalid value ' ' for '--reason <WHY>': say in a few words why, for whoever reads the record";
-const UNTRIMMED_USER: &str = "invalid value 'u1 ' for '<USER>': a user id must not begin or end with white space";
+const NO_REASON: &str =
+    "invalid value ' ' for '--reason <WHY>': say in a few words why, for whoever reads the record";
+const UNTRIMMED_USER: &str =
+    "invalid value 'u1 ' for '<USER>': a user id must not begin or end with white space";
 const EMPTY_REASON: &str =
     "invalid value '' for '--reason <WHY>': say in a few words why, for whoever reads the record";
 
-/// What a running server refuses. `ADMIN` and `PLAYERS` stand for its addresses, `TOKEN` for the file with its token,
-/// `NOBODY` for an address where nobody listens.
+/// What a running server refuses. `ADMIN` and `PLAYERS` stand for its addresses, `TOKEN` for the
+/// file with its token, `NOBODY` for an address where nobody listens.
 const REFUSED_BY_A_SERVER: [Case; 16] = [
     (
-        &["switch", "list", "--admin", "PLAYERS", "--token-file", "TOKEN"],
+        &[
+            "switch",
+            "list",
+            "--admin",
+            "PLAYERS",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "http://PLAYERS: players draw here; --admin wants the server's admin address: http.admin of its configuration, \
          http://127.0.0.1:8092 by default",
     ),
     (
-        &["breaker", "list", "--admin", "NOBODY", "--token-file", "TOKEN"],
+        &[
+            "breaker",
+            "list",
+            "--admin",
+            "NOBODY",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "http://NOBODY: nobody listens there: start `drawbridge serve`, or name the admin address of a server that runs \
          (http.admin of its configuration): --admin URL",
@@ -283,7 +423,14 @@ const REFUSED_BY_A_SERVER: [Case; 16] = [
          is the embedded default's own",
     ),
     (
-        &["audit-log", "list", "--admin", "https://ADMIN", "--token-file", "TOKEN"],
+        &[
+            "audit-log",
+            "list",
+            "--admin",
+            "https://ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "https://ADMIN: https:// needs --ca-file FILE, the authority of its certificate",
     ),
@@ -324,54 +471,156 @@ const REFUSED_BY_A_SERVER: [Case; 16] = [
         "forSeconds: expected 1 to 31622400, found 36000000",
     ),
     (
-        &["breaker", "set", "shard-9", "automatic", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "breaker",
+            "set",
+            "shard-9",
+            "automatic",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "name: there is no breaker \"shard-9\"; there are shard-0, shard-1",
     ),
     (
-        &["breaker", "clear", "shard-9", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "breaker",
+            "clear",
+            "shard-9",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "name: there is no breaker \"shard-9\"; there are shard-0, shard-1",
     ),
     (
-        &["breaker", "clear", "shard-0", "--here", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "breaker",
+            "clear",
+            "shard-0",
+            "--here",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "nothing is set for shard-0 on this gateway alone",
     ),
     (
-        &["limits", "set", "user", "five", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "limits",
+            "set",
+            "user",
+            "five",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "perSecond: expected a decimal from 0 to 1000000 with at most 3 places, such as 0.5, found \"five\"",
     ),
     (
-        &["limits", "clear", "usre", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "limits",
+            "clear",
+            "usre",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "target: expected one of gateway, route.draw, route.draw_record, route.armory, route.account, route.stage, \
          route.strategy_armory, route.award_list, route.strategy_award_list, route.rule_weight, route.random_raffle, \
          route.page, route.preflight, route.unknown, address, user, found \"usre\"",
     ),
     (
-        &["gateways", "out", "gateway-9", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "gateways",
+            "out",
+            "gateway-9",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "name: there is no gateway \"gateway-9\"; there are gateway-0",
     ),
     (
-        &["gateways", "in", "gateway-9", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "gateways",
+            "in",
+            "gateway-9",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "name: there is no gateway \"gateway-9\"; there are gateway-0",
     ),
     (
-        &["gateways", "forget", "gateway-9", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "gateways",
+            "forget",
+            "gateway-9",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "there is no gateway \"gateway-9\"; there are gateway-0",
     ),
     (
-        &["log", "set", "", "--reason", "why", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "log",
+            "set",
+            "",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         2,
         "filter: is empty; expected one such as debug or shards=debug,info",
     ),
     (
-        &["account", "u1", "--activity", "7", "--admin", "ADMIN", "--token-file", "TOKEN"],
+        &[
+            "account",
+            "u1",
+            "--activity",
+            "7",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
         1,
         "activityId: no activity 7 is published",
     ),
@@ -384,7 +633,10 @@ async fn place() -> Place {
     place.file("recounted.toml", scarce(ACTIVITY, 13));
     place.file("binary", b"\xff\xfe\x00");
     place.file("open.toml", "[http]\nlisten = \"0.0.0.0:8091\"\n");
-    place.file("typo.toml", "[http]\nlistne = \"127.0.0.1:1\"\n[lanes]\nbatch_max = 0\n");
+    place.file(
+        "typo.toml",
+        "[http]\nlistne = \"127.0.0.1:1\"\n[lanes]\nbatch_max = 0\n",
+    );
     place.file("layout.toml", "[storage]\nshards = 3\n");
     for folder in ["empty", "foreign", "never"] {
         std::fs::create_dir(place.path(folder)).expect("a folder");
@@ -401,7 +653,10 @@ async fn place() -> Place {
 fn difference(arguments: &[&str], ran: &Ran, code: i32, message: &str) -> Option<String> {
     let is_right = ran.stderr == message && ran.code == Some(code);
     (!is_right).then(|| {
-        format!("{arguments:?} ended with {:?}, expected {code}:\n{}expected:\n{message}", ran.code, ran.stderr)
+        format!(
+            "{arguments:?} ended with {:?}, expected {code}:\n{}expected:\n{message}",
+            ran.code, ran.stderr
+        )
     })
 }
 
@@ -414,7 +669,15 @@ fn assert_told(arguments: &[&str], ran: &Ran, code: i32, message: &str) {
 #[tokio::test]
 async fn commands_say_what_was_given_what_is_expected_and_what_helps() {
     let place = place().await;
-    let mut serve = place.command(&["serve", "--data", "started", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    let mut serve = place.command(&[
+        "serve",
+        "--data",
+        "started",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+    ]);
     serve.env("DRAWBRIDGE_DRAIN_GRACE_MS", "0");
     Server::started(&place, serve).await.stop().await;
     let here = text_of(&place.path(""));
@@ -428,17 +691,35 @@ async fn commands_say_what_was_given_what_is_expected_and_what_helps() {
             let file = place.path("scarce.toml");
             let arguments: Vec<String> = arguments
                 .iter()
-                .map(|word| if *word == "scarce.toml" { text_of(&file) } else { (*word).into() })
+                .map(|word| {
+                    if *word == "scarce.toml" {
+                        text_of(&file)
+                    } else {
+                        (*word).into()
+                    }
+                })
                 .collect();
-            let mut command = place.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+            let mut command =
+                place.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
             command.current_dir(&folder);
             run(command).await
         } else {
             place.run(arguments).await
         };
-        let message = message.replace("PLACE/data-that-nobody-made", "PLACE/work/data").replace("PLACE", here);
-        let prefix = if message.contains(" is refused:\n") { "" } else { "drawbridge: " };
-        differences.extend(difference(arguments, &ran, code, &format!("{prefix}{message}\n")));
+        let message = message
+            .replace("PLACE/data-that-nobody-made", "PLACE/work/data")
+            .replace("PLACE", here);
+        let prefix = if message.contains(" is refused:\n") {
+            ""
+        } else {
+            "drawbridge: "
+        };
+        differences.extend(difference(
+            arguments,
+            &ran,
+            code,
+            &format!("{prefix}{message}\n"),
+        ));
         assert!(!folder.join("data").exists(), "{arguments:?} made a folder");
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -451,22 +732,46 @@ async fn a_server_says_what_is_wrong_and_what_there_is() {
     let place = Place::with_campaigns(&[&scarce(ACTIVITY, 12)]).await;
     let server = Server::start_with(&place, "[gateway]\nname = \"gateway-0\"\n").await;
     let (admin, players) = (server.admin.to_string(), server.listen.to_string());
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it").to_string();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("it")
+        .to_string();
     let token = text_of(&place.data().join("admin-token"));
     let mut differences = Vec::new();
     for (arguments, code, message) in REFUSED_BY_A_SERVER {
         let filled = |text: &str| {
-            let text = text.replace("ADMIN", &admin).replace("PLAYERS", &players).replace("NOBODY", &nobody);
+            let text = text
+                .replace("ADMIN", &admin)
+                .replace("PLAYERS", &players)
+                .replace("NOBODY", &nobody);
             text.replace("TOKEN", &token)
         };
         let words: Vec<String> = arguments.iter().map(|word| filled(word)).collect();
         // Elsewhere: the data folder of the place must not answer for the server.
-        let ran = Place::new().run(&words.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        differences.extend(difference(arguments, &ran, code, &format!("drawbridge: {}\n", filled(message))));
+        let ran = Place::new()
+            .run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+            .await;
+        differences.extend(difference(
+            arguments,
+            &ran,
+            code,
+            &format!("drawbridge: {}\n", filled(message)),
+        ));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     // Nothing has changed.
-    let ran = place.run(&["audit-log", "list", "--json", "--admin", &admin, "--token-file", &token]).await;
+    let ran = place
+        .run(&[
+            "audit-log",
+            "list",
+            "--json",
+            "--admin",
+            &admin,
+            "--token-file",
+            &token,
+        ])
+        .await;
     assert_eq!(ran.ok(), "[]\n");
 }
 
@@ -476,7 +781,12 @@ async fn the_command_line_says_what_it_does_not_understand() {
     let mut differences = Vec::new();
     for (arguments, code, message) in NOT_UNDERSTOOD {
         let ran = place.run(arguments).await;
-        differences.extend(difference(arguments, &ran, code, &format!("error: {message}{HELP}")));
+        differences.extend(difference(
+            arguments,
+            &ran,
+            code,
+            &format!("error: {message}{HELP}"),
+        ));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert!(!place.data().exists(), "it made a folder");
@@ -486,7 +796,11 @@ async fn the_command_line_says_what_it_does_not_understand() {
 fn as_nobody(command: &Command) -> Command {
     let mut other = Command::new("setpriv");
     other.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
-    other.arg(command.get_program()).args(command.get_args()).env_clear().env("PATH", "/usr/bin:/bin");
+    other
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin");
     other.current_dir(command.get_current_dir().expect("a folder"));
     other
 }
@@ -494,9 +808,11 @@ fn as_nobody(command: &Command) -> Command {
 #[tokio::test]
 async fn rights_of_files_are_no_outage_of_a_database() {
     let place = Place::with_campaigns(&[&scarce(ACTIVITY, 12)]).await;
-    let root = std::fs::metadata("/proc/self").is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) == 0);
+    let root = std::fs::metadata("/proc/self")
+        .is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) == 0);
     let rights = |path: &str, mode: u32| {
-        std::fs::set_permissions(place.path(path), PermissionsExt::from_mode(mode)).expect("its owner may");
+        std::fs::set_permissions(place.path(path), PermissionsExt::from_mode(mode))
+            .expect("its owner may");
     };
     let call = async |arguments: &[&str]| {
         let command = place.command(&[arguments, &["--data", "data"]].concat());
@@ -508,13 +824,21 @@ async fn rights_of_files_are_no_outage_of_a_database() {
     // The folder may not be entered.
     rights("data", 0o600);
     let ran = call(&["campaign", "list"]).await;
-    let told = format!("drawbridge: {}/data/meta.sqlite: {right}\n", text_of(&place.path("")).trim_end_matches('/'));
+    let told = format!(
+        "drawbridge: {}/data/meta.sqlite: {right}\n",
+        text_of(&place.path("")).trim_end_matches('/')
+    );
     assert_told(&["campaign", "list"], &ran, 2, &told);
     // It may, and the file may not be read.
     rights("data", 0o755);
     rights("data/meta.sqlite", 0o000);
     let ran = call(&["campaign", "list"]).await;
-    assert_told(&["list"], &ran, 2, &format!("drawbridge: the database is unavailable: data/meta.sqlite: {right}\n"));
+    assert_told(
+        &["list"],
+        &ran,
+        2,
+        &format!("drawbridge: the database is unavailable: data/meta.sqlite: {right}\n"),
+    );
     // It may be read and not written.
     rights("data/meta.sqlite", 0o444);
     let ran = call(&["stock", "add", "200003", "1", "1", "--reason", "why"]).await;
@@ -522,8 +846,10 @@ async fn rights_of_files_are_no_outage_of_a_database() {
         &["add"],
         &ran,
         2,
-        &format!("drawbridge: data/meta.sqlite: {right}\n")
-            .replace("drawbridge: data", "drawbridge: the database is unavailable: data"),
+        &format!("drawbridge: data/meta.sqlite: {right}\n").replace(
+            "drawbridge: data",
+            "drawbridge: the database is unavailable: data",
+        ),
     );
     rights("data", 0o755);
 }
@@ -532,13 +858,28 @@ async fn rights_of_files_are_no_outage_of_a_database() {
 async fn a_folder_that_somebody_named_is_made_and_said_to_be() {
     let place = Place::new();
     let file = place.file("scarce.toml", scarce(ACTIVITY, 12));
-    let told = place.run(&["campaign", "publish", &file, "--data", "new"]).await.ok();
-    assert_eq!(told, "made the data folder new\nactivity 200003: published version 1\n");
-    let told = place.run(&["campaign", "publish", &file, "--data", "new"]).await.ok();
-    assert_eq!(told, "activity 200003: version 1 is this file already; nothing to do\n");
+    let told = place
+        .run(&["campaign", "publish", &file, "--data", "new"])
+        .await
+        .ok();
+    assert_eq!(
+        told,
+        "made the data folder new\nactivity 200003: published version 1\n"
+    );
+    let told = place
+        .run(&["campaign", "publish", &file, "--data", "new"])
+        .await
+        .ok();
+    assert_eq!(
+        told,
+        "activity 200003: version 1 is this file already; nothing to do\n"
+    );
     // A file with faults makes none.
     let faulty = place.file("faulty.toml", "format = 1\n");
-    place.run(&["campaign", "publish", &faulty, "--data", "other"]).await.failed(1);
+    place
+        .run(&["campaign", "publish", &faulty, "--data", "other"])
+        .await
+        .failed(1);
     assert!(!place.path("other").exists());
 }
 
@@ -555,31 +896,67 @@ async fn lists_are_json_where_programs_ask_for_it() {
         (&ACTIVITY.into(), &1.into(), &"open".into())
     );
     let stock = json(&["stock", "show", "--json", "--history"]).await;
-    assert_eq!((&stock[0]["total"], &stock[0]["left"]), (&12.into(), &12.into()));
-    assert_eq!((&stock[0]["history"][0]["kind"], &stock[0]["history"][0]["applied"]), (&"publish".into(), &12.into()));
+    assert_eq!(
+        (&stock[0]["total"], &stock[0]["left"]),
+        (&12.into(), &12.into())
+    );
+    assert_eq!(
+        (
+            &stock[0]["history"][0]["kind"],
+            &stock[0]["history"][0]["applied"]
+        ),
+        (&"publish".into(), &12.into())
+    );
     assert!(json(&["stock", "show", "--json"]).await[0]["history"].is_null());
     let route = json(&["route", "u1", "u2", "--json"]).await;
-    assert_eq!((&route["slotMap"]["shards"], &route["users"][1]["userId"]), (&2.into(), &"u2".into()));
+    assert_eq!(
+        (&route["slotMap"]["shards"], &route["users"][1]["userId"]),
+        (&2.into(), &"u2".into())
+    );
     let file = place.file("scarce.toml", scarce(ACTIVITY, 12));
-    let checked = place.run(&["campaign", "check", &file, "--json"]).await.ok();
+    let checked = place
+        .run(&["campaign", "check", &file, "--json"])
+        .await
+        .ok();
     let checked: serde_json::Value = serde_json::from_str(&checked).expect("JSON");
-    assert_eq!((&checked["ok"], &checked["awards"][0]["odds"]), (&true.into(), &"1/1".into()));
+    assert_eq!(
+        (&checked["ok"], &checked["awards"][0]["odds"]),
+        (&true.into(), &"1/1".into())
+    );
     let faulty = place.file("faulty.toml", "format = 2\n");
     let ran = place.run(&["campaign", "check", &faulty, "--json"]).await;
     let faults: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    assert_eq!((ran.code, &faults["ok"], &*ran.stderr), (Some(1), &false.into(), ""));
-    assert!(faults["faults"][0]["place"].is_string() && faults["faults"][0]["message"].is_string(), "{faults}");
+    assert_eq!(
+        (ran.code, &faults["ok"], &*ran.stderr),
+        (Some(1), &false.into(), "")
+    );
+    assert!(
+        faults["faults"][0]["place"].is_string() && faults["faults"][0]["message"].is_string(),
+        "{faults}"
+    );
 }
 
 #[tokio::test]
 async fn shells_take_the_completions() {
     let place = Place::new();
-    let script = place.file("completions", place.run(&["completions", "bash"]).await.ok());
+    let script = place.file(
+        "completions",
+        place.run(&["completions", "bash"]).await.ok(),
+    );
     let mut bash = Command::new("bash");
-    bash.args(["--norc", "-c", "source \"$1\" && complete -p drawbridge", "bash", &script]);
+    bash.args([
+        "--norc",
+        "-c",
+        "source \"$1\" && complete -p drawbridge",
+        "bash",
+        &script,
+    ]);
     assert!(run(bash).await.ok().contains("drawbridge"));
     for shell in ["zsh", "fish"] {
         let script = place.run(&["completions", shell]).await.ok();
-        assert!(script.contains("campaign") && script.contains("withdraw"), "{shell}");
+        assert!(
+            script.contains("campaign") && script.contains("withdraw"),
+            "{shell}"
+        );
     }
 }

@@ -60,17 +60,27 @@ impl Findings {
         self.keys += 1;
         self.orders_found += found.len() as u64;
         // A call may have been for several draws.
-        let orders_max = if let Line::Told(told) = line { told.drawn.prizes().len() } else { 1 };
+        let orders_max = if let Line::Told(told) = line {
+            told.drawn.prizes().len()
+        } else {
+            1
+        };
         if found.len() > orders_max {
             return self.fault("doubled", |findings| &mut findings.doubled, line, found);
         }
         match (line, found.first()) {
             (Line::Told(told), Some(_)) if is_alike(told, found) => self.same += 1,
-            (Line::Told(_), Some(_)) => self.fault("different", |findings| &mut findings.different, line, found),
-            (Line::Told(_), None) => self.fault("missing", |findings| &mut findings.missing, line, found),
+            (Line::Told(_), Some(_)) => {
+                self.fault("different", |findings| &mut findings.different, line, found)
+            }
+            (Line::Told(_), None) => {
+                self.fault("missing", |findings| &mut findings.missing, line, found)
+            }
             (Line::Untold(untold), order) => match (untold.outcome, order) {
                 (Untelling::Refused, None) => self.refused += 1,
-                (Untelling::Refused, Some(_)) => self.fault("untold", |findings| &mut findings.untold, line, found),
+                (Untelling::Refused, Some(_)) => {
+                    self.fault("untold", |findings| &mut findings.untold, line, found)
+                }
                 (Untelling::Unknown, None) => self.unconfirmed_absent += 1,
                 (Untelling::Unknown, Some(_)) => self.unconfirmed_present += 1,
             },
@@ -78,10 +88,17 @@ impl Findings {
         }
     }
 
-    fn fault(&mut self, kind: &str, count: fn(&mut Self) -> &mut u64, line: &Line, found: &[Found]) {
+    fn fault(
+        &mut self,
+        kind: &str,
+        count: fn(&mut Self) -> &mut u64,
+        line: &Line,
+        found: &[Found],
+    ) {
         *count(self) += 1;
         if *count(self) <= LISTED_MAX {
-            self.examples.push(format!("{kind}: {line:?}, found {found:?}"));
+            self.examples
+                .push(format!("{kind}: {line:?}, found {found:?}"));
         }
     }
 
@@ -98,7 +115,9 @@ impl Findings {
 
     pub(super) fn judge(&self) -> Result<(), Error> {
         if self.missing + self.different + self.doubled + self.untold + self.surplus > 0 {
-            return Err(Error::DoesNotHold("what users were told is not what stands in the shards".to_owned()));
+            return Err(Error::DoesNotHold(
+                "what users were told is not what stands in the shards".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -113,14 +132,40 @@ fn is_alike(told: &Told, found: &[Found]) -> bool {
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, same, refused, unconfirmed_present, unconfirmed_absent, .. } = self;
-        let Self { missing, different, doubled, untold, surplus, .. } = self;
-        writeln!(f, "shards: {keys} keys: {same} told and there, {refused} refused and not there")?;
-        writeln!(f, "unconfirmed: {unconfirmed_present} present, {unconfirmed_absent} absent")?;
-        write!(f, "missing {missing}, different {different}, doubled {doubled}, untold {untold}, ")?;
+        let Self {
+            keys,
+            same,
+            refused,
+            unconfirmed_present,
+            unconfirmed_absent,
+            ..
+        } = self;
+        let Self {
+            missing,
+            different,
+            doubled,
+            untold,
+            surplus,
+            ..
+        } = self;
+        writeln!(
+            f,
+            "shards: {keys} keys: {same} told and there, {refused} refused and not there"
+        )?;
+        writeln!(
+            f,
+            "unconfirmed: {unconfirmed_present} present, {unconfirmed_absent} absent"
+        )?;
+        write!(
+            f,
+            "missing {missing}, different {different}, doubled {doubled}, untold {untold}, "
+        )?;
         match self.orders_of_run {
             Some(orders) => write!(f, "surplus {surplus} of {orders} orders of the run")?,
-            None => write!(f, "surplus not counted: the file does not say that it is whole")?,
+            None => write!(
+                f,
+                "surplus not counted: the file does not say that it is whole"
+            )?,
         }
         for example in &self.examples {
             write!(f, "\n{example}")?;

@@ -1,8 +1,8 @@
 //! The auditor: holds what users were told against what the shards have.
 //!
-//! A kept file may have millions of lines, so it is read in pieces, and each piece is looked up in all
-//! tables at once. Orders that nobody was told of are found by their number: all keys of a run begin
-//! alike, and as many orders as keys of the file account for may do so.
+//! A kept file may have millions of lines, so it is read in pieces, and each piece is looked up in
+//! all tables at once. Orders that nobody was told of are found by their number: all keys of a run
+//! begin alike, and as many orders as keys of the file account for may do so.
 
 mod findings;
 mod shard;
@@ -29,7 +29,12 @@ pub(crate) struct AuditArgs {
     #[arg(long)]
     pub(crate) file: PathBuf,
     /// Look into the databases that this `cluster.json` names.
-    #[arg(long, value_name = "FILE", conflicts_with = "data", required_unless_present = "data")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "data",
+        required_unless_present = "data"
+    )]
     pub(crate) cluster: Option<PathBuf>,
     /// Look into the data folder of an embedded server, which may be running.
     #[arg(long, value_name = "DIR")]
@@ -61,7 +66,9 @@ pub(crate) struct Outcome {
 impl Outcome {
     pub(crate) fn judge(&self) -> Result<(), Error> {
         self.shards.judge()?;
-        self.gateway.as_ref().map_or(Ok(()), verify::Findings::judge)
+        self.gateway
+            .as_ref()
+            .map_or(Ok(()), verify::Findings::judge)
     }
 }
 
@@ -93,7 +100,9 @@ pub(crate) async fn audit(args: &AuditArgs) -> Result<Outcome, Error> {
         (Some(cluster), _) => of_cluster(cluster).await?,
         (None, Some(folder)) => of_folder(folder).await?,
         (None, None) => {
-            return Err(Error::CannotRun("neither --cluster nor --data says where the shards are".to_owned()));
+            return Err(Error::CannotRun(
+                "neither --cluster nor --data says where the shards are".to_owned(),
+            ));
         }
     };
     let shards = look_up(&args.file, shards).await?;
@@ -124,9 +133,10 @@ async fn look_up(file: &Path, mut shards: Vec<Shard>) -> Result<Findings, Error>
     }
     look_up_piece(&mut findings, shards, &piece).await?;
     match whole {
-        Some(kept) if kept != findings.keys() => {
-            Err(Error::CannotRun(format!("the file has {} keys and says that it has {kept}", findings.keys())))
-        }
+        Some(kept) if kept != findings.keys() => Err(Error::CannotRun(format!(
+            "the file has {} keys and says that it has {kept}",
+            findings.keys()
+        ))),
         Some(_) => {
             if let Some(orders) = orders {
                 findings.note_count(orders);
@@ -146,7 +156,11 @@ async fn count(shards: &mut [Shard], run: &str) -> Result<u64, Error> {
 }
 
 /// Looks one piece up in all shards side by side, and gives the shards back.
-async fn look_up_piece(findings: &mut Findings, shards: Vec<Shard>, piece: &[Line]) -> Result<Vec<Shard>, Error> {
+async fn look_up_piece(
+    findings: &mut Findings,
+    shards: Vec<Shard>,
+    piece: &[Line],
+) -> Result<Vec<Shard>, Error> {
     let keys: Vec<_> = piece.iter().filter_map(Findings::key_of).collect();
     let keys = serde_json::to_string(&keys).map_err(|e| Error::io("keys", e.into()))?;
     let mut tasks = JoinSet::new();
@@ -164,7 +178,9 @@ async fn look_up_piece(findings: &mut Findings, shards: Vec<Shard>, piece: &[Lin
     for (_, shard, found) in answered {
         for order in found? {
             let place = all.get_mut(order.index);
-            place.ok_or_else(|| Error::CannotRun("a key's number".to_owned()))?.push(order);
+            place
+                .ok_or_else(|| Error::CannotRun("a key's number".to_owned()))?
+                .push(order);
         }
         shards.push(shard);
     }

@@ -1,8 +1,8 @@
 //! A shard as the auditor sees it: tables of orders that can be asked for keys, and counted.
 //!
 //! Every table of every shard is asked for every key. Asking only the one where a user should live
-//! would find neither a second order elsewhere nor one that has strayed, and would have to know where
-//! users live.
+//! would find neither a second order elsewhere nor one that has strayed, and would have to know
+//! where users live.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,11 @@ impl Found {
     /// What its user should have been told.
     pub(super) fn prize(&self) -> Prize {
         let award_title = Some(self.award_title.clone());
-        Prize { award_id: self.award_id, order_id: self.order_id.to_string(), award_title }
+        Prize {
+            award_id: self.award_id,
+            order_id: self.order_id.to_string(),
+            award_title,
+        }
     }
 }
 
@@ -53,7 +57,8 @@ pub(super) struct Shard {
 const TABLE: &str = "raffle_order_";
 
 // Keys come as one JSON list of pairs, so any number of them is one statement and one round trip.
-const FIND_SQLITE: &str = "SELECT j.key, o.order_id, o.award_id, o.award_title FROM json_each(?1) AS j
+const FIND_SQLITE: &str =
+    "SELECT j.key, o.order_id, o.award_id, o.award_title FROM json_each(?1) AS j
     CROSS JOIN {table} AS o ON o.user_id = j.value ->> 0 AND o.request_id = j.value ->> 1";
 // Text of a binary collation would come as bytes.
 const FIND_MYSQL: &str = "SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, o.order_id, o.award_id,
@@ -68,7 +73,8 @@ const FIND_MYSQL: &str = "SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, o.order_
 /// A range, not LIKE, which has characters of its own.
 const COUNT: &str = "SELECT count(*) FROM {table} WHERE request_id >= ? AND request_id < ?";
 
-const TABLES_SQLITE: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 13) = ?1";
+const TABLES_SQLITE: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 13) = ?1";
 const TABLES_MYSQL: &str =
     "SELECT CONVERT(table_name USING utf8mb4) COLLATE utf8mb4_general_ci FROM information_schema.tables
     WHERE table_schema = DATABASE() AND LEFT(table_name, 13) = ?";
@@ -76,15 +82,33 @@ const TABLES_MYSQL: &str =
 impl Shard {
     async fn open(name: String, mut store: Store) -> Result<Self, Error> {
         let mut tables: Vec<String> = match &mut store {
-            Store::Sqlite(connection) => sqlx::query_scalar(TABLES_SQLITE).bind(TABLE).fetch_all(connection).await?,
-            Store::MySql(connection) => sqlx::query_scalar(TABLES_MYSQL).bind(TABLE).fetch_all(connection).await?,
+            Store::Sqlite(connection) => {
+                sqlx::query_scalar(TABLES_SQLITE)
+                    .bind(TABLE)
+                    .fetch_all(connection)
+                    .await?
+            }
+            Store::MySql(connection) => {
+                sqlx::query_scalar(TABLES_MYSQL)
+                    .bind(TABLE)
+                    .fetch_all(connection)
+                    .await?
+            }
         };
-        tables.retain(|table| table[TABLE.len()..].bytes().all(|byte| byte.is_ascii_digit()));
+        tables.retain(|table| {
+            table[TABLE.len()..]
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+        });
         if tables.is_empty() {
             return Err(Error::CannotRun(format!("{name} has no tables of orders")));
         }
         tables.sort_unstable();
-        Ok(Self { name, tables, store })
+        Ok(Self {
+            name,
+            tables,
+            store,
+        })
     }
 
     /// All orders that stand under any of the keys, a JSON list of pairs of user and request id.
@@ -104,9 +128,16 @@ impl Shard {
                 }
             };
             for (index, order_id, award_id, award_title) in rows {
-                let index = usize::try_from(index).map_err(|_| Error::CannotRun("a key's number".to_owned()))?;
+                let index = usize::try_from(index)
+                    .map_err(|_| Error::CannotRun("a key's number".to_owned()))?;
                 let place = format!("{} {table}", self.name);
-                found.push(Found { index, order_id, award_id, award_title, place });
+                found.push(Found {
+                    index,
+                    order_id,
+                    award_id,
+                    award_title,
+                    place,
+                });
             }
         }
         Ok(found)
@@ -121,10 +152,18 @@ impl Shard {
             let sql = COUNT.replace("{table}", table);
             let count: i64 = match &mut self.store {
                 Store::Sqlite(connection) => {
-                    sqlx::query_scalar(&sql).bind(prefix).bind(&*end).fetch_one(connection).await?
+                    sqlx::query_scalar(&sql)
+                        .bind(prefix)
+                        .bind(&*end)
+                        .fetch_one(connection)
+                        .await?
                 }
                 Store::MySql(connection) => {
-                    sqlx::query_scalar(&sql).bind(prefix).bind(&*end).fetch_one(connection).await?
+                    sqlx::query_scalar(&sql)
+                        .bind(prefix)
+                        .bind(&*end)
+                        .fetch_one(connection)
+                        .await?
                 }
             };
             sum += u64::try_from(count).unwrap_or_default();
@@ -140,22 +179,35 @@ where
     i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
     String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
 {
-    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
+    Ok((
+        row.try_get(0)?,
+        row.try_get(1)?,
+        row.try_get(2)?,
+        row.try_get(3)?,
+    ))
 }
 
 /// Opens the shard files of a data folder, whether a server holds it or not.
 pub(super) async fn of_folder(folder: &Path) -> Result<Vec<Shard>, Error> {
     let file = |number: usize| folder.join(format!("shard-{number}.sqlite"));
     let shards_max = usize::from(router::SHARDS_MAX);
-    let files: Vec<PathBuf> = (0..shards_max).map(file).take_while(|file| file.is_file()).collect();
+    let files: Vec<PathBuf> = (0..shards_max)
+        .map(file)
+        .take_while(|file| file.is_file())
+        .collect();
     if files.is_empty() {
-        return Err(Error::CannotRun(format!("{} is not a data folder: it has no shard-0.sqlite", folder.display())));
+        return Err(Error::CannotRun(format!(
+            "{} is not a data folder: it has no shard-0.sqlite",
+            folder.display()
+        )));
     }
     let mut shards = Vec::new();
     for (number, file) in files.into_iter().enumerate() {
         // Not read-only: the files of a server that was killed have a log, which whoever opens them
         // must put in order.
-        let options = SqliteConnectOptions::new().filename(file).disable_statement_logging();
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .disable_statement_logging();
         let connection = options.connect().await?;
         shards.push(Shard::open(format!("shard {number}"), Store::Sqlite(connection)).await?);
     }
@@ -174,11 +226,15 @@ pub(super) async fn of_cluster(path: &Path) -> Result<Vec<Shard>, Error> {
     let text = std::fs::read_to_string(path).map_err(failed)?;
     let cluster: Cluster = serde_json::from_str(&text).map_err(|e| failed(e.into()))?;
     if cluster.shards.is_empty() {
-        return Err(Error::CannotRun(format!("{} names no shard", path.display())));
+        return Err(Error::CannotRun(format!(
+            "{} names no shard",
+            path.display()
+        )));
     }
     let mut shards = Vec::new();
     for (number, database) in cluster.shards.iter().enumerate() {
-        require_loopback(database.host).map_err(|why| Error::CannotRun(format!("{}: {why}", path.display())))?;
+        require_loopback(database.host)
+            .map_err(|why| Error::CannotRun(format!("{}: {why}", path.display())))?;
         let connection = database.connect().await?;
         shards.push(Shard::open(format!("shard {number}"), Store::MySql(connection)).await?);
     }

@@ -33,15 +33,23 @@ fn told(number: u32) -> Line {
 }
 
 fn untold(number: u32, outcome: Untelling) -> Line {
-    Line::Untold(Untold { user_id: format!("u {number}"), request_id: key(number), outcome })
+    Line::Untold(Untold {
+        user_id: format!("u {number}"),
+        request_id: key(number),
+        outcome,
+    })
 }
 
 impl Place {
     async fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("a folder") };
+        let place = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
         for shard in 0..2 {
             for table in 0..2 {
-                place.run(shard, &TABLES.replace("{table}", &table.to_string())).await;
+                place
+                    .run(shard, &TABLES.replace("{table}", &table.to_string()))
+                    .await;
             }
         }
         place
@@ -50,8 +58,14 @@ impl Place {
     async fn open(&self, shard: u32) -> SqliteConnection {
         let path = self.folder.path().join(format!("shard-{shard}.sqlite"));
         // What the tests write need not outlast them.
-        let options = SqliteConnectOptions::new().filename(path).synchronous(SqliteSynchronous::Off);
-        options.create_if_missing(true).connect().await.expect("opened")
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .synchronous(SqliteSynchronous::Off);
+        options
+            .create_if_missing(true)
+            .connect()
+            .await
+            .expect("opened")
     }
 
     async fn run(&self, shard: u32, sql: &str) {
@@ -66,8 +80,12 @@ impl Place {
             let mut connection = self.open(shard).await;
             connection.execute("BEGIN").await.expect("begun");
             for number in numbers.clone().filter(|number| number % 2 == shard) {
-                let Line::Told(told) = told(number) else { unreachable!() };
-                let [prize] = told.drawn.prizes() else { unreachable!() };
+                let Line::Told(told) = told(number) else {
+                    unreachable!()
+                };
+                let [prize] = told.drawn.prizes() else {
+                    unreachable!()
+                };
                 let sql = format!(
                     "INSERT INTO raffle_order_{} VALUES (?, ?, ?, 1, 1, 1, 1, ?, ?, 1, 'none', 1, 1)",
                     number / 2 % 2
@@ -89,8 +107,17 @@ impl Place {
 
     /// Audits a file of these lines, and of those that say that it is whole.
     async fn audit(&self, keys: &[Line]) -> Findings {
-        let kept = Line::Kept { kept: u64::try_from(keys.len()).expect("small") };
-        let all = [&[Line::Run { run: RUN.to_owned() }], keys, &[kept]].concat();
+        let kept = Line::Kept {
+            kept: u64::try_from(keys.len()).expect("small"),
+        };
+        let all = [
+            &[Line::Run {
+                run: RUN.to_owned(),
+            }],
+            keys,
+            &[kept],
+        ]
+        .concat();
         self.audit_file(&all).await.expect("audited").shards
     }
 
@@ -129,8 +156,14 @@ async fn what_was_told_and_stands_there_is_right_piece_by_piece() {
     let findings = place.audit(&lines).await;
     assert!(findings.judge().is_ok(), "{findings}");
     let json = json(&findings);
-    assert_eq!((&json["keys"], &json["same"], &json["refused"]), (&2_603.into(), &2_500.into(), &100.into()));
-    assert_eq!((&json["unconfirmed_absent"], &json["orders_of_run"]), (&3.into(), &2_500.into()));
+    assert_eq!(
+        (&json["keys"], &json["same"], &json["refused"]),
+        (&2_603.into(), &2_500.into(), &100.into())
+    );
+    assert_eq!(
+        (&json["unconfirmed_absent"], &json["orders_of_run"]),
+        (&3.into(), &2_500.into())
+    );
 }
 
 #[tokio::test]
@@ -140,20 +173,43 @@ async fn each_planted_fault_is_found_and_named() {
     let lines: Vec<Line> = (0..8).map(told).collect();
     for (fault, sql, count) in [
         ("missing", "DELETE FROM raffle_order_0", 2),
-        ("different", "UPDATE raffle_order_0 SET award_id = award_id + 1", 2),
-        ("different", "UPDATE raffle_order_0 SET award_title = 'other'", 2),
-        ("different", "UPDATE raffle_order_0 SET order_id = order_id + 100", 2),
+        (
+            "different",
+            "UPDATE raffle_order_0 SET award_id = award_id + 1",
+            2,
+        ),
+        (
+            "different",
+            "UPDATE raffle_order_0 SET award_title = 'other'",
+            2,
+        ),
+        (
+            "different",
+            "UPDATE raffle_order_0 SET order_id = order_id + 100",
+            2,
+        ),
         ("doubled", copy, 2),
         // Under a key that the driver never sent, and of a user who never came.
-        ("surplus", &copy.replace("request_id, activity_id", "request_id || 'x', activity_id"), 2),
-        ("surplus", &copy.replace("user_id,", "'stranger' || order_id,"), 2),
+        (
+            "surplus",
+            &copy.replace("request_id, activity_id", "request_id || 'x', activity_id"),
+            2,
+        ),
+        (
+            "surplus",
+            &copy.replace("user_id,", "'stranger' || order_id,"),
+            2,
+        ),
     ] {
         let place = Place::new().await;
         place.insert(0..8).await;
         assert!(place.audit(&lines).await.judge().is_ok());
         place.run(0, sql).await;
         let findings = place.audit(&lines).await;
-        assert!(matches!(findings.judge(), Err(Error::DoesNotHold(_))), "{fault}: {findings}");
+        assert!(
+            matches!(findings.judge(), Err(Error::DoesNotHold(_))),
+            "{fault}: {findings}"
+        );
         assert_eq!(json(&findings)[fault], count, "{sql}: {findings}");
     }
 }
@@ -162,23 +218,42 @@ async fn each_planted_fault_is_found_and_named() {
 async fn an_order_that_was_refused_is_a_fault_and_one_without_an_outcome_is_none() {
     let place = Place::new().await;
     place.insert(0..3).await;
-    let unknown =
-        [told(0), untold(1, Untelling::Unknown), untold(2, Untelling::Unknown), untold(9, Untelling::Unknown)];
+    let unknown = [
+        told(0),
+        untold(1, Untelling::Unknown),
+        untold(2, Untelling::Unknown),
+        untold(9, Untelling::Unknown),
+    ];
     let findings = place.audit(&unknown).await;
     assert!(findings.judge().is_ok(), "{findings}");
     assert_eq!(json(&findings)["unconfirmed_present"], 2);
-    assert!(findings.to_string().contains("unconfirmed: 2 present, 1 absent"), "{findings}");
+    assert!(
+        findings
+            .to_string()
+            .contains("unconfirmed: 2 present, 1 absent"),
+        "{findings}"
+    );
 
-    let refused = place.audit(&[told(0), told(1), untold(2, Untelling::Refused)]).await;
+    let refused = place
+        .audit(&[told(0), told(1), untold(2, Untelling::Refused)])
+        .await;
     assert!(matches!(refused.judge(), Err(Error::DoesNotHold(_))));
-    assert_eq!((&json(&refused)["untold"], &json(&refused)["surplus"]), (&1.into(), &0.into()));
+    assert_eq!(
+        (&json(&refused)["untold"], &json(&refused)["surplus"]),
+        (&1.into(), &0.into())
+    );
 }
 
 #[tokio::test]
 async fn orders_of_other_runs_are_not_counted() {
     let place = Place::new().await;
     place.insert(0..4).await;
-    place.run(0, "UPDATE raffle_order_0 SET request_id = '00000000ac' || substr(request_id, 11)").await;
+    place
+        .run(
+            0,
+            "UPDATE raffle_order_0 SET request_id = '00000000ac' || substr(request_id, 11)",
+        )
+        .await;
     let findings = place.audit(&[told(1), told(2), told(3)]).await;
     assert!(findings.judge().is_ok(), "{findings}");
     assert_eq!(json(&findings)["orders_of_run"], 3);
@@ -188,17 +263,29 @@ async fn orders_of_other_runs_are_not_counted() {
 async fn a_file_that_is_cut_off_proves_no_surplus_and_one_that_lost_lines_is_refused() {
     let place = Place::new().await;
     place.insert(0..4).await;
-    let run = Line::Run { run: RUN.to_owned() };
-    let outcome = place.audit_file(&[run.clone(), told(0), told(1)]).await.expect("audited");
+    let run = Line::Run {
+        run: RUN.to_owned(),
+    };
+    let outcome = place
+        .audit_file(&[run.clone(), told(0), told(1)])
+        .await
+        .expect("audited");
     assert!(outcome.judge().is_ok());
-    assert!(outcome.to_string().contains("surplus not counted"), "{outcome}");
-    let lost = place.audit_file(&[run, told(0), Line::Kept { kept: 2 }]).await;
+    assert!(
+        outcome.to_string().contains("surplus not counted"),
+        "{outcome}"
+    );
+    let lost = place
+        .audit_file(&[run, told(0), Line::Kept { kept: 2 }])
+        .await;
     assert!(matches!(lost, Err(Error::CannotRun(_))));
 }
 
 #[tokio::test]
 async fn a_folder_without_shards_is_said_to_be_none() {
     let folder = tempfile::tempdir().expect("a folder");
-    let Err(error) = of_folder(folder.path()).await else { panic!("opened nothing") };
+    let Err(error) = of_folder(folder.path()).await else {
+        panic!("opened nothing")
+    };
     assert!(error.to_string().contains("shard-0.sqlite"), "{error}");
 }

@@ -1,6 +1,6 @@
-//! The audit beside draws: a cluster with millions of orders is audited while users draw at a share of
-//! what it can do at most. None of them may be refused, the audit must end in time and find nothing,
-//! and its memory must stay what it was in its first quarter.
+//! The audit beside draws: a cluster with millions of orders is audited while users draw at a share
+//! of what it can do at most. None of them may be refused, the audit must end in time and find
+//! nothing, and its memory must stay what it was in its first quarter.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,11 @@ pub(crate) fn command(args: &AuditLoadArgs) -> Result<(), Error> {
 async fn audit_load(args: &AuditLoadArgs) -> Result<(), Error> {
     require_files([&args.programs.drawbridge, &args.programs.cluster])?;
     let folder = folder_of(&args.out)?;
-    let setup = Setup { shards: args.shards, gateways: 1, memory: Memory::Ample };
+    let setup = Setup {
+        shards: args.shards,
+        gateways: 1,
+        memory: Memory::Ample,
+    };
     let cluster = Cluster::start(&args.programs, &folder, setup).await?;
     publish(&cluster, &folder).await?;
     let began = Instant::now();
@@ -115,7 +119,11 @@ async fn audit_load(args: &AuditLoadArgs) -> Result<(), Error> {
         Some(_) => None,
         None => Some(measure_max(&cluster).await?),
     };
-    let rate = share_of(args.max_rate.map_or(max_per_second.unwrap_or_default(), f64::from), args.percent);
+    let rate = share_of(
+        args.max_rate
+            .map_or(max_per_second.unwrap_or_default(), f64::from),
+        args.percent,
+    );
     eprintln!("auditing beside {rate} draws a second");
 
     let (stop, stopped) = watch::channel(false);
@@ -149,17 +157,31 @@ impl Results {
     fn judge(&self) -> Result<(), Error> {
         let mut faults = Vec::new();
         if self.drawn.others > 0 {
-            faults.push(format!("{} of {} draws were not made", self.drawn.others, self.drawn.arrivals));
+            faults.push(format!(
+                "{} of {} draws were not made",
+                self.drawn.others, self.drawn.arrivals
+            ));
         }
         if self.rss_kib_later > self.rss_kib_first + self.rss_kib_first / 10 + RSS_SLACK_KIB {
-            faults.push(format!("the audit grew from {} to {} KiB", self.rss_kib_first, self.rss_kib_later));
+            faults.push(format!(
+                "the audit grew from {} to {} KiB",
+                self.rss_kib_first, self.rss_kib_later
+            ));
         }
-        if faults.is_empty() { Ok(()) } else { Err(Error::DoesNotHold(faults.join("; "))) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::DoesNotHold(faults.join("; ")))
+        }
     }
 }
 
 fn share_of(max: f64, percent: u32) -> u32 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a rate")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a rate"
+    )]
     let rate = (max * f64::from(percent) / 100.0) as u32;
     rate.max(1)
 }
@@ -183,18 +205,30 @@ async fn draw_until(stopped: watch::Receiver<bool>, plan: Plan) -> Result<Drawn,
     let mut seed = plan.seed;
     while !*stopped.borrow() {
         seed += 1;
-        let round = Plan { seed, ..plan.clone() };
-        let watch = Watch { progress: false, period_seconds: usize::try_from(ROUND_SECONDS).expect("few") };
+        let round = Plan {
+            seed,
+            ..plan.clone()
+        };
+        let watch = Watch {
+            progress: false,
+            period_seconds: usize::try_from(ROUND_SECONDS).expect("few"),
+        };
         let run = in_background(move || run(&round, None, watch)).await?;
         for period in &run.record.periods {
             drawn.arrivals += period.arrivals;
             drawn.ok += period.ok;
             drawn.others += period.others;
-            response_us.add(&period.response_us).expect("the same bounds");
+            response_us
+                .add(&period.response_us)
+                .expect("the same bounds");
         }
     }
     let quantile = |share| ms(response_us.value_at_quantile(share));
-    Ok(Drawn { p50_ms: quantile(0.5), p99_ms: quantile(0.99), ..drawn })
+    Ok(Drawn {
+        p50_ms: quantile(0.5),
+        p99_ms: quantile(0.99),
+        ..drawn
+    })
 }
 
 /// Audits, and answers how long that took and its memory, each second.
@@ -202,9 +236,18 @@ async fn audit(cluster: &Cluster, args: &AuditLoadArgs) -> Result<(f64, Vec<u64>
     let began = Instant::now();
     let mut audit: Command = cluster.command(&["audit", "--json"]);
     let failed = |e| Error::io("drawbridge audit", e);
-    let child = audit.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
-    let pid = child.id().ok_or_else(|| Error::CannotRun("the audit ended at once".to_owned()))?;
-    let mut ended = std::pin::pin!(timeout(Duration::from_mins(args.minutes), child.wait_with_output()));
+    let child = audit
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let pid = child
+        .id()
+        .ok_or_else(|| Error::CannotRun("the audit ended at once".to_owned()))?;
+    let mut ended = std::pin::pin!(timeout(
+        Duration::from_mins(args.minutes),
+        child.wait_with_output()
+    ));
     let (mut rss, mut seconds) = (Vec::new(), interval(Duration::from_secs(1)));
     let output = loop {
         tokio::select! {
@@ -214,13 +257,25 @@ async fn audit(cluster: &Cluster, args: &AuditLoadArgs) -> Result<(f64, Vec<u64>
             }
         }
     };
-    let late = |_| Error::DoesNotHold(format!("the audit took longer than {} minutes", args.minutes));
+    let late = |_| {
+        Error::DoesNotHold(format!(
+            "the audit took longer than {} minutes",
+            args.minutes
+        ))
+    };
     let output = output.map_err(late)?.map_err(failed)?;
     if output.status.success() {
         return Ok((began.elapsed().as_secs_f64(), rss));
     }
-    let (said, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Err(Error::DoesNotHold(format!("audit: {}\n{}", output.status, process::last_lines(&format!("{said}{complaint}")))))
+    let (said, complaint) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    Err(Error::DoesNotHold(format!(
+        "audit: {}\n{}",
+        output.status,
+        process::last_lines(&format!("{said}{complaint}"))
+    )))
 }
 
 /// The largest sample of the first quarter, and of the rest.
@@ -232,7 +287,10 @@ fn peaks(rss: &[u64]) -> (u64, u64) {
 
 async fn publish(cluster: &Cluster, folder: &Path) -> Result<(), Error> {
     let failed = |e| Error::io("a campaign file", e);
-    let file = tempfile::Builder::new().suffix(".toml").tempfile_in(folder).map_err(failed)?;
+    let file = tempfile::Builder::new()
+        .suffix(".toml")
+        .tempfile_in(folder)
+        .map_err(failed)?;
     std::fs::write(file.path(), campaign()).map_err(failed)?;
     cluster.publish(file.path()).await
 }
@@ -283,15 +341,21 @@ async fn fill(cluster: &Cluster, args: &AuditLoadArgs) -> Result<(), Error> {
     })
     .await?;
     for writer in writers {
-        writer.await.map_err(|e| Error::io("a writer", e.into()))??;
+        writer
+            .await
+            .map_err(|e| Error::io("a writer", e.into()))??;
     }
     Ok(())
 }
 
 async fn claim_run(meta: &Database) -> Result<RunNumber, Error> {
     let mut connection = meta.connect().await?;
-    connection.execute("UPDATE id_run SET claimed = claimed + 1").await?;
-    let row = connection.fetch_one("SELECT CAST(claimed AS SIGNED) FROM id_run").await?;
+    connection
+        .execute("UPDATE id_run SET claimed = claimed + 1")
+        .await?;
+    let row = connection
+        .fetch_one("SELECT CAST(claimed AS SIGNED) FROM id_run")
+        .await?;
     let claimed: i64 = row.try_get(0)?;
     connection.close().await?;
     let run = u32::try_from(claimed).ok().and_then(RunNumber::new);
@@ -319,9 +383,14 @@ impl Waiting {
         let comma = |rows: &String| if rows.is_empty() { "" } else { "," };
         // Writing to a String cannot fail.
         let before = comma(&self.accounts);
-        let _ = write!(self.accounts, "{before}('{user}',{FILLED},1000,{ORDERS},{DAY},{ORDERS},{ORDERS})");
+        let _ = write!(
+            self.accounts,
+            "{before}('{user}',{FILLED},1000,{ORDERS},{DAY},{ORDERS},{ORDERS})"
+        );
         for ordinal in 1..=ORDERS {
-            let id = numbers.next(slot).expect("a run has more numbers than a fill has orders");
+            let id = numbers
+                .next(slot)
+                .expect("a run has more numbers than a fill has orders");
             let before = comma(&self.orders);
             let _ = write!(
                 self.orders,
@@ -333,7 +402,10 @@ impl Waiting {
 
     fn statements(&mut self, table: router::TableId) -> [String; 2] {
         self.users = 0;
-        let (accounts, orders) = (std::mem::take(&mut self.accounts), std::mem::take(&mut self.orders));
+        let (accounts, orders) = (
+            std::mem::take(&mut self.accounts),
+            std::mem::take(&mut self.orders),
+        );
         [
             format!(
                 "INSERT INTO raffle_account_{table} (user_id, activity_id, granted, used, day, day_used, month_used) \
@@ -347,8 +419,8 @@ impl Waiting {
     }
 }
 
-/// Makes the statements for all users, each with the number of its shard. In each table ids ascend as
-/// text, so that the pages of its keys are filled one after the other.
+/// Makes the statements for all users, each with the number of its shard. In each table ids ascend
+/// as text, so that the pages of its keys are filled one after the other.
 fn each_statement(map: &SlotMap, run: RunNumber, users: u64, mut take: impl FnMut(usize, String)) {
     let mut waiting: std::collections::BTreeMap<_, Waiting> = std::collections::BTreeMap::new();
     let mut numbers = OrderNumbers::new(run);
@@ -359,12 +431,16 @@ fn each_statement(map: &SlotMap, run: RunNumber, users: u64, mut take: impl FnMu
         let rows = waiting.entry(place).or_default();
         rows.add(&user, route.slot(), &mut numbers);
         if rows.users == USERS {
-            rows.statements(place.1).into_iter().for_each(|sql| take(usize::from(place.0.get()), sql));
+            rows.statements(place.1)
+                .into_iter()
+                .for_each(|sql| take(usize::from(place.0.get()), sql));
         }
     }
     for ((shard, table), mut rows) in waiting {
         if rows.users > 0 {
-            rows.statements(table).into_iter().for_each(|sql| take(usize::from(shard.get()), sql));
+            rows.statements(table)
+                .into_iter()
+                .for_each(|sql| take(usize::from(shard.get()), sql));
         }
     }
 }
@@ -387,16 +463,29 @@ mod tests {
     fn each_user_is_written_once_to_its_shard() {
         let map = SlotMap::even(1, 2, 1).expect("a map");
         let (mut users, mut orders) = (Vec::new(), 0);
-        each_statement(&map, RunNumber::new(1).expect("a run"), 1_001, |shard, sql| {
-            let of_row = |row: &str| row.split('\'').nth(1).expect("a user").to_owned();
-            let rows: Vec<&str> = sql.split_once("VALUES ").expect("rows").1.split("),(").collect();
-            assert!(rows.iter().all(|row| usize::from(map.route(&of_row(row)).shard().get()) == shard));
-            if sql.starts_with("INSERT INTO raffle_account_0") {
-                users.extend(rows.into_iter().map(of_row));
-            } else {
-                orders += rows.len();
-            }
-        });
+        each_statement(
+            &map,
+            RunNumber::new(1).expect("a run"),
+            1_001,
+            |shard, sql| {
+                let of_row = |row: &str| row.split('\'').nth(1).expect("a user").to_owned();
+                let rows: Vec<&str> = sql
+                    .split_once("VALUES ")
+                    .expect("rows")
+                    .1
+                    .split("),(")
+                    .collect();
+                assert!(
+                    rows.iter()
+                        .all(|row| usize::from(map.route(&of_row(row)).shard().get()) == shard)
+                );
+                if sql.starts_with("INSERT INTO raffle_account_0") {
+                    users.extend(rows.into_iter().map(of_row));
+                } else {
+                    orders += rows.len();
+                }
+            },
+        );
         users.sort();
         users.dedup();
         assert_eq!((users.len(), orders), (1_001, 10_010));
@@ -405,7 +494,11 @@ mod tests {
     #[test]
     fn memory_that_grows_and_draws_that_are_refused_are_found() {
         assert_eq!(peaks(&[5, 9, 3, 4, 8, 7, 2, 1]), (9, 8));
-        let drawn = Drawn { arrivals: 9, ok: 9, ..Drawn::default() };
+        let drawn = Drawn {
+            arrivals: 9,
+            ok: 9,
+            ..Drawn::default()
+        };
         let sound = Results {
             orders: 10,
             fill_seconds: 1.0,
@@ -417,7 +510,21 @@ mod tests {
             drawn,
         };
         assert!(sound.judge().is_ok());
-        assert!(Results { rss_kib_later: sound.rss_kib_later + 1, ..sound.clone() }.judge().is_err());
-        assert!(Results { drawn: Drawn { others: 1, ..drawn }, ..sound }.judge().is_err());
+        assert!(
+            Results {
+                rss_kib_later: sound.rss_kib_later + 1,
+                ..sound.clone()
+            }
+            .judge()
+            .is_err()
+        );
+        assert!(
+            Results {
+                drawn: Drawn { others: 1, ..drawn },
+                ..sound
+            }
+            .judge()
+            .is_err()
+        );
     }
 }

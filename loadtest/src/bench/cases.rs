@@ -48,7 +48,9 @@ impl Alone {
     }
 
     pub(super) fn refusals() -> impl Iterator<Item = Self> {
-        REFUSALS.iter().flat_map(|refusal| CONNECTIONS.map(|connections| Self::Refusals(refusal, connections)))
+        REFUSALS
+            .iter()
+            .flat_map(|refusal| CONNECTIONS.map(|connections| Self::Refusals(refusal, connections)))
     }
 }
 
@@ -76,15 +78,26 @@ static REFUSALS: [Refusal; 3] = [
         name: "refuse_limit",
         code: "ERR_GW_010",
         // Enough to see that the campaign is there.
-        settings: &[("DRAWBRIDGE_LIMITS_GATEWAY_PER_SECOND", "1"), ("DRAWBRIDGE_LIMITS_GATEWAY_BURST", "100")],
+        settings: &[
+            ("DRAWBRIDGE_LIMITS_GATEWAY_PER_SECOND", "1"),
+            ("DRAWBRIDGE_LIMITS_GATEWAY_BURST", "100"),
+        ],
         orders: &[],
     },
-    Refusal { name: "refuse_switch", code: "0004", settings: &[], orders: &[&["switch", "set", "draw", "off"]] },
+    Refusal {
+        name: "refuse_switch",
+        code: "0004",
+        settings: &[],
+        orders: &[&["switch", "set", "draw", "off"]],
+    },
     Refusal {
         name: "refuse_breaker",
         code: "0006",
         settings: &[],
-        orders: &[&["breaker", "set", "shard-0", "forced_open"], &["breaker", "set", "shard-1", "forced_open"]],
+        orders: &[
+            &["breaker", "set", "shard-0", "forced_open"],
+            &["breaker", "set", "shard-1", "forced_open"],
+        ],
     },
 ];
 
@@ -104,7 +117,11 @@ impl Bench<'_> {
         let mut figures = Vec::new();
         for connections in CONNECTIONS {
             let plan = plan(self.effort, hello.address, Case::Draw, connections);
-            figures.push(drive_once(plan, &hello.watched()).await?.figure("hyper_hello"));
+            figures.push(
+                drive_once(plan, &hello.watched())
+                    .await?
+                    .figure("hyper_hello"),
+            );
         }
         Ok(figures)
     }
@@ -128,7 +145,11 @@ impl Bench<'_> {
         for connections in CONNECTIONS {
             let gateway = server::Gateway::start(self.programs, self.folder, &[]).await?;
             let plan = |case| plan(self.effort, gateway.address, case, connections);
-            figures.push(drive_once(plan(Case::Draw), &gateway.watched()).await?.figure("draw_embedded"));
+            figures.push(
+                drive_once(plan(Case::Draw), &gateway.watched())
+                    .await?
+                    .figure("draw_embedded"),
+            );
             if ACCOUNT_CONNECTIONS.contains(&connections) {
                 let account = drive_once(plan(Case::Account), &gateway.watched()).await?;
                 figures.push(account.figure("query_account_embedded"));
@@ -137,7 +158,11 @@ impl Bench<'_> {
         }
         for connections in TEN_CONNECTIONS {
             let gateway = server::Gateway::start(self.programs, self.folder, &[]).await?;
-            let ten = drive_once(self.plan_of_ten(gateway.address, connections), &gateway.watched()).await?;
+            let ten = drive_once(
+                self.plan_of_ten(gateway.address, connections),
+                &gateway.watched(),
+            )
+            .await?;
             figures.push(ten.figure_of_draws("draw_embedded_ten"));
             gateway.stop_and_audit().await?;
         }
@@ -145,7 +170,10 @@ impl Bench<'_> {
     }
 
     fn plan_of_ten(&self, address: SocketAddr, connections: u16) -> Plan {
-        Plan { count: Some(TEN), ..plan(self.effort, address, Case::Draw, connections) }
+        Plan {
+            count: Some(TEN),
+            ..plan(self.effort, address, Case::Draw, connections)
+        }
     }
 
     /// What it costs to say no, each way on a gateway of its own.
@@ -160,8 +188,10 @@ impl Bench<'_> {
     pub(super) async fn alone(&self, case: Alone) -> Result<Figure, Error> {
         match case {
             Alone::Draws(connections) => {
-                let cluster = Cluster::start(self.programs, self.folder, Setup::of_shards(SHARDS)).await?;
-                self.cluster_draw(&cluster, Calls::Single(connections)).await
+                let cluster =
+                    Cluster::start(self.programs, self.folder, Setup::of_shards(SHARDS)).await?;
+                self.cluster_draw(&cluster, Calls::Single(connections))
+                    .await
             }
             Alone::Refusals(refusal, connections) => self.refusal(refusal, connections).await,
         }
@@ -175,12 +205,17 @@ impl Bench<'_> {
         let plan = plan(self.effort, gateway.address, Case::Draw, connections);
         let driven = drive_refused(plan, &gateway.watched(), refusal.code).await?;
         gateway.stop_and_audit().await?;
-        Ok(Figure { value: driven.refused_per_second(), ..driven.figure(refusal.name) })
+        Ok(Figure {
+            value: driven.refused_per_second(),
+            ..driven.figure(refusal.name)
+        })
     }
 
     async fn embedded_limit(&self) -> Result<Vec<Figure>, Error> {
-        let inserted =
-            Inserted { values: self.sqlite_insert(Way::Values).await?, json: self.sqlite_insert(Way::Json).await? };
+        let inserted = Inserted {
+            values: self.sqlite_insert(Way::Values).await?,
+            json: self.sqlite_insert(Way::Json).await?,
+        };
         Ok(vec![
             rows_per_second("sqlite_insert", inserted.best()),
             rows_per_second("sqlite_insert_values", inserted.values),
@@ -189,7 +224,8 @@ impl Bench<'_> {
     }
 
     async fn sqlite_insert(&self, way: Way) -> Result<f64, Error> {
-        let data = tempfile::tempdir_in(self.folder).map_err(|e| Error::io(self.folder.display().to_string(), e))?;
+        let data = tempfile::tempdir_in(self.folder)
+            .map_err(|e| Error::io(self.folder.display().to_string(), e))?;
         let seconds = self.effort.seconds;
         let rate = in_background(move || sqlite::measure(data.path(), way, seconds)).await?;
         eprintln!("  sqlite insert {way:?}: {rate:.0} rows/s");
@@ -200,14 +236,18 @@ impl Bench<'_> {
     /// very servers that the last one used, measured after its draws or before.
     pub(super) async fn cluster(&self, reversed: bool) -> Result<Vec<Figure>, Error> {
         let (mut limits, mut draws) = (Vec::new(), Vec::new());
-        let cases = CONNECTIONS.map(Calls::Single).into_iter().chain(TEN_CONNECTIONS.map(Calls::Ten));
+        let cases = CONNECTIONS
+            .map(Calls::Single)
+            .into_iter()
+            .chain(TEN_CONNECTIONS.map(Calls::Ten));
         let last = cases.clone().count() - 1;
         for (number, calls) in cases.enumerate() {
             let is_last = number == last;
             if self.limits_only && !is_last {
                 continue;
             }
-            let cluster = Cluster::start(self.programs, self.folder, Setup::of_shards(SHARDS)).await?;
+            let cluster =
+                Cluster::start(self.programs, self.folder, Setup::of_shards(SHARDS)).await?;
             if is_last && reversed {
                 limits = self.cluster_limits(&cluster).await?;
             }
@@ -224,7 +264,9 @@ impl Bench<'_> {
     async fn cluster_draw(&self, cluster: &Cluster, calls: Calls) -> Result<Figure, Error> {
         cluster.wait_drawing(ACTIVITY).await?;
         let plan = match calls {
-            Calls::Single(connections) => plan(self.effort, cluster.gateway(), Case::Draw, connections),
+            Calls::Single(connections) => {
+                plan(self.effort, cluster.gateway(), Case::Draw, connections)
+            }
             Calls::Ten(connections) => self.plan_of_ten(cluster.gateway(), connections),
         };
         let driven = drive_once(plan, &cluster.watched()).await?;
@@ -242,7 +284,10 @@ impl Bench<'_> {
         eprintln!("  redis DECR: {decr:.0}/s");
         Ok(vec![
             rows_per_second("mysql_insert", inserted),
-            Figure { unit: "commands/s", ..rows_per_second("redis_decr", decr) },
+            Figure {
+                unit: "commands/s",
+                ..rows_per_second("redis_decr", decr)
+            },
         ])
     }
 }
@@ -256,5 +301,11 @@ pub(super) async fn mysql_insert(cluster: &Cluster, seconds: u64) -> Result<f64,
 }
 
 fn rows_per_second(name: &'static str, value: f64) -> Figure {
-    Figure { name, unit: "rows/s", value, latency: None, connections: None }
+    Figure {
+        name,
+        unit: "rows/s",
+        value,
+        latency: None,
+        connections: None,
+    }
 }

@@ -47,7 +47,8 @@ pub(super) struct Setup {
 pub(super) enum Memory {
     /// As `deploy/local` has it: enough for minutes.
     Little,
-    /// Enough for thirty million orders, with a redo log for ten minutes of them at 25,000 a second.
+    /// Enough for thirty million orders, with a redo log for ten minutes of them at 25,000 a
+    /// second.
     Ample,
 }
 
@@ -63,7 +64,11 @@ impl Memory {
 impl Setup {
     /// With one gateway and little memory.
     pub(super) const fn of_shards(shards: u16) -> Self {
-        Self { shards, gateways: 1, memory: Memory::Little }
+        Self {
+            shards,
+            gateways: 1,
+            memory: Memory::Little,
+        }
     }
 }
 
@@ -106,16 +111,32 @@ struct Redis {
 
 impl Cluster {
     /// Starts one in a folder of its own below `parent`.
-    pub(super) async fn start(programs: &Programs, parent: &Path, setup: Setup) -> Result<Self, Error> {
-        let folder = tempfile::Builder::new().prefix("cluster-").tempdir_in(parent);
+    pub(super) async fn start(
+        programs: &Programs,
+        parent: &Path,
+        setup: Setup,
+    ) -> Result<Self, Error> {
+        let folder = tempfile::Builder::new()
+            .prefix("cluster-")
+            .tempdir_in(parent);
         // From here on the shell removes it, which outlives us if need be.
-        let folder = folder.map_err(|e| Error::io(parent.display().to_string(), e))?.keep();
+        let folder = folder
+            .map_err(|e| Error::io(parent.display().to_string(), e))?
+            .keep();
         let keeper = Keeper::start(programs, &folder, setup).await?;
         let map_path = folder.join("cluster/cluster.json");
         let map = Map::read(&map_path)?;
         let place = Place::Config(map.gateways[0].config.clone());
-        let drawbridge = Drawbridge { program: programs.drawbridge.clone(), place };
-        Ok(Self { map, map_path, drawbridge, _keeper: keeper })
+        let drawbridge = Drawbridge {
+            program: programs.drawbridge.clone(),
+            place,
+        };
+        Ok(Self {
+            map,
+            map_path,
+            drawbridge,
+            _keeper: keeper,
+        })
     }
 
     /// The gateway, without nginx in front.
@@ -125,7 +146,11 @@ impl Cluster {
 
     /// Where players would come: the gateway itself, or nginx before several.
     pub(super) fn entrance(&self) -> SocketAddr {
-        if self.map.gateways.len() == 1 { self.gateway() } else { self.map.nginx.listen }
+        if self.map.gateways.len() == 1 {
+            self.gateway()
+        } else {
+            self.map.nginx.listen
+        }
     }
 
     pub(super) fn gateway_pids(&self) -> impl Iterator<Item = u32> {
@@ -161,13 +186,18 @@ impl Cluster {
 
     /// Returns when draws of `activity` succeed.
     pub(super) async fn wait_drawing(&self, activity: u64) -> Result<(), Error> {
-        wait_drawing(self.gateway(), activity).await.map_err(|why| Error::CannotRun(format!("cluster: {why}")))
+        wait_drawing(self.gateway(), activity)
+            .await
+            .map_err(|why| Error::CannotRun(format!("cluster: {why}")))
     }
 
     pub(super) fn watched(&self) -> Watched {
         Watched::new(vec![
             ("gateway", self.gateway_pids().collect()),
-            ("databases", self.map.shards.iter().map(|shard| shard.pid).collect()),
+            (
+                "databases",
+                self.map.shards.iter().map(|shard| shard.pid).collect(),
+            ),
             ("meta", vec![self.map.meta.pid]),
             ("redis", vec![self.map.redis.pid]),
         ])
@@ -194,14 +224,24 @@ impl Map {
 
     /// Load goes to this machine only.
     fn check(&self) -> Result<(), Error> {
-        let databases = self.shards.iter().chain([&self.meta]).map(|database| database.host);
+        let databases = self
+            .shards
+            .iter()
+            .chain([&self.meta])
+            .map(|database| database.host);
         let gateways = self.gateways.iter().map(|gateway| gateway.listen.ip());
-        let mut hosts = databases.chain(gateways).chain([self.redis.host, self.nginx.listen.ip()]);
+        let mut hosts = databases
+            .chain(gateways)
+            .chain([self.redis.host, self.nginx.listen.ip()]);
         if self.gateways.is_empty() || self.shards.is_empty() {
-            return Err(Error::CannotRun("cluster.json names no gateway or no shard".to_owned()));
+            return Err(Error::CannotRun(
+                "cluster.json names no gateway or no shard".to_owned(),
+            ));
         }
         match hosts.find(|host| !host.is_loopback()) {
-            Some(host) => Err(Error::CannotRun(format!("cluster.json: {host} is not a loopback address"))),
+            Some(host) => Err(Error::CannotRun(format!(
+                "cluster.json: {host} is not a loopback address"
+            ))),
             None => Ok(()),
         }
     }
@@ -244,7 +284,11 @@ impl Keeper {
             }
             log.extend([&*line, "\n"]);
         }
-        Err(Error::CannotRun(format!("{} up failed\n{}", programs.cluster.display(), last_lines(&log))))
+        Err(Error::CannotRun(format!(
+            "{} up failed\n{}",
+            programs.cluster.display(),
+            last_lines(&log)
+        )))
     }
 }
 

@@ -41,7 +41,11 @@ impl Drawbridge {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        Err(Error::CannotRun(format!("campaign publish: {}, {}", output.status, said.trim())))
+        Err(Error::CannotRun(format!(
+            "campaign publish: {}, {}",
+            output.status,
+            said.trim()
+        )))
     }
 
     /// Fails when a check does not hold. With nobody drawing, no check is skipped.
@@ -54,7 +58,10 @@ impl Drawbridge {
         }
         let said = String::from_utf8_lossy(&output.stdout);
         let complaint = String::from_utf8_lossy(&output.stderr);
-        Err(Error::DoesNotHold(format!("audit: {}\n{said}{complaint}", output.status)))
+        Err(Error::DoesNotHold(format!(
+            "audit: {}\n{said}{complaint}",
+            output.status
+        )))
     }
 
     /// One of its commands, on that place.

@@ -13,8 +13,8 @@ use crate::target::Target;
 const WARMUP_SECONDS: u64 = 2;
 const USERS: u64 = 1_000_000;
 
-/// Answers that may be others than the case is about, in parts per thousand: refusing is cheaper than
-/// drawing, so more would flatter the figure.
+/// Answers that may be others than the case is about, in parts per thousand: refusing is cheaper
+/// than drawing, so more would flatter the figure.
 const OTHERS_MAX_PERMILLE: u64 = 10;
 
 /// Refused draws that a crowd may have.
@@ -29,13 +29,18 @@ pub(super) struct Driven {
 
 impl Driven {
     pub(super) fn latency(&self) -> Latency {
-        Latency { p50_ms: self.report.p50_ms, p99_ms: self.report.p99_ms }
+        Latency {
+            p50_ms: self.report.p50_ms,
+            p99_ms: self.report.p99_ms,
+        }
     }
 
     fn require_nearly_all(self, expected: u64) -> Result<Self, Error> {
         let others = self.report.window.requests - expected;
         if expected == 0 || others * 1_000 > self.report.window.requests * OTHERS_MAX_PERMILLE {
-            return Err(Error::DoesNotHold("too many requests were not answered as they should be".to_owned()));
+            return Err(Error::DoesNotHold(
+                "too many requests were not answered as they should be".to_owned(),
+            ));
         }
         Ok(self)
     }
@@ -61,12 +66,21 @@ impl Driven {
 
     /// The same of calls for several draws.
     pub(super) fn figure_of_draws(&self, name: &'static str) -> Figure {
-        Figure { unit: "draws/s", value: self.report.draws_per_second, ..self.figure(name) }
+        Figure {
+            unit: "draws/s",
+            value: self.report.draws_per_second,
+            ..self.figure(name)
+        }
     }
 }
 
 /// The usual plan: users from a million, activity 200001.
-pub(super) fn plan(effort: Effort, url: std::net::SocketAddr, case: Case, connections: u16) -> Plan {
+pub(super) fn plan(
+    effort: Effort,
+    url: std::net::SocketAddr,
+    case: Case,
+    connections: u16,
+) -> Plan {
     Plan {
         url: Target(url),
         case,
@@ -94,15 +108,27 @@ pub(super) async fn drive_once(plan: Plan, watched: &Watched) -> Result<Driven, 
 pub(super) async fn drive_crowd(plan: Plan, watched: &Watched) -> Result<Driven, Error> {
     let driven = drive_any(plan, watched).await?;
     if driven.refused_share() > REFUSED_MAX {
-        return Err(Error::DoesNotHold("too many requests were refused".to_owned()));
+        return Err(Error::DoesNotHold(
+            "too many requests were refused".to_owned(),
+        ));
     }
     Ok(driven)
 }
 
 /// The same where nearly all must be refused with this code.
-pub(super) async fn drive_refused(plan: Plan, watched: &Watched, code: &str) -> Result<Driven, Error> {
+pub(super) async fn drive_refused(
+    plan: Plan,
+    watched: &Watched,
+    code: &str,
+) -> Result<Driven, Error> {
     let driven = drive_any(plan, watched).await?;
-    let refused = driven.report.window.refused.get(code).copied().unwrap_or_default();
+    let refused = driven
+        .report
+        .window
+        .refused
+        .get(code)
+        .copied()
+        .unwrap_or_default();
     driven.require_nearly_all(refused)
 }
 

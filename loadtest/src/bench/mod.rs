@@ -40,8 +40,10 @@ pub(crate) fn command(args: &BenchArgs) -> Result<(), Error> {
 
 /// Runs work that a signal may end early: dropping it ends its children and removes its folders.
 fn run_to_end(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::io("runtime", e))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::io("runtime", e))?;
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = work => outcome,
@@ -64,7 +66,11 @@ async fn interrupted() -> Result<(), Error> {
 }
 
 async fn bench(args: &BenchArgs) -> Result<(), Error> {
-    require_files([&args.programs.drawbridge, &args.programs.campaign, &args.programs.cluster])?;
+    require_files([
+        &args.programs.drawbridge,
+        &args.programs.campaign,
+        &args.programs.cluster,
+    ])?;
     let folder = folder_of(&args.out)?;
     let mut rounds = Vec::new();
     for number in 0..args.rounds {
@@ -81,7 +87,10 @@ async fn bench(args: &BenchArgs) -> Result<(), Error> {
 /// Said at once, not after the minute that the limits take.
 fn require_files<const N: usize>(paths: [&PathBuf; N]) -> Result<(), Error> {
     match paths.into_iter().find(|path| !path.is_file()) {
-        Some(path) => Err(Error::CannotRun(format!("{} is not a file", path.display()))),
+        Some(path) => Err(Error::CannotRun(format!(
+            "{} is not a file",
+            path.display()
+        ))),
         None => Ok(()),
     }
 }
@@ -95,7 +104,9 @@ fn folder_of(out: &Path) -> Result<PathBuf, Error> {
     };
     fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display().to_string(), e))?;
     // Databases want it absolute.
-    folder.canonicalize().map_err(|e| Error::io(folder.display().to_string(), e))
+    folder
+        .canonicalize()
+        .map_err(|e| Error::io(folder.display().to_string(), e))
 }
 
 /// Refusals stand next to the bare server, because they are so close to it that a minute's weather
@@ -108,9 +119,17 @@ enum Part {
     Cluster,
 }
 
-async fn measure_round(args: &BenchArgs, folder: &Path, reversed: bool) -> Result<Vec<Figure>, Error> {
-    let bench =
-        Bench { effort: args.effort, programs: &args.programs, folder, limits_only: args.only == Some(Only::Limits) };
+async fn measure_round(
+    args: &BenchArgs,
+    folder: &Path,
+    reversed: bool,
+) -> Result<Vec<Figure>, Error> {
+    let bench = Bench {
+        effort: args.effort,
+        programs: &args.programs,
+        folder,
+        limits_only: args.only == Some(Only::Limits),
+    };
     let mut parts = [Part::Hello, Part::Refusals, Part::Embedded, Part::Cluster];
     if reversed {
         parts.reverse();

@@ -24,8 +24,14 @@ pub(super) fn measure(servers: &[Database], seconds: u64) -> Result<f64, Error> 
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
         let mut tasks = Vec::new();
-        for (number, (server, writer)) in (0..).zip(servers.iter().flat_map(|s| (0..WRITERS).map(move |w| (s, w)))) {
-            let table = Table { name: format!("loadtest_order_{writer}") };
+        for (number, (server, writer)) in (0..).zip(
+            servers
+                .iter()
+                .flat_map(|s| (0..WRITERS).map(move |w| (s, w))),
+        ) {
+            let table = Table {
+                name: format!("loadtest_order_{writer}"),
+            };
             tasks.push(tokio::spawn(fill(server.clone(), table, number, seconds)));
         }
         let mut sum = 0.0;
@@ -50,7 +56,9 @@ async fn fill(server: Database, table: Table, number: u16, seconds: u64) -> Resu
         watch.count_batch();
     }
     let rate = watch.rows_per_second();
-    connection.execute(&*format!("DROP TABLE {}", table.name)).await?;
+    connection
+        .execute(&*format!("DROP TABLE {}", table.name))
+        .await?;
     connection.close().await?;
     Ok(rate)
 }
@@ -62,7 +70,9 @@ async fn require_durable(connection: &mut MySqlConnection) -> Result<(), Error> 
     if flush == 1 {
         return Ok(());
     }
-    Err(Error::CannotRun(format!("innodb_flush_log_at_trx_commit is {flush}: commits are not durable")))
+    Err(Error::CannotRun(format!(
+        "innodb_flush_log_at_trx_commit is {flush}: commits are not durable"
+    )))
 }
 
 /// The table of one writer.
@@ -72,22 +82,39 @@ struct Table {
 
 impl Table {
     async fn create(&self, connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-        connection.execute(&*format!("DROP TABLE IF EXISTS {}", self.name)).await?;
-        let create = SCHEMA.split(';').find(|statement| statement.contains(GATEWAYS_NAME));
+        connection
+            .execute(&*format!("DROP TABLE IF EXISTS {}", self.name))
+            .await?;
+        let create = SCHEMA
+            .split(';')
+            .find(|statement| statement.contains(GATEWAYS_NAME));
         let create = create.expect("a unit test looks that it is there");
-        connection.execute(&*create.replace(GATEWAYS_NAME, &self.name)).await?;
-        connection.execute(&*CHANGE.replace(GATEWAYS_NAME, &self.name)).await?;
+        connection
+            .execute(&*create.replace(GATEWAYS_NAME, &self.name))
+            .await?;
+        connection
+            .execute(&*CHANGE.replace(GATEWAYS_NAME, &self.name))
+            .await?;
         Ok(())
     }
 
     fn insert(&self) -> String {
-        INSERT.replace(GATEWAYS_NAME, &self.name).replace("{rows}", &placeholders())
+        INSERT
+            .replace(GATEWAYS_NAME, &self.name)
+            .replace("{rows}", &placeholders())
     }
 }
 
 /// A lone statement is a transaction.
-async fn insert(connection: &mut MySqlConnection, sql: &str, batch: &[Order]) -> Result<(), sqlx::Error> {
-    sqlx::query_with(sql, fields::<sqlx::MySql>(batch)?).execute(connection).await.map(drop)
+async fn insert(
+    connection: &mut MySqlConnection,
+    sql: &str,
+    batch: &[Order],
+) -> Result<(), sqlx::Error> {
+    sqlx::query_with(sql, fields::<sqlx::MySql>(batch)?)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 #[cfg(test)]
@@ -97,14 +124,25 @@ mod tests {
 
     #[test]
     fn the_gateways_statements_are_as_we_take_them() {
-        let create: Vec<&str> = SCHEMA.split(';').filter(|statement| statement.contains(GATEWAYS_NAME)).collect();
+        let create: Vec<&str> = SCHEMA
+            .split(';')
+            .filter(|statement| statement.contains(GATEWAYS_NAME))
+            .collect();
         assert_eq!(create.len(), 1);
-        assert_eq!(create[0].matches(" NOT NULL").count() + CHANGE.matches(" NOT NULL").count(), COLUMNS);
+        assert_eq!(
+            create[0].matches(" NOT NULL").count() + CHANGE.matches(" NOT NULL").count(),
+            COLUMNS
+        );
         assert!(CHANGE.contains("UNIQUE KEY raffle_order_request (user_id, request_id, seq)"));
         assert!(!CHANGE.replace(GATEWAYS_NAME, "t").contains('{'));
-        let table = Table { name: "t".to_owned() };
+        let table = Table {
+            name: "t".to_owned(),
+        };
         let insert = table.insert();
-        assert!(insert.contains("INSERT INTO t (order_id,") && !insert.contains('{'), "{insert}");
+        assert!(
+            insert.contains("INSERT INTO t (order_id,") && !insert.contains('{'),
+            "{insert}"
+        );
         assert_eq!(insert.matches('?').count(), ROWS * COLUMNS);
     }
 }

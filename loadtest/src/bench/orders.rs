@@ -38,7 +38,11 @@ pub(super) struct Inserted {
 impl Inserted {
     /// The limit of a draw is the better way to insert, whichever it is on this machine.
     pub(super) fn best(self) -> f64 {
-        if self.values > self.json { self.values } else { self.json }
+        if self.values > self.json {
+            self.values
+        } else {
+            self.json
+        }
     }
 }
 
@@ -62,7 +66,9 @@ pub(super) struct Source {
 impl Source {
     /// Sources of different numbers have different ids, users and keys.
     pub(super) fn new(number: u16) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Self {
             random: SplitMix64::stream(1, u64::from(number)),
             next_id: (0x6000 << 48) + (i64::from(number) << 40),
@@ -120,7 +126,10 @@ where
         all.add(0_i64)?;
         all.add(1_i64)
     };
-    batch.iter().try_for_each(&mut add).map_err(sqlx::Error::Encode)?;
+    batch
+        .iter()
+        .try_for_each(&mut add)
+        .map_err(sqlx::Error::Encode)?;
     Ok(all)
 }
 
@@ -129,7 +138,13 @@ pub(super) fn json(batch: &[Order]) -> String {
     let mut text = String::with_capacity(ROWS * 160);
     for order in batch {
         text.push(if text.is_empty() { '[' } else { ',' });
-        let Order { id, user, key, award, created_at_ms } = order;
+        let Order {
+            id,
+            user,
+            key,
+            award,
+            created_at_ms,
+        } = order;
         // Writing to a String cannot fail; no field holds what JSON would have escaped.
         let _ = write!(
             text,
@@ -150,7 +165,11 @@ pub(super) struct Stopwatch {
 
 impl Stopwatch {
     pub(super) fn start(seconds: u64) -> Self {
-        Self { start: Instant::now(), seconds, batches: 0 }
+        Self {
+            start: Instant::now(),
+            seconds,
+            batches: 0,
+        }
     }
 
     pub(super) fn runs(&self) -> bool {

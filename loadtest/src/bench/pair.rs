@@ -1,9 +1,9 @@
 //! Two builds of the gateway, measured in turn: is this one slower than the base?
 //!
 //! A machine changes from minute to minute by more than most changes of the code do. So each
-//! measurement of the one build is followed at once by the same of the other, each pair gives a ratio,
-//! and the median of the ratios decides. Which of the two is first alternates, so that a machine that
-//! grows slower or faster favours each of them as often.
+//! measurement of the one build is followed at once by the same of the other, each pair gives a
+//! ratio, and the median of the ratios decides. Which of the two is first alternates, so that a
+//! machine that grows slower or faster favours each of them as often.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -67,12 +67,19 @@ impl PairArgs {
     fn chosen(&self) -> Vec<Alone> {
         let draws = (self.cases != Some(Cases::Refusals)).then(Alone::draws);
         let refusals = (self.cases != Some(Cases::Draws)).then(Alone::refusals);
-        draws.into_iter().flatten().chain(refusals.into_iter().flatten()).collect()
+        draws
+            .into_iter()
+            .flatten()
+            .chain(refusals.into_iter().flatten())
+            .collect()
     }
 }
 
 fn parse_floor(text: &str) -> Result<f64, String> {
-    let floor = text.parse().ok().filter(|floor| (0.1..=10.0).contains(floor));
+    let floor = text
+        .parse()
+        .ok()
+        .filter(|floor| (0.1..=10.0).contains(floor));
     floor.ok_or_else(|| format!("the floor is a ratio from 0.1 to 10, such as 0.97, not {text:?}"))
 }
 
@@ -87,8 +94,16 @@ async fn pair(args: &PairArgs) -> Result<(), Error> {
         require_files([&programs.drawbridge, &programs.campaign, &programs.cluster])?;
     }
     let folder = folder_of(&args.out)?;
-    let bench = |programs| Bench { effort: args.effort, programs, folder: &folder, limits_only: false };
-    let sides = Sides { base: bench(&base), this: bench(&args.programs) };
+    let bench = |programs| Bench {
+        effort: args.effort,
+        programs,
+        folder: &folder,
+        limits_only: false,
+    };
+    let sides = Sides {
+        base: bench(&base),
+        this: bench(&args.programs),
+    };
     let cases = args.chosen();
     let mut measured: Vec<Vec<Pair>> = cases.iter().map(|_| Vec::new()).collect();
     for number in 0..args.pairs {
@@ -110,10 +125,15 @@ enum Side {
     This,
 }
 
-/// Who is measured first and who second: pair after pair, and from one case to the next, it changes.
+/// Who is measured first and who second: pair after pair, and from one case to the next, it
+/// changes.
 fn order(pair: u64, case: usize) -> [Side; 2] {
     let swapped = (pair % 2 == 1) != (case % 2 == 1);
-    if swapped { [Side::This, Side::Base] } else { [Side::Base, Side::This] }
+    if swapped {
+        [Side::This, Side::Base]
+    } else {
+        [Side::Base, Side::This]
+    }
 }
 
 struct Sides<'a> {
@@ -123,15 +143,31 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     async fn measure(&self, case: Alone, order: [Side; 2]) -> Result<Pair, Error> {
-        let [first, second] = [self.on(order[0], case).await?, self.on(order[1], case).await?];
+        let [first, second] = [
+            self.on(order[0], case).await?,
+            self.on(order[1], case).await?,
+        ];
         Ok(match order[0] {
-            Side::Base => Pair { base: first, this: second },
-            Side::This => Pair { base: second, this: first },
+            Side::Base => Pair {
+                base: first,
+                this: second,
+            },
+            Side::This => Pair {
+                base: second,
+                this: first,
+            },
         })
     }
 
     async fn on(&self, side: Side, case: Alone) -> Result<Figure, Error> {
-        eprintln!("  {}", if side == Side::Base { "base" } else { "this tree" });
+        eprintln!(
+            "  {}",
+            if side == Side::Base {
+                "base"
+            } else {
+                "this tree"
+            }
+        );
         match side {
             Side::Base => self.base.alone(case).await,
             Side::This => self.this.alone(case).await,
@@ -181,7 +217,10 @@ impl Row {
     fn new(pairs: &[Pair]) -> Self {
         let of = |value: &dyn Fn(&Pair) -> f64| median(pairs.iter().map(value));
         let p99 = |side: fn(&Pair) -> &Figure| {
-            let known: Vec<f64> = pairs.iter().filter_map(|pair| Some(side(pair).latency?.p99_ms)).collect();
+            let known: Vec<f64> = pairs
+                .iter()
+                .filter_map(|pair| Some(side(pair).latency?.p99_ms))
+                .collect();
             (known.len() == pairs.len()).then(|| round_to(median(known), 3))
         };
         let about = &pairs[0].this;
@@ -211,30 +250,46 @@ fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        f64::midpoint(values[middle - 1], values[middle])
+    }
 }
 
 impl Comparison {
     fn new(args: &PairArgs, measured: &[Vec<Pair>]) -> Self {
         let cases = measured.iter().map(|pairs| Row::new(pairs)).collect();
         let base = args.base_name.clone();
-        Self { base, pairs: args.pairs, seconds: args.effort.seconds, floor: args.floor, cases }
+        Self {
+            base,
+            pairs: args.pairs,
+            seconds: args.effort.seconds,
+            floor: args.floor,
+            cases,
+        }
     }
 
     fn table(&self) -> String {
-        let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
+        let number =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
         let mut text = format!(
             "base: {}\n{:<16}{:>6}{:>11}{:>11}{:>10}{:>10}{:>8}  ratios\n",
             self.base, "name", "conns", "base/s", "this/s", "base p99", "this p99", "ratio"
         );
         for row in &self.cases {
-            let ratios: Vec<String> = row.ratios.iter().map(|ratio| format!("{ratio:.3}")).collect();
+            let ratios: Vec<String> = row
+                .ratios
+                .iter()
+                .map(|ratio| format!("{ratio:.3}"))
+                .collect();
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
                 "{:<16}{:>6}{:>11.0}{:>11.0}{:>10}{:>10}{:>8.3}  {}",
                 row.name,
-                row.connections.map_or("-".to_owned(), |connections| connections.to_string()),
+                row.connections
+                    .map_or("-".to_owned(), |connections| connections.to_string()),
                 row.base,
                 row.this,
                 number(row.base_p99_ms),
@@ -249,11 +304,18 @@ impl Comparison {
     /// Fails when a case is slower than it may be.
     fn judge(&self) -> Result<(), Error> {
         let slow = self.cases.iter().filter(|row| row.ratio < self.floor);
-        let slow: Vec<String> = slow.map(|row| format!("{}: {}", row.called(), row.ratio)).collect();
+        let slow: Vec<String> = slow
+            .map(|row| format!("{}: {}", row.called(), row.ratio))
+            .collect();
         if slow.is_empty() {
             return Ok(());
         }
-        Err(Error::DoesNotHold(format!("slower than {} of {}: {}", self.floor, self.base, slow.join("; "))))
+        Err(Error::DoesNotHold(format!(
+            "slower than {} of {}: {}",
+            self.floor,
+            self.base,
+            slow.join("; ")
+        )))
     }
 }
 
@@ -270,16 +332,35 @@ mod tests {
     }
 
     fn args(options: &[&str]) -> PairArgs {
-        Line::parse_from(["pair", "--base-drawbridge", "d", "--base-tree", "t"].iter().chain(options)).args
+        Line::parse_from(
+            ["pair", "--base-drawbridge", "d", "--base-tree", "t"]
+                .iter()
+                .chain(options),
+        )
+        .args
     }
 
     fn figure(value: f64, p99_ms: f64) -> Figure {
-        let latency = Some(Latency { p50_ms: 1.0, p99_ms });
-        Figure { name: "draw_cluster", unit: "requests/s", value, latency, connections: Some(64) }
+        let latency = Some(Latency {
+            p50_ms: 1.0,
+            p99_ms,
+        });
+        Figure {
+            name: "draw_cluster",
+            unit: "requests/s",
+            value,
+            latency,
+            connections: Some(64),
+        }
     }
 
     fn pairs(of: &[(f64, f64)]) -> Vec<Pair> {
-        of.iter().map(|&(base, this)| Pair { base: figure(base, 4.0), this: figure(this, 5.0) }).collect()
+        of.iter()
+            .map(|&(base, this)| Pair {
+                base: figure(base, 4.0),
+                this: figure(this, 5.0),
+            })
+            .collect()
     }
 
     #[test]
@@ -298,8 +379,8 @@ mod tests {
         assert!((0..4).all(|pair| order(pair, 0)[0] != order(pair, 0)[1]));
     }
 
-    /// The machine is twice as slow in the second pair and on one side of the third: the median of the
-    /// ratios does not care, while the ratio of the medians would be 0.5.
+    /// The machine is twice as slow in the second pair and on one side of the third: the median of
+    /// the ratios does not care, while the ratio of the medians would be 0.5.
     #[test]
     fn the_ratio_is_the_median_of_the_pairs() {
         let row = Row::new(&pairs(&[(100.0, 99.0), (50.0, 49.5), (100.0, 49.0)]));
@@ -310,10 +391,14 @@ mod tests {
 
     #[test]
     fn a_case_below_the_floor_is_named_and_exits_with_one() {
-        let comparison = |this| Comparison::new(&args(&["--base-name", "abc"]), &[pairs(&[(100.0, this)])]);
+        let comparison =
+            |this| Comparison::new(&args(&["--base-name", "abc"]), &[pairs(&[(100.0, this)])]);
         assert!(comparison(97.0).judge().is_ok());
         let error = comparison(96.9).judge().expect_err("slower");
-        assert_eq!(error.to_string(), "slower than 0.97 of abc: draw_cluster, 64 connections: 0.969");
+        assert_eq!(
+            error.to_string(),
+            "slower than 0.97 of abc: draw_cluster, 64 connections: 0.969"
+        );
         assert!(matches!(error, Error::DoesNotHold(_)));
         assert_eq!(comparison(97.0).table().lines().count(), 3);
     }
@@ -321,10 +406,19 @@ mod tests {
     #[test]
     fn the_base_has_its_own_binary_and_scripts_and_the_same_cases() {
         let base = args(&[]).base_programs();
-        let paths = [base.drawbridge, base.cluster, base.campaign].map(|path| path.display().to_string());
-        assert_eq!(paths, ["d", "t/deploy/local/cluster", "t/deploy/campaigns/load.toml"]);
+        let paths =
+            [base.drawbridge, base.cluster, base.campaign].map(|path| path.display().to_string());
         assert_eq!(
-            [&[][..], &["--cases", "draws"], &["--cases", "refusals"]].map(|o| args(o).chosen().len()),
+            paths,
+            [
+                "d",
+                "t/deploy/local/cluster",
+                "t/deploy/campaigns/load.toml"
+            ]
+        );
+        assert_eq!(
+            [&[][..], &["--cases", "draws"], &["--cases", "refusals"]]
+                .map(|o| args(o).chosen().len()),
             [8, 2, 6]
         );
     }

@@ -27,7 +27,11 @@ pub(super) fn command(program: &Path) -> Command {
 
 /// Runs a command to its end.
 pub(super) async fn run(mut command: Command) -> Result<Output, Error> {
-    let name = command.as_std().get_program().to_string_lossy().into_owned();
+    let name = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
     match timeout(COMMAND_MAX, command.output()).await {
         Ok(output) => output.map_err(|e| Error::io(name, e)),
         Err(_) => Err(Error::CannotRun(format!("{name}: did not end in time"))),
@@ -46,7 +50,9 @@ pub(super) async fn wait_gone(pid: u32) -> Result<(), Error> {
     let deadline = Instant::now() + END_MAX;
     while cpu::is_alive(pid) {
         if Instant::now() > deadline {
-            return Err(Error::CannotRun(format!("process {pid} did not end in time")));
+            return Err(Error::CannotRun(format!(
+                "process {pid} did not end in time"
+            )));
         }
         sleep(POLL_INTERVAL).await;
     }

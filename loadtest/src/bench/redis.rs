@@ -54,7 +54,9 @@ impl Redis {
             let length = self.0.read(&mut input).map_err(failed)?;
             let seen = lines(&input[..length])?;
             if length == 0 || seen > answers {
-                return Err(Error::CannotRun("redis: an answer is missing, or one too many".to_owned()));
+                return Err(Error::CannotRun(
+                    "redis: an answer is missing, or one too many".to_owned(),
+                ));
             }
             answers -= seen;
         }
@@ -65,7 +67,10 @@ impl Redis {
 /// How many answers end here. The unit count never comes near zero, so a minus begins an error.
 fn lines(input: &[u8]) -> Result<u32, Error> {
     if input.contains(&b'-') {
-        return Err(Error::CannotRun(format!("redis: {}", String::from_utf8_lossy(input).trim())));
+        return Err(Error::CannotRun(format!(
+            "redis: {}",
+            String::from_utf8_lossy(input).trim()
+        )));
     }
     Ok(input.iter().map(|&byte| u32::from(byte == b'\n')).sum())
 }

@@ -58,7 +58,10 @@ pub(super) fn rows(rounds: &[Vec<Figure>]) -> Vec<Row> {
     let mut rows = Vec::new();
     for figure in rounds.first().into_iter().flatten() {
         let case = find(rounds, figure.name, figure.connections);
-        let names = LIMITS.iter().find(|(name, _)| *name == figure.name).map_or(&[][..], |(_, limits)| limits);
+        let names = LIMITS
+            .iter()
+            .find(|(name, _)| *name == figure.name)
+            .map_or(&[][..], |(_, limits)| limits);
         let before = rows.len();
         for name in names {
             let limit = find(rounds, name, figure.connections);
@@ -75,15 +78,28 @@ pub(super) fn rows(rounds: &[Vec<Figure>]) -> Vec<Row> {
 
 /// A case in each of the rounds.
 fn find<'a>(rounds: &'a [Vec<Figure>], name: &str, connections: Option<u16>) -> Vec<&'a Figure> {
-    let is_it =
-        |figure: &&Figure| figure.name == name && (figure.connections.is_none() || figure.connections == connections);
-    rounds.iter().filter_map(|round| round.iter().find(is_it)).collect()
+    let is_it = |figure: &&Figure| {
+        figure.name == name && (figure.connections.is_none() || figure.connections == connections)
+    };
+    rounds
+        .iter()
+        .filter_map(|round| round.iter().find(is_it))
+        .collect()
 }
 
 fn row(case: &[&Figure]) -> Row {
     let first = case[0];
     let latency = |of: fn(&Latency) -> f64| {
-        first.latency.map(|_| round_to(mean(case.iter().filter_map(|figure| figure.latency.as_ref()).map(of)), 3))
+        first.latency.map(|_| {
+            round_to(
+                mean(
+                    case.iter()
+                        .filter_map(|figure| figure.latency.as_ref())
+                        .map(of),
+                ),
+                3,
+            )
+        })
     };
     Row {
         name: first.name,
@@ -102,7 +118,10 @@ impl Row {
     /// A ratio is the mean of the rounds' own ratios: what slows the machine down for a while then
     /// slows both of its sides.
     fn beside(self, name: &'static str, case: &[&Figure], limit: &[&Figure]) -> Self {
-        let ratios = case.iter().zip(limit).map(|(case, limit)| case.value / limit.value);
+        let ratios = case
+            .iter()
+            .zip(limit)
+            .map(|(case, limit)| case.value / limit.value);
         Self {
             limit: Some(name),
             limit_value: Some(round_to(mean(limit.iter().map(|figure| figure.value)), 1)),
@@ -133,7 +152,9 @@ pub(super) fn write(path: &Path, results: &impl Serialize) -> Result<(), Error> 
 
 /// The same for people.
 pub(super) fn table(rows: &[Row]) -> String {
-    let number = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |v| format!("{v:.digits$}"));
+    let number = |value: Option<f64>, digits: usize| {
+        value.map_or("-".to_owned(), |v| format!("{v:.digits$}"))
+    };
     let mut text = format!(
         "{:<24}{:>6}{:>11}  {:<11}{:>9}{:>10}  {:<14}{:>11}{:>8}\n",
         "name", "conns", "value", "unit", "p50 ms", "p99 ms", "limit", "limit value", "ratio"
@@ -164,12 +185,27 @@ mod tests {
     use serde_json::json;
 
     fn driven(name: &'static str, connections: u16, value: f64) -> Figure {
-        let latency = Some(Latency { p50_ms: 1.0, p99_ms: 2.0 });
-        Figure { name, unit: "requests/s", value, latency, connections: Some(connections) }
+        let latency = Some(Latency {
+            p50_ms: 1.0,
+            p99_ms: 2.0,
+        });
+        Figure {
+            name,
+            unit: "requests/s",
+            value,
+            latency,
+            connections: Some(connections),
+        }
     }
 
     fn inserted(name: &'static str, value: f64) -> Figure {
-        Figure { name, unit: "rows/s", value, latency: None, connections: None }
+        Figure {
+            name,
+            unit: "rows/s",
+            value,
+            latency: None,
+            connections: None,
+        }
     }
 
     fn round(speed: f64) -> Vec<Figure> {
@@ -202,8 +238,14 @@ mod tests {
     #[test]
     fn a_case_is_held_against_each_limit_at_its_own_connections() {
         let rows = rows(&[round(1.0)]);
-        assert_eq!((rows[5].limit, rows[5].ratio), (Some("mysql_insert"), Some(0.5)));
-        assert_eq!((rows[6].connections, rows[6].limit, rows[6].ratio), (Some(512), Some("hyper_hello"), Some(0.5)));
+        assert_eq!(
+            (rows[5].limit, rows[5].ratio),
+            (Some("mysql_insert"), Some(0.5))
+        );
+        assert_eq!(
+            (rows[6].connections, rows[6].limit, rows[6].ratio),
+            (Some(512), Some("hyper_hello"), Some(0.5))
+        );
     }
 
     #[test]

@@ -67,12 +67,20 @@ pub(super) struct Gateway {
 impl Gateway {
     /// Starts it with such settings in its environment, publishes the campaign, and returns when it
     /// draws.
-    pub(super) async fn start(programs: &Programs, parent: &Path, settings: &[(&str, &str)]) -> Result<Self, Error> {
-        let folder = tempfile::tempdir_in(parent).map_err(|e| Error::io(parent.display().to_string(), e))?;
+    pub(super) async fn start(
+        programs: &Programs,
+        parent: &Path,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, Error> {
+        let folder =
+            tempfile::tempdir_in(parent).map_err(|e| Error::io(parent.display().to_string(), e))?;
         let (address, admin) = free_addresses()?;
         let data = folder.path().join("data");
-        let log = std::fs::File::create(folder.path().join("log")).map_err(|e| Error::io("the gateway's log", e))?;
-        let stdout = log.try_clone().map_err(|e| Error::io("the gateway's log", e))?;
+        let log = std::fs::File::create(folder.path().join("log"))
+            .map_err(|e| Error::io("the gateway's log", e))?;
+        let stdout = log
+            .try_clone()
+            .map_err(|e| Error::io("the gateway's log", e))?;
         let child = command(&programs.drawbridge)
             .arg("serve")
             .arg("--data")
@@ -84,11 +92,22 @@ impl Gateway {
             .stderr(log)
             .spawn()
             .map_err(|e| Error::io(programs.drawbridge.display().to_string(), e))?;
-        let drawbridge = Drawbridge { program: programs.drawbridge.clone(), place: Place::Data(data) };
-        let mut gateway = Self { child, address, admin, drawbridge, folder };
+        let drawbridge = Drawbridge {
+            program: programs.drawbridge.clone(),
+            place: Place::Data(data),
+        };
+        let mut gateway = Self {
+            child,
+            address,
+            admin,
+            drawbridge,
+            folder,
+        };
         gateway.wait_ready().await?;
         gateway.drawbridge.publish(&programs.campaign).await?;
-        wait_drawing(address, ACTIVITY).await.map_err(|why| gateway.failed(&why))?;
+        wait_drawing(address, ACTIVITY)
+            .await
+            .map_err(|why| gateway.failed(&why))?;
         Ok(gateway)
     }
 
@@ -118,13 +137,23 @@ impl Gateway {
     /// Has it do something through its admin address.
     pub(super) async fn order(&self, words: &[&str]) -> Result<(), Error> {
         let mut order = command(&self.drawbridge.program);
-        order.args(words).args(["--reason", "a benchmark", "--admin", &format!("http://{}", self.admin)]);
-        order.arg("--token-file").arg(self.folder.path().join("data/admin-token"));
+        order.args(words).args([
+            "--reason",
+            "a benchmark",
+            "--admin",
+            &format!("http://{}", self.admin),
+        ]);
+        order
+            .arg("--token-file")
+            .arg(self.folder.path().join("data/admin-token"));
         let output = run(order).await?;
         if output.status.success() {
             return Ok(());
         }
-        Err(self.failed(&format!("{words:?}: {}", String::from_utf8_lossy(&output.stderr))))
+        Err(self.failed(&format!(
+            "{words:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )))
     }
 
     /// Drains and stops it, then audits what it left.
@@ -134,7 +163,10 @@ impl Gateway {
     }
 
     async fn stop(&mut self) -> Result<(), Error> {
-        let pid = self.child.id().ok_or_else(|| self.failed("ended by itself"))?;
+        let pid = self
+            .child
+            .id()
+            .ok_or_else(|| self.failed("ended by itself"))?;
         terminate(pid).await?;
         match timeout(DRAIN_MAX, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
@@ -155,6 +187,10 @@ impl Gateway {
 fn free_addresses() -> Result<(SocketAddr, SocketAddr), Error> {
     let free = || TcpListener::bind("127.0.0.1:0").map_err(|e| Error::io("a free port", e));
     let (first, second) = (free()?, free()?);
-    let address = |listener: &TcpListener| listener.local_addr().map_err(|e| Error::io("a free port", e));
+    let address = |listener: &TcpListener| {
+        listener
+            .local_addr()
+            .map_err(|e| Error::io("a free port", e))
+    };
     Ok((address(&first)?, address(&second)?))
 }

@@ -1,9 +1,9 @@
 //! The soak: a cluster under steady load for long, and whether anything creeps up meanwhile.
 //!
-//! A closed loop finds what the cluster can do at most; the open loop then sends a share of that for
-//! minutes, while the memory of the gateways is read each second. At the end the last quarter must
-//! look like the second one (the first one warms up), what users were told must stand in the shards,
-//! and the gateway's own audit must hold.
+//! A closed loop finds what the cluster can do at most; the open loop then sends a share of that
+//! for minutes, while the memory of the gateways is read each second. At the end the last quarter
+//! must look like the second one (the first one warms up), what users were told must stand in the
+//! shards, and the gateway's own audit must hold.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -102,8 +102,8 @@ struct Quarter {
     gateways_rss_kib: u64,
 }
 
-/// One comparison of the last quarter with the second one. That both are equally bad is not flat: of
-/// what was due nearly all must have been drawn.
+/// One comparison of the last quarter with the second one. That both are equally bad is not flat:
+/// of what was due nearly all must have been drawn.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Check {
     name: &'static str,
@@ -136,7 +136,11 @@ pub(crate) fn command(args: &SoakArgs) -> Result<(), Error> {
 async fn soak(args: &SoakArgs) -> Result<(), Error> {
     require_files([&args.programs.drawbridge, &args.programs.cluster])?;
     let folder = folder_of(&args.out)?;
-    let setup = Setup { shards: args.shards, gateways: args.gateways, memory: Memory::Ample };
+    let setup = Setup {
+        shards: args.shards,
+        gateways: args.gateways,
+        memory: Memory::Ample,
+    };
     let cluster = Cluster::start(&args.programs, &folder, setup).await?;
     cluster.wait_drawing(ACTIVITY).await?;
     let before = rss_kib(&cluster);
@@ -145,11 +149,17 @@ async fn soak(args: &SoakArgs) -> Result<(), Error> {
         None => Some(measure_max(&cluster).await?),
     };
     let rate = share_of(args, max_per_second);
-    let kept = tempfile::Builder::new().prefix("kept-").tempfile_in(&folder).map_err(|e| Error::io("a file", e))?;
+    let kept = tempfile::Builder::new()
+        .prefix("kept-")
+        .tempfile_in(&folder)
+        .map_err(|e| Error::io("a file", e))?;
     let plan = open_loop(args, &cluster, rate);
     eprintln!("{} s at {rate}/s", args.seconds);
 
-    let watch = Watch { progress: false, period_seconds: period_seconds(args.seconds) };
+    let watch = Watch {
+        progress: false,
+        period_seconds: period_seconds(args.seconds),
+    };
     let (path, sent) = (kept.path().to_owned(), plan.clone());
     let running = in_background(move || run(&sent, Some(&path), watch));
     let (run, rss) = sample_until(running, &cluster).await;
@@ -180,19 +190,34 @@ async fn soak(args: &SoakArgs) -> Result<(), Error> {
     };
     write(&args.out, &results)?;
     outcome?;
-    if flat { Ok(()) } else { Err(Error::DoesNotHold("the last quarter is not like the second".to_owned())) }
+    if flat {
+        Ok(())
+    } else {
+        Err(Error::DoesNotHold(
+            "the last quarter is not like the second".to_owned(),
+        ))
+    }
 }
 
 pub(super) async fn measure_max(cluster: &Cluster) -> Result<f64, Error> {
-    let effort = Effort { seconds: MAX_SECONDS, threads: 1 };
+    let effort = Effort {
+        seconds: MAX_SECONDS,
+        threads: 1,
+    };
     let plan = plan(effort, cluster.entrance(), Case::Draw, MAX_CONNECTIONS);
     let driven = drive_once(plan, &cluster.watched()).await?;
     Ok(driven.report.ok_per_second)
 }
 
 fn share_of(args: &SoakArgs, max_per_second: Option<f64>) -> u32 {
-    let max = args.max_rate.map_or(max_per_second.unwrap_or_default(), f64::from);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a rate")]
+    let max = args
+        .max_rate
+        .map_or(max_per_second.unwrap_or_default(), f64::from);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a rate"
+    )]
     let rate = (max * f64::from(args.percent) / 100.0) as u32;
     if rate == 0 { 1 } else { rate }
 }
@@ -230,27 +255,45 @@ async fn sample_until<T>(running: impl Future<Output = T>, cluster: &Cluster) ->
 }
 
 fn rss_kib(cluster: &Cluster) -> u64 {
-    cluster.gateway_pids().filter_map(|pid| parse_rss(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)).sum()
+    cluster
+        .gateway_pids()
+        .filter_map(|pid| parse_rss(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?))
+        .sum()
 }
 
 /// The line `VmRSS:   123 kB`, which means KiB.
 pub(super) fn parse_rss(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// The largest sample of some seconds; 0 where there is none.
 fn peak(rss: &[u64], from: usize, until: usize) -> u64 {
-    rss.iter().skip(from).take(until - from).max().copied().unwrap_or_default()
+    rss.iter()
+        .skip(from)
+        .take(until - from)
+        .max()
+        .copied()
+        .unwrap_or_default()
 }
 
 fn minutes(run: &Run, rss: &[u64]) -> Vec<Minute> {
     let seconds = usize::try_from(run.profile.length().as_secs()).expect("runs are short");
     let per_period = run.period_seconds;
-    let whole = run.record.periods.iter().enumerate().take_while(|(number, _)| number * per_period < seconds);
+    let whole = run
+        .record
+        .periods
+        .iter()
+        .enumerate()
+        .take_while(|(number, _)| number * per_period < seconds);
     whole
         .map(|(number, period)| {
-            let (from, until) = (number * per_period, ((number + 1) * per_period).min(seconds));
+            let (from, until) = (
+                number * per_period,
+                ((number + 1) * per_period).min(seconds),
+            );
             Minute {
                 part: number + 1,
                 arrivals_per_second: rate(period.arrivals, until - from),
@@ -271,12 +314,23 @@ fn quarters(run: &Run, seconds: u64, rss: &[u64]) -> [Quarter; 4] {
     let bound = |quarter: usize| (seconds * quarter / 4).div_ceil(run.period_seconds);
     std::array::from_fn(|number| {
         let (from, until) = (bound(number), bound(number + 1));
-        let periods: Vec<&Period> = run.record.periods.iter().skip(from).take(until - from).collect();
+        let periods: Vec<&Period> = run
+            .record
+            .periods
+            .iter()
+            .skip(from)
+            .take(until - from)
+            .collect();
         let mut response_us: Histogram<u64> = histogram(2);
         for period in &periods {
-            response_us.add(&period.response_us).expect("the same bounds");
+            response_us
+                .add(&period.response_us)
+                .expect("the same bounds");
         }
-        let (from, until) = (from * run.period_seconds, (until * run.period_seconds).min(seconds));
+        let (from, until) = (
+            from * run.period_seconds,
+            (until * run.period_seconds).min(seconds),
+        );
         Quarter {
             ok_share: share(
                 periods.iter().map(|period| period.ok).sum(),
@@ -288,24 +342,45 @@ fn quarters(run: &Run, seconds: u64, rss: &[u64]) -> [Quarter; 4] {
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a run are far below 2^52"
+)]
 fn rate(count: u64, seconds: usize) -> f64 {
     round_to(count as f64 / seconds.max(1) as f64, 1)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a run are far below 2^52"
+)]
 fn share(part: u64, whole: u64) -> f64 {
     round_to(part as f64 / whole.max(1) as f64, 4)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "memory in KiB is far below 2^52"
+)]
 fn checks(second: Quarter, last: Quarter) -> Vec<Check> {
     let p99_bound = second.p99_ms * P99_GROWTH_MAX + P99_SLACK_MS;
     let (second_rss, last_rss) = (second.gateways_rss_kib as f64, last.gateways_rss_kib as f64);
     let rss_bound = second_rss * RSS_GROWTH_MAX + RSS_SLACK_KIB as f64;
-    let check = |name, ok, second, last, bound| Check { name, ok, second, last, bound: round_to(bound, 3) };
+    let check = |name, ok, second, last, bound| Check {
+        name,
+        ok,
+        second,
+        last,
+        bound: round_to(bound, 3),
+    };
     vec![
-        check("p99_ms", last.p99_ms <= p99_bound, second.p99_ms, last.p99_ms, p99_bound),
+        check(
+            "p99_ms",
+            last.p99_ms <= p99_bound,
+            second.p99_ms,
+            last.p99_ms,
+            p99_bound,
+        ),
         check(
             "ok_share",
             second.ok_share.min(last.ok_share) >= OK_SHARE_MIN,
@@ -313,7 +388,13 @@ fn checks(second: Quarter, last: Quarter) -> Vec<Check> {
             last.ok_share,
             OK_SHARE_MIN,
         ),
-        check("gateways_rss_kib", last_rss <= rss_bound, second_rss, last_rss, rss_bound),
+        check(
+            "gateways_rss_kib",
+            last_rss <= rss_bound,
+            second_rss,
+            last_rss,
+            rss_bound,
+        ),
     ]
 }
 
@@ -336,9 +417,19 @@ fn table(minutes: &[Minute], checks: &[Check]) -> String {
             row.gateways_rss_kib / 1024
         );
     }
-    for Check { name, ok, second, last, bound } in checks {
+    for Check {
+        name,
+        ok,
+        second,
+        last,
+        bound,
+    } in checks
+    {
         let verdict = if *ok { "flat" } else { "NOT FLAT" };
-        let _ = writeln!(text, "{name}: second quarter {second:.2}, last {last:.2}, bound {bound:.2}: {verdict}");
+        let _ = writeln!(
+            text,
+            "{name}: second quarter {second:.2}, last {last:.2}, bound {bound:.2}: {verdict}"
+        );
     }
     text
 }
@@ -369,7 +460,11 @@ fn write(path: &Path, results: &Results) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    const QUARTER: Quarter = Quarter { ok_share: 1.0, p99_ms: 20.0, gateways_rss_kib: 100 * 1024 };
+    const QUARTER: Quarter = Quarter {
+        ok_share: 1.0,
+        p99_ms: 20.0,
+        gateways_rss_kib: 100 * 1024,
+    };
 
     fn verdicts(last: Quarter) -> Vec<bool> {
         checks(QUARTER, last).iter().map(|check| check.ok).collect()
@@ -378,18 +473,46 @@ mod tests {
     #[test]
     fn each_check_holds_at_its_bound_and_fails_beyond() {
         assert_eq!(verdicts(QUARTER), [true, true, true]);
-        let at = Quarter { ok_share: 0.99, p99_ms: 35.0, gateways_rss_kib: 126 * 1024 };
+        let at = Quarter {
+            ok_share: 0.99,
+            p99_ms: 35.0,
+            gateways_rss_kib: 126 * 1024,
+        };
         assert_eq!(verdicts(at), [true, true, true]);
-        let bad = Quarter { ok_share: 0.7, ..QUARTER };
+        let bad = Quarter {
+            ok_share: 0.7,
+            ..QUARTER
+        };
         assert!(!checks(bad, bad)[1].ok, "equally bad is not flat");
-        assert_eq!(verdicts(Quarter { p99_ms: 35.1, ..QUARTER }), [false, true, true]);
-        assert_eq!(verdicts(Quarter { ok_share: 0.989, ..QUARTER }), [true, false, true]);
-        assert_eq!(verdicts(Quarter { gateways_rss_kib: 127 * 1024, ..QUARTER }), [true, true, false]);
+        assert_eq!(
+            verdicts(Quarter {
+                p99_ms: 35.1,
+                ..QUARTER
+            }),
+            [false, true, true]
+        );
+        assert_eq!(
+            verdicts(Quarter {
+                ok_share: 0.989,
+                ..QUARTER
+            }),
+            [true, false, true]
+        );
+        assert_eq!(
+            verdicts(Quarter {
+                gateways_rss_kib: 127 * 1024,
+                ..QUARTER
+            }),
+            [true, true, false]
+        );
     }
 
     #[test]
     fn memory_is_read_from_what_the_kernel_says() {
-        assert_eq!(parse_rss("Name:\tx\nVmRSS:\t  123456 kB\nThreads:\t1\n"), Some(123_456));
+        assert_eq!(
+            parse_rss("Name:\tx\nVmRSS:\t  123456 kB\nThreads:\t1\n"),
+            Some(123_456)
+        );
         assert_eq!(parse_rss("Name:\tx\n"), None);
     }
 
@@ -401,13 +524,33 @@ mod tests {
     #[test]
     fn a_peak_is_that_of_its_seconds() {
         let rss = [1, 9, 2, 3, 8];
-        assert_eq!((peak(&rss, 0, 2), peak(&rss, 2, 4), peak(&rss, 4, 9), peak(&rss, 9, 12)), (9, 3, 8, 0));
+        assert_eq!(
+            (
+                peak(&rss, 0, 2),
+                peak(&rss, 2, 4),
+                peak(&rss, 4, 9),
+                peak(&rss, 9, 12)
+            ),
+            (9, 3, 8, 0)
+        );
     }
 
     #[test]
     fn the_table_says_what_is_not_flat() {
-        let text = table(&[], &checks(QUARTER, Quarter { p99_ms: 99.0, ..QUARTER }));
-        assert!(text.contains("p99_ms: second quarter 20.00, last 99.00, bound 35.00: NOT FLAT"), "{text}");
+        let text = table(
+            &[],
+            &checks(
+                QUARTER,
+                Quarter {
+                    p99_ms: 99.0,
+                    ..QUARTER
+                },
+            ),
+        );
+        assert!(
+            text.contains("p99_ms: second quarter 20.00, last 99.00, bound 35.00: NOT FLAT"),
+            "{text}"
+        );
         assert_eq!(text.matches(": flat").count(), 2);
     }
 }

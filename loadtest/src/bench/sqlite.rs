@@ -25,8 +25,9 @@ const TABLE: &str = "CREATE TABLE orders (
 pub(super) fn measure(folder: &Path, way: Way, seconds: u64) -> Result<f64, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
-        let tasks: Vec<_> =
-            (0..FILES).map(|file| tokio::spawn(fill(folder.join(format!("{file}.db")), file, way, seconds))).collect();
+        let tasks: Vec<_> = (0..FILES)
+            .map(|file| tokio::spawn(fill(folder.join(format!("{file}.db")), file, way, seconds)))
+            .collect();
         let mut sum = 0.0;
         for task in tasks {
             sum += task.await.map_err(|e| Error::io("a writer", e.into()))??;
@@ -69,13 +70,21 @@ fn statement(way: Way) -> String {
         Way::Values => format!("INSERT INTO orders VALUES {}", placeholders()),
         Way::Json => {
             let fields: Vec<_> = (0..COLUMNS).map(|n| format!("value->>{n}")).collect();
-            format!("INSERT INTO orders SELECT {} FROM json_each(?1)", fields.join(","))
+            format!(
+                "INSERT INTO orders SELECT {} FROM json_each(?1)",
+                fields.join(",")
+            )
         }
     }
 }
 
 /// A lone statement is a transaction: BEGIN and COMMIT would add two trips to the writer's thread.
-async fn insert(connection: &mut SqliteConnection, sql: &str, way: Way, batch: &[Order]) -> Result<(), sqlx::Error> {
+async fn insert(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    way: Way,
+    batch: &[Order],
+) -> Result<(), sqlx::Error> {
     let query = match way {
         Way::Values => sqlx::query_with(sql, fields::<sqlx::Sqlite>(batch)?),
         Way::Json => sqlx::query(sql).bind(json(batch)),
@@ -95,10 +104,15 @@ mod tests {
         for way in [Way::Values, Way::Json] {
             let path = folder.path().join(format!("{way:?}"));
             let mut connection = open(&path).await.expect("opened");
-            insert(&mut connection, &statement(way), way, &batch).await.expect("inserted");
+            insert(&mut connection, &statement(way), way, &batch)
+                .await
+                .expect("inserted");
             let all = "SELECT count(*), group_concat(typeof(order_id) || order_id || user_id || typeof(stocked)
                 || stocked || request_id || award_title || rule || created_at_ms || day || award_index) FROM orders";
-            let row: (i64, String) = sqlx::query_as(all).fetch_one(&mut connection).await.expect("read");
+            let row: (i64, String) = sqlx::query_as(all)
+                .fetch_one(&mut connection)
+                .await
+                .expect("read");
             stored.push(row);
         }
         assert_eq!(stored[0].0, 256);

@@ -22,7 +22,12 @@ pub(crate) struct Job {
 
 impl From<Arrival> for Job {
     fn from(Arrival { number, due }: Arrival) -> Self {
-        Self { number, due, attempt: 0, unknown: false }
+        Self {
+            number,
+            due,
+            attempt: 0,
+            unknown: false,
+        }
     }
 }
 
@@ -50,7 +55,13 @@ pub(crate) struct Agenda {
 
 impl Agenda {
     pub(crate) fn new(places: usize) -> Self {
-        Self { backlog: VecDeque::new(), retries: BinaryHeap::new(), places, in_flight: 0, closed: false }
+        Self {
+            backlog: VecDeque::new(),
+            retries: BinaryHeap::new(),
+            places,
+            in_flight: 0,
+            closed: false,
+        }
     }
 
     /// Moves what is due by `now` to the backlog. Arrivals that find no place are dropped: they are
@@ -131,7 +142,9 @@ impl Agenda {
     /// Lets nothing begin any more, and hands out what was still waiting.
     pub(crate) fn close(&mut self) -> Vec<Job> {
         self.closed = true;
-        let retries = std::mem::take(&mut self.retries).into_iter().map(|Reverse((_, job))| job);
+        let retries = std::mem::take(&mut self.retries)
+            .into_iter()
+            .map(|Reverse((_, job))| job);
         self.backlog.drain(..).chain(retries).collect()
     }
 }
@@ -145,7 +158,13 @@ mod tests {
     }
 
     fn arrivals(due_ms: &[u64]) -> Peekable<impl Iterator<Item = Arrival>> {
-        (0..).zip(due_ms.to_vec()).map(|(number, due)| Arrival { number, due: ms(due) }).peekable()
+        (0..)
+            .zip(due_ms.to_vec())
+            .map(|(number, due)| Arrival {
+                number,
+                due: ms(due),
+            })
+            .peekable()
     }
 
     #[test]
@@ -154,11 +173,23 @@ mod tests {
         let mut arrivals = arrivals(&[1, 2, 3, 9]);
         let mut seen = Vec::new();
         let released = agenda.release(ms(3), &mut arrivals, |arrival| seen.push(arrival.number));
-        assert_eq!(released, Released { arrivals: 3, waiting: 3, dropped: 0 });
+        assert_eq!(
+            released,
+            Released {
+                arrivals: 3,
+                waiting: 3,
+                dropped: 0
+            }
+        );
         assert_eq!(seen, [0, 1, 2]);
-        let taken: Vec<u64> = std::iter::from_fn(|| agenda.take()).map(|job| job.number).collect();
+        let taken: Vec<u64> = std::iter::from_fn(|| agenda.take())
+            .map(|job| job.number)
+            .collect();
         assert_eq!(taken, [0, 1, 2]);
-        assert_eq!(agenda.release(ms(8), &mut arrivals, |_| ()), Released::default());
+        assert_eq!(
+            agenda.release(ms(8), &mut arrivals, |_| ()),
+            Released::default()
+        );
         assert!(!agenda.is_idle());
         for _ in taken {
             agenda.done();
@@ -170,24 +201,46 @@ mod tests {
     fn a_full_backlog_drops_and_says_so() {
         let mut agenda = Agenda::new(2);
         let released = agenda.release(ms(9), &mut arrivals(&[1, 2, 3, 4, 5]), |_| ());
-        assert_eq!(released, Released { arrivals: 5, waiting: 2, dropped: 3 });
+        assert_eq!(
+            released,
+            Released {
+                arrivals: 5,
+                waiting: 2,
+                dropped: 3
+            }
+        );
         assert_eq!(agenda.backlog_len(), 2);
         // In flight is not waiting: there is a place again.
         let job = agenda.take().expect("one waits");
         assert!(agenda.retry(ms(20), job));
-        assert!(!agenda.retry(ms(20), job), "the bound holds for retries too");
+        assert!(
+            !agenda.retry(ms(20), job),
+            "the bound holds for retries too"
+        );
     }
 
     #[test]
     fn a_retry_waits_for_its_time_and_keeps_the_time_it_was_first_due() {
         let mut agenda = Agenda::new(10);
         let mut none = arrivals(&[]);
-        let job = Job { number: 7, due: ms(1), attempt: 1, unknown: true };
+        let job = Job {
+            number: 7,
+            due: ms(1),
+            attempt: 1,
+            unknown: true,
+        };
         assert!(agenda.retry(ms(50), job));
         assert!(agenda.retry(ms(40), Job { number: 8, ..job }));
         assert_eq!(agenda.next_retry(), Some(ms(40)));
         assert_eq!(agenda.release(ms(39), &mut none, |_| ()).waiting, 0);
-        assert_eq!(agenda.release(ms(50), &mut none, |_| ()), Released { arrivals: 0, waiting: 2, dropped: 0 });
+        assert_eq!(
+            agenda.release(ms(50), &mut none, |_| ()),
+            Released {
+                arrivals: 0,
+                waiting: 2,
+                dropped: 0
+            }
+        );
         assert_eq!(agenda.take().map(|job| job.number), Some(8));
         assert_eq!(agenda.take(), Some(job));
     }
@@ -197,8 +250,18 @@ mod tests {
         let mut agenda = Agenda::new(10);
         agenda.release(ms(9), &mut arrivals(&[1, 2]), |_| ());
         let first = agenda.take().expect("one waits");
-        assert!(agenda.retry(ms(99), Job { attempt: 1, ..first }));
-        let left: Vec<(u64, u8)> = agenda.close().iter().map(|job| (job.number, job.attempt)).collect();
+        assert!(agenda.retry(
+            ms(99),
+            Job {
+                attempt: 1,
+                ..first
+            }
+        ));
+        let left: Vec<(u64, u8)> = agenda
+            .close()
+            .iter()
+            .map(|job| (job.number, job.attempt))
+            .collect();
         assert_eq!(left, [(1, 0), (0, 1)]);
         assert!(agenda.take().is_none() && !agenda.retry(ms(99), first));
         agenda.done();

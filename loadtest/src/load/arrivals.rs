@@ -55,7 +55,13 @@ impl<'a> Arrivals<'a> {
             // In the middle of its own share of time: a rate of 1 for 1 s has its arrival at 0.5 s.
             Spacing::Even => -0.5,
         };
-        Self { moments: profile.moments(), spacing, random: SplitMix64::stream(seed, STREAM), reached, number: 0 }
+        Self {
+            moments: profile.moments(),
+            spacing,
+            random: SplitMix64::stream(seed, STREAM),
+            reached,
+            number: 0,
+        }
     }
 }
 
@@ -80,22 +86,35 @@ mod tests {
 
     fn moments(profile: &str, spacing: Spacing, seed: u64) -> Vec<Duration> {
         let profile = profile.parse().expect(profile);
-        Arrivals::new(&profile, spacing, seed).map(|arrival| arrival.due).collect()
+        Arrivals::new(&profile, spacing, seed)
+            .map(|arrival| arrival.due)
+            .collect()
     }
 
     #[test]
     fn even_arrivals_are_as_many_as_the_integral_and_at_even_distances() {
         let even = moments("hold:4:2s", Spacing::Even, 1);
-        let expected: Vec<_> = (0..8).map(|n| Duration::from_millis(125 + n * 250)).collect();
+        let expected: Vec<_> = (0..8)
+            .map(|n| Duration::from_millis(125 + n * 250))
+            .collect();
         assert_eq!(even, expected);
-        assert_eq!(moments("ramp:0..1000:10s,spike:3000:2s", Spacing::Even, 1).len(), 5_000 + 4_000);
+        assert_eq!(
+            moments("ramp:0..1000:10s,spike:3000:2s", Spacing::Even, 1).len(),
+            5_000 + 4_000
+        );
     }
 
     #[test]
     fn poisson_arrivals_follow_the_seed_and_the_rate() {
         let all = moments("ramp:0..2000:10s,hold:500:10s", Spacing::Poisson, 7);
-        assert_eq!(all, moments("ramp:0..2000:10s,hold:500:10s", Spacing::Poisson, 7));
-        assert_ne!(all, moments("ramp:0..2000:10s,hold:500:10s", Spacing::Poisson, 8));
+        assert_eq!(
+            all,
+            moments("ramp:0..2000:10s,hold:500:10s", Spacing::Poisson, 7)
+        );
+        assert_ne!(
+            all,
+            moments("ramp:0..2000:10s,hold:500:10s", Spacing::Poisson, 8)
+        );
         assert!(all.is_sorted());
         // 10,000 and 5,000 expected, standard deviations 100 and 71; half of a ramp's arrivals come
         // in its last 29 %.
@@ -114,6 +133,9 @@ mod tests {
             filled[usize::try_from(due.as_millis()).expect("small")] = true;
         }
         let empty = filled.iter().filter(|filled| !**filled).count();
-        assert!((7_100..7_620).contains(&empty), "{empty} of 20,000, 7,358 expected");
+        assert!(
+            (7_100..7_620).contains(&empty),
+            "{empty} of 20,000, 7,358 expected"
+        );
     }
 }

@@ -1,11 +1,12 @@
 //! Open-loop load: requests are sent when they are due, not when an earlier one was answered.
 //!
-//! A closed loop waits with a server that stalls, so the stall is one slow request in its figures. Here
-//! everybody who came meanwhile counts with the time that they waited ("coordinated omission" is what
-//! leaving them out is called): latency is measured from the moment a request was due.
+//! A closed loop waits with a server that stalls, so the stall is one slow request in its figures.
+//! Here everybody who came meanwhile counts with the time that they waited ("coordinated omission"
+//! is what leaving them out is called): latency is measured from the moment a request was due.
 //!
-//! `profile`, `arrivals` and `spread` say what is due when and for whom, `agenda` what waits, `retry`
-//! what is asked again, `record` what was seen; all of them are pure. `run` puts them to work.
+//! `profile`, `arrivals` and `spread` say what is due when and for whom, `agenda` what waits,
+//! `retry` what is asked again, `record` what was seen; all of them are pure. `run` puts them to
+//! work.
 
 mod agenda;
 mod arrivals;
@@ -38,7 +39,10 @@ pub(crate) fn command(args: &LoadArgs) -> Result<(), Error> {
     if let Some(folder) = &args.report {
         fs::create_dir_all(folder).map_err(|e| Error::io(folder.display().to_string(), e))?;
     }
-    let watch = Watch { progress: args.progress, period_seconds: PERIOD_SECONDS };
+    let watch = Watch {
+        progress: args.progress,
+        period_seconds: PERIOD_SECONDS,
+    };
     let run = run(&args.plan, args.keep.as_deref(), watch)?;
     let report = Report::new(&args.plan, &run);
     println!("{report}");

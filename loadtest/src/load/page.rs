@@ -28,7 +28,13 @@ pub(super) fn write(folder: &Path, report: &Report, run: &Run) -> Result<(), Err
     let plots = [
         ("throughput.svg", throughput(&report.series)),
         ("latency.svg", latency(&report.series)),
-        ("percentiles.svg", percentiles(&run.record.latencies.response_us, &run.record.latencies.service_us)),
+        (
+            "percentiles.svg",
+            percentiles(
+                &run.record.latencies.response_us,
+                &run.record.latencies.service_us,
+            ),
+        ),
     ]
     .map(|(name, plot)| (name, plot.svg()));
     let write = |name: &str, text: &str| {
@@ -39,7 +45,10 @@ pub(super) fn write(folder: &Path, report: &Report, run: &Run) -> Result<(), Err
         write(name, svg)?;
     }
     report.write(&folder.join("report.json"))?;
-    write("index.html", &page(report, &plots.map(|(_, svg)| svg).concat()))
+    write(
+        "index.html",
+        &page(report, &plots.map(|(_, svg)| svg).concat()),
+    )
 }
 
 fn page(report: &Report, plots: &str) -> String {
@@ -50,7 +59,14 @@ fn page(report: &Report, plots: &str) -> String {
         ("from when they were sent", &report.service),
         ("the driver's own delay", &report.driver_lag),
     ] {
-        let Percentiles { p50_ms, p90_ms, p99_ms, p99_9_ms, p99_99_ms, max_ms } = percentiles;
+        let Percentiles {
+            p50_ms,
+            p90_ms,
+            p99_ms,
+            p99_9_ms,
+            p99_99_ms,
+            max_ms,
+        } = percentiles;
         // Writing to a String cannot fail.
         let _ = write!(rows, "<tr><th>{}</th>", escape(name));
         for value in [p50_ms, p90_ms, p99_ms, p99_9_ms, p99_99_ms, max_ms] {
@@ -89,20 +105,42 @@ pre {{ background: #f6f6f6; padding: 1rem; white-space: pre-wrap }} svg {{ width
 }
 
 fn over_time() -> Axis {
-    Axis { title: "seconds", scale: Scale::Linear, ticks: None }
+    Axis {
+        title: "seconds",
+        scale: Scale::Linear,
+        ticks: None,
+    }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a second are far below 2^52")]
-fn line(name: &'static str, colour: &'static str, series: &[Second], value: impl Fn(&Second) -> Option<u64>) -> Line {
-    let points = (0_u32..).zip(series).map(|(at, second)| (f64::from(at), value(second).map(|value| value as f64)));
-    Line { name, colour, points: points.collect() }
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a second are far below 2^52"
+)]
+fn line(
+    name: &'static str,
+    colour: &'static str,
+    series: &[Second],
+    value: impl Fn(&Second) -> Option<u64>,
+) -> Line {
+    let points = (0_u32..)
+        .zip(series)
+        .map(|(at, second)| (f64::from(at), value(second).map(|value| value as f64)));
+    Line {
+        name,
+        colour,
+        points: points.collect(),
+    }
 }
 
 fn throughput(series: &[Second]) -> Plot {
     Plot {
         title: "Requests a second",
         x: over_time(),
-        y: Axis { title: "requests/s", scale: Scale::Linear, ticks: None },
+        y: Axis {
+            title: "requests/s",
+            scale: Scale::Linear,
+            ticks: None,
+        },
         lines: vec![
             line("due", GREY, series, |second| Some(second.arrivals)),
             line("draws", BLUE, series, |second| Some(second.ok)),
@@ -116,7 +154,9 @@ fn throughput(series: &[Second]) -> Plot {
 /// A second in which nothing ended has no latency; its line has a gap.
 fn latency(series: &[Second]) -> Plot {
     let of = |name, colour, us: fn(&Second) -> u64| {
-        let mut line = line(name, colour, series, |second| (second.max_us > 0).then(|| us(second)));
+        let mut line = line(name, colour, series, |second| {
+            (second.max_us > 0).then(|| us(second))
+        });
         for (_, value) in &mut line.points {
             *value = value.map(|us| us / 1e3);
         }
@@ -125,7 +165,11 @@ fn latency(series: &[Second]) -> Plot {
     Plot {
         title: "Latency from when requests were due",
         x: over_time(),
-        y: Axis { title: "ms", scale: Scale::Log, ticks: None },
+        y: Axis {
+            title: "ms",
+            scale: Scale::Log,
+            ticks: None,
+        },
         lines: vec![
             of("p50", BLUE, |second| second.p50_us),
             of("p90", GREEN, |second| second.p90_us),
@@ -136,14 +180,32 @@ fn latency(series: &[Second]) -> Plot {
 }
 
 fn percentiles(response_us: &Histogram<u64>, service_us: &Histogram<u64>) -> Plot {
-    let ticks = (0..=NINES_MAX).map(|nines| (f64::from(nines), name_of(nines))).collect();
+    let ticks = (0..=NINES_MAX)
+        .map(|nines| (f64::from(nines), name_of(nines)))
+        .collect();
     Plot {
         title: "Percentiles",
-        x: Axis { title: "of all requests", scale: Scale::Linear, ticks: Some(ticks) },
-        y: Axis { title: "ms", scale: Scale::Log, ticks: None },
+        x: Axis {
+            title: "of all requests",
+            scale: Scale::Linear,
+            ticks: Some(ticks),
+        },
+        y: Axis {
+            title: "ms",
+            scale: Scale::Log,
+            ticks: None,
+        },
         lines: vec![
-            Line { name: "from due", colour: BLUE, points: by_nines(response_us) },
-            Line { name: "from sent", colour: ORANGE, points: by_nines(service_us) },
+            Line {
+                name: "from due",
+                colour: BLUE,
+                points: by_nines(response_us),
+            },
+            Line {
+                name: "from sent",
+                colour: ORANGE,
+                points: by_nines(service_us),
+            },
         ],
     }
 }
@@ -159,13 +221,20 @@ fn name_of(nines: u32) -> String {
 
 /// The latency at 1 - 10^-x, as far as there are requests to tell: so each nine has the same room.
 fn by_nines(us: &Histogram<u64>) -> Vec<(f64, Option<f64>)> {
-    #[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of a run are far below 2^52"
+    )]
     let nines_known = (us.len().max(1) as f64).log10();
-    let steps = (0..=NINES_MAX * STEPS_PER_NINE).map(|step| f64::from(step) / f64::from(STEPS_PER_NINE));
+    let steps =
+        (0..=NINES_MAX * STEPS_PER_NINE).map(|step| f64::from(step) / f64::from(STEPS_PER_NINE));
     steps
         .map(|nines| {
             let known = !us.is_empty() && nines <= nines_known;
-            (nines, known.then(|| ms(us.value_at_quantile(1.0 - 10_f64.powf(-nines)))))
+            (
+                nines,
+                known.then(|| ms(us.value_at_quantile(1.0 - 10_f64.powf(-nines)))),
+            )
         })
         .collect()
 }
@@ -177,9 +246,20 @@ mod tests {
 
     #[test]
     fn a_second_without_an_end_is_a_gap_in_the_latency() {
-        let ended = Second { ok: 1, p50_us: 1_000, p90_us: 2_000, p99_us: 3_000, max_us: 3_000, ..Second::default() };
+        let ended = Second {
+            ok: 1,
+            p50_us: 1_000,
+            p90_us: 2_000,
+            p99_us: 3_000,
+            max_us: 3_000,
+            ..Second::default()
+        };
         let plot = latency(&[ended, Second::default(), ended]);
-        let p50: Vec<_> = plot.lines[0].points.iter().map(|(_, value)| *value).collect();
+        let p50: Vec<_> = plot.lines[0]
+            .points
+            .iter()
+            .map(|(_, value)| *value)
+            .collect();
         assert_eq!(p50, [Some(1.0), None, Some(1.0)]);
     }
 
@@ -190,15 +270,27 @@ mod tests {
             us.record(value * 1_000).expect("inside");
         }
         let points = by_nines(&us);
-        let at = |nines: f64| points.iter().find(|(x, _)| (x - nines).abs() < 1e-9).and_then(|(_, value)| *value);
+        let at = |nines: f64| {
+            points
+                .iter()
+                .find(|(x, _)| (x - nines).abs() < 1e-9)
+                .and_then(|(_, value)| *value)
+        };
         assert!((at(1.0).expect("known") - 900.0).abs() < 2.0);
         assert!((at(2.0).expect("known") - 990.0).abs() < 2.0);
         assert!(at(3.0).is_some() && at(3.05).is_none());
-        assert!(by_nines(&histogram(3)).iter().all(|(_, value)| value.is_none()));
+        assert!(
+            by_nines(&histogram(3))
+                .iter()
+                .all(|(_, value)| value.is_none())
+        );
     }
 
     #[test]
     fn nines_have_their_names() {
-        assert_eq!([0, 1, 2, 3, 4].map(name_of), ["0 %", "90 %", "99 %", "99.9 %", "99.99 %"]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(name_of),
+            ["0 %", "90 %", "99 %", "99.9 %", "99.99 %"]
+        );
     }
 }

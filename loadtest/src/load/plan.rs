@@ -113,7 +113,9 @@ impl Plan {
             None => Profile::hold(self.rate, self.seconds).map_err(Error::CannotRun)?,
         };
         if self.warmup() >= profile.length() {
-            return Err(Error::CannotRun("the warm-up is as long as the whole run".to_owned()));
+            return Err(Error::CannotRun(
+                "the warm-up is as long as the whole run".to_owned(),
+            ));
         }
         Ok(profile)
     }

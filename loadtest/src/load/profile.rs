@@ -1,7 +1,8 @@
 //! How many arrivals a second, and when that changes: the text of `--profile`, and its integral.
 //!
-//! Every segment comes down to pieces on which the rate is linear, so the number of arrivals up to a
-//! moment is a quadratic, and so is its inverse: the moment of any arrival is computed, not searched.
+//! Every segment comes down to pieces on which the rate is linear, so the number of arrivals up to
+//! a moment is a quadratic, and so is its inverse: the moment of any arrival is computed, not
+//! searched.
 
 use std::fmt;
 use std::str::FromStr;
@@ -42,7 +43,11 @@ impl Piece {
     fn seconds_until(&self, arrivals: f64) -> f64 {
         let square = self.from * self.from + 2.0 * (self.to - self.from) * arrivals / self.seconds;
         let sum = self.from + square.max(0.0).sqrt();
-        if sum > 0.0 { (2.0 * arrivals / sum).min(self.seconds) } else { 0.0 }
+        if sum > 0.0 {
+            (2.0 * arrivals / sum).min(self.seconds)
+        } else {
+            0.0
+        }
     }
 }
 
@@ -60,31 +65,51 @@ impl Profile {
     }
 
     pub(crate) fn length(&self) -> Duration {
-        Duration::from_secs_f64(self.pieces.last().map_or(0.0, |last| last.begins + last.seconds))
+        Duration::from_secs_f64(
+            self.pieces
+                .last()
+                .map_or(0.0, |last| last.begins + last.seconds),
+        )
     }
 
     /// Arrivals in all, as an expectation: the integral of the rate.
     pub(crate) fn arrivals(&self) -> f64 {
-        self.pieces.last().map_or(0.0, |last| last.before + last.arrivals())
+        self.pieces
+            .last()
+            .map_or(0.0, |last| last.before + last.arrivals())
     }
 
     /// Arrivals up to a moment.
     #[cfg(test)]
     fn arrivals_until(&self, at: Duration) -> f64 {
         let at = at.as_secs_f64();
-        let piece = self.pieces.iter().rev().find(|piece| piece.begins <= at).expect("a piece begins at 0");
+        let piece = self
+            .pieces
+            .iter()
+            .rev()
+            .find(|piece| piece.begins <= at)
+            .expect("a piece begins at 0");
         piece.before + piece.arrivals_within((at - piece.begins).min(piece.seconds))
     }
 
     /// Reads the moments of ascending arrival numbers.
     pub(crate) fn moments(&self) -> Moments<'_> {
-        Moments { profile: self, piece: 0 }
+        Moments {
+            profile: self,
+            piece: 0,
+        }
     }
 
     fn push(&mut self, from: u32, to: u32, length: Duration) {
         let (begins, before) = (self.length().as_secs_f64(), self.arrivals());
         let seconds = length.as_secs_f64();
-        self.pieces.push(Piece { from: f64::from(from), to: f64::from(to), seconds, begins, before });
+        self.pieces.push(Piece {
+            from: f64::from(from),
+            to: f64::from(to),
+            seconds,
+            begins,
+            before,
+        });
     }
 
     fn push_segment(&mut self, segment: &str, last_rate: &mut u32) -> Result<(), String> {
@@ -108,8 +133,15 @@ impl Profile {
                 }
                 *last_rate = to;
             }
-            ["spike", rate, length] => self.push(parse_rate(rate)?, *last_rate, parse_length(length)?),
-            _ => return Err("is none of hold:R:TIME, ramp:R..R:TIME, step:R..R:STEPS:TIME, spike:R:TIME".to_owned()),
+            ["spike", rate, length] => {
+                self.push(parse_rate(rate)?, *last_rate, parse_length(length)?)
+            }
+            _ => {
+                return Err(
+                    "is none of hold:R:TIME, ramp:R..R:TIME, step:R..R:STEPS:TIME, spike:R:TIME"
+                        .to_owned(),
+                );
+            }
         }
         Ok(())
     }
@@ -123,10 +155,15 @@ impl FromStr for Profile {
         if segments.len() > SEGMENTS_MAX {
             return Err(format!("has more than {SEGMENTS_MAX} segments"));
         }
-        let mut profile = Self { text: text.to_owned(), pieces: Vec::new() };
+        let mut profile = Self {
+            text: text.to_owned(),
+            pieces: Vec::new(),
+        };
         let mut last_rate = 0;
         for segment in segments {
-            profile.push_segment(segment, &mut last_rate).map_err(|why| format!("\"{segment}\": {why}"))?;
+            profile
+                .push_segment(segment, &mut last_rate)
+                .map_err(|why| format!("\"{segment}\": {why}"))?;
         }
         if profile.length() > LENGTH_MAX {
             return Err(format!("lasts longer than {} s", LENGTH_MAX.as_secs()));
@@ -148,7 +185,11 @@ impl fmt::Display for Profile {
 fn step_rate(from: u32, to: u32, step: u32, steps: u32) -> u32 {
     let share = f64::from(step) / f64::from(steps - 1);
     let rate = f64::from(from) + (f64::from(to) - f64::from(from)) * share;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between two rates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between two rates"
+    )]
     let rate = rate.round() as u32;
     rate
 }
@@ -159,12 +200,17 @@ fn parse_rate(text: &str) -> Result<u32, String> {
 }
 
 fn parse_range(text: &str) -> Result<(u32, u32), String> {
-    let (from, to) = text.split_once("..").ok_or_else(|| format!("needs two rates like 0..5000, not \"{text}\""))?;
+    let (from, to) = text
+        .split_once("..")
+        .ok_or_else(|| format!("needs two rates like 0..5000, not \"{text}\""))?;
     Ok((parse_rate(from)?, parse_rate(to)?))
 }
 
 fn parse_steps(text: &str) -> Result<u32, String> {
-    let steps = text.parse().ok().filter(|steps| (2..=STEPS_MAX).contains(steps));
+    let steps = text
+        .parse()
+        .ok()
+        .filter(|steps| (2..=STEPS_MAX).contains(steps));
     steps.ok_or_else(|| format!("steps must be 2 to {STEPS_MAX}, not \"{text}\""))
 }
 
@@ -177,10 +223,20 @@ fn parse_length(text: &str) -> Result<Duration, String> {
         "m" => Some(60_000),
         _ => None,
     };
-    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u64>().ok()).flatten();
-    let length = number.zip(unit_ms).and_then(|(number, unit_ms)| number.checked_mul(unit_ms));
-    let length = length.map(Duration::from_millis).filter(|length| !length.is_zero() && *length <= LENGTH_MAX);
-    length.ok_or_else(|| format!("the time must be like 500ms, 30s or 2m, up to 120m, not \"{text}\""))
+    let number = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse::<u64>().ok())
+        .flatten();
+    let length = number
+        .zip(unit_ms)
+        .and_then(|(number, unit_ms)| number.checked_mul(unit_ms));
+    let length = length
+        .map(Duration::from_millis)
+        .filter(|length| !length.is_zero() && *length <= LENGTH_MAX);
+    length.ok_or_else(|| {
+        format!("the time must be like 500ms, 30s or 2m, up to 120m, not \"{text}\"")
+    })
 }
 
 /// The moments of arrivals, asked for in ascending order.
@@ -197,7 +253,9 @@ impl Moments<'_> {
             let piece = self.profile.pieces.get(self.piece)?;
             let within = number - piece.before;
             if within < piece.arrivals() {
-                return Some(Duration::from_secs_f64(piece.begins + piece.seconds_until(within.max(0.0))));
+                return Some(Duration::from_secs_f64(
+                    piece.begins + piece.seconds_until(within.max(0.0)),
+                ));
             }
             self.piece += 1;
         }
@@ -211,23 +269,33 @@ mod tests {
     use proptest::test_runner::RngSeed;
 
     fn config() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(0x10AD), failure_persistence: None, ..ProptestConfig::default() }
+        ProptestConfig {
+            rng_seed: RngSeed::Fixed(0x10AD),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
     }
 
     fn segment() -> impl Strategy<Value = String> {
         let rate = || 0_u32..20_000;
-        let length =
-            || prop_oneof![(1_u32..90_000).prop_map(|ms| format!("{ms}ms")), (1_u32..60).prop_map(|s| format!("{s}s"))];
+        let length = || {
+            prop_oneof![
+                (1_u32..90_000).prop_map(|ms| format!("{ms}ms")),
+                (1_u32..60).prop_map(|s| format!("{s}s"))
+            ]
+        };
         prop_oneof![
             (rate(), length()).prop_map(|(r, t)| format!("hold:{r}:{t}")),
             (rate(), rate(), length()).prop_map(|(a, b, t)| format!("ramp:{a}..{b}:{t}")),
-            (rate(), rate(), 2_u32..9, length()).prop_map(|(a, b, n, t)| format!("step:{a}..{b}:{n}:{t}")),
+            (rate(), rate(), 2_u32..9, length())
+                .prop_map(|(a, b, n, t)| format!("step:{a}..{b}:{n}:{t}")),
             (rate(), length()).prop_map(|(r, t)| format!("spike:{r}:{t}")),
         ]
     }
 
     fn profile() -> impl Strategy<Value = Profile> {
-        prop::collection::vec(segment(), 1..6).prop_filter_map("no arrival", |segments| segments.join(",").parse().ok())
+        prop::collection::vec(segment(), 1..6)
+            .prop_filter_map("no arrival", |segments| segments.join(",").parse().ok())
     }
 
     fn parse(text: &str) -> Profile {
@@ -243,7 +311,11 @@ mod tests {
             ("step:100..300:3:2s", 6, 1_200.0),
             ("spike:200:10s", 10, 1_000.0),
             // The spike falls to the rate before it; the next segment begins where it says.
-            ("hold:100:1m,spike:300:10s,hold:50:2s", 72, 6_000.0 + 2_000.0 + 100.0),
+            (
+                "hold:100:1m,spike:300:10s,hold:50:2s",
+                72,
+                6_000.0 + 2_000.0 + 100.0,
+            ),
         ] {
             let profile = parse(text);
             assert_eq!(profile.length(), Duration::from_secs(seconds), "{text}");

@@ -36,15 +36,28 @@ pub(super) fn show_until(wanted: bool, record: &Mutex<Record>, ended: impl Fn() 
 
 /// On a terminal in one place. Where nobody reads any more, nothing is lost.
 fn show(terminal: bool, line: &str) {
-    let (before, after) = if terminal { ("\r\x1b[K", "") } else { ("", "\n") };
+    let (before, after) = if terminal {
+        ("\r\x1b[K", "")
+    } else {
+        ("", "\n")
+    };
     let _ = write!(std::io::stderr(), "{before}{line}{after}");
 }
 
 fn line(number: usize, second: &Second) -> String {
-    let Second { arrivals, ok, p50_us, p99_us, .. } = second;
+    let Second {
+        arrivals,
+        ok,
+        p50_us,
+        p99_us,
+        ..
+    } = second;
     let ms = |us: u64| Duration::from_micros(us).as_secs_f64() * 1e3;
-    let mut text =
-        format!("{number:>5} s  {arrivals:>6} due  {ok:>6} ok  p50 {:.1}  p99 {:.1} ms", ms(*p50_us), ms(*p99_us));
+    let mut text = format!(
+        "{number:>5} s  {arrivals:>6} due  {ok:>6} ok  p50 {:.1}  p99 {:.1} ms",
+        ms(*p50_us),
+        ms(*p99_us)
+    );
     let others = [
         ("refused", second.refused),
         ("errors", second.errors),
@@ -65,7 +78,17 @@ mod tests {
 
     #[test]
     fn a_line_names_what_went_wrong_and_nothing_that_did_not() {
-        let second = Second { arrivals: 10, ok: 8, dropped: 2, p50_us: 1_500, p99_us: 20_000, ..Second::default() };
-        assert_eq!(line(3, &second), "    3 s      10 due       8 ok  p50 1.5  p99 20.0 ms  2 dropped");
+        let second = Second {
+            arrivals: 10,
+            ok: 8,
+            dropped: 2,
+            p50_us: 1_500,
+            p99_us: 20_000,
+            ..Second::default()
+        };
+        assert_eq!(
+            line(3, &second),
+            "    3 s      10 due       8 ok  p50 1.5  p99 20.0 ms  2 dropped"
+        );
     }
 }

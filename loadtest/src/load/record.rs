@@ -64,7 +64,12 @@ pub(crate) struct Period {
 
 impl Period {
     fn new() -> Self {
-        Self { arrivals: 0, ok: 0, others: 0, response_us: histogram(2) }
+        Self {
+            arrivals: 0,
+            ok: 0,
+            others: 0,
+            response_us: histogram(2),
+        }
     }
 }
 
@@ -144,7 +149,10 @@ impl Record {
         period.arrivals += second.arrivals;
         period.ok += second.ok;
         period.others += second.refused + second.errors + second.dropped;
-        period.response_us.add(&self.current_us).expect("the same bounds");
+        period
+            .response_us
+            .add(&self.current_us)
+            .expect("the same bounds");
         self.current_us.reset();
     }
 
@@ -157,7 +165,9 @@ impl Record {
     pub(crate) fn note_arrival(&mut self, due: Duration, now: Duration) {
         if due >= self.warmup {
             self.arrivals += 1;
-            self.latencies.lag_us.saturating_record(us(now.saturating_sub(due)));
+            self.latencies
+                .lag_us
+                .saturating_record(us(now.saturating_sub(due)));
         }
     }
 
@@ -165,7 +175,9 @@ impl Record {
     pub(crate) fn note_released(&mut self, now: Duration, released: Released, backlog: usize) {
         let second = self.advance(now);
         second.arrivals += released.arrivals;
-        second.backlog = second.backlog.max(u64::try_from(backlog).unwrap_or(u64::MAX));
+        second.backlog = second
+            .backlog
+            .max(u64::try_from(backlog).unwrap_or(u64::MAX));
         self.note_dropped(now, released.dropped);
     }
 
@@ -224,7 +236,11 @@ mod tests {
     }
 
     fn ended(outcome: Outcome<'_>, due_ms: u64, at_ms: u64) -> Ended<'_> {
-        Ended { outcome, due: ms(due_ms), at: ms(at_ms) }
+        Ended {
+            outcome,
+            due: ms(due_ms),
+            at: ms(at_ms),
+        }
     }
 
     #[test]
@@ -237,7 +253,14 @@ mod tests {
         assert_eq!((record.counts.requests, record.whole_run.requests), (2, 3));
         assert_eq!(record.latencies.response_us.len(), 2);
         assert_eq!(record.latencies.ok_us.len(), 1);
-        assert_eq!(record.seconds.iter().map(|second| second.ok).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(
+            record
+                .seconds
+                .iter()
+                .map(|second| second.ok)
+                .collect::<Vec<_>>(),
+            [1, 1]
+        );
         assert_eq!(record.seconds[1].refused, 1);
     }
 
@@ -246,11 +269,18 @@ mod tests {
         let mut record = Record::new(Duration::ZERO, 60);
         record.note_end(ended(Outcome::Error("timeout"), 1_000, 9_000));
         record.close();
-        assert_eq!(record.seconds.len(), 10, "a second without any end has its place");
+        assert_eq!(
+            record.seconds.len(),
+            10,
+            "a second without any end has its place"
+        );
         let max = record.latencies.response_us.max();
         assert!((7_990_000..8_010_000).contains(&max), "{max}");
         let second = record.seconds[9];
-        assert!(second.errors == 1 && second.p50_us > 7_900_000, "{second:?}");
+        assert!(
+            second.errors == 1 && second.p50_us > 7_900_000,
+            "{second:?}"
+        );
         assert_eq!(record.seconds[4], Second::default());
     }
 
@@ -258,11 +288,23 @@ mod tests {
     fn seconds_add_up_to_periods() {
         let mut record = Record::new(Duration::ZERO, 2);
         for second in 0..5 {
-            record.note_released(ms(second * 1_000), Released { arrivals: 2, waiting: 1, dropped: 1 }, 1);
+            record.note_released(
+                ms(second * 1_000),
+                Released {
+                    arrivals: 2,
+                    waiting: 1,
+                    dropped: 1,
+                },
+                1,
+            );
             record.note_end(ended(Outcome::Ok, second * 1_000, second * 1_000 + 10));
         }
         record.close();
-        let sums: Vec<_> = record.periods.iter().map(|p| (p.arrivals, p.ok, p.others, p.response_us.len())).collect();
+        let sums: Vec<_> = record
+            .periods
+            .iter()
+            .map(|p| (p.arrivals, p.ok, p.others, p.response_us.len()))
+            .collect();
         assert_eq!(sums, [(4, 2, 2, 2), (4, 2, 2, 2), (2, 1, 1, 1)]);
         assert_eq!((record.dropped, record.whole_run_dropped), (5, 5));
     }

@@ -60,14 +60,24 @@ impl Percentiles {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "at most ten minutes in microseconds")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "at most ten minutes in microseconds"
+)]
 pub(crate) fn ms(us: u64) -> f64 {
     us as f64 / 1e3
 }
 
 impl fmt::Display for Percentiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50_ms, p90_ms, p99_ms, p99_9_ms, p99_99_ms, max_ms } = self;
+        let Self {
+            p50_ms,
+            p90_ms,
+            p99_ms,
+            p99_9_ms,
+            p99_99_ms,
+            max_ms,
+        } = self;
         write!(
             f,
             "p50 {p50_ms:.3}  p90 {p90_ms:.3}  p99 {p99_ms:.3}  p99.9 {p99_9_ms:.3}  p99.99 {p99_99_ms:.3}  max \
@@ -114,8 +124,16 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(plan: &Plan, run: &Run) -> Self {
         let record = &run.record;
-        let seconds = run.length.max(run.profile.length()).saturating_sub(plan.warmup()).as_secs_f64();
-        let due_seconds = run.profile.length().saturating_sub(plan.warmup()).as_secs_f64();
+        let seconds = run
+            .length
+            .max(run.profile.length())
+            .saturating_sub(plan.warmup())
+            .as_secs_f64();
+        let due_seconds = run
+            .profile
+            .length()
+            .saturating_sub(plan.warmup())
+            .as_secs_f64();
         Self {
             about: about(plan, run),
             seconds: round_to(seconds, 3),
@@ -162,18 +180,42 @@ fn about(plan: &Plan, run: &Run) -> About {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a run are far below 2^52"
+)]
 fn per_second(count: u64, seconds: f64) -> f64 {
     round_to(count as f64 / seconds, 1)
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let About { target, path, profile, spacing, users, spread, connections, threads, .. } = &self.about;
+        let About {
+            target,
+            path,
+            profile,
+            spacing,
+            users,
+            spread,
+            connections,
+            threads,
+            ..
+        } = &self.about;
         writeln!(f, "{profile} ({spacing}) to http://{target}{path}")?;
-        writeln!(f, "{users} users ({spread}), {connections} connections, {threads} threads")?;
-        writeln!(f, "due       {:>10}  {:>10.0}/s", self.arrivals, self.arrivals_per_second)?;
-        writeln!(f, "ok        {:>10}  {:>10.0}/s", self.counts.ok, self.ok_per_second)?;
+        writeln!(
+            f,
+            "{users} users ({spread}), {connections} connections, {threads} threads"
+        )?;
+        writeln!(
+            f,
+            "due       {:>10}  {:>10.0}/s",
+            self.arrivals, self.arrivals_per_second
+        )?;
+        writeln!(
+            f,
+            "ok        {:>10}  {:>10.0}/s",
+            self.counts.ok, self.ok_per_second
+        )?;
         writeln!(f, "refused   {:>10}", self.counts.refused_total())?;
         for (code, count) in &self.counts.refused {
             writeln!(f, "  of them {count:>10}  {code}")?;

@@ -36,17 +36,30 @@ pub(crate) struct Verdict {
 
 /// Reads an answer. The codes that break the rule of their status are those of docs/api.md.
 pub(crate) fn judge_answer(answer: Answer<'_>) -> Verdict {
-    let Answer { status, retry_after_s, .. } = answer;
+    let Answer {
+        status,
+        retry_after_s,
+        ..
+    } = answer;
     // Our one 5xx besides 503 that says for certain that nothing was done.
-    let status_says = if code_of(answer.body) == Some("ERR_GW_005") { 503 } else { status };
+    let status_says = if code_of(answer.body) == Some("ERR_GW_005") {
+        503
+    } else {
+        status
+    };
     let meaning = match (code_of(answer.body), status_says) {
         (Some("0000"), _) => Meaning::Made,
-        // Whoever answers without a code, and not with a refusal, has not let the draw end as draws do.
+        // Whoever answers without a code, and not with a refusal, has not let the draw end as draws
+        // do.
         (Some("ERR_GW_006"), _) | (_, 500..=502 | 504..) | (None, 200..=299) => Meaning::Unknown,
         _ => Meaning::NotMade,
     };
     let says_so = status == 429 || status >= 500 || retry_after_s.is_some();
-    Verdict { meaning, passing: meaning != Meaning::Made && says_so, retry_after_s }
+    Verdict {
+        meaning,
+        passing: meaning != Meaning::Made && says_so,
+        retry_after_s,
+    }
 }
 
 /// Reads the want of an answer.
@@ -54,10 +67,16 @@ pub(crate) fn judge_error(error: &ExchangeError) -> Verdict {
     let meaning = match error {
         // Nothing has been sent.
         ExchangeError::Connect(_) => Meaning::NotMade,
-        ExchangeError::Io(_) | ExchangeError::Timeout | ExchangeError::Malformed(_) => Meaning::Unknown,
+        ExchangeError::Io(_) | ExchangeError::Timeout | ExchangeError::Malformed(_) => {
+            Meaning::Unknown
+        }
     };
     let passing = !matches!(error, ExchangeError::Malformed(_));
-    Verdict { meaning, passing, retry_after_s: None }
+    Verdict {
+        meaning,
+        passing,
+        retry_after_s: None,
+    }
 }
 
 /// How often, and whether with a key.
@@ -74,7 +93,12 @@ impl Policy {
     ///
     /// The wait is random between half and all of its bound ("equal jitter"), so that clients who
     /// failed together do not come back together; never less than the server asked for.
-    pub(crate) fn wait(self, verdict: Verdict, attempt: u8, random: &mut SplitMix64) -> Option<Duration> {
+    pub(crate) fn wait(
+        self,
+        verdict: Verdict,
+        attempt: u8,
+        random: &mut SplitMix64,
+    ) -> Option<Duration> {
         let safe = self.keyed || verdict.meaning == Meaning::NotMade;
         if attempt >= self.retries || !verdict.passing || !safe {
             return None;
@@ -96,14 +120,22 @@ mod tests {
     use std::io;
 
     fn answered(status: u16, body: &str) -> Verdict {
-        judge_answer(Answer { status, retry_after_s: None, body: body.as_bytes() })
+        judge_answer(Answer {
+            status,
+            retry_after_s: None,
+            body: body.as_bytes(),
+        })
     }
 
     fn coded(status: u16, code: &str) -> Verdict {
         answered(status, &format!(r#"{{"code":"{code}"}}"#))
     }
 
-    const NOT_MADE: Verdict = Verdict { meaning: Meaning::NotMade, passing: true, retry_after_s: None };
+    const NOT_MADE: Verdict = Verdict {
+        meaning: Meaning::NotMade,
+        passing: true,
+        retry_after_s: None,
+    };
 
     #[test]
     fn each_answer_has_its_meaning() {
@@ -122,7 +154,11 @@ mod tests {
             (200, "0003", NotMade, false),
         ] {
             let verdict = coded(status, code);
-            assert_eq!((verdict.meaning, verdict.passing), (meaning, passing), "{status} {code}");
+            assert_eq!(
+                (verdict.meaning, verdict.passing),
+                (meaning, passing),
+                "{status} {code}"
+            );
         }
         // A proxy's own pages.
         assert_eq!(answered(502, "<html>").meaning, Unknown);
@@ -132,7 +168,11 @@ mod tests {
 
     #[test]
     fn a_refusal_that_says_when_to_come_back_is_passing_whatever_its_status() {
-        let answer = Answer { status: 200, retry_after_s: Some(1), body: br#"{"code":"0006"}"# };
+        let answer = Answer {
+            status: 200,
+            retry_after_s: Some(1),
+            body: br#"{"code":"0006"}"#,
+        };
         assert!(judge_answer(answer).passing);
     }
 
@@ -140,37 +180,88 @@ mod tests {
     fn what_was_never_sent_was_not_made() {
         let io = || io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(judge_error(&ExchangeError::Connect(io())), NOT_MADE);
-        assert_eq!(judge_error(&ExchangeError::Io(io())).meaning, Meaning::Unknown);
-        assert_eq!(judge_error(&ExchangeError::Timeout).meaning, Meaning::Unknown);
+        assert_eq!(
+            judge_error(&ExchangeError::Io(io())).meaning,
+            Meaning::Unknown
+        );
+        assert_eq!(
+            judge_error(&ExchangeError::Timeout).meaning,
+            Meaning::Unknown
+        );
         assert!(!judge_error(&ExchangeError::Malformed(Malformed("x"))).passing);
     }
 
     #[test]
     fn retries_are_counted_and_need_a_key_where_the_outcome_is_unknown() {
         let mut random = SplitMix64::new(1);
-        let keyed = Policy { retries: 2, keyed: true };
-        let waits: Vec<bool> = (0..4).map(|attempt| keyed.wait(NOT_MADE, attempt, &mut random).is_some()).collect();
+        let keyed = Policy {
+            retries: 2,
+            keyed: true,
+        };
+        let waits: Vec<bool> = (0..4)
+            .map(|attempt| keyed.wait(NOT_MADE, attempt, &mut random).is_some())
+            .collect();
         assert_eq!(waits, [true, true, false, false]);
-        let unknown = Verdict { meaning: Meaning::Unknown, ..NOT_MADE };
+        let unknown = Verdict {
+            meaning: Meaning::Unknown,
+            ..NOT_MADE
+        };
         assert!(keyed.wait(unknown, 0, &mut random).is_some());
-        let keyless = Policy { keyed: false, ..keyed };
+        let keyless = Policy {
+            keyed: false,
+            ..keyed
+        };
         assert!(keyless.wait(NOT_MADE, 0, &mut random).is_some());
         assert!(keyless.wait(unknown, 0, &mut random).is_none());
-        assert!(keyed.wait(Verdict { passing: false, ..NOT_MADE }, 0, &mut random).is_none());
+        assert!(
+            keyed
+                .wait(
+                    Verdict {
+                        passing: false,
+                        ..NOT_MADE
+                    },
+                    0,
+                    &mut random
+                )
+                .is_none()
+        );
     }
 
     #[test]
     fn waits_double_up_to_a_bound_with_jitter_and_the_server_has_the_last_word() {
-        let policy = Policy { retries: 200, keyed: true };
+        let policy = Policy {
+            retries: 200,
+            keyed: true,
+        };
         let mut random = SplitMix64::new(9);
         for (attempt, bound_ms) in [(0, 50), (1, 100), (6, 3_200), (7, 5_000), (199, 5_000)] {
-            let waits: Vec<_> =
-                (0..200).map(|_| policy.wait(NOT_MADE, attempt, &mut random).expect("a wait").as_millis()).collect();
-            assert!(waits.iter().all(|wait| (bound_ms / 2..=bound_ms).contains(wait)), "{attempt}: {waits:?}");
-            assert!(waits.iter().any(|wait| *wait < bound_ms * 6 / 10), "{attempt}: no jitter");
-            assert!(waits.iter().any(|wait| *wait > bound_ms * 9 / 10), "{attempt}: no jitter");
+            let waits: Vec<_> = (0..200)
+                .map(|_| {
+                    policy
+                        .wait(NOT_MADE, attempt, &mut random)
+                        .expect("a wait")
+                        .as_millis()
+                })
+                .collect();
+            assert!(
+                waits
+                    .iter()
+                    .all(|wait| (bound_ms / 2..=bound_ms).contains(wait)),
+                "{attempt}: {waits:?}"
+            );
+            assert!(
+                waits.iter().any(|wait| *wait < bound_ms * 6 / 10),
+                "{attempt}: no jitter"
+            );
+            assert!(
+                waits.iter().any(|wait| *wait > bound_ms * 9 / 10),
+                "{attempt}: no jitter"
+            );
         }
-        let told = |seconds| Verdict { retry_after_s: Some(seconds), ..NOT_MADE };
+        let told = |seconds| Verdict {
+            retry_after_s: Some(seconds),
+            ..NOT_MADE
+        };
         let wait = policy.wait(told(3), 0, &mut random).expect("a wait");
         assert!(wait >= Duration::from_secs(3) && wait <= Duration::from_millis(3_050));
         assert_eq!(policy.wait(told(61), 0, &mut random), None);

@@ -1,5 +1,5 @@
-//! The open loop: a dispatcher a thread sends arrivals off when they are due, whatever has become of
-//! those before, and connections take them as they are free.
+//! The open loop: a dispatcher a thread sends arrivals off when they are due, whatever has become
+//! of those before, and connections take them as they are free.
 
 use std::io;
 use std::net::TcpStream;
@@ -79,17 +79,31 @@ pub(crate) fn run(plan: &Plan, keep: Option<&Path>, watch: Watch) -> Result<Run,
         plan: plan.clone(),
         profile,
         threads,
-        call: Call::new(plan.url.0, &plan.path, &plan.user_pattern, plan.activity, None),
+        call: Call::new(
+            plan.url.0,
+            &plan.path,
+            &plan.user_pattern,
+            plan.activity,
+            None,
+        ),
         keys,
         chooser: Chooser::new(plan.spread, plan.users),
-        policy: Policy { retries: plan.retries, keyed: !plan.no_key },
+        policy: Policy {
+            retries: plan.retries,
+            keyed: !plan.no_key,
+        },
         start: Instant::now() + HEAD_START,
         record: Mutex::new(Record::new(plan.warmup(), watch.period_seconds)),
         ledger: keeper,
     };
     let shared = Arc::new(shared);
-    let workers: Vec<_> = (0..).zip(shares).map(|(number, share)| spawn(&shared, number, share)).collect();
-    progress::show_until(watch.progress, &shared.record, || workers.iter().all(thread::JoinHandle::is_finished));
+    let workers: Vec<_> = (0..)
+        .zip(shares)
+        .map(|(number, share)| spawn(&shared, number, share))
+        .collect();
+    progress::show_until(watch.progress, &shared.record, || {
+        workers.iter().all(thread::JoinHandle::is_finished)
+    });
     for worker in workers {
         worker.join().expect("a driver thread panicked")?;
     }
@@ -102,7 +116,14 @@ pub(crate) fn run(plan: &Plan, keep: Option<&Path>, watch: Watch) -> Result<Run,
     let mut record = shared.record.into_inner().expect("no holder panics");
     record.close();
     let usage = before.until(&watched.look(), record.whole_run.requests);
-    Ok(Run { profile: shared.profile, threads, length, record, period_seconds: watch.period_seconds, usage })
+    Ok(Run {
+        profile: shared.profile,
+        threads,
+        length,
+        record,
+        period_seconds: watch.period_seconds,
+        usage,
+    })
 }
 
 fn kept_file(error: io::Error) -> Error {
@@ -118,8 +139,13 @@ struct Ledger {
 impl Ledger {
     fn create(path: &Path, keys: RunKeys) -> Result<Self, Error> {
         let keeper = Keeper::create(path)?;
-        keeper.write(&Line::Run { run: keys.prefix() }).map_err(kept_file)?;
-        Ok(Self { keeper, kept: AtomicU64::new(0) })
+        keeper
+            .write(&Line::Run { run: keys.prefix() })
+            .map_err(kept_file)?;
+        Ok(Self {
+            keeper,
+            kept: AtomicU64::new(0),
+        })
     }
 
     fn write(&self, line: &Line) -> io::Result<()> {
@@ -128,7 +154,9 @@ impl Ledger {
     }
 
     fn finish(&self) -> io::Result<()> {
-        self.keeper.write(&Line::Kept { kept: self.kept.load(Ordering::Relaxed) })?;
+        self.keeper.write(&Line::Kept {
+            kept: self.kept.load(Ordering::Relaxed),
+        })?;
         self.keeper.flush()
     }
 }
@@ -166,41 +194,72 @@ impl Shared {
 
     /// The same user for the same arrival, at each attempt and in each run with the seed.
     fn user_of(&self, job: Job) -> u64 {
-        self.chooser.choose(&mut SplitMix64::stream(self.plan.seed, job.number))
+        self.chooser
+            .choose(&mut SplitMix64::stream(self.plan.seed, job.number))
     }
 
     fn jitter_of(&self, job: Job) -> SplitMix64 {
-        SplitMix64::stream(self.plan.seed.wrapping_add(1 + u64::from(job.attempt)), job.number)
+        SplitMix64::stream(
+            self.plan.seed.wrapping_add(1 + u64::from(job.attempt)),
+            job.number,
+        )
     }
 
     fn keep_untold(&self, job: Job, unknown: bool) -> io::Result<()> {
-        let Some(ledger) = &self.ledger else { return Ok(()) };
+        let Some(ledger) = &self.ledger else {
+            return Ok(());
+        };
         let mut request_id = String::new();
         self.keys.write(job.number, &mut request_id);
         let user_id = self.plan.user_pattern.name(self.user_of(job));
-        let outcome = if unknown { Untelling::Unknown } else { Untelling::Refused };
-        ledger.write(&Line::Untold(Untold { user_id, request_id, outcome }))
+        let outcome = if unknown {
+            Untelling::Unknown
+        } else {
+            Untelling::Refused
+        };
+        ledger.write(&Line::Untold(Untold {
+            user_id,
+            request_id,
+            outcome,
+        }))
     }
 }
 
-fn spawn(shared: &Arc<Shared>, number: u16, share: Vec<TcpStream>) -> thread::JoinHandle<Result<(), Error>> {
+fn spawn(
+    shared: &Arc<Shared>,
+    number: u16,
+    share: Vec<TcpStream>,
+) -> thread::JoinHandle<Result<(), Error>> {
     let shared = Arc::clone(shared);
     thread::spawn(move || {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Error::io("runtime", e))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Error::io("runtime", e))?;
         runtime.block_on(drive_share(shared, number, share))
     })
 }
 
 async fn drive_share(shared: Arc<Shared>, number: u16, share: Vec<TcpStream>) -> Result<(), Error> {
     // Each thread has its part of the places.
-    let places = usize::try_from(shared.plan.backlog).unwrap_or(usize::MAX).div_ceil(usize::from(shared.threads));
-    let desk = Arc::new(Desk { agenda: Mutex::new(Agenda::new(places)), free: Notify::new() });
+    let places = usize::try_from(shared.plan.backlog)
+        .unwrap_or(usize::MAX)
+        .div_ceil(usize::from(shared.threads));
+    let desk = Arc::new(Desk {
+        agenda: Mutex::new(Agenda::new(places)),
+        free: Notify::new(),
+    });
     let mut tasks = JoinSet::new();
     for stream in share {
         let mut connection = Connection::with_timeout(shared.plan.url.0, shared.plan.timeout());
-        connection.adopt(stream).map_err(|e| Error::io("socket", e))?;
-        let client = Client { connection, key: String::new(), request: Vec::with_capacity(512) };
+        connection
+            .adopt(stream)
+            .map_err(|e| Error::io("socket", e))?;
+        let client = Client {
+            connection,
+            key: String::new(),
+            request: Vec::with_capacity(512),
+        };
         tasks.spawn(client.work(shared.clone(), desk.clone()));
     }
     let dispatched = dispatch(&shared, &desk, number).await;
@@ -251,7 +310,11 @@ impl Desk {
             if job.attempt == 0 {
                 shared.record().note_dropped(now, 1);
             } else {
-                shared.record().note_end(Ended { outcome: Outcome::Error("gave_up"), due: job.due, at: now });
+                shared.record().note_end(Ended {
+                    outcome: Outcome::Error("gave_up"),
+                    due: job.due,
+                    at: now,
+                });
                 shared.keep_untold(job, job.unknown)?;
             }
         }
@@ -263,13 +326,17 @@ async fn dispatch(shared: &Shared, desk: &Desk, number: u16) -> io::Result<()> {
     let mut arrivals = shared.arrivals(number).peekable();
     let deadline = shared.profile.length() + shared.plan.drain();
     let timer = Timer::new()?;
-    timer.sleep(shared.start.saturating_duration_since(Instant::now())).await?;
+    timer
+        .sleep(shared.start.saturating_duration_since(Instant::now()))
+        .await?;
     loop {
         let now = shared.now();
         let (released, next_retry, is_idle) = {
             let mut agenda = desk.agenda();
             let mut record = shared.record();
-            let released = agenda.release(now, &mut arrivals, |arrival| record.note_arrival(arrival.due, now));
+            let released = agenda.release(now, &mut arrivals, |arrival| {
+                record.note_arrival(arrival.due, now)
+            });
             record.note_released(now, released, agenda.backlog_len());
             (released, agenda.next_retry(), agenda.is_idle())
         };
@@ -346,7 +413,11 @@ impl Client {
             record.note_attempt(job.due, at.saturating_sub(sent));
             match next {
                 Next::Again => record.note_retry(job.due, at),
-                Next::End { .. } => record.note_end(Ended { outcome, due: job.due, at }),
+                Next::End { .. } => record.note_end(Ended {
+                    outcome,
+                    due: job.due,
+                    at,
+                }),
             }
         }
         match (next, told, &shared.ledger) {
@@ -358,19 +429,34 @@ impl Client {
 }
 
 /// Reads what a draw tells its user, where that is kept.
-fn read_told(shared: &Shared, user: u64, key: &str, answer: Answer<'_>) -> Result<Option<Told>, Verdict> {
+fn read_told(
+    shared: &Shared,
+    user: u64,
+    key: &str,
+    answer: Answer<'_>,
+) -> Result<Option<Told>, Verdict> {
     if shared.ledger.is_none() || code_of(answer.body) != Some("0000") {
         return Ok(None);
     }
     let user_id = shared.plan.user_pattern.name(user);
     // It says that a draw was made, and not which: for the auditor the outcome is not known.
-    Told::from_body(user_id, key, answer.body).map(Some).map_err(|error| judge_error(&error.into()))
+    Told::from_body(user_id, key, answer.body)
+        .map(Some)
+        .map_err(|error| judge_error(&error.into()))
 }
 
 fn next_step(shared: &Shared, desk: &Desk, job: Job, verdict: Verdict, at: Duration) -> Next {
-    let unknown = verdict.meaning == Meaning::Unknown || (job.unknown && verdict.meaning != Meaning::Made);
-    if let Some(wait) = shared.policy.wait(verdict, job.attempt, &mut shared.jitter_of(job)) {
-        let again = Job { attempt: job.attempt + 1, unknown, ..job };
+    let unknown =
+        verdict.meaning == Meaning::Unknown || (job.unknown && verdict.meaning != Meaning::Made);
+    if let Some(wait) = shared
+        .policy
+        .wait(verdict, job.attempt, &mut shared.jitter_of(job))
+    {
+        let again = Job {
+            attempt: job.attempt + 1,
+            unknown,
+            ..job
+        };
         if desk.agenda().retry(at + wait, again) {
             return Next::Again;
         }

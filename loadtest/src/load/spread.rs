@@ -27,10 +27,14 @@ impl FromStr for Spread {
         if text == "uniform" {
             return Ok(Self::Uniform);
         }
-        let exponent = text.strip_prefix("zipf:").and_then(|number| number.parse().ok());
+        let exponent = text
+            .strip_prefix("zipf:")
+            .and_then(|number| number.parse().ok());
         match exponent.filter(|exponent| (0.1..=EXPONENT_MAX).contains(exponent)) {
             Some(exponent) => Ok(Self::Zipf { exponent }),
-            None => Err(format!("must be uniform or zipf:EXPONENT with an exponent from 0.1 to {EXPONENT_MAX}")),
+            None => Err(format!(
+                "must be uniform or zipf:EXPONENT with an exponent from 0.1 to {EXPONENT_MAX}"
+            )),
         }
     }
 }
@@ -86,7 +90,13 @@ impl Zipf {
     fn new(exponent: f64, users: u64) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "at most 10^9 users")]
         let users = users as f64;
-        let mut zipf = Self { exponent, users, area_first: 0.0, area_last: 0.0, safe: 0.0 };
+        let mut zipf = Self {
+            exponent,
+            users,
+            area_first: 0.0,
+            area_last: 0.0,
+            safe: 0.0,
+        };
         zipf.area_first = zipf.area(1.5) - 1.0;
         zipf.area_last = zipf.area(users + 0.5);
         zipf.safe = 2.0 - zipf.position(zipf.area(2.5) - zipf.density(2.0));
@@ -99,7 +109,11 @@ impl Zipf {
             let position = self.position(area);
             let rank = position.round().clamp(1.0, self.users);
             if rank - position <= self.safe || area >= self.area(rank + 0.5) - self.density(rank) {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 10^9")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "1 to 10^9"
+                )]
                 return rank as u64;
             }
         }
@@ -114,13 +128,21 @@ impl Zipf {
     fn area(&self, position: f64) -> f64 {
         let log = position.ln();
         let power = (1.0 - self.exponent) * log;
-        if power.abs() < 1e-9 { log } else { power.exp_m1() / power * log }
+        if power.abs() < 1e-9 {
+            log
+        } else {
+            power.exp_m1() / power * log
+        }
     }
 
     /// The inverse of `area`.
     fn position(&self, area: f64) -> f64 {
         let power = ((1.0 - self.exponent) * area).max(-1.0);
-        let log = if power.abs() < 1e-9 { area } else { power.ln_1p() / power * area };
+        let log = if power.abs() < 1e-9 {
+            area
+        } else {
+            power.ln_1p() / power * area
+        };
         log.exp()
     }
 }
@@ -134,7 +156,9 @@ mod tests {
         for text in ["uniform", "zipf:1.1", "zipf:1", "zipf:0.5"] {
             assert_eq!(text.parse::<Spread>().expect(text).to_string(), text);
         }
-        for text in ["", "zipf", "zipf:", "zipf:0", "zipf:-1", "zipf:6", "zipf:NaN", "Uniform"] {
+        for text in [
+            "", "zipf", "zipf:", "zipf:0", "zipf:-1", "zipf:6", "zipf:NaN", "Uniform",
+        ] {
             assert!(text.parse::<Spread>().is_err(), "{text}");
         }
     }
@@ -158,8 +182,12 @@ mod tests {
                     let expected = share * f64::from(DRAWS);
                     let deviation = (expected * (1.0 - share)).sqrt();
                     let off = (f64::from(count) - expected).abs();
-                    // Thousands of ranks are compared: five deviations and a little for small numbers.
-                    assert!(off <= 5.0 * deviation + 3.0, "{exponent} {users} {rank}: {count}, expected {expected}");
+                    // Thousands of ranks are compared: five deviations and a little for small
+                    // numbers.
+                    assert!(
+                        off <= 5.0 * deviation + 3.0,
+                        "{exponent} {users} {rank}: {count}, expected {expected}"
+                    );
                 }
             }
         }

@@ -64,12 +64,24 @@ impl Range {
             }
         }
         match scale {
-            Scale::Linear => Self { scale, low: 0.0, high: if high > 0.0 { high } else { 1.0 } },
+            Scale::Linear => Self {
+                scale,
+                low: 0.0,
+                high: if high > 0.0 { high } else { 1.0 },
+            },
             Scale::Log if high > 0.0 => {
                 let (low, high) = (low.log10().floor(), high.log10().ceil());
-                Self { scale, low: 10_f64.powf(low), high: 10_f64.powf(if high > low { high } else { low + 1.0 }) }
+                Self {
+                    scale,
+                    low: 10_f64.powf(low),
+                    high: 10_f64.powf(if high > low { high } else { low + 1.0 }),
+                }
             }
-            Scale::Log => Self { scale, low: 1.0, high: 10.0 },
+            Scale::Log => Self {
+                scale,
+                low: 1.0,
+                high: 10.0,
+            },
         }
     }
 
@@ -105,7 +117,11 @@ impl Range {
 /// 1, 2 or 5 times a power of ten, not below `about`.
 fn round_step(about: f64) -> f64 {
     let power = 10_f64.powf(about.log10().floor());
-    [1.0, 2.0, 5.0].map(|digit| digit * power).into_iter().find(|step| *step >= about * 0.999).unwrap_or(power * 10.0)
+    [1.0, 2.0, 5.0]
+        .map(|digit| digit * power)
+        .into_iter()
+        .find(|step| *step >= about * 0.999)
+        .unwrap_or(power * 10.0)
 }
 
 fn number(value: f64) -> String {
@@ -119,15 +135,27 @@ fn number(value: f64) -> String {
 
 /// Text that stands between tags.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 impl Plot {
     /// The whole picture; stands alone or inside a page.
     pub(super) fn svg(&self) -> String {
-        let x = Range::around(self.x.scale, self.lines.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x)));
-        let y =
-            Range::around(self.y.scale, self.lines.iter().flat_map(|line| line.points.iter().filter_map(|(_, y)| *y)));
+        let x = Range::around(
+            self.x.scale,
+            self.lines
+                .iter()
+                .flat_map(|line| line.points.iter().map(|(x, _)| *x)),
+        );
+        let y = Range::around(
+            self.y.scale,
+            self.lines
+                .iter()
+                .flat_map(|line| line.points.iter().filter_map(|(_, y)| *y)),
+        );
         let mut svg = String::new();
         // Writing to a String cannot fail, here and below.
         let _ = write!(
@@ -208,7 +236,12 @@ fn draw_line(svg: &mut String, line: &Line, x: Range, y: Range) {
             None => is_broken = true,
             Some(value) => {
                 let command = if is_broken { 'M' } else { 'L' };
-                let _ = write!(path, "{command}{:.1} {:.1}", place_x(x, *at), place_y(y, *value));
+                let _ = write!(
+                    path,
+                    "{command}{:.1} {:.1}",
+                    place_x(x, *at),
+                    place_y(y, *value)
+                );
                 // A lone point would not be seen.
                 if is_broken {
                     path.push_str("h1");
@@ -229,22 +262,48 @@ mod tests {
     use super::*;
 
     fn plot(scale: Scale, points: Vec<(f64, Option<f64>)>) -> String {
-        let axis = |scale| Axis { title: "a < b", scale, ticks: None };
-        let line = Line { name: "x & y", colour: "#123456", points };
-        Plot { title: "t", x: axis(Scale::Linear), y: axis(scale), lines: vec![line] }.svg()
+        let axis = |scale| Axis {
+            title: "a < b",
+            scale,
+            ticks: None,
+        };
+        let line = Line {
+            name: "x & y",
+            colour: "#123456",
+            points,
+        };
+        Plot {
+            title: "t",
+            x: axis(Scale::Linear),
+            y: axis(scale),
+            lines: vec![line],
+        }
+        .svg()
     }
 
     #[test]
     fn values_are_placed_from_corner_to_corner() {
         let svg = plot(Scale::Linear, vec![(0.0, Some(0.0)), (10.0, Some(50.0))]);
-        assert!(svg.contains(r#"<path d="M70.0 276.0h1L866.0 40.0""#), "{svg}");
-        let svg = plot(Scale::Log, vec![(0.0, Some(0.1)), (5.0, Some(1.0)), (10.0, Some(10.0))]);
-        assert!(svg.contains("M70.0 276.0h1L468.0 158.0L866.0 40.0"), "{svg}");
+        assert!(
+            svg.contains(r#"<path d="M70.0 276.0h1L866.0 40.0""#),
+            "{svg}"
+        );
+        let svg = plot(
+            Scale::Log,
+            vec![(0.0, Some(0.1)), (5.0, Some(1.0)), (10.0, Some(10.0))],
+        );
+        assert!(
+            svg.contains("M70.0 276.0h1L468.0 158.0L866.0 40.0"),
+            "{svg}"
+        );
     }
 
     #[test]
     fn a_missing_value_breaks_the_line() {
-        let svg = plot(Scale::Linear, vec![(0.0, Some(1.0)), (1.0, None), (2.0, Some(1.0))]);
+        let svg = plot(
+            Scale::Linear,
+            vec![(0.0, Some(1.0)), (1.0, None), (2.0, Some(1.0))],
+        );
         assert_eq!(svg.matches("h1").count(), 2 + svg.matches("h16").count());
     }
 
@@ -252,7 +311,10 @@ mod tests {
     fn nothing_at_all_is_a_plot_too_and_text_is_escaped() {
         for scale in [Scale::Linear, Scale::Log] {
             let svg = plot(scale, Vec::new());
-            assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+            assert!(
+                svg.ends_with("</svg>\n") && !svg.contains("NaN") && !svg.contains("inf"),
+                "{svg}"
+            );
             assert!(svg.contains("a &lt; b") && svg.contains("x &amp; y"));
         }
     }
@@ -263,9 +325,18 @@ mod tests {
             let ticks = Range::around(scale, values.iter().copied()).ticks();
             ticks.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
         };
-        assert_eq!(names(Scale::Linear, &[4_870.0]), ["0", "1k", "2k", "3k", "4k"]);
-        assert_eq!(names(Scale::Linear, &[0.9]), ["0", "0.2", "0.4", "0.6", "0.8"]);
-        assert_eq!(names(Scale::Log, &[0.3, 1_500.0]), ["0.1", "1", "10", "100", "1k", "10k"]);
+        assert_eq!(
+            names(Scale::Linear, &[4_870.0]),
+            ["0", "1k", "2k", "3k", "4k"]
+        );
+        assert_eq!(
+            names(Scale::Linear, &[0.9]),
+            ["0", "0.2", "0.4", "0.6", "0.8"]
+        );
+        assert_eq!(
+            names(Scale::Log, &[0.3, 1_500.0]),
+            ["0.1", "1", "10", "100", "1k", "10k"]
+        );
         assert_eq!(names(Scale::Log, &[10.0]), ["10", "100"]);
     }
 }

@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
 };
 use tokio::io::unix::AsyncFd;
 
@@ -18,21 +19,36 @@ impl Timer {
     /// Needs a runtime around it.
     pub(super) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        #[expect(deprecated, reason = "unsound for types that change their descriptor; an OwnedFd keeps its own")]
+        #[expect(
+            deprecated,
+            reason = "unsound for types that change their descriptor; an OwnedFd keeps its own"
+        )]
         AsyncFd::new(timerfd_create(TimerfdClockId::Monotonic, flags)?).map(Self)
     }
 
     pub(super) async fn sleep(&self, length: Duration) -> io::Result<()> {
-        const NEVER_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        const NEVER_AGAIN: Timespec = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         // Zero would be no alarm at all.
-        let length = if length.is_zero() { Duration::from_nanos(1) } else { length };
+        let length = if length.is_zero() {
+            Duration::from_nanos(1)
+        } else {
+            length
+        };
         let alarm = Timespec::try_from(length).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let alarm = Itimerspec { it_interval: NEVER_AGAIN, it_value: alarm };
+        let alarm = Itimerspec {
+            it_interval: NEVER_AGAIN,
+            it_value: alarm,
+        };
         timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &alarm)?;
         loop {
             let mut ready = self.0.readable().await?;
             let mut expirations = [0; 8];
-            match ready.try_io(|timer| rustix::io::read(timer, &mut expirations).map_err(io::Error::from)) {
+            match ready
+                .try_io(|timer| rustix::io::read(timer, &mut expirations).map_err(io::Error::from))
+            {
                 Ok(read) => return read.map(drop),
                 Err(_not_yet) => {}
             }

@@ -1,4 +1,5 @@
-//! Calls for several draws: all or nothing, as far as chances go, and always as if drawn one by one.
+//! Calls for several draws: all or nothing, as far as chances go, and always as if drawn one by
+//! one.
 use proptest::prelude::*;
 
 use super::*;
@@ -6,7 +7,8 @@ use crate::calendar::Day;
 use crate::order::Rule;
 use crate::random::Seeded;
 
-/// A prize behind a lock of two draws today, one guaranteed on the fourth draw, points for the rest.
+/// A prize behind a lock of two draws today, one guaranteed on the fourth draw, points for the
+/// rest.
 const CAMPAIGN: &str = r#"
 format = 1
 [activity]
@@ -65,7 +67,10 @@ nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_a
 "#;
 
 fn catalogue(text: &str) -> Catalogue {
-    Catalogue::new([Published { version: 1, campaign: Campaign::parse(text).expect("a valid campaign") }])
+    Catalogue::new([Published {
+        version: 1,
+        campaign: Campaign::parse(text).expect("a valid campaign"),
+    }])
 }
 
 fn partial() -> String {
@@ -83,18 +88,32 @@ fn call(user: &str, request: &str, count: u8) -> Draw {
 
 /// An account with so many draws on the day of the batch.
 fn after(draws: u32) -> Option<Account> {
-    let account =
-        Account { granted: 9, used: draws, day: Day::from_number(20_260_601), day_used: draws, month_used: draws };
+    let account = Account {
+        granted: 9,
+        used: draws,
+        day: Day::from_number(20_260_601),
+        day_used: draws,
+        month_used: draws,
+    };
     (draws > 0).then_some(account)
 }
 
 /// One batch of one user's or some new users' calls; so many mugs and as many cars as are wanted.
 fn settled(text: &str, calls: Vec<Draw>, before: u32, mugs: u32, supply: &Supply) -> Settlement {
     let batch = Batch::gather(calls);
-    let known =
-        Known { accounts: vec![after(before); batch.accounts().len()], orders: vec![Vec::new(); batch.draws().len()] };
+    let known = Known {
+        accounts: vec![after(before); batch.accounts().len()],
+        orders: vec![Vec::new(); batch.draws().len()],
+    };
     let now = "2026-06-01T12:00:00Z".parse().expect("a time");
-    let plan = plan(batch, known, &catalogue(text), supply, now, &mut Seeded::new(7));
+    let plan = plan(
+        batch,
+        known,
+        &catalogue(text),
+        supply,
+        now,
+        &mut Seeded::new(7),
+    );
     let mut granted = plan.wants().to_vec();
     granted
         .iter_mut()
@@ -135,27 +154,66 @@ proptest! {
 #[test]
 fn short_chances_refuse_the_call_or_shorten_it() {
     for (before, count, refusal) in [(5, 3, Refusal::DayLimit), (0, 10, Refusal::DayLimit)] {
-        let refused = settled(CAMPAIGN, vec![call("u", "k", count)], before, 9, &Supply::There);
+        let refused = settled(
+            CAMPAIGN,
+            vec![call("u", "k", count)],
+            before,
+            9,
+            &Supply::There,
+        );
         assert_eq!(refused.answers, [Err(refusal)]);
-        assert!(refused.calls.is_empty() && refused.used.is_empty(), "nothing is spent");
+        assert!(
+            refused.calls.is_empty() && refused.used.is_empty(),
+            "nothing is spent"
+        );
         assert!(refused.new_accounts.is_empty() && refused.changed_accounts.is_empty());
-        let shortened = settled(&partial(), vec![call("u", "k", count)], before, 9, &Supply::There);
-        let asked: Vec<_> = shortened.orders().map(|order| (order.seq, order.asked.get())).collect();
-        assert_eq!(asked, (0..7 - u8::try_from(before).expect("few")).map(|seq| (seq, count)).collect::<Vec<_>>());
+        let shortened = settled(
+            &partial(),
+            vec![call("u", "k", count)],
+            before,
+            9,
+            &Supply::There,
+        );
+        let asked: Vec<_> = shortened
+            .orders()
+            .map(|order| (order.seq, order.asked.get()))
+            .collect();
+        assert_eq!(
+            asked,
+            (0..7 - u8::try_from(before).expect("few"))
+                .map(|seq| (seq, count))
+                .collect::<Vec<_>>()
+        );
     }
     let none = settled(&partial(), vec![call("u", "k", 2)], 7, 9, &Supply::There);
-    assert_eq!(none.answers, [Err(Refusal::DayLimit)], "as far as chances go is at least one draw");
+    assert_eq!(
+        none.answers,
+        [Err(Refusal::DayLimit)],
+        "as far as chances go is at least one draw"
+    );
 }
 
 #[test]
 fn a_refused_call_leaves_its_chances_and_its_key_to_the_next() {
-    let calls = vec![call("u", "k", 8), call("u", "k", 5), call("u", "k", 5), call("u", "k", 1), call("u", "l", 2)];
+    let calls = vec![
+        call("u", "k", 8),
+        call("u", "k", 5),
+        call("u", "k", 5),
+        call("u", "k", 1),
+        call("u", "l", 2),
+    ];
     let settlement = settled(CAMPAIGN, calls, 0, 9, &Supply::There);
     assert_eq!(settlement.answers[0], Err(Refusal::DayLimit));
     assert_eq!(made(&settlement.answers[1]), 5);
-    assert_eq!(settlement.answers[2], settlement.answers[1], "the same call again");
+    assert_eq!(
+        settlement.answers[2], settlement.answers[1],
+        "the same call again"
+    );
     assert_eq!(settlement.answers[3], Err(Refusal::RequestCountDiffers));
-    let later: Vec<_> = settlement.calls[1].iter().map(|order| order.ordinal).collect();
+    let later: Vec<_> = settlement.calls[1]
+        .iter()
+        .map(|order| order.ordinal)
+        .collect();
     assert_eq!(later, [6, 7]);
 }
 
@@ -163,14 +221,32 @@ fn a_refused_call_leaves_its_chances_and_its_key_to_the_next() {
 fn an_earlier_call_is_known_by_what_it_asked_for() {
     let first = settled(&partial(), vec![call("u", "k", 10)], 0, 9, &Supply::There);
     let again = |asked, activity| {
-        let draw = Draw { activity: ActivityId::new(activity).expect("an id"), ..call("u", "k", asked) };
-        let known = Known { accounts: vec![after(7)], orders: vec![first.calls[0].to_vec()] };
+        let draw = Draw {
+            activity: ActivityId::new(activity).expect("an id"),
+            ..call("u", "k", asked)
+        };
+        let known = Known {
+            accounts: vec![after(7)],
+            orders: vec![first.calls[0].to_vec()],
+        };
         let now = "2030-01-01T00:00:00Z".parse().expect("a time");
-        let plan =
-            plan(Batch::gather(vec![draw]), known, &catalogue(&partial()), &Supply::There, now, &mut Seeded::new(1));
-        settle(plan, &[], |_| unreachable!("nothing is drawn")).answers.remove(0)
+        let plan = plan(
+            Batch::gather(vec![draw]),
+            known,
+            &catalogue(&partial()),
+            &Supply::There,
+            now,
+            &mut Seeded::new(1),
+        );
+        settle(plan, &[], |_| unreachable!("nothing is drawn"))
+            .answers
+            .remove(0)
     };
-    assert_eq!(again(10, 1), first.answers[0], "although it made seven draws, and the activity has ended");
+    assert_eq!(
+        again(10, 1),
+        first.answers[0],
+        "although it made seven draws, and the activity has ended"
+    );
     assert_eq!(again(7, 1), Err(Refusal::RequestCountDiffers));
     assert_eq!(again(10, 2), Err(Refusal::RequestIdReused));
 }
@@ -179,39 +255,88 @@ fn an_earlier_call_is_known_by_what_it_asked_for() {
 fn a_call_that_needs_a_unit_is_refused_whole_while_the_stock_is_away() {
     for text in [CAMPAIGN, &partial()] {
         // The fourth draw is the car.
-        let away = settled(text, vec![call("u", "k", 4), call("v", "k", 2)], 0, 0, &Supply::Away);
+        let away = settled(
+            text,
+            vec![call("u", "k", 4), call("v", "k", 2)],
+            0,
+            0,
+            &Supply::Away,
+        );
         assert_eq!(away.answers[0], Err(Refusal::StockAway));
-        assert_eq!(made(&away.answers[1]), 2, "behind the lock nothing is asked for");
+        assert_eq!(
+            made(&away.answers[1]),
+            2,
+            "behind the lock nothing is asked for"
+        );
     }
 }
 
 #[test]
 fn only_draws_that_need_what_is_on_its_way_are_refused() {
     // The fourth draw is the car.
-    let calls = || (0..6).map(|number| call("u", &number.to_string(), 1)).collect::<Vec<_>>();
+    let calls = || {
+        (0..6)
+            .map(|number| call("u", &number.to_string(), 1))
+            .collect::<Vec<_>>()
+    };
     let there = settled(CAMPAIGN, calls(), 1, 9, &Supply::There);
-    let car = Prize { activity: ActivityId::new(1).expect("an id"), award: AwardId::new(3).expect("an id") };
-    assert!(there.used.iter().any(|units| units.prize == car), "the seed draws a car: {:?}", there.used);
+    let car = Prize {
+        activity: ActivityId::new(1).expect("an id"),
+        award: AwardId::new(3).expect("an id"),
+    };
+    assert!(
+        there.used.iter().any(|units| units.prize == car),
+        "the seed draws a car: {:?}",
+        there.used
+    );
     let without = settled(CAMPAIGN, calls(), 1, 9, &Supply::Without([car].into()));
-    let refused = |settlement: &Settlement| settlement.answers.iter().filter(|answer| answer.is_err()).count();
-    assert!(without.answers.contains(&Err(Refusal::StockAway)) && refused(&without) < calls().len());
-    assert!(without.used.iter().all(|units| units.prize != car), "{:?}", without.used);
+    let refused = |settlement: &Settlement| {
+        settlement
+            .answers
+            .iter()
+            .filter(|answer| answer.is_err())
+            .count()
+    };
+    assert!(
+        without.answers.contains(&Err(Refusal::StockAway)) && refused(&without) < calls().len()
+    );
+    assert!(
+        without.used.iter().all(|units| units.prize != car),
+        "{:?}",
+        without.used
+    );
     let falls_back = CAMPAIGN.replacen("state =", "when_stock_away = \"fallback\"\nstate =", 1);
     let fallen = settled(&falls_back, calls(), 1, 9, &Supply::Without([car].into()));
     assert_eq!(refused(&fallen), 0);
-    assert!(fallen.used.iter().all(|units| units.prize != car), "{:?}", fallen.used);
+    assert!(
+        fallen.used.iter().all(|units| units.prize != car),
+        "{:?}",
+        fallen.used
+    );
 }
 
 #[test]
 fn units_go_out_in_order_of_arrival_and_within_a_call_in_its_order() {
     let calls = vec![call("u", "k", 3), call("v", "k", 3), call("w", "k", 3)];
     let all = settled(CAMPAIGN, calls.clone(), 2, 9, &Supply::There);
-    let wanted: Vec<OrderId> = all.orders().filter(|order| order.award.get() == 1).map(|order| order.id).collect();
+    let wanted: Vec<OrderId> = all
+        .orders()
+        .filter(|order| order.award.get() == 1)
+        .map(|order| order.id)
+        .collect();
     assert!(wanted.len() > 2, "the seed draws mugs: {wanted:?}");
     let few = settled(CAMPAIGN, calls, 2, 2, &Supply::There);
-    let got: Vec<OrderId> = few.orders().filter(|order| order.award.get() == 1).map(|order| order.id).collect();
+    let got: Vec<OrderId> = few
+        .orders()
+        .filter(|order| order.award.get() == 1)
+        .map(|order| order.id)
+        .collect();
     assert_eq!(got, wanted[..2]);
-    assert!(few.orders().filter(|order| wanted[2..].contains(&order.id)).all(|order| order.award.get() == 101));
+    assert!(
+        few.orders()
+            .filter(|order| wanted[2..].contains(&order.id))
+            .all(|order| order.award.get() == 101)
+    );
 }
 
 /// What a plan says of each draw: refused, decided, or the same as another one.
@@ -226,9 +351,19 @@ fn holders(plan: &Plan) -> Vec<Option<usize>> {
 
 fn planned(calls: Vec<Draw>) -> Plan {
     let batch = Batch::gather(calls);
-    let known = Known { accounts: vec![None; batch.accounts().len()], orders: vec![Vec::new(); batch.draws().len()] };
+    let known = Known {
+        accounts: vec![None; batch.accounts().len()],
+        orders: vec![Vec::new(); batch.draws().len()],
+    };
     let now = "2026-06-01T12:00:00Z".parse().expect("a time");
-    plan(batch, known, &catalogue(CAMPAIGN), &Supply::There, now, &mut Seeded::new(7))
+    plan(
+        batch,
+        known,
+        &catalogue(CAMPAIGN),
+        &Supply::There,
+        now,
+        &mut Seeded::new(7),
+    )
 }
 
 proptest! {

@@ -15,8 +15,8 @@ pub struct Published {
     pub campaign: Campaign,
 }
 
-/// The current version of every campaign, and how the degrade switches stand. Immutable: a change is a new catalogue, so a batch
-/// that holds one sees one version throughout.
+/// The current version of every campaign, and how the degrade switches stand. Immutable: a change
+/// is a new catalogue, so a batch that holds one sees one version throughout.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     campaigns: HashMap<ActivityId, Arc<Published>>,
@@ -57,9 +57,15 @@ impl Catalogue {
         for published in campaigns {
             let campaign = &published.campaign;
             let activity = campaign.activity.id;
-            catalogue.activity_of_strategy.entry(campaign.strategy.id).or_insert(activity);
+            catalogue
+                .activity_of_strategy
+                .entry(campaign.strategy.id)
+                .or_insert(activity);
             for stage in &campaign.stages {
-                catalogue.activity_on_stage.entry(stage.clone()).or_insert(activity);
+                catalogue
+                    .activity_on_stage
+                    .entry(stage.clone())
+                    .or_insert(activity);
             }
             catalogue.campaigns.insert(activity, published);
         }
@@ -70,7 +76,10 @@ impl Catalogue {
     /// not undo what was set meanwhile, and what was set on this process alone stays.
     #[must_use]
     pub fn switched(&self, switches: &Switches) -> Self {
-        Self { switches: switches.newest(&self.switches), ..self.clone() }
+        Self {
+            switches: switches.newest(&self.switches),
+            ..self.clone()
+        }
     }
 
     /// The degrade switches.
@@ -85,7 +94,9 @@ impl Catalogue {
 
     /// The activity of a strategy.
     pub fn strategy(&self, id: StrategyId) -> Option<&Arc<Published>> {
-        self.activity_of_strategy.get(&id).and_then(|&activity| self.activity(activity))
+        self.activity_of_strategy
+            .get(&id)
+            .and_then(|&activity| self.activity(activity))
     }
 
     /// The activity that a stage shows.
@@ -109,7 +120,10 @@ impl Catalogue {
             .map(|&owner| Conflict::Strategy { strategy, owner });
         let of_stages = campaign.stages.iter().filter_map(|stage| {
             let owner = self.stage(stage).filter(|&owner| other(owner))?;
-            Some(Conflict::Stage { stage: stage.clone(), owner })
+            Some(Conflict::Stage {
+                stage: stage.clone(),
+                owner,
+            })
         });
         of_strategy.into_iter().chain(of_stages).collect()
     }

@@ -200,7 +200,10 @@ impl Strategy {
     /// tree that has one; `None` when there is none at all.
     pub fn luck_award(&self, drawn: AwardIndex) -> Option<AwardIndex> {
         let trees = self.tree_of(drawn).into_iter().chain(&self.trees);
-        trees.flat_map(Tree::luck_awards).map(|(award, _)| award).next()
+        trees
+            .flat_map(Tree::luck_awards)
+            .map(|(award, _)| award)
+            .next()
     }
 
     /// The groups of `rule_weight`, by threshold; empty without that rule.

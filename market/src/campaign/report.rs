@@ -18,10 +18,18 @@ type Part = Vec<String>;
 pub fn report(campaign: &Campaign) -> String {
     let strategy = &campaign.strategy;
     let mut parts = vec![head(campaign), whole_pool(strategy), rules(strategy)];
-    parts.extend(strategy.weight_groups().iter().map(|group| weight_pool(strategy, group)));
+    parts.extend(
+        strategy
+            .weight_groups()
+            .iter()
+            .map(|group| weight_pool(strategy, group)),
+    );
     parts.extend([locks(strategy), fallbacks(strategy), cost(strategy)]);
     let parts = parts.into_iter().filter(|part| !part.is_empty());
-    parts.map(|part| part.join("\n") + "\n").collect::<Vec<_>>().join("\n")
+    parts
+        .map(|part| part.join("\n") + "\n")
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn titled(title: String, lines: impl IntoIterator<Item = String>) -> Part {
@@ -30,11 +38,27 @@ fn titled(title: String, lines: impl IntoIterator<Item = String>) -> Part {
 }
 
 fn head(campaign: &Campaign) -> Part {
-    let Campaign { activity, chances, stages, skus, .. } = campaign;
-    let local = |moment: Timestamp| moment.to_zoned(activity.time_zone.clone()).strftime("%F %T %:z").to_string();
-    let stages: Part =
-        stages.iter().map(|stage| format!("channel {}, source {}", stage.channel, stage.source)).collect();
-    let (most_a_day, most_a_month) = (counted(chances.day_limit.into(), "draw"), chances.month_limit);
+    let Campaign {
+        activity,
+        chances,
+        stages,
+        skus,
+        ..
+    } = campaign;
+    let local = |moment: Timestamp| {
+        moment
+            .to_zoned(activity.time_zone.clone())
+            .strftime("%F %T %:z")
+            .to_string()
+    };
+    let stages: Part = stages
+        .iter()
+        .map(|stage| format!("channel {}, source {}", stage.channel, stage.source))
+        .collect();
+    let (most_a_day, most_a_month) = (
+        counted(chances.day_limit.into(), "draw"),
+        chances.month_limit,
+    );
     let mut entries = vec![
         ("about", activity.description.clone()),
         ("state", state_name(activity.state).to_owned()),
@@ -42,15 +66,33 @@ fn head(campaign: &Campaign) -> Part {
         ("ends", local(activity.ends_at)),
         ("time zone", activity.time_zone_name.clone()),
         ("shown at", stages.join("; ")),
-        ("chances", format!("{} to begin with; at most {most_a_day} a day, {most_a_month} a month", chances.welcome)),
+        (
+            "chances",
+            format!(
+                "{} to begin with; at most {most_a_day} a day, {most_a_month} a month",
+                chances.welcome
+            ),
+        ),
     ];
     entries.extend(skus.iter().map(|sku| {
-        let (chances, price) = (counted(sku.chances.into(), "chance"), fixed(sku.price_minor.into(), 2));
-        ("on sale", format!("sku {}: {chances} for {price} points, {} in stock", sku.id, sku.stock))
+        let (chances, price) = (
+            counted(sku.chances.into(), "chance"),
+            fixed(sku.price_minor.into(), 2),
+        );
+        (
+            "on sale",
+            format!(
+                "sku {}: {chances} for {price} points, {} in stock",
+                sku.id, sku.stock
+            ),
+        )
     }));
     let entries = entries.into_iter().filter(|(_, value)| !value.is_empty());
     let lines = entries.map(|(label, value)| format!("{label:<9}  {value}"));
-    titled(format!("Activity {}: {}", activity.id, activity.name), lines)
+    titled(
+        format!("Activity {}: {}", activity.id, activity.name),
+        lines,
+    )
 }
 
 fn state_name(state: ActivityState) -> &'static str {
@@ -63,10 +105,16 @@ fn state_name(state: ActivityState) -> &'static str {
 
 fn whole_pool(strategy: &Strategy) -> Part {
     let everything: Vec<_> = (0..strategy.awards.len()).map(AwardIndex).collect();
-    let mut part =
-        titled(format!("Odds of a draw (strategy {})", strategy.id), odds(strategy, &everything, &strategy.pool));
+    let mut part = titled(
+        format!("Odds of a draw (strategy {})", strategy.id),
+        odds(strategy, &everything, &strategy.pool),
+    );
     let one = u128::from(Rate::ONE.millionths());
-    let sum = strategy.awards.iter().map(|award| u128::from(award.rate.millionths())).sum();
+    let sum = strategy
+        .awards
+        .iter()
+        .map(|award| u128::from(award.rate.millionths()))
+        .sum();
     part.push(if sum == one {
         "The rates sum to 1: the odds are the rates.".into()
     } else {
@@ -77,22 +125,39 @@ fn whole_pool(strategy: &Strategy) -> Part {
 }
 
 fn weight_pool(strategy: &Strategy, group: &WeightGroup) -> Part {
-    let title = format!("Odds of a user's draw number {} (locks do not apply)", group.ordinal);
+    let title = format!(
+        "Odds of a user's draw number {} (locks do not apply)",
+        group.ordinal
+    );
     titled(title, odds(strategy, &group.awards, &group.pool))
 }
 
 fn odds(strategy: &Strategy, awards: &[AwardIndex], pool: &Pool) -> Vec<String> {
-    let heads = ["award", "count", "cost", "rate", "exact odds", "percent", "title"].map(str::to_owned);
+    let heads = [
+        "award",
+        "count",
+        "cost",
+        "rate",
+        "exact odds",
+        "percent",
+        "title",
+    ]
+    .map(str::to_owned);
     let row = |(outcome, &index): (usize, &AwardIndex)| {
         let award = strategy.award(index);
         let (weight, total) = pool.odds(outcome);
         [
             award.id.to_string(),
-            award.count.map_or("no limit".into(), |count| count.to_string()),
+            award
+                .count
+                .map_or("no limit".into(), |count| count.to_string()),
             award.cost_minor.to_string(),
             award.rate.to_string(),
             format!("{weight}/{total}"),
-            format!("{} %", fixed(rounded(u128::from(weight) * 1_000_000, total.into()), 4)),
+            format!(
+                "{} %",
+                fixed(rounded(u128::from(weight) * 1_000_000, total.into()), 4)
+            ),
             award.title.to_string(),
         ]
     };
@@ -106,7 +171,11 @@ fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: Vec<_> = (0..COLUMNS - 1).map(width).collect();
     let line = |row: &[String; COLUMNS]| {
-        let mut cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
+        let mut cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:>width$}"))
+            .collect();
         cells.push(row[COLUMNS - 1].clone());
         cells.join("  ")
     };
@@ -117,17 +186,29 @@ fn rules(strategy: &Strategy) -> Part {
     let rule = |rule: &ChainRule| match rule {
         ChainRule::Blacklist { award, users } => {
             let users = counted(users.len() as u64, "user");
-            format!("rule_blacklist: award {} for each draw of {users}", strategy.award(*award).id)
+            format!(
+                "rule_blacklist: award {} for each draw of {users}",
+                strategy.award(*award).id
+            )
         }
         ChainRule::Weight(groups) => {
-            let ordinals: Vec<_> = groups.iter().map(|group| group.ordinal.to_string()).collect();
-            format!("rule_weight: a pool of its own for a user's draw number {}", listed(&ordinals))
+            let ordinals: Vec<_> = groups
+                .iter()
+                .map(|group| group.ordinal.to_string())
+                .collect();
+            format!(
+                "rule_weight: a pool of its own for a user's draw number {}",
+                listed(&ordinals)
+            )
         }
     };
     if strategy.chain.is_empty() {
         return Part::new();
     }
-    titled("Rules before the draw (the first that applies decides)".into(), strategy.chain.iter().map(rule))
+    titled(
+        "Rules before the draw (the first that applies decides)".into(),
+        strategy.chain.iter().map(rule),
+    )
 }
 
 fn locks(strategy: &Strategy) -> Part {
@@ -136,14 +217,23 @@ fn locks(strategy: &Strategy) -> Part {
         Some(format!("award {}: {lock}", award.id))
     };
     let lines: Vec<_> = strategy.awards.iter().filter_map(line).collect();
-    if lines.is_empty() { vec!["No prize is locked.".into()] } else { titled("Locks".into(), lines) }
+    if lines.is_empty() {
+        vec!["No prize is locked.".into()]
+    } else {
+        titled("Locks".into(), lines)
+    }
 }
 
 fn lock(tree: &Tree) -> Option<String> {
     match tree.unlocked_at(0) {
         Some(0) => None,
-        Some(draws) => Some(format!("opens after {} on a day", counted(draws.into(), "draw"))),
-        None if tree.wins(Locks::Skipped) => Some("opens only for rules that pass the locks".into()),
+        Some(draws) => Some(format!(
+            "opens after {} on a day",
+            counted(draws.into(), "draw")
+        )),
+        None if tree.wins(Locks::Skipped) => {
+            Some("opens only for rules that pass the locks".into())
+        }
         None => Some("never opens".into()),
     }
 }
@@ -158,13 +248,24 @@ fn fallbacks(strategy: &Strategy) -> Part {
     }
     let line = |((index, config), awards): ((AwardIndex, &str), BTreeSet<AwardId>)| {
         let awards: Vec<_> = awards.iter().map(AwardId::to_string).collect();
-        let config = if config.is_empty() { String::new() } else { format!(" with config {config:?}") };
-        format!("award {}{config} in place of {}", strategy.award(index).id, listed(&awards))
+        let config = if config.is_empty() {
+            String::new()
+        } else {
+            format!(" with config {config:?}")
+        };
+        format!(
+            "award {}{config} in place of {}",
+            strategy.award(index).id,
+            listed(&awards)
+        )
     };
     if replaced.is_empty() {
         return Part::new();
     }
-    titled("Given when a prize is locked or gone (takes no stock)".into(), replaced.into_iter().map(line))
+    titled(
+        "Given when a prize is locked or gone (takes no stock)".into(),
+        replaced.into_iter().map(line),
+    )
 }
 
 fn cost(strategy: &Strategy) -> Part {
@@ -175,8 +276,13 @@ fn cost(strategy: &Strategy) -> Part {
     let (sum, total) = (costs.sum::<u128>(), u128::from(strategy.pool.odds(0).1));
     let divisor = greatest_common_divisor(sum, total);
     let average = decimal(rounded(sum * 10_000, total), 4);
-    let limited = strategy.awards.iter().filter_map(|award| Some((award.count?, award.cost_minor)));
-    let most: u128 = limited.map(|(count, cost)| u128::from(count.get()) * u128::from(cost)).sum();
+    let limited = strategy
+        .awards
+        .iter()
+        .filter_map(|award| Some((award.count?, award.cost_minor)));
+    let most: u128 = limited
+        .map(|(count, cost)| u128::from(count.get()) * u128::from(cost))
+        .sum();
     let mut lines = vec![
         format!(
             "a draw on average, with everything in stock and unlocked: {average} (exactly {}/{})",
@@ -187,22 +293,36 @@ fn cost(strategy: &Strategy) -> Part {
     ];
     let endless = endless(strategy);
     if !endless.is_empty() {
-        lines.push(format!("given without limit beyond that: award {}", listed(&endless)));
+        lines.push(format!(
+            "given without limit beyond that: award {}",
+            listed(&endless)
+        ));
     }
     titled("Cost in minor units".into(), lines)
 }
 
 /// The awards that cost something and are given however many were given before.
 fn endless(strategy: &Strategy) -> Vec<String> {
-    let consoles =
-        |index: usize| strategy.trees.iter().flat_map(Tree::luck_awards).any(|(award, _)| award == AwardIndex(index));
+    let consoles = |index: usize| {
+        strategy
+            .trees
+            .iter()
+            .flat_map(Tree::luck_awards)
+            .any(|(award, _)| award == AwardIndex(index))
+    };
     let awards = strategy.awards.iter().enumerate();
-    let costly = awards.filter(|(index, award)| award.cost_minor > 0 && (award.count.is_none() || consoles(*index)));
+    let costly = awards.filter(|(index, award)| {
+        award.cost_minor > 0 && (award.count.is_none() || consoles(*index))
+    });
     costly.map(|(_, award)| award.id.to_string()).collect()
 }
 
 fn counted(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
 }
 
 fn listed(words: &[String]) -> String {
@@ -226,11 +346,18 @@ fn fixed(number: u128, places: usize) -> String {
 
 /// The same without zeros at the end.
 pub(super) fn decimal(number: u128, places: usize) -> String {
-    fixed(number, places).trim_end_matches('0').trim_end_matches('.').into()
+    fixed(number, places)
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .into()
 }
 
 fn greatest_common_divisor(a: u128, b: u128) -> u128 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+    if b == 0 {
+        a
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
 }
 
 #[cfg(test)]
@@ -361,8 +488,16 @@ Cost in minor units
 
     #[test]
     fn decimals_are_exact() {
-        let texts = [(0, "0.00"), (5, "0.05"), (123, "1.23"), (100_000, "1000.00")];
+        let texts = [
+            (0, "0.00"),
+            (5, "0.05"),
+            (123, "1.23"),
+            (100_000, "1000.00"),
+        ];
         assert!(texts.iter().all(|&(number, text)| fixed(number, 2) == text));
-        assert_eq!([decimal(970_300, 6), decimal(1_000_000, 6), decimal(0, 6)], ["0.9703", "1", "0"]);
+        assert_eq!(
+            [decimal(970_300, 6), decimal(1_000_000, 6), decimal(0, 6)],
+            ["0.9703", "1", "0"]
+        );
     }
 }

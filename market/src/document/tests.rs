@@ -17,12 +17,22 @@ fn server(root: &Section<'_>) -> Result<Server, Faulted> {
     let always_200 = http.boolean("always_200").or(false);
     let share = http.decimal("share").or("1".into());
     let origins = http.list("origins", 0..=3).or(Vec::new());
-    let origins = origins.and_then(|origins| all(origins.iter().map(|origin| origin.text(1..=20).required())));
-    Ok(Server { listen: listen?, port: port?, always_200: always_200?, share: share?, origins: origins? })
+    let origins = origins
+        .and_then(|origins| all(origins.iter().map(|origin| origin.text(1..=20).required())));
+    Ok(Server {
+        listen: listen?,
+        port: port?,
+        always_200: always_200?,
+        share: share?,
+        origins: origins?,
+    })
 }
 
 fn faults<T: std::fmt::Debug>(read: Result<T, Vec<Fault>>) -> Vec<String> {
-    read.expect_err("faults").iter().map(Fault::to_string).collect()
+    read.expect_err("faults")
+        .iter()
+        .map(Fault::to_string)
+        .collect()
 }
 
 fn variable(name: &str, value: &str) -> Override {
@@ -63,15 +73,24 @@ fn all_faults_come_at_once_in_the_order_of_the_text() {
 fn what_is_missing_is_looked_for_where_it_belongs() {
     let expected = "http.listen: missing: expected a text of 1 to 64 characters";
     assert_eq!(faults(read("", Vec::new(), server)), [expected]);
-    assert_eq!(faults(read("\n\n[http]\n", Vec::new(), server)), [format!("line 3, {expected}")]);
+    assert_eq!(
+        faults(read("\n\n[http]\n", Vec::new(), server)),
+        [format!("line 3, {expected}")]
+    );
     let no_table = faults(read("http = 1", Vec::new(), server));
-    assert_eq!(no_table, [expected, "line 1, http: expected a table, found 1"]);
+    assert_eq!(
+        no_table,
+        [expected, "line 1, http: expected a table, found 1"]
+    );
 }
 
 #[test]
 fn broken_syntax_is_all_that_is_reported() {
     let text = "a = tru\n[http]\nlisten = \"a\nport = 0\nport = 1\n";
-    let places: Vec<_> = faults(read(text, Vec::new(), server)).iter().map(|fault| fault[..6].to_owned()).collect();
+    let places: Vec<_> = faults(read(text, Vec::new(), server))
+        .iter()
+        .map(|fault| fault[..6].to_owned())
+        .collect();
     assert_eq!(places, ["line 1", "line 3", "line 5"]);
 }
 
@@ -120,28 +139,58 @@ fn a_check_of_a_reader_stands_at_its_key() {
     let check = |root: &Section<'_>| -> Result<(), Faulted> {
         let jobs = root.sections("job", 0..=2)?;
         for job in &jobs {
-            let _ =
-                job.text("name", 1..=9).try_map(|name| if name == "a" { Err("not a") } else { Ok(name) }).required();
+            let _ = job
+                .text("name", 1..=9)
+                .try_map(|name| if name == "a" { Err("not a") } else { Ok(name) })
+                .required();
             job.fault("name", "too late");
             job.fault("at", "too early");
         }
         Ok(())
     };
-    let expected = ["line 1, job[1].at: too early", "line 2, job[1].name: not a", "line 2, job[1].name: too late"];
-    assert_eq!(faults(read("[[job]]\nname = \"a\"\n", Vec::new(), check)), expected);
-    let three = faults(read("[[job]]\n[[job]]\n[[job]]\nnme = 1\n", Vec::new(), check));
-    assert!(three.contains(&"line 1, job: expected 0 to 2 tables, found 3".to_owned()), "{three:?}");
+    let expected = [
+        "line 1, job[1].at: too early",
+        "line 2, job[1].name: not a",
+        "line 2, job[1].name: too late",
+    ];
+    assert_eq!(
+        faults(read("[[job]]\nname = \"a\"\n", Vec::new(), check)),
+        expected
+    );
+    let three = faults(read(
+        "[[job]]\n[[job]]\n[[job]]\nnme = 1\n",
+        Vec::new(),
+        check,
+    ));
+    assert!(
+        three.contains(&"line 1, job: expected 0 to 2 tables, found 3".to_owned()),
+        "{three:?}"
+    );
 }
 
 #[test]
 fn numbers_and_keys_of_any_size_are_answered() {
     let huge = "9".repeat(1000);
-    let found = faults(read(&format!("[http]\nlisten = \"a\"\nport = {huge}\n"), Vec::new(), server));
-    assert!(found[0].ends_with(&format!("found {}...", "9".repeat(40))), "{found:?}");
-    let found = faults(read(&format!("{huge} = 1\n\"a b\" = 1\n[http]\nlisten = \"a\"\n"), Vec::new(), server));
+    let found = faults(read(
+        &format!("[http]\nlisten = \"a\"\nport = {huge}\n"),
+        Vec::new(),
+        server,
+    ));
+    assert!(
+        found[0].ends_with(&format!("found {}...", "9".repeat(40))),
+        "{found:?}"
+    );
+    let found = faults(read(
+        &format!("{huge} = 1\n\"a b\" = 1\n[http]\nlisten = \"a\"\n"),
+        Vec::new(),
+        server,
+    ));
     assert_eq!(
         found,
-        [format!("line 1, \"{}...\": unknown key", "9".repeat(40)), "line 2, \"a b\": unknown key".into()]
+        [
+            format!("line 1, \"{}...\": unknown key", "9".repeat(40)),
+            "line 2, \"a b\": unknown key".into()
+        ]
     );
 }
 
@@ -149,8 +198,16 @@ fn numbers_and_keys_of_any_size_are_answered() {
 fn a_text_of_another_kind_is_answered_briefly() {
     let found = faults(read(&"=\n".repeat(5000), Vec::new(), server));
     assert_eq!(found.len(), FAULTS_MAX + 1);
-    assert!(found[FAULTS_MAX].starts_with("the text: has "), "{}", found[FAULTS_MAX]);
-    let deep = faults(read(&format!("{}a = 1", "a.".repeat(500)), Vec::new(), server));
+    assert!(
+        found[FAULTS_MAX].starts_with("the text: has "),
+        "{}",
+        found[FAULTS_MAX]
+    );
+    let deep = faults(read(
+        &format!("{}a = 1", "a.".repeat(500)),
+        Vec::new(),
+        server,
+    ));
     assert_eq!(deep, ["the text: recursion limit"]);
 }
 
@@ -160,15 +217,30 @@ fn times_have_an_offset() {
     let moment: Timestamp = "2024-03-09T02:15:10Z".parse().expect("a moment");
     assert_eq!(at("at = 2024-03-09T10:15:10+08:00"), Ok(moment));
     assert_eq!(at("at = 2024-03-09 02:15:10Z"), Ok(moment));
-    for bad in ["2024-03-09T10:15:10", "2024-03-09", "10:15:10", "\"2024-03-09T10:15:10+08:00\"", "0"] {
+    for bad in [
+        "2024-03-09T10:15:10",
+        "2024-03-09",
+        "10:15:10",
+        "\"2024-03-09T10:15:10+08:00\"",
+        "0",
+    ] {
         assert!(at(&format!("at = {bad}")).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn slips_of_the_pen_are_near() {
-    let distances = [("port", "prot", 1), ("port", "port", 0), ("", "abc", 3), ("listen", "lsitn", 2)];
-    assert!(distances.iter().all(|&(left, right, distance)| edit_distance(left, right) == distance));
+    let distances = [
+        ("port", "prot", 1),
+        ("port", "port", 0),
+        ("", "abc", 3),
+        ("listen", "lsitn", 2),
+    ];
+    assert!(
+        distances
+            .iter()
+            .all(|&(left, right, distance)| edit_distance(left, right) == distance)
+    );
 }
 
 /// The keys that have a value, as they would be shown.
@@ -179,16 +251,24 @@ fn entries(text: &str, overrides: Vec<Override>) -> Vec<String> {
         Blue,
     }
     let reader = |root: &Section<'_>| {
-        let colour = root.choice("colour", &[("red", Colour::Red), ("blue", Colour::Blue)]).or(Colour::Blue);
+        let colour = root
+            .choice("colour", &[("red", Colour::Red), ("blue", Colour::Blue)])
+            .or(Colour::Blue);
         let password = root.secret("password", 1..=20).optional();
         let unset = root.text("unset", 1..=20).optional();
         let shards = root.sections("shard", 0..=3)?;
-        let hosts = all(shards.iter().map(|shard| shard.text("host", 1..=20).required()));
+        let hosts = all(shards
+            .iter()
+            .map(|shard| shard.text("host", 1..=20).required()));
         Ok((server(root)?, colour?, password?, unset?, hosts?))
     };
-    let (_, entries) =
-        read_with_entries(text, overrides, reader).map_err(|faults| format!("{faults:?}")).expect("good");
-    entries.iter().map(|entry| format!("{entry:?} {:?}", entry.replaced())).collect()
+    let (_, entries) = read_with_entries(text, overrides, reader)
+        .map_err(|faults| format!("{faults:?}"))
+        .expect("good");
+    entries
+        .iter()
+        .map(|entry| format!("{entry:?} {:?}", entry.replaced()))
+        .collect()
 }
 
 #[test]
@@ -221,8 +301,14 @@ fn a_secret_is_compared_and_not_shown() {
         let reader = |root: &Section<'_>| root.secret("password", 1..=20).required();
         read_with_entries(text, Vec::new(), reader).map(|(_, entries)| entries)
     };
-    let (one, other) = (of("password = \"one\"").expect("good"), of("password = \"other\"").expect("good"));
-    assert_eq!((one[0].value(), one[0].is_secret()), (other[0].value(), true));
+    let (one, other) = (
+        of("password = \"one\"").expect("good"),
+        of("password = \"other\"").expect("good"),
+    );
+    assert_eq!(
+        (one[0].value(), one[0].is_secret()),
+        (other[0].value(), true)
+    );
     assert!(one[0].is_same_value(&one[0]) && !one[0].is_same_value(&other[0]));
     let faults = of("password = 12345").expect_err("a fault");
     assert!(!faults[0].to_string().contains("12345"), "{}", faults[0]);
@@ -236,12 +322,20 @@ fn who_writes_an_old_name_is_told_the_new_one() {
         http.section("cooldown").integer("for_ms", 1..=9).or(1)
     };
     let text = "[http]\n[http.sit_out]\nfor_ms = 5\nnonsense = 1\n";
-    let variables = || vec![variable("APP_HTTP_SIT_OUT_FOR_MS", "1"), Override::option("http.sit_out", "1", "--rest")];
+    let variables = || {
+        vec![
+            variable("APP_HTTP_SIT_OUT_FOR_MS", "1"),
+            Override::option("http.sit_out", "1", "--rest"),
+        ]
+    };
     let expected = [
         "--rest, http.sit_out: is called \"cooldown\" now",
         "environment variable APP_HTTP_SIT_OUT_FOR_MS, http.sit_out: is called \"cooldown\" now",
         "line 2, http.sit_out: is called \"cooldown\" now",
     ];
     assert_eq!(faults(read(text, variables(), reader)), expected);
-    assert_eq!(read("[http.cooldown]\nfor_ms = 5\n", Vec::new(), reader), Ok(5));
+    assert_eq!(
+        read("[http.cooldown]\nfor_ms = 5\n", Vec::new(), reader),
+        Ok(5)
+    );
 }

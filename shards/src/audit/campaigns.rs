@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use market::UserId;
 use market::calendar::Day;
-use market::campaign::{ActivityState, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort};
+use market::campaign::{
+    ActivityState, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort,
+};
 use market::odds::Rate;
 use market::order::Rule;
 use market::tree::Tree;
@@ -64,15 +66,29 @@ impl Versions {
                 continue;
             }
             let version = read(stored).map_err(|why| {
-                let unreadable = format!("version {} of activity {activity} cannot be read: {why}", stored.version);
+                let unreadable = format!(
+                    "version {} of activity {activity} cannot be read: {why}",
+                    stored.version
+                );
                 self.unreadable.push(unreadable);
             });
             if let Ok(Version { campaign, .. }) = &version {
-                self.time_zones.entry(activity).or_insert_with(|| campaign.activity.time_zone.clone());
-                self.welcomes.entry(activity).or_default().insert(campaign.chances.welcome.into());
+                self.time_zones
+                    .entry(activity)
+                    .or_insert_with(|| campaign.activity.time_zone.clone());
+                self.welcomes
+                    .entry(activity)
+                    .or_default()
+                    .insert(campaign.chances.welcome.into());
             }
-            let limits = version.as_ref().ok().map(|version| Limits::of(&version.campaign));
-            self.limits.entry(activity).and_modify(|known| *known = widest(*known, limits)).or_insert(limits);
+            let limits = version
+                .as_ref()
+                .ok()
+                .map(|version| Limits::of(&version.campaign));
+            self.limits
+                .entry(activity)
+                .and_modify(|known| *known = widest(*known, limits))
+                .or_insert(limits);
             self.by_number.insert(number, version.ok().map(Arc::new));
         }
     }
@@ -103,10 +119,15 @@ impl Versions {
         Some(version.campaign.chances.welcome.into())
     }
 
-    /// Whether some version welcomes new users with so many chances; `true` when one cannot be read.
+    /// Whether some version welcomes new users with so many chances; `true` when one cannot be
+    /// read.
     pub(super) fn may_welcome_with(&self, activity: i64, chances: i64) -> bool {
         let all_read = matches!(self.limits.get(&activity), Some(Some(_)));
-        !all_read || self.welcomes.get(&activity).is_some_and(|welcomes| welcomes.contains(&chances))
+        !all_read
+            || self
+                .welcomes
+                .get(&activity)
+                .is_some_and(|welcomes| welcomes.contains(&chances))
     }
 
     /// The limits of an activity. `None` when there is no version of it or one cannot be read:
@@ -117,8 +138,13 @@ impl Versions {
 
     /// Whether a version makes all draws of a call or none. `false` when it cannot be read.
     pub(super) fn is_all_or_nothing(&self, activity: i64, version: i64) -> bool {
-        let version = self.by_number.get(&(activity, version)).and_then(Option::as_ref);
-        version.is_some_and(|known| known.campaign.activity.when_chances_short == WhenChancesShort::Refuse)
+        let version = self
+            .by_number
+            .get(&(activity, version))
+            .and_then(Option::as_ref);
+        version.is_some_and(|known| {
+            known.campaign.activity.when_chances_short == WhenChancesShort::Refuse
+        })
     }
 
     /// Why this order cannot have come from the version that it names.
@@ -134,26 +160,41 @@ impl Versions {
 impl Limits {
     fn of(campaign: &Campaign) -> Self {
         let chances = campaign.chances;
-        Self { day: chances.day_limit.into(), month: chances.month_limit.into() }
+        Self {
+            day: chances.day_limit.into(),
+            month: chances.month_limit.into(),
+        }
     }
 }
 
 fn widest(one: Option<Limits>, other: Option<Limits>) -> Option<Limits> {
     let (one, other) = (one?, other?);
-    Some(Limits { day: one.day.max(other.day), month: one.month.max(other.month) })
+    Some(Limits {
+        day: one.day.max(other.day),
+        month: one.month.max(other.month),
+    })
 }
 
 fn read(stored: &StoredCampaign) -> Result<Version, String> {
-    let campaign = Campaign::parse(&stored.text).map_err(|error| error.to_string().replace('\n', "; "))?;
+    let campaign =
+        Campaign::parse(&stored.text).map_err(|error| error.to_string().replace('\n', "; "))?;
     if campaign.activity.id != stored.activity {
         return Err(format!("its file is of activity {}", campaign.activity.id));
     }
     let strategy = &campaign.strategy;
-    let awards = strategy.awards.iter().enumerate().map(|(index, award)| (signed(award.id.get()), AwardIndex(index)));
+    let awards = strategy
+        .awards
+        .iter()
+        .enumerate()
+        .map(|(index, award)| (signed(award.id.get()), AwardIndex(index)));
     let awards = awards.collect();
     let luck_awards = strategy.trees.iter().flat_map(Tree::luck_awards);
     let consolations = luck_awards.map(|(award, _)| award).collect();
-    Ok(Version { campaign, awards, consolations })
+    Ok(Version {
+        campaign,
+        awards,
+        consolations,
+    })
 }
 
 /// An id or count as a database column holds it.
@@ -165,8 +206,18 @@ impl Version {
     fn faults(&self, drawer: Drawer<'_>, order: &StoredOrder) -> Vec<String> {
         let of_moment = [self.state_fault(), self.moment_fault(drawer, order)];
         let of_award = match (self.awards.get(&order.award), Rule::from_name(&order.rule)) {
-            (None, _) => [Some(format!("the version has no award {}", order.award)), None, None, None],
-            (_, None) => [Some(format!("{:?} is no rule", order.rule)), None, None, None],
+            (None, _) => [
+                Some(format!("the version has no award {}", order.award)),
+                None,
+                None,
+                None,
+            ],
+            (_, None) => [
+                Some(format!("{:?} is no rule", order.rule)),
+                None,
+                None,
+                None,
+            ],
             (Some(&award), Some(rule)) => [
                 self.title_fault(award, order),
                 self.index_fault(award, order),
@@ -191,24 +242,32 @@ impl Version {
         };
         // Stored moments have lost what is finer than a millisecond.
         if order.created_at_ms < activity.begins_at.as_millisecond() || at >= activity.ends_at {
-            return Some(format!("it was made at {at}, outside the activity's window"));
+            return Some(format!(
+                "it was made at {at}, outside the activity's window"
+            ));
         }
         let local_day = Day::of(at, &activity.time_zone);
         let day = drawer.day_before.max(local_day.number().into());
-        (order.day != day)
-            .then(|| format!("it was made on {local_day} at the activity, but counts for day {}", order.day))
+        (order.day != day).then(|| {
+            format!(
+                "it was made on {local_day} at the activity, but counts for day {}",
+                order.day
+            )
+        })
     }
 
     fn title_fault(&self, award: AwardIndex, order: &StoredOrder) -> Option<String> {
         let title = &*self.campaign.strategy.award(award).title;
         let (id, stored) = (order.award, &*order.award_title);
-        (stored != title).then(|| format!("its award {id} is titled {stored:?}, in the version {title:?}"))
+        (stored != title)
+            .then(|| format!("its award {id} is titled {stored:?}, in the version {title:?}"))
     }
 
     fn index_fault(&self, award: AwardIndex, order: &StoredOrder) -> Option<String> {
         let index = self.campaign.strategy.award(award).sort;
         let (id, stored) = (order.award, order.award_index);
-        (stored != i64::from(index)).then(|| format!("its award {id} has the index {stored}, in the version {index}"))
+        (stored != i64::from(index))
+            .then(|| format!("its award {id} has the index {stored}, in the version {index}"))
     }
 
     fn stock_fault(&self, award: AwardIndex, rule: Rule, order: &StoredOrder) -> Option<String> {
@@ -216,16 +275,24 @@ impl Version {
         let id = order.award;
         match (order.stocked, rule, limited) {
             (1, Rule::Luck, _) => Some("it took a unit of stock for a consolation".to_owned()),
-            (1, _, false) => Some(format!("it took a unit of award {id}, which has no stock in the version")),
-            (0, Rule::Default | Rule::Weight | Rule::Blacklist, true) => {
-                Some(format!("it gave award {id}, which is limited, without taking a unit"))
-            }
+            (1, _, false) => Some(format!(
+                "it took a unit of award {id}, which has no stock in the version"
+            )),
+            (0, Rule::Default | Rule::Weight | Rule::Blacklist, true) => Some(format!(
+                "it gave award {id}, which is limited, without taking a unit"
+            )),
             (0 | 1, _, _) => None,
             (stocked, _, _) => Some(format!("stocked is {stocked}")),
         }
     }
 
-    fn rule_fault(&self, award: AwardIndex, rule: Rule, drawer: Drawer<'_>, order: &StoredOrder) -> Option<String> {
+    fn rule_fault(
+        &self,
+        award: AwardIndex,
+        rule: Rule,
+        drawer: Drawer<'_>,
+        order: &StoredOrder,
+    ) -> Option<String> {
         let strategy = &self.campaign.strategy;
         let in_pool = strategy.award(award).rate > Rate::ZERO;
         let possible = match (rule, Decider::of(strategy, drawer.user, order.ordinal)) {
@@ -236,7 +303,12 @@ impl Version {
             (Rule::Blacklist | Rule::Weight | Rule::Default, _) => false,
         };
         let (name, ordinal) = (rule.name(), order.ordinal);
-        (!possible).then(|| format!("{name} cannot have given this user award {} on draw {ordinal}", order.award))
+        (!possible).then(|| {
+            format!(
+                "{name} cannot have given this user award {} on draw {ordinal}",
+                order.award
+            )
+        })
     }
 }
 
@@ -250,13 +322,18 @@ enum Decider<'c> {
 impl<'c> Decider<'c> {
     fn of(strategy: &'c Strategy, user: Option<&UserId>, ordinal: i64) -> Self {
         let decides = |rule: &'c ChainRule| match rule {
-            ChainRule::Blacklist { award, users } => {
-                user.is_some_and(|user| users.contains(user)).then_some(Self::Blacklist(*award))
-            }
-            ChainRule::Weight(groups) => {
-                groups.iter().find(|group| i64::from(group.ordinal) == ordinal).map(Self::Weight)
-            }
+            ChainRule::Blacklist { award, users } => user
+                .is_some_and(|user| users.contains(user))
+                .then_some(Self::Blacklist(*award)),
+            ChainRule::Weight(groups) => groups
+                .iter()
+                .find(|group| i64::from(group.ordinal) == ordinal)
+                .map(Self::Weight),
         };
-        strategy.chain.iter().find_map(decides).unwrap_or(Self::Pool)
+        strategy
+            .chain
+            .iter()
+            .find_map(decides)
+            .unwrap_or(Self::Pool)
     }
 }

@@ -37,7 +37,10 @@ pub(super) struct Context<'a> {
 
 impl Place {
     pub(super) fn of(route: Route) -> Self {
-        Self { shard: route.shard().get(), table: route.table().get() }
+        Self {
+            shard: route.shard().get(),
+            table: route.table().get(),
+        }
     }
 }
 
@@ -77,9 +80,21 @@ pub(super) struct History {
 }
 
 impl History {
-    fn new(user: &str, activity: i64, account: Option<StoredAccount>, repairs: VecDeque<LabelRepair>) -> Self {
+    fn new(
+        user: &str,
+        activity: i64,
+        account: Option<StoredAccount>,
+        repairs: VecDeque<LabelRepair>,
+    ) -> Self {
         let id = UserId::new(user).ok();
-        let mut history = Self { user: user.to_owned(), id, activity, account, repairs, ..Self::default() };
+        let mut history = Self {
+            user: user.to_owned(),
+            id,
+            activity,
+            account,
+            repairs,
+            ..Self::default()
+        };
         if history.is_repaired_here() {
             history.repair();
         }
@@ -107,12 +122,16 @@ impl History {
 
     /// Whether the next repair leaves out an order of this day.
     fn leaves_out(&self, day: i64) -> bool {
-        self.repairs.front().is_some_and(|repair| day > repair.today)
+        self.repairs
+            .front()
+            .is_some_and(|repair| day > repair.today)
     }
 
     /// Whether the account was set back after the order that was taken last.
     fn is_repaired_here(&self) -> bool {
-        self.repairs.front().is_some_and(|repair| repair.used == self.orders)
+        self.repairs
+            .front()
+            .is_some_and(|repair| repair.used == self.orders)
     }
 
     /// Sets the labels back, as the repair did.
@@ -125,8 +144,16 @@ impl History {
 impl Labels {
     fn and(self, day: i64) -> Self {
         let day_orders = if day == self.day { self.day_orders } else { 0 };
-        let month_orders = if month(day) == month(self.day) { self.month_orders } else { 0 };
-        Self { day, day_orders: day_orders + 1, month_orders: month_orders + 1 }
+        let month_orders = if month(day) == month(self.day) {
+            self.month_orders
+        } else {
+            0
+        };
+        Self {
+            day,
+            day_orders: day_orders + 1,
+            month_orders: month_orders + 1,
+        }
     }
 
     /// Whether `order` begins another day, and another month.
@@ -143,7 +170,10 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(checks: &'a mut DrawChecks) -> Self {
-        Self { checks, history: None }
+        Self {
+            checks,
+            history: None,
+        }
     }
 
     /// Goes through all that is stored of a user.
@@ -157,16 +187,33 @@ impl<'a> Walk<'a> {
     pub(super) fn part(&mut self, context: &Context<'_>, user: &str, stored: &Stored, last: bool) {
         let mut accounts = stored.accounts.iter().copied().peekable();
         let open = |account: &StoredAccount, walk: &mut Self| {
-            walk.open(context, user, account.activity, Some(*account), &stored.repairs);
+            walk.open(
+                context,
+                user,
+                account.activity,
+                Some(*account),
+                &stored.repairs,
+            );
         };
-        let behind = self.history.as_ref().map_or(i64::MIN, |history| history.activity);
+        let behind = self
+            .history
+            .as_ref()
+            .map_or(i64::MIN, |history| history.activity);
         // Those before were gone through with an earlier part.
-        while accounts.next_if(|account| self.history.is_some() && account.activity <= behind).is_some() {}
+        while accounts
+            .next_if(|account| self.history.is_some() && account.activity <= behind)
+            .is_some()
+        {}
         for order in &stored.orders {
-            while let Some(account) = accounts.next_if(|account| account.activity <= order.activity) {
+            while let Some(account) = accounts.next_if(|account| account.activity <= order.activity)
+            {
                 open(&account, self);
             }
-            if self.history.as_ref().is_none_or(|history| history.activity != order.activity) {
+            if self
+                .history
+                .as_ref()
+                .is_none_or(|history| history.activity != order.activity)
+            {
                 self.open(context, user, order.activity, None, &stored.repairs);
             }
             self.order(context, order);
@@ -188,14 +235,20 @@ impl<'a> Walk<'a> {
         repairs: &[LabelRepair],
     ) {
         self.close(context);
-        let repairs = repairs.iter().copied().filter(|repair| repair.activity == activity).collect();
+        let repairs = repairs
+            .iter()
+            .copied()
+            .filter(|repair| repair.activity == activity)
+            .collect();
         let history = History::new(user, activity, account, repairs);
         self.each(|check| check.begin(context, &history));
         self.history = Some(history);
     }
 
     fn order(&mut self, context: &Context<'_>, order: &StoredOrder) {
-        let Some(mut history) = self.history.take() else { return };
+        let Some(mut history) = self.history.take() else {
+            return;
+        };
         let (day_ended, month_ended) = history.labels.ended_by(order);
         // What a repair goes back to does not end here.
         let goes_on = history.is_excused(order) && history.before_ahead.is_none();
@@ -217,7 +270,9 @@ impl<'a> Walk<'a> {
     }
 
     fn close(&mut self, context: &Context<'_>) {
-        let Some(history) = self.history.take() else { return };
+        let Some(history) = self.history.take() else {
+            return;
+        };
         self.each(|check| check.day_over(context, &history));
         self.each(|check| check.month_over(context, &history));
         self.each(|check| check.end(context, &history));
@@ -239,9 +294,21 @@ pub(super) fn labels_set_back(
     days: impl IntoIterator<Item = i64>,
     latest: i64,
 ) -> Option<Labels> {
-    let of_account = repairs.iter().copied().filter(|repair| repair.activity == account.activity);
-    let this = LabelRepair { activity: account.activity, used: account.used, today: latest };
-    let mut history = History::new("", account.activity, Some(account), of_account.chain([this]).collect());
+    let of_account = repairs
+        .iter()
+        .copied()
+        .filter(|repair| repair.activity == account.activity);
+    let this = LabelRepair {
+        activity: account.activity,
+        used: account.used,
+        today: latest,
+    };
+    let mut history = History::new(
+        "",
+        account.activity,
+        Some(account),
+        of_account.chain([this]).collect(),
+    );
     for day in days {
         history.take(day);
         if history.is_repaired_here() {

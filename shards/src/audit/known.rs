@@ -30,11 +30,17 @@ pub(super) struct Learner<D: Database> {
 
 impl<D: Database> Learner<D> {
     pub(super) fn new(meta: Meta<D>) -> Self {
-        Self { meta, known: Mutex::default() }
+        Self {
+            meta,
+            known: Mutex::default(),
+        }
     }
 
     /// All there is to know of these orders, which were read before.
-    pub(super) async fn know(&self, orders: impl Iterator<Item = &StoredOrder>) -> Result<Arc<Known>, StoreError> {
+    pub(super) async fn know(
+        &self,
+        orders: impl Iterator<Item = &StoredOrder>,
+    ) -> Result<Arc<Known>, StoreError> {
         let mut known = self.known.lock().await;
         let (mut named, mut last_run) = (HashSet::new(), 0);
         for order in orders {
@@ -48,7 +54,9 @@ impl<D: Database> Learner<D> {
             let stored = self.meta.versions().await?;
             let known = Arc::make_mut(&mut known);
             known.versions.learn(&stored);
-            known.missing.extend(named.into_iter().filter(|name| !known.versions.has(*name)));
+            known
+                .missing
+                .extend(named.into_iter().filter(|name| !known.versions.has(*name)));
         }
         if last_run > known.claimed_runs {
             Arc::make_mut(&mut known).claimed_runs = self.meta.claimed_runs().await?;

@@ -60,7 +60,8 @@ use crate::meta::Meta;
 use crate::stock::Picture;
 use crate::stock::cluster::Spread;
 use crate::store::{
-    Access, AuditStatements, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError, named, out_of_range,
+    Access, AuditStatements, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError,
+    named, out_of_range,
 };
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -107,11 +108,13 @@ trait Audited: Sync {
     /// How users are spread; `None` when no server ever ran here.
     fn map(&self) -> impl Future<Output = Result<Option<SlotMap>, AuditError>> + Send;
     /// Whether somebody holds stock now, and how it stands there.
-    fn stock(&self) -> impl Future<Output = Result<(bool, Result<Vec<Picture>, String>), AuditError>> + Send;
+    fn stock(
+        &self,
+    ) -> impl Future<Output = Result<(bool, Result<Vec<Picture>, String>), AuditError>> + Send;
     /// Whether that is how it stands when it is asked for.
     const STOCK_IS_OF_NOW: bool;
-    /// Reads what each lane of a shard has issued, where lanes count by themselves: rows of activity,
-    /// award, lane, units.
+    /// Reads what each lane of a shard has issued, where lanes count by themselves: rows of
+    /// activity, award, lane, units.
     const ISSUED_BY_LANE: Option<&'static str>;
     /// How the stock is spread over servers, where it is.
     fn spread(&self) -> Option<Spread>;
@@ -140,10 +143,17 @@ impl Audited for Folder {
 
     async fn map(&self) -> Result<Option<SlotMap>, AuditError> {
         let found = self.meta_for_reading().slot_map().await;
-        let found = found.map_err(|error| AuditError::Database { name: self.meta_name(), error })?;
+        let found = found.map_err(|error| AuditError::Database {
+            name: self.meta_name(),
+            error,
+        })?;
         let Some((version, shards, tables)) = found else {
             let shard = Audited::shard(self, 0).path;
-            return if shard.exists() { Err(AuditError::NoMap(shard)) } else { Ok(None) };
+            return if shard.exists() {
+                Err(AuditError::NoMap(shard))
+            } else {
+                Ok(None)
+            };
         };
         Ok(Some(SlotMap::even(version, shards, tables)?))
     }
@@ -151,7 +161,13 @@ impl Audited for Folder {
     async fn stock(&self) -> Result<(bool, Result<Vec<Picture>, String>), AuditError> {
         let held = self.is_held()?;
         let pictures = self.meta_for_reading().pictures().await;
-        Ok((held, Ok(pictures.map_err(|error| AuditError::Database { name: self.meta_name(), error })?)))
+        Ok((
+            held,
+            Ok(pictures.map_err(|error| AuditError::Database {
+                name: self.meta_name(),
+                error,
+            })?),
+        ))
     }
 
     /// The server writes it down now and then.
@@ -175,7 +191,10 @@ impl Audited for Installation {
     }
 
     fn shard(&self, shard: u16) -> MysqlDatabase {
-        MysqlDatabase { statement_timeout: PAGE_TIMEOUT, ..self.shards()[usize::from(shard)].clone() }
+        MysqlDatabase {
+            statement_timeout: PAGE_TIMEOUT,
+            ..self.shards()[usize::from(shard)].clone()
+        }
     }
 
     fn meta_name(&self) -> String {
@@ -196,7 +215,9 @@ impl Audited for Installation {
 
     const STOCK_IS_OF_NOW: bool = true;
 
-    const ISSUED_BY_LANE: Option<&'static str> = Some(include_str!("../../sql/mysql/audit/read_issued_by_lane.sql"));
+    const ISSUED_BY_LANE: Option<&'static str> = Some(include_str!(
+        "../../sql/mysql/audit/read_issued_by_lane.sql"
+    ));
 
     fn spread(&self) -> Option<Spread> {
         Some(Installation::spread(self))
@@ -209,7 +230,10 @@ pub async fn audit(folder: &Folder, progress: &Progress) -> Result<Report, Audit
 }
 
 /// Audits a cluster. An error means that it could not look, not that something is wrong.
-pub async fn audit_cluster(cluster: &Installation, progress: &Progress) -> Result<Report, AuditError> {
+pub async fn audit_cluster(
+    cluster: &Installation,
+    progress: &Progress,
+) -> Result<Report, AuditError> {
     run(cluster, progress).await
 }
 
@@ -236,30 +260,55 @@ impl<'a, A: Audited> Audit<'a, A> {
     async fn open(place: &'a A, progress: &'a Progress) -> Result<Self, AuditError> {
         let map = place.map().await?;
         let mut shards = Vec::new();
-        shards.resize_with(map.as_ref().map_or(0, SlotMap::shards).into(), Default::default);
+        shards.resize_with(
+            map.as_ref().map_or(0, SlotMap::shards).into(),
+            Default::default,
+        );
         let learner = Learner::new(Meta::new(place.meta()));
-        Ok(Self { place, progress, map, learner, found: DrawChecks::default(), shards })
+        Ok(Self {
+            place,
+            progress,
+            map,
+            learner,
+            found: DrawChecks::default(),
+            shards,
+        })
     }
 
     fn tables(&self) -> Vec<Place> {
-        let Some(map) = &self.map else { return Vec::new() };
-        (0..map.shards()).flat_map(|shard| (0..map.tables()).map(move |table| Place { shard, table })).collect()
+        let Some(map) = &self.map else {
+            return Vec::new();
+        };
+        (0..map.shards())
+            .flat_map(|shard| (0..map.tables()).map(move |table| Place { shard, table }))
+            .collect()
     }
 
     fn meta_failed(&self, error: StoreError) -> AuditError {
-        AuditError::Database { name: self.place.meta_name(), error }
+        AuditError::Database {
+            name: self.place.meta_name(),
+            error,
+        }
     }
 
     fn shard_failed(&self, shard: u16, error: StoreError) -> AuditError {
-        AuditError::Database { name: self.place.shard_name(shard), error }
+        AuditError::Database {
+            name: self.place.shard_name(shard),
+            error,
+        }
     }
 
     /// Goes through some table pairs, a few at a time, and adds up what is found in their order.
     async fn check_tables(&mut self, tables: &[Place]) -> Result<(), AuditError> {
-        let Some(map) = self.map.clone() else { return Ok(()) };
+        let Some(map) = self.map.clone() else {
+            return Ok(());
+        };
         let (audit, map) = (&*self, &map);
         let walks = tables.iter().map(|&at| audit.check_table(at, map));
-        let found: Vec<DrawChecks> = stream::iter(walks).buffered(TABLES_AT_ONCE).try_collect().await?;
+        let found: Vec<DrawChecks> = stream::iter(walks)
+            .buffered(TABLES_AT_ONCE)
+            .try_collect()
+            .await?;
         for (at, checks) in tables.iter().zip(found) {
             let tables = &mut self.shards[usize::from(at.shard)].tables;
             tables.resize_with(tables.len().max(usize::from(at.table) + 1), Counts::new);
@@ -273,11 +322,17 @@ impl<'a, A: Audited> Audit<'a, A> {
         let failed = |error| self.shard_failed(at.shard, error);
         let mut connection = self.place.shard(at.shard).connect().await.map_err(failed)?;
         let mut checks = DrawChecks::default();
-        let table = Table::open::<A::Database>(&mut connection, at, map, &mut checks).await.map_err(failed)?;
+        let table = Table::open::<A::Database>(&mut connection, at, map, &mut checks)
+            .await
+            .map_err(failed)?;
         let mut pages = Pages::new(&table.sql, ROWS_MAX);
         while let Some(page) = pages.next(&mut connection).await.map_err(failed)? {
             let orders = || page.users.values().flat_map(|stored| &stored.orders);
-            let known = self.learner.know(orders()).await.map_err(|error| self.meta_failed(error))?;
+            let known = self
+                .learner
+                .know(orders())
+                .await
+                .map_err(|error| self.meta_failed(error))?;
             let context = table.context(&known);
             self.progress.orders_read(orders().count());
             for (user, stored) in page.users {
@@ -288,7 +343,8 @@ impl<'a, A: Audited> Audit<'a, A> {
                 Walk::new(&mut checks).user(&context, &user, stored);
             }
             if let Some(user) = page.giant {
-                self.check_giant(&mut connection, &table, user, &mut checks).await?;
+                self.check_giant(&mut connection, &table, user, &mut checks)
+                    .await?;
             }
         }
         self.progress.table_done();
@@ -308,9 +364,17 @@ impl<'a, A: Audited> Audit<'a, A> {
         let mut giant = Giant::new(&table.sql, user.clone(), GIANT_ORDERS_MAX);
         let (at, name) = (table.at, user.as_str());
         loop {
-            let next = giant.next(connection, |order| requests.order(at, name, order)).await;
-            let Some(stored) = next.map_err(|error| self.shard_failed(at.shard, error))? else { break };
-            let known = self.learner.know(stored.orders.iter()).await.map_err(|error| self.meta_failed(error))?;
+            let next = giant
+                .next(connection, |order| requests.order(at, name, order))
+                .await;
+            let Some(stored) = next.map_err(|error| self.shard_failed(at.shard, error))? else {
+                break;
+            };
+            let known = self
+                .learner
+                .know(stored.orders.iter())
+                .await
+                .map_err(|error| self.meta_failed(error))?;
             self.progress.orders_read(stored.orders.len());
             walk.part(&table.context(&known), name, &stored, giant.is_over());
         }
@@ -340,11 +404,19 @@ impl<'a, A: Audited> Audit<'a, A> {
 
     async fn issued_by_lane(&self, shard: u16) -> Result<BTreeMap<i64, Counts>, AuditError> {
         let mut by_lane: BTreeMap<i64, Counts> = BTreeMap::new();
-        let Some(sql) = A::ISSUED_BY_LANE else { return Ok(by_lane) };
+        let Some(sql) = A::ISSUED_BY_LANE else {
+            return Ok(by_lane);
+        };
         let failed = |error| self.shard_failed(shard, error);
         let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
         for row in connection.rows(sql, "[]").await.map_err(failed)? {
-            let read = || Ok((row.integer(2)?, (row.integer(0)?, row.integer(1)?), row.integer(3)?));
+            let read = || {
+                Ok((
+                    row.integer(2)?,
+                    (row.integer(0)?, row.integer(1)?),
+                    row.integer(3)?,
+                ))
+            };
             let (lane, prize, issued) = read().map_err(failed)?;
             by_lane.entry(lane).or_default().insert(prize, issued);
         }
@@ -354,7 +426,9 @@ impl<'a, A: Audited> Audit<'a, A> {
     async fn issued_of(&self, shard: u16) -> Result<Counts, AuditError> {
         let failed = |error| self.shard_failed(shard, error);
         let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
-        read_counts(&mut connection, A::Database::DIALECT.shard.read_issued).await.map_err(failed)
+        read_counts(&mut connection, A::Database::DIALECT.shard.read_issued)
+            .await
+            .map_err(failed)
     }
 
     /// All that the shards' counters say.
@@ -367,14 +441,23 @@ impl<'a, A: Audited> Audit<'a, A> {
     }
 
     async fn totals(&self) -> Result<Counts, AuditError> {
-        let mut connection = self.place.meta().connect().await.map_err(|error| self.meta_failed(error))?;
+        let mut connection = self
+            .place
+            .meta()
+            .connect()
+            .await
+            .map_err(|error| self.meta_failed(error))?;
         let totals = read_counts(&mut connection, A::Database::DIALECT.meta.read_totals).await;
         totals.map_err(|error| self.meta_failed(error))
     }
 
     /// Compares the sums, now that all orders were read.
     async fn report(self) -> Result<Report, AuditError> {
-        let known = self.learner.learn().await.map_err(|error| self.meta_failed(error))?;
+        let known = self
+            .learner
+            .learn()
+            .await
+            .map_err(|error| self.meta_failed(error))?;
         let mut in_orders = Counts::new();
         for shard in &self.shards {
             stock::add(&mut in_orders, &shard.in_orders());
@@ -390,8 +473,12 @@ impl<'a, A: Audited> Audit<'a, A> {
     }
 
     async fn segments(&self) -> Result<Option<Check>, AuditError> {
-        let Some(spread) = self.place.spread() else { return Ok(None) };
-        let read = segments::read(&self.place.meta()).await.map_err(|error| self.meta_failed(error))?;
+        let Some(spread) = self.place.spread() else {
+            return Ok(None);
+        };
+        let read = segments::read(&self.place.meta())
+            .await
+            .map_err(|error| self.meta_failed(error))?;
         Ok(Some(segments_match_operations(&read, spread)))
     }
 
@@ -407,9 +494,19 @@ impl<'a, A: Audited> Audit<'a, A> {
     }
 
     async fn look(&self) -> Result<Look, AuditError> {
-        let issued_before = if A::STOCK_IS_OF_NOW { Some(self.issued().await?) } else { None };
+        let issued_before = if A::STOCK_IS_OF_NOW {
+            Some(self.issued().await?)
+        } else {
+            None
+        };
         let (held, pictures) = self.place.stock().await?;
-        Ok(Look { held, pictures, issued_before, issued: self.issued().await?, totals: self.totals().await? })
+        Ok(Look {
+            held,
+            pictures,
+            issued_before,
+            issued: self.issued().await?,
+            totals: self.totals().await?,
+        })
     }
 }
 
@@ -429,15 +526,28 @@ impl<'a> Table<'a> {
         checks: &mut DrawChecks,
     ) -> Result<Self, StoreError> {
         let sql = D::DIALECT.audit(at.table, ROWS_MAX, true);
-        let has_key = !connection.rows(&sql.find_request_key, "[]").await?.is_empty();
+        let has_key = !connection
+            .rows(&sql.find_request_key, "[]")
+            .await?
+            .is_empty();
         checks.requests.key(at, has_key);
         let sql = D::DIALECT.audit(at.table, ROWS_MAX, has_key);
         let clock = Clock::read(connection, &sql).await?;
-        Ok(Self { at, map, sql, clock })
+        Ok(Self {
+            at,
+            map,
+            sql,
+            clock,
+        })
     }
 
     fn context<'c>(&'c self, known: &'c known::Known) -> Context<'c> {
-        Context { place: self.at, map: self.map, known, now: self.clock.now() }
+        Context {
+            place: self.at,
+            map: self.map,
+            known,
+            now: self.clock.now(),
+        }
     }
 }
 
@@ -449,10 +559,16 @@ struct Clock {
 }
 
 impl Clock {
-    async fn read(connection: &mut impl Connection, sql: &AuditStatements) -> Result<Self, StoreError> {
+    async fn read(
+        connection: &mut impl Connection,
+        sql: &AuditStatements,
+    ) -> Result<Self, StoreError> {
         let rows = connection.rows(&sql.read_clock, "[]").await?;
         let at = rows.first().ok_or_else(|| out_of_range(0))?.integer(0)?;
-        Ok(Self { at: Timestamp::from_millisecond(at).map_err(|_| out_of_range(0))?, read: Instant::now() })
+        Ok(Self {
+            at: Timestamp::from_millisecond(at).map_err(|_| out_of_range(0))?,
+            read: Instant::now(),
+        })
     }
 
     fn now(self) -> Timestamp {
@@ -464,5 +580,7 @@ impl Clock {
 /// Reads rows of activity, award and a number.
 async fn read_counts<C: Connection>(connection: &mut C, sql: &str) -> Result<Counts, StoreError> {
     let rows = connection.rows(sql, "[]").await?;
-    rows.iter().map(|row| Ok(((row.integer(0)?, row.integer(1)?), row.integer(2)?))).collect()
+    rows.iter()
+        .map(|row| Ok(((row.integer(0)?, row.integer(1)?), row.integer(2)?)))
+        .collect()
 }

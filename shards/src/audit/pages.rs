@@ -56,7 +56,10 @@ struct End {
 impl End {
     /// After all users: no id is behind this one, and none is as long.
     fn of_table() -> Self {
-        Self { upto: char::MAX.to_string().repeat(market::UserId::CHARS_MAX), giant: false }
+        Self {
+            upto: char::MAX.to_string().repeat(market::UserId::CHARS_MAX),
+            giant: false,
+        }
     }
 
     /// Leaves out the rows of the user who may have more than were read, and ends the page before.
@@ -66,8 +69,14 @@ impl End {
         {
             rows.retain(|(user, _)| *user != last);
             *self = match rows.last() {
-                Some((user, _)) => Self { upto: user.clone(), giant: false },
-                None => Self { upto: last, giant: true },
+                Some((user, _)) => Self {
+                    upto: user.clone(),
+                    giant: false,
+                },
+                None => Self {
+                    upto: last,
+                    giant: true,
+                },
             };
         } else if self.giant {
             rows.retain(|(user, _)| *user != self.upto);
@@ -78,11 +87,19 @@ impl End {
 impl<'a> Pages<'a> {
     /// `rows_max` is that of the statements.
     pub(super) fn new(sql: &'a AuditStatements, rows_max: usize) -> Self {
-        Self { sql, rows_max, after: String::new(), ended: false }
+        Self {
+            sql,
+            rows_max,
+            after: String::new(),
+            ended: false,
+        }
     }
 
     /// The next users; `None` after the last.
-    pub(super) async fn next(&mut self, connection: &mut impl Connection) -> Result<Option<Page>, StoreError> {
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut impl Connection,
+    ) -> Result<Option<Page>, StoreError> {
         if self.ended {
             return Ok(None);
         }
@@ -101,10 +118,15 @@ impl<'a> Pages<'a> {
             return Ok(None);
         }
         let mut end = End::of_table();
-        let mut accounts = self.rows(connection, &self.sql.page_accounts, &mut end).await?;
+        let mut accounts = self
+            .rows(connection, &self.sql.page_accounts, &mut end)
+            .await?;
         if end.giant {
             let of_giant = all_of(connection, &self.sql.accounts_of, &end.upto).await?;
-            accounts = of_giant.into_iter().map(|account| (end.upto.clone(), account)).collect();
+            accounts = of_giant
+                .into_iter()
+                .map(|account| (end.upto.clone(), account))
+                .collect();
         }
         self.ended = end == End::of_table();
         self.after = end.upto;
@@ -114,10 +136,14 @@ impl<'a> Pages<'a> {
     async fn read(&mut self, connection: &mut impl Connection) -> Result<Page, StoreError> {
         let (sql, mut end) = (self.sql, End::of_table());
         loop {
-            let orders: Vec<(_, StoredOrder)> = self.rows(connection, &sql.page_orders, &mut end).await?;
+            let orders: Vec<(_, StoredOrder)> =
+                self.rows(connection, &sql.page_orders, &mut end).await?;
             let of_orders = end.clone();
-            let accounts: Vec<(_, StoredAccount)> = self.rows(connection, &sql.page_accounts, &mut end).await?;
-            let repairs: Vec<(_, LabelRepair)> = self.rows(connection, &sql.page_label_repairs, &mut end).await?;
+            let accounts: Vec<(_, StoredAccount)> =
+                self.rows(connection, &sql.page_accounts, &mut end).await?;
+            let repairs: Vec<(_, LabelRepair)> = self
+                .rows(connection, &sql.page_label_repairs, &mut end)
+                .await?;
             // An earlier end leaves too much in what was read before it was known.
             if end != of_orders {
                 continue;
@@ -128,7 +154,10 @@ impl<'a> Pages<'a> {
             gather(&mut users, repairs, |stored| &mut stored.repairs);
             self.ended = end == End::of_table();
             self.after.clone_from(&end.upto);
-            return Ok(Page { users, giant: end.giant.then_some(end.upto) });
+            return Ok(Page {
+                users,
+                giant: end.giant.then_some(end.upto),
+            });
         }
     }
 
@@ -138,14 +167,20 @@ impl<'a> Pages<'a> {
         sql: &str,
         end: &mut End,
     ) -> Result<Vec<(String, T)>, StoreError> {
-        let rows = connection.rows(sql, &json(&(&self.after, &end.upto))).await?;
+        let rows = connection
+            .rows(sql, &json(&(&self.after, &end.upto)))
+            .await?;
         let mut rows = rows.iter().map(of_user).collect::<Result<Vec<_>, _>>()?;
         end.cut(&mut rows, self.rows_max);
         Ok(rows)
     }
 }
 
-fn gather<T>(users: &mut BTreeMap<String, Stored>, rows: Vec<(String, T)>, of: fn(&mut Stored) -> &mut Vec<T>) {
+fn gather<T>(
+    users: &mut BTreeMap<String, Stored>,
+    rows: Vec<(String, T)>,
+    of: fn(&mut Stored) -> &mut Vec<T>,
+) {
     for (user, row) in rows {
         of(users.entry(user).or_default()).push(row);
     }
@@ -172,7 +207,14 @@ pub(super) struct Giant<'a> {
 
 impl<'a> Giant<'a> {
     pub(super) fn new(sql: &'a AuditStatements, user: String, orders_max: usize) -> Self {
-        Self { sql, orders_max, user, accounts: None, after: None, ended: false }
+        Self {
+            sql,
+            orders_max,
+            user,
+            accounts: None,
+            after: None,
+            ended: false,
+        }
     }
 
     /// Whether the orders that were handed out last were the last.
@@ -207,10 +249,14 @@ impl<'a> Giant<'a> {
         let first_time = self.accounts.is_none();
         let accounts = self.accounts.get_or_insert_with(|| now.clone()).clone();
         let used = |accounts: &[StoredAccount], activity| {
-            accounts.iter().find(|account| account.activity == activity).map_or(0, |account| account.used)
+            accounts
+                .iter()
+                .find(|account| account.activity == activity)
+                .map_or(0, |account| account.used)
         };
         let came_later = |order: &StoredOrder| {
-            used(&accounts, order.activity) < order.ordinal && order.ordinal <= used(&now, order.activity)
+            used(&accounts, order.activity) < order.ordinal
+                && order.ordinal <= used(&now, order.activity)
         };
         let (after, orders_max) = (self.after, self.orders_max);
         let (mut next, mut more) = (BTreeMap::new(), false);
@@ -229,10 +275,20 @@ impl<'a> Giant<'a> {
             Ok(())
         };
         let (activity, ordinal, _) = after.unwrap_or((i64::MIN, i64::MIN, i64::MIN));
-        connection.scan(&self.sql.orders_of, &json(&(&self.user, activity, ordinal)), row).await?;
+        connection
+            .scan(
+                &self.sql.orders_of,
+                &json(&(&self.user, activity, ordinal)),
+                row,
+            )
+            .await?;
         self.after = next.last_key_value().map(|(place, _)| *place).or(after);
         self.ended = !more;
-        Ok(Stored { accounts, orders: next.into_values().collect(), repairs })
+        Ok(Stored {
+            accounts,
+            orders: next.into_values().collect(),
+            repairs,
+        })
     }
 }
 
@@ -242,7 +298,12 @@ pub(super) async fn all_of<T: OfUser>(
     sql: &str,
     user: &str,
 ) -> Result<Vec<T>, StoreError> {
-    connection.rows(sql, &json(&[user])).await?.iter().map(T::of).collect()
+    connection
+        .rows(sql, &json(&[user]))
+        .await?
+        .iter()
+        .map(T::of)
+        .collect()
 }
 
 impl Stored {

@@ -17,7 +17,8 @@ use crate::cluster::Installation;
 use crate::embedded::{Folder, FolderError};
 use crate::meta::Meta;
 use crate::store::{
-    Access, AuditStatements, Connection, Database, MigrateError, StoreError, json_rows, migrate_shard, out_of_range,
+    Access, AuditStatements, Connection, Database, MigrateError, StoreError, json_rows,
+    migrate_shard, out_of_range,
 };
 
 /// How often an account that draws meanwhile is looked at anew.
@@ -39,7 +40,9 @@ pub enum RepairError {
     #[error(transparent)]
     Audit(#[from] AuditError),
     /// A running server writes to the folder.
-    #[error("{0}: accounts of the embedded default are mended only while no server runs; stop it first")]
+    #[error(
+        "{0}: accounts of the embedded default are mended only while no server runs; stop it first"
+    )]
     Held(FolderError),
     /// A shard cannot be brought up to date.
     #[error("{name}: {error}")]
@@ -62,20 +65,35 @@ impl From<FolderError> for RepairError {
 
 /// Sets back the labels in a data folder, for the record by `who` and because of `why`.
 pub async fn mend_labels(folder: &Folder, who: &str, why: &str) -> Result<Mended, RepairError> {
-    let Some(map) = folder.map().await? else { return Ok(Mended::default()) };
+    let Some(map) = folder.map().await? else {
+        return Ok(Mended::default());
+    };
     let held = folder.clone().hold().await?;
     for shard in 0..map.shards() {
         let migrated = migrate_shard(&folder.shard(shard, Access::Write), map.tables()).await;
-        migrated.map_err(|error| RepairError::Migrate { name: folder.shard_name(shard), error })?;
+        migrated.map_err(|error| RepairError::Migrate {
+            name: folder.shard_name(shard),
+            error,
+        })?;
     }
     let shard = |number| folder.shard(number, Access::Write);
-    Ok(Repair::new(folder, held.meta().clone(), &map, who, why).run(shard).await?)
+    Ok(Repair::new(folder, held.meta().clone(), &map, who, why)
+        .run(shard)
+        .await?)
 }
 
 /// The same in a cluster, beside its gateways.
-pub async fn mend_labels_of_cluster(cluster: &Installation, who: &str, why: &str) -> Result<Mended, RepairError> {
+pub async fn mend_labels_of_cluster(
+    cluster: &Installation,
+    who: &str,
+    why: &str,
+) -> Result<Mended, RepairError> {
     let shard = |number| cluster.shards()[usize::from(number)].clone();
-    Ok(Repair::new(cluster, cluster.meta().clone(), cluster.map(), who, why).run(shard).await?)
+    Ok(
+        Repair::new(cluster, cluster.meta().clone(), cluster.map(), who, why)
+            .run(shard)
+            .await?,
+    )
 }
 
 struct Repair<'a, A: Audited> {
@@ -105,25 +123,52 @@ enum Fate {
 }
 
 impl<'a, A: Audited> Repair<'a, A> {
-    fn new(place: &'a A, meta: Meta<A::Database>, map: &'a SlotMap, who: &'a str, why: &'a str) -> Self {
-        Self { place, meta, map, who, why, mended: Mended::default() }
+    fn new(
+        place: &'a A,
+        meta: Meta<A::Database>,
+        map: &'a SlotMap,
+        who: &'a str,
+        why: &'a str,
+    ) -> Self {
+        Self {
+            place,
+            meta,
+            map,
+            who,
+            why,
+            mended: Mended::default(),
+        }
     }
 
     async fn run(mut self, shard: impl Fn(u16) -> A::Database) -> Result<Mended, AuditError> {
         let learned = Learner::new(self.meta.clone()).learn().await;
         let known = learned.map_err(|error| self.meta_failed(error))?;
         for number in 0..self.map.shards() {
-            let failed = |error| AuditError::Database { name: self.place.shard_name(number), error };
+            let failed = |error| AuditError::Database {
+                name: self.place.shard_name(number),
+                error,
+            };
             let mut connection = shard(number).connect().await.map_err(failed)?;
             for table in 0..self.map.tables() {
-                self.table(&mut connection, Place { shard: number, table }, &known).await?;
+                self.table(
+                    &mut connection,
+                    Place {
+                        shard: number,
+                        table,
+                    },
+                    &known,
+                )
+                .await?;
             }
         }
         Ok(self.mended)
     }
 
     fn meta_failed(&self, error: StoreError) -> AuditError {
-        AuditError::Database { name: self.place.meta_name(), error }
+        AuditError::Database {
+            name: self.place.meta_name(),
+            error,
+        }
     }
 
     async fn table(
@@ -133,19 +178,34 @@ impl<'a, A: Audited> Repair<'a, A> {
         known: &Known,
     ) -> Result<(), AuditError> {
         let name = self.place.shard_name(at.shard);
-        let failed = |error| AuditError::Database { name: name.clone(), error };
+        let failed = |error| AuditError::Database {
+            name: name.clone(),
+            error,
+        };
         let sql = A::Database::DIALECT.audit(at.table, ROWS_MAX, true);
         let clock = Clock::read(connection, &sql).await.map_err(failed)?;
         let mut pages = Pages::new(&sql, ROWS_MAX);
         while let Some(accounts) = pages.next_accounts(connection).await.map_err(failed)? {
-            let context = Context { place: at, map: self.map, known, now: clock.now() };
+            let context = Context {
+                place: at,
+                map: self.map,
+                known,
+                now: clock.now(),
+            };
             for (user, account) in accounts {
-                let Some(latest) = context.latest_label(account.activity) else { continue };
+                let Some(latest) = context.latest_label(account.activity) else {
+                    continue;
+                };
                 if account.day <= latest {
                     continue;
                 }
                 self.note_once().await?;
-                let suspect = Suspect { user: &user, activity: account.activity, latest, now: context.now };
+                let suspect = Suspect {
+                    user: &user,
+                    activity: account.activity,
+                    latest,
+                    now: context.now,
+                };
                 match suspect.mend(connection, &sql).await.map_err(failed)? {
                     Fate::Mended => self.mended.accounts += 1,
                     Fate::Left => self.mended.left += 1,
@@ -168,21 +228,34 @@ impl<'a, A: Audited> Repair<'a, A> {
             detail: "accounts whose day has not begun are set back".to_owned(),
             why: self.why.to_owned(),
         };
-        self.meta.note(&entry).await.map_err(|error| self.meta_failed(error))
+        self.meta
+            .note(&entry)
+            .await
+            .map_err(|error| self.meta_failed(error))
     }
 }
 
 impl Suspect<'_> {
-    async fn mend(&self, connection: &mut impl Connection, sql: &AuditStatements) -> Result<Fate, StoreError> {
+    async fn mend(
+        &self,
+        connection: &mut impl Connection,
+        sql: &AuditStatements,
+    ) -> Result<Fate, StoreError> {
         for _ in 0..TRIES_MAX {
-            let Some(account) = self.account(connection, sql).await? else { return Ok(Fate::Sound) };
+            let Some(account) = self.account(connection, sql).await? else {
+                return Ok(Fate::Sound);
+            };
             if account.day <= self.latest {
                 return Ok(Fate::Sound);
             }
-            let Some(labels) = self.labels(connection, sql, account).await? else { continue };
+            let Some(labels) = self.labels(connection, sql, account).await? else {
+                continue;
+            };
             // Its orders were read without a lock: they are all, as long as it still says the same.
             connection.begin().await?;
-            let locked = connection.rows(&sql.lock_account, &json(&(self.user, self.activity))).await?;
+            let locked = connection
+                .rows(&sql.lock_account, &json(&(self.user, self.activity)))
+                .await?;
             if locked.first().map(StoredAccount::of).transpose()? != Some(account) {
                 connection.rollback().await?;
                 continue;
@@ -200,7 +273,9 @@ impl Suspect<'_> {
         sql: &AuditStatements,
     ) -> Result<Option<StoredAccount>, StoreError> {
         let accounts: Vec<StoredAccount> = all_of(connection, &sql.accounts_of, self.user).await?;
-        Ok(accounts.into_iter().find(|account| account.activity == self.activity))
+        Ok(accounts
+            .into_iter()
+            .find(|account| account.activity == self.activity))
     }
 
     async fn labels(
@@ -209,7 +284,8 @@ impl Suspect<'_> {
         sql: &AuditStatements,
         account: StoredAccount,
     ) -> Result<Option<Labels>, StoreError> {
-        let repairs: Vec<LabelRepair> = all_of(connection, &sql.label_repairs_of, self.user).await?;
+        let repairs: Vec<LabelRepair> =
+            all_of(connection, &sql.label_repairs_of, self.user).await?;
         let mut orders = Vec::new();
         let each = |row: &_| {
             let order = StoredOrder::of(row)?;
@@ -218,9 +294,20 @@ impl Suspect<'_> {
             }
             Ok(())
         };
-        connection.scan(&sql.orders_of, &json(&(self.user, self.activity, i64::MIN)), each).await?;
+        connection
+            .scan(
+                &sql.orders_of,
+                &json(&(self.user, self.activity, i64::MIN)),
+                each,
+            )
+            .await?;
         orders.sort_unstable();
-        Ok(labels_set_back(account, &repairs, orders.into_iter().map(|(_, _, day)| day), self.latest))
+        Ok(labels_set_back(
+            account,
+            &repairs,
+            orders.into_iter().map(|(_, _, day)| day),
+            self.latest,
+        ))
     }
 
     async fn write(
@@ -231,11 +318,28 @@ impl Suspect<'_> {
         labels: Labels,
     ) -> Result<(), StoreError> {
         let (user, activity) = (self.user, self.activity);
-        let note = (user, activity, account.used, self.latest, account.day, self.now.as_millisecond());
-        connection.execute(&sql.insert_label_repair, &json_rows([note])).await?;
-        let Labels { day, day_orders, month_orders } = labels;
+        let note = (
+            user,
+            activity,
+            account.used,
+            self.latest,
+            account.day,
+            self.now.as_millisecond(),
+        );
+        connection
+            .execute(&sql.insert_label_repair, &json_rows([note]))
+            .await?;
+        let Labels {
+            day,
+            day_orders,
+            month_orders,
+        } = labels;
         let set = json_rows([(user, activity, day, day_orders, month_orders)]);
         // The account is locked and its day differs, so exactly one row changes.
-        if connection.execute(&sql.mend_label, &set).await? == 1 { Ok(()) } else { Err(out_of_range(0)) }
+        if connection.execute(&sql.mend_label, &set).await? == 1 {
+            Ok(())
+        } else {
+            Err(out_of_range(0))
+        }
     }
 }

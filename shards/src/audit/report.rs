@@ -56,17 +56,27 @@ impl Report {
         self.verdict() == Verdict::Holds
     }
 
-    /// `{"ok": true, "checks": [{"name": "...", "ok": true, "checked": 123, "violations": [], "violations_total": 0}]}`;
-    /// a check that could not be made is not ok and says why in `"skipped"`.
+    /// `{"ok": true, "checks": [{"name": "...", "ok": true, "checked": 123, "violations": [],
+    /// "violations_total": 0}]}`; a check that could not be made is not ok and says why in
+    /// `"skipped"`.
     pub fn to_json(&self) -> String {
-        let json = ReportJson { ok: self.ok(), checks: self.checks.iter().map(CheckJson::from).collect() };
+        let json = ReportJson {
+            ok: self.ok(),
+            checks: self.checks.iter().map(CheckJson::from).collect(),
+        };
         serde_json::to_string(&json).expect("plain values")
     }
 }
 
 impl Check {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, checked: 0, violations: Vec::new(), violations_total: 0, skipped: None }
+        Self {
+            name,
+            checked: 0,
+            violations: Vec::new(),
+            violations_total: 0,
+            skipped: None,
+        }
     }
 
     /// Whether it was checked and holds.
@@ -84,7 +94,8 @@ impl Check {
         self.checked += other.checked;
         self.violations_total += other.violations_total;
         let room = LISTED_MAX.saturating_sub(self.violations.len());
-        self.violations.extend(other.violations.into_iter().take(room));
+        self.violations
+            .extend(other.violations.into_iter().take(room));
         self.skipped = self.skipped.take().or(other.skipped);
     }
 
@@ -110,10 +121,19 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, checked, violations_total, skipped, .. } = self;
+        let Self {
+            name,
+            checked,
+            violations_total,
+            skipped,
+            ..
+        } = self;
         match skipped {
             _ if self.is_broken() => {
-                writeln!(f, "BROKEN  {name}: {checked} checked, {violations_total} violations")?;
+                writeln!(
+                    f,
+                    "BROKEN  {name}: {checked} checked, {violations_total} violations"
+                )?;
             }
             Some(reason) => writeln!(f, "skipped {name}: {reason}")?,
             None => writeln!(f, "ok      {name}: {checked} checked")?,
@@ -170,7 +190,9 @@ mod tests {
         sound.checked = 7;
         let mut skipped = Check::new("skipped");
         skipped.skipped = Some("draws are being made".to_owned());
-        Report { checks: vec![sound, skipped, broken] }
+        Report {
+            checks: vec![sound, skipped, broken],
+        }
     }
 
     #[test]
@@ -191,7 +213,10 @@ mod tests {
     fn a_flood_of_violations_is_counted_but_not_listed() {
         let report = report();
         let broken = &report.checks[2];
-        assert_eq!((broken.violations.len(), broken.violations_total), (LISTED_MAX, 102));
+        assert_eq!(
+            (broken.violations.len(), broken.violations_total),
+            (LISTED_MAX, 102)
+        );
         let text = report.to_string();
         assert!(text.starts_with("ok      sound: 7 checked\nskipped skipped: draws are being made\nBROKEN  broken: 200 checked, 102 violations\n        - fault 0\n"));
         assert!(text.ends_with("        - fault 99\n        - and 2 more\n"));

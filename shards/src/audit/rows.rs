@@ -89,7 +89,11 @@ impl OfUser for StoredOrder {
 
 impl OfUser for LabelRepair {
     fn of(row: &impl Columns) -> Result<Self, StoreError> {
-        Ok(Self { activity: row.integer(1)?, used: row.integer(2)?, today: row.integer(3)? })
+        Ok(Self {
+            activity: row.integer(1)?,
+            used: row.integer(2)?,
+            today: row.integer(3)?,
+        })
     }
 }
 

@@ -17,7 +17,11 @@ pub(super) fn add(counts: &mut Counts, more: &Counts) {
 
 /// All prizes that some of these have units of.
 pub(super) fn prizes<const N: usize>(counts: [&Counts; N]) -> BTreeSet<PrizeKey> {
-    counts.into_iter().flat_map(BTreeMap::keys).copied().collect()
+    counts
+        .into_iter()
+        .flat_map(BTreeMap::keys)
+        .copied()
+        .collect()
 }
 
 pub(super) fn units(counts: &Counts, prize: PrizeKey) -> i64 {

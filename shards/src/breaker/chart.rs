@@ -45,7 +45,13 @@ pub(super) struct Chart {
 impl Chart {
     pub(super) fn new() -> Self {
         let teller = Teller::default();
-        Self { machine: Config::new().failure_policy(Told).instrument(teller.clone()).build(), teller }
+        Self {
+            machine: Config::new()
+                .failure_policy(Told)
+                .instrument(teller.clone())
+                .build(),
+            teller,
+        }
     }
 
     pub(super) fn state(&self) -> State {
@@ -130,7 +136,11 @@ mod tests {
         chart.open();
         assert_eq!(chart.state(), State::Open);
         chart.close();
-        assert_eq!(chart.state(), State::Open, "nothing closes it but a probe or an order");
+        assert_eq!(
+            chart.state(),
+            State::Open,
+            "nothing closes it but a probe or an order"
+        );
         chart.half_open();
         assert_eq!(chart.state(), State::HalfOpen);
         chart.open();

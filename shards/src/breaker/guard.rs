@@ -151,7 +151,10 @@ impl Guard {
             chart: Chart::new(),
             generation: UNCOUNTED + 1,
             window: Window::new(settings.window, now),
-            wait: Wait { lasts: Duration::ZERO, until: now },
+            wait: Wait {
+                lasts: Duration::ZERO,
+                until: now,
+            },
             probes: Probes::default(),
             forced: None,
             change: None,
@@ -161,11 +164,19 @@ impl Guard {
     /// Lets a call in or refuses it.
     pub(super) fn admit(&mut self, now: Instant) -> Admission {
         self.look(now);
-        let uncounted = Ticket { since: now, generation: UNCOUNTED };
+        let uncounted = Ticket {
+            since: now,
+            generation: UNCOUNTED,
+        };
         match self.forced {
-            Some(Forced { to: Force::Closed, .. }) => return Admission::Admitted(uncounted),
+            Some(Forced {
+                to: Force::Closed, ..
+            }) => return Admission::Admitted(uncounted),
             // The word of operations is obeyed whether the breaker observes or not.
-            Some(Forced { to: Force::Open, until }) => {
+            Some(Forced {
+                to: Force::Open,
+                until,
+            }) => {
                 return Admission::Refused(until.map_or(FORCED_RETRY, |until| until - now));
             }
             None => {}
@@ -182,7 +193,10 @@ impl Guard {
         match is_in {
             true => {
                 self.probes.under_way += u32::from(self.chart.state() == State::HalfOpen);
-                Admission::Admitted(Ticket { since: now, generation: self.generation })
+                Admission::Admitted(Ticket {
+                    since: now,
+                    generation: self.generation,
+                })
             }
             false if self.settings.observe => Admission::WouldRefuse(uncounted),
             false => Admission::Refused(self.probes_in(now).unwrap_or_default()),
@@ -205,7 +219,9 @@ impl Guard {
             Verdict::Uncounted => None,
         };
         match self.chart.state() {
-            State::Closed => failed.into_iter().for_each(|failed| self.record(failed, slow, now)),
+            State::Closed => failed
+                .into_iter()
+                .for_each(|failed| self.record(failed, slow, now)),
             State::HalfOpen => self.probed(failed.map(|failed| failed || slow), now),
             State::Open => {}
         }
@@ -235,7 +251,11 @@ impl Guard {
 
     /// Notices that time has passed.
     pub(super) fn look(&mut self, now: Instant) {
-        if self.forced.and_then(|forced| forced.until).is_some_and(|until| until <= now) {
+        if self
+            .forced
+            .and_then(|forced| forced.until)
+            .is_some_and(|until| until <= now)
+        {
             self.forced = None;
             self.begin_anew(now);
             self.changed(Reason::ForceHasEnded);
@@ -245,8 +265,12 @@ impl Guard {
     /// What it does with calls now.
     pub(super) fn state(&self) -> State {
         match self.forced {
-            Some(Forced { to: Force::Open, .. }) => State::Open,
-            Some(Forced { to: Force::Closed, .. }) => State::Closed,
+            Some(Forced {
+                to: Force::Open, ..
+            }) => State::Open,
+            Some(Forced {
+                to: Force::Closed, ..
+            }) => State::Closed,
             None => self.chart.state(),
         }
     }
@@ -279,7 +303,13 @@ impl Guard {
 
     /// Why the breaker should open, if it should.
     fn too_much(&self) -> Option<Reason> {
-        let Settings { calls_min, error_ratio_percent, slow_ratio_percent, redis_failures, .. } = self.settings;
+        let Settings {
+            calls_min,
+            error_ratio_percent,
+            slow_ratio_percent,
+            redis_failures,
+            ..
+        } = self.settings;
         let (counts, in_a_row) = (self.window.counts(), self.window.failed_in_a_row());
         let calls = counts.calls;
         let reaches = |part: u64, percent: u8| part * 100 >= u64::from(percent) * calls;
@@ -290,9 +320,15 @@ impl Guard {
             return None;
         }
         if reaches(counts.failed, error_ratio_percent) {
-            return Some(Reason::Failed { failed: counts.failed, calls });
+            return Some(Reason::Failed {
+                failed: counts.failed,
+                calls,
+            });
         }
-        reaches(counts.slow, slow_ratio_percent).then_some(Reason::Slow { slow: counts.slow, calls })
+        reaches(counts.slow, slow_ratio_percent).then_some(Reason::Slow {
+            slow: counts.slow,
+            calls,
+        })
     }
 
     /// Hears how a probe ended: `None` says nothing, and gives its place to another one.
@@ -301,8 +337,14 @@ impl Guard {
         match failed {
             None => {}
             Some(true) => {
-                let Settings { open_min, open_max, .. } = self.settings;
-                self.open((self.wait.lasts * 2).min(open_max).max(open_min), Reason::ProbeFailed, now);
+                let Settings {
+                    open_min, open_max, ..
+                } = self.settings;
+                self.open(
+                    (self.wait.lasts * 2).min(open_max).max(open_min),
+                    Reason::ProbeFailed,
+                    now,
+                );
             }
             Some(false) => {
                 self.probes.answered += 1;
@@ -316,7 +358,10 @@ impl Guard {
     }
 
     fn open(&mut self, lasts: Duration, reason: Reason, now: Instant) {
-        self.wait = Wait { lasts, until: now + lasts };
+        self.wait = Wait {
+            lasts,
+            until: now + lasts,
+        };
         self.chart.open();
         self.changed(reason);
     }

@@ -28,8 +28,14 @@ pub(super) struct Meters {
 impl BreakerMetrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let state = Opts::new("drawbridge_breaker_state", "State of a breaker: 0 closed, 1 half open, 2 open");
-        let changes = Opts::new("drawbridge_breaker_changes_total", "Changes of a breaker's state");
+        let state = Opts::new(
+            "drawbridge_breaker_state",
+            "State of a breaker: 0 closed, 1 half open, 2 open",
+        );
+        let changes = Opts::new(
+            "drawbridge_breaker_changes_total",
+            "Changes of a breaker's state",
+        );
         let changed = Opts::new(
             "drawbridge_breaker_changed_timestamp_seconds",
             "When a breaker's state or mode last changed, in seconds since 1970",

@@ -2,11 +2,11 @@
 //! stock server. What does not answer is refused at once, instead of keeping callers waiting, and
 //! a few probes find out when it is back.
 //!
-//! From `failsafe` come the states and the ways between them (`chart.rs`). All else is ours, because
-//! the crate does not have it: sliding windows with slow calls (`window.rs`); a bounded number of
-//! probes which must all succeed, calls of before a change that do not count after it, force, and
-//! time as a parameter (`guard.rs`); permits, so that a call whose caller has gone is seen too
-//! (`permit.rs`).
+//! From `failsafe` come the states and the ways between them (`chart.rs`). All else is ours,
+//! because the crate does not have it: sliding windows with slow calls (`window.rs`); a bounded
+//! number of probes which must all succeed, calls of before a change that do not count after it,
+//! force, and time as a parameter (`guard.rs`); permits, so that a call whose caller has gone is
+//! seen too (`permit.rs`).
 //!
 //! Each process has breakers of its own, in memory: a gateway judges by what it sees itself.
 mod chart;
@@ -69,8 +69,12 @@ impl Mode {
     pub const fn name(self) -> &'static str {
         match self {
             Mode::Automatic => "automatic",
-            Mode::Forced { to: Force::Open, .. } => "forced_open",
-            Mode::Forced { to: Force::Closed, .. } => "forced_closed",
+            Mode::Forced {
+                to: Force::Open, ..
+            } => "forced_open",
+            Mode::Forced {
+                to: Force::Closed, ..
+            } => "forced_closed",
         }
     }
 }
@@ -101,10 +105,18 @@ pub struct UnknownBreaker;
 
 impl Breakers {
     /// Breakers for shards from 0 on and stock servers from 1 on.
-    pub(crate) fn new(settings: Settings, shards: u16, stock_servers: u8, metrics: &BreakerMetrics) -> Self {
-        let breaker = |name: String, kind| Breaker::new(metrics.breaker(&name), name, kind, settings);
+    pub(crate) fn new(
+        settings: Settings,
+        shards: u16,
+        stock_servers: u8,
+        metrics: &BreakerMetrics,
+    ) -> Self {
+        let breaker =
+            |name: String, kind| Breaker::new(metrics.breaker(&name), name, kind, settings);
         Self {
-            shards: (0..shards).map(|shard| breaker(format!("shard-{shard}"), Kind::Shard)).collect(),
+            shards: (0..shards)
+                .map(|shard| breaker(format!("shard-{shard}"), Kind::Shard))
+                .collect(),
             stock_servers: (1..=stock_servers)
                 .map(|server| breaker(format!("redis-{server}"), Kind::StockServer))
                 .collect(),
@@ -123,7 +135,9 @@ impl Breakers {
 
     /// How one of them stands.
     pub fn status(&self, name: &str) -> Option<Status> {
-        self.all().find(|breaker| breaker.name() == name).map(Breaker::status)
+        self.all()
+            .find(|breaker| breaker.name() == name)
+            .map(Breaker::status)
     }
 
     /// Lets all breakers decide by other settings from now on. How they stand does not change.
@@ -138,7 +152,10 @@ impl Breakers {
 
     /// Does what operations say, at once.
     pub fn order(&self, name: &str, order: &Order) -> Result<(), UnknownBreaker> {
-        self.all().find(|breaker| breaker.name() == name).ok_or(UnknownBreaker)?.order(order);
+        self.all()
+            .find(|breaker| breaker.name() == name)
+            .ok_or(UnknownBreaker)?
+            .order(order);
         Ok(())
     }
 
@@ -159,16 +176,20 @@ impl Mode {
     fn forced(self, now: Instant) -> Option<Forced> {
         match self {
             Mode::Automatic => None,
-            Mode::Forced { to, lasts } => Some(Forced { to, until: lasts.map(|lasts| now + lasts) }),
+            Mode::Forced { to, lasts } => Some(Forced {
+                to,
+                until: lasts.map(|lasts| now + lasts),
+            }),
         }
     }
 
     fn of(forced: Option<Forced>, now: Instant) -> Self {
         match forced {
             None => Mode::Automatic,
-            Some(Forced { to, until }) => {
-                Mode::Forced { to, lasts: until.map(|until| until.saturating_duration_since(now)) }
-            }
+            Some(Forced { to, until }) => Mode::Forced {
+                to,
+                lasts: until.map(|until| until.saturating_duration_since(now)),
+            },
         }
     }
 }

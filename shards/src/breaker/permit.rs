@@ -43,7 +43,15 @@ impl Breaker {
         let changed_at = Timestamp::now();
         meters.changed(State::Closed, State::Closed, changed_at);
         let guard = Guard::new(kind, settings, Instant::now());
-        Self { name, meters, inner: Mutex::new(Inner { guard, reason: "the process began".to_owned(), changed_at }) }
+        Self {
+            name,
+            meters,
+            inner: Mutex::new(Inner {
+                guard,
+                reason: "the process began".to_owned(),
+                changed_at,
+            }),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -52,7 +60,11 @@ impl Breaker {
 
     /// Lets a call in or refuses it.
     pub(crate) fn admit(&self) -> Result<Permit<'_>, Refused> {
-        let permit = |ticket| Permit { breaker: self, ticket, verdict: Verdict::Cancelled };
+        let permit = |ticket| Permit {
+            breaker: self,
+            ticket,
+            verdict: Verdict::Cancelled,
+        };
         match self.act(Guard::admit) {
             Admission::Admitted(ticket) => Ok(permit(ticket)),
             Admission::WouldRefuse(ticket) => {
@@ -73,7 +85,11 @@ impl Breaker {
         inner.guard.order(order.mode.forced(now), now);
         // The reason is who and why.
         inner.guard.take_change();
-        self.note(&mut inner, before, format!("{} by {}: {}", order.mode.name(), order.who, order.why));
+        self.note(
+            &mut inner,
+            before,
+            format!("{} by {}: {}", order.mode.name(), order.who, order.why),
+        );
     }
 
     pub(super) fn replace(&self, settings: Settings) {
@@ -112,15 +128,30 @@ impl Breaker {
 
     /// Notes a change; there are few of them, so it may take the time of a log line.
     fn note(&self, inner: &mut Inner, before: State, reason: String) {
-        let (state, mode) = (inner.guard.state(), Mode::of(inner.guard.forced(), Instant::now()));
+        let (state, mode) = (
+            inner.guard.state(),
+            Mode::of(inner.guard.forced(), Instant::now()),
+        );
         inner.changed_at = Timestamp::now();
         self.meters.changed(before, state, inner.changed_at);
         let breaker = &*self.name;
         // What operations order is no surprise to them.
         if (state, mode) == (State::Open, Mode::Automatic) {
-            tracing::warn!(breaker, state = state.name(), mode = mode.name(), reason, "a breaker changed");
+            tracing::warn!(
+                breaker,
+                state = state.name(),
+                mode = mode.name(),
+                reason,
+                "a breaker changed"
+            );
         } else {
-            tracing::info!(breaker, state = state.name(), mode = mode.name(), reason, "a breaker changed");
+            tracing::info!(
+                breaker,
+                state = state.name(),
+                mode = mode.name(),
+                reason,
+                "a breaker changed"
+            );
         }
         inner.reason = reason;
     }
@@ -144,6 +175,7 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.breaker.act(|guard, now| guard.judge(self.ticket, self.verdict, now));
+        self.breaker
+            .act(|guard, now| guard.judge(self.ticket, self.verdict, now));
     }
 }

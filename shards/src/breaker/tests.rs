@@ -31,7 +31,10 @@ struct Rig {
 
 fn rig_of(kind: Kind, settings: Settings) -> Rig {
     let now = Instant::now();
-    Rig { guard: Guard::new(kind, settings, now), now }
+    Rig {
+        guard: Guard::new(kind, settings, now),
+        now,
+    }
 }
 
 fn rig() -> Rig {
@@ -81,18 +84,30 @@ impl Rig {
 
     #[track_caller]
     fn changed(&mut self, to: State, reason: Reason) {
-        assert_eq!((self.guard.state(), self.guard.take_change()), (to, Some(reason)));
+        assert_eq!(
+            (self.guard.state(), self.guard.take_change()),
+            (to, Some(reason))
+        );
     }
 
     #[track_caller]
     fn is_still(&mut self, state: State) {
-        assert_eq!((self.guard.state(), self.guard.take_change()), (state, None));
+        assert_eq!(
+            (self.guard.state(), self.guard.take_change()),
+            (state, None)
+        );
     }
 
     /// Ten failures open it.
     fn opened(mut self) -> Self {
         self.calls(10, Verdict::Failed);
-        self.changed(State::Open, Reason::Failed { failed: 10, calls: 10 });
+        self.changed(
+            State::Open,
+            Reason::Failed {
+                failed: 10,
+                calls: 10,
+            },
+        );
         self
     }
 
@@ -118,7 +133,13 @@ fn it_opens_at_exactly_the_ratio_of_failures() {
     rig.calls(9, Verdict::Failed);
     rig.is_still(State::Closed);
     rig.calls(1, Verdict::Failed);
-    rig.changed(State::Open, Reason::Failed { failed: 10, calls: 20 });
+    rig.changed(
+        State::Open,
+        Reason::Failed {
+            failed: 10,
+            calls: 20,
+        },
+    );
 }
 
 #[test]
@@ -128,7 +149,13 @@ fn it_opens_at_exactly_the_fewest_calls() {
     rig.is_still(State::Closed);
     // One that was answered completes the number too.
     rig.calls(1, Verdict::Answered);
-    rig.changed(State::Open, Reason::Failed { failed: 9, calls: 10 });
+    rig.changed(
+        State::Open,
+        Reason::Failed {
+            failed: 9,
+            calls: 10,
+        },
+    );
 }
 
 #[test]
@@ -138,7 +165,13 @@ fn it_opens_at_exactly_the_ratio_of_slow_calls() {
     rig.calls_of(27, SETTINGS.slow, Verdict::Answered);
     rig.is_still(State::Closed);
     rig.calls_of(1, SETTINGS.slow, Verdict::Answered);
-    rig.changed(State::Open, Reason::Slow { slow: 28, calls: 35 });
+    rig.changed(
+        State::Open,
+        Reason::Slow {
+            slow: 28,
+            calls: 35,
+        },
+    );
 }
 
 #[test]
@@ -152,7 +185,10 @@ fn what_is_too_old_does_not_count() {
 
 #[test]
 fn failures_in_a_row_open_that_of_a_stock_server_alone() {
-    for (kind, state) in [(Kind::Shard, State::Closed), (Kind::StockServer, State::Open)] {
+    for (kind, state) in [
+        (Kind::Shard, State::Closed),
+        (Kind::StockServer, State::Open),
+    ] {
         let mut rig = rig_of(kind, SETTINGS);
         rig.calls(100, Verdict::Answered);
         rig.calls(2, Verdict::Failed);
@@ -171,7 +207,13 @@ fn who_hangs_up_after_a_long_wait_was_failed_and_who_does_so_at_once_says_nothin
     rig.calls_of(1_000, SETTINGS.slow * 2, Verdict::Uncounted);
     rig.is_still(State::Closed);
     rig.calls_of(10, SETTINGS.slow, Verdict::Cancelled);
-    rig.changed(State::Open, Reason::Failed { failed: 10, calls: 10 });
+    rig.changed(
+        State::Open,
+        Reason::Failed {
+            failed: 10,
+            calls: 10,
+        },
+    );
 }
 
 #[test]
@@ -205,9 +247,11 @@ fn probes_are_bounded_and_all_must_be_answered() {
 
 #[test]
 fn a_probe_that_fails_is_slow_or_was_waited_for_in_vain_opens_it_for_twice_as_long() {
-    for (takes, verdict) in
-        [(MS, Verdict::Failed), (SETTINGS.slow, Verdict::Answered), (SETTINGS.slow, Verdict::Cancelled)]
-    {
+    for (takes, verdict) in [
+        (MS, Verdict::Failed),
+        (SETTINGS.slow, Verdict::Answered),
+        (SETTINGS.slow, Verdict::Cancelled),
+    ] {
         let (mut rig, mut probe) = rig().half_opened();
         // Up to the longest wait, and not beyond it.
         for lasts in [2, 3, 3].map(Duration::from_secs) {
@@ -249,7 +293,12 @@ fn time_in_a_queue_is_no_slowness() {
 #[test]
 fn a_probe_that_says_nothing_gives_its_place_away() {
     let (mut rig, mut probe) = rig().half_opened();
-    for verdict in [Verdict::Uncounted, Verdict::Cancelled, Verdict::Uncounted, Verdict::Cancelled] {
+    for verdict in [
+        Verdict::Uncounted,
+        Verdict::Cancelled,
+        Verdict::Uncounted,
+        Verdict::Cancelled,
+    ] {
         rig.judge(probe, verdict);
         rig.is_still(State::HalfOpen);
         probe = rig.enter();
@@ -300,7 +349,13 @@ fn a_probe_of_an_earlier_round_does_not_count_in_a_later_one() {
 #[test]
 fn forced_open_refuses_all_until_it_is_told_otherwise() {
     for observe in [false, true] {
-        let mut rig = rig_of(Kind::Shard, Settings { observe, ..SETTINGS });
+        let mut rig = rig_of(
+            Kind::Shard,
+            Settings {
+                observe,
+                ..SETTINGS
+            },
+        );
         rig.force(Force::Open, None);
         rig.changed(State::Open, Reason::Ordered);
         for _ in 0..3 {
@@ -334,7 +389,11 @@ fn what_is_forced_for_a_while_ends_by_itself() {
         let lasts = Duration::from_mins(1);
         let mut rig = rig().opened();
         rig.force(to, Some(lasts));
-        let forced = if to == Force::Open { State::Open } else { State::Closed };
+        let forced = if to == Force::Open {
+            State::Open
+        } else {
+            State::Closed
+        };
         rig.changed(forced, Reason::Ordered);
         rig.now += NEARLY_A_MINUTE;
         rig.guard.look(rig.now);
@@ -351,14 +410,25 @@ fn what_is_forced_for_a_while_ends_by_itself() {
 
 #[test]
 fn observing_it_opens_and_closes_alike_and_refuses_nobody() {
-    let mut rig = rig_of(Kind::Shard, Settings { observe: true, ..SETTINGS }).opened();
-    let Admission::WouldRefuse(ticket) = rig.admit() else { panic!("it would refuse") };
+    let mut rig = rig_of(
+        Kind::Shard,
+        Settings {
+            observe: true,
+            ..SETTINGS
+        },
+    )
+    .opened();
+    let Admission::WouldRefuse(ticket) = rig.admit() else {
+        panic!("it would refuse")
+    };
     rig.judge(ticket, Verdict::Answered);
     rig.now += SETTINGS.open_min;
     let probes = [rig.enter(), rig.enter()];
     rig.changed(State::HalfOpen, Reason::WaitIsOver);
     // One that would not have been made does not count.
-    let Admission::WouldRefuse(ticket) = rig.admit() else { panic!("it would refuse") };
+    let Admission::WouldRefuse(ticket) = rig.admit() else {
+        panic!("it would refuse")
+    };
     rig.judge(ticket, Verdict::Failed);
     rig.is_still(State::HalfOpen);
     for probe in probes {
@@ -371,17 +441,35 @@ fn observing_it_opens_and_closes_alike_and_refuses_nobody() {
 fn settings_are_replaced_without_a_change_of_state() {
     let mut rig = rig();
     rig.calls(9, Verdict::Failed);
-    rig.guard.replace(Settings { calls_min: 11, ..SETTINGS }, rig.now);
+    rig.guard.replace(
+        Settings {
+            calls_min: 11,
+            ..SETTINGS
+        },
+        rig.now,
+    );
     rig.calls(1, Verdict::Failed);
     rig.is_still(State::Closed);
     rig.calls(1, Verdict::Failed);
-    rig.changed(State::Open, Reason::Failed { failed: 11, calls: 11 });
+    rig.changed(
+        State::Open,
+        Reason::Failed {
+            failed: 11,
+            calls: 11,
+        },
+    );
     rig.now += SETTINGS.open_min;
     let probe = rig.enter();
     rig.changed(State::HalfOpen, Reason::WaitIsOver);
     rig.judge(probe, Verdict::Answered);
     // One was answered, and one is wanted from now on: it is asked for.
-    rig.guard.replace(Settings { probes: 1, ..SETTINGS }, rig.now);
+    rig.guard.replace(
+        Settings {
+            probes: 1,
+            ..SETTINGS
+        },
+        rig.now,
+    );
     rig.is_still(State::HalfOpen);
     rig.calls(1, Verdict::Answered);
     rig.changed(State::Closed, Reason::ProbesAnswered(1));
@@ -406,8 +494,14 @@ fn event() -> impl Strategy<Value = Event> {
         Verdict::Uncounted,
     ]);
     let lasts = prop::option::of((1_u64..5_000).prop_map(Duration::from_millis));
-    let forced = (prop::sample::select(vec![Force::Open, Force::Closed]), lasts);
-    let order = prop_oneof![Just(Mode::Automatic), forced.prop_map(|(to, lasts)| Mode::Forced { to, lasts })];
+    let forced = (
+        prop::sample::select(vec![Force::Open, Force::Closed]),
+        lasts,
+    );
+    let order = prop_oneof![
+        Just(Mode::Automatic),
+        forced.prop_map(|(to, lasts)| Mode::Forced { to, lasts })
+    ];
     prop_oneof![
         40 => Just(Event::Call),
         40 => (any::<prop::sample::Index>(), verdict).prop_map(|(place, verdict)| Event::End(place.index(1_000), verdict)),
@@ -503,7 +597,9 @@ fn breakers(settings: Settings) -> (Breakers, prometheus::Registry) {
 
 /// A line of the metrics page.
 fn told(registry: &prometheus::Registry, line: &str) -> bool {
-    let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("metrics");
+    let text = prometheus::TextEncoder::new()
+        .encode_to_string(&registry.gather())
+        .expect("metrics");
     text.lines().any(|found| found == line)
 }
 
@@ -519,49 +615,115 @@ async fn a_permit_that_is_dropped_says_that_its_caller_has_gone() {
     advance(SETTINGS.slow).await;
     drop(waiting);
     let [sick, well, stock_server] = breakers.list().try_into().expect("three");
-    assert_eq!((&*sick.name, sick.state, &*sick.reason), ("shard-0", State::Open, "10 of 10 calls failed"));
+    assert_eq!(
+        (&*sick.name, sick.state, &*sick.reason),
+        ("shard-0", State::Open, "10 of 10 calls failed")
+    );
     assert_eq!(sick.probes_in, Some(SETTINGS.open_min));
     assert_eq!((&*well.name, well.state), ("shard-1", State::Closed));
-    assert_eq!((&*stock_server.name, stock_server.state), ("redis-1", State::Closed));
+    assert_eq!(
+        (&*stock_server.name, stock_server.state),
+        ("redis-1", State::Closed)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn changes_and_refusals_are_measured() {
     let (breakers, registry) = breakers(SETTINGS);
     for _ in 0..3 {
-        breakers.stock_server(ServerId(1)).admit().expect("closed").judge(Verdict::Failed);
+        breakers
+            .stock_server(ServerId(1))
+            .admit()
+            .expect("closed")
+            .judge(Verdict::Failed);
     }
     for _ in 0..5 {
         assert!(breakers.stock_server(ServerId(1)).admit().is_err());
     }
-    assert!(told(&registry, r#"drawbridge_breaker_state{breaker="redis-1"} 2"#));
-    assert!(told(&registry, r#"drawbridge_breaker_state{breaker="shard-0"} 0"#));
-    assert!(told(&registry, r#"drawbridge_breaker_changes_total{breaker="redis-1",to="open"} 1"#));
-    assert!(told(&registry, r#"drawbridge_breaker_refused_total{breaker="redis-1",decision="refused"} 5"#));
-    breakers.replace(Settings { observe: true, ..SETTINGS });
-    drop(breakers.stock_server(ServerId(1)).admit().expect("it only observes"));
-    assert!(told(&registry, r#"drawbridge_breaker_refused_total{breaker="redis-1",decision="observed"} 1"#));
-    assert!(told(&registry, r#"drawbridge_breaker_refused_total{breaker="redis-1",decision="refused"} 5"#));
+    assert!(told(
+        &registry,
+        r#"drawbridge_breaker_state{breaker="redis-1"} 2"#
+    ));
+    assert!(told(
+        &registry,
+        r#"drawbridge_breaker_state{breaker="shard-0"} 0"#
+    ));
+    assert!(told(
+        &registry,
+        r#"drawbridge_breaker_changes_total{breaker="redis-1",to="open"} 1"#
+    ));
+    assert!(told(
+        &registry,
+        r#"drawbridge_breaker_refused_total{breaker="redis-1",decision="refused"} 5"#
+    ));
+    breakers.replace(Settings {
+        observe: true,
+        ..SETTINGS
+    });
+    drop(
+        breakers
+            .stock_server(ServerId(1))
+            .admit()
+            .expect("it only observes"),
+    );
+    assert!(told(
+        &registry,
+        r#"drawbridge_breaker_refused_total{breaker="redis-1",decision="observed"} 1"#
+    ));
+    assert!(told(
+        &registry,
+        r#"drawbridge_breaker_refused_total{breaker="redis-1",decision="refused"} 5"#
+    ));
 }
 
 #[tokio::test(start_paused = true)]
 async fn orders_are_obeyed_and_shown_with_who_and_why() {
     let (breakers, registry) = breakers(SETTINGS);
-    let order = |mode| Order { mode, who: "alice".to_owned(), why: "it is moved".to_owned() };
+    let order = |mode| Order {
+        mode,
+        who: "alice".to_owned(),
+        why: "it is moved".to_owned(),
+    };
     let lasts = Duration::from_mins(1);
-    let force = Mode::Forced { to: Force::Open, lasts: Some(lasts) };
-    assert_eq!(breakers.order("shard-7", &order(force)), Err(UnknownBreaker));
-    breakers.order("shard-1", &order(force)).expect("it is there");
-    assert_eq!(breakers.shard(1).admit().err(), Some(Refused { retry_after: lasts }));
+    let force = Mode::Forced {
+        to: Force::Open,
+        lasts: Some(lasts),
+    };
+    assert_eq!(
+        breakers.order("shard-7", &order(force)),
+        Err(UnknownBreaker)
+    );
+    breakers
+        .order("shard-1", &order(force))
+        .expect("it is there");
+    assert_eq!(
+        breakers.shard(1).admit().err(),
+        Some(Refused { retry_after: lasts })
+    );
     advance(lasts / 2).await;
     let status = breakers.list().swap_remove(1);
-    assert_eq!(status.mode, Mode::Forced { to: Force::Open, lasts: Some(lasts / 2) });
-    assert_eq!((status.state, &*status.reason), (State::Open, "forced_open by alice: it is moved"));
+    assert_eq!(
+        status.mode,
+        Mode::Forced {
+            to: Force::Open,
+            lasts: Some(lasts / 2)
+        }
+    );
+    assert_eq!(
+        (status.state, &*status.reason),
+        (State::Open, "forced_open by alice: it is moved")
+    );
     assert_eq!(status.probes_in, None);
     advance(lasts / 2).await;
     // Nobody has called: a scrape notices too.
     breakers.look();
-    assert!(told(&registry, r#"drawbridge_breaker_state{breaker="shard-1"} 0"#));
+    assert!(told(
+        &registry,
+        r#"drawbridge_breaker_state{breaker="shard-1"} 0"#
+    ));
     let status = breakers.list().swap_remove(1);
-    assert_eq!((status.mode, &*status.reason), (Mode::Automatic, "the time it was forced for is over"));
+    assert_eq!(
+        (status.mode, &*status.reason),
+        (Mode::Automatic, "the time it was forced for is over")
+    );
 }

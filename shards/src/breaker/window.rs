@@ -28,8 +28,16 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(length: Duration, now: Instant) -> Self {
-        let bucket = (length / u32::try_from(BUCKETS).expect("a small number")).max(Duration::from_nanos(1));
-        Self { begun: now, bucket, newest: 0, buckets: Default::default(), sum: Counts::default(), failed_in_a_row: 0 }
+        let bucket =
+            (length / u32::try_from(BUCKETS).expect("a small number")).max(Duration::from_nanos(1));
+        Self {
+            begun: now,
+            bucket,
+            newest: 0,
+            buckets: Default::default(),
+            sum: Counts::default(),
+            failed_in_a_row: 0,
+        }
     }
 
     pub(super) fn record(&mut self, failed: bool, slow: bool, now: Instant) {
@@ -40,7 +48,11 @@ impl Window {
             counts.failed += u64::from(failed);
             counts.slow += u64::from(slow);
         }
-        self.failed_in_a_row = if failed { self.failed_in_a_row.saturating_add(1) } else { 0 };
+        self.failed_in_a_row = if failed {
+            self.failed_in_a_row.saturating_add(1)
+        } else {
+            0
+        };
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -54,9 +66,11 @@ impl Window {
 
     /// Forgets what is too old.
     fn slide(&mut self, now: Instant) {
-        let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let nanoseconds =
+            |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         // A call that was late for the lock counts where the clock has come to.
-        let number = nanoseconds(now.saturating_duration_since(self.begun)) / nanoseconds(self.bucket);
+        let number =
+            nanoseconds(now.saturating_duration_since(self.begun)) / nanoseconds(self.bucket);
         for _ in 0..number.saturating_sub(self.newest).min(BUCKETS as u64) {
             self.newest += 1;
             let place = self.place();
@@ -117,6 +131,13 @@ mod tests {
         let mut window = Window::new(LENGTH, begun);
         window.record(true, false, begun + Duration::from_millis(500));
         window.record(true, false, begun + Duration::from_millis(100));
-        assert_eq!(window.counts(), Counts { calls: 2, failed: 2, slow: 0 });
+        assert_eq!(
+            window.counts(),
+            Counts {
+                calls: 2,
+                failed: 2,
+                slow: 0
+            }
+        );
     }
 }

@@ -36,7 +36,13 @@ impl Follower {
         following: Arc<Following>,
         metrics: Metrics,
     ) -> Self {
-        Self { parts, catalogue, following, metrics, revision: None }
+        Self {
+            parts,
+            catalogue,
+            following,
+            metrics,
+            revision: None,
+        }
     }
 
     /// Follows until told to stop.
@@ -55,7 +61,9 @@ impl Follower {
             match &followed {
                 Ok(()) if failing => tracing::info!("the meta database is followed again"),
                 Ok(()) => {}
-                Err(error) if failing => tracing::debug!(%error, "the meta database still cannot be followed"),
+                Err(error) if failing => {
+                    tracing::debug!(%error, "the meta database still cannot be followed")
+                }
                 Err(error) => tracing::warn!(%error, "the meta database cannot be followed"),
             }
             failing = followed.is_err();
@@ -68,8 +76,10 @@ impl Follower {
         if self.revision != Some(revision) {
             // Switches are obeyed first.
             let switches = self.parts.meta.switches().await?;
-            self.catalogue.rcu(|catalogue| catalogue.switched(&switches));
-            self.following.publish(revision, self.parts.meta.fleet_settings().await?);
+            self.catalogue
+                .rcu(|catalogue| catalogue.switched(&switches));
+            self.following
+                .publish(revision, self.parts.meta.fleet_settings().await?);
         }
         self.metrics.followed();
         for shelf in self.parts.stock.shelves() {
@@ -81,10 +91,13 @@ impl Follower {
                 Ok(Ok(())) => {}
                 Ok(Err(TendError::Store(error))) => return Err(error),
                 Ok(Err(error)) => tracing::warn!(%error, "new units are delivered later"),
-                Err(_) => tracing::warn!("new units are delivered later: the stock servers do not answer"),
+                Err(_) => {
+                    tracing::warn!("new units are delivered later: the stock servers do not answer")
+                }
             }
             self.parts.stock.look_again();
-            self.catalogue.rcu(|current| catalogue.switched(current.switches()));
+            self.catalogue
+                .rcu(|current| catalogue.switched(current.switches()));
             self.revision = Some(revision);
         }
         Ok(())

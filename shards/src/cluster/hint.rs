@@ -37,16 +37,27 @@ impl Hints {
     pub(super) fn new(servers: &[RedisOptions]) -> Result<Self, String> {
         let messenger = |options: &RedisOptions| {
             let client = options.client()?;
-            Ok(Messenger { client, channel: format!("{}:changed", options.prefix), timeout: options.timeout })
+            Ok(Messenger {
+                client,
+                channel: format!("{}:changed", options.prefix),
+                timeout: options.timeout,
+            })
         };
-        servers.iter().map(messenger).collect::<Result<_, _>>().map(Self)
+        servers
+            .iter()
+            .map(messenger)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Tells all gateways, and waits for nobody.
     fn say(&self) {
         for messenger in self.0.iter().cloned() {
             tokio::spawn(async move {
-                if !matches!(timeout(messenger.timeout, messenger.say()).await, Ok(Ok(()))) {
+                if !matches!(
+                    timeout(messenger.timeout, messenger.say()).await,
+                    Ok(Ok(()))
+                ) {
                     tracing::debug!(channel = messenger.channel, "a hint was not heard");
                 }
             });
@@ -77,7 +88,11 @@ impl Hints {
 impl Messenger {
     async fn say(&self) -> Result<(), RedisError> {
         let mut connection = self.client.get_multiplexed_async_connection().await?;
-        cmd("PUBLISH").arg(&self.channel).arg("").query_async(&mut connection).await
+        cmd("PUBLISH")
+            .arg(&self.channel)
+            .arg("")
+            .query_async(&mut connection)
+            .await
     }
 
     async fn listen(&self, heard: &Notify, counter: &IntCounter) {
@@ -150,7 +165,8 @@ mod tests {
     #[tokio::test]
     async fn the_documented_user_may_say_and_hear() {
         let redis = Redis::start().await;
-        let hints = Hints::new(&[make_documented_user(&redis.options()).await]).expect("options that fit");
+        let hints =
+            Hints::new(&[make_documented_user(&redis.options()).await]).expect("options that fit");
         let (heard, stop) = (Arc::new(Notify::new()), watch::Sender::new(false));
         let counter = IntCounter::new("hints", "heard").expect("a name");
         let _listening = hints.listen(&heard, &counter, &stop);

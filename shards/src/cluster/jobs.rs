@@ -58,12 +58,14 @@ impl Runner {
 impl Runner {
     /// Keeps the leases of the jobs that were started.
     pub(super) fn keep_leases(&mut self) {
-        self.tasks.push(tokio::spawn(self.leases.clone().keep(self.stop.subscribe())));
+        self.tasks.push(tokio::spawn(
+            self.leases.clone().keep(self.stop.subscribe()),
+        ));
     }
 }
 
-/// When the first round of the so-many-eth job begins. Rounds that all began at once would keep draws
-/// waiting together; next to each other in the list stand those that look at the same shard.
+/// When the first round of the so-many-eth job begins. Rounds that all began at once would keep
+/// draws waiting together; next to each other in the list stand those that look at the same shard.
 fn offset(job: usize, pause: Duration) -> Duration {
     const PARTS: u32 = 8;
     const STEP: u32 = 5;
@@ -72,7 +74,12 @@ fn offset(job: usize, pause: Duration) -> Duration {
 }
 
 /// Counts a round. A job that goes on failing says so once; answers whether it is failing.
-fn note(metrics: &ClusterMetrics, job: &str, result: Option<Result<(), TendError>>, failing: bool) -> bool {
+fn note(
+    metrics: &ClusterMetrics,
+    job: &str,
+    result: Option<Result<(), TendError>>,
+    failing: bool,
+) -> bool {
     let (outcome, why) = match result {
         Some(Ok(())) => ("ok", None),
         Some(Err(error)) => ("failed", Some(error.to_string())),
@@ -96,7 +103,12 @@ mod tests {
     fn eight_jobs_in_a_row_begin_an_eighth_apart() {
         let second = Duration::from_secs(1);
         let mut offsets: Vec<u128> = (3..11).map(|job| offset(job, second).as_millis()).collect();
-        assert!(offsets.windows(2).all(|pair| pair[0].abs_diff(pair[1]) >= 375), "{offsets:?}");
+        assert!(
+            offsets
+                .windows(2)
+                .all(|pair| pair[0].abs_diff(pair[1]) >= 375),
+            "{offsets:?}"
+        );
         offsets.sort_unstable();
         assert_eq!(offsets, [0, 125, 250, 375, 500, 625, 750, 875]);
     }

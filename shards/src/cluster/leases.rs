@@ -39,7 +39,11 @@ struct Job {
 
 impl Leases {
     pub(super) fn new(meta: Arc<SqlMetaLedger>, holder: String) -> Self {
-        Self { meta, holder, jobs: Mutex::default() }
+        Self {
+            meta,
+            holder,
+            jobs: Mutex::default(),
+        }
     }
 
     /// Adds a job, which is nobody's yet.
@@ -51,7 +55,9 @@ impl Leases {
     pub(super) fn begin(&self, job: &str) -> bool {
         let now = Instant::now();
         let mut jobs = self.jobs();
-        let Some(job) = jobs.get_mut(job) else { return false };
+        let Some(job) = jobs.get_mut(job) else {
+            return false;
+        };
         let ours = job.ours_until.is_some_and(|until| now < until);
         job.busy_since = ours.then_some(now);
         ours
@@ -86,8 +92,16 @@ impl Leases {
         let all: Vec<String> = self.jobs().keys().cloned().collect();
         let mut asked = Instant::now();
         let mut leases = self.meta.leases(&all).await?;
-        let others = |job: &String| leases.iter().any(|lease| lease.job == *job && lease.holder != self.holder);
-        let wanted: Vec<String> = all.iter().filter(|job| !others(job) && !self.is_stuck(job)).cloned().collect();
+        let others = |job: &String| {
+            leases
+                .iter()
+                .any(|lease| lease.job == *job && lease.holder != self.holder)
+        };
+        let wanted: Vec<String> = all
+            .iter()
+            .filter(|job| !others(job) && !self.is_stuck(job))
+            .cloned()
+            .collect();
         if !wanted.is_empty() {
             self.meta.take_leases(&wanted, &self.holder, LEASE).await?;
             asked = Instant::now();
@@ -114,12 +128,17 @@ impl Leases {
 
     /// Whether a round hangs: another gateway may come through where this one does not.
     fn is_stuck(&self, job: &str) -> bool {
-        self.jobs().get(job).and_then(|job| job.busy_since).is_some_and(|since| since.elapsed() > LEASE)
+        self.jobs()
+            .get(job)
+            .and_then(|job| job.busy_since)
+            .is_some_and(|since| since.elapsed() > LEASE)
     }
 
     async fn give_up(&self) -> Result<(), StoreError> {
         let names: Vec<String> = self.jobs().keys().cloned().collect();
-        self.jobs().values_mut().for_each(|job| job.ours_until = None);
+        self.jobs()
+            .values_mut()
+            .for_each(|job| job.ours_until = None);
         self.meta.end_leases(&names, &self.holder).await
     }
 
@@ -138,7 +157,15 @@ mod tests {
     use crate::store::{Columns, Connection, Database, MysqlDatabase};
     use crate::testing::Mariadb;
 
-    const JOBS: [&str; 7] = ["stock-1", "reclaim-0", "fold-0", "reclaim-1", "fold-1", "withdraw", "picture"];
+    const JOBS: [&str; 7] = [
+        "stock-1",
+        "reclaim-0",
+        "fold-0",
+        "reclaim-1",
+        "fold-1",
+        "withdraw",
+        "picture",
+    ];
 
     /// A meta database that is laid out, and gateways that look at it when told.
     async fn gateways<const COUNT: usize>(meta: MysqlDatabase) -> [Leases; COUNT] {
@@ -153,9 +180,23 @@ mod tests {
             timeout: Duration::from_millis(500),
             connections_max: 1,
         };
-        let options = Options { meta: meta.clone(), shards: vec![], tables: 1, redis: vec![redis], segments: 1 };
-        crate::store::migrate_meta(&options.meta).await.expect("migrated");
-        let ledger = Arc::new(SqlMetaLedger::new(Meta::new(meta), Spread { segments: 1, servers: 1 }));
+        let options = Options {
+            meta: meta.clone(),
+            shards: vec![],
+            tables: 1,
+            redis: vec![redis],
+            segments: 1,
+        };
+        crate::store::migrate_meta(&options.meta)
+            .await
+            .expect("migrated");
+        let ledger = Arc::new(SqlMetaLedger::new(
+            Meta::new(meta),
+            Spread {
+                segments: 1,
+                servers: 1,
+            },
+        ));
         std::array::from_fn(|number| {
             let leases = Leases::new(ledger.clone(), format!("gateway-{number}"));
             for job in JOBS {
@@ -172,7 +213,11 @@ mod tests {
             gateway.end(job);
             has
         };
-        let holders = |job| (0..gateways.len()).filter(|&number| has(&gateways[number], job)).collect();
+        let holders = |job| {
+            (0..gateways.len())
+                .filter(|&number| has(&gateways[number], job))
+                .collect()
+        };
         JOBS.into_iter().map(holders).collect()
     }
 
@@ -182,7 +227,9 @@ mod tests {
         let sql = "SELECT CAST(SUM(variable_value) AS SIGNED) FROM information_schema.global_status \
                    WHERE variable_name IN ('Com_insert', 'Com_insert_select', 'Com_update', 'Com_update_multi', \
                    'Com_delete', 'Com_delete_multi', 'Com_replace', 'Com_replace_select')";
-        connection.rows(sql, "[]").await.expect("counted")[0].integer(0).expect("a number")
+        connection.rows(sql, "[]").await.expect("counted")[0]
+            .integer(0)
+            .expect("a number")
     }
 
     #[tokio::test]
@@ -199,7 +246,11 @@ mod tests {
                 gateway.round().await.expect("the meta database answers");
             }
         }
-        assert_eq!(writes(&database).await - before, 10, "five gateways, seven jobs, ten rounds");
+        assert_eq!(
+            writes(&database).await - before,
+            10,
+            "five gateways, seven jobs, ten rounds"
+        );
         assert_eq!(holders(&gateways), vec![vec![0]; JOBS.len()]);
     }
 
@@ -217,12 +268,18 @@ mod tests {
         assert_eq!(two.round().await, Ok(RENEWAL));
         assert_eq!(holders(&gateways), vec![vec![1]; JOBS.len()]);
         one.round().await.expect("it answers");
-        assert_eq!(holders(&gateways), vec![vec![1]; JOBS.len()], "it comes too late");
+        assert_eq!(
+            holders(&gateways),
+            vec![vec![1]; JOBS.len()],
+            "it comes too late"
+        );
         // A round that hangs does not hold the job for ever.
         assert!(two.begin("picture"));
-        two.jobs().get_mut("picture").expect("a job").busy_since = Instant::now().checked_sub(LEASE * 2);
+        two.jobs().get_mut("picture").expect("a job").busy_since =
+            Instant::now().checked_sub(LEASE * 2);
         two.round().await.expect("it answers");
-        let [before, after] = ["withdraw", "picture"].map(|job| two.jobs()[job].ours_until.expect("ours still"));
+        let [before, after] =
+            ["withdraw", "picture"].map(|job| two.jobs()[job].ours_until.expect("ours still"));
         assert!(after < before, "its lease is not prolonged");
         two.give_up().await.expect("it answers");
         assert_eq!(three.round().await, Ok(RENEWAL));

@@ -41,13 +41,14 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::cluster::{
-    ClusterStock, RedisOptions, RedisServer, ShardLedger, Shelf, Spread, SqlMetaLedger, SqlShardLedger, TendError,
-    Tended, deliver, rebuild, reclaim, tend, withdraw,
+    ClusterStock, RedisOptions, RedisServer, ShardLedger, Shelf, Spread, SqlMetaLedger,
+    SqlShardLedger, TendError, Tended, deliver, rebuild, reclaim, tend, withdraw,
 };
 use crate::stock::{Epoch, Picture, ServerId};
 use crate::store::{
-    Behind, ClusterId, Database, ExpectedIdentity, Identity, Layout, MigrateError, Mismatch, MysqlDatabase, Role,
-    RunCheck, SqlShard, StoreError, check_durability, check_meta, check_shard, migrate_meta, read_identity,
+    Behind, ClusterId, Database, ExpectedIdentity, Identity, Layout, MigrateError, Mismatch,
+    MysqlDatabase, Role, RunCheck, SqlShard, StoreError, check_durability, check_meta, check_shard,
+    migrate_meta, read_identity,
 };
 
 /// How often a stock server is looked after, and how soon it is rebuilt.
@@ -55,8 +56,8 @@ const TEND_PAUSE: Duration = Duration::from_millis(500);
 /// How often a rebuild that somebody asked for is begun anew when another one was ahead.
 const REBUILD_TRIES_MAX: usize = 5;
 const JOB_PAUSE: Duration = Duration::from_secs(1);
-/// Lanes delete their receipts themselves; what is so old was left by one that died or has too few to
-/// delete, or could not be closed. A round goes on until nothing is left.
+/// Lanes delete their receipts themselves; what is so old was left by one that died or has too few
+/// to delete, or could not be closed. A round goes on until nothing is left.
 const RECEIPTS_KEPT: Duration = Duration::from_secs(30);
 const RECLAIM_PAUSE: Duration = Duration::from_secs(5);
 /// A lane that has not issued a unit of a prize for so long has its counters folded.
@@ -165,42 +166,67 @@ pub(crate) struct Parts {
 /// How users and units are spread.
 fn layout(map: &SlotMap, spread: Spread) -> Layout {
     let Spread { segments, servers } = spread;
-    Layout { shards: map.shards(), tables: map.tables(), servers, segments }
+    Layout {
+        shards: map.shards(),
+        tables: map.tables(),
+        servers,
+        segments,
+    }
 }
 
 impl Options {
     fn map(&self, version: u32) -> Result<SlotMap, MapError> {
-        SlotMap::even(version, u16::try_from(self.shards.len()).unwrap_or(u16::MAX), self.tables)
+        SlotMap::even(
+            version,
+            u16::try_from(self.shards.len()).unwrap_or(u16::MAX),
+            self.tables,
+        )
     }
 
     fn spread(&self) -> Spread {
-        Spread { segments: self.segments, servers: u8::try_from(self.redis.len()).unwrap_or(u8::MAX) }
+        Spread {
+            segments: self.segments,
+            servers: u8::try_from(self.redis.len()).unwrap_or(u8::MAX),
+        }
     }
 
-    /// Brings the meta database and all shards up to date, and at the first time fixes the layout and has each
-    /// database say whose it is. Does nothing when all is as it should be; several may do it at once.
+    /// Brings the meta database and all shards up to date, and at the first time fixes the layout
+    /// and has each database say whose it is. Does nothing when all is as it should be; several may
+    /// do it at once.
     pub async fn migrate(&self) -> Result<(), ClusterError> {
         self.lay_out(false).await.map(drop)
     }
 
-    /// Does it, whatever the meta database has forgotten if `accept_older_meta` says so. Answers the greatest run
-    /// that any shard's ids are of.
+    /// Does it, whatever the meta database has forgotten if `accept_older_meta` says so. Answers
+    /// the greatest run that any shard's ids are of.
     async fn lay_out(&self, accept_older_meta: bool) -> Result<u64, ClusterError> {
         let meta = Meta::new(self.meta.clone());
         self.refuse_shard_as_meta().await?;
         let name = "meta database".to_owned();
-        migrate_meta(&self.meta).await.map_err(|error| ClusterError::Migrate { name, error })?;
+        migrate_meta(&self.meta)
+            .await
+            .map_err(|error| ClusterError::Migrate { name, error })?;
         // Before anybody looks for tables that are not there; nothing is written yet.
         let map = match self.found_layout(&meta).await {
             Ok((map, _)) => map,
             Err(ClusterError::NotMigrated) => self.map(1)?,
             Err(error) => return Err(error),
         };
-        let founding = Founding::look(&meta, &self.shards, &map, layout(&map, self.spread()), accept_older_meta).await;
+        let founding = Founding::look(
+            &meta,
+            &self.shards,
+            &map,
+            layout(&map, self.spread()),
+            accept_older_meta,
+        )
+        .await;
         let founding = founding.map_err(|error| self.unfounded(error))?;
         let last_run = founding.last_run();
         self.fix_layout(&meta).await?;
-        founding.settle().await.map_err(|error| self.unfounded(error))?;
+        founding
+            .settle()
+            .await
+            .map_err(|error| self.unfounded(error))?;
         Ok(last_run)
     }
 
@@ -209,9 +235,18 @@ impl Options {
         let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
         match found.await.map_err(ClusterError::Meta)? {
             Some(found) if found.role != Role::Meta => {
-                let expected = Identity { role: Role::Meta, ..found.clone() };
-                let mismatch = Mismatch { expected, found: Some(found) };
-                Err(ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))]))
+                let expected = Identity {
+                    role: Role::Meta,
+                    ..found.clone()
+                };
+                let mismatch = Mismatch {
+                    expected,
+                    found: Some(found),
+                };
+                Err(ClusterError::NotOurs(vec![format!(
+                    "{}: {mismatch}",
+                    self.name(Role::Meta)
+                )]))
             }
             _ => Ok(()),
         }
@@ -230,9 +265,15 @@ impl Options {
 
     fn unfounded(&self, error: FoundingError) -> ClusterError {
         match error {
-            FoundingError::Database(role, error) => ClusterError::Migrate { name: self.name(role), error },
+            FoundingError::Database(role, error) => ClusterError::Migrate {
+                name: self.name(role),
+                error,
+            },
             FoundingError::Unfit(unfit) => ClusterError::NotOurs(
-                unfit.iter().map(|(role, unfit)| format!("{}: {unfit}", self.name(*role))).collect(),
+                unfit
+                    .iter()
+                    .map(|(role, unfit)| format!("{}: {unfit}", self.name(*role)))
+                    .collect(),
             ),
         }
     }
@@ -240,25 +281,44 @@ impl Options {
     async fn fix_layout(&self, meta: &Meta<MysqlDatabase>) -> Result<(), ClusterError> {
         let (map, spread) = (self.map(1)?, self.spread());
         if meta.slot_map().await.map_err(ClusterError::Meta)?.is_none() {
-            // A duplicate key says that another migration was faster; what it fixed is compared below.
+            // A duplicate key says that another migration was faster; what it fixed is compared
+            // below.
             accept_conflict(meta.fix_slot_map(&map).await)?;
         }
-        if SqlMetaLedger::layout(&self.meta).await.map_err(ClusterError::Meta)?.is_none() {
+        if SqlMetaLedger::layout(&self.meta)
+            .await
+            .map_err(ClusterError::Meta)?
+            .is_none()
+        {
             accept_conflict(SqlMetaLedger::fix_layout(&self.meta, spread).await)?;
         }
         self.found_layout(meta).await.map(drop)
     }
 
     /// The layout that is there, which must be the configured one.
-    async fn found_layout(&self, meta: &Meta<MysqlDatabase>) -> Result<(SlotMap, Spread), ClusterError> {
-        let (version, shards, tables) =
-            meta.slot_map().await.map_err(ClusterError::Meta)?.ok_or(ClusterError::NotMigrated)?;
-        let spread = SqlMetaLedger::layout(&self.meta).await.map_err(ClusterError::Meta)?;
-        let found = (SlotMap::even(version, shards, tables)?, spread.ok_or(ClusterError::NotMigrated)?);
+    async fn found_layout(
+        &self,
+        meta: &Meta<MysqlDatabase>,
+    ) -> Result<(SlotMap, Spread), ClusterError> {
+        let (version, shards, tables) = meta
+            .slot_map()
+            .await
+            .map_err(ClusterError::Meta)?
+            .ok_or(ClusterError::NotMigrated)?;
+        let spread = SqlMetaLedger::layout(&self.meta)
+            .await
+            .map_err(ClusterError::Meta)?;
+        let found = (
+            SlotMap::even(version, shards, tables)?,
+            spread.ok_or(ClusterError::NotMigrated)?,
+        );
         let configured = (self.map(version)?, self.spread());
         if found != configured {
             let text = |(map, spread): &(SlotMap, Spread)| layout(map, *spread).to_string();
-            return Err(ClusterError::Layout { found: text(&found), configured: text(&configured) });
+            return Err(ClusterError::Layout {
+                found: text(&found),
+                configured: text(&configured),
+            });
         }
         Ok(found)
     }
@@ -271,11 +331,20 @@ impl Options {
         let cluster = self.recognise_meta(layout(&map, spread)).await?;
         // From here on every new connection is asked whose database it leads to.
         let guarded = |database: &MysqlDatabase, role| {
-            let expected = Identity { cluster: cluster.clone(), role, layout: layout(&map, spread) };
-            MysqlDatabase { expected: ExpectedIdentity::identity(expected), ..database.clone() }
+            let expected = Identity {
+                cluster: cluster.clone(),
+                role,
+                layout: layout(&map, spread),
+            };
+            MysqlDatabase {
+                expected: ExpectedIdentity::identity(expected),
+                ..database.clone()
+            }
         };
         let meta = Meta::new(guarded(&self.meta, Role::Meta));
-        let shards = (0..).zip(&self.shards).map(|(number, shard)| guarded(shard, Role::Shard(number)));
+        let shards = (0..)
+            .zip(&self.shards)
+            .map(|(number, shard)| guarded(shard, Role::Shard(number)));
         let shards: Vec<MysqlDatabase> = shards.collect();
         let server = |(number, options): (u8, &RedisOptions)| {
             let server = ServerId(number);
@@ -283,9 +352,14 @@ impl Options {
             new.map_err(|error| ClusterError::Redis { server, error })
         };
         let known = meta.claimed_runs().await.map_err(ClusterError::Meta)?;
-        let run_check = |_: &MysqlDatabase| Arc::new(RunCheck::new(Arc::new(meta.clone()), known, map.tables()));
+        let run_check = |_: &MysqlDatabase| {
+            Arc::new(RunCheck::new(Arc::new(meta.clone()), known, map.tables()))
+        };
         let hints = Hints::new(&self.redis).map_err(ClusterError::Hints)?;
-        let servers = (1..=ServerId::MAX).zip(&self.redis).map(server).collect::<Result<Vec<_>, _>>()?;
+        let servers = (1..=ServerId::MAX)
+            .zip(&self.redis)
+            .map(server)
+            .collect::<Result<Vec<_>, _>>()?;
         let (stock, closers) = ClusterStock::new(servers);
         let parts = Parts {
             ledger: Arc::new(SqlMetaLedger::new(meta.clone(), spread)),
@@ -299,20 +373,33 @@ impl Options {
             map,
         };
         parts.learn_servers().await.map_err(ClusterError::Meta)?;
-        Ok(Installation { parts: Arc::new(parts), _closers: closers })
+        Ok(Installation {
+            parts: Arc::new(parts),
+            _closers: closers,
+        })
     }
 }
 
 impl Options {
-    /// Refuses a shard in place of the meta database: its schema is another one, and that says less.
+    /// Refuses a shard in place of the meta database: its schema is another one, and that says
+    /// less.
     async fn refuse_other_part(&self) -> Result<(), ClusterError> {
         let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
         // What says nothing of itself, or does not answer, is looked at next.
         match found.await {
             Ok(Some(found)) if found.role != Role::Meta => {
-                let expected = Identity { role: Role::Meta, ..found.clone() };
-                let mismatch = Mismatch { expected, found: Some(found) };
-                Err(ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))]))
+                let expected = Identity {
+                    role: Role::Meta,
+                    ..found.clone()
+                };
+                let mismatch = Mismatch {
+                    expected,
+                    found: Some(found),
+                };
+                Err(ClusterError::NotOurs(vec![format!(
+                    "{}: {mismatch}",
+                    self.name(Role::Meta)
+                )]))
             }
             _ => Ok(()),
         }
@@ -321,11 +408,21 @@ impl Options {
     /// The id of the cluster that the meta database is of.
     async fn recognise_meta(&self, layout: Layout) -> Result<ClusterId, ClusterError> {
         let found = async { read_identity::<MysqlDatabase>(&mut self.meta.connect().await?).await };
-        let found = found.await.map_err(ClusterError::Meta)?.ok_or(ClusterError::NotMigrated)?;
-        let expected = Identity { cluster: found.cluster.clone(), role: Role::Meta, layout };
+        let found = found
+            .await
+            .map_err(ClusterError::Meta)?
+            .ok_or(ClusterError::NotMigrated)?;
+        let expected = Identity {
+            cluster: found.cluster.clone(),
+            role: Role::Meta,
+            layout,
+        };
         match expected.check(Some(&found)) {
             Ok(()) => Ok(found.cluster),
-            Err(mismatch) => Err(ClusterError::NotOurs(vec![format!("{}: {mismatch}", self.name(Role::Meta))])),
+            Err(mismatch) => Err(ClusterError::NotOurs(vec![format!(
+                "{}: {mismatch}",
+                self.name(Role::Meta)
+            )])),
         }
     }
 }
@@ -339,7 +436,10 @@ fn accept_conflict(result: Result<(), StoreError>) -> Result<(), ClusterError> {
 
 /// Refuses a meta database that this program does not know.
 async fn check_schema(meta: &MysqlDatabase) -> Result<(), ClusterError> {
-    let failed = |error| ClusterError::Migrate { name: "meta database".to_owned(), error };
+    let failed = |error| ClusterError::Migrate {
+        name: "meta database".to_owned(),
+        error,
+    };
     check_meta(meta).await.map_err(failed)
 }
 
@@ -361,10 +461,18 @@ impl From<StoreError> for ShardFault {
 }
 
 /// Looks whether a shard is the one that it is taken for, and says what it thinks of its server.
-async fn look_at_shard(number: usize, shard: &MysqlDatabase, check: &RunCheck) -> Result<(), ShardFault> {
+async fn look_at_shard(
+    number: usize,
+    shard: &MysqlDatabase,
+    check: &RunCheck,
+) -> Result<(), ShardFault> {
     // Not as new connections are asked: a wrong answer is the end here, no answer is not.
-    let bare = MysqlDatabase { expected: ExpectedIdentity::default(), ..shard.clone() };
-    // First, where it says so: what is wrong with the schema of somebody else's database helps nobody.
+    let bare = MysqlDatabase {
+        expected: ExpectedIdentity::default(),
+        ..shard.clone()
+    };
+    // First, where it says so: what is wrong with the schema of somebody else's database helps
+    // nobody.
     if let Some(expected) = shard.expected.what()
         && let Ok(Some(found)) = read_identity::<MysqlDatabase>(&mut bare.connect().await?).await
     {
@@ -373,7 +481,11 @@ async fn look_at_shard(number: usize, shard: &MysqlDatabase, check: &RunCheck) -
     check_shard(&bare).await?;
     let mut connection = bare.connect().await?;
     if let Some(expected) = shard.expected.what() {
-        expected.check(read_identity::<MysqlDatabase>(&mut connection).await?.as_ref())?;
+        expected.check(
+            read_identity::<MysqlDatabase>(&mut connection)
+                .await?
+                .as_ref(),
+        )?;
     }
     check.make::<MysqlDatabase>(&mut connection).await??;
     for warning in check_durability(&bare).await.unwrap_or_default() {
@@ -382,10 +494,11 @@ async fn look_at_shard(number: usize, shard: &MysqlDatabase, check: &RunCheck) -
     Ok(())
 }
 
-/// Says what is wrong with how stock servers handle their memory. One that is away is no reason not to
-/// start, and neither is this.
+/// Says what is wrong with how stock servers handle their memory. One that is away is no reason not
+/// to start, and neither is this.
 async fn look_at_stock_servers(servers: &[RedisOptions]) {
-    let warnings = futures_util::future::join_all(servers.iter().map(RedisOptions::memory_warning)).await;
+    let warnings =
+        futures_util::future::join_all(servers.iter().map(RedisOptions::memory_warning)).await;
     for (server, warning) in (1_u8..).zip(warnings) {
         if let Some(warning) = warning {
             tracing::warn!(server, warning, "a stock server");
@@ -394,12 +507,16 @@ async fn look_at_stock_servers(servers: &[RedisOptions]) {
 }
 
 impl Parts {
-    /// Refuses shards and stock servers that are not this cluster's, and shards that this program does not know.
-    /// One that is away is no reason not to start.
+    /// Refuses shards and stock servers that are not this cluster's, and shards that this program
+    /// does not know. One that is away is no reason not to start.
     async fn look_around(&self) -> Result<(), ClusterError> {
         let shards = self.shards.iter().zip(&self.run_checks).enumerate();
         let shards = shards.map(|(number, (shard, check))| look_at_shard(number, shard, check));
-        let servers = self.stock.shelves().iter().map(|shelf| shelf.recognise_now());
+        let servers = self
+            .stock
+            .shelves()
+            .iter()
+            .map(|shelf| shelf.recognise_now());
         let (shards, servers) = join(join_all(shards), join_all(servers)).await;
         let mut wrong = Vec::new();
         for (number, looked) in shards.into_iter().enumerate() {
@@ -408,7 +525,10 @@ impl Parts {
                 Err(ShardFault::Schema(MigrateError::Store(error))) => {
                     tracing::warn!(shard = number, %error, "a shard is away");
                 }
-                Err(fault) => wrong.push(format!("shard {number} ({:?}): {fault}", self.shards[number])),
+                Err(fault) => wrong.push(format!(
+                    "shard {number} ({:?}): {fault}",
+                    self.shards[number]
+                )),
             }
         }
         for (shelf, recognised) in self.stock.shelves().iter().zip(servers) {
@@ -418,7 +538,11 @@ impl Parts {
                 Err(error) => tracing::warn!(server = %shelf.id, %error, "a stock server is away"),
             }
         }
-        if wrong.is_empty() { Ok(()) } else { Err(ClusterError::NotOurs(wrong)) }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(ClusterError::NotOurs(wrong))
+        }
     }
 
     /// Shows from now on which parts are not this cluster's.
@@ -449,7 +573,12 @@ impl Parts {
     /// A breaker for each shard and each stock server.
     fn breakers(&self, settings: breaker::Settings, metrics: &Metrics) -> Breakers {
         let stock_servers = u8::try_from(self.stock.shelves().len()).expect("at most fifteen");
-        Breakers::new(settings, self.map.shards(), stock_servers, &metrics.breakers)
+        Breakers::new(
+            settings,
+            self.map.shards(),
+            stock_servers,
+            &metrics.breakers,
+        )
     }
 
     /// Brings recorded additions to their servers.
@@ -490,15 +619,28 @@ impl Installation {
         if self.parts.deliver().await.is_err() {
             return self.mend().await.map(drop);
         }
-        withdraw(&self.parts.stock, &*self.parts.ledger).await.map(drop).map_err(|error| error.to_string())
+        withdraw(&self.parts.stock, &*self.parts.ledger)
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     /// Rebuilds every stock server from the shards; the record says who wanted it and why.
     pub async fn rebuild(&self, who: &str, why: &str) -> Result<Vec<(ServerId, Epoch)>, String> {
         let note = async |detail: String| {
             let (who, what, why) = (who.to_owned(), "stock rebuild".to_owned(), why.to_owned());
-            let entry = AuditEntry { at: Timestamp::now(), who, what, detail, why };
-            self.parts.meta.note(&entry).await.map_err(|error| error.to_string())
+            let entry = AuditEntry {
+                at: Timestamp::now(),
+                who,
+                what,
+                detail,
+                why,
+            };
+            self.parts
+                .meta
+                .note(&entry)
+                .await
+                .map_err(|error| error.to_string())
         };
         // Before it is begun, so that one which nobody sees the end of stands there too.
         note("begun on all servers".to_owned()).await?;
@@ -515,12 +657,16 @@ impl Installation {
         let mut epochs = Vec::new();
         for shelf in self.parts.stock.shelves() {
             let rebuilt = self.rebuild_one(shelf).await;
-            epochs.push((shelf.id, rebuilt.map_err(|error| format!("stock server {}: {error}", shelf.id))?));
+            epochs.push((
+                shelf.id,
+                rebuilt.map_err(|error| format!("stock server {}: {error}", shelf.id))?,
+            ));
         }
         Ok(epochs)
     }
 
-    /// What is wrong with the stock servers that answer: units that are another cluster's. One text for each.
+    /// What is wrong with the stock servers that answer: units that are another cluster's. One text
+    /// for each.
     pub async fn strangers(&self) -> Vec<String> {
         let servers = self.parts.stock.shelves().iter().map(|shelf| async move {
             let stranger = shelf.recognise_now().await.ok()?.err()?;
@@ -545,11 +691,24 @@ impl Installation {
     /// decides over grants that stayed open, brings recorded operations to the servers. Safe at any
     /// time, also while gateways run and do the same. Answers what was done.
     pub async fn mend(&self) -> Result<Vec<String>, String> {
-        let Parts { stock, ledgers, ledger, .. } = &*self.parts;
+        let Parts {
+            stock,
+            ledgers,
+            ledger,
+            ..
+        } = &*self.parts;
         let mut done = Vec::new();
         for shelf in stock.shelves() {
             let failed = |error| format!("stock server {}: {error}", shelf.id);
-            let tended = tend(stock, shelf, ledgers, &**ledger, ledger.spread(), &mut Epoch(0)).await;
+            let tended = tend(
+                stock,
+                shelf,
+                ledgers,
+                &**ledger,
+                ledger.spread(),
+                &mut Epoch(0),
+            )
+            .await;
             match tended.map_err(failed)? {
                 Tended::Rebuilt(epoch) => done.push(format!("stock server {}: rebuilt under epoch {epoch}", shelf.id)),
                 Tended::Sound { swept: 0, delivered: 0 } => {}
@@ -559,7 +718,9 @@ impl Installation {
                 )),
             }
         }
-        let withdrawals = withdraw(stock, &**ledger).await.map_err(|error| error.to_string())?;
+        let withdrawals = withdraw(stock, &**ledger)
+            .await
+            .map_err(|error| error.to_string())?;
         if withdrawals > 0 {
             done.push(format!("{withdrawals} withdrawals done"));
         }
@@ -569,44 +730,89 @@ impl Installation {
     /// The stock as servers and shards have it now.
     pub async fn pictures(&self) -> Result<Vec<Picture>, String> {
         // A server may have been rebuilt since this was opened.
-        self.parts.learn_servers().await.map_err(|error| error.to_string())?;
-        picture::pictures(&self.parts).await.map_err(|error| error.to_string())
+        self.parts
+            .learn_servers()
+            .await
+            .map_err(|error| error.to_string())?;
+        picture::pictures(&self.parts)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// How many units of each prize the shards have issued.
     pub async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
-        Ok(picture::issued(&self.parts.ledgers).await?.into_iter().collect())
+        Ok(picture::issued(&self.parts.ledgers)
+            .await?
+            .into_iter()
+            .collect())
     }
 
     /// Starts a gateway's lanes and jobs.
-    pub async fn start(self, sizes: Sizes, metrics: Metrics, jobs: ClusterMetrics) -> Result<Cluster, ClusterError> {
+    pub async fn start(
+        self,
+        sizes: Sizes,
+        metrics: Metrics,
+        jobs: ClusterMetrics,
+    ) -> Result<Cluster, ClusterError> {
         let parts = self.parts.clone();
         let (ours, ()) = join(parts.look_around(), look_at_stock_servers(&parts.redis)).await;
         ours?;
         parts.show_strangers(&jobs);
-        for warning in check_durability(parts.meta.database()).await.unwrap_or_default() {
+        for warning in check_durability(parts.meta.database())
+            .await
+            .unwrap_or_default()
+        {
             tracing::warn!("meta database: {warning}");
         }
-        let catalogue = Arc::new(ArcSwap::from_pointee(parts.meta.catalogue().await.map_err(ClusterError::Meta)?));
+        let catalogue = Arc::new(ArcSwap::from_pointee(
+            parts.meta.catalogue().await.map_err(ClusterError::Meta)?,
+        ));
         let following = parts.first_followed().await.map_err(ClusterError::Meta)?;
         let stop = watch::Sender::new(false);
         let readiness = Arc::new(Readiness::default());
         let breakers = Arc::new(parts.breakers(sizes.breakers, &metrics));
-        let (lanes, tasks) = start_lanes(&parts, &catalogue, sizes.lane, &breakers, (&metrics, &readiness), &stop);
-        let reader =
-            |shard: &MysqlDatabase| -> Box<dyn Reads> { Box::new(Reader::new(shard.clone(), &parts.map, sizes.reads)) };
+        let (lanes, tasks) = start_lanes(
+            &parts,
+            &catalogue,
+            sizes.lane,
+            &breakers,
+            (&metrics, &readiness),
+            &stop,
+        );
+        let reader = |shard: &MysqlDatabase| -> Box<dyn Reads> {
+            Box::new(Reader::new(shard.clone(), &parts.map, sizes.reads))
+        };
         let readers = parts.shards.iter().map(reader).collect();
         let holder = format!("{}-{:016x}", std::process::id(), random_number());
         let stop_jobs = watch::Sender::new(false);
         let leases = Arc::new(Leases::new(parts.ledger.clone(), holder));
-        let mut runner = Runner { leases, metrics: jobs, stop: stop_jobs, tasks: Vec::new() };
+        let mut runner = Runner {
+            leases,
+            metrics: jobs,
+            stop: stop_jobs,
+            tasks: Vec::new(),
+        };
         start_jobs(&parts, &mut runner, &metrics);
         runner.keep_leases();
         let following = Arc::new(following);
-        runner.tasks.extend(parts.hints.listen(&following.changed, &runner.metrics.hints, &runner.stop));
-        let follower = Follower::new(parts.clone(), catalogue.clone(), following.clone(), metrics.clone());
-        runner.tasks.push(tokio::spawn(follower.run(runner.stop.subscribe())));
-        let announced = Arc::new(Announced { meta: parts.meta.clone(), hints: parts.hints.clone() });
+        runner.tasks.extend(parts.hints.listen(
+            &following.changed,
+            &runner.metrics.hints,
+            &runner.stop,
+        ));
+        let follower = Follower::new(
+            parts.clone(),
+            catalogue.clone(),
+            following.clone(),
+            metrics.clone(),
+        );
+        runner
+            .tasks
+            .push(tokio::spawn(follower.run(runner.stop.subscribe())));
+        let announced = Arc::new(Announced {
+            meta: parts.meta.clone(),
+            hints: parts.hints.clone(),
+        });
         let shards = Shards {
             map: parts.map.clone(),
             shares: Shares::even(sizes.in_flight_max, parts.map.shards()),
@@ -626,7 +832,11 @@ impl Installation {
             stop,
             tasks: tasks.into(),
         };
-        Ok(Cluster { shards: Arc::new(shards), runner, _installation: self })
+        Ok(Cluster {
+            shards: Arc::new(shards),
+            runner,
+            _installation: self,
+        })
     }
 }
 
@@ -647,20 +857,32 @@ fn start_lanes(
     stop: &watch::Sender<bool>,
 ) -> Lanes {
     let left = metrics.run_numbers_left.clone();
-    let ids = Ids::new(Arc::new(parts.meta.clone()), Cut::WHOLE, left, readiness.clone());
+    let ids = Ids::new(
+        Arc::new(parts.meta.clone()),
+        Cut::WHOLE,
+        left,
+        readiness.clone(),
+    );
     let mut lanes = Vec::new();
     let mut tasks = Vec::new();
     for (shard, database) in (0_u16..).zip(&parts.shards) {
         for table in 0..parts.map.tables() {
             let around = Surroundings {
                 catalogue: catalogue.clone(),
-                stock: parts.stock.for_lane(shard, shard * parts.map.tables() + table, breakers),
+                stock: parts
+                    .stock
+                    .for_lane(shard, shard * parts.map.tables() + table, breakers),
                 random: Tape::new(OsRandom::default()),
                 clock: Timestamp::now,
                 ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),
             };
-            let store = SqlShard::new(database.clone(), parts.map.clone(), ShardId::new(shard), table..table + 1);
+            let store = SqlShard::new(
+                database.clone(),
+                parts.map.clone(),
+                ShardId::new(shard),
+                table..table + 1,
+            );
             let store = store.checked_by(parts.run_checks[usize::from(shard)].clone());
             let (entrance, task) = start(store, around, limits, stop.subscribe());
             lanes.push(entrance);
@@ -676,11 +898,16 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
     }
     for place in 0..parts.shards.len() {
         let parts_of = parts.clone();
-        let reclaimed = runner.metrics.receipts_reclaimed.with_label_values(&[&place.to_string()]);
+        let reclaimed = runner
+            .metrics
+            .receipts_reclaimed
+            .with_label_values(&[&place.to_string()]);
         runner.start(format!("reclaim-{place}"), RECLAIM_PAUSE, move || {
             let (parts, reclaimed) = (parts_of.clone(), reclaimed.clone());
             async move {
-                reclaimed.inc_by(reclaim(&parts.stock, &parts.ledgers[place], RECEIPTS_KEPT).await? as u64);
+                reclaimed.inc_by(
+                    reclaim(&parts.stock, &parts.ledgers[place], RECEIPTS_KEPT).await? as u64,
+                );
                 Ok(())
             }
         });
@@ -694,7 +921,11 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
             }
         });
     }
-    runner.tasks.push(tokio::spawn(count_receipts(parts.clone(), runner.metrics.clone(), runner.stop.subscribe())));
+    runner.tasks.push(tokio::spawn(count_receipts(
+        parts.clone(),
+        runner.metrics.clone(),
+        runner.stop.subscribe(),
+    )));
     let parts_of = parts.clone();
     runner.start("withdraw".to_owned(), JOB_PAUSE, move || {
         let parts = parts_of.clone();
@@ -707,14 +938,21 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
     });
 }
 
-/// Shows how many receipts of each shard should be gone. Each gateway looks by itself, so that none goes
-/// on showing what it saw when it still had a lease.
-async fn count_receipts(parts: Arc<Parts>, metrics: ClusterMetrics, mut stop: watch::Receiver<bool>) {
+/// Shows how many receipts of each shard should be gone. Each gateway looks by itself, so that none
+/// goes on showing what it saw when it still had a lease.
+async fn count_receipts(
+    parts: Arc<Parts>,
+    metrics: ClusterMetrics,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         for (shard, ledger) in parts.ledgers.iter().enumerate() {
             if let Ok(count) = ledger.count_old(2 * RECEIPTS_KEPT).await {
                 let shown = i64::try_from(count).unwrap_or(i64::MAX);
-                metrics.receipts_overdue.with_label_values(&[&shard.to_string()]).set(shown);
+                metrics
+                    .receipts_overdue
+                    .with_label_values(&[&shard.to_string()])
+                    .set(shown);
             }
         }
         tokio::select! {
@@ -731,12 +969,27 @@ fn start_tending(parts: &Arc<Parts>, runner: &mut Runner, place: usize) {
         let (parts, metrics, seen) = (parts.clone(), metrics.clone(), seen.clone());
         async move {
             let shelf = &parts.stock.shelves()[place];
-            let mut epoch = *seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut epoch = *seen
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             let spread = parts.ledger.spread();
-            let tended = tend(&parts.stock, shelf, &parts.ledgers, &*parts.ledger, spread, &mut epoch).await;
-            *seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = epoch;
+            let tended = tend(
+                &parts.stock,
+                shelf,
+                &parts.ledgers,
+                &*parts.ledger,
+                spread,
+                &mut epoch,
+            )
+            .await;
+            *seen
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = epoch;
             if let Tended::Rebuilt(_) = tended? {
-                metrics.stock_rebuilds.with_label_values(&[&shelf.id.to_string()]).inc();
+                metrics
+                    .stock_rebuilds
+                    .with_label_values(&[&shelf.id.to_string()])
+                    .inc();
             }
             Ok(())
         }

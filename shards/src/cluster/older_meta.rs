@@ -1,5 +1,5 @@
-//! What is done when the meta database is older than the shards and there is no newer copy: its run numbers are
-//! raised above all that shards have seen, and what else it lacks is said.
+//! What is done when the meta database is older than the shards and there is no newer copy: its run
+//! numbers are raised above all that shards have seen, and what else it lacks is said.
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -15,17 +15,26 @@ use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
 const DETAIL_CHARS_MAX: usize = 4_000;
 
 impl Options {
-    /// Accepts a meta database that is older than the shards, and does what [`Options::migrate`] does. Answers what
-    /// was done and what else it lacks, one text for each; so does the audit log, with who wanted it and why.
-    pub async fn accept_older_meta(&self, who: &str, why: &str) -> Result<Vec<String>, ClusterError> {
+    /// Accepts a meta database that is older than the shards, and does what [`Options::migrate`]
+    /// does. Answers what was done and what else it lacks, one text for each; so does the audit
+    /// log, with who wanted it and why.
+    pub async fn accept_older_meta(
+        &self,
+        who: &str,
+        why: &str,
+    ) -> Result<Vec<String>, ClusterError> {
         let last_run = self.lay_out(true).await?;
         let meta = Meta::new(self.meta.clone());
         let before = meta.claimed_runs().await.map_err(ClusterError::Meta)?;
-        meta.raise_runs(last_run).await.map_err(ClusterError::Meta)?;
+        meta.raise_runs(last_run)
+            .await
+            .map_err(ClusterError::Meta)?;
         let mut told = vec![if last_run > before {
             format!("the meta database had given out runs up to {before}: raised to {last_run}")
         } else {
-            format!("the meta database has given out runs up to {before}, no shard knows a later one")
+            format!(
+                "the meta database has given out runs up to {before}, no shard knows a later one"
+            )
         }];
         told.extend(self.lacking(&meta).await.map_err(ClusterError::Meta)?);
         let entry = AuditEntry {
@@ -39,18 +48,26 @@ impl Options {
         Ok(told)
     }
 
-    /// Versions that orders name and the meta database does not have, and prizes issued beyond their total.
+    /// Versions that orders name and the meta database does not have, and prizes issued beyond
+    /// their total.
     async fn lacking(&self, meta: &Meta<MysqlDatabase>) -> Result<Vec<String>, StoreError> {
         let stored = meta.versions().await?;
-        let stored: BTreeSet<(u64, u32)> =
-            stored.iter().map(|stored| (stored.activity.get(), stored.version)).collect();
+        let stored: BTreeSet<(u64, u32)> = stored
+            .iter()
+            .map(|stored| (stored.activity.get(), stored.version))
+            .collect();
         let mut lacking: Vec<String> = Vec::new();
         for (activity, version) in self.named_versions().await?.difference(&stored) {
             lacking
                 .push(format!("orders name version {version} of activity {activity}, which the meta database lacks"));
         }
         let totals: BTreeMap<Prize, u64> = meta.totals().await?;
-        let ledgers: Vec<_> = self.shards.iter().cloned().map(SqlShardLedger::new).collect();
+        let ledgers: Vec<_> = self
+            .shards
+            .iter()
+            .cloned()
+            .map(SqlShardLedger::new)
+            .collect();
         for (prize, issued) in picture::issued(&ledgers).await? {
             let total = totals.get(&prize).copied().unwrap_or(0);
             if issued > total {
@@ -73,10 +90,11 @@ impl Options {
             let mut connection = shard.connect().await?;
             for table in 0..self.tables {
                 let sql = MysqlDatabase::DIALECT.table(table).scan_versions;
-                let mut note = |row: &<<MysqlDatabase as Database>::Connection as Connection>::Row| {
-                    named.insert((row.number(0)?, row.number(1)?));
-                    Ok(())
-                };
+                let mut note =
+                    |row: &<<MysqlDatabase as Database>::Connection as Connection>::Row| {
+                        named.insert((row.number(0)?, row.number(1)?));
+                        Ok(())
+                    };
                 connection.scan(&sql, "[]", &mut note).await?;
             }
         }

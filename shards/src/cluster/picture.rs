@@ -16,9 +16,24 @@ use crate::store::StoreError;
 pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
     let mut pictures: BTreeMap<Prize, Picture> = BTreeMap::new();
     for (prize, total) in parts.meta.totals().await? {
-        pictures.insert(prize, Picture { prize, total, left: 0, open: 0, issued: 0 });
+        pictures.insert(
+            prize,
+            Picture {
+                prize,
+                total,
+                left: 0,
+                open: 0,
+                issued: 0,
+            },
+        );
     }
-    let empty = |prize| Picture { prize, total: 0, left: 0, open: 0, issued: 0 };
+    let empty = |prize| Picture {
+        prize,
+        total: 0,
+        left: 0,
+        open: 0,
+        issued: 0,
+    };
     for shelf in parts.stock.shelves() {
         let Some(look) = look_at(shelf).await? else {
             // Another cluster's units are no reason for a rebuild, and it would be refused.
@@ -29,7 +44,10 @@ pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
             pictures.entry(prize).or_insert_with(|| empty(prize)).left += left;
         }
         for part in look.open.iter().flat_map(|open| &open.parts) {
-            pictures.entry(part.prize).or_insert_with(|| empty(part.prize)).open += u64::from(part.count);
+            pictures
+                .entry(part.prize)
+                .or_insert_with(|| empty(part.prize))
+                .open += u64::from(part.count);
         }
     }
     for (prize, issued) in issued(&parts.ledgers).await? {
@@ -40,7 +58,9 @@ pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
 
 /// What a server holds; `None` where it answers but does not hold this cluster's units.
 async fn look_at(shelf: &Shelf<RedisServer>) -> Result<Option<Look>, TendError> {
-    let Some(mut session) = shelf.find_session().await? else { return Ok(None) };
+    let Some(mut session) = shelf.find_session().await? else {
+        return Ok(None);
+    };
     Ok(session.look().await?.ok())
 }
 
@@ -56,7 +76,11 @@ pub(crate) async fn issued(shards: &[SqlShardLedger]) -> Result<BTreeMap<Prize, 
 }
 
 /// Copies the picture into the meta database.
-pub(super) async fn sync(parts: &Parts, metrics: &Metrics, jobs: &ClusterMetrics) -> Result<(), TendError> {
+pub(super) async fn sync(
+    parts: &Parts,
+    metrics: &Metrics,
+    jobs: &ClusterMetrics,
+) -> Result<(), TendError> {
     let pictures = pictures(parts).await?;
     let now = Timestamp::now();
     parts.meta.write_pictures(&pictures, now).await?;

@@ -1,4 +1,5 @@
-//! Databases and stock servers that are somebody else's, or not what the configuration takes them for.
+//! Databases and stock servers that are somebody else's, or not what the configuration takes them
+//! for.
 use std::time::Instant;
 
 use market::batch::Draw;
@@ -14,10 +15,22 @@ use crate::store::Connection;
 use crate::testing::{Mariadb, Redis};
 
 const SIZES: Sizes = Sizes {
-    lane: LaneLimits { queue_max: 100, queue_target: Duration::from_secs(1), batch_max: 100, linger: Duration::ZERO },
+    lane: LaneLimits {
+        queue_max: 100,
+        queue_target: Duration::from_secs(1),
+        batch_max: 100,
+        linger: Duration::ZERO,
+    },
     in_flight_max: 100,
-    patience: Patience { queue: Duration::from_secs(10), answer: Duration::from_secs(10) },
-    reads: ReadLimits { connections_max: 1, queue_max: 10, timeout: Duration::from_secs(10) },
+    patience: Patience {
+        queue: Duration::from_secs(10),
+        answer: Duration::from_secs(10),
+    },
+    reads: ReadLimits {
+        connections_max: 1,
+        queue_max: 10,
+        timeout: Duration::from_secs(10),
+    },
     breakers: breaker::Settings::DEFAULT,
 };
 
@@ -27,13 +40,19 @@ const SOON: Duration = Duration::from_secs(2);
 /// What is asked for in a loop is there by then, on a busy machine.
 const AT_LAST: Duration = Duration::from_mins(1);
 
-const SPREAD: Spread = Spread { segments: 2, servers: 1 };
+const SPREAD: Spread = Spread {
+    segments: 2,
+    servers: 1,
+};
 
 /// Empty databases for two shards of `tables` tables, and this stock server.
 async fn options(redis: &Redis, tables: u16) -> Options {
     Options {
         meta: Mariadb::shared_database().await,
-        shards: vec![Mariadb::shared_database().await, Mariadb::shared_database().await],
+        shards: vec![
+            Mariadb::shared_database().await,
+            Mariadb::shared_database().await,
+        ],
         tables,
         redis: vec![redis.options()],
         segments: SPREAD.segments,
@@ -51,13 +70,18 @@ async fn start(options: &Options) -> Result<(Cluster, Registry), ClusterError> {
     let registry = Registry::new();
     let metrics = Metrics::new(&registry).expect("fresh names");
     let jobs = ClusterMetrics::new(&registry).expect("fresh names");
-    Ok((options.open().await?.start(SIZES, metrics, jobs).await?, registry))
+    Ok((
+        options.open().await?.start(SIZES, metrics, jobs).await?,
+        registry,
+    ))
 }
 
 /// A gateway must not start, and say why at once.
 async fn refused_at_start(options: &Options) -> String {
     let begun = Instant::now();
-    let Err(error) = start(options).await else { panic!("it started") };
+    let Err(error) = start(options).await else {
+        panic!("it started")
+    };
     assert!(begun.elapsed() < SOON, "{:?}: {error}", begun.elapsed());
     error.to_string()
 }
@@ -67,23 +91,38 @@ async fn refused_by_migrate(options: &Options) -> String {
 }
 
 fn says(text: &str, hints: &[&str]) {
-    assert!(hints.iter().all(|hint| text.contains(hint)), "{hints:?}: {text}");
+    assert!(
+        hints.iter().all(|hint| text.contains(hint)),
+        "{hints:?}: {text}"
+    );
 }
 
 async fn run(database: &MysqlDatabase, sql: &str) {
-    database.connect().await.expect("a connection").run(sql).await.expect(sql);
+    database
+        .connect()
+        .await
+        .expect("a connection")
+        .run(sql)
+        .await
+        .expect(sql);
 }
 
 async fn cluster_of(database: &MysqlDatabase) -> Identity {
     let mut connection = database.connect().await.expect("a connection");
-    read_identity::<MysqlDatabase>(&mut connection).await.expect("read").expect("it says whose it is")
+    read_identity::<MysqlDatabase>(&mut connection)
+        .await
+        .expect("read")
+        .expect("it says whose it is")
 }
 
 /// A user of a shard.
 fn user_of(shard: u16, options: &Options) -> UserId {
     let map = options.map(1).expect("a map");
     let user = |number| UserId::new(&format!("u{number}")).expect("a user");
-    (0..1_000).map(user).find(|user| map.route(user.as_str()).shard().get() == shard).expect("one of many")
+    (0..1_000)
+        .map(user)
+        .find(|user| map.route(user.as_str()).shard().get() == shard)
+        .expect("one of many")
 }
 
 /// Writes an order of a user of this shard, with an id of this run.
@@ -104,23 +143,43 @@ async fn add_order(options: &Options, shard: u16, run_number: u32) {
 async fn forget_identity(options: &Options, claimed: u64) {
     // The change that makes the table, and the one after it.
     for database in options.shards.iter().chain([&options.meta]) {
-        let later = if std::ptr::eq(database, &raw const options.meta) { "fleet_setting, gateway, " } else { "" };
+        let later = if std::ptr::eq(database, &raw const options.meta) {
+            "fleet_setting, gateway, "
+        } else {
+            ""
+        };
         let forget = format!(
             "DROP TABLE {later}cluster_identity; SET @last = (SELECT MAX(version) FROM schema_version); \
              DELETE FROM schema_version WHERE version > @last - 2"
         );
         run(database, &forget).await;
     }
-    run(&options.meta, &format!("UPDATE id_run SET claimed = {claimed}")).await;
+    run(
+        &options.meta,
+        &format!("UPDATE id_run SET claimed = {claimed}"),
+    )
+    .await;
 }
 
 /// What a draw without a campaign hears where all is well.
 const WELL: DrawError = DrawError::Refused(Refusal::ActivityUnknown);
 
 async fn draw(cluster: &Cluster, user: &UserId) -> DrawError {
-    let (activity, request) = (ActivityId::new(9).expect("an id"), RequestId::new("k").expect("a key"));
-    let draw = Draw { user: user.clone(), activity, request, count: DrawCount::ONE };
-    cluster.shards.draw(draw).await.expect_err("nothing is published")
+    let (activity, request) = (
+        ActivityId::new(9).expect("an id"),
+        RequestId::new("k").expect("a key"),
+    );
+    let draw = Draw {
+        user: user.clone(),
+        activity,
+        request,
+        count: DrawCount::ONE,
+    };
+    cluster
+        .shards
+        .draw(draw)
+        .await
+        .expect_err("nothing is published")
 }
 
 #[tokio::test]
@@ -130,10 +189,19 @@ async fn two_migrations_at_once_draw_one_id() {
     let (one, two, three) = tokio::join!(options.migrate(), options.migrate(), options.migrate());
     one.and(two).and(three).expect("laid out");
     let meta = cluster_of(&options.meta).await;
-    let layout = Layout { shards: 2, tables: 2, servers: 1, segments: 2 };
+    let layout = Layout {
+        shards: 2,
+        tables: 2,
+        servers: 1,
+        segments: 2,
+    };
     assert_eq!((meta.role, meta.layout), (Role::Meta, layout));
     for (number, shard) in (0..).zip(&options.shards) {
-        let expected = Identity { cluster: meta.cluster.clone(), role: Role::Shard(number), layout };
+        let expected = Identity {
+            cluster: meta.cluster.clone(),
+            role: Role::Shard(number),
+            layout,
+        };
         assert_eq!(cluster_of(shard).await, expected);
     }
     options.migrate().await.expect("again");
@@ -144,7 +212,12 @@ async fn two_migrations_at_once_draw_one_id() {
 async fn databases_of_the_version_before_are_adopted_and_so_are_their_units() {
     let redis = Redis::start().await;
     let options = migrated(&redis).await;
-    let epochs = options.open().await.expect("opened").rebuild("who", "why").await;
+    let epochs = options
+        .open()
+        .await
+        .expect("opened")
+        .rebuild("who", "why")
+        .await;
     assert_eq!(epochs, Ok(vec![(ServerId(1), Epoch(1))]));
     let before = cluster_of(&options.meta).await;
     add_order(&options, 1, 3).await;
@@ -161,7 +234,10 @@ async fn databases_of_the_version_before_are_adopted_and_so_are_their_units() {
     }
     // The units are of the registered process and epoch: they are taken over as they are.
     let (cluster, _) = start(&options).await.expect("a gateway");
-    assert_eq!(redis.command(&["HGET", "test:grants", "cluster"]).await, format!("{}/1", meta.cluster));
+    assert_eq!(
+        redis.command(&["HGET", "test:grants", "cluster"]).await,
+        format!("{}/1", meta.cluster)
+    );
     assert_eq!(redis.command(&["HGET", "test:stock", "epoch"]).await, "1");
     assert_eq!(draw(&cluster, &user_of(1, &options)).await, WELL);
     cluster.drain().await;
@@ -175,7 +251,14 @@ async fn databases_of_the_version_before_that_changed_places_are_not_adopted() {
     forget_identity(&options, 3).await;
     options.shards.swap(0, 1);
     let text = refused_by_migrate(&options).await;
-    says(&text, &["shard 0 (mysql://", "expected orders of shard 0, found those of shard 1", "[[storage.shard]]"]);
+    says(
+        &text,
+        &[
+            "shard 0 (mysql://",
+            "expected orders of shard 0, found those of shard 1",
+            "[[storage.shard]]",
+        ],
+    );
     options.shards.swap(0, 1);
     options.migrate().await.expect("adopted");
 }
@@ -184,20 +267,50 @@ async fn databases_of_the_version_before_that_changed_places_are_not_adopted() {
 async fn two_clusters_on_one_redis_do_not_touch_each_others_units() {
     let redis = Redis::start().await;
     let (first, second) = (migrated(&redis).await, migrated(&redis).await);
-    let ids = [cluster_of(&first.meta).await.cluster, cluster_of(&second.meta).await.cluster];
-    first.open().await.expect("opened").rebuild("who", "why").await.expect("rebuilt");
+    let ids = [
+        cluster_of(&first.meta).await.cluster,
+        cluster_of(&second.meta).await.cluster,
+    ];
+    first
+        .open()
+        .await
+        .expect("opened")
+        .rebuild("who", "why")
+        .await
+        .expect("rebuilt");
     let held = redis.command(&["HGETALL", "test:stock"]).await;
     let installation = second.open().await.expect("opened");
     // Whatever epoch the other cluster asks for.
     let ledger = installation.parts.ledger.clone();
     for epoch in [0, 40] {
-        ledger.raise_epoch(ServerId(1), Epoch(epoch)).await.expect("raised");
-        let text = installation.rebuild("who", "why").await.expect_err("refused");
-        says(&text, &[ids[0].as_str(), ids[1].as_str(), "redis-cli DEL test:stock test:grants", "redis_prefix"]);
+        ledger
+            .raise_epoch(ServerId(1), Epoch(epoch))
+            .await
+            .expect("raised");
+        let text = installation
+            .rebuild("who", "why")
+            .await
+            .expect_err("refused");
+        says(
+            &text,
+            &[
+                ids[0].as_str(),
+                ids[1].as_str(),
+                "redis-cli DEL test:stock test:grants",
+                "redis_prefix",
+            ],
+        );
         installation.mend().await.expect_err("refused too");
     }
-    says(&refused_at_start(&second).await, &["stock server 1", ids[0].as_str(), ids[1].as_str()]);
-    assert_eq!(redis.command(&["HGETALL", "test:stock"]).await, held, "nothing has changed");
+    says(
+        &refused_at_start(&second).await,
+        &["stock server 1", ids[0].as_str(), ids[1].as_str()],
+    );
+    assert_eq!(
+        redis.command(&["HGETALL", "test:stock"]).await,
+        held,
+        "nothing has changed"
+    );
     let (cluster, registry) = start(&first).await.expect("whose it is");
     // The way that the message names; now it is the first one that has to hear of it.
     redis.command(&["DEL", "test:stock", "test:grants"]).await;
@@ -218,12 +331,25 @@ async fn shows(registry: &Registry, part: &str, expected: u8) {
     let begun = Instant::now();
     let shown = || {
         let families = registry.gather();
-        let family = families.iter().find(|family| family.name() == "drawbridge_identity_mismatch").expect("a gauge");
-        let of_part = family.get_metric().iter().find(|metric| metric.get_label()[0].value() == part);
-        of_part.expect("every part is shown").get_gauge().get_value()
+        let family = families
+            .iter()
+            .find(|family| family.name() == "drawbridge_identity_mismatch")
+            .expect("a gauge");
+        let of_part = family
+            .get_metric()
+            .iter()
+            .find(|metric| metric.get_label()[0].value() == part);
+        of_part
+            .expect("every part is shown")
+            .get_gauge()
+            .get_value()
     };
     while (shown() - f64::from(expected)).abs() > 0.5 {
-        assert!(begun.elapsed() < AT_LAST, "{part} is shown as {}, not as {expected}", shown());
+        assert!(
+            begun.elapsed() < AT_LAST,
+            "{part} is shown as {}, not as {expected}",
+            shown()
+        );
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -233,37 +359,73 @@ async fn shards_that_changed_places_are_refused() {
     let redis = Redis::start().await;
     let mut options = migrated(&redis).await;
     options.shards.swap(0, 1);
-    for text in [refused_at_start(&options).await, refused_by_migrate(&options).await] {
+    for text in [
+        refused_at_start(&options).await,
+        refused_by_migrate(&options).await,
+    ] {
         assert_eq!(text.lines().count(), 2, "{text}");
-        says(&text, &["expected shard 0 of cluster", "found shard 1 of cluster", "[[storage.shard]]"]);
         says(
             &text,
-            &["expected shard 1 of cluster", "found shard 0 of cluster", "shard 0 (mysql://", "shard 1 (mysql://"],
+            &[
+                "expected shard 0 of cluster",
+                "found shard 1 of cluster",
+                "[[storage.shard]]",
+            ],
+        );
+        says(
+            &text,
+            &[
+                "expected shard 1 of cluster",
+                "found shard 0 of cluster",
+                "shard 0 (mysql://",
+                "shard 1 (mysql://",
+            ],
         );
     }
     // And the meta database beside them.
     let meta = options.meta.clone();
     options.shards.swap(0, 1);
     options.shards[1] = meta;
-    says(&refused_at_start(&options).await, &["shard 1 (mysql://", "found the meta database of cluster"]);
+    says(
+        &refused_at_start(&options).await,
+        &["shard 1 (mysql://", "found the meta database of cluster"],
+    );
     // One database named twice, and a shard in the place of the meta database.
     let shard = options.shards[0].clone();
     options.shards[1] = shard.clone();
-    says(&refused_by_migrate(&options).await, &["expected shard 1 of", "found shard 0 of", "named twice"]);
+    says(
+        &refused_by_migrate(&options).await,
+        &["expected shard 1 of", "found shard 0 of", "named twice"],
+    );
     options.meta = shard;
     let text = refused_by_migrate(&options).await;
-    says(&text, &["meta database (mysql://", "expected the meta database of", "found shard 0 of"]);
+    says(
+        &text,
+        &[
+            "meta database (mysql://",
+            "expected the meta database of",
+            "found shard 0 of",
+        ],
+    );
 }
 
 #[tokio::test]
 async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     let redis = Redis::start().await;
     let there = migrated(&redis).await;
-    let fresh = Options { meta: Mariadb::shared_database().await, tables: 2, ..there.clone() };
+    let fresh = Options {
+        meta: Mariadb::shared_database().await,
+        tables: 2,
+        ..there.clone()
+    };
     let text = refused_by_migrate(&fresh).await;
     says(
         &text,
-        &["shard 0 (mysql://", "belongs to no cluster yet", "(2 shards of 1 table, 1 stock server and 2 segments"],
+        &[
+            "shard 0 (mysql://",
+            "belongs to no cluster yet",
+            "(2 shards of 1 table, 1 stock server and 2 segments",
+        ],
     );
     let untouched = Meta::new(fresh.meta.clone()).slot_map().await;
     assert_eq!(untouched, Ok(None), "what was refused fixes nothing");
@@ -275,7 +437,11 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     let alike = Options { tables: 1, ..fresh };
     says(
         &refused_by_migrate(&alike).await,
-        &["shard 0 (mysql://", "expected an empty database", "found accounts, orders"],
+        &[
+            "shard 0 (mysql://",
+            "expected an empty database",
+            "found accounts, orders",
+        ],
     );
     there.migrate().await.expect("its own");
     let text = refused_by_migrate(&alike).await;
@@ -293,35 +459,73 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
     let count = "INSERT INTO stock_issued (server, activity_id, award_id, segment, run, lane, issued) \
                  VALUES (1, 7, 101, 0, 900, 0, 40)";
     run(&options.shards[1], count).await;
-    for text in [refused_at_start(&options).await, refused_by_migrate(&options).await] {
+    for text in [
+        refused_at_start(&options).await,
+        refused_by_migrate(&options).await,
+    ] {
         assert_eq!(text.lines().count(), 1, "{text}");
-        says(&text, &["shard 1 (mysql://", "ids of run 900", "--accept-older-meta --reason"]);
+        says(
+            &text,
+            &[
+                "shard 1 (mysql://",
+                "ids of run 900",
+                "--accept-older-meta --reason",
+            ],
+        );
     }
-    let told = options.accept_older_meta("who", "the disk was lost").await.expect("accepted").join("\n");
+    let told = options
+        .accept_older_meta("who", "the disk was lost")
+        .await
+        .expect("accepted")
+        .join("\n");
     says(
         &told,
-        &["raised to 900", "version 3 of activity 7", "award 101 of activity 7: 40 units are issued, the total is 0"],
+        &[
+            "raised to 900",
+            "version 3 of activity 7",
+            "award 101 of activity 7: 40 units are issued, the total is 0",
+        ],
     );
     let meta = Meta::new(options.meta.clone());
     let log = meta.audit_log().await.expect("read");
-    assert_eq!((&*log[0].what, &*log[0].who, &*log[0].why), ("accept older meta", "who", "the disk was lost"));
+    assert_eq!(
+        (&*log[0].what, &*log[0].who, &*log[0].why),
+        ("accept older meta", "who", "the disk was lost")
+    );
     assert_eq!(log[0].detail, told.replace('\n', "; "));
     let (cluster, _) = start(&options).await.expect("accepted");
     assert_eq!(draw(&cluster, &user_of(1, &options)).await, WELL);
-    assert!(meta.claimed_runs().await.expect("read") > 900, "new lanes have new runs");
+    assert!(
+        meta.claimed_runs().await.expect("read") > 900,
+        "new lanes have new runs"
+    );
     cluster.drain().await;
-    assert_eq!(options.accept_older_meta("who", "why").await.expect("again").len(), 3, "what is lacking still is");
+    assert_eq!(
+        options
+            .accept_older_meta("who", "why")
+            .await
+            .expect("again")
+            .len(),
+        3,
+        "what is lacking still is"
+    );
 }
 
 #[tokio::test]
-async fn a_copy_of_the_meta_database_that_does_not_say_whose_it_is_takes_the_shards_word_when_told_to() {
+async fn a_copy_of_the_meta_database_that_does_not_say_whose_it_is_takes_the_shards_word_when_told_to()
+ {
     let redis = Redis::start().await;
     let options = migrated(&redis).await;
     let cluster = cluster_of(&options.shards[0]).await.cluster;
     add_order(&options, 0, 5).await;
-    let copy = Options { meta: Mariadb::shared_database().await, ..options };
+    let copy = Options {
+        meta: Mariadb::shared_database().await,
+        ..options
+    };
     refused_by_migrate(&copy).await;
-    copy.accept_older_meta("who", "why").await.expect("accepted");
+    copy.accept_older_meta("who", "why")
+        .await
+        .expect("accepted");
     assert_eq!(cluster_of(&copy.meta).await.cluster, cluster);
     start(&copy).await.expect("a gateway").0.drain().await;
 }
@@ -335,12 +539,17 @@ async fn a_shard_that_was_away_at_the_start_is_looked_at_before_its_first_batch(
     options.migrate().await.expect("laid out");
     add_order(&options, 1, 900).await;
     server.kill();
-    let (cluster, _) = start(&options).await.expect("a shard that is away is no reason not to start");
+    let (cluster, _) = start(&options)
+        .await
+        .expect("a shard that is away is no reason not to start");
     server.restart().await;
     let user = user_of(1, &options);
     assert_eq!(draw(&cluster, &user).await, DrawError::ShardAway);
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
-    options.accept_older_meta("who", "why").await.expect("accepted");
+    options
+        .accept_older_meta("who", "why")
+        .await
+        .expect("accepted");
     let begun = Instant::now();
     while draw(&cluster, &user).await != WELL {
         assert!(begun.elapsed() < AT_LAST);
@@ -361,7 +570,11 @@ async fn a_database_that_is_replaced_under_a_gateway_is_not_used_any_more() {
     assert_eq!(draw(&cluster, &user).await, WELL);
     let shard = options.shards[1].clone();
     run(&shard, "UPDATE cluster_identity SET part = 'shard-0'").await;
-    assert_eq!(draw(&cluster, &user).await, WELL, "who is connected already is not asked again");
+    assert_eq!(
+        draw(&cluster, &user).await,
+        WELL,
+        "who is connected already is not asked again"
+    );
     server.kill();
     server.restart().await;
     assert_eq!(draw(&cluster, &user).await, DrawError::ShardAway);
@@ -369,7 +582,10 @@ async fn a_database_that_is_replaced_under_a_gateway_is_not_used_any_more() {
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
     run(&shard, "DROP TABLE cluster_identity").await;
     let _still_away = draw(&cluster, &user).await;
-    options.migrate().await.expect_err("the schema says that it is there");
+    options
+        .migrate()
+        .await
+        .expect_err("the schema says that it is there");
     run(
         &shard,
         "CREATE TABLE cluster_identity (only_row TINYINT PRIMARY KEY, cluster VARCHAR(64), part VARCHAR(16), \

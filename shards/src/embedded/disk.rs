@@ -35,9 +35,22 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    pub(super) fn new(folder: &Folder, shards: u16, metrics: Metrics, readiness: Arc<Readiness>) -> Self {
+    pub(super) fn new(
+        folder: &Folder,
+        shards: u16,
+        metrics: Metrics,
+        readiness: Arc<Readiness>,
+    ) -> Self {
         let files = folder.files(shards, Access::Write);
-        Self { probe: folder.probe(), files, shards, metrics, readiness, failed: 0, well: true }
+        Self {
+            probe: folder.probe(),
+            files,
+            shards,
+            metrics,
+            readiness,
+            failed: 0,
+            well: true,
+        }
     }
 
     /// Looks until told to stop.
@@ -63,14 +76,18 @@ impl Disk {
             self.well = written.is_ok();
             match written {
                 Ok(()) => self.readiness.clear(OBSTACLE),
-                Err(why) => self.readiness.hinder(OBSTACLE, &format!("the disk cannot be written: {why}")),
+                Err(why) => self
+                    .readiness
+                    .hinder(OBSTACLE, &format!("the disk cannot be written: {why}")),
             }
         }
     }
 
     async fn write_files(&self) -> Result<(), String> {
         for file in &self.files {
-            file.check_writable().await.map_err(|error| format!("{}: {error}", file.path.display()))?;
+            file.check_writable()
+                .await
+                .map_err(|error| format!("{}: {error}", file.path.display()))?;
         }
         Ok(())
     }

@@ -89,20 +89,32 @@ fn absolute(path: &Path) -> PathBuf {
 
 impl FolderError {
     pub(super) fn file(file: &SqliteFile, error: &MigrateError) -> Self {
-        Self::File { path: file.path.clone(), why: error.to_string() }
+        Self::File {
+            path: file.path.clone(),
+            why: error.to_string(),
+        }
     }
 }
 
 impl Folder {
     /// The folder at `path`, made for its owner only when it is missing.
     pub fn create(path: &Path) -> Result<Self, FolderError> {
-        let io = |error| FolderError::Io { path: path.to_owned(), error };
-        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(io)?;
-        Ok(Self { path: path.to_owned() })
+        let io = |error| FolderError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE)
+            .create(path)
+            .map_err(io)?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
     }
 
-    /// What is wrong with who may get into the folder, and what helps. Nothing is changed: it may be
-    /// meant so.
+    /// What is wrong with who may get into the folder, and what helps. Nothing is changed: it may
+    /// be meant so.
     pub fn access_warning(&self) -> Option<String> {
         let mode = std::fs::metadata(&self.path).ok()?.mode();
         (mode & OTHERS != 0).then(|| {
@@ -117,12 +129,19 @@ impl Folder {
 
     /// The folder at `path`, which must hold a meta file.
     pub fn existing(path: &Path) -> Result<Self, FolderError> {
-        let folder = Self { path: path.to_owned() };
+        let folder = Self {
+            path: path.to_owned(),
+        };
         let meta = folder.meta_file(Access::Read).path;
         match std::fs::metadata(&meta) {
             Ok(found) if found.is_file() => Ok(folder),
-            Ok(_) => Err(FolderError::File { path: meta, why: "is no file".to_owned() }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(FolderError::Missing(folder.path)),
+            Ok(_) => Err(FolderError::File {
+                path: meta,
+                why: "is no file".to_owned(),
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(FolderError::Missing(folder.path))
+            }
             Err(error) => Err(FolderError::Io { path: meta, error }),
         }
     }
@@ -130,9 +149,16 @@ impl Folder {
     /// Takes hold of the folder for this process.
     pub async fn hold(self) -> Result<Held, FolderError> {
         let path = self.path.join("LOCK");
-        let io = |error| FolderError::Io { path: path.clone(), error };
+        let io = |error| FolderError::Io {
+            path: path.clone(),
+            error,
+        };
         let options = &mut File::options();
-        let options = options.create(true).truncate(false).write(true).mode(crate::store::FILE_MODE);
+        let options = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(crate::store::FILE_MODE);
         let mut lock = options.open(&path).map_err(io)?;
         match try_lock(&lock).await {
             Ok(()) => {}
@@ -140,7 +166,9 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
         // For people who wonder who holds it; the lock itself is the system's.
-        lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(io)?;
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()))
+            .map_err(io)?;
         let meta_file = self.meta_file(Access::Write);
         if self.shard(0, Access::Read).path.exists() && !meta_file.path.exists() {
             return Err(FolderError::MetaMissing(self.path));
@@ -148,8 +176,15 @@ impl Folder {
         let meta = self.meta().await?;
         // What an earlier holder believed of its stock says nothing about ours.
         let forgotten = meta.forget_pictures().await;
-        forgotten.map_err(|error| FolderError::File { path: meta_file.path, why: error.to_string() })?;
-        Ok(Held { folder: self, meta, _lock: lock })
+        forgotten.map_err(|error| FolderError::File {
+            path: meta_file.path,
+            why: error.to_string(),
+        })?;
+        Ok(Held {
+            folder: self,
+            meta,
+            _lock: lock,
+        })
     }
 
     /// Whether some process holds the folder now. The look itself holds it for an instant, which
@@ -172,7 +207,9 @@ impl Folder {
     /// The meta database, migrated, for publishing and for stock operations.
     pub async fn meta(&self) -> Result<Meta<SqliteFile>, FolderError> {
         let create = self.meta_file(Access::Create);
-        migrate_meta(&create).await.map_err(|error| FolderError::file(&create, &error))?;
+        migrate_meta(&create)
+            .await
+            .map_err(|error| FolderError::file(&create, &error))?;
         Ok(Meta::new(self.meta_file(Access::Write)))
     }
 
@@ -183,13 +220,18 @@ impl Folder {
 
     /// The file of a shard.
     pub fn shard(&self, shard: u16, access: Access) -> SqliteFile {
-        SqliteFile { path: self.path.join(format!("shard-{shard}.sqlite")), access }
+        SqliteFile {
+            path: self.path.join(format!("shard-{shard}.sqlite")),
+            access,
+        }
     }
 
     /// All database files.
     pub(super) fn files(&self, shards: u16, access: Access) -> Vec<SqliteFile> {
         let shards = (0..shards).map(|shard| self.shard(shard, access));
-        std::iter::once(self.meta_file(access)).chain(shards).collect()
+        std::iter::once(self.meta_file(access))
+            .chain(shards)
+            .collect()
     }
 
     /// A file that is there for a moment only, to see whether one can be written.
@@ -198,8 +240,8 @@ impl Folder {
     }
 
     /// Brings what lies in side files of the databases into the databases, so that the `*.sqlite`
-    /// files alone are everything. Leaves them to the server where one runs. What cannot be done now
-    /// is done by whoever opens the files next.
+    /// files alone are everything. Leaves them to the server where one runs. What cannot be done
+    /// now is done by whoever opens the files next.
     pub async fn fold_up(&self) {
         if !self.is_held().is_ok_and(|held| held) {
             self.fold_up_all().await;
@@ -214,14 +256,19 @@ impl Folder {
 
     async fn fold_up_each(&self) {
         let is_there = |shard: &u16| self.shard(*shard, Access::Write).path.exists();
-        let shards = (0..u16::MAX).find(|shard| !is_there(shard)).unwrap_or_default();
+        let shards = (0..u16::MAX)
+            .find(|shard| !is_there(shard))
+            .unwrap_or_default();
         let files = self.files(shards, Access::Write);
         join_all(files.iter().filter(|file| file.path.exists()).map(fold_up)).await;
     }
 
     /// The file of the meta database.
     pub(crate) fn meta_file(&self, access: Access) -> SqliteFile {
-        SqliteFile { path: self.path.join("meta.sqlite"), access }
+        SqliteFile {
+            path: self.path.join("meta.sqlite"),
+            access,
+        }
     }
 }
 
@@ -255,7 +302,11 @@ impl Held {
     /// Lets go of the folder: from now on the `*.sqlite` files alone are everything, and may be
     /// copied. Whoever has connections to them must have dropped them.
     pub async fn let_go(self) {
-        let Self { folder, meta, _lock } = self;
+        let Self {
+            folder,
+            meta,
+            _lock,
+        } = self;
         drop(meta);
         folder.fold_up_all().await;
     }

@@ -41,7 +41,16 @@ impl Follower {
         metrics: Metrics,
     ) -> Self {
         let withdrawals = Withdrawals::new(meta.clone(), stock.clone());
-        Self { meta, stock, withdrawals, catalogue, following, metrics, revision: None, pictures: Vec::new() }
+        Self {
+            meta,
+            stock,
+            withdrawals,
+            catalogue,
+            following,
+            metrics,
+            revision: None,
+            pictures: Vec::new(),
+        }
     }
 
     /// Follows until told to stop.
@@ -70,8 +79,10 @@ impl Follower {
         if self.revision != Some(revision) {
             // Switches are obeyed first.
             let switches = self.meta.switches().await?;
-            self.catalogue.rcu(|catalogue| catalogue.switched(&switches));
-            self.following.publish(revision, self.meta.fleet_settings().await?);
+            self.catalogue
+                .rcu(|catalogue| catalogue.switched(&switches));
+            self.following
+                .publish(revision, self.meta.fleet_settings().await?);
             self.withdrawals.resolve().await?;
             // Campaigns are read before the stock and used after it: whatever is published in
             // between, no prize is drawn before its units are on the shelf.
@@ -80,7 +91,8 @@ impl Follower {
                 self.stock.set_total(prize, total);
             }
             self.withdrawals.run().await?;
-            self.catalogue.rcu(|current| catalogue.switched(current.switches()));
+            self.catalogue
+                .rcu(|current| catalogue.switched(current.switches()));
             self.revision = Some(revision);
         }
         self.metrics.followed();
@@ -93,7 +105,9 @@ impl Follower {
             return Ok(());
         }
         self.metrics.show_stock(&pictures);
-        self.meta.write_pictures(&pictures, Timestamp::now()).await?;
+        self.meta
+            .write_pictures(&pictures, Timestamp::now())
+            .await?;
         self.pictures = pictures;
         Ok(())
     }

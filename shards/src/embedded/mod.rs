@@ -35,7 +35,9 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::MemoryStock;
-use crate::store::{Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError, counted};
+use crate::store::{
+    Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError, counted,
+};
 
 /// How an embedded server is laid out and how much it takes on.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +81,9 @@ pub enum StartError {
         tables: u16,
     },
     /// Files do not belong together.
-    #[error("the files of the data folder do not belong together; restore files of one moment\n{0}")]
+    #[error(
+        "the files of the data folder do not belong together; restore files of one moment\n{0}"
+    )]
     Unfit(FoundingError),
     /// The meta file is older than a shard: ids would be given out twice.
     #[error(
@@ -157,7 +161,11 @@ impl Held {
             let (entrance, task) = start(store, around, options.lane, stop.subscribe());
             lanes.push(entrance);
             tasks.push(task);
-            let reader = Reader::new(self.folder().shard(shard, Access::Read), &map, options.reads);
+            let reader = Reader::new(
+                self.folder().shard(shard, Access::Read),
+                &map,
+                options.reads,
+            );
             readers.push(Box::new(reader));
         }
         let stop_follower = watch::Sender::new(false);
@@ -166,9 +174,20 @@ impl Held {
         let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
         let following = Arc::new(Following::new(revision, settings));
         let fleet = Arc::new(meta.clone());
-        let follower = Follower::new(meta, stock, catalogue.clone(), following.clone(), metrics.clone());
+        let follower = Follower::new(
+            meta,
+            stock,
+            catalogue.clone(),
+            following.clone(),
+            metrics.clone(),
+        );
         let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
-        let disk = Disk::new(self.folder(), map.shards(), metrics.clone(), readiness.clone());
+        let disk = Disk::new(
+            self.folder(),
+            map.shards(),
+            metrics.clone(),
+            readiness.clone(),
+        );
         let disk = tokio::spawn(disk.run(stop_follower.subscribe()));
         let breakers = Breakers::new(options.breakers, map.shards(), 0, &metrics.breakers);
         let shards = Shards {
@@ -190,7 +209,13 @@ impl Held {
             stop,
             tasks: tasks.into(),
         };
-        Ok(Embedded { shards: Arc::new(shards), stop_follower, follower, disk, held: self })
+        Ok(Embedded {
+            shards: Arc::new(shards),
+            stop_follower,
+            follower,
+            disk,
+            held: self,
+        })
     }
 
     /// Fixes the layout at the first start and makes the shard files; once a lane has claimed a
@@ -202,14 +227,32 @@ impl Held {
         match found {
             // Before the files: a first start that is killed half-way goes on with this layout.
             None => self.meta().fix_slot_map(&map).await?,
-            Some((_, found_shards, found_tables)) if (found_shards, found_tables) != (shards, tables) => {
-                return Err(StartError::Layout { found_shards, found_tables, shards, tables });
+            Some((_, found_shards, found_tables))
+                if (found_shards, found_tables) != (shards, tables) =>
+            {
+                return Err(StartError::Layout {
+                    found_shards,
+                    found_tables,
+                    shards,
+                    tables,
+                });
             }
             Some(_) => {}
         }
-        let access = if self.meta().claimed_runs().await? == 0 { Access::Create } else { Access::Write };
-        let files: Vec<SqliteFile> = (0..map.shards()).map(|shard| self.folder().shard(shard, access)).collect();
-        let layout = Layout { shards, tables, servers: 0, segments: 0 };
+        let access = if self.meta().claimed_runs().await? == 0 {
+            Access::Create
+        } else {
+            Access::Write
+        };
+        let files: Vec<SqliteFile> = (0..map.shards())
+            .map(|shard| self.folder().shard(shard, access))
+            .collect();
+        let layout = Layout {
+            shards,
+            tables,
+            servers: 0,
+            segments: 0,
+        };
         let settled = async {
             let founding = Founding::look(self.meta(), &files, &map, layout, false).await?;
             founding.settle().await
@@ -224,7 +267,9 @@ impl Held {
             }
             Err(FoundingError::Unfit(unfit)) => match *unfit {
                 // What helps in a cluster does not help here.
-                [(Role::Shard(shard), Unfit::Behind(_)), ..] => Err(StartError::MetaBehind { shard }),
+                [(Role::Shard(shard), Unfit::Behind(_)), ..] => {
+                    Err(StartError::MetaBehind { shard })
+                }
                 _ => Err(StartError::Unfit(FoundingError::Unfit(unfit))),
             },
         }
@@ -240,7 +285,11 @@ impl Held {
         for shard in 0..map.shards() {
             let found = self.folder().shard(shard, Access::Read).mark().await?;
             if found < known {
-                return Err(StartError::ShardBehind { shard, found, known });
+                return Err(StartError::ShardBehind {
+                    shard,
+                    found,
+                    known,
+                });
             }
             if found > known + 1 {
                 return Err(StartError::MetaBehind { shard });
@@ -284,7 +333,10 @@ pub async fn issued(folder: &Folder, map: &SlotMap) -> Result<Vec<(Prize, u64)>,
     let mut issued = Vec::new();
     for shard in 0..map.shards() {
         let mut connection = folder.shard(shard, Access::Read).connect().await?;
-        for row in connection.rows(SqliteFile::DIALECT.shard.read_issued, "[]").await? {
+        for row in connection
+            .rows(SqliteFile::DIALECT.shard.read_issued, "[]")
+            .await?
+        {
             issued.push((crate::meta::prize(&row, 0)?, row.number(2)?));
         }
     }
@@ -292,11 +344,18 @@ pub async fn issued(folder: &Folder, map: &SlotMap) -> Result<Vec<(Prize, u64)>,
 }
 
 /// The stock as the shards and the stock operations say; withdrawals that waited are done.
-async fn rebuild(folder: &Folder, map: &SlotMap, meta: &Meta<SqliteFile>) -> Result<Arc<MemoryStock>, StoreError> {
+async fn rebuild(
+    folder: &Folder,
+    map: &SlotMap,
+    meta: &Meta<SqliteFile>,
+) -> Result<Arc<MemoryStock>, StoreError> {
     rebuild_from(issued(folder, map).await?, meta).await
 }
 
-async fn rebuild_from(issued: Vec<(Prize, u64)>, meta: &Meta<SqliteFile>) -> Result<Arc<MemoryStock>, StoreError> {
+async fn rebuild_from(
+    issued: Vec<(Prize, u64)>,
+    meta: &Meta<SqliteFile>,
+) -> Result<Arc<MemoryStock>, StoreError> {
     let stock = Arc::new(MemoryStock::rebuilt(issued));
     for (prize, total) in meta.totals().await? {
         stock.set_total(prize, total);
@@ -309,7 +368,8 @@ async fn rebuild_from(issued: Vec<(Prize, u64)>, meta: &Meta<SqliteFile>) -> Res
 pub async fn withdraw_at_rest(held: &Held) -> Result<(), StoreError> {
     let issued = match held.meta().slot_map().await? {
         Some((version, shards, tables)) => {
-            let map = SlotMap::even(version, shards, tables).map_err(|error| StoreError::Data(error.to_string()))?;
+            let map = SlotMap::even(version, shards, tables)
+                .map_err(|error| StoreError::Data(error.to_string()))?;
             issued(held.folder(), &map).await?
         }
         // No server was ever started here: nothing is issued.

@@ -7,16 +7,36 @@ use super::*;
 const OPTIONS: Options = Options {
     shards: 2,
     tables: 1,
-    lane: LaneLimits { queue_max: 10, queue_target: Duration::from_secs(1), batch_max: 10, linger: Duration::ZERO },
+    lane: LaneLimits {
+        queue_max: 10,
+        queue_target: Duration::from_secs(1),
+        batch_max: 10,
+        linger: Duration::ZERO,
+    },
     in_flight_max: 10,
-    patience: Patience { queue: Duration::from_secs(5), answer: Duration::from_secs(5) },
-    reads: ReadLimits { connections_max: 1, queue_max: 10, timeout: Duration::from_secs(5) },
+    patience: Patience {
+        queue: Duration::from_secs(5),
+        answer: Duration::from_secs(5),
+    },
+    reads: ReadLimits {
+        connections_max: 1,
+        queue_max: 10,
+        timeout: Duration::from_secs(5),
+    },
     breakers: breaker::Settings::DEFAULT,
 };
 
 async fn start(place: &Path) -> Result<Embedded, StartError> {
-    let held = Folder::create(place).expect("a folder").hold().await.expect("free");
-    held.start(OPTIONS, Metrics::new(&prometheus::Registry::new()).expect("fresh names")).await
+    let held = Folder::create(place)
+        .expect("a folder")
+        .hold()
+        .await
+        .expect("free");
+    held.start(
+        OPTIONS,
+        Metrics::new(&prometheus::Registry::new()).expect("fresh names"),
+    )
+    .await
 }
 
 /// A folder that was served from.
@@ -27,15 +47,23 @@ async fn served() -> tempfile::TempDir {
 }
 
 async fn refused(place: &Path) -> String {
-    let Err(error) = start(place).await else { panic!("it started") };
+    let Err(error) = start(place).await else {
+        panic!("it started")
+    };
     error.to_string()
 }
 
 /// Runs SQL on a file and leaves all of it in that one file.
 async fn run(place: &Path, file: &str, sql: &str) {
-    let file = SqliteFile { path: place.join(file), access: Access::Write };
+    let file = SqliteFile {
+        path: place.join(file),
+        access: Access::Write,
+    };
     let mut connection = file.connect().await.expect("a file");
-    connection.run(&format!("{sql}; PRAGMA wal_checkpoint(TRUNCATE)")).await.expect(sql);
+    connection
+        .run(&format!("{sql}; PRAGMA wal_checkpoint(TRUNCATE)"))
+        .await
+        .expect(sql);
 }
 
 /// Puts a file where another one is. Nothing of either is in side files.
@@ -59,8 +87,13 @@ async fn files_that_changed_places_are_refused() {
     put(&path("shard-1.sqlite"), &path("shard-0.sqlite"));
     put(&path("kept"), &path("shard-1.sqlite"));
     let told = refused(place.path()).await;
-    for hint in ["expected shard 0 of", "found shard 1 of", "expected shard 1 of", "found shard 0 of", "changed places"]
-    {
+    for hint in [
+        "expected shard 0 of",
+        "found shard 1 of",
+        "expected shard 1 of",
+        "found shard 0 of",
+        "changed places",
+    ] {
         assert!(told.contains(hint), "{hint}: {told}");
     }
 }
@@ -69,9 +102,15 @@ async fn files_that_changed_places_are_refused() {
 async fn a_file_of_another_folder_is_refused() {
     let (place, other) = (served().await, served().await);
     run(other.path(), "shard-1.sqlite", "SELECT 1").await;
-    put(&other.path().join("shard-1.sqlite"), &place.path().join("shard-1.sqlite"));
+    put(
+        &other.path().join("shard-1.sqlite"),
+        &place.path().join("shard-1.sqlite"),
+    );
     let told = refused(place.path()).await;
-    assert!(told.contains("expected shard 1 of cluster") && told.contains("another cluster's"), "{told}");
+    assert!(
+        told.contains("expected shard 1 of cluster") && told.contains("another cluster's"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -79,7 +118,11 @@ async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older
     let place = served().await;
     // The change that makes the table, and the one after it, which makes another one.
     let (settings, repairs) = ("fleet_setting", "label_repair_0");
-    for (file, later) in [("meta.sqlite", settings), ("shard-0.sqlite", repairs), ("shard-1.sqlite", repairs)] {
+    for (file, later) in [
+        ("meta.sqlite", settings),
+        ("shard-0.sqlite", repairs),
+        ("shard-1.sqlite", repairs),
+    ] {
         let forget = format!(
             "DROP TABLE {later}; DROP TABLE cluster_identity; \
              DELETE FROM schema_version WHERE version > (SELECT max(version) FROM schema_version) - 2"
@@ -101,7 +144,8 @@ async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older
     run(place.path(), "shard-0.sqlite", &sql).await;
     let told = refused(place.path()).await;
     assert!(
-        told.contains("meta.sqlite is older than shard-0.sqlite") && told.contains("files of one moment"),
+        told.contains("meta.sqlite is older than shard-0.sqlite")
+            && told.contains("files of one moment"),
         "{told}"
     );
 }

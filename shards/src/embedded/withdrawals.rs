@@ -1,6 +1,6 @@
 //! Withdrawals from stock in memory. The units leave the shelf first and the total after it: if the
-//! process dies in between, the next one rebuilds the stock and does it again. Where it is not known
-//! whether the total has fallen the units stay off the shelf, or they could be issued twice.
+//! process dies in between, the next one rebuilds the stock and does it again. Where it is not
+//! known whether the total has fallen the units stay off the shelf, or they could be issued twice.
 use std::future::Future;
 use std::sync::Arc;
 
@@ -50,7 +50,11 @@ struct Doubt {
 
 impl<M: Records> Withdrawals<M> {
     pub(super) fn new(records: M, stock: Arc<MemoryStock>) -> Self {
-        Self { records, stock, doubt: None }
+        Self {
+            records,
+            stock,
+            doubt: None,
+        }
     }
 
     /// Does the withdrawals that wait.
@@ -73,7 +77,9 @@ impl<M: Records> Withdrawals<M> {
     /// Finds out what became of the withdrawal in doubt, if there is one: whether it is recorded.
     /// Before totals are brought to the shelf: they would bring its units back.
     pub(super) async fn resolve(&mut self) -> Result<bool, StoreError> {
-        let Some(Doubt { id, prize, units }) = self.doubt else { return Ok(true) };
+        let Some(Doubt { id, prize, units }) = self.doubt else {
+            return Ok(true);
+        };
         let noted = self.records.is_noted(id).await?;
         if !noted {
             self.stock.put_back(prize, units);
@@ -122,7 +128,10 @@ mod tests {
     }
 
     fn prize() -> Prize {
-        Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(1).expect("id") }
+        Prize {
+            activity: ActivityId::new(1).expect("id"),
+            award: AwardId::new(1).expect("id"),
+        }
     }
 
     fn away<T>() -> Result<T, StoreError> {
@@ -132,7 +141,15 @@ mod tests {
     impl Records for Books {
         async fn waiting(&self) -> Result<Vec<Withdrawal>, StoreError> {
             let book = self.0.lock().expect("nothing panics here");
-            Ok(book.waiting.iter().map(|(&id, &units)| Withdrawal { id, prize: prize(), units }).collect())
+            Ok(book
+                .waiting
+                .iter()
+                .map(|(&id, &units)| Withdrawal {
+                    id,
+                    prize: prize(),
+                    units,
+                })
+                .collect())
         }
 
         async fn note(&self, id: u64, units: u64) -> Result<(), StoreError> {
@@ -149,14 +166,23 @@ mod tests {
             if self.fails(&[Fault::Away]).is_some() {
                 return away();
             }
-            Ok(!self.0.lock().expect("nothing panics here").waiting.contains_key(&id))
+            Ok(!self
+                .0
+                .lock()
+                .expect("nothing panics here")
+                .waiting
+                .contains_key(&id))
         }
     }
 
     /// Ten units of which four are withdrawn; answers what is left and what the total is after each
     /// of so many rounds of the follower, which stops at a failure.
     async fn rounds<const COUNT: usize>(faults: &[Fault]) -> [(u64, u64); COUNT] {
-        let book = Book { waiting: [(1, 4)].into(), faults: faults.to_vec(), total: 10 };
+        let book = Book {
+            waiting: [(1, 4)].into(),
+            faults: faults.to_vec(),
+            total: 10,
+        };
         let books = Books(Arc::new(Mutex::new(book)));
         let stock = Arc::new(MemoryStock::default());
         stock.set_total(prize(), 10);
@@ -167,7 +193,10 @@ mod tests {
                 stock.set_total(prize(), books.0.lock().expect("nothing panics here").total);
                 let _ = withdrawals.run().await;
             }
-            *round = (stock.pictures()[0].left, books.0.lock().expect("nothing panics here").total);
+            *round = (
+                stock.pictures()[0].left,
+                books.0.lock().expect("nothing panics here").total,
+            );
         }
         seen
     }
@@ -187,6 +216,9 @@ mod tests {
     async fn until_it_is_known_the_units_stay_off_the_shelf() {
         use Fault::{Away, Lost, Undone};
         assert_eq!(rounds(&[Lost, Away, Away]).await, [(6, 6), (6, 6), (6, 6)]);
-        assert_eq!(rounds(&[Undone, Away, Away]).await, [(6, 10), (6, 10), (6, 6)]);
+        assert_eq!(
+            rounds(&[Undone, Away, Away]).await,
+            [(6, 10), (6, 10), (6, 6)]
+        );
     }
 }

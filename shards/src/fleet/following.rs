@@ -25,15 +25,24 @@ pub(crate) struct Following {
 impl Following {
     /// Begins with what was read at the start.
     pub(crate) fn new(revision: u64, settings: Vec<FleetSetting>) -> Self {
-        let followed = watch::Sender::new(Followed { revision, settings: settings.into() });
-        Self { followed, changed: Arc::default() }
+        let followed = watch::Sender::new(Followed {
+            revision,
+            settings: settings.into(),
+        });
+        Self {
+            followed,
+            changed: Arc::default(),
+        }
     }
 
     pub(crate) fn publish(&self, revision: u64, settings: Vec<FleetSetting>) {
         self.followed.send_if_modified(|followed| {
             // A change of campaigns or stock alone brings a new revision too.
             let is_new = followed.revision != revision;
-            *followed = Followed { revision, settings: settings.into() };
+            *followed = Followed {
+                revision,
+                settings: settings.into(),
+            };
             is_new
         });
     }

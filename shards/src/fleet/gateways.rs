@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::meta::Meta;
-use crate::store::{Columns, Connection, MYSQL_GATEWAYS, MysqlDatabase, StoreError, json_rows, out_of_range};
+use crate::store::{
+    Columns, Connection, MYSQL_GATEWAYS, MysqlDatabase, StoreError, json_rows, out_of_range,
+};
 use crate::switches::Answer;
 
 /// A gateway that was not heard of for so long is silent: nobody knows what it obeys.
@@ -84,12 +86,21 @@ impl Meta<MysqlDatabase> {
     async fn write_report(&self, report: &Report, first: bool) -> Result<Reported, StoreError> {
         let row = row(report);
         if !first {
-            if self.change_gateways(MYSQL_GATEWAYS.update_gateway, &row).await? > 0 {
+            if self
+                .change_gateways(MYSQL_GATEWAYS.update_gateway, &row)
+                .await?
+                > 0
+            {
                 return Ok(Reported::Noted);
             }
-            let found = self.rows(MYSQL_GATEWAYS.read_instance, &json_rows([[&report.name]])).await?;
+            let found = self
+                .rows(MYSQL_GATEWAYS.read_instance, &json_rows([[&report.name]]))
+                .await?;
             if let Some(found) = found.first() {
-                let (instance, age) = (found.text(0)?.to_owned(), Duration::from_millis(found.number(1)?));
+                let (instance, age) = (
+                    found.text(0)?.to_owned(),
+                    Duration::from_millis(found.number(1)?),
+                );
                 // Both may have begun within a moment; one that has ended leaves its row to us.
                 if instance != report.instance && age < SILENT_AFTER {
                     return Ok(Reported::NameTaken { by: instance });
@@ -97,20 +108,35 @@ impl Meta<MysqlDatabase> {
             }
         }
         let forgotten = u64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(u64::MAX);
-        self.change_gateways(MYSQL_GATEWAYS.sweep_gateways, &json_rows([[forgotten]])).await?;
-        self.change_gateways(MYSQL_GATEWAYS.put_gateway, &row).await?;
+        self.change_gateways(MYSQL_GATEWAYS.sweep_gateways, &json_rows([[forgotten]]))
+            .await?;
+        self.change_gateways(MYSQL_GATEWAYS.put_gateway, &row)
+            .await?;
         Ok(Reported::Noted)
     }
 
     async fn read_gateways(&self) -> Result<Vec<Gateway>, StoreError> {
         let rows = self.rows(MYSQL_GATEWAYS.read_gateways, "[]").await?;
         let gateways = rows.iter().map(gateway).collect::<Result<Vec<_>, _>>()?;
-        Ok(gateways.into_iter().filter(|gateway| gateway.age < FORGOTTEN_AFTER).collect())
+        Ok(gateways
+            .into_iter()
+            .filter(|gateway| gateway.age < FORGOTTEN_AFTER)
+            .collect())
     }
 }
 
 fn row(report: &Report) -> String {
-    let Report { name, instance, admin, version, revision, config_hash, overrides, failures, .. } = report;
+    let Report {
+        name,
+        instance,
+        admin,
+        version,
+        revision,
+        config_hash,
+        overrides,
+        failures,
+        ..
+    } = report;
     let (out_because, started_at_ms) = (&report.out_because, report.started_at.as_millisecond());
     json_rows([(
         name,
@@ -140,7 +166,10 @@ fn gateway(row: &impl Columns) -> Result<Gateway, StoreError> {
         out_because: text(8)?,
         started_at: Timestamp::from_millisecond(row.integer(9)?).map_err(|_| out_of_range(9))?,
     };
-    Ok(Gateway { report, age: Duration::from_millis(row.number(10)?) })
+    Ok(Gateway {
+        report,
+        age: Duration::from_millis(row.number(10)?),
+    })
 }
 
 impl GatewayStore for Meta<MysqlDatabase> {
@@ -154,7 +183,11 @@ impl GatewayStore for Meta<MysqlDatabase> {
 
     fn remove<'a>(&'a self, name: &'a str, instance: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.change_gateways(MYSQL_GATEWAYS.delete_gateway, &json_rows([[name, instance]])).await?;
+            self.change_gateways(
+                MYSQL_GATEWAYS.delete_gateway,
+                &json_rows([[name, instance]]),
+            )
+            .await?;
             Ok(())
         })
     }
@@ -167,13 +200,21 @@ pub(crate) struct Alone(Mutex<Option<(Report, Instant)>>);
 
 impl GatewayStore for Alone {
     fn report<'a>(&'a self, report: &'a Report, _first: bool) -> Answer<'a, Reported> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((report.clone(), Instant::now()));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((report.clone(), Instant::now()));
         Box::pin(std::future::ready(Ok(Reported::Noted)))
     }
 
     fn gateways(&self) -> Answer<'_, Vec<Gateway>> {
-        let own = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let own = own.map(|(report, at)| Gateway { report, age: at.elapsed() });
+        let own = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let own = own.map(|(report, at)| Gateway {
+            report,
+            age: at.elapsed(),
+        });
         Box::pin(std::future::ready(Ok(own.into_iter().collect())))
     }
 

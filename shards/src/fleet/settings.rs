@@ -64,36 +64,74 @@ pub struct FleetChange {
 impl<D: Database> Meta<D> {
     /// All settings, also those that have ended.
     pub async fn fleet_settings(&self) -> Result<Vec<FleetSetting>, StoreError> {
-        self.rows(D::DIALECT.meta.read_fleet_settings, "[]").await?.iter().map(setting).collect()
+        self.rows(D::DIALECT.meta.read_fleet_settings, "[]")
+            .await?
+            .iter()
+            .map(setting)
+            .collect()
     }
 
     /// Makes a change, and notes in the audit log who did so and why. Answers the revision under
     /// which it holds.
-    pub async fn change_fleet(&self, change: &FleetChange, now: Timestamp) -> Result<u64, ChangeError> {
+    pub async fn change_fleet(
+        &self,
+        change: &FleetChange,
+        now: Timestamp,
+    ) -> Result<u64, ChangeError> {
         let sql = &D::DIALECT.meta;
-        let FleetChange { kind, target, to, who, why, what } = change;
+        let FleetChange {
+            kind,
+            target,
+            to,
+            who,
+            why,
+            what,
+        } = change;
         let mut connection = self.begin().await?;
         let kept = SignedDuration::try_from(ENDED_KEPT).unwrap_or(SignedDuration::ZERO);
         let ended = now.saturating_sub(kept).unwrap_or(now).as_millisecond();
-        connection.execute(sql.delete_expired_fleet_settings, &json_rows([[ended]])).await?;
+        connection
+            .execute(sql.delete_expired_fleet_settings, &json_rows([[ended]]))
+            .await?;
         match to {
             Some(FleetValue { json, expires_at }) => {
-                let revision: u64 = number(connection.rows(sql.read_revision, "[]").await?.as_slice())?;
+                let revision: u64 =
+                    number(connection.rows(sql.read_revision, "[]").await?.as_slice())?;
                 let expires_at_ms = expires_at.map_or(0, Timestamp::as_millisecond);
-                let row = (kind, target, json, who, why, now.as_millisecond(), expires_at_ms, revision + 1);
-                connection.execute(sql.put_fleet_setting, &json_rows([row])).await?;
+                let row = (
+                    kind,
+                    target,
+                    json,
+                    who,
+                    why,
+                    now.as_millisecond(),
+                    expires_at_ms,
+                    revision + 1,
+                );
+                connection
+                    .execute(sql.put_fleet_setting, &json_rows([row]))
+                    .await?;
             }
             None => {
-                connection.execute(sql.delete_fleet_setting, &json_rows([(kind, target)])).await?;
+                connection
+                    .execute(sql.delete_fleet_setting, &json_rows([(kind, target)]))
+                    .await?;
             }
         }
-        let count: usize = number(connection.rows(sql.count_fleet_settings, "[]").await?.as_slice())?;
+        let count: usize = number(
+            connection
+                .rows(sql.count_fleet_settings, "[]")
+                .await?
+                .as_slice(),
+        )?;
         if count > SETTINGS_MAX {
             connection.rollback().await?;
             return Err(ChangeError::TooMany(SETTINGS_MAX));
         }
         let entry = (now.as_millisecond(), who, what, target, why);
-        connection.execute(sql.insert_trail_entry, &json_rows([entry])).await?;
+        connection
+            .execute(sql.insert_trail_entry, &json_rows([entry]))
+            .await?;
         self.commit_revision(connection).await
     }
 }
@@ -104,7 +142,8 @@ fn number<T: TryFrom<i64>>(rows: &[impl Columns]) -> Result<T, StoreError> {
 
 fn setting(row: &impl Columns) -> Result<FleetSetting, StoreError> {
     let text = |index| row.text(index).map(str::to_owned);
-    let time = |index| Timestamp::from_millisecond(row.integer(index)?).map_err(|_| out_of_range(index));
+    let time =
+        |index| Timestamp::from_millisecond(row.integer(index)?).map_err(|_| out_of_range(index));
     Ok(FleetSetting {
         kind: text(0)?,
         target: text(1)?,
@@ -112,7 +151,11 @@ fn setting(row: &impl Columns) -> Result<FleetSetting, StoreError> {
         who: text(3)?,
         why: text(4)?,
         set_at: time(5)?,
-        expires_at: if row.integer(6)? == 0 { None } else { Some(time(6)?) },
+        expires_at: if row.integer(6)? == 0 {
+            None
+        } else {
+            Some(time(6)?)
+        },
         revision: row.number(7)?,
     })
 }

@@ -9,14 +9,15 @@ use tokio::time::Instant;
 
 use crate::DrawError;
 
-/// Clocks that are kept in step differ by much less; day limits change hands a little early or late.
+/// Clocks that are kept in step differ by much less; day limits change hands a little early or
+/// late.
 const WARNED_FROM: SignedDuration = SignedDuration::from_secs(5);
 
 /// Nothing is planned.
 const REFUSED_FROM: SignedDuration = SignedDuration::from_secs(60);
 
-/// The shard is not asked with each batch, which costs a statement: a clock that agreed goes on to agree
-/// for as long as it moves as monotonic time does, and drifts by nothing in this time.
+/// The shard is not asked with each batch, which costs a statement: a clock that agreed goes on to
+/// agree for as long as it moves as monotonic time does, and drifts by nothing in this time.
 const BELIEVED: Duration = Duration::from_millis(200);
 
 /// A clock that moved otherwise than monotonic time by more than this was set.
@@ -42,12 +43,18 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(skew_seconds: Gauge) -> Self {
-        Self { skew_seconds, grade: Grade::Sound, agreed: None }
+        Self {
+            skew_seconds,
+            grade: Grade::Sound,
+            agreed: None,
+        }
     }
 
     /// Whether the shard is to be asked for its time, now that ours is this.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.agreed.is_none_or(|(_, since)| since.elapsed() >= BELIEVED) || self.was_set(now)
+        self.agreed
+            .is_none_or(|(_, since)| since.elapsed() >= BELIEVED)
+            || self.was_set(now)
     }
 
     /// Whether our clock was set since the two agreed.
@@ -58,9 +65,14 @@ impl Watch {
         })
     }
 
-    /// Compares the shard's time with ours, `now` that the answer is there, so long after it was asked.
-    /// Whatever lies between these is no difference: nobody knows how long each way took.
-    pub(super) fn compare(&mut self, theirs: Timestamp, now: Timestamp, took: Duration) -> Result<(), DrawError> {
+    /// Compares the shard's time with ours, `now` that the answer is there, so long after it was
+    /// asked. Whatever lies between these is no difference: nobody knows how long each way took.
+    pub(super) fn compare(
+        &mut self,
+        theirs: Timestamp,
+        now: Timestamp,
+        took: Duration,
+    ) -> Result<(), DrawError> {
         let skew = ahead(theirs, now, took);
         self.skew_seconds.set(skew.as_secs_f64());
         let grade = match skew.abs() {
@@ -74,25 +86,34 @@ impl Watch {
         }
         self.agreed = (grade == Grade::Sound).then(|| (now, Instant::now()));
         if grade == Grade::Refused {
-            return Err(DrawError::ClocksDiffer { ahead_seconds: skew.as_secs() });
+            return Err(DrawError::ClocksDiffer {
+                ahead_seconds: skew.as_secs(),
+            });
         }
         Ok(())
     }
 }
 
-/// By how much our clock is ahead of theirs; negative where it is behind. How long it took is not told
-/// by our clock: that may have been set in between.
+/// By how much our clock is ahead of theirs; negative where it is behind. How long it took is not
+/// told by our clock: that may have been set in between.
 fn ahead(theirs: Timestamp, now: Timestamp, took: Duration) -> SignedDuration {
     let since = now.duration_since(theirs);
     let took = SignedDuration::try_from(took).unwrap_or(SignedDuration::MAX);
-    if since.is_negative() { since } else { since.saturating_sub(took).max(SignedDuration::ZERO) }
+    if since.is_negative() {
+        since
+    } else {
+        since.saturating_sub(took).max(SignedDuration::ZERO)
+    }
 }
 
 fn tell(grade: Grade, skew: SignedDuration) {
     let ahead_seconds = skew.as_secs_f64();
     match grade {
         Grade::Sound => tracing::info!("this gateway's clock and the shard's agree again"),
-        Grade::Warned => tracing::warn!(ahead_seconds, "this gateway's clock and the shard's differ: one is wrong"),
+        Grade::Warned => tracing::warn!(
+            ahead_seconds,
+            "this gateway's clock and the shard's differ: one is wrong"
+        ),
         Grade::Refused => tracing::error!(
             ahead_seconds,
             "this gateway's clock and the shard's differ too much: one is wrong, and nothing is drawn until they agree"
@@ -126,20 +147,34 @@ mod tests {
     #[test]
     fn nothing_is_planned_beyond_a_minute() {
         assert_eq!(compare(100, 160, 0).1, Ok(()));
-        assert_eq!(compare(100, 161, 0).1, Err(DrawError::ClocksDiffer { ahead_seconds: 61 }));
-        assert_eq!(compare(3_556_100, 101, 1).1, Err(DrawError::ClocksDiffer { ahead_seconds: -3_555_999 }));
+        assert_eq!(
+            compare(100, 161, 0).1,
+            Err(DrawError::ClocksDiffer { ahead_seconds: 61 })
+        );
+        assert_eq!(
+            compare(3_556_100, 101, 1).1,
+            Err(DrawError::ClocksDiffer {
+                ahead_seconds: -3_555_999
+            })
+        );
     }
 
     #[test]
     fn a_clock_that_is_set_while_the_answer_is_under_way_is_found_out() {
-        assert!(compare(100, 3_456_000, 1).1.is_err(), "though it was right when the shard was asked");
+        assert!(
+            compare(100, 3_456_000, 1).1.is_err(),
+            "though it was right when the shard was asked"
+        );
         assert!(compare(3_456_000, 100, 1).1.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_agreed_is_believed_for_a_moment_unless_it_is_set() {
         let mut watch = Watch::new(Gauge::new("skew", "test").expect("a gauge"));
-        assert!(watch.is_due(at(100)) && !watch.was_set(at(100)), "nobody was asked yet");
+        assert!(
+            watch.is_due(at(100)) && !watch.was_set(at(100)),
+            "nobody was asked yet"
+        );
         assert_eq!(watch.compare(at(100), at(100), Duration::ZERO), Ok(()));
         assert!(!watch.is_due(at(100)) && !watch.was_set(at(100)));
         for set in [at(98), at(102), at(3_456_000)] {
@@ -148,7 +183,10 @@ mod tests {
         tokio::time::advance(BELIEVED).await;
         assert!(watch.is_due(at(100)) && !watch.was_set(at(100)));
         assert_eq!(watch.compare(at(100), at(110), Duration::ZERO), Ok(()));
-        assert!(watch.is_due(at(110)), "clocks that differ are asked for with each batch");
+        assert!(
+            watch.is_due(at(110)),
+            "clocks that differ are asked for with each batch"
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::queue::Taken;
 
-/// So long a command waits for its rows. Whoever holds them and is alive commits within milliseconds.
+/// So long a command waits for its rows. Whoever holds them and is alive commits within
+/// milliseconds.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// So long after that the user's commands are answered at once.
@@ -46,7 +47,12 @@ pub(super) struct Sifted {
 
 impl Held {
     pub(super) fn nobody() -> Self {
-        Self { aside: Vec::new(), next_try: Instant::now(), pause: PAUSE_MIN, remembered: HashMap::new() }
+        Self {
+            aside: Vec::new(),
+            next_try: Instant::now(),
+            pause: PAUSE_MIN,
+            remembered: HashMap::new(),
+        }
     }
 
     /// When those who are set aside are to be tried again.
@@ -54,8 +60,8 @@ impl Held {
         (!self.aside.is_empty()).then_some(self.next_try)
     }
 
-    /// Keeps back commands of users who are known to be held. Who is set aside has later commands of
-    /// the same user set aside too.
+    /// Keeps back commands of users who are known to be held. Who is set aside has later commands
+    /// of the same user set aside too.
     pub(super) fn sift(&mut self, commands: Vec<Taken>, now: Instant) -> Sifted {
         self.remembered.retain(|_, until| now < *until);
         let mut sifted = Sifted::default();
@@ -63,7 +69,11 @@ impl Held {
             sifted.tried = commands;
             return sifted;
         }
-        let aside: HashSet<UserId> = self.aside.iter().map(|command| command.draw.user.clone()).collect();
+        let aside: HashSet<UserId> = self
+            .aside
+            .iter()
+            .map(|command| command.draw.user.clone())
+            .collect();
         for command in commands {
             if self.remembered.contains_key(&command.draw.user) {
                 sifted.told.push(command);
@@ -86,12 +96,22 @@ impl Held {
     /// Sets commands aside; answers those that there is no room for.
     #[must_use]
     pub(super) fn set_aside(&mut self, commands: Vec<Taken>, now: Instant) -> Vec<Taken> {
-        if commands.iter().any(|command| command.held_for(now).is_zero()) {
+        if commands
+            .iter()
+            .any(|command| command.held_for(now).is_zero())
+        {
             self.pause = PAUSE_MIN;
         }
         let next_try = now + self.pause;
-        self.next_try = if self.aside.is_empty() { next_try } else { self.next_try.min(next_try) };
-        commands.into_iter().filter_map(|command| self.keep(command, now)).collect()
+        self.next_try = if self.aside.is_empty() {
+            next_try
+        } else {
+            self.next_try.min(next_try)
+        };
+        commands
+            .into_iter()
+            .filter_map(|command| self.keep(command, now))
+            .collect()
     }
 
     fn keep(&mut self, mut command: Taken, now: Instant) -> Option<Taken> {
@@ -108,15 +128,20 @@ impl Held {
     pub(super) fn due(&mut self, now: Instant) -> Sifted {
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         let has_waited = |command: &&Taken| command.held_for(now) >= WAIT_MAX;
-        let users: HashSet<UserId> =
-            self.aside.iter().filter(has_waited).map(|command| command.draw.user.clone()).collect();
+        let users: HashSet<UserId> = self
+            .aside
+            .iter()
+            .filter(has_waited)
+            .map(|command| command.draw.user.clone())
+            .collect();
         for user in &users {
             if self.remembered.len() < REMEMBERED_MAX {
                 self.remembered.insert(user.clone(), now + REMEMBERED);
             }
         }
-        let (told, tried) =
-            std::mem::take(&mut self.aside).into_iter().partition(|command| users.contains(&command.draw.user));
+        let (told, tried) = std::mem::take(&mut self.aside)
+            .into_iter()
+            .partition(|command| users.contains(&command.draw.user));
         Sifted { tried, told }
     }
 }

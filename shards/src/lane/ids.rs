@@ -47,8 +47,11 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    pub(crate) const WHOLE: Self =
-        Self { blocks: 1 << BLOCK_BITS, orders: 1 << BLOCK_ORDER_BITS, grants: 1 << BLOCK_GRANT_BITS };
+    pub(crate) const WHOLE: Self = Self {
+        blocks: 1 << BLOCK_BITS,
+        orders: 1 << BLOCK_ORDER_BITS,
+        grants: 1 << BLOCK_GRANT_BITS,
+    };
 }
 
 /// The ids of one process: the run that its lanes take blocks of, and the one that comes after it.
@@ -73,10 +76,22 @@ struct State {
 }
 
 impl Ids {
-    pub(crate) fn new(runs: Arc<dyn Runs>, cut: Cut, left: IntGauge, readiness: Arc<Readiness>) -> Arc<Self> {
+    pub(crate) fn new(
+        runs: Arc<dyn Runs>,
+        cut: Cut,
+        left: IntGauge,
+        readiness: Arc<Readiness>,
+    ) -> Arc<Self> {
         left.set(Run::MAX.into());
         let (state, claiming) = (Mutex::default(), tokio::sync::Mutex::default());
-        Arc::new(Self { runs, cut, state, claiming, left, readiness })
+        Arc::new(Self {
+            runs,
+            cut,
+            state,
+            claiming,
+            left,
+            readiness,
+        })
     }
 
     /// A block that nobody has had and nobody will have again.
@@ -91,7 +106,10 @@ impl Ids {
         }
         self.claim().await?;
         self.cut_off().ok_or_else(|| {
-            self.readiness.hinder(OBSTACLE, "all run numbers are used up: no order can be given an id");
+            self.readiness.hinder(
+                OBSTACLE,
+                "all run numbers are used up: no order can be given an id",
+            );
             StoreError::Away("all run numbers are used up".to_owned())
         })
     }
@@ -112,13 +130,17 @@ impl Ids {
     /// by whoever takes the next block, so there are a thousand tries before it matters.
     fn claim_ahead(self: &Arc<Self>) {
         let state = self.state();
-        let plenty = state.current.is_some_and(|(_, next)| next < self.cut.blocks / 4 * 3);
+        let plenty = state
+            .current
+            .is_some_and(|(_, next)| next < self.cut.blocks / 4 * 3);
         if plenty || state.spare.is_some() || state.used_up {
             return;
         }
         let ids = self.clone();
         tokio::spawn(async move {
-            let Ok(_turn) = ids.claiming.try_lock() else { return };
+            let Ok(_turn) = ids.claiming.try_lock() else {
+                return;
+            };
             if let Err(error) = ids.claim().await {
                 tracing::debug!(%error, "the next run number is not claimed yet");
             }
@@ -132,7 +154,8 @@ impl Ids {
             return Ok(());
         }
         let run = self.runs.claim().await?;
-        self.left.set(run.map_or(0, |run| (Run::MAX - run.get()).into()));
+        self.left
+            .set(run.map_or(0, |run| (Run::MAX - run.get()).into()));
         let mut state = self.state();
         state.spare = run;
         state.used_up = run.is_none();
@@ -159,7 +182,11 @@ impl Block {
     fn of(run: Run, number: u32, cut: Cut) -> Self {
         let order = number << BLOCK_ORDER_BITS;
         let grant = u64::from(run.get()) << GRANT_BITS | u64::from(number) << BLOCK_GRANT_BITS;
-        Self { run, orders: order..order + cut.orders, grants: grant..grant + cut.grants }
+        Self {
+            run,
+            orders: order..order + cut.orders,
+            grants: grant..grant + cut.grants,
+        }
     }
 }
 
@@ -172,8 +199,15 @@ pub(super) struct LaneIds {
 
 impl LaneIds {
     pub(super) fn new(block: Block) -> Self {
-        let Block { run, orders, grants } = block;
-        Self { orders: OrderNumbers::within(run, orders), grants }
+        let Block {
+            run,
+            orders,
+            grants,
+        } = block;
+        Self {
+            orders: OrderNumbers::within(run, orders),
+            grants,
+        }
     }
 
     /// Whether the block can name `orders` more orders and two more grants: a batch may ask twice.
@@ -183,13 +217,19 @@ impl LaneIds {
 
     /// A grant id that was never used and never will be again. The block must cover it.
     pub(super) fn next_grant(&mut self) -> GrantId {
-        GrantId(self.grants.next().expect("the lane checked that its block covers the batch"))
+        GrantId(
+            self.grants
+                .next()
+                .expect("the lane checked that its block covers the batch"),
+        )
     }
 
     /// An order id that carries the user's slot. The block must cover it.
     pub(super) fn next_order(&mut self, user: &UserId) -> OrderId {
         let number = self.orders.next(Slot::of(user.as_str()));
-        number.and_then(OrderId::new).expect("the lane checked that its block covers the batch")
+        number
+            .and_then(OrderId::new)
+            .expect("the lane checked that its block covers the batch")
     }
 }
 

@@ -39,13 +39,15 @@ use self::queue::{Queue, Taken};
 use crate::DrawError;
 use crate::metrics::{Ended, LaneMetrics, Step};
 use crate::stock::{Granted, Receipt, Stock, StockAway};
-use crate::store::{Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{
+    Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict,
+};
 
 /// How often a batch is planned anew when somebody else was faster.
 const TRIES_MAX: usize = 4;
 
-/// Conflicts and lock waits that last are halved until so long after their batch began; after that who
-/// is left is refused, because everybody behind waits as well.
+/// Conflicts and lock waits that last are halved until so long after their batch began; after that
+/// who is left is refused, because everybody behind waits as well.
 const HALVING_MAX: Duration = Duration::from_millis(1_500);
 
 /// Commands in a batch of those that were set aside: a call is ten draws at most.
@@ -65,7 +67,8 @@ pub struct LaneLimits {
     /// No more draws may wait than the lane commits within this time.
     pub queue_target: Duration,
     /// Draws in one batch, or one call alone. A draw is at most about 4 KiB in the texts of its
-    /// statements, so 1,024 of them are a quarter of the 16 MiB that MariaDB takes if not told otherwise.
+    /// statements, so 1,024 of them are a quarter of the 16 MiB that MariaDB takes if not told
+    /// otherwise.
     pub batch_max: usize,
     /// Where draws come together, a batch begins so long after the one before, or when enough draws
     /// wait, whichever is earlier. Zero: at once.
@@ -157,7 +160,11 @@ struct Lock {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Held(why) => Failure::Held(Lock { why, waited: true, may_be_rebuild: false }),
+            StoreError::Held(why) => Failure::Held(Lock {
+                why,
+                waited: true,
+                may_be_rebuild: false,
+            }),
             StoreError::Conflict(why) => Failure::Conflict(why),
             StoreError::Data(why) => Failure::Data(why),
             StoreError::Fenced(why) => {
@@ -246,10 +253,15 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             self.around.metrics.waited(oldest.waited(began));
             let received = waiting.len();
             self.around.metrics.taken(received);
-            let taken: Vec<Taken> = waiting.drain(..).filter_map(|command| command.take(began)).collect();
+            let taken: Vec<Taken> = waiting
+                .drain(..)
+                .filter_map(|command| command.take(began))
+                .collect();
             let draws = taken.iter().map(Taken::draws).sum();
             let full = taken.len() == received && (draws >= self.batch_max || queue.left_some());
-            self.around.metrics.ended(Ended::Abandoned, received - taken.len());
+            self.around
+                .metrics
+                .ended(Ended::Abandoned, received - taken.len());
             self.around.metrics.batch(draws);
             let stalls = self.stalls;
             let Sifted { tried, told } = self.held.sift(taken, began);
@@ -284,8 +296,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     /// Executes commands and answers each. A batch that the database refuses for its data, or that
-    /// others keep changing, is halved until the culprit stands alone, so one bad command never fails
-    /// its neighbours.
+    /// others keep changing, is halved until the culprit stands alone, so one bad command never
+    /// fails its neighbours.
     async fn answer_all(&mut self, commands: Vec<Taken>) {
         let began = Instant::now();
         let mut parts = vec![commands];
@@ -302,7 +314,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             match executed {
                 Ok(answers) => {
                     let refused = answers.iter().filter(|answer| answer.is_err()).count();
-                    self.around.metrics.ended(Ended::Drawn, part.len() - refused);
+                    self.around
+                        .metrics
+                        .ended(Ended::Drawn, part.len() - refused);
                     self.around.metrics.ended(Ended::Refused, refused);
                     for (command, answer) in part.into_iter().zip(answers) {
                         command.answer(answer.map_err(DrawError::Refused));
@@ -314,7 +328,10 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                     parts.push(part);
                 }
                 Err(Failure::Held(Lock { why, .. })) => {
-                    tracing::warn!(error = why, "gave up a batch that somebody else's locks hold up");
+                    tracing::warn!(
+                        error = why,
+                        "gave up a batch that somebody else's locks hold up"
+                    );
                     self.tell_held(part);
                 }
                 Err(failure) => self.fail(part, explain(failure)),
@@ -334,27 +351,43 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     fn note_away(&mut self, executed: &Result<Vec<Answer>, Failure>) {
-        self.away =
-            matches!(executed, Err(Failure::Final(DrawError::ShardAway | DrawError::OutcomeUnknown))).then(|| {
-                let lasts = self.away.map_or(AWAY_MIN, |away| (away.lasts * 2).min(AWAY_MAX));
-                Away { until: Instant::now() + lasts, lasts }
-            });
+        self.away = matches!(
+            executed,
+            Err(Failure::Final(
+                DrawError::ShardAway | DrawError::OutcomeUnknown
+            ))
+        )
+        .then(|| {
+            let lasts = self
+                .away
+                .map_or(AWAY_MIN, |away| (away.lasts * 2).min(AWAY_MAX));
+            Away {
+                until: Instant::now() + lasts,
+                lasts,
+            }
+        });
     }
 
-    /// Tries a batch until nobody else was faster. Those whose rows somebody else has are set aside,
-    /// and the others go on without them.
+    /// Tries a batch until nobody else was faster. Those whose rows somebody else has are set
+    /// aside, and the others go on without them.
     async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Vec<Answer>, Failure> {
         let mut failure = Failure::Final(DrawError::ShardAway);
         let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
         self.around.random.clear();
         self.deleting = false;
         for _ in 0..TRIES_MAX {
-            let draws = commands.iter().map(|command| command.draw.clone()).collect();
+            let draws = commands
+                .iter()
+                .map(|command| command.draw.clone())
+                .collect();
             self.around.random.rewind();
             let began = Instant::now();
             // A bug that panics must not take the lane with it: the doubt noted before the
             // commit says what has become of the batch.
-            match AssertUnwindSafe(self.attempt(draws, &supply, on_lock)).catch_unwind().await {
+            match AssertUnwindSafe(self.attempt(draws, &supply, on_lock))
+                .catch_unwind()
+                .await
+            {
                 Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
                 Ok(Err(Failure::Held(lock))) => {
                     if lock.waited {
@@ -374,7 +407,10 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                             (failure, on_lock) = (Failure::Held(lock), OnLock::Wait);
                         }
                         // Nobody's row, so it was the epoch's: there are no units now.
-                        Lock { may_be_rebuild: true, .. } if !found => supply = Supply::Away,
+                        Lock {
+                            may_be_rebuild: true,
+                            ..
+                        } if !found => supply = Supply::Away,
                         Lock { waited: true, .. } if !found => return Err(Failure::Held(lock)),
                         // Whoever has the others' rows by now has not stood still with them.
                         lock => (failure, on_lock) = (Failure::Held(lock), OnLock::Wait),
@@ -396,10 +432,16 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
 
     /// Finds out whose rows somebody else has and sets those commands aside; whether there are any.
     async fn part_from_held(&mut self, commands: &mut Vec<Taken>) -> Result<bool, Failure> {
-        let batch = Batch::gather(commands.iter().map(|command| command.draw.clone()).collect());
+        let batch = Batch::gather(
+            commands
+                .iter()
+                .map(|command| command.draw.clone())
+                .collect(),
+        );
         let mut held = self.store.held(&batch).await?.into_iter();
-        let (aside, free): (Vec<_>, Vec<_>) =
-            std::mem::take(commands).into_iter().partition(|_| held.next().unwrap_or(false));
+        let (aside, free): (Vec<_>, Vec<_>) = std::mem::take(commands)
+            .into_iter()
+            .partition(|_| held.next().unwrap_or(false));
         *commands = free;
         let found = !aside.is_empty();
         let no_room = self.held.set_aside(aside, Instant::now());
@@ -408,9 +450,17 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     /// One try: prefetch, plan, take, settle, persist.
-    async fn attempt(&mut self, draws: Vec<Draw>, supply: &Supply, on_lock: OnLock) -> Result<Vec<Answer>, Failure> {
-        self.resolve_doubt().await.map_err(|_| Failure::Final(DrawError::ShardAway))?;
-        self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum()).await?;
+    async fn attempt(
+        &mut self,
+        draws: Vec<Draw>,
+        supply: &Supply,
+        on_lock: OnLock,
+    ) -> Result<Vec<Answer>, Failure> {
+        self.resolve_doubt()
+            .await
+            .map_err(|_| Failure::Final(DrawError::ShardAway))?;
+        self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum())
+            .await?;
         let plan = self.plan(draws, supply, on_lock).await?;
         let (grant, granted) = self.take(&plan).await?;
         let ids = self.ids.as_mut().expect("covered above");
@@ -422,8 +472,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.persist(grant, granted, settlement).await
     }
 
-    /// Takes what the plan wants. An asking that ended at once is repeated once, under a grant of its
-    /// own: whatever the first was granted unheard, nobody will ever note.
+    /// Takes what the plan wants. An asking that ended at once is repeated once, under a grant of
+    /// its own: whatever the first was granted unheard, nobody will ever note.
     async fn take(&mut self, plan: &Plan) -> Result<(GrantId, Granted), Failure> {
         let mut again = true;
         loop {
@@ -461,24 +511,36 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     fn ids(&mut self) -> &mut LaneIds {
-        self.ids.as_mut().expect("a batch is covered before it is planned")
+        self.ids
+            .as_mut()
+            .expect("a batch is covered before it is planned")
     }
 
-    async fn plan(&mut self, draws: Vec<Draw>, supply: &Supply, on_lock: OnLock) -> Result<Plan, Failure> {
+    async fn plan(
+        &mut self,
+        draws: Vec<Draw>,
+        supply: &Supply,
+        on_lock: OnLock,
+    ) -> Result<Plan, Failure> {
         let batch = Batch::gather(draws);
         let timer = self.around.metrics.step(Step::Prefetch);
         let asked = Instant::now();
         let with_clock = self.clocks.is_due((self.around.clock)());
         let fetched = self.store.prefetch(&batch, on_lock, with_clock).await;
         let now = (self.around.clock)();
-        let Fetched { known, database_time } = match fetched {
+        let Fetched {
+            known,
+            database_time,
+        } = match fetched {
             Ok(fetched) => fetched,
             Err(error) => {
                 self.store.undo().await;
                 return Err(match error {
-                    StoreError::Held(why) => {
-                        Failure::Held(Lock { why, waited: on_lock == OnLock::Wait, may_be_rebuild: false })
-                    }
+                    StoreError::Held(why) => Failure::Held(Lock {
+                        why,
+                        waited: on_lock == OnLock::Wait,
+                        may_be_rebuild: false,
+                    }),
                     error => error.into(),
                 });
             }
@@ -489,15 +551,29 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             return Err(unfit);
         }
         let catalogue = self.around.catalogue.load();
-        Ok(plan(batch, known, &catalogue, supply, now, &mut self.around.random))
+        Ok(plan(
+            batch,
+            known,
+            &catalogue,
+            supply,
+            now,
+            &mut self.around.random,
+        ))
     }
 
     /// Whether a batch can be planned by our clock.
-    fn judge_clock(&mut self, database_time: Option<Timestamp>, now: Timestamp, took: Duration) -> Result<(), Failure> {
+    fn judge_clock(
+        &mut self,
+        database_time: Option<Timestamp>,
+        now: Timestamp,
+        took: Duration,
+    ) -> Result<(), Failure> {
         match database_time {
             Some(time) => self.clocks.compare(time, now, took).map_err(Failure::Final),
             // The next try asks.
-            None if self.clocks.was_set(now) => Err(Failure::Conflict("this gateway's clock was set".to_owned())),
+            None if self.clocks.was_set(now) => {
+                Err(Failure::Conflict("this gateway's clock was set".to_owned()))
+            }
             None => Ok(()),
         }
     }
@@ -508,18 +584,36 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         granted: Granted,
         settlement: Settlement,
     ) -> Result<Vec<Answer>, Failure> {
-        let receipt = Receipt { closed: self.around.stock.closed(), ..granted.receipt(&settlement.used) };
+        let receipt = Receipt {
+            closed: self.around.stock.closed(),
+            ..granted.receipt(&settlement.used)
+        };
         self.deleting = !receipt.closed.is_empty();
         let orders = settlement.orders().count();
-        let order = settlement.orders().next().cloned().expect("only batches with orders are persisted");
-        let batch = InDoubt { grant, order, issues: !receipt.used.is_empty() };
+        let order = settlement
+            .orders()
+            .next()
+            .cloned()
+            .expect("only batches with orders are persisted");
+        let batch = InDoubt {
+            grant,
+            order,
+            issues: !receipt.used.is_empty(),
+        };
         let timer = self.around.metrics.step(Step::Persist);
-        self.doubt = Some(Doubt { batch, granted: granted.clone(), receipt: receipt.clone(), orders });
+        self.doubt = Some(Doubt {
+            batch,
+            granted: granted.clone(),
+            receipt: receipt.clone(),
+            orders,
+        });
         let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();
         match persisted {
             Ok(()) => {
-                self.around.metrics.committed(orders, !receipt.used.is_empty());
+                self.around
+                    .metrics
+                    .committed(orders, !receipt.used.is_empty());
                 self.around.stock.settle(grant, &granted, &receipt.used);
                 self.doubt = None;
                 Ok(settlement.answers)
@@ -529,7 +623,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 Err(match error {
                     StoreError::Held(why) => {
                         let may_be_rebuild = !receipt.epochs.is_empty();
-                        Failure::Held(Lock { why, waited: true, may_be_rebuild })
+                        Failure::Held(Lock {
+                            why,
+                            waited: true,
+                            may_be_rebuild,
+                        })
                     }
                     error => error.into(),
                 })
@@ -555,18 +653,32 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     /// Asks once more about the batch in doubt, while nobody draws.
     async fn retry_verdict(&mut self) {
         let asked = self.resolve_doubt().await;
-        self.note_away(&asked.map(|_| Vec::new()).map_err(|_| Failure::Final(DrawError::ShardAway)));
+        self.note_away(
+            &asked
+                .map(|_| Vec::new())
+                .map_err(|_| Failure::Final(DrawError::ShardAway)),
+        );
     }
 
     /// Finds out what became of the batch in doubt, if there is one, and closes its grant.
     async fn resolve_doubt(&mut self) -> Result<Verdict, StoreError> {
-        let Some(Doubt { batch, granted, receipt, orders }) = &self.doubt else { return Ok(Verdict::Void) };
+        let Some(Doubt {
+            batch,
+            granted,
+            receipt,
+            orders,
+        }) = &self.doubt
+        else {
+            return Ok(Verdict::Void);
+        };
         let verdict = self.store.verdict(batch).await?;
         let grant = batch.grant;
         tracing::warn!(?grant, ?verdict, "a batch in doubt was resolved");
         match verdict {
             Verdict::Committed => {
-                self.around.metrics.committed(*orders, !receipt.used.is_empty());
+                self.around
+                    .metrics
+                    .committed(*orders, !receipt.used.is_empty());
                 self.around.stock.settle(grant, granted, &receipt.used);
             }
             Verdict::Void => self.around.stock.give_back(grant, granted),

@@ -32,7 +32,11 @@ pub(super) struct Pace {
 impl Pace {
     /// Knows nothing yet: the bound is the fixed one.
     pub(super) fn new(limits: LaneLimits) -> Self {
-        Self { limits, draws_per_second: None, bound: Bound(Arc::new(AtomicUsize::new(limits.queue_max))) }
+        Self {
+            limits,
+            draws_per_second: None,
+            bound: Bound(Arc::new(AtomicUsize::new(limits.queue_max))),
+        }
     }
 
     pub(super) fn bound(&self) -> Bound {
@@ -46,13 +50,17 @@ impl Pace {
             return;
         }
         let latest = f64::from(u32::try_from(draws).unwrap_or(u32::MAX)) / took.as_secs_f64();
-        let rate = self.draws_per_second.map_or(latest, |rate| rate + WEIGHT * (latest - rate));
+        let rate = self
+            .draws_per_second
+            .map_or(latest, |rate| rate + WEIGHT * (latest - rate));
         self.draws_per_second = Some(rate);
         // Casts of floats saturate, and the rate is positive.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let within_target = (rate * self.limits.queue_target.as_secs_f64()) as usize;
         // What fits into the next batch does not wait for another one.
-        let bound = within_target.max(self.limits.batch_max).min(self.limits.queue_max);
+        let bound = within_target
+            .max(self.limits.batch_max)
+            .min(self.limits.queue_max);
         self.bound.0.store(bound, Ordering::Relaxed);
     }
 }

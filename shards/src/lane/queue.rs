@@ -21,8 +21,8 @@ use super::LaneLimits;
 use super::pace::Bound;
 use crate::DrawError;
 
-/// Draws that are worth a batch. A batch costs 0.7 ms of the processors by itself and 0.06 ms for each
-/// draw (docs/performance.md), so more than these make a draw little cheaper.
+/// Draws that are worth a batch. A batch costs 0.7 ms of the processors by itself and 0.06 ms for
+/// each draw (docs/performance.md), so more than these make a draw little cheaper.
 const ENOUGH: usize = 32;
 
 /// What an atomic word is by default.
@@ -83,9 +83,16 @@ impl Waiting {
     /// Takes the command, unless its caller has gone.
     pub(super) fn take(self, now: Instant) -> Option<Taken> {
         let Self { draw, fate, reply } = self;
-        fate.state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire).ok()?;
+        fate.state
+            .compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire)
+            .ok()?;
         fate.taken_at.get_or_init(|| now);
-        Some(Taken { draw, fate, reply, held_since: None })
+        Some(Taken {
+            draw,
+            fate,
+            reply,
+            held_since: None,
+        })
     }
 }
 
@@ -134,7 +141,12 @@ impl Pending {
         if self.abandon() {
             return Err(DrawError::TooOld);
         }
-        match timeout_at(self.fate.since + patience.answer.max(patience.queue), &mut self.reply).await {
+        match timeout_at(
+            self.fate.since + patience.answer.max(patience.queue),
+            &mut self.reply,
+        )
+        .await
+        {
             Ok(Ok(reply)) => reply,
             // The lane fell over with the command in hand, or is stuck in the database.
             Ok(Err(_)) | Err(_) => Err(DrawError::OutcomeUnknown),
@@ -144,7 +156,10 @@ impl Pending {
     /// How long it waited until its lane took it; all the time, where it did not.
     pub(crate) fn queued(&self) -> Duration {
         let since = self.fate.since;
-        self.fate.taken_at.get().map_or_else(|| since.elapsed(), |&taken_at| taken_at - since)
+        self.fate
+            .taken_at
+            .get()
+            .map_or_else(|| since.elapsed(), |&taken_at| taken_at - since)
     }
 
     /// How long locks of others kept it waiting after that.
@@ -153,7 +168,10 @@ impl Pending {
     }
 
     fn abandon(&self) -> bool {
-        self.fate.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.fate
+            .state
+            .compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 }
 
@@ -180,7 +198,12 @@ impl Level {
     /// Adds a call, where it fits: where nobody waits any does.
     fn rise(&self, draws: usize, bound: usize) -> bool {
         let fits = |waiting| (waiting == 0 || waiting + draws <= bound).then_some(waiting + draws);
-        let Ok(before) = self.draws.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) else { return false };
+        let Ok(before) = self
+            .draws
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+        else {
+            return false;
+        };
         if before < self.enough && self.enough <= before + draws {
             self.reached_enough.notify_one();
         }
@@ -213,14 +236,32 @@ pub(super) struct Queue {
     left: Vec<Waiting>,
 }
 
-/// A queue for at most as many draws as the limits say, and as `bound` says just now. Counts the calls
-/// that it takes in.
+/// A queue for at most as many draws as the limits say, and as `bound` says just now. Counts the
+/// calls that it takes in.
 pub(super) fn queue(limits: LaneLimits, bound: Bound, admitted: IntCounter) -> (Entrance, Queue) {
     let (sender, receiver) = mpsc::channel(limits.queue_max);
     let enough = ENOUGH.min(limits.batch_max).min(limits.queue_max);
-    let level = Arc::new(Level { draws: AtomicUsize::new(0), enough, reached_enough: Notify::new() });
-    let entrance = Entrance { sender, level: level.clone(), bound, admitted };
-    (entrance, Queue { receiver, level, linger: limits.linger, linger_until: None, left: Vec::new() })
+    let level = Arc::new(Level {
+        draws: AtomicUsize::new(0),
+        enough,
+        reached_enough: Notify::new(),
+    });
+    let entrance = Entrance {
+        sender,
+        level: level.clone(),
+        bound,
+        admitted,
+    };
+    (
+        entrance,
+        Queue {
+            receiver,
+            level,
+            linger: limits.linger,
+            linger_until: None,
+            left: Vec::new(),
+        },
+    )
 }
 
 impl Entrance {
@@ -228,7 +269,11 @@ impl Entrance {
     pub(crate) fn submit(&self, draw: Draw) -> Result<Pending, DrawError> {
         let draws = usize::from(draw.count.get());
         if !self.level.rise(draws, self.bound.draws()) {
-            return Err(if self.sender.is_closed() { DrawError::Stopping } else { DrawError::QueueFull });
+            return Err(if self.sender.is_closed() {
+                DrawError::Stopping
+            } else {
+                DrawError::QueueFull
+            });
         }
         let fate = Arc::new(Fate {
             since: Instant::now(),
@@ -237,7 +282,11 @@ impl Entrance {
             held_up_us: AtomicU64::new(0),
         });
         let (sender, receiver) = oneshot::channel();
-        let waiting = Waiting { draw, fate: fate.clone(), reply: sender };
+        let waiting = Waiting {
+            draw,
+            fate: fate.clone(),
+            reply: sender,
+        };
         self.sender.try_send(waiting).map_err(|error| {
             self.level.fall(draws);
             match error {
@@ -246,7 +295,10 @@ impl Entrance {
             }
         })?;
         self.admitted.inc();
-        Ok(Pending { fate, reply: receiver })
+        Ok(Pending {
+            fate,
+            reply: receiver,
+        })
     }
 
     /// How many draws wait.
@@ -262,8 +314,8 @@ impl Entrance {
 
 impl Queue {
     /// Takes what waits into `batch`, up to so many draws but at least one command; waits for it
-    /// where nothing does, and for more of it where that is worth it. Nothing is taken when the queue
-    /// is closed and empty. Given up while it waits, it has taken nothing.
+    /// where nothing does, and for more of it where that is worth it. Nothing is taken when the
+    /// queue is closed and empty. Given up while it waits, it has taken nothing.
     pub(super) async fn recv_batch(&mut self, batch: &mut Vec<Waiting>, draws_max: usize) {
         self.linger().await;
         if self.left.is_empty() {
@@ -291,7 +343,9 @@ impl Queue {
 
     /// Waits until enough draws wait, or until a while has passed since the last batch.
     async fn linger(&self) {
-        let Some(until) = self.linger_until.filter(|&until| Instant::now() < until) else { return };
+        let Some(until) = self.linger_until.filter(|&until| Instant::now() < until) else {
+            return;
+        };
         let enough = async {
             while self.level.draws() < self.level.enough {
                 self.level.reached_enough.notified().await;
@@ -320,10 +374,17 @@ mod tests {
     use super::super::pace::Pace;
     use super::*;
 
-    const PATIENCE: Patience = Patience { queue: Duration::from_secs(1), answer: Duration::from_secs(3) };
+    const PATIENCE: Patience = Patience {
+        queue: Duration::from_secs(1),
+        answer: Duration::from_secs(3),
+    };
 
-    const LIMITS: LaneLimits =
-        LaneLimits { queue_max: 100, queue_target: Duration::from_secs(1), batch_max: 100, linger: Duration::ZERO };
+    const LIMITS: LaneLimits = LaneLimits {
+        queue_max: 100,
+        queue_target: Duration::from_secs(1),
+        batch_max: 100,
+        linger: Duration::ZERO,
+    };
 
     fn admitted() -> IntCounter {
         IntCounter::new("admitted", "test").expect("a counter")
@@ -331,20 +392,35 @@ mod tests {
 
     /// A queue of its own fixed bound.
     fn queue(commands_max: usize) -> (Entrance, Queue) {
-        let limits = LaneLimits { queue_max: commands_max, batch_max: 1, ..LIMITS };
+        let limits = LaneLimits {
+            queue_max: commands_max,
+            batch_max: 1,
+            ..LIMITS
+        };
         super::queue(limits, Pace::new(limits).bound(), admitted())
     }
 
     #[tokio::test]
     async fn a_queue_is_full_earlier_when_its_lane_is_slow() {
-        let limits = LaneLimits { queue_max: 4, batch_max: 1, ..LIMITS };
+        let limits = LaneLimits {
+            queue_max: 4,
+            batch_max: 1,
+            ..LIMITS
+        };
         let mut pace = Pace::new(limits);
         let (entrance, _lane) = super::queue(limits, pace.bound(), admitted());
-        let _waiting = [entrance.submit(draw()).expect("room"), entrance.submit(draw()).expect("room")];
+        let _waiting = [
+            entrance.submit(draw()).expect("room"),
+            entrance.submit(draw()).expect("room"),
+        ];
         pace.learn(1, Duration::from_millis(500));
         assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
         assert_eq!((entrance.waiting(), entrance.bound()), (2, 2));
-        assert_eq!(entrance.admitted.get(), 2, "one that is turned away is not admitted");
+        assert_eq!(
+            entrance.admitted.get(),
+            2,
+            "one that is turned away is not admitted"
+        );
     }
 
     fn draw() -> Draw {
@@ -357,7 +433,10 @@ mod tests {
     }
 
     fn call(count: u8) -> Draw {
-        Draw { count: DrawCount::new(count).expect("a count"), ..draw() }
+        Draw {
+            count: DrawCount::new(count).expect("a count"),
+            ..draw()
+        }
     }
 
     /// The next command.
@@ -370,14 +449,18 @@ mod tests {
     #[tokio::test]
     async fn a_batch_takes_as_many_draws_as_it_has_room_for() {
         let (entrance, mut lane) = queue(100);
-        let _pending = [10, 1, 10, 4, 10, 10, 1].map(|count| entrance.submit(call(count)).expect("room"));
+        let _pending =
+            [10, 1, 10, 4, 10, 10, 1].map(|count| entrance.submit(call(count)).expect("room"));
         let mut sizes = Vec::new();
         while entrance.waiting() > 0 {
             let (before, mut batch) = (entrance.waiting(), Vec::new());
             lane.recv_batch(&mut batch, 15).await;
             sizes.push((batch.len(), before - entrance.waiting(), lane.left_some()));
         }
-        assert_eq!(sizes, [(2, 11, true), (2, 14, true), (1, 10, true), (2, 11, false)]);
+        assert_eq!(
+            sizes,
+            [(2, 11, true), (2, 14, true), (1, 10, true), (2, 11, false)]
+        );
     }
 
     #[tokio::test]
@@ -388,14 +471,20 @@ mod tests {
         let mut batch = Vec::new();
         lane.recv_batch(&mut batch, 3).await;
         assert_eq!((batch.len(), entrance.waiting()), (1, 0));
-        let _small = [entrance.submit(call(3)).expect("room"), entrance.submit(call(2)).expect("room")];
+        let _small = [
+            entrance.submit(call(3)).expect("room"),
+            entrance.submit(call(2)).expect("room"),
+        ];
         assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
     }
 
     #[tokio::test]
     async fn who_waits_when_the_queue_is_closed_is_still_served() {
         let (entrance, mut lane) = queue(100);
-        let _pending = [entrance.submit(call(2)).expect("room"), entrance.submit(call(2)).expect("room")];
+        let _pending = [
+            entrance.submit(call(2)).expect("room"),
+            entrance.submit(call(2)).expect("room"),
+        ];
         let mut batch = Vec::new();
         lane.recv_batch(&mut batch, 3).await;
         lane.close();
@@ -420,9 +509,15 @@ mod tests {
     async fn a_taken_command_without_answer_has_an_unknown_outcome() {
         let (entrance, mut lane) = queue(4);
         let mut pending = entrance.submit(draw()).expect("room");
-        let _taken = next(&mut lane).await.take(Instant::now()).expect("still wanted");
+        let _taken = next(&mut lane)
+            .await
+            .take(Instant::now())
+            .expect("still wanted");
         let before = Instant::now();
-        assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::OutcomeUnknown));
+        assert_eq!(
+            pending.answer(PATIENCE).await,
+            Err(DrawError::OutcomeUnknown)
+        );
         assert_eq!(before.elapsed(), PATIENCE.answer);
     }
 
@@ -430,23 +525,33 @@ mod tests {
     async fn a_late_answer_still_counts() {
         let (entrance, mut lane) = queue(4);
         let mut pending = entrance.submit(draw()).expect("room");
-        let taken = next(&mut lane).await.take(Instant::now()).expect("still wanted");
+        let taken = next(&mut lane)
+            .await
+            .take(Instant::now())
+            .expect("still wanted");
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(2)).await;
             taken.answer(Err(DrawError::Refused(Refusal::DayLimit)));
         });
-        assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::Refused(Refusal::DayLimit)));
+        assert_eq!(
+            pending.answer(PATIENCE).await,
+            Err(DrawError::Refused(Refusal::DayLimit))
+        );
         assert_eq!(pending.queued(), Duration::ZERO);
     }
 
-    /// Sends pairs of draws, three milliseconds apart, and says when batches of how many were taken.
+    /// Sends pairs of draws, three milliseconds apart, and says when batches of how many were
+    /// taken.
     async fn batches(limits: LaneLimits, pairs: usize) -> Vec<(u128, usize)> {
         let (entrance, mut lane) = super::queue(limits, Pace::new(limits).bound(), admitted());
         let began = Instant::now();
         let sender = async {
             let mut pending = Vec::new();
             for _ in 0..pairs {
-                pending.extend([entrance.submit(draw()).expect("room"), entrance.submit(draw()).expect("room")]);
+                pending.extend([
+                    entrance.submit(draw()).expect("room"),
+                    entrance.submit(draw()).expect("room"),
+                ]);
                 tokio::time::sleep(Duration::from_millis(3)).await;
             }
             pending
@@ -466,23 +571,46 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lane_lingers_where_draws_come_together() {
-        let limits = LaneLimits { linger: Duration::from_millis(4), ..LIMITS };
+        let limits = LaneLimits {
+            linger: Duration::from_millis(4),
+            ..LIMITS
+        };
         assert_eq!(batches(limits, 4).await, [(0, 2), (4, 2), (8, 2), (12, 2)]);
-        assert_eq!(batches(LIMITS, 4).await, [(0, 2), (3, 2), (6, 2), (9, 2)], "told not to linger");
+        assert_eq!(
+            batches(LIMITS, 4).await,
+            [(0, 2), (3, 2), (6, 2), (9, 2)],
+            "told not to linger"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lane_lingers_no_longer_than_until_enough_wait() {
-        let limits = LaneLimits { linger: Duration::from_millis(900), ..LIMITS };
-        assert_eq!(batches(limits, 1 + ENOUGH / 2).await, [(0, 2), (48, ENOUGH)]);
-        let small = LaneLimits { batch_max: 4, ..limits };
-        assert_eq!(batches(small, 5).await, [(0, 2), (6, 4), (12, 4)], "no more fit into a batch");
+        let limits = LaneLimits {
+            linger: Duration::from_millis(900),
+            ..LIMITS
+        };
+        assert_eq!(
+            batches(limits, 1 + ENOUGH / 2).await,
+            [(0, 2), (48, ENOUGH)]
+        );
+        let small = LaneLimits {
+            batch_max: 4,
+            ..limits
+        };
+        assert_eq!(
+            batches(small, 5).await,
+            [(0, 2), (6, 4), (12, 4)],
+            "no more fit into a batch"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_comes_alone_waits_for_nobody() {
         let (entrance, mut lane) = super::queue(
-            LaneLimits { linger: Duration::from_secs(1), ..LIMITS },
+            LaneLimits {
+                linger: Duration::from_secs(1),
+                ..LIMITS
+            },
             Pace::new(LIMITS).bound(),
             admitted(),
         );

@@ -18,7 +18,10 @@ use super::*;
 use crate::metrics::Metrics;
 use crate::stock::{Epoch, MemoryStock, Part, Picture, ServerId, StockAway};
 
-const PATIENCE: Patience = Patience { queue: Duration::from_secs(30), answer: Duration::from_mins(1) };
+const PATIENCE: Patience = Patience {
+    queue: Duration::from_secs(30),
+    answer: Duration::from_mins(1),
+};
 
 const LIMITS: LaneLimits = LaneLimits {
     queue_max: 100,
@@ -114,14 +117,23 @@ impl Store {
 
     /// Fails where somebody else has a row of the batch's users, after a second or at once.
     async fn meet_locks(&self, batch: &Batch, on_lock: OnLock) -> Result<(), StoreError> {
-        let is_locked = |tables: &Tables| batch.draws().iter().any(|draw| tables.locked.contains(&draw.user));
+        let is_locked = |tables: &Tables| {
+            batch
+                .draws()
+                .iter()
+                .any(|draw| tables.locked.contains(&draw.user))
+        };
         if self.lock().locked_late || !is_locked(&self.lock()) {
             return Ok(());
         }
         if on_lock == OnLock::Wait {
             sleep(LOCK_WAIT).await;
         }
-        if is_locked(&self.lock()) { Err(held()) } else { Ok(()) }
+        if is_locked(&self.lock()) {
+            Err(held())
+        } else {
+            Ok(())
+        }
     }
 
     fn fails(&self, with: &[Fault]) -> Option<Fault> {
@@ -140,7 +152,12 @@ fn held() -> StoreError {
 }
 
 impl ShardStore for Store {
-    async fn prefetch(&mut self, batch: &Batch, on_lock: OnLock, _: bool) -> Result<Fetched, StoreError> {
+    async fn prefetch(
+        &mut self,
+        batch: &Batch,
+        on_lock: OnLock,
+        _: bool,
+    ) -> Result<Fetched, StoreError> {
         if self.fails(&[Fault::PrefetchAway]).is_some() {
             return Err(away());
         }
@@ -148,20 +165,36 @@ impl ShardStore for Store {
         let mut tables = self.lock();
         tables.batches.push(batch.draws().len());
         let orders = |draw: &Draw| {
-            let [first, last] = [0, u8::MAX].map(|seq| (draw.user.clone(), draw.request.clone(), seq));
-            tables.orders.range(first..=last).map(|(_, order)| order.clone()).collect()
+            let [first, last] =
+                [0, u8::MAX].map(|seq| (draw.user.clone(), draw.request.clone(), seq));
+            tables
+                .orders
+                .range(first..=last)
+                .map(|(_, order)| order.clone())
+                .collect()
         };
         let known = Known {
-            accounts: batch.accounts().iter().map(|key| tables.accounts.get(key).copied()).collect(),
+            accounts: batch
+                .accounts()
+                .iter()
+                .map(|key| tables.accounts.get(key).copied())
+                .collect(),
             orders: batch.draws().iter().map(orders).collect(),
         };
-        Ok(Fetched { known, database_time: tables.clock_ahead.map(|ahead| now() + ahead) })
+        Ok(Fetched {
+            known,
+            database_time: tables.clock_ahead.map(|ahead| now() + ahead),
+        })
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
         let tables = self.lock();
         let hidden = tables.locks_are_hidden;
-        Ok(batch.draws().iter().map(|draw| !hidden && tables.locked.contains(&draw.user)).collect())
+        Ok(batch
+            .draws()
+            .iter()
+            .map(|draw| !hidden && tables.locked.contains(&draw.user))
+            .collect())
     }
 
     async fn persist(
@@ -180,33 +213,57 @@ impl ShardStore for Store {
         ]);
         match fault {
             Some(Fault::PersistAway) => return Err(away().into()),
-            Some(Fault::PersistFenced) => return Err(StoreError::Fenced("planted".to_owned()).into()),
-            Some(Fault::PersistConflict) => return Err(StoreError::Conflict("planted".to_owned()).into()),
+            Some(Fault::PersistFenced) => {
+                return Err(StoreError::Fenced("planted".to_owned()).into());
+            }
+            Some(Fault::PersistConflict) => {
+                return Err(StoreError::Conflict("planted".to_owned()).into());
+            }
             Some(Fault::CommitFailed) => return Err(PersistError::Unknown(away())),
             Some(Fault::Panic) => panic!("planted"),
             _ => {}
         }
         let epochs_held = self.lock().epochs_held && !receipt.epochs.is_empty();
-        if epochs_held || settlement.orders().any(|order| self.lock().locked.contains(&order.user)) {
+        if epochs_held
+            || settlement
+                .orders()
+                .any(|order| self.lock().locked.contains(&order.user))
+        {
             sleep(LOCK_WAIT).await;
             return Err(held().into());
         }
         let mut tables = self.lock();
-        if settlement.orders().any(|order| Some(&order.user) == tables.poisoned.as_ref()) {
+        if settlement
+            .orders()
+            .any(|order| Some(&order.user) == tables.poisoned.as_ref())
+        {
             return Err(StoreError::Data("planted".to_owned()).into());
         }
-        if settlement.orders().any(|order| Some(&order.user) == tables.contested.as_ref()) {
+        if settlement
+            .orders()
+            .any(|order| Some(&order.user) == tables.contested.as_ref())
+        {
             return Err(StoreError::Conflict("planted".to_owned()).into());
         }
-        for change in settlement.new_accounts.iter().chain(&settlement.changed_accounts) {
-            tables.accounts.insert((change.user.clone(), change.activity), change.account);
+        for change in settlement
+            .new_accounts
+            .iter()
+            .chain(&settlement.changed_accounts)
+        {
+            tables
+                .accounts
+                .insert((change.user.clone(), change.activity), change.account);
         }
         for order in settlement.orders() {
             let key = (order.user.clone(), order.request.clone(), order.seq);
             let earlier = tables.orders.insert(key, order.clone());
             assert_eq!(earlier, None, "a request id has two orders");
         }
-        assert_eq!(tables.grants.insert(grant, Verdict::Committed), None, "a grant id was used twice");
+        assert_eq!(
+            tables.grants.insert(grant, Verdict::Committed),
+            None,
+            "a grant id was used twice"
+        );
         match fault {
             Some(_) => Err(PersistError::Unknown(away())),
             None => Ok(()),
@@ -219,7 +276,11 @@ impl ShardStore for Store {
         if self.fails(&[Fault::VerdictAway]).is_some() {
             return Err(away());
         }
-        Ok(*self.lock().grants.entry(batch.grant).or_insert(Verdict::Void))
+        Ok(*self
+            .lock()
+            .grants
+            .entry(batch.grant)
+            .or_insert(Verdict::Void))
     }
 }
 
@@ -254,11 +315,20 @@ fn rig(faults: &[Fault]) -> Rig {
     stock.set_total(prize(), 3);
     let metrics = metrics();
     let (entrance, task, stop) = lane(store.clone(), stock.clone(), campaign, metrics.clone());
-    Rig { store, stock, entrance, stop, task: Some(task), metrics }
+    Rig {
+        store,
+        stock,
+        entrance,
+        stop,
+        task: Some(task),
+        metrics,
+    }
 }
 
 fn metrics() -> LaneMetrics {
-    Metrics::new(&prometheus::Registry::new()).expect("fresh names").lane("0")
+    Metrics::new(&prometheus::Registry::new())
+        .expect("fresh names")
+        .lane("0")
 }
 
 fn lane(
@@ -269,11 +339,19 @@ fn lane(
 ) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
     let left = prometheus::IntGauge::new("left", "left").expect("a name");
     let around = Surroundings {
-        catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published { version: 1, campaign }]))),
+        catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published {
+            version: 1,
+            campaign,
+        }]))),
         stock,
         random: Tape::new(Seeded::new(1)),
         clock: now,
-        ids: Ids::new(Arc::new(Counter::default()), Cut::WHOLE, left, Arc::default()),
+        ids: Ids::new(
+            Arc::new(Counter::default()),
+            Cut::WHOLE,
+            left,
+            Arc::default(),
+        ),
         metrics,
     };
     let stop = watch::Sender::new(false);
@@ -286,7 +364,10 @@ fn now() -> Timestamp {
 }
 
 fn prize() -> Prize {
-    Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(1).expect("id") }
+    Prize {
+        activity: ActivityId::new(1).expect("id"),
+        award: AwardId::new(1).expect("id"),
+    }
 }
 
 fn draw(user: &str, key: &str) -> Draw {
@@ -299,17 +380,27 @@ fn draw(user: &str, key: &str) -> Draw {
 }
 
 fn call(user: &str, key: &str, count: u8) -> Draw {
-    Draw { count: DrawCount::new(count).expect("a count"), ..draw(user, key) }
+    Draw {
+        count: DrawCount::new(count).expect("a count"),
+        ..draw(user, key)
+    }
 }
 
 /// The awards of a call, in the order in which they were drawn.
 fn awards(answer: &Result<Orders, DrawError>) -> Vec<u64> {
-    answer.as_ref().expect("orders").iter().map(|order| order.award.get()).collect()
+    answer
+        .as_ref()
+        .expect("orders")
+        .iter()
+        .map(|order| order.award.get())
+        .collect()
 }
 
 /// The one order of a call for one draw.
 fn one(answer: &Result<Orders, DrawError>) -> &Order {
-    let Ok([order]) = answer.as_deref() else { panic!("{answer:?}") };
+    let Ok([order]) = answer.as_deref() else {
+        panic!("{answer:?}")
+    };
     order
 }
 
@@ -324,11 +415,18 @@ impl Rig {
 
     /// Sends all at once, so that they make one batch, and waits for all.
     async fn draw_together(&self, draws: &[(&str, &str)]) -> Vec<Result<Orders, DrawError>> {
-        self.call_together(draws.iter().map(|(user, key)| draw(user, key))).await
+        self.call_together(draws.iter().map(|(user, key)| draw(user, key)))
+            .await
     }
 
-    async fn call_together(&self, draws: impl IntoIterator<Item = Draw>) -> Vec<Result<Orders, DrawError>> {
-        let pending: Vec<_> = draws.into_iter().map(|draw| self.entrance.submit(draw).expect("room")).collect();
+    async fn call_together(
+        &self,
+        draws: impl IntoIterator<Item = Draw>,
+    ) -> Vec<Result<Orders, DrawError>> {
+        let pending: Vec<_> = draws
+            .into_iter()
+            .map(|draw| self.entrance.submit(draw).expect("room"))
+            .collect();
         let mut answers = Vec::new();
         for mut pending in pending {
             answers.push(pending.answer(PATIENCE).await);
@@ -343,14 +441,28 @@ impl Rig {
     /// Ends the lane and checks that stock and orders agree and nothing is in the air.
     async fn finish(mut self) {
         self.stop.send_replace(true);
-        self.task.take().expect("finished once").await.expect("the lane ends by itself");
+        self.task
+            .take()
+            .expect("finished once")
+            .await
+            .expect("the lane ends by itself");
         let picture = self.picture();
-        let stocked = self.store.lock().orders.values().filter(|order| order.stocked).count() as u64;
+        let stocked = self
+            .store
+            .lock()
+            .orders
+            .values()
+            .filter(|order| order.stocked)
+            .count() as u64;
         assert_eq!(picture.open, 0, "a grant is still open");
         assert_eq!(picture.issued, stocked);
         assert_eq!(picture.left, 3 - stocked);
         let counted = self.metrics.counted();
-        assert_eq!([counted.taken, counted.ended], [counted.admitted; 2], "whoever was admitted has ended, once");
+        assert_eq!(
+            [counted.taken, counted.ended],
+            [counted.admitted; 2],
+            "whoever was admitted has ended, once"
+        );
         assert_eq!(counted.orders, self.store.lock().orders.len() as u64);
     }
 }
@@ -358,9 +470,18 @@ impl Rig {
 #[tokio::test]
 async fn what_waits_makes_one_batch() {
     let rig = rig(&[]);
-    let answers = rig.draw_together(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]).await;
-    let awards: Vec<u64> = answers.iter().map(|answer| one(answer).award.get()).collect();
-    assert_eq!(awards, [1, 1, 1, 101], "three units, given out in order of arrival");
+    let answers = rig
+        .draw_together(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")])
+        .await;
+    let awards: Vec<u64> = answers
+        .iter()
+        .map(|answer| one(answer).award.get())
+        .collect();
+    assert_eq!(
+        awards,
+        [1, 1, 1, 101],
+        "three units, given out in order of arrival"
+    );
     assert_eq!(rig.store.lock().batches, [4]);
     rig.finish().await;
 }
@@ -368,25 +489,50 @@ async fn what_waits_makes_one_batch() {
 #[tokio::test]
 async fn a_repeat_gets_its_first_answer_within_a_batch_and_later() {
     let rig = rig(&[]);
-    let answers = rig.draw_together(&[("a", "1"), ("a", "1"), ("a", "2")]).await;
+    let answers = rig
+        .draw_together(&[("a", "1"), ("a", "1"), ("a", "2")])
+        .await;
     let id = |answer| one(answer).id;
     assert_eq!(id(&answers[0]), id(&answers[1]));
     assert_ne!(id(&answers[0]), id(&answers[2]));
     assert_eq!(id(&rig.draw("a", "1").await), id(&answers[0]));
-    assert_eq!(rig.store.lock().accounts.values().map(|account| account.used).collect::<Vec<_>>(), [2]);
+    assert_eq!(
+        rig.store
+            .lock()
+            .accounts
+            .values()
+            .map(|account| account.used)
+            .collect::<Vec<_>>(),
+        [2]
+    );
     rig.finish().await;
 }
 
 #[tokio::test]
 async fn a_call_for_several_draws_takes_them_in_order() {
     let rig = rig(&[]);
-    let answers = rig.call_together([call("a", "1", 2), call("b", "1", 3), draw("c", "1")]).await;
-    assert_eq!(answers.iter().map(awards).collect::<Vec<_>>(), [vec![1, 1], vec![1, 101, 101], vec![101]]);
+    let answers = rig
+        .call_together([call("a", "1", 2), call("b", "1", 3), draw("c", "1")])
+        .await;
+    assert_eq!(
+        answers.iter().map(awards).collect::<Vec<_>>(),
+        [vec![1, 1], vec![1, 101, 101], vec![101]]
+    );
     let made = answers[1].as_ref().expect("orders");
-    let places: Vec<_> = made.iter().map(|order| (order.seq, order.ordinal, order.asked.get())).collect();
+    let places: Vec<_> = made
+        .iter()
+        .map(|order| (order.seq, order.ordinal, order.asked.get()))
+        .collect();
     assert_eq!(places, [(0, 1, 3), (1, 2, 3), (2, 3, 3)]);
-    assert_eq!(rig.call(call("b", "1", 3)).await, answers[1], "the same call has the same answer");
-    assert_eq!(rig.call(call("b", "1", 2)).await, Err(DrawError::Refused(Refusal::RequestCountDiffers)));
+    assert_eq!(
+        rig.call(call("b", "1", 3)).await,
+        answers[1],
+        "the same call has the same answer"
+    );
+    assert_eq!(
+        rig.call(call("b", "1", 2)).await,
+        Err(DrawError::Refused(Refusal::RequestCountDiffers))
+    );
     assert_eq!(rig.store.lock().orders.len(), 6);
     rig.finish().await;
 }
@@ -397,27 +543,44 @@ async fn a_call_for_five_draws_is_one_command_and_five_draws() {
     rig.call(call("a", "1", 5)).await.expect("five chances");
     let counted = rig.metrics.counted();
     assert_eq!([counted.admitted, counted.taken, counted.ended], [1; 3]);
-    assert_eq!((counted.draws.to_string(), counted.orders), ("5".to_owned(), 5));
+    assert_eq!(
+        (counted.draws.to_string(), counted.orders),
+        ("5".to_owned(), 5)
+    );
     rig.finish().await;
 }
 
 #[tokio::test]
 async fn a_call_beyond_the_chances_makes_no_draw() {
     let rig = rig(&[]);
-    assert_eq!(rig.call(call("a", "1", 6)).await, Err(DrawError::Refused(Refusal::NoChancesLeft)));
+    assert_eq!(
+        rig.call(call("a", "1", 6)).await,
+        Err(DrawError::Refused(Refusal::NoChancesLeft))
+    );
     assert!(rig.store.lock().orders.is_empty() && rig.store.lock().accounts.is_empty());
-    rig.call(call("a", "1", 5)).await.expect("the key is free and all chances are there");
+    rig.call(call("a", "1", 5))
+        .await
+        .expect("the key is free and all chances are there");
     rig.finish().await;
 }
 
 #[tokio::test]
 async fn a_batch_is_full_by_its_draws() {
     let rig = rig(&[]);
-    let calls = (0..20).map(|number| call(&format!("u{number}"), "1", 5)).chain([draw("late", "1")]);
+    let calls = (0..20)
+        .map(|number| call(&format!("u{number}"), "1", 5))
+        .chain([draw("late", "1")]);
     let pending: Vec<_> = calls.map(|draw| rig.entrance.submit(draw)).collect();
-    assert!(matches!(pending[20], Err(DrawError::QueueFull)), "100 draws wait and no more may");
+    assert!(
+        matches!(pending[20], Err(DrawError::QueueFull)),
+        "100 draws wait and no more may"
+    );
     for pending in pending.into_iter().take(20) {
-        pending.expect("room").answer(PATIENCE).await.expect("orders");
+        pending
+            .expect("room")
+            .answer(PATIENCE)
+            .await
+            .expect("orders");
     }
     assert_eq!(rig.store.lock().batches, [20]);
     assert_eq!(rig.entrance.waiting(), 0);
@@ -430,7 +593,10 @@ async fn refusals_change_nothing_and_leave_the_key_free() {
     for key in ["1", "2", "3", "4", "5"] {
         rig.draw("a", key).await.expect("a chance");
     }
-    assert_eq!(rig.draw("a", "6").await, Err(DrawError::Refused(Refusal::NoChancesLeft)));
+    assert_eq!(
+        rig.draw("a", "6").await,
+        Err(DrawError::Refused(Refusal::NoChancesLeft))
+    );
     assert_eq!(rig.store.lock().orders.len(), 5);
     rig.finish().await;
 }
@@ -440,7 +606,11 @@ async fn a_shard_that_is_away_answers_everyone_and_keeps_no_units() {
     let rig = rig(&[Fault::PrefetchAway, Fault::PersistAway]);
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
-    assert_eq!(rig.store.lock().faults.len(), 1, "the second draw was answered without asking the shard");
+    assert_eq!(
+        rig.store.lock().faults.len(),
+        1,
+        "the second draw was answered without asking the shard"
+    );
     sleep(AWAY_MIN).await;
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
     assert_eq!(rig.picture().left, 3);
@@ -495,12 +665,20 @@ async fn while_the_verdict_is_out_the_outcome_is_unknown() {
 #[tokio::test(start_paused = true)]
 async fn a_doubt_is_resolved_although_nobody_draws_again() {
     for commit in [Fault::CommitLost, Fault::CommitFailed] {
-        let rig = rig(&[commit, Fault::VerdictAway, Fault::VerdictAway, Fault::VerdictAway]);
+        let rig = rig(&[
+            commit,
+            Fault::VerdictAway,
+            Fault::VerdictAway,
+            Fault::VerdictAway,
+        ]);
         assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
         assert_eq!(rig.picture().open, 1);
         sleep(AWAY_MAX * 3).await;
         let picture = rig.picture();
-        assert_eq!((picture.open, picture.issued), (0, u64::from(commit == Fault::CommitLost)));
+        assert_eq!(
+            (picture.open, picture.issued),
+            (0, u64::from(commit == Fault::CommitLost))
+        );
         rig.finish().await;
     }
 }
@@ -516,8 +694,13 @@ async fn a_lane_that_stops_in_doubt_finds_out_first() {
 async fn one_bad_command_never_fails_its_neighbours() {
     let rig = rig(&[]);
     rig.store.lock().poisoned = Some(UserId::new("bad").expect("a user"));
-    let answers = rig.draw_together(&[("a", "1"), ("b", "1"), ("bad", "1"), ("c", "1"), ("d", "1")]).await;
-    let refused: Vec<bool> = answers.iter().map(|answer| *answer == Err(DrawError::DataRefused)).collect();
+    let answers = rig
+        .draw_together(&[("a", "1"), ("b", "1"), ("bad", "1"), ("c", "1"), ("d", "1")])
+        .await;
+    let refused: Vec<bool> = answers
+        .iter()
+        .map(|answer| *answer == Err(DrawError::DataRefused))
+        .collect();
     assert_eq!(refused, [false, false, true, false, false]);
     assert_eq!(rig.store.lock().orders.len(), 4);
     rig.finish().await;
@@ -538,7 +721,10 @@ async fn a_stop_commits_what_is_queued() {
     let rig = rig(&[]);
     let mut pending = rig.entrance.submit(draw("a", "1")).expect("room");
     rig.stop.send_replace(true);
-    pending.answer(PATIENCE).await.expect("it was queued before the stop");
+    pending
+        .answer(PATIENCE)
+        .await
+        .expect("it was queued before the stop");
     while rig.entrance.submit(draw("b", "1")).is_ok() {
         tokio::task::yield_now().await;
     }
@@ -565,7 +751,11 @@ async fn a_stock_that_is_away_refuses_and_changes_nothing() {
     let store = Store::default();
     let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
     let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
-    let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
+    let answer = entrance
+        .submit(draw("a", "1"))
+        .expect("room")
+        .answer(PATIENCE)
+        .await;
     assert_eq!(answer, Err(DrawError::Refused(Refusal::StockAway)));
     assert!(store.lock().orders.is_empty() && store.lock().accounts.is_empty());
     stop.send_replace(true);
@@ -578,9 +768,16 @@ async fn a_campaign_may_fall_back_while_the_stock_is_away() {
     let text = CAMPAIGN.replace("time_zone =", "when_stock_away = \"fallback\"\ntime_zone =");
     let campaign = Campaign::parse(&text).expect("a valid campaign");
     let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
-    let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
+    let answer = entrance
+        .submit(draw("a", "1"))
+        .expect("room")
+        .answer(PATIENCE)
+        .await;
     let order = one(&answer);
-    assert_eq!((order.award.get(), order.stocked, order.ordinal), (101, false, 1));
+    assert_eq!(
+        (order.award.get(), order.stocked, order.ordinal),
+        (101, false, 1)
+    );
     stop.send_replace(true);
     task.await.expect("the lane ends");
 }
@@ -612,21 +809,39 @@ impl Stock for Shaky {
     }
 }
 
-/// One draw from a stock whose first askings go wrong like this: the answer, and how often it was asked.
+/// One draw from a stock whose first askings go wrong like this: the answer, and how often it was
+/// asked.
 async fn draw_shaky(campaign: &str, failures: &[StockAway]) -> (Result<Orders, DrawError>, usize) {
-    let (store, stock, grants) = (Store::default(), Arc::new(MemoryStock::default()), Arc::default());
+    let (store, stock, grants) = (
+        Store::default(),
+        Arc::new(MemoryStock::default()),
+        Arc::default(),
+    );
     stock.set_total(prize(), 3);
     let failures = Mutex::new(failures.iter().rev().cloned().collect());
-    let shaky = Shaky { stock: stock.clone(), failures, grants: Arc::clone(&grants) };
+    let shaky = Shaky {
+        stock: stock.clone(),
+        failures,
+        grants: Arc::clone(&grants),
+    };
     let campaign = Campaign::parse(campaign).expect("a valid campaign");
     let (entrance, task, stop) = lane(store.clone(), shaky, campaign, metrics());
-    let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
+    let answer = entrance
+        .submit(draw("a", "1"))
+        .expect("room")
+        .answer(PATIENCE)
+        .await;
     stop.send_replace(true);
     task.await.expect("the lane ends");
     let grants = grants.lock().expect("nothing panics here").clone();
     let different: std::collections::BTreeSet<_> = grants.iter().collect();
     assert_eq!(different.len(), grants.len(), "a grant id was used twice");
-    let stocked = store.lock().orders.values().filter(|order| order.stocked).count() as u64;
+    let stocked = store
+        .lock()
+        .orders
+        .values()
+        .filter(|order| order.stocked)
+        .count() as u64;
     let Picture { left, open, .. } = stock.pictures()[0];
     assert_eq!((left, open), (3 - stocked, 0));
     (answer, grants.len())
@@ -639,18 +854,30 @@ async fn an_asking_that_ended_at_once_is_repeated_once_under_another_grant() {
     assert!(one(&answer).stocked, "{answer:?}");
     assert_eq!(asked, 2);
     let refused = Err(DrawError::Refused(Refusal::StockAway));
-    assert_eq!(draw_shaky(CAMPAIGN, &[ended(), ended()]).await, (refused.clone(), 2));
-    assert_eq!(draw_shaky(CAMPAIGN, &[StockAway::Unavailable("planted".to_owned())]).await, (refused, 1));
+    assert_eq!(
+        draw_shaky(CAMPAIGN, &[ended(), ended()]).await,
+        (refused.clone(), 2)
+    );
+    assert_eq!(
+        draw_shaky(CAMPAIGN, &[StockAway::Unavailable("planted".to_owned())]).await,
+        (refused, 1)
+    );
 }
 
 #[tokio::test]
 async fn a_prize_whose_units_are_on_their_way_is_no_consolation() {
     let undelivered = [StockAway::Undelivered(vec![prize()])];
     let (answer, asked) = draw_shaky(CAMPAIGN, &undelivered).await;
-    assert_eq!((answer, asked), (Err(DrawError::Refused(Refusal::StockAway)), 1));
+    assert_eq!(
+        (answer, asked),
+        (Err(DrawError::Refused(Refusal::StockAway)), 1)
+    );
     let falls_back = CAMPAIGN.replace("time_zone =", "when_stock_away = \"fallback\"\ntime_zone =");
     let (answer, _) = draw_shaky(&falls_back, &undelivered).await;
-    assert_eq!((one(&answer).award.get(), one(&answer).stocked), (101, false));
+    assert_eq!(
+        (one(&answer).award.get(), one(&answer).stocked),
+        (101, false)
+    );
 }
 
 #[tokio::test]
@@ -659,14 +886,34 @@ async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
     use crate::stock::cluster::{ClusterStock, Spread};
     use crate::testing::{Redis, order};
     let (redis, breakers) = (Redis::start().await, breakers());
-    let (stock, _closers) = ClusterStock::new(vec![connect(1, Spread { segments: 1, servers: 1 }, &redis)]);
+    let (stock, _closers) = ClusterStock::new(vec![connect(
+        1,
+        Spread {
+            segments: 1,
+            servers: 1,
+        },
+        &redis,
+    )]);
     stock_up(&stock.shelves()[0], 1, &[(prize(), 0, 1_000)]).await;
     let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
-    let (entrance, _task, _stop) = lane(Store::default(), stock.for_lane(0, 0, &breakers), campaign, metrics());
+    let (entrance, _task, _stop) = lane(
+        Store::default(),
+        stock.for_lane(0, 0, &breakers),
+        campaign,
+        metrics(),
+    );
     for round in 0..40 {
-        let answer = entrance.submit(draw(&format!("u{round}"), "1")).expect("room").answer(PATIENCE).await;
+        let answer = entrance
+            .submit(draw(&format!("u{round}"), "1"))
+            .expect("room")
+            .answer(PATIENCE)
+            .await;
         assert!(one(&answer).stocked, "round {round}: {answer:?}");
-        let words: &[&str] = if round % 2 == 0 { &["CLIENT", "KILL", "TYPE", "normal"] } else { &["SCRIPT", "FLUSH"] };
+        let words: &[&str] = if round % 2 == 0 {
+            &["CLIENT", "KILL", "TYPE", "normal"]
+        } else {
+            &["SCRIPT", "FLUSH"]
+        };
         order(&redis.options(), words).await;
     }
 }
@@ -674,14 +921,20 @@ async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
 #[tokio::test]
 async fn units_of_a_past_epoch_are_not_issued() {
     let rig = rig(&[Fault::PersistFenced]);
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::Refused(Refusal::StockAway)));
+    assert_eq!(
+        rig.draw("a", "1").await,
+        Err(DrawError::Refused(Refusal::StockAway))
+    );
     assert_eq!(rig.picture().left, 3);
     rig.draw("a", "1").await.expect("the stock is rebuilt");
     rig.finish().await;
 }
 
 fn lock(rig: &Rig, users: &[&str]) {
-    rig.store.lock().locked = users.iter().map(|user| UserId::new(user).expect("a user")).collect();
+    rig.store.lock().locked = users
+        .iter()
+        .map(|user| UserId::new(user).expect("a user"))
+        .collect();
 }
 
 #[tokio::test(start_paused = true)]
@@ -696,7 +949,10 @@ async fn strangers_do_not_wait_for_users_whose_rows_are_held() {
     assert_eq!(began.elapsed(), Duration::ZERO, "nobody was waited for");
     for pending in &mut held {
         assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::Held));
-        assert!(pending.held_up() >= Duration::from_secs(1), "that was no slowness of the shard");
+        assert!(
+            pending.held_up() >= Duration::from_secs(1),
+            "that was no slowness of the shard"
+        );
     }
     assert!(began.elapsed() < Duration::from_millis(1_200));
     rig.draw("c", "2").await.expect("still nobody has it");
@@ -711,7 +967,10 @@ async fn who_is_held_for_long_is_told_so_at_once_for_a_second() {
     let asked = rig.store.lock().batches.len();
     let began = Instant::now();
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::Held));
-    assert_eq!((began.elapsed(), rig.store.lock().batches.len()), (Duration::ZERO, asked));
+    assert_eq!(
+        (began.elapsed(), rig.store.lock().batches.len()),
+        (Duration::ZERO, asked)
+    );
     lock(&rig, &[]);
     sleep(Duration::from_secs(1)).await;
     rig.draw("a", "1").await.expect("nobody has it any more");
@@ -743,8 +1002,16 @@ async fn rows_that_are_found_held_when_they_are_written_are_parted_with_too() {
     let mut held = rig.entrance.submit(draw("a", "1")).expect("room");
     let mut free = rig.entrance.submit(draw("b", "1")).expect("room");
     free.answer(PATIENCE).await.expect("nobody has it");
-    assert_eq!(began.elapsed(), LOCK_WAIT, "one wait, then it is known who is held");
-    assert_eq!(free.held_up(), LOCK_WAIT, "that was no slowness of the shard");
+    assert_eq!(
+        began.elapsed(),
+        LOCK_WAIT,
+        "one wait, then it is known who is held"
+    );
+    assert_eq!(
+        free.held_up(),
+        LOCK_WAIT,
+        "that was no slowness of the shard"
+    );
     assert_eq!(held.answer(PATIENCE).await, Err(DrawError::Held));
     rig.finish().await;
 }
@@ -753,12 +1020,20 @@ async fn rows_that_are_found_held_when_they_are_written_are_parted_with_too() {
 async fn a_lock_that_nobody_is_known_to_be_behind_costs_the_halves_of_a_batch_that_meet_it() {
     let rig = rig(&[]);
     lock(&rig, &["a"]);
-    (rig.store.lock().locked_late, rig.store.lock().locks_are_hidden) = (true, true);
+    (
+        rig.store.lock().locked_late,
+        rig.store.lock().locks_are_hidden,
+    ) = (true, true);
     let began = Instant::now();
-    let answers = rig.draw_together(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]).await;
+    let answers = rig
+        .draw_together(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")])
+        .await;
     assert_eq!(answers[0], Err(DrawError::Held));
     assert!(answers[2].is_ok() && answers[3].is_ok(), "{answers:?}");
-    assert!(began.elapsed() <= 2 * LOCK_WAIT, "who waits behind must not get too old");
+    assert!(
+        began.elapsed() <= 2 * LOCK_WAIT,
+        "who waits behind must not get too old"
+    );
     rig.finish().await;
 }
 
@@ -766,8 +1041,13 @@ async fn a_lock_that_nobody_is_known_to_be_behind_costs_the_halves_of_a_batch_th
 async fn one_command_that_others_keep_changing_never_fails_its_neighbours() {
     let rig = rig(&[]);
     rig.store.lock().contested = Some(UserId::new("bad").expect("a user"));
-    let answers = rig.draw_together(&[("a", "1"), ("b", "1"), ("bad", "1"), ("c", "1"), ("d", "1")]).await;
-    let failed: Vec<bool> = answers.iter().map(|answer| *answer == Err(DrawError::ShardAway)).collect();
+    let answers = rig
+        .draw_together(&[("a", "1"), ("b", "1"), ("bad", "1"), ("c", "1"), ("d", "1")])
+        .await;
+    let failed: Vec<bool> = answers
+        .iter()
+        .map(|answer| *answer == Err(DrawError::ShardAway))
+        .collect();
     assert_eq!(failed, [false, false, true, false, false]);
     rig.finish().await;
 }
@@ -787,7 +1067,10 @@ async fn nothing_is_planned_by_a_clock_that_the_shards_own_contradicts() {
     let rig = rig(&[]);
     rig.store.lock().clock_ahead = Some(SignedDuration::from_hours(-40 * 24));
     let ahead_seconds = 40 * 24 * 3600;
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ClocksDiffer { ahead_seconds }));
+    assert_eq!(
+        rig.draw("a", "1").await,
+        Err(DrawError::ClocksDiffer { ahead_seconds })
+    );
     assert!(rig.store.lock().orders.is_empty() && rig.store.lock().accounts.is_empty());
     rig.store.lock().clock_ahead = Some(SignedDuration::from_secs(59));
     rig.draw("a", "1").await.expect("a little is borne");
@@ -800,8 +1083,16 @@ struct Plenty;
 impl Stock for Plenty {
     async fn take(&self, _: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
         let server = ServerId(1);
-        let part = |units: &Units| Part { server, prize: units.prize, segment: 0, count: units.count };
-        Ok(Granted { parts: wants.iter().map(part).collect(), epochs: [(server, Epoch(1))].into() })
+        let part = |units: &Units| Part {
+            server,
+            prize: units.prize,
+            segment: 0,
+            count: units.count,
+        };
+        Ok(Granted {
+            parts: wants.iter().map(part).collect(),
+            epochs: [(server, Epoch(1))].into(),
+        })
     }
 
     fn settle(&self, _: GrantId, _: &Granted, _: &[Part]) {}
@@ -816,7 +1107,11 @@ async fn a_rebuild_that_holds_the_epochs_makes_the_stock_away_and_no_shard() {
     let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
     let (entrance, task, stop) = lane(store.clone(), Plenty, campaign, metrics());
     let began = Instant::now();
-    let answer = entrance.submit(draw("a", "1")).expect("room").answer(PATIENCE).await;
+    let answer = entrance
+        .submit(draw("a", "1"))
+        .expect("room")
+        .answer(PATIENCE)
+        .await;
     assert_eq!(answer, Err(DrawError::Refused(Refusal::StockAway)));
     assert_eq!(began.elapsed(), LOCK_WAIT);
     stop.send_replace(true);
@@ -831,7 +1126,10 @@ async fn room_for_those_who_are_held_is_bounded() {
     let began = Instant::now();
     let mut at_once = 0;
     for users in users.chunks(100) {
-        let pending: Vec<_> = users.iter().map(|user| rig.entrance.submit(draw(user, "1")).expect("room")).collect();
+        let pending: Vec<_> = users
+            .iter()
+            .map(|user| rig.entrance.submit(draw(user, "1")).expect("room"))
+            .collect();
         sleep(Duration::from_millis(5)).await;
         for mut pending in pending {
             if let Some(answer) = pending.answer(PATIENCE).now_or_never() {
@@ -842,7 +1140,11 @@ async fn room_for_those_who_are_held_is_bounded() {
             }
         }
     }
-    assert_eq!(at_once, 400 - 256, "they are told at once where there is no room");
+    assert_eq!(
+        at_once,
+        400 - 256,
+        "they are told at once where there is no room"
+    );
     rig.draw("stranger", "1").await.expect("nobody has it");
     assert!(began.elapsed() < Duration::from_secs(1));
     rig.finish().await;

@@ -18,7 +18,13 @@ async fn fresh<D: Database>(database: D) -> Meta<D> {
     if D::DIALECT.lane_per_table {
         // The stock that goes with it lies on servers, and additions are spread over them.
         let layout = "INSERT INTO stock_layout (only_row, servers, segments) VALUES (1, 2, 4)";
-        database.connect().await.expect("a connection").run(layout).await.expect("laid out");
+        database
+            .connect()
+            .await
+            .expect("a connection")
+            .run(layout)
+            .await
+            .expect("laid out");
     }
     Meta::new(database)
 }
@@ -28,11 +34,19 @@ fn now() -> Timestamp {
 }
 
 fn mug() -> Prize {
-    Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(102).expect("id") }
+    Prize {
+        activity: ActivityId::new(1).expect("id"),
+        award: AwardId::new(102).expect("id"),
+    }
 }
 
 fn change(units: u64) -> StockChange {
-    StockChange { prize: mug(), units, who: "Zoë \"x\" \\ 漢".to_owned(), why: "'; -- 😀\n?".to_owned() }
+    StockChange {
+        prize: mug(),
+        units,
+        who: "Zoë \"x\" \\ 漢".to_owned(),
+        why: "'; -- 😀\n?".to_owned(),
+    }
 }
 
 async fn run_numbers_are_claimed_once<D: Database>(database: D) {
@@ -63,40 +77,76 @@ async fn the_layout_is_fixed_once<D: Database>(database: D) {
 
 async fn a_campaign_comes_back_to_the_letter<D: Database>(database: D) {
     let meta = fresh(database).await;
-    let text = CAMPAIGN.replace("Audited", "Zoë's 😀 \\\\ ? 漢字") + "\n# \t 'quoted' \"twice\" \\n\n";
+    let text =
+        CAMPAIGN.replace("Audited", "Zoë's 😀 \\\\ ? 漢字") + "\n# \t 'quoted' \"twice\" \\n\n";
     Campaign::parse(&text).expect("valid");
-    meta.publish(&[&text], "ops", now()).await.expect("published");
+    meta.publish(&[&text], "ops", now())
+        .await
+        .expect("published");
     let stored = meta.versions().await.expect("stored");
     assert_eq!((stored.len(), &stored[0].text), (1, &text));
     assert_eq!(meta.revision().await, Ok(1));
-    assert!(meta.catalogue().await.expect("a catalogue").activity(mug().activity).is_some());
+    assert!(
+        meta.catalogue()
+            .await
+            .expect("a catalogue")
+            .activity(mug().activity)
+            .is_some()
+    );
 }
 
 async fn publishers_take_turns<D: Database>(database: D) {
     let meta = fresh(database).await;
-    let same = join_all((0..3).map(|_| async { meta.publish(&[CAMPAIGN], "ops", now()).await })).await;
-    let same: Vec<_> = same.into_iter().map(|publications| publications.expect("published")[0]).collect();
+    let same =
+        join_all((0..3).map(|_| async { meta.publish(&[CAMPAIGN], "ops", now()).await })).await;
+    let same: Vec<_> = same
+        .into_iter()
+        .map(|publications| publications.expect("published")[0])
+        .collect();
     assert_eq!(same.iter().filter(|publication| publication.new).count(), 1);
     assert!(same.iter().all(|publication| publication.version == 1));
     let editions: Vec<String> = (11..15).map(edition).collect();
-    let different = join_all(editions.iter().map(|text| async { meta.publish(&[text], "ops", now()).await })).await;
-    let mut versions: Vec<_> =
-        different.into_iter().map(|publications| publications.expect("published")[0].version).collect();
+    let different = join_all(
+        editions
+            .iter()
+            .map(|text| async { meta.publish(&[text], "ops", now()).await }),
+    )
+    .await;
+    let mut versions: Vec<_> = different
+        .into_iter()
+        .map(|publications| publications.expect("published")[0].version)
+        .collect();
     versions.sort_unstable();
     assert_eq!(versions, [2, 3, 4, 5]);
-    assert_eq!(meta.totals().await, Ok(BTreeMap::from([(mug(), 50)])), "its count became its stock once");
+    assert_eq!(
+        meta.totals().await,
+        Ok(BTreeMap::from([(mug(), 50)])),
+        "its count became its stock once"
+    );
     assert_eq!(meta.revision().await, Ok(5));
 }
 
 async fn stock_operations_add_up<D: Database>(database: D) {
     let meta = fresh(database).await;
-    meta.publish(&[CAMPAIGN], "ops", now()).await.expect("published");
+    meta.publish(&[CAMPAIGN], "ops", now())
+        .await
+        .expect("published");
     let (five, seven) = (change(5), change(7));
     let (one, two) = tokio::join!(meta.add_stock(&five, now()), meta.add_stock(&seven, now()));
     assert_ne!(one.expect("added"), two.expect("added"));
-    let asked = meta.ask_withdrawal(&change(20), now()).await.expect("recorded");
+    let asked = meta
+        .ask_withdrawal(&change(20), now())
+        .await
+        .expect("recorded");
     assert_eq!(meta.totals().await, Ok(BTreeMap::from([(mug(), 62)])));
-    assert_eq!(meta.waiting_withdrawals().await, Ok(vec![Withdrawal { id: asked, prize: mug(), units: 20 }]));
+    assert_eq!(
+        meta.waiting_withdrawals().await,
+        Ok(vec![Withdrawal {
+            id: asked,
+            prize: mug(),
+            units: 20
+        }])
+    );
     assert_eq!(meta.applied(asked).await, Ok(None));
     meta.withdrawn(asked, 15).await.expect("noted");
     meta.withdrawn(asked, 20).await.expect("noted already");
@@ -104,20 +154,46 @@ async fn stock_operations_add_up<D: Database>(database: D) {
     assert_eq!(meta.waiting_withdrawals().await, Ok(vec![]));
     assert_eq!(meta.totals().await, Ok(BTreeMap::from([(mug(), 47)])));
     let operations = meta.operations(mug()).await.expect("operations");
-    let applied: Vec<_> = operations.iter().map(|operation| operation.applied).collect();
-    assert!(applied == [Some(50), Some(5), Some(7), Some(-15)] || applied == [Some(50), Some(7), Some(5), Some(-15)]);
+    let applied: Vec<_> = operations
+        .iter()
+        .map(|operation| operation.applied)
+        .collect();
+    assert!(
+        applied == [Some(50), Some(5), Some(7), Some(-15)]
+            || applied == [Some(50), Some(7), Some(5), Some(-15)]
+    );
     let last = operations.last().expect("the withdrawal");
-    let StockChange { units, who, why, .. } = change(20);
-    let expected = Operation { id: asked, kind: "withdraw".to_owned(), units, applied: Some(-15), who, why, at: now() };
+    let StockChange {
+        units, who, why, ..
+    } = change(20);
+    let expected = Operation {
+        id: asked,
+        kind: "withdraw".to_owned(),
+        units,
+        applied: Some(-15),
+        who,
+        why,
+        at: now(),
+    };
     assert_eq!(*last, expected);
 }
 
 async fn the_last_picture_counts<D: Database>(database: D) {
     let meta = fresh(database).await;
-    let picture = |left| Picture { prize: mug(), total: 50, left, open: 3, issued: 47 - left };
+    let picture = |left| Picture {
+        prize: mug(),
+        total: 50,
+        left,
+        open: 3,
+        issued: 47 - left,
+    };
     for left in [40, 7] {
-        meta.write_pictures(&[picture(left)], now()).await.expect("written");
-        meta.write_pictures(&[picture(left)], now()).await.expect("written again");
+        meta.write_pictures(&[picture(left)], now())
+            .await
+            .expect("written");
+        meta.write_pictures(&[picture(left)], now())
+            .await
+            .expect("written again");
         assert_eq!(meta.pictures().await, Ok(vec![picture(left)]));
     }
     meta.forget_pictures().await.expect("forgotten");
@@ -136,7 +212,10 @@ async fn the_audit_log_tells_the_newest_first<D: Database>(database: D) {
     for what in ["reload", "breaker forced_open"] {
         meta.note(&entry(what)).await.expect("noted");
     }
-    assert_eq!(meta.audit_log().await, Ok(vec![entry("breaker forced_open"), entry("reload")]));
+    assert_eq!(
+        meta.audit_log().await,
+        Ok(vec![entry("breaker forced_open"), entry("reload")])
+    );
 }
 
 macro_rules! over_each_database {
@@ -178,7 +257,10 @@ over_each_database!(
 #[tokio::test]
 async fn what_does_not_fit_in_mariadb_is_refused_and_changes_nothing() {
     let meta = fresh(Mariadb::shared_database().await).await;
-    let long = StockChange { who: "x".repeat(129), ..change(5) };
+    let long = StockChange {
+        who: "x".repeat(129),
+        ..change(5)
+    };
     let refused = meta.add_stock(&long, now()).await;
     assert!(matches!(refused, Err(StoreError::Data(_))), "{refused:?}");
     let none = meta.add_stock(&change(0), now()).await;

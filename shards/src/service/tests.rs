@@ -25,12 +25,31 @@ async fn started(place: &tempfile::TempDir, slow: Duration) -> Embedded {
             linger: Duration::ZERO,
         },
         in_flight_max: 100,
-        patience: Patience { queue: long, answer: long },
-        reads: ReadLimits { connections_max: 1, queue_max: 10, timeout: long },
-        breakers: Settings { calls_min: 1, slow, open_min: long, open_max: long, ..Settings::DEFAULT },
+        patience: Patience {
+            queue: long,
+            answer: long,
+        },
+        reads: ReadLimits {
+            connections_max: 1,
+            queue_max: 10,
+            timeout: long,
+        },
+        breakers: Settings {
+            calls_min: 1,
+            slow,
+            open_min: long,
+            open_max: long,
+            ..Settings::DEFAULT
+        },
     };
     let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
-    folder.hold().await.expect("held").start(options, metrics).await.expect("started")
+    folder
+        .hold()
+        .await
+        .expect("held")
+        .start(options, metrics)
+        .await
+        .expect("started")
 }
 
 fn activity() -> ActivityId {
@@ -41,24 +60,40 @@ fn activity() -> ActivityId {
 fn users(shards: &Shards) -> [UserId; 2] {
     [0, 1].map(|shard| {
         let user = |number| UserId::new(&format!("u{number}")).expect("a user");
-        (0..1_000).map(user).find(|user| shard_index(shards.route(user)) == shard).expect("one of many")
+        (0..1_000)
+            .map(user)
+            .find(|user| shard_index(shards.route(user)) == shard)
+            .expect("one of many")
     })
 }
 
 fn draw(user: &UserId) -> Draw {
     let request = RequestId::new("k").expect("a key");
-    Draw { user: user.clone(), activity: activity(), request, count: DrawCount::ONE }
+    Draw {
+        user: user.clone(),
+        activity: activity(),
+        request,
+        count: DrawCount::ONE,
+    }
 }
 
 fn states(shards: &Shards) -> Vec<State> {
-    shards.breakers().list().iter().map(|status| status.state).collect()
+    shards
+        .breakers()
+        .list()
+        .iter()
+        .map(|status| status.state)
+        .collect()
 }
 
 #[tokio::test]
 async fn a_call_that_is_cancelled_after_a_long_wait_opens_the_breaker_of_its_shard_alone() {
     let place = tempfile::tempdir().expect("a folder");
     // One that has waited for less than ten minutes says nothing.
-    for (slow, state) in [(Duration::from_mins(10), State::Closed), (Duration::from_millis(1), State::Open)] {
+    for (slow, state) in [
+        (Duration::from_mins(10), State::Closed),
+        (Duration::from_millis(1), State::Open),
+    ] {
         let running = started(&place, slow).await;
         let shards = running.shards.clone();
         let [user, _] = users(&shards);
@@ -70,7 +105,11 @@ async fn a_call_that_is_cancelled_after_a_long_wait_opens_the_breaker_of_its_sha
             };
             // It is refused at once by a breaker that the draw has opened.
             let refused = read && state == State::Open;
-            assert_eq!((&mut call).now_or_never().is_some(), refused, "nobody else has run yet");
+            assert_eq!(
+                (&mut call).now_or_never().is_some(),
+                refused,
+                "nobody else has run yet"
+            );
             sleep(Duration::from_millis(5)).await;
             drop(call);
             assert_eq!(states(&shards), [state, State::Closed]);
@@ -86,19 +125,44 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
     let running = started(&place, Duration::from_mins(10)).await;
     let shards = running.shards.clone();
     let [here, there] = users(&shards);
-    let order = |mode| BreakerOrder { mode, who: "alice".to_owned(), why: "a drill".to_owned() };
+    let order = |mode| BreakerOrder {
+        mode,
+        who: "alice".to_owned(),
+        why: "a drill".to_owned(),
+    };
     let lasts = Some(Duration::from_mins(10));
-    shards.breakers().order("shard-0", &order(Mode::Forced { to: Force::Open, lasts })).expect("it is there");
-    assert!(matches!(shards.draw(draw(&here)).await, Err(DrawError::BreakerOpen { .. })));
-    assert!(matches!(shards.account(&here, activity()).await, Err(ReadError::BreakerOpen { .. })));
+    shards
+        .breakers()
+        .order(
+            "shard-0",
+            &order(Mode::Forced {
+                to: Force::Open,
+                lasts,
+            }),
+        )
+        .expect("it is there");
+    assert!(matches!(
+        shards.draw(draw(&here)).await,
+        Err(DrawError::BreakerOpen { .. })
+    ));
+    assert!(matches!(
+        shards.account(&here, activity()).await,
+        Err(ReadError::BreakerOpen { .. })
+    ));
     // There is no such activity: the rules say so, and that is an answer.
     let answered = Err(DrawError::Refused(Refusal::ActivityUnknown));
     assert_eq!(shards.draw(draw(&there)).await, answered);
     assert_eq!(shards.account(&there, activity()).await, Ok(None));
     assert_eq!(states(&shards), [State::Open, State::Closed]);
-    shards.breakers().order("shard-0", &order(Mode::Automatic)).expect("it is there");
+    shards
+        .breakers()
+        .order("shard-0", &order(Mode::Automatic))
+        .expect("it is there");
     assert_eq!(shards.draw(draw(&here)).await, answered);
-    assert_eq!(shards.breakers().order("redis-1", &order(Mode::Automatic)), Err(UnknownBreaker));
+    assert_eq!(
+        shards.breakers().order("redis-1", &order(Mode::Automatic)),
+        Err(UnknownBreaker)
+    );
     drop(shards);
     running.drain().await;
 }
@@ -107,11 +171,19 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
 fn only_what_a_shard_did_not_answer_is_a_failure() {
     let retry_after = Duration::ZERO;
     for (error, verdict) in [
-        (DrawError::Refused(Refusal::NoChancesLeft), Verdict::Answered),
+        (
+            DrawError::Refused(Refusal::NoChancesLeft),
+            Verdict::Answered,
+        ),
         (DrawError::Refused(Refusal::StockAway), Verdict::Answered),
         (DrawError::DataRefused, Verdict::Answered),
         (DrawError::Held, Verdict::Answered),
-        (DrawError::ClocksDiffer { ahead_seconds: 3_456_000 }, Verdict::Answered),
+        (
+            DrawError::ClocksDiffer {
+                ahead_seconds: 3_456_000,
+            },
+            Verdict::Answered,
+        ),
         (DrawError::ShardAway, Verdict::Failed),
         (DrawError::OutcomeUnknown, Verdict::Failed),
         (DrawError::TooOld, Verdict::Failed),
@@ -123,5 +195,8 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
     }
     assert_eq!(verdict_of_read(&Ok(Found::default())), Verdict::Answered);
     assert_eq!(verdict_of_read(&Err(ReadError::ShardAway)), Verdict::Failed);
-    assert_eq!(verdict_of_read(&Err(ReadError::QueueFull)), Verdict::Uncounted);
+    assert_eq!(
+        verdict_of_read(&Err(ReadError::QueueFull)),
+        Verdict::Uncounted
+    );
 }

@@ -59,7 +59,10 @@ impl State {
         for write in writes {
             match write {
                 Write::Order(order) => {
-                    calls.entry((&order.user, &order.request)).or_default().push(order);
+                    calls
+                        .entry((&order.user, &order.request))
+                        .or_default()
+                        .push(order);
                     if !self.book.order_ids.insert(order.id) {
                         self.violate(|| format!("order id {} was used twice", order.id));
                     }
@@ -68,7 +71,12 @@ impl State {
                         self.violate(|| format!("order {} is of the future, by {ahead}", order.id));
                     }
                     if order.stocked {
-                        *took.entry(Prize { activity: order.activity, award: order.award }).or_default() += 1;
+                        *took
+                            .entry(Prize {
+                                activity: order.activity,
+                                award: order.award,
+                            })
+                            .or_default() += 1;
                     }
                 }
                 Write::Count((prize, segment, ..), units) => {
@@ -78,7 +86,8 @@ impl State {
                 }
                 Write::Receipt(_, row) => {
                     for part in &row.used {
-                        *receipt.entry((part.prize, part.segment)).or_default() += u64::from(part.count);
+                        *receipt.entry((part.prize, part.segment)).or_default() +=
+                            u64::from(part.count);
                     }
                 }
                 Write::Account(user, activity, _) => self.check_account(shard, user, *activity),
@@ -103,9 +112,18 @@ impl State {
     /// Issued is never above the total, of any prize and any segment.
     pub(super) fn check_totals(&mut self) {
         let total = |key| self.meta.totals.get(key).copied().unwrap_or(0);
-        let above = self.book.used.iter().find(|&(key, &used)| used > total(key));
-        let above = above.map(|(key, used)| format!("{used} of {} units of {key:?} are issued", total(key)));
-        let oversold = self.book.issued.iter().find(|&(&prize, &issued)| issued > self.meta.total_of(prize));
+        let above = self
+            .book
+            .used
+            .iter()
+            .find(|&(key, &used)| used > total(key));
+        let above = above
+            .map(|(key, used)| format!("{used} of {} units of {key:?} are issued", total(key)));
+        let oversold = self
+            .book
+            .issued
+            .iter()
+            .find(|&(&prize, &issued)| issued > self.meta.total_of(prize));
         let oversold = oversold.map(|(prize, issued)| format!("{issued} of {prize:?} are issued"));
         if let Some(what) = oversold.or(above) {
             self.violate(|| what);
@@ -118,14 +136,30 @@ impl State {
         let account = tables.accounts.get(&(user.clone(), activity)).copied();
         let orders = orders_of(tables, user, activity);
         if let Some(why) = account.and_then(|account| wrong_account(account, &orders)) {
-            self.violate(|| format!("{} in {activity}: {why}: {account:?}, {orders:?}", user.as_str()));
+            self.violate(|| {
+                format!(
+                    "{} in {activity}: {why}: {account:?}, {orders:?}",
+                    user.as_str()
+                )
+            });
         }
     }
 
     /// A lane stands still with its batch half done.
-    pub(super) fn note_still(&mut self, lane: (usize, usize), users: BTreeSet<UserId>, length: Duration) {
-        self.note("stands still", || format!("{lane:?} with {users:?} for {length:?}"));
-        self.book.stills.push(Still { lane, users, until: Instant::now() + length });
+    pub(super) fn note_still(
+        &mut self,
+        lane: (usize, usize),
+        users: BTreeSet<UserId>,
+        length: Duration,
+    ) {
+        self.note("stands still", || {
+            format!("{lane:?} with {users:?} for {length:?}")
+        });
+        self.book.stills.push(Still {
+            lane,
+            users,
+            until: Instant::now() + length,
+        });
     }
 
     /// Whoever has nothing to do with those who stand still, and nothing else is wrong, is answered
@@ -139,7 +173,13 @@ impl State {
     ) {
         let concerns = |still: &&Still| still.lane == lane || still.users.contains(&draw.user);
         let lasts = |still: &&Still| asked < still.until + TOLD_AFTERWARDS;
-        if self.book.stills.iter().filter(lasts).any(|still| concerns(&still)) {
+        if self
+            .book
+            .stills
+            .iter()
+            .filter(lasts)
+            .any(|still| concerns(&still))
+        {
             return;
         }
         if self.book.stills.iter().any(|still| asked < still.until) {
@@ -150,7 +190,10 @@ impl State {
             // One that says that it stops has not begun yet.
             Err(error) => matches!(
                 error,
-                DrawError::Refused(_) | DrawError::DataRefused | DrawError::QueueFull | DrawError::Stopping
+                DrawError::Refused(_)
+                    | DrawError::DataRefused
+                    | DrawError::QueueFull
+                    | DrawError::Stopping
             ),
         };
         let took = asked.elapsed();
@@ -161,7 +204,10 @@ impl State {
     }
 
     fn told(&self, draw: &Draw) -> Option<&Orders> {
-        let told = self.book.answers.get(&(draw.user.clone(), draw.request.clone()));
+        let told = self
+            .book
+            .answers
+            .get(&(draw.user.clone(), draw.request.clone()));
         told.filter(|orders| (orders[0].activity, orders[0].asked) == (draw.activity, draw.count))
     }
 
@@ -172,16 +218,31 @@ impl State {
 
     /// Whether it was answered with a unit.
     pub(super) fn was_stocked(&self, draw: &Draw) -> bool {
-        self.told(draw).is_some_and(|orders| orders.iter().any(|order| order.stocked))
+        self.told(draw)
+            .is_some_and(|orders| orders.iter().any(|order| order.stocked))
     }
 
     /// Checks what a player was told, who `knew` already that the draw was made or did not; whether
     /// that was the last word.
-    pub(super) fn hear(&mut self, shard: usize, draw: &Draw, knew: bool, answer: &Result<Orders, DrawError>) -> bool {
-        self.note(kind_of(answer), || format!("{} {} {answer:?}", draw.user.as_str(), draw.request.as_str()));
+    pub(super) fn hear(
+        &mut self,
+        shard: usize,
+        draw: &Draw,
+        knew: bool,
+        answer: &Result<Orders, DrawError>,
+    ) -> bool {
+        self.note(kind_of(answer), || {
+            format!(
+                "{} {} {answer:?}",
+                draw.user.as_str(),
+                draw.request.as_str()
+            )
+        });
         match answer {
             Ok(orders) => self.hear_orders(shard, draw, orders),
-            Err(DrawError::Refused(refusal)) => return self.hear_refusal(shard, draw, knew, *refusal),
+            Err(DrawError::Refused(refusal)) => {
+                return self.hear_refusal(shard, draw, knew, *refusal);
+            }
             Err(DrawError::DataRefused) if draw.request.as_str() == POISONED => {}
             Err(DrawError::DataRefused) => self.violate(|| format!("{draw:?} was refused as data")),
             Err(_) => return false,
@@ -200,29 +261,50 @@ impl State {
         if stored != **orders {
             self.violate(|| format!("answered {orders:?}, stored {stored:?}"));
         }
-        let Draw { user, activity, request, count } = draw;
+        let Draw {
+            user,
+            activity,
+            request,
+            count,
+        } = draw;
         let is_of_draw = |order: &Order| {
-            (&order.user, &order.request, order.activity, order.asked) == (user, request, *activity, *count)
+            (&order.user, &order.request, order.activity, order.asked)
+                == (user, request, *activity, *count)
         };
         if orders.is_empty() || !orders.iter().all(is_of_draw) {
             self.violate(|| format!("{draw:?} was answered {orders:?}"));
         }
         let key = (user.clone(), request.clone());
-        let first = self.book.answers.entry(key).or_insert_with(|| orders.clone()).clone();
+        let first = self
+            .book
+            .answers
+            .entry(key)
+            .or_insert_with(|| orders.clone())
+            .clone();
         if first != *orders {
             self.violate(|| format!("answered {orders:?} after {first:?}"));
         }
     }
 
     fn hear_refusal(&mut self, shard: usize, draw: &Draw, knew: bool, refusal: Refusal) -> bool {
-        let account = self.shards[shard].accounts.get(&(draw.user.clone(), draw.activity));
+        let account = self.shards[shard]
+            .accounts
+            .get(&(draw.user.clone(), draw.activity));
         let stored = self.shards[shard].call(&draw.user, &draw.request);
         let used = account.map_or(0, |account| account.used);
         // As far as the chances go is at least one draw.
-        let needed = if is_all_or_nothing(draw.activity) { draw.count.get().into() } else { 1 };
+        let needed = if is_all_or_nothing(draw.activity) {
+            draw.count.get().into()
+        } else {
+            1
+        };
         let right = match refusal {
-            Refusal::RequestIdReused => stored.first().is_some_and(|order| order.activity != draw.activity),
-            Refusal::RequestCountDiffers => stored.first().is_some_and(|order| order.asked != draw.count),
+            Refusal::RequestIdReused => stored
+                .first()
+                .is_some_and(|order| order.activity != draw.activity),
+            Refusal::RequestCountDiffers => stored
+                .first()
+                .is_some_and(|order| order.asked != draw.count),
             Refusal::NoChancesLeft => used + needed > CHANCES.welcome,
             Refusal::StockAway | Refusal::MonthLimit | Refusal::DayLimit => true,
             Refusal::ActivityUnknown | Refusal::ActivityNotOpen | Refusal::OutsideWindow => false,
@@ -256,23 +338,40 @@ impl State {
         }
         match self.servers[place].process().picture() {
             Err(_) => return Some(format!("server {id} has lost its units")),
-            Ok((epoch, ..)) if epoch != registered.epoch => return Some(format!("server {id} is behind")),
-            Ok((_, _, open)) if open > 0 => return Some(format!("{open} grants are open on server {id}")),
+            Ok((epoch, ..)) if epoch != registered.epoch => {
+                return Some(format!("server {id} is behind"));
+            }
+            Ok((_, _, open)) if open > 0 => {
+                return Some(format!("{open} grants are open on server {id}"));
+            }
             Ok(_) => {}
         }
         let epochs: Vec<_> = self.shards.iter().map(|shard| shard.epoch(id)).collect();
         if epochs.iter().any(|&epoch| epoch != registered.epoch) {
-            return Some(format!("shards are at {epochs:?} of server {id}, not at {}", registered.epoch));
+            return Some(format!(
+                "shards are at {epochs:?} of server {id}, not at {}",
+                registered.epoch
+            ));
         }
-        let receipts: u64 = self.shards.iter().map(|shard| shard.count_old(Duration::ZERO)).sum();
+        let receipts: u64 = self
+            .shards
+            .iter()
+            .map(|shard| shard.count_old(Duration::ZERO))
+            .sum();
         (receipts > 0).then(|| format!("{receipts} receipts are not deleted"))
     }
 
     /// Units of a prize that can be taken.
     pub(super) fn left_of(&mut self, prize: Prize) -> u64 {
-        let pictures = self.servers.iter_mut().filter_map(|server| server.process().picture().ok());
+        let pictures = self
+            .servers
+            .iter_mut()
+            .filter_map(|server| server.process().picture().ok());
         let counts = pictures.flat_map(|(_, left, _)| left);
-        counts.filter(|((of, _), _)| *of == prize).map(|(_, units)| units).sum()
+        counts
+            .filter(|((of, _), _)| *of == prize)
+            .map(|(_, units)| units)
+            .sum()
     }
 
     /// Checks the sums when nothing moves any more.
@@ -295,9 +394,12 @@ impl State {
             self.violate(|| format!("the shards counted {issued:?}, their batches used {used:?}"));
         }
         for (key, total) in self.meta.totals.clone() {
-            let [left, issued] = [&left, &issued].map(|counts| counts.get(&key).copied().unwrap_or(0));
+            let [left, issued] =
+                [&left, &issued].map(|counts| counts.get(&key).copied().unwrap_or(0));
             if left + issued != total {
-                self.violate(|| format!("{key:?}: {left} left and {issued} issued are not {total}"));
+                self.violate(|| {
+                    format!("{key:?}: {left} left and {issued} issued are not {total}")
+                });
             }
         }
         self.check_orders();
@@ -306,10 +408,24 @@ impl State {
     /// Orders, counters and accounts agree.
     fn check_orders(&mut self) {
         for prize in prizes() {
-            let of_prize = |order: &&Order| (order.activity, order.award) == (prize.activity, prize.award);
-            let orders = self.shards.iter().flat_map(|shard| shard.orders.values()).flat_map(BTreeMap::values);
-            let stocked = orders.filter(of_prize).filter(|order| order.stocked).count() as u64;
-            let used: u64 = self.book.used.iter().filter(|((of, _), _)| *of == prize).map(|(_, units)| units).sum();
+            let of_prize =
+                |order: &&Order| (order.activity, order.award) == (prize.activity, prize.award);
+            let orders = self
+                .shards
+                .iter()
+                .flat_map(|shard| shard.orders.values())
+                .flat_map(BTreeMap::values);
+            let stocked = orders
+                .filter(of_prize)
+                .filter(|order| order.stocked)
+                .count() as u64;
+            let used: u64 = self
+                .book
+                .used
+                .iter()
+                .filter(|((of, _), _)| *of == prize)
+                .map(|(_, units)| units)
+                .sum();
             if stocked != used {
                 self.violate(|| format!("{prize:?}: {stocked} orders took {used} units"));
             }
@@ -321,8 +437,17 @@ impl State {
             }
         }
         let orders = |shard: &Tables| shard.orders.values().map(BTreeMap::len).sum::<usize>();
-        let used = |shard: &Tables| shard.accounts.values().map(|account| account.used as usize).sum::<usize>();
-        let (orders, used): (usize, usize) = (self.shards.iter().map(orders).sum(), self.shards.iter().map(used).sum());
+        let used = |shard: &Tables| {
+            shard
+                .accounts
+                .values()
+                .map(|account| account.used as usize)
+                .sum::<usize>()
+        };
+        let (orders, used): (usize, usize) = (
+            self.shards.iter().map(orders).sum(),
+            self.shards.iter().map(used).sum(),
+        );
         if orders != used {
             self.violate(|| format!("{used} chances were used for {orders} orders"));
         }
@@ -351,8 +476,8 @@ fn kind_of(answer: &Result<Orders, DrawError>) -> &'static str {
     }
 }
 
-/// Whether the orders of a call, committed together, are all that it made: in one go, from its first
-/// place on, and as many as it asked for unless its activity makes fewer.
+/// Whether the orders of a call, committed together, are all that it made: in one go, from its
+/// first place on, and as many as it asked for unless its activity makes fewer.
 fn is_whole(orders: &[&Order]) -> bool {
     let mut orders = orders.to_vec();
     orders.sort_unstable_by_key(|order| order.seq);
@@ -361,15 +486,23 @@ fn is_whole(orders: &[&Order]) -> bool {
     let asked = first.asked.get();
     orders.iter().zip(0..).all(|(order, seq)| {
         let follows = order.seq == seq && order.ordinal == first.ordinal + u32::from(seq);
-        follows && (order.activity, order.asked, order.version) == (first.activity, first.asked, first.version)
+        follows
+            && (order.activity, order.asked, order.version)
+                == (first.activity, first.asked, first.version)
     }) && (made == asked || made < asked && !is_all_or_nothing(first.activity))
 }
 
 /// A user's orders in an activity, in the order of their numbers.
 fn orders_of(tables: &Tables, user: &UserId, activity: ActivityId) -> Vec<(u32, Day)> {
-    let orders = tables.orders.get(user).into_iter().flat_map(BTreeMap::values);
-    let mut orders: Vec<_> =
-        orders.filter(|order| order.activity == activity).map(|order| (order.ordinal, order.day)).collect();
+    let orders = tables
+        .orders
+        .get(user)
+        .into_iter()
+        .flat_map(BTreeMap::values);
+    let mut orders: Vec<_> = orders
+        .filter(|order| order.activity == activity)
+        .map(|order| (order.ordinal, order.day))
+        .collect();
     orders.sort_unstable();
     orders
 }
@@ -378,21 +511,34 @@ fn wrong_account(account: Account, orders: &[(u32, Day)]) -> Option<&'static str
     let count = |same: &dyn Fn(Day) -> bool| orders.iter().filter(|(_, day)| same(*day)).count();
     let on = |of: Day| count(&|day| day == of);
     let in_month = |of: Day| count(&|day| day.month() == of.month());
-    if !orders.iter().map(|(ordinal, _)| *ordinal).eq(1..=account.used) {
+    if !orders
+        .iter()
+        .map(|(ordinal, _)| *ordinal)
+        .eq(1..=account.used)
+    {
         return Some("chances used are not the orders");
     }
     if account.used > account.granted || account.granted != CHANCES.welcome {
         return Some("chances came from nowhere");
     }
-    if !orders.is_sorted_by_key(|(_, day)| *day) || orders.last().is_some_and(|(_, day)| *day != account.day) {
+    if !orders.is_sorted_by_key(|(_, day)| *day)
+        || orders.last().is_some_and(|(_, day)| *day != account.day)
+    {
         return Some("a day came back");
     }
-    if orders.iter().any(|(_, day)| on(*day) > CHANCES.day_limit as usize) {
+    if orders
+        .iter()
+        .any(|(_, day)| on(*day) > CHANCES.day_limit as usize)
+    {
         return Some("a day's limit was passed");
     }
-    if orders.iter().any(|(_, day)| in_month(*day) > CHANCES.month_limit as usize) {
+    if orders
+        .iter()
+        .any(|(_, day)| in_month(*day) > CHANCES.month_limit as usize)
+    {
         return Some("a month's limit was passed");
     }
     let counters = (account.day_used as usize, account.month_used as usize);
-    (counters != (on(account.day), in_month(account.day))).then_some("the counters are not the orders")
+    (counters != (on(account.day), in_month(account.day)))
+        .then_some("the counters are not the orders")
 }

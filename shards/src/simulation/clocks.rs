@@ -27,20 +27,28 @@ struct Clocks {
 pub(super) fn set_clocks(dice: &mut Dice) {
     let midnight: Timestamp = "2026-12-01T00:00:00Z".parse().expect("a time");
     let before = SignedDuration::from_millis(i64::try_from(dice.below(15_000)).expect("small"));
-    let ahead_ms = [(); GATEWAYS].map(|()| i64::try_from(dice.below(6_000)).expect("small") - 3_000);
-    CLOCKS.set(Some(Clocks { began: Instant::now(), at: midnight - before, ahead_ms }));
+    let ahead_ms =
+        [(); GATEWAYS].map(|()| i64::try_from(dice.below(6_000)).expect("small") - 3_000);
+    CLOCKS.set(Some(Clocks {
+        began: Instant::now(),
+        at: midnight - before,
+        ahead_ms,
+    }));
 }
 
 /// Sets one gateway's clock ahead or back.
 pub(super) fn step_clock(place: usize, ahead_ms: i64) {
-    CLOCKS.with_borrow_mut(|clocks| clocks.as_mut().expect("a run is on").ahead_ms[place] = ahead_ms);
+    CLOCKS
+        .with_borrow_mut(|clocks| clocks.as_mut().expect("a run is on").ahead_ms[place] = ahead_ms);
 }
 
 /// Sets clocks right that are very wrong.
 pub(super) fn mend_clocks() {
     CLOCKS.with_borrow_mut(|clocks| {
         let ahead_ms = clocks.iter_mut().flat_map(|clocks| &mut clocks.ahead_ms);
-        ahead_ms.filter(|ahead_ms| ahead_ms.abs() > VERY_WRONG_MS).for_each(|ahead_ms| *ahead_ms = 0);
+        ahead_ms
+            .filter(|ahead_ms| ahead_ms.abs() > VERY_WRONG_MS)
+            .for_each(|ahead_ms| *ahead_ms = 0);
     });
 }
 
@@ -54,7 +62,8 @@ pub(super) fn right_time() -> Timestamp {
 
 /// What a gateway's clock shows.
 fn clock<const PLACE: usize>() -> Timestamp {
-    let ahead_ms = CLOCKS.with_borrow(|clocks| clocks.as_ref().expect("a run is on").ahead_ms[PLACE]);
+    let ahead_ms =
+        CLOCKS.with_borrow(|clocks| clocks.as_ref().expect("a run is on").ahead_ms[PLACE]);
     right_time() + SignedDuration::from_millis(ahead_ms)
 }
 

@@ -20,7 +20,11 @@ use crate::stock::conformance::{Shop, prize, stock_suite};
 fn world(spread: Spread) -> Arc<World> {
     let mut dice = Dice::new(1);
     set_clocks(&mut dice);
-    let scenario = Scenario { spread, tables: 2, ..Scenario::of(&mut dice, None) };
+    let scenario = Scenario {
+        spread,
+        tables: 2,
+        ..Scenario::of(&mut dice, None)
+    };
     let world = World::new(dice, scenario, None, false);
     world.state().weather.calm();
     world
@@ -69,7 +73,9 @@ impl Shop for FakeRack {
 
     async fn open(units: u64) -> Self {
         let world = world(SPREAD);
-        let servers = (0..2).map(|place| FakeServer::new(world.clone(), 0, place)).collect();
+        let servers = (0..2)
+            .map(|place| FakeServer::new(world.clone(), 0, place))
+            .collect();
         let (stock, _closers) = ClusterStock::new(servers);
         stock_up_all(&stock, units).await;
         Self(stock)

@@ -36,8 +36,12 @@ pub(super) async fn keep_up(world: Arc<World>, place: usize, ends: Vec<Instant>)
 /// Lets disasters come over the world for as long as there is trouble.
 pub(super) async fn befall(world: Arc<World>) {
     for _ in 0..world.scenario.disasters {
-        let most = 2 * world.scenario.trouble / u32::try_from(world.scenario.disasters).expect("few");
-        let length = world.state().dice.millis(0, u64::try_from(most.as_millis()).expect("short"));
+        let most =
+            2 * world.scenario.trouble / u32::try_from(world.scenario.disasters).expect("few");
+        let length = world
+            .state()
+            .dice
+            .millis(0, u64::try_from(most.as_millis()).expect("short"));
         pause(length).await;
         if !world.state().weather.is_calm() {
             strike(&world);
@@ -122,16 +126,22 @@ fn strike(world: &Arc<World>) {
             drop(state);
             world.released[shard].notify_waiters();
         }
-        Disaster::MetaAway => (0..=GATEWAYS).for_each(|gateway| state.stay_away(Link::Meta(gateway), length)),
+        Disaster::MetaAway => {
+            (0..=GATEWAYS).for_each(|gateway| state.stay_away(Link::Meta(gateway), length))
+        }
         Disaster::ClockStep => {
             let ahead_ms = i64::try_from(state.dice.below(20_000)).expect("small") - 10_000;
             state.note("clock", || format!("{gateway} is {ahead_ms} ms ahead"));
             step_clock(gateway, ahead_ms);
         }
         Disaster::Intruder => {
-            let registered = state.meta.registered(ServerId(u8::try_from(server + 1).expect("few servers")));
+            let registered = state
+                .meta
+                .registered(ServerId(u8::try_from(server + 1).expect("few servers")));
             let segments = 0..world.scenario.spread.segments;
-            let many: Vec<_> = segments.flat_map(|segment| prizes().map(|prize| (prize, segment, 100))).collect();
+            let many: Vec<_> = segments
+                .flat_map(|segment| prizes().map(|prize| (prize, segment, 100)))
+                .collect();
             state.hit_server(server, |server| server.intrude(registered.epoch, &many));
             drop(state);
             let world = world.clone();
@@ -205,7 +215,12 @@ pub(super) async fn operate(world: Arc<World>) {
         // Without an answer an operator looks what has become of it; here nobody has to know.
         let _ = meta
             .at_once(move |state| {
-                state.note("operation", || format!("{prize:?} {units} {}", if adds { "added" } else { "withdrawn" }));
+                state.note("operation", || {
+                    format!(
+                        "{prize:?} {units} {}",
+                        if adds { "added" } else { "withdrawn" }
+                    )
+                });
                 if adds {
                     state.meta.add(prize, units);
                 } else {

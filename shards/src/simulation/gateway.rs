@@ -33,7 +33,11 @@ const COUNTERS_KEPT: Duration = Duration::from_millis(300);
 const LINGER: Duration = Duration::from_millis(4);
 
 /// So small that runs are used up within a story.
-const CUT: Cut = Cut { blocks: 4, orders: 64, grants: 16 };
+const CUT: Cut = Cut {
+    blocks: 4,
+    orders: 64,
+    grants: 16,
+};
 
 /// What the jobs of one gateway share.
 struct Parts {
@@ -55,14 +59,27 @@ pub(super) struct Gateway {
 
 impl Gateway {
     pub(super) fn start(world: &Arc<World>, place: usize) -> Self {
-        let servers =
-            (0..world.scenario.spread.servers).map(|server| FakeServer::new(world.clone(), place, server.into()));
+        let servers = (0..world.scenario.spread.servers)
+            .map(|server| FakeServer::new(world.clone(), place, server.into()));
         let (stock, mut jobs) = ClusterStock::new(servers.collect());
-        let ledgers = (0..SHARDS).map(|shard| FakeLedger::new(world.clone(), shard.into())).collect();
+        let ledgers = (0..SHARDS)
+            .map(|shard| FakeLedger::new(world.clone(), shard.into()))
+            .collect();
         let meta = FakeMeta::new(world.clone(), place);
-        let breakers = Breakers::new(breaker::Settings::DEFAULT, 0, world.scenario.spread.servers, &metrics().breakers);
+        let breakers = Breakers::new(
+            breaker::Settings::DEFAULT,
+            0,
+            world.scenario.spread.servers,
+            &metrics().breakers,
+        );
         let breakers = Arc::new(breakers);
-        let parts = Arc::new(Parts { world: world.clone(), stock, breakers, ledgers, meta });
+        let parts = Arc::new(Parts {
+            world: world.clone(),
+            stock,
+            breakers,
+            ledgers,
+            meta,
+        });
         start_jobs(&parts, &mut jobs);
         let stop = watch::Sender::new(false);
         let (entrances, lanes) = start_lanes(&parts, place, &stop);
@@ -70,7 +87,13 @@ impl Gateway {
         state.gateways[place] = Some(entrances);
         state.note("gateway started", || place.to_string());
         drop(state);
-        Self { world: world.clone(), place, stop, lanes, jobs }
+        Self {
+            world: world.clone(),
+            place,
+            stop,
+            lanes,
+            jobs,
+        }
     }
 
     /// The process dies.
@@ -79,7 +102,10 @@ impl Gateway {
         state.gateways[self.place] = None;
         state.note("gateway crashed", || self.place.to_string());
         drop(state);
-        self.lanes.iter().chain(&self.jobs).for_each(JoinHandle::abort);
+        self.lanes
+            .iter()
+            .chain(&self.jobs)
+            .for_each(JoinHandle::abort);
     }
 
     /// The process is told to stop, and killed when it does not.
@@ -87,10 +113,15 @@ impl Gateway {
         self.stop.send_replace(true);
         let lanes = std::mem::take(&mut self.lanes);
         let abort: Vec<_> = lanes.iter().map(JoinHandle::abort_handle).collect();
-        if timeout(ROUND_MAX, futures_util::future::join_all(lanes)).await.is_err() {
+        if timeout(ROUND_MAX, futures_util::future::join_all(lanes))
+            .await
+            .is_err()
+        {
             abort.iter().for_each(tokio::task::AbortHandle::abort);
         }
-        self.world.state().note("gateway drained", || self.place.to_string());
+        self.world
+            .state()
+            .note("gateway drained", || self.place.to_string());
         self.crash();
     }
 }
@@ -100,24 +131,46 @@ fn metrics() -> &'static Metrics {
     METRICS.get_or_init(|| Metrics::new(&prometheus::Registry::new()).expect("fresh names"))
 }
 
-fn start_lanes(parts: &Parts, place: usize, stop: &watch::Sender<bool>) -> (Vec<Entrance>, Vec<JoinHandle<()>>) {
+fn start_lanes(
+    parts: &Parts,
+    place: usize,
+    stop: &watch::Sender<bool>,
+) -> (Vec<Entrance>, Vec<JoinHandle<()>>) {
     let world = &parts.world;
     let (tables, batch_max) = (world.scenario.tables, world.scenario.batch_max);
-    let ids = Ids::new(Arc::new(parts.meta.clone()), CUT, metrics().run_numbers_left.clone(), Arc::default());
+    let ids = Ids::new(
+        Arc::new(parts.meta.clone()),
+        CUT,
+        metrics().run_numbers_left.clone(),
+        Arc::default(),
+    );
     let mut entrances = Vec::new();
     let mut tasks = Vec::new();
     for lane in 0..SHARDS * tables {
         let shard = lane / tables;
         let around = Surroundings {
             catalogue: catalogue(),
-            stock: parts.stock.for_lane(shard, lane, &parts.breakers).one_by_one(),
+            stock: parts
+                .stock
+                .for_lane(shard, lane, &parts.breakers)
+                .one_by_one(),
             random: Tape::new(Seeded::new(world.state().dice.below(u64::MAX))),
             clock: CLOCK_OF[place],
             ids: ids.clone(),
             metrics: metrics().lane("0"),
         };
-        let store = FakeStore::new(world.clone(), shard.into(), lane % tables, (place, lane.into()));
-        let limits = LaneLimits { queue_max: 4, queue_target: Duration::from_secs(1), batch_max, linger: LINGER };
+        let store = FakeStore::new(
+            world.clone(),
+            shard.into(),
+            lane % tables,
+            (place, lane.into()),
+        );
+        let limits = LaneLimits {
+            queue_max: 4,
+            queue_target: Duration::from_secs(1),
+            batch_max,
+            linger: LINGER,
+        };
         let (entrance, task) = start(store, around, limits, stop.subscribe());
         entrances.push(entrance);
         tasks.push(task);
@@ -144,11 +197,17 @@ impl Parts {
     }
 
     /// Runs a round of a job, and gives it up when it takes too long.
-    async fn round<T>(&self, job: &'static str, round: impl Future<Output = Result<T, TendError>>) -> Option<T> {
+    async fn round<T>(
+        &self,
+        job: &'static str,
+        round: impl Future<Output = Result<T, TendError>>,
+    ) -> Option<T> {
         match timeout(ROUND_MAX, round).await {
             Ok(Ok(done)) => Some(done),
             Ok(Err(error)) => {
-                self.world.state().note("job failed", || format!("{job}: {error}"));
+                self.world
+                    .state()
+                    .note("job failed", || format!("{job}: {error}"));
                 None
             }
             Err(_) => {
@@ -186,9 +245,19 @@ async fn tending(parts: Arc<Parts>, place: usize) {
     let mut seen = Epoch(0);
     loop {
         parts.rest(100, parts.world.scenario.tend_ms_max).await;
-        let round = tend(&parts.stock, shelf, &parts.ledgers, &parts.meta, spread, &mut seen);
+        let round = tend(
+            &parts.stock,
+            shelf,
+            &parts.ledgers,
+            &parts.meta,
+            spread,
+            &mut seen,
+        );
         if let Some(Tended::Rebuilt(epoch)) = parts.round("tend", round).await {
-            parts.world.state().note("rebuilt", || format!("{} as {epoch}", place + 1));
+            parts
+                .world
+                .state()
+                .note("rebuilt", || format!("{} as {epoch}", place + 1));
         }
     }
 }
@@ -197,7 +266,12 @@ async fn reclaiming(parts: Arc<Parts>, shard: usize) {
     let kept = parts.world.scenario.receipts_kept;
     loop {
         parts.rest(50, parts.world.scenario.reclaim_ms_max).await;
-        parts.round("reclaim", reclaim(&parts.stock, &parts.ledgers[shard], kept)).await;
+        parts
+            .round(
+                "reclaim",
+                reclaim(&parts.stock, &parts.ledgers[shard], kept),
+            )
+            .await;
     }
 }
 
@@ -215,6 +289,8 @@ async fn folding(parts: Arc<Parts>, shard: usize) {
 async fn withdrawing(parts: Arc<Parts>) {
     loop {
         parts.rest(300, 1_500).await;
-        parts.round("withdraw", withdraw(&parts.stock, &parts.meta)).await;
+        parts
+            .round("withdraw", withdraw(&parts.stock, &parts.meta))
+            .await;
     }
 }

@@ -36,39 +36,72 @@ impl FakeLedger {
         act: impl FnOnce(&mut super::tables::Tables) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (world, shard) = (self.world.clone(), self.shard);
-        Ok(send(&self.world, Link::Shard(self.shard), async move { act(&mut world.state().shards[shard]) }).await?)
+        Ok(send(&self.world, Link::Shard(self.shard), async move {
+            act(&mut world.state().shards[shard])
+        })
+        .await?)
     }
 }
 
 impl ShardLedger for FakeLedger {
     async fn decide(&self, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
         let here = self.clone();
-        let fate =
-            send(&self.world, Link::Shard(self.shard), async move { here.decide_here(server, grant).await }).await??;
-        let event = if fate == Fate::Void { "decided: void" } else { "decided: committed" };
-        self.world.state().note(event, || format!("{grant:?} on {server}"));
+        let fate = send(&self.world, Link::Shard(self.shard), async move {
+            here.decide_here(server, grant).await
+        })
+        .await??;
+        let event = if fate == Fate::Void {
+            "decided: void"
+        } else {
+            "decided: committed"
+        };
+        self.world
+            .state()
+            .note(event, || format!("{grant:?} on {server}"));
         Ok(fate)
     }
 
     async fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> Result<Epoch, StoreError> {
         let here = self.clone();
-        send(&self.world, Link::Shard(self.shard), async move { here.raise_here(server, epoch).await }).await?
+        send(&self.world, Link::Shard(self.shard), async move {
+            here.raise_here(server, epoch).await
+        })
+        .await?
     }
 
     async fn issued_of(&self, server: ServerId) -> Result<Vec<(Prize, u16, u64)>, StoreError> {
         let early = self.world.breaks(Fault::EarlySum);
-        let sum = self.at_once(move |tables| if early { tables.early_sum(server) } else { tables.issued_of(server) });
-        Ok(sum.await?.into_iter().map(|((prize, segment), units)| (prize, segment, units)).collect())
+        let sum = self.at_once(move |tables| {
+            if early {
+                tables.early_sum(server)
+            } else {
+                tables.issued_of(server)
+            }
+        });
+        Ok(sum
+            .await?
+            .into_iter()
+            .map(|((prize, segment), units)| (prize, segment, units))
+            .collect())
     }
 
-    async fn old_receipts(&self, age: Duration, after: GrantId) -> Result<SomeReceipts, StoreError> {
+    async fn old_receipts(
+        &self,
+        age: Duration,
+        after: GrantId,
+    ) -> Result<SomeReceipts, StoreError> {
         let open = self.world.breaks(Fault::ReclaimOpen);
         let age = if open { Duration::ZERO } else { age };
-        let old = self.at_once(move |tables| tables.old_receipts(age, after)).await?;
+        let old = self
+            .at_once(move |tables| tables.old_receipts(age, after))
+            .await?;
         if open {
             let grants: Vec<GrantId> = old.receipts.iter().map(|receipt| receipt.grant).collect();
             self.delete_receipts(&grants).await?;
-            return Ok(SomeReceipts { receipts: Vec::new(), next: None });
+            return Ok(SomeReceipts {
+                receipts: Vec::new(),
+                next: None,
+            });
         }
         Ok(old)
     }
@@ -80,7 +113,10 @@ impl ShardLedger for FakeLedger {
     async fn delete_receipts(&self, grants: &[GrantId]) -> Result<usize, StoreError> {
         let (here, mut grants) = (self.clone(), grants.to_vec());
         grants.sort_unstable();
-        send(&self.world, Link::Shard(self.shard), async move { here.delete_here(grants).await }).await?
+        send(&self.world, Link::Shard(self.shard), async move {
+            here.delete_here(grants).await
+        })
+        .await?
     }
 
     async fn forget_void(&self) -> Result<(), StoreError> {
@@ -89,7 +125,10 @@ impl ShardLedger for FakeLedger {
 
     async fn fold(&self, idle: Duration) -> Result<usize, StoreError> {
         let here = self.clone();
-        send(&self.world, Link::Shard(self.shard), async move { here.fold_here(idle).await }).await?
+        send(&self.world, Link::Shard(self.shard), async move {
+            here.fold_here(idle).await
+        })
+        .await?
     }
 }
 
@@ -97,7 +136,9 @@ impl FakeLedger {
     /// Inserts a void row, or reads the one that is there.
     async fn decide_here(&self, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
         let transaction = self.begin();
-        transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+        transaction
+            .lock(&Key::Receipt(grant), Mode::Exclusive)
+            .await?;
         if !transaction.with(|tables| tables.receipts.contains_key(&grant)) {
             transaction.write(Write::Receipt(grant, ReceiptRow::void()))?;
             transaction.breathe().await;
@@ -107,15 +148,24 @@ impl FakeLedger {
         transaction.breathe().await;
         match transaction.with(|tables| tables.receipts.get(&grant).cloned()) {
             Some(row) if row.void => Ok(Fate::Void),
-            Some(row) => Ok(Fate::Committed(row.used.into_iter().filter(|part| part.server == server).collect())),
-            None => Err(StoreError::Conflict("the grant was there a moment ago".to_owned())),
+            Some(row) => Ok(Fate::Committed(
+                row.used
+                    .into_iter()
+                    .filter(|part| part.server == server)
+                    .collect(),
+            )),
+            None => Err(StoreError::Conflict(
+                "the grant was there a moment ago".to_owned(),
+            )),
         }
     }
 
     async fn raise_here(&self, server: ServerId, epoch: Epoch) -> Result<Epoch, StoreError> {
         let transaction = self.begin();
         transaction.with(|tables| tables.sum_early(server));
-        transaction.lock(&Key::Epoch(server), Mode::Exclusive).await?;
+        transaction
+            .lock(&Key::Epoch(server), Mode::Exclusive)
+            .await?;
         if transaction.with(|tables| tables.epoch(server)) < epoch {
             transaction.write(Write::Epoch(server, epoch))?;
         }
@@ -128,14 +178,18 @@ impl FakeLedger {
         let transaction = self.begin();
         let mut there = Vec::new();
         for grant in grants {
-            transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+            transaction
+                .lock(&Key::Receipt(grant), Mode::Exclusive)
+                .await?;
             if transaction.with(|tables| tables.receipts.get(&grant).is_some_and(|row| !row.void)) {
                 there.push(grant);
             }
         }
         transaction.write(Write::Delete(there.clone()))?;
         transaction.commit()?;
-        self.world.state().note("reclaimed", || format!("{there:?}"));
+        self.world
+            .state()
+            .note("reclaimed", || format!("{there:?}"));
         Ok(there.len())
     }
 
@@ -146,9 +200,20 @@ impl FakeLedger {
         transaction.breathe().await;
         let mut locked = Vec::new();
         for (key, earlier) in idle {
-            transaction.lock(&Key::Counter(key), Mode::Exclusive).await?;
+            transaction
+                .lock(&Key::Counter(key), Mode::Exclusive)
+                .await?;
             let now = transaction.with(|tables| tables.counted(&key));
-            locked.extend(now.map(|now| (key, if self.world.breaks(Fault::FoldUnlocked) { earlier } else { now })));
+            locked.extend(now.map(|now| {
+                (
+                    key,
+                    if self.world.breaks(Fault::FoldUnlocked) {
+                        earlier
+                    } else {
+                        now
+                    },
+                )
+            }));
         }
         transaction.breathe().await;
         transaction.write(Write::Fold(locked.clone()))?;

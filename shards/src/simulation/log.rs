@@ -13,10 +13,18 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn new(wanted: bool) -> Self {
-        Self { tally: BTreeMap::new(), lines: wanted.then(Vec::new) }
+        Self {
+            tally: BTreeMap::new(),
+            lines: wanted.then(Vec::new),
+        }
     }
 
-    pub(super) fn note(&mut self, at: Duration, event: &'static str, detail: impl FnOnce() -> String) {
+    pub(super) fn note(
+        &mut self,
+        at: Duration,
+        event: &'static str,
+        detail: impl FnOnce() -> String,
+    ) {
         *self.tally.entry(event).or_default() += 1;
         if let Some(lines) = &mut self.lines {
             lines.push(format!("{:>7} {event} {}", at.as_millis(), detail()));

@@ -49,7 +49,15 @@ pub(super) struct MetaTables {
 
 impl MetaTables {
     pub(super) fn new(spread: Spread) -> Self {
-        let servers = (1..=spread.servers).map(|id| (ServerId(id), Registered { epoch: Epoch(0), run_id: None }));
+        let servers = (1..=spread.servers).map(|id| {
+            (
+                ServerId(id),
+                Registered {
+                    epoch: Epoch(0),
+                    run_id: None,
+                },
+            )
+        });
         Self {
             spread,
             runs: 0,
@@ -73,18 +81,33 @@ impl MetaTables {
     }
 
     pub(super) fn total_of(&self, prize: Prize) -> u64 {
-        self.totals.iter().filter(|((of, _), _)| *of == prize).map(|(_, units)| units).sum()
+        self.totals
+            .iter()
+            .filter(|((of, _), _)| *of == prize)
+            .map(|(_, units)| units)
+            .sum()
     }
 
     /// What is not done yet: additions and withdrawals.
     pub(super) fn waiting(&self) -> usize {
         self.deliveries.values().filter(|row| !row.done).count()
-            + self.operations.values().filter(|operation| operation.waits).count()
+            + self
+                .operations
+                .values()
+                .filter(|operation| operation.waits)
+                .count()
     }
 
     fn operate(&mut self, prize: Prize, units: u64, waits: bool) -> u64 {
         let id = self.operations.len() as u64 + 1;
-        self.operations.insert(id, Operation { prize, units, waits });
+        self.operations.insert(
+            id,
+            Operation {
+                prize,
+                units,
+                waits,
+            },
+        );
         id
     }
 
@@ -96,9 +119,15 @@ impl MetaTables {
             *self.totals.entry((prize, segment)).or_default() += units;
         }
         for (&server, registered) in &self.servers {
-            let here = spread.share(units).filter(|(segment, _)| spread.server_of(*segment) == server);
+            let here = spread
+                .share(units)
+                .filter(|(segment, _)| spread.server_of(*segment) == server);
             let units = here.map(|(_, units)| units).sum();
-            let row = DeliveryRow { epoch: registered.epoch, units, done: false };
+            let row = DeliveryRow {
+                epoch: registered.epoch,
+                units,
+                done: false,
+            };
             self.deliveries.insert((id, server), row);
         }
     }
@@ -112,7 +141,8 @@ impl MetaTables {
         let row = self.server(server);
         row.epoch = Epoch(row.epoch.max(seen).0 + 1);
         let epoch = row.epoch;
-        let here = |&(&(_, segment), _): &(&(Prize, u16), &u64)| self.spread.server_of(segment) == server;
+        let here =
+            |&(&(_, segment), _): &(&(Prize, u16), &u64)| self.spread.server_of(segment) == server;
         let total = |(&(prize, segment), &units): (&(Prize, u16), &u64)| (prize, segment, units);
         (epoch, self.totals.iter().filter(here).map(total).collect())
     }
@@ -127,21 +157,38 @@ impl MetaTables {
     }
 
     fn deliveries(&self, server: ServerId) -> Vec<Delivery> {
-        let waiting = self.deliveries.iter().filter(|((_, of), row)| *of == server && !row.done);
+        let waiting = self
+            .deliveries
+            .iter()
+            .filter(|((_, of), row)| *of == server && !row.done);
         let delivery = |(&(operation, server), row): (&(u64, ServerId), &DeliveryRow)| {
             let Operation { prize, units, .. } = self.operations[&operation];
-            Delivery { operation, server, epoch: row.epoch, prize, units }
+            Delivery {
+                operation,
+                server,
+                epoch: row.epoch,
+                prize,
+                units,
+            }
         };
         waiting.map(delivery).collect()
     }
 
     fn waiting_withdrawals(&self) -> Vec<(u64, Operation)> {
-        self.operations.iter().filter(|(_, operation)| operation.waits).map(|(&id, o)| (id, o.clone())).collect()
+        self.operations
+            .iter()
+            .filter(|(_, operation)| operation.waits)
+            .map(|(&id, o)| (id, o.clone()))
+            .collect()
     }
 
     fn given(&self, operation: u64) -> Vec<(ServerId, u64)> {
-        let range = self.deliveries.range((operation, ServerId(0))..(operation + 1, ServerId(0)));
-        range.map(|(&(_, server), row)| (server, row.units)).collect()
+        let range = self
+            .deliveries
+            .range((operation, ServerId(0))..(operation + 1, ServerId(0)));
+        range
+            .map(|(&(_, server), row)| (server, row.units))
+            .collect()
     }
 }
 
@@ -160,7 +207,14 @@ impl State {
             return false;
         }
         let units = taken.iter().map(|(_, units)| units).sum();
-        self.meta.deliveries.insert((operation, server), DeliveryRow { epoch, units, done: true });
+        self.meta.deliveries.insert(
+            (operation, server),
+            DeliveryRow {
+                epoch,
+                units,
+                done: true,
+            },
+        );
         for &(segment, units) in taken {
             match self.meta.totals.get_mut(&(prize, segment)) {
                 Some(total) if *total >= units => *total -= units,
@@ -183,7 +237,10 @@ pub(super) struct FakeMeta {
 
 impl FakeMeta {
     pub(super) fn new(world: Arc<World>, gateway: usize) -> Self {
-        Self { world, link: Link::Meta(gateway) }
+        Self {
+            world,
+            link: Link::Meta(gateway),
+        }
     }
 
     /// Sends a request that reads or changes everything at one moment.
@@ -192,7 +249,12 @@ impl FakeMeta {
         act: impl FnOnce(&mut State) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let world = self.world.clone();
-        Ok(send(&self.world, self.link, async move { act(&mut world.state()) }).await?)
+        Ok(send(
+            &self.world,
+            self.link,
+            async move { act(&mut world.state()) },
+        )
+        .await?)
     }
 }
 
@@ -210,10 +272,15 @@ impl Runs for FakeMeta {
 
 impl MetaLedger for FakeMeta {
     async fn registered(&self, server: ServerId) -> Result<Registered, StoreError> {
-        self.at_once(move |state| state.meta.registered(server)).await
+        self.at_once(move |state| state.meta.registered(server))
+            .await
     }
 
-    async fn raise_epoch(&self, server: ServerId, seen: Epoch) -> Result<(Epoch, Vec<(Prize, u16, u64)>), StoreError> {
+    async fn raise_epoch(
+        &self,
+        server: ServerId,
+        seen: Epoch,
+    ) -> Result<(Epoch, Vec<(Prize, u16, u64)>), StoreError> {
         self.at_once(move |state| {
             let (epoch, totals) = state.meta.raise_epoch(server, seen);
             state.note("raise", || format!("{server} to {epoch}"));
@@ -222,7 +289,12 @@ impl MetaLedger for FakeMeta {
         .await
     }
 
-    async fn register(&self, server: ServerId, epoch: Epoch, run_id: &str) -> Result<(), StoreError> {
+    async fn register(
+        &self,
+        server: ServerId,
+        epoch: Epoch,
+        run_id: &str,
+    ) -> Result<(), StoreError> {
         let run_id = run_id.to_owned();
         self.at_once(move |state| {
             let done = state.meta.register(server, epoch, run_id.clone());
@@ -232,7 +304,8 @@ impl MetaLedger for FakeMeta {
     }
 
     async fn deliveries(&self, server: ServerId) -> Result<Vec<Delivery>, StoreError> {
-        self.at_once(move |state| state.meta.deliveries(server)).await
+        self.at_once(move |state| state.meta.deliveries(server))
+            .await
     }
 
     async fn delivered(&self, delivery: &Delivery) -> Result<(), StoreError> {
@@ -256,7 +329,12 @@ impl MetaLedger for FakeMeta {
                 let hop = world.state().dice.hop();
                 pause(hop).await;
                 let given = world.state().meta.given(operation);
-                pending.push(PendingWithdrawal { operation, prize, units, given });
+                pending.push(PendingWithdrawal {
+                    operation,
+                    prize,
+                    units,
+                    given,
+                });
             }
             pending
         };
@@ -273,7 +351,9 @@ impl MetaLedger for FakeMeta {
         let (operation, prize, taken) = (withdrawal.operation, withdrawal.prize, taken.to_vec());
         self.at_once(move |state| {
             let noted = state.note_withdrawn(operation, prize, server, epoch, &taken);
-            state.note("withdrawn", || format!("{operation} from {server} in {epoch}, {taken:?}: {noted}"));
+            state.note("withdrawn", || {
+                format!("{operation} from {server} in {epoch}, {taken:?}: {noted}")
+            });
             noted
         })
         .await

@@ -16,7 +16,8 @@
 //! * `fault.rs` lists rules of the protocol that a fake can be told to break. Each must be found
 //!   out (`tests.rs`), else the simulation would prove nothing.
 //!
-//! A failing seed is replayed by `SIM_SEED=123 SIM_TRACE=1 cargo test -p shards simulation -- --nocapture`.
+//! A failing seed is replayed by `SIM_SEED=123 SIM_TRACE=1 cargo test -p shards simulation --
+//! --nocapture`.
 mod checks;
 mod clocks;
 mod conformance;

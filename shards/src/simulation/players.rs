@@ -35,10 +35,19 @@ pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
 
 /// Draws once through one lane of one gateway, until it answers.
 pub(super) async fn probe(world: Arc<World>, gateway: usize, lane: usize) {
-    let users = (0..).map(|number| UserId::new(&format!("probe{gateway}{number}")).expect("a user"));
-    let user = users.into_iter().find(|user| world.lane_of(user) == lane).expect("some user lives there");
+    let users =
+        (0..).map(|number| UserId::new(&format!("probe{gateway}{number}")).expect("a user"));
+    let user = users
+        .into_iter()
+        .find(|user| world.lane_of(user) == lane)
+        .expect("some user lives there");
     let activity = activities()[world.state().dice.place(2)];
-    let draw = Draw { user, activity, request: RequestId::new("probe").expect("a key"), count: DrawCount::ONE };
+    let draw = Draw {
+        user,
+        activity,
+        request: RequestId::new("probe").expect("a key"),
+        count: DrawCount::ONE,
+    };
     insist(&world, &draw, Some(gateway)).await;
     world.state().book.playing -= 1;
 }
@@ -50,12 +59,24 @@ pub(super) async fn sell_out(world: Arc<World>) {
     for number in 0..=left {
         let user = UserId::new(&format!("late{number}")).expect("a user");
         let request = RequestId::new("late").expect("a key");
-        let draw = Draw { user, activity: prize.activity, request, count: DrawCount::ONE };
+        let draw = Draw {
+            user,
+            activity: prize.activity,
+            request,
+            count: DrawCount::ONE,
+        };
         // Two at once could each hold the last unit while the other is told that there is none.
-        insist(&world, &draw, Some(usize::try_from(number).expect("few") % GATEWAYS)).await;
+        insist(
+            &world,
+            &draw,
+            Some(usize::try_from(number).expect("few") % GATEWAYS),
+        )
+        .await;
         let mut state = world.state();
         if state.was_stocked(&draw) != (number < left) {
-            state.violate(|| format!("draw {number} of the last {left} units of {prize:?} went wrong"));
+            state.violate(|| {
+                format!("draw {number} of the last {left} units of {prize:?} went wrong")
+            });
         }
     }
     world.state().book.playing -= 1;
@@ -66,24 +87,51 @@ fn next_call(world: &World, user: &UserId, key: String, made: &[Draw]) -> (Durat
     let idle = state.dice.millis(0, 2_000);
     // Most draw again and again in the same one.
     let favourite = user.as_str().bytes().map(usize::from).sum::<usize>();
-    let activity = activities()[if state.dice.per_mille(700) { favourite % 2 } else { state.dice.place(2) }];
+    let activity = activities()[if state.dice.per_mille(700) {
+        favourite % 2
+    } else {
+        state.dice.place(2)
+    }];
     if !made.is_empty() && state.dice.per_mille(100) {
         // The same key again, sometimes for the other activity or another number of draws.
         let earlier = made[state.dice.place(made.len())].clone();
         let [other, more] = [300, 200].map(|chance| state.dice.per_mille(chance));
         let activity = if other { activity } else { earlier.activity };
-        let count = if more { count(&mut state.dice) } else { earlier.count };
-        return (idle, Draw { activity, count, ..earlier });
+        let count = if more {
+            count(&mut state.dice)
+        } else {
+            earlier.count
+        };
+        return (
+            idle,
+            Draw {
+                activity,
+                count,
+                ..earlier
+            },
+        );
     }
     let poisoned = state.dice.per_mille(10);
     let key = if poisoned { POISONED.to_owned() } else { key };
     let (request, count) = (RequestId::new(&key).expect("a key"), count(&mut state.dice));
-    (idle, Draw { user: user.clone(), activity, request, count })
+    (
+        idle,
+        Draw {
+            user: user.clone(),
+            activity,
+            request,
+            count,
+        },
+    )
 }
 
 /// Most draw once; some more often than anybody may on a day.
 fn count(dice: &mut Dice) -> DrawCount {
-    let count = if dice.per_mille(600) { 1 } else { [2, 2, 3, 3, 4, 10][dice.place(6)] };
+    let count = if dice.per_mille(600) {
+        1
+    } else {
+        [2, 2, 3, 3, 4, 10][dice.place(6)]
+    };
     DrawCount::new(count).expect("a count")
 }
 
@@ -92,7 +140,10 @@ async fn insist(world: &Arc<World>, draw: &Draw, gateway: Option<usize>) {
     loop {
         let (first, twice) = {
             let mut state = world.state();
-            (gateway.unwrap_or(state.dice.place(GATEWAYS)), gateway.is_none() && state.dice.per_mille(150))
+            (
+                gateway.unwrap_or(state.dice.place(GATEWAYS)),
+                gateway.is_none() && state.dice.per_mille(150),
+            )
         };
         let last = if twice {
             let other = (first + 1) % GATEWAYS;
@@ -123,20 +174,36 @@ async fn ask(world: &Arc<World>, draw: &Draw, gateway: usize) -> bool {
 }
 
 /// The answer, and whether it was waited for as long as anybody would.
-async fn call(world: &Arc<World>, draw: &Draw, gateway: usize, lane: usize) -> (Result<Orders, DrawError>, bool) {
+async fn call(
+    world: &Arc<World>,
+    draw: &Draw,
+    gateway: usize,
+    lane: usize,
+) -> (Result<Orders, DrawError>, bool) {
     let (entrance, patience, stays) = {
         let mut state = world.state();
-        let entrance = state.gateways[gateway].as_ref().map(|lanes| lanes[lane].clone());
+        let entrance = state.gateways[gateway]
+            .as_ref()
+            .map(|lanes| lanes[lane].clone());
         let queue = state.dice.millis(500, 4_000);
-        let patience = Patience { queue, answer: queue + state.dice.millis(0, 8_000) };
+        let patience = Patience {
+            queue,
+            answer: queue + state.dice.millis(0, 8_000),
+        };
         // Some hang up.
-        let stays = if state.dice.per_mille(80) { state.dice.millis(0, 30) } else { Duration::MAX };
+        let stays = if state.dice.per_mille(80) {
+            state.dice.millis(0, 30)
+        } else {
+            Duration::MAX
+        };
         (entrance, patience, stays)
     };
     let patient = stays == Duration::MAX && patience.queue > ANSWERED_WITHIN;
     let answered = async {
         let mut pending = entrance.ok_or(DrawError::Stopping)?.submit(draw.clone())?;
-        timeout(stays, pending.answer(patience)).await.unwrap_or(Err(DrawError::OutcomeUnknown))
+        timeout(stays, pending.answer(patience))
+            .await
+            .unwrap_or(Err(DrawError::OutcomeUnknown))
     };
     (answered.await, patient)
 }

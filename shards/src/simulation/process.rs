@@ -8,7 +8,9 @@ use super::fault::Fault;
 use super::tables::Counts;
 use super::world::State;
 use crate::stock::cluster::Spread;
-use crate::stock::cluster::server::{Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Stranger, Taken};
+use crate::stock::cluster::server::{
+    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Stranger, Taken,
+};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::GrantId;
 
@@ -77,7 +79,14 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(id: ServerId, fault: Option<Fault>) -> Self {
-        let mut server = Self { id, fault, now: 0, processes: BTreeMap::new(), cut_off: None, copy: Memory::default() };
+        let mut server = Self {
+            id,
+            fault,
+            now: 0,
+            processes: BTreeMap::new(),
+            cut_off: None,
+            copy: Memory::default(),
+        };
         server.begin(Memory::default());
         server
     }
@@ -87,18 +96,30 @@ impl Server {
         self.processes.clear();
         self.cut_off = None;
         self.now += 1;
-        let process = Process { server: self.id, fault: self.fault, memory, closed: BTreeMap::new() };
+        let process = Process {
+            server: self.id,
+            fault: self.fault,
+            memory,
+            closed: BTreeMap::new(),
+        };
         self.processes.insert(self.now, process);
     }
 
     fn run_id(&self, process: u64) -> String {
-        let process = if self.fault == Some(Fault::NoInc) { 0 } else { process };
+        let process = if self.fault == Some(Fault::NoInc) {
+            0
+        } else {
+            process
+        };
         format!("{}.{process}", self.id)
     }
 
     /// Which process a gateway reaches, and its name.
     pub(super) fn greet(&self, gateway: usize) -> (u64, String) {
-        let reached = self.cut_off.filter(|(cut_off, _)| *cut_off == gateway).map_or(self.now, |(_, process)| process);
+        let reached = self
+            .cut_off
+            .filter(|(cut_off, _)| *cut_off == gateway)
+            .map_or(self.now, |(_, process)| process);
         (reached, self.run_id(reached))
     }
 
@@ -114,7 +135,9 @@ impl Server {
 
     /// The process that serves now.
     pub(super) fn process(&mut self) -> &mut Process {
-        self.processes.get_mut(&self.now).expect("one serves always")
+        self.processes
+            .get_mut(&self.now)
+            .expect("one serves always")
     }
 
     /// The process dies and starts again with nothing.
@@ -144,7 +167,10 @@ impl Server {
     /// The replica takes over with what it has. The process before it may live on: its sessions
     /// too, and one gateway may reach nothing else.
     pub(super) fn fail_over(&mut self, cut_off: Option<usize>) {
-        let before = self.processes.remove(&self.now).map(|process| (self.now, process));
+        let before = self
+            .processes
+            .remove(&self.now)
+            .map(|process| (self.now, process));
         self.begin(self.copy.clone());
         if let (Some(gateway), Some((number, process))) = (cut_off, before) {
             self.processes.insert(number, process);
@@ -214,10 +240,17 @@ impl Process {
                 }
                 let left = stock.left.get(&(prize, segment));
                 delivered &= left.is_some();
-                let count = u32::try_from(left.copied().unwrap_or(0)).unwrap_or(u32::MAX).min(want);
+                let count = u32::try_from(left.copied().unwrap_or(0))
+                    .unwrap_or(u32::MAX)
+                    .min(want);
                 want -= count;
                 if count > 0 {
-                    parts.push(Part { server: id, prize, segment, count });
+                    parts.push(Part {
+                        server: id,
+                        prize,
+                        segment,
+                        count,
+                    });
                 }
             }
             if want > 0 && !delivered {
@@ -227,11 +260,24 @@ impl Process {
         if !undelivered.is_empty() {
             return Ok(Some(Taken::Undelivered(undelivered)));
         }
-        for Part { prize, segment, count, .. } in &parts {
-            *stock.left.get_mut(&(*prize, *segment)).expect("it was there") -= u64::from(*count);
+        for Part {
+            prize,
+            segment,
+            count,
+            ..
+        } in &parts
+        {
+            *stock
+                .left
+                .get_mut(&(*prize, *segment))
+                .expect("it was there") -= u64::from(*count);
         }
         if !parts.is_empty() {
-            let note = Note { shard: wish.shard, since: Instant::now(), parts: parts.clone() };
+            let note = Note {
+                shard: wish.shard,
+                since: Instant::now(),
+                parts: parts.clone(),
+            };
             grants.open.insert(wish.grant, note);
         }
         Ok(Some(Taken::Granted(stock.epoch, parts)))
@@ -243,8 +289,20 @@ impl Process {
         let mut closed = std::mem::take(&mut self.closed);
         let (stock, grants) = self.whole()?;
         for Closing { grant, used } in closings {
-            let again = || closed.get(grant).filter(|_| twice && used.is_empty()).cloned();
-            let Some(parts) = grants.open.remove(grant).map(|note| note.parts).or_else(again) else { continue };
+            let again = || {
+                closed
+                    .get(grant)
+                    .filter(|_| twice && used.is_empty())
+                    .cloned()
+            };
+            let Some(parts) = grants
+                .open
+                .remove(grant)
+                .map(|note| note.parts)
+                .or_else(again)
+            else {
+                continue;
+            };
             for part in &parts {
                 let same = |used: &&Part| used.prize == part.prize && used.segment == part.segment;
                 let used = used.iter().find(same).map_or(0, |used| used.count);
@@ -268,14 +326,21 @@ impl Process {
             parts: note.parts.clone(),
         };
         let open = grants.open.iter().map(open).collect();
-        Ok(Look { epoch: stock.epoch, left: stock.left.clone(), open })
+        Ok(Look {
+            epoch: stock.epoch,
+            left: stock.left.clone(),
+            open,
+        })
     }
 
     /// What is to be said to `cluster` of units that are not its own.
     fn stranger(&self, cluster: Cluster) -> Option<Stranger> {
         let held = self.memory.stock.as_ref().map(|stock| stock.cluster);
-        let held = held.into_iter().chain(self.memory.grants.as_ref().map(|grants| grants.cluster));
-        let strange = held.into_iter().any(|held| held != cluster) && !self.breaks(Fault::NoIdentity);
+        let held = held
+            .into_iter()
+            .chain(self.memory.grants.as_ref().map(|grants| grants.cluster));
+        let strange =
+            held.into_iter().any(|held| held != cluster) && !self.breaks(Fault::NoIdentity);
         strange.then(|| Stranger("another cluster's".to_owned()))
     }
 
@@ -298,9 +363,21 @@ impl Process {
         {
             return Reset::Ahead(stock.epoch);
         }
-        let left = left.iter().map(|&(prize, segment, units)| ((prize, segment), units)).collect();
-        self.memory.stock = Some(Stock { cluster, epoch, left, operations: BTreeMap::new() });
-        self.memory.grants = Some(Grants { cluster, epoch, open: BTreeMap::new() });
+        let left = left
+            .iter()
+            .map(|&(prize, segment, units)| ((prize, segment), units))
+            .collect();
+        self.memory.stock = Some(Stock {
+            cluster,
+            epoch,
+            left,
+            operations: BTreeMap::new(),
+        });
+        self.memory.grants = Some(Grants {
+            cluster,
+            epoch,
+            open: BTreeMap::new(),
+        });
         Reset::Done
     }
 
@@ -309,7 +386,13 @@ impl Process {
         let (twice, late) = (self.breaks(Fault::AddTwice), self.breaks(Fault::AddLate));
         let (stock, _) = self.whole()?;
         let now = stock.epoch == addition.epoch || late && stock.epoch > addition.epoch;
-        if now && (stock.operations.insert(addition.operation, Vec::new()).is_none() || twice) {
+        if now
+            && (stock
+                .operations
+                .insert(addition.operation, Vec::new())
+                .is_none()
+                || twice)
+        {
             for &(segment, units) in &addition.segments {
                 *stock.left.entry((addition.prize, segment)).or_default() += units;
             }
@@ -325,7 +408,10 @@ impl Process {
         spread: Spread,
     ) -> Result<(Epoch, Vec<(u16, u64)>), Lost> {
         let id = self.server;
-        let (twice, late) = (self.breaks(Fault::WithdrawTwice), self.breaks(Fault::WithdrawLate));
+        let (twice, late) = (
+            self.breaks(Fault::WithdrawTwice),
+            self.breaks(Fault::WithdrawLate),
+        );
         let (stock, _) = self.whole()?;
         if stock.epoch != epoch && !late {
             return Ok((stock.epoch, Vec::new()));
@@ -336,7 +422,9 @@ impl Process {
         let mut want = units;
         let mut taken = Vec::new();
         for segment in spread.segments_on(id) {
-            let Some(left) = stock.left.get_mut(&(prize, segment)) else { continue };
+            let Some(left) = stock.left.get_mut(&(prize, segment)) else {
+                continue;
+            };
             let got = want.min(*left);
             *left -= got;
             want -= got;
@@ -360,8 +448,21 @@ pub(super) struct Wish {
 
 impl Wish {
     pub(super) fn of(asking: &Asking<'_>) -> Self {
-        let Asking { grant, shard, place, wants } = *asking;
-        Self { grant, shard, place, wants: wants.iter().map(|units| (units.prize, units.count)).collect() }
+        let Asking {
+            grant,
+            shard,
+            place,
+            wants,
+        } = *asking;
+        Self {
+            grant,
+            shard,
+            place,
+            wants: wants
+                .iter()
+                .map(|units| (units.prize, units.count))
+                .collect(),
+        }
     }
 }
 
@@ -369,7 +470,12 @@ impl State {
     /// Only for [`Fault::SettleFirst`].
     pub(super) fn close_everywhere(&mut self, grant: GrantId, receipt: &Receipt) {
         for server in &mut self.servers {
-            let used = receipt.used.iter().filter(|part| part.server == server.id).copied().collect();
+            let used = receipt
+                .used
+                .iter()
+                .filter(|part| part.server == server.id)
+                .copied()
+                .collect();
             // A server that is lost has no grants either.
             let _ = server.process().close(&[Closing { grant, used }]);
         }

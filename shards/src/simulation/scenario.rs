@@ -20,11 +20,15 @@ pub(super) const SHARDS: u16 = 2;
 pub(super) const GATEWAYS: usize = 2;
 
 /// Chances of both activities.
-pub(super) const CHANCES: Chances = Chances { welcome: 5, day_limit: 3, month_limit: 4 };
+pub(super) const CHANCES: Chances = Chances {
+    welcome: 5,
+    day_limit: 3,
+    month_limit: 4,
+};
 
-/// Two limited prizes and one without limit, draws are refused while the stock is away, and calls are
-/// all or nothing; one limited prize, the luck award while the stock is away, and calls go as far as
-/// the chances.
+/// Two limited prizes and one without limit, draws are refused while the stock is away, and calls
+/// are all or nothing; one limited prize, the luck award while the stock is away, and calls go as
+/// far as the chances.
 const CAMPAIGNS: [&str; 2] = [
     r#"
 format = 1
@@ -128,7 +132,10 @@ pub(super) fn prizes() -> [Prize; 3] {
 pub(super) fn catalogue() -> Arc<ArcSwap<Catalogue>> {
     static PARSED: OnceLock<Arc<Catalogue>> = OnceLock::new();
     let parsed = PARSED.get_or_init(|| {
-        let published = |text| Published { version: 1, campaign: Campaign::parse(text).expect("a valid campaign") };
+        let published = |text| Published {
+            version: 1,
+            campaign: Campaign::parse(text).expect("a valid campaign"),
+        };
         Arc::new(Catalogue::new(CAMPAIGNS.map(published)))
     });
     Arc::new(ArcSwap::new(parsed.clone()))
@@ -221,26 +228,42 @@ impl Scenario {
             Theme::Doubt => {
                 scenario.kinds = vec![Disaster::ShardAway, Disaster::ShardHeld];
                 scenario.mishaps = vec![Mishap::Unanswered, Mishap::Unanswered, Mishap::Late];
-                scenario.storm = Storm { shards: 100, servers: 100, meta: 20 };
+                scenario.storm = Storm {
+                    shards: 100,
+                    servers: 100,
+                    meta: 20,
+                };
                 scenario.reclaim_ms_max = 300;
             }
             Theme::Operations => {
                 scenario.kinds = vec![Disaster::FlushAll, Disaster::KeyLost, Disaster::ServerHeld];
                 scenario.mishaps = vec![Mishap::Late];
-                scenario.storm = Storm { shards: 20, servers: 100, meta: 100 };
+                scenario.storm = Storm {
+                    shards: 20,
+                    servers: 100,
+                    meta: 100,
+                };
                 scenario.operations = 8;
             }
             Theme::SplitBrain => {
                 scenario.kinds = vec![Disaster::SplitBrain];
                 scenario.mishaps = vec![Mishap::Lost, Mishap::Late];
-                scenario.storm = Storm { shards: 0, servers: 200, meta: 0 };
+                scenario.storm = Storm {
+                    shards: 0,
+                    servers: 200,
+                    meta: 0,
+                };
                 scenario.reclaim_ms_max = 300;
                 scenario.receipts_kept = Duration::from_millis(300);
                 scenario.units = scenario.units.map(|units| 2 * units);
             }
             Theme::Intruders => {
                 scenario.kinds = vec![Disaster::Intruder];
-                scenario.storm = Storm { shards: 0, servers: 50, meta: 0 };
+                scenario.storm = Storm {
+                    shards: 0,
+                    servers: 50,
+                    meta: 0,
+                };
             }
             Theme::Frozen => {
                 scenario.storm = Storm::default();
@@ -268,7 +291,11 @@ impl Scenario {
             users,
             calls: dice.between(2, 4),
             trouble: dice.millis(6_000, 12_000),
-            storm: Storm { shards: rate(dice), servers: rate(dice), meta: rate(dice) },
+            storm: Storm {
+                shards: rate(dice),
+                servers: rate(dice),
+                meta: rate(dice),
+            },
             mishaps: some_of(dice, &Mishap::ALL),
             disasters: dice.below(13),
             kinds: some_of(dice, &Disaster::ALL),

@@ -31,7 +31,12 @@ pub(super) struct FakeServer {
 
 impl FakeServer {
     pub(super) fn new(world: Arc<World>, gateway: usize, place: usize) -> Self {
-        Self { world, gateway, place, idle: Arc::default() }
+        Self {
+            world,
+            gateway,
+            place,
+            idle: Arc::default(),
+        }
     }
 }
 
@@ -39,7 +44,11 @@ impl StockServer for FakeServer {
     type Session = FakeSession;
 
     async fn session(&self) -> Result<FakeSession, StockAway> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let connection = if let Some(connection) = idle {
             connection
         } else {
@@ -51,7 +60,13 @@ impl StockServer for FakeServer {
             send(&self.world, Link::Server(self.place), greet).await?
         };
         let (world, place, idle) = (self.world.clone(), self.place, self.idle.clone());
-        Ok(FakeSession { world, place, connection, broken: false, idle })
+        Ok(FakeSession {
+            world,
+            place,
+            connection,
+            broken: false,
+            idle,
+        })
     }
 }
 
@@ -91,14 +106,20 @@ impl FakeSession {
 
     async fn take_once(&mut self, wish: Wish) -> Result<Result<Option<Taken>, Lost>, StockAway> {
         let spread = self.world.scenario.spread;
-        Ok(self.run("take", move |process| (process.take(&wish, spread), wish.grant)).await?.0)
+        Ok(self
+            .run("take", move |process| {
+                (process.take(&wish, spread), wish.grant)
+            })
+            .await?
+            .0)
     }
 }
 
 impl Drop for FakeSession {
     fn drop(&mut self) {
         if !self.broken {
-            *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.connection.clone());
+            *self.idle.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(self.connection.clone());
         }
     }
 }
@@ -110,7 +131,10 @@ impl Session for FakeSession {
 
     fn discard(mut self) {
         self.broken = true;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
     }
 
     async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockAway> {
@@ -121,15 +145,24 @@ impl Session for FakeSession {
         }
         match taken? {
             Ok(Some(taken)) => Ok(Ok(taken)),
-            Ok(None) => Err(StockAway::Unavailable("the grant id was used before".to_owned())),
+            Ok(None) => Err(StockAway::Unavailable(
+                "the grant id was used before".to_owned(),
+            )),
             Err(Lost) => Ok(Err(Lost)),
         }
     }
 
     async fn close(&mut self, closings: &[Closing]) -> Result<Result<Epoch, Lost>, StockAway> {
         let (closings, flatters) = (closings.to_vec(), self.world.breaks(Fault::CloseFlatters));
-        let closed = self.run("close", move |process| (process.close(&closings), closings)).await?.0;
-        Ok(if flatters { closed.map(|_| Epoch(u64::MAX)) } else { closed })
+        let closed = self
+            .run("close", move |process| (process.close(&closings), closings))
+            .await?
+            .0;
+        Ok(if flatters {
+            closed.map(|_| Epoch(u64::MAX))
+        } else {
+            closed
+        })
     }
 
     async fn look(&mut self) -> Result<Result<Look, Lost>, StockAway> {
@@ -138,12 +171,17 @@ impl Session for FakeSession {
             && let Ok(look) = &mut look
         {
             let state = self.world.state();
-            look.epoch = look.epoch.max(state.meta.epoch(state.servers[self.place].id));
+            look.epoch = look
+                .epoch
+                .max(state.meta.epoch(state.servers[self.place].id));
         }
         Ok(look)
     }
 
-    async fn recognise(&mut self, _registered: Option<Epoch>) -> Result<Result<(), Stranger>, StockAway> {
+    async fn recognise(
+        &mut self,
+        _registered: Option<Epoch>,
+    ) -> Result<Result<(), Stranger>, StockAway> {
         // Here every hash says whose it is.
         let recognised = self.run("recognise", |process| process.recognise()).await?;
         if recognised.is_err() {
@@ -152,14 +190,26 @@ impl Session for FakeSession {
         Ok(recognised)
     }
 
-    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<Reset, StockAway> {
+    async fn reset(
+        &mut self,
+        epoch: Epoch,
+        left: &[(Prize, u16, u64)],
+    ) -> Result<Reset, StockAway> {
         let left = left.to_vec();
-        Ok(self.run("reset", move |process| (process.reset(epoch, &left), epoch, left)).await?.0)
+        Ok(self
+            .run("reset", move |process| {
+                (process.reset(epoch, &left), epoch, left)
+            })
+            .await?
+            .0)
     }
 
     async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockAway> {
         let addition = addition.clone();
-        Ok(self.run("add", move |process| (process.add(&addition), addition)).await?.0)
+        Ok(self
+            .run("add", move |process| (process.add(&addition), addition))
+            .await?
+            .0)
     }
 
     async fn withdraw(
@@ -170,8 +220,12 @@ impl Session for FakeSession {
         units: u64,
     ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway> {
         let spread = self.world.scenario.spread;
-        let script =
-            move |process: &mut Process| (process.withdraw((operation, epoch), (prize, units), spread), operation);
+        let script = move |process: &mut Process| {
+            (
+                process.withdraw((operation, epoch), (prize, units), spread),
+                operation,
+            )
+        };
         Ok(self.run("withdraw", script).await?.0)
     }
 }

@@ -17,7 +17,9 @@ use super::wire::{Link, pause, send};
 use super::world::World;
 use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use crate::store::{Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{
+    Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict,
+};
 
 /// The database refuses orders under this key.
 pub(super) const POISONED: &str = "poisoned";
@@ -38,7 +40,14 @@ pub(super) struct FakeStore {
 impl FakeStore {
     /// The lane `lane` of its shard; of a gateway and one of its lanes.
     pub(super) fn new(world: Arc<World>, shard: usize, lane: u16, origin: (usize, usize)) -> Self {
-        Self { world, shard, lane, origin, open: None, settled: Vec::new() }
+        Self {
+            world,
+            shard,
+            lane,
+            origin,
+            open: None,
+            settled: Vec::new(),
+        }
     }
 
     fn link(&self) -> Link {
@@ -46,18 +55,29 @@ impl FakeStore {
     }
 
     fn open(&self) -> Result<Arc<Transaction>, StoreError> {
-        self.open.clone().ok_or_else(|| StoreError::Away("the connection was lost".to_owned()))
+        self.open
+            .clone()
+            .ok_or_else(|| StoreError::Away("the connection was lost".to_owned()))
     }
 
     /// Drops the connection. Its database notices at once, or only after a while: a commit that
     /// is still under way may be faster.
     fn hang_up(&mut self) {
-        let Some(transaction) = self.open.take() else { return };
+        let Some(transaction) = self.open.take() else {
+            return;
+        };
         // At the end of a run there is nobody left to notice.
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let mut state = self.world.state();
-        let notices_late = !state.weather.is_calm() && state.dice.per_mille(self.world.scenario.missed_late);
-        let length = if notices_late { state.dice.millis(100, 6_000) } else { state.dice.millis(0, 20) };
+        let notices_late =
+            !state.weather.is_calm() && state.dice.per_mille(self.world.scenario.missed_late);
+        let length = if notices_late {
+            state.dice.millis(100, 6_000)
+        } else {
+            state.dice.millis(0, 20)
+        };
         drop(state);
         runtime.spawn(async move {
             pause(length).await;
@@ -69,11 +89,20 @@ impl FakeStore {
     async fn stand_still(&self) {
         let length = {
             let mut state = self.world.state();
-            let still = !state.weather.is_calm() && state.dice.per_mille(self.world.scenario.standstills);
-            if still { state.dice.millis(500, 9_000) } else { Duration::ZERO }
+            let still =
+                !state.weather.is_calm() && state.dice.per_mille(self.world.scenario.standstills);
+            if still {
+                state.dice.millis(500, 9_000)
+            } else {
+                Duration::ZERO
+            }
         };
         if !length.is_zero() {
-            let users = self.open.as_ref().map(|transaction| transaction.users()).unwrap_or_default();
+            let users = self
+                .open
+                .as_ref()
+                .map(|transaction| transaction.users())
+                .unwrap_or_default();
             self.world.state().note_still(self.origin, users, length);
         }
         pause(length).await;
@@ -81,7 +110,10 @@ impl FakeStore {
 
     async fn write_rows(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let transaction = self.open()?;
-        let (new, changed) = (settlement.new_accounts.clone(), settlement.changed_accounts.clone());
+        let (new, changed) = (
+            settlement.new_accounts.clone(),
+            settlement.changed_accounts.clone(),
+        );
         let orders: Vec<Order> = settlement.orders().cloned().collect();
         let upsert = self.world.breaks(Fault::Upsert);
         send(&self.world, self.link(), async move {
@@ -118,7 +150,11 @@ impl FakeStore {
         let world = self.world.clone();
         send(&self.world, self.link(), async move {
             let committed = transaction.commit();
-            let event = if committed.is_ok() { "commit" } else { "commit: too late" };
+            let event = if committed.is_ok() {
+                "commit"
+            } else {
+                "commit: too late"
+            };
             world.state().note(event, || format!("{grant:?}"));
             committed
         })
@@ -130,12 +166,21 @@ impl FakeStore {
         let transaction = Transaction::begin(&self.world, self.shard);
         let (order, waits) = (batch.order.clone(), !self.world.breaks(Fault::SelectOnly));
         send(&self.world, self.link(), async move {
-            let Order { user, request, seq, id, .. } = order;
+            let Order {
+                user,
+                request,
+                seq,
+                id,
+                ..
+            } = order;
             if waits {
                 let key = Key::Order(user.clone(), request.clone(), seq);
                 transaction.lock(&key, Mode::Shared).await?;
             }
-            Ok(transaction.with(|tables| tables.call(&user, &request)).iter().any(|found| found.id == id))
+            Ok(transaction
+                .with(|tables| tables.call(&user, &request))
+                .iter()
+                .any(|found| found.id == id))
         })
         .await?
     }
@@ -145,7 +190,9 @@ impl FakeStore {
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
         send(&self.world, self.link(), async move {
-            transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+            transaction
+                .lock(&Key::Receipt(grant), Mode::Exclusive)
+                .await?;
             match transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void)) {
                 None => transaction.write(Write::Receipt(grant, ReceiptRow::void())),
                 Some(true) => Ok(()),
@@ -164,12 +211,21 @@ impl Drop for FakeStore {
 }
 
 impl ShardStore for FakeStore {
-    async fn prefetch(&mut self, batch: &Batch, on_lock: OnLock, with_clock: bool) -> Result<Fetched, StoreError> {
+    async fn prefetch(
+        &mut self,
+        batch: &Batch,
+        on_lock: OnLock,
+        with_clock: bool,
+    ) -> Result<Fetched, StoreError> {
         self.hang_up();
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
         let (keys, draws) = (batch.accounts().to_vec(), batch.draws().to_vec());
-        let on_lock = if self.world.breaks(Fault::HeldTogether) { OnLock::Wait } else { on_lock };
+        let on_lock = if self.world.breaks(Fault::HeldTogether) {
+            OnLock::Wait
+        } else {
+            on_lock
+        };
         let (mut known, time) = send(&self.world, self.link(), async move {
             let time = right_time();
             let accounts = lock_accounts(&transaction, &keys, on_lock).await?;
@@ -179,14 +235,25 @@ impl ShardStore for FakeStore {
         })
         .await??;
         if self.world.breaks(Fault::FirstOnly) {
-            known.orders.iter_mut().for_each(|orders| orders.truncate(1));
+            known
+                .orders
+                .iter_mut()
+                .for_each(|orders| orders.truncate(1));
         }
         if self.world.breaks(Fault::ClockLabel) {
             let today = Day::of(CLOCK_OF[self.origin.0](), &TimeZone::UTC);
-            known.accounts.iter_mut().flatten().for_each(|account| *account = set_back(*account, today));
+            known
+                .accounts
+                .iter_mut()
+                .flatten()
+                .for_each(|account| *account = set_back(*account, today));
         }
-        let database_time = (with_clock && !self.world.breaks(Fault::ClockUnchecked)).then_some(time);
-        Ok(Fetched { known, database_time })
+        let database_time =
+            (with_clock && !self.world.breaks(Fault::ClockUnchecked)).then_some(time);
+        Ok(Fetched {
+            known,
+            database_time,
+        })
     }
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
@@ -197,9 +264,17 @@ impl ShardStore for FakeStore {
             let mut state = world.state();
             let rows = |draw: &Draw| {
                 let account = Key::Account(draw.user.clone(), draw.activity);
-                [account, Key::Order(draw.user.clone(), draw.request.clone(), 0)]
+                [
+                    account,
+                    Key::Order(draw.user.clone(), draw.request.clone(), 0),
+                ]
             };
-            let is_held = |draw: &Draw| !together && rows(draw).iter().any(|key| state.shards[shard].is_held(key));
+            let is_held = |draw: &Draw| {
+                !together
+                    && rows(draw)
+                        .iter()
+                        .any(|key| state.shards[shard].is_held(key))
+            };
             let held: Vec<bool> = draws.iter().map(is_held).collect();
             if held.contains(&true) {
                 state.note("held", || format!("{held:?}"));
@@ -224,21 +299,31 @@ impl ShardStore for FakeStore {
             failed => failed,
         };
         if let Err(error) = written {
-            self.world.state().note(kind_of(&error), || format!("{grant:?}: {error}"));
+            self.world
+                .state()
+                .note(kind_of(&error), || format!("{grant:?}: {error}"));
             return Err(PersistError::Undone(error));
         }
         self.stand_still().await;
         let committed = self.commit(grant).await;
         match committed {
             Ok(()) => self.settled = vec![grant],
-            Err(_) => self.world.state().note("commit: not confirmed", || format!("{grant:?}")),
+            Err(_) => self
+                .world
+                .state()
+                .note("commit: not confirmed", || format!("{grant:?}")),
         }
         committed.map_err(PersistError::Unknown)
     }
 
     async fn undo(&mut self) {
-        let Some(transaction) = self.open.clone() else { return };
-        if send(&self.world, self.link(), async move { transaction.undo() }).await.is_ok() {
+        let Some(transaction) = self.open.clone() else {
+            return;
+        };
+        if send(&self.world, self.link(), async move { transaction.undo() })
+            .await
+            .is_ok()
+        {
             self.open = None;
         }
         self.hang_up();
@@ -246,12 +331,22 @@ impl ShardStore for FakeStore {
 
     async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
         self.hang_up();
-        let verdict = if self.find_order(batch).await? { Verdict::Committed } else { Verdict::Void };
+        let verdict = if self.find_order(batch).await? {
+            Verdict::Committed
+        } else {
+            Verdict::Void
+        };
         if verdict == Verdict::Void && batch.issues && !self.world.breaks(Fault::SelectOnly) {
             self.void(batch.grant).await?;
         }
-        let event = if verdict == Verdict::Void { "verdict: void" } else { "verdict: committed" };
-        self.world.state().note(event, || format!("{:?}", batch.grant));
+        let event = if verdict == Verdict::Void {
+            "verdict: void"
+        } else {
+            "verdict: committed"
+        };
+        self.world
+            .state()
+            .note(event, || format!("{:?}", batch.grant));
         Ok(verdict)
     }
 }
@@ -278,7 +373,9 @@ async fn lock_accounts(
     for place in order {
         let (user, activity) = &keys[place];
         if transaction.with(|tables| tables.has_account(user, *activity)) {
-            transaction.lock_to_read(&Key::Account(user.clone(), *activity), on_lock).await?;
+            transaction
+                .lock_to_read(&Key::Account(user.clone(), *activity), on_lock)
+                .await?;
             accounts[place] = transaction.with(|tables| tables.accounts.get(&keys[place]).copied());
         }
     }
@@ -294,7 +391,9 @@ async fn find_orders(
     sorted.sort_unstable_by_key(|draw| (&draw.user, &draw.request));
     for Draw { user, request, .. } in sorted {
         if transaction.with(|tables| tables.has_call(user, request)) {
-            transaction.lock_to_read(&Key::Order(user.clone(), request.clone(), 0), on_lock).await?;
+            transaction
+                .lock_to_read(&Key::Order(user.clone(), request.clone(), 0), on_lock)
+                .await?;
         }
     }
     let find = |draw: &Draw| transaction.with(|tables| tables.call(&draw.user, &draw.request));
@@ -307,9 +406,18 @@ async fn insert_accounts(
     upsert: bool,
 ) -> Result<(), StoreError> {
     new.sort_unstable_by(|a, b| (&a.user, a.activity).cmp(&(&b.user, b.activity)));
-    for AccountChange { user, activity, account } in new {
-        transaction.lock(&Key::Account(user.clone(), activity), Mode::Exclusive).await?;
-        if !upsert && transaction.with(|tables| tables.accounts.contains_key(&(user.clone(), activity))) {
+    for AccountChange {
+        user,
+        activity,
+        account,
+    } in new
+    {
+        transaction
+            .lock(&Key::Account(user.clone(), activity), Mode::Exclusive)
+            .await?;
+        if !upsert
+            && transaction.with(|tables| tables.accounts.contains_key(&(user.clone(), activity)))
+        {
             return Err(StoreError::Conflict("duplicate account".to_owned()));
         }
         transaction.write(Write::Account(user, activity, account))?;
@@ -318,8 +426,16 @@ async fn insert_accounts(
 }
 
 /// Prefetch has locked these rows.
-fn update_accounts(transaction: &Transaction, changed: Vec<AccountChange>) -> Result<(), StoreError> {
-    for AccountChange { user, activity, account } in changed {
+fn update_accounts(
+    transaction: &Transaction,
+    changed: Vec<AccountChange>,
+) -> Result<(), StoreError> {
+    for AccountChange {
+        user,
+        activity,
+        account,
+    } in changed
+    {
         if !transaction.with(|tables| tables.accounts.contains_key(&(user.clone(), activity))) {
             return Err(StoreError::Conflict("no account".to_owned()));
         }
@@ -328,15 +444,31 @@ fn update_accounts(transaction: &Transaction, changed: Vec<AccountChange>) -> Re
     Ok(())
 }
 
-async fn insert_orders(transaction: &Transaction, mut orders: Vec<Order>) -> Result<(), StoreError> {
-    if orders.iter().any(|order| order.request.as_str() == POISONED) {
+async fn insert_orders(
+    transaction: &Transaction,
+    mut orders: Vec<Order>,
+) -> Result<(), StoreError> {
+    if orders
+        .iter()
+        .any(|order| order.request.as_str() == POISONED)
+    {
         return Err(StoreError::Data("poisoned".to_owned()));
     }
     orders.sort_unstable_by(|a, b| (&a.user, a.id).cmp(&(&b.user, b.id)));
     for order in orders {
         let (user, place) = (order.user.clone(), (order.request.clone(), order.seq));
-        transaction.lock(&Key::Order(user.clone(), place.0.clone(), place.1), Mode::Exclusive).await?;
-        if transaction.with(|tables| tables.orders.get(&user).is_some_and(|orders| orders.contains_key(&place))) {
+        transaction
+            .lock(
+                &Key::Order(user.clone(), place.0.clone(), place.1),
+                Mode::Exclusive,
+            )
+            .await?;
+        if transaction.with(|tables| {
+            tables
+                .orders
+                .get(&user)
+                .is_some_and(|orders| orders.contains_key(&place))
+        }) {
             return Err(StoreError::Conflict("duplicate order".to_owned()));
         }
         transaction.write(Write::Order(order))?;
@@ -361,7 +493,9 @@ async fn insert_receipt(
     receipt: &Receipt,
     fault: Option<Fault>,
 ) -> Result<(), StoreError> {
-    transaction.lock(&Key::Receipt(grant), Mode::Exclusive).await?;
+    transaction
+        .lock(&Key::Receipt(grant), Mode::Exclusive)
+        .await?;
     let row = transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void));
     if row.is_some_and(|void| !void || fault != Some(Fault::NoVoid)) {
         return Err(StoreError::Conflict("duplicate grant".to_owned()));
@@ -370,24 +504,41 @@ async fn insert_receipt(
 }
 
 /// Adds to the counters of one lane.
-async fn count_issued(transaction: &Transaction, (run, lane): (u64, u16), receipt: &Receipt) -> Result<(), StoreError> {
+async fn count_issued(
+    transaction: &Transaction,
+    (run, lane): (u64, u16),
+    receipt: &Receipt,
+) -> Result<(), StoreError> {
     let mut used = receipt.used.clone();
     used.sort_unstable();
-    for Part { prize, segment, count, .. } in used {
+    for Part {
+        prize,
+        segment,
+        count,
+        ..
+    } in used
+    {
         let key = (prize, segment, run, lane);
-        transaction.lock(&Key::Counter(key), Mode::Exclusive).await?;
+        transaction
+            .lock(&Key::Counter(key), Mode::Exclusive)
+            .await?;
         transaction.write(Write::Count(key, u64::from(count)))?;
     }
     Ok(())
 }
 
-async fn delete_receipts(transaction: &Transaction, mut grants: Vec<GrantId>) -> Result<(), StoreError> {
+async fn delete_receipts(
+    transaction: &Transaction,
+    mut grants: Vec<GrantId>,
+) -> Result<(), StoreError> {
     if grants.is_empty() {
         return Ok(());
     }
     grants.sort_unstable();
     for grant in &grants {
-        transaction.lock(&Key::Receipt(*grant), Mode::Exclusive).await?;
+        transaction
+            .lock(&Key::Receipt(*grant), Mode::Exclusive)
+            .await?;
     }
     transaction.write(Write::Delete(grants))
 }
@@ -397,6 +548,15 @@ fn set_back(account: Account, today: Day) -> Account {
     if account.day <= today {
         return account;
     }
-    let month_used = if account.day.month() == today.month() { account.month_used } else { 0 };
-    Account { day: today, day_used: 0, month_used, ..account }
+    let month_used = if account.day.month() == today.month() {
+        account.month_used
+    } else {
+        0
+    };
+    Account {
+        day: today,
+        day_used: 0,
+        month_used,
+        ..account
+    }
 }

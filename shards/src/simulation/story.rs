@@ -52,7 +52,11 @@ pub(super) struct Outcome {
 /// Runs one seed.
 pub(super) fn run(seed: u64, fault: Option<Fault>, trace: bool) -> Outcome {
     count_panics();
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let mut dice = Dice::new(seed);
         let scenario = Scenario::of(&mut dice, fault.and_then(Fault::theme));
@@ -78,7 +82,10 @@ struct Broken(Option<String>);
 async fn tell(world: &Arc<World>) -> Result<(), Broken> {
     begin(world);
     let calm = Instant::now() + world.scenario.trouble;
-    until(world, Duration::MAX, |_| (Instant::now() < calm).then(String::new)).await?;
+    until(world, Duration::MAX, |_| {
+        (Instant::now() < calm).then(String::new)
+    })
+    .await?;
     world.state().calm();
     let players = |world: &World| {
         let playing = world.state().book.playing;
@@ -114,9 +121,18 @@ impl State {
 
 /// Puts everybody on the stage.
 fn begin(world: &Arc<World>) {
-    let Scenario { players, users, units, trouble, .. } = world.scenario;
+    let Scenario {
+        players,
+        users,
+        units,
+        trouble,
+        ..
+    } = world.scenario;
     let mut state = world.state();
-    let published = prizes().into_iter().zip(units).filter(|(_, units)| *units > 0);
+    let published = prizes()
+        .into_iter()
+        .zip(units)
+        .filter(|(_, units)| *units > 0);
     published.for_each(|(prize, units)| state.meta.add(prize, units));
     state.gateways = (0..GATEWAYS).map(|_| None).collect();
     state.book.playing = usize::try_from(players).expect("few");
@@ -124,7 +140,9 @@ fn begin(world: &Arc<World>) {
         let ends = state.dice.per_mille(600) && !world.scenario.only_standstills;
         let count = state.dice.below(3) * u64::from(ends);
         let trouble_ms = u64::try_from(trouble.as_millis()).expect("short");
-        let mut ends: Vec<_> = (0..count).map(|_| Instant::now() + state.dice.millis(0, trouble_ms)).collect();
+        let mut ends: Vec<_> = (0..count)
+            .map(|_| Instant::now() + state.dice.millis(0, trouble_ms))
+            .collect();
         ends.sort_unstable();
         tokio::spawn(keep_up(world.clone(), place, ends));
     }
@@ -139,7 +157,11 @@ fn begin(world: &Arc<World>) {
 }
 
 /// Waits until nothing stands against going on.
-async fn until(world: &World, within: Duration, against: impl Fn(&World) -> Option<String>) -> Result<(), Broken> {
+async fn until(
+    world: &World,
+    within: Duration,
+    against: impl Fn(&World) -> Option<String>,
+) -> Result<(), Broken> {
     let began = Instant::now();
     loop {
         if world.state().violation().is_some() {
@@ -148,7 +170,9 @@ async fn until(world: &World, within: Duration, against: impl Fn(&World) -> Opti
         if PANICS.get() > 0 {
             return Err(Broken(Some("something panicked".to_owned())));
         }
-        let Some(why) = against(world) else { return Ok(()) };
+        let Some(why) = against(world) else {
+            return Ok(());
+        };
         if began.elapsed() >= within {
             return Err(Broken(Some(format!("no rest: {why}"))));
         }

@@ -67,11 +67,19 @@ pub(super) struct ReceiptRow {
 impl ReceiptRow {
     pub(super) fn new(receipt: &Receipt) -> Self {
         let Receipt { epochs, used, .. } = receipt.clone();
-        Self { void: false, epochs, used, since: Instant::now() }
+        Self {
+            void: false,
+            epochs,
+            used,
+            since: Instant::now(),
+        }
     }
 
     pub(super) fn void() -> Self {
-        Self { void: true, ..Self::new(&Receipt::default()) }
+        Self {
+            void: true,
+            ..Self::new(&Receipt::default())
+        }
     }
 }
 
@@ -175,8 +183,15 @@ impl Tables {
     }
 
     pub(super) fn lock(&mut self, transaction: u64, key: &Key, mode: Mode) -> Attempt {
-        let Some(begun) = self.transactions.get_mut(&transaction) else { return Attempt::Gone };
-        if !self.locks.entry(key.clone()).or_default().admit(transaction, mode) {
+        let Some(begun) = self.transactions.get_mut(&transaction) else {
+            return Attempt::Gone;
+        };
+        if !self
+            .locks
+            .entry(key.clone())
+            .or_default()
+            .admit(transaction, mode)
+        {
             return Attempt::Taken;
         }
         begun.locked.push(key.clone());
@@ -186,14 +201,20 @@ impl Tables {
     /// Whether a row is there, or may be once another transaction has ended.
     pub(super) fn has_account(&self, user: &UserId, activity: ActivityId) -> bool {
         self.accounts.contains_key(&(user.clone(), activity))
-            || self.locks.contains_key(&Key::Account(user.clone(), activity))
+            || self
+                .locks
+                .contains_key(&Key::Account(user.clone(), activity))
     }
 
     /// The same for the orders of a call: each has a first one.
     pub(super) fn has_call(&self, user: &UserId, request: &RequestId) -> bool {
         let first = (request.clone(), 0);
-        self.orders.get(user).is_some_and(|orders| orders.contains_key(&first))
-            || self.locks.contains_key(&Key::Order(user.clone(), first.0, 0))
+        self.orders
+            .get(user)
+            .is_some_and(|orders| orders.contains_key(&first))
+            || self
+                .locks
+                .contains_key(&Key::Order(user.clone(), first.0, 0))
     }
 
     /// Whether somebody has a row.
@@ -203,7 +224,11 @@ impl Tables {
 
     /// Whose rows a transaction has.
     pub(super) fn users_of(&self, transaction: u64) -> BTreeSet<UserId> {
-        let locked = self.transactions.get(&transaction).into_iter().flat_map(|transaction| &transaction.locked);
+        let locked = self
+            .transactions
+            .get(&transaction)
+            .into_iter()
+            .flat_map(|transaction| &transaction.locked);
         let user = |key: &Key| match key {
             Key::Account(user, _) | Key::Order(user, ..) => Some(user.clone()),
             Key::Receipt(_) | Key::Counter(_) | Key::Epoch(_) => None,
@@ -215,7 +240,10 @@ impl Tables {
     pub(super) fn call(&self, user: &UserId, request: &RequestId) -> Vec<Order> {
         let of_user = self.orders.get(user).into_iter();
         let range = (request.clone(), 0)..=(request.clone(), u8::MAX);
-        of_user.flat_map(|orders| orders.range(range.clone())).map(|(_, order)| order.clone()).collect()
+        of_user
+            .flat_map(|orders| orders.range(range.clone()))
+            .map(|(_, order)| order.clone())
+            .collect()
     }
 
     pub(super) fn epoch(&self, server: ServerId) -> Epoch {
@@ -259,14 +287,18 @@ impl Tables {
                 self.accounts.insert((user, activity), account);
             }
             Write::Order(order) => {
-                self.orders.entry(order.user.clone()).or_default().insert((order.request.clone(), order.seq), order);
+                self.orders
+                    .entry(order.user.clone())
+                    .or_default()
+                    .insert((order.request.clone(), order.seq), order);
             }
             Write::Receipt(grant, row) => {
                 self.receipts.insert(grant, row);
             }
             Write::Count(key, units) => self.count(key, units),
             Write::Delete(grants) => {
-                self.receipts.retain(|grant, row| row.void || !grants.contains(grant));
+                self.receipts
+                    .retain(|grant, row| row.void || !grants.contains(grant));
             }
             Write::Fold(counts) => {
                 for ((prize, segment, run, lane), units) in counts {
@@ -282,8 +314,14 @@ impl Tables {
 
     fn count(&mut self, key: CounterKey, units: u64) {
         let touched = Instant::now();
-        let counter = self.counters.entry(key).or_insert(Counter { issued: 0, touched });
-        *counter = Counter { issued: counter.issued + units, touched };
+        let counter = self
+            .counters
+            .entry(key)
+            .or_insert(Counter { issued: 0, touched });
+        *counter = Counter {
+            issued: counter.issued + units,
+            touched,
+        };
     }
 
     /// What a counter says, if it is there.
@@ -302,7 +340,8 @@ impl Tables {
         issued
     }
 
-    /// Receipts of committed grants that are at least so old, of grants after this one; a few at a time.
+    /// Receipts of committed grants that are at least so old, of grants after this one; a few at a
+    /// time.
     pub(super) fn old_receipts(&self, age: Duration, after: GrantId) -> SomeReceipts {
         let old = |(_, row): &(&GrantId, &ReceiptRow)| !row.void && row.since.elapsed() >= age;
         let noted = |(&grant, row): (&GrantId, &ReceiptRow)| NotedReceipt {
@@ -310,25 +349,44 @@ impl Tables {
             epochs: row.epochs.clone(),
             used: row.used.clone(),
         };
-        let later = self.receipts.range((Bound::Excluded(after), Bound::Unbounded));
+        let later = self
+            .receipts
+            .range((Bound::Excluded(after), Bound::Unbounded));
         let receipts: Vec<_> = later.filter(old).map(noted).take(PAGE).collect();
-        SomeReceipts { next: receipts.last().filter(|_| receipts.len() == PAGE).map(|last| last.grant), receipts }
+        SomeReceipts {
+            next: receipts
+                .last()
+                .filter(|_| receipts.len() == PAGE)
+                .map(|last| last.grant),
+            receipts,
+        }
     }
 
     /// How many receipts of committed grants are at least so old.
     pub(super) fn count_old(&self, age: Duration) -> u64 {
-        self.receipts.values().filter(|row| !row.void && row.since.elapsed() >= age).count() as u64
+        self.receipts
+            .values()
+            .filter(|row| !row.void && row.since.elapsed() >= age)
+            .count() as u64
     }
 
     /// Counters of lanes that were not touched for so long, and what they say; a few at a time.
     pub(super) fn idle_counters(&self, idle: Duration) -> Vec<(CounterKey, u64)> {
-        let is_idle = |(key, counter): &(&CounterKey, &Counter)| key.2 > 0 && counter.touched.elapsed() >= idle;
-        self.counters.iter().filter(is_idle).map(|(&key, counter)| (key, counter.issued)).take(PAGE).collect()
+        let is_idle = |(key, counter): &(&CounterKey, &Counter)| {
+            key.2 > 0 && counter.touched.elapsed() >= idle
+        };
+        self.counters
+            .iter()
+            .filter(is_idle)
+            .map(|(&key, counter)| (key, counter.issued))
+            .take(PAGE)
+            .collect()
     }
 
     /// Forgets void receipts that nobody can ask for any more.
     pub(super) fn forget_void(&mut self) {
-        self.receipts.retain(|_, row| !row.void || row.since.elapsed() < VOID_KEPT);
+        self.receipts
+            .retain(|_, row| !row.void || row.since.elapsed() < VOID_KEPT);
     }
 
     /// Remembers, for `Fault::EarlySum`, what is issued just now.
@@ -345,7 +403,9 @@ impl Tables {
 impl State {
     /// Makes a transaction's changes; false when it has ended before.
     pub(super) fn commit(&mut self, shard: usize, transaction: u64) -> bool {
-        let Some(writes) = self.shards[shard].end(transaction) else { return false };
+        let Some(writes) = self.shards[shard].end(transaction) else {
+            return false;
+        };
         for write in &writes {
             self.shards[shard].apply(write.clone());
         }

@@ -10,7 +10,9 @@ use super::story::{Outcome, run};
 const SEEDS: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().expect("a number"))
 }
 
 fn seeds() -> u64 {
@@ -103,11 +105,15 @@ fn everything_holds_whatever_happens() {
     if let Some(seed) = number("SIM_SEED") {
         return replay(seed);
     }
-    let (tally, failed): (Mutex<BTreeMap<&'static str, u64>>, Mutex<Option<String>>) = Default::default();
+    let (tally, failed): (Mutex<BTreeMap<&'static str, u64>>, Mutex<Option<String>>) =
+        Default::default();
     run_all(seeds(), |seed| {
         let outcome = run(seed, None, false);
         let mut tally = tally.lock().expect("no panic in here");
-        outcome.tally.iter().for_each(|(event, count)| *tally.entry(event).or_default() += count);
+        outcome
+            .tally
+            .iter()
+            .for_each(|(event, count)| *tally.entry(event).or_default() += count);
         if outcome.violation.is_some() {
             *failed.lock().expect("no panic in here") = Some(report(seed, &outcome));
         }
@@ -117,15 +123,25 @@ fn everything_holds_whatever_happens() {
     assert!(failed.is_none(), "{}", failed.unwrap_or_default());
     let tally = tally.into_inner().expect("no panic in there");
     println!("{} seeds, and everything held: {tally:?}", seeds());
-    let never: Vec<_> = EVENTS.iter().filter(|event| !tally.contains_key(*event)).collect();
-    assert!(seeds() < 1_000 || never.is_empty(), "never happened: {never:?}");
+    let never: Vec<_> = EVENTS
+        .iter()
+        .filter(|event| !tally.contains_key(*event))
+        .collect();
+    assert!(
+        seeds() < 1_000 || never.is_empty(),
+        "never happened: {never:?}"
+    );
 }
 
 #[test]
 fn a_seed_decides_everything() {
     for seed in 0..30 {
         let [one, two] = [run(seed, None, true), run(seed, None, true)];
-        let differs = one.trace.iter().zip(&two.trace).find(|(one, two)| one != two);
+        let differs = one
+            .trace
+            .iter()
+            .zip(&two.trace)
+            .find(|(one, two)| one != two);
         assert_eq!(differs, None, "seed {seed} does not replay");
         assert_eq!(one.digest, two.digest, "seed {seed} does not replay");
     }

@@ -23,7 +23,11 @@ pub(super) struct Transaction {
 impl Transaction {
     pub(super) fn begin(world: &Arc<World>, shard: usize) -> Self {
         let id = world.state().shards[shard].begin();
-        Self { world: world.clone(), shard, id }
+        Self {
+            world: world.clone(),
+            shard,
+            id,
+        }
     }
 
     /// Locks a row, and waits for it.
@@ -33,7 +37,11 @@ impl Transaction {
 
     /// Locks a row to read it.
     pub(super) async fn lock_to_read(&self, key: &Key, on_lock: OnLock) -> Result<(), StoreError> {
-        let wait = if on_lock == OnLock::Wait { LOCK_WAIT } else { Duration::ZERO };
+        let wait = if on_lock == OnLock::Wait {
+            LOCK_WAIT
+        } else {
+            Duration::ZERO
+        };
         self.lock_within(wait, key, Mode::Exclusive).await
     }
 
@@ -48,7 +56,11 @@ impl Transaction {
                 Attempt::Taken => {}
             }
             if wait.is_zero() || timeout_at(until, released).await.is_err() {
-                let event = if wait.is_zero() { "lock refused" } else { "lock wait" };
+                let event = if wait.is_zero() {
+                    "lock refused"
+                } else {
+                    "lock wait"
+                };
                 self.world.state().note(event, || format!("{key:?}"));
                 return Err(StoreError::Held(format!("{key:?}")));
             }
@@ -66,7 +78,11 @@ impl Transaction {
     }
 
     pub(super) fn write(&self, write: Write) -> Result<(), StoreError> {
-        if self.with(|tables| tables.write(self.id, write)) { Ok(()) } else { Err(gone()) }
+        if self.with(|tables| tables.write(self.id, write)) {
+            Ok(())
+        } else {
+            Err(gone())
+        }
     }
 
     pub(super) fn commit(&self) -> Result<(), StoreError> {

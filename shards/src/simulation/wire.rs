@@ -73,7 +73,13 @@ pub(super) enum Mishap {
 }
 
 impl Mishap {
-    pub(super) const ALL: [Self; 5] = [Self::Refused, Self::Lost, Self::Unanswered, Self::Slow, Self::Late];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Refused,
+        Self::Lost,
+        Self::Unanswered,
+        Self::Slow,
+        Self::Late,
+    ];
 }
 
 /// What is wrong with the network now.
@@ -97,7 +103,15 @@ pub(super) struct Weather {
 impl Weather {
     pub(super) fn new(storm: Storm, mishaps: Vec<Mishap>) -> Self {
         let links = BTreeMap::new;
-        Self { storm, mishaps, away: links(), held: links(), slow: links(), calm: false, strays: 0 }
+        Self {
+            storm,
+            mishaps,
+            away: links(),
+            held: links(),
+            slow: links(),
+            calm: false,
+            strays: 0,
+        }
     }
 
     pub(super) fn stay_away(&mut self, link: Link, length: Duration) {
@@ -114,7 +128,11 @@ impl Weather {
 
     /// From now on nothing goes wrong any more; what is under way already still is.
     pub(super) fn calm(&mut self) {
-        *self = Self { strays: self.strays, calm: true, ..Self::new(Storm::default(), Vec::new()) };
+        *self = Self {
+            strays: self.strays,
+            calm: true,
+            ..Self::new(Storm::default(), Vec::new())
+        };
     }
 
     fn storm_on(&self, link: Link) -> u64 {
@@ -134,7 +152,9 @@ impl Weather {
     }
 
     fn until(which: &BTreeMap<Link, Instant>, link: Link) -> Duration {
-        which.get(&link).map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+        which.get(&link).map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        })
     }
 }
 
@@ -157,12 +177,19 @@ impl State {
         }
         let held = Weather::until(&self.weather.held, link);
         let slow = !Weather::until(&self.weather.slow, link).is_zero();
-        let drag = if slow { self.dice.millis(500, 2_500) } else { Duration::ZERO };
+        let drag = if slow {
+            self.dice.millis(500, 2_500)
+        } else {
+            Duration::ZERO
+        };
         let there = held + drag + self.dice.hop();
         if !self.dice.per_mille(self.weather.storm_on(link)) {
             let back = self.dice.hop();
             return if there > link.patience() {
-                Fate::Stray { there, answers: true }
+                Fate::Stray {
+                    there,
+                    answers: true,
+                }
             } else {
                 Fate::Prompt { there, back }
             };
@@ -171,9 +198,18 @@ impl State {
         match self.weather.mishaps[place] {
             Mishap::Refused => Fate::Refused,
             Mishap::Lost => Fate::Lost,
-            Mishap::Unanswered => Fate::Stray { there, answers: false },
-            Mishap::Slow => Fate::Stray { there: there + self.dice.millis(1, 600), answers: true },
-            Mishap::Late => Fate::Stray { there: there + self.dice.millis(200, LATE_MS_MAX), answers: true },
+            Mishap::Unanswered => Fate::Stray {
+                there,
+                answers: false,
+            },
+            Mishap::Slow => Fate::Stray {
+                there: there + self.dice.millis(1, 600),
+                answers: true,
+            },
+            Mishap::Late => Fate::Stray {
+                there: there + self.dice.millis(200, LATE_MS_MAX),
+                answers: true,
+            },
         }
     }
 }
@@ -195,7 +231,9 @@ where
             };
             if matches!(link, Link::Shard(_)) {
                 // It may wait there for others.
-                timeout(link.patience(), journey).await.map_err(|_| Silence::Late)
+                timeout(link.patience(), journey)
+                    .await
+                    .map_err(|_| Silence::Late)
             } else {
                 Ok(journey.await)
             }

@@ -47,8 +47,15 @@ pub(super) struct State {
 }
 
 impl World {
-    pub(super) fn new(mut dice: Dice, scenario: Scenario, fault: Option<Fault>, trace: bool) -> Arc<Self> {
-        let servers = (1..=scenario.spread.servers).map(|id| Server::new(ServerId(id), fault)).collect();
+    pub(super) fn new(
+        mut dice: Dice,
+        scenario: Scenario,
+        fault: Option<Fault>,
+        trace: bool,
+    ) -> Arc<Self> {
+        let servers = (1..=scenario.spread.servers)
+            .map(|id| Server::new(ServerId(id), fault))
+            .collect();
         let began = Instant::now();
         let weather = Weather::new(scenario.storm, scenario.mishaps.clone());
         let state = State {

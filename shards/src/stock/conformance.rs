@@ -1,5 +1,5 @@
-//! What every stock must do, wherever its units lie: one suite, run over memory, over Redis and over the
-//! servers of the simulation.
+//! What every stock must do, wherever its units lie: one suite, run over memory, over Redis and
+//! over the servers of the simulation.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,11 +24,17 @@ pub(crate) trait Shop {
 }
 
 pub(crate) fn prize(award: u64) -> Prize {
-    Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(award).expect("id") }
+    Prize {
+        activity: ActivityId::new(1).expect("id"),
+        award: AwardId::new(award).expect("id"),
+    }
 }
 
 pub(crate) fn units(award: u64, count: u32) -> Units {
-    Units { prize: prize(award), count }
+    Units {
+        prize: prize(award),
+        count,
+    }
 }
 
 fn count(granted: &Granted) -> u32 {
@@ -51,9 +57,15 @@ async fn becomes(shop: &impl Shop, expected: (u64, u64)) {
 pub(crate) async fn grants_never_exceed_what_is_left<S: Shop>() {
     let shop = S::open(10).await;
     let stock = shop.lane(0);
-    let first = stock.take(GrantId(1), &[units(1, 7)]).await.expect("the stock answers");
+    let first = stock
+        .take(GrantId(1), &[units(1, 7)])
+        .await
+        .expect("the stock answers");
     assert_eq!(first.units(), [units(1, 7)]);
-    let second = stock.take(GrantId(2), &[units(1, 7)]).await.expect("the stock answers");
+    let second = stock
+        .take(GrantId(2), &[units(1, 7)])
+        .await
+        .expect("the stock answers");
     assert_eq!(count(&second), 3);
     assert_eq!(shop.count().await, (0, 10));
 }
@@ -62,7 +74,12 @@ pub(crate) async fn lanes_that_take_at_once_share_what_there_is<S: Shop>() {
     let shop = S::open(100).await;
     let takes = (0..20_u16).map(|lane| {
         let stock = shop.lane(lane);
-        async move { stock.take(GrantId(u64::from(lane) + 1), &[units(1, 7)]).await.expect("the stock answers") }
+        async move {
+            stock
+                .take(GrantId(u64::from(lane) + 1), &[units(1, 7)])
+                .await
+                .expect("the stock answers")
+        }
     });
     let granted = futures_util::future::join_all(takes).await;
     assert_eq!(granted.iter().map(count).sum::<u32>(), 100);
@@ -72,7 +89,10 @@ pub(crate) async fn lanes_that_take_at_once_share_what_there_is<S: Shop>() {
 pub(crate) async fn a_settled_grant_keeps_what_was_used<S: Shop>() {
     let shop = S::open(10).await;
     let stock = shop.lane(0);
-    let granted = stock.take(GrantId(1), &[units(1, 6)]).await.expect("the stock answers");
+    let granted = stock
+        .take(GrantId(1), &[units(1, 6)])
+        .await
+        .expect("the stock answers");
     let used = granted.used(&[units(1, 4)]);
     assert_eq!(used.iter().map(|part| part.count).sum::<u32>(), 4);
     stock.settle(GrantId(1), &granted, &used);
@@ -82,8 +102,14 @@ pub(crate) async fn a_settled_grant_keeps_what_was_used<S: Shop>() {
 pub(crate) async fn a_grant_is_closed_once<S: Shop>() {
     let shop = S::open(10).await;
     let stock = shop.lane(0);
-    let first = stock.take(GrantId(1), &[units(1, 6)]).await.expect("the stock answers");
-    let second = stock.take(GrantId(2), &[units(1, 1)]).await.expect("the stock answers");
+    let first = stock
+        .take(GrantId(1), &[units(1, 6)])
+        .await
+        .expect("the stock answers");
+    let second = stock
+        .take(GrantId(2), &[units(1, 1)])
+        .await
+        .expect("the stock answers");
     stock.give_back(GrantId(1), &first);
     stock.give_back(GrantId(1), &first);
     stock.settle(GrantId(1), &first, &first.parts);
@@ -97,12 +123,21 @@ pub(crate) async fn a_grant_is_closed_once<S: Shop>() {
 pub(crate) async fn what_comes_back_can_be_taken_again<S: Shop>() {
     let shop = S::open(5).await;
     let stock = shop.lane(0);
-    let all = stock.take(GrantId(1), &[units(1, 5)]).await.expect("the stock answers");
-    let none = stock.take(GrantId(2), &[units(1, 1)]).await.expect("the stock answers");
+    let all = stock
+        .take(GrantId(1), &[units(1, 5)])
+        .await
+        .expect("the stock answers");
+    let none = stock
+        .take(GrantId(2), &[units(1, 1)])
+        .await
+        .expect("the stock answers");
     assert_eq!(count(&none), 0, "sold out");
     stock.give_back(GrantId(1), &all);
     becomes(&shop, (5, 0)).await;
-    let again = stock.take(GrantId(3), &[units(1, 5)]).await.expect("the stock answers");
+    let again = stock
+        .take(GrantId(3), &[units(1, 5)])
+        .await
+        .expect("the stock answers");
     assert_eq!(count(&again), 5);
 }
 
@@ -110,13 +145,25 @@ pub(crate) async fn a_prize_without_its_delivery_is_not_sold_out<S: Shop>() {
     let shop = S::open(10).await;
     let stock = shop.lane(0);
     for grant in 1..=2 {
-        let taken = stock.take(GrantId(grant), &[units(1, 7), units(2, 5)]).await;
+        let taken = stock
+            .take(GrantId(grant), &[units(1, 7), units(2, 5)])
+            .await;
         assert_eq!(taken, Err(StockAway::Undelivered(vec![prize(2)])));
-        assert_eq!(shop.count().await, (10, 0), "of no prize anything was taken");
+        assert_eq!(
+            shop.count().await,
+            (10, 0),
+            "of no prize anything was taken"
+        );
     }
-    let rest = stock.take(GrantId(3), &[units(1, 11)]).await.expect("the stock answers");
+    let rest = stock
+        .take(GrantId(3), &[units(1, 11)])
+        .await
+        .expect("the stock answers");
     assert_eq!(count(&rest), 10);
-    let none = stock.take(GrantId(4), &[units(1, 1)]).await.expect("sold out is not on its way");
+    let none = stock
+        .take(GrantId(4), &[units(1, 1)])
+        .await
+        .expect("sold out is not on its way");
     assert_eq!(count(&none), 0);
 }
 
@@ -138,7 +185,10 @@ impl Shop for Memory {
 
     async fn count(&self) -> (u64, u64) {
         let pictures = self.0.pictures();
-        let picture = pictures.iter().find(|picture| picture.prize == prize(1)).expect("it was stocked");
+        let picture = pictures
+            .iter()
+            .find(|picture| picture.prize == prize(1))
+            .expect("it was stocked");
         (picture.left, picture.open)
     }
 }

@@ -90,7 +90,10 @@ impl MemoryStock {
     fn close(&self, grant: GrantId, used: &[Part]) {
         let mut shelves = self.lock();
         for granted in shelves.open.remove(&grant).unwrap_or_default() {
-            let issued = used.iter().find(|part| part.prize == granted.prize).map_or(0, |part| part.count);
+            let issued = used
+                .iter()
+                .find(|part| part.prize == granted.prize)
+                .map_or(0, |part| part.count);
             let shelf = shelves.prizes.entry(granted.prize).or_default();
             shelf.open -= u64::from(granted.count);
             shelf.issued += u64::from(issued);
@@ -102,25 +105,40 @@ impl MemoryStock {
 impl Stock for MemoryStock {
     async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
         let mut shelves = self.lock();
-        let undelivered = wants.iter().map(|want| want.prize).filter(|prize| !shelves.prizes.contains_key(prize));
+        let undelivered = wants
+            .iter()
+            .map(|want| want.prize)
+            .filter(|prize| !shelves.prizes.contains_key(prize));
         let undelivered: Vec<Prize> = undelivered.collect();
         if !undelivered.is_empty() {
             return Err(StockAway::Undelivered(undelivered));
         }
         let mut parts = Vec::with_capacity(wants.len());
         for want in wants {
-            let Some(shelf) = shelves.prizes.get_mut(&want.prize) else { continue };
-            let count = u32::try_from(shelf.left).unwrap_or(u32::MAX).min(want.count);
+            let Some(shelf) = shelves.prizes.get_mut(&want.prize) else {
+                continue;
+            };
+            let count = u32::try_from(shelf.left)
+                .unwrap_or(u32::MAX)
+                .min(want.count);
             if count > 0 {
                 shelf.left -= u64::from(count);
                 shelf.open += u64::from(count);
-                parts.push(Part { server: ServerId::NONE, prize: want.prize, segment: 0, count });
+                parts.push(Part {
+                    server: ServerId::NONE,
+                    prize: want.prize,
+                    segment: 0,
+                    count,
+                });
             }
         }
         if !parts.is_empty() {
             shelves.open.insert(grant, parts.clone());
         }
-        Ok(Granted { parts, ..Granted::default() })
+        Ok(Granted {
+            parts,
+            ..Granted::default()
+        })
     }
 
     fn settle(&self, grant: GrantId, _granted: &Granted, used: &[Part]) {
@@ -139,11 +157,17 @@ mod tests {
     use super::*;
 
     fn prize(award: u64) -> Prize {
-        Prize { activity: ActivityId::new(1).expect("id"), award: AwardId::new(award).expect("id") }
+        Prize {
+            activity: ActivityId::new(1).expect("id"),
+            award: AwardId::new(award).expect("id"),
+        }
     }
 
     fn units(award: u64, count: u32) -> Units {
-        Units { prize: prize(award), count }
+        Units {
+            prize: prize(award),
+            count,
+        }
     }
 
     fn picture(stock: &MemoryStock) -> (u64, u64, u64, u64) {
@@ -155,8 +179,12 @@ mod tests {
     async fn grants_never_exceed_what_is_left() {
         let stock = MemoryStock::rebuilt([(prize(1), 7)]);
         stock.set_total(prize(1), 10);
-        let take =
-            async |grant, wants: &[Units]| stock.take(GrantId(grant), wants).await.map(|granted| granted.units());
+        let take = async |grant, wants: &[Units]| {
+            stock
+                .take(GrantId(grant), wants)
+                .await
+                .map(|granted| granted.units())
+        };
         assert_eq!(take(1, &[units(1, 2)]).await, Ok(vec![units(1, 2)]));
         assert_eq!(take(2, &[units(1, 2)]).await, Ok(vec![units(1, 1)]));
         assert_eq!(take(3, &[units(1, 2)]).await, Ok(vec![]));
@@ -167,7 +195,10 @@ mod tests {
     async fn a_grant_is_closed_once() {
         let stock = MemoryStock::default();
         stock.set_total(prize(1), 10);
-        let granted = stock.take(GrantId(1), &[units(1, 4)]).await.expect("memory");
+        let granted = stock
+            .take(GrantId(1), &[units(1, 4)])
+            .await
+            .expect("memory");
         let used = granted.used(&[units(1, 3)]);
         stock.settle(GrantId(1), &granted, &used);
         assert_eq!(picture(&stock), (10, 7, 0, 3));

@@ -27,8 +27,8 @@ pub enum StockAway {
     /// It does not answer, or not with what can be used.
     #[error("the stock is unavailable: {0}")]
     Unavailable(String),
-    /// The asking ended at once, because of the connection and not of the server behind it: worth one
-    /// more try, on a new one.
+    /// The asking ended at once, because of the connection and not of the server behind it: worth
+    /// one more try, on a new one.
     #[error("the stock is unavailable: {0}")]
     EndedAtOnce(String),
     /// All answered, but of these prizes some units are still on their way.
@@ -37,8 +37,13 @@ pub enum StockAway {
 }
 
 fn undelivered(prizes: &[Prize]) -> String {
-    let names = prizes.iter().map(|prize| format!("award {} of activity {}", prize.award, prize.activity));
-    format!("units have not been delivered yet: {}", names.collect::<Vec<_>>().join(", "))
+    let names = prizes
+        .iter()
+        .map(|prize| format!("award {} of activity {}", prize.award, prize.activity));
+    format!(
+        "units have not been delivered yet: {}",
+        names.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// One of the independent stock servers, from 1 to 15. 0 stands for none: stock in memory.
@@ -98,15 +103,23 @@ impl Granted {
         for part in &self.parts {
             *counts.entry(part.prize).or_default() += part.count;
         }
-        counts.into_iter().map(|(prize, count)| Units { prize, count }).collect()
+        counts
+            .into_iter()
+            .map(|(prize, count)| Units { prize, count })
+            .collect()
     }
 
     /// The parts that make up the `used` units.
     pub fn used(&self, used: &[Units]) -> Vec<Part> {
-        let mut wanted: BTreeMap<Prize, u32> = used.iter().map(|units| (units.prize, units.count)).collect();
+        let mut wanted: BTreeMap<Prize, u32> = used
+            .iter()
+            .map(|units| (units.prize, units.count))
+            .collect();
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
-            let Some(wanted) = wanted.get_mut(&part.prize) else { continue };
+            let Some(wanted) = wanted.get_mut(&part.prize) else {
+                continue;
+            };
             let count = part.count.min(*wanted);
             *wanted -= count;
             if count > 0 {
@@ -116,12 +129,17 @@ impl Granted {
         parts
     }
 
-    /// What a batch writes down that used these units. Servers that gave none of them have no say in it.
+    /// What a batch writes down that used these units. Servers that gave none of them have no say
+    /// in it.
     pub fn receipt(&self, used: &[Units]) -> Receipt {
         let used = self.used(used);
         let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
         let epochs = self.epochs.iter().filter(|(server, _)| gave(server));
-        Receipt { epochs: epochs.map(|(&server, &epoch)| (server, epoch)).collect(), used, closed: Vec::new() }
+        Receipt {
+            epochs: epochs.map(|(&server, &epoch)| (server, epoch)).collect(),
+            used,
+            closed: Vec::new(),
+        }
     }
 }
 
@@ -138,17 +156,21 @@ pub struct Receipt {
 
 /// Where a lane takes units from.
 pub trait Stock: Send + Sync + 'static {
-    /// Takes up to the wanted units of each prize under a new grant; answers what was granted, which
-    /// is less only where there is no more.
-    /// After an error the grant id must not be used again: what was granted without the caller
-    /// hearing of it is found and returned by others.
-    fn take(&self, grant: GrantId, wants: &[Units]) -> impl Future<Output = Result<Granted, StockAway>> + Send;
+    /// Takes up to the wanted units of each prize under a new grant; answers what was granted,
+    /// which is less only where there is no more. After an error the grant id must not be used
+    /// again: what was granted without the caller hearing of it is found and returned by others.
+    fn take(
+        &self,
+        grant: GrantId,
+        wants: &[Units],
+    ) -> impl Future<Output = Result<Granted, StockAway>> + Send;
     /// The grant's batch has committed and used these units; the others go back.
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]);
     /// The grant's batch will never commit: all its units go back.
     fn give_back(&self, grant: GrantId, granted: &Granted);
     /// Grants of this lane that are closed wherever they were open, for its next batch to delete
-    /// their receipts; not all at once. Each is answered once: a receipt that stays is found by others.
+    /// their receipts; not all at once. Each is answered once: a receipt that stays is found by
+    /// others.
     fn closed(&self) -> Vec<GrantId> {
         Vec::new()
     }

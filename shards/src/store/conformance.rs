@@ -11,8 +11,8 @@ use router::{OrderNumbers, Run, ShardId, Slot, SlotMap};
 
 use super::sqlite::Access;
 use super::{
-    Columns, Connection, Database, GrantId, InDoubt, MigrateError, OnLock, PersistError, ShardStore, SqlShard,
-    SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
+    Columns, Connection, Database, GrantId, InDoubt, MigrateError, OnLock, PersistError,
+    ShardStore, SqlShard, SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
 };
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 
@@ -34,12 +34,23 @@ fn activity() -> ActivityId {
 }
 
 pub(super) fn account(used: u32) -> Account {
-    Account { granted: 100, used, day: Day::from_number(20_261_121), day_used: used, month_used: used }
+    Account {
+        granted: 100,
+        used,
+        day: Day::from_number(20_261_121),
+        day_used: used,
+        month_used: used,
+    }
 }
 
 fn draw(name: &str, key: &str) -> Draw {
     let request = RequestId::new(key).expect("a key");
-    Draw { user: user(name), activity: activity(), request, count: DrawCount::ONE }
+    Draw {
+        user: user(name),
+        activity: activity(),
+        request,
+        count: DrawCount::ONE,
+    }
 }
 
 pub(super) fn gather(calls: &[(&str, &str)]) -> Batch {
@@ -48,18 +59,28 @@ pub(super) fn gather(calls: &[(&str, &str)]) -> Batch {
 
 impl<D: Database> Bench<D> {
     pub(super) async fn new(database: D) -> Self {
-        migrate_shard(&database, TABLES).await.expect("a fresh shard");
+        migrate_shard(&database, TABLES)
+            .await
+            .expect("a fresh shard");
         Self::of_run(database, 1)
     }
 
     /// Another lane on a shard that is there. Each run has ids of its own.
     pub(super) fn of_run(database: D, run: u32) -> Self {
         let store = SqlShard::new(database.clone(), map(), ShardId::new(0), 0..TABLES);
-        Self { database, store, numbers: OrderNumbers::new(Run::new(run).expect("a run")) }
+        Self {
+            database,
+            store,
+            numbers: OrderNumbers::new(Run::new(run).expect("a run")),
+        }
     }
 
     pub(super) fn order(&mut self, name: &str, key: &str) -> Order {
-        let id = self.numbers.next(Slot::of(name)).and_then(OrderId::new).expect("an order id");
+        let id = self
+            .numbers
+            .next(Slot::of(name))
+            .and_then(OrderId::new)
+            .expect("an order id");
         Order {
             id,
             user: user(name),
@@ -81,13 +102,25 @@ impl<D: Database> Bench<D> {
 
     /// New accounts and orders of these calls, one unit of award 101 for each.
     pub(super) fn settlement(&mut self, calls: &[(&str, &str)]) -> Settlement {
-        let orders: Vec<Orders> = calls.iter().map(|(name, key)| Orders::from([self.order(name, key)])).collect();
-        let change =
-            |(name, _): &(&str, &str)| AccountChange { user: user(name), activity: activity(), account: account(1) };
-        let prize = Prize { activity: activity(), award: AwardId::new(101).expect("an id") };
+        let orders: Vec<Orders> = calls
+            .iter()
+            .map(|(name, key)| Orders::from([self.order(name, key)]))
+            .collect();
+        let change = |(name, _): &(&str, &str)| AccountChange {
+            user: user(name),
+            activity: activity(),
+            account: account(1),
+        };
+        let prize = Prize {
+            activity: activity(),
+            award: AwardId::new(101).expect("an id"),
+        };
         Settlement {
             answers: Vec::new(),
-            used: vec![Units { prize, count: u32::try_from(orders.len()).expect("few") }],
+            used: vec![Units {
+                prize,
+                count: u32::try_from(orders.len()).expect("few"),
+            }],
             calls: orders,
             new_accounts: calls.iter().map(change).collect(),
             changed_accounts: Vec::new(),
@@ -96,35 +129,65 @@ impl<D: Database> Bench<D> {
 
     /// Begins a batch and reads what it needs; waits for rows that somebody else has locked.
     pub(super) async fn prefetch(&mut self, batch: &Batch) -> Result<Known, StoreError> {
-        self.store.prefetch(batch, OnLock::Wait, true).await.map(|fetched| fetched.known)
+        self.store
+            .prefetch(batch, OnLock::Wait, true)
+            .await
+            .map(|fetched| fetched.known)
     }
 
-    pub(super) async fn persist(&mut self, grant: u64, settlement: &Settlement) -> Result<(), PersistError> {
+    pub(super) async fn persist(
+        &mut self,
+        grant: u64,
+        settlement: &Settlement,
+    ) -> Result<(), PersistError> {
         self.prefetch(&gather(&[])).await?;
-        self.store.persist(GrantId(grant), settlement, &receipt::<D>(settlement)).await
+        self.store
+            .persist(GrantId(grant), settlement, &receipt::<D>(settlement))
+            .await
     }
 
-    pub(super) async fn verdict(&mut self, grant: u64, settlement: &Settlement) -> Result<Verdict, StoreError> {
+    pub(super) async fn verdict(
+        &mut self,
+        grant: u64,
+        settlement: &Settlement,
+    ) -> Result<Verdict, StoreError> {
         self.store.verdict(&in_doubt(grant, settlement)).await
     }
 
     pub(super) async fn issued(&self) -> i64 {
         let mut connection = self.database.connect().await.expect("a connection");
-        let rows = connection.rows(D::DIALECT.shard.read_issued, "[]").await.expect("rows");
-        rows.first().map_or(0, |row| row.integer(2).expect("a count"))
+        let rows = connection
+            .rows(D::DIALECT.shard.read_issued, "[]")
+            .await
+            .expect("rows");
+        rows.first()
+            .map_or(0, |row| row.integer(2).expect("a count"))
     }
 }
 
 /// A batch whose commit was sent.
 pub(super) fn in_doubt(grant: u64, settlement: &Settlement) -> InDoubt {
     let order = settlement.orders().next().expect("an order").clone();
-    InDoubt { grant: GrantId(grant), order, issues: !settlement.used.is_empty() }
+    InDoubt {
+        grant: GrantId(grant),
+        order,
+        issues: !settlement.used.is_empty(),
+    }
 }
 
 /// Units out of the stock that goes with the database: memory beside SQLite, servers beside others.
 pub(super) fn receipt<D: Database>(settlement: &Settlement) -> Receipt {
-    let server = if D::DIALECT.lane_per_table { ServerId(1) } else { ServerId::NONE };
-    let part = |units: &Units| Part { server, prize: units.prize, segment: 0, count: units.count };
+    let server = if D::DIALECT.lane_per_table {
+        ServerId(1)
+    } else {
+        ServerId::NONE
+    };
+    let part = |units: &Units| Part {
+        server,
+        prize: units.prize,
+        segment: 0,
+        count: units.count,
+    };
     let epochs = (server != ServerId::NONE).then_some((server, Epoch(0)));
     Receipt {
         used: settlement.used.iter().map(part).collect(),
@@ -144,7 +207,10 @@ pub(super) fn map() -> SlotMap {
 
 fn sqlite() -> (tempfile::TempDir, SqliteFile) {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = SqliteFile { path: folder.path().join("shard-0.sqlite"), access: Access::Create };
+    let file = SqliteFile {
+        path: folder.path().join("shard-0.sqlite"),
+        access: Access::Create,
+    };
     (folder, file)
 }
 
@@ -154,11 +220,21 @@ async fn a_user_of_another_shard_is_refused() {
     migrate_shard(&file, 1).await.expect("a fresh shard");
     let map = SlotMap::even(1, 2, 1).expect("a map");
     let names: Vec<String> = (0..100).map(|number| format!("u{number}")).collect();
-    let of = |shard| names.iter().find(|name| map.route(name).shard() == ShardId::new(shard)).expect("one of many");
+    let of = |shard| {
+        names
+            .iter()
+            .find(|name| map.route(name).shard() == ShardId::new(shard))
+            .expect("one of many")
+    };
     let mut store = SqlShard::new(file, map.clone(), ShardId::new(0), 0..1);
-    store.prefetch(&gather(&[(of(0), "k")]), OnLock::Wait, true).await.expect("its own");
+    store
+        .prefetch(&gather(&[(of(0), "k")]), OnLock::Wait, true)
+        .await
+        .expect("its own");
     store.undo().await;
-    let refused = store.prefetch(&gather(&[(of(0), "k"), (of(1), "k")]), OnLock::Wait, true).await;
+    let refused = store
+        .prefetch(&gather(&[(of(0), "k"), (of(1), "k")]), OnLock::Wait, true)
+        .await;
     assert!(matches!(refused, Err(StoreError::Data(_))), "{refused:?}");
 }
 
@@ -167,7 +243,12 @@ async fn what_is_persisted_is_found<D: Database>(database: D) {
     // Enough users to fill every table, among them ids that sloppy collations take for equal.
     let names: Vec<String> = (0..40).map(|number| format!("user{number}")).collect();
     let odd = ["u", "U", "ú", "a b", "\"'\\;--", "漢字", "😀"];
-    let calls: Vec<(&str, &str)> = names.iter().map(String::as_str).chain(odd).map(|name| (name, "Key")).collect();
+    let calls: Vec<(&str, &str)> = names
+        .iter()
+        .map(String::as_str)
+        .chain(odd)
+        .map(|name| (name, "Key"))
+        .collect();
     let settlement = bench.settlement(&calls);
     bench.persist(1, &settlement).await.expect("persisted");
     let known = bench.prefetch(&gather(&calls)).await.expect("read");
@@ -176,7 +257,12 @@ async fn what_is_persisted_is_found<D: Database>(database: D) {
         assert_eq!(known.orders[index], **orders);
         assert_eq!(known.accounts[index], Some(account(1)));
     }
-    let strangers = gather(&[("user0", "key"), ("User0", "Key"), ("user", "Key"), ("ù", "Key")]);
+    let strangers = gather(&[
+        ("user0", "key"),
+        ("User0", "Key"),
+        ("user", "Key"),
+        ("ù", "Key"),
+    ]);
     let known = bench.prefetch(&strangers).await.expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders, [const { Vec::new() }; 4]);
@@ -192,7 +278,10 @@ async fn changed_accounts_are_changed<D: Database>(database: D) {
     second.changed_accounts = std::mem::take(&mut second.new_accounts);
     second.changed_accounts[0].account = account(2);
     bench.persist(2, &second).await.expect("persisted");
-    let known = bench.prefetch(&gather(&[("a", "x"), ("b", "x")])).await.expect("read");
+    let known = bench
+        .prefetch(&gather(&[("a", "x"), ("b", "x")]))
+        .await
+        .expect("read");
     bench.store.undo().await;
     assert_eq!(known.accounts, [Some(account(2)), Some(account(1))]);
 }
@@ -204,11 +293,21 @@ async fn a_request_id_has_one_order<D: Database>(database: D) {
     let mut repeat = bench.settlement(&[("b", "1"), ("a", "1")]);
     repeat.new_accounts.clear();
     let refused = bench.persist(2, &repeat).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
+        "{refused:?}"
+    );
     bench.store.undo().await;
-    let known = bench.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
+    let known = bench
+        .prefetch(&gather(&[("b", "1"), ("a", "1")]))
+        .await
+        .expect("read");
     bench.store.undo().await;
-    assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()], "all of the batch is undone");
+    assert_eq!(
+        known.orders,
+        [Vec::new(), first.calls[0].to_vec()],
+        "all of the batch is undone"
+    );
     assert_eq!(bench.issued().await, 1);
 }
 
@@ -218,7 +317,13 @@ fn calls_for<D: Database>(bench: &mut Bench<D>, calls: &[(&str, &str, u8)]) -> S
     let mut settlement = bench.settlement(&names);
     for (orders, &(name, key, asked)) in settlement.calls.iter_mut().zip(calls) {
         let asked = DrawCount::new(asked).expect("a count");
-        *orders = (0..asked.get()).map(|seq| Order { seq, asked, ..bench.order(name, key) }).collect();
+        *orders = (0..asked.get())
+            .map(|seq| Order {
+                seq,
+                asked,
+                ..bench.order(name, key)
+            })
+            .collect();
     }
     settlement.used[0].count = u32::try_from(settlement.orders().count()).expect("few");
     settlement
@@ -226,10 +331,19 @@ fn calls_for<D: Database>(bench: &mut Bench<D>, calls: &[(&str, &str, u8)]) -> S
 
 async fn a_call_has_its_orders_in_their_order<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
-    let calls = [("a", "ten", 10), ("b", "one", 1), ("c", "ten", 3), ("d", "ten", 10)];
+    let calls = [
+        ("a", "ten", 10),
+        ("b", "one", 1),
+        ("c", "ten", 3),
+        ("d", "ten", 10),
+    ];
     let settlement = calls_for(&mut bench, &calls);
     bench.persist(1, &settlement).await.expect("persisted");
-    let asked: Vec<(&str, &str)> = calls.iter().map(|&(name, key, _)| (name, key)).chain([("a", "one")]).collect();
+    let asked: Vec<(&str, &str)> = calls
+        .iter()
+        .map(|&(name, key, _)| (name, key))
+        .chain([("a", "one")])
+        .collect();
     let known = bench.prefetch(&gather(&asked)).await.expect("read");
     bench.store.undo().await;
     for (found, made) in known.orders.iter().zip(&settlement.calls) {
@@ -248,10 +362,16 @@ async fn calls_with_one_request_id_collide<D: Database>(database: D) {
         let mut again = calls_for(&mut bench, &[("b", "1", 1), ("a", "1", made)]);
         again.new_accounts.clear();
         let refused = bench.persist(grant, &again).await;
-        assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{made}: {refused:?}");
+        assert!(
+            matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
+            "{made}: {refused:?}"
+        );
         bench.store.undo().await;
     }
-    let known = bench.prefetch(&gather(&[("b", "1"), ("a", "1")])).await.expect("read");
+    let known = bench
+        .prefetch(&gather(&[("b", "1"), ("a", "1")]))
+        .await
+        .expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()]);
     assert_eq!(bench.issued().await, 2);
@@ -260,24 +380,43 @@ async fn calls_with_one_request_id_collide<D: Database>(database: D) {
 /// Orders from before calls had counts are calls for one draw.
 async fn orders_of_the_first_schema_are_kept<D: Database>(database: D) {
     let mut connection = database.connect().await.expect("a connection");
-    let first = D::DIALECT.shard_change(0, TABLES).expect("the first version");
+    let first = D::DIALECT
+        .shard_change(0, TABLES)
+        .expect("the first version");
     let noted = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY);
                  INSERT INTO schema_version VALUES (1)";
-    connection.run(&format!("{first};\n{noted}")).await.expect("made");
+    connection
+        .run(&format!("{first};\n{noted}"))
+        .await
+        .expect("made");
     let table = map().route("a").table();
-    let columns = "order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, award_title,
+    let columns =
+        "order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, award_title,
                    award_index, rule, stocked, created_at_ms";
     let row = "1024, 'a', '1', 100301, 3, 7, 20261121, 101, 't', 8, 'rule_default', 0, 1";
-    connection.run(&format!("INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})")).await.expect("written");
+    connection
+        .run(&format!(
+            "INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})"
+        ))
+        .await
+        .expect("written");
     drop(connection);
     let mut bench = Bench::new(database).await;
     let known = bench.prefetch(&gather(&[("a", "1")])).await.expect("read");
     bench.store.undo().await;
-    let [order] = &known.orders[0][..] else { panic!("{:?}", known.orders) };
-    assert_eq!((order.id.get(), order.seq, order.asked), (1024, 0, DrawCount::ONE));
+    let [order] = &known.orders[0][..] else {
+        panic!("{:?}", known.orders)
+    };
+    assert_eq!(
+        (order.id.get(), order.seq, order.asked),
+        (1024, 0, DrawCount::ONE)
+    );
     let again = bench.settlement(&[("a", "1")]);
     let refused = bench.persist(1, &again).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
+        "{refused:?}"
+    );
 }
 
 async fn accounts_that_came_or_went_meanwhile_are_conflicts<D: Database>(database: D) {
@@ -286,12 +425,18 @@ async fn accounts_that_came_or_went_meanwhile_are_conflicts<D: Database>(databas
     bench.persist(1, &first).await.expect("persisted");
     let again = bench.settlement(&[("a", "2")]);
     let refused = bench.persist(2, &again).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
+        "{refused:?}"
+    );
     bench.store.undo().await;
     let mut absent = bench.settlement(&[("b", "1")]);
     absent.changed_accounts = std::mem::take(&mut absent.new_accounts);
     let refused = bench.persist(3, &absent).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
+        "{refused:?}"
+    );
     bench.store.undo().await;
     assert_eq!(bench.issued().await, 1);
 }
@@ -302,7 +447,10 @@ async fn what_is_undone_leaves_nothing<D: Database>(database: D) {
     bench.store.undo().await;
     bench.store.undo().await;
     let settlement = bench.settlement(&[("a", "1")]);
-    bench.persist(1, &settlement).await.expect("the store is usable");
+    bench
+        .persist(1, &settlement)
+        .await
+        .expect("the store is usable");
     assert_eq!(bench.issued().await, 1);
 }
 
@@ -311,13 +459,24 @@ async fn a_verdict_is_final<D: Database>(database: D) {
     let settlement = bench.settlement(&[("a", "1")]);
     bench.persist(5, &settlement).await.expect("persisted");
     assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed));
-    assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed), "asked again");
+    assert_eq!(
+        bench.verdict(5, &settlement).await,
+        Ok(Verdict::Committed),
+        "asked again"
+    );
     let late = bench.settlement(&[("b", "1")]);
     assert_eq!(bench.verdict(6, &late).await, Ok(Verdict::Void));
-    assert_eq!(bench.verdict(6, &late).await, Ok(Verdict::Void), "the first verdict was lost");
+    assert_eq!(
+        bench.verdict(6, &late).await,
+        Ok(Verdict::Void),
+        "the first verdict was lost"
+    );
     if D::DIALECT.lane_per_table {
         let refused = bench.persist(6, &late).await;
-        assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
+            "{refused:?}"
+        );
         bench.store.undo().await;
     }
     bench.persist(7, &late).await.expect("another grant");
@@ -327,7 +486,10 @@ async fn a_verdict_is_final<D: Database>(database: D) {
 /// Such a batch has nothing to go by but its orders.
 async fn a_batch_without_units_gets_its_verdict_too<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
-    let (mut made, mut lost) = (bench.settlement(&[("a", "1")]), bench.settlement(&[("a", "2")]));
+    let (mut made, mut lost) = (
+        bench.settlement(&[("a", "1")]),
+        bench.settlement(&[("a", "2")]),
+    );
     made.used.clear();
     lost.used.clear();
     bench.persist(1, &made).await.expect("persisted");
@@ -343,14 +505,22 @@ async fn the_greatest_order_id_is_known<D: Database>(database: D) {
     let mut connection = bench.database.connect().await.expect("a connection");
     let mut greatest = 0;
     for table in 0..TABLES {
-        let rows = connection.rows(&D::DIALECT.table(table).read_last_order, "[]").await.expect("rows");
+        let rows = connection
+            .rows(&D::DIALECT.table(table).read_last_order, "[]")
+            .await
+            .expect("rows");
         greatest = rows[0].number::<u64>(0).expect("an id").max(greatest);
     }
-    assert_eq!(Some(greatest), settlement.orders().map(|order| order.id.get()).max());
+    assert_eq!(
+        Some(greatest),
+        settlement.orders().map(|order| order.id.get()).max()
+    );
 }
 
 async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
-    migrate_shard(&database, TABLES).await.expect("a fresh shard");
+    migrate_shard(&database, TABLES)
+        .await
+        .expect("a fresh shard");
     let mut connection = database.connect().await.expect("a connection");
     let sql = D::DIALECT.table(0);
     for statement in [
@@ -363,11 +533,25 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
         &sql.lock_order,
     ] {
         // Comments come first in the files; EXPLAIN must come before them.
-        let rows = connection.rows(&format!("{explain} {statement}"), "[]").await.expect("a plan");
-        let plan: Vec<String> = rows.iter().map(|row| row.text(3).expect("a text").to_owned()).collect();
-        let key = |line: &&String| line.starts_with("SEARCH") && line.contains("=?") || line.contains("rowid=?");
-        assert!(plan.iter().any(|line| key(&line)), "{statement}\nreads a table without its key: {plan:?}");
-        assert!(!plan.iter().any(|line| line.starts_with("SCAN raffle_")), "{statement}\nscans a table: {plan:?}");
+        let rows = connection
+            .rows(&format!("{explain} {statement}"), "[]")
+            .await
+            .expect("a plan");
+        let plan: Vec<String> = rows
+            .iter()
+            .map(|row| row.text(3).expect("a text").to_owned())
+            .collect();
+        let key = |line: &&String| {
+            line.starts_with("SEARCH") && line.contains("=?") || line.contains("rowid=?")
+        };
+        assert!(
+            plan.iter().any(|line| key(&line)),
+            "{statement}\nreads a table without its key: {plan:?}"
+        );
+        assert!(
+            !plan.iter().any(|line| line.starts_with("SCAN raffle_")),
+            "{statement}\nscans a table: {plan:?}"
+        );
     }
 }
 
@@ -375,12 +559,21 @@ async fn migrations_run_once_and_refuse_a_newer_schema<D: Database>(database: D)
     for _ in 0..2 {
         migrate_shard(&database, TABLES).await.expect("idempotent");
     }
-    let (one, two) = tokio::join!(migrate_shard(&database, TABLES), migrate_shard(&database, TABLES));
+    let (one, two) = tokio::join!(
+        migrate_shard(&database, TABLES),
+        migrate_shard(&database, TABLES)
+    );
     one.and(two).expect("two at once take turns");
     let mut connection = database.connect().await.expect("a connection");
-    connection.run("INSERT INTO schema_version VALUES (999)").await.expect("planted");
+    connection
+        .run("INSERT INTO schema_version VALUES (999)")
+        .await
+        .expect("planted");
     let refused = migrate_shard(&database, TABLES).await;
-    assert!(matches!(refused, Err(MigrateError::TooNew { found: 999, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(MigrateError::TooNew { found: 999, .. })),
+        "{refused:?}"
+    );
 }
 
 async fn the_meta_schema_is_made_once<D: Database>(database: D) {
@@ -439,7 +632,10 @@ async fn a_commit_is_on_disk_before_it_is_answered() {
     migrate_shard(&file, TABLES).await.expect("a fresh shard");
     let mut connection = file.connect().await.expect("a connection");
     let pragma = async |connection: &mut <SqliteFile as Database>::Connection, name: &str| {
-        connection.rows(&format!("PRAGMA {name}"), "[]").await.expect("a pragma")
+        connection
+            .rows(&format!("PRAGMA {name}"), "[]")
+            .await
+            .expect("a pragma")
     };
     let synchronous = pragma(&mut connection, "synchronous").await;
     assert_eq!(synchronous[0].integer(0).expect("a number"), 2, "FULL");

@@ -93,7 +93,10 @@ impl<'a> Rows<'a> {
     /// # Panics
     /// When it is not as wide as the first one.
     pub fn push<const WIDTH: usize>(&mut self, row: [Value<'a>; WIDTH]) {
-        assert!(WIDTH > 0 && (self.width == WIDTH || self.fields.is_empty()), "rows of one statement are alike");
+        assert!(
+            WIDTH > 0 && (self.width == WIDTH || self.fields.is_empty()),
+            "rows of one statement are alike"
+        );
         self.width = WIDTH;
         self.fields.extend(row);
     }
@@ -141,7 +144,9 @@ impl Expected {
             Expected::Any => true,
             Expected::Rows(rows) => touched == rows as u64,
             Expected::Changed(rows) => touched == rows as u64 * changed_row_count,
-            Expected::AddedOrChanged(rows) => (rows as u64..=rows as u64 * changed_row_count).contains(&touched),
+            Expected::AddedOrChanged(rows) => {
+                (rows as u64..=rows as u64 * changed_row_count).contains(&touched)
+            }
         }
     }
 }
@@ -160,18 +165,28 @@ pub struct Step<'a> {
 impl<'a> Step<'a> {
     /// A statement that reads.
     pub fn read(sql: &'a str, input: Input<'a>) -> Self {
-        Self { sql, input, expected: Expected::Any }
+        Self {
+            sql,
+            input,
+            expected: Expected::Any,
+        }
     }
 }
 
 /// Whether each statement wrote what it was expected to: a row that was there already, or that was
 /// not, says that somebody else was faster.
-pub fn check_all<R>(steps: &[Step<'_>], outcomes: &[Outcome<R>], changed_row_count: u64) -> Result<(), StoreError> {
+pub fn check_all<R>(
+    steps: &[Step<'_>],
+    outcomes: &[Outcome<R>],
+    changed_row_count: u64,
+) -> Result<(), StoreError> {
     for (place, (step, outcome)) in steps.iter().zip(outcomes).enumerate() {
         let Outcome { touched, .. } = outcome;
         if !step.expected.is_met(*touched, changed_row_count) {
             let expected = step.expected;
-            return Err(StoreError::Conflict(format!("statement {place} wrote {touched} rows, expected {expected:?}")));
+            return Err(StoreError::Conflict(format!(
+                "statement {place} wrote {touched} rows, expected {expected:?}"
+            )));
         }
     }
     Ok(())
@@ -189,7 +204,10 @@ pub struct Outcome<R> {
 
 impl<R> Default for Outcome<R> {
     fn default() -> Self {
-        Self { rows: Vec::new(), touched: 0 }
+        Self {
+            rows: Vec::new(),
+            touched: 0,
+        }
     }
 }
 
@@ -201,7 +219,10 @@ pub(super) async fn outcomes<R>(
     while let Some(result) = results.try_next().await? {
         match result {
             Either::Right(row) => rows.push(row),
-            Either::Left(touched) => ended.push(Outcome { rows: std::mem::take(&mut rows), touched }),
+            Either::Left(touched) => ended.push(Outcome {
+                rows: std::mem::take(&mut rows),
+                touched,
+            }),
         }
     }
     Ok(ended)
@@ -227,9 +248,17 @@ pub trait Connection: Send + Sized {
     /// Keeps what was changed and lets others have their turn.
     fn end_schema_change(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Runs a statement; answers how many rows it touched.
-    fn execute(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn execute(
+        &mut self,
+        sql: &str,
+        json: &str,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// Runs a query and collects its rows.
-    fn rows(&mut self, sql: &str, json: &str) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
+    fn rows(
+        &mut self,
+        sql: &str,
+        json: &str,
+    ) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
     /// Runs a query outside of any transaction, which sees what others have not committed yet.
     fn rows_uncommitted(
         &mut self,
@@ -281,7 +310,9 @@ pub trait Database: Clone + Send + Sync + 'static {
 
     /// Opens one for reading. It leads to a server that may not be written to, such as a replica,
     /// only while no other answers.
-    fn connect_for_reads(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send {
+    fn connect_for_reads(
+        &self,
+    ) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send {
         self.connect()
     }
 }

@@ -8,7 +8,9 @@ pub(crate) fn explained(error: &Error) -> String {
         ErrorKind::PermissionDenied => {
             "this user may not use it: run this as the user who runs the server, or give this one the right"
         }
-        ErrorKind::ReadOnlyFilesystem => "its file system is read-only: mount it for writing, or name another folder",
+        ErrorKind::ReadOnlyFilesystem => {
+            "its file system is read-only: mount it for writing, or name another folder"
+        }
         ErrorKind::NotADirectory => "a part of its path is no folder",
         ErrorKind::AlreadyExists => "is there and is no folder: name another one",
         ErrorKind::StorageFull => "the disk is full: make room",
@@ -20,13 +22,20 @@ pub(crate) fn explained(error: &Error) -> String {
 /// What is wrong with a thing, with its name unless that is said already.
 pub(crate) fn named(name: &str, why: &impl std::fmt::Display) -> String {
     let why = why.to_string();
-    if why.contains(name) { why } else { format!("{name}: {why}") }
+    if why.contains(name) {
+        why
+    } else {
+        format!("{name}: {why}")
+    }
 }
 
 /// A text from elsewhere as a part of a line: without control characters, and not for ever.
 pub(crate) fn one_line(text: &str) -> String {
     const CHARS_MAX: usize = 300;
-    let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let words: Vec<&str> = shown.split_whitespace().collect();
     let line = words.join(" ");
     match line.char_indices().nth(CHARS_MAX) {
@@ -50,13 +59,17 @@ mod tests {
             ErrorKind::StorageFull,
             ErrorKind::Other,
         ];
-        let words: std::collections::BTreeSet<String> = kinds.map(|kind| explained(&kind.into())).into();
+        let words: std::collections::BTreeSet<String> =
+            kinds.map(|kind| explained(&kind.into())).into();
         assert_eq!(words.len(), kinds.len());
     }
 
     #[test]
     fn what_others_say_is_one_line_and_has_an_end() {
-        assert_eq!(one_line("J\0\0\0\n5.5.5-10.11\t\u{1b}[31mred"), "J 5.5.5-10.11 [31mred");
+        assert_eq!(
+            one_line("J\0\0\0\n5.5.5-10.11\t\u{1b}[31mred"),
+            "J 5.5.5-10.11 [31mred"
+        );
         assert_eq!(one_line(&"x".repeat(1_000)).len(), 303);
     }
 }

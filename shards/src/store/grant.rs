@@ -1,5 +1,5 @@
-//! What a batch's transaction notes of the units that it issues. Here is only what the rows look like;
-//! why there are any is told in `stock`.
+//! What a batch's transaction notes of the units that it issues. Here is only what the rows look
+//! like; why there are any is told in `stock`.
 use std::collections::BTreeMap;
 
 use market::batch::Prize;
@@ -24,33 +24,67 @@ pub(crate) struct GrantNote<'r> {
 impl<'r> GrantNote<'r> {
     pub(crate) fn new(grant: GrantId, lane: u16, receipt: &'r Receipt) -> Self {
         let mut counts = BTreeMap::new();
-        for Part { server, prize, segment, count } in &receipt.used {
+        for Part {
+            server,
+            prize,
+            segment,
+            count,
+        } in &receipt.used
+        {
             *counts.entry((*server, *prize, *segment)).or_default() += u64::from(*count);
         }
-        Self { grant, lane, receipt, text: units_text(receipt), counts }
+        Self {
+            grant,
+            lane,
+            receipt,
+            text: units_text(receipt),
+            counts,
+        }
     }
 
-    /// The statements that note it, for [`GrantNote::check`] to look at what they did. None where no
-    /// units were taken and nothing is to be deleted.
+    /// The statements that note it, for [`GrantNote::check`] to look at what they did. None where
+    /// no units were taken and nothing is to be deleted.
     pub(crate) fn steps(&self, dialect: &Dialect) -> Vec<Step<'_>> {
         let mut steps = Vec::new();
         let used = !self.counts.is_empty();
         match dialect.issuing {
             Issuing::FromServers(sql) => {
-                let mut push = |sql, rows, expected| steps.push(Step { sql, input: Input::Rows(rows), expected });
+                let mut push = |sql, rows, expected| {
+                    steps.push(Step {
+                        sql,
+                        input: Input::Rows(rows),
+                        expected,
+                    })
+                };
                 if used {
                     push(sql.hold_epochs, self.servers(), Expected::Any);
-                    push(sql.insert_receipt, receipt_row(self.grant, false, &self.text), Expected::Rows(1));
-                    push(sql.count_issued, self.lane_counts(), Expected::AddedOrChanged(self.counts.len()));
+                    push(
+                        sql.insert_receipt,
+                        receipt_row(self.grant, false, &self.text),
+                        Expected::Rows(1),
+                    );
+                    push(
+                        sql.count_issued,
+                        self.lane_counts(),
+                        Expected::AddedOrChanged(self.counts.len()),
+                    );
                 }
                 if !self.receipt.closed.is_empty() {
-                    push(sql.delete_receipts, grant_rows(&self.receipt.closed), Expected::Any);
+                    push(
+                        sql.delete_receipts,
+                        grant_rows(&self.receipt.closed),
+                        Expected::Any,
+                    );
                 }
             }
             Issuing::FromMemory { count_issued } if used => {
                 let rows = self.prize_counts();
                 let expected = Expected::Rows(rows.by_row().len());
-                steps.push(Step { sql: count_issued, input: Input::Rows(rows), expected });
+                steps.push(Step {
+                    sql: count_issued,
+                    input: Input::Rows(rows),
+                    expected,
+                });
             }
             Issuing::FromMemory { .. } => {}
         }
@@ -58,9 +92,15 @@ impl<'r> GrantNote<'r> {
     }
 
     /// Whether each server's epoch is still the one that its units were granted under.
-    pub(crate) fn check<R: Columns>(&self, dialect: &Dialect, outcomes: &[Outcome<R>]) -> Result<(), StoreError> {
+    pub(crate) fn check<R: Columns>(
+        &self,
+        dialect: &Dialect,
+        outcomes: &[Outcome<R>],
+    ) -> Result<(), StoreError> {
         match (dialect.issuing, outcomes) {
-            (Issuing::FromServers(_), [epochs, ..]) if !self.counts.is_empty() => self.check_epochs(&epochs.rows),
+            (Issuing::FromServers(_), [epochs, ..]) if !self.counts.is_empty() => {
+                self.check_epochs(&epochs.rows)
+            }
             _ => Ok(()),
         }
     }
@@ -73,7 +113,9 @@ impl<'r> GrantNote<'r> {
         }
         let wanted = self.receipt.epochs.len();
         if current != wanted {
-            return Err(StoreError::Fenced(format!("{current} of {wanted} stock servers have still that epoch")));
+            return Err(StoreError::Fenced(format!(
+                "{current} of {wanted} stock servers have still that epoch"
+            )));
         }
         Ok(())
     }
@@ -110,7 +152,11 @@ impl<'r> GrantNote<'r> {
         }
         let mut rows = Rows::default();
         for (prize, count) in counts {
-            rows.push([number(prize.activity.get()), number(prize.award.get()), number(count)]);
+            rows.push([
+                number(prize.activity.get()),
+                number(prize.award.get()),
+                number(count),
+            ]);
         }
         rows
     }
@@ -137,8 +183,18 @@ pub(crate) fn grant_rows<'a>(grants: &[GrantId]) -> Rows<'a> {
 /// `[[server, epoch, [[activity, award, segment, count], ...]], ...]`
 fn units_text(receipt: &Receipt) -> String {
     let of_server = |(&server, &epoch): (&ServerId, &Epoch)| {
-        let parts = receipt.used.iter().filter(move |part| part.server == server);
-        let units = parts.map(|part| (part.prize.activity.get(), part.prize.award.get(), part.segment, part.count));
+        let parts = receipt
+            .used
+            .iter()
+            .filter(move |part| part.server == server);
+        let units = parts.map(|part| {
+            (
+                part.prize.activity.get(),
+                part.prize.award.get(),
+                part.segment,
+                part.count,
+            )
+        });
         (server.0, epoch.0, units.collect::<Vec<_>>())
     };
     json_rows(receipt.epochs.iter().map(of_server))

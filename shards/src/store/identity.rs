@@ -1,8 +1,8 @@
 //! Whose a database is: which cluster, which part of it, and how that cluster is laid out.
 //!
-//! Host names and the order of a list are easily mistaken, and a database that is somebody else's takes
-//! draws as readily as the right one. So each database holds one row that says whose it is, and whoever
-//! connects to it knows what that row must say.
+//! Host names and the order of a list are easily mistaken, and a database that is somebody else's
+//! takes draws as readily as the right one. So each database holds one row that says whose it is,
+//! and whoever connects to it knows what that row must say.
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,11 @@ impl ClusterId {
     /// A new one.
     pub fn draw() -> Self {
         let mut random = OsRandom::default();
-        Self(format!("{:016x}{:016x}", random.next_u64(), random.next_u64()))
+        Self(format!(
+            "{:016x}{:016x}",
+            random.next_u64(),
+            random.next_u64()
+        ))
     }
 
     /// As it is stored.
@@ -95,10 +99,23 @@ pub struct Layout {
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shards, tables, servers, segments } = self;
-        write!(f, "{} of {}", counted(*shards, "shard"), counted(*tables, "table"))?;
+        let Self {
+            shards,
+            tables,
+            servers,
+            segments,
+        } = self;
+        write!(
+            f,
+            "{} of {}",
+            counted(*shards, "shard"),
+            counted(*tables, "table")
+        )?;
         if *servers > 0 {
-            let (servers, segments) = (counted((*servers).into(), "stock server"), counted(*segments, "segment"));
+            let (servers, segments) = (
+                counted((*servers).into(), "stock server"),
+                counted(*segments, "segment"),
+            );
             write!(f, ", {servers} and {segments} per prize")?;
         }
         Ok(())
@@ -107,7 +124,11 @@ impl fmt::Display for Layout {
 
 /// A number of things, as people write it.
 pub fn counted(number: u16, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
 }
 
 /// What a database says of itself.
@@ -123,7 +144,11 @@ pub struct Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cluster, role, layout } = self;
+        let Self {
+            cluster,
+            role,
+            layout,
+        } = self;
         write!(f, "{role} of cluster {cluster} ({layout})")
     }
 }
@@ -138,7 +163,11 @@ impl Identity {
             segments: row.number(5)?,
         };
         let role = row.text(1)?.parse().map_err(|()| out_of_range(1))?;
-        Ok(Self { cluster: ClusterId(row.text(0)?.to_owned()), role, layout })
+        Ok(Self {
+            cluster: ClusterId(row.text(0)?.to_owned()),
+            role,
+            layout,
+        })
     }
 
     /// Whether a database that says `found` is the expected one.
@@ -146,7 +175,10 @@ impl Identity {
         if found == Some(self) {
             return Ok(());
         }
-        Err(Mismatch { expected: self.clone(), found: found.cloned() })
+        Err(Mismatch {
+            expected: self.clone(),
+            found: found.cloned(),
+        })
     }
 }
 
@@ -179,8 +211,14 @@ impl fmt::Display for Mismatch {
         };
         // What is the same in both is no help.
         if found.layout == expected.layout {
-            let whose = |identity: &Identity| format!("{} of cluster {}", identity.role, identity.cluster);
-            return write!(f, "expected {}, found {}: {help}", whose(expected), whose(found));
+            let whose =
+                |identity: &Identity| format!("{} of cluster {}", identity.role, identity.cluster);
+            return write!(
+                f,
+                "expected {}, found {}: {help}",
+                whose(expected),
+                whose(found)
+            );
         }
         write!(f, "expected {expected}, found {found}: {help}")
     }
@@ -189,7 +227,9 @@ impl fmt::Display for Mismatch {
 impl std::error::Error for Mismatch {}
 
 /// What a database says of itself; `None` when it says nothing.
-pub async fn read_identity<D: Database>(connection: &mut D::Connection) -> Result<Option<Identity>, StoreError> {
+pub async fn read_identity<D: Database>(
+    connection: &mut D::Connection,
+) -> Result<Option<Identity>, StoreError> {
     let sql = &D::DIALECT.identity;
     let tables = connection.rows(sql.list_tables, "[]").await?;
     for table in &tables {
@@ -206,9 +246,29 @@ pub(crate) async fn write_identity<D: Database>(
     connection: &mut D::Connection,
     identity: &Identity,
 ) -> Result<Option<Identity>, StoreError> {
-    let Identity { cluster, role, layout: Layout { shards, tables, servers, segments } } = identity;
-    let row = json_rows([(cluster.as_str(), role.label(), shards, tables, servers, segments)]);
-    match connection.execute(D::DIALECT.identity.write_identity, &row).await {
+    let Identity {
+        cluster,
+        role,
+        layout:
+            Layout {
+                shards,
+                tables,
+                servers,
+                segments,
+            },
+    } = identity;
+    let row = json_rows([(
+        cluster.as_str(),
+        role.label(),
+        shards,
+        tables,
+        servers,
+        segments,
+    )]);
+    match connection
+        .execute(D::DIALECT.identity.write_identity, &row)
+        .await
+    {
         // A duplicate key says that somebody else was faster.
         Ok(_) | Err(StoreError::Conflict(_)) => read_identity::<D>(connection).await,
         Err(error) => Err(error),
@@ -246,7 +306,9 @@ impl ExpectedIdentity {
 
     /// Judges what a database says of itself. A wrong one counts as unavailable.
     pub(crate) fn judge(&self, found: Option<&Identity>) -> Result<(), StoreError> {
-        let Some(expectation) = &self.0 else { return Ok(()) };
+        let Some(expectation) = &self.0 else {
+            return Ok(());
+        };
         let judged = expectation.identity.check(found);
         expectation.notice.heard(&judged);
         judged.map_err(|mismatch| StoreError::Away(mismatch.to_string()))
@@ -274,12 +336,18 @@ pub(crate) struct Notice {
 
 impl Notice {
     pub(crate) fn of(part: String) -> Self {
-        Self { part, strange: AtomicBool::new(false), gauge: OnceLock::new() }
+        Self {
+            part,
+            strange: AtomicBool::new(false),
+            gauge: OnceLock::new(),
+        }
     }
 
     /// Shows it from now on.
     pub(crate) fn show(&self, gauges: &IntGaugeVec) {
-        let gauge = self.gauge.get_or_init(|| gauges.with_label_values(&[&self.part]));
+        let gauge = self
+            .gauge
+            .get_or_init(|| gauges.with_label_values(&[&self.part]));
         gauge.set(self.strange.load(Ordering::SeqCst).into());
     }
 
@@ -287,7 +355,9 @@ impl Notice {
     pub(crate) fn heard<E: fmt::Display>(&self, judged: &Result<(), E>) {
         let strange = judged.is_err();
         // Draws come by here: mostly nothing has changed.
-        if self.strange.load(Ordering::Relaxed) == strange || self.strange.swap(strange, Ordering::SeqCst) == strange {
+        if self.strange.load(Ordering::Relaxed) == strange
+            || self.strange.swap(strange, Ordering::SeqCst) == strange
+        {
             return;
         }
         if let Some(gauge) = self.gauge.get() {
@@ -295,7 +365,9 @@ impl Notice {
         }
         match judged {
             Ok(()) => tracing::info!(part = self.part, "it is this cluster's again"),
-            Err(why) => tracing::error!(part = self.part, %why, "it is not this cluster's, and is not used"),
+            Err(why) => {
+                tracing::error!(part = self.part, %why, "it is not this cluster's, and is not used")
+            }
         }
     }
 }
@@ -305,50 +377,97 @@ mod tests {
     use super::*;
 
     fn identity(cluster: &str, role: Role) -> Identity {
-        let layout = Layout { shards: 2, tables: 4, servers: 1, segments: 8 };
-        Identity { cluster: ClusterId(cluster.to_owned()), role, layout }
+        let layout = Layout {
+            shards: 2,
+            tables: 4,
+            servers: 1,
+            segments: 8,
+        };
+        Identity {
+            cluster: ClusterId(cluster.to_owned()),
+            role,
+            layout,
+        }
     }
 
     #[test]
     fn each_kind_of_mismatch_says_what_was_expected_what_was_found_and_what_helps() {
         let expected = identity("aa", Role::Shard(0));
         expected.check(Some(&expected)).expect("the same");
-        let told = |found: Option<Identity>| expected.check(found.as_ref()).expect_err("another").to_string();
+        let told = |found: Option<Identity>| {
+            expected
+                .check(found.as_ref())
+                .expect_err("another")
+                .to_string()
+        };
         let mut copy = expected.clone();
         copy.layout.tables = 2;
         for (found, hints) in [
-            (None, ["expected shard 0 of cluster aa", "drawbridge migrate"]),
-            (Some(identity("bb", Role::Shard(0))), ["found shard 0 of cluster bb", "another cluster's"]),
-            (Some(identity("aa", Role::Shard(1))), ["found shard 1 of cluster aa", "[[storage.shard]]"]),
-            (Some(identity("aa", Role::Meta)), ["found the meta database of cluster aa", "changed places"]),
-            (Some(copy), ["2 shards of 2 tables, 1 stock server and 8 segments", "another time"]),
+            (
+                None,
+                ["expected shard 0 of cluster aa", "drawbridge migrate"],
+            ),
+            (
+                Some(identity("bb", Role::Shard(0))),
+                ["found shard 0 of cluster bb", "another cluster's"],
+            ),
+            (
+                Some(identity("aa", Role::Shard(1))),
+                ["found shard 1 of cluster aa", "[[storage.shard]]"],
+            ),
+            (
+                Some(identity("aa", Role::Meta)),
+                ["found the meta database of cluster aa", "changed places"],
+            ),
+            (
+                Some(copy),
+                [
+                    "2 shards of 2 tables, 1 stock server and 8 segments",
+                    "another time",
+                ],
+            ),
         ] {
             let text = told(found);
             assert!(text.starts_with("expected shard 0 of cluster aa"), "{text}");
-            assert!(hints.iter().all(|hint| text.contains(hint)), "{hints:?}: {text}");
+            assert!(
+                hints.iter().all(|hint| text.contains(hint)),
+                "{hints:?}: {text}"
+            );
         }
     }
 
     #[test]
     fn a_mismatch_is_shown_for_as_long_as_it_lasts() {
-        let gauges = IntGaugeVec::new(prometheus::Opts::new("mismatch", "help"), &["part"]).expect("a name");
+        let gauges =
+            IntGaugeVec::new(prometheus::Opts::new("mismatch", "help"), &["part"]).expect("a name");
         let expected = ExpectedIdentity::identity(identity("aa", Role::Shard(3)));
         let shown = || gauges.with_label_values(&["shard-3"]).get();
         assert!(matches!(expected.judge(None), Err(StoreError::Away(_))));
         expected.notice().expect("there is one").show(&gauges);
         assert_eq!(shown(), 1, "what was found before it is shown counts");
-        expected.judge(Some(&identity("aa", Role::Shard(3)))).expect("the right one");
+        expected
+            .judge(Some(&identity("aa", Role::Shard(3))))
+            .expect("the right one");
         assert_eq!(shown(), 0);
-        assert!(expected.judge(Some(&identity("bb", Role::Shard(3)))).is_err());
+        assert!(
+            expected
+                .judge(Some(&identity("bb", Role::Shard(3))))
+                .is_err()
+        );
         assert_eq!(shown(), 1);
-        ExpectedIdentity::default().judge(None).expect("anything goes");
+        ExpectedIdentity::default()
+            .judge(None)
+            .expect("anything goes");
     }
 
     #[test]
     fn ids_of_clusters_differ_and_parts_read_back() {
         let (one, two) = (ClusterId::draw(), ClusterId::draw());
         assert_ne!(one, two);
-        assert!(one.as_str().len() == 32 && one.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
+        assert!(
+            one.as_str().len() == 32 && one.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{one}"
+        );
         for role in [Role::Meta, Role::Shard(0), Role::Shard(255)] {
             assert_eq!(role.label().parse(), Ok(role));
         }

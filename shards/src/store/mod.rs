@@ -15,13 +15,16 @@ mod sqlite;
 mod statements;
 
 pub use connection::{
-    Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value, check_all, out_of_range,
+    Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value,
+    check_all, out_of_range,
 };
 pub(crate) use files::{explained, named, one_line};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
 pub(crate) use grant::{grant_rows, receipt_row};
-pub use identity::{ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, counted, read_identity};
+pub use identity::{
+    ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, counted, read_identity,
+};
 pub(crate) use identity::{IDENTITY_TABLE, Notice, write_identity};
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
 pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
@@ -33,6 +36,6 @@ pub use shard::{Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, Sql
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    AuditStatements, Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_GATEWAYS, MYSQL_STOCK, MetaStatements,
-    ReceiptStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+    AuditStatements, Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_GATEWAYS, MYSQL_STOCK,
+    MetaStatements, ReceiptStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
 };

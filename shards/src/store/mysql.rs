@@ -7,7 +7,8 @@
 //!
 //! A connection ends between transactions: after idling, at its largest age, after an error of
 //! which it is not known that it leaves the connection sound, and when any other connection to the
-//! same database met a server that may not be written to or does not answer. How new ones are made is in `dial`.
+//! same database met a server that may not be written to or does not answer. How new ones are made
+//! is in `dial`.
 mod dial;
 mod durability;
 mod failure;
@@ -34,7 +35,8 @@ use self::script::Script;
 use self::session::{End, READ_ONLY, Server};
 use super::connection::outcomes;
 use super::{
-    Columns, Connection, Database, Dialect, ExpectedIdentity, Input, MYSQL, Outcome, Step, StoreError, out_of_range,
+    Columns, Connection, Database, Dialect, ExpectedIdentity, Input, MYSQL, Outcome, Step,
+    StoreError, out_of_range,
 };
 use crate::random::OsRandom;
 
@@ -42,7 +44,8 @@ pub use self::dial::Dialer;
 pub use self::durability::check_durability;
 
 /// A row lock is waited for this long, the shortest that both servers know: a lane that waits keeps
-/// everybody waiting, and finds out who is held only afterwards. (MySQL looks once a second, and may wait for two.)
+/// everybody waiting, and finds out who is held only afterwards. (MySQL looks once a second, and
+/// may wait for two.)
 const LOCK_WAIT_SECONDS: u64 = 1;
 
 /// The server closes a connection that nobody used for this long. Short, so that the locks of a
@@ -52,8 +55,8 @@ const IDLE_SECONDS_MAX: u64 = 60;
 /// After half of that it is made anew rather than used: the server could close it just then.
 const IDLE_MAX: Duration = Duration::from_secs(IDLE_SECONDS_MAX / 2);
 
-/// A connection that is this old is replaced between transactions once its successor stands, so that
-/// none stays for days with a server or an account that has been replaced.
+/// A connection that is this old is replaced between transactions once its successor stands, so
+/// that none stays for days with a server or an account that has been replaced.
 const AGE_MAX_AT_LEAST: Duration = Duration::from_mins(16);
 
 /// So much later at most: lanes that connected together are not replaced together.
@@ -100,8 +103,8 @@ pub struct MysqlDatabase {
     pub tls: Tls,
     /// For making a connection.
     pub connect_timeout: Duration,
-    /// For each statement, more than 2 s: a row lock is waited for less long, so that the server's refusal comes
-    /// before the time-out, which costs the connection.
+    /// For each statement, more than 2 s: a row lock is waited for less long, so that the server's
+    /// refusal comes before the time-out, which costs the connection.
     pub statement_timeout: Duration,
     /// What each new connection must find there.
     pub expected: ExpectedIdentity,
@@ -112,7 +115,11 @@ pub struct MysqlDatabase {
 impl fmt::Debug for MysqlDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the password: this ends up in logs.
-        write!(f, "mysql://{}@{}:{}/{}", self.user, self.host, self.port, self.database)
+        write!(
+            f,
+            "mysql://{}@{}:{}/{}",
+            self.user, self.host, self.port, self.database
+        )
     }
 }
 
@@ -141,7 +148,13 @@ enum Pinned {
 
 impl fmt::Debug for MysqlConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { database, health, server, pinned, .. } = self;
+        let Self {
+            database,
+            health,
+            server,
+            pinned,
+            ..
+        } = self;
         f.debug_struct("MysqlConnection")
             .field("database", database)
             .field("usable", &health.usable)
@@ -169,11 +182,17 @@ impl MysqlDatabase {
             // A reader knows three statements on each of up to 64 tables.
             .statement_cache_capacity(256)
             .disable_statement_logging();
-        let options = if self.password.is_empty() { options } else { options.password(&self.password) };
+        let options = if self.password.is_empty() {
+            options
+        } else {
+            options.password(&self.password)
+        };
         match &self.tls {
             Tls::Off => options.ssl_mode(MySqlSslMode::Disabled),
             Tls::Required => options.ssl_mode(MySqlSslMode::Required),
-            Tls::Verify { ca_file } => options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca(ca_file),
+            Tls::Verify { ca_file } => options
+                .ssl_mode(MySqlSslMode::VerifyIdentity)
+                .ssl_ca(ca_file),
         }
     }
 
@@ -204,30 +223,67 @@ impl Database for MysqlDatabase {
 
 impl MysqlConnection {
     fn new(database: MysqlDatabase, line: Arc<Line>, wants: Wants, dialled: Dialled) -> Self {
-        let Dialled { inner, server, generation, since } = dialled;
-        let health = Health { usable: true, line, generation };
+        let Dialled {
+            inner,
+            server,
+            generation,
+            since,
+        } = dialled;
+        let health = Health {
+            usable: true,
+            line,
+            generation,
+        };
         let (pinned, used) = (Pinned::Nothing, Instant::now());
-        Self { inner, database, health, server, wants, pinned, used, since, age_max: age_max() }
+        Self {
+            inner,
+            database,
+            health,
+            server,
+            wants,
+            pinned,
+            used,
+            since,
+            age_max: age_max(),
+        }
     }
 
     /// Runs statements without a bound value.
     async fn send(&mut self, text: &str, timeout: Duration) -> Result<(), Failure> {
-        within(timeout, &mut self.health, self.inner.execute(text)).await.map(drop)
+        within(timeout, &mut self.health, self.inner.execute(text))
+            .await
+            .map(drop)
     }
 
-    async fn query(&mut self, sql: &str, json: &str, timeout: Duration) -> Result<Vec<MySqlRow>, Failure> {
-        within(timeout, &mut self.health, self.inner.fetch_all(prepared(sql, json))).await
+    async fn query(
+        &mut self,
+        sql: &str,
+        json: &str,
+        timeout: Duration,
+    ) -> Result<Vec<MySqlRow>, Failure> {
+        within(
+            timeout,
+            &mut self.health,
+            self.inner.fetch_all(prepared(sql, json)),
+        )
+        .await
     }
 
     /// MySQL would commit an open transaction without a word.
     fn require_unpinned(&self) -> Result<(), StoreError> {
         if self.pinned != Pinned::Nothing {
-            return Err(StoreError::Away("the connection has a transaction already".to_owned()));
+            return Err(StoreError::Away(
+                "the connection has a transaction already".to_owned(),
+            ));
         }
         Ok(())
     }
 
-    async fn begin_by(&mut self, text: impl Fn(Server) -> String, pinned: Pinned) -> Result<(), StoreError> {
+    async fn begin_by(
+        &mut self,
+        text: impl Fn(Server) -> String,
+        pinned: Pinned,
+    ) -> Result<(), StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
         let timeout = self.database.statement_timeout;
@@ -254,7 +310,12 @@ impl MysqlConnection {
             } else if self.since.elapsed() > self.age_max
                 && let Some(successor) = self.health.line.successor()
             {
-                *self = Self::new(self.database.clone(), self.health.line.clone(), self.wants, successor);
+                *self = Self::new(
+                    self.database.clone(),
+                    self.health.line.clone(),
+                    self.wants,
+                    successor,
+                );
             }
         }
         self.used = Instant::now();
@@ -263,7 +324,9 @@ impl MysqlConnection {
 
     fn must_end(&self) -> bool {
         let second_best = self.server.read_only && self.since.elapsed() > READ_ONLY_AGE_MAX;
-        second_best || self.used.elapsed() > IDLE_MAX || self.health.generation != self.health.line.generation()
+        second_best
+            || self.used.elapsed() > IDLE_MAX
+            || self.health.generation != self.health.line.generation()
     }
 
     async fn make_anew(&mut self) -> Result<(), StoreError> {
@@ -297,7 +360,10 @@ impl MysqlConnection {
     }
 
     async fn integers(&mut self, sql: &str, timeout: Duration) -> Result<Option<i64>, StoreError> {
-        self.query(sql, NOTHING, timeout).await?.first().map_or(Ok(None), |row| row.optional_integer(0))
+        self.query(sql, NOTHING, timeout)
+            .await?
+            .first()
+            .map_or(Ok(None), |row| row.optional_integer(0))
     }
 }
 
@@ -314,19 +380,28 @@ const READ_UNCOMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED
 const NOTHING: &str = "[]";
 
 /// A statement with its value, which a few statements have no place for and a few several.
-fn prepared<'q>(sql: &'q str, json: &'q str) -> sqlx::query::Query<'q, sqlx::MySql, sqlx::mysql::MySqlArguments> {
-    sql.matches('?').fold(sqlx::query(sql), |query, _| query.bind(json))
+fn prepared<'q>(
+    sql: &'q str,
+    json: &'q str,
+) -> sqlx::query::Query<'q, sqlx::MySql, sqlx::mysql::MySqlArguments> {
+    sql.matches('?')
+        .fold(sqlx::query(sql), |query, _| query.bind(json))
 }
 
 impl Connection for MysqlConnection {
     type Row = MySqlRow;
 
     async fn begin(&mut self) -> Result<(), StoreError> {
-        self.begin_by(|server| server.kind.begin().join("; "), Pinned::Transaction).await
+        self.begin_by(|server| server.kind.begin().join("; "), Pinned::Transaction)
+            .await
     }
 
     async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
-        self.begin_by(|server| server.kind.begin_snapshot().to_owned(), Pinned::Snapshot).await
+        self.begin_by(
+            |server| server.kind.begin_snapshot().to_owned(),
+            Pinned::Snapshot,
+        )
+        .await
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
@@ -346,12 +421,15 @@ impl Connection for MysqlConnection {
                 self.pinned = Pinned::SchemaLock;
                 Ok(())
             }
-            _ => Err(StoreError::Away("another program is changing the schema".to_owned())),
+            _ => Err(StoreError::Away(
+                "another program is changing the schema".to_owned(),
+            )),
         }
     }
 
     async fn end_schema_change(&mut self) -> Result<(), StoreError> {
-        self.integers(&format!("SELECT RELEASE_LOCK({SCHEMA_LOCK})"), SLOW_TIMEOUT).await?;
+        self.integers(&format!("SELECT RELEASE_LOCK({SCHEMA_LOCK})"), SLOW_TIMEOUT)
+            .await?;
         self.pinned = Pinned::Nothing;
         Ok(())
     }
@@ -359,7 +437,11 @@ impl Connection for MysqlConnection {
     async fn execute(&mut self, sql: &str, json: &str) -> Result<u64, StoreError> {
         self.freshen().await?;
         let done = self.inner.execute(prepared(sql, json));
-        Ok(within(self.database.statement_timeout, &mut self.health, done).await?.rows_affected())
+        Ok(
+            within(self.database.statement_timeout, &mut self.health, done)
+                .await?
+                .rows_affected(),
+        )
     }
 
     async fn rows(&mut self, sql: &str, json: &str) -> Result<Vec<MySqlRow>, StoreError> {
@@ -374,22 +456,33 @@ impl Connection for MysqlConnection {
         }
     }
 
-    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<MySqlRow>, StoreError> {
+    async fn rows_uncommitted(
+        &mut self,
+        sql: &str,
+        json: &str,
+    ) -> Result<Vec<MySqlRow>, StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
         let step = Step::read(sql, Input::Json(json.to_owned()));
-        let mut outcomes = self.run_script(&Script::new(&[READ_UNCOMMITTED], &[step])).await?;
+        let mut outcomes = self
+            .run_script(&Script::new(&[READ_UNCOMMITTED], &[step]))
+            .await?;
         Ok(outcomes.pop().map_or_else(Vec::new, |outcome| outcome.rows))
     }
 
-    async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+    async fn begin_with(
+        &mut self,
+        steps: &[Step<'_>],
+    ) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
         let script = Script::new(self.server.kind.begin(), steps);
         let mut done = self.run_script(&script).await;
         if let Err(failure @ Failure::Closed(_)) = done {
             self.replace_closed(failure).await?;
-            done = self.run_script(&Script::new(self.server.kind.begin(), steps)).await;
+            done = self
+                .run_script(&Script::new(self.server.kind.begin(), steps))
+                .await;
         }
         // Also where a statement was refused.
         self.pinned = Pinned::Transaction;
@@ -422,10 +515,17 @@ impl Connection for MysqlConnection {
     }
 
     async fn may_still_write(&mut self) -> Result<bool, StoreError> {
-        if !self.server.read_only && self.integers(READ_ONLY, self.database.statement_timeout).await? != Some(0) {
+        if !self.server.read_only
+            && self
+                .integers(READ_ONLY, self.database.statement_timeout)
+                .await?
+                != Some(0)
+        {
             self.server.read_only = true;
             let why = StoreError::Away("it has become read-only".to_owned());
-            self.health.line.end_generation(self.health.generation, &why);
+            self.health
+                .line
+                .end_generation(self.health.generation, &why);
         }
         Ok(!self.server.read_only)
     }
@@ -436,7 +536,8 @@ const SCHEMA_LOCK: &str = "LEFT(CONCAT('drawbridge_migrate_', DATABASE()), 64)";
 
 impl Columns for MySqlRow {
     fn integer(&self, index: usize) -> Result<i64, StoreError> {
-        self.optional_integer(index)?.ok_or_else(|| out_of_range(index))
+        self.optional_integer(index)?
+            .ok_or_else(|| out_of_range(index))
     }
 
     fn text(&self, index: usize) -> Result<&str, StoreError> {
@@ -449,7 +550,9 @@ impl Columns for MySqlRow {
         let column = self.try_column(index).map_err(decoding)?;
         if column.type_info().name().ends_with("UNSIGNED") {
             let number = self.try_get::<Option<u64>, _>(index).map_err(decoding)?;
-            return number.map(|number| i64::try_from(number).map_err(|_| out_of_range(index))).transpose();
+            return number
+                .map(|number| i64::try_from(number).map_err(|_| out_of_range(index)))
+                .transpose();
         }
         self.try_get(index).map_err(decoding)
     }

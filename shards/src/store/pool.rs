@@ -48,7 +48,9 @@ pub(crate) struct Lease<D: Database> {
 
 impl<D: Database> fmt::Debug for Pool<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("limits", &self.0.limits).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -65,7 +67,13 @@ impl<D: Database> Pool<D> {
 
     fn with(database: D, limits: PoolLimits, reads: bool) -> Self {
         let places = Arc::new(Semaphore::new(limits.all_max));
-        Self(Arc::new(Inner { database, reads, limits, places, idle: Mutex::default() }))
+        Self(Arc::new(Inner {
+            database,
+            reads,
+            limits,
+            places,
+            idle: Mutex::default(),
+        }))
     }
 
     /// Where its connections lead.
@@ -75,9 +83,17 @@ impl<D: Database> Pool<D> {
 
     /// A connection that was put back, or a new one.
     pub(crate) async fn get(&self) -> Result<Lease<D>, StoreError> {
-        let Inner { database, reads, limits: PoolLimits { all_max, wait, .. }, places, .. } = &*self.0;
+        let Inner {
+            database,
+            reads,
+            limits: PoolLimits { all_max, wait, .. },
+            places,
+            ..
+        } = &*self.0;
         let Ok(Ok(place)) = timeout(*wait, places.clone().acquire_owned()).await else {
-            return Err(StoreError::Away(format!("all {all_max} connections were in use for {wait:?}")));
+            return Err(StoreError::Away(format!(
+                "all {all_max} connections were in use for {wait:?}"
+            )));
         };
         let idle = self.idle().pop_back();
         let connection = match idle {
@@ -85,7 +101,10 @@ impl<D: Database> Pool<D> {
             None if *reads => database.connect_for_reads().await?,
             None => database.connect().await?,
         };
-        Ok(Lease { connection, _place: place })
+        Ok(Lease {
+            connection,
+            _place: place,
+        })
     }
 
     /// Puts a connection back. It must be in no transaction; one that saw an error is dropped
@@ -94,7 +113,11 @@ impl<D: Database> Pool<D> {
         let now = Instant::now();
         let mut idle = self.idle();
         idle.push_back((now, lease.connection));
-        while idle.len() > self.0.limits.idle_max || idle.front().is_some_and(|(since, _)| now - *since > IDLE_KEPT) {
+        while idle.len() > self.0.limits.idle_max
+            || idle
+                .front()
+                .is_some_and(|(since, _)| now - *since > IDLE_KEPT)
+        {
             idle.pop_front();
         }
     }
@@ -140,10 +163,21 @@ mod tests {
         }
     }
 
-    fn pool(folder: &tempfile::TempDir, all_max: usize, idle_max: usize) -> (Pool<Counted>, Arc<AtomicUsize>) {
+    fn pool(
+        folder: &tempfile::TempDir,
+        all_max: usize,
+        idle_max: usize,
+    ) -> (Pool<Counted>, Arc<AtomicUsize>) {
         let opened = Arc::new(AtomicUsize::new(0));
-        let file = SqliteFile { path: folder.path().join("file.sqlite"), access: Access::Create };
-        let limits = PoolLimits { all_max, idle_max, wait: Duration::from_millis(50) };
+        let file = SqliteFile {
+            path: folder.path().join("file.sqlite"),
+            access: Access::Create,
+        };
+        let limits = PoolLimits {
+            all_max,
+            idle_max,
+            wait: Duration::from_millis(50),
+        };
         (Pool::new(Counted(file, opened.clone()), limits), opened)
     }
 
@@ -158,7 +192,11 @@ mod tests {
         }
         assert_eq!(opened.load(Ordering::Relaxed), 1);
         drop(pool.get().await.expect("a connection"));
-        drop(pool.get().await.expect("another one: the first was not put back"));
+        drop(
+            pool.get()
+                .await
+                .expect("another one: the first was not put back"),
+        );
         assert_eq!(opened.load(Ordering::Relaxed), 2);
     }
 
@@ -171,12 +209,19 @@ mod tests {
             leases.push(pool.get().await.expect("a connection"));
         }
         let refused = pool.get().await.map(drop);
-        assert!(matches!(&refused, Err(StoreError::Away(why)) if why.contains("all 3")), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(StoreError::Away(why)) if why.contains("all 3")),
+            "{refused:?}"
+        );
         for lease in leases {
             pool.keep(lease);
         }
         assert_eq!(pool.idle().len(), 2);
-        let leases = (pool.get().await.expect("one"), pool.get().await.expect("two"), pool.get().await.expect("three"));
+        let leases = (
+            pool.get().await.expect("one"),
+            pool.get().await.expect("two"),
+            pool.get().await.expect("three"),
+        );
         assert_eq!(opened.load(Ordering::Relaxed), 4);
         drop(leases);
     }

@@ -12,9 +12,14 @@ use serde::ser::Serializer as _;
 
 use super::{Columns, Input, StoreError, Value, out_of_range};
 
-/// Columns from `first` on: order, request, activity, version, ordinal, day, award, title, index, rule,
-/// stocked, time of creation in milliseconds, place in the call, draws that the call asked for.
-pub(crate) fn order_from_row(row: &impl Columns, first: usize, user: UserId) -> Result<Order, StoreError> {
+/// Columns from `first` on: order, request, activity, version, ordinal, day, award, title, index,
+/// rule, stocked, time of creation in milliseconds, place in the call, draws that the call asked
+/// for.
+pub(crate) fn order_from_row(
+    row: &impl Columns,
+    first: usize,
+    user: UserId,
+) -> Result<Order, StoreError> {
     let id = |index| row.number::<u64>(first + index);
     Ok(Order {
         id: OrderId::new(id(0)?).ok_or_else(|| out_of_range(first))?,
@@ -31,7 +36,8 @@ pub(crate) fn order_from_row(row: &impl Columns, first: usize, user: UserId) -> 
         award_index: row.number(first + 8)?,
         rule: Rule::from_name(row.text(first + 9)?).ok_or_else(|| out_of_range(first + 9))?,
         stocked: row.integer(first + 10)? != 0,
-        created_at: Timestamp::from_millisecond(row.integer(first + 11)?).map_err(|_| out_of_range(first + 11))?,
+        created_at: Timestamp::from_millisecond(row.integer(first + 11)?)
+            .map_err(|_| out_of_range(first + 11))?,
     })
 }
 
@@ -68,7 +74,11 @@ pub(super) fn order_row(order: &Order) -> [Value<'_>; 15] {
 }
 
 /// The row of an account for `insert_accounts` and `update_accounts`.
-pub(super) fn account_row<'a>(user: &'a UserId, activity: ActivityId, account: &Account) -> [Value<'a>; 7] {
+pub(super) fn account_row<'a>(
+    user: &'a UserId,
+    activity: ActivityId,
+    account: &Account,
+) -> [Value<'a>; 7] {
     [
         user.as_str().into(),
         number(activity.get()),
@@ -88,7 +98,9 @@ pub(super) fn number<'a>(number: u64) -> Value<'a> {
 /// The one bound value of a statement: a JSON array of rows.
 pub(crate) fn json_rows(rows: impl IntoIterator<Item = impl Serialize>) -> String {
     let mut json = Vec::with_capacity(4096);
-    serde_json::Serializer::new(&mut json).collect_seq(rows).expect("plain values can be written to memory");
+    serde_json::Serializer::new(&mut json)
+        .collect_seq(rows)
+        .expect("plain values can be written to memory");
     String::from_utf8(json).expect("JSON is UTF-8")
 }
 

@@ -1,5 +1,5 @@
-//! Whether the meta database knows every run that a shard has ids of. One that was restored from an older
-//! copy does not: it would give out run numbers, and with them ids, a second time.
+//! Whether the meta database knows every run that a shard has ids of. One that was restored from an
+//! older copy does not: it would give out run numbers, and with them ids, a second time.
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,10 +15,16 @@ pub(crate) trait Claimed: Send + Sync {
 }
 
 /// The greatest run that a shard's grants are of; 0 without any.
-pub(crate) async fn last_grant_run<D: Database>(connection: &mut D::Connection) -> Result<u64, StoreError> {
-    let Issuing::FromServers(receipts) = D::DIALECT.issuing else { return Ok(0) };
+pub(crate) async fn last_grant_run<D: Database>(
+    connection: &mut D::Connection,
+) -> Result<u64, StoreError> {
+    let Issuing::FromServers(receipts) = D::DIALECT.issuing else {
+        return Ok(0);
+    };
     let grants = connection.rows(receipts.read_last_receipt, "[]").await?;
-    Ok(run_of_grant(GrantId(grants.first().map_or(Ok(0), |row| row.number(0))?)))
+    Ok(run_of_grant(GrantId(
+        grants.first().map_or(Ok(0), |row| row.number(0))?,
+    )))
 }
 
 /// The greatest run that orders in these tables of a shard are of; 0 without any.
@@ -28,7 +34,11 @@ pub(crate) async fn last_order_run<D: Database>(
 ) -> Result<u64, StoreError> {
     let mut last = 0;
     for table in tables {
-        last = last.max(last_order_of::<D>(connection, table).await?.map_or(0, run_of_order));
+        last = last.max(
+            last_order_of::<D>(connection, table)
+                .await?
+                .map_or(0, run_of_order),
+        );
     }
     Ok(last)
 }
@@ -38,7 +48,9 @@ pub(crate) async fn last_order_of<D: Database>(
     connection: &mut D::Connection,
     table: u16,
 ) -> Result<Option<u64>, StoreError> {
-    let rows = connection.rows(&D::DIALECT.table(table).read_last_order, "[]").await?;
+    let rows = connection
+        .rows(&D::DIALECT.table(table).read_last_order, "[]")
+        .await?;
     let order = rows.first().map_or(Ok(0), |row| row.number(0))?;
     Ok(Some(order).filter(|&order| order > 0))
 }
@@ -58,14 +70,21 @@ pub(crate) struct RunCheck {
 
 impl std::fmt::Debug for RunCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunCheck").field("holds", &self.holds).finish_non_exhaustive()
+        f.debug_struct("RunCheck")
+            .field("holds", &self.holds)
+            .finish_non_exhaustive()
     }
 }
 
 impl RunCheck {
     /// Of a shard of so many tables, by a process that was told of so many runs when it began.
     pub(crate) fn new(claimed: Arc<dyn Claimed>, known: u64, tables: u16) -> Self {
-        Self { claimed, known, tables, holds: AtomicBool::new(false) }
+        Self {
+            claimed,
+            known,
+            tables,
+            holds: AtomicBool::new(false),
+        }
     }
 
     /// Whether all is well; asks only until it is.
@@ -79,7 +98,11 @@ impl RunCheck {
         let run = last_order_run::<D>(connection, 0..self.tables).await?;
         let run = run.max(last_grant_run::<D>(connection).await?);
         // After the shard: whatever is there was claimed before it was written.
-        let claimed = if run <= self.known { self.known } else { self.claimed.claimed().await? };
+        let claimed = if run <= self.known {
+            self.known
+        } else {
+            self.claimed.claimed().await?
+        };
         if run > claimed {
             return Ok(Err(Behind { run, claimed }));
         }

@@ -17,8 +17,8 @@ use router::{ShardId, SlotMap};
 use super::grant::{GrantNote, receipt_row};
 use super::rows::{account_from_row, account_row, json_rows, number, order_from_row, order_row};
 use super::{
-    Columns, Connection, Database, Expected, Input, Issuing, Outcome, Rows, RunCheck, Step, StoreError,
-    TableStatements, check_all,
+    Columns, Connection, Database, Expected, Input, Issuing, Outcome, Rows, RunCheck, Step,
+    StoreError, TableStatements, check_all,
 };
 
 /// Where the account and the order stand in a row of `lock_batch`.
@@ -82,24 +82,27 @@ pub enum OnLock {
 pub struct Fetched {
     /// Of its rows.
     pub known: Known,
-    /// Of the database's clock, before anything was waited for; `None` where the clock is our own, or was not asked.
+    /// Of the database's clock, before anything was waited for; `None` where the clock is our own,
+    /// or was not asked.
     pub database_time: Option<Timestamp>,
 }
 
 /// The storage of one lane: one shard, one connection, one transaction at a time.
 pub trait ShardStore: Send + 'static {
-    /// Starts the batch's transaction and reads what it needs, locking its accounts; the time too `with_clock`.
+    /// Starts the batch's transaction and reads what it needs, locking its accounts; the time too
+    /// `with_clock`.
     fn prefetch(
         &mut self,
         batch: &Batch,
         on_lock: OnLock,
         with_clock: bool,
     ) -> impl Future<Output = Result<Fetched, StoreError>> + Send;
-    /// For each call of a batch that met a locked row, and is undone, whether somebody else has a row
-    /// of its: the account, or the order under its request id. Waits for nobody.
-    fn held(&mut self, batch: &Batch) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
-    /// Writes the batch's changes and what its grant issued, and commits. The commit is sent only when all
-    /// writes were answered: that is what a verdict goes by.
+    /// For each call of a batch that met a locked row, and is undone, whether somebody else has a
+    /// row of its: the account, or the order under its request id. Waits for nobody.
+    fn held(&mut self, batch: &Batch)
+    -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
+    /// Writes the batch's changes and what its grant issued, and commits. The commit is sent only
+    /// when all writes were answered: that is what a verdict goes by.
     fn persist(
         &mut self,
         grant: GrantId,
@@ -108,9 +111,12 @@ pub trait ShardStore: Send + 'static {
     ) -> impl Future<Output = Result<(), PersistError>> + Send;
     /// Undoes the transaction, whatever state it is in.
     fn undo(&mut self) -> impl Future<Output = ()> + Send;
-    /// Decides on a new connection whether a batch has committed whose commit was sent. After `Void`
-    /// it never will, even if its commit is still under way.
-    fn verdict(&mut self, batch: &InDoubt) -> impl Future<Output = Result<Verdict, StoreError>> + Send;
+    /// Decides on a new connection whether a batch has committed whose commit was sent. After
+    /// `Void` it never will, even if its commit is still under way.
+    fn verdict(
+        &mut self,
+        batch: &InDoubt,
+    ) -> impl Future<Output = Result<Verdict, StoreError>> + Send;
 }
 
 /// A shard in an SQL database.
@@ -138,35 +144,59 @@ struct Layout {
 }
 
 impl<D: Database> SqlShard<D> {
-    /// The users that `map` sends to these tables of `shard`, which is in `database`. Connects at the
-    /// first use.
+    /// The users that `map` sends to these tables of `shard`, which is in `database`. Connects at
+    /// the first use.
     pub fn new(database: D, map: SlotMap, shard: ShardId, tables: Range<u16>) -> Self {
         let first = tables.start;
         let tables: Vec<_> = tables.map(|table| D::DIALECT.table(table)).collect();
         let no_wait = |sql: &TableStatements| format!("{}{}", sql.lock_batch, D::DIALECT.no_wait);
         let lock_batch_no_wait = tables.iter().map(no_wait).collect();
-        let layout = Layout { map, shard, first, tables, lock_batch_no_wait };
-        Self { database, layout, connection: None, check: None }
+        let layout = Layout {
+            map,
+            shard,
+            first,
+            tables,
+            lock_batch_no_wait,
+        };
+        Self {
+            database,
+            layout,
+            connection: None,
+            check: None,
+        }
     }
 
     /// Makes this check before the first batch.
     pub(crate) fn checked_by(self, check: Arc<RunCheck>) -> Self {
-        Self { check: Some(check), ..self }
+        Self {
+            check: Some(check),
+            ..self
+        }
     }
 
     /// Makes sure that the ids which the lane was given are new to the shard.
     async fn check_runs(&mut self) -> Result<(), StoreError> {
-        let Some(check) = self.check.clone() else { return Ok(()) };
+        let Some(check) = self.check.clone() else {
+            return Ok(());
+        };
         let connection = connected(&self.database, &mut self.connection).await?;
         check.make::<D>(connection).await??;
         self.check = None;
         Ok(())
     }
 
-    async fn fetch(&mut self, batch: &Batch, on_lock: OnLock, with_clock: bool) -> Result<Fetched, StoreError> {
+    async fn fetch(
+        &mut self,
+        batch: &Batch,
+        on_lock: OnLock,
+        with_clock: bool,
+    ) -> Result<Fetched, StoreError> {
         let (draws, account_of) = (batch.draws(), batch.account_of());
         let calls_by_table = self.layout.calls_by_table(draws);
-        let clock = D::DIALECT.clock.filter(|_| with_clock).map(|sql| Step::read(sql, Input::Nothing));
+        let clock = D::DIALECT
+            .clock
+            .filter(|_| with_clock)
+            .map(|sql| Step::read(sql, Input::Nothing));
         let clocks = usize::from(clock.is_some());
         let mut steps = Vec::from_iter(clock);
         for (sql, places) in self.layout.lock_batch(on_lock).zip(&calls_by_table) {
@@ -174,7 +204,12 @@ impl<D: Database> SqlShard<D> {
         }
         let connection = connected(&self.database, &mut self.connection).await?;
         let mut found = connection.begin_with(&steps).await?.into_iter();
-        let database_time = found.by_ref().take(clocks).next().map(|outcome| time_of(&outcome)).transpose()?;
+        let database_time = found
+            .by_ref()
+            .take(clocks)
+            .next()
+            .map(|outcome| time_of(&outcome))
+            .transpose()?;
         let mut accounts = vec![None; batch.accounts().len()];
         let mut orders = vec![Vec::new(); draws.len()];
         for (places, Outcome { rows, .. }) in calls_by_table.iter().zip(found) {
@@ -184,45 +219,85 @@ impl<D: Database> SqlShard<D> {
                     accounts[account_of[place]] = Some(account_from_row(&row, ACCOUNT_COLUMN)?);
                 }
                 if row.optional_integer(ORDER_COLUMN)?.is_some() {
-                    orders[place].push(order_from_row(&row, ORDER_COLUMN, draws[place].user.clone())?);
+                    orders[place].push(order_from_row(
+                        &row,
+                        ORDER_COLUMN,
+                        draws[place].user.clone(),
+                    )?);
                 }
             }
         }
         for call in &mut orders {
             call.sort_unstable_by_key(|order| order.seq);
         }
-        Ok(Fetched { known: Known { accounts, orders }, database_time })
+        Ok(Fetched {
+            known: Known { accounts, orders },
+            database_time,
+        })
     }
 
     async fn find_held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
         let draws = batch.draws();
         let mut held = vec![false; draws.len()];
-        for (sql, places) in self.layout.tables.iter().zip(&self.layout.calls_by_table(draws)) {
+        for (sql, places) in self
+            .layout
+            .tables
+            .iter()
+            .zip(&self.layout.calls_by_table(draws))
+        {
             if places.is_empty() {
                 continue;
             }
             let connection = connected(&self.database, &mut self.connection).await?;
-            for row in connection.rows_uncommitted(&sql.find_held, &json_calls(draws, places)).await? {
+            for row in connection
+                .rows_uncommitted(&sql.find_held, &json_calls(draws, places))
+                .await?
+            {
                 held[place_of(&row, places)?] = true;
             }
         }
         Ok(held)
     }
 
-    async fn write(&mut self, grant: GrantId, settlement: &Settlement, receipt: &Receipt) -> Result<(), StoreError> {
-        let Settlement { new_accounts, changed_accounts, .. } = settlement;
+    async fn write(
+        &mut self,
+        grant: GrantId,
+        settlement: &Settlement,
+        receipt: &Receipt,
+    ) -> Result<(), StoreError> {
+        let Settlement {
+            new_accounts,
+            changed_accounts,
+            ..
+        } = settlement;
         let orders: Vec<&Order> = settlement.orders().collect();
         let mut steps = Vec::new();
-        self.layout.account_writes(new_accounts, |sql| &sql.insert_accounts, Expected::Rows, &mut steps);
-        self.layout.account_writes(changed_accounts, |sql| &sql.update_accounts, Expected::Changed, &mut steps);
-        let order_places = self.layout.by_table(orders.iter().map(|order| (&order.user, order.id)));
+        self.layout.account_writes(
+            new_accounts,
+            |sql| &sql.insert_accounts,
+            Expected::Rows,
+            &mut steps,
+        );
+        self.layout.account_writes(
+            changed_accounts,
+            |sql| &sql.update_accounts,
+            Expected::Changed,
+            &mut steps,
+        );
+        let order_places = self
+            .layout
+            .by_table(orders.iter().map(|order| (&order.user, order.id)));
         for (sql, places) in self.layout.tables.iter().zip(&order_places) {
             let mut rows = Rows::default();
             for &place in places {
                 rows.push(order_row(orders[place]));
             }
             let expected = Expected::Rows(places.len());
-            steps.push(Step { sql: &sql.insert_orders, input: Input::Rows(rows), expected });
+            steps.push(Step {
+                sql: &sql.insert_orders,
+                input: Input::Rows(rows),
+                expected,
+            });
         }
         let note = GrantNote::new(grant, self.layout.first, receipt);
         let rows = steps.len();
@@ -241,7 +316,9 @@ impl<D: Database> SqlShard<D> {
         let mut ids = Rows::default();
         ids.push([number(batch.order.id.get())]);
         let connection = connected(&self.database, &mut self.connection).await?;
-        let found = connection.begin_with(&[Step::read(sql, Input::Rows(ids))]).await?;
+        let found = connection
+            .begin_with(&[Step::read(sql, Input::Rows(ids))])
+            .await?;
         if found.iter().any(|outcome| !outcome.rows.is_empty()) {
             self.undo().await;
             return Ok(Verdict::Committed);
@@ -255,15 +332,23 @@ impl<D: Database> SqlShard<D> {
             return Ok(Verdict::Void);
         }
         let row = Input::Rows(receipt_row(batch.grant, true, "[]"));
-        let void = Step { sql: sql.insert_receipt, input: row, expected: Expected::Rows(1) };
+        let void = Step {
+            sql: sql.insert_receipt,
+            input: row,
+            expected: Expected::Rows(1),
+        };
         match connection.run_all(&[void]).await {
             Ok(_) => connection.commit().await.map(|()| Verdict::Void),
             Err(StoreError::Conflict(_)) => {
                 self.undo().await;
                 let connection = connected(&self.database, &mut self.connection).await?;
-                let rows = connection.rows(sql.read_receipt, &json_rows([[batch.grant.0]])).await?;
+                let rows = connection
+                    .rows(sql.read_receipt, &json_rows([[batch.grant.0]]))
+                    .await?;
                 match rows.first().map(|row| row.integer(0)).transpose()? {
-                    Some(0) => Err(StoreError::Away("the batch has a receipt and no orders yet".to_owned())),
+                    Some(0) => Err(StoreError::Away(
+                        "the batch has a receipt and no orders yet".to_owned(),
+                    )),
                     // By the sweeper, or by an earlier verdict that was lost on its way to us.
                     Some(_) => Ok(Verdict::Void),
                     None => Err(StoreError::Away("the batch is still under way".to_owned())),
@@ -281,7 +366,9 @@ impl Layout {
             let home = self.map.route(draw.user.as_str()).shard();
             if home != self.shard {
                 let lane = self.shard;
-                return Err(StoreError::Data(format!("a user of shard {home} was sent to a lane of shard {lane}")));
+                return Err(StoreError::Data(format!(
+                    "a user of shard {home} was sent to a lane of shard {lane}"
+                )));
             }
         }
         Ok(())
@@ -290,15 +377,22 @@ impl Layout {
     /// For each table the statement that locks and reads what calls need.
     fn lock_batch(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
         let waiting = self.tables.iter().map(|sql| &sql.lock_batch);
-        self.lock_batch_no_wait.iter().zip(waiting).map(move |(no_wait, waiting)| match on_lock {
-            OnLock::Refuse => no_wait,
-            OnLock::Wait => waiting,
-        })
+        self.lock_batch_no_wait
+            .iter()
+            .zip(waiting)
+            .map(move |(no_wait, waiting)| match on_lock {
+                OnLock::Refuse => no_wait,
+                OnLock::Wait => waiting,
+            })
     }
 
     /// The places of calls that belong to each table.
     fn calls_by_table(&self, draws: &[Draw]) -> Vec<Vec<usize>> {
-        self.by_table(draws.iter().map(|draw| (&draw.user, (draw.activity, &draw.request))))
+        self.by_table(
+            draws
+                .iter()
+                .map(|draw| (&draw.user, (draw.activity, &draw.request))),
+        )
     }
 
     fn account_writes<'a>(
@@ -311,10 +405,19 @@ impl Layout {
         let places = self.by_table(changes.iter().map(|change| (&change.user, change.activity)));
         for (sql, places) in self.tables.iter().zip(&places) {
             let mut rows = Rows::default();
-            for AccountChange { user, activity, account } in places.iter().map(|&place| &changes[place]) {
+            for AccountChange {
+                user,
+                activity,
+                account,
+            } in places.iter().map(|&place| &changes[place])
+            {
                 rows.push(account_row(user, *activity, account));
             }
-            steps.push(Step { sql: statement(sql), input: Input::Rows(rows), expected: expected(places.len()) });
+            steps.push(Step {
+                sql: statement(sql),
+                input: Input::Rows(rows),
+                expected: expected(places.len()),
+            });
         }
     }
 
@@ -322,7 +425,11 @@ impl Layout {
     fn table_of(&self, user: &UserId) -> &TableStatements {
         let table = self.map.route(user.as_str()).table().get();
         // A user of another lane's table is a bug of whoever routed here; better loud than lost.
-        &self.tables[usize::from(table.checked_sub(self.first).expect("the lane has the user's table"))]
+        &self.tables[usize::from(
+            table
+                .checked_sub(self.first)
+                .expect("the lane has the user's table"),
+        )]
     }
 
     /// The places of `keys` that belong to each table, in key order: rows are locked in the
@@ -332,8 +439,11 @@ impl Layout {
         let mut tables = vec![Vec::new(); self.tables.len()];
         for (place, (user, _)) in keys.iter().enumerate() {
             let table = self.map.route(user.as_str()).table().get();
-            // A user of another lane's table is a bug of whoever routed here; better loud than lost.
-            let table = table.checked_sub(self.first).expect("the lane has the user's table");
+            // A user of another lane's table is a bug of whoever routed here; better loud than
+            // lost.
+            let table = table
+                .checked_sub(self.first)
+                .expect("the lane has the user's table");
             tables[usize::from(table)].push(place);
         }
         for places in &mut tables {
@@ -355,7 +465,12 @@ async fn connected<'c, D: Database>(
 }
 
 impl<D: Database> ShardStore for SqlShard<D> {
-    async fn prefetch(&mut self, batch: &Batch, on_lock: OnLock, with_clock: bool) -> Result<Fetched, StoreError> {
+    async fn prefetch(
+        &mut self,
+        batch: &Batch,
+        on_lock: OnLock,
+        with_clock: bool,
+    ) -> Result<Fetched, StoreError> {
         self.layout.refuse_strangers(batch)?;
         self.check_runs().await?;
         self.fetch(batch, on_lock, with_clock).await
@@ -403,7 +518,13 @@ impl<D: Database> ShardStore for SqlShard<D> {
 /// These calls as `lock_batch` and `find_held` read them.
 fn json_calls(draws: &[Draw], places: &[usize]) -> String {
     let calls = places.iter().map(|&place| &draws[place]);
-    json_rows(calls.map(|draw| (draw.user.as_str(), draw.activity.get(), draw.request.as_str())))
+    json_rows(calls.map(|draw| {
+        (
+            draw.user.as_str(),
+            draw.activity.get(),
+            draw.request.as_str(),
+        )
+    }))
 }
 
 fn time_of(outcome: &Outcome<impl Columns>) -> Result<Timestamp, StoreError> {
@@ -413,7 +534,10 @@ fn time_of(outcome: &Outcome<impl Columns>) -> Result<Timestamp, StoreError> {
 
 fn place_of(row: &impl Columns, places: &[usize]) -> Result<usize, StoreError> {
     let key: usize = row.number(0)?;
-    places.get(key).copied().ok_or_else(|| super::out_of_range(0))
+    places
+        .get(key)
+        .copied()
+        .ok_or_else(|| super::out_of_range(0))
 }
 
 fn no_transaction() -> StoreError {

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::error::DatabaseError;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteRow, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Connection as _, Executor, Row};
 use tokio::time::{Instant, sleep};
 
@@ -86,13 +88,18 @@ impl Scripts {
     /// The text of all steps; the value of step `n` is bound to `$n`.
     fn text(&mut self, steps: &[Step<'_>]) -> &str {
         // Statement texts live as long as their dialect, so their places name them.
-        let key: Vec<_> = steps.iter().map(|step| (step.sql.as_ptr().addr(), step.sql.len())).collect();
+        let key: Vec<_> = steps
+            .iter()
+            .map(|step| (step.sql.as_ptr().addr(), step.sql.len()))
+            .collect();
         if self.0.len() >= SCRIPTS_MAX && !self.0.contains_key(&key) {
             self.0.clear();
         }
         self.0.entry(key).or_insert_with(|| {
-            let numbered =
-                steps.iter().enumerate().map(|(index, step)| step.sql.replace("$1", &format!("${}", index + 1)));
+            let numbered = steps
+                .iter()
+                .enumerate()
+                .map(|(index, step)| step.sql.replace("$1", &format!("${}", index + 1)));
             numbered.collect::<Vec<_>>().join(";\n")
         })
     }
@@ -129,9 +136,17 @@ impl Database for SqliteFile {
         let deadline = Instant::now() + BUSY_TIMEOUT;
         loop {
             match sqlx::SqliteConnection::connect_with(&options).await {
-                Ok(inner) => return Ok(SqliteConnection { inner, file: self.clone(), scripts: Scripts::default() }),
+                Ok(inner) => {
+                    return Ok(SqliteConnection {
+                        inner,
+                        file: self.clone(),
+                        scripts: Scripts::default(),
+                    });
+                }
                 // Of two that make the file at once SQLite lets one wait and refuses the other.
-                Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(BUSY_PAUSE).await,
+                Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                    sleep(BUSY_PAUSE).await
+                }
                 Err(error) => return Err(self.failed(&error)),
             }
         }
@@ -141,7 +156,12 @@ impl Database for SqliteFile {
 /// Makes an empty file, which is an empty database, unless something is there. SQLite itself would
 /// let everybody read it.
 fn make_empty(path: &Path) -> Result<(), StoreError> {
-    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
+    {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             Err(StoreError::Away(format!("{}: {error}", path.display())))
         }
@@ -178,30 +198,50 @@ impl Connection for SqliteConnection {
     }
 
     async fn execute(&mut self, sql: &str, json: &str) -> Result<u64, StoreError> {
-        let done = self.inner.execute(sqlx::query(sql).bind(json)).await.map_err(|error| self.file.failed(&error))?;
+        let done = self
+            .inner
+            .execute(sqlx::query(sql).bind(json))
+            .await
+            .map_err(|error| self.file.failed(&error))?;
         Ok(done.rows_affected())
     }
 
     async fn rows(&mut self, sql: &str, json: &str) -> Result<Vec<SqliteRow>, StoreError> {
-        self.inner.fetch_all(sqlx::query(sql).bind(json)).await.map_err(|error| self.file.failed(&error))
+        self.inner
+            .fetch_all(sqlx::query(sql).bind(json))
+            .await
+            .map_err(|error| self.file.failed(&error))
     }
 
-    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<SqliteRow>, StoreError> {
+    async fn rows_uncommitted(
+        &mut self,
+        sql: &str,
+        json: &str,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
         // Who writes a file writes it alone.
         self.rows(sql, json).await
     }
 
-    async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
+    async fn begin_with(
+        &mut self,
+        steps: &[Step<'_>],
+    ) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
         self.begin().await?;
         self.run_all(steps).await
     }
 
     async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
         let query = sqlx::query(self.scripts.text(steps));
-        let query = steps.iter().fold(query, |query, step| query.bind(json(&step.input)));
-        outcomes(self.inner.fetch_many(query).map_ok(|result| result.map_left(|done| done.rows_affected())))
-            .await
-            .map_err(|error| self.file.failed(&error))
+        let query = steps
+            .iter()
+            .fold(query, |query, step| query.bind(json(&step.input)));
+        outcomes(
+            self.inner
+                .fetch_many(query)
+                .map_ok(|result| result.map_left(|done| done.rows_affected())),
+        )
+        .await
+        .map_err(|error| self.file.failed(&error))
     }
 
     async fn scan(
@@ -211,28 +251,39 @@ impl Connection for SqliteConnection {
         mut each: impl FnMut(&SqliteRow) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
         let mut rows = self.inner.fetch(sqlx::query(sql).bind(json));
-        while let Some(row) = rows.try_next().await.map_err(|error| self.file.failed(&error))? {
+        while let Some(row) = rows
+            .try_next()
+            .await
+            .map_err(|error| self.file.failed(&error))?
+        {
             each(&row)?;
         }
         Ok(())
     }
 
     async fn run(&mut self, sql: &str) -> Result<(), StoreError> {
-        self.inner.execute(sql).await.map(drop).map_err(|error| self.file.failed(&error))
+        self.inner
+            .execute(sql)
+            .await
+            .map(drop)
+            .map_err(|error| self.file.failed(&error))
     }
 }
 
 impl Columns for SqliteRow {
     fn integer(&self, index: usize) -> Result<i64, StoreError> {
-        self.try_get(index).map_err(|error| StoreError::Data(error.to_string()))
+        self.try_get(index)
+            .map_err(|error| StoreError::Data(error.to_string()))
     }
 
     fn text(&self, index: usize) -> Result<&str, StoreError> {
-        self.try_get(index).map_err(|error| StoreError::Data(error.to_string()))
+        self.try_get(index)
+            .map_err(|error| StoreError::Data(error.to_string()))
     }
 
     fn optional_integer(&self, index: usize) -> Result<Option<i64>, StoreError> {
-        self.try_get(index).map_err(|error| StoreError::Data(error.to_string()))
+        self.try_get(index)
+            .map_err(|error| StoreError::Data(error.to_string()))
     }
 }
 
@@ -245,12 +296,17 @@ impl SqliteFile {
         const TOO_BIG: i32 = 18;
         const MISMATCH: i32 = 20;
         let message = error.to_string();
-        if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) {
+        if matches!(
+            error,
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)
+        ) {
             return StoreError::Data(message);
         }
         match code(error) {
             Some(CONSTRAINT_PRIMARY_KEY | CONSTRAINT_UNIQUE) => StoreError::Conflict(message),
-            Some(code) if matches!(code & 0xff, CONSTRAINT | TOO_BIG | MISMATCH) => StoreError::Data(message),
+            Some(code) if matches!(code & 0xff, CONSTRAINT | TOO_BIG | MISMATCH) => {
+                StoreError::Data(message)
+            }
             code => StoreError::Away(self.unavailable(code, &message)),
         }
     }
@@ -262,6 +318,8 @@ fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 fn code(error: &sqlx::Error) -> Option<i32> {
-    let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
+    let error = error
+        .as_database_error()?
+        .try_downcast_ref::<SqliteError>()?;
     error.code()?.parse().ok()
 }

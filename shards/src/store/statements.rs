@@ -113,7 +113,8 @@ statements! {
         /// Writes rows of order, user, request, activity, version, ordinal, day, award, title,
         /// index, rule, stocked, created_at_ms, seq, asked.
         insert_orders,
-        /// Rows of order -> the order, if it is there when the transaction that inserts it has ended.
+        /// Rows of order -> the order, if it is there when the transaction that inserts it has
+        /// ended.
         lock_order,
         /// The greatest order id; 0 without any.
         read_last_order,
@@ -323,12 +324,20 @@ impl Dialect {
     /// What the audit runs on table number `table` of a shard, in pages of `rows_max` rows. Without
     /// its unique key (`has_request_key`) a table is read in whatever way the database finds.
     pub fn audit(&self, table: u16, rows_max: usize, has_request_key: bool) -> AuditStatements {
-        let by_request = if has_request_key { fill_in(self.by_request, table) } else { String::new() };
+        let by_request = if has_request_key {
+            fill_in(self.by_request, table)
+        } else {
+            String::new()
+        };
         let mut statements = self.audit.for_table(table);
         for text in [&mut statements.page_orders, &mut statements.orders_of] {
             *text = text.replace("{by_request}", &by_request);
         }
-        for text in [&mut statements.page_accounts, &mut statements.page_orders, &mut statements.page_label_repairs] {
+        for text in [
+            &mut statements.page_accounts,
+            &mut statements.page_orders,
+            &mut statements.page_label_repairs,
+        ] {
             *text = text.replace("{rows_max}", &rows_max.to_string());
         }
         statements

@@ -60,7 +60,11 @@ impl Mariadb {
     /// Starts a server for one test that can talk in secret. In its folder are `ca.pem`, whose
     /// certificate names it, and `other.pem`, which does not.
     pub(crate) async fn encrypted() -> Self {
-        Self::prepared(&["--ssl-cert=../tls.pem", "--ssl-key=../tls.key"], make_certificates).await
+        Self::prepared(
+            &["--ssl-cert=../tls.pem", "--ssl-key=../tls.key"],
+            make_certificates,
+        )
+        .await
     }
 
     /// Starts a server for one test whose settings are all against us.
@@ -81,8 +85,16 @@ impl Mariadb {
             );
             let user = is_root(folder).then_some("--user=root");
             let hostile = hostile.then(|| format!("--init-file={}/hostile.sql", folder.display()));
-            let options = user.into_iter().chain(options.iter().copied()).map(str::to_owned);
-            place.split_whitespace().map(str::to_owned).chain(options).chain(hostile).collect()
+            let options = user
+                .into_iter()
+                .chain(options.iter().copied())
+                .map(str::to_owned);
+            place
+                .split_whitespace()
+                .map(str::to_owned)
+                .chain(options)
+                .chain(hostile)
+                .collect()
         });
         make_system_tables(&server);
         std::fs::write(server.folder().join("hostile.sql"), HOSTILE_SETTINGS).expect("written");
@@ -136,7 +148,11 @@ fn make_system_tables(server: &Server) {
     let folder = server.folder();
     let made = Command::new("mariadb-install-db")
         .env("PATH", path())
-        .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+        .args([
+            "--no-defaults",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ])
         .arg(format!("--datadir={}/data", folder.display()))
         // In a folder that it shares, a starting server removes the temporary tables of others.
         .arg(format!("--tmpdir={}", folder.display()))
@@ -144,7 +160,11 @@ fn make_system_tables(server: &Server) {
         .args(OPTIONS.split_whitespace())
         .output()
         .expect("mariadb-server is installed");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stdout)
+    );
 }
 
 /// Makes `ca.pem`, `other.pem`, and a certificate of 127.0.0.1 that the first has signed.
@@ -152,8 +172,16 @@ pub(super) fn make_certificates(folder: &Path) {
     let make = |options: &str| {
         let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
         let options = new.split(' ').chain(options.split(' '));
-        let made = Command::new("openssl").current_dir(folder).args(options).output().expect("openssl is installed");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let made = Command::new("openssl")
+            .current_dir(folder)
+            .args(options)
+            .output()
+            .expect("openssl is installed");
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
     };
     make("-subj /CN=authority -keyout ca.key -out ca.pem");
     make("-subj /CN=authority -keyout other.key -out other.pem");
@@ -184,8 +212,21 @@ async fn new_database(port: u16, tls: Tls) -> MysqlDatabase {
         expected: ExpectedIdentity::default(),
         dialer: Dialer::default(),
     };
-    let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "test_{}_{}",
+        std::process::id(),
+        MADE.fetch_add(1, Ordering::Relaxed)
+    );
     let make = format!("CREATE DATABASE {name} CHARACTER SET latin1 COLLATE latin1_swedish_ci");
-    server.connect().await.expect("a connection").run(&make).await.expect("a database");
-    MysqlDatabase { database: name, ..server }
+    server
+        .connect()
+        .await
+        .expect("a connection")
+        .run(&make)
+        .await
+        .expect("a database");
+    MysqlDatabase {
+        database: name,
+        ..server
+    }
 }

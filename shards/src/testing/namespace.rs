@@ -17,14 +17,19 @@ pub(crate) enum Namespace {
     Done,
 }
 
-/// Runs the test of this name (`module::test`, without the crate) once more in a namespace of its own.
+/// Runs the test of this name (`module::test`, without the crate) once more in a namespace of its
+/// own.
 pub(crate) fn namespace(test: &str) -> Namespace {
     if let Some(hosts) = std::env::var_os(INSIDE) {
         return Namespace::Inside(hosts.into());
     }
-    let permitted = Command::new("unshare").args(["--net", "--mount", "true"]).status();
+    let permitted = Command::new("unshare")
+        .args(["--net", "--mount", "true"])
+        .status();
     if !permitted.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED {test}: it needs namespaces of its own, which this account may not make (root may)");
+        eprintln!(
+            "SKIPPED {test}: it needs namespaces of its own, which this account may not make (root may)"
+        );
         return Namespace::Done;
     }
     let hosts = tempfile::NamedTempFile::new().expect("a file");
@@ -37,12 +42,21 @@ pub(crate) fn namespace(test: &str) -> Namespace {
         .env(INSIDE, hosts.path())
         .status()
         .expect("it starts");
-    assert!(status.success(), "{test} failed inside its namespace; what it said stands above");
+    assert!(
+        status.success(),
+        "{test} failed inside its namespace; what it said stands above"
+    );
     Namespace::Done
 }
 
 /// Gives names to addresses. The file is written in its place: another one would not be seen.
 pub(crate) fn name_hosts(file: &Path, names: &[(&str, &str)]) {
-    let lines = names.iter().map(|(address, name)| format!("{address} {name}\n"));
-    std::fs::write(file, format!("127.0.0.1 localhost\n{}", lines.collect::<String>())).expect("the hosts file");
+    let lines = names
+        .iter()
+        .map(|(address, name)| format!("{address} {name}\n"));
+    std::fs::write(
+        file,
+        format!("127.0.0.1 localhost\n{}", lines.collect::<String>()),
+    )
+    .expect("the hosts file");
 }

@@ -33,8 +33,13 @@ impl Redis {
             make_certificates(folder);
             let place = folder.display();
             let files = format!("--tls-cert-file {place}/tls.pem --tls-key-file {place}/tls.key");
-            let options = format!("--port 0 --tls-port {port} --tls-auth-clients no {files} --tls-ca-cert-file");
-            command(folder, &format!("{options} {place}/ca.pem --pidfile {place}/pid"))
+            let options = format!(
+                "--port 0 --tls-port {port} --tls-auth-clients no {files} --tls-ca-cert-file"
+            );
+            command(
+                folder,
+                &format!("{options} {place}/ca.pem --pidfile {place}/pid"),
+            )
         });
         server.start(listens).await;
         Self(server)
@@ -68,9 +73,17 @@ impl Redis {
     pub(crate) async fn command(&self, words: &[&str]) -> String {
         let port = self.address().port().to_string();
         let mut command = tokio::process::Command::new("redis-cli");
-        let ran =
-            command.args(["-h", "127.0.0.1", "-p", &port]).args(words).output().await.expect("redis-cli is installed");
-        assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        let ran = command
+            .args(["-h", "127.0.0.1", "-p", &port])
+            .args(words)
+            .output()
+            .await
+            .expect("redis-cli is installed");
+        assert!(
+            ran.status.success(),
+            "{words:?}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
         String::from_utf8_lossy(&ran.stdout).trim().to_owned()
     }
 
@@ -102,25 +115,44 @@ impl Redis {
 
 fn command(folder: &Path, options: &str) -> Vec<String> {
     let folder = folder.display();
-    let options =
-        format!("redis-server --bind 127.0.0.1 {options} --dir {folder} --appendonly no --daemonize no --save");
+    let options = format!(
+        "redis-server --bind 127.0.0.1 {options} --dir {folder} --appendonly no --daemonize no --save"
+    );
     // The value of --save is the empty text.
-    options.split(' ').map(str::to_owned).chain([String::new()]).collect()
+    options
+        .split(' ')
+        .map(str::to_owned)
+        .chain([String::new()])
+        .collect()
 }
 
 /// Does what a server is told by these words, as `options` reach it.
 pub(crate) async fn order(options: &RedisOptions, words: &[&str]) -> ::redis::Value {
     let client = options.client().expect("options that fit");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-    ::redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.expect("it obeys")
+    let mut connection = client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("a connection");
+    ::redis::cmd(words[0])
+        .arg(&words[1..])
+        .query_async(&mut connection)
+        .await
+        .expect("it obeys")
 }
 
-/// Makes the user that the documentation tells operators to make, and answers how it reaches the server.
+/// Makes the user that the documentation tells operators to make, and answers how it reaches the
+/// server.
 pub(crate) async fn make_documented_user(options: &RedisOptions) -> RedisOptions {
     const PASSWORD: &str = "a password";
-    let told = DOCS.lines().find(|line| line.starts_with("ACL SETUSER")).expect("the documentation says how");
+    let told = DOCS
+        .lines()
+        .find(|line| line.starts_with("ACL SETUSER"))
+        .expect("the documentation says how");
     let secret = format!(">{PASSWORD}");
-    let words: Vec<&str> = told.split(' ').map(|word| if word == ">PASSWORD" { &secret } else { word }).collect();
+    let words: Vec<&str> = told
+        .split(' ')
+        .map(|word| if word == ">PASSWORD" { &secret } else { word })
+        .collect();
     order(options, &words).await;
     RedisOptions {
         user: Some(words[2].to_owned()),
@@ -144,7 +176,8 @@ async fn answers(server: &Server) -> bool {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.map(|_| answer)
     };
-    says.await.is_ok_and(|answer: String| answer.contains(&format!("process_id:{}\r\n", server.pid())))
+    says.await
+        .is_ok_and(|answer: String| answer.contains(&format!("process_id:{}\r\n", server.pid())))
 }
 
 #[tokio::test]

@@ -16,7 +16,9 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) async fn to(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a port");
         let address = listener.local_addr().expect("an address");
         let target = Arc::new(Mutex::new(target));
         let leads_to = target.clone();
@@ -25,13 +27,20 @@ impl Relay {
                 let target = *leads_to.lock().unwrap_or_else(PoisonError::into_inner);
                 tokio::spawn(async move {
                     if let Ok(mut server) = TcpStream::connect(target).await {
-                        client.set_nodelay(true).and(server.set_nodelay(true)).expect("a TCP connection");
+                        client
+                            .set_nodelay(true)
+                            .and(server.set_nodelay(true))
+                            .expect("a TCP connection");
                         let _ = copy_bidirectional(&mut client, &mut server).await;
                     }
                 });
             }
         });
-        Self { address, target, task }
+        Self {
+            address,
+            target,
+            task,
+        }
     }
 
     pub(crate) fn port(&self) -> u16 {

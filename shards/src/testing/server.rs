@@ -50,7 +50,11 @@ struct Shell {
 impl Server {
     /// A server that is not started yet: `command` is what to run, given its folder and port.
     pub(super) fn new(command: impl FnOnce(&Path, u16) -> Vec<String>) -> Self {
-        let folder = tempfile::Builder::new().prefix("drawbridge-").tempdir().expect("a folder").keep();
+        let folder = tempfile::Builder::new()
+            .prefix("drawbridge-")
+            .tempdir()
+            .expect("a folder")
+            .keep();
         let port = free_port();
         let mut child = Command::new("sh")
             .args(["-c", LOOK_AFTER, "look-after"])
@@ -65,7 +69,12 @@ impl Server {
             .spawn()
             .expect("a shell");
         let replies = BufReader::new(child.stdout.take().expect("piped"));
-        Self { folder, port, pid: AtomicU32::new(0), shell: Mutex::new(Shell { child, replies }) }
+        Self {
+            folder,
+            port,
+            pid: AtomicU32::new(0),
+            shell: Mutex::new(Shell { child, replies }),
+        }
     }
 
     /// Starts it and waits until `ready` says so.
@@ -74,7 +83,11 @@ impl Server {
         self.pid.store(pid, Ordering::Relaxed);
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
         while !ready(self).await {
-            assert!(Instant::now() < deadline, "the server did not start; it says:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the server did not start; it says:\n{}",
+                self.log()
+            );
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -90,7 +103,9 @@ impl Server {
 
     /// The states of its threads, as the system writes them: `pid (name) state ...`.
     fn threads(&self) -> impl Iterator<Item = char> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it lives").flatten();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()))
+            .expect("it lives")
+            .flatten();
         let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
         stats.filter_map(|stat| stat.rsplit_once(") ")?.1.chars().next())
     }
@@ -119,7 +134,10 @@ impl Server {
         let mut shell = self.shell.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(shell.child.stdin.as_ref().expect("piped"), "{order}").expect("the shell lives");
         let mut reply = String::new();
-        shell.replies.read_line(&mut reply).expect("the shell lives");
+        shell
+            .replies
+            .read_line(&mut reply)
+            .expect("the shell lives");
         reply.trim().to_owned()
     }
 
@@ -138,12 +156,18 @@ impl Drop for Server {
 
 /// Debian keeps servers where not everybody's path leads.
 pub(super) fn path() -> String {
-    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+    format!(
+        "{}:/usr/sbin:/sbin",
+        std::env::var("PATH").unwrap_or_default()
+    )
 }
 
 /// Whether what is in `folder` belongs to root, which some servers must be told.
 pub(super) fn is_root(folder: &Path) -> bool {
-    std::fs::metadata(folder).as_ref().map(Metadata::uid).is_ok_and(|uid| uid == 0)
+    std::fs::metadata(folder)
+        .as_ref()
+        .map(Metadata::uid)
+        .is_ok_and(|uid| uid == 0)
 }
 
 /// A port below those that the system gives to outgoing connections, so that it is still free
@@ -152,7 +176,8 @@ fn free_port() -> u16 {
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 20_000;
     static TRIED: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(u64::from(std::process::id()) * 61 % u64::from(COUNT)).expect("below COUNT");
+    let start =
+        u16::try_from(u64::from(std::process::id()) * 61 % u64::from(COUNT)).expect("below COUNT");
     let next = || FIRST + (start + TRIED.fetch_add(1, Ordering::Relaxed)) % COUNT;
     std::iter::repeat_with(next)
         .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())

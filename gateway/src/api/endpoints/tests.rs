@@ -26,13 +26,27 @@ struct Documented<'a> {
 }
 
 fn documented() -> BTreeSet<Documented<'static>> {
-    let (_, rest) = DOCUMENTED.split_once("| methods | path | also |").expect("the table of endpoints");
-    let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let (_, rest) = DOCUMENTED
+        .split_once("| methods | path | also |")
+        .expect("the table of endpoints");
+    let rows = rest
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
     let row = |line: &'static str| {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [methods, path, also, takes, _] = *cells else { panic!("five cells are expected: {line}") };
-        let takes = quoted(takes).into_iter().map(|name| name.trim_end_matches('?')).collect();
-        Documented { methods, paths: [quoted(path), quoted(also)].concat(), takes }
+        let [methods, path, also, takes, _] = *cells else {
+            panic!("five cells are expected: {line}")
+        };
+        let takes = quoted(takes)
+            .into_iter()
+            .map(|name| name.trim_end_matches('?'))
+            .collect();
+        Documented {
+            methods,
+            paths: [quoted(path), quoted(also)].concat(),
+            takes,
+        }
     };
     rows.map(row).collect()
 }
@@ -58,20 +72,37 @@ fn paths_lead_to_their_endpoints() {
     for row in ROWS {
         for (path, count) in row.paths {
             let path = format!("{BASE}{path}");
-            let plain = Call { endpoint: row.endpoint, by_token: false, count: *count };
+            let plain = Call {
+                endpoint: row.endpoint,
+                by_token: false,
+                count: *count,
+            };
             assert_eq!(call(&path), plain, "{path}");
             assert_eq!(call(&format!("{path}/")), plain, "{path}/");
             let by_token = call(&format!("{path}_by_token"));
             match row.about {
-                About::User => assert_eq!(by_token, Call { by_token: true, ..plain }, "{path}"),
+                About::User => assert_eq!(
+                    by_token,
+                    Call {
+                        by_token: true,
+                        ..plain
+                    },
+                    "{path}"
+                ),
                 About::Nobody => assert_eq!(by_token.endpoint, Endpoint::Unknown, "{path}"),
             }
         }
     }
     assert_eq!(call("/").endpoint, Endpoint::Page);
-    for path in
-        ["", "//", "*", "/api/v1/raffle/", "/api/v1/raffle/activity/draw//", "/api/v1/raffle/activity/Draw", "x"]
-    {
+    for path in [
+        "",
+        "//",
+        "*",
+        "/api/v1/raffle/",
+        "/api/v1/raffle/activity/draw//",
+        "/api/v1/raffle/activity/Draw",
+        "x",
+    ] {
         assert_eq!(call(path).endpoint, Endpoint::Unknown, "{path}");
     }
 }
@@ -82,23 +113,37 @@ fn what_may_be_sent_twice_changes_nothing() {
     for row in ROWS {
         assert!(labels.insert(row.label), "{} stands twice", row.label);
         let changes = row.methods == Methods::Change;
-        assert_eq!(row.unanswered == Unanswered::MayBeDone, changes, "{}", row.label);
-        assert!(!changes || row.takes.contains(&Name::Request), "{} has no key to ask again with", row.label);
+        assert_eq!(
+            row.unanswered == Unanswered::MayBeDone,
+            changes,
+            "{}",
+            row.label
+        );
+        assert!(
+            !changes || row.takes.contains(&Name::Request),
+            "{} has no key to ask again with",
+            row.label
+        );
     }
 }
 
 /// The paths in a map of nginx's: each is an expression of its own that matches it alone.
 fn paths_in_nginx(variable: &str) -> BTreeSet<&'static str> {
     let start = format!("map $drawbridge_path {variable} {{\n");
-    let (_, rest) = NGINX.split_once(&start).unwrap_or_else(|| panic!("http.conf lacks {start}"));
+    let (_, rest) = NGINX
+        .split_once(&start)
+        .unwrap_or_else(|| panic!("http.conf lacks {start}"));
     let lines = rest.lines().map(str::trim).take_while(|line| *line != "}");
     let path = |line: &'static str| {
         let (path, _) = line.strip_prefix("~^")?.split_once("$ ")?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'/' || byte == b'_';
         Some(path).filter(|path| path.bytes().all(is_plain) && line.ends_with(" 1;"))
     };
-    let paths = lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("default "));
-    paths.map(|line| path(line).unwrap_or_else(|| panic!("no single path: {line}"))).collect()
+    let paths = lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("default "));
+    paths
+        .map(|line| path(line).unwrap_or_else(|| panic!("no single path: {line}")))
+        .collect()
 }
 
 #[test]
@@ -112,7 +157,15 @@ fn nginx_has_the_same_paths() {
         });
         spelled.collect::<BTreeSet<_>>()
     };
-    let written = |variable| paths_in_nginx(variable).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    let written = |variable| {
+        paths_in_nginx(variable)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
     assert_eq!(written("$drawbridge_is_draw"), paths(Unanswered::MayBeDone));
-    assert_eq!(written("$drawbridge_is_read"), paths(Unanswered::NothingDone));
+    assert_eq!(
+        written("$drawbridge_is_read"),
+        paths(Unanswered::NothingDone)
+    );
 }

@@ -25,7 +25,10 @@ fn claims(user: &str) -> Value {
 }
 
 fn bearer(token: &str) -> HeaderMap {
-    HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).expect("a header"))])
+    HeaderMap::from_iter([(
+        AUTHORIZATION,
+        HeaderValue::from_str(&format!("Bearer {token}")).expect("a header"),
+    )])
 }
 
 /// Keys in a folder that goes with them.
@@ -43,11 +46,16 @@ impl Place {
     }
 
     fn file(&self, signing: Signing) -> Options {
-        options(KeySource::File { path: self.0.path().join("keys"), signing })
+        options(KeySource::File {
+            path: self.0.path().join("keys"),
+            signing,
+        })
     }
 
     fn set(&self) -> Options {
-        options(KeySource::Set { path: self.0.path().join("keys") })
+        options(KeySource::Set {
+            path: self.0.path().join("keys"),
+        })
     }
 }
 
@@ -66,7 +74,8 @@ fn key_set(keys: &[Value]) -> String {
 }
 
 fn user_at(jwt: &Jwt, token: &str, second: i64) -> Result<String, Code> {
-    jwt.user(&bearer(token), at(second)).map(|user| user.as_str().to_owned())
+    jwt.user(&bearer(token), at(second))
+        .map(|user| user.as_str().to_owned())
 }
 
 fn user(jwt: &Jwt, token: &str) -> Result<String, Code> {
@@ -83,8 +92,16 @@ fn each_algorithm_is_checked_with_its_key() {
     let signers = [Signer::secret(), Signer::rsa(), Signer::ed25519()];
     for (place, jwt) in [secret, rsa, ed25519].iter().enumerate() {
         for (other, signer) in signers.iter().enumerate() {
-            let expected = if place == other { Ok("ú".to_owned()) } else { Err(Code::IdentityInvalid) };
-            assert_eq!(user(jwt, &signer.mint(&claims("ú"))), expected, "{place} {other}");
+            let expected = if place == other {
+                Ok("ú".to_owned())
+            } else {
+                Err(Code::IdentityInvalid)
+            };
+            assert_eq!(
+                user(jwt, &signer.mint(&claims("ú"))),
+                expected,
+                "{place} {other}"
+            );
         }
     }
 }
@@ -101,21 +118,39 @@ fn a_token_is_good_from_nbf_to_exp_give_or_take_the_skew() {
         (NOW_S + 130, Err(Code::TokenExpired)),
         (NOW_S + 10_000_000, Err(Code::TokenExpired)),
     ] {
-        assert_eq!(user_at(&jwt, &token, second), expected, "{}", second - NOW_S);
+        assert_eq!(
+            user_at(&jwt, &token, second),
+            expected,
+            "{}",
+            second - NOW_S
+        );
     }
     let fraction = Signer::secret().mint(&json!({"sub": "u", "exp": 1_750_000_000.5}));
     assert_eq!(user_at(&jwt, &fraction, NOW_S + 30), Ok("u".to_owned()));
-    assert_eq!(user_at(&jwt, &fraction, NOW_S + 31), Err(Code::TokenExpired));
+    assert_eq!(
+        user_at(&jwt, &fraction, NOW_S + 31),
+        Err(Code::TokenExpired)
+    );
 }
 
 #[test]
 fn claims_that_are_missing_or_wrong_are_refused() {
     let place = Place::with(SECRET);
-    let expected = Expected { audience: Some("game".to_owned()), issuer: Some("us".to_owned()) };
-    let strict = Jwt::new(Options { expected, ..place.file(Signing::Hs256) }).expect("keys");
+    let expected = Expected {
+        audience: Some("game".to_owned()),
+        issuer: Some("us".to_owned()),
+    };
+    let strict = Jwt::new(Options {
+        expected,
+        ..place.file(Signing::Hs256)
+    })
+    .expect("keys");
     let lax = Jwt::new(place.file(Signing::Hs256)).expect("keys");
     let good = json!({"sub": "u", "exp": NOW_S + 1, "aud": ["shop", "game"], "iss": "us"});
-    assert_eq!(user(&strict, &Signer::secret().mint(&good)), Ok("u".to_owned()));
+    assert_eq!(
+        user(&strict, &Signer::secret().mint(&good)),
+        Ok("u".to_owned())
+    );
     let with = |claim: &str, value: Value| {
         let mut claims = good.clone();
         claims[claim] = value;
@@ -144,19 +179,42 @@ fn claims_that_are_missing_or_wrong_are_refused() {
         ("sub", json!("u".repeat(129))),
     ] {
         let token = Signer::secret().mint(&with(claim, value.clone()));
-        assert_eq!(user(&strict, &token), Err(Code::IdentityInvalid), "{claim} {value}");
+        assert_eq!(
+            user(&strict, &token),
+            Err(Code::IdentityInvalid),
+            "{claim} {value}"
+        );
     }
     // A token for somebody else is not for a server that has no name.
-    assert_eq!(user(&lax, &Signer::secret().mint(&good)), Err(Code::IdentityInvalid));
-    assert_eq!(user(&lax, &Signer::secret().mint(&json!({"sub": 7, "exp": NOW_S}))), Ok("7".to_owned()));
+    assert_eq!(
+        user(&lax, &Signer::secret().mint(&good)),
+        Err(Code::IdentityInvalid)
+    );
+    assert_eq!(
+        user(
+            &lax,
+            &Signer::secret().mint(&json!({"sub": 7, "exp": NOW_S}))
+        ),
+        Ok("7".to_owned())
+    );
 }
 
 #[test]
 fn the_user_may_stand_in_another_claim() {
     let place = Place::with(SECRET);
-    let jwt = Jwt::new(Options { user_claim: "openId".to_owned(), ..place.file(Signing::Hs256) }).expect("keys");
+    let jwt = Jwt::new(Options {
+        user_claim: "openId".to_owned(),
+        ..place.file(Signing::Hs256)
+    })
+    .expect("keys");
     let token = |claims: Value| Signer::secret().mint(&claims);
-    assert_eq!(user(&jwt, &token(json!({"openId": "o", "sub": "s", "exp": NOW_S}))), Ok("o".to_owned()));
+    assert_eq!(
+        user(
+            &jwt,
+            &token(json!({"openId": "o", "sub": "s", "exp": NOW_S}))
+        ),
+        Ok("o".to_owned())
+    );
     assert_eq!(user(&jwt, &token(claims("s"))), Err(Code::IdentityInvalid));
 }
 
@@ -164,27 +222,61 @@ fn the_user_may_stand_in_another_claim() {
 fn a_token_does_not_choose_how_it_is_checked() {
     let pem = include_str!("../../../tests/keys/rsa.pem");
     let (rsa, ed25519) = (Signer::rsa(), Signer::ed25519());
-    let place = Place::with(&key_set(&[rsa.jwk("r"), ed25519.jwk("e"), Signer::secret().jwk("s")]));
+    let place = Place::with(&key_set(&[
+        rsa.jwk("r"),
+        ed25519.jwk("e"),
+        Signer::secret().jwk("s"),
+    ]));
     let jwt = Jwt::new(place.set()).expect("keys");
     let claims = claims("u");
     for (signer, kid) in [(&rsa, "r"), (&ed25519, "e"), (&Signer::secret(), "s")] {
-        assert_eq!(user(&jwt, &signer.mint_as(kid, &claims)), Ok("u".to_owned()), "{kid}");
+        assert_eq!(
+            user(&jwt, &signer.mint_as(kid, &claims)),
+            Ok("u".to_owned()),
+            "{kid}"
+        );
     }
-    let Signer::Ed25519(pair) = &ed25519 else { panic!("a pair of keys") };
+    let Signer::Ed25519(pair) = &ed25519 else {
+        panic!("a pair of keys")
+    };
     let public = ring::signature::KeyPair::public_key(pair).as_ref().to_vec();
     for (case, token) in [
         ("no kid", rsa.mint(&claims)),
         ("an unknown kid", rsa.mint_as("x", &claims)),
         ("another key's kid", ed25519.mint_as("r", &claims)),
         ("a stranger", Signer::stranger().mint_as("e", &claims)),
-        ("the public key as a secret", Signer::Secret(pem.into()).mint_as("r", &claims)),
-        ("the public key's bytes as a secret", Signer::Secret(public).mint_as("e", &claims)),
+        (
+            "the public key as a secret",
+            Signer::Secret(pem.into()).mint_as("r", &claims),
+        ),
+        (
+            "the public key's bytes as a secret",
+            Signer::Secret(public).mint_as("e", &claims),
+        ),
         ("alg none", Signer::Nobody.mint_as("r", &claims)),
-        ("no signature", Signer::Nobody.mint_under(&json!({"alg": "RS256", "kid": "r"}), &claims)),
-        ("no signature under HS256", Signer::Nobody.mint_under(&json!({"alg": "HS256", "kid": "s"}), &claims)),
-        ("another algorithm of RSA", rsa.mint_under(&json!({"alg": "RS512", "kid": "r"}), &claims)),
-        ("an unknown crit", rsa.mint_under(&json!({"alg": "RS256", "kid": "r", "crit": ["x"], "x": 1}), &claims)),
-        ("an empty crit", rsa.mint_under(&json!({"alg": "RS256", "kid": "r", "crit": []}), &claims)),
+        (
+            "no signature",
+            Signer::Nobody.mint_under(&json!({"alg": "RS256", "kid": "r"}), &claims),
+        ),
+        (
+            "no signature under HS256",
+            Signer::Nobody.mint_under(&json!({"alg": "HS256", "kid": "s"}), &claims),
+        ),
+        (
+            "another algorithm of RSA",
+            rsa.mint_under(&json!({"alg": "RS512", "kid": "r"}), &claims),
+        ),
+        (
+            "an unknown crit",
+            rsa.mint_under(
+                &json!({"alg": "RS256", "kid": "r", "crit": ["x"], "x": 1}),
+                &claims,
+            ),
+        ),
+        (
+            "an empty crit",
+            rsa.mint_under(&json!({"alg": "RS256", "kid": "r", "crit": []}), &claims),
+        ),
         ("a key of its own", {
             let stranger = Signer::stranger();
             stranger.mint_under(&json!({"alg": "EdDSA", "jwk": stranger.jwk("r")}), &claims)
@@ -201,18 +293,34 @@ fn a_token_stands_after_bearer_or_alone() {
     let ask = |values: &[&str]| {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).expect("a header"));
+            headers.append(
+                AUTHORIZATION,
+                HeaderValue::from_bytes(value.as_bytes()).expect("a header"),
+            );
         }
-        jwt.user(&headers, at(NOW_S)).map(|user| user.as_str().to_owned())
+        jwt.user(&headers, at(NOW_S))
+            .map(|user| user.as_str().to_owned())
     };
-    for good in [token.clone(), format!("Bearer {token}"), format!("bEARER  {token}")] {
+    for good in [
+        token.clone(),
+        format!("Bearer {token}"),
+        format!("bEARER  {token}"),
+    ] {
         assert_eq!(ask(&[&good]), Ok("u".to_owned()), "{good}");
     }
     assert_eq!(ask(&[]), Err(Code::IdentityMissing));
     assert_eq!(ask(&[""]), Err(Code::IdentityMissing));
     let long = "x".repeat(TOKEN_BYTES_MAX + 1);
-    for bad in [&format!("Basic {token}"), "Bearer", "Bearer ú", "garbage", "a.b.c", "..", &long, &format!("{token}x")]
-    {
+    for bad in [
+        &format!("Basic {token}"),
+        "Bearer",
+        "Bearer ú",
+        "garbage",
+        "a.b.c",
+        "..",
+        &long,
+        &format!("{token}x"),
+    ] {
         assert_eq!(ask(&[bad]), Err(Code::IdentityInvalid), "{bad}");
     }
     assert_eq!(ask(&[&token, &token]), Err(Code::IdentityInvalid));
@@ -229,15 +337,28 @@ fn keys_are_rotated_by_a_reload_and_the_last_good_ones_stay() {
         caller.map_err(|failure: Failure| failure.code)
     };
     let known = Ok(Caller::Known(UserId::new("u").expect("a user id")));
-    assert_eq!((ask(&old, "1"), ask(&new, "2")), (known.clone(), Err(Code::IdentityInvalid)));
+    assert_eq!(
+        (ask(&old, "1"), ask(&new, "2")),
+        (known.clone(), Err(Code::IdentityInvalid))
+    );
     place.write(&key_set(&[old.jwk("1"), new.jwk("2")]));
-    assert_eq!(ask(&new, "2"), Err(Code::IdentityInvalid), "nothing is read before somebody says so");
+    assert_eq!(
+        ask(&new, "2"),
+        Err(Code::IdentityInvalid),
+        "nothing is read before somebody says so"
+    );
     identity.reload().expect("new keys");
-    assert_eq!((ask(&old, "1"), ask(&new, "2")), (known.clone(), known.clone()));
+    assert_eq!(
+        (ask(&old, "1"), ask(&new, "2")),
+        (known.clone(), known.clone())
+    );
     // The old key's token was verified and kept: it must go with its key.
     place.write(&key_set(&[new.jwk("2")]));
     identity.reload().expect("new keys");
-    assert_eq!((ask(&old, "1"), ask(&new, "2")), (Err(Code::IdentityInvalid), known.clone()));
+    assert_eq!(
+        (ask(&old, "1"), ask(&new, "2")),
+        (Err(Code::IdentityInvalid), known.clone())
+    );
     for broken in ["", "{}", "{\"keys\":[]}"] {
         place.write(broken);
         identity.reload().expect_err(broken);
@@ -254,7 +375,11 @@ fn key_sets_with_faults_are_refused_without_quoting_them() {
     let good = Signer::ed25519().jwk("e");
     let mixed = key_set(&[elliptic.clone(), encrypts.clone(), good.clone()]);
     let jwt = Jwt::new(Place::with(&mixed).set()).expect("keys");
-    assert_eq!(jwt.ring.load().keys.count(), 1, "keys of other kinds are left out");
+    assert_eq!(
+        jwt.ring.load().keys.count(),
+        1,
+        "keys of other kinds are left out"
+    );
     let with = |field: &str, value: Value| {
         let mut key = Signer::secret().jwk("s");
         key[field] = value;
@@ -262,15 +387,48 @@ fn key_sets_with_faults_are_refused_without_quoting_them() {
     };
     for (case, keys, part) in [
         ("no set", "\"hush-hush\"".to_owned(), "line 1"),
-        ("a key without kid", key_set(&[good.clone(), with("kid", Value::Null)]), "key 2: has no kid"),
-        ("a kid twice", key_set(&[good.clone(), good.clone()]), "key 2: has the kid of another"),
-        ("a short secret", key_set(&[with("k", json!("aHVzaC1odXNo"))]), "key 1: the secret has 9 bytes"),
-        ("a broken secret", key_set(&[with("k", json!("hush-hush!"))]), "key 1: is broken"),
-        ("others only", key_set(&[elliptic, encrypts]), "has no key for signatures"),
-        ("a secret for HS512", key_set(&[with("alg", json!("HS512"))]), "has no key for signatures"),
-        ("a huge file", " ".repeat(1024 * 1024 + 1), "is larger than 1 MiB"),
+        (
+            "a key without kid",
+            key_set(&[good.clone(), with("kid", Value::Null)]),
+            "key 2: has no kid",
+        ),
+        (
+            "a kid twice",
+            key_set(&[good.clone(), good.clone()]),
+            "key 2: has the kid of another",
+        ),
+        (
+            "a short secret",
+            key_set(&[with("k", json!("aHVzaC1odXNo"))]),
+            "key 1: the secret has 9 bytes",
+        ),
+        (
+            "a broken secret",
+            key_set(&[with("k", json!("hush-hush!"))]),
+            "key 1: is broken",
+        ),
+        (
+            "others only",
+            key_set(&[elliptic, encrypts]),
+            "has no key for signatures",
+        ),
+        (
+            "a secret for HS512",
+            key_set(&[with("alg", json!("HS512"))]),
+            "has no key for signatures",
+        ),
+        (
+            "a huge file",
+            " ".repeat(1024 * 1024 + 1),
+            "is larger than 1 MiB",
+        ),
     ] {
-        let message = Jwt::new(Place::with(&keys).set()).err().unwrap_or_else(|| panic!("{case} is taken"));
-        assert!(message.contains(part) && !message.contains("hush"), "{case}: {message}");
+        let message = Jwt::new(Place::with(&keys).set())
+            .err()
+            .unwrap_or_else(|| panic!("{case} is taken"));
+        assert!(
+            message.contains(part) && !message.contains("hush"),
+            "{case}: {message}"
+        );
     }
 }

@@ -1,13 +1,13 @@
-//! Availability: while one part is frozen, killed, cut off, made read-only or slow, whoever has nothing
-//! to do with it is answered, and soon after it is over everybody is.
+//! Availability: while one part is frozen, killed, cut off, made read-only or slow, whoever has
+//! nothing to do with it is answered, and soon after it is over everybody is.
 //!
-//! People draw at a steady pace whatever comes of it, each draw under a key of its own, and what counts
-//! is how many of them were answered: with a prize, or with the no of a rule. (A rate would say how fast
-//! the machine is.) Each fault is one entry of [`faults`].
+//! People draw at a steady pace whatever comes of it, each draw under a key of its own, and what
+//! counts is how many of them were answered: with a prize, or with the no of a rule. (A rate would
+//! say how fast the machine is.) Each fault is one entry of [`faults`].
 //!
-//! `make test` has the faults that matter most, once. `CHAOS_AVAILABILITY_ROUNDS` asks for all of them,
-//! so many times, in an order that `CHAOS_AVAILABILITY_SEED` repeats; `CHAOS_AVAILABILITY_ONLY` takes
-//! those whose name has this text.
+//! `make test` has the faults that matter most, once. `CHAOS_AVAILABILITY_ROUNDS` asks for all of
+//! them, so many times, in an order that `CHAOS_AVAILABILITY_SEED` repeats;
+//! `CHAOS_AVAILABILITY_ONLY` takes those whose name has this text.
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -92,8 +92,8 @@ struct Fault {
     always: bool,
 }
 
-/// A gateway that holds rows and is silent loses its transactions to the databases after 5 s, and who
-/// was found locked is remembered for one more.
+/// A gateway that holds rows and is silent loses its transactions to the databases after 5 s, and
+/// who was found locked is remembered for one more.
 const FREE: Option<Duration> = Some(Duration::from_secs(8));
 
 const PLAIN: Fault = Fault {
@@ -110,17 +110,54 @@ const PLAIN: Fault = Fault {
 
 fn faults() -> Vec<Fault> {
     use What::{CutOff, Frozen, Killed, ReadOnly, Slow};
-    let gateway = Fault { part: "gateway-1", in_mid_batch: true, ..PLAIN };
-    let shard = Fault { part: "shard-1", concerns: |person, _| person.shard == SICK, ..PLAIN };
-    let meta = Fault { part: "meta", ..PLAIN };
-    let redis = Fault { part: "redis", concerns: |person, _| person.needs_a_unit(), ..PLAIN };
+    let gateway = Fault {
+        part: "gateway-1",
+        in_mid_batch: true,
+        ..PLAIN
+    };
+    let shard = Fault {
+        part: "shard-1",
+        concerns: |person, _| person.shard == SICK,
+        ..PLAIN
+    };
+    let meta = Fault {
+        part: "meta",
+        ..PLAIN
+    };
+    let redis = Fault {
+        part: "redis",
+        concerns: |person, _| person.needs_a_unit(),
+        ..PLAIN
+    };
     vec![
-        Fault { what: Frozen, free_after: FREE, always: true, ..gateway },
-        Fault { what: Killed, ..gateway },
-        Fault { what: Frozen, always: true, ..shard },
-        Fault { what: Killed, ..shard },
-        Fault { what: ReadOnly, always: true, ..shard },
-        Fault { what: Slow, ..shard },
+        Fault {
+            what: Frozen,
+            free_after: FREE,
+            always: true,
+            ..gateway
+        },
+        Fault {
+            what: Killed,
+            ..gateway
+        },
+        Fault {
+            what: Frozen,
+            always: true,
+            ..shard
+        },
+        Fault {
+            what: Killed,
+            ..shard
+        },
+        Fault {
+            what: ReadOnly,
+            always: true,
+            ..shard
+        },
+        Fault {
+            what: Slow,
+            ..shard
+        },
         Fault {
             what: CutOff,
             from: Some("gateway-1"),
@@ -129,15 +166,40 @@ fn faults() -> Vec<Fault> {
             concerns: |person, gateway| person.shard == SICK && gateway == "gateway-1",
             ..shard
         },
-        Fault { what: Frozen, always: true, ..meta },
-        Fault { what: Killed, ..meta },
-        Fault { what: ReadOnly, ..meta },
+        Fault {
+            what: Frozen,
+            always: true,
+            ..meta
+        },
+        Fault {
+            what: Killed,
+            ..meta
+        },
+        Fault {
+            what: ReadOnly,
+            ..meta
+        },
         Fault { what: Slow, ..meta },
-        Fault { what: CutOff, ..meta },
-        Fault { what: Frozen, ..redis },
-        Fault { what: Killed, ..redis },
-        Fault { what: ReadOnly, ..redis },
-        Fault { what: Slow, ..redis },
+        Fault {
+            what: CutOff,
+            ..meta
+        },
+        Fault {
+            what: Frozen,
+            ..redis
+        },
+        Fault {
+            what: Killed,
+            ..redis
+        },
+        Fault {
+            what: ReadOnly,
+            ..redis
+        },
+        Fault {
+            what: Slow,
+            ..redis
+        },
         Fault {
             what: CutOff,
             from: Some("gateway-1"),
@@ -157,7 +219,8 @@ impl fmt::Display for Fault {
             What::ReadOnly => "read-only",
         };
         write!(f, "{} {what}", self.part)?;
-        self.from.map_or(Ok(()), |gateway| write!(f, " from {gateway}"))
+        self.from
+            .map_or(Ok(()), |gateway| write!(f, " from {gateway}"))
     }
 }
 
@@ -169,7 +232,9 @@ impl Fault {
 
     /// Gateways that are well, or as well as the part lets them be.
     fn doors(&self) -> Vec<usize> {
-        (0..GATEWAYS.len()).filter(|&gateway| GATEWAYS[gateway] != self.part).collect()
+        (0..GATEWAYS.len())
+            .filter(|&gateway| GATEWAYS[gateway] != self.part)
+            .collect()
     }
 
     fn excepts(&self, ask: &Ask) -> bool {
@@ -210,10 +275,16 @@ struct Share {
 
 impl Share {
     fn of<'a>(asks: impl IntoIterator<Item = &'a Ask>) -> Self {
-        asks.into_iter().fold(Self { answered: 0, asked: 0 }, |share, ask| Self {
-            answered: share.answered + usize::from(ask.answered),
-            asked: share.asked + 1,
-        })
+        asks.into_iter().fold(
+            Self {
+                answered: 0,
+                asked: 0,
+            },
+            |share, ask| Self {
+                answered: share.answered + usize::from(ask.answered),
+                asked: share.asked + 1,
+            },
+        )
     }
 
     /// Nobody asked is nobody answered.
@@ -224,7 +295,13 @@ impl Share {
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{} ({} %)", self.answered, self.asked, self.answered * 100 / self.asked.max(1))
+        write!(
+            f,
+            "{}/{} ({} %)",
+            self.answered,
+            self.asked,
+            self.answered * 100 / self.asked.max(1)
+        )
     }
 }
 
@@ -277,19 +354,41 @@ struct Crowd {
 
 impl Crowd {
     fn start(scene: &Scene, people: Vec<Person>, doors: &[usize]) -> Self {
-        let doors: Vec<(usize, SocketAddr)> = doors.iter().map(|&gateway| (gateway, scene.doors[gateway])).collect();
+        let doors: Vec<(usize, SocketAddr)> = doors
+            .iter()
+            .map(|&gateway| (gateway, scene.doors[gateway]))
+            .collect();
         let (asks, stop) = (Arc::default(), watch::Sender::new(false));
         let (crowd, all_doors) = (people.len(), doors.len());
-        let task = tokio::spawn(ask_on(people, doors, scene.keys.clone(), Arc::clone(&asks), stop.subscribe()));
-        Self { people: crowd, doors: all_doors, asks, stop, task }
+        let task = tokio::spawn(ask_on(
+            people,
+            doors,
+            scene.keys.clone(),
+            Arc::clone(&asks),
+            stop.subscribe(),
+        ));
+        Self {
+            people: crowd,
+            doors: all_doors,
+            asks,
+            stop,
+            task,
+        }
     }
 
     /// What was asked since then and has ended.
     fn since(&self, since: Instant) -> Vec<Ask> {
-        self.asks.lock().expect("a list").iter().filter(|ask| ask.sent >= since).cloned().collect()
+        self.asks
+            .lock()
+            .expect("a list")
+            .iter()
+            .filter(|ask| ask.sent >= since)
+            .cloned()
+            .collect()
     }
 
-    /// Waits until they are all answered, of what they ask within this time; answers how long it took.
+    /// Waits until they are all answered, of what they ask within this time; answers how long it
+    /// took.
     async fn back(&self, since: Instant, within: Duration) -> Option<Duration> {
         const LOOK_INTERVAL: Duration = Duration::from_millis(50);
         while since.elapsed() < within + PATIENCE {
@@ -309,7 +408,10 @@ impl Crowd {
         let asks = Arc::clone(&self.asks);
         self.task.await.expect("a crowd");
         let asks = asks.lock().expect("a list");
-        asks.iter().filter(|ask| ask.sent >= since).cloned().collect()
+        asks.iter()
+            .filter(|ask| ask.sent >= since)
+            .cloned()
+            .collect()
     }
 }
 
@@ -325,7 +427,9 @@ async fn ask_on(
     let mut ticks = interval(PACE / GROUPS);
     // All are asked for, as many as planned, also when the machine was busy.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let groups: Vec<&[Person]> = people.chunks(people.len().div_ceil(GROUPS as usize)).collect();
+    let groups: Vec<&[Person]> = people
+        .chunks(people.len().div_ceil(GROUPS as usize))
+        .collect();
     let mut under_way = JoinSet::new();
     for round in 0.. {
         for group in 0..GROUPS as usize {
@@ -341,7 +445,13 @@ async fn ask_on(
                 let (person, asks, sent) = (person.clone(), Arc::clone(&asks), Instant::now());
                 under_way.spawn(async move {
                     let (answered, code) = draw(door, request).await;
-                    asks.lock().expect("a list").push(Ask { person, gateway, sent, answered, code });
+                    asks.lock().expect("a list").push(Ask {
+                        person,
+                        gateway,
+                        sent,
+                        answered,
+                        code,
+                    });
                 });
             }
             while under_way.try_join_next().is_some() {}
@@ -379,10 +489,27 @@ impl Scene {
         ];
         let cluster = Cluster::start().await.with_campaigns(&campaigns).await;
         let links = links(&cluster).await;
-        let mix = [REFUSING, FALLING_BACK, UNLIMITED, REFUSING, FALLING_BACK, UNLIMITED, HELD];
-        let users = cluster.users_of_lanes(mix.len()).into_iter().zip(mix.into_iter().cycle());
-        let person = |(user, activity): (String, u64)| Person { shard: cluster.shard_of(&user), user, activity };
-        let (hostages, strangers) = users.map(person).partition(|person| person.activity == HELD);
+        let mix = [
+            REFUSING,
+            FALLING_BACK,
+            UNLIMITED,
+            REFUSING,
+            FALLING_BACK,
+            UNLIMITED,
+            HELD,
+        ];
+        let users = cluster
+            .users_of_lanes(mix.len())
+            .into_iter()
+            .zip(mix.into_iter().cycle());
+        let person = |(user, activity): (String, u64)| Person {
+            shard: cluster.shard_of(&user),
+            user,
+            activity,
+        };
+        let (hostages, strangers) = users
+            .map(person)
+            .partition(|person| person.activity == HELD);
         for shard in SHARDS {
             for table in 0..TABLES {
                 // A lock that is free is had and given back in no time.
@@ -393,15 +520,28 @@ impl Scene {
                 cluster.execute(shard, &trigger).await;
             }
         }
-        Self { doors: cluster.gateways(), cluster, links, strangers, hostages, keys: Arc::default() }
+        Self {
+            doors: cluster.gateways(),
+            cluster,
+            links,
+            strangers,
+            hostages,
+            keys: Arc::default(),
+        }
     }
 
     fn everybody(&self) -> Vec<Person> {
-        self.strangers.iter().chain(&self.hostages).cloned().collect()
+        self.strangers
+            .iter()
+            .chain(&self.hostages)
+            .cloned()
+            .collect()
     }
 
     fn way(&self, fault: &Fault, way: Way) {
-        let of_fault = |link: &&Link| link.part == fault.part && fault.from.is_none_or(|from| from == link.gateway);
+        let of_fault = |link: &&Link| {
+            link.part == fault.part && fault.from.is_none_or(|from| from == link.gateway)
+        };
         for link in self.links.iter().filter(of_fault) {
             link.proxy.set(way);
         }
@@ -432,27 +572,37 @@ impl Scene {
         let value = u8::from(on);
         if part == "redis" {
             // It takes no writes without replicas, and it has none.
-            self.cluster.redis(&["CONFIG", "SET", "min-replicas-to-write", &value.to_string()]).await;
+            self.cluster
+                .redis(&["CONFIG", "SET", "min-replicas-to-write", &value.to_string()])
+                .await;
             return;
         }
-        self.cluster.execute(part, &format!("SET GLOBAL read_only = {value}")).await;
+        self.cluster
+            .execute(part, &format!("SET GLOBAL read_only = {value}"))
+            .await;
     }
 
-    /// Brings a gateway to where each of its lanes has written a batch and not committed it. It stays
-    /// there as long as the connections are kept that this answers.
+    /// Brings a gateway to where each of its lanes has written a batch and not committed it. It
+    /// stays there as long as the connections are kept that this answers.
     async fn hold(&self, gateway: &str) -> Vec<MySqlConnection> {
         let mut locks = Vec::new();
         for shard in SHARDS {
             let mut lock = self.cluster.sql(shard).await;
-            lock.execute(&*format!("DO GET_LOCK('{HOLD}', 5)")).await.expect("the lock");
+            lock.execute(&*format!("DO GET_LOCK('{HOLD}', 5)"))
+                .await
+                .expect("the lock");
             locks.push(lock);
         }
         let door = self.cluster.listen(gateway);
         for hostage in &self.hostages {
             let key = format!("k{}", self.keys.fetch_add(1, Ordering::Relaxed));
-            tokio::spawn(draw(door, Request::draw(&hostage.user, hostage.activity, &key)));
+            tokio::spawn(draw(
+                door,
+                Request::draw(&hostage.user, hostage.activity, &key),
+            ));
         }
-        let waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'";
+        let waiting =
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'";
         for shard in SHARDS {
             eventually("all lanes are in the middle of a batch", BACK, async || {
                 (self.cluster.numbers(shard, waiting).await == [i64::from(TABLES)]).then_some(())
@@ -476,7 +626,10 @@ impl Scene {
         // Now the databases end what the gateway asked for; nobody is there to commit it.
         drop(held);
         let hostages = fault.holder().map(|holder| {
-            let doors: Vec<usize> = all_doors.into_iter().filter(|&gateway| GATEWAYS[gateway] != holder).collect();
+            let doors: Vec<usize> = all_doors
+                .into_iter()
+                .filter(|&gateway| GATEWAYS[gateway] != holder)
+                .collect();
             Crowd::start(self, self.hostages.clone(), &doors)
         });
         sleep(lasts).await;
@@ -491,21 +644,32 @@ impl Scene {
         let back_after = everybody.back(ended, fault.back).await;
         if back_after.is_none() {
             let well = everybody.back(ended, WELL_MAX).await;
-            assert!(well.is_some(), "{fault}: it was never well again: {:?}", codes(&everybody.since(ended)));
+            assert!(
+                well.is_some(),
+                "{fault}: it was never well again: {:?}",
+                codes(&everybody.since(ended))
+            );
         }
         let mut asks = crowd.stop(begun).await;
         asks.extend(everybody.stop(ended).await);
         if let Some(hostages) = hostages {
             asks.extend(hostages.stop(begun).await);
         }
-        Told { fault: *fault, asks, free_after, back_after }
+        Told {
+            fault: *fault,
+            asks,
+            free_after,
+            back_after,
+        }
     }
 
     /// All is exact when all is over.
     async fn audit(&self) {
         for shard in SHARDS {
             for table in 0..TABLES {
-                self.cluster.execute(shard, &format!("DROP TRIGGER hold_{table}")).await;
+                self.cluster
+                    .execute(shard, &format!("DROP TRIGGER hold_{table}"))
+                    .await;
             }
         }
         for activity in [REFUSING, FALLING_BACK, HELD] {
@@ -528,7 +692,11 @@ async fn links_of(cluster: &Cluster, gateway: &'static str) -> Vec<Link> {
         let port = cluster.port(part);
         let proxy = Proxy::before(port).await;
         ports.push((port, proxy.port));
-        links.push(Link { gateway, part, proxy });
+        links.push(Link {
+            gateway,
+            part,
+            proxy,
+        });
     }
     cluster.reroute(gateway, &ports).await;
     links
@@ -557,14 +725,22 @@ impl Told {
             let share = Share::of(asks.iter().copied());
             if !share.is_enough() {
                 let name = GATEWAYS[gateway];
-                complaints.push(format!("{name} answered {share} of people it did not concern, {:?}", codes(asks)));
+                complaints.push(format!(
+                    "{name} answered {share} of people it did not concern, {:?}",
+                    codes(asks)
+                ));
             }
         }
         if let Some(within) = self.fault.free_after.filter(|_| self.free_after.is_none()) {
-            complaints.push(format!("rows that a gateway held are not free after {within:?}"));
+            complaints.push(format!(
+                "rows that a gateway held are not free after {within:?}"
+            ));
         }
         if self.back_after.is_none() {
-            complaints.push(format!("not everybody is answered {:?} after its end", self.fault.back));
+            complaints.push(format!(
+                "not everybody is answered {:?} after its end",
+                self.fault.back
+            ));
         }
         complaints
     }
@@ -572,15 +748,32 @@ impl Told {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let after =
-            |time: Option<Duration>| time.map_or("never".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()));
+        let after = |time: Option<Duration>| {
+            time.map_or("never".to_owned(), |time| {
+                format!("{:.1} s", time.as_secs_f64())
+            })
+        };
         write!(f, "{}:", self.fault)?;
         for gateway in self.fault.doors() {
-            write!(f, " {} {},", GATEWAYS[gateway], Share::of(self.unconcerned(gateway)))?;
+            write!(
+                f,
+                " {} {},",
+                GATEWAYS[gateway],
+                Share::of(self.unconcerned(gateway))
+            )?;
         }
-        let concerned: Vec<&Ask> = self.asks.iter().filter(|ask| self.fault.excepts(ask)).collect();
+        let concerned: Vec<&Ask> = self
+            .asks
+            .iter()
+            .filter(|ask| self.fault.excepts(ask))
+            .collect();
         if !concerned.is_empty() {
-            write!(f, " concerned {} {:?},", Share::of(concerned.iter().copied()), codes(concerned))?;
+            write!(
+                f,
+                " concerned {} {:?},",
+                Share::of(concerned.iter().copied()),
+                codes(concerned)
+            )?;
         }
         if self.fault.free_after.is_some() {
             write!(f, " rows free after {},", after(self.free_after))?;
@@ -594,19 +787,29 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn number(name: &str) -> Option<u64> {
-    variable(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, not {text:?}")))
+    variable(name).map(|text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} must be a whole number, not {text:?}"))
+    })
 }
 
 /// What is to happen, and for how long.
 fn plan() -> Vec<(Fault, Duration)> {
     const LONGER_MAX_MS: u64 = 4_000;
     let rounds = number("CHAOS_AVAILABILITY_ROUNDS");
-    let seed =
-        number("CHAOS_AVAILABILITY_SEED").unwrap_or_else(|| jiff::Timestamp::now().as_microsecond().unsigned_abs());
+    let seed = number("CHAOS_AVAILABILITY_SEED")
+        .unwrap_or_else(|| jiff::Timestamp::now().as_microsecond().unsigned_abs());
     let only = variable("CHAOS_AVAILABILITY_ONLY").unwrap_or_default();
-    let chosen = || faults().into_iter().filter(|fault| fault.to_string().contains(&only));
+    let chosen = || {
+        faults()
+            .into_iter()
+            .filter(|fault| fault.to_string().contains(&only))
+    };
     let Some(rounds) = rounds else {
-        return chosen().filter(|fault| fault.always || !only.is_empty()).map(|fault| (fault, fault.lasts)).collect();
+        return chosen()
+            .filter(|fault| fault.always || !only.is_empty())
+            .map(|fault| (fault, fault.lasts))
+            .collect();
     };
     println!("CHAOS_AVAILABILITY_SEED={seed} CHAOS_AVAILABILITY_ROUNDS={rounds}");
     let mut random = Seeded::new(seed);
@@ -616,7 +819,10 @@ fn plan() -> Vec<(Fault, Duration)> {
         while !left.is_empty() {
             let place = usize::try_from(random.below(left.len() as u64)).expect("a place");
             let fault = left.swap_remove(place);
-            planned.push((fault, fault.lasts + Duration::from_millis(random.below(LONGER_MAX_MS))));
+            planned.push((
+                fault,
+                fault.lasts + Duration::from_millis(random.below(LONGER_MAX_MS)),
+            ));
         }
     }
     planned
@@ -631,7 +837,11 @@ async fn who_has_nothing_to_do_with_a_fault_is_answered_and_soon_after_it_everyb
     for (fault, lasts) in planned {
         let told = scene.happen(&fault, lasts).await;
         println!("{told}");
-        complaints.extend(told.complaints().into_iter().map(|complaint| format!("{fault}: {complaint}")));
+        complaints.extend(
+            told.complaints()
+                .into_iter()
+                .map(|complaint| format!("{fault}: {complaint}")),
+        );
     }
     scene.audit().await;
     assert!(complaints.is_empty(), "{complaints:#?}");
@@ -642,8 +852,18 @@ mod tests {
     use super::*;
 
     fn ask(user: &str, gateway: usize, sent: Instant, answered: bool) -> Ask {
-        let person = Person { user: user.to_owned(), shard: 0, activity: UNLIMITED };
-        Ask { person, gateway, sent, answered, code: String::new() }
+        let person = Person {
+            user: user.to_owned(),
+            shard: 0,
+            activity: UNLIMITED,
+        };
+        Ask {
+            person,
+            gateway,
+            sent,
+            answered,
+            code: String::new(),
+        }
     }
 
     #[test]
@@ -652,13 +872,23 @@ mod tests {
         assert!(share(91, 100) && !share(90, 100) && !share(0, 0));
         let now = Instant::now();
         let asks = [ask("u1", 0, now, true), ask("u2", 0, now, false)];
-        assert_eq!(Share::of(&asks), Share { answered: 1, asked: 2 });
+        assert_eq!(
+            Share::of(&asks),
+            Share {
+                answered: 1,
+                asked: 2
+            }
+        );
     }
 
     #[test]
     fn people_are_back_when_the_last_that_each_of_them_asked_was_answered() {
         let (now, later) = (Instant::now(), Instant::now() + PACE);
-        let mut asks = vec![ask("u1", 0, now, false), ask("u1", 0, later, true), ask("u1", 1, now, true)];
+        let mut asks = vec![
+            ask("u1", 0, now, false),
+            ask("u1", 0, later, true),
+            ask("u1", 1, now, true),
+        ];
         assert!(are_back(&asks, 2));
         assert!(!are_back(&asks, 3), "somebody has not asked yet");
         // What was asked first may end last.

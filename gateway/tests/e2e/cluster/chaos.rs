@@ -102,7 +102,11 @@ const REST_OF_DECK: [(Kind, &str); 7] = [
 
 impl Faults {
     fn new(seed: u64) -> Self {
-        Self { random: Seeded::new(seed), deck: Vec::new(), decks: 0 }
+        Self {
+            random: Seeded::new(seed),
+            deck: Vec::new(),
+            decks: 0,
+        }
     }
 
     fn next(&mut self) -> Fault {
@@ -114,7 +118,9 @@ impl Faults {
             self.decks += 1;
         }
         let place = self.below(self.deck.len() as u64);
-        let (kind, part) = self.deck.swap_remove(usize::try_from(place).expect("a place"));
+        let (kind, part) = self
+            .deck
+            .swap_remove(usize::try_from(place).expect("a place"));
         let part = match part {
             "gateway" | "shard" => format!("{part}-{}", self.below(2)),
             part => part.to_owned(),
@@ -138,7 +144,11 @@ impl Faults {
             return vec![first];
         }
         let second = self.next();
-        if second.part == first.part { vec![first] } else { vec![first, second] }
+        if second.part == first.part {
+            vec![first]
+        } else {
+            vec![first, second]
+        }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -169,12 +179,18 @@ async fn happen(cluster: &Cluster, fault: &Fault) {
             start_again(cluster, part).await;
         }
         Kind::Restart => start_again(cluster, part).await,
-        Kind::Sever if part == "redis" => drop(cluster.redis(&["CLIENT", "KILL", "TYPE", "normal"]).await),
+        Kind::Sever if part == "redis" => {
+            drop(cluster.redis(&["CLIENT", "KILL", "TYPE", "normal"]).await)
+        }
         Kind::Sever => {
             let connections = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE user = 'drawbridge'";
             for id in cluster.numbers(part, connections).await {
                 // It may have ended by itself.
-                let _ = cluster.sql(part).await.execute(&*format!("KILL {id}")).await;
+                let _ = cluster
+                    .sql(part)
+                    .await
+                    .execute(&*format!("KILL {id}"))
+                    .await;
             }
         }
         Kind::Pause => {
@@ -185,10 +201,16 @@ async fn happen(cluster: &Cluster, fault: &Fault) {
         Kind::Hold => {
             let mut blocker = cluster.sql(part).await;
             for stage in ["START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"] {
-                blocker.execute(&*format!("BACKUP STAGE {stage}")).await.expect("a backup begins");
+                blocker
+                    .execute(&*format!("BACKUP STAGE {stage}"))
+                    .await
+                    .expect("a backup begins");
             }
             sleep(*lasts).await;
-            blocker.execute("BACKUP STAGE END").await.expect("a backup ends");
+            blocker
+                .execute("BACKUP STAGE END")
+                .await
+                .expect("a backup ends");
         }
         Kind::Flush => drop(cluster.redis(&["FLUSHALL"]).await),
     }
@@ -228,7 +250,10 @@ impl Watched {
             Some(connection) => connection,
             None => self.options.connect().await?,
         };
-        let issued = numbers(&mut connection, &issued_query(ACTIVITY, SCARCE_AWARD)).await?.iter().sum::<i64>();
+        let issued = numbers(&mut connection, &issued_query(ACTIVITY, SCARCE_AWARD))
+            .await?
+            .iter()
+            .sum::<i64>();
         self.connection = Some(connection);
         Ok(issued.unsigned_abs())
     }
@@ -248,7 +273,10 @@ impl Sampler {
             let issued: u64 = self.shards.iter().filter_map(|shard| shard.issued).sum();
             // Read after the orders: an addition is counted before anybody can draw it.
             let ceiling = self.ceiling.load(Ordering::SeqCst);
-            assert!(issued <= ceiling, "oversold: {issued} of {ceiling} units are issued");
+            assert!(
+                issued <= ceiling,
+                "oversold: {issued} of {ceiling} units are issued"
+            );
             samples += usize::from(self.shards.iter().all(|shard| shard.issued.is_some()));
         }
         samples
@@ -256,12 +284,17 @@ impl Sampler {
 }
 
 fn variable(name: &str, default: impl FnOnce() -> u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or_else(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_else(default)
 }
 
 #[tokio::test]
 async fn whatever_dies_hangs_or_forgets_no_answer_is_lost_and_no_unit_sold_twice() {
-    let seed = variable("CHAOS_SEED", || jiff::Timestamp::now().as_microsecond().unsigned_abs());
+    let seed = variable("CHAOS_SEED", || {
+        jiff::Timestamp::now().as_microsecond().unsigned_abs()
+    });
     let faults = variable("CHAOS_FAULTS", || 10);
     println!("CHAOS_SEED={seed} CHAOS_FAULTS={faults}");
     chaos(seed, usize::try_from(faults).expect("a number of faults")).await;
@@ -269,11 +302,21 @@ async fn whatever_dies_hangs_or_forgets_no_answer_is_lost_and_no_unit_sold_twice
 
 async fn chaos(seed: u64, faults_max: usize) {
     let units = UNITS_PER_FAULT * faults_max as u64;
-    let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, units))]).await;
+    let cluster = Cluster::start()
+        .await
+        .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, units))])
+        .await;
     let ceiling = Arc::new(AtomicU64::new(units));
     let stop = watch::Sender::new(false);
-    let watched = |part| Watched { options: cluster.database(part), connection: None, issued: None };
-    let sampler = Sampler { shards: ["shard-0", "shard-1"].map(watched).into(), ceiling: ceiling.clone() };
+    let watched = |part| Watched {
+        options: cluster.database(part),
+        connection: None,
+        issued: None,
+    };
+    let sampler = Sampler {
+        shards: ["shard-0", "shard-1"].map(watched).into(),
+        ceiling: ceiling.clone(),
+    };
     let sampler = tokio::spawn(sampler.run(stop.subscribe()));
     let load = Load {
         seed,
@@ -290,7 +333,11 @@ async fn chaos(seed: u64, faults_max: usize) {
     let happened = break_everything(&cluster, &mut Faults::new(seed), faults_max, &ceiling).await;
     sleep(Duration::from_millis(500)).await;
     let client = drawing.stop().await;
-    println!("{:?} for {happened} faults; {:?}", begun.elapsed(), client.tally(begun));
+    println!(
+        "{:?} for {happened} faults; {:?}",
+        begun.elapsed(),
+        client.tally(begun)
+    );
     client.answer_all().await;
     stop.send_replace(true);
     let samples = sampler.await.expect("no sample was oversold");
@@ -302,15 +349,26 @@ async fn chaos(seed: u64, faults_max: usize) {
 }
 
 /// Lets faults happen, one after the other or two at once, and adds stock meanwhile.
-async fn break_everything(cluster: &Cluster, faults: &mut Faults, faults_max: usize, ceiling: &AtomicU64) -> usize {
+async fn break_everything(
+    cluster: &Cluster,
+    faults: &mut Faults,
+    faults_max: usize,
+    ceiling: &AtomicU64,
+) -> usize {
     let mut happened = 0;
     let mut additions = JoinSet::new();
     while happened < faults_max {
         let added = ADDED.start + faults.below(ADDED.end - ADDED.start);
         ceiling.fetch_add(added, Ordering::SeqCst);
-        let (activity, award, added) = (ACTIVITY.to_string(), SCARCE_AWARD.to_string(), added.to_string());
+        let (activity, award, added) = (
+            ACTIVITY.to_string(),
+            SCARCE_AWARD.to_string(),
+            added.to_string(),
+        );
         // It may fail, and have been recorded all the same.
-        additions.spawn(run(cluster.command(&["stock", "add", &activity, &award, &added, "--reason", "chaos"])));
+        additions.spawn(run(cluster.command(&[
+            "stock", "add", &activity, &award, &added, "--reason", "chaos",
+        ])));
 
         let at_once = faults.next_at_once(faults_max - happened);
         let told: Vec<String> = at_once.iter().map(Fault::to_string).collect();
@@ -334,22 +392,40 @@ async fn nothing_is_lost(cluster: &Cluster, client: &Arc<Client>) {
     let units = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
     println!("{units:?}");
     assert_eq!(units.issued, client.wins(ACTIVITY, SCARCE_AWARD));
-    assert_eq!(cluster.stock(ACTIVITY, SCARCE_AWARD).await, (units.total, units.issued, units.left));
+    assert_eq!(
+        cluster.stock(ACTIVITY, SCARCE_AWARD).await,
+        (units.total, units.issued, units.left)
+    );
     // Every order is one that the client knows of, and the other way round.
     assert_eq!(cluster.audited().await, client.answered());
 
     // Whatever is left can be won, and no more than that.
-    let draws = (0..units.left + 50)
-        .map(|number| Request::draw(&format!("u{}", number % 400), ACTIVITY, &format!("rest-{number}")));
+    let draws = (0..units.left + 50).map(|number| {
+        Request::draw(
+            &format!("u{}", number % 400),
+            ACTIVITY,
+            &format!("rest-{number}"),
+        )
+    });
     let answers = ask_all(cluster.listen("nginx"), draws.collect(), 48).await;
-    let won = |award| answers.iter().filter(|answer| answer.code == "0000" && answer.award() == award).count() as u64;
+    let won = |award| {
+        answers
+            .iter()
+            .filter(|answer| answer.code == "0000" && answer.award() == award)
+            .count() as u64
+    };
     assert_eq!((won(SCARCE_AWARD), won(FALLBACK_AWARD)), (units.left, 50));
-    assert_eq!(cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.issued, units.total);
+    assert_eq!(
+        cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.issued,
+        units.total
+    );
     assert_eq!(cluster.audited().await, client.answered() + units.left + 50);
     for gateway in ["gateway-0", "gateway-1"] {
         let log = cluster.log(gateway);
-        let faults: HashSet<&str> =
-            log.lines().filter(|line| line.contains("panicked") || line.contains("ERROR")).collect();
+        let faults: HashSet<&str> = log
+            .lines()
+            .filter(|line| line.contains("panicked") || line.contains("ERROR"))
+            .collect();
         assert!(faults.is_empty(), "{gateway}: {faults:?}");
     }
 }

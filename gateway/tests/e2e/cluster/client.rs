@@ -98,14 +98,23 @@ const PASSING: [&str; 9] = [
 impl Client {
     pub fn new(load: Load) -> Arc<Self> {
         let idle = load.doors.iter().map(|_| Mutex::default()).collect();
-        Arc::new(Self { begun: Instant::now(), load, ledger: Mutex::default(), idle })
+        Arc::new(Self {
+            begun: Instant::now(),
+            load,
+            ledger: Mutex::default(),
+            idle,
+        })
     }
 
     /// Begins to draw.
     pub fn start(self: &Arc<Self>) -> Drawing {
         let stop = watch::Sender::new(false);
         let task = tokio::spawn(self.clone().draw(stop.subscribe()));
-        Drawing { client: self.clone(), stop, task }
+        Drawing {
+            client: self.clone(),
+            stop,
+            task,
+        }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -125,7 +134,9 @@ impl Client {
             while due < reached {
                 due += 1;
                 // Whoever did not come in goes away: the rate stays what it is.
-                let Ok(place) = room.clone().try_acquire_owned() else { continue };
+                let Ok(place) = room.clone().try_acquire_owned() else {
+                    continue;
+                };
                 let (call, door) = (self.next_call(&mut random), self.door(&mut random));
                 if random.below(ONE_IN) == 0 {
                     let (again, other_door) = (call.clone(), self.door(&mut random));
@@ -161,8 +172,11 @@ impl Client {
             return ledger.calls[usize::try_from(place).expect("a place")].clone();
         }
         ledger.sent += 1;
-        let Load { users, mix, seed, .. } = &self.load;
-        let user = users[usize::try_from(random.below(users.len() as u64)).expect("a place")].clone();
+        let Load {
+            users, mix, seed, ..
+        } = &self.load;
+        let user =
+            users[usize::try_from(random.below(users.len() as u64)).expect("a place")].clone();
         let mut share = random.below(mix.iter().map(|(_, share)| share).sum());
         let chosen = mix.iter().find(|(_, size)| {
             let here = share < *size;
@@ -170,7 +184,11 @@ impl Client {
             here
         });
         let (activity, _) = *chosen.expect("shares sum to their sum");
-        Call { user, key: format!("{seed:x}-{}", ledger.sent), activity }
+        Call {
+            user,
+            key: format!("{seed:x}-{}", ledger.sent),
+            activity,
+        }
     }
 
     /// Asks once.
@@ -181,7 +199,12 @@ impl Client {
             Err(_) => Outcome::Lost,
         };
         let mut ledger = self.ledger();
-        ledger.attempts.push(Attempt { activity: call.activity, sent, took: sent.elapsed(), outcome: outcome.clone() });
+        ledger.attempts.push(Attempt {
+            activity: call.activity,
+            sent,
+            took: sent.elapsed(),
+            outcome: outcome.clone(),
+        });
         if outcome != Outcome::Answered && !ledger.answers.contains_key(&call) {
             ledger.unanswered.push_back(call);
         }
@@ -193,18 +216,30 @@ impl Client {
             Some(connection) => Ok(connection),
             None => Connection::open(self.load.doors[door]).await,
         };
-        let Ok(mut connection) = connection else { return Outcome::Lost };
-        let Ok(response) = connection.exchange(&call.request()).await else { return Outcome::Lost };
+        let Ok(mut connection) = connection else {
+            return Outcome::Lost;
+        };
+        let Ok(response) = connection.exchange(&call.request()).await else {
+            return Outcome::Lost;
+        };
         if !response.closes() {
             self.idle[door].lock().expect("a list").push(connection);
         }
         let answer = response.envelope();
-        assert_eq!(answer.request.as_deref(), Some(&*call.key), "{}", answer.body);
+        assert_eq!(
+            answer.request.as_deref(),
+            Some(&*call.key),
+            "{}",
+            answer.body
+        );
         if answer.code == "0000" {
             self.note(call, answer);
             return Outcome::Answered;
         }
-        assert!(PASSING.contains(&&*answer.code) && answer.retry_after_s.is_some(), "{call:?}: {answer:?}");
+        assert!(
+            PASSING.contains(&&*answer.code) && answer.retry_after_s.is_some(),
+            "{call:?}: {answer:?}"
+        );
         Outcome::Refused(answer.code)
     }
 
@@ -228,10 +263,15 @@ impl Client {
                 return;
             }
             let left = unanswered.len();
-            assert!(begun.elapsed() < SETTLED, "{left} draws are not answered: {:?}", self.tally(begun));
+            assert!(
+                begun.elapsed() < SETTLED,
+                "{left} draws are not answered: {:?}",
+                self.tally(begun)
+            );
             let room = Arc::new(Semaphore::new(32));
             for (place, call) in unanswered.into_iter().enumerate() {
-                let (client, room, door) = (self.clone(), room.clone(), place % self.load.doors.len());
+                let (client, room, door) =
+                    (self.clone(), room.clone(), place % self.load.doors.len());
                 asked.spawn(async move {
                     let _place = room.acquire().await;
                     client.attempt(call, door).await;
@@ -267,13 +307,20 @@ impl Client {
     /// How many draws in an activity gave this prize.
     pub fn wins(&self, activity: u64, award: u64) -> u64 {
         let ledger = self.ledger();
-        let won = |(call, answer): &(&Call, &Envelope)| call.activity == activity && answer.award() == award;
+        let won = |(call, answer): &(&Call, &Envelope)| {
+            call.activity == activity && answer.award() == award
+        };
         ledger.answers.iter().filter(won).count() as u64
     }
 
     /// Requests that were sent at this time or later and have ended.
     pub fn attempts_since(&self, since: Instant) -> Vec<Attempt> {
-        self.ledger().attempts.iter().filter(|attempt| attempt.sent >= since).cloned().collect()
+        self.ledger()
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.sent >= since)
+            .cloned()
+            .collect()
     }
 
     /// How requests ended that were sent since then.

@@ -13,13 +13,24 @@ const DATABASES: [&str; 3] = ["meta", "shard-0", "shard-1"];
 async fn empty_databases(cluster: &Cluster, name: &str) -> String {
     let mut config = cluster.config();
     for part in DATABASES {
-        cluster.execute(part, &format!("CREATE DATABASE {name}")).await;
-        cluster.execute(part, &format!("GRANT ALL ON {name}.* TO drawbridge@'127.0.0.1'")).await;
+        cluster
+            .execute(part, &format!("CREATE DATABASE {name}"))
+            .await;
+        cluster
+            .execute(
+                part,
+                &format!("GRANT ALL ON {name}.* TO drawbridge@'127.0.0.1'"),
+            )
+            .await;
     }
     for database in ["drawbridge_meta", "drawbridge_0", "drawbridge_1"] {
         config = with(&config, &format!("\"{database}\""), &format!("\"{name}\""));
     }
-    with(&config, "kind = \"cluster\"", &format!("kind = \"cluster\"\nredis_prefix = \"{name}\""))
+    with(
+        &config,
+        "kind = \"cluster\"",
+        &format!("kind = \"cluster\"\nredis_prefix = \"{name}\""),
+    )
 }
 
 /// What comes before the last of these words, and after it.
@@ -28,7 +39,12 @@ fn front_and_last<'t>(text: &'t str, word: &str) -> (&'t str, &'t str) {
 }
 
 async fn serve(cluster: &Cluster, config: &str) -> Ran {
-    cluster.run_with(config, &["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).await
+    cluster
+        .run_with(
+            config,
+            &["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
+        )
+        .await
 }
 
 /// Everything that a migration makes, as text.
@@ -40,7 +56,8 @@ async fn schema(cluster: &Cluster, name: &str) -> Vec<i64> {
              FROM information_schema.columns WHERE table_schema = '{name}' ORDER BY table_name, column_name"
         );
         seen.extend(cluster.numbers(part, &columns).await);
-        let versions = format!("SELECT CAST(version AS SIGNED) FROM {name}.schema_version ORDER BY version");
+        let versions =
+            format!("SELECT CAST(version AS SIGNED) FROM {name}.schema_version ORDER BY version");
         seen.extend(cluster.numbers(part, &versions).await);
     }
     seen
@@ -67,9 +84,28 @@ async fn a_migration_may_run_again_and_several_times_at_once() {
     assert_eq!(schema(&cluster, "crowd").await, made);
     // A cluster like any other now, and none that the other one sees.
     let campaign = cluster.file("load.toml", LOAD);
-    cluster.run_with(&crowd, &["campaign", "publish", &campaign]).await.ok();
-    assert_eq!(cluster.run_with(&crowd, &["campaign", "list"]).await.ok().lines().count(), 1);
-    assert_eq!(cluster.run_with(&alone, &["campaign", "list"]).await.ok().lines().count(), 0);
+    cluster
+        .run_with(&crowd, &["campaign", "publish", &campaign])
+        .await
+        .ok();
+    assert_eq!(
+        cluster
+            .run_with(&crowd, &["campaign", "list"])
+            .await
+            .ok()
+            .lines()
+            .count(),
+        1
+    );
+    assert_eq!(
+        cluster
+            .run_with(&alone, &["campaign", "list"])
+            .await
+            .ok()
+            .lines()
+            .count(),
+        0
+    );
     // The one that serves was not touched, and is as it should be.
     cluster.run(&["migrate"]).await.ok();
     cluster.audited().await;
@@ -80,17 +116,31 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
     let cluster = Cluster::start().await;
     let config = cluster.config();
     let refused = async |config: &str, hints: &[&str]| {
-        for ran in [cluster.run_with(config, &["migrate"]).await, serve(&cluster, config).await] {
+        for ran in [
+            cluster.run_with(config, &["migrate"]).await,
+            serve(&cluster, config).await,
+        ] {
             let message = ran.refused_at_once();
-            assert!(hints.iter().all(|hint| message.contains(hint)), "{hints:?}: {message}");
+            assert!(
+                hints.iter().all(|hint| message.contains(hint)),
+                "{hints:?}: {message}"
+            );
         }
         cluster.run_with(config, &["migrate"]).await.failed(2);
     };
 
     // Another layout.
     let there = "2 shards of 4 tables, 1 stock server and 8 segments";
-    refused(&with(&config, "tables = 4", "tables = 8"), &[there, "2 shards of 8 tables"]).await;
-    refused(&with(&config, "tables = 4", "tables = 4\nsegments = 4"), &[there, "4 segments"]).await;
+    refused(
+        &with(&config, "tables = 4", "tables = 8"),
+        &[there, "2 shards of 8 tables"],
+    )
+    .await;
+    refused(
+        &with(&config, "tables = 4", "tables = 4\nsegments = 4"),
+        &[there, "4 segments"],
+    )
+    .await;
     let (front, _) = config.rsplit_once("\n[[storage.shard]]").unwrap();
     let (_, redis) = config.split_once("\n[[storage.redis]]").unwrap();
     let redis = format!("\n[[storage.redis]]{redis}");
@@ -102,39 +152,91 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
     let (front, first) = front_and_last(front, "\n[[storage.shard]]");
     let (second, _) = second.split_once("\n[[storage.redis]]").unwrap();
     let swapped = format!("{front}\n[[storage.shard]]{second}\n[[storage.shard]]{first}{redis}");
-    refused(&swapped, &["shard 0 (mysql://", "expected shard 0 of", "found shard 1 of", "found shard 0 of"]).await;
+    refused(
+        &swapped,
+        &[
+            "shard 0 (mysql://",
+            "expected shard 0 of",
+            "found shard 1 of",
+            "found shard 0 of",
+        ],
+    )
+    .await;
 
     // Another cluster's units.
     let other = empty_databases(&cluster, "other").await;
-    let other = with(&other, "redis_prefix = \"other\"", "redis_prefix = \"drawbridge\"");
+    let other = with(
+        &other,
+        "redis_prefix = \"other\"",
+        "redis_prefix = \"drawbridge\"",
+    );
     let message = cluster.run_with(&other, &["migrate"]).await.failed(1);
     assert!(
-        message.contains("stock server 1: ") && message.contains("two clusters must not share a Redis"),
+        message.contains("stock server 1: ")
+            && message.contains("two clusters must not share a Redis"),
         "{message}"
     );
     let message = serve(&cluster, &other).await.refused_at_once();
-    assert!(message.contains("two clusters must not share a Redis"), "{message}");
-    let message = cluster.run_with(&other, &["stock", "rebuild", "--reason", "no use"]).await.failed(1);
-    assert!(message.contains("redis-cli DEL drawbridge:stock drawbridge:grants"), "{message}");
+    assert!(
+        message.contains("two clusters must not share a Redis"),
+        "{message}"
+    );
+    let message = cluster
+        .run_with(&other, &["stock", "rebuild", "--reason", "no use"])
+        .await
+        .failed(1);
+    assert!(
+        message.contains("redis-cli DEL drawbridge:stock drawbridge:grants"),
+        "{message}"
+    );
     let trail = "SELECT CAST(CONCAT_WS(' ', what, detail) AS CHAR) FROM other.audit_trail ORDER BY at_ms, detail";
-    let trail = cluster.sql("meta").await.fetch_all(trail).await.expect("the record");
+    let trail = cluster
+        .sql("meta")
+        .await
+        .fetch_all(trail)
+        .await
+        .expect("the record");
     let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
-    assert!(trail[0].starts_with("stock rebuild begun") && trail[1].contains("failed: stock server 1: "), "{trail:?}");
+    assert!(
+        trail[0].starts_with("stock rebuild begun")
+            && trail[1].contains("failed: stock server 1: "),
+        "{trail:?}"
+    );
     let report = cluster.run_with(&other, &["audit", "--json"]).await;
-    assert!(report.stdout.contains("two clusters must not share a Redis"), "{report:?}");
+    assert!(
+        report
+            .stdout
+            .contains("two clusters must not share a Redis"),
+        "{report:?}"
+    );
 
     // Somebody else's port.
     let redis = format!("port = {}", cluster.port("redis"));
     let wrong = with(&config, &redis, &format!("port = {}", cluster.port("meta")));
     let told = cluster.run_with(&wrong, &["migrate"]).await;
-    let line = told.stdout.lines().find(|line| line.starts_with("stock server 1: ")).expect("a line about it");
-    assert!(line.contains("what answers there is no Redis: look at host and port"), "{told:?}");
+    let line = told
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("stock server 1: "))
+        .expect("a line about it");
+    assert!(
+        line.contains("what answers there is no Redis: look at host and port"),
+        "{told:?}"
+    );
 
     // Never migrated, by nobody.
     let never = empty_databases(&cluster, "never").await;
-    for arguments in [&["stock", "show"][..], &["audit"], &["campaign", "list"], &["route", "u1"]] {
+    for arguments in [
+        &["stock", "show"][..],
+        &["audit"],
+        &["campaign", "list"],
+        &["route", "u1"],
+    ] {
         let message = cluster.run_with(&never, arguments).await.refused_at_once();
-        assert!(message.contains("drawbridge migrate"), "{arguments:?}: {message}");
+        assert!(
+            message.contains("drawbridge migrate"),
+            "{arguments:?}: {message}"
+        );
     }
     let message = serve(&cluster, &never).await.refused_at_once();
     assert!(message.contains("drawbridge migrate"), "{message}");
@@ -142,10 +244,23 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
     // Newer than this program.
     let newer = empty_databases(&cluster, "newer").await;
     cluster.run_with(&newer, &["migrate"]).await.ok();
-    cluster.execute("shard-1", "INSERT INTO newer.schema_version (version) VALUES (99)").await;
+    cluster
+        .execute(
+            "shard-1",
+            "INSERT INTO newer.schema_version (version) VALUES (99)",
+        )
+        .await;
     let message = cluster.run_with(&newer, &["migrate"]).await.failed(2);
-    assert!(message.contains("shard 1") && message.contains("version 99"), "{message}");
-    cluster.execute("meta", "INSERT INTO newer.schema_version (version) VALUES (99)").await;
+    assert!(
+        message.contains("shard 1") && message.contains("version 99"),
+        "{message}"
+    );
+    cluster
+        .execute(
+            "meta",
+            "INSERT INTO newer.schema_version (version) VALUES (99)",
+        )
+        .await;
     refused(&newer, &["meta database", "version 99"]).await;
 }
 
@@ -187,7 +302,9 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
         cluster.publish(&scarce(activity, UNITS)).await;
         let since = Instant::now();
         for gateway in cluster.gateways() {
-            let draws = (0..).map(|number| Request::draw("u", activity, &format!("{activity}-{gateway}-{number}")));
+            let draws = (0..).map(|number| {
+                Request::draw("u", activity, &format!("{activity}-{gateway}-{number}"))
+            });
             for draw in draws {
                 let answer = ask(gateway, &draw).await;
                 assert!(since.elapsed() < FOLLOWED, "not followed");
@@ -199,7 +316,10 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
                 break;
             }
         }
-        assert_eq!(cluster.stock(activity, SCARCE_AWARD).await, (UNITS, 2, UNITS - 2));
+        assert_eq!(
+            cluster.stock(activity, SCARCE_AWARD).await,
+            (UNITS, 2, UNITS - 2)
+        );
     }
 
     // A later version too; what was drawn under the earlier one stays.
@@ -222,9 +342,17 @@ async fn a_published_campaign_is_drawn_from_at_both_gateways_within_two_seconds_
 
 /// Words over Redis that a gateway has heard.
 async fn hints(cluster: &Cluster, gateway: &str) -> u64 {
-    let mut connection = Connection::open(cluster.admin(gateway)).await.expect("a connection");
-    let metrics = connection.exchange(&Request::raw("GET", "/metrics")).await.expect("an answer").text();
-    let value = metrics.lines().find_map(|line| line.strip_prefix("drawbridge_meta_notifications_total "));
+    let mut connection = Connection::open(cluster.admin(gateway))
+        .await
+        .expect("a connection");
+    let metrics = connection
+        .exchange(&Request::raw("GET", "/metrics"))
+        .await
+        .expect("an answer")
+        .text();
+    let value = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("drawbridge_meta_notifications_total "));
     value.expect("the counter").parse().expect("a number")
 }
 
@@ -232,20 +360,39 @@ async fn hints(cluster: &Cluster, gateway: &str) -> u64 {
 async fn a_switch_is_said_over_redis_again_after_redis_was_away() {
     let cluster = Cluster::start().await;
     let set = async || {
-        let change = serde_json::json!({"name": "draw", "value": "on", "who": "alice", "reason": "r"});
+        let change =
+            serde_json::json!({"name": "draw", "value": "on", "who": "alice", "reason": "r"});
         let request = Request::raw("POST", "/admin/switches")
             .header("Authorization", format!("Bearer {}", cluster.token()))
             .with_body(change.to_string());
-        let mut connection = Connection::open(cluster.admin("gateway-0")).await.expect("a connection");
-        assert_eq!(connection.exchange(&request).await.expect("an answer").status, 200);
+        let mut connection = Connection::open(cluster.admin("gateway-0"))
+            .await
+            .expect("a connection");
+        assert_eq!(
+            connection
+                .exchange(&request)
+                .await
+                .expect("an answer")
+                .status,
+            200
+        );
     };
     let heard_by_both = async || {
-        let before = [hints(&cluster, "gateway-0").await, hints(&cluster, "gateway-1").await];
+        let before = [
+            hints(&cluster, "gateway-0").await,
+            hints(&cluster, "gateway-1").await,
+        ];
         // A word that nobody listens to yet is not said twice.
         eventually("both gateways hear it", SETTLED, async || {
             set().await;
-            let now = [hints(&cluster, "gateway-0").await, hints(&cluster, "gateway-1").await];
-            now.iter().zip(before).all(|(now, before)| *now > before).then_some(())
+            let now = [
+                hints(&cluster, "gateway-0").await,
+                hints(&cluster, "gateway-1").await,
+            ];
+            now.iter()
+                .zip(before)
+                .all(|(now, before)| *now > before)
+                .then_some(())
         })
         .await;
     };

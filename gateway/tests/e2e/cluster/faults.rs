@@ -40,13 +40,22 @@ type Answers = BTreeMap<String, BTreeSet<String>>;
 
 /// The document's first table, by state.
 fn promised() -> BTreeMap<String, Answers> {
-    let rows: Vec<Vec<&str>> = FAULTS.lines().skip_while(|line| cells(line).is_none()).map_while(cells).collect();
+    let rows: Vec<Vec<&str>> = FAULTS
+        .lines()
+        .skip_while(|line| cells(line).is_none())
+        .map_while(cells)
+        .collect();
     let (head, rows) = rows.split_first().expect("a table");
     let column = |place: usize| {
         let answers = |row: &Vec<&str>| row[place].split(" or ").map(str::to_owned).collect();
-        rows[1..].iter().map(|row| (row[0].to_owned(), answers(row))).collect()
+        rows[1..]
+            .iter()
+            .map(|row| (row[0].to_owned(), answers(row)))
+            .collect()
     };
-    (1..head.len()).map(|place| (head[place].to_owned(), column(place))).collect()
+    (1..head.len())
+        .map(|place| (head[place].to_owned(), column(place)))
+        .collect()
 }
 
 /// The cells of a table's line.
@@ -69,22 +78,36 @@ struct Question {
 fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
     let (players, operations) = (cluster.listen(gateway), cluster.admin(gateway));
     // Each of another table, so that no draw waits for one of another row.
-    let users: Vec<String> =
-        cluster.users_of_lanes(1).into_iter().filter(|user| cluster.shard_of(user) == shard).collect();
-    let player = |name, request| Question { name, at: players, request, times: 1 };
+    let users: Vec<String> = cluster
+        .users_of_lanes(1)
+        .into_iter()
+        .filter(|user| cluster.shard_of(user) == shard)
+        .collect();
+    let player = |name, request| Question {
+        name,
+        at: players,
+        request,
+        times: 1,
+    };
     let draw = |name, user: usize, activity| Question {
         times: DRAWS,
         ..player(name, Request::keyless_draw(&users[user], activity))
     };
     let user = &users[3];
-    let of_user = |path: &str| Request::json(path, &json!({"userId": user, "activityId": REFUSING}));
+    let of_user =
+        |path: &str| Request::json(path, &json!({"userId": user, "activityId": REFUSING}));
     let of_strategy = |path: &str| Request::json(path, &json!({"strategyId": REFUSING}));
     let bearer = format!("Bearer {}", cluster.token());
     let operation = |name: &'static str, path: &str, body: Option<serde_json::Value>| {
         let request = Request::raw(if body.is_some() { "POST" } else { "GET" }, path);
         let request = request.header("Authorization", bearer.clone());
         let request = body.map_or(request.clone(), |body| request.with_body(body.to_string()));
-        Question { name, at: operations, request, times: 1 }
+        Question {
+            name,
+            at: operations,
+            request,
+            times: 1,
+        }
     };
     let who = |mut body: serde_json::Value| {
         body["who"] = "alice".into();
@@ -94,26 +117,60 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
     let config = "/api/v1/raffle/dcc/update_config";
     vec![
         draw("`draw`, a unit is needed", 0, REFUSING),
-        draw("`draw`, a unit is needed, `when_stock_away = \"fallback\"`", 1, FALLING_BACK),
+        draw(
+            "`draw`, a unit is needed, `when_stock_away = \"fallback\"`",
+            1,
+            FALLING_BACK,
+        ),
         draw("`draw`, no unit is needed", 2, UNLIMITED),
-        player("`draw_record`", Request::record(user, "requestId", "before")),
+        player(
+            "`draw_record`",
+            Request::record(user, "requestId", "before"),
+        ),
         player("`account`", Request::account(user, REFUSING)),
         player("`award_list`", of_user("strategy/query_raffle_award_list")),
-        player("`rule_weight`", of_user("strategy/query_raffle_strategy_rule_weight")),
-        player("`strategy_award_list`", of_strategy("query_raffle_award_list")),
+        player(
+            "`rule_weight`",
+            of_user("strategy/query_raffle_strategy_rule_weight"),
+        ),
+        player(
+            "`strategy_award_list`",
+            of_strategy("query_raffle_award_list"),
+        ),
         player("`random_raffle`", of_strategy("strategy/random_raffle")),
-        player("`armory`", Request::get(&format!("activity/armory?activityId={REFUSING}"))),
-        player("`strategy_armory`", Request::get(&format!("strategy/strategy_armory?strategyId={REFUSING}"))),
-        player("`stage`", Request::get("activity/query_stage_activity_id?channel=c01&source=s01")),
+        player(
+            "`armory`",
+            Request::get(&format!("activity/armory?activityId={REFUSING}")),
+        ),
+        player(
+            "`strategy_armory`",
+            Request::get(&format!("strategy/strategy_armory?strategyId={REFUSING}")),
+        ),
+        player(
+            "`stage`",
+            Request::get("activity/query_stage_activity_id?channel=c01&source=s01"),
+        ),
         operation("`GET /healthz`", "/healthz", None),
         operation("`GET /readyz`", "/readyz", None),
         operation("`GET /metrics`", "/metrics", None),
         operation("`GET /admin/switches`", "/admin/switches", None),
         // It is for nothing yet.
-        operation("`POST /admin/switches`", "/admin/switches", who(json!({"name": "signin", "value": "50%"}))),
-        operation("`GET /admin/switches/history`", "/admin/switches/history", None),
+        operation(
+            "`POST /admin/switches`",
+            "/admin/switches",
+            who(json!({"name": "signin", "value": "50%"})),
+        ),
+        operation(
+            "`GET /admin/switches/history`",
+            "/admin/switches/history",
+            None,
+        ),
         // As it is anyway.
-        operation("`GET /api/v1/raffle/dcc/update_config`", &format!("{config}?key=degradeSwitch&value=close"), None),
+        operation(
+            "`GET /api/v1/raffle/dcc/update_config`",
+            &format!("{config}?key=degradeSwitch&value=close"),
+            None,
+        ),
         operation("`GET /admin/breakers`", "/admin/breakers", None),
         operation(
             "`POST /admin/breakers`",
@@ -132,17 +189,29 @@ fn told(name: &str, response: &Response) -> String {
         return response.status.to_string();
     }
     let answer = response.envelope();
-    assert!(answer.code == "0000" || answer.retry_after_s.is_some(), "{name}: {answer:?}");
-    let luck = if answer.data["awardId"] == FALLBACK_AWARD && name.contains("draw`") { " luck award" } else { "" };
+    assert!(
+        answer.code == "0000" || answer.retry_after_s.is_some(),
+        "{name}: {answer:?}"
+    );
+    let luck = if answer.data["awardId"] == FALLBACK_AWARD && name.contains("draw`") {
+        " luck award"
+    } else {
+        ""
+    };
     format!("{} `{}`{luck}", answer.status, answer.code)
 }
 
 async fn ask(question: &Question) -> String {
     let exchange = async {
         let mut connection = Connection::open(question.at).await.expect("a connection");
-        connection.exchange(&question.request).await.expect("an answer")
+        connection
+            .exchange(&question.request)
+            .await
+            .expect("an answer")
     };
-    let response = timeout(ANSWERED, exchange).await.unwrap_or_else(|_| panic!("{} takes too long", question.name));
+    let response = timeout(ANSWERED, exchange)
+        .await
+        .unwrap_or_else(|_| panic!("{} takes too long", question.name));
     told(question.name, &response)
 }
 
@@ -170,7 +239,11 @@ async fn ask_everything(cluster: &Cluster, shard: u16) -> Answers {
 #[track_caller]
 fn assert_kept(state: &str, promised: &Answers, told: &Answers) {
     let names = |answers: &Answers| answers.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(told), names(promised), "the table has other rows than the test");
+    assert_eq!(
+        names(told),
+        names(promised),
+        "the table has other rows than the test"
+    );
     for (name, answers) in told {
         assert_eq!(answers, &promised[name], "{name}, {state}");
     }
@@ -217,7 +290,9 @@ fn part(state: &str) -> Option<String> {
 #[tokio::test]
 async fn every_endpoint_answers_what_is_promised_while_something_is_away() {
     let mut states = promised();
-    let well = states.remove(WELL).expect("the column of a cluster that is well");
+    let well = states
+        .remove(WELL)
+        .expect("the column of a cluster that is well");
     assert_eq!(states.len(), 7, "{:?}", states.keys());
     let campaigns = [
         (REFUSING, scarce(REFUSING, UNITS)),
@@ -226,26 +301,42 @@ async fn every_endpoint_answers_what_is_promised_while_something_is_away() {
     ];
     let cluster = Cluster::start().await.with_campaigns(&campaigns).await;
     for shard in [SICK, SOUND] {
-        for user in cluster.users_of_lanes(1).iter().filter(|user| cluster.shard_of(user) == shard) {
+        for user in cluster
+            .users_of_lanes(1)
+            .iter()
+            .filter(|user| cluster.shard_of(user) == shard)
+        {
             let draw = Request::draw(user, REFUSING, "before");
-            crate::support::cluster::ask(cluster.listen("nginx"), &draw).await.expect(200, "0000");
+            crate::support::cluster::ask(cluster.listen("nginx"), &draw)
+                .await
+                .expect(200, "0000");
         }
         assert_kept(WELL, &well, &ask_everything(&cluster, shard).await);
     }
     for (state, promised) in &states {
         begin(&cluster, state).await;
         let begun = Instant::now();
-        let (sick, sound) = tokio::join!(ask_everything(&cluster, SICK), ask_everything(&cluster, SOUND));
+        let (sick, sound) = tokio::join!(
+            ask_everything(&cluster, SICK),
+            ask_everything(&cluster, SOUND)
+        );
         println!("{state}: answered after {:?}", begun.elapsed());
         assert_kept(state, promised, &sick);
         // Users of another shard do not notice one that is sick.
-        let others = if state.starts_with("shard") { &well } else { promised };
+        let others = if state.starts_with("shard") {
+            &well
+        } else {
+            promised
+        };
         assert_kept(&format!("{state}, users of another shard"), others, &sound);
 
         end(&cluster, state).await;
         let ended = Instant::now();
         eventually("all is well again", BACK, async || {
-            let (sick, sound) = tokio::join!(ask_everything(&cluster, SICK), ask_everything(&cluster, SOUND));
+            let (sick, sound) = tokio::join!(
+                ask_everything(&cluster, SICK),
+                ask_everything(&cluster, SOUND)
+            );
             (sick == well && sound == well).then_some(())
         })
         .await;

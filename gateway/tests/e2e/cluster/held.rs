@@ -1,5 +1,5 @@
-//! Somebody who has locked rows of users and stands still, as a frozen gateway does: these users, and
-//! nobody else, notice.
+//! Somebody who has locked rows of users and stands still, as a frozen gateway does: these users,
+//! and nobody else, notice.
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -19,20 +19,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn users_whose_rows_are_locked_are_told_so_and_all_others_draw_on() {
-    let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, unlimited(ACTIVITY))]).await;
+    let cluster = Cluster::start()
+        .await
+        .with_campaigns(&[(ACTIVITY, unlimited(ACTIVITY))])
+        .await;
     let gateway = cluster.listen("gateway-0");
     let users = cluster.users_of(1, 22);
     let (held, strangers) = users.split_at(2);
     let draws = |users: &[String], key: &str| -> Vec<Request> {
-        users.iter().map(|user| Request::draw(user, ACTIVITY, key)).collect()
+        users
+            .iter()
+            .map(|user| Request::draw(user, ACTIVITY, key))
+            .collect()
     };
     for answer in ask_all(gateway, draws(&users, "first"), 8).await {
         answer.expect(200, "0000");
     }
     let mut frozen = cluster.sql("shard-1").await;
     // As gateways do; else what lies between rows would be locked too.
-    frozen.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await.expect("a level");
-    frozen.execute("START TRANSACTION").await.expect("a transaction");
+    frozen
+        .execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        .await
+        .expect("a level");
+    frozen
+        .execute("START TRANSACTION")
+        .await
+        .expect("a transaction");
     for table in 0..TABLES {
         let lock = format!(
             "SELECT * FROM raffle_account_{table} FORCE INDEX (PRIMARY) WHERE user_id IN ('{}', '{}') FOR UPDATE",
@@ -50,16 +62,28 @@ async fn users_whose_rows_are_locked_are_told_so_and_all_others_draw_on() {
         for answer in asked.0 {
             answer.expect(200, "0000");
         }
-        codes.extend(asked.1.into_iter().map(|answer| (answer.status, answer.code)));
+        codes.extend(
+            asked
+                .1
+                .into_iter()
+                .map(|answer| (answer.status, answer.code)),
+        );
     }
     assert_eq!(codes, BTreeSet::from([(503, "ERR_GW_014".to_owned())]));
-    let state = cluster.metric("gateway-0", "drawbridge_breaker_state{breaker=\"shard-1\"}").await;
-    assert!(state < 0.5, "the breaker of a sound shard is not closed: {state}");
+    let state = cluster
+        .metric("gateway-0", "drawbridge_breaker_state{breaker=\"shard-1\"}")
+        .await;
+    assert!(
+        state < 0.5,
+        "the breaker of a sound shard is not closed: {state}"
+    );
     frozen.execute("ROLLBACK").await.expect("undone");
     for user in held {
         let draw = Request::draw(user, ACTIVITY, "afterwards");
-        eventually("who was held draws", PATIENCE, async || (ask(gateway, &draw).await.code == "0000").then_some(()))
-            .await;
+        eventually("who was held draws", PATIENCE, async || {
+            (ask(gateway, &draw).await.code == "0000").then_some(())
+        })
+        .await;
     }
     cluster.audited().await;
 }

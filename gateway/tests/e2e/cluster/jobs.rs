@@ -15,41 +15,78 @@ const TAKEN_OVER: Duration = Duration::from_secs(8);
 
 /// The jobs and the process ids of their holders.
 async fn holders(cluster: &Cluster) -> Vec<(String, u64)> {
-    let leases = "SELECT CAST(job AS CHAR), CAST(holder AS CHAR) FROM job_lease WHERE expires_at > NOW(3)";
-    let rows = cluster.sql("meta").await.fetch_all(leases).await.expect("leases");
-    let holder = |text: String| text.split('-').next().and_then(|pid| pid.parse().ok()).expect("a process id");
-    rows.iter().map(|row| (row.get(0), holder(row.get(1)))).collect()
+    let leases =
+        "SELECT CAST(job AS CHAR), CAST(holder AS CHAR) FROM job_lease WHERE expires_at > NOW(3)";
+    let rows = cluster
+        .sql("meta")
+        .await
+        .fetch_all(leases)
+        .await
+        .expect("leases");
+    let holder = |text: String| {
+        text.split('-')
+            .next()
+            .and_then(|pid| pid.parse().ok())
+            .expect("a process id")
+    };
+    rows.iter()
+        .map(|row| (row.get(0), holder(row.get(1))))
+        .collect()
 }
 
 /// When the oldest line of the stock picture was written, in milliseconds.
 async fn picture_time(cluster: &Cluster) -> i64 {
-    cluster.numbers("meta", "SELECT COALESCE(MIN(at_ms), 0) FROM stock_picture").await[0]
+    cluster
+        .numbers("meta", "SELECT COALESCE(MIN(at_ms), 0) FROM stock_picture")
+        .await[0]
 }
 
 async fn now(cluster: &Cluster) -> i64 {
-    cluster.numbers("meta", "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)").await[0]
+    cluster
+        .numbers(
+            "meta",
+            "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
+        )
+        .await[0]
 }
 
 #[tokio::test]
 async fn the_jobs_of_a_gateway_that_dies_are_taken_over_within_seconds() {
     let cluster = Cluster::start().await;
     for round in 0..2 {
-        let (job, holder) = holders(&cluster).await.into_iter().find(|(job, _)| job == "stock-1").expect("a holder");
+        let (job, holder) = holders(&cluster)
+            .await
+            .into_iter()
+            .find(|(job, _)| job == "stock-1")
+            .expect("a holder");
         let names = ["gateway-0", "gateway-1"];
-        let dies = names.into_iter().find(|name| cluster.pid(name) == holder).expect("a gateway");
-        let heir = cluster.pid(names.into_iter().find(|name| *name != dies).expect("the other one"));
+        let dies = names
+            .into_iter()
+            .find(|name| cluster.pid(name) == holder)
+            .expect("a gateway");
+        let heir = cluster.pid(
+            names
+                .into_iter()
+                .find(|name| *name != dies)
+                .expect("the other one"),
+        );
         let (begun, at) = (Instant::now(), now(&cluster).await);
         cluster.kill(dies).await;
         eventually("the other gateway has the jobs", TAKEN_OVER, async || {
             let holders = holders(&cluster).await;
             let minutely = |job: &str| job.starts_with("forget");
-            let taken = holders.iter().filter(|(job, _)| !minutely(job)).all(|(_, holder)| *holder == heir);
+            let taken = holders
+                .iter()
+                .filter(|(job, _)| !minutely(job))
+                .all(|(_, holder)| *holder == heir);
             (taken && holders.iter().any(|(name, _)| *name == job)).then_some(())
         })
         .await;
-        eventually("the picture is written again", TAKEN_OVER.saturating_sub(begun.elapsed()), async || {
-            (picture_time(&cluster).await > at).then_some(())
-        })
+        eventually(
+            "the picture is written again",
+            TAKEN_OVER.saturating_sub(begun.elapsed()),
+            async || (picture_time(&cluster).await > at).then_some(()),
+        )
         .await;
 
         // The heir does the work too: here a withdrawal that the command did not get to.
@@ -75,14 +112,22 @@ struct Hold {
 
 /// A batch that wants units waits for this row, and cannot have committed, wherever it is.
 const BEFORE_COMMIT: Hold = Hold {
-    statements: &["START TRANSACTION", "SELECT epoch FROM stock_epoch WHERE server = 1 FOR UPDATE"],
+    statements: &[
+        "START TRANSACTION",
+        "SELECT epoch FROM stock_epoch WHERE server = 1 FOR UPDATE",
+    ],
     release: "ROLLBACK",
     reached: "SELECT 1",
 };
 
 /// The shard has been told to commit, and does when it is released: with nobody to hear of it.
 const AMID_COMMIT: Hold = Hold {
-    statements: &["BACKUP STAGE START", "BACKUP STAGE FLUSH", "BACKUP STAGE BLOCK_DDL", "BACKUP STAGE BLOCK_COMMIT"],
+    statements: &[
+        "BACKUP STAGE START",
+        "BACKUP STAGE FLUSH",
+        "BACKUP STAGE BLOCK_DDL",
+        "BACKUP STAGE BLOCK_COMMIT",
+    ],
     release: "BACKUP STAGE END",
     reached: "SELECT COUNT(*) FROM information_schema.processlist \
               WHERE info = 'COMMIT' AND state = 'Waiting for backup lock'",
@@ -96,36 +141,58 @@ async fn kill_between_take_and_commit(cluster: &Cluster, user: &str, hold: &Hold
     for statement in hold.statements {
         blocker.execute(*statement).await.expect("a lock");
     }
-    let mut connection = Connection::open(cluster.gateways()[0]).await.expect("a connection");
-    connection.send(&Request::draw(user, ACTIVITY, "k").bytes()).await.expect("sent");
-    eventually("a grant is open while the gateway stands still", SETTLED, async || {
-        if cluster.open_grants().await.len() == before || cluster.numbers(&shard, hold.reached).await == [0] {
-            return None;
-        }
-        cluster.signal("gateway-0", "STOP").await;
-        if cluster.open_grants().await.len() == before {
-            cluster.signal("gateway-0", "CONT").await;
-            return None;
-        }
-        Some(())
-    })
+    let mut connection = Connection::open(cluster.gateways()[0])
+        .await
+        .expect("a connection");
+    connection
+        .send(&Request::draw(user, ACTIVITY, "k").bytes())
+        .await
+        .expect("sent");
+    eventually(
+        "a grant is open while the gateway stands still",
+        SETTLED,
+        async || {
+            if cluster.open_grants().await.len() == before
+                || cluster.numbers(&shard, hold.reached).await == [0]
+            {
+                return None;
+            }
+            cluster.signal("gateway-0", "STOP").await;
+            if cluster.open_grants().await.len() == before {
+                cluster.signal("gateway-0", "CONT").await;
+                return None;
+            }
+            Some(())
+        },
+    )
     .await;
     cluster.kill("gateway-0").await;
-    assert!(connection.receive().await.is_err(), "answered before the commit");
+    assert!(
+        connection.receive().await.is_err(),
+        "answered before the commit"
+    );
     assert_eq!(cluster.open_grants().await.len(), before + 1);
     blocker.execute(hold.release).await.expect("released");
 }
 
 #[tokio::test]
 async fn grants_of_a_gateway_that_dies_are_returned_or_settled_and_never_both() {
-    let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))]).await;
+    let cluster = Cluster::start()
+        .await
+        .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))])
+        .await;
     let user = &cluster.users_of(0, 1)[0];
 
     // Its batch cannot have committed: the unit goes back.
     kill_between_take_and_commit(&cluster, user, &BEFORE_COMMIT).await;
     let units = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
     assert_eq!((units.left, units.issued), (UNITS, 0));
-    ask(cluster.gateways()[1], &Request::record(user, "requestId", "k")).await.expect(404, "ERR_REQ_002");
+    ask(
+        cluster.gateways()[1],
+        &Request::record(user, "requestId", "k"),
+    )
+    .await
+    .expect(404, "ERR_REQ_002");
     cluster.audited().await;
 
     // Its commit was under way: it counts, although nobody was told.
@@ -133,22 +200,45 @@ async fn grants_of_a_gateway_that_dies_are_returned_or_settled_and_never_both() 
     kill_between_take_and_commit(&cluster, user, &AMID_COMMIT).await;
     let units = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
     assert_eq!((units.left, units.issued), (UNITS - 1, 1));
-    let record = ask(cluster.gateways()[1], &Request::record(user, "requestId", "k")).await.expect(200, "0000");
-    let repeated = ask(cluster.gateways()[1], &Request::draw(user, ACTIVITY, "k")).await.expect(200, "0000");
-    assert_eq!((record.award(), record.order()), (SCARCE_AWARD, repeated.order()));
+    let record = ask(
+        cluster.gateways()[1],
+        &Request::record(user, "requestId", "k"),
+    )
+    .await
+    .expect(200, "0000");
+    let repeated = ask(cluster.gateways()[1], &Request::draw(user, ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
+    assert_eq!(
+        (record.award(), record.order()),
+        (SCARCE_AWARD, repeated.order())
+    );
     cluster.audited().await;
 
     // Nothing is stranded: the rest is there to be won.
-    let draws = (0..100).map(|number| Request::draw(&format!("u{number}"), ACTIVITY, "rest")).collect();
+    let draws = (0..100)
+        .map(|number| Request::draw(&format!("u{number}"), ACTIVITY, "rest"))
+        .collect();
     let answers = ask_all(cluster.gateways()[1], draws, 16).await;
-    let won = |award| answers.iter().filter(|answer| answer.award() == award).count() as u64;
-    assert_eq!((won(SCARCE_AWARD), won(FALLBACK_AWARD)), (UNITS - 1, 100 - (UNITS - 1)));
+    let won = |award| {
+        answers
+            .iter()
+            .filter(|answer| answer.award() == award)
+            .count() as u64
+    };
+    assert_eq!(
+        (won(SCARCE_AWARD), won(FALLBACK_AWARD)),
+        (UNITS - 1, 100 - (UNITS - 1))
+    );
     cluster.audited().await;
 }
 
 #[tokio::test]
 async fn a_shard_that_hangs_keeps_no_units_but_its_own() {
-    let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))]).await;
+    let cluster = Cluster::start()
+        .await
+        .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))])
+        .await;
     let (here, there) = (cluster.users_of(0, 200), &cluster.users_of(1, 1)[0]);
     // A batch of each shard dies with a unit in hand; nobody can say of the one what became of it.
     kill_between_take_and_commit(&cluster, there, &BEFORE_COMMIT).await;
@@ -164,22 +254,38 @@ async fn a_shard_that_hangs_keeps_no_units_but_its_own() {
 
     // All others can be won, and more that are added.
     let gateway = cluster.gateways()[1];
-    let draws = |round: &str| here.iter().map(|user| Request::draw(user, ACTIVITY, round)).collect();
+    let draws = |round: &str| {
+        here.iter()
+            .map(|user| Request::draw(user, ACTIVITY, round))
+            .collect()
+    };
     let wins = async |round: &str| {
         let answers = ask_all(gateway, draws(round), 16).await;
-        assert!(answers.iter().all(|answer| answer.code == "0000"), "{answers:?}");
-        answers.iter().filter(|answer| answer.award() == SCARCE_AWARD).count() as u64
+        assert!(
+            answers.iter().all(|answer| answer.code == "0000"),
+            "{answers:?}"
+        );
+        answers
+            .iter()
+            .filter(|answer| answer.award() == SCARCE_AWARD)
+            .count() as u64
     };
     assert_eq!(wins("all").await, UNITS - 1);
     let begun = Instant::now();
     let activity = ACTIVITY.to_string();
-    cluster.run(&["stock", "add", &activity, "1", "5", "--reason", "a gift"]).await.ok();
+    cluster
+        .run(&["stock", "add", &activity, "1", "5", "--reason", "a gift"])
+        .await
+        .ok();
     let mut round = 0;
     let mut won = 0;
     while won < 5 {
         round += 1;
         won += wins(&round.to_string()).await;
-        assert!(begun.elapsed() < FOLLOWED + Duration::from_secs(1), "{won} of the added units were won");
+        assert!(
+            begun.elapsed() < FOLLOWED + Duration::from_secs(1),
+            "{won} of the added units were won"
+        );
     }
 
     cluster.signal("shard-1", "CONT").await;
@@ -190,7 +296,10 @@ async fn a_shard_that_hangs_keeps_no_units_but_its_own() {
 #[tokio::test]
 async fn gateways_that_die_under_load_strand_no_unit() {
     const KILLS: u64 = 4;
-    let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, 3_000))]).await;
+    let cluster = Cluster::start()
+        .await
+        .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, 3_000))])
+        .await;
     let drawing = super::client::Client::new(super::client::Load {
         seed: 9,
         doors: cluster.doors(),

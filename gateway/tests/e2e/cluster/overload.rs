@@ -70,10 +70,19 @@ impl Crowd {
             None => Connection::open(self.door).await.expect("a connection"),
         };
         let draw = Request::keyless_draw(&self.users[number % self.users.len()], UNLIMITED);
-        let code = connection.exchange(&draw).await.expect("an answer").envelope().code;
+        let code = connection
+            .exchange(&draw)
+            .await
+            .expect("an answer")
+            .envelope()
+            .code;
         self.idle.lock().expect("a list").push(connection);
         let ended = Instant::now();
-        Arrival { took: ended - due, ended, code }
+        Arrival {
+            took: ended - due,
+            ended,
+            code,
+        }
     }
 
     /// Draws per second of callers who each wait for their answer.
@@ -87,12 +96,14 @@ impl Crowd {
                 let mut drawn = 0_u32;
                 while Instant::now() < end {
                     let arrival = crowd.draw(caller, Instant::now()).await;
-                    drawn += u32::from(arrival.code == "0000" && (warm..end).contains(&arrival.ended));
+                    drawn +=
+                        u32::from(arrival.code == "0000" && (warm..end).contains(&arrival.ended));
                 }
                 drawn
             });
         }
-        f64::from(callers.join_all().await.iter().sum::<u32>()) / CAPACITY_MEASURED_FOR.as_secs_f64()
+        f64::from(callers.join_all().await.iter().sum::<u32>())
+            / CAPACITY_MEASURED_FOR.as_secs_f64()
     }
 
     /// Draws that are due at a constant rate, whatever becomes of those before.
@@ -136,7 +147,12 @@ fn p99(arrivals: &[Arrival]) -> Duration {
 /// A line of `/proc/PID/status`, in KiB.
 fn memory_kib(pid: u64, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.split_whitespace().next());
+    let value = status.lines().find_map(|line| {
+        line.strip_prefix(name)?
+            .strip_prefix(':')?
+            .split_whitespace()
+            .next()
+    });
     value.and_then(|value| value.parse().ok()).expect("KiB")
 }
 
@@ -145,16 +161,28 @@ fn processor_s(stat: &str) -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string(stat).expect("a process");
     let (_, fields) = stat.rsplit_once(") ").expect("a name");
-    let ticks = |place: usize| fields.split(' ').nth(place).and_then(|ticks| ticks.parse::<f64>().ok());
+    let ticks = |place: usize| {
+        fields
+            .split(' ')
+            .nth(place)
+            .and_then(|ticks| ticks.parse::<f64>().ok())
+    };
     (ticks(11).expect("user time") + ticks(12).expect("system time")) / TICKS_PER_SECOND
 }
 
 /// How many times breakers have changed, and what they are.
 async fn breakers_never_changed(cluster: &Cluster) {
-    let list = cluster.ask_admin(GATEWAY, Request::raw("GET", "/admin/breakers")).await.text();
+    let list = cluster
+        .ask_admin(GATEWAY, Request::raw("GET", "/admin/breakers"))
+        .await
+        .text();
     let list: Value = serde_json::from_str(&list).expect("JSON");
     for breaker in list["breakers"].as_array().expect("breakers") {
-        assert_eq!((&breaker["state"], &breaker["reason"]), (&"closed".into(), &"the process began".into()), "{list}");
+        assert_eq!(
+            (&breaker["state"], &breaker["reason"]),
+            (&"closed".into(), &"the process began".into()),
+            "{list}"
+        );
     }
 }
 
@@ -172,12 +200,19 @@ async fn is_calm(cluster: &Cluster, crowd: &Crowd) -> Option<()> {
         draws.spawn(async move { crowd.draw(lane, Instant::now()).await });
     }
     let arrivals = draws.join_all().await;
-    arrivals.iter().all(|arrival| arrival.code == "0000" && arrival.took < CALM).then_some(())
+    arrivals
+        .iter()
+        .all(|arrival| arrival.code == "0000" && arrival.took < CALM)
+        .then_some(())
 }
 
 async fn slowed() -> Cluster {
-    let cluster = Cluster::start().await.with_campaigns(&[(UNLIMITED, unlimited(UNLIMITED))]).await;
-    // Each batch writes its orders by one statement, during which the clock stands still for triggers.
+    let cluster = Cluster::start()
+        .await
+        .with_campaigns(&[(UNLIMITED, unlimited(UNLIMITED))])
+        .await;
+    // Each batch writes its orders by one statement, during which the clock stands still for
+    // triggers.
     for shard in ["shard-0", "shard-1"] {
         for table in 0..LANES / 2 {
             let slow = format!(
@@ -187,22 +222,36 @@ async fn slowed() -> Cluster {
             cluster.execute(shard, &slow).await;
         }
     }
-    cluster.reconfigure(GATEWAY, &format!("[lanes]\nbatch_max = {BATCH_MAX}\n")).await;
+    cluster
+        .reconfigure(GATEWAY, &format!("[lanes]\nbatch_max = {BATCH_MAX}\n"))
+        .await;
     cluster
 }
 
 #[tokio::test]
 async fn three_times_the_capacity_is_refused_down_to_the_capacity() {
-    let lasts = std::env::var("OVERLOAD_SECONDS").ok().and_then(|value| value.parse().ok()).unwrap_or(20);
+    let lasts = std::env::var("OVERLOAD_SECONDS")
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(20);
     let lasts = Duration::from_secs(lasts);
     let cluster = slowed().await;
     // In turn one of each lane, so that all lanes have the same to do.
     let by_lane = cluster.users_of_lanes(BATCH_MAX);
-    let users = (0..by_lane.len()).map(|place| by_lane[place % LANES * BATCH_MAX + place / LANES].clone()).collect();
-    let crowd = Crowd { door: cluster.listen(GATEWAY), users: Arc::new(users), idle: Arc::default() };
+    let users = (0..by_lane.len())
+        .map(|place| by_lane[place % LANES * BATCH_MAX + place / LANES].clone())
+        .collect();
+    let crowd = Crowd {
+        door: cluster.listen(GATEWAY),
+        users: Arc::new(users),
+        idle: Arc::default(),
+    };
 
     let capacity = crowd.capacity().await;
-    eventually("all is calm before", RECOVERED, async || is_calm(&cluster, &crowd).await).await;
+    eventually("all is calm before", RECOVERED, async || {
+        is_calm(&cluster, &crowd).await
+    })
+    .await;
     let (pid, own) = (cluster.pid(GATEWAY), "/proc/thread-self/stat");
     let servers = format!("/proc/{pid}/stat");
     let before = memory_kib(pid, "VmRSS");
@@ -211,12 +260,20 @@ async fn three_times_the_capacity_is_refused_down_to_the_capacity() {
     let arrivals = crowd.flood(capacity * TIMES, lasts).await;
     let over = begun + lasts;
 
-    eventually("it recovers", RECOVERED.saturating_sub(over.elapsed()), async || is_calm(&cluster, &crowd).await).await;
+    eventually(
+        "it recovers",
+        RECOVERED.saturating_sub(over.elapsed()),
+        async || is_calm(&cluster, &crowd).await,
+    )
+    .await;
     let recovered_after = over.elapsed();
     let processors_after = processors();
     let used = [0, 1].map(|place| processors_after[place] - processors_before[place]);
     let peak = memory_kib(pid, "VmHWM");
-    let drawn = arrivals.iter().filter(|arrival| arrival.code == "0000" && arrival.ended <= over).count();
+    let drawn = arrivals
+        .iter()
+        .filter(|arrival| arrival.code == "0000" && arrival.ended <= over)
+        .count();
     let goodput = f64::from(u32::try_from(drawn).expect("a count")) / lasts.as_secs_f64();
     let p99 = p99(&arrivals);
     let share = used.iter().sum::<f64>() / (2.0 * lasts.as_secs_f64());
@@ -234,17 +291,24 @@ async fn three_times_the_capacity_is_refused_down_to_the_capacity() {
     assert!(share < 0.6, "this measures the driver");
     let codes = tally(&arrivals);
     assert!(
-        codes["ERR_GW_002"] > drawn / 2 && codes.keys().all(|code| ["0000", "ERR_GW_002", "ERR_GW_005"].contains(code))
+        codes["ERR_GW_002"] > drawn / 2
+            && codes
+                .keys()
+                .all(|code| ["0000", "ERR_GW_002", "ERR_GW_005"].contains(code))
     );
     breakers_never_changed(&cluster).await;
 
     // Half of what can be done is all done.
     let calm = crowd.flood(capacity / 2.0, Duration::from_secs(2)).await;
     assert_eq!(tally(&calm).keys().collect::<Vec<_>>(), [&"0000"]);
-    ask(crowd.door, &Request::keyless_draw("u", LOAD_ACTIVITY)).await.expect(200, "0000");
+    ask(crowd.door, &Request::keyless_draw("u", LOAD_ACTIVITY))
+        .await
+        .expect(200, "0000");
     for shard in ["shard-0", "shard-1"] {
         for table in 0..LANES / 2 {
-            cluster.execute(shard, &format!("DROP TRIGGER slow_{table}")).await;
+            cluster
+                .execute(shard, &format!("DROP TRIGGER slow_{table}"))
+                .await;
         }
     }
     cluster.audited().await;

@@ -43,16 +43,45 @@ fn load(cluster: &Cluster, per_second: u32) -> std::sync::Arc<Client> {
 /// What draws get while the stock is away.
 async fn stock_is_away(gateway: SocketAddr, round: &str) {
     for number in 0..5 {
-        let draw = |activity| Request::draw(&format!("away-{number}"), activity, &format!("{round}-{activity}"));
-        let refused = ask(gateway, &draw(REFUSING)).await.expect(503, "ERR_GW_004");
-        assert!(refused.retry_after_s.is_some());
-        assert_eq!(ask(gateway, &draw(FALLING_BACK)).await.expect(200, "0000").award(), FALLBACK_AWARD);
-        assert_eq!(ask(gateway, &draw(UNLIMITED)).await.expect(200, "0000").award(), SCARCE_AWARD);
-        // The key of a refused draw stays free, that of an answered one keeps its answer.
-        ask(gateway, &Request::record(&format!("away-{number}"), "requestId", &format!("{round}-{REFUSING}")))
+        let draw = |activity| {
+            Request::draw(
+                &format!("away-{number}"),
+                activity,
+                &format!("{round}-{activity}"),
+            )
+        };
+        let refused = ask(gateway, &draw(REFUSING))
             .await
-            .expect(404, "ERR_REQ_002");
-        let again = ask(gateway, &Request::draw("before", REFUSING, "k")).await.expect(200, "0000");
+            .expect(503, "ERR_GW_004");
+        assert!(refused.retry_after_s.is_some());
+        assert_eq!(
+            ask(gateway, &draw(FALLING_BACK))
+                .await
+                .expect(200, "0000")
+                .award(),
+            FALLBACK_AWARD
+        );
+        assert_eq!(
+            ask(gateway, &draw(UNLIMITED))
+                .await
+                .expect(200, "0000")
+                .award(),
+            SCARCE_AWARD
+        );
+        // The key of a refused draw stays free, that of an answered one keeps its answer.
+        ask(
+            gateway,
+            &Request::record(
+                &format!("away-{number}"),
+                "requestId",
+                &format!("{round}-{REFUSING}"),
+            ),
+        )
+        .await
+        .expect(404, "ERR_REQ_002");
+        let again = ask(gateway, &Request::draw("before", REFUSING, "k"))
+            .await
+            .expect(200, "0000");
         assert_eq!(again.award(), SCARCE_AWARD);
     }
 }
@@ -80,13 +109,21 @@ async fn stock_is_back(cluster: &Cluster, round: &str) -> Duration {
 #[tokio::test]
 async fn while_redis_is_away_draws_refuse_or_fall_back_as_their_campaign_says() {
     let cluster = started().await;
-    ask(cluster.listen("nginx"), &Request::draw("before", REFUSING, "k")).await.expect(200, "0000");
+    ask(
+        cluster.listen("nginx"),
+        &Request::draw("before", REFUSING, "k"),
+    )
+    .await
+    .expect(200, "0000");
     cluster.signal("redis", "STOP").await;
     for gateway in cluster.gateways() {
         stock_is_away(gateway, &format!("paused-{gateway}")).await;
     }
     cluster.signal("redis", "CONT").await;
-    println!("back {:?} after a pause", stock_is_back(&cluster, "paused").await);
+    println!(
+        "back {:?} after a pause",
+        stock_is_back(&cluster, "paused").await
+    );
 
     cluster.kill("redis").await;
     for gateway in cluster.gateways() {
@@ -94,7 +131,10 @@ async fn while_redis_is_away_draws_refuse_or_fall_back_as_their_campaign_says() 
     }
     // It begins empty.
     cluster.restart("redis").await;
-    println!("back {:?} after a restart", stock_is_back(&cluster, "killed").await);
+    println!(
+        "back {:?} after a restart",
+        stock_is_back(&cluster, "killed").await
+    );
 
     for activity in [REFUSING, FALLING_BACK] {
         cluster.settled_units(activity, SCARCE_AWARD).await;
@@ -107,9 +147,13 @@ async fn a_restart_of_redis_that_a_gateway_slept_through_is_noticed() {
     let cluster = started().await;
     for gateway in cluster.gateways() {
         // Many at once, so that the gateway has several connections.
-        let draws = (0..200).map(|number| Request::draw(&format!("u{number}"), REFUSING, &format!("{gateway}")));
+        let draws = (0..200)
+            .map(|number| Request::draw(&format!("u{number}"), REFUSING, &format!("{gateway}")));
         let answers = ask_all(gateway, draws.collect(), 64).await;
-        assert!(answers.iter().all(|answer| answer.code == "0000"), "{answers:?}");
+        assert!(
+            answers.iter().all(|answer| answer.code == "0000"),
+            "{answers:?}"
+        );
     }
     cluster.kill("redis").await;
     cluster.restart("redis").await;
@@ -132,7 +176,10 @@ async fn a_redis_that_forgets_dies_and_hangs_under_load_issues_exactly_what_ther
     for round in 0..4 {
         pause().await;
         cluster.redis(&["FLUSHALL"]).await;
-        println!("back {:?} after FLUSHALL", stock_is_back(&cluster, &format!("flush-{round}")).await);
+        println!(
+            "back {:?} after FLUSHALL",
+            stock_is_back(&cluster, &format!("flush-{round}")).await
+        );
     }
     // One of its two keys is enough.
     cluster.redis(&["DEL", "drawbridge:grants"]).await;
@@ -144,36 +191,65 @@ async fn a_redis_that_forgets_dies_and_hangs_under_load_issues_exactly_what_ther
         pause().await;
         cluster.kill("redis").await;
         cluster.restart("redis").await;
-        println!("back {:?} after a restart", stock_is_back(&cluster, &format!("kill-{round}")).await);
+        println!(
+            "back {:?} after a restart",
+            stock_is_back(&cluster, &format!("kill-{round}")).await
+        );
     }
     pause().await;
     cluster.signal("redis", "STOP").await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     cluster.signal("redis", "CONT").await;
-    println!("back {:?} after a pause", stock_is_back(&cluster, "pause").await);
+    println!(
+        "back {:?} after a pause",
+        stock_is_back(&cluster, "pause").await
+    );
     pause().await;
 
     let client = drawing.stop().await;
     client.answer_all().await;
     let tally = client.tally(client.begun);
     println!("{tally:?}");
-    assert!(tally.keys().all(|code| ["0000", "ERR_GW_004"].contains(&&**code)), "{tally:?}");
+    assert!(
+        tally
+            .keys()
+            .all(|code| ["0000", "ERR_GW_004"].contains(&&**code)),
+        "{tally:?}"
+    );
     let unlimited = client.attempts_since(client.begun);
-    let unlimited = unlimited.iter().filter(|attempt| attempt.activity == UNLIMITED);
+    let unlimited = unlimited
+        .iter()
+        .filter(|attempt| attempt.activity == UNLIMITED);
     assert!(unlimited.clone().count() > 100);
     for attempt in unlimited {
-        assert!(attempt.outcome == super::client::Outcome::Answered, "{attempt:?}");
+        assert!(
+            attempt.outcome == super::client::Outcome::Answered,
+            "{attempt:?}"
+        );
         assert!(attempt.took < Duration::from_secs(2), "{attempt:?}");
     }
 
     // Whatever was forgotten, the rest is there, to the unit.
     let units = cluster.settled_units(REFUSING, SCARCE_AWARD).await;
-    let draws = (0..units.left + 100)
-        .map(|number| Request::draw(&format!("rest-{}", number % 300), REFUSING, &number.to_string()));
+    let draws = (0..units.left + 100).map(|number| {
+        Request::draw(
+            &format!("rest-{}", number % 300),
+            REFUSING,
+            &number.to_string(),
+        )
+    });
     let answers = ask_all(cluster.listen("nginx"), draws.collect(), 48).await;
-    let won = |award| answers.iter().filter(|answer| answer.code == "0000" && answer.award() == award).count() as u64;
+    let won = |award| {
+        answers
+            .iter()
+            .filter(|answer| answer.code == "0000" && answer.award() == award)
+            .count() as u64
+    };
     assert_eq!((won(SCARCE_AWARD), won(FALLBACK_AWARD)), (units.left, 100));
-    assert_eq!(cluster.stock(REFUSING, SCARCE_AWARD).await, (UNITS, UNITS, 0));
+    assert_eq!(
+        cluster.stock(REFUSING, SCARCE_AWARD).await,
+        (UNITS, UNITS, 0)
+    );
     cluster.settled_units(FALLING_BACK, SCARCE_AWARD).await;
     cluster.audited().await;
     client.verify(cluster.listen("nginx")).await;

@@ -66,17 +66,32 @@ struct Sickness {
 impl Sickness {
     fn requests(&self, client: &Client) -> Vec<Attempt> {
         let attempts = client.attempts_since(self.began);
-        attempts.into_iter().filter(|attempt| attempt.sent < self.ended).collect()
+        attempts
+            .into_iter()
+            .filter(|attempt| attempt.sent < self.ended)
+            .collect()
     }
 
     /// Users of other shards drew on, at the same rate and about as fast as before.
     fn is_unnoticed(&self, client: &Client, before: &[Attempt]) {
         let during = self.requests(client);
-        assert!(during.iter().all(|attempt| attempt.outcome == Outcome::Answered), "{:?}", client.tally(self.began));
+        assert!(
+            during
+                .iter()
+                .all(|attempt| attempt.outcome == Outcome::Answered),
+            "{:?}",
+            client.tally(self.began)
+        );
         let (was, is) = (percentile(before, 95), percentile(&during, 95));
         let rate = during.len() as u128 * 1_000 / (self.ended - self.began).as_millis();
-        println!("{}: the other shard's 95th percentile was {was:?} and is {is:?}, {rate} draws/s", self.signal);
-        assert!(is < was * 5 + Duration::from_millis(200), "{was:?} before, {is:?} now");
+        println!(
+            "{}: the other shard's 95th percentile was {was:?} and is {is:?}, {rate} draws/s",
+            self.signal
+        );
+        assert!(
+            is < was * 5 + Duration::from_millis(200),
+            "{was:?} before, {is:?} now"
+        );
         assert!(rate > u128::from(RATE) * 2 / 3, "{rate} draws/s");
     }
 
@@ -84,19 +99,43 @@ impl Sickness {
     fn is_told(&self, client: &Client) {
         let requests = self.requests(client);
         let slowest = requests.iter().map(|attempt| attempt.took).max();
-        println!("{}: the slowest of {} took {slowest:?}", self.signal, requests.len());
-        let refused = |code: &str| requests.iter().any(|attempt| attempt.outcome == Outcome::Refused(code.to_owned()));
+        println!(
+            "{}: the slowest of {} took {slowest:?}",
+            self.signal,
+            requests.len()
+        );
+        let refused = |code: &str| {
+            requests
+                .iter()
+                .any(|attempt| attempt.outcome == Outcome::Refused(code.to_owned()))
+        };
         // A shard that has died says so at once; one that hangs has its breaker say it.
-        assert!(refused(if self.signal == "KILL" { "ERR_GW_003" } else { "0006" }), "{:?}", client.tally(self.began));
+        assert!(
+            refused(if self.signal == "KILL" {
+                "ERR_GW_003"
+            } else {
+                "0006"
+            }),
+            "{:?}",
+            client.tally(self.began)
+        );
         for attempt in requests {
             assert!(attempt.took < ANSWERED, "{attempt:?}");
             match &attempt.outcome {
                 Outcome::Refused(code) => {
-                    let codes = ["0006", "ERR_GW_003", "ERR_GW_005", "ERR_GW_006", "ERR_GW_014"];
+                    let codes = [
+                        "0006",
+                        "ERR_GW_003",
+                        "ERR_GW_005",
+                        "ERR_GW_006",
+                        "ERR_GW_014",
+                    ];
                     assert!(codes.contains(&&**code), "{attempt:?}");
                 }
                 // Only those that waited until the shard was back.
-                Outcome::Answered => assert!(attempt.sent + attempt.took > self.ended, "{attempt:?}"),
+                Outcome::Answered => {
+                    assert!(attempt.sent + attempt.took > self.ended, "{attempt:?}")
+                }
                 Outcome::Lost => panic!("{attempt:?}"),
             }
         }
@@ -112,19 +151,29 @@ async fn one_sick_shard_is_the_trouble_of_its_users_alone() {
     let before = well.client.attempts_since(begun);
 
     let mut times = Vec::new();
-    for (signal, lasts) in [("STOP", Duration::from_secs(6)), ("KILL", Duration::from_secs(1))] {
+    for (signal, lasts) in [
+        ("STOP", Duration::from_secs(6)),
+        ("KILL", Duration::from_secs(1)),
+    ] {
         cluster.signal("shard-1", signal).await;
         // What was sent until now the shard may have done.
         sleep(Duration::from_millis(100)).await;
         let began = Instant::now();
         sleep(lasts).await;
-        times.push(Sickness { signal, began, ended: Instant::now() });
+        times.push(Sickness {
+            signal,
+            began,
+            ended: Instant::now(),
+        });
         if signal == "STOP" {
             cluster.signal("shard-1", "CONT").await;
         } else {
             cluster.restart("shard-1").await;
         }
-        println!("{signal}: back after {:?}", shard_is_back(&cluster, 1, signal).await);
+        println!(
+            "{signal}: back after {:?}",
+            shard_is_back(&cluster, 1, signal).await
+        );
     }
 
     let (sick, well) = (sick.stop().await, well.stop().await);
@@ -141,7 +190,10 @@ async fn one_sick_shard_is_the_trouble_of_its_users_alone() {
 
 #[tokio::test]
 async fn a_gateway_starts_while_a_shard_and_redis_are_away() {
-    let cluster = Cluster::start().await.with_campaigns(&[(UNLIMITED, unlimited(UNLIMITED))]).await;
+    let cluster = Cluster::start()
+        .await
+        .with_campaigns(&[(UNLIMITED, unlimited(UNLIMITED))])
+        .await;
     let users = [cluster.users_of(0, 8), cluster.users_of(1, 8)];
     for (signal, other) in [("KILL", "STOP"), ("STOP", "KILL")] {
         cluster.kill("gateway-1").await;
@@ -151,12 +203,29 @@ async fn a_gateway_starts_while_a_shard_and_redis_are_away() {
         cluster.restart("gateway-1").await;
         let gateway = cluster.listen("gateway-1");
         for user in &users[0] {
-            ask(gateway, &Request::draw(user, UNLIMITED, &format!("a-{signal}"))).await.expect(200, "0000");
-            ask(gateway, &Request::draw(user, LOAD_ACTIVITY, &format!("b-{signal}"))).await.expect(503, "ERR_GW_004");
+            ask(
+                gateway,
+                &Request::draw(user, UNLIMITED, &format!("a-{signal}")),
+            )
+            .await
+            .expect(200, "0000");
+            ask(
+                gateway,
+                &Request::draw(user, LOAD_ACTIVITY, &format!("b-{signal}")),
+            )
+            .await
+            .expect(503, "ERR_GW_004");
         }
         for user in &users[1] {
-            let answer = ask(gateway, &Request::draw(user, UNLIMITED, &format!("a-{signal}"))).await;
-            assert!(["ERR_GW_003", "ERR_GW_005", "ERR_GW_006"].contains(&&*answer.code), "{answer:?}");
+            let answer = ask(
+                gateway,
+                &Request::draw(user, UNLIMITED, &format!("a-{signal}")),
+            )
+            .await;
+            assert!(
+                ["ERR_GW_003", "ERR_GW_005", "ERR_GW_006"].contains(&&*answer.code),
+                "{answer:?}"
+            );
         }
         for part in ["shard-1", "redis"] {
             cluster.restart(part).await;
@@ -170,17 +239,33 @@ async fn a_gateway_starts_while_a_shard_and_redis_are_away() {
 #[tokio::test]
 async fn draws_go_on_without_the_meta_database() {
     const UNITS: u64 = 400;
-    let cluster = Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))]).await;
+    let cluster = Cluster::start()
+        .await
+        .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, UNITS))])
+        .await;
     let draws = |round: &str, activity| {
-        let draw = |number| Request::draw(&format!("u{number}"), activity, &format!("{round}-{activity}"));
+        let draw = |number| {
+            Request::draw(
+                &format!("u{number}"),
+                activity,
+                &format!("{round}-{activity}"),
+            )
+        };
         (0..64).map(draw).collect::<Vec<_>>()
     };
     let all_drawn = async |round: &str| {
         for (place, gateway) in cluster.gateways().into_iter().enumerate() {
             for activity in [LOAD_ACTIVITY, ACTIVITY] {
-                let answers = ask_all(gateway, draws(&format!("{round}-{place}"), activity), 16).await;
-                assert!(answers.iter().all(|answer| answer.code == "0000"), "{round}: {answers:?}");
-                assert!(activity != ACTIVITY || answers.iter().all(|answer| answer.award() == SCARCE_AWARD));
+                let answers =
+                    ask_all(gateway, draws(&format!("{round}-{place}"), activity), 16).await;
+                assert!(
+                    answers.iter().all(|answer| answer.code == "0000"),
+                    "{round}: {answers:?}"
+                );
+                assert!(
+                    activity != ACTIVITY
+                        || answers.iter().all(|answer| answer.award() == SCARCE_AWARD)
+                );
             }
         }
     };
@@ -191,19 +276,45 @@ async fn draws_go_on_without_the_meta_database() {
     // For longer than leases last.
     sleep(Duration::from_secs(4)).await;
     all_drawn("later").await;
-    cluster.run(&["stock", "add", &ACTIVITY.to_string(), "1", "7", "--reason", "no use"]).await.failed(2);
+    cluster
+        .run(&[
+            "stock",
+            "add",
+            &ACTIVITY.to_string(),
+            "1",
+            "7",
+            "--reason",
+            "no use",
+        ])
+        .await
+        .failed(2);
 
     cluster.restart("meta").await;
     let new = 200_010;
     cluster.publish(&scarce(new, 5)).await;
     for gateway in cluster.gateways() {
         eventually("campaigns are followed again", FOLLOWED, async || {
-            let answer: Envelope = ask(gateway, &Request::draw("u", new, &format!("{gateway}"))).await;
+            let answer: Envelope =
+                ask(gateway, &Request::draw("u", new, &format!("{gateway}"))).await;
             (answer.code == "0000").then(|| assert_eq!(answer.award(), SCARCE_AWARD))
         })
         .await;
     }
-    cluster.run(&["stock", "add", &ACTIVITY.to_string(), "1", "7", "--reason", "a gift"]).await.ok();
-    assert_eq!(cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.left, UNITS - 6 * 64 + 7);
+    cluster
+        .run(&[
+            "stock",
+            "add",
+            &ACTIVITY.to_string(),
+            "1",
+            "7",
+            "--reason",
+            "a gift",
+        ])
+        .await
+        .ok();
+    assert_eq!(
+        cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.left,
+        UNITS - 6 * 64 + 7
+    );
     cluster.audited().await;
 }

@@ -34,21 +34,32 @@ fn drawing(cluster: &Cluster, shard: u16, per_second: u32) -> Drawing {
 #[tokio::test]
 async fn the_waiters_of_a_shard_that_hangs_keep_to_their_share() {
     let cluster = Cluster::start().await;
-    cluster.reconfigure("gateway-0", &format!("[admission]\nin_flight_max = {PLACES}\n")).await;
+    cluster
+        .reconfigure(
+            "gateway-0",
+            &format!("[admission]\nin_flight_max = {PLACES}\n"),
+        )
+        .await;
     // It would refuse them before they wait.
     let forced = json!({"name": "shard-1", "mode": "forced_closed", "who": "alice", "reason": "the test wants it"});
     let forced = Request::raw("POST", "/admin/breakers").with_body(forced.to_string());
     assert_eq!(cluster.ask_admin("gateway-0", forced).await.status, 200);
-    let in_flight = async || cluster.metric("gateway-0", "drawbridge_http_in_flight_requests").await;
+    let in_flight = async || {
+        cluster
+            .metric("gateway-0", "drawbridge_http_in_flight_requests")
+            .await
+    };
     let well = drawing(&cluster, 0, 50);
     sleep(Duration::from_millis(500)).await;
 
     cluster.signal("shard-1", "STOP").await;
     // So many that they fill all places within a second, if they are let.
     let sick = drawing(&cluster, 1, 300);
-    eventually("the share is used up", Duration::from_secs(10), async || {
-        (in_flight().await >= f64::from(SHARE)).then_some(())
-    })
+    eventually(
+        "the share is used up",
+        Duration::from_secs(10),
+        async || (in_flight().await >= f64::from(SHARE)).then_some(()),
+    )
     .await;
     let mut samples = Vec::new();
     for _ in 0..SAMPLES {
@@ -58,7 +69,10 @@ async fn the_waiters_of_a_shard_that_hangs_keep_to_their_share() {
     samples.sort_by(f64::total_cmp);
     println!("in flight: {samples:?}");
     // Refusals take a place for a moment, and more than a moment on a busy machine: so the middle.
-    assert!(samples[SAMPLES / 2] <= f64::from(SHARE + OTHERS), "{samples:?}");
+    assert!(
+        samples[SAMPLES / 2] <= f64::from(SHARE + OTHERS),
+        "{samples:?}"
+    );
     let (sick, well) = (sick.stop().await, well.stop().await);
     cluster.signal("shard-1", "CONT").await;
 
@@ -68,7 +82,13 @@ async fn the_waiters_of_a_shard_that_hangs_keep_to_their_share() {
     assert!(!tally.contains_key("ERR_GW_001"), "{tally:?}");
     let others = well.attempts_since(well.begun);
     assert!(others.len() > 50, "{}", others.len());
-    assert!(others.iter().all(|attempt| attempt.outcome == Outcome::Answered), "{:?}", well.tally(well.begun));
+    assert!(
+        others
+            .iter()
+            .all(|attempt| attempt.outcome == Outcome::Answered),
+        "{:?}",
+        well.tally(well.begun)
+    );
     for client in [sick, well] {
         client.answer_all().await;
         client.verify(cluster.listen("nginx")).await;

@@ -12,20 +12,39 @@ use crate::support::{Cluster, FOLLOWED, Request, ask_all};
 const ACTIVITY: u64 = 200_003;
 
 async fn started(units: u64) -> Cluster {
-    Cluster::start().await.with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, units))]).await
+    Cluster::start()
+        .await
+        .with_campaigns(&[(ACTIVITY, scarce(ACTIVITY, units))])
+        .await
 }
 
 /// How many of these new draws, made at both gateways, win; all others must get the fallback.
 async fn wins(cluster: &Cluster, round: &str, count: usize) -> u64 {
     let draws = |gateway: usize| {
-        let draw = |number| Request::draw(&format!("u{number}"), ACTIVITY, &format!("{round}-{gateway}"));
+        let draw = |number| {
+            Request::draw(
+                &format!("u{number}"),
+                ACTIVITY,
+                &format!("{round}-{gateway}"),
+            )
+        };
         (0..count / 2).map(draw).collect()
     };
     let [first, second] = cluster.gateways();
-    let (mut answers, more) = tokio::join!(ask_all(first, draws(0), 16), ask_all(second, draws(1), 16));
+    let (mut answers, more) =
+        tokio::join!(ask_all(first, draws(0), 16), ask_all(second, draws(1), 16));
     answers.extend(more);
-    let of = |award: u64| answers.iter().filter(|answer| answer.code == "0000" && answer.award() == award).count();
-    assert_eq!(of(SCARCE_AWARD) + of(FALLBACK_AWARD), answers.len(), "{answers:?}");
+    let of = |award: u64| {
+        answers
+            .iter()
+            .filter(|answer| answer.code == "0000" && answer.award() == award)
+            .count()
+    };
+    assert_eq!(
+        of(SCARCE_AWARD) + of(FALLBACK_AWARD),
+        answers.len(),
+        "{answers:?}"
+    );
     of(SCARCE_AWARD) as u64
 }
 
@@ -59,8 +78,22 @@ async fn wins_within_two_seconds(gateway: SocketAddr, round: &str, since: Instan
 }
 
 async fn change(cluster: &Cluster, verb: &str, units: u64) -> String {
-    let (activity, award, units) = (ACTIVITY.to_string(), SCARCE_AWARD.to_string(), units.to_string());
-    let arguments = ["stock", verb, &activity, &award, &units, "--reason", "the test wants it", "--who", "alice"];
+    let (activity, award, units) = (
+        ACTIVITY.to_string(),
+        SCARCE_AWARD.to_string(),
+        units.to_string(),
+    );
+    let arguments = [
+        "stock",
+        verb,
+        &activity,
+        &award,
+        &units,
+        "--reason",
+        "the test wants it",
+        "--who",
+        "alice",
+    ];
     cluster.run(&arguments).await.ok()
 }
 
@@ -75,13 +108,26 @@ async fn added_units_are_won_at_both_gateways_and_withdrawn_ones_at_none() {
         assert!(change(&cluster, "add", 40).await.contains("added 40"));
         let since = Instant::now();
         let (at_one, at_other) = (format!("{round}-1"), format!("{round}-2"));
-        tokio::join!(wins_within_two_seconds(first, &at_one, since), wins_within_two_seconds(second, &at_other, since));
+        tokio::join!(
+            wins_within_two_seconds(first, &at_one, since),
+            wins_within_two_seconds(second, &at_other, since)
+        );
         let told = change(&cluster, "withdraw", 30).await;
         assert!(told.contains("withdrew 30"), "{told}");
-        let too_many =
-            ["stock", "withdraw", &ACTIVITY.to_string(), &SCARCE_AWARD.to_string(), "100", "--reason", "all"];
+        let too_many = [
+            "stock",
+            "withdraw",
+            &ACTIVITY.to_string(),
+            &SCARCE_AWARD.to_string(),
+            "100",
+            "--reason",
+            "all",
+        ];
         let told = cluster.run(&too_many).await.failed(1);
-        assert!(told.contains("8 of ") && told.contains("withdraw 8 or fewer"), "{told}");
+        assert!(
+            told.contains("8 of ") && told.contains("withdraw 8 or fewer"),
+            "{told}"
+        );
         assert!(change(&cluster, "withdraw", 8).await.contains("withdrew 8"));
     }
     assert_eq!(cluster.stock(ACTIVITY, SCARCE_AWARD).await, (11, 11, 0));
@@ -93,7 +139,17 @@ async fn every_change_is_recorded_with_who_and_why() {
     let cluster = started(5).await;
     change(&cluster, "add", 7).await;
     change(&cluster, "withdraw", 2).await;
-    let told = cluster.run(&["stock", "rebuild", "--reason", "a fire drill", "--who", "bob"]).await.ok();
+    let told = cluster
+        .run(&[
+            "stock",
+            "rebuild",
+            "--reason",
+            "a fire drill",
+            "--who",
+            "bob",
+        ])
+        .await
+        .ok();
     assert!(told.contains("rebuilt under epoch"), "{told}");
     let history = cluster.run(&["stock", "show", "--history"]).await.ok();
     for parts in [
@@ -101,17 +157,25 @@ async fn every_change_is_recorded_with_who_and_why() {
         &["add", "7", "alice", "the test wants it"],
         &["withdraw", "2", "alice", "the test wants it"],
     ] {
-        let found = history.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+        let found = history
+            .lines()
+            .any(|line| parts.iter().all(|part| line.contains(part)));
         assert!(found, "{parts:?} is missing in:\n{history}");
     }
     let trail = "SELECT CAST(CONCAT_WS(' ', who, what, detail, why) AS CHAR) FROM audit_trail";
     let trail = cluster.sql("meta").await.fetch_all(trail).await.unwrap();
     let trail: Vec<String> = trail.iter().map(|row| row.get(0)).collect();
     for step in ["begun on all servers", "done on all servers"] {
-        assert!(trail.contains(&format!("bob stock rebuild {step} a fire drill")), "{step}: {trail:?}");
+        assert!(
+            trail.contains(&format!("bob stock rebuild {step} a fire drill")),
+            "{step}: {trail:?}"
+        );
     }
     win_all(&cluster, 10, 40).await;
-    assert_eq!(cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.issued, 10);
+    assert_eq!(
+        cluster.settled_units(ACTIVITY, SCARCE_AWARD).await.issued,
+        10
+    );
     cluster.audited().await;
 }
 
@@ -129,14 +193,22 @@ async fn rebuilds_amid_draws_lose_nothing_and_sell_nothing_twice() {
     };
     let drawing = Client::new(load).start();
     for _ in 0..5 {
-        cluster.run(&["stock", "rebuild", "--reason", "a fire drill"]).await.ok();
+        cluster
+            .run(&["stock", "rebuild", "--reason", "a fire drill"])
+            .await
+            .ok();
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     let client = drawing.stop().await;
     client.answer_all().await;
     let tally = client.tally(client.begun);
     println!("{tally:?}");
-    assert!(tally.keys().all(|code| ["0000", "ERR_GW_004"].contains(&&**code)), "{tally:?}");
+    assert!(
+        tally
+            .keys()
+            .all(|code| ["0000", "ERR_GW_004"].contains(&&**code)),
+        "{tally:?}"
+    );
 
     let drawn = cluster.settled_units(ACTIVITY, SCARCE_AWARD).await;
     assert_eq!(drawn.issued, client.wins(ACTIVITY, SCARCE_AWARD));

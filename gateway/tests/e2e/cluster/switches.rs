@@ -21,8 +21,14 @@ const SOME_POLLS: Duration = Duration::from_secs(2);
 const BACK: Duration = Duration::from_secs(10);
 
 async fn started() -> Cluster {
-    let campaigns = [(ACTIVITY, scarce(ACTIVITY, 5_000)), (UNLIMITED, unlimited(UNLIMITED))];
-    Cluster::of_gateways(3).await.with_campaigns(&campaigns).await
+    let campaigns = [
+        (ACTIVITY, scarce(ACTIVITY, 5_000)),
+        (UNLIMITED, unlimited(UNLIMITED)),
+    ];
+    Cluster::of_gateways(3)
+        .await
+        .with_campaigns(&campaigns)
+        .await
 }
 
 /// Asks the first gateway to set a switch.
@@ -30,7 +36,12 @@ async fn try_set(cluster: &Cluster, setting: Value) -> Response {
     let mut body = setting;
     body["who"] = "alice".into();
     body["reason"] = "the test wants it".into();
-    cluster.ask_admin("gateway-0", Request::raw("POST", "/admin/switches").with_body(body.to_string())).await
+    cluster
+        .ask_admin(
+            "gateway-0",
+            Request::raw("POST", "/admin/switches").with_body(body.to_string()),
+        )
+        .await
 }
 
 async fn set(cluster: &Cluster, setting: Value) {
@@ -69,7 +80,12 @@ async fn flip(cluster: &Cluster, what: &str) {
     for _ in 0..3 {
         set(cluster, json!({"name": "draw", "value": "off"})).await;
         // The one that was asked obeys at once.
-        ask(cluster.gateways()[0], &Request::keyless_draw("u", UNLIMITED)).await.expect(503, "0004");
+        ask(
+            cluster.gateways()[0],
+            &Request::keyless_draw("u", UNLIMITED),
+        )
+        .await
+        .expect(503, "0004");
         times.push(all_answer(cluster, UNLIMITED, FOLLOWED, is_off).await);
         set(cluster, json!({"name": "draw", "value": "on"})).await;
         times.push(all_answer(cluster, UNLIMITED, FOLLOWED, is_drawn).await);
@@ -101,7 +117,10 @@ async fn a_share_of_the_users_is_the_same_at_three_gateways() {
     set(&cluster, json!({"name": "fallback_only", "value": "50%"})).await;
     let since = Instant::now();
     let award = async |gateway, user: &str| {
-        ask(gateway, &Request::keyless_draw(user, ACTIVITY)).await.expect(200, "0000").award()
+        ask(gateway, &Request::keyless_draw(user, ACTIVITY))
+            .await
+            .expect(200, "0000")
+            .award()
     };
     let users: Vec<String> = (0..USERS).map(|number| format!("u{number}")).collect();
     let gateways = cluster.all_gateways();
@@ -110,15 +129,27 @@ async fn a_share_of_the_users_is_the_same_at_three_gateways() {
         covered.push(award(gateways[0], user).await == FALLBACK_AWARD);
     }
     let share = covered.iter().filter(|&&covered| covered).count();
-    assert!((USERS / 5..=USERS * 4 / 5).contains(&share), "{share} of {USERS}");
-    let one = &users[covered.iter().position(|&covered| covered).expect("at least one")];
+    assert!(
+        (USERS / 5..=USERS * 4 / 5).contains(&share),
+        "{share} of {USERS}"
+    );
+    let one = &users[covered
+        .iter()
+        .position(|&covered| covered)
+        .expect("at least one")];
     for &gateway in &gateways {
-        eventually("the switch is obeyed", FOLLOWED.saturating_sub(since.elapsed()), async || {
-            (award(gateway, one).await == FALLBACK_AWARD).then_some(())
-        })
+        eventually(
+            "the switch is obeyed",
+            FOLLOWED.saturating_sub(since.elapsed()),
+            async || (award(gateway, one).await == FALLBACK_AWARD).then_some(()),
+        )
         .await;
         for (user, &covered) in users.iter().zip(&covered) {
-            let expected = if covered { FALLBACK_AWARD } else { SCARCE_AWARD };
+            let expected = if covered {
+                FALLBACK_AWARD
+            } else {
+                SCARCE_AWARD
+            };
             assert_eq!(award(gateway, user).await, expected, "{user} at {gateway}");
         }
     }
@@ -131,14 +162,22 @@ async fn without_the_meta_database_switches_stay_expire_and_cannot_be_set() {
     const LASTS: Duration = Duration::from_secs(3);
     let cluster = started().await;
     for fault in ["STOP", "KILL"] {
-        set(&cluster, json!({"name": "draw", "value": "off", "activity": ACTIVITY})).await;
+        set(
+            &cluster,
+            json!({"name": "draw", "value": "off", "activity": ACTIVITY}),
+        )
+        .await;
         set(&cluster, json!({"name": "draw", "value": "off", "activity": UNLIMITED, "forSeconds": LASTS.as_secs()}))
             .await;
         let begun = Instant::now();
         all_answer(&cluster, ACTIVITY, BACK, is_off).await;
         all_answer(&cluster, UNLIMITED, FOLLOWED, is_off).await;
         cluster.signal("meta", fault).await;
-        let refused = try_set(&cluster, json!({"name": "draw", "value": "on", "activity": ACTIVITY})).await;
+        let refused = try_set(
+            &cluster,
+            json!({"name": "draw", "value": "on", "activity": ACTIVITY}),
+        )
+        .await;
         assert_eq!(refused.status, 503, "{}", refused.text());
 
         // It ends by each gateway's own clock, at once.
@@ -146,7 +185,9 @@ async fn without_the_meta_database_switches_stay_expire_and_cannot_be_set() {
         all_answer(&cluster, UNLIMITED, FOLLOWED, is_drawn).await;
         sleep(SOME_POLLS).await;
         for gateway in cluster.all_gateways() {
-            ask(gateway, &Request::keyless_draw("u", ACTIVITY)).await.expect(503, "0004");
+            ask(gateway, &Request::keyless_draw("u", ACTIVITY))
+                .await
+                .expect(503, "0004");
         }
 
         if fault == "STOP" {
@@ -157,9 +198,15 @@ async fn without_the_meta_database_switches_stay_expire_and_cannot_be_set() {
         sleep(SOME_POLLS).await;
         // What was refused was not done behind anybody's back.
         for gateway in cluster.all_gateways() {
-            ask(gateway, &Request::keyless_draw("u", ACTIVITY)).await.expect(503, "0004");
+            ask(gateway, &Request::keyless_draw("u", ACTIVITY))
+                .await
+                .expect(503, "0004");
         }
-        set(&cluster, json!({"name": "draw", "value": "on", "activity": ACTIVITY})).await;
+        set(
+            &cluster,
+            json!({"name": "draw", "value": "on", "activity": ACTIVITY}),
+        )
+        .await;
         all_answer(&cluster, ACTIVITY, BACK, is_drawn).await;
     }
     cluster.audited().await;

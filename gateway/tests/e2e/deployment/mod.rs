@@ -17,11 +17,18 @@ use crate::support::token::SECRET;
 use crate::support::{Place, Server, text_of};
 
 /// Where configurations find secrets: in containers, under systemd, in pods.
-const SECRETS: [&str; 3] = ["/run/secrets/", "/run/credentials/drawbridge.service/", "/etc/drawbridge/secrets/"];
+const SECRETS: [&str; 3] = [
+    "/run/secrets/",
+    "/run/credentials/drawbridge.service/",
+    "/etc/drawbridge/secrets/",
+];
 
 /// A file or folder of the repository.
 pub fn shipped(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+        .join(path)
 }
 
 pub fn text(path: &str) -> String {
@@ -31,11 +38,18 @@ pub fn text(path: &str) -> String {
 
 /// All files below a folder whose names end so, but those that are made by hand there.
 pub fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let entries = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let here = files.into_iter().filter(|path| text_of(path).ends_with(ending));
-    let folders = folders.into_iter().filter(|path| !path.ends_with("secrets"));
-    here.chain(folders.flat_map(|folder| files_below(&folder, ending))).collect()
+    let here = files
+        .into_iter()
+        .filter(|path| text_of(path).ends_with(ending));
+    let folders = folders
+        .into_iter()
+        .filter(|path| !path.ends_with("secrets"));
+    here.chain(folders.flat_map(|folder| files_below(&folder, ending)))
+        .collect()
 }
 
 /// The documents of a YAML text, with what they merge in.
@@ -49,13 +63,21 @@ fn yaml(text: &str) -> Vec<Value> {
 }
 
 fn words(value: &Value) -> Vec<&str> {
-    value.as_array().into_iter().flatten().map(|word| word.as_str().expect("a text")).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|word| word.as_str().expect("a text"))
+        .collect()
 }
 
 /// The names of all secrets that a configuration reads.
 fn secrets_of(config: &str) -> BTreeSet<String> {
     let quoted = config.split('"').skip(1).step_by(2);
-    quoted.filter_map(|text| SECRETS.iter().find_map(|folder| text.strip_prefix(folder))).map(str::to_owned).collect()
+    quoted
+        .filter_map(|text| SECRETS.iter().find_map(|folder| text.strip_prefix(folder)))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Has the program check a configuration, with secrets in the place of those that it names.
@@ -65,11 +87,17 @@ async fn check(config: &str) {
     std::fs::create_dir(&folder).expect("a folder");
     for name in secrets_of(config) {
         // The login service's key is looked into; everything else is a text.
-        let secret = if name == "login.pem" { include_str!("../../keys/rsa.pem") } else { SECRET };
+        let secret = if name == "login.pem" {
+            include_str!("../../keys/rsa.pem")
+        } else {
+            SECRET
+        };
         std::fs::write(folder.join(name), secret).expect("a file");
     }
     let here = format!("{}/", text_of(&folder));
-    let config = SECRETS.iter().fold(config.to_owned(), |config, folder| config.replace(folder, &here));
+    let config = SECRETS.iter().fold(config.to_owned(), |config, folder| {
+        config.replace(folder, &here)
+    });
     let file = place.file("config.toml", &config);
     let told = place.run(&["check-config", "--config", &file]).await.ok();
     assert!(told.starts_with("# the configuration is good"), "{told}");
@@ -78,32 +106,53 @@ async fn check(config: &str) {
 /// How long a stop may take with a configuration, by its own word.
 fn drain_s(config: &str) -> u64 {
     let config: toml::Table = config.parse().expect("TOML");
-    let ms = |key: &str| config["drain"][key].as_integer().and_then(|ms| u64::try_from(ms).ok()).expect("a time");
+    let ms = |key: &str| {
+        config["drain"][key]
+            .as_integer()
+            .and_then(|ms| u64::try_from(ms).ok())
+            .expect("a time")
+    };
     (ms("grace_ms") + ms("deadline_ms")).div_ceil(1000)
 }
 
 /// A tag that names one version: not `latest`, nor all of a major version.
 #[track_caller]
 fn assert_pinned(image: &str) {
-    let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{image} has no tag"));
-    let version = tag.trim_start_matches('v').split('-').next().expect("a part");
+    let (_, tag) = image
+        .rsplit_once(':')
+        .unwrap_or_else(|| panic!("{image} has no tag"));
+    let version = tag
+        .trim_start_matches('v')
+        .split('-')
+        .next()
+        .expect("a part");
     let numbers: Vec<_> = version.split('.').collect();
     let all_numbers = numbers.iter().all(|number| number.parse::<u32>().is_ok());
-    assert!(numbers.len() >= 2 && all_numbers, "{image} does not name one version");
+    assert!(
+        numbers.len() >= 2 && all_numbers,
+        "{image} does not name one version"
+    );
 }
 
 #[tokio::test]
 async fn check_config_accepts_every_configuration_that_is_shipped() {
     let files = files_below(&shipped("deploy"), ".toml");
-    let (campaigns, configs): (Vec<_>, Vec<_>) =
-        files.into_iter().partition(|path| text_of(path).contains("/campaigns/"));
-    assert!(campaigns.len() >= 4 && configs.len() >= 3, "{campaigns:?} {configs:?}");
+    let (campaigns, configs): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .partition(|path| text_of(path).contains("/campaigns/"));
+    assert!(
+        campaigns.len() >= 4 && configs.len() >= 3,
+        "{campaigns:?} {configs:?}"
+    );
     for path in configs {
         check(&std::fs::read_to_string(&path).expect("a file")).await;
     }
     let place = Place::new();
     for path in campaigns {
-        place.run(&["campaign", "check", &text_of(&path)]).await.ok();
+        place
+            .run(&["campaign", "check", &text_of(&path)])
+            .await
+            .ok();
     }
 }
 
@@ -119,27 +168,53 @@ async fn dangerous_pairs_of_settings_are_warned_of() {
     let told = checked.stderr.clone();
     // Apart from what can be used as a config file.
     assert!(!checked.ok().contains("warning: "));
-    let warned: Vec<_> = told.lines().filter(|line| line.starts_with("warning: ")).collect();
-    assert!(matches!(&warned[..], [line] if line.contains("10.0.0.0/8 has room for more than proxies")), "{told}");
-    assert!(told.lines().any(|line| line.starts_with("note: identity.header is x-player")), "{told}");
+    let warned: Vec<_> = told
+        .lines()
+        .filter(|line| line.starts_with("warning: "))
+        .collect();
+    assert!(
+        matches!(&warned[..], [line] if line.contains("10.0.0.0/8 has room for more than proxies")),
+        "{told}"
+    );
+    assert!(
+        told.lines()
+            .any(|line| line.starts_with("note: identity.header is x-player")),
+        "{told}"
+    );
     let data = text_of(&place.data());
-    let server = Server::started(&place, place.command(&["serve", "--config", &file, "--data", &data])).await;
+    let server = Server::started(
+        &place,
+        place.command(&["serve", "--config", &file, "--data", &data]),
+    )
+    .await;
     let log = server.stderr();
-    let warned = log.lines().filter(|line| line.contains("WARN") && line.contains("10.0.0.0/8")).count();
+    let warned = log
+        .lines()
+        .filter(|line| line.contains("WARN") && line.contains("10.0.0.0/8"))
+        .count();
     assert_eq!(warned, 1, "{log}");
 }
 
 #[test]
 fn the_checks_of_this_module_see_what_they_look_for() {
-    for good in ["mysql:8.4.6", "prom/prometheus:v3.5.0", "rust:1.95.0-slim-bookworm", "r.example.com/drawbridge:0.1.0"]
-    {
+    for good in [
+        "mysql:8.4.6",
+        "prom/prometheus:v3.5.0",
+        "rust:1.95.0-slim-bookworm",
+        "r.example.com/drawbridge:0.1.0",
+    ] {
         assert_pinned(good);
     }
     for bad in ["mysql:latest", "mysql:8", "nginx", "nginx:stable-alpine"] {
-        assert!(std::panic::catch_unwind(|| assert_pinned(bad)).is_err(), "{bad}");
+        assert!(
+            std::panic::catch_unwind(|| assert_pinned(bad)).is_err(),
+            "{bad}"
+        );
     }
     assert_eq!(yaml("a: &x {b: 1}\nc:\n  <<: *x\n")[0]["c"]["b"], 1);
     assert_eq!(drain_s("[drain]\ngrace_ms = 1\ndeadline_ms = 2000"), 3);
-    let names = secrets_of("password_file = \"/run/secrets/one\"\nkey_file = \"/etc/drawbridge/secrets/two\"");
+    let names = secrets_of(
+        "password_file = \"/run/secrets/one\"\nkey_file = \"/etc/drawbridge/secrets/two\"",
+    );
     assert_eq!(names.into_iter().collect::<Vec<_>>(), ["one", "two"]);
 }

@@ -8,35 +8,73 @@ const INFO_BYTES_MAX: usize = 200;
 
 /// Bodies that no endpoint takes.
 fn malformed() -> Vec<(&'static str, Vec<u8>)> {
-    let nested = |open: &str, close: &str| format!("{}1{}", open.repeat(5_000), close.repeat(5_000));
-    let fields = |fields: &str| format!("{{\"userId\":\"u\",\"activityId\":{LOAD_ACTIVITY},{fields}}}").into_bytes();
-    let user = |user: &str| format!("{{\"userId\":{user},\"activityId\":{LOAD_ACTIVITY}}}").into_bytes();
+    let nested =
+        |open: &str, close: &str| format!("{}1{}", open.repeat(5_000), close.repeat(5_000));
+    let fields = |fields: &str| {
+        format!("{{\"userId\":\"u\",\"activityId\":{LOAD_ACTIVITY},{fields}}}").into_bytes()
+    };
+    let user =
+        |user: &str| format!("{{\"userId\":{user},\"activityId\":{LOAD_ACTIVITY}}}").into_bytes();
     let activity = |activity: &str| {
-        format!("{{\"userId\":\"u\",\"activityId\":{activity},\"strategyId\":{activity}}}").into_bytes()
+        format!("{{\"userId\":\"u\",\"activityId\":{activity},\"strategyId\":{activity}}}")
+            .into_bytes()
     };
     vec![
         ("an array nested deeply", nested("[", "]").into_bytes()),
-        ("objects nested deeply and not closed", "{\"a\":".repeat(10_000).into_bytes()),
+        (
+            "objects nested deeply and not closed",
+            "{\"a\":".repeat(10_000).into_bytes(),
+        ),
         ("an activity nested deeply", activity(&nested("[", "]"))),
         ("an activity of objects", activity(&nested("{\"a\":", "}"))),
-        ("an activity of 20,000 digits", activity(&"9".repeat(20_000))),
+        (
+            "an activity of 20,000 digits",
+            activity(&"9".repeat(20_000)),
+        ),
         ("an activity with a huge exponent", activity("1e999999999")),
-        ("an activity with a small exponent", activity("1e-999999999")),
-        ("an activity above 64 bits", activity("18446744073709551617")),
+        (
+            "an activity with a small exponent",
+            activity("1e-999999999"),
+        ),
+        (
+            "an activity above 64 bits",
+            activity("18446744073709551617"),
+        ),
         ("an activity below zero", activity("-0")),
         ("NaN", activity("NaN")),
         ("an infinite activity", activity("Infinity")),
-        ("a user of bytes that are no UTF-8", b"{\"userId\":\"\xff\xfe\",\"activityId\":200001}".to_vec()),
-        ("an overlong encoding", b"{\"userId\":\"\xc0\xaf\",\"activityId\":200001}".to_vec()),
-        ("an encoded surrogate", b"{\"userId\":\"\xed\xa0\x80\",\"activityId\":200001}".to_vec()),
+        (
+            "a user of bytes that are no UTF-8",
+            b"{\"userId\":\"\xff\xfe\",\"activityId\":200001}".to_vec(),
+        ),
+        (
+            "an overlong encoding",
+            b"{\"userId\":\"\xc0\xaf\",\"activityId\":200001}".to_vec(),
+        ),
+        (
+            "an encoded surrogate",
+            b"{\"userId\":\"\xed\xa0\x80\",\"activityId\":200001}".to_vec(),
+        ),
         (
             "UTF-16",
-            [&b"\xff\xfe"[..], &"{\"userId\":\"u\"}".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()]
-                .concat(),
+            [
+                &b"\xff\xfe"[..],
+                &"{\"userId\":\"u\"}"
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes)
+                    .collect::<Vec<_>>(),
+            ]
+            .concat(),
         ),
-        ("two byte order marks", [b"\xef\xbb\xbf\xef\xbb\xbf", &*user("\"u\"")].concat()),
+        (
+            "two byte order marks",
+            [b"\xef\xbb\xbf\xef\xbb\xbf", &*user("\"u\"")].concat(),
+        ),
         ("a user twice", fields("\"userId\":\"v\"")),
-        ("a user twice, once escaped", fields("\"user\\u0049d\":\"v\"")),
+        (
+            "a user twice, once escaped",
+            fields("\"user\\u0049d\":\"v\""),
+        ),
         ("an activity twice", fields("\"activityId\":100301")),
         ("a zero byte", [&*user("\"u\""), b"\0"].concat()),
         ("a zero byte in a text", user("\"u\0\"")),
@@ -47,7 +85,10 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
         ("half an escape", user("\"\\u00\"")),
         ("a line end in a text", user("\"a\nb\"")),
         ("a text without an end", b"{\"userId\":\"u".to_vec()),
-        ("single quotes", b"{'userId':'u','activityId':200001}".to_vec()),
+        (
+            "single quotes",
+            b"{'userId':'u','activityId':200001}".to_vec(),
+        ),
         ("a comma at the end", fields("")),
         ("a comment", fields("/* */\"x\":1")),
         ("two objects", [user("\"u\""), user("\"v\"")].concat()),
@@ -62,13 +103,29 @@ async fn malformed_bodies_are_refused_shortly_and_nothing_stumbles() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, LARGE_BODIES).await;
     let mut connection = server.connect().await;
-    for path in ["activity/draw", "activity/query_user_activity_account", "strategy/random_raffle"] {
+    for path in [
+        "activity/draw",
+        "activity/query_user_activity_account",
+        "strategy/random_raffle",
+    ] {
         for (case, body) in malformed() {
             let request = Request::post(path, "application/json", body);
-            let answer = connection.exchange(&request).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+            let answer = connection
+                .exchange(&request)
+                .await
+                .unwrap_or_else(|error| panic!("{case}: {error}"));
             let answer = answer.envelope();
-            assert_eq!((answer.status, &*answer.code), (400, "0002"), "{path}, {case}: {}", answer.body);
-            assert!(answer.info.len() < INFO_BYTES_MAX, "{path}, {case}: {}", answer.body);
+            assert_eq!(
+                (answer.status, &*answer.code),
+                (400, "0002"),
+                "{path}, {case}: {}",
+                answer.body
+            );
+            assert!(
+                answer.info.len() < INFO_BYTES_MAX,
+                "{path}, {case}: {}",
+                answer.body
+            );
         }
     }
     // What is not asked for may be anything that is JSON.
@@ -77,8 +134,14 @@ async fn malformed_bodies_are_refused_shortly_and_nothing_stumbles() {
         "[".repeat(20_000),
         "]".repeat(20_000)
     );
-    let odd = Request::post("activity/draw", "application/json", odd).header("Idempotency-Key", "odd");
-    connection.exchange(&odd).await.expect("an answer").envelope().expect(200, "0000");
+    let odd =
+        Request::post("activity/draw", "application/json", odd).header("Idempotency-Key", "odd");
+    connection
+        .exchange(&odd)
+        .await
+        .expect("an answer")
+        .envelope()
+        .expect(200, "0000");
     assert!(!server.stderr().contains("panicked"), "{}", server.stderr());
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 1);
@@ -104,16 +167,26 @@ async fn malformed_forms_are_refused_and_nothing_stumbles() {
         let shown: String = form.chars().take(40).collect();
         for request in [
             Request::form("activity/draw_record", &form),
-            Request::get(&format!("activity/draw_record?{}", form.chars().take(8_000).collect::<String>())),
+            Request::get(&format!(
+                "activity/draw_record?{}",
+                form.chars().take(8_000).collect::<String>()
+            )),
         ] {
-            let answer = connection.exchange(&request).await.unwrap_or_else(|error| panic!("{shown}: {error}"));
+            let answer = connection
+                .exchange(&request)
+                .await
+                .unwrap_or_else(|error| panic!("{shown}: {error}"));
             let answer = answer.envelope();
             // Nobody has drawn, so what is well-formed after all finds nothing.
             assert!(
                 [(400, "0002"), (404, "ERR_REQ_002")].contains(&(answer.status, &*answer.code)),
                 "{shown}: {answer:?}"
             );
-            assert!(answer.info.len() < INFO_BYTES_MAX, "{shown}: {}", answer.body);
+            assert!(
+                answer.info.len() < INFO_BYTES_MAX,
+                "{shown}: {}",
+                answer.body
+            );
         }
     }
     assert!(!server.stderr().contains("panicked"), "{}", server.stderr());

@@ -20,8 +20,7 @@ const IDLE_BYTES_MAX: u64 = 24 * KIB;
 const CONNECTIONS: &str = "drawbridge_http_connections";
 
 /// Times without end: whatever is closed is closed for another reason.
-const ENDLESS: &str =
-    "[http]\nfirst_header_timeout_ms = 600000\nheader_timeout_ms = 600000\nbody_timeout_ms = 600000\n";
+const ENDLESS: &str = "[http]\nfirst_header_timeout_ms = 600000\nheader_timeout_ms = 600000\nbody_timeout_ms = 600000\n";
 
 /// Counts connections that were closed unanswered.
 fn closed(why: &str) -> String {
@@ -32,7 +31,9 @@ fn closed(why: &str) -> String {
 async fn open_from(server: &Server, source: &str, count: usize, bytes: &[u8]) -> Vec<Connection> {
     let mut opened = Vec::new();
     for _ in 0..count {
-        let mut connection = Connection::open_from(source, server.listen).await.expect("a connection");
+        let mut connection = Connection::open_from(source, server.listen)
+            .await
+            .expect("a connection");
         // It may be closed already.
         let _ = connection.send(bytes).await;
         opened.push(connection);
@@ -73,7 +74,8 @@ async fn half_open_connections_are_closed_in_time_and_keep_nobody_out() {
     let mut slow = JoinSet::new();
     for (number, mut connection) in open(&server, HALF_OPEN).await.into_iter().enumerate() {
         slow.spawn(async move {
-            let head = Request::draw(&format!("slow-{number}"), LOAD_ACTIVITY, "k").header("X", "x".repeat(2_000));
+            let head = Request::draw(&format!("slow-{number}"), LOAD_ACTIVITY, "k")
+                .header("X", "x".repeat(2_000));
             for byte in head.bytes() {
                 if connection.send(&[byte]).await.is_err() {
                     break;
@@ -107,17 +109,34 @@ async fn half_open_connections_are_closed_in_time_and_keep_nobody_out() {
 async fn in_a_full_house_connections_without_a_request_give_way() {
     const CONNECTIONS_MAX: u64 = 100;
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start_with(&place, &format!("{ENDLESS}connections_max = {CONNECTIONS_MAX}\n")).await;
+    let server = Server::start_with(
+        &place,
+        &format!("{ENDLESS}connections_max = {CONNECTIONS_MAX}\n"),
+    )
+    .await;
     let mut served = server.connect().await;
-    served.exchange(&Request::draw("u", LOAD_ACTIVITY, "1")).await.unwrap().envelope().expect(200, "0000");
+    served
+        .exchange(&Request::draw("u", LOAD_ACTIVITY, "1"))
+        .await
+        .unwrap()
+        .envelope()
+        .expect(200, "0000");
     let silent = open(&server, 300).await;
     let honest = HonestUsers::arrive(&server, LOAD_ACTIVITY);
     honest.draw_on().await;
-    assert_eq!(server.metric("drawbridge_http_connections_max").await, CONNECTIONS_MAX);
+    assert_eq!(
+        server.metric("drawbridge_http_connections_max").await,
+        CONNECTIONS_MAX
+    );
     assert!(server.metric(CONNECTIONS).await <= CONNECTIONS_MAX);
     assert!(server.metric(&closed("gave_way")).await >= 2 * CONNECTIONS_MAX);
     // Those who never asked for anything go first, though this one was there before them.
-    served.exchange(&Request::draw("u", LOAD_ACTIVITY, "2")).await.unwrap().envelope().expect(200, "0000");
+    served
+        .exchange(&Request::draw("u", LOAD_ACTIVITY, "2"))
+        .await
+        .unwrap()
+        .envelope()
+        .expect(200, "0000");
     drop(silent);
     let made = honest.leave().await + 2;
     server.stop().await;
@@ -129,28 +148,42 @@ async fn one_address_takes_no_more_than_its_places_and_proxies_what_they_need() 
     const EACH: usize = 20;
     const PROXY: &str = "127.0.0.9";
     let place = Place::with_campaigns(&[LOAD]).await;
-    let config = format!("{ENDLESS}connections_per_address_max = {EACH}\ntrusted_proxies = [\"{PROXY}\"]\n");
+    let config =
+        format!("{ENDLESS}connections_per_address_max = {EACH}\ntrusted_proxies = [\"{PROXY}\"]\n");
     let server = Server::start_with(&place, &config).await;
-    let head = b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n";
+    let head =
+        b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n";
 
     let silent = open_from(&server, "127.0.0.2", 3 * EACH, b"P").await;
-    eventually("the address has its places and no more", PATIENCE, async || {
-        (server.metric(CONNECTIONS).await == EACH as u64).then_some(())
-    })
+    eventually(
+        "the address has its places and no more",
+        PATIENCE,
+        async || (server.metric(CONNECTIONS).await == EACH as u64).then_some(()),
+    )
     .await;
     assert_eq!(server.metric(&closed("gave_way")).await, 2 * EACH as u64);
     // With requests under way none of them gives way.
     let mut busy = open_from(&server, "127.0.0.3", EACH, head).await;
     server.answers_at_once(EACH).await;
-    let mut more = Connection::open_from("127.0.0.3", server.listen).await.unwrap();
+    let mut more = Connection::open_from("127.0.0.3", server.listen)
+        .await
+        .unwrap();
     assert!(more.closed().await.unwrap().is_empty());
     assert_eq!(server.metric(&closed("address_full")).await, 1);
     let proxied = open_from(&server, PROXY, 3 * EACH, head).await;
     server.answers_at_once(4 * EACH).await;
     // Another address has places of its own.
-    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     busy[0].send(b"{\"x\": 1} ").await.unwrap();
-    busy[0].receive().await.unwrap().envelope().expect(400, "0002");
+    busy[0]
+        .receive()
+        .await
+        .unwrap()
+        .envelope()
+        .expect(400, "0002");
     assert_eq!(server.metric(&closed("address_full")).await, 1);
     drop((silent, busy, proxied));
 }
@@ -158,15 +191,28 @@ async fn one_address_takes_no_more_than_its_places_and_proxies_what_they_need() 
 #[tokio::test]
 async fn the_first_head_has_less_time_than_later_ones() {
     let place = Place::with_campaigns(&[LOAD]).await;
-    let server =
-        Server::start_with(&place, "[http]\nfirst_header_timeout_ms = 300\nheader_timeout_ms = 600000\n").await;
+    let server = Server::start_with(
+        &place,
+        "[http]\nfirst_header_timeout_ms = 300\nheader_timeout_ms = 600000\n",
+    )
+    .await;
     let mut kept = server.connect().await;
-    kept.exchange(&Request::draw("u", LOAD_ACTIVITY, "1")).await.unwrap().envelope().expect(200, "0000");
+    kept.exchange(&Request::draw("u", LOAD_ACTIVITY, "1"))
+        .await
+        .unwrap()
+        .envelope()
+        .expect(200, "0000");
     let (mut silent, mut half) = (server.connect().await, server.connect().await);
-    half.send(b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\n").await.unwrap();
+    half.send(b"POST /api/v1/raffle/activity/draw HTTP/1.1\r\n")
+        .await
+        .unwrap();
     assert!(silent.closed().await.unwrap().is_empty() && half.closed().await.unwrap().is_empty());
     assert_eq!(server.metric(&closed("silent")).await, 2);
-    kept.exchange(&Request::draw("u", LOAD_ACTIVITY, "2")).await.unwrap().envelope().expect(200, "0000");
+    kept.exchange(&Request::draw("u", LOAD_ACTIVITY, "2"))
+        .await
+        .unwrap()
+        .envelope()
+        .expect(200, "0000");
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 2);
 }
@@ -178,8 +224,15 @@ async fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
     /// For the other tests of this process.
     const RESERVED: usize = 1_500;
     let lent = rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
-    let idle = WANTED.min(usize::try_from(lent).unwrap_or(usize::MAX).saturating_sub(RESERVED));
-    assert!(idle >= WANTED_MIN, "this machine lends {lent} files, room for {idle} connections: raise ulimit -n");
+    let idle = WANTED.min(
+        usize::try_from(lent)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(RESERVED),
+    );
+    assert!(
+        idle >= WANTED_MIN,
+        "this machine lends {lent} files, room for {idle} connections: raise ulimit -n"
+    );
     let place = Place::with_campaigns(&[LOAD]).await;
     let config = "[http]\nconnections_max = 12000\nconnections_per_address_max = 12000\n\
                   first_header_timeout_ms = 600000\nheader_timeout_ms = 600000\n";
@@ -189,16 +242,26 @@ async fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
 
     let before = server.memory_bytes();
     let connections = open(&server, idle).await;
-    eventually("all are held", PATIENCE, async || (server.metric(CONNECTIONS).await >= idle as u64).then_some(()))
-        .await;
+    eventually("all are held", PATIENCE, async || {
+        (server.metric(CONNECTIONS).await >= idle as u64).then_some(())
+    })
+    .await;
     honest.draw_on().await;
     let each = server.memory_bytes().saturating_sub(before) / idle as u64;
-    assert!(each < IDLE_BYTES_MAX, "{each} bytes for each of {idle} connections (files lent: {lent})");
-    server.ask(&Request::account("newcomer", LOAD_ACTIVITY)).await.expect(200, "0000");
+    assert!(
+        each < IDLE_BYTES_MAX,
+        "{each} bytes for each of {idle} connections (files lent: {lent})"
+    );
+    server
+        .ask(&Request::account("newcomer", LOAD_ACTIVITY))
+        .await
+        .expect(200, "0000");
 
     drop(connections);
-    eventually("all have gone", PATIENCE, async || (server.metric(CONNECTIONS).await < idle as u64 / 10).then_some(()))
-        .await;
+    eventually("all have gone", PATIENCE, async || {
+        (server.metric(CONNECTIONS).await < idle as u64 / 10).then_some(())
+    })
+    .await;
     let made = honest.leave().await;
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, made);
@@ -218,9 +281,20 @@ async fn bodies_that_trickle_in_are_refused_in_time_and_keep_nobody_out() {
         trickles.spawn(async move {
             let draw = Request::draw(&format!("slow-{number}"), LOAD_ACTIVITY, "k");
             // Half of them announce the length, half do not.
-            let bytes = if number % 2 == 0 { draw.bytes() } else { draw.chunked_bytes(1) };
-            let body = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
-            connection.send(&bytes[..body]).await.expect("the head is read");
+            let bytes = if number % 2 == 0 {
+                draw.bytes()
+            } else {
+                draw.chunked_bytes(1)
+            };
+            let body = bytes
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+                .expect("a head")
+                + 4;
+            connection
+                .send(&bytes[..body])
+                .await
+                .expect("the head is read");
             // The last bytes stay here.
             for byte in &bytes[body..bytes.len() - 6] {
                 if connection.send(&[*byte]).await.is_err() {
@@ -231,7 +305,10 @@ async fn bodies_that_trickle_in_are_refused_in_time_and_keep_nobody_out() {
             let answer = connection.closed().await.expect("it is closed");
             let answer = String::from_utf8(answer).expect("text");
             // Those who still send when they are refused may lose the answer.
-            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+            assert!(
+                answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
+                "{answer}"
+            );
             !answer.is_empty()
         });
     }
@@ -242,7 +319,12 @@ async fn bodies_that_trickle_in_are_refused_in_time_and_keep_nobody_out() {
     honest.draw_on().await;
     let each = server.memory_bytes().saturating_sub(before) / TRICKLES as u64;
     assert!(each < 2 * IDLE_BYTES_MAX, "{each} bytes for each of them");
-    let told = trickles.join_all().await.into_iter().filter(|&told| told).count();
+    let told = trickles
+        .join_all()
+        .await
+        .into_iter()
+        .filter(|&told| told)
+        .count();
     assert!(told > 0, "nobody was told the reason");
     let made = honest.leave().await;
     server.stop().await;
@@ -263,18 +345,30 @@ async fn who_does_not_read_the_answers_is_closed_in_time() {
         senders.spawn(async move {
             // It has been let in when it is answered.
             let page = Request::raw("GET", "/");
-            assert_eq!(connection.exchange(&page).await.expect("an answer").status, 200);
+            assert_eq!(
+                connection.exchange(&page).await.expect("an answer").status,
+                200
+            );
             // The server stops reading where it cannot answer, so this may fail, or not.
             let _ = connection.send(&page.bytes().repeat(PAGES)).await;
             connection
         });
     }
     let deaf = senders.join_all().await;
-    eventually("the deaf are closed", PATIENCE, async || (server.metric(CONNECTIONS).await == 0).then_some(())).await;
+    eventually("the deaf are closed", PATIENCE, async || {
+        (server.metric(CONNECTIONS).await == 0).then_some(())
+    })
+    .await;
     let grown = server.memory_bytes().saturating_sub(before);
-    assert!(grown < 16 * MIB, "{grown} bytes for answers that nobody reads");
+    assert!(
+        grown < 16 * MIB,
+        "{grown} bytes for answers that nobody reads"
+    );
     // Not by this end, which is still here.
     drop(deaf);
-    server.ask(&Request::draw("u", LOAD_ACTIVITY, "k")).await.expect(200, "0000");
+    server
+        .ask(&Request::draw("u", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(200, "0000");
     server.stop().await;
 }

@@ -24,7 +24,10 @@ async fn flood(server: &Server, head: &str, piece: &[u8], bytes_max: usize) -> S
         }
         sent = connection.send(piece).await;
     }
-    let answer = connection.closed().await.unwrap_or_else(|error| panic!("{head:?} is not closed: {error}"));
+    let answer = connection
+        .closed()
+        .await
+        .unwrap_or_else(|error| panic!("{head:?} is not closed: {error}"));
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -37,7 +40,10 @@ async fn huge_heads_and_bodies_are_cut_off_and_take_no_memory() {
     honest.draw_on().await;
     let before = server.peak_memory_bytes();
     let line = format!("X-Padding: {}\r\n", "x".repeat(1_000));
-    let (many, chunk) = ("X: y\r\n".repeat(1_000), format!("400\r\n{}\r\n", "x".repeat(1024)));
+    let (many, chunk) = (
+        "X: y\r\n".repeat(1_000),
+        format!("400\r\n{}\r\n", "x".repeat(1024)),
+    );
     let (long, digits) = ("x".repeat(16_384), "0".repeat(16_384));
     let extended = format!("1;{}\r\nx\r\n", "x".repeat(1_000));
     // What begins the request, what follows without end, and how the answer begins. Who still
@@ -48,17 +54,50 @@ async fn huge_heads_and_bodies_are_cut_off_and_take_no_memory() {
         ("many headers", DRAW.to_owned(), &many, "431"),
         ("a header's name", DRAW.to_owned(), &long, "431"),
         ("a target", "GET /".to_owned(), &long, "431"),
-        ("a query", "GET /api/v1/raffle/activity/draw_record?userId=".to_owned(), &long, "431"),
+        (
+            "a query",
+            "GET /api/v1/raffle/activity/draw_record?userId=".to_owned(),
+            &long,
+            "431",
+        ),
         ("a method", String::new(), &long, "431"),
-        ("a body of a length", format!("{DRAW}Content-Length: 1000000000000\r\n\r\n"), &long, "413"),
-        ("chunks", format!("{DRAW}Transfer-Encoding: chunked\r\n\r\n"), &chunk, "413"),
+        (
+            "a body of a length",
+            format!("{DRAW}Content-Length: 1000000000000\r\n\r\n"),
+            &long,
+            "413",
+        ),
+        (
+            "chunks",
+            format!("{DRAW}Transfer-Encoding: chunked\r\n\r\n"),
+            &chunk,
+            "413",
+        ),
         // Zeros without end are a small number: they are read, for as long as a body may take.
-        ("a chunk's size", format!("{DRAW}Transfer-Encoding: chunked\r\n\r\n"), &digits, "408"),
-        ("chunk extensions", format!("{DRAW}Transfer-Encoding: chunked\r\n\r\n"), &extended, "400"),
-        ("trailers", format!("{DRAW}Transfer-Encoding: chunked\r\n\r\n0\r\n"), &line, "400"),
+        (
+            "a chunk's size",
+            format!("{DRAW}Transfer-Encoding: chunked\r\n\r\n"),
+            &digits,
+            "408",
+        ),
+        (
+            "chunk extensions",
+            format!("{DRAW}Transfer-Encoding: chunked\r\n\r\n"),
+            &extended,
+            "400",
+        ),
+        (
+            "trailers",
+            format!("{DRAW}Transfer-Encoding: chunked\r\n\r\n0\r\n"),
+            &line,
+            "400",
+        ),
     ] {
         let answer = flood(&server, &head, piece.as_bytes(), EACH_BYTES).await;
-        assert!(answer.is_empty() || answer.starts_with(&format!("HTTP/1.1 {status} ")), "{case}: {answer}");
+        assert!(
+            answer.is_empty() || answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{case}: {answer}"
+        );
         assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{case}: {answer}");
     }
     honest.draw_on().await;
@@ -76,7 +115,9 @@ async fn bodies_in_tiny_chunks_take_no_more_memory_than_their_bytes() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(&place, LARGE_BODIES).await;
     let before = server.peak_memory_bytes();
-    let draw = Request::draw("u", LOAD_ACTIVITY, "k").with_body(vec![b' '; BYTES]).chunked_bytes(1);
+    let draw = Request::draw("u", LOAD_ACTIVITY, "k")
+        .with_body(vec![b' '; BYTES])
+        .chunked_bytes(1);
     let (body, end) = draw.split_at(draw.len() - b"0\r\n\r\n".len());
     let (mut connections, mut bodies) = (Vec::new(), JoinSet::new());
     for _ in 0..BODIES {
@@ -91,7 +132,12 @@ async fn bodies_in_tiny_chunks_take_no_more_memory_than_their_bytes() {
     }
     for mut connection in connections {
         connection.send(end).await.expect("the end is read");
-        connection.receive().await.expect("an answer").envelope().expect(400, "0002");
+        connection
+            .receive()
+            .await
+            .expect("an answer")
+            .envelope()
+            .expect(400, "0002");
     }
     let each = server.peak_memory_bytes().saturating_sub(before) / BODIES as u64;
     assert!(each < 256 * KIB, "{each} bytes for each body of {BYTES}");
@@ -122,19 +168,29 @@ async fn users_and_addresses_without_end_leave_a_bounded_number_behind() {
             for numbers in numbers.chunks(AT_ONCE) {
                 // Which draw is not said: refused, but only after the user was counted.
                 let ask = |number: &usize| {
-                    let address = format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
+                    let address =
+                        format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255);
                     Request::get(&format!("activity/draw_record?userId=u{number}"))
                         .header("X-Forwarded-For", address)
                         .bytes()
                 };
-                connection.send(&numbers.iter().flat_map(ask).collect::<Vec<u8>>()).await.expect("sent");
+                connection
+                    .send(&numbers.iter().flat_map(ask).collect::<Vec<u8>>())
+                    .await
+                    .expect("sent");
                 for _ in numbers {
-                    connection.receive().await.expect("an answer").envelope().expect(400, "0002");
+                    connection
+                        .receive()
+                        .await
+                        .expect("an answer")
+                        .envelope()
+                        .expect(400, "0002");
                 }
             }
         });
     }
-    let keys = ["user", "address"].map(|limit| format!("drawbridge_limit_keys{{limit=\"{limit}\"}}"));
+    let keys =
+        ["user", "address"].map(|limit| format!("drawbridge_limit_keys{{limit=\"{limit}\"}}"));
     while !callers.is_empty() {
         for gauge in &keys {
             let held = server.metric(gauge).await;
@@ -147,16 +203,40 @@ async fn users_and_addresses_without_end_leave_a_bounded_number_behind() {
     }
     for gauge in &keys {
         // Counted in the background, each second.
-        let there = async || (KEYS_MAX..=KEPT_MAX).contains(&server.metric(gauge).await).then_some(());
-        eventually(&format!("{gauge}: there is room for so many"), PATIENCE, there).await;
+        let there = async || {
+            (KEYS_MAX..=KEPT_MAX)
+                .contains(&server.metric(gauge).await)
+                .then_some(())
+        };
+        eventually(
+            &format!("{gauge}: there is room for so many"),
+            PATIENCE,
+            there,
+        )
+        .await;
     }
     let grown = server.memory_bytes().saturating_sub(before);
     assert!(grown < 16 * MIB, "{grown} bytes for {USERS} users");
     // Whoever comes now is limited as ever.
     let from = |client: &str, request: Request| request.header("X-Forwarded-For", client);
-    server.ask(&from("192.0.2.1", Request::account("late", LOAD_ACTIVITY))).await.expect(200, "0000");
-    server.ask(&from("192.0.2.2", Request::draw("late", LOAD_ACTIVITY, "k"))).await.expect(429, "0005");
-    server.ask(&from("192.0.2.1", Request::draw("other", LOAD_ACTIVITY, "k"))).await.expect(429, "ERR_GW_012");
+    server
+        .ask(&from("192.0.2.1", Request::account("late", LOAD_ACTIVITY)))
+        .await
+        .expect(200, "0000");
+    server
+        .ask(&from(
+            "192.0.2.2",
+            Request::draw("late", LOAD_ACTIVITY, "k"),
+        ))
+        .await
+        .expect(429, "0005");
+    server
+        .ask(&from(
+            "192.0.2.1",
+            Request::draw("other", LOAD_ACTIVITY, "k"),
+        ))
+        .await
+        .expect(429, "ERR_GW_012");
     server.stop().await;
     assert_eq!(place.audited_at_rest().await, 0);
 }
@@ -171,9 +251,17 @@ async fn a_connection_serves_many_requests_and_holds_nothing_of_them() {
     let unknown = Request::get(&format!("no/such/path/{}", "x".repeat(500))).bytes();
     let mut round = async |rounds: usize| {
         for _ in 0..rounds {
-            connection.send(&unknown.repeat(AT_ONCE)).await.expect("sent");
+            connection
+                .send(&unknown.repeat(AT_ONCE))
+                .await
+                .expect("sent");
             for _ in 0..AT_ONCE {
-                connection.receive().await.expect("an answer").envelope().expect(404, "ERR_REQ_004");
+                connection
+                    .receive()
+                    .await
+                    .expect("an answer")
+                    .envelope()
+                    .expect(404, "ERR_REQ_004");
             }
         }
     };

@@ -38,7 +38,9 @@ impl HonestUsers {
                     let answer = loop {
                         let mut open = match connection.take() {
                             Some(open) => open,
-                            None => Connection::open(address).await.expect("honest users are let in"),
+                            None => Connection::open(address)
+                                .await
+                                .expect("honest users are let in"),
                         };
                         // The key makes it safe to ask again.
                         if let Ok(answer) = open.exchange(&draw).await {

@@ -26,7 +26,9 @@ fn hidden() -> String {
 
 /// A head of a draw, and what comes after it.
 fn draw(framing: &str, rest: &str) -> String {
-    format!("POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\nIdempotency-Key: seen\r\n{framing}\r\n\r\n{rest}")
+    format!(
+        "POST /api/v1/raffle/activity/draw HTTP/1.1\r\nHost: x\r\nIdempotency-Key: seen\r\n{framing}\r\n\r\n{rest}"
+    )
 }
 
 /// The body of a draw that may be made.
@@ -49,70 +51,207 @@ fn lengths() -> Vec<(&'static str, String, Fate)> {
     let (hidden, body) = (hidden(), body());
     let (short, all) = (body.len(), body.len() + hidden.len());
     let chunked = format!("{}0\r\n\r\n", chunk(&body, hex));
-    let both = |first: &str, second: &str| draw(&format!("{first}\r\n{second}"), &format!("{chunked}{hidden}"));
+    let both = |first: &str, second: &str| {
+        draw(
+            &format!("{first}\r\n{second}"),
+            &format!("{chunked}{hidden}"),
+        )
+    };
     let te = "Transfer-Encoding: chunked";
     let length = format!("Content-Length: {}", chunked.len() + hidden.len());
-    let spelled = |value: &str| draw(&format!("Content-Length: {value}"), &format!("{body}{hidden}"));
-    let coded = |value: &str| draw(&format!("Transfer-Encoding: {value}"), &format!("{chunked}{hidden}"));
+    let spelled = |value: &str| {
+        draw(
+            &format!("Content-Length: {value}"),
+            &format!("{body}{hidden}"),
+        )
+    };
+    let coded = |value: &str| {
+        draw(
+            &format!("Transfer-Encoding: {value}"),
+            &format!("{chunked}{hidden}"),
+        )
+    };
     vec![
         // RFC 9112, 6.3: the chunks count, and the connection is closed after the answer.
         ("length, then chunks", both(&length, te), Answered(200)),
         ("chunks, then length", both(te, &length), Answered(200)),
-        ("a short length and chunks", both("Content-Length: 4", te), Answered(200)),
-        ("a wrong length and chunks", both("Content-Length: x", te), Refused),
-        ("two lengths, the short one first", spelled(&format!("{short}\r\nContent-Length: {all}")), Refused),
-        ("two lengths, the long one first", spelled(&format!("{all}\r\nContent-Length: {short}")), Refused),
-        ("two lengths in one", spelled(&format!("{short}, {all}")), Refused),
-        ("a length twice in one", spelled(&format!("{short}, {short}")), Refused),
+        (
+            "a short length and chunks",
+            both("Content-Length: 4", te),
+            Answered(200),
+        ),
+        (
+            "a wrong length and chunks",
+            both("Content-Length: x", te),
+            Refused,
+        ),
+        (
+            "two lengths, the short one first",
+            spelled(&format!("{short}\r\nContent-Length: {all}")),
+            Refused,
+        ),
+        (
+            "two lengths, the long one first",
+            spelled(&format!("{all}\r\nContent-Length: {short}")),
+            Refused,
+        ),
+        (
+            "two lengths in one",
+            spelled(&format!("{short}, {all}")),
+            Refused,
+        ),
+        (
+            "a length twice in one",
+            spelled(&format!("{short}, {short}")),
+            Refused,
+        ),
         ("a plus", spelled(&format!("+{short}")), Refused),
         ("a minus", spelled(&format!("-{short}")), Refused),
-        ("a hexadecimal length", spelled(&format!("0x{short:x}")), Refused),
+        (
+            "a hexadecimal length",
+            spelled(&format!("0x{short:x}")),
+            Refused,
+        ),
         ("a fraction", spelled(&format!("{short}.0")), Refused),
         ("two numbers", spelled(&format!("{short} {all}")), Refused),
         ("no number", spelled(""), Refused),
-        ("a length of 2^64 and more", spelled(&format!("1844674407370955{:04}", 1616 + short)), Refused),
+        (
+            "a length of 2^64 and more",
+            spelled(&format!("1844674407370955{:04}", 1616 + short)),
+            Refused,
+        ),
         ("another digit", spelled("٥"), Refused),
         ("a coding after chunks", coded("chunked, identity"), Refused),
         ("no chunks", coded("identity"), Refused),
         ("an unknown coding", coded("xchunked"), Refused),
         ("a quoted coding", coded("\"chunked\""), Refused),
-        ("a coding with a control character", coded("\x0bchunked"), Refused),
-        ("chunks and another header for identity", coded("chunked\r\nTransfer-Encoding: identity"), Refused),
+        (
+            "a coding with a control character",
+            coded("\x0bchunked"),
+            Refused,
+        ),
+        (
+            "chunks and another header for identity",
+            coded("chunked\r\nTransfer-Encoding: identity"),
+            Refused,
+        ),
         ("a coding on a second line", coded("\r\n chunked"), Refused),
-        ("a length on a second line", spelled(&format!("\r\n {all}")), Refused),
-        ("a space before the colon", draw("Transfer-Encoding : chunked", &format!("{chunked}{hidden}")), Refused),
-        ("a tab before the colon", draw(&format!("Content-Length\t: {all}"), &format!("{body}{hidden}")), Refused),
-        ("a space before the name", draw(&format!(" Content-Length: {all}"), &format!("{body}{hidden}")), Refused),
-        ("a zero byte in the name", draw("Transfer-Encoding\0: chunked", &format!("{chunked}{hidden}")), Refused),
-        ("a carriage return in a value", draw(&format!("X: y\rContent-Length: {all}"), &hidden), Refused),
-        ("chunks in HTTP/1.0", coded("chunked").replacen("HTTP/1.1", "HTTP/1.0", 1), Refused),
-        ("HTTP/2", draw("Content-Length: 0", &hidden).replacen("HTTP/1.1", "HTTP/2.0", 1), Refused),
+        (
+            "a length on a second line",
+            spelled(&format!("\r\n {all}")),
+            Refused,
+        ),
+        (
+            "a space before the colon",
+            draw("Transfer-Encoding : chunked", &format!("{chunked}{hidden}")),
+            Refused,
+        ),
+        (
+            "a tab before the colon",
+            draw(
+                &format!("Content-Length\t: {all}"),
+                &format!("{body}{hidden}"),
+            ),
+            Refused,
+        ),
+        (
+            "a space before the name",
+            draw(
+                &format!(" Content-Length: {all}"),
+                &format!("{body}{hidden}"),
+            ),
+            Refused,
+        ),
+        (
+            "a zero byte in the name",
+            draw(
+                "Transfer-Encoding\0: chunked",
+                &format!("{chunked}{hidden}"),
+            ),
+            Refused,
+        ),
+        (
+            "a carriage return in a value",
+            draw(&format!("X: y\rContent-Length: {all}"), &hidden),
+            Refused,
+        ),
+        (
+            "chunks in HTTP/1.0",
+            coded("chunked").replacen("HTTP/1.1", "HTTP/1.0", 1),
+            Refused,
+        ),
+        (
+            "HTTP/2",
+            draw("Content-Length: 0", &hidden).replacen("HTTP/1.1", "HTTP/2.0", 1),
+            Refused,
+        ),
     ]
 }
 
 /// Chunks that are spelled strangely. What hides follows the end that another reader might see.
 fn chunks() -> Vec<(&'static str, String, Fate)> {
     let (hidden, body) = (hidden(), body());
-    let chunked = |first: String| draw("Transfer-Encoding: chunked", &format!("{first}0\r\n\r\n{hidden}"));
+    let chunked = |first: String| {
+        draw(
+            "Transfer-Encoding: chunked",
+            &format!("{first}0\r\n\r\n{hidden}"),
+        )
+    };
     let sized = |size: &dyn Fn(usize) -> String| chunked(chunk(&body, size));
     let bare = |text: &str| draw("Transfer-Encoding: chunked", text);
     let length = body.len();
     vec![
         ("a sign", sized(&|size| format!("+{size:x}")), Refused),
         ("a prefix", sized(&|size| format!("0x{size:x}")), Refused),
-        ("a space before", sized(&|size| format!(" {size:x}")), Refused),
+        (
+            "a space before",
+            sized(&|size| format!(" {size:x}")),
+            Refused,
+        ),
         ("letters", sized(&|size| format!("{size:x}g")), Refused),
-        ("a second number", sized(&|size| format!("{size:x} 0")), Refused),
-        ("a size of 2^64 and more", sized(&|size| format!("1{size:016x}")), Refused),
+        (
+            "a second number",
+            sized(&|size| format!("{size:x} 0")),
+            Refused,
+        ),
+        (
+            "a size of 2^64 and more",
+            sized(&|size| format!("1{size:016x}")),
+            Refused,
+        ),
         ("a size below zero", sized(&|_| "-1".to_owned()), Refused),
         ("no size", sized(&|_| String::new()), Refused),
-        ("a line end in an extension", sized(&|size| format!("{size:x};x\ny")), Refused),
-        ("lines without carriage returns", bare(&format!("{length:x}\n{body}\n0\n\n{hidden}")), Refused),
-        ("a chunk longer than its size", bare(&format!("{length:x}\r\n{body}xx\r\n0\r\n\r\n{hidden}")), Refused),
-        ("a chunk without its end", bare(&format!("{length:x}\r\n{body}0\r\n\r\n{hidden}")), Refused),
-        ("a trailer without a colon", bare(&format!("{length:x}\r\n{body}\r\n0\r\nx\r\n\r\n{hidden}")), Refused),
+        (
+            "a line end in an extension",
+            sized(&|size| format!("{size:x};x\ny")),
+            Refused,
+        ),
+        (
+            "lines without carriage returns",
+            bare(&format!("{length:x}\n{body}\n0\n\n{hidden}")),
+            Refused,
+        ),
+        (
+            "a chunk longer than its size",
+            bare(&format!("{length:x}\r\n{body}xx\r\n0\r\n\r\n{hidden}")),
+            Refused,
+        ),
+        (
+            "a chunk without its end",
+            bare(&format!("{length:x}\r\n{body}0\r\n\r\n{hidden}")),
+            Refused,
+        ),
+        (
+            "a trailer without a colon",
+            bare(&format!("{length:x}\r\n{body}\r\n0\r\nx\r\n\r\n{hidden}")),
+            Refused,
+        ),
         // Another one is right to answer both.
-        ("HTTP/1.2", draw("Content-Length: 0", &hidden).replacen("HTTP/1.1", "HTTP/1.2", 1), Refused),
+        (
+            "HTTP/1.2",
+            draw("Content-Length: 0", &hidden).replacen("HTTP/1.1", "HTTP/1.2", 1),
+            Refused,
+        ),
     ]
 }
 
@@ -126,25 +265,79 @@ fn data() -> Vec<(&'static str, String, Fate)> {
     let api = "/api/v1/raffle";
     let end = "Connection: close\r\n";
     vec![
-        ("a draw's body", with_body(&format!("POST {api}/activity/draw"), end), Answered(400)),
-        ("the body of a GET", with_body(&format!("GET {api}/activity/armory?activityId=200001"), end), Answered(200)),
-        ("the body of a HEAD", with_body(&format!("HEAD {api}/activity/armory?activityId=200001"), end), Answered(200)),
-        ("a body for the page", with_body("GET /", end), Answered(200)),
-        ("a body for an unknown path", with_body("POST /nothing", end), Answered(404)),
-        ("a body with another method", with_body(&format!("PUT {api}/activity/draw"), end), Answered(405)),
-        ("a body of a preflight", with_body(&format!("OPTIONS {api}/activity/draw"), end), Answered(204)),
         (
-            "a body that waits for a word",
-            with_body("POST /nothing", "Expect: 100-continue\r\nConnection: close\r\n"),
+            "a draw's body",
+            with_body(&format!("POST {api}/activity/draw"), end),
+            Answered(400),
+        ),
+        (
+            "the body of a GET",
+            with_body(&format!("GET {api}/activity/armory?activityId=200001"), end),
+            Answered(200),
+        ),
+        (
+            "the body of a HEAD",
+            with_body(
+                &format!("HEAD {api}/activity/armory?activityId=200001"),
+                end,
+            ),
+            Answered(200),
+        ),
+        (
+            "a body for the page",
+            with_body("GET /", end),
+            Answered(200),
+        ),
+        (
+            "a body for an unknown path",
+            with_body("POST /nothing", end),
             Answered(404),
         ),
-        ("an upgrade", with_body("GET /", "Connection: close, Upgrade\r\nUpgrade: h2c\r\n"), Answered(200)),
+        (
+            "a body with another method",
+            with_body(&format!("PUT {api}/activity/draw"), end),
+            Answered(405),
+        ),
+        (
+            "a body of a preflight",
+            with_body(&format!("OPTIONS {api}/activity/draw"), end),
+            Answered(204),
+        ),
+        (
+            "a body that waits for a word",
+            with_body(
+                "POST /nothing",
+                "Expect: 100-continue\r\nConnection: close\r\n",
+            ),
+            Answered(404),
+        ),
+        (
+            "an upgrade",
+            with_body("GET /", "Connection: close, Upgrade\r\nUpgrade: h2c\r\n"),
+            Answered(200),
+        ),
         ("a tunnel", with_body("CONNECT x:80", end), Answered(404)),
-        ("another authority", with_body(&format!("POST http://elsewhere{api}/activity/draw"), end), Answered(400)),
-        ("an authority alone", with_body("POST elsewhere:80", end), Answered(404)),
+        (
+            "another authority",
+            with_body(&format!("POST http://elsewhere{api}/activity/draw"), end),
+            Answered(400),
+        ),
+        (
+            "an authority alone",
+            with_body("POST elsewhere:80", end),
+            Answered(404),
+        ),
         ("a star", with_body("POST *", end), Answered(404)),
-        ("a line end in the target", format!("GET /\r\n\r\n{hidden}"), Refused),
-        ("a space in the target", format!("GET / {api} HTTP/1.1\r\n\r\n{hidden}"), Refused),
+        (
+            "a line end in the target",
+            format!("GET /\r\n\r\n{hidden}"),
+            Refused,
+        ),
+        (
+            "a space in the target",
+            format!("GET / {api} HTTP/1.1\r\n\r\n{hidden}"),
+            Refused,
+        ),
         (
             "a body longer than the bound",
             format!(
@@ -158,8 +351,16 @@ fn data() -> Vec<(&'static str, String, Fate)> {
 
 /// The statuses of all answers in what a connection sent.
 fn statuses(answers: &str) -> Vec<u16> {
-    let status = |rest: &str| rest.split(' ').next().and_then(|status| status.parse().ok());
-    answers.split("HTTP/1.1 ").skip(1).map(|rest| status(rest).expect("a status")).collect()
+    let status = |rest: &str| {
+        rest.split(' ')
+            .next()
+            .and_then(|status| status.parse().ok())
+    };
+    answers
+        .split("HTTP/1.1 ")
+        .skip(1)
+        .map(|rest| status(rest).expect("a status"))
+        .collect()
 }
 
 #[tokio::test]
@@ -171,7 +372,10 @@ async fn what_hides_in_a_request_is_never_executed() {
         let mut connection = server.connect().await;
         // It may have closed before all is sent.
         let _ = connection.send(bytes.as_bytes()).await;
-        let answers = connection.closed().await.unwrap_or_else(|error| panic!("{case}: {error}"));
+        let answers = connection
+            .closed()
+            .await
+            .unwrap_or_else(|error| panic!("{case}: {error}"));
         let answers = String::from_utf8_lossy(&answers).into_owned();
         let statuses = statuses(&answers);
         let as_expected = match fate {
@@ -181,7 +385,9 @@ async fn what_hides_in_a_request_is_never_executed() {
         if !as_expected {
             wrong.push(format!("{case}: {fate:?}, and not {statuses:?}"));
         }
-        let found = server.ask(&Request::record(HIDDEN, "requestId", HIDDEN)).await;
+        let found = server
+            .ask(&Request::record(HIDDEN, "requestId", HIDDEN))
+            .await;
         assert_eq!((found.status, &*found.code), (404, "ERR_REQ_002"), "{case}");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -195,12 +401,26 @@ async fn what_hides_in_a_request_is_never_executed() {
 async fn a_key_after_the_body_is_no_key() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
-    let chunks = format!("{}0\r\nIdempotency-Key: late\r\nuserId: other\r\n\r\n", chunk(&body(), hex));
+    let chunks = format!(
+        "{}0\r\nIdempotency-Key: late\r\nuserId: other\r\n\r\n",
+        chunk(&body(), hex)
+    );
     let mut connection = server.connect().await;
-    connection.send(draw("Transfer-Encoding: chunked", &chunks).as_bytes()).await.expect("sent");
-    let answer = connection.receive().await.expect("an answer").envelope().expect(200, "0000");
+    connection
+        .send(draw("Transfer-Encoding: chunked", &chunks).as_bytes())
+        .await
+        .expect("sent");
+    let answer = connection
+        .receive()
+        .await
+        .expect("an answer")
+        .envelope()
+        .expect(200, "0000");
     assert_eq!(answer.key(), "seen");
-    server.ask(&Request::record("seen", "requestId", "late")).await.expect(404, "ERR_REQ_002");
+    server
+        .ask(&Request::record("seen", "requestId", "late"))
+        .await
+        .expect(404, "ERR_REQ_002");
 }
 
 #[tokio::test]
@@ -212,13 +432,18 @@ async fn what_hides_in_a_request_through_nginx_is_never_executed() {
         let mut connection = Connection::open(nginx).await.expect("a connection");
         // It may have closed before all is sent.
         let _ = connection.send(bytes.as_bytes()).await;
-        let answers = connection.closed().await.unwrap_or_else(|error| panic!("{case}: {error}"));
+        let answers = connection
+            .closed()
+            .await
+            .unwrap_or_else(|error| panic!("{case}: {error}"));
         let mut statuses = statuses(&String::from_utf8_lossy(&answers));
         statuses.retain(|&status| status != 100);
         assert!(statuses.len() <= 1, "{case}: {statuses:?}");
     }
     for gateway in cluster.gateways() {
-        ask(gateway, &Request::record(HIDDEN, "requestId", HIDDEN)).await.expect(404, "ERR_REQ_002");
+        ask(gateway, &Request::record(HIDDEN, "requestId", HIDDEN))
+            .await
+            .expect(404, "ERR_REQ_002");
     }
     assert!(cluster.audited().await <= 1);
 }

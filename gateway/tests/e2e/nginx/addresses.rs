@@ -10,7 +10,8 @@ const BURST: usize = 5;
 async fn statuses(nginx: &Nginx, addresses: impl Iterator<Item = String>) -> BTreeMap<u16, usize> {
     let mut statuses = BTreeMap::new();
     for address in addresses {
-        let request = Request::get("activity/armory?activityId=200001").header("X-Forwarded-For", address);
+        let request =
+            Request::get("activity/armory?activityId=200001").header("X-Forwarded-For", address);
         let answer = nginx.send_bytes(&request.bytes()).await.expect("an answer");
         *statuses.entry(answer.status).or_default() += 1;
     }
@@ -26,30 +27,74 @@ async fn an_ipv6_network_is_one_caller_and_each_ipv4_address_is_one() {
         ("zones.conf", "rate=1000r/s", "rate=1r/m"),
         ("limits.conf", "burst=2000", &*format!("burst={BURST}")),
         (FORM, "include drawbridge/server.conf;", balanced),
-        (FORM, "include drawbridge/http.conf;", "include drawbridge/http.conf;\ninclude drawbridge/zones.conf;"),
+        (
+            FORM,
+            "include drawbridge/http.conf;",
+            "include drawbridge/http.conf;\ninclude drawbridge/zones.conf;",
+        ),
     ];
-    let form = Form { changes: &low, ..Form::shaped(Shape::Plain, server.listen) };
+    let form = Form {
+        changes: &low,
+        ..Form::shaped(Shape::Plain, server.listen)
+    };
     let nginx = Nginx::start(&place, "strict", &form).await;
-    let (one, each) = (BTreeMap::from([(200, BURST + 1), (429, 20 - BURST - 1)]), BTreeMap::from([(200, 20)]));
+    let (one, each) = (
+        BTreeMap::from([(200, BURST + 1), (429, 20 - BURST - 1)]),
+        BTreeMap::from([(200, 20)]),
+    );
     let numbers = || 10..30;
-    assert_eq!(statuses(&nginx, numbers().map(|n| format!("2001:db8:1:1::{n:x}"))).await, one);
+    assert_eq!(
+        statuses(&nginx, numbers().map(|n| format!("2001:db8:1:1::{n:x}"))).await,
+        one
+    );
     // Short forms, and bytes that mean something to a regular expression or to a line.
-    assert_eq!(statuses(&nginx, numbers().map(|n| format!("::{n:x}"))).await, one);
-    assert_eq!(statuses(&nginx, numbers().map(|n| format!("2001:a0a:a0a:a0a:a0a:a0a:a0a:a{n:02x}"))).await, one);
-    assert_eq!(statuses(&nginx, numbers().map(|n| format!("2001:db8:2:{n:x}::1"))).await, each);
-    assert_eq!(statuses(&nginx, numbers().map(|n| format!("192.0.2.{n}"))).await, each);
-    assert_eq!(statuses(&nginx, numbers().map(|n| format!("::ffff:198.51.100.{n}"))).await, each);
+    assert_eq!(
+        statuses(&nginx, numbers().map(|n| format!("::{n:x}"))).await,
+        one
+    );
+    assert_eq!(
+        statuses(
+            &nginx,
+            numbers().map(|n| format!("2001:a0a:a0a:a0a:a0a:a0a:a0a:a{n:02x}"))
+        )
+        .await,
+        one
+    );
+    assert_eq!(
+        statuses(&nginx, numbers().map(|n| format!("2001:db8:2:{n:x}::1"))).await,
+        each
+    );
+    assert_eq!(
+        statuses(&nginx, numbers().map(|n| format!("192.0.2.{n}"))).await,
+        each
+    );
+    assert_eq!(
+        statuses(&nginx, numbers().map(|n| format!("::ffff:198.51.100.{n}"))).await,
+        each
+    );
     // Each of those has one call behind it, however it is written now.
     let again = BTreeMap::from([(200, BURST), (429, 20 - BURST)]);
-    assert_eq!(statuses(&nginx, numbers().map(|_| "198.51.100.10".to_owned())).await, again);
+    assert_eq!(
+        statuses(&nginx, numbers().map(|_| "198.51.100.10".to_owned())).await,
+        again
+    );
     server.stop().await;
 }
 
 /// Requests that a gateway has answered.
 async fn answered(server: &Server) -> u64 {
     let metrics = server.ask_admin("GET", "/metrics").await.text();
-    let counts = metrics.lines().filter(|line| line.starts_with("drawbridge_http_requests_total{"));
-    counts.map(|line| line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok()).expect("a count")).sum()
+    let counts = metrics
+        .lines()
+        .filter(|line| line.starts_with("drawbridge_http_requests_total{"));
+    counts
+        .map(|line| {
+            line.rsplit(' ')
+                .next()
+                .and_then(|count| count.parse::<u64>().ok())
+                .expect("a count")
+        })
+        .sum()
 }
 
 #[tokio::test]
@@ -58,11 +103,21 @@ async fn a_token_has_one_gateway_whatever_its_calls_say() {
     const FUTURE_S: i64 = 4_102_444_800;
     let place = Place::new();
     let secret = place.file("secret", SECRET);
-    let config = format!("[identity]\nkind = \"jwt\"\nkey_file = {secret:?}\nalgorithm = \"HS256\"\n");
-    let places = [Place::with_campaigns(&[LOAD]).await, Place::with_campaigns(&[LOAD]).await];
-    let servers = [Server::start_with(&places[0], &config).await, Server::start_with(&places[1], &config).await];
+    let config =
+        format!("[identity]\nkind = \"jwt\"\nkey_file = {secret:?}\nalgorithm = \"HS256\"\n");
+    let places = [
+        Place::with_campaigns(&[LOAD]).await,
+        Place::with_campaigns(&[LOAD]).await,
+    ];
+    let servers = [
+        Server::start_with(&places[0], &config).await,
+        Server::start_with(&places[1], &config).await,
+    ];
     let gateways = servers.iter().map(|server| server.listen).collect();
-    let form = Form { gateways, ..Form::shaped(Shape::Plain, servers[0].listen) };
+    let form = Form {
+        gateways,
+        ..Form::shaped(Shape::Plain, servers[0].listen)
+    };
     let nginx = Nginx::start(&place, "two", &form).await;
     let token = Signer::secret().mint(&json!({"sub": "u", "exp": FUTURE_S}));
     for (number, scheme) in (0..CALLS).zip(["", "Bearer ", "bearer  "].into_iter().cycle()) {
@@ -78,14 +133,36 @@ async fn a_token_has_one_gateway_whatever_its_calls_say() {
     for number in 0..CALLS {
         let body = json!({"userId": "one", "activityId": LOAD_ACTIVITY});
         let draw = Request::json(&format!("activity/draw?userId={number}"), &body);
-        nginx.send_bytes(&draw.bytes()).await.expect("an answer").envelope().expect(401, "ERR_ID_001");
+        nginx
+            .send_bytes(&draw.bytes())
+            .await
+            .expect("an answer")
+            .envelope()
+            .expect(401, "ERR_ID_001");
     }
     let after = [answered(&servers[0]).await, answered(&servers[1]).await];
-    assert!(after.iter().zip(counts).any(|(after, before)| *after == before), "{after:?}");
+    assert!(
+        after
+            .iter()
+            .zip(counts)
+            .any(|(after, before)| *after == before),
+        "{after:?}"
+    );
     for number in 0..20 {
         let draw = Request::draw(&format!("u{number}"), LOAD_ACTIVITY, "k");
-        nginx.send_bytes(&draw.bytes()).await.expect("an answer").envelope().expect(401, "ERR_ID_001");
+        nginx
+            .send_bytes(&draw.bytes())
+            .await
+            .expect("an answer")
+            .envelope()
+            .expect(401, "ERR_ID_001");
     }
     let spread = [answered(&servers[0]).await, answered(&servers[1]).await];
-    assert!(spread.iter().zip(after).all(|(spread, before)| *spread > before), "{spread:?}");
+    assert!(
+        spread
+            .iter()
+            .zip(after)
+            .all(|(spread, before)| *spread > before),
+        "{spread:?}"
+    );
 }

@@ -1,5 +1,6 @@
-//! One list of spellings, sent to a gateway alone, through nginx, and through nginx while the gateway
-//! stands still: what is a draw for one of them is a draw for the other, and under the same key.
+//! One list of spellings, sent to a gateway alone, through nginx, and through nginx while the
+//! gateway stands still: what is a draw for one of them is a draw for the other, and under the same
+//! key.
 use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
@@ -44,7 +45,15 @@ struct Case {
 impl Case {
     fn post(name: &'static str, kind: Kind, target: &str, body: impl Into<String>) -> Self {
         let headers = vec![("Content-Type", "application/json")];
-        Self { name, kind, method: "POST", target: target.to_owned(), headers, body: body.into(), chunk: None }
+        Self {
+            name,
+            kind,
+            method: "POST",
+            target: target.to_owned(),
+            headers,
+            body: body.into(),
+            chunk: None,
+        }
     }
 
     /// A call by another path, with the body of a draw.
@@ -58,25 +67,40 @@ impl Case {
 
     fn keyed(name: &'static str, kind: Kind, keys: &[&'static str]) -> Self {
         let mut case = Self::draw(name, kind, plain_body());
-        case.headers.extend(keys.iter().map(|key| ("Idempotency-Key", *key)));
+        case.headers
+            .extend(keys.iter().map(|key| ("Idempotency-Key", *key)));
         case
     }
 
     fn get(target: &'static str, kind: Kind) -> Self {
         let target = format!("{BASE}{target}");
-        Self { name: "get", kind, method: "GET", target, headers: Vec::new(), body: String::new(), chunk: None }
+        Self {
+            name: "get",
+            kind,
+            method: "GET",
+            target,
+            headers: Vec::new(),
+            body: String::new(),
+            chunk: None,
+        }
     }
 
     fn chunked(self, size: usize) -> Self {
-        Self { chunk: Some(size), ..self }
+        Self {
+            chunk: Some(size),
+            ..self
+        }
     }
 
     fn bytes(&self, user: &str) -> Vec<u8> {
         let request = Request::raw(self.method, &self.target.replace(USER, user));
         let headers = self.headers.iter();
-        let request = headers.fold(request, |request, (name, value)| request.header(name, *value));
+        let request = headers.fold(request, |request, (name, value)| {
+            request.header(name, *value)
+        });
         let request = request.with_body(self.body.replace(USER, user));
-        self.chunk.map_or_else(|| request.bytes(), |size| request.chunked_bytes(size))
+        self.chunk
+            .map_or_else(|| request.bytes(), |size| request.chunked_bytes(size))
     }
 }
 
@@ -97,7 +121,13 @@ fn body_of(bytes: usize) -> String {
 
 fn paths() -> Vec<Case> {
     use Kind::{Draw, Read, Unknown};
-    let draws = ["activity/draw", "activity/draw/", "activity/draw?x=1", "activity/draw/?x", "activity/draw#x"];
+    let draws = [
+        "activity/draw",
+        "activity/draw/",
+        "activity/draw?x=1",
+        "activity/draw/?x",
+        "activity/draw#x",
+    ];
     let by_token = ["activity/draw_by_token", "activity/draw_by_token/"];
     let others = [
         "activity/draw//",
@@ -121,7 +151,11 @@ fn paths() -> Vec<Case> {
         "activity/query_user_activity_account/",
         "strategy/query_raffle_award_list",
     ];
-    let mut cases: Vec<_> = draws.into_iter().chain(by_token).map(|path| Case::path(path, Draw)).collect();
+    let mut cases: Vec<_> = draws
+        .into_iter()
+        .chain(by_token)
+        .map(|path| Case::path(path, Draw))
+        .collect();
     cases.extend(others.map(|path| Case::path(path, Unknown)));
     cases.extend(reads.map(|path| Case::path(path, Read)));
     let gets = [
@@ -149,7 +183,11 @@ fn keys() -> Vec<Case> {
         ("a key twice", Draw, &["key", "key"]),
         ("two keys", Draw, &["key", "other"]),
         ("an empty key", Draw, &[""]),
-        ("too long a key", Draw, &["01234567890123456789012345678901234567890123456789012345678901234"]),
+        (
+            "too long a key",
+            Draw,
+            &["01234567890123456789012345678901234567890123456789012345678901234"],
+        ),
         ("a key with a space", Draw, &["a b"]),
         ("a key that is not ASCII", Draw, &["\u{fa}"]),
         ("a key with a quote and a backslash", Untold, &["a\"b\\c"]),
@@ -163,26 +201,67 @@ fn keys() -> Vec<Case> {
         ("an empty key in the body", Untold, "\"\""),
         ("a key with a space in the body", Untold, "\"a b\""),
         ("a list for a key", Untold, "[1]"),
-        ("a key twice in the body", Draw, "\"key\",\"requestId\":\"key\""),
-        ("two keys in the body", Draw, "\"key\",\"requestId\":\"other\""),
+        (
+            "a key twice in the body",
+            Draw,
+            "\"key\",\"requestId\":\"key\"",
+        ),
+        (
+            "two keys in the body",
+            Draw,
+            "\"key\",\"requestId\":\"other\"",
+        ),
         ("a key behind null", Draw, "null,\"requestId\":\"key\""),
-        ("a key behind another object", Draw, "\"key\",\"x\":{\"requestId\":\"other\"}"),
+        (
+            "a key behind another object",
+            Draw,
+            "\"key\",\"x\":{\"requestId\":\"other\"}",
+        ),
         ("white space around a key", Draw, " \n\t\"key\" \r\n"),
-        ("too long a key in the body", Untold, &format!("\"{LONG}4\"")),
+        (
+            "too long a key in the body",
+            Untold,
+            &format!("\"{LONG}4\""),
+        ),
     ];
-    let mut cases: Vec<_> = headers.into_iter().map(|(name, kind, keys)| Case::keyed(name, kind, keys)).collect();
+    let mut cases: Vec<_> = headers
+        .into_iter()
+        .map(|(name, kind, keys)| Case::keyed(name, kind, keys))
+        .collect();
     cases.extend(bodies.map(|(name, kind, key)| Case::draw(name, kind, body_with(&quoted(key)))));
     let spelled = [
-        ("a key inside another object", Draw, "\"x\":{\"requestId\":\"other\"}"),
-        ("a key far inside", Untold, "\"x\":{\"y\":{\"requestId\":\"other\"}}"),
-        ("a key inside a string", Draw, "\"x\":\"\\\"requestId\\\":\\\"other\\\"\""),
-        ("a key by an escaped name", Untold, "\"request\\u0049d\":\"key\""),
+        (
+            "a key inside another object",
+            Draw,
+            "\"x\":{\"requestId\":\"other\"}",
+        ),
+        (
+            "a key far inside",
+            Untold,
+            "\"x\":{\"y\":{\"requestId\":\"other\"}}",
+        ),
+        (
+            "a key inside a string",
+            Draw,
+            "\"x\":\"\\\"requestId\\\":\\\"other\\\"\"",
+        ),
+        (
+            "a key by an escaped name",
+            Untold,
+            "\"request\\u0049d\":\"key\"",
+        ),
         ("a key by another name", Draw, "\"requestid\":\"other\""),
     ];
     cases.extend(spelled.map(|(name, kind, more)| Case::draw(name, kind, body_with(more))));
-    for (name, key) in [("the same key in both", "\"key\""), ("another key in the body", "\"other\"")] {
+    for (name, key) in [
+        ("the same key in both", "\"key\""),
+        ("another key in the body", "\"other\""),
+    ] {
         let case = Case::keyed(name, Draw, &["key"]);
-        cases.push(Case { body: body_with(&quoted(key)), ..case });
+        cases.push(Case {
+            body: body_with(&quoted(key)),
+            ..case
+        });
     }
     cases
 }
@@ -196,8 +275,16 @@ fn bodies() -> Vec<Case> {
         Case::draw("chunks", Draw, &*keyed).chunked(7),
         Case::draw("chunks of one byte", Draw, &*keyed).chunked(1),
         Case::draw("a byte order mark", Draw, format!("\u{feff}{keyed}")),
-        Case::draw("a byte order mark and no key", Draw, format!("\u{feff}{}", plain_body())),
-        Case::draw("two byte order marks", Draw, format!("\u{feff}\u{feff}{}", plain_body())),
+        Case::draw(
+            "a byte order mark and no key",
+            Draw,
+            format!("\u{feff}{}", plain_body()),
+        ),
+        Case::draw(
+            "two byte order marks",
+            Draw,
+            format!("\u{feff}\u{feff}{}", plain_body()),
+        ),
         Case::draw("no JSON", Draw, "no JSON"),
         Case::draw("a list", Draw, "[1]"),
         Case::draw("half an object", Untold, "{\"userId\":\"USER\""),
@@ -223,7 +310,12 @@ fn user(place: char, number: usize) -> String {
 
 /// What must not differ.
 fn essence(answer: &Response) -> (u16, String, bool) {
-    let Envelope { status, code, request, .. } = answer.envelope_of_any_status();
+    let Envelope {
+        status,
+        code,
+        request,
+        ..
+    } = answer.envelope_of_any_status();
     (status, code, request.is_some())
 }
 
@@ -231,8 +323,15 @@ fn essence(answer: &Response) -> (u16, String, bool) {
 async fn a_call_is_the_same_through_nginx_however_it_is_spelled() {
     let place = Place::with_campaigns(&[&unlimited(ACTIVITY)]).await;
     let server = Server::start_with(&place, "[http]\ntrusted_proxies = [\"127.0.0.1\"]\n").await;
-    let short = [("server.conf", "proxy_read_timeout 6s;", "proxy_read_timeout 2s;")];
-    let form = Form { changes: &short, ..Form::shaped(Shape::Plain, server.listen) };
+    let short = [(
+        "server.conf",
+        "proxy_read_timeout 6s;",
+        "proxy_read_timeout 2s;",
+    )];
+    let form = Form {
+        changes: &short,
+        ..Form::shaped(Shape::Plain, server.listen)
+    };
     let nginx = Nginx::start(&place, "plain", &form).await;
     let cases = cases();
     let mut drawn = Vec::new();
@@ -240,8 +339,18 @@ async fn a_call_is_the_same_through_nginx_however_it_is_spelled() {
         let mut alone = server.connect().await;
         let _ = alone.send(&case.bytes(&user('a', number))).await;
         let alone = alone.receive().await.expect("an answer");
-        let through = nginx.send_bytes(&case.bytes(&user('b', number))).await.expect("an answer");
-        assert_eq!(essence(&through), essence(&alone), "{}: {case:?}: {} {}", case.name, through.text(), alone.text());
+        let through = nginx
+            .send_bytes(&case.bytes(&user('b', number)))
+            .await
+            .expect("an answer");
+        assert_eq!(
+            essence(&through),
+            essence(&alone),
+            "{}: {case:?}: {} {}",
+            case.name,
+            through.text(),
+            alone.text()
+        );
         let (told, alone) = (through.envelope(), alone.envelope());
         if told.code == "0000" && told.request.is_some() {
             drawn.push(number);
@@ -267,14 +376,21 @@ async fn frozen(server: &Server, nginx: &Nginx, cases: &[Case], drawn: &[usize])
         calls.spawn(async move {
             let mut connection = Connection::open(address).await.expect("a connection");
             let _ = connection.send(&bytes).await;
-            (number, connection.receive().await.expect("an answer").envelope())
+            (
+                number,
+                connection.receive().await.expect("an answer").envelope(),
+            )
         });
     }
     let answers: BTreeMap<_, _> = calls.join_all().await.into_iter().collect();
     server.signal("CONT").await;
     for (number, answer) in &answers {
         let case = &cases[*number];
-        let told = (answer.status, answer.code.as_str(), answer.request.is_some());
+        let told = (
+            answer.status,
+            answer.code.as_str(),
+            answer.request.is_some(),
+        );
         let expected = match case.kind {
             Kind::Draw | Kind::Unknown => (504, "ERR_GW_006", true),
             Kind::Untold => (504, "ERR_GW_006", false),
@@ -285,10 +401,14 @@ async fn frozen(server: &Server, nginx: &Nginx, cases: &[Case], drawn: &[usize])
     }
     // Nobody was told so, but they are drawn: each under the key that the answer names.
     for number in drawn {
-        let Some(key) = &answers[number].request else { continue };
+        let Some(key) = &answers[number].request else {
+            continue;
+        };
         let record = Request::record(&user('c', *number), "requestId", key);
         let what = format!("{:?} is drawn under {key}", cases[*number]);
-        eventually(&what, Duration::from_secs(20), async || (server.ask(&record).await.code == "0000").then_some(()))
-            .await;
+        eventually(&what, Duration::from_secs(20), async || {
+            (server.ask(&record).await.code == "0000").then_some(())
+        })
+        .await;
     }
 }

@@ -30,21 +30,37 @@ pub fn scarce(activity: u64, units: u64) -> String {
 
 /// The scarce campaign whose players get the fallback while the stock is away.
 pub fn falling_back(activity: u64, units: u64) -> String {
-    with(&scarce(activity, units), "state = ", "when_stock_away = \"fallback\"\nstate = ")
+    with(
+        &scarce(activity, units),
+        "state = ",
+        "when_stock_away = \"fallback\"\nstate = ",
+    )
 }
 
 /// A campaign whose only prize takes no stock.
 pub fn unlimited(activity: u64) -> String {
-    let text = with(&scarce(activity, 1_000), "count = 1000\ntree = \"stock_or_fallback\"\n", "");
+    let text = with(
+        &scarce(activity, 1_000),
+        "count = 1000\ntree = \"stock_or_fallback\"\n",
+        "",
+    );
     let (awards, _) = text.split_once("[[tree]]").expect("a tree at the end");
     awards.to_owned()
 }
 
 /// A campaign with these chances in total, on a day and in a month.
 pub fn bounded(activity: u64, welcome: u32, day: u32, month: u32) -> String {
-    let text = with(&scarce(activity, 1_000_000), "welcome = 1000000", &format!("welcome = {welcome}"));
+    let text = with(
+        &scarce(activity, 1_000_000),
+        "welcome = 1000000",
+        &format!("welcome = {welcome}"),
+    );
     let text = with(&text, "day_limit = 1000000", &format!("day_limit = {day}"));
-    with(&text, "month_limit = 1000000", &format!("month_limit = {month}"))
+    with(
+        &text,
+        "month_limit = 1000000",
+        &format!("month_limit = {month}"),
+    )
 }
 
 /// The campaign in the state `create` or `close`.

@@ -77,15 +77,32 @@ impl Cluster {
         }
         let keeper = keeper(&place);
         let map = SlotMap::even(1, SHARDS, TABLES).expect("a layout");
-        let cluster = Self { place, gateways, keeper, map, _room: room };
+        let cluster = Self {
+            place,
+            gateways,
+            keeper,
+            map,
+            _room: room,
+        };
         let mut command = Command::new(harness());
-        command.arg("up").arg(cluster.folder()).env("DRAWBRIDGE", &program);
+        command
+            .arg("up")
+            .arg(cluster.folder())
+            .env("DRAWBRIDGE", &program);
         // A mariadbd that starts removes the temporary files of all others in its TMPDIR.
         command.env("TMPDIR", cluster.place.path(""));
         command.env("TABLES", TABLES.to_string());
-        command.env("SHARDS", SHARDS.to_string()).env("GATEWAYS", gateways.to_string());
-        command.env_remove("PORT_BASE").env_remove("BINLOG").env(METRICS_AGE_MAX.0, METRICS_AGE_MAX.1);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .env("SHARDS", SHARDS.to_string())
+            .env("GATEWAYS", gateways.to_string());
+        command
+            .env_remove("PORT_BASE")
+            .env_remove("BINLOG")
+            .env(METRICS_AGE_MAX.0, METRICS_AGE_MAX.1);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         run_within(START_MAX, command).await.ok();
         cluster
     }
@@ -95,7 +112,8 @@ impl Cluster {
     }
 
     fn json(&self) -> Value {
-        let text = std::fs::read_to_string(self.folder().join("cluster.json")).expect("cluster.json");
+        let text =
+            std::fs::read_to_string(self.folder().join("cluster.json")).expect("cluster.json");
         serde_json::from_str(&text).expect("JSON")
     }
 
@@ -103,7 +121,9 @@ impl Cluster {
     fn part(&self, name: &str) -> Value {
         let mut json = self.json();
         match name.split_once('-') {
-            Some((kind, number)) => json[format!("{kind}s")][number.parse::<usize>().expect("a number")].take(),
+            Some((kind, number)) => {
+                json[format!("{kind}s")][number.parse::<usize>().expect("a number")].take()
+            }
             None => json[name].take(),
         }
     }
@@ -124,7 +144,10 @@ impl Cluster {
     }
 
     pub fn token(&self) -> String {
-        std::fs::read_to_string(self.token_file()).expect("the token").trim().to_owned()
+        std::fs::read_to_string(self.token_file())
+            .expect("the token")
+            .trim()
+            .to_owned()
     }
 
     /// Where players may come in: all gateways, and nginx.
@@ -140,11 +163,16 @@ impl Cluster {
 
     /// The names of all gateways.
     pub fn gateway_names(&self) -> Vec<String> {
-        (0..self.gateways).map(|number| format!("gateway-{number}")).collect()
+        (0..self.gateways)
+            .map(|number| format!("gateway-{number}"))
+            .collect()
     }
 
     pub fn all_gateways(&self) -> Vec<SocketAddr> {
-        self.gateway_names().iter().map(|name| self.listen(name)).collect()
+        self.gateway_names()
+            .iter()
+            .map(|name| self.listen(name))
+            .collect()
     }
 
     /// Adds tables to a gateway's configuration, and starts it again with them.
@@ -162,7 +190,10 @@ impl Cluster {
 
     /// The port of a part that is no gateway.
     pub fn port(&self, part: &str) -> u16 {
-        self.part(part)["port"].as_u64().and_then(|port| port.try_into().ok()).expect("a port")
+        self.part(part)["port"]
+            .as_u64()
+            .and_then(|port| port.try_into().ok())
+            .expect("a port")
     }
 
     /// Has a gateway look for parts at other ports, and starts it again.
@@ -185,15 +216,26 @@ impl Cluster {
 
     /// So many users of each lane of a gateway, lane after lane: of each table of each shard.
     pub fn users_of_lanes(&self, count: usize) -> Vec<String> {
-        let lane = |user: &str| (self.map.route(user).shard().get(), self.map.route(user).table().get());
+        let lane = |user: &str| {
+            (
+                self.map.route(user).shard().get(),
+                self.map.route(user).table().get(),
+            )
+        };
         let lanes = (0..SHARDS).flat_map(|shard| (0..TABLES).map(move |table| (shard, table)));
         let users = || (0..).map(|number| format!("u{number}"));
-        lanes.flat_map(|place| users().filter(move |user| lane(user) == place).take(count)).collect()
+        lanes
+            .flat_map(|place| users().filter(move |user| lane(user) == place).take(count))
+            .collect()
     }
 
     /// Users of one shard, some in each of its tables.
     pub fn users_of(&self, shard: u16, count: usize) -> Vec<String> {
-        (0..).map(|number| format!("u{number}")).filter(|user| self.shard_of(user) == shard).take(count).collect()
+        (0..)
+            .map(|number| format!("u{number}"))
+            .filter(|user| self.shard_of(user) == shard)
+            .take(count)
+            .collect()
     }
 
     /// Sends a signal to a part, by the name that `kill` knows.
@@ -216,7 +258,10 @@ impl Cluster {
         self.signal(part, "KILL").await;
         // One that has ended, but that nobody has asked about yet, is a zombie.
         let gone = || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
-        eventually("it is gone", Duration::from_secs(5), async || gone().then_some(())).await;
+        eventually("it is gone", Duration::from_secs(5), async || {
+            gone().then_some(())
+        })
+        .await;
     }
 
     /// Starts a part again; returns when it is ready.
@@ -228,7 +273,11 @@ impl Cluster {
     pub async fn try_restart(&self, part: &str) -> Ran {
         let mut command = Command::new(self.folder().join("restart"));
         command.env(METRICS_AGE_MAX.0, METRICS_AGE_MAX.1);
-        command.arg(part).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .arg(part)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         run_within(START_MAX, command).await
     }
 
@@ -265,7 +314,9 @@ impl Cluster {
     /// Runs a subcommand with another configuration.
     pub async fn run_with(&self, config: &str, arguments: &[&str]) -> Ran {
         let file = self.file("other.toml", config);
-        self.place.run(&[arguments, &["--config", &file]].concat()).await
+        self.place
+            .run(&[arguments, &["--config", &file]].concat())
+            .await
     }
 
     pub async fn publish(&self, campaign: &str) {
@@ -307,12 +358,18 @@ impl Cluster {
 
     /// Runs a statement.
     pub async fn execute(&self, part: &str, statement: &str) {
-        self.sql(part).await.execute(statement).await.expect("a statement");
+        self.sql(part)
+            .await
+            .execute(statement)
+            .await
+            .expect("a statement");
     }
 
     /// The first column of what a query finds.
     pub async fn numbers(&self, part: &str, query: &str) -> Vec<i64> {
-        numbers(&mut self.sql(part).await, query).await.expect("numbers")
+        numbers(&mut self.sql(part).await, query)
+            .await
+            .expect("numbers")
     }
 
     /// The same of both shards.
@@ -334,13 +391,20 @@ impl Cluster {
 
     async fn hash(&self, key: &str) -> BTreeMap<String, String> {
         let lines = self.redis(&["HGETALL", key]).await;
-        lines.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+        lines
+            .chunks_exact(2)
+            .map(|pair| (pair[0].clone(), pair[1].clone()))
+            .collect()
     }
 
     /// Grants that are open, as Redis holds them: `SHARD TIME_MS PRIZE:SEGMENT COUNT ...`.
     pub async fn open_grants(&self) -> Vec<String> {
         let grants = self.hash("drawbridge:grants").await;
-        grants.into_iter().filter(|(id, _)| id != "epoch" && id != "cluster").map(|(_, note)| note).collect()
+        grants
+            .into_iter()
+            .filter(|(id, _)| id != "epoch" && id != "cluster")
+            .map(|(_, note)| note)
+            .collect()
     }
 
     /// Where the units of a prize are, asked one place after the other and nobody of the program.
@@ -348,20 +412,33 @@ impl Cluster {
         let prize = format!("{activity}:{award}:");
         let left = self.hash("drawbridge:stock").await;
         let left = left.iter().filter(|(field, _)| field.starts_with(&prize));
-        let left = left.map(|(_, units)| units.parse::<u64>().expect("units")).sum();
+        let left = left
+            .map(|(_, units)| units.parse::<u64>().expect("units"))
+            .sum();
         let mut open = 0;
         for grant in self.open_grants().await {
             let words: Vec<&str> = grant.split(' ').skip(2).collect();
-            let parts = words.chunks_exact(2).filter(|part| part[0].starts_with(&prize));
-            open += parts.map(|part| part[1].parse::<u64>().expect("units")).sum::<u64>();
+            let parts = words
+                .chunks_exact(2)
+                .filter(|part| part[0].starts_with(&prize));
+            open += parts
+                .map(|part| part[1].parse::<u64>().expect("units"))
+                .sum::<u64>();
         }
         let issued = self.sum_of_shards(&issued_query(activity, award)).await;
         let total = format!(
             "SELECT CAST(COALESCE(SUM(applied), 0) AS SIGNED) FROM stock_operation \
              WHERE activity_id = {activity} AND award_id = {award}"
         );
-        let total = self.numbers("meta", &total).await[0].try_into().expect("not below zero");
-        Units { total, left, open, issued }
+        let total = self.numbers("meta", &total).await[0]
+            .try_into()
+            .expect("not below zero");
+        Units {
+            total,
+            left,
+            open,
+            issued,
+        }
     }
 
     /// Waits until no grant of a prize is open; then the units must add up.
@@ -376,7 +453,9 @@ impl Cluster {
 
     /// Total, issued and left of a prize, as `stock show` says.
     pub async fn stock(&self, activity: u64, award: u64) -> (u64, u64, u64) {
-        self.run(&["stock", "show", "--activity", &activity.to_string()]).await.stock(activity, award)
+        self.run(&["stock", "show", "--activity", &activity.to_string()])
+            .await
+            .stock(activity, award)
     }
 
     /// The audit must be green and skip nothing. Answers how many orders there are.
@@ -384,7 +463,11 @@ impl Cluster {
         let report = eventually("the audit skips nothing", SETTLED, async || {
             let ran = self.run(&["audit", "--json"]).await;
             // Something could not be checked just now.
-            if ran.code == Some(2) && !ran.stdout.is_empty() { None } else { Some(ran.green_report()) }
+            if ran.code == Some(2) && !ran.stdout.is_empty() {
+                None
+            } else {
+                Some(ran.green_report())
+            }
         });
         orders_in(&report.await)
     }
@@ -392,14 +475,21 @@ impl Cluster {
     /// Asks operations' side of a gateway, with their token.
     pub async fn ask_admin(&self, gateway: &str, request: Request) -> Response {
         let request = request.header("Authorization", format!("Bearer {}", self.token()));
-        let mut connection = Connection::open(self.admin(gateway)).await.expect("a connection");
+        let mut connection = Connection::open(self.admin(gateway))
+            .await
+            .expect("a connection");
         connection.exchange(&request).await.expect("an answer")
     }
 
     /// The value of a metric of a gateway, by its name and labels as they are written there.
     pub async fn metric(&self, gateway: &str, name: &str) -> f64 {
-        let text = self.ask_admin(gateway, Request::raw("GET", "/metrics")).await.text();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        let text = self
+            .ask_admin(gateway, Request::raw("GET", "/metrics"))
+            .await
+            .text();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
         value.unwrap_or_else(|| panic!("no {name} in:\n{text}"))
     }
 
@@ -413,7 +503,10 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let gateways = self.gateway_names();
-            for part in ["mariadb-install-db", "migrate"].into_iter().chain(gateways.iter().map(String::as_str)) {
+            for part in ["mariadb-install-db", "migrate"]
+                .into_iter()
+                .chain(gateways.iter().map(String::as_str))
+            {
                 let log = self.log(part);
                 let lines: Vec<&str> = log.lines().collect();
                 let end = lines.len().saturating_sub(LOG_LINES_SHOWN);
@@ -436,17 +529,27 @@ fn harness() -> PathBuf {
 /// A process that waits until our end of its standard input is closed, by us or by the kernel,
 /// and then takes the cluster down.
 fn keeper(place: &Place) -> Child {
-    let script = format!(r#"cat >/dev/null; "$0" down "$1"; [ -n "${KEEP_VARIABLE}" ] || rm -rf "$1""#);
+    let script =
+        format!(r#"cat >/dev/null; "$0" down "$1"; [ -n "${KEEP_VARIABLE}" ] || rm -rf "$1""#);
     let log = File::create(place.path("keeper.log")).expect("a file");
     let mut command = Command::new("sh");
-    command.args(["-c", &*script]).arg(harness()).arg(place.path("cluster"));
+    command
+        .args(["-c", &*script])
+        .arg(harness())
+        .arg(place.path("cluster"));
     // In a group of its own a Ctrl-C does not reach it.
-    command.process_group(0).stdin(Stdio::piped()).stdout(log.try_clone().expect("a file")).stderr(log);
+    command
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(log.try_clone().expect("a file"))
+        .stderr(log);
     command.spawn().expect("a shell")
 }
 
 fn address(json: &Value) -> SocketAddr {
-    json.as_str().and_then(|text| text.parse().ok()).expect("an address")
+    json.as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("an address")
 }
 
 /// A query for how many orders of a shard took a unit of a prize, by table.
@@ -457,16 +560,28 @@ pub fn issued_query(activity: u64, award: u64) -> String {
              WHERE activity_id = {activity} AND award_id = {award} AND stocked = 1"
         )
     };
-    (0..TABLES).map(count).collect::<Vec<_>>().join(" UNION ALL ")
+    (0..TABLES)
+        .map(count)
+        .collect::<Vec<_>>()
+        .join(" UNION ALL ")
 }
 
 /// The first column of what a query finds.
 pub async fn numbers(connection: &mut MySqlConnection, query: &str) -> sqlx::Result<Vec<i64>> {
-    connection.fetch_all(query).await?.iter().map(|row| row.try_get(0)).collect()
+    connection
+        .fetch_all(query)
+        .await?
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect()
 }
 
 /// Sends a request on a connection of its own; there must be an answer.
 pub async fn ask(address: SocketAddr, request: &Request) -> Envelope {
     let mut connection = Connection::open(address).await.expect("a connection");
-    connection.exchange(request).await.expect("an answer").envelope()
+    connection
+        .exchange(request)
+        .await
+        .expect("an answer")
+        .envelope()
 }

@@ -27,7 +27,12 @@ pub struct Request {
 impl Request {
     /// A request for any target.
     pub fn raw(method: &'static str, target: &str) -> Self {
-        Self { method, target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
+        Self {
+            method,
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     /// A request without a body to a path of the API.
@@ -52,7 +57,10 @@ impl Request {
     /// A POST of anything.
     pub fn post(path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let request = Self::new("POST", path).header("Content-Type", content_type);
-        Self { body: body.into(), ..request }
+        Self {
+            body: body.into(),
+            ..request
+        }
     }
 
     /// A draw under a key, the way the contract shows it.
@@ -61,7 +69,10 @@ impl Request {
     }
 
     pub fn keyless_draw(user: &str, activity: u64) -> Self {
-        Self::json("activity/draw", &json!({"userId": user, "activityId": activity}))
+        Self::json(
+            "activity/draw",
+            &json!({"userId": user, "activityId": activity}),
+        )
     }
 
     /// A call for several draws.
@@ -72,8 +83,10 @@ impl Request {
 
     /// Asks for a draw that was made. `by` is `requestId` or `orderId`.
     pub fn record(user: &str, by: &str, id: &str) -> Self {
-        let query =
-            form_urlencoded::Serializer::new(String::new()).append_pair("userId", user).append_pair(by, id).finish();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("userId", user)
+            .append_pair(by, id)
+            .finish();
         Self::get(&format!("activity/draw_record?{query}"))
     }
 
@@ -91,7 +104,10 @@ impl Request {
 
     #[must_use]
     pub fn with_body(self, body: impl Into<Vec<u8>>) -> Self {
-        Self { body: body.into(), ..self }
+        Self {
+            body: body.into(),
+            ..self
+        }
     }
 
     /// The bytes on the wire.
@@ -114,8 +130,14 @@ impl Request {
     }
 
     fn head(&self, framing: &str) -> Vec<u8> {
-        let Self { method, target, headers, body } = self;
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: drawbridge.test\r\n").into_bytes();
+        let Self {
+            method,
+            target,
+            headers,
+            body,
+        } = self;
+        let mut head =
+            format!("{method} {target} HTTP/1.1\r\nHost: drawbridge.test\r\n").into_bytes();
         for (name, value) in headers {
             head.extend_from_slice(format!("{name}: ").as_bytes());
             head.extend_from_slice(value);
@@ -153,12 +175,17 @@ pub struct Envelope {
 
 impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(header, _)| header.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
-    /// Whether the other side closes the connection after this, as nginx does after a thousand requests.
+    /// Whether the other side closes the connection after this, as nginx does after a thousand
+    /// requests.
     pub fn closes(&self) -> bool {
-        self.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        self.header("Connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
     pub fn text(&self) -> String {
@@ -168,28 +195,57 @@ impl Response {
     /// The answer as an envelope, whose status tells success from refusal.
     pub fn envelope(&self) -> Envelope {
         let envelope = self.envelope_of_any_status();
-        assert_eq!(envelope.status == 200, envelope.code == "0000", "{envelope:?}");
+        assert_eq!(
+            envelope.status == 200,
+            envelope.code == "0000",
+            "{envelope:?}"
+        );
         envelope
     }
 
     /// The answer as an envelope, whatever its status.
     pub fn envelope_of_any_status(&self) -> Envelope {
-        assert_eq!(self.header("Access-Control-Allow-Origin"), Some("*"), "{}", self.text());
+        assert_eq!(
+            self.header("Access-Control-Allow-Origin"),
+            Some("*"),
+            "{}",
+            self.text()
+        );
         self.envelope_for_some_origins()
     }
 
     /// The same of a server that lets pages of some origins call.
     pub fn envelope_for_some_origins(&self) -> Envelope {
         let body = self.text();
-        assert_eq!(self.header("Content-Type"), Some("application/json"), "{body}");
-        let Ok(Value::Object(mut fields)) = serde_json::from_str(&body) else { panic!("no JSON object: {body}") };
-        let mut text = |name| fields.remove(name).map(|value| value.as_str().expect("a text").to_owned());
+        assert_eq!(
+            self.header("Content-Type"),
+            Some("application/json"),
+            "{body}"
+        );
+        let Ok(Value::Object(mut fields)) = serde_json::from_str(&body) else {
+            panic!("no JSON object: {body}")
+        };
+        let mut text = |name| {
+            fields
+                .remove(name)
+                .map(|value| value.as_str().expect("a text").to_owned())
+        };
         let (code, info, request) = (text("code"), text("info"), text("requestId"));
         let data = fields.remove("data").expect("data");
         assert!(fields.is_empty(), "more than the envelope: {body}");
-        let retry_after_s = self.header("Retry-After").map(|value| value.parse().expect("seconds"));
+        let retry_after_s = self
+            .header("Retry-After")
+            .map(|value| value.parse().expect("seconds"));
         let (code, info) = (code.expect("a code"), info.expect("an info"));
-        Envelope { status: self.status, code, info, request, data, retry_after_s, body }
+        Envelope {
+            status: self.status,
+            code,
+            info,
+            request,
+            data,
+            retry_after_s,
+            body,
+        }
     }
 
     /// The `data` of an answer that must be a success.
@@ -204,7 +260,12 @@ impl Envelope {
     /// Checks status and code of an answer.
     #[track_caller]
     pub fn expect(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status, self.code.as_str()), (status, code), "{}", self.body);
+        assert_eq!(
+            (self.status, self.code.as_str()),
+            (status, code),
+            "{}",
+            self.body
+        );
         self
     }
 
@@ -215,11 +276,20 @@ impl Envelope {
     /// Awards and orders of a call that named a count, in the order in which they were drawn.
     pub fn draws(&self) -> Vec<(u64, String)> {
         let drawn = |draw: &Value| {
-            assert_eq!(draw.as_object().map(serde_json::Map::len), Some(4), "{draw}");
+            assert_eq!(
+                draw.as_object().map(serde_json::Map::len),
+                Some(4),
+                "{draw}"
+            );
             let order = draw["orderId"].as_str().expect("orderId").to_owned();
             (draw["awardId"].as_u64().expect("awardId"), order)
         };
-        self.data["draws"].as_array().expect("a list").iter().map(drawn).collect()
+        self.data["draws"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(drawn)
+            .collect()
     }
 
     pub fn order(&self) -> &str {
@@ -228,7 +298,9 @@ impl Envelope {
 
     /// The key that the answer names.
     pub fn key(&self) -> &str {
-        self.request.as_deref().expect("every answer to a draw names its request id")
+        self.request
+            .as_deref()
+            .expect("every answer to a draw names its request id")
     }
 }
 
@@ -243,7 +315,10 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = within(TcpStream::connect(address)).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, input: Vec::new() })
+        Ok(Self {
+            stream,
+            input: Vec::new(),
+        })
     }
 
     /// From an address of this machine's own, such as 127.0.0.2.
@@ -252,7 +327,10 @@ impl Connection {
         socket.bind(SocketAddr::new(source.parse().expect("an address"), 0))?;
         let stream = within(socket.connect(address)).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, input: Vec::new() })
+        Ok(Self {
+            stream,
+            input: Vec::new(),
+        })
     }
 
     /// Ends abruptly when dropped, and leaves nothing for the system to remember.
@@ -291,14 +369,20 @@ impl Connection {
 
     async fn read_response(&mut self, with_body: bool) -> io::Result<Response> {
         let head_len = loop {
-            if let Some(end) = self.input.windows(4).position(|window| window == b"\r\n\r\n") {
+            if let Some(end) = self
+                .input
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+            {
                 break end + 4;
             }
             self.read_more().await?;
         };
         let head = String::from_utf8_lossy(&self.input[..head_len]).into_owned();
         let mut response = parse_head(&head);
-        let length = response.header("Content-Length").map_or(0, |value| value.parse().expect("a length"));
+        let length = response
+            .header("Content-Length")
+            .map_or(0, |value| value.parse().expect("a length"));
         // Answers to HEAD tell the length of a body that they do not have.
         let length = if with_body { length } else { 0 };
         while self.input.len() < head_len + length {
@@ -318,20 +402,37 @@ impl Connection {
 }
 
 async fn within<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(ANSWER_TIMEOUT, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    timeout(ANSWER_TIMEOUT, work)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 fn parse_head(head: &str) -> Response {
     let mut lines = head.split("\r\n");
     let status_line = lines.next().expect("a status line");
-    let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-    Response { status, headers: lines.filter_map(header).collect(), body: Vec::new() }
+    let status = status_line
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .expect("a status");
+    let header = |line: &str| {
+        line.split_once(':')
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+    };
+    Response {
+        status,
+        headers: lines.filter_map(header).collect(),
+        body: Vec::new(),
+    }
 }
 
 /// Sends requests to the API over so many connections at once; the answers come in the requests'
 /// order.
-pub async fn ask_all(address: SocketAddr, requests: Vec<Request>, connections: usize) -> Vec<Envelope> {
+pub async fn ask_all(
+    address: SocketAddr,
+    requests: Vec<Request>,
+    connections: usize,
+) -> Vec<Envelope> {
     let mut shares = vec![Vec::new(); connections];
     for (place, request) in requests.into_iter().enumerate() {
         shares[place % connections].push((place, request));

@@ -30,7 +30,12 @@ pub struct Ran {
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::Builder::new().prefix("drawbridge-e2e-").tempdir().expect("a temporary folder"))
+        Self(
+            tempfile::Builder::new()
+                .prefix("drawbridge-e2e-")
+                .tempdir()
+                .expect("a temporary folder"),
+        )
     }
 
     /// A place with campaigns published in it, so that a server there has no demo ones.
@@ -66,7 +71,11 @@ impl Place {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drawbridge"));
         // In the folder: what a default such as ./data leaves behind goes with it.
-        command.args(arguments).env_clear().env("USER", "e2e-operator").current_dir(self.0.path());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("USER", "e2e-operator")
+            .current_dir(self.0.path());
         // Tests look at metrics right before and right after what they do.
         command.env(METRICS_AGE_MAX.0, METRICS_AGE_MAX.1);
         command
@@ -90,7 +99,9 @@ impl Place {
 
     /// Total, issued and left of a prize, as `stock show` says.
     pub async fn stock(&self, activity: u64, award: u64) -> (u64, u64, u64) {
-        self.run_here(&["stock", "show", "--activity", &activity.to_string()]).await.stock(activity, award)
+        self.run_here(&["stock", "show", "--activity", &activity.to_string()])
+            .await
+            .stock(activity, award)
     }
 
     /// The audit's JSON, of an audit that must be green.
@@ -109,8 +120,12 @@ impl Place {
 pub fn orders_in(report: &serde_json::Value) -> u64 {
     let checks = report["checks"].as_array().expect("checks");
     assert!(checks.iter().all(|check| check["ok"] == true), "{report}");
-    let orders = checks.iter().find(|check| check["name"] == "one_order_per_request");
-    orders.expect("the check of orders")["checked"].as_u64().expect("a number")
+    let orders = checks
+        .iter()
+        .find(|check| check["name"] == "one_order_per_request");
+    orders.expect("the check of orders")["checked"]
+        .as_u64()
+        .expect("a number")
 }
 
 impl Ran {
@@ -142,8 +157,15 @@ impl Ran {
     #[track_caller]
     pub fn stock(self, activity: u64, award: u64) -> (u64, u64, u64) {
         let text = self.ok();
-        let numbers = |line: &str| line.split_whitespace().map_while(|word| word.parse().ok()).collect::<Vec<u64>>();
-        let found = text.lines().map(numbers).find(|numbers| numbers.starts_with(&[activity, award]));
+        let numbers = |line: &str| {
+            line.split_whitespace()
+                .map_while(|word| word.parse().ok())
+                .collect::<Vec<u64>>()
+        };
+        let found = text
+            .lines()
+            .map(numbers)
+            .find(|numbers| numbers.starts_with(&[activity, award]));
         match found.as_deref() {
             Some(&[_, _, total, issued, left]) => (total, issued, left),
             _ => panic!("no award {award} of activity {activity} in:\n{text}"),
@@ -162,7 +184,10 @@ impl Ran {
 
 /// Runs a command to its end, and reads what it writes.
 pub async fn run(mut command: Command) -> Ran {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     run_as_it_is(command).await
 }
 
@@ -176,16 +201,26 @@ pub async fn run_as_it_is(command: Command) -> Ran {
 pub async fn run_within(limit: Duration, command: Command) -> Ran {
     let begun = Instant::now();
     let mut command = tokio::process::Command::from(command);
-    let child = command.kill_on_drop(true).spawn().expect("the program can be run");
+    let child = command
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program can be run");
     // Our copies of the ends that it was given must not keep them open.
     drop(command);
     let output = timeout(limit, child.wait_with_output()).await;
     let output = output.expect("a subcommand ends").expect("its output");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-    Ran { code: output.status.code(), stdout, stderr, took: begun.elapsed() }
+    Ran {
+        code: output.status.code(),
+        stdout,
+        stderr,
+        took: begun.elapsed(),
+    }
 }
 
 pub fn text_of(path: &Path) -> String {
-    path.to_str().expect("temporary folders have plain names").to_owned()
+    path.to_str()
+        .expect("temporary folders have plain names")
+        .to_owned()
 }

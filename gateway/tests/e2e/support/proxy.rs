@@ -31,7 +31,9 @@ pub struct Proxy {
 
 impl Proxy {
     pub async fn before(port: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a free port");
         let own = listener.local_addr().expect("an address").port();
         let way = watch::Sender::new(Way::Open);
         tokio::spawn(accept(listener, port, way.subscribe()));
@@ -56,12 +58,20 @@ async fn forward(client: TcpStream, port: u16, mut way: watch::Receiver<Way>) ->
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
     }
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    tokio::try_join!(pump(from_client, to_server, way.clone()), pump(from_server, to_client, way))?;
+    let ((from_client, to_client), (from_server, to_server)) =
+        (client.into_split(), server.into_split());
+    tokio::try_join!(
+        pump(from_client, to_server, way.clone()),
+        pump(from_server, to_client, way)
+    )?;
     Ok(())
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>) -> io::Result<()> {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut way: watch::Receiver<Way>,
+) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = from.read(&mut chunk).await;
@@ -96,16 +106,23 @@ mod tests {
 
     /// A connection through a proxy, and its other end.
     async fn connected() -> (Proxy, TcpStream, TcpStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a free port");
         let proxy = Proxy::before(listener.local_addr().expect("an address").port()).await;
-        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port)).await.expect("a connection");
+        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port))
+            .await
+            .expect("a connection");
         let (server, _) = listener.accept().await.expect("a connection");
         (proxy, client, server)
     }
 
     async fn next(stream: &mut TcpStream) -> Option<Vec<u8>> {
         let mut bytes = vec![0; 16];
-        let read = timeout(SOON, stream.read(&mut bytes)).await.expect("in time").expect("no failure");
+        let read = timeout(SOON, stream.read(&mut bytes))
+            .await
+            .expect("in time")
+            .expect("no failure");
         (read > 0).then(|| bytes[..read].to_vec())
     }
 
@@ -118,7 +135,10 @@ mod tests {
         client.write_all(b"two").await.expect("sent");
         client.shutdown().await.expect("closed");
         let mut byte = [0];
-        assert!(timeout(QUIET, server.read(&mut byte)).await.is_err(), "silence has been broken");
+        assert!(
+            timeout(QUIET, server.read(&mut byte)).await.is_err(),
+            "silence has been broken"
+        );
         proxy.set(Way::Open);
         assert_eq!(next(&mut server).await.as_deref(), Some(&b"two"[..]));
         assert_eq!(next(&mut server).await, None);

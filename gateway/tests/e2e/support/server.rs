@@ -33,7 +33,8 @@ impl Server {
     pub async fn start_with(place: &Place, config: &str) -> Self {
         let (data, config) = (text_of(&place.data()), place.file("config.toml", config));
         let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-        let mut command = place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
+        let mut command =
+            place.command(&[&["serve", "--data", &data, "--config", &config], &free[..]].concat());
         // No load balancer looks at these servers.
         command.env("DRAWBRIDGE_DRAIN_GRACE_MS", "0");
         Self::started(place, command).await
@@ -49,14 +50,21 @@ impl Server {
     /// Waits until it is ready.
     pub async fn await_ready(&mut self) {
         self.await_listening().await;
-        eventually("the server is ready", PATIENCE, async || (self.readiness().await == Some(200)).then_some(())).await;
+        eventually("the server is ready", PATIENCE, async || {
+            (self.readiness().await == Some(200)).then_some(())
+        })
+        .await;
     }
 
     /// Waits until it listens. Ports that were free a moment ago may be taken now, so the server
     /// chooses them and says which.
     pub async fn await_listening(&mut self) {
         let announced = eventually("the server says where it listens", PATIENCE, async || {
-            assert!(self.ending().is_none(), "the server ended: {}", self.stderr());
+            assert!(
+                self.ending().is_none(),
+                "the server ended: {}",
+                self.stderr()
+            );
             announced_addresses(&self.stdout())
         });
         (self.listen, self.admin) = announced.await;
@@ -66,13 +74,25 @@ impl Server {
     pub fn spawned(place: &Place, mut command: Command) -> Self {
         static STARTS: AtomicU32 = AtomicU32::new(0);
         let start = STARTS.fetch_add(1, Ordering::Relaxed);
-        let (stdout, stderr) = (place.path(&format!("stdout-{start}")), place.path(&format!("stderr-{start}")));
+        let (stdout, stderr) = (
+            place.path(&format!("stdout-{start}")),
+            place.path(&format!("stderr-{start}")),
+        );
         // Files, because a pipe that nobody reads would stop the server one day.
         let file = |path| File::create(path).expect("a file can be made");
-        command.stdin(Stdio::null()).stdout(file(&stdout)).stderr(file(&stderr));
+        command
+            .stdin(Stdio::null())
+            .stdout(file(&stdout))
+            .stderr(file(&stderr));
         let child = command.spawn().expect("the program can be run");
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { child, listen: nowhere, admin: nowhere, stdout, stderr }
+        Self {
+            child,
+            listen: nowhere,
+            admin: nowhere,
+            stdout,
+            stderr,
+        }
     }
 
     pub fn stdout(&self) -> String {
@@ -86,7 +106,10 @@ impl Server {
     /// The status of `/readyz`; `None` when nobody answers.
     pub async fn readiness(&self) -> Option<u16> {
         let mut connection = Connection::open(self.admin).await.ok()?;
-        let response = connection.exchange(&Request::raw("GET", "/readyz")).await.ok()?;
+        let response = connection
+            .exchange(&Request::raw("GET", "/readyz"))
+            .await
+            .ok()?;
         Some(response.status)
     }
 
@@ -96,7 +119,11 @@ impl Server {
 
     /// Sends a request on a connection of its own.
     pub async fn send(&self, request: &Request) -> Response {
-        self.connect().await.exchange(request).await.expect("an answer")
+        self.connect()
+            .await
+            .exchange(request)
+            .await
+            .expect("an answer")
     }
 
     /// The same, for a request to the API.
@@ -111,14 +138,22 @@ impl Server {
 
     pub async fn ask_admin(&self, method: &'static str, path: &str) -> Response {
         let mut connection = Connection::open(self.admin).await.expect("a connection");
-        connection.exchange(&Request::raw(method, path)).await.expect("an answer")
+        connection
+            .exchange(&Request::raw(method, path))
+            .await
+            .expect("an answer")
     }
 
     /// Waits until so many requests are being answered.
     pub async fn answers_at_once(&self, requests: usize) {
         let line = format!("drawbridge_http_in_flight_requests {requests}");
         eventually("the requests are under way", PATIENCE, async || {
-            self.ask_admin("GET", "/metrics").await.text().lines().any(|found| found == line).then_some(())
+            self.ask_admin("GET", "/metrics")
+                .await
+                .text()
+                .lines()
+                .any(|found| found == line)
+                .then_some(())
         })
         .await;
     }
@@ -126,8 +161,12 @@ impl Server {
     /// The value of a metric that is a whole number, by its name and labels as they are exposed.
     pub async fn metric(&self, name: &str) -> u64 {
         let text = self.ask_admin("GET", "/metrics").await.text();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no number for {name} in\n{text}"))
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value
+            .and_then(|value| value.parse().ok())
+            .unwrap_or_else(|| panic!("no number for {name} in\n{text}"))
     }
 
     /// The memory that it holds.
@@ -143,8 +182,12 @@ impl Server {
     fn status_bytes(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).expect("the server's status");
-        let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        let kib = value.and_then(|value| value.trim().strip_suffix(" kB")).expect("a number of kB");
+        let value = status
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let kib = value
+            .and_then(|value| value.trim().strip_suffix(" kB"))
+            .expect("a number of kB");
         kib.parse::<u64>().expect("a number") * 1024
     }
 
@@ -180,7 +223,9 @@ impl Server {
         // Nothing that a test does to a sound server is worth a warning. How many files it may open
         // is the machine's business.
         let warns = |line: &str| line.contains("WARN") || line.contains("ERROR");
-        let unexpected = log.lines().find(|line| warns(line) && !line.contains("file descriptors"));
+        let unexpected = log
+            .lines()
+            .find(|line| warns(line) && !line.contains("file descriptors"));
         assert_eq!(unexpected, None, "{log}");
     }
 
@@ -205,6 +250,9 @@ impl Drop for Server {
 fn announced_addresses(stdout: &str) -> Option<(SocketAddr, SocketAddr)> {
     // The last line must be there too, so that all of it is written.
     (stdout.contains("\ntry: ") && stdout.ends_with('\n')).then_some(())?;
-    let mut addresses = stdout.split("http://").skip(1).filter_map(|rest| rest.split('/').next()?.parse().ok());
+    let mut addresses = stdout
+        .split("http://")
+        .skip(1)
+        .filter_map(|rest| rest.split('/').next()?.parse().ok());
     Some((addresses.next()?, addresses.next()?))
 }

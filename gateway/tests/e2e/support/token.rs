@@ -2,7 +2,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents};
+use ring::signature::{
+    Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+};
 use serde_json::{Value, json};
 
 /// A secret that is long enough.
@@ -53,7 +55,9 @@ impl Signer {
     pub fn jwk(&self, kid: &str) -> Value {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         match self {
-            Signer::Secret(secret) => json!({"kty": "oct", "kid": kid, "alg": "HS256", "k": text(secret)}),
+            Signer::Secret(secret) => {
+                json!({"kty": "oct", "kid": kid, "alg": "HS256", "k": text(secret)})
+            }
             Signer::Ed25519(key) => {
                 json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": text(key.public_key().as_ref())})
             }
@@ -92,7 +96,13 @@ impl Signer {
             Signer::Ed25519(key) => key.sign(message).as_ref().to_vec(),
             Signer::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).expect("a signature");
+                key.sign(
+                    &RSA_PKCS1_SHA256,
+                    &SystemRandom::new(),
+                    message,
+                    &mut signature,
+                )
+                .expect("a signature");
                 signature
             }
             Signer::Nobody => Vec::new(),

@@ -11,7 +11,11 @@ pub const FOLLOWED: Duration = Duration::from_secs(2);
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Tries until there is something, at most for `within`.
-pub async fn eventually<T>(what: &str, within: Duration, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(
+    what: &str,
+    within: Duration,
+    mut attempt: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = attempt().await {
@@ -28,7 +32,10 @@ pub async fn away_from_midnight() {
     let zone = TimeZone::get("Asia/Shanghai").expect("a time zone");
     eventually("past midnight", Duration::from_secs(30), async || {
         let now = Timestamp::now().to_zoned(zone.clone());
-        let midnight = now.tomorrow().and_then(|day| day.start_of_day()).expect("a next day");
+        let midnight = now
+            .tomorrow()
+            .and_then(|day| day.start_of_day())
+            .expect("a next day");
         (midnight.timestamp().as_second() - now.timestamp().as_second() > NEAR_S).then_some(())
     })
     .await;

@@ -26,12 +26,21 @@ impl Prometheus {
         let place = Place::new();
         copy(&deploy("prometheus/rules"), &place.path("rules"));
         std::fs::create_dir(place.path("targets")).expect("a folder");
-        let targets = admins.iter().map(|admin| format!("\"{admin}\"")).collect::<Vec<_>>().join(", ");
+        let targets = admins
+            .iter()
+            .map(|admin| format!("\"{admin}\""))
+            .collect::<Vec<_>>()
+            .join(", ");
         place.file("targets/gateways.yml", format!("- targets: [{targets}]\n"));
-        let config = std::fs::read_to_string(deploy("prometheus/prometheus.yml")).expect("the configuration");
+        let config = std::fs::read_to_string(deploy("prometheus/prometheus.yml"))
+            .expect("the configuration");
         let config = with(&config, "scrape_interval: 5s", "scrape_interval: 200ms");
         let config = with(&config, "scrape_timeout: 4s", "scrape_timeout: 200ms");
-        let config = with(&config, "evaluation_interval: 5s", "evaluation_interval: 200ms");
+        let config = with(
+            &config,
+            "evaluation_interval: 5s",
+            "evaluation_interval: 200ms",
+        );
         // Who listens there is no business of a test.
         let config = with(&config, "[\"localhost:9090\"]", "[]");
         let config = place.file("prometheus.yml", config);
@@ -39,19 +48,38 @@ impl Prometheus {
         let log = File::create(place.path("log")).expect("a file");
         let mut command = Command::new("prometheus");
         command.arg(format!("--config.file={config}"));
-        command.arg(format!("--storage.tsdb.path={}", text_of(&place.path("data"))));
-        command.args(["--web.listen-address=127.0.0.1:0", "--storage.tsdb.retention.time=1h"]);
-        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log);
+        command.arg(format!(
+            "--storage.tsdb.path={}",
+            text_of(&place.path("data"))
+        ));
+        command.args([
+            "--web.listen-address=127.0.0.1:0",
+            "--storage.tsdb.retention.time=1h",
+        ]);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file"))
+            .stderr(log);
         let child = command.spawn().expect("Prometheus can be run");
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut prometheus = Self { child, listen: nowhere, place };
+        let mut prometheus = Self {
+            child,
+            listen: nowhere,
+            place,
+        };
         prometheus.listen = eventually("it says where it listens", STARTED, async || {
             let log = prometheus.log();
-            let line = log.lines().find(|line| line.contains("msg=\"Listening on\""))?;
-            line.rsplit_once("address=").and_then(|(_, address)| address.trim().parse().ok())
+            let line = log
+                .lines()
+                .find(|line| line.contains("msg=\"Listening on\""))?;
+            line.rsplit_once("address=")
+                .and_then(|(_, address)| address.trim().parse().ok())
         })
         .await;
-        eventually("it is ready", STARTED, async || prometheus.get("/-/ready").await.map(drop)).await;
+        eventually("it is ready", STARTED, async || {
+            prometheus.get("/-/ready").await.map(drop)
+        })
+        .await;
         prometheus
     }
 
@@ -62,7 +90,10 @@ impl Prometheus {
     /// The body of an answer with status 200. Asked by HTTP/1.0, because that knows no chunks.
     async fn get(&self, target: &str) -> Option<String> {
         let mut connection = Connection::open(self.listen).await.ok()?;
-        connection.send(format!("GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes()).await.ok()?;
+        connection
+            .send(format!("GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes())
+            .await
+            .ok()?;
         let answer = String::from_utf8(connection.closed().await.ok()?).expect("UTF-8");
         let (head, body) = answer.split_once("\r\n\r\n")?;
         head.split(' ').nth(1).filter(|status| *status == "200")?;
@@ -70,7 +101,10 @@ impl Prometheus {
     }
 
     async fn data(&self, target: &str) -> Value {
-        let body = self.get(target).await.unwrap_or_else(|| panic!("refused: {target}"));
+        let body = self
+            .get(target)
+            .await
+            .unwrap_or_else(|| panic!("refused: {target}"));
         let mut answer: Value = serde_json::from_str(&body).expect("JSON");
         assert_eq!(answer["status"], "success", "{target}: {answer}");
         answer["data"].take()
@@ -80,11 +114,21 @@ impl Prometheus {
     pub async fn ask(&self, query: &str) -> Vec<f64> {
         let query: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
         let data = self.data(&format!("/api/v1/query?query={query}")).await;
-        let number = |value: &Value| value.as_str().and_then(|value| value.parse().ok()).expect("a number");
+        let number = |value: &Value| {
+            value
+                .as_str()
+                .and_then(|value| value.parse().ok())
+                .expect("a number")
+        };
         if data["resultType"] == "scalar" {
             return vec![number(&data["result"][1])];
         }
-        data["result"].as_array().expect("a list").iter().map(|series| number(&series["value"][1])).collect()
+        data["result"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|series| number(&series["value"][1]))
+            .collect()
     }
 
     /// Whether an expression has a value that is a number.
@@ -96,7 +140,10 @@ impl Prometheus {
     pub async fn rules(&self) -> Vec<Value> {
         let data = self.data("/api/v1/rules").await;
         let groups = data["groups"].as_array().expect("groups");
-        groups.iter().flat_map(|group| group["rules"].as_array().expect("rules").clone()).collect()
+        groups
+            .iter()
+            .flat_map(|group| group["rules"].as_array().expect("rules").clone())
+            .collect()
     }
 }
 

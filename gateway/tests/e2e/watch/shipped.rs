@@ -44,7 +44,10 @@ impl Dashboard {
     pub fn queries(&self, panel: &Value) -> Vec<String> {
         let targets = panel["targets"].as_array().expect("targets");
         let query = |target: &Value| {
-            let mut query = target["expr"].as_str().expect("an expression").replace("$__rate_interval", "1m");
+            let mut query = target["expr"]
+                .as_str()
+                .expect("an expression")
+                .replace("$__rate_interval", "1m");
             for (name, _) in self.listed() {
                 query = query.replace(&format!("\"${name}\""), "\".*\"");
             }
@@ -57,8 +60,12 @@ impl Dashboard {
     /// Queries that find something when a variable has something to choose from.
     pub fn variables(&self) -> Vec<String> {
         let choice = |(_, query): (&str, &str)| {
-            let inner = query.strip_prefix("label_values(").and_then(|query| query.strip_suffix(')'));
-            let (metric, label) = inner.and_then(|inner| inner.rsplit_once(", ")).expect("label_values(METRIC, LABEL)");
+            let inner = query
+                .strip_prefix("label_values(")
+                .and_then(|query| query.strip_suffix(')'));
+            let (metric, label) = inner
+                .and_then(|inner| inner.rsplit_once(", "))
+                .expect("label_values(METRIC, LABEL)");
             format!("{metric}{{{label}!=\"\"}}")
         };
         self.listed().map(choice).collect()
@@ -66,17 +73,26 @@ impl Dashboard {
 
     fn listed(&self) -> impl Iterator<Item = (&str, &str)> {
         let list = self.0["templating"]["list"].as_array().expect("variables");
-        list.iter()
-            .map(|variable| (variable["name"].as_str().expect("a name"), variable["query"].as_str().expect("a query")))
+        list.iter().map(|variable| {
+            (
+                variable["name"].as_str().expect("a name"),
+                variable["query"].as_str().expect("a query"),
+            )
+        })
     }
 }
 
 /// Names of metrics in an expression, or in a text. What stands between quotes is a value.
 pub fn metric_names(text: &str) -> BTreeSet<String> {
     let unquoted: String = text.split('"').step_by(2).collect::<Vec<_>>().join(" ");
-    let words = unquoted.split(|letter: char| !letter.is_ascii_alphanumeric() && !"_:".contains(letter));
-    let is_metric =
-        |word: &&str| *word == "up" || word.strip_prefix("drawbridge").is_some_and(|rest| rest.starts_with(['_', ':']));
+    let words =
+        unquoted.split(|letter: char| !letter.is_ascii_alphanumeric() && !"_:".contains(letter));
+    let is_metric = |word: &&str| {
+        *word == "up"
+            || word
+                .strip_prefix("drawbridge")
+                .is_some_and(|rest| rest.starts_with(['_', ':']))
+    };
     words.filter(is_metric).map(str::to_owned).collect()
 }
 
@@ -84,8 +100,15 @@ pub fn metric_names(text: &str) -> BTreeSet<String> {
 pub fn anchors(markdown: &str) -> BTreeSet<String> {
     let headings = markdown.lines().filter_map(|line| line.strip_prefix('#'));
     let anchor = |heading: &str| {
-        let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-        heading.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
+        let heading = heading
+            .trim_start_matches('#')
+            .trim()
+            .to_lowercase()
+            .replace(' ', "-");
+        heading
+            .chars()
+            .filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter))
+            .collect()
     };
     headings.map(anchor).collect()
 }

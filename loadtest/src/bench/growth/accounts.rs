@@ -17,7 +17,12 @@ const ROWS: u32 = 2_000;
 const CHANCES: u32 = 1_000_000;
 
 /// Loads the accounts `u0`, `u1`, ... and returns when all are committed.
-pub(super) async fn load(shards: &[Database], map: SlotMap, activity: u64, accounts: u64) -> Result<(), Error> {
+pub(super) async fn load(
+    shards: &[Database],
+    map: SlotMap,
+    activity: u64,
+    accounts: u64,
+) -> Result<(), Error> {
     let (mut senders, mut writers) = (Vec::new(), Vec::new());
     for shard in shards {
         for _ in 0..map.tables() {
@@ -35,7 +40,9 @@ pub(super) async fn load(shards: &[Database], map: SlotMap, activity: u64, accou
     })
     .await?;
     for writer in writers {
-        writer.await.map_err(|e| Error::io("a writer", e.into()))??;
+        writer
+            .await
+            .map_err(|e| Error::io("a writer", e.into()))??;
     }
     Ok(())
 }
@@ -50,7 +57,12 @@ async fn write_all(shard: Database, mut statements: mpsc::Receiver<String>) -> R
 
 /// Makes the statements for all accounts, each with the number of its table, counted over all
 /// shards. In each table ids ascend as text, so that its pages are filled one after the other.
-fn each_statement(map: &SlotMap, activity: u64, accounts: u64, mut take: impl FnMut(usize, String)) {
+fn each_statement(
+    map: &SlotMap,
+    activity: u64,
+    accounts: u64,
+    mut take: impl FnMut(usize, String),
+) {
     let places = usize::from(map.shards()) * usize::from(map.tables());
     let mut open = vec![(String::new(), 0); places];
     let mut user = String::new();
@@ -59,12 +71,16 @@ fn each_statement(map: &SlotMap, activity: u64, accounts: u64, mut take: impl Fn
         // Writing to a String cannot fail, here and below.
         let _ = write!(user, "u{number}");
         let route = map.route(&user);
-        let place = usize::from(route.shard().get()) * usize::from(map.tables()) + usize::from(route.table().get());
+        let place = usize::from(route.shard().get()) * usize::from(map.tables())
+            + usize::from(route.table().get());
         let (sql, rows) = &mut open[place];
         if sql.is_empty() {
             let table = route.table();
             let columns = "user_id, activity_id, granted, used, day, day_used, month_used";
-            let _ = write!(sql, "INSERT INTO raffle_account_{table} ({columns}) VALUES ");
+            let _ = write!(
+                sql,
+                "INSERT INTO raffle_account_{table} ({columns}) VALUES "
+            );
         } else {
             sql.push(',');
         }
@@ -75,7 +91,11 @@ fn each_statement(map: &SlotMap, activity: u64, accounts: u64, mut take: impl Fn
             take(place, std::mem::take(sql));
         }
     }
-    for (place, (sql, _)) in open.into_iter().enumerate().filter(|(_, (sql, _))| !sql.is_empty()) {
+    for (place, (sql, _)) in open
+        .into_iter()
+        .enumerate()
+        .filter(|(_, (sql, _))| !sql.is_empty())
+    {
         take(place, sql);
     }
 }
@@ -108,10 +128,16 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_texts_and_none_is_left_out() {
-        for bound in [0, 1, 2, 9, 10, 11, 19, 20, 99, 100, 101, 110, 999, 1_000, 12_345] {
+        for bound in [
+            0, 1, 2, 9, 10, 11, 19, 20, 99, 100, 101, 110, 999, 1_000, 12_345,
+        ] {
             let mut expected: Vec<u64> = (0..bound).collect();
             expected.sort_by_key(u64::to_string);
-            assert_eq!(in_order_of_text(bound).collect::<Vec<_>>(), expected, "{bound}");
+            assert_eq!(
+                in_order_of_text(bound).collect::<Vec<_>>(),
+                expected,
+                "{bound}"
+            );
         }
     }
 
@@ -130,7 +156,11 @@ mod tests {
                 assert!(seen.insert(user.to_owned()), "{user} twice");
                 // By the rule that operators check by: SELECT CRC32(user_id) & 1023.
                 let slot = router::crc32(user) & 1023;
-                assert_eq!(place, usize::try_from(slot / 512 * 4 + slot % 4).expect("small"), "{user}");
+                assert_eq!(
+                    place,
+                    usize::try_from(slot / 512 * 4 + slot % 4).expect("small"),
+                    "{user}"
+                );
                 assert!(sql.starts_with(&format!("INSERT INTO raffle_account_{} ", slot % 4)));
             }
         });

@@ -34,7 +34,12 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(step: Step, driven: &Driven, mysql_insert: f64) -> Self {
-        let Setting { shards, prizes, accounts, connections } = step.setting();
+        let Setting {
+            shards,
+            prizes,
+            accounts,
+            connections,
+        } = step.setting();
         let (draws, latency) = (driven.report.ok_per_second, driven.latency());
         Self {
             step: step.to_string(),
@@ -60,7 +65,11 @@ pub(super) fn table(lines: &[Line]) -> String {
          | us of processor time a draw: gateway | databases | Redis |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for line in lines {
-        let us = |name| line.cpu.us_of(name).map_or("-".to_owned(), |us| format!("{us:.0}"));
+        let us = |name| {
+            line.cpu
+                .us_of(name)
+                .map_or("-".to_owned(), |us| format!("{us:.0}"))
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,

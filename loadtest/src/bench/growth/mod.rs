@@ -37,7 +37,10 @@ async fn growth(args: &GrowthArgs) -> Result<(), Error> {
     for (done, step) in args.steps.iter().enumerate() {
         if start.elapsed() + longest > limit {
             let left: Vec<String> = args.steps[done..].iter().map(Step::to_string).collect();
-            eprintln!("no time is left for {}: give them by --steps", left.join(","));
+            eprintln!(
+                "no time is left for {}: give them by --steps",
+                left.join(",")
+            );
             break;
         }
         eprintln!("{step}");
@@ -70,7 +73,10 @@ async fn publish(cluster: &Cluster, folder: &Path, setting: Setting) -> Result<u
         return Ok(ACTIVITY);
     };
     let failed = |e| Error::io("a campaign file", e);
-    let file = tempfile::Builder::new().suffix(".toml").tempfile_in(folder).map_err(failed)?;
+    let file = tempfile::Builder::new()
+        .suffix(".toml")
+        .tempfile_in(folder)
+        .map_err(failed)?;
     std::fs::write(file.path(), campaign::text(prizes)).map_err(failed)?;
     cluster.publish(file.path()).await?;
     Ok(campaign::ACTIVITY)
@@ -84,13 +90,26 @@ async fn load(cluster: &Cluster, setting: Setting, activity: u64) -> Result<(), 
     let map = map.map_err(|e| Error::CannotRun(e.to_string()))?;
     let began = Instant::now();
     accounts::load(cluster.shards(), map, activity, accounts).await?;
-    eprintln!("  {accounts} accounts loaded in {:.1} s", began.elapsed().as_secs_f64());
+    eprintln!(
+        "  {accounts} accounts loaded in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
-async fn drive_on(args: &GrowthArgs, cluster: &Cluster, setting: Setting, activity: u64) -> Result<Driven, Error> {
+async fn drive_on(
+    args: &GrowthArgs,
+    cluster: &Cluster,
+    setting: Setting,
+    activity: u64,
+) -> Result<Driven, Error> {
     cluster.wait_drawing(activity).await?;
-    let mut plan = plan(args.effort, cluster.gateway(), Case::Draw, setting.connections);
+    let mut plan = plan(
+        args.effort,
+        cluster.gateway(),
+        Case::Draw,
+        setting.connections,
+    );
     plan.activity = activity;
     // All users that draw are among the loaded ones.
     plan.users = setting.accounts.unwrap_or(plan.users);

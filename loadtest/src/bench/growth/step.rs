@@ -26,7 +26,12 @@ enum What {
 }
 
 impl What {
-    const ALL: [Self; 4] = [Self::Shards, Self::Prizes, Self::Accounts, Self::Connections];
+    const ALL: [Self; 4] = [
+        Self::Shards,
+        Self::Prizes,
+        Self::Accounts,
+        Self::Connections,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -61,13 +66,30 @@ pub(super) struct Setting {
 
 impl Step {
     pub(super) fn setting(self) -> Setting {
-        const USUAL: Setting = Setting { shards: 2, prizes: None, accounts: None, connections: 512 };
+        const USUAL: Setting = Setting {
+            shards: 2,
+            prizes: None,
+            accounts: None,
+            connections: 512,
+        };
         let small = u16::try_from(self.number).unwrap_or(u16::MAX);
         match self.what {
-            What::Shards => Setting { shards: small, ..USUAL },
-            What::Prizes => Setting { prizes: Some(small), ..USUAL },
-            What::Accounts => Setting { accounts: Some(u64::from(self.number)), ..USUAL },
-            What::Connections => Setting { connections: small, ..USUAL },
+            What::Shards => Setting {
+                shards: small,
+                ..USUAL
+            },
+            What::Prizes => Setting {
+                prizes: Some(small),
+                ..USUAL
+            },
+            What::Accounts => Setting {
+                accounts: Some(u64::from(self.number)),
+                ..USUAL
+            },
+            What::Connections => Setting {
+                connections: small,
+                ..USUAL
+            },
         }
     }
 }
@@ -76,13 +98,20 @@ impl FromStr for Step {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, number) = text.split_once('=').ok_or("expected something like shards=4")?;
+        let (name, number) = text
+            .split_once('=')
+            .ok_or("expected something like shards=4")?;
         let what = What::ALL.into_iter().find(|what| what.name() == name);
-        let what = what.ok_or_else(|| format!("\"{name}\" is not shards, prizes, accounts or connections"))?;
+        let what = what
+            .ok_or_else(|| format!("\"{name}\" is not shards, prizes, accounts or connections"))?;
         let bounds = what.bounds();
         match number.parse() {
             Ok(number) if bounds.contains(&number) => Ok(Self { what, number }),
-            _ => Err(format!("{name} must be {} to {}", bounds.start(), bounds.end())),
+            _ => Err(format!(
+                "{name} must be {} to {}",
+                bounds.start(),
+                bounds.end()
+            )),
         }
     }
 }
@@ -102,9 +131,27 @@ mod tests {
         let setting = |text: &str| text.parse::<Step>().expect("a step").setting();
         let usual = setting("shards=2");
         assert_eq!(setting("shards=8"), Setting { shards: 8, ..usual });
-        assert_eq!(setting("prizes=1000"), Setting { prizes: Some(1_000), ..usual });
-        assert_eq!(setting("accounts=5000000"), Setting { accounts: Some(5_000_000), ..usual });
-        assert_eq!(setting("connections=64"), Setting { connections: 64, ..usual });
+        assert_eq!(
+            setting("prizes=1000"),
+            Setting {
+                prizes: Some(1_000),
+                ..usual
+            }
+        );
+        assert_eq!(
+            setting("accounts=5000000"),
+            Setting {
+                accounts: Some(5_000_000),
+                ..usual
+            }
+        );
+        assert_eq!(
+            setting("connections=64"),
+            Setting {
+                connections: 64,
+                ..usual
+            }
+        );
     }
 
     #[test]
@@ -116,7 +163,15 @@ mod tests {
 
     #[test]
     fn what_is_no_step_is_refused() {
-        for text in ["shards", "shards=0", "shards=17", "prizes=1001", "accounts=-1", "tables=4", "connections=4097"] {
+        for text in [
+            "shards",
+            "shards=0",
+            "shards=17",
+            "prizes=1001",
+            "accounts=-1",
+            "tables=4",
+            "connections=4097",
+        ] {
             assert!(text.parse::<Step>().is_err(), "{text}");
         }
     }

@@ -16,13 +16,19 @@ use crate::load::report::Report;
 fn plan(address: SocketAddr, options: &str) -> Plan {
     let url = format!("http://{address}");
     let fixed = ["loadtest", "load", "--spacing", "even", "--url", &url];
-    let args = Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).expect(options);
-    let Command::Load(args) = args.command else { panic!("another command") };
+    let args =
+        Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).expect(options);
+    let Command::Load(args) = args.command else {
+        panic!("another command")
+    };
     args.plan
 }
 
 async fn run_in_background(plan: Plan, keep: Option<std::path::PathBuf>) -> Run {
-    let watch = Watch { progress: false, period_seconds: 60 };
+    let watch = Watch {
+        progress: false,
+        period_seconds: 60,
+    };
     let run = tokio::task::spawn_blocking(move || run(&plan, keep.as_deref(), watch));
     run.await.expect("no panic").expect("a run")
 }
@@ -42,18 +48,25 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
 }
 
 fn key_of(request: &str) -> &str {
-    let line = request.lines().find_map(|line| line.strip_prefix("Idempotency-Key: "));
+    let line = request
+        .lines()
+        .find_map(|line| line.strip_prefix("Idempotency-Key: "));
     line.expect("a key")
 }
 
 async fn answer(stream: &mut TcpStream, head: &str, body: &str) {
-    let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let answer = format!(
+        "HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let _ = stream.write_all(answer.as_bytes()).await;
 }
 
 fn draw(request: &str) -> String {
     let key = key_of(request);
-    format!(r#"{{"code":"0000","requestId":"{key}","data":{{"awardId":1,"awardTitle":"t","orderId":"{key}"}}}}"#)
+    format!(
+        r#"{{"code":"0000","requestId":"{key}","data":{{"awardId":1,"awardTitle":"t","orderId":"{key}"}}}}"#
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +77,10 @@ async fn every_arrival_is_sent_once_and_counted_once() {
     let server = tokio::spawn(hello::serve(listener, move || {
         counter.fetch_add(1, Ordering::Relaxed);
     }));
-    let plan = plan(address, "--profile ramp:0..1000:1s,hold:500:500ms --threads 2 --connections 8 --spread zipf:1.1");
+    let plan = plan(
+        address,
+        "--profile ramp:0..1000:1s,hold:500:500ms --threads 2 --connections 8 --spread zipf:1.1",
+    );
     let run = run_in_background(plan.clone(), None).await;
     server.abort();
 
@@ -72,11 +88,34 @@ async fn every_arrival_is_sent_once_and_counted_once() {
     assert_eq!(run.record.counts.ok, 750, "{:?}", run.record.counts);
     assert_eq!(answered.load(Ordering::Relaxed), 750);
     let report = Report::new(&plan, &run);
-    assert_eq!(report.series.iter().map(|second| second.arrivals).sum::<u64>(), 750);
-    assert_eq!(report.series.iter().map(|second| second.ok).sum::<u64>(), 750);
-    assert_eq!((report.dropped, report.counts.errors, report.retries), (0, 0, 0));
+    assert_eq!(
+        report
+            .series
+            .iter()
+            .map(|second| second.arrivals)
+            .sum::<u64>(),
+        750
+    );
+    assert_eq!(
+        report.series.iter().map(|second| second.ok).sum::<u64>(),
+        750
+    );
+    assert_eq!(
+        (report.dropped, report.counts.errors, report.retries),
+        (0, 0, 0)
+    );
     let json = serde_json::to_value(&report).expect("JSON");
-    for name in ["target", "arrivals", "ok", "refused", "dropped", "response", "service", "driver_lag", "series"] {
+    for name in [
+        "target",
+        "arrivals",
+        "ok",
+        "refused",
+        "dropped",
+        "response",
+        "service",
+        "driver_lag",
+        "series",
+    ] {
         assert!(json.get(name).is_some(), "{name}");
     }
 }
@@ -98,7 +137,11 @@ async fn a_stall_is_in_the_latency_of_all_who_came_meanwhile() {
             answer(&mut stream, "200 OK", &draw(&request)).await;
         }
     });
-    let run = run_in_background(plan(address, "--rate 200 --seconds 1 --connections 1"), None).await;
+    let run = run_in_background(
+        plan(address, "--rate 200 --seconds 1 --connections 1"),
+        None,
+    )
+    .await;
     server.await.expect("the server's end");
 
     assert_eq!(run.record.counts.ok, 200);
@@ -126,7 +169,10 @@ async fn what_finds_the_backlog_full_is_dropped_and_counted() {
         }
     });
     // Nothing is answered before all have arrived: one is in flight, ten wait.
-    let plan = plan(address, "--rate 100 --seconds 1 --connections 1 --backlog 10");
+    let plan = plan(
+        address,
+        "--rate 100 --seconds 1 --connections 1 --backlog 10",
+    );
     let running = tokio::spawn(run_in_background(plan, None));
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     release.store(true, Ordering::Relaxed);
@@ -135,8 +181,8 @@ async fn what_finds_the_backlog_full_is_dropped_and_counted() {
 
     let (ok, dropped) = (run.record.counts.ok, run.record.dropped);
     assert_eq!((run.record.arrivals, ok + dropped), (100, 100));
-    // 11 and 89. On a machine so slow that arrivals are looked at only after the first answer, those
-    // that are looked at together still find ten places.
+    // 11 and 89. On a machine so slow that arrivals are looked at only after the first answer,
+    // those that are looked at together still find ten places.
     assert!(ok >= 10 && dropped >= 50, "{ok} {dropped}");
 }
 
@@ -171,10 +217,27 @@ async fn a_retry_has_the_same_key_and_the_last_answer_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let kept = folder.path().join("kept");
     let options = "--rate 20 --seconds 1 --connections 4 --user-pattern x{}y";
-    let patient = run_in_background(plan(address, &format!("{options} --retries 2")), Some(kept.clone())).await;
-    assert_eq!((patient.record.counts.ok, patient.record.retries), (20, 40), "{:?}", patient.record.counts);
-    assert!(seen.lock().expect("no holder panics").values().all(|count| *count == 3));
-    let told: Vec<Line> = lines(&kept).expect("opened").map(|line| line.expect("read")).collect();
+    let patient = run_in_background(
+        plan(address, &format!("{options} --retries 2")),
+        Some(kept.clone()),
+    )
+    .await;
+    assert_eq!(
+        (patient.record.counts.ok, patient.record.retries),
+        (20, 40),
+        "{:?}",
+        patient.record.counts
+    );
+    assert!(
+        seen.lock()
+            .expect("no holder panics")
+            .values()
+            .all(|count| *count == 3)
+    );
+    let told: Vec<Line> = lines(&kept)
+        .expect("opened")
+        .map(|line| line.expect("read"))
+        .collect();
     assert_eq!(told.len(), 22);
     assert!(matches!(&told[0], Line::Run { run } if run.len() == 10));
     assert!(matches!(&told[21], Line::Kept { kept: 20 }));
@@ -183,19 +246,35 @@ async fn a_retry_has_the_same_key_and_the_last_answer_is_kept() {
     );
 
     // One retry less, and what a user was told is not known.
-    let hasty = run_in_background(plan(address, &format!("{options} --retries 1")), Some(kept.clone())).await;
+    let hasty = run_in_background(
+        plan(address, &format!("{options} --retries 1")),
+        Some(kept.clone()),
+    )
+    .await;
     assert_eq!(hasty.record.counts.error_kinds["io"], 20);
-    let unknown = lines(&kept)
-        .expect("opened")
-        .filter(|line| matches!(line, Ok(Line::Untold(Untold { outcome: Untelling::Unknown, .. }))));
+    let unknown = lines(&kept).expect("opened").filter(|line| {
+        matches!(
+            line,
+            Ok(Line::Untold(Untold {
+                outcome: Untelling::Unknown,
+                ..
+            }))
+        )
+    });
     assert_eq!(unknown.count(), 20);
 
     // Without one it is: refused.
     let meek = run_in_background(plan(address, options), Some(kept.clone())).await;
     assert_eq!(meek.record.counts.refused["ERR_GW_003"], 20);
-    let refused = lines(&kept)
-        .expect("opened")
-        .filter(|line| matches!(line, Ok(Line::Untold(Untold { outcome: Untelling::Refused, .. }))));
+    let refused = lines(&kept).expect("opened").filter(|line| {
+        matches!(
+            line,
+            Ok(Line::Untold(Untold {
+                outcome: Untelling::Refused,
+                ..
+            }))
+        )
+    });
     assert_eq!(refused.count(), 20);
     server.abort();
 }

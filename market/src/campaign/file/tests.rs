@@ -109,29 +109,72 @@ fn edited(from: &str, to: &str) -> String {
 #[test]
 fn the_shipped_files_are_valid() {
     let ids = SHIPPED.map(|text| (parse(text).activity.id.get(), parse(text).strategy.id.get()));
-    assert_eq!(ids, [(100_301, 100_006), (100_401, 10_007), (200_001, 200_001), (200_002, 200_002)]);
+    assert_eq!(
+        ids,
+        [
+            (100_301, 100_006),
+            (100_401, 10_007),
+            (200_001, 200_001),
+            (200_002, 200_002)
+        ]
+    );
 }
 
 #[test]
 fn the_documented_example_is_valid() {
-    let example = DOCUMENTATION.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example = DOCUMENTATION
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     parse(example.expect("an example"));
 }
 
 #[test]
 fn a_campaign_is_what_its_file_says() {
-    let Campaign { activity, chances, stages, skus, strategy } = parse(SMALL);
+    let Campaign {
+        activity,
+        chances,
+        stages,
+        skus,
+        strategy,
+    } = parse(SMALL);
     assert_eq!(activity.begins_at.to_string(), "2026-02-28T16:00:00Z");
-    assert_eq!((activity.state, activity.time_zone_name.as_str()), (ActivityState::Open, "Asia/Shanghai"));
-    assert_eq!(chances, Chances { welcome: 3, month_limit: 50, day_limit: 5 });
-    assert_eq!((stages[0].channel.as_str(), stages[0].source.as_str()), ("c01", "s01"));
-    assert_eq!((skus[0].stock, skus[0].price_minor, skus[0].chances), (1000, 1050, 1));
+    assert_eq!(
+        (activity.state, activity.time_zone_name.as_str()),
+        (ActivityState::Open, "Asia/Shanghai")
+    );
+    assert_eq!(
+        chances,
+        Chances {
+            welcome: 3,
+            month_limit: 50,
+            day_limit: 5
+        }
+    );
+    assert_eq!(
+        (stages[0].channel.as_str(), stages[0].source.as_str()),
+        ("c01", "s01")
+    );
+    assert_eq!(
+        (skus[0].stock, skus[0].price_minor, skus[0].chances),
+        (1000, 1050, 1)
+    );
     let ids: Vec<_> = strategy.awards.iter().map(|award| award.id.get()).collect();
-    assert_eq!(ids, [101, 102, 103], "awards are ordered by their place on the wheel");
-    assert_eq!([0, 1, 2].map(|index| strategy.pool.odds(index)), [(14, 18), (3, 18), (1, 18)]);
+    assert_eq!(
+        ids,
+        [101, 102, 103],
+        "awards are ordered by their place on the wheel"
+    );
+    assert_eq!(
+        [0, 1, 2].map(|index| strategy.pool.odds(index)),
+        [(14, 18), (3, 18), (1, 18)]
+    );
     assert_eq!(strategy.awards[2].tree, Some(1));
     assert_eq!(strategy.trees[1].unlocked_at(0), Some(2));
-    assert_eq!(strategy.trees[1].luck_awards().collect::<Vec<_>>(), [(AwardIndex(0), "1,50")]);
+    assert_eq!(
+        strategy.trees[1].luck_awards().collect::<Vec<_>>(),
+        [(AwardIndex(0), "1,50")]
+    );
 }
 
 #[test]
@@ -140,27 +183,64 @@ fn the_chain_follows_rule_models_and_groups_follow_their_thresholds() {
     assert!(
         matches!(&blacklist_first.chain[0], ChainRule::Blacklist { award: AwardIndex(0), users } if users.len() == 2)
     );
-    let weight_first = parse(&edited(r#""rule_blacklist", "rule_weight""#, r#""rule_weight", "rule_blacklist""#));
-    assert!(matches!(weight_first.strategy.chain[0], ChainRule::Weight(_)));
+    let weight_first = parse(&edited(
+        r#""rule_blacklist", "rule_weight""#,
+        r#""rule_weight", "rule_blacklist""#,
+    ));
+    assert!(matches!(
+        weight_first.strategy.chain[0],
+        ChainRule::Weight(_)
+    ));
     let groups = blacklist_first.weight_groups();
-    assert_eq!(groups.iter().map(|group| group.ordinal).collect::<Vec<_>>(), [3, 10]);
-    assert_eq!((groups[1].pool.odds(0), groups[1].pool.odds(1)), ((3, 4), (1, 4)));
+    assert_eq!(
+        groups.iter().map(|group| group.ordinal).collect::<Vec<_>>(),
+        [3, 10]
+    );
+    assert_eq!(
+        (groups[1].pool.odds(0), groups[1].pool.odds(1)),
+        ((3, 4), (1, 4))
+    );
 }
 
 #[test]
 fn rates_may_be_spelled_as_any_decimal() {
-    for (spelling, millionths) in [("1", 1_000_000), ("1.0", 1_000_000), ("\"0.000001\"", 1), ("0.5", 500_000)] {
+    for (spelling, millionths) in [
+        ("1", 1_000_000),
+        ("1.0", 1_000_000),
+        ("\"0.000001\"", 1),
+        ("0.5", 500_000),
+    ] {
         let text = SHIPPED[3].replacen("rate = 1\n", &format!("rate = {spelling}\n"), 1);
-        assert_eq!(parse(&text).strategy.awards[0].rate.millionths(), millionths, "{spelling}");
+        assert_eq!(
+            parse(&text).strategy.awards[0].rate.millionths(),
+            millionths,
+            "{spelling}"
+        );
     }
 }
 
 /// Each entry: what of `SMALL` is replaced by what, and the faults that follow.
 const BROKEN: &[(&str, &str, &[&str])] = &[
-    ("format = 1\n", "", &["format: missing: expected a whole number from 0 to 4294967295"]),
-    ("format = 1\n", "format = 2\n", &["line 1, format: this program reads campaign files of format 1"]),
-    ("id = 7\n", "", &["line 2, activity.id: missing: expected a whole number from 1 to 9223372036854775807"]),
-    ("id = 7\n", "id = 0\n", &["line 3, activity.id: expected a whole number from 1 to 9223372036854775807, found 0"]),
+    (
+        "format = 1\n",
+        "",
+        &["format: missing: expected a whole number from 0 to 4294967295"],
+    ),
+    (
+        "format = 1\n",
+        "format = 2\n",
+        &["line 1, format: this program reads campaign files of format 1"],
+    ),
+    (
+        "id = 7\n",
+        "",
+        &["line 2, activity.id: missing: expected a whole number from 1 to 9223372036854775807"],
+    ),
+    (
+        "id = 7\n",
+        "id = 0\n",
+        &["line 3, activity.id: expected a whole number from 1 to 9223372036854775807, found 0"],
+    ),
     (
         "name = \"Spring\"",
         "nmae = \"Spring\"",
@@ -169,24 +249,38 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
             "line 4, activity.nmae: unknown key; did you mean \"name\"?",
         ],
     ),
-    ("\"Spring\"", "\"Spring\\n\"", &["line 4, activity.name: must not contain control characters"]),
+    (
+        "\"Spring\"",
+        "\"Spring\\n\"",
+        &["line 4, activity.name: must not contain control characters"],
+    ),
     (
         "2026-03-01T00:00:00+08:00",
         "2026-03-01T00:00:00",
-        &["line 5, activity.begins_at: expected a date and time with its offset, such as 2026-11-20T20:00:00+08:00, \
-             found 2026-03-01T00:00:00 without an offset"],
+        &[
+            "line 5, activity.begins_at: expected a date and time with its offset, such as 2026-11-20T20:00:00+08:00, \
+             found 2026-03-01T00:00:00 without an offset",
+        ],
     ),
-    ("2026-04-01", "2026-03-01", &["line 6, activity.ends_at: must be later than begins_at"]),
+    (
+        "2026-04-01",
+        "2026-03-01",
+        &["line 6, activity.ends_at: must be later than begins_at"],
+    ),
     (
         "\"open\"",
         "\"opened\"",
-        &["line 7, activity.state: expected \"create\" or \"open\" or \"close\", found the text \"opened\""],
+        &[
+            "line 7, activity.state: expected \"create\" or \"open\" or \"close\", found the text \"opened\"",
+        ],
     ),
     (
         "Asia/Shanghai",
         "Asia/Shangai",
-        &["line 8, activity.time_zone: \"Asia/Shangai\" is no time zone of the IANA database; \
-             expected a name such as \"Asia/Shanghai\""],
+        &[
+            "line 8, activity.time_zone: \"Asia/Shangai\" is no time zone of the IANA database; \
+             expected a name such as \"Asia/Shanghai\"",
+        ],
     ),
     (
         "welcome = 3",
@@ -209,7 +303,9 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "\"rule_blacklist\", ",
         "",
-        &["line 24, strategy.rule_blacklist: rule_models does not list this rule, so it would never be asked"],
+        &[
+            "line 24, strategy.rule_blacklist: rule_models does not list this rule, so it would never be asked",
+        ],
     ),
     (
         "\"rule_blacklist\", ",
@@ -240,9 +336,21 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
             "line 26, strategy.rule_blacklist.users[3]: must not begin or end with white space",
         ],
     ),
-    ("award = 101", "award = 104", &["line 25, strategy.rule_blacklist.award: no award has the id 104"]),
-    ("draw = 3", "draw = 10", &["line 31, strategy.rule_weight[2].draw: must be unique, but 10 was there before"]),
-    ("[102, 103]", "[102, 102]", &["line 29, strategy.rule_weight[1].awards[2]: this award is listed already"]),
+    (
+        "award = 101",
+        "award = 104",
+        &["line 25, strategy.rule_blacklist.award: no award has the id 104"],
+    ),
+    (
+        "draw = 3",
+        "draw = 10",
+        &["line 31, strategy.rule_weight[2].draw: must be unique, but 10 was there before"],
+    ),
+    (
+        "[102, 103]",
+        "[102, 102]",
+        &["line 29, strategy.rule_weight[1].awards[2]: this award is listed already"],
+    ),
     (
         "rate = 0.15",
         "rate = 0.0",
@@ -256,15 +364,33 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
             "line 49, award[3].id: must be unique, but 102 was there before",
         ],
     ),
-    ("sort = 3\n", "sort = 4\n", &["line 51, award[3].sort: expected a whole number from 1 to 3, found 4"]),
-    ("sort = 3\n", "sort = 1\n", &["line 51, award[3].sort: must be unique, but 1 was there before"]),
+    (
+        "sort = 3\n",
+        "sort = 4\n",
+        &["line 51, award[3].sort: expected a whole number from 1 to 3, found 4"],
+    ),
+    (
+        "sort = 3\n",
+        "sort = 1\n",
+        &["line 51, award[3].sort: must be unique, but 1 was there before"],
+    ),
     (
         "rate = 0.7",
         "rate = 7e-1",
-        &["line 44, award[2].rate: expected a decimal from 0 to 1 with at most 6 places, such as 0.0003"],
+        &[
+            "line 44, award[2].rate: expected a decimal from 0 to 1 with at most 6 places, such as 0.0003",
+        ],
     ),
-    ("rate = 0.7", "rate = true", &["line 44, award[2].rate: expected a decimal number, found true"]),
-    ("rate = 0.7", "rate = 0.81", &["line 33, award: the rates of all awards sum to 1.01, which is more than 1"]),
+    (
+        "rate = 0.7",
+        "rate = true",
+        &["line 44, award[2].rate: expected a decimal number, found true"],
+    ),
+    (
+        "rate = 0.7",
+        "rate = 0.81",
+        &["line 33, award: the rates of all awards sum to 1.01, which is more than 1"],
+    ),
     (
         "count = 1000",
         "count = 0",
@@ -281,7 +407,10 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "tree = \"plain\"",
         "tree = \"plane\"",
-        &["line 39, award[1].tree: no tree has the id \"plane\"", "line 56, tree[1].id: no award uses this tree"],
+        &[
+            "line 39, award[1].tree: no tree has the id \"plane\"",
+            "line 56, tree[1].id: no award uses this tree",
+        ],
     ),
     (
         "id = \"locked\"",
@@ -321,13 +450,17 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "draws = 2",
         "draws = 5",
-        &["line 54, award[3].tree: this prize can never be won: it unlocks after 5 draws of a day, \
-             and the limits allow 5 draws on a day"],
+        &[
+            "line 54, award[3].tree: this prize can never be won: it unlocks after 5 draws of a day, \
+             and the limits allow 5 draws on a day",
+        ],
     ),
     (
         "rule = \"rule_lock\"\n",
         "",
-        &["line 65, tree[2].nodes[1].rule: missing: the key is not the name of a rule, so this says which it is"],
+        &[
+            "line 65, tree[2].nodes[1].rule: missing: the key is not the name of a rule, so this says which it is",
+        ],
     ),
     (
         "key = \"rule_stock\"\nallow",
@@ -342,7 +475,11 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "award = 109\nconfig = \"1,50\"",
         &["line 76, tree[2].nodes[3].award: no award has the id 109"],
     ),
-    ("[[stage]]", "[[stage]", &["line 13: unclosed array table, expected `]`"]),
+    (
+        "[[stage]]",
+        "[[stage]",
+        &["line 13: unclosed array table, expected `]`"],
+    ),
 ];
 
 #[test]
@@ -356,8 +493,15 @@ fn each_fault_has_its_message_and_its_line() {
 /// prize with 3 % can never be won.
 #[test]
 fn a_prize_that_no_walk_reaches_is_refused() {
-    let locked_for_good = edited("allow = \"rule_stock\"\ntake_over", "allow = \"rule_luck_award\"\ntake_over")
-        .replacen("[[tree.nodes]]\nkey = \"rule_stock\"\nallow = \"rule_luck_award\"\n", "", 1);
+    let locked_for_good = edited(
+        "allow = \"rule_stock\"\ntake_over",
+        "allow = \"rule_luck_award\"\ntake_over",
+    )
+    .replacen(
+        "[[tree.nodes]]\nkey = \"rule_stock\"\nallow = \"rule_luck_award\"\n",
+        "",
+        1,
+    );
     assert_eq!(
         faults(&locked_for_good),
         ["line 54, award[3].tree: no walk reaches rule_stock: this prize can never be won"]
@@ -366,8 +510,10 @@ fn a_prize_that_no_walk_reaches_is_refused() {
     let forced = locked_for_good.replacen("rate = 0.05", "rate = 0", 1);
     assert_eq!(
         faults(&forced),
-        ["line 29, strategy.rule_weight[1].awards[2]: with all locks open no walk through its tree \
-              reaches rule_stock: this rule could never give the prize"]
+        [
+            "line 29, strategy.rule_weight[1].awards[2]: with all locks open no walk through its tree \
+              reaches rule_stock: this rule could never give the prize"
+        ]
     );
 }
 
@@ -381,7 +527,10 @@ fn all_faults_are_reported_at_once_and_in_order() {
         .replacen("rate = 0.15", "rate = 1.15", 1)
         .replacen("draws = 2", "draws = 2.5", 1)
         .replacen("config = \"1,50\"", "confug = \"1,50\"", 1);
-    let lines: Vec<_> = faults(&all_at_once).iter().map(|fault| fault.split(':').next().map(str::to_owned)).collect();
+    let lines: Vec<_> = faults(&all_at_once)
+        .iter()
+        .map(|fault| fault.split(':').next().map(str::to_owned))
+        .collect();
     let expected = [
         "line 3, activity.id",
         "line 9, chances.welcome",
@@ -411,7 +560,10 @@ fn an_empty_file_lacks_everything() {
         "award",
         "strategy.id",
     ];
-    let mut places: Vec<_> = faults("").iter().filter_map(|fault| fault.split(':').next().map(str::to_owned)).collect();
+    let mut places: Vec<_> = faults("")
+        .iter()
+        .filter_map(|fault| fault.split(':').next().map(str::to_owned))
+        .collect();
     places.sort_unstable();
     let mut expected = expected.to_vec();
     expected.sort_unstable();
@@ -421,11 +573,22 @@ fn an_empty_file_lacks_everything() {
 #[test]
 fn sizes_are_bounded() {
     let huge = format!("{SMALL}# {}", "x".repeat(FILE_BYTES_MAX));
-    assert_eq!(faults(&huge), [format!("the file: has {} bytes; a campaign file has at most 1048576", huge.len())]);
-    let node = |index| format!("[[tree.nodes]]\nkey = \"n{index}\"\nrule = \"rule_luck_award\"\naward = 101\n");
+    assert_eq!(
+        faults(&huge),
+        [format!(
+            "the file: has {} bytes; a campaign file has at most 1048576",
+            huge.len()
+        )]
+    );
+    let node = |index| {
+        format!("[[tree.nodes]]\nkey = \"n{index}\"\nrule = \"rule_luck_award\"\naward = 101\n")
+    };
     let nodes: Vec<_> = (0..98).map(node).collect();
     let faults = faults(&(SMALL.to_owned() + &nodes.concat()));
-    assert_eq!(faults[0], "line 65, tree[2].nodes: expected 1 to 100 tables, found 101");
+    assert_eq!(
+        faults[0],
+        "line 65, tree[2].nodes: expected 1 to 100 tables, found 101"
+    );
 }
 
 #[test]
@@ -437,7 +600,11 @@ fn what_a_published_campaign_keeps() {
         .replacen("count = 20", "count = 30", 1)
         .replacen("count = 1000\n", "", 1)
         .replacen("key = \"points\"", "count = 5\ntree = \"plain\"", 1);
-    let faults: Vec<_> = parse(&text).incompatible_with(&published).iter().map(ToString::to_string).collect();
+    let faults: Vec<_> = parse(&text)
+        .incompatible_with(&published)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let expected = [
         "the time zone of a published activity cannot change: it is Asia/Shanghai, the file says Asia/Tokyo",
         "the strategy of a published activity cannot change: it is 17, the file says 18",
@@ -452,11 +619,10 @@ fn what_a_published_campaign_keeps() {
 #[test]
 fn everything_else_may_change() {
     let published = parse(SMALL);
-    let text = SMALL.replacen("Asia/Shanghai", "asia/shanghai", 1).replacen("rate = 0.7", "rate = 0.1", 1).replacen(
-        "\"open\"",
-        "\"close\"",
-        1,
-    );
+    let text = SMALL
+        .replacen("Asia/Shanghai", "asia/shanghai", 1)
+        .replacen("rate = 0.7", "rate = 0.1", 1)
+        .replacen("\"open\"", "\"close\"", 1);
     assert_eq!(parse(&text).incompatible_with(&published), []);
 }
 

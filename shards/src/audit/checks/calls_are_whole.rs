@@ -23,24 +23,38 @@ struct Call {
 
 impl Default for CallsAreWhole {
     fn default() -> Self {
-        Self { check: Check::new("calls_are_whole"), call: None }
+        Self {
+            check: Check::new("calls_are_whole"),
+            call: None,
+        }
     }
 }
 
 impl DrawCheck for CallsAreWhole {
     fn order(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder) {
         let (seq, asked, request) = (order.seq, order.asked, &order.request);
-        let follows = |call: &&mut Call| (&call.request, call.asked, call.made) == (request, asked, seq);
+        let follows =
+            |call: &&mut Call| (&call.request, call.asked, call.made) == (request, asked, seq);
         if let Some(call) = self.call.as_mut().filter(follows) {
             call.made += 1;
         } else {
             self.end_call(context, history);
             self.check.checked += 1;
             if seq != 0 {
-                self.violation(context, history, order, "and the one before it is not there");
+                self.violation(
+                    context,
+                    history,
+                    order,
+                    "and the one before it is not there",
+                );
             }
             let several = (asked, seq) != (1, 0);
-            let call = || Call { request: request.clone(), asked, version: order.version, made: seq + 1 };
+            let call = || Call {
+                request: request.clone(),
+                asked,
+                version: order.version,
+                made: seq + 1,
+            };
             self.call = several.then(call);
         }
         if seq == asked {
@@ -54,8 +68,23 @@ impl DrawCheck for CallsAreWhole {
 }
 
 impl CallsAreWhole {
-    fn violation(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder, what: &str) {
-        let (place, StoredOrder { id, seq, asked, request, .. }) = (context.place, order);
+    fn violation(
+        &mut self,
+        context: &Context<'_>,
+        history: &History,
+        order: &StoredOrder,
+        what: &str,
+    ) {
+        let (
+            place,
+            StoredOrder {
+                id,
+                seq,
+                asked,
+                request,
+                ..
+            },
+        ) = (context.place, order);
         self.check.violation(|| {
             format!(
                 "{place}: order {id} of {history} is draw {} of {asked} under request id {request:?}, {what}",
@@ -66,8 +95,21 @@ impl CallsAreWhole {
 
     /// A call that made fewer draws than it asked for needs a version that allows it.
     fn end_call(&mut self, context: &Context<'_>, history: &History) {
-        let Some(Call { request, asked, version, made }) = self.call.take() else { return };
-        if made < asked && context.known.versions.is_all_or_nothing(history.activity, version) {
+        let Some(Call {
+            request,
+            asked,
+            version,
+            made,
+        }) = self.call.take()
+        else {
+            return;
+        };
+        if made < asked
+            && context
+                .known
+                .versions
+                .is_all_or_nothing(history.activity, version)
+        {
             let place = context.place;
             self.check.violation(|| {
                 format!("{place}: request id {request:?} of {history} has {made} draws of {asked}, the version makes all or none")

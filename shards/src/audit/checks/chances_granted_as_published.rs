@@ -11,13 +11,17 @@ pub(super) struct ChancesGrantedAsPublished {
 
 impl Default for ChancesGrantedAsPublished {
     fn default() -> Self {
-        Self { check: Check::new("chances_granted_as_published") }
+        Self {
+            check: Check::new("chances_granted_as_published"),
+        }
     }
 }
 
 impl DrawCheck for ChancesGrantedAsPublished {
     fn end(&mut self, context: &Context<'_>, history: &History) {
-        let Some(account) = history.account else { return };
+        let Some(account) = history.account else {
+            return;
+        };
         self.check.checked += 1;
         let (versions, activity) = (&context.known.versions, history.activity);
         let (place, granted) = (context.place, account.granted);
@@ -26,12 +30,18 @@ impl DrawCheck for ChancesGrantedAsPublished {
             Some(version) => versions
                 .welcome(activity, version)
                 .filter(|welcome| *welcome != granted)
-                .map(|welcome| format!("version {version}, which the first order names, welcomes with {welcome}")),
+                .map(|welcome| {
+                    format!(
+                        "version {version}, which the first order names, welcomes with {welcome}"
+                    )
+                }),
             None => (!versions.may_welcome_with(activity, granted))
                 .then(|| "no version of the activity welcomes with as many".to_owned()),
         };
         if let Some(expected) = expected {
-            self.check.violation(|| format!("{place}: {history} was granted {granted} chances; {expected}"));
+            self.check.violation(|| {
+                format!("{place}: {history} was granted {granted} chances; {expected}")
+            });
         }
     }
 }

@@ -14,7 +14,10 @@ pub(super) struct ChancesMatchOrders {
 
 impl Default for ChancesMatchOrders {
     fn default() -> Self {
-        Self { check: Check::new("chances_match_orders"), misnumbered: false }
+        Self {
+            check: Check::new("chances_match_orders"),
+            misnumbered: false,
+        }
     }
 }
 
@@ -29,13 +32,18 @@ impl DrawCheck for ChancesMatchOrders {
         if order.ordinal != expected && !self.misnumbered {
             self.misnumbered = true;
             let ordinal = order.ordinal;
-            self.check.violation(|| format!("{place}: order {id} of {history} is numbered {ordinal}, not {expected}"));
+            self.check.violation(|| {
+                format!("{place}: order {id} of {history} is numbered {ordinal}, not {expected}")
+            });
         }
         let before = history.labels.day;
         if order.day < before {
             let day = order.day;
-            self.check
-                .violation(|| format!("{place}: order {id} of {history} is of day {day}, the one before of {before}"));
+            self.check.violation(|| {
+                format!(
+                    "{place}: order {id} of {history} is of day {day}, the one before of {before}"
+                )
+            });
         }
     }
 
@@ -43,11 +51,15 @@ impl DrawCheck for ChancesMatchOrders {
         self.check.checked += 1;
         let (place, orders) = (context.place, history.orders);
         match history.account {
-            None => self.check.violation(|| format!("{place}: {history} has {orders} orders and no account")),
+            None => self
+                .check
+                .violation(|| format!("{place}: {history} has {orders} orders and no account")),
             Some(account) => {
                 let faults = faults(history, account);
                 if !faults.is_empty() {
-                    self.check.violation(|| format!("{place}: the account of {history}: {}", faults.join("; ")));
+                    self.check.violation(|| {
+                        format!("{place}: the account of {history}: {}", faults.join("; "))
+                    });
                 }
             }
         }
@@ -62,9 +74,13 @@ fn faults(history: &History, account: StoredAccount) -> Vec<String> {
         ("day_used", account.day_used, labels.day_orders),
         ("month_used", account.month_used, labels.month_orders),
     ];
-    let differ = counted.into_iter().filter(|(_, stored, counted)| stored != counted);
-    let differ = differ.map(|(name, stored, counted)| format!("{name} is {stored}, its orders say {counted}"));
+    let differ = counted
+        .into_iter()
+        .filter(|(_, stored, counted)| stored != counted);
+    let differ = differ
+        .map(|(name, stored, counted)| format!("{name} is {stored}, its orders say {counted}"));
     let (used, granted) = (account.used, account.granted);
-    let exceeded = (used > granted).then(|| format!("{used} chances are used and {granted} were granted"));
+    let exceeded =
+        (used > granted).then(|| format!("{used} chances are used and {granted} were granted"));
     differ.chain(exceeded).collect()
 }

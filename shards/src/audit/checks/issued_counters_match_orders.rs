@@ -23,7 +23,10 @@ pub(in crate::audit) struct UnitsInOrders {
 impl DrawCheck for UnitsInOrders {
     fn order(&mut self, _: &Context<'_>, history: &History, order: &StoredOrder) {
         if order.stocked == 1 {
-            *self.stocked.entry((history.activity, order.award)).or_default() += 1;
+            *self
+                .stocked
+                .entry((history.activity, order.award))
+                .or_default() += 1;
         }
     }
 }
@@ -59,8 +62,15 @@ pub(in crate::audit) fn issued_counters_match_orders(shards: &[ShardUnits]) -> C
     for (shard, ShardUnits { tables, counters }) in shards.iter().enumerate() {
         compare(&mut check, shard, &shards[shard].in_orders(), counters);
         for (lane, counted) in &counters.by_lane {
-            let table = usize::try_from(*lane).ok().and_then(|lane| tables.get(lane));
-            compare_lane(&mut check, &format!("shard {shard}, table {lane}"), table, counted);
+            let table = usize::try_from(*lane)
+                .ok()
+                .and_then(|lane| tables.get(lane));
+            compare_lane(
+                &mut check,
+                &format!("shard {shard}, table {lane}"),
+                table,
+                counted,
+            );
         }
     }
     check
@@ -70,9 +80,16 @@ fn compare(check: &mut Check, shard: usize, in_orders: &Counts, counters: &Count
     for prize in prizes([in_orders, &counters.before, &counters.after]) {
         check.checked += 1;
         let orders = units(in_orders, prize);
-        let (before, after) = (units(&counters.before, prize), units(&counters.after, prize));
+        let (before, after) = (
+            units(&counters.before, prize),
+            units(&counters.after, prize),
+        );
         if !(before..=after).contains(&orders) {
-            let counted = if before == after { before.to_string() } else { format!("{before} and then {after}") };
+            let counted = if before == after {
+                before.to_string()
+            } else {
+                format!("{before} and then {after}")
+            };
             check.violation(|| {
                 format!(
                     "shard {shard}, {}: the counters of issued units say {counted}, {orders} orders took one",

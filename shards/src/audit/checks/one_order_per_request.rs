@@ -13,7 +13,10 @@ pub(in crate::audit) struct OneOrderPerRequest {
 
 impl Default for OneOrderPerRequest {
     fn default() -> Self {
-        Self { check: Check::new("one_order_per_request"), last: None }
+        Self {
+            check: Check::new("one_order_per_request"),
+            last: None,
+        }
     }
 }
 
@@ -21,8 +24,11 @@ impl OneOrderPerRequest {
     /// Whether the table has its unique key.
     pub(in crate::audit) fn key(&mut self, place: Place, is_there: bool) {
         if !is_there {
-            self.check
-                .violation(|| format!("{place}: the orders have lost their unique key of user_id, request_id and seq"));
+            self.check.violation(|| {
+                format!(
+                    "{place}: the orders have lost their unique key of user_id, request_id and seq"
+                )
+            });
         }
     }
 
@@ -30,7 +36,9 @@ impl OneOrderPerRequest {
     pub(in crate::audit) fn order(&mut self, place: Place, user: &str, order: &StoredOrder) {
         self.check.checked += 1;
         match &mut self.last {
-            Some((of, request, seq, orders)) if (&**of, &*request, *seq) == (user, &order.request, order.seq) => {
+            Some((of, request, seq, orders))
+                if (&**of, &*request, *seq) == (user, &order.request, order.seq) =>
+            {
                 *orders += 1;
             }
             _ => {
@@ -42,7 +50,9 @@ impl OneOrderPerRequest {
 
     /// All orders were read.
     pub(in crate::audit) fn end(&mut self, place: Place) {
-        let Some((user, request, seq, orders)) = self.last.take() else { return };
+        let Some((user, request, seq, orders)) = self.last.take() else {
+            return;
+        };
         if orders > 1 {
             self.check.violation(|| {
                 format!("{place}: user {user:?} has {orders} orders under request id {request:?}, place {seq}")

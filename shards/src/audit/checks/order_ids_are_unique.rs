@@ -15,7 +15,9 @@ pub(super) struct OrderIdsAreUnique {
 
 impl Default for OrderIdsAreUnique {
     fn default() -> Self {
-        Self { check: Check::new("order_ids_are_unique") }
+        Self {
+            check: Check::new("order_ids_are_unique"),
+        }
     }
 }
 
@@ -24,18 +26,26 @@ impl DrawCheck for OrderIdsAreUnique {
         self.check.checked += 1;
         if let Some(fault) = fault(context, order.id) {
             let (place, id) = (context.place, order.id);
-            self.check.violation(|| format!("{place}: order {id} of {history}: {fault}"));
+            self.check
+                .violation(|| format!("{place}: order {id} of {history}: {fault}"));
         }
     }
 }
 
 fn fault(context: &Context<'_>, id: i64) -> Option<String> {
-    let minted = u64::try_from(id).ok().and_then(|number| Some((slot_of(number), run_of(number)?)));
-    let Some((slot, run)) = minted else { return Some("no lane can have given it this id".to_owned()) };
+    let minted = u64::try_from(id)
+        .ok()
+        .and_then(|number| Some((slot_of(number), run_of(number)?)));
+    let Some((slot, run)) = minted else {
+        return Some("no lane can have given it this id".to_owned());
+    };
     let claimed = context.known.claimed_runs;
     if u64::from(run.get()) > claimed {
-        return Some(format!("its id is of run {run}, and runs were claimed up to {claimed}"));
+        return Some(format!(
+            "its id is of run {run}, and runs were claimed up to {claimed}"
+        ));
     }
     let belongs = Place::of(context.map.route_slot(slot));
-    (belongs != context.place).then(|| format!("its id is one of {belongs}: it carries the slot {slot}"))
+    (belongs != context.place)
+        .then(|| format!("its id is one of {belongs}: it carries the slot {slot}"))
 }

@@ -1,4 +1,5 @@
-//! Each order is one that the campaign version it names can have made, and each version can be read.
+//! Each order is one that the campaign version it names can have made, and each version can be
+//! read.
 use super::DrawCheck;
 use crate::audit::campaigns::{Drawer, Versions};
 use crate::audit::draws::{Context, History};
@@ -12,19 +13,29 @@ pub(super) struct OrdersMatchTheirCampaign {
 
 impl Default for OrdersMatchTheirCampaign {
     fn default() -> Self {
-        Self { check: Check::new("orders_match_their_campaign") }
+        Self {
+            check: Check::new("orders_match_their_campaign"),
+        }
     }
 }
 
 impl DrawCheck for OrdersMatchTheirCampaign {
     fn order(&mut self, context: &Context<'_>, history: &History, order: &StoredOrder) {
         self.check.checked += 1;
-        let drawer = Drawer { user: history.id.as_ref(), activity: history.activity, day_before: history.labels.day };
+        let drawer = Drawer {
+            user: history.id.as_ref(),
+            activity: history.activity,
+            day_before: history.labels.day,
+        };
         let faults = context.known.versions.faults(drawer, order);
         if !faults.is_empty() {
             let (place, id, version) = (context.place, order.id, order.version);
-            self.check
-                .violation(|| format!("{place}: order {id} of {history}, version {version}: {}", faults.join("; ")));
+            self.check.violation(|| {
+                format!(
+                    "{place}: order {id} of {history}, version {version}: {}",
+                    faults.join("; ")
+                )
+            });
         }
     }
 }

@@ -22,14 +22,19 @@ pub(super) struct OrdersNotInTheFuture {
 
 impl Default for OrdersNotInTheFuture {
     fn default() -> Self {
-        Self { check: Check::new("orders_not_in_the_future"), latest: None }
+        Self {
+            check: Check::new("orders_not_in_the_future"),
+            latest: None,
+        }
     }
 }
 
 impl DrawCheck for OrdersNotInTheFuture {
     fn begin(&mut self, context: &Context<'_>, history: &History) {
         self.latest = context.latest_label(history.activity);
-        let Some((account, latest)) = history.account.zip(self.latest) else { return };
+        let Some((account, latest)) = history.account.zip(self.latest) else {
+            return;
+        };
         self.check.checked += 1;
         if account.day > latest {
             let (place, day) = (context.place, account.day);
@@ -49,8 +54,11 @@ impl DrawCheck for OrdersNotInTheFuture {
         }
         let (place, id, day) = (context.place, order.id, order.day);
         if self.latest.is_some_and(|latest| day > latest) {
-            self.check
-                .violation(|| format!("{place}: order {id} of {history} counts for day {day}, which has not begun"));
+            self.check.violation(|| {
+                format!(
+                    "{place}: order {id} of {history} counts for day {day}, which has not begun"
+                )
+            });
         } else if order.created_at_ms > context.now.as_millisecond().saturating_add(AHEAD_MAX_MS) {
             let at = Timestamp::from_millisecond(order.created_at_ms)
                 .map_or_else(|_| order.created_at_ms.to_string(), |at| at.to_string());

@@ -13,7 +13,9 @@ pub(super) struct RowsOnTheirShard {
 
 impl Default for RowsOnTheirShard {
     fn default() -> Self {
-        Self { check: Check::new("rows_on_their_shard") }
+        Self {
+            check: Check::new("rows_on_their_shard"),
+        }
     }
 }
 
@@ -23,7 +25,8 @@ impl RowsOnTheirShard {
         let (place, route) = (context.place, history.route(context.map));
         let belongs = Place::of(route);
         if belongs != place {
-            self.check.violation(|| format!("{place}: {} of {history} belongs to {belongs}", row()));
+            self.check
+                .violation(|| format!("{place}: {} of {history} belongs to {belongs}", row()));
         }
     }
 }

@@ -46,37 +46,65 @@ pub(in crate::audit) async fn read<D: Database>(meta: &D) -> Result<Segments, St
             total: row.integer(4)?,
         })
     };
-    let segments = rows.iter().map(segment).collect::<Result<_, StoreError>>()?;
-    Ok(Segments { rows: segments, withdrawing, totals })
+    let segments = rows
+        .iter()
+        .map(segment)
+        .collect::<Result<_, StoreError>>()?;
+    Ok(Segments {
+        rows: segments,
+        withdrawing,
+        totals,
+    })
 }
 
 pub(in crate::audit) fn segments_match_operations(read: &Segments, spread: Spread) -> Check {
     let mut check = Check::new("segments_match_operations");
     let mut sums: BTreeMap<PrizeKey, i64> = BTreeMap::new();
-    for Segment { prize, number, server, total } in &read.rows {
+    for Segment {
+        prize,
+        number,
+        server,
+        total,
+    } in &read.rows
+    {
         check.checked += 1;
         let sum = sums.entry(*prize).or_default();
         *sum = sum.saturating_add(*total);
-        let belongs = u16::try_from(*number).ok().filter(|number| *number < spread.segments);
+        let belongs = u16::try_from(*number)
+            .ok()
+            .filter(|number| *number < spread.segments);
         let belongs = belongs.map(|number| spread.server_of(number));
         if belongs.map(|ServerId(server)| i64::from(server)) != Some(*server) {
             let expected = belongs.map_or_else(
                 || format!("there are {} segments", spread.segments),
                 |expected| format!("it belongs on server {expected}"),
             );
-            check.violation(|| format!("{}: segment {number} is on server {server}; {expected}", name(*prize)));
+            check.violation(|| {
+                format!(
+                    "{}: segment {number} is on server {server}; {expected}",
+                    name(*prize)
+                )
+            });
         }
         if *total < 0 {
-            check.violation(|| format!("{}: segment {number} has a total of {total}", name(*prize)));
+            check
+                .violation(|| format!("{}: segment {number} has a total of {total}", name(*prize)));
         }
     }
     for prize in prizes([&sums, &read.withdrawing, &read.totals]) {
         let (sum, total) = (units(&sums, prize), units(&read.totals, prize));
         let given = units(&read.withdrawing, prize);
         if sum.saturating_add(given) != total {
-            let given = if given == 0 { String::new() } else { format!(" with {given} that are being withdrawn") };
+            let given = if given == 0 {
+                String::new()
+            } else {
+                format!(" with {given} that are being withdrawn")
+            };
             check.violation(|| {
-                format!("{}: its segments have {sum} units{given}, stock operations sum to {total}", name(prize))
+                format!(
+                    "{}: its segments have {sum} units{given}, stock operations sum to {total}",
+                    name(prize)
+                )
             });
         }
     }

@@ -65,7 +65,14 @@ pub(in crate::audit) struct StockAddsUp {
 impl StockAddsUp {
     pub(in crate::audit) fn new(now: Instant, patience: Duration) -> Self {
         let (shown, wrong) = (VecDeque::new(), BTreeMap::new());
-        Self { begun: now, patience, last: None, shown, moves: false, wrong }
+        Self {
+            begun: now,
+            patience,
+            last: None,
+            shown,
+            moves: false,
+            wrong,
+        }
     }
 
     /// Takes in a look; the check once it can be judged.
@@ -104,12 +111,19 @@ impl StockAddsUp {
         if still {
             return Some(look.issued.clone());
         }
-        if self.shown.len() < 3 { None } else { self.shown.front()?.1.clone() }
+        if self.shown.len() < 3 {
+            None
+        } else {
+            self.shown.front()?.1.clone()
+        }
     }
 
     fn judge(&mut self, look: &Look, now: Instant, late: bool) -> Option<Check> {
         let findings = look.findings();
-        if findings.values().all(|finding| matches!(finding, Finding::Missing((0, 0)))) {
+        if findings
+            .values()
+            .all(|finding| matches!(finding, Finding::Missing((0, 0))))
+        {
             return Some(check(findings.len(), Vec::new()));
         }
         let mut lasting = Vec::new();
@@ -136,10 +150,20 @@ impl StockAddsUp {
         if self.moves && self.wrong.is_empty() {
             return Some(check(findings.len(), Vec::new()));
         }
-        let open = look.pictures.iter().flatten().find(|picture| picture.open > 0);
+        let open = look
+            .pictures
+            .iter()
+            .flatten()
+            .find(|picture| picture.open > 0);
         Some(skipped(open.map_or_else(
             || "the stock was seen to change all the time".to_owned(),
-            |picture| format!("{}: {} units are under open grants", name(key(picture)), picture.open),
+            |picture| {
+                format!(
+                    "{}: {} units are under open grants",
+                    name(key(picture)),
+                    picture.open
+                )
+            },
         )))
     }
 }
@@ -160,12 +184,22 @@ fn check(prizes: usize, faults: Vec<String>) -> Check {
 }
 
 fn skipped(reason: String) -> Check {
-    Check { skipped: Some(reason), ..check(0, Vec::new()) }
+    Check {
+        skipped: Some(reason),
+        ..check(0, Vec::new())
+    }
 }
 
 impl Look {
     fn is_as(&self, other: &Self) -> bool {
-        let of = |look: &Self| (look.held, look.pictures.clone(), look.issued.clone(), look.totals.clone());
+        let of = |look: &Self| {
+            (
+                look.held,
+                look.pictures.clone(),
+                look.issued.clone(),
+                look.totals.clone(),
+            )
+        };
         of(self) == of(other)
     }
 
@@ -178,7 +212,9 @@ impl Look {
             if total < 0 {
                 Some(format!("{name}: its stock operations sum to {total}"))
             } else if issued > total {
-                Some(format!("{name}: {issued} units are issued and there are {total}"))
+                Some(format!(
+                    "{name}: {issued} units are issued and there are {total}"
+                ))
             } else {
                 None
             }
@@ -199,27 +235,42 @@ impl Look {
 
     /// What can be said of each prize.
     fn findings(&self) -> BTreeMap<PrizeKey, Finding> {
-        let pictures: BTreeMap<_, _> = self.pictures.iter().flatten().map(|picture| (key(picture), picture)).collect();
+        let pictures: BTreeMap<_, _> = self
+            .pictures
+            .iter()
+            .flatten()
+            .map(|picture| (key(picture), picture))
+            .collect();
         let mut all: BTreeSet<_> = prizes([&self.issued, &self.totals]);
         all.extend(pictures.keys());
-        all.into_iter().map(|prize| (prize, self.finding(prize, pictures.get(&prize).copied()))).collect()
+        all.into_iter()
+            .map(|prize| (prize, self.finding(prize, pictures.get(&prize).copied())))
+            .collect()
     }
 
     fn finding(&self, prize: PrizeKey, picture: Option<&Picture>) -> Finding {
         let total = units(&self.totals, prize);
         let Some(picture) = picture else {
-            return Finding::Fault(format!("the running server does not know its stock of {total}"));
+            return Finding::Fault(format!(
+                "the running server does not know its stock of {total}"
+            ));
         };
         let believed = signed(picture.total);
         if believed != total {
-            return Finding::Fault(format!("the running server has {believed} units, stock operations sum to {total}"));
+            return Finding::Fault(format!(
+                "the running server has {believed} units, stock operations sum to {total}"
+            ));
         }
         let (left, open) = (signed(picture.left), signed(picture.open));
-        let least = total.saturating_sub(left).saturating_sub(open).saturating_sub(units(&self.issued, prize));
-        let most = self
-            .issued_before
-            .as_ref()
-            .map_or(i64::MAX, |before| total.saturating_sub(left).saturating_sub(units(before, prize)));
+        let least = total
+            .saturating_sub(left)
+            .saturating_sub(open)
+            .saturating_sub(units(&self.issued, prize));
+        let most = self.issued_before.as_ref().map_or(i64::MAX, |before| {
+            total
+                .saturating_sub(left)
+                .saturating_sub(units(before, prize))
+        });
         Finding::Missing((least, most))
     }
 
@@ -229,15 +280,28 @@ impl Look {
             Finding::Fault(fault) => format!("{name}: {fault}"),
             Finding::Missing(_) => {
                 let (issued, total) = (units(&self.issued, prize), units(&self.totals, prize));
-                let picture = self.pictures.iter().flatten().find(|picture| key(picture) == prize);
+                let picture = self
+                    .pictures
+                    .iter()
+                    .flatten()
+                    .find(|picture| key(picture) == prize);
                 let (left, open) = picture.map_or((0, 0), |picture| (picture.left, picture.open));
-                let open = if open == 0 { String::new() } else { format!(", {open} under open grants") };
-                format!("{name}: {left} units left{open} and {issued} issued are not the total of {total}")
+                let open = if open == 0 {
+                    String::new()
+                } else {
+                    format!(", {open} under open grants")
+                };
+                format!(
+                    "{name}: {left} units left{open} and {issued} issued are not the total of {total}"
+                )
             }
         }
     }
 }
 
 fn key(picture: &Picture) -> PrizeKey {
-    (signed(picture.prize.activity.get()), signed(picture.prize.award.get()))
+    (
+        signed(picture.prize.activity.get()),
+        signed(picture.prize.award.get()),
+    )
 }

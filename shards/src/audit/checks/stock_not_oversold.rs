@@ -10,7 +10,12 @@ pub(in crate::audit) fn stock_not_oversold(issued: &Counts, totals: &Counts) -> 
         check.checked += 1;
         let (issued, total) = (units(issued, prize), units(totals, prize).max(0));
         if issued > total {
-            check.violation(|| format!("{}: {issued} units are in orders and there are {total}", name(prize)));
+            check.violation(|| {
+                format!(
+                    "{}: {issued} units are in orders and there are {total}",
+                    name(prize)
+                )
+            });
         }
     }
     check

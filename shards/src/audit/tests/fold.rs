@@ -27,12 +27,28 @@ struct Table {
 
 /// Three draws on one day, the third from the weight rule, and one on the next.
 fn sound() -> Table {
-    let account = StoredAccount { activity: 1, granted: 10, used: 4, day: 20_260_102, day_used: 1, month_used: 4 };
+    let account = StoredAccount {
+        activity: 1,
+        granted: 10,
+        used: 4,
+        day: 20_260_102,
+        day_used: 1,
+        month_used: 4,
+    };
     let mut numbers = OrderNumbers::new(Run::new(1).expect("run"));
     let mut order = |ordinal, at: &str, day| {
-        let id = numbers.next(Slot::of(USER)).expect("a number").cast_signed();
+        let id = numbers
+            .next(Slot::of(USER))
+            .expect("a number")
+            .cast_signed();
         let at: Timestamp = at.parse().expect("timestamp");
-        StoredOrder { id, ordinal, day, created_at_ms: at.as_millisecond(), ..points() }
+        StoredOrder {
+            id,
+            ordinal,
+            day,
+            created_at_ms: at.as_millisecond(),
+            ..points()
+        }
     };
     let orders = vec![
         order(1, "2026-01-01T00:00:00+08:00", 20_260_101),
@@ -47,7 +63,12 @@ fn sound() -> Table {
         },
         order(4, "2026-01-02T00:00:00+08:00", 20_260_102),
     ];
-    Table { user: USER, account: Some(account), orders, repairs: Vec::new() }
+    Table {
+        user: USER,
+        account: Some(account),
+        orders,
+        repairs: Vec::new(),
+    }
 }
 
 fn points() -> StoredOrder {
@@ -72,7 +93,11 @@ fn points() -> StoredOrder {
 impl Table {
     fn stored(&self) -> Stored {
         let accounts = self.account.into_iter().collect();
-        Stored { accounts, orders: self.orders.clone(), repairs: self.repairs.clone() }
+        Stored {
+            accounts,
+            orders: self.orders.clone(),
+            repairs: self.repairs.clone(),
+        }
     }
 
     fn account(&mut self) -> &mut StoredAccount {
@@ -86,21 +111,42 @@ fn fold_at(place: Place, texts: &[&str], tables: &[Table]) -> (Report, Counts) {
 }
 
 fn fold_when(now: &str, place: Place, texts: &[&str], tables: &[Table]) -> (Report, Counts) {
-    let mut known = Known { claimed_runs: 1, ..Known::default() };
-    known.versions.learn(&(1..).zip(texts).map(|(version, text)| stored(version, text)).collect::<Vec<_>>());
+    let mut known = Known {
+        claimed_runs: 1,
+        ..Known::default()
+    };
+    known.versions.learn(
+        &(1..)
+            .zip(texts)
+            .map(|(version, text)| stored(version, text))
+            .collect::<Vec<_>>(),
+    );
     let map = SlotMap::even(1, 1, 2).expect("a map");
-    let context = Context { place, map: &map, known: &known, now: now.parse().expect("timestamp") };
+    let context = Context {
+        place,
+        map: &map,
+        known: &known,
+        now: now.parse().expect("timestamp"),
+    };
     let mut checks = DrawChecks::default();
     for table in tables {
         Walk::new(&mut checks).user(&context, table.user, table.stored());
     }
     let stocked = checks.stocked().clone();
-    (Report { checks: checks.found(&known.versions) }, stocked)
+    (
+        Report {
+            checks: checks.found(&known.versions),
+        },
+        stocked,
+    )
 }
 
 fn home() -> Place {
     let map = SlotMap::even(1, 1, 2).expect("a map");
-    Place { shard: 0, table: map.route(USER).table().get() }
+    Place {
+        shard: 0,
+        table: map.route(USER).table().get(),
+    }
 }
 
 fn fold(table: Table) -> Report {
@@ -117,7 +163,10 @@ fn after(change: impl FnOnce(&mut Table)) -> Report {
 #[track_caller]
 fn assert_red(report: &Report, name: &str, violation: &str) {
     assert_eq!(red(report), [name], "{report}");
-    assert!(first_violation(report).contains(violation), "{violation:?} is not in {report}");
+    assert!(
+        first_violation(report).contains(violation),
+        "{violation:?} is not in {report}"
+    );
 }
 
 #[test]
@@ -125,7 +174,11 @@ fn sound_rows_are_all_green_and_counted() {
     let (report, stocked) = fold_at(home(), &[CAMPAIGN], &[sound()]);
     assert_eq!(red(&report), [""; 0], "{report}");
     assert_eq!(stocked, Counts::from([((1, 102), 1)]));
-    let checked: Vec<_> = report.checks.iter().map(|check| (check.name, check.checked)).collect();
+    let checked: Vec<_> = report
+        .checks
+        .iter()
+        .map(|check| (check.name, check.checked))
+        .collect();
     assert_eq!(
         checked[1..],
         [
@@ -148,68 +201,130 @@ fn sound_rows_are_all_green_and_counted() {
 fn an_account_without_draws_is_sound_until_it_says_otherwise() {
     let idle = |used| Table {
         user: USER,
-        account: Some(StoredAccount { activity: 1, granted: 10, used, ..StoredAccount::default() }),
+        account: Some(StoredAccount {
+            activity: 1,
+            granted: 10,
+            used,
+            ..StoredAccount::default()
+        }),
         orders: Vec::new(),
         repairs: Vec::new(),
     };
     assert_eq!(red(&fold(idle(0))), [""; 0]);
-    assert_red(&fold(idle(1)), "chances_match_orders", "used is 1, its orders say 0");
+    assert_red(
+        &fold(idle(1)),
+        "chances_match_orders",
+        "used is 1, its orders say 0",
+    );
 }
 
 #[test]
 fn counters_that_differ_from_the_orders_are_found() {
     let name = "chances_match_orders";
-    assert_red(&after(|table| table.account().used = 3), name, "used is 3, its orders say 4");
+    assert_red(
+        &after(|table| table.account().used = 3),
+        name,
+        "used is 3, its orders say 4",
+    );
     let poor = after(|table| table.account().granted = 3);
     assert_eq!(red(&poor), [name, "chances_granted_as_published"], "{poor}");
-    assert!(first_violation(&poor).contains("4 chances are used and 3 were granted"), "{poor}");
-    assert_red(&after(|table| table.account().day = 20_260_103), name, "day is 20260103, its orders say 20260102");
-    assert_red(&after(|table| table.account().day_used = 0), name, "day_used is 0, its orders say 1");
-    assert_red(&after(|table| table.account().month_used = 5), name, "month_used is 5, its orders say 4");
-    assert_red(&after(|table| table.account = None), name, "has 4 orders and no account");
+    assert!(
+        first_violation(&poor).contains("4 chances are used and 3 were granted"),
+        "{poor}"
+    );
+    assert_red(
+        &after(|table| table.account().day = 20_260_103),
+        name,
+        "day is 20260103, its orders say 20260102",
+    );
+    assert_red(
+        &after(|table| table.account().day_used = 0),
+        name,
+        "day_used is 0, its orders say 1",
+    );
+    assert_red(
+        &after(|table| table.account().month_used = 5),
+        name,
+        "month_used is 5, its orders say 4",
+    );
+    assert_red(
+        &after(|table| table.account = None),
+        name,
+        "has 4 orders and no account",
+    );
 }
 
 #[test]
 fn ordinals_count_up_from_one() {
     let name = "chances_match_orders";
-    assert_red(&after(|table| table.orders[1].ordinal = 1), name, "is numbered 1, not 2");
+    assert_red(
+        &after(|table| table.orders[1].ordinal = 1),
+        name,
+        "is numbered 1, not 2",
+    );
     let gap = after(|table| {
         table.orders.remove(1);
         table.account().used = 3;
         table.account().month_used = 3;
     });
     assert_red(&gap, name, "is numbered 3, not 2");
-    assert_eq!(check(&gap, name).violations_total, 1, "what follows a gap is not reported again");
+    assert_eq!(
+        check(&gap, name).violations_total,
+        1,
+        "what follows a gap is not reported again"
+    );
 }
 
 #[test]
 fn a_day_before_the_last_one_is_found() {
     let report = after(|table| table.orders[3].day = 20_251_231);
     // Such a label is also none that the server gives at that time.
-    assert_eq!(red(&report), ["chances_match_orders", "orders_match_their_campaign"]);
-    assert!(first_violation(&report).contains("is of day 20251231, the one before of 20260101"), "{report}");
+    assert_eq!(
+        red(&report),
+        ["chances_match_orders", "orders_match_their_campaign"]
+    );
+    assert!(
+        first_violation(&report).contains("is of day 20251231, the one before of 20260101"),
+        "{report}"
+    );
 }
 
 #[test]
 fn limits_are_those_of_the_widest_version() {
     let narrow = CAMPAIGN.replace("day_limit = 3", "day_limit = 2");
     let (report, _) = fold_at(home(), &[&narrow], &[sound()]);
-    assert_red(&report, "day_and_month_limits", "has 3 orders in 20260101, the limit is 2");
+    assert_red(
+        &report,
+        "day_and_month_limits",
+        "has 3 orders in 20260101, the limit is 2",
+    );
     let (report, _) = fold_at(home(), &[CAMPAIGN, &narrow], &[sound()]);
     assert_eq!(red(&report), [""; 0], "an earlier version allowed them");
     let narrow = CAMPAIGN.replace("month_limit = 5", "month_limit = 3");
     let (report, _) = fold_at(home(), &[&narrow], &[sound()]);
-    assert_red(&report, "day_and_month_limits", "has 4 orders in 202601, the limit is 3");
+    assert_red(
+        &report,
+        "day_and_month_limits",
+        "has 4 orders in 202601, the limit is 3",
+    );
 }
 
 #[test]
 fn rows_in_another_table_are_found() {
-    let elsewhere = Place { shard: 0, table: 1 - home().table };
+    let elsewhere = Place {
+        shard: 0,
+        table: 1 - home().table,
+    };
     let (report, _) = fold_at(elsewhere, &[CAMPAIGN], &[sound()]);
     let (there, here) = (elsewhere.table, home().table);
-    assert_eq!(red(&report), ["rows_on_their_shard", "order_ids_are_unique"], "{report}");
-    let expected =
-        format!("shard 0, table {there}: the account of user \"u1\" in activity 1 belongs to shard 0, table {here}");
+    assert_eq!(
+        red(&report),
+        ["rows_on_their_shard", "order_ids_are_unique"],
+        "{report}"
+    );
+    let expected = format!(
+        "shard 0, table {there}: the account of user \"u1\" in activity 1 belongs to shard 0, table {here}"
+    );
     assert!(first_violation(&report).contains(&expected), "{report}");
     assert_eq!(check(&report, "rows_on_their_shard").violations_total, 5);
 }
@@ -217,10 +332,21 @@ fn rows_in_another_table_are_found() {
 #[test]
 fn an_order_id_with_another_users_slot_is_found() {
     // Each second slot is one of this table.
-    assert_red(&after(|table| table.orders[0].id += 2), "rows_on_their_shard", "carries the slot");
+    assert_red(
+        &after(|table| table.orders[0].id += 2),
+        "rows_on_their_shard",
+        "carries the slot",
+    );
     let minus = after(|table| table.orders[0].id = -1);
-    assert_eq!(red(&minus), ["rows_on_their_shard", "order_ids_are_unique"], "{minus}");
-    assert!(first_violation(&minus).contains("carries the slot none"), "{minus}");
+    assert_eq!(
+        red(&minus),
+        ["rows_on_their_shard", "order_ids_are_unique"],
+        "{minus}"
+    );
+    assert!(
+        first_violation(&minus).contains("carries the slot none"),
+        "{minus}"
+    );
 }
 
 type Change = fn(&mut StoredOrder);
@@ -230,34 +356,85 @@ fn orders_that_their_version_cannot_have_made_are_found() {
     let faults: [(Change, &str); 15] = [
         (|order| order.version = 9, "there is no such version"),
         (|order| order.award = 999, "the version has no award 999"),
-        (|order| order.award_title = "pints".into(), "is titled \"pints\", in the version \"points\""),
-        (|order| order.award_index = 2, "has the index 2, in the version 1"),
-        (|order| order.stocked = 1, "took a unit of award 101, which has no stock"),
+        (
+            |order| order.award_title = "pints".into(),
+            "is titled \"pints\", in the version \"points\"",
+        ),
+        (
+            |order| order.award_index = 2,
+            "has the index 2, in the version 1",
+        ),
+        (
+            |order| order.stocked = 1,
+            "took a unit of award 101, which has no stock",
+        ),
         (|order| order.stocked = 2, "stocked is 2"),
-        (|order| *order = mug(order, "rule_default", 0), "gave award 102, which is limited, without taking a unit"),
-        (|order| *order = mug(order, "rule_luck_award", 1), "took a unit of stock for a consolation"),
-        (|order| *order = mug(order, "rule_luck_award", 0), "rule_luck_award cannot have given this user award 102"),
-        (|order| *order = mug(order, "rule_weight", 1), "rule_weight cannot have given this user award 102 on draw 1"),
-        (|order| order.rule = "rule_blacklist".into(), "rule_blacklist cannot have given this user award 101"),
-        (|order| order.rule = "rule_lock".into(), "\"rule_lock\" is no rule"),
-        (|order| *order = badge(order), "rule_default cannot have given this user award 103"),
-        (|order| order.created_at_ms = 0, "outside the activity's window"),
-        (|order| order.created_at_ms -= 1, "it was made on 2025-12-31 at the activity, but counts for day 20260101"),
+        (
+            |order| *order = mug(order, "rule_default", 0),
+            "gave award 102, which is limited, without taking a unit",
+        ),
+        (
+            |order| *order = mug(order, "rule_luck_award", 1),
+            "took a unit of stock for a consolation",
+        ),
+        (
+            |order| *order = mug(order, "rule_luck_award", 0),
+            "rule_luck_award cannot have given this user award 102",
+        ),
+        (
+            |order| *order = mug(order, "rule_weight", 1),
+            "rule_weight cannot have given this user award 102 on draw 1",
+        ),
+        (
+            |order| order.rule = "rule_blacklist".into(),
+            "rule_blacklist cannot have given this user award 101",
+        ),
+        (
+            |order| order.rule = "rule_lock".into(),
+            "\"rule_lock\" is no rule",
+        ),
+        (
+            |order| *order = badge(order),
+            "rule_default cannot have given this user award 103",
+        ),
+        (
+            |order| order.created_at_ms = 0,
+            "outside the activity's window",
+        ),
+        (
+            |order| order.created_at_ms -= 1,
+            "it was made on 2025-12-31 at the activity, but counts for day 20260101",
+        ),
     ];
     for (change, violation) in faults {
         let report = after(|table| change(&mut table.orders[0]));
         assert_red(&report, "orders_match_their_campaign", violation);
-        assert_eq!(check(&report, "orders_match_their_campaign").violations_total, 1);
+        assert_eq!(
+            check(&report, "orders_match_their_campaign").violations_total,
+            1
+        );
     }
 }
 
 fn mug(order: &StoredOrder, rule: &'static str, stocked: i64) -> StoredOrder {
-    StoredOrder { award: 102, award_title: "mug".into(), award_index: 2, rule: rule.into(), stocked, ..order.clone() }
+    StoredOrder {
+        award: 102,
+        award_title: "mug".into(),
+        award_index: 2,
+        rule: rule.into(),
+        stocked,
+        ..order.clone()
+    }
 }
 
 /// The badge has the rate 0: only the blacklist gives it.
 fn badge(order: &StoredOrder) -> StoredOrder {
-    StoredOrder { award: 103, award_title: "badge".into(), award_index: 3, ..order.clone() }
+    StoredOrder {
+        award: 103,
+        award_title: "badge".into(),
+        award_index: 3,
+        ..order.clone()
+    }
 }
 
 #[test]
@@ -276,15 +453,26 @@ fn each_rule_gives_what_is_its_own() {
     assert_eq!(red(&consoled), [""; 0], "{consoled}");
     // The third draw is the weight rule's, so the whole pool cannot have given it.
     let drawn = after(|table| table.orders[2].rule = "rule_default".into());
-    assert_red(&drawn, "orders_match_their_campaign", "rule_default cannot have given this user award 102 on draw 3");
+    assert_red(
+        &drawn,
+        "orders_match_their_campaign",
+        "rule_default cannot have given this user award 102 on draw 3",
+    );
     let mut forced = sound();
     forced.user = "banned";
     for order in &mut forced.orders {
         order.id = (order.id >> 10 << 10) + i64::from(Slot::of("banned").get());
-        *order = StoredOrder { rule: "rule_blacklist".into(), stocked: 0, ..badge(order) };
+        *order = StoredOrder {
+            rule: "rule_blacklist".into(),
+            stocked: 0,
+            ..badge(order)
+        };
     }
     let route = SlotMap::even(1, 1, 2).expect("a map").route("banned");
-    let place = Place { shard: 0, table: route.table().get() };
+    let place = Place {
+        shard: 0,
+        table: route.table().get(),
+    };
     let (report, _) = fold_at(place, &[CAMPAIGN], &[forced]);
     assert_eq!(red(&report), [""; 0], "{report}");
 }
@@ -296,7 +484,11 @@ fn a_clock_that_was_ahead_makes_the_next_day_label_late() {
         table.orders[3].created_at_ms -= 1;
     });
     // Nothing before it is of that day, so no clock can have been ahead.
-    assert_red(&late, "orders_match_their_campaign", "counts for day 20260102");
+    assert_red(
+        &late,
+        "orders_match_their_campaign",
+        "counts for day 20260102",
+    );
     let ahead = after(|table| {
         for order in &mut table.orders[2..] {
             order.day = 20_260_102;
@@ -312,25 +504,49 @@ fn a_clock_that_was_ahead_makes_the_next_day_label_late() {
 fn an_order_needs_an_open_activity() {
     let closed = CAMPAIGN.replace("state = \"open\"", "state = \"close\"");
     let (report, _) = fold_at(home(), &[&closed], &[sound()]);
-    assert_red(&report, "orders_match_their_campaign", "the activity is not open in this version");
+    assert_red(
+        &report,
+        "orders_match_their_campaign",
+        "the activity is not open in this version",
+    );
 }
 
 #[test]
 fn a_version_that_cannot_be_read_is_reported_once() {
     let (report, _) = fold_at(home(), &["format = 1", CAMPAIGN], &[sound()]);
-    assert_red(&report, "orders_match_their_campaign", "version 1 of activity 1 cannot be read: ");
-    assert_eq!(check(&report, "orders_match_their_campaign").violations_total, 1);
-    assert_eq!(check(&report, "day_and_month_limits").checked, 0, "nobody knows its limits");
+    assert_red(
+        &report,
+        "orders_match_their_campaign",
+        "version 1 of activity 1 cannot be read: ",
+    );
+    assert_eq!(
+        check(&report, "orders_match_their_campaign").violations_total,
+        1
+    );
+    assert_eq!(
+        check(&report, "day_and_month_limits").checked,
+        0,
+        "nobody knows its limits"
+    );
     let other = CAMPAIGN.replacen("id = 1\n", "id = 2\n", 1);
     let (report, _) = fold_at(home(), &[&other], &[sound()]);
-    assert_red(&report, "orders_match_their_campaign", "its file is of activity 2");
+    assert_red(
+        &report,
+        "orders_match_their_campaign",
+        "its file is of activity 2",
+    );
 }
 
 /// The same rows as a call for three draws and one for another.
 fn called() -> Table {
     let mut table = sound();
     for (seq, order) in (0..).zip(&mut table.orders[..3]) {
-        *order = StoredOrder { request: "three".into(), seq, asked: 3, ..order.clone() };
+        *order = StoredOrder {
+            request: "three".into(),
+            seq,
+            asked: 3,
+            ..order.clone()
+        };
     }
     table
 }
@@ -343,14 +559,27 @@ fn a_call_that_is_not_whole_is_found() {
         fold(table)
     };
     let whole = after(&|_| {});
-    assert_eq!((red(&whole), check(&whole, "calls_are_whole").checked), (Vec::new(), 2), "{whole}");
+    assert_eq!(
+        (red(&whole), check(&whole, "calls_are_whole").checked),
+        (Vec::new(), 2),
+        "{whole}"
+    );
     let found = |change: &dyn Fn(&mut [StoredOrder]), violation: &str| {
         let report = after(change);
         assert_eq!(red(&report), ["calls_are_whole"], "{report}");
-        assert!(report.to_string().contains(violation), "{violation:?} is not in {report}");
+        assert!(
+            report.to_string().contains(violation),
+            "{violation:?} is not in {report}"
+        );
     };
-    found(&|orders| orders[0].seq = 1, "is draw 2 of 3 under request id \"three\", and the one before it is not there");
-    found(&|orders| orders[2].seq = 3, "is draw 4 of 3 under request id \"three\", and the one before it is not there");
+    found(
+        &|orders| orders[0].seq = 1,
+        "is draw 2 of 3 under request id \"three\", and the one before it is not there",
+    );
+    found(
+        &|orders| orders[2].seq = 3,
+        "is draw 4 of 3 under request id \"three\", and the one before it is not there",
+    );
     found(
         &|orders| orders[1].request = "other".into(),
         "under request id \"other\", and the one before it is not there",
@@ -359,23 +588,40 @@ fn a_call_that_is_not_whole_is_found() {
         &|orders| orders[1].asked = 4,
         "is draw 2 of 4 under request id \"three\", and the one before it is not there",
     );
-    found(&|orders| orders[3].seq = 1, "is draw 2 of 1 under request id \"k\", and the one before it is not there");
-    found(&|orders| orders[..3].iter_mut().for_each(|order| order.asked = 2), "which is one too many");
-    found(&|orders| orders[2].request = "k".into(), "has 2 draws of 3, the version makes all or none");
-    found(&|orders| orders[..3].iter_mut().for_each(|order| order.asked = 4), "has 3 draws of 4");
+    found(
+        &|orders| orders[3].seq = 1,
+        "is draw 2 of 1 under request id \"k\", and the one before it is not there",
+    );
+    found(
+        &|orders| orders[..3].iter_mut().for_each(|order| order.asked = 2),
+        "which is one too many",
+    );
+    found(
+        &|orders| orders[2].request = "k".into(),
+        "has 2 draws of 3, the version makes all or none",
+    );
+    found(
+        &|orders| orders[..3].iter_mut().for_each(|order| order.asked = 4),
+        "has 3 draws of 4",
+    );
 }
 
 #[test]
 fn a_call_may_fall_short_where_its_version_says_so() {
     let partial = CAMPAIGN.replacen("state =", "when_chances_short = \"partial\"\nstate =", 1);
     let mut table = called();
-    table.orders[..3].iter_mut().for_each(|order| order.asked = 10);
+    table.orders[..3]
+        .iter_mut()
+        .for_each(|order| order.asked = 10);
     assert_eq!(red(&fold_at(home(), &[&partial], &[table]).0), [""; 0]);
 }
 
 #[test]
 fn users_and_activities_are_kept_apart() {
-    let second = Table { user: "u1 ", ..sound() };
+    let second = Table {
+        user: "u1 ",
+        ..sound()
+    };
     let (report, _) = fold_at(home(), &[CAMPAIGN], &[sound(), second]);
     assert_eq!(check(&report, "chances_match_orders").checked, 2);
     assert!(check(&report, "chances_match_orders").ok(), "{report}");
@@ -385,29 +631,58 @@ fn users_and_activities_are_kept_apart() {
 fn chances_that_no_version_welcomes_with_are_found() {
     let name = "chances_granted_as_published";
     let rich = after(|table| table.account().granted = 11);
-    assert_red(&rich, name, "was granted 11 chances; version 1, which the first order names, welcomes with 10");
+    assert_red(
+        &rich,
+        name,
+        "was granted 11 chances; version 1, which the first order names, welcomes with 10",
+    );
     // The version of the first order counts, whatever later ones say.
     let later = CAMPAIGN.replace("welcome = 10", "welcome = 11");
-    assert_eq!(red(&fold_at(home(), &[CAMPAIGN, &later], &[sound()]).0), [""; 0]);
+    assert_eq!(
+        red(&fold_at(home(), &[CAMPAIGN, &later], &[sound()]).0),
+        [""; 0]
+    );
     let idle = |granted| Table {
         user: USER,
-        account: Some(StoredAccount { activity: 1, granted, ..StoredAccount::default() }),
+        account: Some(StoredAccount {
+            activity: 1,
+            granted,
+            ..StoredAccount::default()
+        }),
         orders: Vec::new(),
         repairs: Vec::new(),
     };
-    assert_eq!(red(&fold_at(home(), &[CAMPAIGN, &later], &[idle(11)]).0), [""; 0]);
-    assert_red(&fold(idle(11)), name, "no version of the activity welcomes with as many");
+    assert_eq!(
+        red(&fold_at(home(), &[CAMPAIGN, &later], &[idle(11)]).0),
+        [""; 0]
+    );
+    assert_red(
+        &fold(idle(11)),
+        name,
+        "no version of the activity welcomes with as many",
+    );
 }
 
 #[test]
 fn an_id_of_another_table_or_of_a_run_that_nobody_claimed_is_found() {
     let name = "order_ids_are_unique";
     let unclaimed = after(|table| table.orders[1].id += 1 << 38);
-    assert_red(&unclaimed, name, "its id is of run 2, and runs were claimed up to 1");
-    assert_red(&after(|table| table.orders[1].id &= (1 << 38) - 1), name, "no lane can have given it this id");
+    assert_red(
+        &unclaimed,
+        name,
+        "its id is of run 2, and runs were claimed up to 1",
+    );
+    assert_red(
+        &after(|table| table.orders[1].id &= (1 << 38) - 1),
+        name,
+        "no lane can have given it this id",
+    );
     let other = after(|table| table.orders[1].id += 1);
     assert_eq!(red(&other), ["rows_on_their_shard", name], "{other}");
-    assert!(check(&other, name).violations[0].contains("its id is one of shard 0, table "), "{other}");
+    assert!(
+        check(&other, name).violations[0].contains("its id is one of shard 0, table "),
+        "{other}"
+    );
 }
 
 #[test]
@@ -420,13 +695,27 @@ fn orders_of_days_that_have_not_begun_are_found() {
         name,
         "the account of user \"u1\" in activity 1 counts for day 20260102",
     );
-    assert_eq!(check(&at("2026-01-01T23:54:00+08:00"), name).violations_total, 2);
-    assert_eq!(red(&at("2026-01-01T23:56:00+08:00")), [""; 0], "clocks may differ by some minutes");
-    assert_eq!(check(&at("2025-12-31T12:00:00+08:00"), name).violations_total, 5);
+    assert_eq!(
+        check(&at("2026-01-01T23:54:00+08:00"), name).violations_total,
+        2
+    );
+    assert_eq!(
+        red(&at("2026-01-01T23:56:00+08:00")),
+        [""; 0],
+        "clocks may differ by some minutes"
+    );
+    assert_eq!(
+        check(&at("2025-12-31T12:00:00+08:00"), name).violations_total,
+        5
+    );
     // A moment more than a day ahead, whatever the label says.
     let late = after(|table| table.orders[3].created_at_ms += 200 * 24 * 60 * 60 * 1000);
     assert!(red(&late).contains(&name), "{late}");
-    assert!(check(&late, name).violations[0].contains("by the database's clock it is 2026-06-01T04:00:00Z"), "{late}");
+    assert!(
+        check(&late, name).violations[0]
+            .contains("by the database's clock it is 2026-06-01T04:00:00Z"),
+        "{late}"
+    );
 }
 
 /// Two draws on a day, two by a clock that was forty days ahead, and then the account was set back.
@@ -437,8 +726,17 @@ fn set_back() -> Table {
         order.created_at_ms += 40 * 24 * 60 * 60 * 1000;
     }
     table.orders[3].created_at_ms -= 24 * 60 * 60 * 1000;
-    table.account = Some(StoredAccount { day: 20_260_101, day_used: 2, month_used: 2, ..*table.account() });
-    table.repairs.push(LabelRepair { activity: 1, used: 4, today: 20_260_102 });
+    table.account = Some(StoredAccount {
+        day: 20_260_101,
+        day_used: 2,
+        month_used: 2,
+        ..*table.account()
+    });
+    table.repairs.push(LabelRepair {
+        activity: 1,
+        used: 4,
+        today: 20_260_102,
+    });
     table
 }
 
@@ -449,14 +747,24 @@ fn what_a_repair_noted_is_accepted_and_nothing_else() {
     assert_eq!(red(&fold(set_back())), [""; 0], "{}", fold(set_back()));
     let mut unnoted = set_back();
     unnoted.repairs.clear();
-    assert_eq!(red(&fold(unnoted)), ["chances_match_orders", "orders_not_in_the_future"]);
+    assert_eq!(
+        red(&fold(unnoted)),
+        ["chances_match_orders", "orders_not_in_the_future"]
+    );
     let mut earlier = set_back();
     earlier.repairs[0].used = 3;
-    assert!(red(&fold(earlier)).contains(&"orders_not_in_the_future"), "the fourth was drawn after it");
+    assert!(
+        red(&fold(earlier)).contains(&"orders_not_in_the_future"),
+        "the fourth was drawn after it"
+    );
     // What was drawn before it was within the limits of that day, too.
     let narrow = CAMPAIGN.replace("day_limit = 3", "day_limit = 1");
     let (report, _) = fold_when(soon, home(), &[&narrow], &[set_back()]);
-    assert_eq!(check(&report, "day_and_month_limits").violations_total, 2, "{report}");
+    assert_eq!(
+        check(&report, "day_and_month_limits").violations_total,
+        2,
+        "{report}"
+    );
 }
 
 #[test]
@@ -470,7 +778,12 @@ fn draws_after_a_repair_count_from_where_it_set_the_account() {
         ..table.orders[0].clone()
     };
     table.orders.push(next);
-    table.account = Some(StoredAccount { used: 5, day_used: 3, month_used: 3, ..*table.account() });
+    table.account = Some(StoredAccount {
+        used: 5,
+        day_used: 3,
+        month_used: 3,
+        ..*table.account()
+    });
     let soon = "2026-01-02T12:00:00+08:00";
     let report = fold_when(soon, home(), &[CAMPAIGN], std::slice::from_ref(&table)).0;
     assert_eq!(red(&report), [""; 0], "{report}");
@@ -483,8 +796,15 @@ fn draws_after_a_repair_count_from_where_it_set_the_account() {
         ..table.orders[0].clone()
     };
     table.orders.push(again);
-    table.account = Some(StoredAccount { used: 6, ..*table.account() });
-    table.repairs.push(LabelRepair { activity: 1, used: 6, today: 20_260_102 });
+    table.account = Some(StoredAccount {
+        used: 6,
+        ..*table.account()
+    });
+    table.repairs.push(LabelRepair {
+        activity: 1,
+        used: 6,
+        today: 20_260_102,
+    });
     let report = fold_when(soon, home(), &[CAMPAIGN], &[table]).0;
     assert_eq!(red(&report), [""; 0], "{report}");
 }
@@ -495,16 +815,30 @@ fn requests_that_repeat_are_found_and_so_is_a_lost_key() {
         let mut checks = DrawChecks::default();
         checks.requests.key(home(), has_key);
         for (request, seq) in keys {
-            let order = StoredOrder { request: (*request).into(), seq: *seq, ..points() };
+            let order = StoredOrder {
+                request: (*request).into(),
+                seq: *seq,
+                ..points()
+            };
             checks.requests.order(home(), USER, &order);
         }
         checks.requests.end(home());
-        Report { checks: checks.found(&Known::default().versions) }
+        Report {
+            checks: checks.found(&Known::default().versions),
+        }
     };
     let name = "one_order_per_request";
     let sound = requests(&[("a", 0), ("a", 1), ("b", 0)], true);
     assert_eq!((red(&sound), check(&sound, name).checked), (Vec::new(), 3));
     let twice = requests(&[("a", 0), ("b", 0), ("b", 0), ("b", 0), ("c", 0)], true);
-    assert_red(&twice, name, "user \"u1\" has 3 orders under request id \"b\", place 0");
-    assert_red(&requests(&[("a", 0)], false), name, "have lost their unique key of user_id, request_id and seq");
+    assert_red(
+        &twice,
+        name,
+        "user \"u1\" has 3 orders under request id \"b\", place 0",
+    );
+    assert_red(
+        &requests(&[("a", 0)], false),
+        name,
+        "have lost their unique key of user_id, request_id and seq",
+    );
 }

@@ -19,10 +19,22 @@ use crate::{LaneLimits, Metrics, Patience, ReadLimits, Shards};
 const OPTIONS: Options = Options {
     shards: 2,
     tables: 2,
-    lane: LaneLimits { queue_max: 1000, queue_target: Duration::from_secs(1), batch_max: 64, linger: Duration::ZERO },
+    lane: LaneLimits {
+        queue_max: 1000,
+        queue_target: Duration::from_secs(1),
+        batch_max: 64,
+        linger: Duration::ZERO,
+    },
     in_flight_max: 1000,
-    patience: Patience { queue: Duration::from_secs(20), answer: Duration::from_secs(20) },
-    reads: ReadLimits { connections_max: 2, queue_max: 16, timeout: Duration::from_secs(5) },
+    patience: Patience {
+        queue: Duration::from_secs(20),
+        answer: Duration::from_secs(20),
+    },
+    reads: ReadLimits {
+        connections_max: 2,
+        queue_max: 16,
+        timeout: Duration::from_secs(5),
+    },
     breakers: crate::breaker::Settings::DEFAULT,
 };
 
@@ -33,20 +45,27 @@ async fn published() -> (TempDir, Folder) {
     let place = tempfile::tempdir().expect("a folder");
     let folder = Folder::create(place.path()).expect("a folder");
     let meta = folder.meta().await.expect("meta");
-    meta.publish(&[CAMPAIGN], "test", Timestamp::now()).await.expect("published");
+    meta.publish(&[CAMPAIGN], "test", Timestamp::now())
+        .await
+        .expect("published");
     (place, folder)
 }
 
 pub(super) async fn start(folder: &Folder) -> Embedded {
     let held = folder.clone().hold().await.expect("free");
-    held.start(OPTIONS, Metrics::new(&Registry::new()).expect("metrics")).await.expect("started")
+    held.start(OPTIONS, Metrics::new(&Registry::new()).expect("metrics"))
+        .await
+        .expect("started")
 }
 
 /// Each user draws this often in parallel, one of them blacklisted. The third draws of all want
 /// more mugs than there are.
 async fn play(shards: &Shards, round: &str, draws: u32) {
-    let users = (1..USERS).map(|number| format!("u{number}")).chain(["banned".to_owned()]);
-    let calls = users.flat_map(|user| (0..draws).map(move |number| draw(&user, &format!("{round}-{number}"))));
+    let users = (1..USERS)
+        .map(|number| format!("u{number}"))
+        .chain(["banned".to_owned()]);
+    let calls = users
+        .flat_map(|user| (0..draws).map(move |number| draw(&user, &format!("{round}-{number}"))));
     let answers = join_all(calls.map(|draw| shards.draw(draw))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
@@ -70,7 +89,12 @@ pub(super) async fn played() -> (TempDir, Folder) {
 }
 
 pub(super) async fn plant(file: SqliteFile, sql: &str) {
-    file.connect().await.expect("file").run(sql).await.expect(sql);
+    file.connect()
+        .await
+        .expect("file")
+        .run(sql)
+        .await
+        .expect(sql);
 }
 
 pub(super) async fn audited(folder: &Folder) -> Report {
@@ -86,7 +110,10 @@ async fn a_sound_folder_is_green_at_rest() {
     let (_place, folder) = played().await;
     let report = audited(&folder).await;
     assert!(report.ok(), "{report}");
-    assert_eq!(checked(&report, "one_order_per_request"), u64::from(USERS * 3));
+    assert_eq!(
+        checked(&report, "one_order_per_request"),
+        u64::from(USERS * 3)
+    );
     assert_eq!(checked(&report, "chances_match_orders"), u64::from(USERS));
     assert_eq!(checked(&report, "stock_not_oversold"), 1);
 }
@@ -108,7 +135,10 @@ async fn a_sound_folder_is_green_while_the_server_runs() {
     play(&server.shards, "r", 2).await;
     let report = audited(&folder).await;
     assert!(report.ok(), "{report}");
-    assert_eq!(checked(&report, "one_order_per_request"), u64::from(USERS * 2));
+    assert_eq!(
+        checked(&report, "one_order_per_request"),
+        u64::from(USERS * 2)
+    );
     server.drain().await;
 }
 
@@ -127,7 +157,11 @@ async fn what_changes_between_two_shards_turns_nothing_red() {
     assert!(join_all(newcomers).await.iter().all(Result::is_ok));
     audit.check_tables(&of_shard(1)).await.expect("looked");
     audit.count_after().await.expect("looked");
-    let issued: i64 = audit.shards.iter().flat_map(|shard| shard.in_orders().into_values()).sum();
+    let issued: i64 = audit
+        .shards
+        .iter()
+        .flat_map(|shard| shard.in_orders().into_values())
+        .sum();
     assert!(issued > 50, "more than there were at first: {issued}");
     let report = audit.report().await.expect("looked");
     assert!(report.ok(), "{report}");
@@ -136,20 +170,43 @@ async fn what_changes_between_two_shards_turns_nothing_red() {
 /// Publishes a second version, adds stock and takes some away, and waits until the server draws
 /// by it.
 async fn change(folder: &Folder, shards: &Shards) {
-    let (meta, activity) = (folder.meta().await.expect("meta"), ActivityId::new(1).expect("id"));
-    let (text, now) = (CAMPAIGN.replace("Audited", "Audited again"), Timestamp::now());
-    let prize = Prize { activity, award: AwardId::new(102).expect("id") };
-    let some = |units| StockChange { prize, units, who: "test".to_owned(), why: "test".to_owned() };
+    let (meta, activity) = (
+        folder.meta().await.expect("meta"),
+        ActivityId::new(1).expect("id"),
+    );
+    let (text, now) = (
+        CAMPAIGN.replace("Audited", "Audited again"),
+        Timestamp::now(),
+    );
+    let prize = Prize {
+        activity,
+        award: AwardId::new(102).expect("id"),
+    };
+    let some = |units| StockChange {
+        prize,
+        units,
+        who: "test".to_owned(),
+        why: "test".to_owned(),
+    };
     meta.add_stock(&some(300), now).await.expect("added");
     meta.ask_withdrawal(&some(10), now).await.expect("asked");
-    meta.publish(&[&text], "test", now).await.expect("published");
-    while shards.catalogue().activity(activity).is_none_or(|published| published.version == 1) {
+    meta.publish(&[&text], "test", now)
+        .await
+        .expect("published");
+    while shards
+        .catalogue()
+        .activity(activity)
+        .is_none_or(|published| published.version == 1)
+    {
         sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// Plants a fault in a folder at rest and says which checks are red.
-async fn red_after(file: impl FnOnce(&Folder) -> SqliteFile, sql: &str) -> (Vec<&'static str>, Report) {
+async fn red_after(
+    file: impl FnOnce(&Folder) -> SqliteFile,
+    sql: &str,
+) -> (Vec<&'static str>, Report) {
     let (_place, folder) = played().await;
     plant(file(&folder), sql).await;
     let report = audited(&folder).await;
@@ -169,8 +226,14 @@ async fn a_repeated_request_is_found() {
     let sql = "DROP INDEX raffle_order_request_0; UPDATE raffle_order_0 SET request_id = 'r-0' WHERE ordinal = 2";
     let (red, report) = red_after(shard, sql).await;
     assert_eq!(red, ["one_order_per_request"], "{report}");
-    assert!(first_violation(&report).contains("have lost their unique key"), "{report}");
-    assert!(report.to_string().contains(" under request id \"r-0\""), "{report}");
+    assert!(
+        first_violation(&report).contains("have lost their unique key"),
+        "{report}"
+    );
+    assert!(
+        report.to_string().contains(" under request id \"r-0\""),
+        "{report}"
+    );
 }
 
 #[tokio::test]
@@ -197,13 +260,23 @@ async fn an_id_of_a_run_that_nobody_claimed_is_found() {
 
 #[tokio::test]
 async fn a_call_with_a_hole_is_found() {
-    // As if the first two draws of each user had been one call, and then its second place were another.
+    // As if the first two draws of each user had been one call, and then its second place were
+    // another.
     let sql = "UPDATE raffle_order_0 SET request_id = 'two', seq = ordinal - 1, asked = 2 WHERE ordinal < 3";
     let (red, report) = red_after(shard, sql).await;
     assert!(red.is_empty(), "{report}");
-    let (red, report) = red_after(shard, &format!("{sql}; UPDATE raffle_order_0 SET seq = 2 WHERE seq = 1")).await;
+    let (red, report) = red_after(
+        shard,
+        &format!("{sql}; UPDATE raffle_order_0 SET seq = 2 WHERE seq = 1"),
+    )
+    .await;
     assert_eq!(red, ["calls_are_whole"], "{report}");
-    assert!(report.to_string().contains(" is draw 3 of 2 under request id \"two\""), "{report}");
+    assert!(
+        report
+            .to_string()
+            .contains(" is draw 3 of 2 under request id \"two\""),
+        "{report}"
+    );
 }
 
 #[tokio::test]
@@ -211,7 +284,11 @@ async fn a_counter_that_differs_from_its_orders_is_found() {
     let (_place, folder) = played().await;
     // One shard may have been fast enough to issue all units.
     for number in 0..OPTIONS.shards {
-        plant(folder.shard(number, Access::Write), "UPDATE award_issued SET issued = issued - 1").await;
+        plant(
+            folder.shard(number, Access::Write),
+            "UPDATE award_issued SET issued = issued - 1",
+        )
+        .await;
     }
     let report = audited(&folder).await;
     assert_eq!(red(&report), ["issued_counters_match_orders"], "{report}");
@@ -226,17 +303,23 @@ async fn oversold_stock_is_found() {
 
 #[tokio::test]
 async fn a_negative_total_is_found() {
-    let sql = "INSERT INTO stock_operation VALUES (99, 1, 104, 'withdraw', 1, -1, 'test', 'test', 0)";
+    let sql =
+        "INSERT INTO stock_operation VALUES (99, 1, 104, 'withdraw', 1, -1, 'test', 'test', 0)";
     let (red, report) = red_after(meta, sql).await;
     assert_eq!(red, ["stock_adds_up"], "{report}");
 }
 
 #[tokio::test]
 async fn rows_in_another_table_are_found() {
-    let sql = "INSERT INTO raffle_account_1 SELECT * FROM raffle_account_0; DELETE FROM raffle_account_0;
+    let sql =
+        "INSERT INTO raffle_account_1 SELECT * FROM raffle_account_0; DELETE FROM raffle_account_0;
                INSERT INTO raffle_order_1 SELECT * FROM raffle_order_0; DELETE FROM raffle_order_0";
     let (red, report) = red_after(shard, sql).await;
-    assert_eq!(red, ["rows_on_their_shard", "order_ids_are_unique"], "{report}");
+    assert_eq!(
+        red,
+        ["rows_on_their_shard", "order_ids_are_unique"],
+        "{report}"
+    );
 }
 
 #[tokio::test]
@@ -250,7 +333,8 @@ async fn a_lost_order_and_a_lost_account_are_found() {
 
 #[tokio::test]
 async fn draws_above_a_limit_are_found() {
-    let sql = "UPDATE campaign SET file_text = replace(file_text, 'day_limit = 3', 'day_limit = 2')";
+    let sql =
+        "UPDATE campaign SET file_text = replace(file_text, 'day_limit = 3', 'day_limit = 2')";
     let (red, report) = red_after(meta, sql).await;
     assert_eq!(red, ["day_and_month_limits"], "{report}");
 }
@@ -269,9 +353,19 @@ async fn sum_while_held(sql: &str) -> Report {
     let pictures = folder.meta_for_reading().pictures().await.expect("read");
     let held = folder.clone().hold().await.expect("free");
     let started = audited(&folder).await;
-    let sum = started.checks.iter().find(|check| check.name == "stock_adds_up").expect("checked");
-    assert!(sum.skipped.is_some(), "what an earlier server saw is forgotten");
-    held.meta().write_pictures(&pictures, Timestamp::now()).await.expect("written");
+    let sum = started
+        .checks
+        .iter()
+        .find(|check| check.name == "stock_adds_up")
+        .expect("checked");
+    assert!(
+        sum.skipped.is_some(),
+        "what an earlier server saw is forgotten"
+    );
+    held.meta()
+        .write_pictures(&pictures, Timestamp::now())
+        .await
+        .expect("written");
     assert!(audited(&folder).await.ok());
     plant(meta(&folder), sql).await;
     audited(&folder).await
@@ -290,7 +384,10 @@ async fn the_sum_is_skipped_while_units_are_under_grants() {
     let skipped: Vec<_> = report.checks.iter().filter(|check| !check.ok()).collect();
     assert_eq!(skipped.len(), 1);
     assert_eq!(skipped[0].name, "stock_adds_up");
-    assert_eq!(skipped[0].skipped.as_deref(), Some("activity 1, award 102: 1 units are under open grants"));
+    assert_eq!(
+        skipped[0].skipped.as_deref(),
+        Some("activity 1, award 102: 1 units are under open grants")
+    );
 }
 
 #[tokio::test]
@@ -317,9 +414,17 @@ async fn a_look_at_the_lock_does_not_keep_a_server_from_starting() {
 async fn what_cannot_be_read_is_no_verdict() {
     let (place, folder) = played().await;
     std::fs::remove_file(folder.shard(1, Access::Read).path).expect("removed");
-    let missing = audit(&folder, &Progress::default()).await.expect_err("a shard is missing");
-    assert!(missing.to_string().contains("shard-1.sqlite: "), "{missing}");
+    let missing = audit(&folder, &Progress::default())
+        .await
+        .expect_err("a shard is missing");
+    assert!(
+        missing.to_string().contains("shard-1.sqlite: "),
+        "{missing}"
+    );
     plant(meta(&folder), "DELETE FROM slot_map").await;
-    assert!(matches!(audit(&folder, &Progress::default()).await, Err(AuditError::NoMap(_))));
+    assert!(matches!(
+        audit(&folder, &Progress::default()).await,
+        Err(AuditError::NoMap(_))
+    ));
     drop(place);
 }

@@ -11,22 +11,38 @@ use crate::meta::StoredCampaign;
 const CAMPAIGN: &str = include_str!("campaign.toml");
 
 fn stored(version: u32, text: &str) -> StoredCampaign {
-    StoredCampaign { activity: market::ActivityId::new(1).expect("id"), version, text: text.to_owned() }
+    StoredCampaign {
+        activity: market::ActivityId::new(1).expect("id"),
+        version,
+        text: text.to_owned(),
+    }
 }
 
 /// The names of the checks that found something.
 fn red(report: &Report) -> Vec<&'static str> {
-    report.checks.iter().filter(|check| check.is_broken()).map(|check| check.name).collect()
+    report
+        .checks
+        .iter()
+        .filter(|check| check.is_broken())
+        .map(|check| check.name)
+        .collect()
 }
 
 /// The first violation of the first red check.
 fn first_violation(report: &Report) -> &str {
-    let found = report.checks.iter().find_map(|check| check.violations.first());
+    let found = report
+        .checks
+        .iter()
+        .find_map(|check| check.violations.first());
     found.map_or("", String::as_str)
 }
 
 /// A check by its name.
 #[track_caller]
 fn check<'r>(report: &'r Report, name: &str) -> &'r Check {
-    report.checks.iter().find(|check| check.name == name).expect("a check of this name")
+    report
+        .checks
+        .iter()
+        .find(|check| check.name == name)
+        .expect("a check of this name")
 }

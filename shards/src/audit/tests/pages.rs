@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::super::pages::{Giant, Pages, Stored, json};
 use super::super::rows::StoredOrder;
-use crate::store::{Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard};
+use crate::store::{
+    Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard,
+};
 use crate::testing::Mariadb;
 
 /// Users in the order of their keys, with so many accounts, orders and repairs.
@@ -31,7 +33,11 @@ async fn fill<D: Database>(database: &D) {
     let (mut sql, mut id) = (String::new(), 0);
     for (user, accounts, orders, repairs) in USERS {
         for activity in 1..=accounts {
-            writeln!(sql, "INSERT INTO raffle_account_1 VALUES ('{user}', {activity}, 9, 0, 0, 0, 0);").expect("text");
+            writeln!(
+                sql,
+                "INSERT INTO raffle_account_1 VALUES ('{user}', {activity}, 9, 0, 0, 0, 0);"
+            )
+            .expect("text");
         }
         for ordinal in 1..=orders {
             id += 1;
@@ -46,10 +52,20 @@ async fn fill<D: Database>(database: &D) {
             .expect("text");
         }
         for used in 1..=repairs {
-            writeln!(sql, "INSERT INTO label_repair_1 VALUES ('{user}', 1, {used}, 4, 5, 6);").expect("text");
+            writeln!(
+                sql,
+                "INSERT INTO label_repair_1 VALUES ('{user}', 1, {used}, 4, 5, 6);"
+            )
+            .expect("text");
         }
     }
-    database.connect().await.expect("a connection").run(sql.trim_end().trim_end_matches(';')).await.expect("filled");
+    database
+        .connect()
+        .await
+        .expect("a connection")
+        .run(sql.trim_end().trim_end_matches(';'))
+        .await
+        .expect("filled");
 }
 
 /// All users as pages of so many rows hand them over, and how many were giants.
@@ -59,11 +75,21 @@ async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, S
     let (mut pages, mut all, mut giants) = (Pages::new(&sql, rows_max), BTreeMap::new(), 0);
     while let Some(page) = pages.next(&mut connection).await.expect("read") {
         let rows = |of: fn(&Stored) -> usize| page.users.values().map(of).sum::<usize>();
-        let longest =
-            [rows(|user| user.orders.len()), rows(|user| user.accounts.len()), rows(|user| user.repairs.len())];
-        assert!(longest.into_iter().all(|rows| rows < rows_max), "{longest:?}");
+        let longest = [
+            rows(|user| user.orders.len()),
+            rows(|user| user.accounts.len()),
+            rows(|user| user.repairs.len()),
+        ];
+        assert!(
+            longest.into_iter().all(|rows| rows < rows_max),
+            "{longest:?}"
+        );
         for (user, stored) in page.users {
-            assert_eq!(all.insert(user, stored.by_ordinal()), None, "each user once");
+            assert_eq!(
+                all.insert(user, stored.by_ordinal()),
+                None,
+                "each user once"
+            );
         }
         if let Some(user) = page.giant {
             giants += 1;
@@ -83,7 +109,10 @@ async fn giant(connection: &mut impl Connection, giant: &mut Giant<'_>) -> Store
         whole.orders.extend(part.orders);
         (whole.accounts, whole.repairs) = (part.accounts, part.repairs);
     }
-    assert!(giant.is_over() && seen.is_sorted() && seen.len() == whole.orders.len(), "{seen:?}");
+    assert!(
+        giant.is_over() && seen.is_sorted() && seen.len() == whole.orders.len(),
+        "{seen:?}"
+    );
     whole
 }
 
@@ -93,8 +122,16 @@ async fn pages_are_whole<D: Database>(database: &D) {
     assert_eq!((expected.len(), giants), (USERS.len(), 0));
     for (user, accounts, orders, repairs) in USERS {
         let stored = &expected[user];
-        let counts = [stored.accounts.len(), stored.orders.len(), stored.repairs.len()];
-        assert_eq!(counts.map(|count| i64::try_from(count).expect("few")), [accounts, orders, repairs], "{user}");
+        let counts = [
+            stored.accounts.len(),
+            stored.orders.len(),
+            stored.repairs.len(),
+        ];
+        assert_eq!(
+            counts.map(|count| i64::try_from(count).expect("few")),
+            [accounts, orders, repairs],
+            "{user}"
+        );
         assert!(stored.orders.is_sorted_by_key(StoredOrder::place), "{user}");
     }
     for rows_max in 1..12 {
@@ -112,15 +149,28 @@ async fn pages_are_whole<D: Database>(database: &D) {
 async fn giants_stand_still<D: Database>(database: &D) {
     let sql = D::DIALECT.audit(1, 2, true);
     let mut connection = database.connect().await.expect("a connection");
-    connection.run("UPDATE raffle_account_1 SET used = 9 WHERE user_id = 'Big'").await.expect("set");
+    connection
+        .run("UPDATE raffle_account_1 SET used = 9 WHERE user_id = 'Big'")
+        .await
+        .expect("set");
     let mut parts = Giant::new(&sql, "Big".to_owned(), 4);
-    let first = parts.next(&mut connection, |_| {}).await.expect("read").expect("a part");
+    let first = parts
+        .next(&mut connection, |_| {})
+        .await
+        .expect("read")
+        .expect("a part");
     let draw =
         "INSERT INTO raffle_order_1 (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id,
                                             award_title, award_index, rule, stocked, created_at_ms, seq, asked)
                 VALUES (999, 'Big', 'z', 1, 1, 10, 5, 6, 't', 7, 'r', 0, 8, 0, 1);
                 UPDATE raffle_account_1 SET used = 10 WHERE user_id = 'Big'";
-    database.connect().await.expect("a connection").run(draw).await.expect("drawn");
+    database
+        .connect()
+        .await
+        .expect("a connection")
+        .run(draw)
+        .await
+        .expect("drawn");
     let mut orders = first.orders;
     while let Some(part) = parts.next(&mut connection, |_| {}).await.expect("read") {
         assert_eq!(part.accounts, first.accounts);
@@ -133,15 +183,26 @@ async fn giants_stand_still<D: Database>(database: &D) {
 #[tokio::test]
 async fn pages_of_a_sqlite_file() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = SqliteFile { path: folder.path().join("shard.sqlite"), access: Access::Create };
+    let file = SqliteFile {
+        path: folder.path().join("shard.sqlite"),
+        access: Access::Create,
+    };
     pages_are_whole(&file).await;
     giants_stand_still(&file).await;
     let sql = SqliteFile::DIALECT.audit(1, 10, true);
     let mut connection = file.connect().await.expect("a connection");
     for (text, value) in paged(&sql) {
-        let plan = connection.rows(&format!("EXPLAIN QUERY PLAN {text}"), &value).await.expect(text);
-        let steps: Vec<_> = plan.iter().map(|row| row.text(3).expect("a step")).collect();
-        let searched = steps.iter().all(|step| step.starts_with("SEARCH") && step.contains("user_id"));
+        let plan = connection
+            .rows(&format!("EXPLAIN QUERY PLAN {text}"), &value)
+            .await
+            .expect(text);
+        let steps: Vec<_> = plan
+            .iter()
+            .map(|row| row.text(3).expect("a step"))
+            .collect();
+        let searched = steps
+            .iter()
+            .all(|step| step.starts_with("SEARCH") && step.contains("user_id"));
         assert!(searched, "{text}\n{steps:?}");
     }
 }
@@ -154,13 +215,24 @@ async fn pages_of_a_mysql_database() {
     let sql = MysqlDatabase::DIALECT.audit(1, 10, true);
     let mut connection = database.connect().await.expect("a connection");
     for (text, value) in paged(&sql) {
-        let plan = connection.rows(&format!("EXPLAIN FORMAT = TRADITIONAL {text}"), &value).await.expect(text);
+        let plan = connection
+            .rows(&format!("EXPLAIN FORMAT = TRADITIONAL {text}"), &value)
+            .await
+            .expect(text);
         assert_eq!(plan.len(), 1, "{text}");
         let column = |place| plan[0].text(place).unwrap_or_default();
-        // MySQL has a column for partitions before the kind, which is empty, and one more before the last.
-        let (kind, extra) = if column(3).is_empty() { (column(4), column(11)) } else { (column(3), column(9)) };
+        // MySQL has a column for partitions before the kind, which is empty, and one more before
+        // the last.
+        let (kind, extra) = if column(3).is_empty() {
+            (column(4), column(11))
+        } else {
+            (column(3), column(9))
+        };
         assert!(["range", "ref"].contains(&kind), "{text}\n{kind} {extra}");
-        assert!(!extra.contains("filesort") && !extra.contains("temporary"), "{text}\n{kind} {extra}");
+        assert!(
+            !extra.contains("filesort") && !extra.contains("temporary"),
+            "{text}\n{kind} {extra}"
+        );
     }
 }
 

@@ -12,7 +12,11 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 /// As if the clock had been forty days ahead when these users drew: of `table` and shard 0.
 async fn draw_ahead(folder: &Folder, table: u16, ordinal_min: i64) {
-    let day = Day::of(Timestamp::now() + AHEAD, &TimeZone::get("Asia/Shanghai").expect("a zone")).number();
+    let day = Day::of(
+        Timestamp::now() + AHEAD,
+        &TimeZone::get("Asia/Shanghai").expect("a zone"),
+    )
+    .number();
     let sql = format!(
         "UPDATE raffle_order_{table} SET day = {day}, created_at_ms = created_at_ms + {ahead}
          WHERE ordinal >= {ordinal_min};
@@ -25,8 +29,13 @@ async fn draw_ahead(folder: &Folder, table: u16, ordinal_min: i64) {
 /// The users of a table of shard 0.
 async fn users(folder: &Folder, table: u16) -> Vec<String> {
     let mut connection = folder.shard(0, Access::Read).connect().await.expect("file");
-    let rows = connection.rows(&format!("SELECT user_id FROM raffle_account_{table}"), "[]").await.expect("rows");
-    rows.iter().map(|row| row.text(0).expect("a user").to_owned()).collect()
+    let rows = connection
+        .rows(&format!("SELECT user_id FROM raffle_account_{table}"), "[]")
+        .await
+        .expect("rows");
+    rows.iter()
+        .map(|row| row.text(0).expect("a user").to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -38,18 +47,37 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
     assert_eq!(red(&report), ["orders_not_in_the_future"], "{report}");
     let (ahead, partly) = (users(&folder, 0).await, users(&folder, 1).await);
     let found = 4 * ahead.len() + 3 * partly.len();
-    assert_eq!(check(&report, "orders_not_in_the_future").violations_total, found as u64);
+    assert_eq!(
+        check(&report, "orders_not_in_the_future").violations_total,
+        found as u64
+    );
     let refused = start(&folder).await;
-    assert!(refused.shards.draw(draw(&ahead[0], "again")).await.is_err(), "three draws were made on that day");
-    let held = mend_labels(&folder, "test", "a clock was ahead").await.expect_err("a server runs");
+    assert!(
+        refused.shards.draw(draw(&ahead[0], "again")).await.is_err(),
+        "three draws were made on that day"
+    );
+    let held = mend_labels(&folder, "test", "a clock was ahead")
+        .await
+        .expect_err("a server runs");
     assert!(matches!(held, RepairError::Held(_)), "{held}");
     refused.drain().await;
 
-    let mended = mend_labels(&folder, "test", "a clock was ahead").await.expect("mended");
-    assert_eq!(mended, Mended { accounts: (ahead.len() + partly.len()) as u64, left: 0 });
+    let mended = mend_labels(&folder, "test", "a clock was ahead")
+        .await
+        .expect("mended");
+    assert_eq!(
+        mended,
+        Mended {
+            accounts: (ahead.len() + partly.len()) as u64,
+            left: 0
+        }
+    );
     assert!(audited(&folder).await.ok(), "{}", audited(&folder).await);
     let log = folder.meta_for_reading().audit_log().await.expect("read");
-    let noted: Vec<_> = log.iter().map(|entry| (&*entry.who, &*entry.what, &*entry.why)).collect();
+    let noted: Vec<_> = log
+        .iter()
+        .map(|entry| (&*entry.who, &*entry.what, &*entry.why))
+        .collect();
     assert_eq!(noted, [("test", "audit --repair", "a clock was ahead")]);
 
     let server = start(&folder).await;
@@ -58,9 +86,21 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
     }
     // One draw of today stood before those that were ahead: two are left, of three.
     for number in 0..2 {
-        assert!(server.shards.draw(draw(&partly[0], &format!("again-{number}"))).await.is_ok());
+        assert!(
+            server
+                .shards
+                .draw(draw(&partly[0], &format!("again-{number}")))
+                .await
+                .is_ok()
+        );
     }
-    assert!(server.shards.draw(draw(&partly[0], "too-many")).await.is_err());
+    assert!(
+        server
+            .shards
+            .draw(draw(&partly[0], "too-many"))
+            .await
+            .is_err()
+    );
     server.drain().await;
     let report = audited(&folder).await;
     assert!(report.ok(), "{report}");
@@ -73,10 +113,18 @@ async fn a_second_repair_changes_nothing() {
     let first = mend_labels(&folder, "test", "once").await.expect("mended");
     assert!(first.accounts > 0);
     let before = contents(&folder).await;
-    assert_eq!(mend_labels(&folder, "test", "twice").await.expect("looked"), Mended::default());
+    assert_eq!(
+        mend_labels(&folder, "test", "twice").await.expect("looked"),
+        Mended::default()
+    );
     assert_eq!(contents(&folder).await, before);
     assert_eq!(
-        folder.meta_for_reading().audit_log().await.expect("read").len(),
+        folder
+            .meta_for_reading()
+            .audit_log()
+            .await
+            .expect("read")
+            .len(),
         1,
         "nothing was done, nothing is noted"
     );
@@ -86,19 +134,40 @@ async fn a_second_repair_changes_nothing() {
 async fn what_is_right_or_wrong_in_another_way_is_left_alone() {
     let (_place, folder) = played().await;
     let before = contents(&folder).await;
-    assert_eq!(mend_labels(&folder, "test", "nothing").await.expect("looked"), Mended::default());
+    assert_eq!(
+        mend_labels(&folder, "test", "nothing")
+            .await
+            .expect("looked"),
+        Mended::default()
+    );
     assert_eq!(contents(&folder).await, before);
     draw_ahead(&folder, 0, 1).await;
-    plant(folder.shard(0, Access::Write), "DELETE FROM raffle_order_0 WHERE ordinal = 2 AND stocked = 0").await;
+    plant(
+        folder.shard(0, Access::Write),
+        "DELETE FROM raffle_order_0 WHERE ordinal = 2 AND stocked = 0",
+    )
+    .await;
     let broken = users_without(&folder, 2).await;
     assert!(broken > 0);
     let before = contents(&folder).await;
-    let mended = mend_labels(&folder, "test", "two faults").await.expect("looked");
+    let mended = mend_labels(&folder, "test", "two faults")
+        .await
+        .expect("looked");
     assert_eq!(mended.left, broken, "{mended:?}");
-    let kept = contents(&folder).await.iter().filter(|line| before.contains(line)).count() as u64;
+    let kept = contents(&folder)
+        .await
+        .iter()
+        .filter(|line| before.contains(line))
+        .count() as u64;
     assert_eq!(kept, before.len() as u64 - mended.accounts);
-    let report = audit(&folder, &super::super::Progress::default()).await.expect("audited");
-    assert_eq!(red(&report), ["chances_match_orders", "orders_not_in_the_future"], "{report}");
+    let report = audit(&folder, &super::super::Progress::default())
+        .await
+        .expect("audited");
+    assert_eq!(
+        red(&report),
+        ["chances_match_orders", "orders_not_in_the_future"],
+        "{report}"
+    );
 }
 
 /// How many users of table 0 have no order of this number.
@@ -108,7 +177,9 @@ async fn users_without(folder: &Folder, ordinal: i64) -> u64 {
         "SELECT count(*) FROM raffle_account_0 AS a
          WHERE NOT EXISTS (SELECT 1 FROM raffle_order_0 AS o WHERE o.user_id = a.user_id AND o.ordinal = {ordinal})"
     );
-    connection.rows(&sql, "[]").await.expect("rows")[0].number(0).expect("a number")
+    connection.rows(&sql, "[]").await.expect("rows")[0]
+        .number(0)
+        .expect("a number")
 }
 
 /// All accounts of shard 0.
@@ -120,5 +191,7 @@ async fn contents(folder: &Folder) -> Vec<String> {
                SELECT user_id || '|' || used || '|' || day || '|' || day_used || '|' || month_used FROM raffle_account_1
                ORDER BY 1";
     let rows = connection.rows(sql, "[]").await.expect("rows");
-    rows.iter().map(|row| row.text(0).expect("a text").to_owned()).collect()
+    rows.iter()
+        .map(|row| row.text(0).expect("a text").to_owned())
+        .collect()
 }

@@ -27,7 +27,12 @@ impl Runs for Meta {
 }
 
 fn ids(meta: &Arc<Meta>, cut: Cut) -> Arc<Ids> {
-    Ids::new(meta.clone(), cut, IntGauge::new("left", "left").expect("a name"), Arc::default())
+    Ids::new(
+        meta.clone(),
+        cut,
+        IntGauge::new("left", "left").expect("a name"),
+        Arc::default(),
+    )
 }
 
 /// A lane that asks for ids as lanes do.
@@ -58,7 +63,11 @@ fn grants_of_different_blocks_and_runs_never_meet() {
 
 #[test]
 fn a_block_that_is_nearly_used_up_does_not_cover_a_batch() {
-    let cut = Cut { orders: 3, grants: 2, ..Cut::WHOLE };
+    let cut = Cut {
+        orders: 3,
+        grants: 2,
+        ..Cut::WHOLE
+    };
     let mut ids = LaneIds::new(Block::of(Run::new(1).expect("run"), 0, cut));
     assert!(ids.cover(3) && !ids.cover(4));
     ids.next_grant();
@@ -70,7 +79,10 @@ async fn lanes_that_start_together_claim_one_run() {
     let meta = Arc::new(Meta::default());
     let ids = ids(&meta, Cut::WHOLE);
     let blocks = futures_util::future::join_all((0..64).map(|_| ids.block())).await;
-    let starts: BTreeSet<u32> = blocks.into_iter().map(|block| block.expect("a block").orders.start).collect();
+    let starts: BTreeSet<u32> = blocks
+        .into_iter()
+        .map(|block| block.expect("a block").orders.start)
+        .collect();
     assert_eq!(starts.len(), 64);
     assert_eq!(meta.claimed.load(Ordering::Relaxed), 1);
     assert_eq!(ids.left.get(), i64::from(Run::MAX) - 1);
@@ -79,16 +91,28 @@ async fn lanes_that_start_together_claim_one_run() {
 #[tokio::test]
 async fn the_next_run_is_claimed_before_it_is_needed() {
     let meta = Arc::new(Meta::default());
-    let ids = ids(&meta, Cut { blocks: 8, ..Cut::WHOLE });
+    let ids = ids(
+        &meta,
+        Cut {
+            blocks: 8,
+            ..Cut::WHOLE
+        },
+    );
     for _ in 0..7 {
         ids.block().await.expect("a block");
         yield_now().await;
         yield_now().await;
     }
-    assert_eq!(meta.claimed.load(Ordering::Relaxed), 2, "one block is left and the next run is there");
+    assert_eq!(
+        meta.claimed.load(Ordering::Relaxed),
+        2,
+        "one block is left and the next run is there"
+    );
     meta.away.store(true, Ordering::Relaxed);
     for _ in 0..9 {
-        ids.block().await.expect("the meta database is away and nobody notices");
+        ids.block()
+            .await
+            .expect("the meta database is away and nobody notices");
         yield_now().await;
     }
     assert!(ids.block().await.is_err(), "both runs are used up");
@@ -101,7 +125,13 @@ async fn the_next_run_is_claimed_before_it_is_needed() {
 async fn run_numbers_that_are_used_up_are_asked_for_once_and_said() {
     let meta = Arc::new(Meta::default());
     meta.claimed.store(Run::MAX - 1, Ordering::Relaxed);
-    let ids = ids(&meta, Cut { blocks: 1, ..Cut::WHOLE });
+    let ids = ids(
+        &meta,
+        Cut {
+            blocks: 1,
+            ..Cut::WHOLE
+        },
+    );
     ids.block().await.expect("the last run");
     assert_eq!(ids.readiness.obstacles(), [""; 0]);
     for _ in 0..3 {
@@ -110,7 +140,10 @@ async fn run_numbers_that_are_used_up_are_asked_for_once_and_said() {
     assert_eq!(ids.left.get(), 0);
     assert_eq!(meta.claimed.load(Ordering::Relaxed), Run::MAX + 1);
     let obstacles = ids.readiness.obstacles();
-    assert!(obstacles.len() == 1 && obstacles[0].contains("run numbers are used up"), "{obstacles:?}");
+    assert!(
+        obstacles.len() == 1 && obstacles[0].contains("run numbers are used up"),
+        "{obstacles:?}"
+    );
 }
 
 proptest! {

@@ -21,7 +21,8 @@ pub(crate) async fn deliver<S: StockServer>(
 ) -> Result<usize, TendError> {
     let deliveries = meta.deliveries(shelf.id).await?;
     for delivery in &deliveries {
-        // A segment that gets none is told so: without a word it would still be waiting for its units.
+        // A segment that gets none is told so: without a word it would still be waiting for its
+        // units.
         let here = |&(segment, _): &(u16, u64)| spread.server_of(segment) == shelf.id;
         let addition = Addition {
             operation: delivery.operation,
@@ -45,7 +46,11 @@ pub(crate) async fn withdraw<S: StockServer>(
 ) -> Result<usize, TendError> {
     let mut done = 0;
     // Before the list: what it does not show as given was not given in an earlier epoch than these.
-    let epochs: Vec<Epoch> = stock.shelves().iter().map(|shelf| shelf.known_epoch()).collect();
+    let epochs: Vec<Epoch> = stock
+        .shelves()
+        .iter()
+        .map(|shelf| shelf.known_epoch())
+        .collect();
     for mut withdrawal in meta.withdrawals().await? {
         let all = withdraw_one(stock, meta, &epochs, &mut withdrawal).await?;
         if all {
@@ -66,23 +71,38 @@ async fn withdraw_one<S: StockServer>(
     for (shelf, &known) in stock.shelves().iter().zip(epochs) {
         let given: u64 = withdrawal.given.iter().map(|(_, units)| units).sum();
         let missing = withdrawal.units.saturating_sub(given);
-        if missing == 0 || withdrawal.given.iter().any(|(server, _)| *server == shelf.id) {
+        if missing == 0
+            || withdrawal
+                .given
+                .iter()
+                .any(|(server, _)| *server == shelf.id)
+        {
             continue;
         }
-        // What is on its way there is not gone: it is withdrawn when it has come. (What was recorded
-        // under an earlier epoch has come with this one.)
-        let waits = |delivery: &Delivery| delivery.prize == withdrawal.prize && delivery.epoch >= known;
+        // What is on its way there is not gone: it is withdrawn when it has come. (What was
+        // recorded under an earlier epoch has come with this one.)
+        let waits =
+            |delivery: &Delivery| delivery.prize == withdrawal.prize && delivery.epoch >= known;
         if meta.deliveries(shelf.id).await?.iter().any(waits) {
             return Ok(false);
         }
         let mut session = shelf.trusted_session().await?;
-        let Ok((epoch, taken)) = session.withdraw(withdrawal.operation, known, withdrawal.prize, missing).await? else {
+        let Ok((epoch, taken)) = session
+            .withdraw(withdrawal.operation, known, withdrawal.prize, missing)
+            .await?
+        else {
             return Ok(false);
         };
-        if epoch != known || !meta.note_withdrawn(withdrawal, shelf.id, epoch, &taken).await? {
+        if epoch != known
+            || !meta
+                .note_withdrawn(withdrawal, shelf.id, epoch, &taken)
+                .await?
+        {
             return Ok(false);
         }
-        withdrawal.given.push((shelf.id, taken.iter().map(|(_, units)| units).sum()));
+        withdrawal
+            .given
+            .push((shelf.id, taken.iter().map(|(_, units)| units).sum()));
     }
     Ok(true)
 }

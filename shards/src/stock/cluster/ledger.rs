@@ -35,8 +35,16 @@ pub(crate) struct NotedReceipt {
 impl NotedReceipt {
     /// How the grant is closed on one server.
     pub(crate) fn closing(&self, server: ServerId) -> Closing {
-        let used = self.used.iter().filter(|part| part.server == server).copied().collect();
-        Closing { grant: self.grant, used }
+        let used = self
+            .used
+            .iter()
+            .filter(|part| part.server == server)
+            .copied()
+            .collect();
+        Closing {
+            grant: self.grant,
+            used,
+        }
     }
 }
 
@@ -51,15 +59,27 @@ pub(crate) struct SomeReceipts {
 
 /// What one shard knows.
 pub(crate) trait ShardLedger: Send + Sync + 'static {
-    /// Decides the fate of a grant: it has committed, or never will. Answers what it used of one server.
-    fn decide(&self, server: ServerId, grant: GrantId) -> impl Future<Output = Result<Fate, StoreError>> + Send;
+    /// Decides the fate of a grant: it has committed, or never will. Answers what it used of one
+    /// server.
+    fn decide(
+        &self,
+        server: ServerId,
+        grant: GrantId,
+    ) -> impl Future<Output = Result<Fate, StoreError>> + Send;
 
     /// Raises the epoch under which batches may issue this server's units; waits for those that
     /// are under way, but not for long. Answers the epoch that holds now: a higher one stays.
-    fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
+    fn raise_epoch(
+        &self,
+        server: ServerId,
+        epoch: Epoch,
+    ) -> impl Future<Output = Result<Epoch, StoreError>> + Send;
 
     /// The units that this shard has issued out of a server's segments, at one moment.
-    fn issued_of(&self, server: ServerId) -> impl Future<Output = Result<Vec<(Prize, u16, u64)>, StoreError>> + Send;
+    fn issued_of(
+        &self,
+        server: ServerId,
+    ) -> impl Future<Output = Result<Vec<(Prize, u16, u64)>, StoreError>> + Send;
 
     /// Receipts of committed batches that are at least so old, of grants after this one.
     fn old_receipts(
@@ -73,7 +93,10 @@ pub(crate) trait ShardLedger: Send + Sync + 'static {
 
     /// Deletes the receipts of committed batches that are not open anywhere any more. Answers how
     /// many there were.
-    fn delete_receipts(&self, grants: &[GrantId]) -> impl Future<Output = Result<usize, StoreError>> + Send;
+    fn delete_receipts(
+        &self,
+        grants: &[GrantId],
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
     /// Forgets void receipts of batches of which nothing can be under way any more.
     fn forget_void(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -115,7 +138,10 @@ pub(crate) struct PendingWithdrawal {
 /// What the meta database knows.
 pub(crate) trait MetaLedger: Send + Sync + 'static {
     /// The registered process and epoch of each server.
-    fn registered(&self, server: ServerId) -> impl Future<Output = Result<Registered, StoreError>> + Send;
+    fn registered(
+        &self,
+        server: ServerId,
+    ) -> impl Future<Output = Result<Registered, StoreError>> + Send;
 
     /// Raises a server's epoch above what it was and above `seen`; answers it with the totals of
     /// the server's segments at that moment.
@@ -134,13 +160,19 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Additions that a server still has to get, oldest first.
-    fn deliveries(&self, server: ServerId) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
+    fn deliveries(
+        &self,
+        server: ServerId,
+    ) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
 
     /// Notes that a server has got an addition.
-    fn delivered(&self, delivery: &Delivery) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn delivered(&self, delivery: &Delivery)
+    -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Withdrawals that are not done.
-    fn withdrawals(&self) -> impl Future<Output = Result<Vec<PendingWithdrawal>, StoreError>> + Send;
+    fn withdrawals(
+        &self,
+    ) -> impl Future<Output = Result<Vec<PendingWithdrawal>, StoreError>> + Send;
 
     /// Lowers the totals by what a server's segments gave, if the server's epoch is still this
     /// one and nobody has noted it before. Answers whether it did.
@@ -153,5 +185,6 @@ pub(crate) trait MetaLedger: Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Ends a withdrawal: the prize's total has fallen by what was given.
-    fn end_withdrawal(&self, operation: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn end_withdrawal(&self, operation: u64)
+    -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -10,9 +10,9 @@
 //! * units of a batch that died come back: a grant that stays open is made void on its shard, and
 //!   only then returned (`sweep.rs`);
 //! * the shards keep a grant's row, its receipt, only for as long as the grant may be open on a
-//!   server: the lane that closed it deletes the row in one of its next batches, and what dead lanes
-//!   left is found by a job (`reclaim.rs`). What was issued stands in counters meanwhile, which the
-//!   batches write themselves;
+//!   server: the lane that closed it deletes the row in one of its next batches, and what dead
+//!   lanes left is found by a job (`reclaim.rs`). What was issued stands in counters meanwhile,
+//!   which the batches write themselves;
 //! * units are added and withdrawn once (`deliver.rs`).
 //!
 //! Every job stays correct when several processes run it at once, stop half-way, or act on what
@@ -68,11 +68,12 @@ const CLOSINGS_MAX: usize = 10_000;
 /// Grants closed in one call.
 const CLOSINGS_AT_ONCE: usize = 256;
 
-/// Receipts of closed grants that wait for their lane's next batch. What does not fit is found by `reclaim`.
+/// Receipts of closed grants that wait for their lane's next batch. What does not fit is found by
+/// `reclaim`.
 const CLOSED_MAX: usize = 4_096;
 
-/// Receipts that one batch deletes: not in each batch, because the statement costs more than its rows, and a
-/// few rows that stay for some batches longer cost nothing.
+/// Receipts that one batch deletes: not in each batch, because the statement costs more than its
+/// rows, and a few rows that stay for some batches longer cost nothing.
 const CLOSED_MIN: usize = 32;
 const CLOSED_AT_ONCE: usize = 256;
 
@@ -92,7 +93,11 @@ impl ClosedGrants {
     fn take(&self, min: usize) -> Vec<GrantId> {
         let mut grants = lock(&self.0);
         let count = grants.len().min(CLOSED_AT_ONCE);
-        if count < min { Vec::new() } else { grants.drain(..count).collect() }
+        if count < min {
+            Vec::new()
+        } else {
+            grants.drain(..count).collect()
+        }
     }
 }
 
@@ -151,7 +156,8 @@ impl<S: StockServer> Shelf<S> {
     /// The same; `None` where the server answers but does not hold these units.
     pub(crate) async fn find_session(&self) -> Result<Option<S::Session>, StockAway> {
         let registered = self.registered.load_full();
-        let is_trusted = |session: &S::Session| registered.run_id.as_deref() == Some(session.run_id());
+        let is_trusted =
+            |session: &S::Session| registered.run_id.as_deref() == Some(session.run_id());
         let kept = self.server.session().await?;
         if is_trusted(&kept) {
             return Ok(Some(kept));
@@ -167,7 +173,8 @@ impl<S: StockServer> Shelf<S> {
         self.registered.load().epoch
     }
 
-    /// Finds out whose the units are that the server holds, given what the meta database says of it.
+    /// Finds out whose the units are that the server holds, given what the meta database says of
+    /// it.
     pub(crate) async fn recognise(
         &self,
         session: &mut S::Session,
@@ -192,10 +199,18 @@ impl<S: StockServer> Shelf<S> {
     }
 
     /// Takes units, unless the server's breaker says that it does not answer.
-    async fn take(&self, asking: &Asking<'_>, breaker: &Breaker, deadline: Instant) -> Result<Taken, StockAway> {
+    async fn take(
+        &self,
+        asking: &Asking<'_>,
+        breaker: &Breaker,
+        deadline: Instant,
+    ) -> Result<Taken, StockAway> {
         let permit = breaker.admit().map_err(|_| {
             let last = self.trouble.last().unwrap_or_default();
-            StockAway::Unavailable(format!("the breaker of stock server {} is open: {last}", self.id))
+            StockAway::Unavailable(format!(
+                "the breaker of stock server {} is open: {last}",
+                self.id
+            ))
         })?;
         let taking = async {
             match self.find_session().await? {
@@ -282,14 +297,30 @@ impl<S: StockServer> ClusterStock<S> {
         let mut tasks = Vec::new();
         for (id, server) in (1..=ServerId::MAX).zip(servers) {
             let (closings, queue) = mpsc::channel(CLOSINGS_MAX);
-            let registered = ArcSwap::from_pointee(Registered { epoch: Epoch(0), run_id: None });
+            let registered = ArcSwap::from_pointee(Registered {
+                epoch: Epoch(0),
+                run_id: None,
+            });
             let notice = Notice::of(format!("redis-{id}"));
             let (id, trouble) = (ServerId(id), Trouble::default());
-            let shelf = Arc::new(Shelf { id, server, registered, closings, notice, trouble });
+            let shelf = Arc::new(Shelf {
+                id,
+                server,
+                registered,
+                closings,
+                notice,
+                trouble,
+            });
             tasks.push(tokio::spawn(close_grants(Arc::downgrade(&shelf), queue)));
             shelves.push(shelf);
         }
-        (Arc::new(Self { shelves, sold_out: Mutex::default() }), tasks)
+        (
+            Arc::new(Self {
+                shelves,
+                sold_out: Mutex::default(),
+            }),
+            tasks,
+        )
     }
 
     /// The servers.
@@ -298,9 +329,21 @@ impl<S: StockServer> ClusterStock<S> {
     }
 
     /// The stock as one lane takes from it.
-    pub(crate) fn for_lane(self: &Arc<Self>, shard: u16, lane: u16, breakers: &Arc<Breakers>) -> LaneStock<S> {
+    pub(crate) fn for_lane(
+        self: &Arc<Self>,
+        shard: u16,
+        lane: u16,
+        breakers: &Arc<Breakers>,
+    ) -> LaneStock<S> {
         let (breakers, closed) = (breakers.clone(), Arc::default());
-        LaneStock { stock: self.clone(), shard, lane, breakers, closed, closed_min: CLOSED_MIN }
+        LaneStock {
+            stock: self.clone(),
+            shard,
+            lane,
+            breakers,
+            closed,
+            closed_min: CLOSED_MIN,
+        }
     }
 
     /// Forgets what was sold out: units may have come.
@@ -309,7 +352,9 @@ impl<S: StockServer> ClusterStock<S> {
     }
 
     fn is_sold_out(&self, prize: Prize) -> bool {
-        lock(&self.sold_out).get(&prize).is_some_and(|&until| Instant::now() < until)
+        lock(&self.sold_out)
+            .get(&prize)
+            .is_some_and(|&until| Instant::now() < until)
     }
 
     /// The shelves in the order in which a lane asks them.
@@ -323,10 +368,23 @@ impl<S: StockServer> ClusterStock<S> {
     }
 
     /// Closes a grant everywhere; `told` hears of it where it was used.
-    fn close_all(&self, grant: GrantId, granted: &Granted, used: &[Part], told: Option<&Arc<BeingClosed>>) {
+    fn close_all(
+        &self,
+        grant: GrantId,
+        granted: &Granted,
+        used: &[Part],
+        told: Option<&Arc<BeingClosed>>,
+    ) {
         for &server in granted.epochs.keys() {
-            let used = used.iter().filter(|part| part.server == server).copied().collect();
-            self.shelf(server).close(Errand { closing: Closing { grant, used }, told: told.cloned() });
+            let used = used
+                .iter()
+                .filter(|part| part.server == server)
+                .copied()
+                .collect();
+            self.shelf(server).close(Errand {
+                closing: Closing { grant, used },
+                told: told.cloned(),
+            });
         }
         if used.len() < granted.parts.len() || used != granted.parts {
             self.look_again();
@@ -366,7 +424,11 @@ impl Taking {
 
     fn grant(&mut self, server: ServerId, epoch: Epoch, parts: Vec<Part>) {
         for part in &parts {
-            for want in self.wants.iter_mut().filter(|want| want.prize == part.prize) {
+            for want in self
+                .wants
+                .iter_mut()
+                .filter(|want| want.prize == part.prize)
+            {
                 want.count = want.count.saturating_sub(part.count);
             }
         }
@@ -385,7 +447,9 @@ impl Taking {
         let wanted = |prize: &&Prize| self.wants.iter().any(|want| want.prize == **prize);
         let undelivered: Vec<Prize> = self.undelivered.iter().filter(wanted).copied().collect();
         // Nobody knows whether the server that is away has what is missing.
-        self.away.clone().or((!undelivered.is_empty()).then_some(StockAway::Undelivered(undelivered)))
+        self.away
+            .clone()
+            .or((!undelivered.is_empty()).then_some(StockAway::Undelivered(undelivered)))
     }
 }
 
@@ -406,16 +470,34 @@ impl<S: StockServer> LaneStock<S> {
     /// Has receipts go one by one: a short run would else never see one go.
     #[cfg(test)]
     pub(crate) fn one_by_one(self) -> Self {
-        Self { closed_min: 1, ..self }
+        Self {
+            closed_min: 1,
+            ..self
+        }
     }
 
     /// A grant that is about to be closed and has a receipt, if it used anything.
-    fn being_closed(&self, grant: GrantId, granted: &Granted, used: &[Part]) -> Option<Arc<BeingClosed>> {
+    fn being_closed(
+        &self,
+        grant: GrantId,
+        granted: &Granted,
+        used: &[Part],
+    ) -> Option<Arc<BeingClosed>> {
         let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
-        let missing: BTreeMap<_, _> =
-            granted.epochs.iter().filter(|(server, _)| gave(server)).map(|(&server, &epoch)| (server, epoch)).collect();
+        let missing: BTreeMap<_, _> = granted
+            .epochs
+            .iter()
+            .filter(|(server, _)| gave(server))
+            .map(|(&server, &epoch)| (server, epoch))
+            .collect();
         let closed = self.closed.clone();
-        (!missing.is_empty()).then(|| Arc::new(BeingClosed { grant, missing: Mutex::new(missing), closed }))
+        (!missing.is_empty()).then(|| {
+            Arc::new(BeingClosed {
+                grant,
+                missing: Mutex::new(missing),
+                closed,
+            })
+        })
     }
 
     /// Asks one shelf.
@@ -426,19 +508,35 @@ impl<S: StockServer> LaneStock<S> {
         wants: &[Units],
         deadline: Instant,
     ) -> Result<Taken, StockAway> {
-        let asking = Asking { grant, shard: self.shard, place: self.lane, wants };
-        shelf.take(&asking, self.breakers.stock_server(shelf.id), deadline).await
+        let asking = Asking {
+            grant,
+            shard: self.shard,
+            place: self.lane,
+            wants,
+        };
+        shelf
+            .take(&asking, self.breakers.stock_server(shelf.id), deadline)
+            .await
     }
 
-    /// Gives back what a taking that failed was granted, and waits for it: the batch may be about to
-    /// ask again, and must not find its own units missing.
+    /// Gives back what a taking that failed was granted, and waits for it: the batch may be about
+    /// to ask again, and must not find its own units missing.
     async fn return_now(&self, grant: GrantId, taking: &Taking, deadline: Instant) {
         for &id in taking.granted.epochs.keys().chain(&taking.cut_off) {
-            let (shelf, closing) = (self.stock.shelf(id), Closing { grant, used: Vec::new() });
+            let (shelf, closing) = (
+                self.stock.shelf(id),
+                Closing {
+                    grant,
+                    used: Vec::new(),
+                },
+            );
             let closings = std::slice::from_ref(&closing);
             let closed = async { shelf.trusted_session().await?.close(closings).await };
             if !matches!(timeout_at(deadline, closed).await, Ok(Ok(_))) {
-                shelf.close(Errand { closing, told: None });
+                shelf.close(Errand {
+                    closing,
+                    told: None,
+                });
             }
         }
         self.stock.look_again();
@@ -450,7 +548,11 @@ impl<S: StockServer> Stock for LaneStock<S> {
         let stock = &self.stock;
         let deadline = Instant::now() + TAKE_MAX;
         let mut taking = Taking {
-            wants: wants.iter().filter(|want| !stock.is_sold_out(want.prize)).copied().collect(),
+            wants: wants
+                .iter()
+                .filter(|want| !stock.is_sold_out(want.prize))
+                .copied()
+                .collect(),
             granted: Granted::default(),
             undelivered: BTreeSet::new(),
             away: None,
@@ -498,17 +600,30 @@ impl<S: StockServer> Stock for LaneStock<S> {
 }
 
 /// Closes grants, many at a time, until nobody can send any more.
-async fn close_grants<S: StockServer>(shelf: std::sync::Weak<Shelf<S>>, mut queue: mpsc::Receiver<Errand>) {
+async fn close_grants<S: StockServer>(
+    shelf: std::sync::Weak<Shelf<S>>,
+    mut queue: mpsc::Receiver<Errand>,
+) {
     let mut errands = Vec::with_capacity(CLOSINGS_AT_ONCE);
     while queue.recv_many(&mut errands, CLOSINGS_AT_ONCE).await > 0 {
         let Some(shelf) = shelf.upgrade() else { return };
-        let (closings, told): (Vec<Closing>, Vec<_>) =
-            errands.drain(..).map(|Errand { closing, told }| (closing, told)).unzip();
+        let (closings, told): (Vec<Closing>, Vec<_>) = errands
+            .drain(..)
+            .map(|Errand { closing, told }| (closing, told))
+            .unzip();
         let closed = async { shelf.trusted_session().await?.close(&closings).await }.await;
         match closed {
-            Ok(Ok(epoch)) => told.iter().flatten().for_each(|told| told.heard(shelf.id, epoch)),
-            Ok(Err(Lost)) => tracing::debug!(grants = closings.len(), "open grants were lost with their server"),
-            Err(error) => tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper"),
+            Ok(Ok(epoch)) => told
+                .iter()
+                .flatten()
+                .for_each(|told| told.heard(shelf.id, epoch)),
+            Ok(Err(Lost)) => tracing::debug!(
+                grants = closings.len(),
+                "open grants were lost with their server"
+            ),
+            Err(error) => {
+                tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper")
+            }
         }
     }
 }

@@ -22,8 +22,8 @@ use crate::stock::{Epoch, ServerId, StockAway};
 use crate::store::StoreError;
 
 /// After an epoch that somebody held for too long the next attempt waits for this long. Lanes queue
-/// behind whoever waits to raise it, so a gateway that stands still in mid-batch costs them a part of
-/// their time and not all of it.
+/// behind whoever waits to raise it, so a gateway that stands still in mid-batch costs them a part
+/// of their time and not all of it.
 const HELD_PAUSE: Duration = Duration::from_secs(3);
 
 /// Why a server was not rebuilt, or not looked after.
@@ -33,8 +33,8 @@ pub(crate) enum TendError {
     Stock(#[from] StockAway),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A shard or the server has this epoch already: another rebuild is ahead, or the meta database was
-    /// restored from an older copy.
+    /// A shard or the server has this epoch already: another rebuild is ahead, or the meta database
+    /// was restored from an older copy.
     #[error("a shard or the server is at epoch {0} already")]
     Behind(Epoch),
     /// The server is another cluster's.
@@ -50,7 +50,9 @@ pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
     seen: Epoch,
 ) -> Result<Epoch, TendError> {
     let mut session = shelf.server.session().await?;
-    shelf.recognise(&mut session, &meta.registered(shelf.id).await?).await??;
+    shelf
+        .recognise(&mut session, &meta.registered(shelf.id).await?)
+        .await??;
     let (epoch, totals) = meta.raise_epoch(shelf.id, seen).await?;
     tracing::warn!(server = %shelf.id, %epoch, "a stock server is being rebuilt");
     let issued = try_join_all(shards.iter().map(|shard| fence(shard, shelf.id, epoch))).await;
@@ -71,7 +73,11 @@ pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
 }
 
 /// Raises the epoch on a shard, then counts: in this order, else a batch could commit in between.
-async fn fence(shard: &impl ShardLedger, server: ServerId, epoch: Epoch) -> Result<Vec<(Prize, u16, u64)>, TendError> {
+async fn fence(
+    shard: &impl ShardLedger,
+    server: ServerId,
+    epoch: Epoch,
+) -> Result<Vec<(Prize, u16, u64)>, TendError> {
     let holds = shard.raise_epoch(server, epoch).await?;
     if holds > epoch {
         return Err(TendError::Behind(holds));
@@ -80,7 +86,10 @@ async fn fence(shard: &impl ShardLedger, server: ServerId, epoch: Epoch) -> Resu
 }
 
 /// What is left in each segment.
-fn left(totals: Vec<(Prize, u16, u64)>, issued: Vec<Vec<(Prize, u16, u64)>>) -> Vec<(Prize, u16, u64)> {
+fn left(
+    totals: Vec<(Prize, u16, u64)>,
+    issued: Vec<Vec<(Prize, u16, u64)>>,
+) -> Vec<(Prize, u16, u64)> {
     let mut counts: BTreeMap<(Prize, u16), u64> = BTreeMap::new();
     for (prize, segment, units) in issued.into_iter().flatten() {
         *counts.entry((prize, segment)).or_default() += units;

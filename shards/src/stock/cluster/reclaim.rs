@@ -1,9 +1,9 @@
 //! Reclaim: closes what lanes that died have left open, and deletes the receipts that they left.
 //!
 //! First a grant is closed wherever it may be open, then its receipt may go: were the row to vanish
-//! while the grant is open, the sweeper would take the batch for dead and return units that are issued.
-//! That goes for grants of past epochs too: while a rebuild is under way, a server's old units can
-//! still be issued on shards that have not heard of it.
+//! while the grant is open, the sweeper would take the batch for dead and return units that are
+//! issued. That goes for grants of past epochs too: while a rebuild is under way, a server's old
+//! units can still be issued on shards that have not heard of it.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -27,8 +27,11 @@ pub(crate) async fn reclaim<S: StockServer>(
         let mut asked = BTreeMap::new();
         for shelf in stock.shelves() {
             let of_server = |parts: &Closing| !parts.used.is_empty();
-            let closings: Vec<Closing> =
-                receipts.iter().map(|receipt| receipt.closing(shelf.id)).filter(of_server).collect();
+            let closings: Vec<Closing> = receipts
+                .iter()
+                .map(|receipt| receipt.closing(shelf.id))
+                .filter(of_server)
+                .collect();
             if closings.is_empty() {
                 continue;
             }
@@ -37,9 +40,14 @@ pub(crate) async fn reclaim<S: StockServer>(
                 Err(error) => away = Some(error),
             }
         }
-        let is_closed = |server: &ServerId, epoch: &Epoch| asked.get(server).is_some_and(|now| now >= epoch);
-        let closed =
-            receipts.iter().filter(|receipt| receipt.epochs.iter().all(|(server, epoch)| is_closed(server, epoch)));
+        let is_closed =
+            |server: &ServerId, epoch: &Epoch| asked.get(server).is_some_and(|now| now >= epoch);
+        let closed = receipts.iter().filter(|receipt| {
+            receipt
+                .epochs
+                .iter()
+                .all(|(server, epoch)| is_closed(server, epoch))
+        });
         let grants: Vec<GrantId> = closed.map(|receipt| receipt.grant).collect();
         deleted += shard.delete_receipts(&grants).await?;
         let Some(next) = next else { break };

@@ -1,9 +1,10 @@
 //! A stock server in Redis: two hashes and seven scripts (`shards/lua/`).
 //!
-//! `PREFIX:stock` holds whose it is (`CLUSTER/SERVER`), the epoch, the units left in each segment (`ACTIVITY:AWARD:SEGMENT`) and
-//! the operations applied in this epoch (`operation:ID`); `PREFIX:grants` holds both again and
-//! the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). They stand in both, so that losing
-//! either is noticed; every script looks at them before it does anything.
+//! `PREFIX:stock` holds whose it is (`CLUSTER/SERVER`), the epoch, the units left in each segment
+//! (`ACTIVITY:AWARD:SEGMENT`) and the operations applied in this epoch (`operation:ID`);
+//! `PREFIX:grants` holds both again and the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). They
+//! stand in both, so that losing either is noticed; every script looks at them before it does
+//! anything.
 mod options;
 mod pool;
 
@@ -20,7 +21,8 @@ use tokio::time::timeout;
 pub use self::options::RedisOptions;
 use self::pool::{Pool, Pooled};
 use super::server::{
-    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, Spread, StockServer, Stranger, Taken,
+    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, Spread, StockServer,
+    Stranger, Taken,
 };
 use crate::stock::{Epoch, Part, ServerId, StockAway};
 use crate::store::{ClusterId, GrantId};
@@ -28,7 +30,10 @@ use crate::store::{ClusterId, GrantId};
 /// A script that works on the units, if they are whole and this cluster's.
 macro_rules! on_units {
     ($name:literal) => {
-        concat!(include_str!("../../../lua/whole.lua"), include_str!(concat!("../../../lua/", $name, ".lua")))
+        concat!(
+            include_str!("../../../lua/whole.lua"),
+            include_str!(concat!("../../../lua/", $name, ".lua"))
+        )
     };
 }
 
@@ -88,7 +93,15 @@ impl RedisServer {
     ) -> Result<Self, String> {
         let owner = format!("{cluster}/{server}");
         let keys = ["stock", "grants"].map(|key| format!("{}:{key}", options.prefix));
-        Ok(Self { pool: Arc::new(Pool::new(options)?), place: Arc::new(Place { server, spread, keys, owner }) })
+        Ok(Self {
+            pool: Arc::new(Pool::new(options)?),
+            place: Arc::new(Place {
+                server,
+                spread,
+                keys,
+                owner,
+            }),
+        })
     }
 }
 
@@ -97,7 +110,11 @@ impl StockServer for RedisServer {
 
     async fn session(&self) -> Result<RedisSession, StockAway> {
         let link = self.pool.get().await.map_err(StockAway::Unavailable)?;
-        Ok(RedisSession { link, pool: self.pool.clone(), place: self.place.clone() })
+        Ok(RedisSession {
+            link,
+            pool: self.pool.clone(),
+            place: self.place.clone(),
+        })
     }
 }
 
@@ -111,7 +128,10 @@ pub(crate) struct RedisSession {
 impl RedisSession {
     fn command(&self, script: Script) -> Cmd {
         let mut command = cmd("EVALSHA");
-        command.arg(&self.link.digests[script as usize]).arg(self.place.keys.len()).arg(&self.place.keys);
+        command
+            .arg(&self.link.digests[script as usize])
+            .arg(self.place.keys.len())
+            .arg(&self.place.keys);
         command.arg(&self.place.owner);
         command
     }
@@ -120,7 +140,12 @@ impl RedisSession {
         // Whatever goes wrong, a new connection is the way to begin anew: it loads the scripts and
         // learns which process it speaks to. Given up half-way it must not be used again either.
         self.link.broken = true;
-        match timeout(self.pool.patience(), command.query_async(&mut self.link.connection)).await {
+        match timeout(
+            self.pool.patience(),
+            command.query_async(&mut self.link.connection),
+        )
+        .await
+        {
             Ok(Ok(answer)) => {
                 self.link.broken = false;
                 Ok(answer)
@@ -137,10 +162,18 @@ impl RedisSession {
 
     /// What is said of units that are not this server's of this cluster.
     fn stranger(&self, whose: &str, epoch: &str) -> Stranger {
-        let Place { keys: [stock, grants], owner, .. } = &*self.place;
+        let Place {
+            keys: [stock, grants],
+            owner,
+            ..
+        } = &*self.place;
         let described = |owner: &str| match owner.split_once('/') {
-            Some((cluster, server)) => format!("units of stock server {server} of cluster {cluster}"),
-            None => format!("units of epoch {epoch:?} that do not say whose they are and are not the registered ones"),
+            Some((cluster, server)) => {
+                format!("units of stock server {server} of cluster {cluster}")
+            }
+            None => format!(
+                "units of epoch {epoch:?} that do not say whose they are and are not the registered ones"
+            ),
         };
         let ours = owner.split('/').next();
         let help = if whose.split('/').next() == ours {
@@ -154,16 +187,26 @@ impl RedisSession {
             )
         };
         let (expected, found) = (described(owner), described(whose));
-        Stranger(format!("expected {expected} in {stock} and {grants}, found {found}: {help}"))
+        Stranger(format!(
+            "expected {expected} in {stock} and {grants}, found {found}: {help}"
+        ))
     }
 
     fn part(&self, field: &str, count: u64) -> Option<Part> {
         let (prize, segment) = prize_and_segment(field)?;
-        Some(Part { server: self.place.server, prize, segment, count: count.try_into().ok()? })
+        Some(Part {
+            server: self.place.server,
+            prize,
+            segment,
+            count: count.try_into().ok()?,
+        })
     }
 
     fn parts(&self, text: &str) -> Result<Vec<Part>, StockAway> {
-        pairs(text).map(|(field, count)| self.part(field, count)).collect::<Option<_>>().ok_or_else(unreadable)
+        pairs(text)
+            .map(|(field, count)| self.part(field, count))
+            .collect::<Option<_>>()
+            .ok_or_else(unreadable)
     }
 
     fn open_grant(&self, now_ms: u64, id: &str, note: &str) -> Option<OpenGrant> {
@@ -172,12 +215,17 @@ impl RedisSession {
         let since_ms: u64 = words.next()?.parse().ok()?;
         let parts = self.parts(words.next()?).ok()?;
         let age = Duration::from_millis(now_ms.saturating_sub(since_ms));
-        Some(OpenGrant { grant: GrantId(id.parse().ok()?), shard, age, parts })
+        Some(OpenGrant {
+            grant: GrantId(id.parse().ok()?),
+            shard,
+            age,
+            parts,
+        })
     }
 }
 
-/// Whether it is the connection that an error is about, not the server: it has ended, or was made when
-/// the server still knew the scripts.
+/// Whether it is the connection that an error is about, not the server: it has ended, or was made
+/// when the server still knew the scripts.
 fn has_ended(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
@@ -199,7 +247,10 @@ fn prize_and_segment(field: &str) -> Option<(Prize, u16)> {
     let activity = ActivityId::new(numbers.next()?.parse().ok()?)?;
     let award = AwardId::new(numbers.next()?.parse().ok()?)?;
     let segment = numbers.next()?.parse().ok()?;
-    numbers.next().is_none().then_some((Prize { activity, award }, segment))
+    numbers
+        .next()
+        .is_none()
+        .then_some((Prize { activity, award }, segment))
 }
 
 /// The pairs of "field count field count ...".
@@ -226,7 +277,11 @@ impl Session for RedisSession {
         let here = self.place.spread.segments_on(self.place.server);
         let mut command = self.command(Script::Take);
         command.arg(asking.grant.0).arg(asking.shard);
-        command.arg(here.clone().next()).arg(servers).arg(here.count()).arg(asking.place);
+        command
+            .arg(here.clone().next())
+            .arg(servers)
+            .arg(here.count())
+            .arg(asking.place);
         for units in asking.wants {
             command.arg(prize_text(units.prize)).arg(units.count);
         }
@@ -234,21 +289,37 @@ impl Session for RedisSession {
         let (&first, rest) = answer.split_first().ok_or_else(unreadable)?;
         match first {
             LOST => return Ok(Err(Lost)),
-            GRANT_KNOWN => return Err(StockAway::Unavailable("the grant id was used before".to_owned())),
+            GRANT_KNOWN => {
+                return Err(StockAway::Unavailable(
+                    "the grant id was used before".to_owned(),
+                ));
+            }
             UNDELIVERED => {
-                let prize = |&index: &i64| Some(asking.wants.get(usize::try_from(index).ok()?)?.prize);
+                let prize =
+                    |&index: &i64| Some(asking.wants.get(usize::try_from(index).ok()?)?.prize);
                 let prizes = rest.iter().map(prize).collect::<Option<_>>();
                 return Ok(Ok(Taken::Undelivered(prizes.ok_or_else(unreadable)?)));
             }
             _ => {}
         }
         let part = |granted: &[i64]| {
-            let [index, segment, count] = *granted else { return None };
+            let [index, segment, count] = *granted else {
+                return None;
+            };
             let units = asking.wants.get(usize::try_from(index).ok()?)?;
             let (segment, count) = (segment.try_into().ok()?, count.try_into().ok()?);
-            Some(Part { server: self.place.server, prize: units.prize, segment, count })
+            Some(Part {
+                server: self.place.server,
+                prize: units.prize,
+                segment,
+                count,
+            })
         };
-        let parts = rest.chunks(3).map(part).collect::<Option<Vec<_>>>().ok_or_else(unreadable)?;
+        let parts = rest
+            .chunks(3)
+            .map(part)
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(unreadable)?;
         Ok(epoch(first).map(|epoch| Taken::Granted(epoch, parts)))
     }
 
@@ -258,7 +329,12 @@ impl Session for RedisSession {
             let mut used = String::new();
             for part in &closing.used {
                 let space = if used.is_empty() { "" } else { " " };
-                let _ = write!(used, "{space}{} {}", field(part.prize, part.segment), part.count);
+                let _ = write!(
+                    used,
+                    "{space}{} {}",
+                    field(part.prize, part.segment),
+                    part.count
+                );
             }
             command.arg(closing.grant.0).arg(used);
         }
@@ -267,27 +343,45 @@ impl Session for RedisSession {
 
     async fn look(&mut self) -> Result<Result<Look, Lost>, StockAway> {
         type Fields = BTreeMap<String, String>;
-        let (now_ms, mut stock, mut grants): (u64, Fields, Fields) = self.run(&self.command(Script::Look)).await?;
-        let Some(epoch) = stock.remove("epoch") else { return Ok(Err(Lost)) };
+        let (now_ms, mut stock, mut grants): (u64, Fields, Fields) =
+            self.run(&self.command(Script::Look)).await?;
+        let Some(epoch) = stock.remove("epoch") else {
+            return Ok(Err(Lost));
+        };
         stock.remove("cluster");
         grants.retain(|field, _| field != "epoch" && field != "cluster");
         let epoch = Epoch(epoch.parse().map_err(|_| unreadable())?);
-        let units = stock.iter().filter(|(field, _)| !field.starts_with("operation:"));
+        let units = stock
+            .iter()
+            .filter(|(field, _)| !field.starts_with("operation:"));
         let left = units.map(|(field, left)| Some((prize_and_segment(field)?, left.parse().ok()?)));
         let left = left.collect::<Option<_>>().ok_or_else(unreadable)?;
-        let open = grants.iter().map(|(id, note)| self.open_grant(now_ms, id, note));
+        let open = grants
+            .iter()
+            .map(|(id, note)| self.open_grant(now_ms, id, note));
         let open = open.collect::<Option<_>>().ok_or_else(unreadable)?;
         Ok(Ok(Look { epoch, left, open }))
     }
 
-    async fn recognise(&mut self, registered: Option<Epoch>) -> Result<Result<(), Stranger>, StockAway> {
+    async fn recognise(
+        &mut self,
+        registered: Option<Epoch>,
+    ) -> Result<Result<(), Stranger>, StockAway> {
         let mut command = self.command(Script::Recognise);
         command.arg(registered.map_or(String::new(), |epoch| epoch.to_string()));
         let (whose, epoch): (String, String) = self.run(&command).await?;
-        Ok(if whose == self.place.owner { Ok(()) } else { Err(self.stranger(&whose, &epoch)) })
+        Ok(if whose == self.place.owner {
+            Ok(())
+        } else {
+            Err(self.stranger(&whose, &epoch))
+        })
     }
 
-    async fn reset(&mut self, epoch: Epoch, left: &[(Prize, u16, u64)]) -> Result<Reset, StockAway> {
+    async fn reset(
+        &mut self,
+        epoch: Epoch,
+        left: &[(Prize, u16, u64)],
+    ) -> Result<Reset, StockAway> {
         let mut command = self.command(Script::Reset);
         command.arg(epoch.0);
         for &(prize, segment, units) in left {
@@ -297,7 +391,9 @@ impl Session for RedisSession {
         let words: Vec<&str> = answer.iter().map(String::as_str).collect();
         match *words {
             ["1"] => Ok(Reset::Done),
-            ["0", there] => Ok(Reset::Ahead(Epoch(there.parse().map_err(|_| unreadable())?))),
+            ["0", there] => Ok(Reset::Ahead(Epoch(
+                there.parse().map_err(|_| unreadable())?,
+            ))),
             ["-1", whose, epoch] => Ok(Reset::Stranger(self.stranger(whose, epoch))),
             _ => Err(unreadable()),
         }
@@ -325,10 +421,21 @@ impl Session for RedisSession {
             command.arg(field(prize, segment));
         }
         let answer: Vec<redis::Value> = self.run(&command).await?;
-        let number = answer.first().and_then(|value| i64::from_redis_value_ref(value).ok()).ok_or_else(unreadable)?;
-        let Ok(epoch) = epoch(number) else { return Ok(Err(Lost)) };
-        let text = answer.get(1).and_then(|value| String::from_redis_value_ref(value).ok()).ok_or_else(unreadable)?;
+        let number = answer
+            .first()
+            .and_then(|value| i64::from_redis_value_ref(value).ok())
+            .ok_or_else(unreadable)?;
+        let Ok(epoch) = epoch(number) else {
+            return Ok(Err(Lost));
+        };
+        let text = answer
+            .get(1)
+            .and_then(|value| String::from_redis_value_ref(value).ok())
+            .ok_or_else(unreadable)?;
         let taken = pairs(&text).map(|(field, units)| Some((prize_and_segment(field)?.1, units)));
-        Ok(Ok((epoch, taken.collect::<Option<_>>().ok_or_else(unreadable)?)))
+        Ok(Ok((
+            epoch,
+            taken.collect::<Option<_>>().ok_or_else(unreadable)?,
+        )))
     }
 }

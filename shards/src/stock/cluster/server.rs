@@ -29,7 +29,10 @@ impl Spread {
     }
 
     /// The segments of each prize on one server.
-    pub(crate) fn segments_on(self, server: crate::stock::ServerId) -> impl Iterator<Item = u16> + Clone {
+    pub(crate) fn segments_on(
+        self,
+        server: crate::stock::ServerId,
+    ) -> impl Iterator<Item = u16> + Clone {
         let first = u16::from(server.0) - 1;
         (first..self.segments).step_by(usize::from(self.servers))
     }
@@ -148,9 +151,9 @@ pub(crate) trait Session: Send {
     /// Everything there is.
     fn look(&mut self) -> impl Future<Output = Answer<Look>> + Send;
 
-    /// Finds out whose the units are that the server holds. Those that do not say so, because an older
-    /// version wrote them, become this cluster's when they are of the epoch that is `registered` for
-    /// this very process.
+    /// Finds out whose the units are that the server holds. Those that do not say so, because an
+    /// older version wrote them, become this cluster's when they are of the epoch that is
+    /// `registered` for this very process.
     fn recognise(
         &mut self,
         registered: Option<Epoch>,

@@ -9,17 +9,20 @@ use market::batch::Prize;
 use market::{ActivityId, AwardId};
 
 use super::ledger::{
-    Delivery, Fate, MetaLedger, NotedReceipt, PendingWithdrawal, Registered, ShardLedger, SomeReceipts,
+    Delivery, Fate, MetaLedger, NotedReceipt, PendingWithdrawal, Registered, ShardLedger,
+    SomeReceipts,
 };
 use super::server::Spread;
 use crate::meta::{Meta, Withdrawal, prize};
 use crate::stock::{Epoch, Part, ServerId};
 use crate::store::{
-    Columns, Connection, Database, GrantId, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase, Pool, PoolLimits,
-    ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows, out_of_range, receipt_row,
+    Columns, Connection, Database, GrantId, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase,
+    Pool, PoolLimits, ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows,
+    out_of_range, receipt_row,
 };
 
-/// Void receipts are kept for as long as a request of their batch could still be under way anywhere.
+/// Void receipts are kept for as long as a request of their batch could still be under way
+/// anywhere.
 const VOID_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// How many rows the statements answer or change that work page by page.
@@ -57,9 +60,13 @@ mod texts {
     );
 }
 
-/// Connections of a process to a shard for its jobs: reclaiming, folding, counting, and one for each
-/// stock server that is looked after. More would only wait for each other's locks there.
-const JOBS_LIMITS: PoolLimits = PoolLimits { all_max: 4, idle_max: 4, wait: Duration::from_secs(3) };
+/// Connections of a process to a shard for its jobs: reclaiming, folding, counting, and one for
+/// each stock server that is looked after. More would only wait for each other's locks there.
+const JOBS_LIMITS: PoolLimits = PoolLimits {
+    all_max: 4,
+    idle_max: 4,
+    wait: Duration::from_secs(3),
+};
 
 type Link = Lease<MysqlDatabase>;
 type Row = <<MysqlDatabase as Database>::Connection as Connection>::Row;
@@ -81,7 +88,9 @@ pub(crate) struct SqlShardLedger {
 
 impl SqlShardLedger {
     pub(crate) fn new(database: MysqlDatabase) -> Self {
-        Self { kept: Pool::new(database, JOBS_LIMITS) }
+        Self {
+            kept: Pool::new(database, JOBS_LIMITS),
+        }
     }
 }
 
@@ -89,7 +98,9 @@ impl SqlShardLedger {
     /// How many units of each prize the shard has issued.
     pub(crate) async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
         let mut link = self.kept.get().await?;
-        let rows = link.rows(MysqlDatabase::DIALECT.shard.read_issued, "[]").await?;
+        let rows = link
+            .rows(MysqlDatabase::DIALECT.shard.read_issued, "[]")
+            .await?;
         let issued = rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?)));
         let issued = issued.collect::<Result<_, StoreError>>()?;
         self.kept.keep(link);
@@ -105,7 +116,10 @@ const RECEIPTS: ReceiptStatements = match MysqlDatabase::DIALECT.issuing {
 impl ShardLedger for SqlShardLedger {
     async fn decide(&self, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
         let mut link = self.kept.get().await?;
-        let void = Step::read(RECEIPTS.insert_receipt, Input::Rows(receipt_row(grant, true, "[]")));
+        let void = Step::read(
+            RECEIPTS.insert_receipt,
+            Input::Rows(receipt_row(grant, true, "[]")),
+        );
         let fate = match link.begin_with(&[void]).await {
             Ok(_) => {
                 link.commit().await?;
@@ -123,9 +137,13 @@ impl ShardLedger for SqlShardLedger {
 
     async fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> Result<Epoch, StoreError> {
         let mut link = self.kept.get().await?;
-        // Waits for a second, as every session does: later shared locks queue behind this exclusive one.
-        link.execute(MYSQL_STOCK.raise_epoch, &json_rows([(server.0, epoch.0)])).await?;
-        let rows = link.rows(MYSQL_STOCK.read_epoch, &json_rows([[server.0]])).await?;
+        // Waits for a second, as every session does: later shared locks queue behind this exclusive
+        // one.
+        link.execute(MYSQL_STOCK.raise_epoch, &json_rows([(server.0, epoch.0)]))
+            .await?;
+        let rows = link
+            .rows(MYSQL_STOCK.read_epoch, &json_rows([[server.0]]))
+            .await?;
         let holds = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         self.kept.keep(link);
         Ok(Epoch(holds))
@@ -133,23 +151,40 @@ impl ShardLedger for SqlShardLedger {
 
     async fn issued_of(&self, server: ServerId) -> Result<Vec<(Prize, u16, u64)>, StoreError> {
         let mut link = self.kept.get().await?;
-        let rows = link.rows(MYSQL_STOCK.read_issued_of, &json_rows([[server.0]])).await?;
-        let issued = rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?, row.number(3)?)));
+        let rows = link
+            .rows(MYSQL_STOCK.read_issued_of, &json_rows([[server.0]]))
+            .await?;
+        let issued = rows
+            .iter()
+            .map(|row| Ok((prize(row, 0)?, row.number(2)?, row.number(3)?)));
         let issued = issued.collect::<Result<_, StoreError>>()?;
         self.kept.keep(link);
         Ok(issued)
     }
 
-    async fn old_receipts(&self, age: Duration, after: GrantId) -> Result<SomeReceipts, StoreError> {
+    async fn old_receipts(
+        &self,
+        age: Duration,
+        after: GrantId,
+    ) -> Result<SomeReceipts, StoreError> {
         let mut link = self.kept.get().await?;
-        let rows = link.rows(MYSQL_STOCK.old_receipts, &json_rows([[after.0]])).await?;
-        let mut page = SomeReceipts { receipts: Vec::new(), next: None };
+        let rows = link
+            .rows(MYSQL_STOCK.old_receipts, &json_rows([[after.0]]))
+            .await?;
+        let mut page = SomeReceipts {
+            receipts: Vec::new(),
+            next: None,
+        };
         for row in &rows {
             let grant = GrantId(row.number(0)?);
             page.next = (rows.len() == PAGE).then_some(grant);
             if row.integer(1)? >= i64::try_from(age.as_millis()).unwrap_or(i64::MAX) {
                 let (epochs, used) = units(row.text(2)?)?;
-                page.receipts.push(NotedReceipt { grant, epochs, used });
+                page.receipts.push(NotedReceipt {
+                    grant,
+                    epochs,
+                    used,
+                });
             }
         }
         self.kept.keep(link);
@@ -158,7 +193,9 @@ impl ShardLedger for SqlShardLedger {
 
     async fn count_old(&self, age: Duration) -> Result<u64, StoreError> {
         let mut link = self.kept.get().await?;
-        let rows = link.rows(MYSQL_STOCK.count_old_receipts, &json_rows([[millis(age)]])).await?;
+        let rows = link
+            .rows(MYSQL_STOCK.count_old_receipts, &json_rows([[millis(age)]]))
+            .await?;
         let count = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         self.kept.keep(link);
         Ok(count)
@@ -170,7 +207,12 @@ impl ShardLedger for SqlShardLedger {
         }
         let mut link = self.kept.get().await?;
         let delete = Step::read(RECEIPTS.delete_receipts, Input::Rows(grant_rows(grants)));
-        let deleted = link.run_all(&[delete]).await?.iter().map(|outcome| outcome.touched).sum::<u64>();
+        let deleted = link
+            .run_all(&[delete])
+            .await?
+            .iter()
+            .map(|outcome| outcome.touched)
+            .sum::<u64>();
         self.kept.keep(link);
         Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
@@ -180,10 +222,14 @@ impl ShardLedger for SqlShardLedger {
         let age = json_rows([[VOID_KEPT.as_secs()]]);
         loop {
             let rows = link.rows(MYSQL_STOCK.old_void_receipts, &age).await?;
-            let grants = rows.iter().map(|row| Ok(GrantId(row.number(0)?))).collect::<Result<Vec<_>, StoreError>>()?;
+            let grants = rows
+                .iter()
+                .map(|row| Ok(GrantId(row.number(0)?)))
+                .collect::<Result<Vec<_>, StoreError>>()?;
             if !grants.is_empty() {
                 let input = Input::Rows(grant_rows(&grants));
-                link.run_all(&[Step::read(MYSQL_STOCK.delete_void_receipts, input)]).await?;
+                link.run_all(&[Step::read(MYSQL_STOCK.delete_void_receipts, input)])
+                    .await?;
             }
             if grants.len() < PAGE {
                 break;
@@ -197,8 +243,13 @@ impl ShardLedger for SqlShardLedger {
         let mut link = self.kept.get().await?;
         let mut folded = 0;
         loop {
-            let rows = link.rows(MYSQL_STOCK.idle_counters, &json_rows([[idle.as_secs()]])).await?;
-            let keys = rows.iter().map(CounterKey::of).collect::<Result<Vec<_>, _>>()?;
+            let rows = link
+                .rows(MYSQL_STOCK.idle_counters, &json_rows([[idle.as_secs()]]))
+                .await?;
+            let keys = rows
+                .iter()
+                .map(CounterKey::of)
+                .collect::<Result<Vec<_>, _>>()?;
             if !keys.is_empty() {
                 folded += fold_these(&mut link, &keys).await?;
             }
@@ -217,10 +268,14 @@ fn millis(age: Duration) -> u64 {
 
 /// What the noted row of a grant says.
 async fn noted_fate(link: &mut Link, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
-    let rows = link.rows(RECEIPTS.read_receipt, &json_rows([[grant.0]])).await?;
+    let rows = link
+        .rows(RECEIPTS.read_receipt, &json_rows([[grant.0]]))
+        .await?;
     let Some(row) = rows.first() else {
         // Still under way, or reclaimed in between, which closes it first.
-        return Err(StoreError::Conflict("the grant was there a moment ago".to_owned()));
+        return Err(StoreError::Conflict(
+            "the grant was there a moment ago".to_owned(),
+        ));
     };
     if row.integer(0)? != 0 {
         return Ok(Fate::Void);
@@ -235,12 +290,25 @@ fn units(text: &str) -> Result<(BTreeMap<ServerId, Epoch>, Vec<Part>), StoreErro
     type OfServer = (u8, u64, Vec<(u64, u64, u16, u32)>);
     let unreadable = || StoreError::Data("a grant's units cannot be read".to_owned());
     let servers: Vec<OfServer> = serde_json::from_str(text).map_err(|_| unreadable())?;
-    let epochs = servers.iter().map(|&(server, epoch, _)| (ServerId(server), Epoch(epoch))).collect();
+    let epochs = servers
+        .iter()
+        .map(|&(server, epoch, _)| (ServerId(server), Epoch(epoch)))
+        .collect();
     let parts = servers.into_iter().flat_map(|(server, _, units)| {
-        units.into_iter().map(move |(activity, award, segment, count)| {
-            let prize = Prize { activity: ActivityId::new(activity)?, award: AwardId::new(award)? };
-            Some(Part { server: ServerId(server), prize, segment, count })
-        })
+        units
+            .into_iter()
+            .map(move |(activity, award, segment, count)| {
+                let prize = Prize {
+                    activity: ActivityId::new(activity)?,
+                    award: AwardId::new(award)?,
+                };
+                Some(Part {
+                    server: ServerId(server),
+                    prize,
+                    segment,
+                    count,
+                })
+            })
     });
     Ok((epochs, parts.collect::<Option<_>>().ok_or_else(unreadable)?))
 }
@@ -263,7 +331,12 @@ impl CounterKey {
 /// who folds them waits, and then finds them gone.
 async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, StoreError> {
     link.begin().await?;
-    let rows = link.rows(MYSQL_STOCK.lock_counters, &json_rows(keys.iter().map(|key| key.0))).await?;
+    let rows = link
+        .rows(
+            MYSQL_STOCK.lock_counters,
+            &json_rows(keys.iter().map(|key| key.0)),
+        )
+        .await?;
     let mut locked = Vec::with_capacity(rows.len());
     let mut sums: BTreeMap<[u64; 4], i64> = BTreeMap::new();
     for row in &rows {
@@ -276,10 +349,21 @@ async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, Store
         for ([server, activity, award, segment], count) in sums {
             let [server, activity, award, segment] =
                 [server, activity, award, segment].map(|id| Value::Integer(id.cast_signed()));
-            counted.push([server, activity, award, segment, 0_u8.into(), 0_u8.into(), Value::Integer(count)]);
+            counted.push([
+                server,
+                activity,
+                award,
+                segment,
+                0_u8.into(),
+                0_u8.into(),
+                Value::Integer(count),
+            ]);
         }
-        link.run_all(&[Step::read(RECEIPTS.count_issued, Input::Rows(counted))]).await?;
-        let deleted = link.execute(MYSQL_STOCK.delete_counters, &json_rows(&locked)).await?;
+        link.run_all(&[Step::read(RECEIPTS.count_issued, Input::Rows(counted))])
+            .await?;
+        let deleted = link
+            .execute(MYSQL_STOCK.delete_counters, &json_rows(&locked))
+            .await?;
         if deleted != locked.len() as u64 {
             return Err(StoreError::Conflict(format!(
                 "{deleted} of {} locked counters could be deleted",
@@ -301,7 +385,11 @@ pub(crate) struct SqlMetaLedger {
 
 impl SqlMetaLedger {
     pub(crate) fn new(meta: Meta<MysqlDatabase>, spread: Spread) -> Self {
-        Self { kept: meta.pool().clone(), meta, spread }
+        Self {
+            kept: meta.pool().clone(),
+            meta,
+            spread,
+        }
     }
 
     /// How the stock is spread.
@@ -311,35 +399,73 @@ impl SqlMetaLedger {
 
     /// How many servers and segments were fixed at the first start.
     pub(crate) async fn layout(database: &MysqlDatabase) -> Result<Option<Spread>, StoreError> {
-        let rows = database.connect().await?.rows(texts::read_layout, "[]").await?;
-        rows.first().map(|row| Ok(Spread { servers: row.number(0)?, segments: row.number(1)? })).transpose()
+        let rows = database
+            .connect()
+            .await?
+            .rows(texts::read_layout, "[]")
+            .await?;
+        rows.first()
+            .map(|row| {
+                Ok(Spread {
+                    servers: row.number(0)?,
+                    segments: row.number(1)?,
+                })
+            })
+            .transpose()
     }
 
     /// Fixes how many there are.
-    pub(crate) async fn fix_layout(database: &MysqlDatabase, spread: Spread) -> Result<(), StoreError> {
+    pub(crate) async fn fix_layout(
+        database: &MysqlDatabase,
+        spread: Spread,
+    ) -> Result<(), StoreError> {
         let row = json_rows([(u16::from(spread.servers), spread.segments)]);
-        database.connect().await?.execute(texts::insert_layout, &row).await.map(drop)
+        database
+            .connect()
+            .await?
+            .execute(texts::insert_layout, &row)
+            .await
+            .map(drop)
     }
 
     /// Who has these jobs just now.
     pub(crate) async fn leases(&self, jobs: &[String]) -> Result<Vec<JobLease>, StoreError> {
-        let rows = self.rows(texts::read_leases, &json_rows(jobs.iter().map(|job| [job]))).await?;
+        let rows = self
+            .rows(texts::read_leases, &json_rows(jobs.iter().map(|job| [job])))
+            .await?;
         let lease = |row: &Row| {
             let (job, holder) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
-            Ok(JobLease { job, holder, lasts: Duration::from_millis(row.number(2)?) })
+            Ok(JobLease {
+                job,
+                holder,
+                lasts: Duration::from_millis(row.number(2)?),
+            })
         };
         rows.iter().map(lease).collect()
     }
 
     /// Takes the leases of jobs that nobody has, and prolongs those that the holder has.
-    pub(crate) async fn take_leases(&self, jobs: &[String], holder: &str, ttl: Duration) -> Result<(), StoreError> {
+    pub(crate) async fn take_leases(
+        &self,
+        jobs: &[String],
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
         let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        self.execute(texts::take_leases, &json_rows(jobs.iter().map(|job| (job, holder, ttl_ms)))).await
+        self.execute(
+            texts::take_leases,
+            &json_rows(jobs.iter().map(|job| (job, holder, ttl_ms))),
+        )
+        .await
     }
 
     /// Gives up what the holder has of these.
     pub(crate) async fn end_leases(&self, jobs: &[String], holder: &str) -> Result<(), StoreError> {
-        self.execute(texts::end_leases, &json_rows(jobs.iter().map(|job| (job, holder)))).await
+        self.execute(
+            texts::end_leases,
+            &json_rows(jobs.iter().map(|job| (job, holder))),
+        )
+        .await
     }
 
     async fn rows(&self, sql: &str, key: &str) -> Result<Vec<Row>, StoreError> {
@@ -366,49 +492,91 @@ pub(crate) async fn record_addition(
     units: u64,
 ) -> Result<(), StoreError> {
     let layout = link.rows(texts::read_layout, "[]").await?;
-    let layout = layout.first().ok_or_else(|| StoreError::Data("the stock was never laid out".to_owned()))?;
-    let spread = Spread { servers: layout.number(0)?, segments: layout.number(1)? };
+    let layout = layout
+        .first()
+        .ok_or_else(|| StoreError::Data("the stock was never laid out".to_owned()))?;
+    let spread = Spread {
+        servers: layout.number(0)?,
+        segments: layout.number(1)?,
+    };
     let (activity, award) = (prize.activity.get(), prize.award.get());
     // The servers first: a rebuild that begins now either counts the addition or gets it later.
     let servers: Vec<[u8; 1]> = (1..=spread.servers).map(|server| [server]).collect();
     let epochs = link.rows(texts::lock_server, &json_rows(servers)).await?;
-    let epochs = epochs.iter().map(|row| row.number::<u64>(0)).collect::<Result<Vec<_>, _>>()?;
-    let known = link.rows(texts::lock_segments, &json_rows([(activity, award)])).await?;
+    let epochs = epochs
+        .iter()
+        .map(|row| row.number::<u64>(0))
+        .collect::<Result<Vec<_>, _>>()?;
+    let known = link
+        .rows(texts::lock_segments, &json_rows([(activity, award)]))
+        .await?;
     let shares: Vec<(u16, u64)> = spread.share(units).collect();
     if known.is_empty() {
-        let row = |&(segment, units): &(u16, u64)| (activity, award, segment, spread.server_of(segment).0, units);
-        link.execute(texts::insert_segments, &json_rows(shares.iter().map(row))).await?;
+        let row = |&(segment, units): &(u16, u64)| {
+            (activity, award, segment, spread.server_of(segment).0, units)
+        };
+        link.execute(texts::insert_segments, &json_rows(shares.iter().map(row)))
+            .await?;
     } else {
         let row = |&(segment, units): &(u16, u64)| (activity, award, segment, units);
-        link.execute(texts::change_segments, &json_rows(shares.iter().map(row))).await?;
+        link.execute(texts::change_segments, &json_rows(shares.iter().map(row)))
+            .await?;
     }
     let delivery = |(server, epoch): (u8, &u64)| {
-        let here = shares.iter().filter(|(segment, _)| spread.server_of(*segment).0 == server);
-        (operation, server, *epoch, here.map(|(_, units)| units).sum::<u64>(), 0_u8)
+        let here = shares
+            .iter()
+            .filter(|(segment, _)| spread.server_of(*segment).0 == server);
+        (
+            operation,
+            server,
+            *epoch,
+            here.map(|(_, units)| units).sum::<u64>(),
+            0_u8,
+        )
     };
     let deliveries = (1..=spread.servers).zip(&epochs).map(delivery);
-    link.execute(texts::insert_deliveries, &json_rows(deliveries)).await.map(drop)
+    link.execute(texts::insert_deliveries, &json_rows(deliveries))
+        .await
+        .map(drop)
 }
 
 impl MetaLedger for SqlMetaLedger {
     async fn registered(&self, server: ServerId) -> Result<Registered, StoreError> {
-        let rows = self.rows(texts::read_server, &json_rows([[server.0]])).await?;
+        let rows = self
+            .rows(texts::read_server, &json_rows([[server.0]]))
+            .await?;
         let row = rows.first().ok_or_else(|| out_of_range(0))?;
         let run_id = row.text(1)?;
-        Ok(Registered { epoch: Epoch(row.number(0)?), run_id: (!run_id.is_empty()).then(|| run_id.to_owned()) })
+        Ok(Registered {
+            epoch: Epoch(row.number(0)?),
+            run_id: (!run_id.is_empty()).then(|| run_id.to_owned()),
+        })
     }
 
-    async fn raise_epoch(&self, server: ServerId, seen: Epoch) -> Result<(Epoch, Vec<(Prize, u16, u64)>), StoreError> {
+    async fn raise_epoch(
+        &self,
+        server: ServerId,
+        seen: Epoch,
+    ) -> Result<(Epoch, Vec<(Prize, u16, u64)>), StoreError> {
         let mut link = self.kept.get().await?;
         link.begin().await?;
-        let rows = link.rows(texts::lock_server, &json_rows([[server.0]])).await?;
+        let rows = link
+            .rows(texts::lock_server, &json_rows([[server.0]]))
+            .await?;
         let before: u64 = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         let epoch = before.max(seen.0) + 1;
-        link.execute(texts::set_epoch, &json_rows([(u64::from(server.0), epoch)])).await?;
-        let rows = link.rows(texts::read_segments, &json_rows([[server.0]])).await?;
+        link.execute(texts::set_epoch, &json_rows([(u64::from(server.0), epoch)]))
+            .await?;
+        let rows = link
+            .rows(texts::read_segments, &json_rows([[server.0]]))
+            .await?;
         let total = |row: &Row| {
             // Below zero only by a hand in the database: there is nothing to give out then.
-            Ok::<_, StoreError>((prize(row, 0)?, row.number(2)?, row.integer(3)?.max(0).unsigned_abs()))
+            Ok::<_, StoreError>((
+                prize(row, 0)?,
+                row.number(2)?,
+                row.integer(3)?.max(0).unsigned_abs(),
+            ))
         };
         let totals = rows.iter().map(total).collect::<Result<_, _>>()?;
         link.commit().await?;
@@ -416,12 +584,23 @@ impl MetaLedger for SqlMetaLedger {
         Ok((Epoch(epoch), totals))
     }
 
-    async fn register(&self, server: ServerId, epoch: Epoch, run_id: &str) -> Result<(), StoreError> {
-        self.execute(texts::register, &json_rows([(u64::from(server.0), epoch.0, run_id)])).await
+    async fn register(
+        &self,
+        server: ServerId,
+        epoch: Epoch,
+        run_id: &str,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            texts::register,
+            &json_rows([(u64::from(server.0), epoch.0, run_id)]),
+        )
+        .await
     }
 
     async fn deliveries(&self, server: ServerId) -> Result<Vec<Delivery>, StoreError> {
-        let rows = self.rows(texts::read_deliveries, &json_rows([[server.0]])).await?;
+        let rows = self
+            .rows(texts::read_deliveries, &json_rows([[server.0]]))
+            .await?;
         let delivery = |row: &Row| {
             Ok(Delivery {
                 operation: row.number(0)?,
@@ -435,16 +614,27 @@ impl MetaLedger for SqlMetaLedger {
     }
 
     async fn delivered(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.execute(texts::mark_delivered, &json_rows([(delivery.operation, delivery.server.0)])).await
+        self.execute(
+            texts::mark_delivered,
+            &json_rows([(delivery.operation, delivery.server.0)]),
+        )
+        .await
     }
 
     async fn withdrawals(&self) -> Result<Vec<PendingWithdrawal>, StoreError> {
         let mut pending = Vec::new();
         for Withdrawal { id, prize, units } in self.meta.waiting_withdrawals().await? {
             let rows = self.rows(texts::read_given, &json_rows([[id]])).await?;
-            let given = rows.iter().map(|row| Ok((ServerId(row.number(0)?), row.number(1)?)));
+            let given = rows
+                .iter()
+                .map(|row| Ok((ServerId(row.number(0)?), row.number(1)?)));
             let given = given.collect::<Result<_, StoreError>>()?;
-            pending.push(PendingWithdrawal { operation: id, prize, units, given });
+            pending.push(PendingWithdrawal {
+                operation: id,
+                prize,
+                units,
+                given,
+            });
         }
         Ok(pending)
     }
@@ -458,7 +648,9 @@ impl MetaLedger for SqlMetaLedger {
     ) -> Result<bool, StoreError> {
         let mut link = self.kept.get().await?;
         link.begin().await?;
-        let rows = link.rows(texts::lock_server, &json_rows([[server.0]])).await?;
+        let rows = link
+            .rows(texts::lock_server, &json_rows([[server.0]]))
+            .await?;
         let current: u64 = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         if current != epoch.0 {
             link.rollback().await?;
@@ -466,7 +658,13 @@ impl MetaLedger for SqlMetaLedger {
             return Ok(false);
         }
         let units: u64 = taken.iter().map(|(_, units)| units).sum();
-        let delivery = json_rows([(withdrawal.operation, u64::from(server.0), epoch.0, units, 1_u8)]);
+        let delivery = json_rows([(
+            withdrawal.operation,
+            u64::from(server.0),
+            epoch.0,
+            units,
+            1_u8,
+        )]);
         match link.execute(texts::insert_deliveries, &delivery).await {
             Ok(_) => {}
             // Another holder of this job has noted the same units; the next round will see them.
@@ -477,10 +675,18 @@ impl MetaLedger for SqlMetaLedger {
             }
             Err(error) => return Err(error),
         }
-        let (activity, award) = (withdrawal.prize.activity.get(), withdrawal.prize.award.get());
-        let change = |&(segment, units): &(u16, u64)| Ok((activity, award, segment, -signed(units)?));
-        let changes = taken.iter().map(change).collect::<Result<Vec<_>, StoreError>>()?;
-        link.execute(texts::change_segments, &json_rows(changes)).await?;
+        let (activity, award) = (
+            withdrawal.prize.activity.get(),
+            withdrawal.prize.award.get(),
+        );
+        let change =
+            |&(segment, units): &(u16, u64)| Ok((activity, award, segment, -signed(units)?));
+        let changes = taken
+            .iter()
+            .map(change)
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        link.execute(texts::change_segments, &json_rows(changes))
+            .await?;
         link.commit().await?;
         self.kept.keep(link);
         Ok(true)
@@ -489,8 +695,10 @@ impl MetaLedger for SqlMetaLedger {
     async fn end_withdrawal(&self, operation: u64) -> Result<(), StoreError> {
         let mut link = self.kept.get().await?;
         link.begin().await?;
-        link.execute(texts::end_withdrawal, &json_rows([[operation]])).await?;
-        link.execute(MysqlDatabase::DIALECT.meta.raise_revision, "[]").await?;
+        link.execute(texts::end_withdrawal, &json_rows([[operation]]))
+            .await?;
+        link.execute(MysqlDatabase::DIALECT.meta.raise_revision, "[]")
+            .await?;
         link.commit().await?;
         self.kept.keep(link);
         Ok(())

@@ -1,7 +1,7 @@
 //! Sweep: decides the fate of grants that stay open. A grant that is open for long belongs to a
-//! batch that died, or whose closing was lost. Its shard decides, for all servers by one row: either
-//! the batch has committed, then the grant is settled; or it is made void there, and only then its
-//! units go back.
+//! batch that died, or whose closing was lost. Its shard decides, for all servers by one row:
+//! either the batch has committed, then the grant is settled; or it is made void there, and only
+//! then its units go back.
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -28,13 +28,20 @@ pub(crate) async fn sweep<S: StockServer, L: ShardLedger>(
             tracing::error!(grant = ?open.grant, shard = open.shard, "an open grant names a shard that is not there");
             continue;
         };
-        // A shard that is away keeps its grants open, and costs one time-out; the others' are decided.
+        // A shard that is away keeps its grants open, and costs one time-out; the others' are
+        // decided.
         if away.contains(&open.shard) {
             continue;
         }
         match shard.decide(shelf.id, open.grant).await {
-            Ok(Fate::Committed(used)) => closings.push(Closing { grant: open.grant, used }),
-            Ok(Fate::Void) => closings.push(Closing { grant: open.grant, used: Vec::new() }),
+            Ok(Fate::Committed(used)) => closings.push(Closing {
+                grant: open.grant,
+                used,
+            }),
+            Ok(Fate::Void) => closings.push(Closing {
+                grant: open.grant,
+                used: Vec::new(),
+            }),
             Err(error) => {
                 tracing::warn!(%error, shard = open.shard, "grants stay open");
                 away.insert(open.shard);

@@ -41,14 +41,19 @@ pub(crate) async fn tend<S: StockServer, L: ShardLedger>(
     let mut session = shelf.server.session().await?;
     shelf.recognise(&mut session, &registered).await??;
     let found = session.look().await?;
-    if found.as_ref().is_ok_and(|look| look.epoch > registered.epoch) {
+    if found
+        .as_ref()
+        .is_ok_and(|look| look.epoch > registered.epoch)
+    {
         // It was rebuilt a moment ago; or the meta database knows less than it once did.
         registered = meta.registered(shelf.id).await?;
         shelf.set_registered(registered.clone());
     }
     let known = registered.run_id.as_deref() == Some(session.run_id());
     match found {
-        Ok(look) if known && look.epoch == registered.epoch && is_whole(&look, shelf.id, spread) => {
+        Ok(look)
+            if known && look.epoch == registered.epoch && is_whole(&look, shelf.id, spread) =>
+        {
             let swept = sweep(shelf, &mut session, &look, shards).await?;
             let delivered = deliver(shelf, &mut session, meta, spread).await?;
             if swept + delivered > 0 {
@@ -75,6 +80,8 @@ pub(crate) async fn tend<S: StockServer, L: ShardLedger>(
 fn is_whole(look: &Look, server: ServerId, spread: Spread) -> bool {
     let here = spread.segments_on(server).count();
     let mut counts: BTreeMap<Prize, usize> = BTreeMap::new();
-    look.left.keys().for_each(|(prize, _)| *counts.entry(*prize).or_default() += 1);
+    look.left
+        .keys()
+        .for_each(|(prize, _)| *counts.entry(*prize).or_default() += 1);
     counts.values().all(|&count| count == here)
 }

@@ -97,7 +97,10 @@ impl Dialer {
         }
         let turn = lines.turn(&database.host, database.port);
         // Without its dialer: it would own itself.
-        let database = MysqlDatabase { dialer: Dialer::default(), ..database.clone() };
+        let database = MysqlDatabase {
+            dialer: Dialer::default(),
+            ..database.clone()
+        };
         let line = Arc::new(Line {
             database,
             turn,
@@ -112,7 +115,11 @@ impl Dialer {
 
 impl Lines {
     fn turn(&mut self, host: &str, port: u16) -> Arc<Semaphore> {
-        if let Some((.., turn)) = self.turns.iter().find(|(known, at, _)| known == host && *at == port) {
+        if let Some((.., turn)) = self
+            .turns
+            .iter()
+            .find(|(known, at, _)| known == host && *at == port)
+        {
             return turn.clone();
         }
         let turn = Arc::new(Semaphore::new(1));
@@ -168,7 +175,11 @@ struct Failed {
 
 impl Line {
     /// A connection: one that is ready, or the result of a dial if it comes within `patience`.
-    pub(super) async fn connect(self: &Arc<Self>, wants: Wants, patience: Duration) -> Result<Dialled, StoreError> {
+    pub(super) async fn connect(
+        self: &Arc<Self>,
+        wants: Wants,
+        patience: Duration,
+    ) -> Result<Dialled, StoreError> {
         let reply = {
             let mut state = self.state();
             if let Some(ready) = self.take_ready(&mut state) {
@@ -184,7 +195,10 @@ impl Line {
         };
         match timeout(patience, reply).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(StoreError::Away(format!("{:?}: nobody dials any more", self.database))),
+            Ok(Err(_)) => Err(StoreError::Away(format!(
+                "{:?}: nobody dials any more",
+                self.database
+            ))),
             Err(_) => Err(self.still_connecting(patience)),
         }
     }
@@ -194,7 +208,12 @@ impl Line {
     pub(super) fn successor(self: &Arc<Self>) -> Option<Dialled> {
         let mut state = self.state();
         let ready = self.take_ready(&mut state);
-        if ready.is_none() && !state.failed.as_ref().is_some_and(|failed| failed.holds(Wants::Writes)) {
+        if ready.is_none()
+            && !state
+                .failed
+                .as_ref()
+                .is_some_and(|failed| failed.holds(Wants::Writes))
+        {
             self.dial_unless_dialling(&mut state);
         }
         ready
@@ -207,7 +226,12 @@ impl Line {
     /// Ends all connections that are as old as one whose server refuses to serve. They are not
     /// used for another transaction.
     pub(super) fn end_generation(&self, generation: u64, why: &StoreError) {
-        let raised = self.generation.compare_exchange(generation, generation + 1, Ordering::Relaxed, Ordering::Relaxed);
+        let raised = self.generation.compare_exchange(
+            generation,
+            generation + 1,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
         if raised.is_ok() {
             tracing::warn!(database = ?self.database, %why, "the server does not serve: all its connections are made anew");
         }
@@ -218,13 +242,22 @@ impl Line {
     }
 
     fn take_ready(&self, state: &mut State) -> Option<Dialled> {
-        state.ready.take().filter(|ready| ready.generation == self.generation() && ready.since.elapsed() < IDLE_MAX)
+        state.ready.take().filter(|ready| {
+            ready.generation == self.generation() && ready.since.elapsed() < IDLE_MAX
+        })
     }
 
     fn still_connecting(&self, patience: Duration) -> StoreError {
-        let last = self.state().failed.as_ref().map(|failed| format!("; the last error was: {}", failed.error));
+        let last = self
+            .state()
+            .failed
+            .as_ref()
+            .map(|failed| format!("; the last error was: {}", failed.error));
         let last = last.unwrap_or_default();
-        StoreError::Away(format!("{:?}: still connecting after {patience:?}{last}", self.database))
+        StoreError::Away(format!(
+            "{:?}: still connecting after {patience:?}{last}",
+            self.database
+        ))
     }
 
     fn dial_unless_dialling(self: &Arc<Self>, state: &mut State) {
@@ -236,7 +269,12 @@ impl Line {
     /// Hands a dial's result out; whether another dial is wanted at once.
     fn deliver(&self, result: Result<Dialled, StoreError>) -> bool {
         let mut state = self.state();
-        let State { waiters, ready, failed, dialling } = &mut *state;
+        let State {
+            waiters,
+            ready,
+            failed,
+            dialling,
+        } = &mut *state;
         waiters.retain(|waiter| !waiter.reply.is_closed());
         match result {
             Ok(dialled) if !dialled.server.read_only => {
@@ -244,7 +282,10 @@ impl Line {
                 *ready = hand_over(waiters, dialled);
             }
             Ok(dialled) => {
-                let why = format!("{:?} is read-only: it may be a replica, or about to be one", self.database);
+                let why = format!(
+                    "{:?} is read-only: it may be a replica, or about to be one",
+                    self.database
+                );
                 let error = StoreError::Away(why);
                 // Readers, who ask for it now and then, do not keep writers from trying.
                 if waiters.iter().any(|waiter| waiter.wants == Wants::Writes) {
@@ -286,7 +327,12 @@ fn refuse(waiters: &mut VecDeque<Waiter>, whom: impl Fn(&Waiter) -> bool, error:
 impl Failed {
     fn after(before: Option<&Self>, error: StoreError, read_only: bool) -> Self {
         let times = before.map_or(0, |before| before.times.saturating_add(1));
-        Self { error, read_only, times, until: Instant::now() + back_off(times, OsRandom::default().next_u64()) }
+        Self {
+            error,
+            read_only,
+            times,
+            until: Instant::now() + back_off(times, OsRandom::default().next_u64()),
+        }
     }
 
     /// Whether those who want this need not try just now. Readers may: they take what there is.
@@ -298,12 +344,15 @@ impl Failed {
 /// How long to wait after so many failures before this one: half of it by chance, so that gateways
 /// which failed together do not come back together.
 fn back_off(times: u32, random: u64) -> Duration {
-    let whole = BACK_OFF_MIN.saturating_mul(1 << times.min(16)).min(BACK_OFF_MAX);
+    let whole = BACK_OFF_MIN
+        .saturating_mul(1 << times.min(16))
+        .min(BACK_OFF_MAX);
     let half_ms = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX) / 2;
     Duration::from_millis(half_ms + random % (half_ms + 1))
 }
 
-/// The task that dials while somebody waits. However it ends, the next one who asks can start another.
+/// The task that dials while somebody waits. However it ends, the next one who asks can start
+/// another.
 struct Dialling(Option<Arc<Line>>);
 
 impl Dialling {
@@ -311,11 +360,18 @@ impl Dialling {
         let Some(line) = self.0.clone() else { return };
         loop {
             // Nobody closes it.
-            let Ok(_turn) = line.turn.acquire().await else { return };
+            let Ok(_turn) = line.turn.acquire().await else {
+                return;
+            };
             // Taken first: whoever ends it meanwhile means this dial too.
             let generation = line.generation();
             let dialled = dial(&line).await;
-            let dialled = dialled.map(|(inner, server)| Dialled { inner, server, generation, since: Instant::now() });
+            let dialled = dialled.map(|(inner, server)| Dialled {
+                inner,
+                server,
+                generation,
+                since: Instant::now(),
+            });
             if !line.deliver(dialled) {
                 self.0 = None;
                 return;
@@ -336,8 +392,8 @@ impl Drop for Dialling {
 
 type Connected = (sqlx::MySqlConnection, Server);
 
-/// Tries the addresses of the database's name, as they are now, until one of them is a server that may
-/// be written to. One that may not be is the last resort.
+/// Tries the addresses of the database's name, as they are now, until one of them is a server that
+/// may be written to. One that may not be is the last resort.
 async fn dial(line: &Line) -> Result<Connected, StoreError> {
     let database = &line.database;
     let mut read_only = None;
@@ -364,7 +420,10 @@ struct Target {
 
 async fn addresses(database: &MysqlDatabase) -> Result<Vec<SocketAddr>, StoreError> {
     let unknown = |why: &dyn fmt::Display| {
-        StoreError::Away(format!("{database:?}: the address of {:?} cannot be found: {why}", database.host))
+        StoreError::Away(format!(
+            "{database:?}: the address of {:?} cannot be found: {why}",
+            database.host
+        ))
     };
     let host = database.host.trim_matches(['[', ']']);
     match timeout(RESOLVE_MAX, lookup_host((host, database.port))).await {
@@ -378,17 +437,24 @@ async fn targets(database: &MysqlDatabase) -> Result<Vec<Target>, StoreError> {
     let addresses = addresses(database).await?;
     if matches!(database.tls, Tls::Verify { .. }) {
         // The certificate is compared with what sqlx is told to dial, so that has to be the name.
-        return Ok(vec![Target { host: database.host.clone(), addresses }]);
+        return Ok(vec![Target {
+            host: database.host.clone(),
+            addresses,
+        }]);
     }
     Ok(addresses
         .into_iter()
-        .map(|address| Target { host: address.ip().to_string(), addresses: vec![address] })
+        .map(|address| Target {
+            host: address.ip().to_string(),
+            addresses: vec![address],
+        })
         .collect())
 }
 
 impl Target {
-    /// A connection to it. When TCP does not stand the dial is given up; when it does, it is waited for,
-    /// unless the name leads elsewhere or there are other addresses: then it is left to itself.
+    /// A connection to it. When TCP does not stand the dial is given up; when it does, it is waited
+    /// for, unless the name leads elsewhere or there are other addresses: then it is left to
+    /// itself.
     async fn reach(&self, line: &Line, last: bool) -> Result<Connected, StoreError> {
         let mut dial = self.spawn(&line.database);
         if let Ok(done) = timeout(TCP_MAX, &mut dial).await {
@@ -397,7 +463,13 @@ impl Target {
         let probe = match timeout(TCP_MAX, TcpStream::connect(&*self.addresses)).await {
             Ok(Ok(probe)) => probe,
             Ok(Err(error)) => return Err(self.give_up(line, &dial, &error)),
-            Err(_) => return Err(self.give_up(line, &dial, &format!("no TCP connection within {TCP_MAX:?}"))),
+            Err(_) => {
+                return Err(self.give_up(
+                    line,
+                    &dial,
+                    &format!("no TCP connection within {TCP_MAX:?}"),
+                ));
+            }
         };
         loop {
             // Looked up first: no other address has had its turn yet.
@@ -428,7 +500,9 @@ impl Target {
                 Ok::<_, StoreError>((connection, server))
             };
             let late = || StoreError::Away(format!("no handshake within {HANDSHAKE_MAX:?}"));
-            timeout(HANDSHAKE_MAX, connected).await.unwrap_or_else(|_| Err(late()))
+            timeout(HANDSHAKE_MAX, connected)
+                .await
+                .unwrap_or_else(|_| Err(late()))
         })
     }
 
@@ -457,13 +531,23 @@ impl Target {
     }
 
     fn failed(&self, line: &Line, why: &dyn fmt::Display) -> StoreError {
-        let addresses: Vec<String> = self.addresses.iter().map(|address| address.ip().to_string()).collect();
-        StoreError::Away(format!("{:?} at {}: {why}", line.database, addresses.join(", ")))
+        let addresses: Vec<String> = self
+            .addresses
+            .iter()
+            .map(|address| address.ip().to_string())
+            .collect();
+        StoreError::Away(format!(
+            "{:?} at {}: {why}",
+            line.database,
+            addresses.join(", ")
+        ))
     }
 
     async fn has_moved(&self, database: &MysqlDatabase) -> bool {
         let now = addresses(database).await;
-        now.is_ok_and(|now| !now.is_empty() && !self.addresses.iter().any(|address| now.contains(address)))
+        now.is_ok_and(|now| {
+            !now.is_empty() && !self.addresses.iter().any(|address| now.contains(address))
+        })
     }
 }
 

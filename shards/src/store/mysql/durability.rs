@@ -22,18 +22,25 @@ pub async fn check_durability(database: &MysqlDatabase) -> Result<Vec<String>, S
     let mut connection = database.connect().await?;
     let mut warnings = settings(&mut connection).await?;
     for row in connection.rows(OTHER_TABLES, "[]").await? {
-        warnings.push(format!("table {} is not InnoDB with ROW_FORMAT=DYNAMIC", row.text(0)?));
+        warnings.push(format!(
+            "table {} is not InnoDB with ROW_FORMAT=DYNAMIC",
+            row.text(0)?
+        ));
     }
     Ok(warnings)
 }
 
 async fn settings(connection: &mut MysqlConnection) -> Result<Vec<String>, StoreError> {
     let rows = connection.rows(SETTINGS, "[]").await?;
-    let row = rows.first().ok_or_else(|| StoreError::Away("the server does not say how it is set up".to_owned()))?;
+    let row = rows
+        .first()
+        .ok_or_else(|| StoreError::Away("the server does not say how it is set up".to_owned()))?;
     let mut warnings = Vec::new();
     let version = row.text(0)?;
     if is_too_old(version) {
-        warnings.push(format!("the server is version {version}; MySQL 8.0.21 or MariaDB 10.6 is needed"));
+        warnings.push(format!(
+            "the server is version {version}; MySQL 8.0.21 or MariaDB 10.6 is needed"
+        ));
     }
     let flush = row.integer(1)?;
     if flush != 1 {
@@ -59,10 +66,17 @@ async fn settings(connection: &mut MysqlConnection) -> Result<Vec<String>, Store
 
 /// MySQL's numbers say nothing about MariaDB's, which began again at 10.
 fn is_too_old(version: &str) -> bool {
-    let mut numbers = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let mut numbers = version
+        .split(['.', '-'])
+        .map_while(|part| part.parse::<u32>().ok());
     let found: [u32; 3] = std::array::from_fn(|_| numbers.next().unwrap_or(0));
     // The first with JSON_TABLE, and the first with JSON_VALUE.
-    found < if version.contains("MariaDB") { [10, 6, 0] } else { [8, 0, 21] }
+    found
+        < if version.contains("MariaDB") {
+            [10, 6, 0]
+        } else {
+            [8, 0, 21]
+        }
 }
 
 #[cfg(test)]
@@ -71,10 +85,23 @@ mod tests {
 
     #[test]
     fn servers_that_lack_a_function_are_too_old() {
-        for old in ["10.5.23-MariaDB-log", "5.7.44", "8.0.20", "5.5.68-MariaDB", "nonsense"] {
+        for old in [
+            "10.5.23-MariaDB-log",
+            "5.7.44",
+            "8.0.20",
+            "5.5.68-MariaDB",
+            "nonsense",
+        ] {
             assert!(is_too_old(old), "{old}");
         }
-        for new in ["10.6.0-MariaDB", "10.11.19-MariaDB-0+deb12u1", "11.4.2-MariaDB", "8.0.36", "9.7.0", "8.0.21-log"] {
+        for new in [
+            "10.6.0-MariaDB",
+            "10.11.19-MariaDB-0+deb12u1",
+            "11.4.2-MariaDB",
+            "8.0.36",
+            "9.7.0",
+            "8.0.21-log",
+        ] {
             assert!(!is_too_old(new), "{new}");
         }
     }

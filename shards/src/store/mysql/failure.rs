@@ -18,7 +18,8 @@ pub(super) enum Failure {
     Closed(String),
     /// The connection is not to be used any more.
     CutOff(StoreError),
-    /// Nor is any other that is as old: the server may not be written to, does not serve or does not answer.
+    /// Nor is any other that is as old: the server may not be written to, does not serve or does
+    /// not answer.
     Unfit(StoreError),
 }
 
@@ -50,8 +51,8 @@ pub(super) async fn within<T>(
     bounded(limit, health, Failure::Unfit, work).await
 }
 
-/// The same for work that waits for rows. Each lock is waited for less long, but one after the other they
-/// may take any time: that says nothing of the server.
+/// The same for work that waits for rows. Each lock is waited for less long, but one after the
+/// other they may take any time: that says nothing of the server.
 pub(super) async fn within_locks<T>(
     limit: Duration,
     health: &mut Health,
@@ -68,7 +69,9 @@ async fn bounded<T>(
 ) -> Result<T, Failure> {
     // Taken away first: if the caller is dropped meanwhile, nobody gives it back.
     if !std::mem::replace(&mut health.usable, false) {
-        return Err(Failure::CutOff(StoreError::Away("an earlier statement was cut off".to_owned())));
+        return Err(Failure::CutOff(StoreError::Away(
+            "an earlier statement was cut off".to_owned(),
+        )));
     }
     let failure = match timeout(limit, work).await {
         Ok(Ok(value)) => {
@@ -90,13 +93,17 @@ impl From<sqlx::Error> for Failure {
         let message = one_line(&error.to_string());
         match &error {
             sqlx::Error::Database(database) => {
-                let number = database.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number);
+                let number = database
+                    .try_downcast_ref::<MySqlDatabaseError>()
+                    .map(MySqlDatabaseError::number);
                 number.map_or_else(
                     || Failure::CutOff(StoreError::Away(message.clone())),
                     |number| by_number(number, message.clone()),
                 )
             }
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Failure::Refused(StoreError::Data(message)),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                Failure::Refused(StoreError::Data(message))
+            }
             sqlx::Error::Io(_) => Failure::Closed(message),
             _ => Failure::CutOff(StoreError::Away(message)),
         }
@@ -138,8 +145,8 @@ fn by_number(number: u16, message: String) -> Failure {
         // too many rows to look at, a missing key.
         1044 | 1142 | 1143 | 1227 | 1049 | 1051 | 1146 | 1054 | 1091 | 1305 | 1007 | 1050 | 1060 | 1061 | 1064 | 1193
         | 1231 | 1104 | 1175
-        // What it ran into: a full disk or table, rows that are too long for a page, its time (MariaDB,
-        // MySQL), somebody who ended it and not the connection.
+        // What it ran into: a full disk or table, rows that are too long for a page, its time
+        // (MariaDB, MySQL), somebody who ended it and not the connection.
         | 1021 | 1114 | 1118 | 1969 | 3024 | 1317 => Failure::Refused(StoreError::Away(message)),
         _ => Failure::CutOff(StoreError::Away(message)),
     }
@@ -169,8 +176,13 @@ mod tests {
 
     #[test]
     fn a_number_that_nobody_has_thought_of_costs_the_connection() {
-        let unknown = (1000..=5000).filter(|&number| kind(number) == "cut off").count();
-        assert!(unknown > 3_900, "{unknown}: what is sound is listed, not the rest");
+        let unknown = (1000..=5000)
+            .filter(|&number| kind(number) == "cut off")
+            .count();
+        assert!(
+            unknown > 3_900,
+            "{unknown}: what is sound is listed, not the rest"
+        );
         for number in [1030, 1105, 1180, 1412, 1478, 1614, 3572 + 1000, 65_535] {
             assert_eq!(kind(number), "cut off", "{number}");
         }

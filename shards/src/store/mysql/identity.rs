@@ -12,13 +12,21 @@ const NO_SUCH_TABLE: u16 = 1146;
 
 impl MysqlDatabase {
     /// Refuses a connection to a database that is not the expected one, before anybody uses it.
-    pub(super) async fn recognise(&self, connection: &mut sqlx::MySqlConnection) -> Result<(), StoreError> {
+    pub(super) async fn recognise(
+        &self,
+        connection: &mut sqlx::MySqlConnection,
+    ) -> Result<(), StoreError> {
         if self.expected.is_anything() {
             return Ok(());
         }
-        let found = match connection.fetch_optional(MYSQL.identity.read_identity).await {
+        let found = match connection
+            .fetch_optional(MYSQL.identity.read_identity)
+            .await
+        {
             Err(sqlx::Error::Database(error))
-                if error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
+                if error
+                    .try_downcast_ref::<MySqlDatabaseError>()
+                    .map(MySqlDatabaseError::number)
                     == Some(NO_SUCH_TABLE) =>
             {
                 None

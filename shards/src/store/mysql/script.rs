@@ -29,7 +29,11 @@ impl Script {
     /// The steps that have something to work on, after statements that need no value. Without
     /// rows a statement does nothing.
     pub(super) fn new(opening: &[&str], steps: &[Step<'_>]) -> Self {
-        let mut script = Self { text: opening.join(";\n"), places: vec![None; opening.len()], steps: steps.len() };
+        let mut script = Self {
+            text: opening.join(";\n"),
+            places: vec![None; opening.len()],
+            steps: steps.len(),
+        };
         for (place, Step { sql, input, .. }) in steps.iter().enumerate() {
             match input {
                 Input::Json(json) if json != NOTHING => {
@@ -55,7 +59,9 @@ impl Script {
 
     /// What each step did, out of what each statement of the text did.
     pub(super) fn outcomes<R>(&self, done: Vec<Outcome<R>>) -> Vec<Outcome<R>> {
-        let mut outcomes: Vec<Outcome<R>> = std::iter::repeat_with(Outcome::default).take(self.steps).collect();
+        let mut outcomes: Vec<Outcome<R>> = std::iter::repeat_with(Outcome::default)
+            .take(self.steps)
+            .collect();
         for (place, outcome) in self.places.iter().zip(done) {
             if let Some(place) = *place {
                 outcomes[place] = outcome;
@@ -72,12 +78,20 @@ impl Script {
         self.places.push(Some(place));
     }
 
-    fn add(&mut self, place: usize, sql: &str, value_place: &str, push_value: impl FnOnce(&mut String)) {
+    fn add(
+        &mut self,
+        place: usize,
+        sql: &str,
+        value_place: &str,
+        push_value: impl FnOnce(&mut String),
+    ) {
         if !self.text.is_empty() {
             self.text.push_str(";\n");
         }
         let statement = without_comment(sql);
-        let (before, after) = statement.split_once(value_place).expect("a statement has a place for its value");
+        let (before, after) = statement
+            .split_once(value_place)
+            .expect("a statement has a place for its value");
         self.text.push_str(before);
         push_value(&mut self.text);
         self.text.push_str(after);
@@ -143,20 +157,42 @@ mod tests {
         let mut rows = Rows::default();
         rows.push([Value::Integer(-1), Value::Text("a")]);
         rows.push([Value::Integer(2), Value::Text("")]);
-        let write = Step::read("-- What? {rows}\n-- And why.\nWRITE {rows}\n", Input::Rows(rows));
+        let write = Step::read(
+            "-- What? {rows}\n-- And why.\nWRITE {rows}\n",
+            Input::Rows(rows),
+        );
         let clock = Step::read("-- When?\nCLOCK", Input::Nothing);
         let script = Script::new(&["BEGIN"], &[clock, step("READ ? NOW", "[1]"), write]);
-        assert_eq!(script.text(), "BEGIN;\nCLOCK;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')");
+        assert_eq!(
+            script.text(),
+            "BEGIN;\nCLOCK;\nREAD '[1]' NOW;\nWRITE (-1,'a'),(2,'')"
+        );
     }
 
     #[test]
     fn a_step_without_rows_is_left_out_and_keeps_its_place() {
         let nothing = Step::read("WRITE {rows}", Input::Rows(Rows::default()));
-        let script =
-            Script::new(&["SET", "BEGIN"], &[step("A ?", NOTHING), step("B ?", "[1]"), nothing, step("C ?", "[2]")]);
+        let script = Script::new(
+            &["SET", "BEGIN"],
+            &[
+                step("A ?", NOTHING),
+                step("B ?", "[1]"),
+                nothing,
+                step("C ?", "[2]"),
+            ],
+        );
         assert_eq!(script.text(), "SET;\nBEGIN;\nB '[1]';\nC '[2]'");
-        let done = (0..4).map(|touched| Outcome { rows: vec![touched], touched }).collect();
-        let touched: Vec<u64> = script.outcomes(done).iter().map(|outcome| outcome.touched).collect();
+        let done = (0..4)
+            .map(|touched| Outcome {
+                rows: vec![touched],
+                touched,
+            })
+            .collect();
+        let touched: Vec<u64> = script
+            .outcomes(done)
+            .iter()
+            .map(|outcome| outcome.touched)
+            .collect();
         assert_eq!(touched, [0, 2, 0, 3]);
         let empty = Script::new(&[], &[step("A ?", NOTHING)]);
         assert!(empty.is_empty());
@@ -165,12 +201,23 @@ mod tests {
 
     /// Undoes `push_text` as MySQL reads it, with and without escapes.
     fn read(literal: &str) -> String {
-        if let Some(hex) = literal.strip_prefix("_utf8mb4 X'").and_then(|rest| rest.strip_suffix('\'')) {
-            assert!(hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()), "{literal}");
-            let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("digits"));
+        if let Some(hex) = literal
+            .strip_prefix("_utf8mb4 X'")
+            .and_then(|rest| rest.strip_suffix('\''))
+        {
+            assert!(
+                hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{literal}"
+            );
+            let bytes = (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("digits"));
             return String::from_utf8(bytes.collect()).expect("a text");
         }
-        let inner = literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).expect(literal);
+        let inner = literal
+            .strip_prefix('\'')
+            .and_then(|rest| rest.strip_suffix('\''))
+            .expect(literal);
         assert!(!inner.contains(['\'', '\\']), "{literal}");
         inner.to_owned()
     }

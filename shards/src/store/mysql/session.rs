@@ -5,15 +5,16 @@
 //! refuses a variable that it does not know, so each kind is told of its own ones between comments
 //! that only it executes. Left out are
 //! - what costs time or memory only: sizes of buffers and temporary tables, statistics, most of the
-//!   optimizer's limits and switches (those named would change in which order, or beyond which keys, a
-//!   batch locks rows), logging, profiling, binary logs;
+//!   optimizer's limits and switches (those named would change in which order, or beyond which
+//!   keys, a batch locks rows), logging, profiling, binary logs;
 //! - what can be set with a special privilege only (`auto_increment_increment`,
 //!   `explicit_defaults_for_timestamp` on MySQL, `sql_require_primary_key`, `max_allowed_packet`):
 //!   statements name what they need, have no TIMESTAMP columns, and ids may have gaps;
 //! - what concerns features that are not used: weeks and names of months apart, which cost nothing
 //!   to name, these are full text, regular expressions, dates of zeros, views, system versioning,
 //!   procedures, temporary tables, LOAD DATA;
-//! - Galera's and group replication's: whether a read waits for other nodes is the operator's choice;
+//! - Galera's and group replication's: whether a read waits for other nodes is the operator's
+//!   choice;
 //! - `innodb_snapshot_isolation`, which older versions do not know and which changes nothing under
 //!   READ COMMITTED.
 use futures_util::TryStreamExt;
@@ -44,7 +45,8 @@ pub(super) enum Kind {
 }
 
 /// Whether it may not be written to. An account with special privileges could all the same.
-pub(super) const READ_ONLY: &str = "SELECT CAST(CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF')
+pub(super) const READ_ONLY: &str =
+    "SELECT CAST(CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF')
     OR @@global.innodb_read_only <> 0 AS SIGNED)";
 
 const KIND: &str = "SELECT 0 /*M!100000 + 1 */";
@@ -59,12 +61,25 @@ pub(super) async fn check(
     let results = connection.fetch_many(&*text);
     let done = outcomes(results.map_ok(|result| result.map_left(|done| done.rows_affected())));
     let done = done.await.map_err(Failure::from)?;
-    let said: Vec<i64> = done.iter().flat_map(|done| &done.rows).map(|row| row.integer(0)).collect::<Result<_, _>>()?;
+    let said: Vec<i64> = done
+        .iter()
+        .flat_map(|done| &done.rows)
+        .map(|row| row.integer(0))
+        .collect::<Result<_, _>>()?;
     let &[read_only, mariadb] = &*said else {
-        return Err(StoreError::Away("the server does not say what it is".to_owned()));
+        return Err(StoreError::Away(
+            "the server does not say what it is".to_owned(),
+        ));
     };
-    let kind = if mariadb == 0 { Kind::Mysql } else { Kind::Mariadb };
-    Ok(Server { kind, read_only: read_only != 0 })
+    let kind = if mariadb == 0 {
+        Kind::Mysql
+    } else {
+        Kind::Mariadb
+    };
+    Ok(Server {
+        kind,
+        read_only: read_only != 0,
+    })
 }
 
 /// What every session is told.
@@ -129,9 +144,13 @@ impl Kind {
     pub(super) fn end(self, word: End, snapshot: bool) -> &'static str {
         match (self, word, snapshot) {
             (Kind::Mariadb, End::Commit, false) => "COMMIT",
-            (Kind::Mariadb, End::Commit, true) => "COMMIT; SET SESSION idle_transaction_timeout = 5",
+            (Kind::Mariadb, End::Commit, true) => {
+                "COMMIT; SET SESSION idle_transaction_timeout = 5"
+            }
             (Kind::Mariadb, End::Rollback, false) => "ROLLBACK",
-            (Kind::Mariadb, End::Rollback, true) => "ROLLBACK; SET SESSION idle_transaction_timeout = 5",
+            (Kind::Mariadb, End::Rollback, true) => {
+                "ROLLBACK; SET SESSION idle_transaction_timeout = 5"
+            }
             (Kind::Mysql, End::Commit, _) => "COMMIT; SET SESSION wait_timeout = 60",
             (Kind::Mysql, End::Rollback, _) => "ROLLBACK; SET SESSION wait_timeout = 60",
         }
@@ -157,7 +176,8 @@ mod tests {
         for word in [End::Commit, End::Rollback] {
             let long = format!("SET SESSION wait_timeout = {IDLE_SECONDS_MAX}");
             assert!(Kind::Mysql.end(word, false).ends_with(&long));
-            let short = format!("SET SESSION idle_transaction_timeout = {TRANSACTION_IDLE_SECONDS_MAX}");
+            let short =
+                format!("SET SESSION idle_transaction_timeout = {TRANSACTION_IDLE_SECONDS_MAX}");
             assert!(Kind::Mariadb.end(word, true).ends_with(&short));
         }
     }

@@ -5,8 +5,8 @@ use super::super::conformance::{Bench, account, map};
 use super::super::{Dialect, MYSQL};
 use super::*;
 
-/// What the statements of a batch's writes touch, in their order: accounts, changed accounts, orders
-/// (of one table), then the grant's.
+/// What the statements of a batch's writes touch, in their order: accounts, changed accounts,
+/// orders (of one table), then the grant's.
 #[derive(Debug, Clone, Default)]
 struct Told(Arc<Mutex<Vec<u64>>>);
 
@@ -81,7 +81,12 @@ impl Connection for Told {
     }
 
     async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<NoRow>>, StoreError> {
-        let mut told = self.0.lock().expect("nothing panics here").clone().into_iter();
+        let mut told = self
+            .0
+            .lock()
+            .expect("nothing panics here")
+            .clone()
+            .into_iter();
         let done = |step: &Step<'_>| {
             // What is right for all that the test does not speak of.
             let touched = told.next().unwrap_or(match step.expected {
@@ -89,7 +94,10 @@ impl Connection for Told {
                 Expected::Rows(rows) | Expected::AddedOrChanged(rows) => rows as u64,
                 Expected::Changed(rows) => 2 * rows as u64,
             });
-            Outcome { rows: Vec::new(), touched }
+            Outcome {
+                rows: Vec::new(),
+                touched,
+            }
         };
         Ok(steps.iter().map(done).collect())
     }
@@ -113,14 +121,24 @@ impl Connection for Told {
 async fn persist(touched: [u64; 3]) -> Result<(), PersistError> {
     let names: Vec<String> = (0..100).map(|number| format!("user{number}")).collect();
     let here = |name: &&String| map().route(name).table().get() == 0;
-    let calls: Vec<(&str, &str)> = names.iter().filter(here).take(3).map(|name| (name.as_str(), "key")).collect();
+    let calls: Vec<(&str, &str)> = names
+        .iter()
+        .filter(here)
+        .take(3)
+        .map(|name| (name.as_str(), "key"))
+        .collect();
     let told = Told(Arc::new(Mutex::new(touched.to_vec())));
     let mut settlement = Bench::of_run(told.clone(), 1).settlement(&calls);
     settlement.changed_accounts = settlement.new_accounts.split_off(1);
-    settlement.changed_accounts.iter_mut().for_each(|change| change.account = account(2));
+    settlement
+        .changed_accounts
+        .iter_mut()
+        .for_each(|change| change.account = account(2));
     let mut store = SqlShard::new(told.clone(), map(), ShardId::new(0), 0..1);
     store.connection = Some(told);
-    store.persist(GrantId(1), &settlement, &Receipt::default()).await
+    store
+        .persist(GrantId(1), &settlement, &Receipt::default())
+        .await
 }
 
 #[tokio::test]
@@ -130,6 +148,12 @@ async fn each_statement_is_judged_by_itself() {
     // wrote one row too many.
     for touched in [[1, 3, 4], [2, 3, 3], [0, 4, 4], [2, 4, 2], [1, 5, 2]] {
         let persisted = persist(touched).await;
-        assert!(matches!(persisted, Err(PersistError::Undone(StoreError::Conflict(_)))), "{touched:?}: {persisted:?}");
+        assert!(
+            matches!(
+                persisted,
+                Err(PersistError::Undone(StoreError::Conflict(_)))
+            ),
+            "{touched:?}: {persisted:?}"
+        );
     }
 }

@@ -11,15 +11,24 @@ impl SqliteFile {
     /// The number that [`SqliteFile::set_mark`] wrote last; 0 in a file that never got one.
     pub(crate) async fn mark(&self) -> Result<u32, StoreError> {
         let mut connection = self.connect().await?.inner;
-        let row = connection.fetch_one("PRAGMA user_version").await.map_err(|error| self.failed(&error))?;
+        let row = connection
+            .fetch_one("PRAGMA user_version")
+            .await
+            .map_err(|error| self.failed(&error))?;
         row.try_get(0).map_err(|error| self.failed(&error))
     }
 
     /// Writes a number into the file's head.
     pub(crate) async fn set_mark(&self, mark: u32) -> Result<(), StoreError> {
         let mut connection = self.connect().await?.inner;
-        connection.execute(&*format!("PRAGMA user_version = {mark}")).await.map_err(|error| self.failed(&error))?;
-        connection.close().await.map_err(|error| self.failed(&error))
+        connection
+            .execute(&*format!("PRAGMA user_version = {mark}"))
+            .await
+            .map_err(|error| self.failed(&error))?;
+        connection
+            .close()
+            .await
+            .map_err(|error| self.failed(&error))
     }
 
     /// Writes to the file, and changes nothing by it. Whoever keeps it locked can write it too.
@@ -38,12 +47,24 @@ impl SqliteFile {
             return Ok(true);
         }
         let mut connection = self.connect().await?.inner;
-        let row = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await.map_err(|error| self.failed(&error))?;
-        if row.try_get::<i32, _>(0).map_err(|error| self.failed(&error))? != 0 {
-            return Err(StoreError::Away("somebody else reads or writes it".to_owned()));
+        let row = connection
+            .fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+            .await
+            .map_err(|error| self.failed(&error))?;
+        if row
+            .try_get::<i32, _>(0)
+            .map_err(|error| self.failed(&error))?
+            != 0
+        {
+            return Err(StoreError::Away(
+                "somebody else reads or writes it".to_owned(),
+            ));
         }
         // The last one that closes the file removes them.
-        connection.close().await.map_err(|error| self.failed(&error))?;
+        connection
+            .close()
+            .await
+            .map_err(|error| self.failed(&error))?;
         Ok(self.side_files().iter().all(|file| !file.exists()))
     }
 
@@ -59,7 +80,12 @@ impl SqliteFile {
 /// Writes the mark that is there.
 async fn write_head(connection: &mut sqlx::SqliteConnection) -> Result<(), sqlx::Error> {
     connection.execute("BEGIN IMMEDIATE").await?;
-    let mark: u32 = connection.fetch_one("PRAGMA user_version").await?.try_get(0)?;
-    connection.execute(&*format!("PRAGMA user_version = {mark}")).await?;
+    let mark: u32 = connection
+        .fetch_one("PRAGMA user_version")
+        .await?
+        .try_get(0)?;
+    connection
+        .execute(&*format!("PRAGMA user_version = {mark}"))
+        .await?;
     connection.execute("COMMIT").await.map(drop)
 }

@@ -1,5 +1,5 @@
-//! Why a SQLite file cannot be used: SQLite says little more than that it cannot, so the file and its
-//! folder are looked at, and what helps is said.
+//! Why a SQLite file cannot be used: SQLite says little more than that it cannot, so the file and
+//! its folder are looked at, and what helps is said.
 use std::fs::{File, OpenOptions};
 use std::io::Error;
 use std::path::Path;
@@ -25,7 +25,9 @@ impl SqliteFile {
                 None => format!("{path}: {message}"),
             },
             Some(CORRUPT) => {
-                format!("{path} is damaged ({message}): put a copy back, together with the other files of its moment")
+                format!(
+                    "{path} is damaged ({message}): put a copy back, together with the other files of its moment"
+                )
             }
             Some(ERROR) if message.contains("no such") => {
                 format!(
@@ -33,7 +35,9 @@ impl SqliteFile {
                 )
             }
             Some(FULL) => format!("{path}: the disk is full: make room"),
-            Some(NOTADB) => format!("{path} is no SQLite database: put the right file back, or name another folder"),
+            Some(NOTADB) => format!(
+                "{path} is no SQLite database: put the right file back, or name another folder"
+            ),
             _ => format!("{path}: {message}"),
         }
     }
@@ -42,7 +46,8 @@ impl SqliteFile {
     fn look(&self) -> Option<String> {
         let why = |path: &Path, error: &Error| format!("{}: {}", path.display(), explained(error));
         if let Err(error) = File::open(&self.path) {
-            let made = self.access == Access::Create && error.kind() == std::io::ErrorKind::NotFound;
+            let made =
+                self.access == Access::Create && error.kind() == std::io::ErrorKind::NotFound;
             if !made {
                 return Some(why(&self.path, &error));
             }
@@ -54,6 +59,9 @@ impl SqliteFile {
         // Readers too: the log has an index in a file of its own beside the database.
         let folder = self.path.parent()?;
         let error = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).err()?;
-        Some(format!("{} (SQLite has side files there, readers too)", why(folder, &error.into())))
+        Some(format!(
+            "{} (SQLite has side files there, readers too)",
+            why(folder, &error.into())
+        ))
     }
 }

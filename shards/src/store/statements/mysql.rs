@@ -5,8 +5,8 @@
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
 use super::{
-    AuditTemplates, Dialect, GatewayStatements, IdentityStatements, Issuing, MetaStatements, ReceiptStatements,
-    SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts,
+    AuditTemplates, Dialect, GatewayStatements, IdentityStatements, Issuing, MetaStatements,
+    ReceiptStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts,
 };
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
@@ -103,10 +103,19 @@ pub const MYSQL: Dialect = Dialect {
                 include_str!("../../../sql/mysql/schema/shard_0001_once.sql"),
                 include_str!("../../../sql/mysql/schema/shard_0001_tables.sql"),
             ),
-            ("", include_str!("../../../sql/mysql/schema/shard_0002_tables.sql")),
-            (include_str!("../../../sql/mysql/schema/shard_0003_once.sql"), ""),
+            (
+                "",
+                include_str!("../../../sql/mysql/schema/shard_0002_tables.sql"),
+            ),
+            (
+                include_str!("../../../sql/mysql/schema/shard_0003_once.sql"),
+                "",
+            ),
             (include_str!("../../../sql/mysql/schema/identity.sql"), ""),
-            ("", include_str!("../../../sql/mysql/schema/shard_0005_tables.sql")),
+            (
+                "",
+                include_str!("../../../sql/mysql/schema/shard_0005_tables.sql"),
+            ),
         ],
     },
 };

@@ -1,7 +1,7 @@
 //! The texts for SQLite.
 use super::{
-    AuditTemplates, Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts, ShardStatements, TableTemplates,
-    texts,
+    AuditTemplates, Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts,
+    ShardStatements, TableTemplates, texts,
 };
 
 /// SQLite 3.38 or newer (the `->>` operator).
@@ -21,7 +21,9 @@ pub const SQLITE: Dialect = Dialect {
         scan_versions,
     }),
     shard: texts!(ShardStatements in "sqlite/shard" { read_issued }),
-    issuing: Issuing::FromMemory { count_issued: include_str!("../../../sql/sqlite/shard/count_issued.sql") },
+    issuing: Issuing::FromMemory {
+        count_issued: include_str!("../../../sql/sqlite/shard/count_issued.sql"),
+    },
     identity: texts!(IdentityStatements in "sqlite/identity" { read_identity, write_identity, list_tables }),
     changed_row_count: 1,
     no_wait: "",
@@ -92,10 +94,19 @@ pub const SQLITE: Dialect = Dialect {
                 include_str!("../../../sql/sqlite/schema/shard_0001_once.sql"),
                 include_str!("../../../sql/sqlite/schema/shard_0001_tables.sql"),
             ),
-            ("", include_str!("../../../sql/sqlite/schema/shard_0002_tables.sql")),
-            (include_str!("../../../sql/sqlite/schema/shard_0003_once.sql"), ""),
+            (
+                "",
+                include_str!("../../../sql/sqlite/schema/shard_0002_tables.sql"),
+            ),
+            (
+                include_str!("../../../sql/sqlite/schema/shard_0003_once.sql"),
+                "",
+            ),
             (include_str!("../../../sql/sqlite/schema/identity.sql"), ""),
-            ("", include_str!("../../../sql/sqlite/schema/shard_0005_tables.sql")),
+            (
+                "",
+                include_str!("../../../sql/sqlite/schema/shard_0005_tables.sql"),
+            ),
         ],
     },
 };

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
 use redis::{
-    Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError, TlsCertificates, cmd,
+    Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError,
+    TlsCertificates, cmd,
 };
 use tokio::time::timeout;
 
@@ -25,7 +26,8 @@ pub struct RedisOptions {
     pub user: Option<String>,
     /// For `AUTH`; `None` where the server wants none.
     pub password: Option<String>,
-    /// Whether what is said can be read on the way. Of a `ca_file` only its own authorities are trusted.
+    /// Whether what is said can be read on the way. Of a `ca_file` only its own authorities are
+    /// trusted.
     pub tls: Tls,
     /// Begins the names of all keys.
     pub prefix: String,
@@ -73,41 +75,74 @@ impl RedisOptions {
         let encrypted = |insecure| {
             // Where nobody has said so before, this says by what TLS is made. Twice is no harm.
             let _ = rustls::crypto::ring::default_provider().install_default();
-            ConnectionAddr::TcpTls { host: host.clone(), port, insecure, tls_params: None }
+            ConnectionAddr::TcpTls {
+                host: host.clone(),
+                port,
+                insecure,
+                tls_params: None,
+            }
         };
         let (address, ca_file) = match &self.tls {
             Tls::Off => (ConnectionAddr::Tcp(host, port), None),
             Tls::Required => (encrypted(true), None),
             Tls::Verify { ca_file } => (encrypted(false), Some(ca_file)),
         };
-        let info = address.into_connection_info().map_err(|error| error.to_string())?;
+        let info = address
+            .into_connection_info()
+            .map_err(|error| error.to_string())?;
         // Off by default, which costs 40 ms where the kernel waits for more to send.
-        let info = info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let Some(ca_file) = ca_file else { return Client::open(info).map_err(|error| error.to_string()) };
-        let unusable = |error: &dyn fmt::Display| format!("tls_ca_file {}: {error}", ca_file.display());
+        let info = info
+            .set_redis_settings(settings)
+            .set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let Some(ca_file) = ca_file else {
+            return Client::open(info).map_err(|error| error.to_string());
+        };
+        let unusable =
+            |error: &dyn fmt::Display| format!("tls_ca_file {}: {error}", ca_file.display());
         let root_cert = Some(std::fs::read(ca_file).map_err(|error| unusable(&error))?);
-        Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert }).map_err(|error| unusable(&error))
+        Client::build_with_tls(
+            info,
+            TlsCertificates {
+                client_tls: None,
+                root_cert,
+            },
+        )
+        .map_err(|error| unusable(&error))
     }
 
-    /// What is wrong with how the server handles its memory, or why it could not be asked; `None` when
-    /// all is well.
+    /// What is wrong with how the server handles its memory, or why it could not be asked; `None`
+    /// when all is well.
     pub async fn memory_warning(&self) -> Option<String> {
         let asked = async {
             let mut known = Pool::new(self)?.dial().await?;
-            let asking = cmd("INFO").arg("memory").query_async::<String>(&mut known.connection).await;
+            let asking = cmd("INFO")
+                .arg("memory")
+                .query_async::<String>(&mut known.connection)
+                .await;
             asking.map_err(|error| self.explain(&error))
         };
-        let asked = timeout(2 * self.timeout, asked).await.unwrap_or_else(|_| Err(self.late()));
+        let asked = timeout(2 * self.timeout, asked)
+            .await
+            .unwrap_or_else(|_| Err(self.late()));
         match asked {
             Ok(info) => policy_warning(&info),
-            Err(why) => Some(format!("could not be asked for its maxmemory-policy, which must be noeviction: {why}")),
+            Err(why) => Some(format!(
+                "could not be asked for its maxmemory-policy, which must be noeviction: {why}"
+            )),
         }
     }
 
     pub(super) fn late(&self) -> String {
         // A server without TLS waits for the end of what it cannot read.
-        let help = if self.tls == Tls::Off { "" } else { ": does it speak TLS? (tls in [[storage.redis]])" };
-        format!("{}:{} does not answer within {:?}{help}", self.host, self.port, self.timeout)
+        let help = if self.tls == Tls::Off {
+            ""
+        } else {
+            ": does it speak TLS? (tls in [[storage.redis]])"
+        };
+        format!(
+            "{}:{} does not answer within {:?}{help}",
+            self.host, self.port, self.timeout
+        )
     }
 
     /// What went wrong, with what helps where that is known.
@@ -115,33 +150,47 @@ impl RedisOptions {
         let (help, words) = (self.help(error), words(error));
         // What is no Redis may say anything.
         let words = one_line(&words);
-        format!("{}:{}: {words}{}", self.host, self.port, help.map(|help| format!(": {help}")).unwrap_or_default())
+        format!(
+            "{}:{}: {words}{}",
+            self.host,
+            self.port,
+            help.map(|help| format!(": {help}")).unwrap_or_default()
+        )
     }
 
     fn help(&self, error: &RedisError) -> Option<String> {
         let detail = error.detail().unwrap_or_default();
         let user = self.user.as_deref().unwrap_or("default");
         match error.code() {
-            Some("WRONGPASS") => Some(format!("look at user and password of {user:?} in [[storage.redis]]")),
-            Some("NOAUTH") => Some("it wants a password: password_file in [[storage.redis]]".to_owned()),
-            Some("NOPERM") => Some(format!("the commands that {user:?} needs are listed in docs/cluster.md")),
-            Some("ERR") if detail.contains("without any password") => {
-                Some("it has no password for this user: leave it out in [[storage.redis]]".to_owned())
+            Some("WRONGPASS") => Some(format!(
+                "look at user and password of {user:?} in [[storage.redis]]"
+            )),
+            Some("NOAUTH") => {
+                Some("it wants a password: password_file in [[storage.redis]]".to_owned())
             }
+            Some("NOPERM") => Some(format!(
+                "the commands that {user:?} needs are listed in docs/cluster.md"
+            )),
+            Some("ERR") if detail.contains("without any password") => Some(
+                "it has no password for this user: leave it out in [[storage.redis]]".to_owned(),
+            ),
             Some("ERR") if detail.contains("max number of clients") => {
                 Some("raise its maxclients, or lower connections_max".to_owned())
             }
             Some(_) => None,
-            None if error.kind() == ErrorKind::Parse => {
-                Some("what answers there is no Redis: look at host and port in [[storage.redis]]".to_owned())
-            }
+            None if error.kind() == ErrorKind::Parse => Some(
+                "what answers there is no Redis: look at host and port in [[storage.redis]]"
+                    .to_owned(),
+            ),
             None => self.help_with_io(error),
         }
     }
 
     fn help_with_io(&self, error: &RedisError) -> Option<String> {
         // The library wraps what it got from elsewhere.
-        let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+        let source = error
+            .source()
+            .and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
         let io = source.and_then(|source| source.downcast_ref::<io::Error>());
         match io.map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => Some("nothing listens there".to_owned()),
@@ -171,7 +220,10 @@ fn words(error: &RedisError) -> String {
 
 /// What `INFO memory` says of eviction.
 fn policy_warning(info: &str) -> Option<String> {
-    let value = |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    let value = |key: &str| {
+        info.lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+    };
     match (value("maxmemory"), value("maxmemory_policy")) {
         (Some("0"), _) | (_, Some("noeviction")) => None,
         (Some(most), Some(policy)) => Some(format!(
@@ -188,11 +240,23 @@ mod tests {
 
     #[test]
     fn only_a_policy_that_evicts_below_a_limit_is_warned_of() {
-        let info = |most: &str, policy: &str| format!("# Memory\r\nmaxmemory:{most}\r\nmaxmemory_policy:{policy}\r\n");
+        let info = |most: &str, policy: &str| {
+            format!("# Memory\r\nmaxmemory:{most}\r\nmaxmemory_policy:{policy}\r\n")
+        };
         let warns = |most, policy| policy_warning(&info(most, policy));
-        assert_eq!((warns("0", "allkeys-lru"), warns("100", "noeviction")), (None, None));
+        assert_eq!(
+            (warns("0", "allkeys-lru"), warns("100", "noeviction")),
+            (None, None)
+        );
         let warning = warns("100", "volatile-ttl").expect("a warning");
-        assert!(warning.contains("volatile-ttl") && warning.contains("100"), "{warning}");
-        assert!(policy_warning("# Memory\r\n").expect("a warning").contains("does not say"));
+        assert!(
+            warning.contains("volatile-ttl") && warning.contains("100"),
+            "{warning}"
+        );
+        assert!(
+            policy_warning("# Memory\r\n")
+                .expect("a warning")
+                .contains("does not say")
+        );
     }
 }

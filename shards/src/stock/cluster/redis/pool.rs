@@ -1,8 +1,8 @@
-//! Connections to one Redis server: a bb8 pool of connections that know whose they are, without those that
-//! may be dead.
+//! Connections to one Redis server: a bb8 pool of connections that know whose they are, without
+//! those that may be dead.
 //!
-//! bb8 dials in tasks of its own and tells nobody who waits what went wrong. So each dial that fails says it
-//! here, and whoever waits for a connection hears it at once.
+//! bb8 dials in tasks of its own and tells nobody who waits what went wrong. So each dial that
+//! fails says it here, and whoever waits for a connection hears it at once.
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use tokio::time::{Instant, timeout};
 use super::SCRIPTS;
 use super::options::RedisOptions;
 
-/// A connection that rested for longer is not used again: what lies between may have forgotten it, and
-/// then nobody says so.
+/// A connection that rested for longer is not used again: what lies between may have forgotten it,
+/// and then nobody says so.
 const REST_MAX: Duration = Duration::from_secs(5);
 
 /// How often those are ended.
@@ -39,9 +39,9 @@ pub(super) struct Pool {
 struct Dials {
     options: RedisOptions,
     client: Client,
-    /// Raised when kept connections may be dead: older ones are not used again. Those to a process that
-    /// has gone would else stay, because nobody asks anything of a process that is not the registered
-    /// one, and so nobody would notice.
+    /// Raised when kept connections may be dead: older ones are not used again. Those to a process
+    /// that has gone would else stay, because nobody asks anything of a process that is not the
+    /// registered one, and so nobody would notice.
     generation: AtomicU64,
     /// When the last dial that failed began, and why it failed.
     failed: watch::Sender<Option<(Instant, String)>>,
@@ -113,12 +113,20 @@ impl Pool {
                 },
             };
             let Ok(known) = got else {
-                let RedisOptions { host, port, connections_max, .. } = &self.dials.options;
+                let RedisOptions {
+                    host,
+                    port,
+                    connections_max,
+                    ..
+                } = &self.dials.options;
                 return Err(format!(
                     "{host}:{port}: no connection in time: all {connections_max} are in use (connections_max), or it is slow"
                 ));
             };
-            let mut pooled = Pooled { known, dials: self.dials.clone() };
+            let mut pooled = Pooled {
+                known,
+                dials: self.dials.clone(),
+            };
             if pooled.generation == self.dials.generation() && pooled.used.elapsed() < REST_MAX {
                 pooled.used = Instant::now();
                 return Ok(pooled);
@@ -142,14 +150,21 @@ impl Dials {
     async fn dial(&self) -> Result<Known, String> {
         let generation = self.generation();
         let dialled = timeout(self.options.timeout, self.greet(generation)).await;
-        dialled.map_err(|_| self.options.late())?.map_err(|error| self.options.explain(&error))
+        dialled
+            .map_err(|_| self.options.late())?
+            .map_err(|error| self.options.explain(&error))
     }
 
     /// Says who we are, asks who is there, and teaches the scripts.
     async fn greet(&self, generation: u64) -> Result<Known, RedisError> {
         // Each call has its own time-out.
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None);
+        let mut connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
         if let Some(password) = &self.options.password {
             let mut auth = cmd("AUTH");
             if let Some(user) = &self.options.user {
@@ -157,7 +172,9 @@ impl Dials {
             }
             let _ok: String = auth.arg(password).query_async(&mut connection).await?;
         }
-        let ask = async |command: &redis::Cmd| command.query_async::<String>(&mut connection.clone()).await;
+        let ask = async |command: &redis::Cmd| {
+            command.query_async::<String>(&mut connection.clone()).await
+        };
         let (mut info, mut loads) = (
             cmd("INFO"),
             SCRIPTS.map(|script| {
@@ -168,9 +185,24 @@ impl Dials {
         );
         info.arg("server");
         // All on their way at once.
-        let (info, digests) = try_join(ask(&info), try_join_all(loads.iter_mut().map(|load| ask(load)))).await?;
-        let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().to_owned();
-        Ok(Known { connection, run_id, digests, broken: false, generation, used: Instant::now() })
+        let (info, digests) = try_join(
+            ask(&info),
+            try_join_all(loads.iter_mut().map(|load| ask(load))),
+        )
+        .await?;
+        let run_id = info
+            .lines()
+            .find_map(|line| line.strip_prefix("run_id:"))
+            .unwrap_or_default()
+            .to_owned();
+        Ok(Known {
+            connection,
+            run_id,
+            digests,
+            broken: false,
+            generation,
+            used: Instant::now(),
+        })
     }
 }
 
@@ -207,7 +239,9 @@ struct DialFailed;
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The client would show the password.
-        f.debug_struct("Pool").field("options", &self.dials.options).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("options", &self.dials.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -217,7 +251,12 @@ impl Pooled {
         self.broken = true;
         let mine = self.generation;
         // Many who find out at once raise it once: what is dialled meanwhile is as good as new.
-        let _ = self.dials.generation.compare_exchange(mine, mine + 1, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = self.dials.generation.compare_exchange(
+            mine,
+            mine + 1,
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the lanes and the jobs of a shard must find there, wherever its rows lie: one suite, run over MariaDB
-//! and over the tables of the simulation.
+//! What the lanes and the jobs of a shard must find there, wherever its rows lie: one suite, run
+//! over MariaDB and over the tables of the simulation.
 use jiff::Timestamp;
 use market::batch::{AccountChange, Batch, Settlement, Units};
 use market::calendar::Day;
@@ -28,7 +28,10 @@ pub(crate) trait Desk {
 }
 
 /// Segments 0 and 2 of each prize lie on server 1, 1 and 3 on server 2.
-pub(crate) const ON_TWO: Spread = Spread { segments: 4, servers: 2 };
+pub(crate) const ON_TWO: Spread = Spread {
+    segments: 4,
+    servers: 2,
+};
 
 const TABLES: u16 = 2;
 
@@ -48,7 +51,13 @@ struct Lane<S> {
 impl<S: ShardStore> Lane<S> {
     fn new<D: Desk<Store = S>>(desk: &D, table: u16, run: u32) -> Self {
         let numbers = OrderNumbers::new(Run::new(run).expect("a run"));
-        Self { store: desk.store(table), table, numbers, run: run.into(), made: 0 }
+        Self {
+            store: desk.store(table),
+            table,
+            numbers,
+            run: run.into(),
+            made: 0,
+        }
     }
 
     /// A grant of the lane's run.
@@ -59,9 +68,16 @@ impl<S: ShardStore> Lane<S> {
     fn order(&mut self) -> Order {
         let users = (self.made + 1..).map(|number| (number, format!("user{number}of{}", self.run)));
         let of_table = |(_, user): &(u32, String)| map().route(user).table().get() == self.table;
-        let (number, user) = users.into_iter().find(of_table).expect("some user belongs there");
+        let (number, user) = users
+            .into_iter()
+            .find(of_table)
+            .expect("some user belongs there");
         self.made = number;
-        let id = self.numbers.next(Slot::of(&user)).and_then(OrderId::new).expect("an order id");
+        let id = self
+            .numbers
+            .next(Slot::of(&user))
+            .and_then(OrderId::new)
+            .expect("an order id");
         Order {
             id,
             user: UserId::new(&user).expect("a user"),
@@ -84,11 +100,24 @@ impl<S: ShardStore> Lane<S> {
     fn settlement(&mut self, units: u32) -> Settlement {
         let order = self.order();
         let day = order.day;
-        let account = Account { granted: 5, used: 1, day, day_used: 1, month_used: 1 };
+        let account = Account {
+            granted: 5,
+            used: 1,
+            day,
+            day_used: 1,
+            month_used: 1,
+        };
         Settlement {
             answers: Vec::new(),
-            used: vec![Units { prize: prize(1), count: units }],
-            new_accounts: vec![AccountChange { user: order.user.clone(), activity: order.activity, account }],
+            used: vec![Units {
+                prize: prize(1),
+                count: units,
+            }],
+            new_accounts: vec![AccountChange {
+                user: order.user.clone(),
+                activity: order.activity,
+                account,
+            }],
             changed_accounts: Vec::new(),
             calls: vec![Orders::from([order])],
         }
@@ -100,7 +129,9 @@ impl<S: ShardStore> Lane<S> {
         settlement: &Settlement,
         receipt: &Receipt,
     ) -> Result<(), PersistError> {
-        self.store.prefetch(&Batch::gather(Vec::new()), crate::store::OnLock::Wait, true).await?;
+        self.store
+            .prefetch(&Batch::gather(Vec::new()), crate::store::OnLock::Wait, true)
+            .await?;
         let persisted = self.store.persist(grant, settlement, receipt).await;
         if persisted.is_err() {
             self.store.undo().await;
@@ -111,21 +142,35 @@ impl<S: ShardStore> Lane<S> {
     /// Commits a batch of one order that took these units.
     async fn issue(&mut self, grant: GrantId, receipt: &Receipt) -> Settlement {
         let settlement = self.settlement(1);
-        self.persist(grant, &settlement, receipt).await.expect("persisted");
+        self.persist(grant, &settlement, receipt)
+            .await
+            .expect("persisted");
         settlement
     }
 }
 
 /// Units of (segment, count), all of epoch 0.
 fn used(parts: &[(u16, u32)]) -> Receipt {
-    let part =
-        |&(segment, count): &(u16, u32)| Part { server: ON_TWO.server_of(segment), prize: prize(1), segment, count };
+    let part = |&(segment, count): &(u16, u32)| Part {
+        server: ON_TWO.server_of(segment),
+        prize: prize(1),
+        segment,
+        count,
+    };
     let used: Vec<Part> = parts.iter().map(part).collect();
-    Receipt { epochs: used.iter().map(|part| (part.server, Epoch(0))).collect(), used, closed: Vec::new() }
+    Receipt {
+        epochs: used.iter().map(|part| (part.server, Epoch(0))).collect(),
+        used,
+        closed: Vec::new(),
+    }
 }
 
 fn in_doubt(grant: GrantId, settlement: &Settlement, issues: bool) -> InDoubt {
-    InDoubt { grant, order: settlement.calls[0][0].clone(), issues }
+    InDoubt {
+        grant,
+        order: settlement.calls[0][0].clone(),
+        issues,
+    }
 }
 
 fn is_conflict(result: &Result<(), PersistError>) -> bool {
@@ -136,7 +181,11 @@ async fn issued(ledger: &impl ShardLedger, server: u8) -> Vec<(u16, u64)> {
     let issued = ledger.issued_of(ServerId(server)).await.expect("read");
     issued
         .into_iter()
-        .map(|(of, segment, units)| (of == prize(1)).then_some((segment, units)).expect("one prize"))
+        .map(|(of, segment, units)| {
+            (of == prize(1))
+                .then_some((segment, units))
+                .expect("one prize")
+        })
         .collect()
 }
 
@@ -144,7 +193,10 @@ async fn issued(ledger: &impl ShardLedger, server: u8) -> Vec<(u16, u64)> {
 async fn receipts(ledger: &impl ShardLedger) -> Vec<GrantId> {
     let (mut found, mut after) = (Vec::new(), GrantId(0));
     loop {
-        let page = ledger.old_receipts(Duration::ZERO, after).await.expect("read");
+        let page = ledger
+            .old_receipts(Duration::ZERO, after)
+            .await
+            .expect("read");
         found.extend(page.receipts.iter().map(|receipt| receipt.grant));
         let Some(next) = page.next else { return found };
         after = next;
@@ -160,7 +212,10 @@ pub(crate) async fn what_batches_issue_is_counted_by_server_and_segment<D: Desk>
     let ledger = desk.ledger();
     assert_eq!(issued(&ledger, 1).await, [(0, 15), (2, 1)]);
     assert_eq!(issued(&ledger, 2).await, [(1, 2), (3, 7)]);
-    assert_eq!(receipts(&ledger).await, [one.grant(1), one.grant(2), two.grant(1)]);
+    assert_eq!(
+        receipts(&ledger).await,
+        [one.grant(1), one.grant(2), two.grant(1)]
+    );
 }
 
 pub(crate) async fn a_batch_without_units_leaves_no_receipt<D: Desk>() {
@@ -171,26 +226,52 @@ pub(crate) async fn a_batch_without_units_leaves_no_receipt<D: Desk>() {
     assert_eq!(ledger.count_old(Duration::ZERO).await, Ok(0));
     assert_eq!(issued(&ledger, 1).await, []);
     let made = in_doubt(lane.grant(1), &settlement, false);
-    assert_eq!(lane.store.verdict(&made).await, Ok(crate::store::Verdict::Committed));
+    assert_eq!(
+        lane.store.verdict(&made).await,
+        Ok(crate::store::Verdict::Committed)
+    );
     let lost = in_doubt(lane.grant(2), &lane.settlement(0), false);
-    assert_eq!(lane.store.verdict(&lost).await, Ok(crate::store::Verdict::Void));
+    assert_eq!(
+        lane.store.verdict(&lost).await,
+        Ok(crate::store::Verdict::Void)
+    );
 }
 
 pub(crate) async fn units_of_another_epoch_are_fenced<D: Desk>() {
     let desk = D::open().await;
     let mut lane = Lane::new(&desk, 0, 1);
     let ledger = desk.ledger();
-    assert_eq!(ledger.raise_epoch(ServerId(2), Epoch(7)).await, Ok(Epoch(7)));
-    assert_eq!(ledger.raise_epoch(ServerId(2), Epoch(6)).await, Ok(Epoch(7)), "it never falls");
+    assert_eq!(
+        ledger.raise_epoch(ServerId(2), Epoch(7)).await,
+        Ok(Epoch(7))
+    );
+    assert_eq!(
+        ledger.raise_epoch(ServerId(2), Epoch(6)).await,
+        Ok(Epoch(7)),
+        "it never falls"
+    );
     let settlement = lane.settlement(1);
-    let refused = lane.persist(lane.grant(1), &settlement, &used(&[(0, 1), (1, 1)])).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Fenced(_)))), "{refused:?}");
-    assert_eq!((issued(&ledger, 1).await, receipts(&ledger).await), (vec![], vec![]));
-    lane.persist(lane.grant(2), &settlement, &used(&[(0, 1)])).await.expect("the other server's is current");
+    let refused = lane
+        .persist(lane.grant(1), &settlement, &used(&[(0, 1), (1, 1)]))
+        .await;
+    assert!(
+        matches!(refused, Err(PersistError::Undone(StoreError::Fenced(_)))),
+        "{refused:?}"
+    );
+    assert_eq!(
+        (issued(&ledger, 1).await, receipts(&ledger).await),
+        (vec![], vec![])
+    );
+    lane.persist(lane.grant(2), &settlement, &used(&[(0, 1)]))
+        .await
+        .expect("the other server's is current");
     let mut now = used(&[(1, 1)]);
     now.epochs.insert(ServerId(2), Epoch(7));
     lane.issue(lane.grant(3), &now).await;
-    let page = ledger.old_receipts(Duration::ZERO, lane.grant(2)).await.expect("read");
+    let page = ledger
+        .old_receipts(Duration::ZERO, lane.grant(2))
+        .await
+        .expect("read");
     assert_eq!(page.receipts[0].epochs, [(ServerId(2), Epoch(7))].into());
 }
 
@@ -201,20 +282,41 @@ pub(crate) async fn the_fate_of_a_grant_is_decided_once_for_all_servers<D: Desk>
     lane.issue(lane.grant(1), &used(&[(0, 4), (1, 2)])).await;
     for _asked_again in 0..2 {
         for (server, segment, count) in [(1, 0, 4), (2, 1, 2)] {
-            let part = Part { server: ServerId(server), prize: prize(1), segment, count };
-            assert_eq!(ledger.decide(ServerId(server), lane.grant(1)).await, Ok(Fate::Committed(vec![part])));
+            let part = Part {
+                server: ServerId(server),
+                prize: prize(1),
+                segment,
+                count,
+            };
+            assert_eq!(
+                ledger.decide(ServerId(server), lane.grant(1)).await,
+                Ok(Fate::Committed(vec![part]))
+            );
         }
     }
     // Void for one server is void for all.
     let late = lane.settlement(1);
-    assert_eq!(ledger.decide(ServerId(2), lane.grant(2)).await, Ok(Fate::Void));
-    assert_eq!(ledger.decide(ServerId(1), lane.grant(2)).await, Ok(Fate::Void));
-    assert!(is_conflict(&lane.persist(lane.grant(2), &late, &used(&[(0, 1)])).await));
+    assert_eq!(
+        ledger.decide(ServerId(2), lane.grant(2)).await,
+        Ok(Fate::Void)
+    );
+    assert_eq!(
+        ledger.decide(ServerId(1), lane.grant(2)).await,
+        Ok(Fate::Void)
+    );
+    assert!(is_conflict(
+        &lane.persist(lane.grant(2), &late, &used(&[(0, 1)])).await
+    ));
     assert_eq!(issued(&ledger, 1).await, [(0, 4)]);
-    assert_eq!(receipts(&ledger).await, [lane.grant(1)], "void ones are nobody's to reclaim");
+    assert_eq!(
+        receipts(&ledger).await,
+        [lane.grant(1)],
+        "void ones are nobody's to reclaim"
+    );
 }
 
-/// A lane in doubt for longer than any receipt is kept: what jobs and other lanes do meanwhile changes nothing.
+/// A lane in doubt for longer than any receipt is kept: what jobs and other lanes do meanwhile
+/// changes nothing.
 pub(crate) async fn a_verdict_goes_by_the_order_however_late<D: Desk>() {
     use crate::store::Verdict::{Committed, Void};
     let desk = D::open().await;
@@ -225,15 +327,23 @@ pub(crate) async fn a_verdict_goes_by_the_order_however_late<D: Desk>() {
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
     assert_eq!(ledger.delete_receipts(&[first]).await, Ok(1));
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
-    // Even when a sweeper has found it gone and called it void: it closes what is not open any more.
+    // Even when a sweeper has found it gone and called it void: it closes what is not open any
+    // more.
     assert_eq!(ledger.decide(ServerId(1), first).await, Ok(Fate::Void));
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
     let late = lane.settlement(1);
     let lost = in_doubt(second, &late, true);
     assert_eq!(lane.store.verdict(&lost).await, Ok(Void));
-    assert_eq!(lane.store.verdict(&lost).await, Ok(Void), "the first verdict was lost");
+    assert_eq!(
+        lane.store.verdict(&lost).await,
+        Ok(Void),
+        "the first verdict was lost"
+    );
     assert_eq!(ledger.decide(ServerId(1), second).await, Ok(Fate::Void));
-    assert!(is_conflict(&lane.persist(second, &late, &used(&[(0, 1)])).await), "it never commits");
+    assert!(
+        is_conflict(&lane.persist(second, &late, &used(&[(0, 1)])).await),
+        "it never commits"
+    );
     assert_eq!(issued(&ledger, 1).await, [(0, 3)]);
 }
 
@@ -244,42 +354,88 @@ pub(crate) async fn receipts_are_found_by_age_and_page_and_deleted_once<D: Desk>
     for number in 1..=7 {
         lane.issue(lane.grant(number), &used(&[(0, 1)])).await;
     }
-    ledger.decide(ServerId(1), lane.grant(8)).await.expect("void");
+    ledger
+        .decide(ServerId(1), lane.grant(8))
+        .await
+        .expect("void");
     let all: Vec<GrantId> = (1..=7).map(|number| lane.grant(number)).collect();
     assert_eq!(receipts(&ledger).await, all);
     assert_eq!(ledger.count_old(Duration::from_mins(1)).await, Ok(0));
-    let young = ledger.old_receipts(Duration::from_mins(1), GrantId(0)).await.expect("read");
+    let young = ledger
+        .old_receipts(Duration::from_mins(1), GrantId(0))
+        .await
+        .expect("read");
     assert!(young.receipts.is_empty());
     // Some by a job, some by the lane's next batch; void ones by neither.
-    assert_eq!(ledger.delete_receipts(&[all[0], all[3], lane.grant(8)]).await, Ok(2));
+    assert_eq!(
+        ledger
+            .delete_receipts(&[all[0], all[3], lane.grant(8)])
+            .await,
+        Ok(2)
+    );
     let closed = vec![all[3], all[6], all[5], lane.grant(8), lane.grant(99)];
-    lane.issue(lane.grant(9), &Receipt { closed, ..used(&[(0, 1)]) }).await;
-    assert_eq!(receipts(&ledger).await, [all[1], all[2], all[4], lane.grant(9)]);
-    assert_eq!(ledger.decide(ServerId(1), lane.grant(8)).await, Ok(Fate::Void));
+    lane.issue(
+        lane.grant(9),
+        &Receipt {
+            closed,
+            ..used(&[(0, 1)])
+        },
+    )
+    .await;
+    assert_eq!(
+        receipts(&ledger).await,
+        [all[1], all[2], all[4], lane.grant(9)]
+    );
+    assert_eq!(
+        ledger.decide(ServerId(1), lane.grant(8)).await,
+        Ok(Fate::Void)
+    );
     ledger.forget_void().await.expect("they are young");
     let late = lane.settlement(1);
-    assert!(is_conflict(&lane.persist(lane.grant(8), &late, &used(&[(0, 1)])).await));
-    assert_eq!(issued(&ledger, 1).await, [(0, 8)], "nothing is counted by receipts");
+    assert!(is_conflict(
+        &lane.persist(lane.grant(8), &late, &used(&[(0, 1)])).await
+    ));
+    assert_eq!(
+        issued(&ledger, 1).await,
+        [(0, 8)],
+        "nothing is counted by receipts"
+    );
 }
 
 pub(crate) async fn folded_counters_keep_their_sums_and_their_lanes<D: Desk>() {
     let desk = D::open().await;
-    let (mut one, mut two, mut other) = (Lane::new(&desk, 0, 1), Lane::new(&desk, 1, 1), Lane::new(&desk, 0, 2));
+    let (mut one, mut two, mut other) = (
+        Lane::new(&desk, 0, 1),
+        Lane::new(&desk, 1, 1),
+        Lane::new(&desk, 0, 2),
+    );
     let ledger = desk.ledger();
     one.issue(one.grant(1), &used(&[(0, 4), (1, 2)])).await;
     two.issue(two.grant(1), &used(&[(0, 1)])).await;
     other.issue(other.grant(1), &used(&[(0, 7), (2, 1)])).await;
-    assert_eq!(ledger.fold(Duration::from_mins(1)).await, Ok(0), "they are young");
+    assert_eq!(
+        ledger.fold(Duration::from_mins(1)).await,
+        Ok(0),
+        "they are young"
+    );
     sleep(Duration::from_millis(20)).await;
     let mut folded = 0;
     while folded < 5 {
         // Two holders of the job at once: one may have to give way.
-        let (first, second) = tokio::join!(ledger.fold(Duration::ZERO), ledger.fold(Duration::ZERO));
+        let (first, second) =
+            tokio::join!(ledger.fold(Duration::ZERO), ledger.fold(Duration::ZERO));
         folded += first.unwrap_or(0) + second.unwrap_or(0);
     }
     assert_eq!(folded, 5);
-    assert_eq!((issued(&ledger, 1).await, issued(&ledger, 2).await), (vec![(0, 12), (2, 1)], vec![(1, 2)]));
-    assert_eq!(ledger.fold(Duration::ZERO).await, Ok(0), "the sums themselves stay");
+    assert_eq!(
+        (issued(&ledger, 1).await, issued(&ledger, 2).await),
+        (vec![(0, 12), (2, 1)], vec![(1, 2)])
+    );
+    assert_eq!(
+        ledger.fold(Duration::ZERO).await,
+        Ok(0),
+        "the sums themselves stay"
+    );
     one.issue(one.grant(2), &used(&[(0, 1)])).await;
     assert_eq!(issued(&ledger, 1).await, [(0, 13), (2, 1)]);
     sleep(Duration::from_millis(20)).await;
@@ -298,12 +454,19 @@ impl Desk for OnMariadb {
 
     async fn open() -> Self {
         let database = Mariadb::shared_database().await;
-        migrate_shard(&database, TABLES).await.expect("a fresh shard");
+        migrate_shard(&database, TABLES)
+            .await
+            .expect("a fresh shard");
         Self(database)
     }
 
     fn store(&self, table: u16) -> Self::Store {
-        SqlShard::new(self.0.clone(), map(), router::ShardId::new(0), table..table + 1)
+        SqlShard::new(
+            self.0.clone(),
+            map(),
+            router::ShardId::new(0),
+            table..table + 1,
+        )
     }
 
     fn ledger(&self) -> SqlShardLedger {

@@ -1,4 +1,5 @@
-//! What the meta database must do for the jobs: one suite, run over MariaDB and over the simulation's.
+//! What the meta database must do for the jobs: one suite, run over MariaDB and over the
+//! simulation's.
 use jiff::Timestamp;
 
 use super::super::ledger::Delivery;
@@ -23,10 +24,21 @@ const ONE: ServerId = ServerId(1);
 const TWO: ServerId = ServerId(2);
 
 /// The totals of a server's segments, when its epoch rises from this one.
-async fn raise(ledger: &impl MetaLedger, server: ServerId, seen: u64, expected: u64) -> Vec<(u16, u64)> {
-    let (epoch, totals) = ledger.raise_epoch(server, Epoch(seen)).await.expect("raised");
+async fn raise(
+    ledger: &impl MetaLedger,
+    server: ServerId,
+    seen: u64,
+    expected: u64,
+) -> Vec<(u16, u64)> {
+    let (epoch, totals) = ledger
+        .raise_epoch(server, Epoch(seen))
+        .await
+        .expect("raised");
     assert_eq!(epoch, Epoch(expected));
-    let mut totals: Vec<(u16, u64)> = totals.into_iter().map(|(_, segment, units)| (segment, units)).collect();
+    let mut totals: Vec<(u16, u64)> = totals
+        .into_iter()
+        .map(|(_, segment, units)| (segment, units))
+        .collect();
     totals.sort_unstable();
     totals
 }
@@ -34,44 +46,89 @@ async fn raise(ledger: &impl MetaLedger, server: ServerId, seen: u64, expected: 
 pub(crate) async fn epochs_rise_above_what_was_seen_and_totals_come_with_them<O: Office>() {
     let office = O::open().await;
     let ledger = office.ledger();
-    assert_eq!(ledger.registered(ONE).await, Ok(Registered { epoch: Epoch(0), run_id: None }));
+    assert_eq!(
+        ledger.registered(ONE).await,
+        Ok(Registered {
+            epoch: Epoch(0),
+            run_id: None
+        })
+    );
     assert_eq!(raise(&ledger, ONE, 0, 1).await, []);
     office.add(10).await;
     assert_eq!(raise(&ledger, ONE, 0, 2).await, [(0, 3), (2, 2)]);
     assert_eq!(raise(&ledger, ONE, 7, 8).await, [(0, 3), (2, 2)]);
-    assert_eq!(raise(&ledger, TWO, 0, 1).await, [(1, 3), (3, 2)], "each server has an epoch of its own");
+    assert_eq!(
+        raise(&ledger, TWO, 0, 1).await,
+        [(1, 3), (3, 2)],
+        "each server has an epoch of its own"
+    );
 }
 
 pub(crate) async fn a_process_is_registered_for_the_current_epoch_only<O: Office>() {
     let office = O::open().await;
     let ledger = office.ledger();
     raise(&ledger, ONE, 0, 1).await;
-    ledger.register(ONE, Epoch(1), "first").await.expect("registered");
-    let now = |epoch, run_id: &str| Ok(Registered { epoch: Epoch(epoch), run_id: Some(run_id.to_owned()) });
+    ledger
+        .register(ONE, Epoch(1), "first")
+        .await
+        .expect("registered");
+    let now = |epoch, run_id: &str| {
+        Ok(Registered {
+            epoch: Epoch(epoch),
+            run_id: Some(run_id.to_owned()),
+        })
+    };
     assert_eq!(ledger.registered(ONE).await, now(1, "first"));
     raise(&ledger, ONE, 0, 2).await;
-    ledger.register(ONE, Epoch(1), "late").await.expect("nothing");
-    assert_eq!(ledger.registered(ONE).await, now(2, "first"), "until the next one is there");
-    ledger.register(ONE, Epoch(2), "second").await.expect("registered");
+    ledger
+        .register(ONE, Epoch(1), "late")
+        .await
+        .expect("nothing");
+    assert_eq!(
+        ledger.registered(ONE).await,
+        now(2, "first"),
+        "until the next one is there"
+    );
+    ledger
+        .register(ONE, Epoch(2), "second")
+        .await
+        .expect("registered");
     assert_eq!(ledger.registered(ONE).await, now(2, "second"));
 }
 
-pub(crate) async fn an_addition_waits_for_each_server_under_the_epoch_it_was_recorded_in<O: Office>() {
+pub(crate) async fn an_addition_waits_for_each_server_under_the_epoch_it_was_recorded_in<
+    O: Office,
+>() {
     let office = O::open().await;
     let ledger = office.ledger();
     raise(&ledger, TWO, 4, 5).await;
     office.add(7).await;
     office.add(2).await;
     let of_two = ledger.deliveries(TWO).await.expect("read");
-    let [first, second] = &of_two[..] else { panic!("{of_two:?}") };
+    let [first, second] = &of_two[..] else {
+        panic!("{of_two:?}")
+    };
     assert!(first.operation < second.operation, "oldest first");
-    let Delivery { server, epoch, prize: of, units, .. } = first.clone();
+    let Delivery {
+        server,
+        epoch,
+        prize: of,
+        units,
+        ..
+    } = first.clone();
     assert_eq!((server, epoch, of, units), (TWO, Epoch(5), prize(1), 7));
     ledger.delivered(first).await.expect("noted");
     ledger.delivered(first).await.expect("again");
-    assert_eq!(ledger.deliveries(TWO).await.as_deref(), Ok(std::slice::from_ref(second)));
+    assert_eq!(
+        ledger.deliveries(TWO).await.as_deref(),
+        Ok(std::slice::from_ref(second))
+    );
     let of_one = ledger.deliveries(ONE).await.expect("read");
-    assert_eq!((of_one.len(), of_one[0].epoch), (2, Epoch(0)), "the other server has yet to get them");
+    assert_eq!(
+        (of_one.len(), of_one[0].epoch),
+        (2, Epoch(0)),
+        "the other server has yet to get them"
+    );
 }
 
 pub(crate) async fn what_a_server_gave_is_noted_once_and_in_its_epoch_only<O: Office>() {
@@ -81,10 +138,18 @@ pub(crate) async fn what_a_server_gave_is_noted_once_and_in_its_epoch_only<O: Of
     raise(&ledger, ONE, 0, 1).await;
     office.ask_withdrawal(9).await;
     let waiting = ledger.withdrawals().await.expect("read");
-    let [withdrawal] = &waiting[..] else { panic!("{waiting:?}") };
-    assert_eq!((withdrawal.prize, withdrawal.units, &withdrawal.given[..]), (prize(1), 9, &[][..]));
+    let [withdrawal] = &waiting[..] else {
+        panic!("{waiting:?}")
+    };
+    assert_eq!(
+        (withdrawal.prize, withdrawal.units, &withdrawal.given[..]),
+        (prize(1), 9, &[][..])
+    );
     let note = async |server, epoch, taken: &[(u16, u64)]| {
-        ledger.note_withdrawn(withdrawal, server, Epoch(epoch), taken).await.expect("asked")
+        ledger
+            .note_withdrawn(withdrawal, server, Epoch(epoch), taken)
+            .await
+            .expect("asked")
     };
     assert!(!note(ONE, 0, &[(0, 1)]).await, "that epoch has passed");
     assert!(note(ONE, 1, &[(0, 3), (2, 1)]).await);
@@ -95,7 +160,10 @@ pub(crate) async fn what_a_server_gave_is_noted_once_and_in_its_epoch_only<O: Of
     given.sort_unstable();
     assert_eq!(given, [(ONE, 4), (TWO, 0)]);
     assert_eq!(raise(&ledger, ONE, 0, 2).await, [(0, 0), (2, 1)]);
-    ledger.end_withdrawal(withdrawal.operation).await.expect("ended");
+    ledger
+        .end_withdrawal(withdrawal.operation)
+        .await
+        .expect("ended");
     assert!(ledger.withdrawals().await.expect("read").is_empty());
 }
 
@@ -104,7 +172,12 @@ struct OnMariadb(Meta<MysqlDatabase>);
 
 impl OnMariadb {
     fn change(units: u64) -> StockChange {
-        StockChange { prize: prize(1), units, who: "who".to_owned(), why: "why".to_owned() }
+        StockChange {
+            prize: prize(1),
+            units,
+            who: "who".to_owned(),
+            why: "why".to_owned(),
+        }
     }
 }
 
@@ -140,11 +213,17 @@ impl Office for OnMariadb {
     }
 
     async fn add(&self, units: u64) {
-        self.0.add_stock(&Self::change(units), Timestamp::UNIX_EPOCH).await.expect("recorded");
+        self.0
+            .add_stock(&Self::change(units), Timestamp::UNIX_EPOCH)
+            .await
+            .expect("recorded");
     }
 
     async fn ask_withdrawal(&self, units: u64) {
-        self.0.ask_withdrawal(&Self::change(units), Timestamp::UNIX_EPOCH).await.expect("recorded");
+        self.0
+            .ask_withdrawal(&Self::change(units), Timestamp::UNIX_EPOCH)
+            .await
+            .expect("recorded");
     }
 }
 

@@ -18,7 +18,10 @@ use crate::store::ClusterId;
 use crate::testing::Redis;
 
 /// Two servers, five segments.
-pub(crate) const SPREAD: Spread = Spread { segments: 5, servers: 2 };
+pub(crate) const SPREAD: Spread = Spread {
+    segments: 5,
+    servers: 2,
+};
 
 pub(super) fn options(redis: &Redis) -> RedisOptions {
     redis.options()
@@ -34,7 +37,12 @@ fn cluster() -> ClusterId {
     CLUSTER.get_or_init(ClusterId::draw).clone()
 }
 
-pub(super) fn connect_for(server: u8, spread: Spread, redis: &Redis, cluster: &ClusterId) -> RedisServer {
+pub(super) fn connect_for(
+    server: u8,
+    spread: Spread,
+    redis: &Redis,
+    cluster: &ClusterId,
+) -> RedisServer {
     RedisServer::new(ServerId(server), spread, &options(redis), cluster).expect("options that fit")
 }
 
@@ -45,18 +53,29 @@ pub(crate) fn breakers() -> Arc<Breakers> {
 }
 
 /// Gives a server these units under an epoch, and trusts it.
-pub(crate) async fn stock_up<S: StockServer>(shelf: &Shelf<S>, epoch: u64, left: &[(Prize, u16, u64)]) {
+pub(crate) async fn stock_up<S: StockServer>(
+    shelf: &Shelf<S>,
+    epoch: u64,
+    left: &[(Prize, u16, u64)],
+) {
     let mut session = shelf.server.session().await.expect("it answers");
     assert_eq!(session.reset(Epoch(epoch), left).await, Ok(Reset::Done));
     let run_id = Some(session.run_id().to_owned());
-    shelf.set_registered(Registered { epoch: Epoch(epoch), run_id });
+    shelf.set_registered(Registered {
+        epoch: Epoch(epoch),
+        run_id,
+    });
 }
 
 /// Gives two servers so many units of prize 1, as [`SPREAD`] says.
 pub(crate) async fn stock_up_all<S: StockServer>(stock: &ClusterStock<S>, units: u64) {
     for shelf in stock.shelves() {
-        let here = SPREAD.share(units).filter(|(segment, _)| SPREAD.server_of(*segment) == shelf.id);
-        let left: Vec<_> = here.map(|(segment, units)| (prize(1), segment, units)).collect();
+        let here = SPREAD
+            .share(units)
+            .filter(|(segment, _)| SPREAD.server_of(*segment) == shelf.id);
+        let left: Vec<_> = here
+            .map(|(segment, units)| (prize(1), segment, units))
+            .collect();
         stock_up(shelf, 1, &left).await;
     }
 }
@@ -66,9 +85,18 @@ pub(crate) async fn picture<S: StockServer>(stock: &ClusterStock<S>) -> (u64, u6
     let (mut left, mut open) = (0, 0);
     for shelf in stock.shelves() {
         let mut session = shelf.trusted_session().await.expect("trusted");
-        let look = session.look().await.expect("it answers").expect("it knows its units");
+        let look = session
+            .look()
+            .await
+            .expect("it answers")
+            .expect("it knows its units");
         left += look.left.values().sum::<u64>();
-        open += look.open.iter().flat_map(|open| &open.parts).map(|part| u64::from(part.count)).sum::<u64>();
+        open += look
+            .open
+            .iter()
+            .flat_map(|open| &open.parts)
+            .map(|part| u64::from(part.count))
+            .sum::<u64>();
     }
     (left, open)
 }
@@ -84,10 +112,15 @@ impl Shop for Rack {
 
     async fn open(units: u64) -> Self {
         let servers = [Redis::start().await, Redis::start().await];
-        let (stock, _closers) =
-            ClusterStock::new(vec![connect(1, SPREAD, &servers[0]), connect(2, SPREAD, &servers[1])]);
+        let (stock, _closers) = ClusterStock::new(vec![
+            connect(1, SPREAD, &servers[0]),
+            connect(2, SPREAD, &servers[1]),
+        ]);
         stock_up_all(&stock, units).await;
-        Self { stock, _servers: servers }
+        Self {
+            stock,
+            _servers: servers,
+        }
     }
 
     fn lane(&self, lane: u16) -> LaneStock<RedisServer> {

@@ -12,17 +12,32 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn sizes() -> Sizes {
     Sizes {
-        lane: LaneLimits { queue_max: 64, queue_target: SECOND, batch_max: 64, linger: Duration::ZERO },
+        lane: LaneLimits {
+            queue_max: 64,
+            queue_target: SECOND,
+            batch_max: 64,
+            linger: Duration::ZERO,
+        },
         in_flight_max: 64,
-        patience: Patience { queue: SECOND, answer: SECOND },
-        reads: ReadLimits { connections_max: 2, queue_max: 8, timeout: SECOND },
+        patience: Patience {
+            queue: SECOND,
+            answer: SECOND,
+        },
+        reads: ReadLimits {
+            connections_max: 2,
+            queue_max: 8,
+            timeout: SECOND,
+        },
         breakers: breaker::Settings::DEFAULT,
     }
 }
 
 /// Connections that were ever made to the server.
 async fn made(connection: &mut MysqlConnection) -> u64 {
-    let rows = connection.rows("SHOW GLOBAL STATUS LIKE 'Connections'", "[]").await.expect("a status");
+    let rows = connection
+        .rows("SHOW GLOBAL STATUS LIKE 'Connections'", "[]")
+        .await
+        .expect("a status");
     rows[0].text(1).expect("a text").parse().expect("a number")
 }
 
@@ -30,13 +45,27 @@ async fn made(connection: &mut MysqlConnection) -> u64 {
 async fn a_gateway_at_rest_makes_no_connections() {
     let (server, redis) = (Mariadb::private().await, Redis::start().await);
     let shards = vec![server.database().await, server.database().await];
-    let options =
-        Options { meta: server.database().await, shards, tables: 2, redis: vec![options(&redis)], segments: 2 };
+    let options = Options {
+        meta: server.database().await,
+        shards,
+        tables: 2,
+        redis: vec![options(&redis)],
+        segments: 2,
+    };
     options.migrate().await.expect("migrated");
     let mut watcher = options.meta.connect().await.expect("a connection");
     let registry = Registry::new();
-    let (metrics, jobs) = (Metrics::new(&registry).expect("new"), ClusterMetrics::new(&registry).expect("new"));
-    let cluster = options.open().await.expect("it is laid out").start(sizes(), metrics, jobs).await.expect("started");
+    let (metrics, jobs) = (
+        Metrics::new(&registry).expect("new"),
+        ClusterMetrics::new(&registry).expect("new"),
+    );
+    let cluster = options
+        .open()
+        .await
+        .expect("it is laid out")
+        .start(sizes(), metrics, jobs)
+        .await
+        .expect("started");
     // Each job has had its turn and found its connections.
     sleep(3 * SECOND).await;
     let before = made(&mut watcher).await;

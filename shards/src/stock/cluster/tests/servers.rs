@@ -1,5 +1,5 @@
-//! What a stock server must do, verb by verb, whatever it is: one suite, run over Redis and over the processes
-//! of the simulation.
+//! What a stock server must do, verb by verb, whatever it is: one suite, run over Redis and over
+//! the processes of the simulation.
 use super::super::server::{Addition, Look};
 use super::*;
 use crate::stock::conformance::units;
@@ -14,12 +14,20 @@ pub(crate) trait Counter {
 }
 
 /// Two segments on one server.
-pub(crate) const ON_ONE: Spread = Spread { segments: 2, servers: 1 };
+pub(crate) const ON_ONE: Spread = Spread {
+    segments: 2,
+    servers: 1,
+};
 
 /// 10 units of prize 1 under epoch 1.
 async fn stocked<C: Counter>(counter: &C) -> Arc<ClusterStock<C::Server>> {
     let (stock, _closers) = ClusterStock::new(vec![counter.server()]);
-    stock_up(&stock.shelves()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
+    stock_up(
+        &stock.shelves()[0],
+        1,
+        &[(prize(1), 0, 5), (prize(1), 1, 5)],
+    )
+    .await;
     stock
 }
 
@@ -28,23 +36,49 @@ async fn session<S: StockServer>(stock: &ClusterStock<S>) -> S::Session {
 }
 
 async fn look<S: StockServer>(stock: &ClusterStock<S>) -> Look {
-    session(stock).await.look().await.expect("it answers").expect("it knows its units")
+    session(stock)
+        .await
+        .look()
+        .await
+        .expect("it answers")
+        .expect("it knows its units")
 }
 
 fn take(grant: u64, wants: &[Units]) -> Asking<'_> {
-    Asking { grant: GrantId(grant), shard: 3, place: 1, wants }
+    Asking {
+        grant: GrantId(grant),
+        shard: 3,
+        place: 1,
+        wants,
+    }
 }
 
 pub(crate) async fn a_grant_is_noted_with_its_shard_and_its_parts<C: Counter>() {
     let counter = C::open().await;
     let stock = stocked(&counter).await;
     let wants = [units(1, 7)];
-    let taken = session(&stock).await.take(&take(9, &wants)).await.expect("it answers");
-    let Ok(Taken::Granted(Epoch(1), parts)) = taken else { panic!("{taken:?}") };
-    let segments: Vec<(u16, u32)> = parts.iter().map(|part| (part.segment, part.count)).collect();
-    assert_eq!(segments, [(1, 5), (0, 2)], "from its own segment first, then the next");
+    let taken = session(&stock)
+        .await
+        .take(&take(9, &wants))
+        .await
+        .expect("it answers");
+    let Ok(Taken::Granted(Epoch(1), parts)) = taken else {
+        panic!("{taken:?}")
+    };
+    let segments: Vec<(u16, u32)> = parts
+        .iter()
+        .map(|part| (part.segment, part.count))
+        .collect();
+    assert_eq!(
+        segments,
+        [(1, 5), (0, 2)],
+        "from its own segment first, then the next"
+    );
     let look = look(&stock).await;
-    assert_eq!((look.open.len(), look.open[0].grant, look.open[0].shard), (1, GrantId(9), 3));
+    assert_eq!(
+        (look.open.len(), look.open[0].grant, look.open[0].shard),
+        (1, GrantId(9), 3)
+    );
     assert_eq!(look.open[0].parts, parts);
     assert_eq!(look.left[&(prize(1), 0)], 3);
 }
@@ -53,7 +87,12 @@ pub(crate) async fn a_grant_id_is_never_used_again<C: Counter>() {
     let counter = C::open().await;
     let stock = stocked(&counter).await;
     let wants = [units(1, 1)];
-    session(&stock).await.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
+    session(&stock)
+        .await
+        .take(&take(9, &wants))
+        .await
+        .expect("it answers")
+        .expect("it knows its units");
     assert!(session(&stock).await.take(&take(9, &wants)).await.is_err());
     assert_eq!(look(&stock).await.open.len(), 1);
 }
@@ -62,12 +101,33 @@ pub(crate) async fn a_grant_is_closed_once_and_the_epoch_is_answered<C: Counter>
     let counter = C::open().await;
     let stock = stocked(&counter).await;
     let wants = [units(1, 7)];
-    let taken = session(&stock).await.take(&take(9, &wants)).await.expect("it answers");
-    let Ok(Taken::Granted(_, parts)) = taken else { panic!("{taken:?}") };
-    let used = vec![Part { count: 2, ..parts[0] }];
-    let closings = [Closing { grant: GrantId(9), used }, Closing { grant: GrantId(10), used: Vec::new() }];
+    let taken = session(&stock)
+        .await
+        .take(&take(9, &wants))
+        .await
+        .expect("it answers");
+    let Ok(Taken::Granted(_, parts)) = taken else {
+        panic!("{taken:?}")
+    };
+    let used = vec![Part {
+        count: 2,
+        ..parts[0]
+    }];
+    let closings = [
+        Closing {
+            grant: GrantId(9),
+            used,
+        },
+        Closing {
+            grant: GrantId(10),
+            used: Vec::new(),
+        },
+    ];
     for _twice in 0..2 {
-        assert_eq!(session(&stock).await.close(&closings).await, Ok(Ok(Epoch(1))));
+        assert_eq!(
+            session(&stock).await.close(&closings).await,
+            Ok(Ok(Epoch(1)))
+        );
         let look = look(&stock).await;
         assert_eq!((look.left.values().sum::<u64>(), look.open.len()), (8, 0));
     }
@@ -77,27 +137,60 @@ pub(crate) async fn an_epoch_begins_once<C: Counter>() {
     let counter = C::open().await;
     let stock = stocked(&counter).await;
     let wants = [units(1, 1)];
-    session(&stock).await.take(&take(9, &wants)).await.expect("it answers").expect("it knows its units");
+    session(&stock)
+        .await
+        .take(&take(9, &wants))
+        .await
+        .expect("it answers")
+        .expect("it knows its units");
     for epoch in [0, 1] {
-        let reset = session(&stock).await.reset(Epoch(epoch), &[(prize(1), 0, 99)]).await;
+        let reset = session(&stock)
+            .await
+            .reset(Epoch(epoch), &[(prize(1), 0, 99)])
+            .await;
         assert_eq!(reset, Ok(Reset::Ahead(Epoch(1))));
-        assert_eq!(look(&stock).await.open.len(), 1, "epoch {epoch} changes nothing");
+        assert_eq!(
+            look(&stock).await.open.len(),
+            1,
+            "epoch {epoch} changes nothing"
+        );
     }
-    assert_eq!(session(&stock).await.reset(Epoch(2), &[(prize(1), 0, 99)]).await, Ok(Reset::Done));
+    assert_eq!(
+        session(&stock)
+            .await
+            .reset(Epoch(2), &[(prize(1), 0, 99)])
+            .await,
+        Ok(Reset::Done)
+    );
     let look = look(&stock).await;
-    assert_eq!((look.epoch, look.open.len(), look.left[&(prize(1), 0)]), (Epoch(2), 0, 99));
+    assert_eq!(
+        (look.epoch, look.open.len(), look.left[&(prize(1), 0)]),
+        (Epoch(2), 0, 99)
+    );
 }
 
 pub(crate) async fn an_addition_counts_once_and_in_its_epoch_only<C: Counter>() {
     let counter = C::open().await;
     let stock = stocked(&counter).await;
-    let addition =
-        |operation, epoch| Addition { operation, epoch: Epoch(epoch), prize: prize(1), segments: vec![(0, 3), (1, 2)] };
-    for addition in [addition(1, 1), addition(1, 1), addition(2, 0), addition(3, 2)] {
+    let addition = |operation, epoch| Addition {
+        operation,
+        epoch: Epoch(epoch),
+        prize: prize(1),
+        segments: vec![(0, 3), (1, 2)],
+    };
+    for addition in [
+        addition(1, 1),
+        addition(1, 1),
+        addition(2, 0),
+        addition(3, 2),
+    ] {
         assert_eq!(session(&stock).await.add(&addition).await, Ok(Ok(Epoch(1))));
     }
     let look = look(&stock).await;
-    assert_eq!((look.left[&(prize(1), 0)], look.left[&(prize(1), 1)]), (8, 7));
+    assert_eq!(
+        (look.left[&(prize(1), 0)], look.left[&(prize(1), 1)]),
+        (8, 7)
+    );
 }
 
 pub(crate) async fn a_withdrawal_takes_what_is_left_and_says_the_same_again<C: Counter>() {
@@ -110,7 +203,10 @@ pub(crate) async fn a_withdrawal_takes_what_is_left_and_says_the_same_again<C: C
         (2, 1, vec![(1, 3)]),
         (3, 1, vec![]),
     ] {
-        let withdrawn = session(&stock).await.withdraw(operation, Epoch(epoch), prize(1), 7).await;
+        let withdrawn = session(&stock)
+            .await
+            .withdraw(operation, Epoch(epoch), prize(1), 7)
+            .await;
         assert_eq!(withdrawn, Ok(Ok((Epoch(1), expected))));
     }
 }

@@ -11,7 +11,10 @@ fn every_segment_lies_on_one_server() {
         for server in (1..=servers).map(ServerId) {
             for segment in spread.segments_on(server) {
                 assert_eq!(spread.server_of(segment), server);
-                assert!(seen.insert(segment), "segment {segment} lies on two servers");
+                assert!(
+                    seen.insert(segment),
+                    "segment {segment} lies on two servers"
+                );
             }
         }
         assert_eq!(seen.len(), usize::from(segments));
@@ -23,6 +26,12 @@ fn shares_are_even_and_none_is_lost() {
     for units in [0, 1, 4, 5, 7, 1_000_000_000_007] {
         let shares: Vec<u64> = SPREAD.share(units).map(|(_, units)| units).collect();
         assert_eq!(shares.iter().sum::<u64>(), units);
-        assert!(shares.iter().max().zip(shares.iter().min()).is_some_and(|(most, least)| most - least <= 1));
+        assert!(
+            shares
+                .iter()
+                .max()
+                .zip(shares.iter().min())
+                .is_some_and(|(most, least)| most - least <= 1)
+        );
     }
 }

@@ -11,12 +11,18 @@ use crate::testing::Mariadb;
 
 /// Its id on the server.
 async fn id(connection: &mut MysqlConnection) -> i64 {
-    let rows = connection.rows("SELECT CAST(CONNECTION_ID() AS SIGNED)", "[]").await.expect("an id");
+    let rows = connection
+        .rows("SELECT CAST(CONNECTION_ID() AS SIGNED)", "[]")
+        .await
+        .expect("an id");
     rows[0].integer(0).expect("a number")
 }
 
 async fn status(connection: &mut MysqlConnection, name: &str) -> i64 {
-    let rows = connection.rows(&format!("SHOW GLOBAL STATUS LIKE '{name}'"), "[]").await.expect("a status");
+    let rows = connection
+        .rows(&format!("SHOW GLOBAL STATUS LIKE '{name}'"), "[]")
+        .await
+        .expect("a status");
     rows[0].text(1).expect("a text").parse().expect("a number")
 }
 
@@ -24,12 +30,18 @@ async fn status(connection: &mut MysqlConnection, name: &str) -> i64 {
 async fn callers_of_a_server_that_hangs_share_one_dial_and_its_result_waits_for_the_next() {
     let server = Mariadb::private().await;
     let database = hasty(&server.database().await);
-    let mut admin = connect(&MysqlDatabase { dialer: Dialer::default(), ..database.clone() }).await;
+    let mut admin = connect(&MysqlDatabase {
+        dialer: Dialer::default(),
+        ..database.clone()
+    })
+    .await;
     let before = status(&mut admin, "Connections").await;
     server.pause();
     for _ in 0..2 {
         for refused in join_all((0..8).map(|_| database.connect())).await {
-            let Err(StoreError::Away(why)) = refused.map(drop) else { panic!("nobody answers") };
+            let Err(StoreError::Away(why)) = refused.map(drop) else {
+                panic!("nobody answers")
+            };
             assert!(why.contains("still connecting"), "{why}");
         }
     }
@@ -39,7 +51,10 @@ async fn callers_of_a_server_that_hangs_share_one_dial_and_its_result_waits_for_
     let dialled = status(&mut admin, "Connections").await - before;
     assert!(dialled <= 2, "{dialled} dials for sixteen callers");
     let all = join_all((0..8).map(|_| database.connect())).await;
-    assert!(all.iter().all(Result::is_ok), "one after the other: {all:?}");
+    assert!(
+        all.iter().all(Result::is_ok),
+        "one after the other: {all:?}"
+    );
     id(&mut made).await;
 }
 
@@ -50,11 +65,25 @@ async fn who_was_refused_a_moment_ago_hears_the_same_again_at_once() {
     server.kill();
     let mut failures = Vec::new();
     for _ in 0..200 {
-        failures.push(database.connect().await.map(drop).expect_err("nobody is there"));
+        failures.push(
+            database
+                .connect()
+                .await
+                .map(drop)
+                .expect_err("nobody is there"),
+        );
     }
-    let StoreError::Away(why) = &failures[0] else { panic!("{failures:?}") };
-    assert!(why.contains("127.0.0.1") && why.contains("refused"), "it says where and what: {why}");
-    assert!(failures.iter().all(|failure| *failure == failures[0]), "{failures:?}");
+    let StoreError::Away(why) = &failures[0] else {
+        panic!("{failures:?}")
+    };
+    assert!(
+        why.contains("127.0.0.1") && why.contains("refused"),
+        "it says where and what: {why}"
+    );
+    assert!(
+        failures.iter().all(|failure| *failure == failures[0]),
+        "{failures:?}"
+    );
 }
 
 #[tokio::test]
@@ -73,14 +102,22 @@ async fn an_old_connection_is_used_until_its_successor_stands_and_ends_between_t
         assert!(Instant::now() < deadline, "it grows old for ever");
         sleep(Duration::from_millis(5)).await;
     }
-    assert!(connection.age_max > Duration::from_mins(15), "the successor is young");
+    assert!(
+        connection.age_max > Duration::from_mins(15),
+        "the successor is young"
+    );
 }
 
 #[test]
 fn connections_that_were_made_together_do_not_end_together() {
-    let ages: std::collections::BTreeSet<Duration> = (0..50).map(|_| super::super::age_max()).collect();
+    let ages: std::collections::BTreeSet<Duration> =
+        (0..50).map(|_| super::super::age_max()).collect();
     assert!(ages.len() > 40);
-    assert!(ages.iter().all(|age| (Duration::from_mins(16)..Duration::from_mins(24)).contains(age)), "{ages:?}");
+    assert!(
+        ages.iter()
+            .all(|age| (Duration::from_mins(16)..Duration::from_mins(24)).contains(age)),
+        "{ages:?}"
+    );
 }
 
 #[tokio::test]
@@ -96,10 +133,19 @@ async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transac
     admin.run("SET GLOBAL read_only = 1").await.expect("set");
     let write = "UPDATE stock_epoch SET epoch = epoch + 1 WHERE server = 5";
     let refused = one.execute(write, "[]").await;
-    assert!(matches!(&refused, Err(StoreError::Away(why)) if why.contains("1290")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(StoreError::Away(why)) if why.contains("1290")),
+        "{refused:?}"
+    );
     let refused = database.connect().await.map(drop);
-    assert!(matches!(&refused, Err(StoreError::Away(why)) if why.contains("read-only")), "{refused:?}");
-    let mut reader = database.connect_for_reads().await.expect("it can be read from");
+    assert!(
+        matches!(&refused, Err(StoreError::Away(why)) if why.contains("read-only")),
+        "{refused:?}"
+    );
+    let mut reader = database
+        .connect_for_reads()
+        .await
+        .expect("it can be read from");
     assert_eq!(reader.may_still_write().await, Ok(false));
     admin.run("SET GLOBAL read_only = 0").await.expect("set");
     assert_eq!(id(&mut two).await, second, "its transaction is there");
@@ -111,7 +157,11 @@ async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transac
     assert_ne!(id(&mut two).await, second);
     sleep(super::super::READ_ONLY_AGE_MAX).await;
     id(&mut reader).await;
-    assert_eq!(reader.may_still_write().await, Ok(true), "the second best is given up for the best");
+    assert_eq!(
+        reader.may_still_write().await,
+        Ok(true),
+        "the second best is given up for the best"
+    );
 }
 
 #[tokio::test]
@@ -123,16 +173,39 @@ async fn a_transaction_that_idles_is_undone_after_some_seconds() {
     stuck.execute(write, "[]").await.expect("locked");
     let mut snapshot = connect(&database).await;
     snapshot.begin_snapshot().await.expect("a snapshot");
-    snapshot.rows("SELECT epoch FROM stock_epoch", "[]").await.expect("read");
+    snapshot
+        .rows("SELECT epoch FROM stock_epoch", "[]")
+        .await
+        .expect("read");
     sleep(Duration::from_secs(7)).await;
-    other.execute(write, "[]").await.expect("nobody holds the row any more");
+    other
+        .execute(write, "[]")
+        .await
+        .expect("nobody holds the row any more");
     assert!(is_away(&stuck.commit().await));
-    snapshot.rows("SELECT epoch FROM stock_epoch", "[]").await.expect("who only reads may idle");
+    snapshot
+        .rows("SELECT epoch FROM stock_epoch", "[]")
+        .await
+        .expect("who only reads may idle");
     snapshot.rollback().await.expect("ended");
     snapshot.begin().await.expect("a transaction");
-    let bound = if is_mariadb(&database).await { "idle_transaction_timeout" } else { "wait_timeout" };
+    let bound = if is_mariadb(&database).await {
+        "idle_transaction_timeout"
+    } else {
+        "wait_timeout"
+    };
     let seconds = format!("SELECT CAST(@@{bound} AS SIGNED)");
-    assert_eq!(snapshot.rows(&seconds, "[]").await.expect("a bound")[0].integer(0), Ok(5));
+    assert_eq!(
+        snapshot.rows(&seconds, "[]").await.expect("a bound")[0].integer(0),
+        Ok(5)
+    );
     snapshot.commit().await.expect("ended");
-    assert_eq!(snapshot.rows("SELECT @@wait_timeout", "[]").await.expect("a bound")[0].integer(0), Ok(60));
+    assert_eq!(
+        snapshot
+            .rows("SELECT @@wait_timeout", "[]")
+            .await
+            .expect("a bound")[0]
+            .integer(0),
+        Ok(60)
+    );
 }

@@ -8,19 +8,41 @@ use market::chances::Account;
 use super::{bench, connect, number, shard, table};
 use crate::store::conformance::gather;
 use crate::store::{
-    Columns, Connection, Input, MYSQL_STOCK, MysqlConnection, Rows, ShardStore, Step, StoreError, Value,
+    Columns, Connection, Input, MYSQL_STOCK, MysqlConnection, Rows, ShardStore, Step, StoreError,
+    Value,
 };
 
 #[tokio::test]
 async fn ids_that_look_alike_are_different_users() {
-    let alike = ["alice", "ALICE", "Alice", "álice", "a\u{301}lice", "alicé", "ａlice", "ß", "ss", "ẞ", "ı", "i", "İ"];
+    let alike = [
+        "alice",
+        "ALICE",
+        "Alice",
+        "álice",
+        "a\u{301}lice",
+        "alicé",
+        "ａlice",
+        "ß",
+        "ss",
+        "ẞ",
+        "ı",
+        "i",
+        "İ",
+    ];
     let mut bench = bench().await;
     let calls: Vec<(&str, &str)> = alike.iter().map(|&name| (name, "key")).collect();
     let settlement = bench.settlement(&calls);
-    bench.persist(1, &settlement).await.expect("all of them are new");
+    bench
+        .persist(1, &settlement)
+        .await
+        .expect("all of them are new");
     let known = bench.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
-    let found: Vec<Vec<_>> = known.orders.iter().map(|orders| orders.iter().map(|order| order.id).collect()).collect();
+    let found: Vec<Vec<_>> = known
+        .orders
+        .iter()
+        .map(|orders| orders.iter().map(|order| order.id).collect())
+        .collect();
     let written: Vec<_> = settlement.orders().map(|order| vec![order.id]).collect();
     assert_eq!(found, written);
     // The one thing that the collation does fold never gets here.
@@ -38,10 +60,19 @@ async fn extreme_values_come_back_as_they_were() {
     (order.version, order.ordinal, order.award_index) = (u32::MAX, u32::MAX, u32::MAX);
     order.activity = market::ActivityId::new(i64::MAX.unsigned_abs()).expect("the largest id");
     order.day = Day::from_number(u32::MAX);
-    let account = Account { granted: u32::MAX, used: u32::MAX, day: order.day, day_used: u32::MAX, month_used: 0 };
+    let account = Account {
+        granted: u32::MAX,
+        used: u32::MAX,
+        day: order.day,
+        day_used: u32::MAX,
+        month_used: 0,
+    };
     settlement.new_accounts[0].account = account;
     bench.persist(1, &settlement).await.expect("persisted");
-    let known = bench.prefetch(&gather(&[(&longest, &key)])).await.expect("read");
+    let known = bench
+        .prefetch(&gather(&[(&longest, &key)]))
+        .await
+        .expect("read");
     bench.store.undo().await;
     assert_eq!(known.orders[0], *settlement.calls[0]);
     assert_eq!(known.accounts[0], Some(account));
@@ -49,7 +80,10 @@ async fn extreme_values_come_back_as_they_were() {
 
 /// A row of `insert_accounts` with this user and number of chances.
 fn account(user: &str, granted: i64) -> Vec<Value<'_>> {
-    [Value::Text(user)].into_iter().chain([1, granted, 1, 1, 1, 1].map(Value::Integer)).collect()
+    [Value::Text(user)]
+        .into_iter()
+        .chain([1, granted, 1, 1, 1, 1].map(Value::Integer))
+        .collect()
 }
 
 fn rows<'a, const WIDTH: usize>(rows: impl IntoIterator<Item = Vec<Value<'a>>>) -> Rows<'a> {
@@ -60,8 +94,14 @@ fn rows<'a, const WIDTH: usize>(rows: impl IntoIterator<Item = Vec<Value<'a>>>) 
     all
 }
 
-async fn write(connection: &mut MysqlConnection, sql: &str, rows: Rows<'_>) -> Result<u64, StoreError> {
-    let outcomes = connection.run_all(&[Step::read(sql, Input::Rows(rows))]).await?;
+async fn write(
+    connection: &mut MysqlConnection,
+    sql: &str,
+    rows: Rows<'_>,
+) -> Result<u64, StoreError> {
+    let outcomes = connection
+        .run_all(&[Step::read(sql, Input::Rows(rows))])
+        .await?;
     Ok(outcomes[0].touched)
 }
 
@@ -71,26 +111,74 @@ async fn what_does_not_fit_is_refused_for_its_data() {
     let mut connection = connect(&database).await;
     let sql = table();
     let long = |length: usize| "é".repeat(length);
-    for (user, granted) in [("u", 1 << 32), ("u", -1), (&*long(129), 1), (&*long(700), 1)] {
+    for (user, granted) in [
+        ("u", 1 << 32),
+        ("u", -1),
+        (&*long(129), 1),
+        (&*long(700), 1),
+    ] {
         let two = rows::<7>([account("good", 1), account(user, granted)]);
         let result = write(&mut connection, &sql.insert_accounts, two).await;
-        assert!(matches!(result, Err(StoreError::Data(_))), "{user} {granted}: {result:?}");
+        assert!(
+            matches!(result, Err(StoreError::Data(_))),
+            "{user} {granted}: {result:?}"
+        );
     }
     let texts = [
-        (long(129), "key".to_owned(), "title".to_owned(), "rule".to_owned()),
-        ("user".to_owned(), "k".repeat(65), "title".to_owned(), "rule".to_owned()),
-        ("user".to_owned(), "key".to_owned(), long(129), "rule".to_owned()),
-        ("user".to_owned(), "key".to_owned(), "title".to_owned(), "r".repeat(33)),
+        (
+            long(129),
+            "key".to_owned(),
+            "title".to_owned(),
+            "rule".to_owned(),
+        ),
+        (
+            "user".to_owned(),
+            "k".repeat(65),
+            "title".to_owned(),
+            "rule".to_owned(),
+        ),
+        (
+            "user".to_owned(),
+            "key".to_owned(),
+            long(129),
+            "rule".to_owned(),
+        ),
+        (
+            "user".to_owned(),
+            "key".to_owned(),
+            "title".to_owned(),
+            "r".repeat(33),
+        ),
     ];
     for (user, key, title, rule) in &texts {
         let one = Value::Integer(1);
-        let row = [one, user.as_str().into(), key.as_str().into(), one, one, one, one, one, title.as_str().into(), one];
-        let row = row.into_iter().chain([rule.as_str().into(), one, one, one, one]).collect();
+        let row = [
+            one,
+            user.as_str().into(),
+            key.as_str().into(),
+            one,
+            one,
+            one,
+            one,
+            one,
+            title.as_str().into(),
+            one,
+        ];
+        let row = row
+            .into_iter()
+            .chain([rule.as_str().into(), one, one, one, one])
+            .collect();
         let result = write(&mut connection, &sql.insert_orders, rows::<15>([row])).await;
-        assert!(matches!(result, Err(StoreError::Data(_))), "{user} {key} {title} {rule}: {result:?}");
+        assert!(
+            matches!(result, Err(StoreError::Data(_))),
+            "{user} {key} {title} {rule}: {result:?}"
+        );
     }
     for name in ["account", "order"] {
-        assert_eq!(number(&database, &format!("SELECT COUNT(*) FROM raffle_{name}_0")).await, 0);
+        assert_eq!(
+            number(&database, &format!("SELECT COUNT(*) FROM raffle_{name}_0")).await,
+            0
+        );
     }
 }
 
@@ -100,9 +188,19 @@ async fn json_that_a_statement_cannot_read_is_refused_for_its_data() {
     let mut connection = connect(&database).await;
     for json in ["[[1]]", "[[1,[5]]]", "[[1,{}]]", "[[", "no json"] {
         let result = connection.execute(MYSQL_STOCK.raise_epoch, json).await;
-        assert!(matches!(result, Err(StoreError::Data(_))), "{json}: {result:?}");
+        assert!(
+            matches!(result, Err(StoreError::Data(_))),
+            "{json}: {result:?}"
+        );
     }
-    assert_eq!(number(&database, "SELECT COUNT(*) FROM stock_epoch WHERE epoch > 0").await, 0);
+    assert_eq!(
+        number(
+            &database,
+            "SELECT COUNT(*) FROM stock_epoch WHERE epoch > 0"
+        )
+        .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -110,10 +208,23 @@ async fn a_statement_without_rows_touches_nothing() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     let sql = table();
-    for statement in [&sql.insert_accounts, &sql.update_accounts, &sql.insert_orders] {
-        assert_eq!(write(&mut connection, statement, Rows::default()).await, Ok(0));
+    for statement in [
+        &sql.insert_accounts,
+        &sql.update_accounts,
+        &sql.insert_orders,
+    ] {
+        assert_eq!(
+            write(&mut connection, statement, Rows::default()).await,
+            Ok(0)
+        );
     }
-    assert!(connection.rows(&sql.lock_batch, "[]").await.expect("rows").is_empty());
+    assert!(
+        connection
+            .rows(&sql.lock_batch, "[]")
+            .await
+            .expect("rows")
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -122,12 +233,25 @@ async fn an_update_counts_rows_that_were_not_there_as_too_few() {
     let mut connection = connect(&database).await;
     let sql = table();
     let two = |granted| [account("a", granted), account("b", granted)];
-    assert_eq!(write(&mut connection, &sql.insert_accounts, rows::<7>(two(5))).await, Ok(2));
-    assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(two(6))).await, Ok(4));
+    assert_eq!(
+        write(&mut connection, &sql.insert_accounts, rows::<7>(two(5))).await,
+        Ok(2)
+    );
+    assert_eq!(
+        write(&mut connection, &sql.update_accounts, rows::<7>(two(6))).await,
+        Ok(4)
+    );
     let three = two(7).into_iter().chain([account("c", 7)]);
-    assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(three)).await, Ok(5));
-    // What does not change counts too little as well: the lane takes it for a conflict, not for done.
-    assert_eq!(write(&mut connection, &sql.update_accounts, rows::<7>(two(7))).await, Ok(2));
+    assert_eq!(
+        write(&mut connection, &sql.update_accounts, rows::<7>(three)).await,
+        Ok(5)
+    );
+    // What does not change counts too little as well: the lane takes it for a conflict, not for
+    // done.
+    assert_eq!(
+        write(&mut connection, &sql.update_accounts, rows::<7>(two(7))).await,
+        Ok(2)
+    );
 }
 
 #[tokio::test]
@@ -139,9 +263,21 @@ async fn batches_of_any_size_are_written_whole() {
     for count in [1, 2, 3, 127, 128, 129, 255, 300, 1024] {
         connection.begin().await.expect("a transaction");
         let many = || rows::<7>(users[..count].iter().map(|user| account(user, 1)));
-        assert_eq!(write(&mut connection, &sql.insert_accounts, many()).await, Ok(count as u64));
-        let found = connection.rows("SELECT user_id FROM raffle_account_0 ORDER BY user_id", "[]").await.expect("rows");
-        let found: Vec<&str> = found.iter().map(|row| row.text(0).expect("a user")).collect();
+        assert_eq!(
+            write(&mut connection, &sql.insert_accounts, many()).await,
+            Ok(count as u64)
+        );
+        let found = connection
+            .rows(
+                "SELECT user_id FROM raffle_account_0 ORDER BY user_id",
+                "[]",
+            )
+            .await
+            .expect("rows");
+        let found: Vec<&str> = found
+            .iter()
+            .map(|row| row.text(0).expect("a user"))
+            .collect();
         assert_eq!(found, users[..count]);
         connection.rollback().await.expect("undone");
     }

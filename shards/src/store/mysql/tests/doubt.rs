@@ -12,7 +12,9 @@ use super::trap::Trapped;
 use super::{connect, hasty, number};
 use crate::meta::{ChangeError, Meta};
 use crate::store::conformance::{Bench, in_doubt};
-use crate::store::{Connection, InDoubt, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict, migrate_meta};
+use crate::store::{
+    Connection, InDoubt, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict, migrate_meta,
+};
 use crate::switches::{SwitchChange, SwitchTo};
 use crate::testing::Mariadb;
 
@@ -29,7 +31,8 @@ async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubt) -> Verdict {
 
 /// Checks that the tables say what the verdict says: the batch of a grant has one order.
 async fn agrees(database: &MysqlDatabase, verdict: Verdict, grant: u64) {
-    let committed = format!("SELECT COUNT(*) FROM stock_receipt WHERE void = 0 AND grant_id = {grant}");
+    let committed =
+        format!("SELECT COUNT(*) FROM stock_receipt WHERE void = 0 AND grant_id = {grant}");
     let orders = (0..4).map(|table| format!("SELECT request_id FROM raffle_order_{table}"));
     let orders = orders.collect::<Vec<_>>().join(" UNION ALL ");
     let orders = format!("SELECT COUNT(*) FROM ({orders}) AS o WHERE request_id = 'key{grant}'");
@@ -60,7 +63,10 @@ async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) -> InDoubt {
     let started = Instant::now();
     let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
     let unknown = lane.persist(grant, &settlement).await;
-    assert!(matches!(unknown, Err(PersistError::Unknown(StoreError::Away(_)))), "{unknown:?}");
+    assert!(
+        matches!(unknown, Err(PersistError::Unknown(StoreError::Away(_)))),
+        "{unknown:?}"
+    );
     assert!(started.elapsed() < Duration::from_secs(3));
     in_doubt(grant, &settlement)
 }
@@ -72,15 +78,28 @@ async fn asks_in_vain(lane: &mut Bench<Trapped>, batch: &InDoubt) {
 }
 
 /// The trap: a commit waits for as long as somebody holds all tables for reading.
-async fn hold_all(database: &MysqlDatabase) -> (Arc<Mutex<impl Connection + 'static>>, Bench<Trapped>) {
+async fn hold_all(
+    database: &MysqlDatabase,
+) -> (Arc<Mutex<impl Connection + 'static>>, Bench<Trapped>) {
     let holder = Arc::new(Mutex::new(
-        connect(&MysqlDatabase { statement_timeout: Duration::from_secs(10), ..database.clone() }).await,
+        connect(&MysqlDatabase {
+            statement_timeout: Duration::from_secs(10),
+            ..database.clone()
+        })
+        .await,
     ));
     let lane = trapped(database, {
         let holder = holder.clone();
         move || {
             let holder = holder.clone();
-            async move { holder.lock().await.run("FLUSH TABLES WITH READ LOCK").await.expect("held") }
+            async move {
+                holder
+                    .lock()
+                    .await
+                    .run("FLUSH TABLES WITH READ LOCK")
+                    .await
+                    .expect("held")
+            }
         }
     })
     .await;
@@ -94,7 +113,12 @@ async fn a_commit_that_hangs_gets_its_verdict_when_it_is_let_go() {
     let (holder, mut lane) = hold_all(&database).await;
     let batch = persist_in_vain(&mut lane, 5).await;
     asks_in_vain(&mut lane, &batch).await;
-    holder.lock().await.run("UNLOCK TABLES").await.expect("let go");
+    holder
+        .lock()
+        .await
+        .run("UNLOCK TABLES")
+        .await
+        .expect("let go");
     let verdict = final_verdict(&mut lane, &batch).await;
     agrees(&database, verdict, 5).await;
     sleep(Duration::from_secs(1)).await;
@@ -108,7 +132,14 @@ async fn a_commit_let_go_before_the_server_gives_it_up_has_landed_or_never_will(
     let database = hasty(&server.database().await);
     let (holder, mut lane) = hold_all(&database).await;
     let batch = persist_in_vain(&mut lane, 5).await;
-    let let_go = async { holder.lock().await.run("UNLOCK TABLES").await.expect("let go") };
+    let let_go = async {
+        holder
+            .lock()
+            .await
+            .run("UNLOCK TABLES")
+            .await
+            .expect("let go")
+    };
     let (verdict, ()) = tokio::join!(final_verdict(&mut lane, &batch), let_go);
     agrees(&database, verdict, 5).await;
     sleep(Duration::from_secs(1)).await;
@@ -145,7 +176,13 @@ async fn a_server_killed_at_a_commit_knows_after_its_restart() {
     let server = Arc::new(Mariadb::private().await);
     let database = hasty(&server.database().await);
     // Killed before the commit reaches it, and some time around its landing.
-    for (grant, delay_us) in [(1, None), (2, Some(0)), (3, Some(300)), (4, Some(800)), (5, Some(2000))] {
+    for (grant, delay_us) in [
+        (1, None),
+        (2, Some(0)),
+        (3, Some(300)),
+        (4, Some(800)),
+        (5, Some(2000)),
+    ] {
         let mut lane = trapped(&database, {
             let server = server.clone();
             move || {
@@ -174,8 +211,14 @@ async fn a_server_killed_at_a_commit_knows_after_its_restart() {
         server.restart().await;
         let verdict = final_verdict(&mut lane, &in_doubt(grant, &settlement)).await;
         agrees(&database, verdict, grant).await;
-        assert!(persisted.is_err() || verdict == Verdict::Committed, "what was confirmed is there");
-        assert!(delay_us.is_some() || verdict == Verdict::Void, "it was killed first");
+        assert!(
+            persisted.is_err() || verdict == Verdict::Committed,
+            "what was confirmed is there"
+        );
+        assert!(
+            delay_us.is_some() || verdict == Verdict::Void,
+            "it was killed first"
+        );
     }
 }
 
@@ -187,7 +230,10 @@ async fn a_void_batch_that_comes_late_is_refused() {
     let settlement = lane.settlement(&[("user5", "key5")]);
     assert_eq!(judge.verdict(5, &settlement).await, Ok(Verdict::Void));
     let refused = lane.persist(5, &settlement).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
+        "{refused:?}"
+    );
     lane.store.undo().await;
     agrees(&database, Verdict::Void, 5).await;
     assert_eq!(judge.verdict(5, &settlement).await, Ok(Verdict::Void));
@@ -199,9 +245,17 @@ async fn a_batch_that_committed_long_ago_is_never_taken_for_void() {
     let mut bench = super::bench().await;
     let settlement = bench.settlement(&[("a", "1")]);
     bench.persist(5, &settlement).await.expect("persisted");
-    connect(&bench.database).await.run("DELETE FROM stock_receipt").await.expect("as everything that reclaims");
+    connect(&bench.database)
+        .await
+        .run("DELETE FROM stock_receipt")
+        .await
+        .expect("as everything that reclaims");
     assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed));
-    assert_eq!(number(&bench.database, "SELECT COUNT(*) FROM stock_receipt").await, 0, "nothing is made void");
+    assert_eq!(
+        number(&bench.database, "SELECT COUNT(*) FROM stock_receipt").await,
+        0,
+        "nothing is made void"
+    );
 }
 
 /// Whoever is told "nothing was changed" sets it again, or believes that draws go on.
@@ -210,8 +264,18 @@ async fn a_change_of_a_switch_that_was_not_confirmed_is_in_doubt() {
     let server = Arc::new(Mariadb::private().await);
     let database = hasty(&server.database().await);
     migrate_meta(&database).await.expect("migrated");
-    let setting = Setting { switch: Switch::Draw, activity: None, share: Share::OFF, observe: false, expires_at: None };
-    let change = SwitchChange { to: SwitchTo::Set(setting), who: "w".to_owned(), why: "y".to_owned() };
+    let setting = Setting {
+        switch: Switch::Draw,
+        activity: None,
+        share: Share::OFF,
+        observe: false,
+        expires_at: None,
+    };
+    let change = SwitchChange {
+        to: SwitchTo::Set(setting),
+        who: "w".to_owned(),
+        why: "y".to_owned(),
+    };
     let meta = Meta::new(Trapped::new(&database, {
         let server = server.clone();
         move || {
@@ -220,8 +284,14 @@ async fn a_change_of_a_switch_that_was_not_confirmed_is_in_doubt() {
         }
     }));
     let changed = meta.change_switch(&change, Timestamp::UNIX_EPOCH).await;
-    assert!(matches!(changed, Err(ChangeError::InDoubt(_))), "{changed:?}");
+    assert!(
+        matches!(changed, Err(ChangeError::InDoubt(_))),
+        "{changed:?}"
+    );
     // What never came as far is not.
     let changed = meta.change_switch(&change, Timestamp::UNIX_EPOCH).await;
-    assert!(matches!(changed, Err(ChangeError::NotMade(_))), "{changed:?}");
+    assert!(
+        matches!(changed, Err(ChangeError::NotMade(_))),
+        "{changed:?}"
+    );
 }

@@ -10,12 +10,15 @@ use crate::stock::cluster::{ShardLedger, SqlShardLedger};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::conformance::{Bench, gather, in_doubt, receipt, table_of};
 use crate::store::{
-    Columns, Connection, GrantId, GrantNote, Input, Issuing, MYSQL, MYSQL_STOCK, MysqlConnection, MysqlDatabase,
-    PersistError, ReceiptStatements, ShardStore, Step, StoreError, Verdict, receipt_row,
+    Columns, Connection, GrantId, GrantNote, Input, Issuing, MYSQL, MYSQL_STOCK, MysqlConnection,
+    MysqlDatabase, PersistError, ReceiptStatements, ShardStore, Step, StoreError, Verdict,
+    receipt_row,
 };
 
 fn receipts() -> ReceiptStatements {
-    let Issuing::FromServers(sql) = MYSQL.issuing else { panic!("the stock lies on servers") };
+    let Issuing::FromServers(sql) = MYSQL.issuing else {
+        panic!("the stock lies on servers")
+    };
     sql
 }
 
@@ -24,10 +27,19 @@ const RUN: u64 = 1 << 38;
 
 /// What a batch took from servers 1 and 2, both at epoch 0.
 fn taken(closed: &[u64]) -> Receipt {
-    let part = |server, award, segment, count| Part { server: ServerId(server), prize: prize(award), segment, count };
+    let part = |server, award, segment, count| Part {
+        server: ServerId(server),
+        prize: prize(award),
+        segment,
+        count,
+    };
     let used = vec![part(1, 101, 0, 4), part(1, 103, 2, 1), part(2, 101, 1, 2)];
     let epochs = [(ServerId(1), Epoch(0)), (ServerId(2), Epoch(0))].into();
-    Receipt { used, epochs, closed: closed.iter().map(|grant| GrantId(RUN + grant)).collect() }
+    Receipt {
+        used,
+        epochs,
+        closed: closed.iter().map(|grant| GrantId(RUN + grant)).collect(),
+    }
 }
 
 async fn note(connection: &mut MysqlConnection, grant: u64, lane: u16) -> Result<(), StoreError> {
@@ -47,18 +59,30 @@ async fn note_all(
 
 async fn void(connection: &mut MysqlConnection, grant: u64) -> Result<(), StoreError> {
     let row = Input::Rows(receipt_row(GrantId(RUN + grant), true, "[]"));
-    connection.run_all(&[Step::read(receipts().insert_receipt, row)]).await.map(drop)
+    connection
+        .run_all(&[Step::read(receipts().insert_receipt, row)])
+        .await
+        .map(drop)
 }
 
 fn prize(award: u64) -> Prize {
     let activity = ActivityId::new(1).expect("an id");
-    Prize { activity, award: AwardId::new(award).expect("an id") }
+    Prize {
+        activity,
+        award: AwardId::new(award).expect("an id"),
+    }
 }
 
 /// The first columns of a result, which are integers.
-async fn integers<const N: usize>(connection: &mut MysqlConnection, sql: &str, json: &str) -> Vec<[i64; N]> {
+async fn integers<const N: usize>(
+    connection: &mut MysqlConnection,
+    sql: &str,
+    json: &str,
+) -> Vec<[i64; N]> {
     let rows = connection.rows(sql, json).await.expect(sql);
-    rows.iter().map(|row| std::array::from_fn(|index| row.integer(index).expect("an integer"))).collect()
+    rows.iter()
+        .map(|row| std::array::from_fn(|index| row.integer(index).expect("an integer")))
+        .collect()
 }
 
 async fn count_receipts(database: &MysqlDatabase) -> i64 {
@@ -70,9 +94,15 @@ async fn units_of_a_past_epoch_are_fenced() {
     let mut bench = bench().await;
     let settlement = bench.settlement(&[("a", "1")]);
     let mut other = connect(&bench.database).await;
-    assert_eq!(other.execute(MYSQL_STOCK.raise_epoch, "[[1,1]]").await, Ok(1));
+    assert_eq!(
+        other.execute(MYSQL_STOCK.raise_epoch, "[[1,1]]").await,
+        Ok(1)
+    );
     let refused = bench.persist(1, &settlement).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Fenced(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PersistError::Undone(StoreError::Fenced(_)))),
+        "{refused:?}"
+    );
     bench.store.undo().await;
     assert_eq!(count_receipts(&bench.database).await, 0);
     assert_eq!(bench.issued().await, 0);
@@ -84,11 +114,22 @@ async fn a_batch_without_units_notes_nothing() {
     let mut settlement = bench.settlement(&[("a", "1")]);
     settlement.used.clear();
     bench.prefetch(&gather(&[])).await.expect("read");
-    bench.store.persist(GrantId(RUN), &settlement, &Receipt::default()).await.expect("persisted");
+    bench
+        .store
+        .persist(GrantId(RUN), &settlement, &Receipt::default())
+        .await
+        .expect("persisted");
     assert_eq!(count_receipts(&bench.database).await, 0);
-    assert_eq!(number(&bench.database, "SELECT COUNT(*) FROM stock_issued").await, 0);
+    assert_eq!(
+        number(&bench.database, "SELECT COUNT(*) FROM stock_issued").await,
+        0
+    );
     let none = Receipt::default();
-    assert!(GrantNote::new(GrantId(RUN), 0, &none).steps(&MYSQL).is_empty());
+    assert!(
+        GrantNote::new(GrantId(RUN), 0, &none)
+            .steps(&MYSQL)
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -99,17 +140,29 @@ async fn a_batch_deletes_the_receipts_of_closed_grants_and_no_void_ones() {
         note(&mut connection, grant, 0).await.expect("noted");
     }
     void(&mut connection, 4).await.expect("void");
-    note_all(&mut connection, 5, 0, &taken(&[2, 1, 4, 9])).await.expect("whatever of them is there");
-    let left =
-        integers::<1>(&mut connection, "SELECT CAST(grant_id AS SIGNED) FROM stock_receipt ORDER BY grant_id", "[]")
-            .await;
+    note_all(&mut connection, 5, 0, &taken(&[2, 1, 4, 9]))
+        .await
+        .expect("whatever of them is there");
+    let left = integers::<1>(
+        &mut connection,
+        "SELECT CAST(grant_id AS SIGNED) FROM stock_receipt ORDER BY grant_id",
+        "[]",
+    )
+    .await;
     assert_eq!(left, [3, 4, 5].map(|grant| [RUN.cast_signed() + grant]));
     // Without units of its own too.
-    let only = Receipt { closed: vec![GrantId(RUN + 3)], ..Receipt::default() };
+    let only = Receipt {
+        closed: vec![GrantId(RUN + 3)],
+        ..Receipt::default()
+    };
     note_all(&mut connection, 6, 0, &only).await.expect("noted");
     assert_eq!(count_receipts(&database).await, 2);
     let issued = integers(&mut connection, MYSQL.shard.read_issued, "[]").await;
-    assert_eq!(issued, [[1, 101, 24], [1, 103, 4]], "counters do not go by receipts");
+    assert_eq!(
+        issued,
+        [[1, 101, 24], [1, 103, 4]],
+        "counters do not go by receipts"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +171,11 @@ async fn raising_an_epoch_waits_for_the_batches_that_hold_it() {
     let (mut batch, mut rebuilder) = (connect(&database).await, connect(&database).await);
     batch.begin().await.expect("a transaction");
     assert_eq!(note(&mut batch, 1, 0).await, Ok(()));
-    assert_eq!(rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[3,1]]").await, Ok(1), "nobody holds that one");
+    assert_eq!(
+        rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[3,1]]").await,
+        Ok(1),
+        "nobody holds that one"
+    );
     let raised = async {
         let raised = rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[1,1]]").await;
         (raised, Instant::now())
@@ -131,7 +188,10 @@ async fn raising_an_epoch_waits_for_the_batches_that_hold_it() {
     };
     let ((raised, at), committing) = tokio::join!(raised, committed);
     assert_eq!(raised, Ok(1));
-    assert!(at > committing, "the epoch was raised under a batch that was not committed yet");
+    assert!(
+        at > committing,
+        "the epoch was raised under a batch that was not committed yet"
+    );
     batch.begin().await.expect("a transaction");
     let refused = note(&mut batch, 2, 0).await;
     assert!(matches!(refused, Err(StoreError::Fenced(_))), "{refused:?}");
@@ -142,19 +202,23 @@ async fn lanes_of_one_shard_do_not_wait_for_each_other() {
     let database = shard().await;
     // What they will delete.
     for grant in 11..15 {
-        note(&mut connect(&database).await, grant, 9).await.expect("noted");
+        note(&mut connect(&database).await, grant, 9)
+            .await
+            .expect("noted");
     }
-    // Each lane writes its batch while those before it have not committed theirs: first new counters, then
-    // counters that are there.
+    // Each lane writes its batch while those before it have not committed theirs: first new
+    // counters, then counters that are there.
     for round in [0, 100] {
         let mut open = Vec::new();
         for lane in 1..5_u16 {
             let mut connection = connect(&database).await;
             connection.begin().await.expect("a transaction");
             let receipt = taken(&[10 + u64::from(lane)]);
-            let noted =
-                timeout(Duration::from_millis(900), note_all(&mut connection, round + u64::from(lane), lane, &receipt))
-                    .await;
+            let noted = timeout(
+                Duration::from_millis(900),
+                note_all(&mut connection, round + u64::from(lane), lane, &receipt),
+            )
+            .await;
             assert_eq!(noted.expect("no wait"), Ok(()));
             open.push(connection);
         }
@@ -196,21 +260,46 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
     batch.commit().await.expect("committed");
     assert!(is_conflict(&void(&mut sweeper, 4).await));
     let grant = |grant: u64| format!("[[{}]]", RUN + grant);
-    let row = sweeper.rows(receipts().read_receipt, &grant(4)).await.expect("rows").remove(0);
+    let row = sweeper
+        .rows(receipts().read_receipt, &grant(4))
+        .await
+        .expect("rows")
+        .remove(0);
     assert_eq!(row.integer(0), Ok(0));
-    assert_eq!(row.text(1), Ok("[[1,0,[[1,101,0,4],[1,103,2,1]]],[2,0,[[1,101,1,2]]]]"));
-    assert_eq!(integers(&mut sweeper, receipts().read_receipt, &grant(3)).await, [[1]]);
-    assert_eq!(integers(&mut sweeper, receipts().read_last_receipt, "[]").await, [[RUN.cast_signed() + 4]]);
+    assert_eq!(
+        row.text(1),
+        Ok("[[1,0,[[1,101,0,4],[1,103,2,1]]],[2,0,[[1,101,1,2]]]]")
+    );
+    assert_eq!(
+        integers(&mut sweeper, receipts().read_receipt, &grant(3)).await,
+        [[1]]
+    );
+    assert_eq!(
+        integers(&mut sweeper, receipts().read_last_receipt, "[]").await,
+        [[RUN.cast_signed() + 4]]
+    );
 }
 
 #[tokio::test]
 async fn epochs_only_rise() {
     let database = shard().await;
     let mut connection = connect(&database).await;
-    assert_eq!(connection.execute(MYSQL_STOCK.raise_epoch, "[[2,7]]").await, Ok(1));
-    assert_eq!(connection.execute(MYSQL_STOCK.raise_epoch, "[[2,6]]").await, Ok(0));
-    assert_eq!(integers(&mut connection, MYSQL_STOCK.read_epoch, "[[2]]").await, [[7]]);
-    assert_eq!(integers(&mut connection, MYSQL_STOCK.read_epoch, "[[1]]").await, [[0]]);
+    assert_eq!(
+        connection.execute(MYSQL_STOCK.raise_epoch, "[[2,7]]").await,
+        Ok(1)
+    );
+    assert_eq!(
+        connection.execute(MYSQL_STOCK.raise_epoch, "[[2,6]]").await,
+        Ok(0)
+    );
+    assert_eq!(
+        integers(&mut connection, MYSQL_STOCK.read_epoch, "[[2]]").await,
+        [[7]]
+    );
+    assert_eq!(
+        integers(&mut connection, MYSQL_STOCK.read_epoch, "[[1]]").await,
+        [[0]]
+    );
 }
 
 #[tokio::test]
@@ -221,9 +310,18 @@ async fn a_rebuild_reads_counters_alone() {
     for statement in [MYSQL.shard.read_issued, MYSQL_STOCK.read_issued_of] {
         assert!(!statement.contains("stock_receipt"), "{statement}");
     }
-    assert_eq!(integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[1]]").await, [[1, 101, 0, 4], [1, 103, 2, 1]]);
-    assert_eq!(integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[2]]").await, [[1, 101, 1, 2]]);
-    assert_eq!(integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[3]]").await, [[0; 4]; 0]);
+    assert_eq!(
+        integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[1]]").await,
+        [[1, 101, 0, 4], [1, 103, 2, 1]]
+    );
+    assert_eq!(
+        integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[2]]").await,
+        [[1, 101, 1, 2]]
+    );
+    assert_eq!(
+        integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[3]]").await,
+        [[0; 4]; 0]
+    );
 }
 
 #[tokio::test]
@@ -233,7 +331,9 @@ async fn void_receipts_are_forgotten_by_the_databases_clock() {
     note(&mut connection, 7, 0).await.expect("noted");
     void(&mut connection, 8).await.expect("void");
     void(&mut connection, 9).await.expect("void");
-    let aged = format!("UPDATE stock_receipt SET created_at = created_at - INTERVAL 8 DAY WHERE grant_id <> {RUN} + 9");
+    let aged = format!(
+        "UPDATE stock_receipt SET created_at = created_at - INTERVAL 8 DAY WHERE grant_id <> {RUN} + 9"
+    );
     connection.run(&aged).await.expect("aged");
     // A batch under way is not waited for.
     let mut batch = connect(&database).await;
@@ -242,7 +342,11 @@ async fn void_receipts_are_forgotten_by_the_databases_clock() {
     let ledger = SqlShardLedger::new(database.clone());
     for _again in 0..2 {
         ledger.forget_void().await.expect("no wait");
-        assert_eq!(count_receipts(&database).await, 2, "a committed one and a young one");
+        assert_eq!(
+            count_receipts(&database).await,
+            2,
+            "a committed one and a young one"
+        );
     }
 }
 
@@ -262,13 +366,31 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
         "order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, award_title, award_index,
                    rule, stocked, created_at_ms";
     let row = format!("{id}, 'b', '1', 100301, 3, 7, 20261121, 101, 't', 8, 'rule_default', 0, 1");
-    batch.run(&format!("INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})")).await.expect("written");
+    batch
+        .run(&format!(
+            "INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})"
+        ))
+        .await
+        .expect("written");
     let started = Instant::now();
     let verdict = two.store.verdict(&in_doubt(8, &other)).await;
     assert!(matches!(verdict, Err(StoreError::Held(_))), "{verdict:?}");
-    assert!(started.elapsed() < two.database.statement_timeout, "the server's refusal comes first");
+    assert!(
+        started.elapsed() < two.database.statement_timeout,
+        "the server's refusal comes first"
+    );
     one.prefetch(&gather(&[("a", "1")])).await.expect("read");
-    one.store.persist(GrantId(1), &settlement, &receipt::<MysqlDatabase>(&settlement)).await.expect("persisted");
+    one.store
+        .persist(
+            GrantId(1),
+            &settlement,
+            &receipt::<MysqlDatabase>(&settlement),
+        )
+        .await
+        .expect("persisted");
     batch.commit().await.expect("committed");
-    assert_eq!(two.store.verdict(&in_doubt(8, &other)).await, Ok(Verdict::Committed));
+    assert_eq!(
+        two.store.verdict(&in_doubt(8, &other)).await,
+        Ok(Verdict::Committed)
+    );
 }

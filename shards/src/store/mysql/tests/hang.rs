@@ -1,5 +1,5 @@
-//! Servers that hang, on an address that is not loopback and whose name the server can find: there it
-//! counts the handshakes that its clients gave up, and refuses their host after a hundred.
+//! Servers that hang, on an address that is not loopback and whose name the server can find: there
+//! it counts the handshakes that its clients gave up, and refuses their host after a hundred.
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,17 +37,32 @@ async fn server(hosts: &Path) -> (Mariadb, MysqlDatabase) {
     let make = "CREATE USER player@'%' IDENTIFIED BY ''; GRANT ALL ON *.* TO player@'%'";
     connect(&local).await.run(make).await.expect("an account");
     let (host, user) = ("shard.test".to_owned(), "player".to_owned());
-    (server, MysqlDatabase { host, user, connect_timeout: SECOND, dialer: Dialer::default(), ..local })
+    (
+        server,
+        MysqlDatabase {
+            host,
+            user,
+            connect_timeout: SECOND,
+            dialer: Dialer::default(),
+            ..local
+        },
+    )
 }
 
 #[tokio::test]
 async fn gateways_are_let_in_again_after_a_server_hung() {
     let name = "store::mysql::tests::hang::gateways_are_let_in_again_after_a_server_hung";
-    let Namespace::Inside(hosts) = namespace(name) else { return };
+    let Namespace::Inside(hosts) = namespace(name) else {
+        return;
+    };
     let (server, database) = server(&hosts).await;
     // Each gateway has a dialer of its own.
-    let gateways: Vec<MysqlDatabase> =
-        (0..GATEWAYS).map(|_| MysqlDatabase { dialer: Dialer::default(), ..database.clone() }).collect();
+    let gateways: Vec<MysqlDatabase> = (0..GATEWAYS)
+        .map(|_| MysqlDatabase {
+            dialer: Dialer::default(),
+            ..database.clone()
+        })
+        .collect();
     for gateway in &gateways {
         connect(gateway).await;
     }
@@ -58,7 +73,13 @@ async fn gateways_are_let_in_again_after_a_server_hung() {
             assert!(is_away(&gateway.connect().await));
         }
     };
-    join_all(gateways.iter().flat_map(|gateway| std::iter::repeat_n(gateway, LANES)).map(lane)).await;
+    join_all(
+        gateways
+            .iter()
+            .flat_map(|gateway| std::iter::repeat_n(gateway, LANES))
+            .map(lane),
+    )
+    .await;
     server.resume();
     for gateway in &gateways {
         let all = join_all((0..LANES).map(|_| connect_again(gateway))).await;
@@ -70,7 +91,10 @@ async fn gateways_are_let_in_again_after_a_server_hung() {
         return;
     }
     // The trap is there: lanes that dial for themselves and give up do not come in any more.
-    let options = MySqlConnectOptions::new().host("shard.test").port(database.port).username("player");
+    let options = MySqlConnectOptions::new()
+        .host("shard.test")
+        .port(database.port)
+        .username("player");
     server.pause();
     let until = Instant::now() + HANG;
     let lane = async || {
@@ -85,7 +109,10 @@ async fn gateways_are_let_in_again_after_a_server_hung() {
     loop {
         match timeout(SECOND, options.connect()).await {
             Ok(Err(error)) if error.to_string().contains("is blocked") => break,
-            _ => assert!(Instant::now() < deadline, "the server does not count what this test is about"),
+            _ => assert!(
+                Instant::now() < deadline,
+                "the server does not count what this test is about"
+            ),
         }
         sleep(Duration::from_millis(50)).await;
     }
@@ -94,19 +121,37 @@ async fn gateways_are_let_in_again_after_a_server_hung() {
 #[tokio::test]
 async fn a_name_that_leads_elsewhere_is_followed_while_its_old_server_hangs() {
     let name = "store::mysql::tests::hang::a_name_that_leads_elsewhere_is_followed_while_its_old_server_hangs";
-    let Namespace::Inside(hosts) = namespace(name) else { return };
+    let Namespace::Inside(hosts) = namespace(name) else {
+        return;
+    };
     let server = Mariadb::with_options(&["--bind-address=127.0.0.1,10.77.0.2"]).await;
     let local = server.database().await;
     let make = "CREATE USER player@'%' IDENTIFIED BY ''; GRANT ALL ON *.* TO player@'%'";
     connect(&local).await.run(make).await.expect("an account");
     // Takes connections, which the system does for it, and never says a word.
-    let hangs = TcpListener::bind(("10.77.0.1", local.port)).await.expect("an address");
+    let hangs = TcpListener::bind(("10.77.0.1", local.port))
+        .await
+        .expect("an address");
     name_hosts(&hosts, &[("10.77.0.1", "shard.test")]);
     let (host, user) = ("shard.test".to_owned(), "player".to_owned());
-    for tls in [Tls::Off, Tls::Verify { ca_file: "/dev/null".into() }] {
+    for tls in [
+        Tls::Off,
+        Tls::Verify {
+            ca_file: "/dev/null".into(),
+        },
+    ] {
         let dialer = Dialer::default();
-        let database = MysqlDatabase { tls, dialer, host: host.clone(), user: user.clone(), ..local.clone() };
-        let hasty = MysqlDatabase { connect_timeout: SECOND, ..database };
+        let database = MysqlDatabase {
+            tls,
+            dialer,
+            host: host.clone(),
+            user: user.clone(),
+            ..local.clone()
+        };
+        let hasty = MysqlDatabase {
+            connect_timeout: SECOND,
+            ..database
+        };
         assert!(is_away(&hasty.connect().await));
         name_hosts(&hosts, &[("10.77.0.2", "shard.test")]);
         let moved = Instant::now();
@@ -116,7 +161,12 @@ async fn a_name_that_leads_elsewhere_is_followed_while_its_old_server_hangs() {
             // The server there speaks no TLS, and says so at once.
             let deadline = moved + LONG;
             loop {
-                let refused = hasty.connect().await.map(drop).expect_err("no TLS there").to_string();
+                let refused = hasty
+                    .connect()
+                    .await
+                    .map(drop)
+                    .expect_err("no TLS there")
+                    .to_string();
                 if !refused.contains("still connecting") || refused.contains("last error") {
                     break;
                 }
@@ -124,7 +174,11 @@ async fn a_name_that_leads_elsewhere_is_followed_while_its_old_server_hangs() {
             }
         }
         // Before the handshake with the old one was given up.
-        assert!(moved.elapsed() < Duration::from_secs(25), "{:?}", moved.elapsed());
+        assert!(
+            moved.elapsed() < Duration::from_secs(25),
+            "{:?}",
+            moved.elapsed()
+        );
         name_hosts(&hosts, &[("10.77.0.1", "shard.test")]);
     }
     drop(hangs);

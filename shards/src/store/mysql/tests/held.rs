@@ -26,7 +26,8 @@ use crate::service::verdict_of_draw;
 use crate::stock::MemoryStock;
 use crate::store::conformance::{Bench, TABLES, gather, map};
 use crate::store::{
-    Columns, Connection, Database, MysqlConnection, MysqlDatabase, OnLock, ShardStore, SqlShard, StoreError,
+    Columns, Connection, Database, MysqlConnection, MysqlDatabase, OnLock, ShardStore, SqlShard,
+    StoreError,
 };
 
 /// Nobody was waited for, on a busy machine.
@@ -42,7 +43,11 @@ async fn with_users(lane: &mut Bench<MysqlDatabase>, names: &[&str]) {
 /// Which of these calls are held.
 async fn held(lane: &mut Bench<MysqlDatabase>, calls: &[(&str, &str)]) -> Vec<bool> {
     let began = Instant::now();
-    let held = lane.store.held(&gather(calls)).await.expect("nobody is waited for");
+    let held = lane
+        .store
+        .held(&gather(calls))
+        .await
+        .expect("nobody is waited for");
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     held
 }
@@ -52,15 +57,24 @@ async fn a_batch_that_does_not_wait_is_refused_at_once_and_says_that_somebody_is
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     with_users(&mut one, &["a", "b"]).await;
-    one.prefetch(&gather(&[("a", "again")])).await.expect("locked");
+    one.prefetch(&gather(&[("a", "again")]))
+        .await
+        .expect("locked");
     let began = Instant::now();
     for (on_lock, waits) in [(OnLock::Refuse, false), (OnLock::Wait, true)] {
-        let refused = two.store.prefetch(&gather(&[("a", "k"), ("b", "k")]), on_lock, true).await;
+        let refused = two
+            .store
+            .prefetch(&gather(&[("a", "k"), ("b", "k")]), on_lock, true)
+            .await;
         assert!(matches!(refused, Err(StoreError::Held(_))), "{refused:?}");
         assert_eq!(began.elapsed() > AT_ONCE, waits);
         two.store.undo().await;
     }
-    let read = two.store.prefetch(&gather(&[("b", "k")]), OnLock::Refuse, true).await.expect("nobody has it");
+    let read = two
+        .store
+        .prefetch(&gather(&[("b", "k")]), OnLock::Refuse, true)
+        .await
+        .expect("nobody has it");
     assert!(read.known.accounts[0].is_some());
 }
 
@@ -69,15 +83,28 @@ async fn who_is_held_is_found_in_one_look_and_nobody_else() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     with_users(&mut one, &["a", "b", "c", "U", "u"]).await;
-    let calls =
-        [("a", "k"), ("b", "k"), ("new", "k"), ("nobody", "k"), ("c", "k"), ("U", "k"), ("u", "k"), ("other", "taken")];
+    let calls = [
+        ("a", "k"),
+        ("b", "k"),
+        ("new", "k"),
+        ("nobody", "k"),
+        ("c", "k"),
+        ("U", "k"),
+        ("u", "k"),
+        ("other", "taken"),
+    ];
     assert_eq!(held(&mut two, &calls).await, [false; 8]);
     // Accounts that are there, of all tables; one that is not committed; an order that is not.
-    one.prefetch(&gather(&[("a", "again"), ("U", "again")])).await.expect("locked");
+    one.prefetch(&gather(&[("a", "again"), ("U", "again")]))
+        .await
+        .expect("locked");
     let mut writer = connect(&one.database).await;
     writer.begin().await.expect("a transaction");
     let table = |name: &str| map().route(name).table().get();
-    let account = format!("INSERT INTO raffle_account_{} VALUES ('new', 100301, 5, 1, 20261121, 1, 1)", table("new"));
+    let account = format!(
+        "INSERT INTO raffle_account_{} VALUES ('new', 100301, 5, 1, 20261121, 1, 1)",
+        table("new")
+    );
     let order = format!(
         "INSERT INTO raffle_order_{} (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, \
          award_title, award_index, rule, stocked, created_at_ms) \
@@ -87,8 +114,15 @@ async fn who_is_held_is_found_in_one_look_and_nobody_else() {
     for sql in [&account, &order] {
         writer.execute(sql, "[]").await.expect(sql);
     }
-    assert_eq!(held(&mut two, &calls).await, [true, false, true, false, false, true, false, true]);
-    assert_eq!(held(&mut two, &calls).await, [true, false, true, false, false, true, false, true], "it holds nothing");
+    assert_eq!(
+        held(&mut two, &calls).await,
+        [true, false, true, false, false, true, false, true]
+    );
+    assert_eq!(
+        held(&mut two, &calls).await,
+        [true, false, true, false, false, true, false, true],
+        "it holds nothing"
+    );
     writer.rollback().await.expect("undone");
     one.store.undo().await;
     assert_eq!(held(&mut two, &calls).await, [false; 8]);
@@ -99,14 +133,27 @@ async fn who_is_held_is_found_in_one_look_and_nobody_else() {
 async fn the_look_reads_by_keys_however_small_or_large_the_tables_are() {
     let mut lane = bench().await;
     with_users(&mut lane, &["a", "b", "c"]).await;
-    let sql = &MysqlDatabase::DIALECT.table(map().route("a").table().get()).find_held;
-    let statement = sql[sql.find("SELECT").expect("a query")..].replace('?', r#"'[["a",100301,"k"]]'"#);
+    let sql = &MysqlDatabase::DIALECT
+        .table(map().route("a").table().get())
+        .find_held;
+    let statement =
+        sql[sql.find("SELECT").expect("a query")..].replace('?', r#"'[["a",100301,"k"]]'"#);
     let mut connection = connect(&lane.database).await;
-    for row in connection.rows(&format!("EXPLAIN FORMAT=TRADITIONAL {statement}"), "[]").await.expect("a plan") {
+    for row in connection
+        .rows(&format!("EXPLAIN FORMAT=TRADITIONAL {statement}"), "[]")
+        .await
+        .expect("a plan")
+    {
         // id, select_type, table, type in MariaDB; MySQL has the partitions before the type.
         let table = row.text(2).expect("a table").to_owned();
-        let by_key = (3..=4).any(|column| row.text(column).is_ok_and(|how| ["eq_ref", "ref", "const"].contains(&how)));
-        assert!(by_key || !["a", "o", "b", "p"].contains(&&*table), "{table} is not read by its key");
+        let by_key = (3..=4).any(|column| {
+            row.text(column)
+                .is_ok_and(|how| ["eq_ref", "ref", "const"].contains(&how))
+        });
+        assert!(
+            by_key || !["a", "o", "b", "p"].contains(&&*table),
+            "{table} is not read by its key"
+        );
     }
 }
 
@@ -154,7 +201,10 @@ impl Gateway {
         let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
         let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
         let around = Surroundings {
-            catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published { version: 1, campaign }]))),
+            catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published {
+                version: 1,
+                campaign,
+            }]))),
             stock: Arc::new(MemoryStock::default()),
             random: Tape::new(Seeded::new(1)),
             clock: Timestamp::now,
@@ -175,13 +225,24 @@ impl Gateway {
         let store = SqlShard::new(database.clone(), map(), ShardId::new(0), 0..TABLES);
         let stop = watch::Sender::new(false);
         let (entrance, _task) = start(store, around, limits, stop.subscribe());
-        let settings = Settings { calls_min: 1, error_ratio_percent: 1, ..Settings::DEFAULT };
-        Self { entrance, breakers: Breakers::new(settings, 1, 0, &metrics.breakers), _stop: stop }
+        let settings = Settings {
+            calls_min: 1,
+            error_ratio_percent: 1,
+            ..Settings::DEFAULT
+        };
+        Self {
+            entrance,
+            breakers: Breakers::new(settings, 1, 0, &metrics.breakers),
+            _stop: stop,
+        }
     }
 
     /// As `Shards::draw` does.
     async fn draw(&self, user: &str, key: &str) -> Result<Orders, DrawError> {
-        let patience = Patience { queue: Duration::from_secs(2), answer: Duration::from_secs(5) };
+        let patience = Patience {
+            queue: Duration::from_secs(2),
+            answer: Duration::from_secs(5),
+        };
         let draw = Draw {
             user: UserId::new(user).expect("a user"),
             activity: ActivityId::new(1).expect("an id"),
@@ -197,7 +258,10 @@ impl Gateway {
     }
 
     fn is_closed(&self) -> bool {
-        self.breakers.list().iter().all(|status| status.state == State::Closed)
+        self.breakers
+            .list()
+            .iter()
+            .all(|status| status.state == State::Closed)
     }
 }
 
@@ -207,8 +271,13 @@ async fn freeze(database: &MysqlDatabase, users: &[&str]) -> Vec<MysqlConnection
     for user in users {
         let mut connection = connect(database).await;
         connection.begin().await.expect("a transaction");
-        let sql = MysqlDatabase::DIALECT.table(map().route(user).table().get()).lock_batch;
-        connection.rows(&sql, &format!(r#"[["{user}",1,"frozen"]]"#)).await.expect("locked");
+        let sql = MysqlDatabase::DIALECT
+            .table(map().route(user).table().get())
+            .lock_batch;
+        connection
+            .rows(&sql, &format!(r#"[["{user}",1,"frozen"]]"#))
+            .await
+            .expect("locked");
         frozen.push(connection);
     }
     frozen
@@ -231,12 +300,19 @@ async fn a_frozen_gateway_costs_strangers_nothing_and_opens_no_breaker() {
         round += 1;
         let key = format!("round{round}");
         let strange = join_all(strangers.iter().map(|user| gateway.draw(user, &key)));
-        let (strange, of_held) = tokio::join!(strange, join_all(held.map(|user| gateway.draw(user, &key))));
+        let (strange, of_held) =
+            tokio::join!(strange, join_all(held.map(|user| gateway.draw(user, &key))));
         for answer in strange {
-            let made: Vec<Order> = answer.expect("it has nothing to do with the frozen gateway").to_vec();
+            let made: Vec<Order> = answer
+                .expect("it has nothing to do with the frozen gateway")
+                .to_vec();
             assert_eq!(made.len(), 1);
         }
-        codes.extend(of_held.into_iter().map(|answer| answer.expect_err("its rows are locked").to_string()));
+        codes.extend(
+            of_held
+                .into_iter()
+                .map(|answer| answer.expect_err("its rows are locked").to_string()),
+        );
         sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(codes, BTreeSet::from([DrawError::Held.to_string()]));

@@ -19,7 +19,10 @@ fn the_whole_suite_holds_on_servers_that_are_set_up_against_us() {
     if std::env::var_os(HOSTILE).is_some() || std::env::var_os(INSTEAD).is_some() {
         return;
     }
-    let skipped = NOT_AGAIN.iter().chain([&ITSELF]).flat_map(|name| ["--skip", name]);
+    let skipped = NOT_AGAIN
+        .iter()
+        .chain([&ITSELF])
+        .flat_map(|name| ["--skip", name]);
     let run = Command::new(std::env::current_exe().expect("the tests' own program"))
         .arg(SUITE)
         .args(skipped)
@@ -27,17 +30,32 @@ fn the_whole_suite_holds_on_servers_that_are_set_up_against_us() {
         .output()
         .expect("it starts");
     let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success(), "{said}\n{}", String::from_utf8_lossy(&run.stderr));
-    assert!(said.contains("what_is_persisted_is_found"), "the suite was run: {said}");
+    assert!(
+        run.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    assert!(
+        said.contains("what_is_persisted_is_found"),
+        "the suite was run: {said}"
+    );
 }
 
 /// What a session of ours is like, by the names of its variables.
 async fn session(database: &MysqlDatabase) -> BTreeMap<String, String> {
     let mut connection = connect(database).await;
-    let all = "SELECT variable_name, COALESCE(session_value, '') FROM information_schema.system_variables
+    let all =
+        "SELECT variable_name, COALESCE(session_value, '') FROM information_schema.system_variables
                WHERE variable_scope LIKE 'SESSION%'";
     let rows = connection.rows(all, "[]").await.expect("variables");
-    rows.iter().map(|row| (row.text(0).expect("a name").to_owned(), row.text(1).expect("a value").to_owned())).collect()
+    rows.iter()
+        .map(|row| {
+            (
+                row.text(0).expect("a name").to_owned(),
+                row.text(1).expect("a value").to_owned(),
+            )
+        })
+        .collect()
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Column, Row};
 
 use super::{connect, impatient, shard, table};
-use crate::store::{Connection, Database, Issuing, MYSQL, MYSQL_STOCK, MysqlDatabase, migrate_meta};
+use crate::store::{
+    Connection, Database, Issuing, MYSQL, MYSQL_STOCK, MysqlDatabase, migrate_meta,
+};
 use crate::testing::Mariadb;
 
 /// Tables that a statement reads other than by key; `j` and `t` are the bound value itself.
@@ -16,15 +18,28 @@ async fn scanned(database: &MysqlDatabase, statement: &str, json: &str) -> Vec<S
         .expect(statement);
     let column = |row: &MySqlRow, name: &str| {
         // By place: the answer to a prepared EXPLAIN has no names yet when it is prepared.
-        let place = row.columns().iter().position(|column| column.name() == name).expect("a column");
+        let place = row
+            .columns()
+            .iter()
+            .position(|column| column.name() == name)
+            .expect("a column");
         let text: Option<&[u8]> = row.try_get(place).expect("a text");
         text.map(|text| String::from_utf8_lossy(text).into_owned())
     };
     let by_key = |kind: &str| matches!(kind, "eq_ref" | "ref" | "const");
     rows.iter()
         .filter(|row| column(row, "table").is_some_and(|table| table != "j" && table != "t"))
-        .filter(|row| column(row, "key").is_none() || !column(row, "type").is_some_and(|kind| by_key(&kind)))
-        .map(|row| format!("{:?} {:?} {:?}", column(row, "table"), column(row, "type"), column(row, "key")))
+        .filter(|row| {
+            column(row, "key").is_none() || !column(row, "type").is_some_and(|kind| by_key(&kind))
+        })
+        .map(|row| {
+            format!(
+                "{:?} {:?} {:?}",
+                column(row, "table"),
+                column(row, "type"),
+                column(row, "key")
+            )
+        })
         .collect()
 }
 
@@ -41,7 +56,9 @@ async fn look_ups_use_their_keys_in_mariadb() {
     let (sql, stock) = (table(), MYSQL_STOCK);
     let calls = r#"[["a",1,"b"],["c",1,"d"],["e",1,"f"]]"#;
     let three = r#"[["a","b",1,2,3,4,5],["c","d",1,2,3,4,5],["e","f",1,2,3,4,5]]"#;
-    let Issuing::FromServers(receipts) = MYSQL.issuing else { panic!("the stock lies on servers") };
+    let Issuing::FromServers(receipts) = MYSQL.issuing else {
+        panic!("the stock lies on servers")
+    };
     let of_one = |sql: &str| sql.replace("{rows}", "(1)");
     let (hold_epochs, lock_order) = (of_one(receipts.hold_epochs), of_one(&sql.lock_order));
     let numbers = "[[1,2,3,4,5,6],[6,7,8,9,10,11]]";
@@ -75,13 +92,19 @@ async fn receipts_are_deleted_by_their_keys_in_mariadb() {
         .run("INSERT INTO stock_receipt VALUES (1, 0, '[]', NOW(3)), (2, 0, '[]', NOW(3))")
         .await
         .expect("rows");
-    let Issuing::FromServers(receipts) = MYSQL.issuing else { panic!("the stock lies on servers") };
+    let Issuing::FromServers(receipts) = MYSQL.issuing else {
+        panic!("the stock lies on servers")
+    };
     let many: Vec<String> = (1..=256).map(|grant| format!("({grant})")).collect();
-    for statement in
-        [receipts.delete_receipts.replace("{rows}", "(1)"), receipts.delete_receipts.replace("{rows}", &many.join(","))]
-    {
+    for statement in [
+        receipts.delete_receipts.replace("{rows}", "(1)"),
+        receipts.delete_receipts.replace("{rows}", &many.join(",")),
+    ] {
         let scanned = scanned(&database, &statement, "[]").await;
-        assert!(scanned.iter().all(|line| line.contains("range")), "{statement}\n{scanned:?}");
+        assert!(
+            scanned.iter().all(|line| line.contains("range")),
+            "{statement}\n{scanned:?}"
+        );
     }
 }
 
@@ -89,7 +112,11 @@ async fn receipts_are_deleted_by_their_keys_in_mariadb() {
 async fn meta_look_ups_use_their_keys_in_mariadb() {
     let database = impatient(&Mariadb::shared_database().await);
     migrate_meta(&database).await.expect("a fresh database");
-    for statement in [MYSQL.meta.apply_operation, MYSQL.meta.read_operation, MYSQL.meta.read_operations] {
+    for statement in [
+        MYSQL.meta.apply_operation,
+        MYSQL.meta.read_operation,
+        MYSQL.meta.read_operations,
+    ] {
         let scanned = scanned(&database, statement, "[1,2]").await;
         assert!(scanned.is_empty(), "{statement}\n{scanned:?}");
     }
@@ -104,7 +131,9 @@ fn each_statement_has_one_place_for_its_value_at_most() {
     assert!(texts.len() > 40, "{}", texts.len());
     let several = texts.iter().filter(|text| text.matches('?').count() > 1);
     assert!(
-        several.clone().all(|text| text.contains("JSON_UNQUOTE(JSON_EXTRACT(?")),
+        several
+            .clone()
+            .all(|text| text.contains("JSON_UNQUOTE(JSON_EXTRACT(?")),
         "{:?}",
         several.collect::<Vec<_>>()
     );

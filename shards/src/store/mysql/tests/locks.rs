@@ -24,12 +24,18 @@ async fn batches_of_the_same_users_do_not_deadlock_whatever_their_order() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     let names: Vec<String> = (0..60).map(|number| format!("user{number}")).collect();
-    with_users(&mut one, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    with_users(
+        &mut one,
+        &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    )
+    .await;
     let forth: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "again")).collect();
     let back: Vec<(&str, &str)> = forth.iter().rev().copied().collect();
     let rounds = async |lane: &mut Lane, calls: &[(&str, &str)]| {
         for _ in 0..40 {
-            lock(lane, calls).await.expect("waits, but does not deadlock");
+            lock(lane, calls)
+                .await
+                .expect("waits, but does not deadlock");
             lane.store.undo().await;
         }
     };
@@ -41,13 +47,20 @@ async fn a_deadlock_is_a_conflict_for_one_of_the_two() {
     let database = shard().await;
     let sql = table();
     let (mut one, mut two) = (connect(&database).await, connect(&database).await);
-    one.run("INSERT INTO raffle_account_0 VALUES ('a',1,5,1,1,1,1), ('b',1,5,1,1,1,1)").await.expect("accounts");
-    for (connection, key) in [(&mut one, r#"[["a",1,"key"]]"#), (&mut two, r#"[["b",1,"key"]]"#)] {
+    one.run("INSERT INTO raffle_account_0 VALUES ('a',1,5,1,1,1,1), ('b',1,5,1,1,1,1)")
+        .await
+        .expect("accounts");
+    for (connection, key) in [
+        (&mut one, r#"[["a",1,"key"]]"#),
+        (&mut two, r#"[["b",1,"key"]]"#),
+    ] {
         connection.begin().await.expect("a transaction");
         connection.rows(&sql.lock_batch, key).await.expect("locked");
     }
-    let (one, two) =
-        join!(one.rows(&sql.lock_batch, r#"[["b",1,"key"]]"#), two.rows(&sql.lock_batch, r#"[["a",1,"key"]]"#));
+    let (one, two) = join!(
+        one.rows(&sql.lock_batch, r#"[["b",1,"key"]]"#),
+        two.rows(&sql.lock_batch, r#"[["a",1,"key"]]"#)
+    );
     assert_ne!(one.is_ok(), two.is_ok());
     assert!(is_conflict(&one) || is_conflict(&two));
 }
@@ -57,10 +70,24 @@ async fn locked_users_do_not_hold_up_others() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     with_users(&mut one, &["a", "b", "c"]).await;
-    lock(&mut one, &[("b", "again"), ("nobody", "again")]).await.expect("locked");
+    lock(&mut one, &[("b", "again"), ("nobody", "again")])
+        .await
+        .expect("locked");
     let settlement = two.settlement(&[("new", "first"), ("nobody2", "first")]);
-    lock(&mut two, &[("a", "again"), ("c", "again"), ("new", "first")]).await.expect("not held up");
-    let persisted = two.store.persist(GrantId(2), &settlement, &receipt::<MysqlDatabase>(&settlement)).await;
+    lock(
+        &mut two,
+        &[("a", "again"), ("c", "again"), ("new", "first")],
+    )
+    .await
+    .expect("not held up");
+    let persisted = two
+        .store
+        .persist(
+            GrantId(2),
+            &settlement,
+            &receipt::<MysqlDatabase>(&settlement),
+        )
+        .await;
     persisted.expect("new users come between");
 }
 
@@ -69,18 +96,30 @@ async fn a_new_user_on_two_lanes_at_once_is_made_once() {
     let mut one = bench().await;
     let mut two = Bench::of_run(one.database.clone(), 2);
     for lane in [&mut one, &mut two] {
-        let known = lane.prefetch(&gather(&[("new", "key")])).await.expect("nobody is locked");
+        let known = lane
+            .prefetch(&gather(&[("new", "key")]))
+            .await
+            .expect("nobody is locked");
         assert_eq!(known.accounts, [None]);
     }
-    let (first, second) = (one.settlement(&[("new", "key")]), two.settlement(&[("new", "key")]));
-    let (first_receipt, second_receipt) = (receipt::<MysqlDatabase>(&first), receipt::<MysqlDatabase>(&second));
+    let (first, second) = (
+        one.settlement(&[("new", "key")]),
+        two.settlement(&[("new", "key")]),
+    );
+    let (first_receipt, second_receipt) = (
+        receipt::<MysqlDatabase>(&first),
+        receipt::<MysqlDatabase>(&second),
+    );
     let (first, second) = join!(
         one.store.persist(GrantId(1), &first, &first_receipt),
         two.store.persist(GrantId(2), &second, &second_receipt)
     );
     assert_ne!(first.is_ok(), second.is_ok());
     let loser = first.and(second);
-    assert!(matches!(loser, Err(PersistError::Undone(StoreError::Conflict(_)))), "{loser:?}");
+    assert!(
+        matches!(loser, Err(PersistError::Undone(StoreError::Conflict(_)))),
+        "{loser:?}"
+    );
     one.store.undo().await;
     two.store.undo().await;
     assert_eq!(one.issued().await, 1);
@@ -97,10 +136,16 @@ async fn the_same_request_on_two_lanes_meets_at_the_lock() {
     settlement.changed_accounts[0].account = account(2);
     let receipt = receipt::<MysqlDatabase>(&settlement);
     let call = gather(&[("a", "key")]);
-    let (known, persisted) = join!(two.prefetch(&call), one.store.persist(GrantId(2), &settlement, &receipt));
+    let (known, persisted) = join!(
+        two.prefetch(&call),
+        one.store.persist(GrantId(2), &settlement, &receipt)
+    );
     persisted.expect("persisted");
     let found = known.expect("waited").orders.remove(0);
-    assert_eq!(found, *settlement.calls[0], "the order that was made meanwhile");
+    assert_eq!(
+        found, *settlement.calls[0],
+        "the order that was made meanwhile"
+    );
 }
 
 #[tokio::test]
@@ -115,14 +160,29 @@ async fn a_lock_that_does_not_come_free_is_said_to_be_held_and_undoes_all() {
     settlement.changed_accounts = settlement.new_accounts.split_off(1);
     settlement.changed_accounts[0].account = account(2);
     let refused = two.persist(2, &settlement).await;
-    assert!(matches!(refused, Err(PersistError::Undone(StoreError::Held(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PersistError::Undone(StoreError::Held(_)))),
+        "{refused:?}"
+    );
     assert!(started.elapsed() < two.database.statement_timeout);
     // The server has undone the statement, not the transaction: that is for us to do.
     two.store.undo().await;
     one.store.undo().await;
     let known = one.prefetch(&gather(&[("x", "key")])).await.expect("read");
-    assert_eq!((known.accounts, known.orders), (vec![None], vec![Vec::new()]));
+    assert_eq!(
+        (known.accounts, known.orders),
+        (vec![None], vec![Vec::new()])
+    );
     one.store.undo().await;
-    two.persist(3, &settlement).await.expect("the lane is as good as new");
-    assert_eq!(number(&one.database, "SELECT COUNT(*) FROM stock_receipt WHERE grant_id = 2").await, 0);
+    two.persist(3, &settlement)
+        .await
+        .expect("the lane is as good as new");
+    assert_eq!(
+        number(
+            &one.database,
+            "SELECT COUNT(*) FROM stock_receipt WHERE grant_id = 2"
+        )
+        .await,
+        0
+    );
 }

@@ -20,18 +20,27 @@ use tokio::time::{Instant, sleep};
 
 use super::{Dialer, MysqlConnection, MysqlDatabase};
 use crate::store::conformance::{Bench, TABLES};
-use crate::store::{Columns, Connection, Database, MYSQL, StoreError, TableStatements, migrate_shard};
+use crate::store::{
+    Columns, Connection, Database, MYSQL, StoreError, TableStatements, migrate_shard,
+};
 use crate::testing::Mariadb;
 
 /// Row locks are waited for 1 s (2 s in MySQL, which looks once a second), statements for 3 s.
 fn impatient(database: &MysqlDatabase) -> MysqlDatabase {
-    MysqlDatabase { statement_timeout: Duration::from_secs(3), ..database.clone() }
+    MysqlDatabase {
+        statement_timeout: Duration::from_secs(3),
+        ..database.clone()
+    }
 }
 
 /// Everything is waited for 1 s.
 fn hasty(database: &MysqlDatabase) -> MysqlDatabase {
     let second = Duration::from_secs(1);
-    MysqlDatabase { connect_timeout: second, statement_timeout: second, ..database.clone() }
+    MysqlDatabase {
+        connect_timeout: second,
+        statement_timeout: second,
+        ..database.clone()
+    }
 }
 
 /// A fresh shard on the shared server and a lane on it.
@@ -42,7 +51,9 @@ async fn bench() -> Bench<MysqlDatabase> {
 /// A fresh shard on the shared server.
 async fn shard() -> MysqlDatabase {
     let database = impatient(&Mariadb::shared_database().await);
-    migrate_shard(&database, TABLES).await.expect("a fresh shard");
+    migrate_shard(&database, TABLES)
+        .await
+        .expect("a fresh shard");
     database
 }
 
@@ -70,7 +81,12 @@ fn is_away<T>(result: &Result<T, StoreError>) -> bool {
 
 /// Whether the server is MariaDB, where a test is about what only that one can.
 async fn is_mariadb(database: &MysqlDatabase) -> bool {
-    number(database, "SELECT CAST(VERSION() LIKE '%MariaDB%' AS SIGNED)").await == 1
+    number(
+        database,
+        "SELECT CAST(VERSION() LIKE '%MariaDB%' AS SIGNED)",
+    )
+    .await
+        == 1
 }
 
 /// How long something that takes a moment may take on a busy machine.
@@ -97,5 +113,9 @@ async fn player(admin: &mut MysqlConnection, database: &MysqlDatabase) -> MysqlD
         database.database
     );
     admin.run(&make).await.expect("an account");
-    MysqlDatabase { user, dialer: Dialer::default(), ..database.clone() }
+    MysqlDatabase {
+        user,
+        dialer: Dialer::default(),
+        ..database.clone()
+    }
 }

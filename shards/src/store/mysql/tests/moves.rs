@@ -28,11 +28,21 @@ struct Pair {
 
 impl Pair {
     async fn new() -> Self {
-        let options = |id| [format!("--server-id={id}"), "--log-bin=log".to_owned(), "--sync-binlog=1".to_owned()];
-        let start = async |id: u8| Mariadb::with_options(&options(id).each_ref().map(String::as_str)).await;
+        let options = |id| {
+            [
+                format!("--server-id={id}"),
+                "--log-bin=log".to_owned(),
+                "--sync-binlog=1".to_owned(),
+            ]
+        };
+        let start =
+            async |id: u8| Mariadb::with_options(&options(id).each_ref().map(String::as_str)).await;
         let (primary, replica) = tokio::join!(start(1), start(2));
         let database = impatient(&primary.database().await);
-        let (mut on_primary, mut on_replica) = (connect(&database).await, connect(&replica.database().await).await);
+        let (mut on_primary, mut on_replica) = (
+            connect(&database).await,
+            connect(&replica.database().await).await,
+        );
         let follow = format!(
             "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, MASTER_USER = 'root', MASTER_PASSWORD = '',
                  MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1;
@@ -41,10 +51,24 @@ impl Pair {
         );
         on_replica.run(&follow).await.expect("it follows");
         let address = Relay::to(primary.address()).await;
-        let replica_database =
-            MysqlDatabase { port: replica.address().port(), dialer: Dialer::default(), ..database.clone() };
-        let database = MysqlDatabase { port: address.port(), ..player(&mut on_primary, &database).await };
-        Self { primary, replica, on_primary, on_replica, replica_database, address, database }
+        let replica_database = MysqlDatabase {
+            port: replica.address().port(),
+            dialer: Dialer::default(),
+            ..database.clone()
+        };
+        let database = MysqlDatabase {
+            port: address.port(),
+            ..player(&mut on_primary, &database).await
+        };
+        Self {
+            primary,
+            replica,
+            on_primary,
+            on_replica,
+            replica_database,
+            address,
+            database,
+        }
     }
 
     /// Waits until the replica has so many orders.
@@ -53,7 +77,10 @@ impl Pair {
         loop {
             if let Ok(mut reader) = self.replica_database.connect_for_reads().await
                 && let Ok(rows) = reader.rows(COUNT, "[]").await
-                && rows.first().map(|row| crate::store::Columns::integer(row, 0)) == Some(Ok(orders))
+                && rows
+                    .first()
+                    .map(|row| crate::store::Columns::integer(row, 0))
+                    == Some(Ok(orders))
             {
                 return;
             }
@@ -63,7 +90,8 @@ impl Pair {
     }
 }
 
-const COUNT: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM raffle_order_0 UNION ALL SELECT 1 FROM raffle_order_1
+const COUNT: &str =
+    "SELECT COUNT(*) FROM (SELECT 1 FROM raffle_order_0 UNION ALL SELECT 1 FROM raffle_order_1
     UNION ALL SELECT 1 FROM raffle_order_2 UNION ALL SELECT 1 FROM raffle_order_3) AS orders";
 
 /// A gateway's reader of the shard.
@@ -75,19 +103,38 @@ struct Looker {
 impl Looker {
     /// One of a gateway of its own.
     fn new(database: &MysqlDatabase) -> Self {
-        let limits = ReadLimits { connections_max: 2, queue_max: 8, timeout: Duration::from_secs(10) };
-        let database = MysqlDatabase { dialer: Dialer::default(), ..database.clone() };
-        Self { reader: Reader::new(database, &map(), limits), map: map() }
+        let limits = ReadLimits {
+            connections_max: 2,
+            queue_max: 8,
+            timeout: Duration::from_secs(10),
+        };
+        let database = MysqlDatabase {
+            dialer: Dialer::default(),
+            ..database.clone()
+        };
+        Self {
+            reader: Reader::new(database, &map(), limits),
+            map: map(),
+        }
     }
 
     /// Whether the order that a user made under this key is there.
     async fn finds(&self, user: &str, key: &str) -> Result<bool, ReadError> {
-        let (table, user) = (self.map.route(user).table(), UserId::new(user).expect("a user"));
+        let (table, user) = (
+            self.map.route(user).table(),
+            UserId::new(user).expect("a user"),
+        );
         let key = OrderKey::Request(RequestId::new(key).expect("a key"));
-        Ok(!self.reader.ask(table, Question::Order(user, key)).await?.orders.is_empty())
+        Ok(!self
+            .reader
+            .ask(table, Question::Order(user, key))
+            .await?
+            .orders
+            .is_empty())
     }
 
-    /// Finds an order that is on disk, sooner or later; until then nobody says that it is not there.
+    /// Finds an order that is on disk, sooner or later; until then nobody says that it is not
+    /// there.
     async fn must_find(&self, user: &str, key: &str) {
         let deadline = Instant::now() + LONG;
         loop {
@@ -103,7 +150,11 @@ impl Looker {
     }
 }
 
-async fn persist(lane: &mut Bench<MysqlDatabase>, grant: u64, user: &str) -> Result<(), PersistError> {
+async fn persist(
+    lane: &mut Bench<MysqlDatabase>,
+    grant: u64,
+    user: &str,
+) -> Result<(), PersistError> {
     use crate::store::ShardStore;
     let settlement = lane.settlement(&[(user, "key")]);
     let persisted = lane.persist(grant, &settlement).await;
@@ -130,16 +181,33 @@ async fn draws_and_reads_go_on_when_a_shard_moves_to_its_replica() {
     pair.replicated(1).await;
 
     // Before the switch-over there is a moment in which nobody may write.
-    pair.on_primary.run("SET GLOBAL read_only = 1").await.expect("set");
+    pair.on_primary
+        .run("SET GLOBAL read_only = 1")
+        .await
+        .expect("set");
     pair.address.lead_to(pair.replica.address());
     let refused = persist(&mut lane, 2, "second").await;
-    assert!(matches!(refused, Err(PersistError::Undone(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PersistError::Undone(_))),
+        "{refused:?}"
+    );
     for looker in [&here, &elsewhere] {
-        assert_eq!(looker.finds("second", "key").await, Err(ReadError::ShardAway), "who knows?");
-        assert_eq!(looker.finds("first", "key").await, Ok(true), "what is there is shown");
+        assert_eq!(
+            looker.finds("second", "key").await,
+            Err(ReadError::ShardAway),
+            "who knows?"
+        );
+        assert_eq!(
+            looker.finds("first", "key").await,
+            Ok(true),
+            "what is there is shown"
+        );
     }
 
-    pair.on_replica.run("STOP SLAVE; SET GLOBAL read_only = 0").await.expect("promoted");
+    pair.on_replica
+        .run("STOP SLAVE; SET GLOBAL read_only = 0")
+        .await
+        .expect("promoted");
     let deadline = Instant::now() + LONG;
     let mut grant = 3;
     while let Err(error) = persist(&mut lane, grant, "second").await {
@@ -153,7 +221,9 @@ async fn draws_and_reads_go_on_when_a_shard_moves_to_its_replica() {
     }
     pair.replicated(2).await;
     pair.primary.kill();
-    persist(&mut lane, grant + 1, "third").await.expect("nobody needs the old one");
+    persist(&mut lane, grant + 1, "third")
+        .await
+        .expect("nobody needs the old one");
 }
 
 #[tokio::test]
@@ -165,16 +235,31 @@ async fn a_reader_alone_notices_that_its_server_was_left_behind() {
     let mut lane = Bench::new(old.clone()).await;
     persist(&mut lane, 1, "first").await.expect("persisted");
     let second = Mariadb::private().await;
-    let root = MysqlDatabase { dialer: Dialer::default(), ..impatient(&second.database().await) };
+    let root = MysqlDatabase {
+        dialer: Dialer::default(),
+        ..impatient(&second.database().await)
+    };
     let new = player(&mut connect(&root).await, &root).await;
     let address = Relay::to(server.address()).await;
-    let looker = Looker::new(&MysqlDatabase { port: address.port(), database: old.database.clone(), ..old.clone() });
+    let looker = Looker::new(&MysqlDatabase {
+        port: address.port(),
+        database: old.database.clone(),
+        ..old.clone()
+    });
     assert_eq!(looker.finds("second", "key").await, Ok(false));
 
     // The new server has a database of the same name, with one more order.
-    let same = format!("CREATE DATABASE IF NOT EXISTS {0}; GRANT ALL ON {0}.* TO player@'%'", old.database);
+    let same = format!(
+        "CREATE DATABASE IF NOT EXISTS {0}; GRANT ALL ON {0}.* TO player@'%'",
+        old.database
+    );
     connect(&root).await.run(&same).await.expect("made");
-    let mut lane = Bench::new(MysqlDatabase { database: old.database.clone(), dialer: Dialer::default(), ..new }).await;
+    let mut lane = Bench::new(MysqlDatabase {
+        database: old.database.clone(),
+        dialer: Dialer::default(),
+        ..new
+    })
+    .await;
     persist(&mut lane, 1, "second").await.expect("persisted");
     admin.run("SET GLOBAL read_only = 1").await.expect("set");
     address.lead_to(second.address());

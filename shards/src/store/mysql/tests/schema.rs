@@ -2,8 +2,8 @@
 use super::{connect, impatient, number, shard};
 use crate::store::conformance::TABLES;
 use crate::store::{
-    Columns, Connection, Database, MYSQL, MYSQL_STOCK, MigrateError, MysqlDatabase, check_meta, check_shard,
-    migrate_meta, migrate_shard,
+    Columns, Connection, Database, MYSQL, MYSQL_STOCK, MigrateError, MysqlDatabase, check_meta,
+    check_shard, migrate_meta, migrate_shard,
 };
 use crate::testing::Mariadb;
 
@@ -11,7 +11,8 @@ async fn empty() -> MysqlDatabase {
     impatient(&Mariadb::shared_database().await)
 }
 
-const COUNT_TABLES: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()";
+const COUNT_TABLES: &str =
+    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()";
 
 #[tokio::test]
 async fn a_migration_that_died_half_way_is_finished_by_the_next() {
@@ -20,10 +21,20 @@ async fn a_migration_that_died_half_way_is_finished_by_the_next() {
     let statements: Vec<&str> = text.split(";\n").collect();
     for done in [1, 2, 4, statements.len() - 1, statements.len()] {
         let database = empty().await;
-        connect(&database).await.run(&statements[..done].join(";\n")).await.expect("a part of it");
+        connect(&database)
+            .await
+            .run(&statements[..done].join(";\n"))
+            .await
+            .expect("a part of it");
         migrate_shard(&database, TABLES).await.expect("the rest");
-        assert_eq!(number(&database, COUNT_TABLES).await, number(&whole, COUNT_TABLES).await);
-        assert_eq!(number(&database, "SELECT COUNT(*) FROM stock_epoch").await, 16);
+        assert_eq!(
+            number(&database, COUNT_TABLES).await,
+            number(&whole, COUNT_TABLES).await
+        );
+        assert_eq!(
+            number(&database, "SELECT COUNT(*) FROM stock_epoch").await,
+            16
+        );
         check_shard(&database).await.expect("up to date");
     }
 }
@@ -36,13 +47,19 @@ async fn a_change_of_tables_that_died_half_way_is_finished_by_the_next() {
     for done in [0, 1, 3, 4, 6, statements.len()] {
         let database = empty().await;
         let mut connection = connect(&database).await;
-        connection.run(&MYSQL.shard_change(0, TABLES).expect("the first change")).await.expect("made");
+        connection
+            .run(&MYSQL.shard_change(0, TABLES).expect("the first change"))
+            .await
+            .expect("made");
         connection
             .run("CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY); INSERT INTO schema_version VALUES (1)")
             .await
             .expect("noted");
         if done > 0 {
-            connection.run(&statements[..done].join(";\n")).await.expect("a part of it");
+            connection
+                .run(&statements[..done].join(";\n"))
+                .await
+                .expect("a part of it");
         }
         drop(connection);
         migrate_shard(&database, TABLES).await.expect("the rest");
@@ -73,27 +90,60 @@ async fn issued_units_of_the_version_before_are_moved_once() {
         let database = empty().await;
         let mut connection = connect(&database).await;
         for version in [0, 1] {
-            connection.run(&MYSQL.shard_change(version, TABLES).expect("a change")).await.expect("made");
+            connection
+                .run(&MYSQL.shard_change(version, TABLES).expect("a change"))
+                .await
+                .expect("made");
         }
         connection.run(BEFORE).await.expect("used");
         if done > 0 {
-            connection.run(&statements[..done].join(";\n")).await.expect("a part of it");
+            connection
+                .run(&statements[..done].join(";\n"))
+                .await
+                .expect("a part of it");
         }
         drop(connection);
         migrate_shard(&database, TABLES).await.expect("the rest");
         check_shard(&database).await.expect("up to date");
         let mut connection = connect(&database).await;
-        let rows = connection.rows(MYSQL_STOCK.read_issued_of, "[[1]]").await.expect("read");
+        let rows = connection
+            .rows(MYSQL_STOCK.read_issued_of, "[[1]]")
+            .await
+            .expect("read");
         let issued = |rows: &[_]| rows.iter().map(|row| numbers(row, 4)).collect::<Vec<_>>();
-        assert_eq!(issued(&rows), [[1, 101, 0, 44], [1, 103, 2, 2]], "after {done}");
-        let rows = connection.rows(MYSQL_STOCK.read_issued_of, "[[2]]").await.expect("read");
-        assert_eq!(issued(&rows), [[1, 101, 1, 52], [2, 9, 1, 6]], "after {done}");
-        let receipts = "SELECT CAST(grant_id AS SIGNED), void, units FROM stock_receipt ORDER BY grant_id";
+        assert_eq!(
+            issued(&rows),
+            [[1, 101, 0, 44], [1, 103, 2, 2]],
+            "after {done}"
+        );
+        let rows = connection
+            .rows(MYSQL_STOCK.read_issued_of, "[[2]]")
+            .await
+            .expect("read");
+        assert_eq!(
+            issued(&rows),
+            [[1, 101, 1, 52], [2, 9, 1, 6]],
+            "after {done}"
+        );
+        let receipts =
+            "SELECT CAST(grant_id AS SIGNED), void, units FROM stock_receipt ORDER BY grant_id";
         let rows = connection.rows(receipts, "[]").await.expect("read");
-        let found: Vec<_> = rows.iter().map(|row| (numbers(row, 2), row.text(2).expect("a text").to_owned())).collect();
+        let found: Vec<_> = rows
+            .iter()
+            .map(|row| (numbers(row, 2), row.text(2).expect("a text").to_owned()))
+            .collect();
         let both = "[[1,3,[[1,101,0,4],[1,103,2,1]]],[2,5,[[1,101,1,2]]]]";
-        let expected = [(7, 0, both), (8, 0, "[[2,5,[[2,9,1,6]]]]"), (10, 1, "[]"), (11, 1, "[]")];
-        assert_eq!(found, expected.map(|(grant, void, units)| (vec![grant, void], units.to_owned())), "after {done}");
+        let expected = [
+            (7, 0, both),
+            (8, 0, "[[2,5,[[2,9,1,6]]]]"),
+            (10, 1, "[]"),
+            (11, 1, "[]"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(grant, void, units)| (vec![grant, void], units.to_owned())),
+            "after {done}"
+        );
         let old = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()
                    AND (table_name LIKE 'stock_grant%' OR table_name LIKE 'award_issued%')";
         assert_eq!(number(&database, old).await, 0);
@@ -101,7 +151,9 @@ async fn issued_units_of_the_version_before_are_moved_once() {
 }
 
 fn numbers(row: &impl Columns, count: usize) -> Vec<i64> {
-    (0..count).map(|index| row.integer(index).expect("a number")).collect()
+    (0..count)
+        .map(|index| row.integer(index).expect("a number"))
+        .collect()
 }
 
 #[tokio::test]
@@ -111,11 +163,20 @@ async fn a_gateway_of_the_version_before_that_still_runs_commits_nothing_more() 
     let database = empty().await;
     let mut connection = connect(&database).await;
     for version in [0, 1] {
-        connection.run(&MYSQL.shard_change(version, TABLES).expect("a change")).await.expect("made");
+        connection
+            .run(&MYSQL.shard_change(version, TABLES).expect("a change"))
+            .await
+            .expect("made");
     }
     connection.run(BEFORE).await.expect("used");
-    let first_move = statements.iter().position(|text| text.trim_start().starts_with("INSERT")).expect("it moves");
-    connection.run(&statements[..first_move].join(";\n")).await.expect("a part of it");
+    let first_move = statements
+        .iter()
+        .position(|text| text.trim_start().starts_with("INSERT"))
+        .expect("it moves");
+    connection
+        .run(&statements[..first_move].join(";\n"))
+        .await
+        .expect("a part of it");
     let mut old = connect(&database).await;
     let noted =
         old.run("INSERT INTO stock_grant (server, grant_id, void, epoch, units) VALUES (1, 12, 0, 0, '[]')").await;
@@ -127,12 +188,25 @@ async fn repeating_a_change_keeps_what_is_there() {
     let database = empty().await;
     migrate_meta(&database).await.expect("migrated");
     let mut connection = connect(&database).await;
-    connection.run("UPDATE id_run SET claimed = 7; UPDATE stock_server SET epoch = 3").await.expect("used");
+    connection
+        .run("UPDATE id_run SET claimed = 7; UPDATE stock_server SET epoch = 3")
+        .await
+        .expect("used");
     // As if the program had died before it noted the version.
-    connection.run("DELETE FROM schema_version").await.expect("forgotten");
+    connection
+        .run("DELETE FROM schema_version")
+        .await
+        .expect("forgotten");
     migrate_meta(&database).await.expect("repeated");
     assert_eq!(number(&database, "SELECT claimed FROM id_run").await, 7);
-    assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_server").await, 45);
+    assert_eq!(
+        number(
+            &database,
+            "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_server"
+        )
+        .await,
+        45
+    );
 }
 
 #[tokio::test]
@@ -157,14 +231,34 @@ async fn a_schema_that_is_not_this_programs_is_reported() {
     let database = empty().await;
     let changes = MYSQL.schema.meta.len();
     let fresh = check_meta(&database).await;
-    assert!(matches!(fresh, Err(MigrateError::TooOld { found: 0, known }) if known == changes), "{fresh:?}");
-    assert_eq!(number(&database, COUNT_TABLES).await, 0, "a check changes nothing");
+    assert!(
+        matches!(fresh, Err(MigrateError::TooOld { found: 0, known }) if known == changes),
+        "{fresh:?}"
+    );
+    assert_eq!(
+        number(&database, COUNT_TABLES).await,
+        0,
+        "a check changes nothing"
+    );
     migrate_meta(&database).await.expect("migrated");
     check_meta(&database).await.expect("up to date");
-    connect(&database).await.run("INSERT INTO schema_version VALUES (999)").await.expect("planted");
+    connect(&database)
+        .await
+        .run("INSERT INTO schema_version VALUES (999)")
+        .await
+        .expect("planted");
     let newer = check_meta(&database).await;
-    assert!(matches!(newer, Err(MigrateError::TooNew { found: 999, known }) if known == changes), "{newer:?}");
-    let absent = MysqlDatabase { database: "absent".to_owned(), ..database };
-    assert!(matches!(check_meta(&absent).await, Err(MigrateError::Store(_))));
+    assert!(
+        matches!(newer, Err(MigrateError::TooNew { found: 999, known }) if known == changes),
+        "{newer:?}"
+    );
+    let absent = MysqlDatabase {
+        database: "absent".to_owned(),
+        ..database
+    };
+    assert!(matches!(
+        check_meta(&absent).await,
+        Err(MigrateError::Store(_))
+    ));
     assert!(absent.connect().await.is_err());
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::{connect, connect_again, hasty, is_away, is_conflict, number, shard};
-use crate::store::{Columns, Connection, Database, Input, MysqlDatabase, Step, StoreError, Tls, check_durability};
+use crate::store::{
+    Columns, Connection, Database, Input, MysqlDatabase, Step, StoreError, Tls, check_durability,
+};
 use crate::testing::Mariadb;
 
 /// Nobody was waited for, on a busy machine.
@@ -25,13 +27,18 @@ async fn a_session_does_not_depend_on_how_the_server_is_set_up() {
     let mut connection = connect(&database).await;
     // MariaDB before 11.1 has the older name only, MySQL since 8 the newer.
     let older = connection.rows("SELECT @@tx_isolation", "[]").await.is_ok();
-    let isolation = if older { "tx_isolation" } else { "transaction_isolation" };
+    let isolation = if older {
+        "tx_isolation"
+    } else {
+        "transaction_isolation"
+    };
     let said = format!(
         "SELECT CONCAT_WS(' ', @@{isolation}, @@sql_mode, @@time_zone, @@autocommit + 0, @@collation_connection,
                 @@innodb_lock_wait_timeout, @@wait_timeout)"
     );
     let rows = connection.rows(&said, "[]").await.expect("variables");
-    let wanted = "READ-COMMITTED STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION +00:00 1 utf8mb4_bin 1 60";
+    let wanted =
+        "READ-COMMITTED STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION +00:00 1 utf8mb4_bin 1 60";
     assert_eq!(rows[0].text(0), Ok(wanted));
 }
 
@@ -49,7 +56,9 @@ async fn a_statement_that_takes_too_long_costs_the_connection() {
     assert!(is_away(&connection.commit().await));
     assert!(is_away(&connection.rollback().await));
     assert!(is_away(&connection.run("DO 1").await));
-    assert!(is_away(&connection.scan("SELECT 1", "[]", |_| Ok(())).await));
+    assert!(is_away(
+        &connection.scan("SELECT 1", "[]", |_| Ok(())).await
+    ));
     drop(connection);
     assert!(started.elapsed() < AT_ONCE);
 }
@@ -58,11 +67,21 @@ async fn a_statement_that_takes_too_long_costs_the_connection() {
 async fn a_connection_is_not_used_after_its_caller_was_dropped() {
     let database = shard().await;
     let mut connection = connect(&database).await;
-    timeout(Duration::from_millis(50), connection.rows("SELECT SLEEP(1), 7", "[]")).await.expect_err("cut off");
-    assert!(is_away(&connection.rows("SELECT 8", "[]").await), "or it would read the answer before");
+    timeout(
+        Duration::from_millis(50),
+        connection.rows("SELECT SLEEP(1), 7", "[]"),
+    )
+    .await
+    .expect_err("cut off");
+    assert!(
+        is_away(&connection.rows("SELECT 8", "[]").await),
+        "or it would read the answer before"
+    );
     let mut connection = connect(&database).await;
     let enough = |_: &sqlx::mysql::MySqlRow| Err(StoreError::Data("enough".to_owned()));
-    let cut = connection.scan("SELECT server FROM stock_epoch", "[]", enough).await;
+    let cut = connection
+        .scan("SELECT server FROM stock_epoch", "[]", enough)
+        .await;
     assert_eq!(cut, Err(StoreError::Data("enough".to_owned())));
     assert!(is_away(&connection.rows("SELECT 8", "[]").await));
 }
@@ -72,7 +91,10 @@ async fn a_refused_statement_costs_nothing() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     assert!(is_away(&connection.rows("SELECT nonsense", "[]").await));
-    let rows = connection.rows("SELECT 8", "[]").await.expect("as good as before");
+    let rows = connection
+        .rows("SELECT 8", "[]")
+        .await
+        .expect("as good as before");
     assert_eq!(rows[0].integer(0), Ok(8));
 }
 
@@ -85,15 +107,26 @@ async fn a_scan_hands_over_all_rows() {
         seen.push(row.integer(0)?);
         Ok(())
     };
-    connection.scan("SELECT server FROM stock_epoch ORDER BY server", "[]", each).await.expect("scanned");
+    connection
+        .scan("SELECT server FROM stock_epoch ORDER BY server", "[]", each)
+        .await
+        .expect("scanned");
     assert_eq!(seen, (0..16).collect::<Vec<_>>());
     connection.rows("SELECT 1", "[]").await.expect("usable");
 }
 
 /// Closes a connection from the server's side.
 async fn hang_up(connection: &mut impl Connection, database: &MysqlDatabase) {
-    let id = connection.rows("SELECT CAST(CONNECTION_ID() AS SIGNED)", "[]").await.expect("an id")[0].integer(0);
-    connect(database).await.run(&format!("KILL {}", id.expect("a number"))).await.expect("killed");
+    let id = connection
+        .rows("SELECT CAST(CONNECTION_ID() AS SIGNED)", "[]")
+        .await
+        .expect("an id")[0]
+        .integer(0);
+    connect(database)
+        .await
+        .run(&format!("KILL {}", id.expect("a number")))
+        .await
+        .expect("killed");
 }
 
 #[tokio::test]
@@ -101,22 +134,40 @@ async fn a_connection_closed_at_rest_is_made_anew() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     hang_up(&mut connection, &database).await;
-    connection.begin().await.expect("begun on another connection");
+    connection
+        .begin()
+        .await
+        .expect("begun on another connection");
     hang_up(&mut connection, &database).await;
-    assert!(is_away(&connection.rows("SELECT 1", "[]").await), "its transaction is lost");
+    assert!(
+        is_away(&connection.rows("SELECT 1", "[]").await),
+        "its transaction is lost"
+    );
     let mut connection = connect(&database).await;
     hang_up(&mut connection, &database).await;
-    let begun = connection.begin_with(&[step("SELECT ?", "[1]")]).await.expect("begun on another connection");
+    let begun = connection
+        .begin_with(&[step("SELECT ?", "[1]")])
+        .await
+        .expect("begun on another connection");
     assert_eq!(begun[0].rows[0].text(0), Ok("[1]"));
     let mut connection = connect(&database).await;
     hang_up(&mut connection, &database).await;
-    connection.rows("SELECT 1", "[]").await.expect("read on another connection");
+    connection
+        .rows("SELECT 1", "[]")
+        .await
+        .expect("read on another connection");
     hang_up(&mut connection, &database).await;
-    assert!(is_away(&connection.execute("DO 1", "[]").await), "nobody knows whether it was done");
+    assert!(
+        is_away(&connection.execute("DO 1", "[]").await),
+        "nobody knows whether it was done"
+    );
     let mut connection = connect(&database).await;
     hang_up(&mut connection, &database).await;
     connection.used -= super::super::IDLE_MAX * 2;
-    connection.execute("DO 1", "[]").await.expect("not even tried on a connection that old");
+    connection
+        .execute("DO 1", "[]")
+        .await
+        .expect("not even tried on a connection that old");
 }
 
 #[tokio::test]
@@ -124,11 +175,24 @@ async fn a_transaction_is_not_begun_within_another() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     connection.begin().await.expect("a transaction");
-    connection.run("UPDATE stock_epoch SET epoch = 5 WHERE server = 5").await.expect("changed");
-    assert!(is_away(&connection.begin().await), "MySQL would commit the first");
+    connection
+        .run("UPDATE stock_epoch SET epoch = 5 WHERE server = 5")
+        .await
+        .expect("changed");
+    assert!(
+        is_away(&connection.begin().await),
+        "MySQL would commit the first"
+    );
     assert!(is_away(&connection.begin_with(&[]).await));
     drop(connection);
-    assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch").await, 0);
+    assert_eq!(
+        number(
+            &database,
+            "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch"
+        )
+        .await,
+        0
+    );
 }
 
 fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
@@ -141,13 +205,40 @@ async fn statements_of_one_round_trip_answer_each_for_itself() {
     let mut connection = connect(&database).await;
     let epochs = "SELECT epoch FROM stock_epoch WHERE server > 13 AND ? <> '' ORDER BY server";
     let raise = "UPDATE stock_epoch SET epoch = epoch + 1 WHERE server > 12 AND ? <> ''";
-    let steps = [step(epochs, "[1]"), step("SELECT ?", "[]"), step(raise, "[1]"), step(epochs, "[1]")];
+    let steps = [
+        step(epochs, "[1]"),
+        step("SELECT ?", "[]"),
+        step(raise, "[1]"),
+        step(epochs, "[1]"),
+    ];
     let outcomes = connection.begin_with(&steps).await.expect("run");
-    let found = |at: usize| outcomes[at].rows.iter().map(|row| row.integer(0).expect("an epoch")).collect::<Vec<_>>();
-    assert_eq!((found(0), found(1), found(2), found(3)), (vec![0, 0], vec![], vec![], vec![1, 1]));
-    assert_eq!(outcomes.iter().map(|outcome| outcome.touched).collect::<Vec<_>>(), [0, 0, 3, 0]);
+    let found = |at: usize| {
+        outcomes[at]
+            .rows
+            .iter()
+            .map(|row| row.integer(0).expect("an epoch"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (found(0), found(1), found(2), found(3)),
+        (vec![0, 0], vec![], vec![], vec![1, 1])
+    );
+    assert_eq!(
+        outcomes
+            .iter()
+            .map(|outcome| outcome.touched)
+            .collect::<Vec<_>>(),
+        [0, 0, 3, 0]
+    );
     connection.rollback().await.expect("it was a transaction");
-    assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch").await, 0);
+    assert_eq!(
+        number(
+            &database,
+            "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch"
+        )
+        .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -158,12 +249,26 @@ async fn the_first_statement_that_is_refused_is_the_last_that_runs() {
     let again = "INSERT INTO stock_epoch (server, epoch) SELECT 1, 1 WHERE ? <> ''";
     let steps = [step(raise, "[1]"), step(again, "[1]"), step(raise, "[1]")];
     assert!(is_conflict(&connection.begin_with(&steps).await));
-    let seen = connection.rows("SELECT MAX(epoch) FROM stock_epoch", "[]").await.expect("as good as before");
-    assert_eq!(seen[0].integer(0), Ok(1), "what came before is part of the transaction, which is open");
+    let seen = connection
+        .rows("SELECT MAX(epoch) FROM stock_epoch", "[]")
+        .await
+        .expect("as good as before");
+    assert_eq!(
+        seen[0].integer(0),
+        Ok(1),
+        "what came before is part of the transaction, which is open"
+    );
     assert!(is_away(&connection.begin().await));
     connection.rollback().await.expect("undone");
     assert!(is_conflict(&connection.run_all(&steps[1..]).await));
-    assert_eq!(number(&database, "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch").await, 0);
+    assert_eq!(
+        number(
+            &database,
+            "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch"
+        )
+        .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -172,16 +277,35 @@ async fn a_snapshot_sees_one_moment_and_changes_nothing() {
     let (mut reader, mut writer) = (connect(&database).await, connect(&database).await);
     let sum = "SELECT CAST(SUM(epoch) AS SIGNED) FROM stock_epoch";
     reader.begin_snapshot().await.expect("a snapshot");
-    writer.run("UPDATE stock_epoch SET epoch = 5 WHERE server = 5").await.expect("changed");
-    assert_eq!(reader.rows(sum, "[]").await.expect("a sum")[0].integer(0), Ok(0));
+    writer
+        .run("UPDATE stock_epoch SET epoch = 5 WHERE server = 5")
+        .await
+        .expect("changed");
+    assert_eq!(
+        reader.rows(sum, "[]").await.expect("a sum")[0].integer(0),
+        Ok(0)
+    );
     reader.rollback().await.expect("ended");
     let mut other = connect(&database).await;
     other.begin_snapshot().await.expect("a snapshot");
-    other.run("UPDATE stock_epoch SET epoch = 1").await.expect_err("it is for reading");
+    other
+        .run("UPDATE stock_epoch SET epoch = 1")
+        .await
+        .expect_err("it is for reading");
     reader.begin().await.expect("a transaction");
-    assert_eq!(reader.rows(sum, "[]").await.expect("a sum")[0].integer(0), Ok(5));
-    writer.run("UPDATE stock_epoch SET epoch = 6 WHERE server = 5").await.expect("changed");
-    assert_eq!(reader.rows(sum, "[]").await.expect("a sum")[0].integer(0), Ok(6), "READ COMMITTED again");
+    assert_eq!(
+        reader.rows(sum, "[]").await.expect("a sum")[0].integer(0),
+        Ok(5)
+    );
+    writer
+        .run("UPDATE stock_epoch SET epoch = 6 WHERE server = 5")
+        .await
+        .expect("changed");
+    assert_eq!(
+        reader.rows(sum, "[]").await.expect("a sum")[0].integer(0),
+        Ok(6),
+        "READ COMMITTED again"
+    );
 }
 
 #[tokio::test]
@@ -212,13 +336,26 @@ async fn nobody_waits_long_for_a_server_that_does_not_answer() {
 #[tokio::test]
 async fn passwords_are_checked_and_never_shown() {
     let database = Mariadb::shared_database().await;
-    let make =
-        format!("CREATE USER {0}@'%' IDENTIFIED BY 's3cret\\'\"'; GRANT ALL ON {0}.* TO {0}@'%'", database.database);
-    connect(&database).await.run(&make).await.expect("an account");
+    let make = format!(
+        "CREATE USER {0}@'%' IDENTIFIED BY 's3cret\\'\"'; GRANT ALL ON {0}.* TO {0}@'%'",
+        database.database
+    );
+    connect(&database)
+        .await
+        .run(&make)
+        .await
+        .expect("an account");
     let user = database.database.clone();
-    let right = MysqlDatabase { user, password: "s3cret'\"".to_owned(), ..database };
+    let right = MysqlDatabase {
+        user,
+        password: "s3cret'\"".to_owned(),
+        ..database
+    };
     connect(&right).await;
-    let wrong = MysqlDatabase { password: "s3cret".to_owned(), ..right.clone() };
+    let wrong = MysqlDatabase {
+        password: "s3cret".to_owned(),
+        ..right.clone()
+    };
     let refused = wrong.connect().await.map(drop);
     assert!(is_away(&refused));
     assert!(!format!("{right:?} {refused:?}").contains("s3cret"));
@@ -230,14 +367,28 @@ async fn a_server_that_may_forget_is_reported() {
     let server = Mariadb::with_options(&["--log-bin=log", "--sync-binlog=0"]).await;
     let database = server.database().await;
     let mut connection = connect(&database).await;
-    connection.run("SET GLOBAL innodb_flush_log_at_trx_commit = 2").await.expect("set");
-    connection.run("CREATE TABLE old (i INT) ENGINE = MyISAM").await.expect("a table");
+    connection
+        .run("SET GLOBAL innodb_flush_log_at_trx_commit = 2")
+        .await
+        .expect("set");
+    connection
+        .run("CREATE TABLE old (i INT) ENGINE = MyISAM")
+        .await
+        .expect("a table");
     let warnings = check_durability(&database).await.expect("checked");
     let about: Vec<&str> = warnings
         .iter()
-        .filter_map(|warning| warning.split(' ').find(|word| word.contains('_') || *word == "old"))
+        .filter_map(|warning| {
+            warning
+                .split(' ')
+                .find(|word| word.contains('_') || *word == "old")
+        })
         .collect();
-    assert_eq!(about, ["innodb_flush_log_at_trx_commit", "sync_binlog", "old"], "{warnings:?}");
+    assert_eq!(
+        about,
+        ["innodb_flush_log_at_trx_commit", "sync_binlog", "old"],
+        "{warnings:?}"
+    );
     let shard = shard().await;
     assert_eq!(check_durability(&shard).await, Ok(vec![]));
 }
@@ -247,8 +398,15 @@ async fn connections_can_be_encrypted() {
     let server = Mariadb::encrypted().await;
     let plain = server.database().await;
     let cipher = async |tls: Tls| {
-        let mut connection = MysqlDatabase { tls, ..plain.clone() }.connect().await?;
-        let rows = connection.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'", "[]").await?;
+        let mut connection = MysqlDatabase {
+            tls,
+            ..plain.clone()
+        }
+        .connect()
+        .await?;
+        let rows = connection
+            .rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'", "[]")
+            .await?;
         Ok::<_, StoreError>(rows[0].text(1)?.to_owned())
     };
     assert_eq!(cipher(Tls::Off).await, Ok(String::new()));
@@ -256,13 +414,18 @@ async fn connections_can_be_encrypted() {
     for tls in [Tls::Required, Tls::Verify { ca_file }] {
         assert_ne!(cipher(tls).await.expect("encrypted"), "");
     }
-    let stranger = Tls::Verify { ca_file: server.folder().join("other.pem") };
+    let stranger = Tls::Verify {
+        ca_file: server.folder().join("other.pem"),
+    };
     assert!(is_away(&cipher(stranger).await));
 }
 
 #[tokio::test]
 async fn a_server_that_cannot_encrypt_is_refused_where_it_must() {
     let server = Mariadb::private().await;
-    let required = MysqlDatabase { tls: Tls::Required, ..server.database().await };
+    let required = MysqlDatabase {
+        tls: Tls::Required,
+        ..server.database().await
+    };
     assert!(is_away(&required.connect().await));
 }

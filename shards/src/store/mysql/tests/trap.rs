@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use sqlx::mysql::MySqlRow;
 
-use crate::store::{Connection, Database, Dialect, MYSQL, MysqlConnection, MysqlDatabase, Outcome, Step, StoreError};
+use crate::store::{
+    Connection, Database, Dialect, MYSQL, MysqlConnection, MysqlDatabase, Outcome, Step, StoreError,
+};
 
 type Hook = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
@@ -24,7 +26,10 @@ impl Trapped {
         database: &MysqlDatabase,
         before_commit: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
-        Self { database: database.clone(), before_commit: Arc::new(move || Box::pin(before_commit())) }
+        Self {
+            database: database.clone(),
+            before_commit: Arc::new(move || Box::pin(before_commit())),
+        }
     }
 }
 
@@ -34,7 +39,10 @@ impl Database for Trapped {
     const DIALECT: Dialect = MYSQL;
 
     async fn connect(&self) -> Result<TrappedConnection, StoreError> {
-        Ok(TrappedConnection { inner: self.database.connect().await?, before_commit: self.before_commit.clone() })
+        Ok(TrappedConnection {
+            inner: self.database.connect().await?,
+            before_commit: self.before_commit.clone(),
+        })
     }
 }
 
@@ -70,7 +78,11 @@ impl Connection for TrappedConnection {
         self.inner.execute(sql, json).await
     }
 
-    async fn rows_uncommitted(&mut self, sql: &str, json: &str) -> Result<Vec<Self::Row>, StoreError> {
+    async fn rows_uncommitted(
+        &mut self,
+        sql: &str,
+        json: &str,
+    ) -> Result<Vec<Self::Row>, StoreError> {
         self.inner.rows_uncommitted(sql, json).await
     }
 
@@ -78,7 +90,10 @@ impl Connection for TrappedConnection {
         self.inner.rows(sql, json).await
     }
 
-    async fn begin_with(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+    async fn begin_with(
+        &mut self,
+        steps: &[Step<'_>],
+    ) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
         self.inner.begin_with(steps).await
     }
 
