@@ -324,7 +324,7 @@ async fn chaos(seed: u64, faults_max: usize) {
         users: (0..400).map(|number| format!("u{number}")).collect(),
         mix: vec![(LOAD_ACTIVITY, 1), (ACTIVITY, 1)],
         per_second: 300,
-        patience: Duration::from_secs(3),
+        timeouts: Duration::from_secs(3),
     };
     let drawing = Client::new(load).start();
     sleep(Duration::from_millis(500)).await;

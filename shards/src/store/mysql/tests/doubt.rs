@@ -64,7 +64,10 @@ async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) -> InDoubt {
     let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
     let unknown = lane.persist(grant, &settlement).await;
     assert!(
-        matches!(unknown, Err(PersistError::Unknown(StoreError::Away(_)))),
+        matches!(
+            unknown,
+            Err(PersistError::Unknown(StoreError::Unavailable(_)))
+        ),
         "{unknown:?}"
     );
     assert!(started.elapsed() < Duration::from_secs(3));
