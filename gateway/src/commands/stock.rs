@@ -383,7 +383,7 @@ async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, S
         match folder.clone().hold().await {
             Ok(held) => withdraw_at_rest(&held).await?,
             Err(FolderError::Held(_)) if Instant::now() < deadline => {
-                sleep(Duration::from_millis(100)).await
+                sleep(Duration::from_millis(100)).await;
             }
             Err(FolderError::Held(_)) => {
                 return Err(waits(operation, "the server has not done it yet"));

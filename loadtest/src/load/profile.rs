@@ -134,7 +134,7 @@ impl Profile {
                 *last_rate = to;
             }
             ["spike", rate, length] => {
-                self.push(parse_rate(rate)?, *last_rate, parse_length(length)?)
+                self.push(parse_rate(rate)?, *last_rate, parse_length(length)?);
             }
             _ => {
                 return Err(

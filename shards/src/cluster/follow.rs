@@ -62,7 +62,7 @@ impl Follower {
                 Ok(()) if failing => tracing::info!("the meta database is followed again"),
                 Ok(()) => {}
                 Err(error) if failing => {
-                    tracing::debug!(%error, "the meta database still cannot be followed")
+                    tracing::debug!(%error, "the meta database still cannot be followed");
                 }
                 Err(error) => tracing::warn!(%error, "the meta database cannot be followed"),
             }
@@ -92,7 +92,9 @@ impl Follower {
                 Ok(Err(ReconcileError::Store(error))) => return Err(error),
                 Ok(Err(error)) => tracing::warn!(%error, "new units are delivered later"),
                 Err(_) => {
-                    tracing::warn!("new units are delivered later: the stock servers do not answer")
+                    tracing::warn!(
+                        "new units are delivered later: the stock servers do not answer"
+                    );
                 }
             }
             self.parts.stock.look_again();

@@ -532,7 +532,7 @@ impl Parts {
                 Ok(Ok(())) => {}
                 Ok(Err(stranger)) => wrong.push(format!("stock server {}: {stranger}", node.id)),
                 Err(error) => {
-                    tracing::warn!(server = %node.id, %error, "a stock server is unavailable")
+                    tracing::warn!(server = %node.id, %error, "a stock server is unavailable");
                 }
             }
         }

@@ -425,7 +425,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                     supply = Supply::Without(prizes.into_iter().collect());
                 }
                 Ok(Err(Failure::StockUnavailable | Failure::Undelivered(_))) => {
-                    supply = Supply::Unavailable
+                    supply = Supply::Unavailable;
                 }
                 Ok(result) => return result,
                 Err(_) => {

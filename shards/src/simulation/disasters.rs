@@ -127,7 +127,7 @@ fn strike(world: &Arc<World>) {
             world.released[shard].notify_waiters();
         }
         Disaster::MetaUnavailable => {
-            (0..=GATEWAYS).for_each(|gateway| state.stay_unavailable(Link::Meta(gateway), length))
+            (0..=GATEWAYS).for_each(|gateway| state.stay_unavailable(Link::Meta(gateway), length));
         }
         Disaster::ClockStep => {
             let ahead_ms = i64::try_from(state.dice.below(20_000)).expect("small") - 10_000;

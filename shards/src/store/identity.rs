@@ -366,7 +366,7 @@ impl Notice {
         match judged {
             Ok(()) => tracing::info!(part = self.part, "it is this cluster's again"),
             Err(why) => {
-                tracing::error!(part = self.part, %why, "it is not this cluster's, and is not used")
+                tracing::error!(part = self.part, %why, "it is not this cluster's, and is not used");
             }
         }
     }

@@ -145,7 +145,7 @@ impl Database for SqliteFile {
                 }
                 // Of two that make the file at once SQLite lets one wait and refuses the other.
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
-                    sleep(BUSY_PAUSE).await
+                    sleep(BUSY_PAUSE).await;
                 }
                 Err(error) => return Err(self.failed(&error)),
             }

@@ -180,7 +180,7 @@ async fn happen(cluster: &Cluster, fault: &Fault) {
         }
         Kind::Restart => start_again(cluster, part).await,
         Kind::Sever if part == "redis" => {
-            drop(cluster.redis(&["CLIENT", "KILL", "TYPE", "normal"]).await)
+            drop(cluster.redis(&["CLIENT", "KILL", "TYPE", "normal"]).await);
         }
         Kind::Sever => {
             let connections = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE user = 'drawbridge'";

@@ -134,7 +134,7 @@ impl Sickness {
                 }
                 // Only those that waited until the shard was back.
                 Outcome::Answered => {
-                    assert!(attempt.sent + attempt.took > self.ended, "{attempt:?}")
+                    assert!(attempt.sent + attempt.took > self.ended, "{attempt:?}");
                 }
                 Outcome::Lost => panic!("{attempt:?}"),
             }

@@ -625,7 +625,7 @@ async fn close_grants<S: StockServer>(
                 "open grants were lost with their server"
             ),
             Err(error) => {
-                tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper")
+                tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper");
             }
         }
     }

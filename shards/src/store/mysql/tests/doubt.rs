@@ -101,7 +101,7 @@ async fn hold_all(
                     .await
                     .run("FLUSH TABLES WITH READ LOCK")
                     .await
-                    .expect("held")
+                    .expect("held");
             }
         }
     })
@@ -141,7 +141,7 @@ async fn a_commit_let_go_before_the_server_gives_it_up_has_landed_or_never_will(
             .await
             .run("UNLOCK TABLES")
             .await
-            .expect("let go")
+            .expect("let go");
     };
     let (verdict, ()) = tokio::join!(final_verdict(&mut lane, &batch), let_go);
     agrees(&database, verdict, 5).await;
