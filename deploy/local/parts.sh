@@ -92,7 +92,7 @@ is_ready() { # PART
         meta | shard-*) greets "$port" ;;
         redis) [[ $(ask "$port" 'PING\r\nQUIT\r\n') == +PONG* ]] ;;
         gateway-*) listens "$pid" "$admin" && [[ $(http_get "$admin" /readyz) == HTTP/1.?" 200"* ]] ;;
-        # Any answer will do: gateways may be away.
+        # Any answer will do: gateways may be unavailable.
         nginx) [[ $(http_get "$port" /) == HTTP/1.?" "* ]] ;;
     esac
 }

@@ -26,7 +26,7 @@ use shards::cluster::{self, Sizes};
 use shards::embedded;
 use shards::stock::cluster::RedisOptions;
 use shards::store::{Dialer, ExpectedIdentity, MysqlDatabase, Tls};
-use shards::{LaneLimits, Patience, ReadLimits};
+use shards::{LaneLimits, ReadLimits, Timeouts};
 
 /// Environment variables that begin with this are settings: `DRAWBRIDGE_HTTP_LISTEN` is
 /// `http.listen`.
@@ -150,7 +150,7 @@ impl Embedded {
         let Sizes {
             lane,
             in_flight_max,
-            patience,
+            timeouts,
             reads,
             breakers,
         } = sizes;
@@ -160,7 +160,7 @@ impl Embedded {
             tables,
             lane,
             in_flight_max,
-            patience,
+            timeouts,
             reads,
             breakers,
         }
@@ -337,7 +337,7 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
     let storage = storage(&root.section("storage"), files);
     let lanes = root.section("lanes");
     let lane = lane(&lanes, storage.as_ref().ok());
-    let patience = patience(&lanes);
+    let timeouts = timeouts(&lanes);
     let reads = reads(&root.section("reads"));
     let breakers = breakers::breakers(&root.section("breakers"));
     let admin = admin(&root.section("admin"));
@@ -361,7 +361,7 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
         sizes: Sizes {
             lane: lane?,
             in_flight_max,
-            patience: patience?,
+            timeouts: timeouts?,
             reads: reads?,
             breakers: breakers?,
         },
@@ -769,20 +769,20 @@ fn lane(section: &Section<'_>, storage: Option<&Storage>) -> Result<LaneLimits, 
     })
 }
 
-fn patience(section: &Section<'_>) -> Result<Patience, Faulted> {
+fn timeouts(section: &Section<'_>) -> Result<Timeouts, Faulted> {
     let queue = milliseconds(section, "queue_timeout_ms", 2_000);
     let answer = milliseconds(section, "answer_timeout_ms", 5_000);
-    let patience = Patience {
+    let timeouts = Timeouts {
         queue: queue?,
         answer: answer?,
     };
-    if patience.answer < patience.queue {
+    if timeouts.answer < timeouts.queue {
         return Err(section.fault(
             "answer_timeout_ms",
             "must not be shorter than lanes.queue_timeout_ms",
         ));
     }
-    Ok(patience)
+    Ok(timeouts)
 }
 
 fn reads(section: &Section<'_>) -> Result<ReadLimits, Faulted> {

@@ -105,14 +105,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends one request and waits for its answer. After an error the next call opens anew.
+    /// Sends one request and waits for its answer. After an error the next call opens again.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>, ExchangeError> {
         let frame = {
             let (stream, input) = (&mut self.stream, &mut self.input);
             // Pinned here and not in `within`: a future passed by value is copied whole.
             let work = pin!(async {
                 // The stream stays out of its place until the answer is whole: an error or a
-                // time-out on the way drops it.
+                // timeout on the way drops it.
                 let mut open = match stream.take().filter(is_usable) {
                     Some(open) => open,
                     None => connect(self.address)

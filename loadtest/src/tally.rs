@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 /// Latencies are kept in microseconds from 1 to this, with three digits. The largest real one is
-/// the time-out of 10 s.
+/// the timeout of 10 s.
 const LATENCY_US_MAX: u64 = 60_000_000;
 
 /// How one request ended.
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!((report.window.ok, report.window.errors), (1, 1));
         assert_eq!(report.window.refused["E1"], 2);
         assert!((report.requests_per_second - 2.0).abs() < f64::EPSILON);
-        // Neither the warm-up nor the time-out is a latency.
+        // Neither the warm-up nor the timeout is a latency.
         assert!(report.max_ms < 3.1, "{}", report.max_ms);
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::campaign::{
-    AwardIndex, Campaign, Catalogue, Published, WhenChancesShort, WhenStockAway,
+    AwardIndex, Campaign, Catalogue, Published, WhenChancesShort, WhenStockUnavailable,
 };
 use crate::chances::Account;
 use crate::draw::{Decision, decide, decide_fallback};
@@ -151,7 +151,7 @@ pub enum Supply {
     /// It can, but for these prizes: their units are still on their way.
     Without(BTreeSet<Prize>),
     /// It cannot.
-    Away,
+    Unavailable,
 }
 
 impl Supply {
@@ -160,7 +160,7 @@ impl Supply {
         match self {
             Supply::There => false,
             Supply::Without(prizes) => prizes.contains(&prize),
-            Supply::Away => true,
+            Supply::Unavailable => true,
         }
     }
 }
@@ -302,7 +302,7 @@ impl<R: Randomness> Planner<'_, R> {
             decide(campaign, &draw.user, account, self.now, self.random)?
         };
         if self.refuses(campaign, &decision) {
-            Err(Refusal::StockAway)
+            Err(Refusal::StockUnavailable)
         } else {
             Ok(decision)
         }
@@ -310,7 +310,7 @@ impl<R: Randomness> Planner<'_, R> {
 
     /// Whether the draw needs what cannot be had now, and its campaign would rather refuse.
     fn refuses(&self, campaign: &Campaign, decision: &Decision) -> bool {
-        campaign.activity.when_stock_away == WhenStockAway::Refuse
+        campaign.activity.when_stock_unavailable == WhenStockUnavailable::Refuse
             && wanted(campaign, decision).is_some_and(|prize| self.supply.lacks(prize))
     }
 }

@@ -649,7 +649,7 @@ impl<'d> Section<'d> {
         .text(chars)
     }
 
-    /// A whole number within `range`.
+    /// A integer within `range`.
     pub fn integer<N>(&self, key: &'static str, range: RangeInclusive<N>) -> Field<'d, N>
     where
         N: Copy + PartialOrd + Display + TryFrom<i128>,
@@ -895,12 +895,12 @@ impl<'d> Value<'d> {
         })
     }
 
-    /// A whole number within `range`.
+    /// A integer within `range`.
     pub fn integer<N>(&self, range: RangeInclusive<N>) -> Field<'d, N>
     where
         N: Copy + PartialOrd + Display + TryFrom<i128>,
     {
-        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        let expected = format!("an integer from {} to {}", range.start(), range.end());
         self.read(expected, Kind::Bare, |found| {
             let number = match found {
                 Found::Outside(text) => text.parse().ok(),

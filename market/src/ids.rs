@@ -54,7 +54,7 @@ macro_rules! numeric_id {
                     .then(|| text.parse().ok())
                     .flatten()
                     .and_then(Self::new)
-                    .ok_or(InvalidId { expected: "expected a whole number from 1 to 9223372036854775807" })
+                    .ok_or(InvalidId { expected: "expected an integer from 1 to 9223372036854775807" })
             }
         }
     };

@@ -13,7 +13,7 @@ pub struct DrawCount(u8);
 
 /// A count of draws that no call may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a whole number from 1 to 10")]
+#[error("expected an integer from 1 to 10")]
 pub struct InvalidCount;
 
 impl DrawCount {
@@ -72,7 +72,7 @@ pub struct Order {
     pub activity: ActivityId,
     /// Under which version of its campaign.
     pub version: u32,
-    /// The how-many-eth draw of this user in this activity, from 1.
+    /// The ordinal draw of this user in this activity, from 1.
     pub ordinal: u32,
     /// The local day that this draw counts for.
     pub day: Day,

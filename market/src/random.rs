@@ -29,7 +29,7 @@ fn wide_product(a: u64, b: u64) -> (u64, u64) {
     ((product >> 64) as u64, product as u64)
 }
 
-/// Remembers the numbers of its source, so that a batch that must be planned anew draws what it
+/// Remembers the numbers of its source, so that a batch that must be planned again draws what it
 /// drew before: trying again must not be a second chance.
 #[derive(Debug, Clone)]
 pub struct Tape<R> {

@@ -30,8 +30,8 @@ pub enum Refusal {
     RequestCountDiffers,
     /// The draw needs a unit of stock, the stock cannot be asked, and the campaign refuses such
     /// draws.
-    #[error("the stock is away")]
-    StockAway,
+    #[error("the stock is unavailable")]
+    StockUnavailable,
 }
 
 impl Refusal {

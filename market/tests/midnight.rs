@@ -96,7 +96,7 @@ fn a_clock_that_steps_back_opens_no_day_twice() {
                     0 => {
                         behind = SignedDuration::from_secs(
                             i64::try_from(random.below(7_200)).expect("small"),
-                        )
+                        );
                     }
                     1 => behind = SignedDuration::ZERO,
                     _ => {}

@@ -148,7 +148,7 @@ impl std::error::Error for MapError {}
 
 /// The owner of each slot, with a version that grows with each change.
 ///
-/// A map is never changed in place: whoever routes by an old one keeps a consistent picture, and
+/// A map is never changed in place: whoever routes by an old one keeps a consistent snapshot, and
 /// says by its version which one that was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotMap {

@@ -29,7 +29,7 @@ pub mod switches;
 mod testing;
 
 pub use founding::{FoundingError, Unfit};
-pub use lane::{LaneLimits, Patience};
+pub use lane::{LaneLimits, Timeouts};
 pub use look_up::LookUp;
 pub use metrics::{ClusterMetrics, Metrics};
 pub use random::OsRandom;
@@ -57,8 +57,8 @@ pub enum DrawError {
     #[error("it is not known yet whether the draw was made")]
     OutcomeUnknown,
     /// The user's shard does not answer; nothing has changed.
-    #[error("the user's shard is away")]
-    ShardAway,
+    #[error("the user's shard is unavailable")]
+    ShardUnavailable,
     /// The breaker of the user's shard is open; nothing has changed.
     #[error("the breaker of the user's shard is open")]
     BreakerOpen {
@@ -90,8 +90,8 @@ pub enum ReadError {
     #[error("too many reads wait")]
     QueueFull,
     /// The shard did not answer in time or at all.
-    #[error("the user's shard is away")]
-    ShardAway,
+    #[error("the user's shard is unavailable")]
+    ShardUnavailable,
     /// The breaker of the user's shard is open.
     #[error("the breaker of the user's shard is open")]
     BreakerOpen {

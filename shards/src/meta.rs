@@ -14,7 +14,7 @@ use router::{Run, SlotMap};
 use serde::Serialize;
 
 use crate::lane::Runs;
-use crate::stock::Picture;
+use crate::stock::Snapshot;
 use crate::stock::cluster::record_addition;
 use crate::store::{
     Claimed, Columns, Connection, Database, Lease, MetaStatements, Pool, PoolLimits, StoreError,
@@ -343,17 +343,17 @@ impl<D: Database> Meta<D> {
     }
 
     /// Forgets the view that an earlier server had of its stock.
-    pub async fn forget_pictures(&self) -> Result<(), StoreError> {
-        self.execute(Self::SQL.forget_pictures, NOTHING).await
+    pub async fn forget_snapshots(&self) -> Result<(), StoreError> {
+        self.execute(Self::SQL.forget_snapshots, NOTHING).await
     }
 
     /// Writes the running server's view of its stock.
-    pub async fn write_pictures(
+    pub async fn write_snapshots(
         &self,
-        pictures: &[Picture],
+        snapshots: &[Snapshot],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let row = |p: &Picture| {
+        let row = |p: &Snapshot| {
             let prize = p.prize;
             (
                 prize.activity.get(),
@@ -365,15 +365,15 @@ impl<D: Database> Meta<D> {
                 now.as_millisecond(),
             )
         };
-        let rows = json_rows(pictures.iter().map(row));
-        self.execute(Self::SQL.write_picture, &rows).await
+        let rows = json_rows(snapshots.iter().map(row));
+        self.execute(Self::SQL.write_snapshot, &rows).await
     }
 
     /// The view of its stock that a server wrote last.
-    pub async fn pictures(&self) -> Result<Vec<Picture>, StoreError> {
-        let rows = self.rows(Self::SQL.read_picture, NOTHING).await?;
-        let picture = |row: &<D::Connection as Connection>::Row| {
-            Ok(Picture {
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, StoreError> {
+        let rows = self.rows(Self::SQL.read_snapshot, NOTHING).await?;
+        let snapshot = |row: &<D::Connection as Connection>::Row| {
+            Ok(Snapshot {
                 prize: prize(row, 0)?,
                 total: row.number(2)?,
                 left: row.number(3)?,
@@ -381,7 +381,7 @@ impl<D: Database> Meta<D> {
                 issued: row.number(5)?,
             })
         };
-        rows.iter().map(picture).collect()
+        rows.iter().map(snapshot).collect()
     }
 
     async fn record(
@@ -430,7 +430,7 @@ impl<D: Database> Meta<D> {
         match self.commit(connection).await {
             Ok(()) => Ok(revision),
             // Whoever lost the answer to a commit knows nothing.
-            Err(error @ StoreError::Away(_)) => Err(ChangeError::InDoubt(error)),
+            Err(error @ StoreError::Unavailable(_)) => Err(ChangeError::InDoubt(error)),
             Err(error) => Err(ChangeError::NotMade(error)),
         }
     }

@@ -7,7 +7,7 @@ use prometheus::{
 };
 
 use crate::breaker::BreakerMetrics;
-use crate::stock::Picture;
+use crate::stock::Snapshot;
 
 /// Metrics of all lanes, of the stock and of the breakers.
 #[derive(Debug, Clone)]
@@ -49,9 +49,9 @@ pub struct ClusterMetrics {
     /// Receipts that are older than they should become.
     pub(crate) receipts_overdue: IntGaugeVec,
     /// Change notifications of the meta database that came over Redis.
-    pub(crate) hints: IntCounter,
-    /// When this process last copied the stock picture into the meta database.
-    pub(crate) picture_written_seconds: IntGauge,
+    pub(crate) notifications: IntCounter,
+    /// When this process last copied the stock snapshot into the meta database.
+    pub(crate) snapshot_written_seconds: IntGauge,
     /// Parts that were found to be another cluster's.
     pub(crate) identity_mismatch: IntGaugeVec,
 }
@@ -88,19 +88,19 @@ impl ClusterMetrics {
             stock_rebuilds: IntCounterVec::new(rebuilds, &["server"])?,
             receipts_reclaimed: IntCounterVec::new(reclaimed, &["shard"])?,
             receipts_overdue: IntGaugeVec::new(overdue, &["shard"])?,
-            hints: IntCounter::new(
+            notifications: IntCounter::new(
                 "drawbridge_meta_notifications_total",
                 "Change notifications of the meta database that came over Redis",
             )?,
-            picture_written_seconds: IntGauge::with_opts(written)?,
+            snapshot_written_seconds: IntGauge::with_opts(written)?,
             identity_mismatch: IntGaugeVec::new(mismatch, &["part"])?,
         };
         registry.register(Box::new(metrics.job_rounds.clone()))?;
         registry.register(Box::new(metrics.stock_rebuilds.clone()))?;
         registry.register(Box::new(metrics.receipts_reclaimed.clone()))?;
         registry.register(Box::new(metrics.receipts_overdue.clone()))?;
-        registry.register(Box::new(metrics.hints.clone()))?;
-        registry.register(Box::new(metrics.picture_written_seconds.clone()))?;
+        registry.register(Box::new(metrics.notifications.clone()))?;
+        registry.register(Box::new(metrics.snapshot_written_seconds.clone()))?;
         registry.register(Box::new(metrics.identity_mismatch.clone()))?;
         Ok(metrics)
     }
@@ -134,7 +134,7 @@ pub(crate) enum Ended {
     Refused,
     /// Somebody else had the user's rows.
     Held,
-    /// The shard was away, refused the data, or did not confirm.
+    /// The shard was unavailable, refused the data, or did not confirm.
     Failed,
     /// Its caller had gone, or had waited too long, before the lane came to it.
     Abandoned,
@@ -285,22 +285,22 @@ impl Metrics {
     }
 
     /// Shows what is known of the stock just now.
-    pub(crate) fn show_stock(&self, pictures: &[Picture]) {
+    pub(crate) fn show_stock(&self, snapshots: &[Snapshot]) {
         let shown = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
-        for picture in pictures {
+        for snapshot in snapshots {
             let labels = [
-                picture.prize.activity.to_string(),
-                picture.prize.award.to_string(),
+                snapshot.prize.activity.to_string(),
+                snapshot.prize.award.to_string(),
             ];
             self.stock_left_units
                 .with_label_values(&labels)
-                .set(shown(picture.left));
+                .set(shown(snapshot.left));
             self.stock_open_units
                 .with_label_values(&labels)
-                .set(shown(picture.open));
+                .set(shown(snapshot.open));
             self.stock_issued_units
                 .with_label_values(&labels)
-                .set(shown(picture.issued));
+                .set(shown(snapshot.issued));
         }
     }
 }

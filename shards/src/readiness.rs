@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is in the way just now; nothing is as it should be.
 ///
-/// Only what is this process's own: a shard that is away is away for every gateway, and a load
+/// Only what is this process's own: a shard that is unavailable is unavailable for every gateway, and a load
 /// balancer that looks elsewhere would find nobody.
 #[derive(Debug, Default)]
 pub struct Readiness(Mutex<BTreeMap<&'static str, String>>);

@@ -1,4 +1,4 @@
-//! Reads beside the lanes: a few connections per shard, a bound on what waits, a time-out.
+//! Reads beside the lanes: a few connections per shard, a bound on what waits, a timeout.
 //!
 //! A read runs in a task of its own: a caller that hangs up must not leave a connection with
 //! half an answer on it.
@@ -112,12 +112,12 @@ impl<D: Database> Reads for Reader<D> {
                 Ok(Ok(found)) => Ok(found),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "a read failed");
-                    Err(ReadError::ShardAway)
+                    Err(ReadError::ShardUnavailable)
                 }
-                Err(_) => Err(ReadError::ShardAway),
+                Err(_) => Err(ReadError::ShardUnavailable),
             }
         });
-        Box::pin(async move { task.await.unwrap_or(Err(ReadError::ShardAway)) })
+        Box::pin(async move { task.await.unwrap_or(Err(ReadError::ShardUnavailable)) })
     }
 }
 
@@ -147,7 +147,7 @@ impl<D: Database> Inner<D> {
                 return Ok(found);
             }
         }
-        Err(StoreError::Away(
+        Err(StoreError::Unavailable(
             "only a read-only server answers, which may miss what is asked for".to_owned(),
         ))
     }

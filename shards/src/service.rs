@@ -20,7 +20,7 @@ use crate::fleet::{
     FleetChange, FleetSetting, FleetStore, Followed, Following, Gateway, GatewayStore, Report,
     Reported,
 };
-use crate::lane::{Entrance, Patience};
+use crate::lane::{Entrance, Timeouts};
 use crate::meta::ChangeError;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
@@ -43,7 +43,7 @@ pub struct Shards {
     pub(crate) fleet: Arc<dyn FleetStore>,
     pub(crate) gateways: Arc<dyn GatewayStore>,
     pub(crate) following: Arc<Following>,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) audit_log: Arc<dyn AuditLog>,
@@ -74,7 +74,7 @@ impl Shards {
             .enter(route.shard())
             .ok_or(DrawError::QueueFull)?;
         let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
-        let drawn = pending.answer(self.patience).await;
+        let drawn = pending.answer(self.timeouts).await;
         // A queue in front of it does not make a shard slow: under overload all draws wait there.
         // Nor do the locks of others.
         permit.waited(pending.queued() + pending.held_up());
@@ -181,7 +181,7 @@ impl Shards {
     }
 
     /// Adds what somebody had this process do to the audit log, or to the log at least where the
-    /// meta database is away: an order that helps now must not wait for a record of it.
+    /// meta database is unavailable: an order that helps now must not wait for a record of it.
     pub async fn note(&self, who: &str, what: String, detail: String, why: &str) {
         let entry = AuditEntry {
             at: Timestamp::now(),
@@ -261,7 +261,7 @@ impl Shards {
 }
 
 /// What a draw says about its shard. Only what the shard did not answer is a failure: a rule that
-/// says no was read from it, a stock that is away is another server's trouble, rows that somebody
+/// says no was read from it, a stock that is unavailable is another server's trouble, rows that somebody
 /// else has locked are his doing, and a clock was read to be compared. What did not come as far as
 /// the shard says nothing.
 pub(crate) fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
@@ -274,7 +274,7 @@ pub(crate) fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
             | DrawError::ClocksDiffer { .. },
         ) => Verdict::Answered,
         // A command that is too old waited for a batch that the shard did not finish.
-        Err(DrawError::ShardAway | DrawError::OutcomeUnknown | DrawError::TooOld) => {
+        Err(DrawError::ShardUnavailable | DrawError::OutcomeUnknown | DrawError::TooOld) => {
             Verdict::Failed
         }
         Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => {
@@ -286,7 +286,7 @@ pub(crate) fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
 fn verdict_of_read(found: &Result<Found, ReadError>) -> Verdict {
     match found {
         Ok(_) => Verdict::Answered,
-        Err(ReadError::ShardAway) => Verdict::Failed,
+        Err(ReadError::ShardUnavailable) => Verdict::Failed,
         Err(ReadError::QueueFull | ReadError::BreakerOpen { .. }) => Verdict::Uncounted,
     }
 }

@@ -157,11 +157,11 @@ codes! {
         "too many requests wait for this user's shard",
         "当前排队过多，请稍后再试";
     /// The user's shard does not answer.
-    ShardAway = "ERR_GW_003", SERVICE_UNAVAILABLE, Some(2),
+    ShardUnavailable = "ERR_GW_003", SERVICE_UNAVAILABLE, Some(2),
         "this user's shard is unavailable",
         "服务暂时不可用，请稍后再试";
     /// The stock does not answer.
-    StockAway = "ERR_GW_004", SERVICE_UNAVAILABLE, Some(2),
+    StockUnavailable = "ERR_GW_004", SERVICE_UNAVAILABLE, Some(2),
         "the stock is unavailable",
         "奖品库存暂时不可用，请稍后再试";
     /// The command waited too long and was not executed.
@@ -243,7 +243,7 @@ impl From<Refusal> for Code {
             Refusal::MonthLimit => Code::MonthLimit,
             Refusal::DayLimit => Code::DayLimit,
             Refusal::RequestIdReused | Refusal::RequestCountDiffers => Code::RequestIdReused,
-            Refusal::StockAway => Code::StockAway,
+            Refusal::StockUnavailable => Code::StockUnavailable,
         }
     }
 }
@@ -267,7 +267,7 @@ impl From<DrawError> for Code {
             DrawError::QueueFull => Code::QueueFull,
             DrawError::TooOld => Code::TooOld,
             DrawError::OutcomeUnknown => Code::OutcomeUnknown,
-            DrawError::ShardAway => Code::ShardAway,
+            DrawError::ShardUnavailable => Code::ShardUnavailable,
             DrawError::BreakerOpen { .. } => Code::BreakerOpen,
             DrawError::Held => Code::UserHeld,
             DrawError::ClocksDiffer { .. } => Code::ClocksDiffer,
@@ -281,7 +281,7 @@ impl From<ReadError> for Code {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::QueueFull => Code::QueueFull,
-            ReadError::ShardAway => Code::ShardAway,
+            ReadError::ShardUnavailable => Code::ShardUnavailable,
             ReadError::BreakerOpen { .. } => Code::BreakerOpen,
         }
     }

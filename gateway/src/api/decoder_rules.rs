@@ -243,7 +243,7 @@ fn assert_number(number: u64, said: Option<&Value>) {
     assert!((1..=i64::MAX as u64).contains(&number), "{number}");
     let agrees = |said: &Value| match said {
         Value::String(text) => text.trim().parse() == Ok(number),
-        // A whole number with a point or an exponent is one that is not exact for the other reader.
+        // A integer with a point or an exponent is one that is not exact for the other reader.
         #[expect(clippy::cast_precision_loss, reason = "the other reader's precision")]
         said => {
             said.as_u64() == Some(number) || said.is_f64() && said.as_f64() == Some(number as f64)

@@ -476,7 +476,7 @@ mod tests {
             let body = format!(r#"{{"activityId":{number}}}"#);
             let fields = object(body.as_bytes()).expect("JSON");
             assert!(
-                detail(fields.activity()).starts_with("activityId: expected a whole number"),
+                detail(fields.activity()).starts_with("activityId: expected an integer"),
                 "{number}"
             );
         }
@@ -559,7 +559,7 @@ mod tests {
         ] {
             assert_eq!(
                 detail(count(bad)),
-                "count: expected a whole number from 1 to 10",
+                "count: expected an integer from 1 to 10",
                 "{bad}"
             );
         }

@@ -28,7 +28,7 @@ pub struct Options {
     json: bool,
     /// First mend what is safe to mend: set back accounts that count for a day which has not begun,
     /// because a clock was ahead; in a cluster decide over open grants, deliver recorded
-    /// operations, and count anew what is left where the sum is wrong. Orders are never touched
+    /// operations, and count again what is left where the sum is wrong. Orders are never touched
     #[arg(long, requires = "reason")]
     repair: bool,
     /// Why the repair is made, for the record
@@ -94,7 +94,7 @@ async fn look(options: &Options) -> Looked {
     watched(&progress, work).await
 }
 
-/// The embedded default counts its stock anew at each start, so only accounts need mending.
+/// The embedded default counts its stock again at each start, so only accounts need mending.
 async fn repair_folder(folder: &Folder, record: &Record, progress: &Progress) -> Looked {
     tell(mend_labels(folder, &record.who, &record.why).await?);
     Ok(audit(folder, progress).await?)
@@ -153,7 +153,7 @@ async fn watched<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// Begins the terminal's line anew.
+/// Begins the terminal's line again.
 const CLEAR_LINE: &str = "\r\x1b[K";
 
 fn line(progress: &Progress, passed: Duration) -> String {

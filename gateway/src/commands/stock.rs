@@ -37,7 +37,7 @@ pub enum Command {
     Add(Change),
     /// Take units that are not issued yet out of a prize: all of them, or none where fewer are left
     Withdraw(Change),
-    /// Count anew what is left of each prize, on all stock servers of a cluster
+    /// Count again what is left of each prize, on all stock servers of a cluster
     Rebuild(Rebuild),
 }
 
@@ -383,7 +383,7 @@ async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, S
         match folder.clone().hold().await {
             Ok(held) => withdraw_at_rest(&held).await?,
             Err(FolderError::Held(_)) if Instant::now() < deadline => {
-                sleep(Duration::from_millis(100)).await
+                sleep(Duration::from_millis(100)).await;
             }
             Err(FolderError::Held(_)) => {
                 return Err(waits(operation, "the server has not done it yet"));
@@ -501,7 +501,7 @@ async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChan
 async fn rebuild(asked: &Rebuild) -> Result<String, StockError> {
     let Installed::Cluster(cluster) = asked.place.open().await? else {
         return Err(StockError::Refused(
-            "the embedded default counts its stock anew at each start".to_owned(),
+            "the embedded default counts its stock again at each start".to_owned(),
         ));
     };
     let epochs = cluster

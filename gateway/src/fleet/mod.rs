@@ -317,10 +317,10 @@ impl Fleet {
             };
             match &failed {
                 Some(why) if !failing => {
-                    tracing::warn!(why, "this gateway cannot be reported to the meta database")
+                    tracing::warn!(why, "this gateway cannot be reported to the meta database");
                 }
                 None if failing => {
-                    tracing::info!("this gateway is reported to the meta database again")
+                    tracing::info!("this gateway is reported to the meta database again");
                 }
                 _ => {}
             }

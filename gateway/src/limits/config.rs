@@ -247,7 +247,7 @@ mod tests {
             ("[gateway]\nburst = 5\n", "gateway.per_second: is missing"),
             (
                 "[user]\nper_second = 1\nburst = 0\n",
-                "user.burst: expected a whole number from 1",
+                "user.burst: expected an integer from 1",
             ),
             (
                 "[route.darw]\nper_second = 1\n",
@@ -265,7 +265,7 @@ mod tests {
                 "[sit_out]\nafter_refusals = 5\n",
                 "line 1, sit_out: is called \"cooldown\" now",
             ),
-            ("keys_max = 0\n", "keys_max: expected a whole number from 1"),
+            ("keys_max = 0\n", "keys_max: expected an integer from 1"),
         ] {
             let faults = faults(text);
             assert!(

@@ -325,7 +325,7 @@ async fn who_is_refused_too_often_is_in_cooldown_is_listed_and_can_be_let_in_aga
 async fn a_cooldown_ends_by_itself() {
     let config = "[limits.user]\nper_second = 0.5\nburst = 1\n[limits.cooldown]\nafter_refusals = 1\nfor_ms = 2500\n";
     let (_place, server) = started(config).await;
-    let patience = Duration::from_secs(20);
+    let timeouts = Duration::from_secs(20);
     let mut key = 0;
     let mut drawn = async || {
         key += 1;
@@ -334,11 +334,11 @@ async fn a_cooldown_ends_by_itself() {
             .await
             .code
     };
-    eventually("the cooldown begins", patience, async || {
+    eventually("the cooldown begins", timeouts, async || {
         (drawn().await == "ERR_GW_013").then_some(())
     })
     .await;
-    eventually("the user draws again", patience, async || {
+    eventually("the user draws again", timeouts, async || {
         (drawn().await == "0000").then_some(())
     })
     .await;

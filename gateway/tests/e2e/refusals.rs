@@ -434,7 +434,7 @@ async fn drip(connection: &mut Connection, bytes: &[u8]) {
 #[tokio::test]
 async fn slow_heads_and_slow_bodies_are_cut_off() {
     const TIMEOUT: Duration = Duration::from_millis(300);
-    /// A busy machine may take longer than the time-out, but not for ever.
+    /// A busy machine may take longer than the timeout, but not for ever.
     const SLACK: Duration = Duration::from_secs(5);
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start_with(

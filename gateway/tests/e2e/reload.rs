@@ -1,4 +1,4 @@
-//! A running server reads its configuration anew: what may change is in force, what may not is
+//! A running server reads its configuration again: what may change is in force, what may not is
 //! named.
 use std::time::Duration;
 

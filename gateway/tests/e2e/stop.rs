@@ -386,9 +386,9 @@ async fn a_server_that_was_stopped_or_killed_starts_again_at_once() {
         );
         assert_eq!(answers.last().unwrap().key(), key);
         if round % 2 == 0 {
-            server.kill()
+            server.kill();
         } else {
-            server.stop().await
+            server.stop().await;
         }
     }
     assert_eq!(place.audited_at_rest().await, keys.len() as u64);

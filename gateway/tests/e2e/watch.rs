@@ -211,7 +211,7 @@ impl Watched {
         self.cluster.redis(&["FLUSHALL"]).await;
         self.has(
             "drawbridge_stock_rebuilds_total",
-            "the stock was counted anew",
+            "the stock was counted again",
         )
         .await;
         let mut round = 0;

@@ -76,7 +76,7 @@ const REFUSED: [Case; 27] = [
     (
         &["stock", "rebuild", "--reason", "why", "--data", "data"],
         1,
-        "the embedded default counts its stock anew at each start",
+        "the embedded default counts its stock again at each start",
     ),
     // A folder that is not there: nobody makes one where nobody named it.
     (&["campaign", "publish", "scarce.toml"], 2, NO_FOLDER),
@@ -178,7 +178,7 @@ const REFUSED: [Case; 27] = [
         &["check-config", "--config", "typo.toml"],
         1,
         "the configuration has 2 fault(s):\n  line 2, http.listne: unknown key; did you mean \"listen\"?\n  line 4, \
-         lanes.batch_max: expected a whole number from 1 to 1024, found 0",
+         lanes.batch_max: expected an integer from 1 to 1024, found 0",
     ),
     (
         &["audit", "--config", "nowhere.toml"],
@@ -224,7 +224,7 @@ const NOT_UNDERSTOOD: [Case; 33] = [
     (
         &["stock", "add", "A", "1", "1", "--reason", "why"],
         2,
-        "invalid value 'A' for '<ACTIVITY>': expected a whole number from 1 to 9223372036854775807",
+        "invalid value 'A' for '<ACTIVITY>': expected an integer from 1 to 9223372036854775807",
     ),
     (
         &["stock", "add", "200003", "1", "1x", "--reason", "why"],

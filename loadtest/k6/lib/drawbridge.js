@@ -24,7 +24,7 @@ export function text(name, otherwise) {
 export function number(name, otherwise) {
   const value = Number(text(name, otherwise));
   if (!Number.isInteger(value) || value < 1) {
-    throw new Error(`${name}: expected a whole number from 1 on, not ${__ENV[name]}`);
+    throw new Error(`${name}: expected an integer from 1 on, not ${__ENV[name]}`);
   }
   return value;
 }

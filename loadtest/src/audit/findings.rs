@@ -71,15 +71,15 @@ impl Findings {
         match (line, found.first()) {
             (Line::Told(told), Some(_)) if is_alike(told, found) => self.same += 1,
             (Line::Told(_), Some(_)) => {
-                self.fault("different", |findings| &mut findings.different, line, found)
+                self.fault("different", |findings| &mut findings.different, line, found);
             }
             (Line::Told(_), None) => {
-                self.fault("missing", |findings| &mut findings.missing, line, found)
+                self.fault("missing", |findings| &mut findings.missing, line, found);
             }
             (Line::Untold(untold), order) => match (untold.outcome, order) {
                 (Untelling::Refused, None) => self.refused += 1,
                 (Untelling::Refused, Some(_)) => {
-                    self.fault("untold", |findings| &mut findings.untold, line, found)
+                    self.fault("untold", |findings| &mut findings.untold, line, found);
                 }
                 (Untelling::Unknown, None) => self.unconfirmed_absent += 1,
                 (Untelling::Unknown, Some(_)) => self.unconfirmed_present += 1,

@@ -134,7 +134,7 @@ impl Profile {
                 *last_rate = to;
             }
             ["spike", rate, length] => {
-                self.push(parse_rate(rate)?, *last_rate, parse_length(length)?)
+                self.push(parse_rate(rate)?, *last_rate, parse_length(length)?);
             }
             _ => {
                 return Err(
@@ -196,7 +196,7 @@ fn step_rate(from: u32, to: u32, step: u32, steps: u32) -> u32 {
 
 fn parse_rate(text: &str) -> Result<u32, String> {
     let rate = text.parse().ok().filter(|&rate| rate <= RATE_MAX);
-    rate.ok_or_else(|| format!("the rate must be a whole number up to {RATE_MAX}, not \"{text}\""))
+    rate.ok_or_else(|| format!("the rate must be an integer up to {RATE_MAX}, not \"{text}\""))
 }
 
 fn parse_range(text: &str) -> Result<(u32, u32), String> {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "whole numbers, exactly represented")]
+    #[expect(clippy::float_cmp, reason = "integers, exactly represented")]
     fn each_segment_is_the_area_that_it_looks_like() {
         for (text, seconds, arrivals) in [
             ("hold:100:10s", 10, 1_000.0),

@@ -104,7 +104,7 @@ pub(crate) struct Report {
     /// How requests ended: all but those that were dropped.
     #[serde(flatten)]
     pub(crate) counts: Counts,
-    /// From when a request was due to its end, retries and time-outs included.
+    /// From when a request was due to its end, retries and timeouts included.
     pub(crate) response: Percentiles,
     /// The same of those that ended in a draw.
     pub(crate) response_ok: Percentiles,

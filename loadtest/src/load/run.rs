@@ -335,7 +335,7 @@ async fn dispatch(shared: &Shared, desk: &Desk, number: u16) -> io::Result<()> {
             let mut agenda = desk.agenda();
             let mut record = shared.record();
             let released = agenda.release(now, &mut arrivals, |arrival| {
-                record.note_arrival(arrival.due, now)
+                record.note_arrival(arrival.due, now);
             });
             record.note_released(now, released, agenda.backlog_len());
             (released, agenda.next_retry(), agenda.is_idle())

@@ -142,7 +142,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 impl Plot {
-    /// The whole picture; stands alone or inside a page.
+    /// The whole snapshot; stands alone or inside a page.
     pub(super) fn svg(&self) -> String {
         let x = Range::around(
             self.x.scale,

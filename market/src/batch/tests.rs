@@ -252,19 +252,19 @@ fn an_earlier_call_is_known_by_what_it_asked_for() {
 }
 
 #[test]
-fn a_call_that_needs_a_unit_is_refused_whole_while_the_stock_is_away() {
+fn a_call_that_needs_a_unit_is_refused_whole_while_the_stock_is_unavailable() {
     for text in [CAMPAIGN, &partial()] {
         // The fourth draw is the car.
-        let away = settled(
+        let unavailable = settled(
             text,
             vec![call("u", "k", 4), call("v", "k", 2)],
             0,
             0,
-            &Supply::Away,
+            &Supply::Unavailable,
         );
-        assert_eq!(away.answers[0], Err(Refusal::StockAway));
+        assert_eq!(unavailable.answers[0], Err(Refusal::StockUnavailable));
         assert_eq!(
-            made(&away.answers[1]),
+            made(&unavailable.answers[1]),
             2,
             "behind the lock nothing is asked for"
         );
@@ -298,14 +298,19 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
             .count()
     };
     assert!(
-        without.answers.contains(&Err(Refusal::StockAway)) && refused(&without) < calls().len()
+        without.answers.contains(&Err(Refusal::StockUnavailable))
+            && refused(&without) < calls().len()
     );
     assert!(
         without.used.iter().all(|units| units.prize != car),
         "{:?}",
         without.used
     );
-    let falls_back = CAMPAIGN.replacen("state =", "when_stock_away = \"fallback\"\nstate =", 1);
+    let falls_back = CAMPAIGN.replacen(
+        "state =",
+        "when_stock_unavailable = \"fallback\"\nstate =",
+        1,
+    );
     let fallen = settled(&falls_back, calls(), 1, 9, &Supply::Without([car].into()));
     assert_eq!(refused(&fallen), 0);
     assert!(

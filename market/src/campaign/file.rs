@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use super::report::decimal;
 use super::{
     Activity, ActivityState, Award, AwardIndex, Campaign, ChainRule, Sku, Stage, Strategy,
-    WeightGroup, WhenChancesShort, WhenStockAway,
+    WeightGroup, WhenChancesShort, WhenStockUnavailable,
 };
 use crate::chances::Chances;
 use crate::document::{self, Fault, Faulted, Field, Section, Value, all};
@@ -45,9 +45,9 @@ const STATES: [(&str, ActivityState); 3] = [
     ("open", ActivityState::Open),
     ("close", ActivityState::Closed),
 ];
-const WHEN_STOCK_AWAY: [(&str, WhenStockAway); 2] = [
-    ("refuse", WhenStockAway::Refuse),
-    ("fallback", WhenStockAway::Fallback),
+const WHEN_STOCK_UNAVAILABLE: [(&str, WhenStockUnavailable); 2] = [
+    ("refuse", WhenStockUnavailable::Refuse),
+    ("fallback", WhenStockUnavailable::Fallback),
 ];
 const WHEN_CHANCES_SHORT: [(&str, WhenChancesShort); 2] = [
     ("refuse", WhenChancesShort::Refuse),
@@ -238,9 +238,10 @@ fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
         .text("time_zone", NAME_CHARS)
         .try_map(time_zone)
         .required();
-    let when_stock_away = section
-        .choice("when_stock_away", &WHEN_STOCK_AWAY)
-        .or(WhenStockAway::Refuse);
+    section.renamed("when_stock_away", "when_stock_unavailable");
+    let when_stock_unavailable = section
+        .choice("when_stock_unavailable", &WHEN_STOCK_UNAVAILABLE)
+        .or(WhenStockUnavailable::Refuse);
     let when_chances_short = section
         .choice("when_chances_short", &WHEN_CHANCES_SHORT)
         .or(WhenChancesShort::Refuse);
@@ -254,7 +255,7 @@ fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
         state: state?,
         time_zone,
         time_zone_name,
-        when_stock_away: when_stock_away?,
+        when_stock_unavailable: when_stock_unavailable?,
         when_chances_short: when_chances_short?,
     })
 }

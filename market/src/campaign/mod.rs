@@ -62,14 +62,14 @@ pub struct Activity {
     /// The zone's name, as the file spells it.
     pub time_zone_name: String,
     /// What becomes of draws that need a unit while the stock cannot be asked.
-    pub when_stock_away: WhenStockAway,
+    pub when_stock_unavailable: WhenStockUnavailable,
     /// What becomes of calls for more draws than the user has chances.
     pub when_chances_short: WhenChancesShort,
 }
 
 /// What becomes of a draw that needs a unit of stock while the stock cannot be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhenStockAway {
+pub enum WhenStockUnavailable {
     /// `refuse`: the player is told to come back and keeps the chance.
     Refuse,
     /// `fallback`: as if the prize were gone, so the luck award.

@@ -58,7 +58,7 @@ fn all_faults_come_at_once_in_the_order_of_the_text() {
                     origins = [\n  \"x\",\n  7,\n  \"\",\n]\nprot = 1\n[htpt]\nlisten = 1\n";
     let expected = [
         "line 2, http.listen: expected a text of 1 to 64 characters, found 5",
-        "line 3, http.port: expected a whole number from 1 to 9000, found 9001",
+        "line 3, http.port: expected an integer from 1 to 9000, found 9001",
         "line 4, http.always_200: expected true or false, found the text \"yes\"",
         "line 5, http.share: expected a decimal number, found a list",
         "line 8, http.origins[2]: expected a text of 1 to 20 characters, found 7",
@@ -129,7 +129,7 @@ fn faults_of_overrides_name_their_origin() {
         "--lsiten: unknown setting; did you mean \"http.listen\"?",
         "environment variable APP_HTTP, http: expected a table, found \"b\"",
         "environment variable APP_HTTP_LISTN: unknown setting; did you mean \"APP_HTTP_LISTEN\"?",
-        "environment variable APP_HTTP_PORT, http.port: expected a whole number from 1 to 9000, found \"many\"",
+        "environment variable APP_HTTP_PORT, http.port: expected an integer from 1 to 9000, found \"many\"",
     ];
     assert_eq!(faults(read("", overrides, server)), expected);
 }

@@ -57,7 +57,7 @@ use self::stock::Counts;
 use crate::cluster::Installation;
 use crate::embedded::{Folder, FolderError};
 use crate::meta::Meta;
-use crate::stock::Picture;
+use crate::stock::Snapshot;
 use crate::stock::cluster::Spread;
 use crate::store::{
     Access, AuditStatements, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError,
@@ -110,7 +110,7 @@ trait Audited: Sync {
     /// Whether somebody holds stock now, and how it stands there.
     fn stock(
         &self,
-    ) -> impl Future<Output = Result<(bool, Result<Vec<Picture>, String>), AuditError>> + Send;
+    ) -> impl Future<Output = Result<(bool, Result<Vec<Snapshot>, String>), AuditError>> + Send;
     /// Whether that is how it stands when it is asked for.
     const STOCK_IS_OF_NOW: bool;
     /// Reads what each lane of a shard has issued, where lanes count by themselves: rows of
@@ -158,12 +158,12 @@ impl Audited for Folder {
         Ok(Some(SlotMap::even(version, shards, tables)?))
     }
 
-    async fn stock(&self) -> Result<(bool, Result<Vec<Picture>, String>), AuditError> {
+    async fn stock(&self) -> Result<(bool, Result<Vec<Snapshot>, String>), AuditError> {
         let held = self.is_held()?;
-        let pictures = self.meta_for_reading().pictures().await;
+        let snapshots = self.meta_for_reading().snapshots().await;
         Ok((
             held,
-            Ok(pictures.map_err(|error| AuditError::Database {
+            Ok(snapshots.map_err(|error| AuditError::Database {
                 name: self.meta_name(),
                 error,
             })?),
@@ -209,8 +209,8 @@ impl Audited for Installation {
         Ok(Some(Installation::map(self).clone()))
     }
 
-    async fn stock(&self) -> Result<(bool, Result<Vec<Picture>, String>), AuditError> {
-        Ok((true, self.pictures().await))
+    async fn stock(&self) -> Result<(bool, Result<Vec<Snapshot>, String>), AuditError> {
+        Ok((true, self.snapshots().await))
     }
 
     const STOCK_IS_OF_NOW: bool = true;
@@ -499,10 +499,10 @@ impl<'a, A: Audited> Audit<'a, A> {
         } else {
             None
         };
-        let (held, pictures) = self.place.stock().await?;
+        let (held, snapshots) = self.place.stock().await?;
         Ok(Look {
             held,
-            pictures,
+            snapshots,
             issued_before,
             issued: self.issued().await?,
             totals: self.totals().await?,

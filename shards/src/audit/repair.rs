@@ -21,7 +21,7 @@ use crate::store::{
     migrate_shard, out_of_range,
 };
 
-/// How often an account that draws meanwhile is looked at anew.
+/// How often an account that draws meanwhile is looked at again.
 const TRIES_MAX: usize = 10;
 
 /// What was mended.
@@ -116,7 +116,7 @@ struct Suspect<'a> {
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum RepairOutcome {
     Mended,
     Sound,
     Left,
@@ -207,9 +207,9 @@ impl<'a, A: Audited> Repair<'a, A> {
                     now: context.now,
                 };
                 match suspect.mend(connection, &sql).await.map_err(failed)? {
-                    Fate::Mended => self.mended.accounts += 1,
-                    Fate::Left => self.mended.left += 1,
-                    Fate::Sound => {}
+                    RepairOutcome::Mended => self.mended.accounts += 1,
+                    RepairOutcome::Left => self.mended.left += 1,
+                    RepairOutcome::Sound => {}
                 }
             }
         }
@@ -240,13 +240,13 @@ impl Suspect<'_> {
         &self,
         connection: &mut impl Connection,
         sql: &AuditStatements,
-    ) -> Result<Fate, StoreError> {
+    ) -> Result<RepairOutcome, StoreError> {
         for _ in 0..TRIES_MAX {
             let Some(account) = self.account(connection, sql).await? else {
-                return Ok(Fate::Sound);
+                return Ok(RepairOutcome::Sound);
             };
             if account.day <= self.latest {
-                return Ok(Fate::Sound);
+                return Ok(RepairOutcome::Sound);
             }
             let Some(labels) = self.labels(connection, sql, account).await? else {
                 continue;
@@ -262,9 +262,9 @@ impl Suspect<'_> {
             }
             self.write(connection, sql, account, labels).await?;
             connection.commit().await?;
-            return Ok(Fate::Mended);
+            return Ok(RepairOutcome::Mended);
         }
-        Ok(Fate::Left)
+        Ok(RepairOutcome::Left)
     }
 
     async fn account(

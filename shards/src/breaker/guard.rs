@@ -227,7 +227,7 @@ impl Guard {
         }
     }
 
-    /// Obeys operations: `None` is to decide by itself again, beginning anew.
+    /// Obeys operations: `None` is to decide by itself again, beginning again.
     pub(super) fn order(&mut self, forced: Option<Forced>, now: Instant) {
         self.look(now);
         self.forced = forced;
@@ -242,7 +242,7 @@ impl Guard {
             self.window = Window::new(settings.window, now);
         }
         if settings.probes != self.settings.probes {
-            // Probes are counted anew, or those that were answered might be enough or too many.
+            // Probes are counted again, or those that were answered might be enough or too many.
             self.probes = Probes::default();
             self.generation += 1;
         }

@@ -322,7 +322,7 @@ fn calls_of_before_the_trip_count_neither_as_probes_nor_later() {
     late(&mut rig, Verdict::Answered);
     late(&mut rig, Verdict::Failed);
     rig.is_still(State::HalfOpen);
-    // Nor do they give places away.
+    // Nor do they give places unavailable.
     let second = rig.enter();
     rig.is_refused_for(Duration::ZERO);
     rig.judge(first, Verdict::Answered);
@@ -518,7 +518,7 @@ proptest! {
         let settings = Settings { calls_min: 4, observe, ..SETTINGS };
         let mut rig = rig_of(Kind::Shard, settings);
         let mut under_way = Vec::new();
-        // Probes let in since it is half open, and those of them that gave their place away.
+        // Probes let in since it is half open, and those of them that gave their place unavailable.
         let (mut probes, mut opened_at) = (0_i64, None);
         for event in events {
             let before = rig.guard.state();

@@ -11,14 +11,14 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::Parts;
 use crate::fleet::Following;
 use crate::metrics::Metrics;
-use crate::stock::cluster::{MetaLedger, TendError};
+use crate::stock::cluster::{MetaLedger, ReconcileError};
 use crate::store::StoreError;
 
 /// A publication is followed within two of these.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// New units are brought to their servers before their campaign is drawn from, unless the
-/// servers do not answer: then draws hear that the stock is away.
+/// servers do not answer: then draws hear that the stock is unavailable.
 const DELIVERY_MAX: Duration = Duration::from_secs(1);
 
 pub(super) struct Follower {
@@ -62,7 +62,7 @@ impl Follower {
                 Ok(()) if failing => tracing::info!("the meta database is followed again"),
                 Ok(()) => {}
                 Err(error) if failing => {
-                    tracing::debug!(%error, "the meta database still cannot be followed")
+                    tracing::debug!(%error, "the meta database still cannot be followed");
                 }
                 Err(error) => tracing::warn!(%error, "the meta database cannot be followed"),
             }
@@ -82,17 +82,19 @@ impl Follower {
                 .publish(revision, self.parts.meta.fleet_settings().await?);
         }
         self.metrics.followed();
-        for shelf in self.parts.stock.shelves() {
-            shelf.set_registered(self.parts.ledger.registered(shelf.id).await?);
+        for node in self.parts.stock.nodes() {
+            node.set_registered(self.parts.ledger.registered(node.id).await?);
         }
         if self.revision != Some(revision) {
             let catalogue = self.parts.meta.catalogue().await?;
             match timeout(DELIVERY_MAX, self.parts.deliver()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(TendError::Store(error))) => return Err(error),
+                Ok(Err(ReconcileError::Store(error))) => return Err(error),
                 Ok(Err(error)) => tracing::warn!(%error, "new units are delivered later"),
                 Err(_) => {
-                    tracing::warn!("new units are delivered later: the stock servers do not answer")
+                    tracing::warn!(
+                        "new units are delivered later: the stock servers do not answer"
+                    );
                 }
             }
             self.parts.stock.look_again();

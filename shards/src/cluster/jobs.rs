@@ -10,9 +10,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::leases::Leases;
 use crate::metrics::ClusterMetrics;
-use crate::stock::cluster::TendError;
+use crate::stock::cluster::ReconcileError;
 
-/// A round that takes longer is given up and begun anew.
+/// A round that takes longer is given up and begun again.
 const ROUND_MAX: Duration = Duration::from_secs(20);
 
 /// Runs jobs until told to stop.
@@ -28,7 +28,7 @@ impl Runner {
     pub(super) fn start<W, F>(&mut self, job: String, pause: Duration, mut round: W)
     where
         W: FnMut() -> F + Send + 'static,
-        F: Future<Output = Result<(), TendError>> + Send,
+        F: Future<Output = Result<(), ReconcileError>> + Send,
     {
         self.leases.add(&job);
         let (leases, metrics) = (self.leases.clone(), self.metrics.clone());
@@ -77,7 +77,7 @@ fn offset(job: usize, pause: Duration) -> Duration {
 fn note(
     metrics: &ClusterMetrics,
     job: &str,
-    result: Option<Result<(), TendError>>,
+    result: Option<Result<(), ReconcileError>>,
     failing: bool,
 ) -> bool {
     let (outcome, why) = match result {

@@ -14,7 +14,7 @@ use crate::store::StoreError;
 const LEASE: Duration = Duration::from_secs(5);
 /// How often all that are ours are prolonged: one time that fails is not the end of them.
 const RENEWAL: Duration = Duration::from_secs(2);
-/// The meta database is away: soon again, so that jobs go on when it is back.
+/// The meta database is unavailable: soon again, so that jobs go on when it is back.
 const AGAIN: Duration = Duration::from_secs(1);
 /// No look comes sooner after the one before: clocks and statements are not exact.
 const LOOK_MIN: Duration = Duration::from_millis(100);
@@ -74,7 +74,7 @@ impl Leases {
     pub(super) async fn keep(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         loop {
             let pause = self.round().await.unwrap_or_else(|error| {
-                tracing::debug!(%error, "the meta database is away");
+                tracing::debug!(%error, "the meta database is unavailable");
                 AGAIN
             });
             tokio::select! {
@@ -164,7 +164,7 @@ mod tests {
         "reclaim-1",
         "fold-1",
         "withdraw",
-        "picture",
+        "snapshot",
     ];
 
     /// A meta database that is laid out, and gateways that look at it when told.
@@ -274,12 +274,12 @@ mod tests {
             "it comes too late"
         );
         // A round that hangs does not hold the job for ever.
-        assert!(two.begin("picture"));
-        two.jobs().get_mut("picture").expect("a job").busy_since =
+        assert!(two.begin("snapshot"));
+        two.jobs().get_mut("snapshot").expect("a job").busy_since =
             Instant::now().checked_sub(LEASE * 2);
         two.round().await.expect("it answers");
         let [before, after] =
-            ["withdraw", "picture"].map(|job| two.jobs()[job].ours_until.expect("ours still"));
+            ["withdraw", "snapshot"].map(|job| two.jobs()[job].ours_until.expect("ours still"));
         assert!(after < before, "its lease is not prolonged");
         two.give_up().await.expect("it answers");
         assert_eq!(three.round().await, Ok(RENEWAL));

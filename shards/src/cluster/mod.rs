@@ -1,14 +1,14 @@
 //! The cluster: shards and meta in MySQL or MariaDB, stock in Redis, any number of gateways.
 //!
 //! Gateways know nothing of each other: the databases and the protocol of the stock keep them
-//! apart. A gateway starts while shards and stock servers are away; it needs the meta database to
+//! apart. A gateway starts while shards and stock servers are unavailable; it needs the meta database to
 //! know the campaigns, and only to start.
 mod follow;
-mod hint;
 mod jobs;
 mod leases;
+mod notification;
 mod older_meta;
-mod picture;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -25,14 +25,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::follow::Follower;
-use self::hint::{Announced, Hints};
 use self::jobs::Runner;
 use self::leases::Leases;
+use self::notification::{Announced, Notifications};
 use crate::audit_log::AuditEntry;
 use crate::breaker::{self, Breakers};
 use crate::fleet::Following;
 use crate::founding::{Founding, FoundingError};
-use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
+use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
 use crate::meta::Meta;
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::random::OsRandom;
@@ -41,10 +41,10 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::cluster::{
-    ClusterStock, RedisOptions, RedisServer, ShardLedger, Shelf, Spread, SqlMetaLedger,
-    SqlShardLedger, TendError, Tended, deliver, rebuild, reclaim, tend, withdraw,
+    ClusterStock, ReconcileError, Reconciled, RedisOptions, RedisServer, ShardLedger, Spread,
+    SqlMetaLedger, SqlShardLedger, StockNode, deliver, rebuild, reclaim, reconcile, withdraw,
 };
-use crate::stock::{Epoch, Picture, ServerId};
+use crate::stock::{Epoch, ServerId, Snapshot};
 use crate::store::{
     Behind, ClusterId, Database, ExpectedIdentity, Identity, Layout, MigrateError, Mismatch,
     MysqlDatabase, Role, RunCheck, SqlShard, StoreError, check_durability, check_meta, check_shard,
@@ -53,7 +53,7 @@ use crate::store::{
 
 /// How often a stock server is looked after, and how soon it is rebuilt.
 const TEND_PAUSE: Duration = Duration::from_millis(500);
-/// How often a rebuild that somebody asked for is begun anew when another one was ahead.
+/// How often a rebuild that somebody asked for is begun again when another one was ahead.
 const REBUILD_TRIES_MAX: usize = 5;
 const JOB_PAUSE: Duration = Duration::from_secs(1);
 /// Lanes delete their receipts themselves; what is so old was left by one that died or has too few
@@ -88,7 +88,7 @@ pub struct Sizes {
     /// Requests that are answered at once; the waiters of a shard hold their share of them.
     pub in_flight_max: usize,
     /// How long callers wait.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
     /// Of each shard's reader.
     pub reads: ReadLimits,
     /// When breakers open.
@@ -103,7 +103,7 @@ pub enum ClusterError {
     Map(#[from] MapError),
     /// A stock server's options make no sense.
     #[error("storage.redis: {0}")]
-    Hints(String),
+    Notifications(String),
     /// The meta database was never migrated.
     #[error("the cluster was never laid out: run `drawbridge migrate` first")]
     NotMigrated,
@@ -158,7 +158,7 @@ pub(crate) struct Parts {
     run_checks: Vec<Arc<RunCheck>>,
     ledgers: Vec<SqlShardLedger>,
     pub(crate) stock: Arc<ClusterStock<RedisServer>>,
-    pub(crate) hints: Arc<Hints>,
+    pub(crate) notifications: Arc<Notifications>,
     redis: Vec<RedisOptions>,
     pub(crate) map: SlotMap,
 }
@@ -355,7 +355,7 @@ impl Options {
         let run_check = |_: &MysqlDatabase| {
             Arc::new(RunCheck::new(Arc::new(meta.clone()), known, map.tables()))
         };
-        let hints = Hints::new(&self.redis).map_err(ClusterError::Hints)?;
+        let notifications = Notifications::new(&self.redis).map_err(ClusterError::Notifications)?;
         let servers = (1..=ServerId::MAX)
             .zip(&self.redis)
             .map(server)
@@ -368,7 +368,7 @@ impl Options {
             meta,
             shards,
             stock,
-            hints: Arc::new(hints),
+            notifications: Arc::new(notifications),
             redis: self.redis.clone(),
             map,
         };
@@ -494,7 +494,7 @@ async fn look_at_shard(
     Ok(())
 }
 
-/// Says what is wrong with how stock servers handle their memory. One that is away is no reason not
+/// Says what is wrong with how stock servers handle their memory. One that is unavailable is no reason not
 /// to start, and neither is this.
 async fn look_at_stock_servers(servers: &[RedisOptions]) {
     let warnings =
@@ -508,22 +508,18 @@ async fn look_at_stock_servers(servers: &[RedisOptions]) {
 
 impl Parts {
     /// Refuses shards and stock servers that are not this cluster's, and shards that this program
-    /// does not know. One that is away is no reason not to start.
+    /// does not know. One that is unavailable is no reason not to start.
     async fn look_around(&self) -> Result<(), ClusterError> {
         let shards = self.shards.iter().zip(&self.run_checks).enumerate();
         let shards = shards.map(|(number, (shard, check))| look_at_shard(number, shard, check));
-        let servers = self
-            .stock
-            .shelves()
-            .iter()
-            .map(|shelf| shelf.recognise_now());
+        let servers = self.stock.nodes().iter().map(|node| node.recognise_now());
         let (shards, servers) = join(join_all(shards), join_all(servers)).await;
         let mut wrong = Vec::new();
         for (number, looked) in shards.into_iter().enumerate() {
             match looked {
                 Ok(()) => {}
                 Err(ShardFault::Schema(MigrateError::Store(error))) => {
-                    tracing::warn!(shard = number, %error, "a shard is away");
+                    tracing::warn!(shard = number, %error, "a shard is unavailable");
                 }
                 Err(fault) => wrong.push(format!(
                     "shard {number} ({:?}): {fault}",
@@ -531,11 +527,13 @@ impl Parts {
                 )),
             }
         }
-        for (shelf, recognised) in self.stock.shelves().iter().zip(servers) {
+        for (node, recognised) in self.stock.nodes().iter().zip(servers) {
             match recognised {
                 Ok(Ok(())) => {}
-                Ok(Err(stranger)) => wrong.push(format!("stock server {}: {stranger}", shelf.id)),
-                Err(error) => tracing::warn!(server = %shelf.id, %error, "a stock server is away"),
+                Ok(Err(stranger)) => wrong.push(format!("stock server {}: {stranger}", node.id)),
+                Err(error) => {
+                    tracing::warn!(server = %node.id, %error, "a stock server is unavailable");
+                }
             }
         }
         if wrong.is_empty() {
@@ -549,7 +547,7 @@ impl Parts {
     fn show_strangers(&self, metrics: &ClusterMetrics) {
         let databases = self.shards.iter().chain([self.meta.database()]);
         let notices = databases.filter_map(|database| database.expected.notice());
-        for notice in notices.chain(self.stock.shelves().iter().map(|shelf| &shelf.notice)) {
+        for notice in notices.chain(self.stock.nodes().iter().map(|node| &node.notice)) {
             notice.show(&metrics.identity_mismatch);
         }
     }
@@ -557,8 +555,8 @@ impl Parts {
     /// Whom the meta database trusts just now.
     async fn learn_servers(&self) -> Result<(), StoreError> {
         use crate::stock::cluster::MetaLedger;
-        for shelf in self.stock.shelves() {
-            shelf.set_registered(self.ledger.registered(shelf.id).await?);
+        for node in self.stock.nodes() {
+            node.set_registered(self.ledger.registered(node.id).await?);
         }
         Ok(())
     }
@@ -572,7 +570,7 @@ impl Parts {
 
     /// A breaker for each shard and each stock server.
     fn breakers(&self, settings: breaker::Settings, metrics: &Metrics) -> Breakers {
-        let stock_servers = u8::try_from(self.stock.shelves().len()).expect("at most fifteen");
+        let stock_servers = u8::try_from(self.stock.nodes().len()).expect("at most fifteen");
         Breakers::new(
             settings,
             self.map.shards(),
@@ -582,10 +580,10 @@ impl Parts {
     }
 
     /// Brings recorded additions to their servers.
-    pub(crate) async fn deliver(&self) -> Result<(), TendError> {
-        for shelf in self.stock.shelves() {
-            let mut session = shelf.trusted_session().await?;
-            deliver(shelf, &mut session, &*self.ledger, self.ledger.spread()).await?;
+    pub(crate) async fn deliver(&self) -> Result<(), ReconcileError> {
+        for node in self.stock.nodes() {
+            let mut session = node.trusted_session().await?;
+            deliver(node, &mut session, &*self.ledger, self.ledger.spread()).await?;
         }
         Ok(())
     }
@@ -655,11 +653,11 @@ impl Installation {
 
     async fn rebuild_all(&self) -> Result<Vec<(ServerId, Epoch)>, String> {
         let mut epochs = Vec::new();
-        for shelf in self.parts.stock.shelves() {
-            let rebuilt = self.rebuild_one(shelf).await;
+        for node in self.parts.stock.nodes() {
+            let rebuilt = self.rebuild_one(node).await;
             epochs.push((
-                shelf.id,
-                rebuilt.map_err(|error| format!("stock server {}: {error}", shelf.id))?,
+                node.id,
+                rebuilt.map_err(|error| format!("stock server {}: {error}", node.id))?,
             ));
         }
         Ok(epochs)
@@ -668,23 +666,23 @@ impl Installation {
     /// What is wrong with the stock servers that answer: units that are another cluster's. One text
     /// for each.
     pub async fn strangers(&self) -> Vec<String> {
-        let servers = self.parts.stock.shelves().iter().map(|shelf| async move {
-            let stranger = shelf.recognise_now().await.ok()?.err()?;
-            Some(format!("stock server {}: {stranger}", shelf.id))
+        let servers = self.parts.stock.nodes().iter().map(|node| async move {
+            let stranger = node.recognise_now().await.ok()?.err()?;
+            Some(format!("stock server {}: {stranger}", node.id))
         });
         join_all(servers).await.into_iter().flatten().collect()
     }
 
     /// A gateway that finds the server behind the meta database rebuilds it too, and may be ahead.
-    async fn rebuild_one(&self, shelf: &Shelf<RedisServer>) -> Result<Epoch, TendError> {
+    async fn rebuild_one(&self, node: &StockNode<RedisServer>) -> Result<Epoch, ReconcileError> {
         let mut seen = Epoch(0);
         for _ in 1..REBUILD_TRIES_MAX {
-            match rebuild(shelf, &self.parts.ledgers, &*self.parts.ledger, seen).await {
-                Err(TendError::Behind(epoch)) => seen = epoch,
+            match rebuild(node, &self.parts.ledgers, &*self.parts.ledger, seen).await {
+                Err(ReconcileError::Behind(epoch)) => seen = epoch,
                 rebuilt => return rebuilt,
             }
         }
-        rebuild(shelf, &self.parts.ledgers, &*self.parts.ledger, seen).await
+        rebuild(node, &self.parts.ledgers, &*self.parts.ledger, seen).await
     }
 
     /// Does now what the gateways' jobs do all the time: rebuilds servers that have lost something,
@@ -698,23 +696,23 @@ impl Installation {
             ..
         } = &*self.parts;
         let mut done = Vec::new();
-        for shelf in stock.shelves() {
-            let failed = |error| format!("stock server {}: {error}", shelf.id);
-            let tended = tend(
+        for node in stock.nodes() {
+            let failed = |error| format!("stock server {}: {error}", node.id);
+            let reconciled = reconcile(
                 stock,
-                shelf,
+                node,
                 ledgers,
                 &**ledger,
                 ledger.spread(),
                 &mut Epoch(0),
             )
             .await;
-            match tended.map_err(failed)? {
-                Tended::Rebuilt(epoch) => done.push(format!("stock server {}: rebuilt under epoch {epoch}", shelf.id)),
-                Tended::Sound { swept: 0, delivered: 0 } => {}
-                Tended::Sound { swept, delivered } => done.push(format!(
+            match reconciled.map_err(failed)? {
+                Reconciled::Rebuilt(epoch) => done.push(format!("stock server {}: rebuilt under epoch {epoch}", node.id)),
+                Reconciled::Sound { swept: 0, delivered: 0 } => {}
+                Reconciled::Sound { swept, delivered } => done.push(format!(
                     "stock server {}: {swept} open grants decided, {delivered} operations delivered",
-                    shelf.id
+                    node.id
                 )),
             }
         }
@@ -728,20 +726,20 @@ impl Installation {
     }
 
     /// The stock as servers and shards have it now.
-    pub async fn pictures(&self) -> Result<Vec<Picture>, String> {
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, String> {
         // A server may have been rebuilt since this was opened.
         self.parts
             .learn_servers()
             .await
             .map_err(|error| error.to_string())?;
-        picture::pictures(&self.parts)
+        snapshot::snapshots(&self.parts)
             .await
             .map_err(|error| error.to_string())
     }
 
     /// How many units of each prize the shards have issued.
     pub async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
-        Ok(picture::issued(&self.parts.ledgers)
+        Ok(snapshot::issued(&self.parts.ledgers)
             .await?
             .into_iter()
             .collect())
@@ -795,9 +793,9 @@ impl Installation {
         start_jobs(&parts, &mut runner, &metrics);
         runner.keep_leases();
         let following = Arc::new(following);
-        runner.tasks.extend(parts.hints.listen(
+        runner.tasks.extend(parts.notifications.listen(
             &following.changed,
-            &runner.metrics.hints,
+            &runner.metrics.notifications,
             &runner.stop,
         ));
         let follower = Follower::new(
@@ -811,7 +809,7 @@ impl Installation {
             .push(tokio::spawn(follower.run(runner.stop.subscribe())));
         let announced = Arc::new(Announced {
             meta: parts.meta.clone(),
-            hints: parts.hints.clone(),
+            notifications: parts.notifications.clone(),
         });
         let shards = Shards {
             map: parts.map.clone(),
@@ -824,7 +822,7 @@ impl Installation {
             fleet: announced,
             gateways: Arc::new(parts.meta.clone()),
             following,
-            patience: sizes.patience,
+            timeouts: sizes.timeouts,
             breakers,
             readiness,
             audit_log: Arc::new(parts.meta.clone()),
@@ -893,8 +891,8 @@ fn start_lanes(
 }
 
 fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
-    for place in 0..parts.stock.shelves().len() {
-        start_tending(parts, runner, place);
+    for place in 0..parts.stock.nodes().len() {
+        start_reconciling(parts, runner, place);
     }
     for place in 0..parts.shards.len() {
         let parts_of = parts.clone();
@@ -932,9 +930,9 @@ fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
         async move { withdraw(&parts.stock, &*parts.ledger).await.map(drop) }
     });
     let (parts_of, metrics, jobs) = (parts.clone(), metrics.clone(), runner.metrics.clone());
-    runner.start("picture".to_owned(), JOB_PAUSE, move || {
+    runner.start("snapshot".to_owned(), JOB_PAUSE, move || {
         let (parts, metrics, jobs) = (parts_of.clone(), metrics.clone(), jobs.clone());
-        async move { picture::sync(&parts, &metrics, &jobs).await }
+        async move { snapshot::sync(&parts, &metrics, &jobs).await }
     });
 }
 
@@ -962,20 +960,20 @@ async fn count_receipts(
     }
 }
 
-fn start_tending(parts: &Arc<Parts>, runner: &mut Runner, place: usize) {
+fn start_reconciling(parts: &Arc<Parts>, runner: &mut Runner, place: usize) {
     let (parts, metrics) = (parts.clone(), runner.metrics.clone());
     let seen = Arc::new(std::sync::Mutex::new(Epoch(0)));
     runner.start(format!("stock-{}", place + 1), TEND_PAUSE, move || {
         let (parts, metrics, seen) = (parts.clone(), metrics.clone(), seen.clone());
         async move {
-            let shelf = &parts.stock.shelves()[place];
+            let node = &parts.stock.nodes()[place];
             let mut epoch = *seen
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             let spread = parts.ledger.spread();
-            let tended = tend(
+            let reconciled = reconcile(
                 &parts.stock,
-                shelf,
+                node,
                 &parts.ledgers,
                 &*parts.ledger,
                 spread,
@@ -985,10 +983,10 @@ fn start_tending(parts: &Arc<Parts>, runner: &mut Runner, place: usize) {
             *seen
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner) = epoch;
-            if let Tended::Rebuilt(_) = tended? {
+            if let Reconciled::Rebuilt(_) = reconciled? {
                 metrics
                     .stock_rebuilds
-                    .with_label_values(&[&shelf.id.to_string()])
+                    .with_label_values(&[&node.id.to_string()])
                     .inc();
             }
             Ok(())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use market::batch::Prize;
 
-use super::{ClusterError, Options, picture};
+use super::{ClusterError, Options, snapshot};
 use crate::audit_log::AuditEntry;
 use crate::meta::Meta;
 use crate::stock::cluster::SqlShardLedger;
@@ -68,7 +68,7 @@ impl Options {
             .cloned()
             .map(SqlShardLedger::new)
             .collect();
-        for (prize, issued) in picture::issued(&ledgers).await? {
+        for (prize, issued) in snapshot::issued(&ledgers).await? {
             let total = totals.get(&prize).copied().unwrap_or(0);
             if issued > total {
                 lacking.push(format!(

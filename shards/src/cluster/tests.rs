@@ -22,7 +22,7 @@ const SIZES: Sizes = Sizes {
         linger: Duration::ZERO,
     },
     in_flight_max: 100,
-    patience: Patience {
+    timeouts: Timeouts {
         queue: Duration::from_secs(10),
         answer: Duration::from_secs(10),
     },
@@ -90,10 +90,12 @@ async fn refused_by_migrate(options: &Options) -> String {
     options.migrate().await.expect_err("refused").to_string()
 }
 
-fn says(text: &str, hints: &[&str]) {
+fn says(text: &str, notifications: &[&str]) {
     assert!(
-        hints.iter().all(|hint| text.contains(hint)),
-        "{hints:?}: {text}"
+        notifications
+            .iter()
+            .all(|notification| text.contains(notification)),
+        "{notifications:?}: {text}"
     );
 }
 
@@ -228,7 +230,7 @@ async fn databases_of_the_version_before_are_adopted_and_so_are_their_units() {
     let (one, two) = tokio::join!(options.migrate(), options.migrate());
     one.and(two).expect("adopted");
     let meta = cluster_of(&options.meta).await;
-    assert_ne!(meta.cluster, before.cluster, "drawn anew");
+    assert_ne!(meta.cluster, before.cluster, "drawn again");
     for shard in &options.shards {
         assert_eq!(cluster_of(shard).await.cluster, meta.cluster);
     }
@@ -531,7 +533,7 @@ async fn a_copy_of_the_meta_database_that_does_not_say_whose_it_is_takes_the_sha
 }
 
 #[tokio::test]
-async fn a_shard_that_was_away_at_the_start_is_looked_at_before_its_first_batch() {
+async fn a_shard_that_was_unavailable_at_the_start_is_looked_at_before_its_first_batch() {
     let redis = Redis::start().await;
     let server = Mariadb::private().await;
     let mut options = options(&redis, 1).await;
@@ -541,10 +543,10 @@ async fn a_shard_that_was_away_at_the_start_is_looked_at_before_its_first_batch(
     server.kill();
     let (cluster, _) = start(&options)
         .await
-        .expect("a shard that is away is no reason not to start");
+        .expect("a shard that is unavailable is no reason not to start");
     server.restart().await;
     let user = user_of(1, &options);
-    assert_eq!(draw(&cluster, &user).await, DrawError::ShardAway);
+    assert_eq!(draw(&cluster, &user).await, DrawError::ShardUnavailable);
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
     options
         .accept_older_meta("who", "why")
@@ -577,11 +579,11 @@ async fn a_database_that_is_replaced_under_a_gateway_is_not_used_any_more() {
     );
     server.kill();
     server.restart().await;
-    assert_eq!(draw(&cluster, &user).await, DrawError::ShardAway);
+    assert_eq!(draw(&cluster, &user).await, DrawError::ShardUnavailable);
     shows(&registry, "shard-1", 1).await;
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
     run(&shard, "DROP TABLE cluster_identity").await;
-    let _still_away = draw(&cluster, &user).await;
+    let _still_unavailable = draw(&cluster, &user).await;
     options
         .migrate()
         .await

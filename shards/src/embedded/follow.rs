@@ -13,7 +13,7 @@ use super::withdrawals::Withdrawals;
 use crate::fleet::Following;
 use crate::meta::Meta;
 use crate::metrics::Metrics;
-use crate::stock::{MemoryStock, Picture};
+use crate::stock::{MemoryStock, Snapshot};
 use crate::store::{SqliteFile, StoreError};
 
 /// A publication is followed within two of these.
@@ -29,7 +29,7 @@ pub(super) struct Follower {
     /// What the meta file was seen to say last.
     revision: Option<u64>,
     /// What was written to it last.
-    pictures: Vec<Picture>,
+    snapshots: Vec<Snapshot>,
 }
 
 impl Follower {
@@ -49,7 +49,7 @@ impl Follower {
             following,
             metrics,
             revision: None,
-            pictures: Vec::new(),
+            snapshots: Vec::new(),
         }
     }
 
@@ -68,8 +68,8 @@ impl Follower {
                 tracing::warn!(%error, "meta.sqlite cannot be followed");
             }
         }
-        if let Err(error) = self.write_pictures().await {
-            tracing::warn!(%error, "the last picture of the stock was not written");
+        if let Err(error) = self.write_snapshots().await {
+            tracing::warn!(%error, "the last snapshot of the stock was not written");
         }
     }
 
@@ -85,7 +85,7 @@ impl Follower {
                 .publish(revision, self.meta.fleet_settings().await?);
             self.withdrawals.resolve().await?;
             // Campaigns are read before the stock and used after it: whatever is published in
-            // between, no prize is drawn before its units are on the shelf.
+            // between, no prize is drawn before its units are on the node.
             let catalogue = self.meta.catalogue().await?;
             for (prize, total) in self.meta.totals().await? {
                 self.stock.set_total(prize, total);
@@ -96,19 +96,19 @@ impl Follower {
             self.revision = Some(revision);
         }
         self.metrics.followed();
-        self.write_pictures().await
+        self.write_snapshots().await
     }
 
-    async fn write_pictures(&mut self) -> Result<(), StoreError> {
-        let pictures = self.stock.pictures();
-        if pictures == self.pictures {
+    async fn write_snapshots(&mut self) -> Result<(), StoreError> {
+        let snapshots = self.stock.snapshots();
+        if snapshots == self.snapshots {
             return Ok(());
         }
-        self.metrics.show_stock(&pictures);
+        self.metrics.show_stock(&snapshots);
         self.meta
-            .write_pictures(&pictures, Timestamp::now())
+            .write_snapshots(&snapshots, Timestamp::now())
             .await?;
-        self.pictures = pictures;
+        self.snapshots = snapshots;
         Ok(())
     }
 }

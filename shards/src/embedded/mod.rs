@@ -26,7 +26,7 @@ use self::withdrawals::Withdrawals;
 use crate::breaker::{self, Breakers};
 use crate::fleet::{Alone, Following};
 use crate::founding::{Founding, FoundingError, Unfit};
-use crate::lane::{Cut, Ids, LaneLimits, Patience, Surroundings, start};
+use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
 use crate::meta::Meta;
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
@@ -51,7 +51,7 @@ pub struct Options {
     /// Requests that the gateway answers at once; the waiters of a shard hold their share of them.
     pub in_flight_max: usize,
     /// How long callers wait.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
     /// Sizes of each shard's reader.
     pub reads: ReadLimits,
     /// When breakers open.
@@ -133,7 +133,7 @@ impl Held {
         let meta = self.meta().clone();
         self.check_marks(&map).await?;
         self.raise_marks(map.shards()).await?;
-        // Campaigns before stock: no prize is drawn before its units are on the shelf.
+        // Campaigns before stock: no prize is drawn before its units are on the node.
         let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
         let stock = rebuild(self.folder(), &map, &meta).await?;
         let readiness = Arc::new(Readiness::default());
@@ -201,7 +201,7 @@ impl Held {
             fleet,
             gateways: Arc::new(Alone::default()),
             following,
-            patience: options.patience,
+            timeouts: options.timeouts,
             breakers: Arc::new(breakers),
             readiness,
             audit_log,
@@ -312,7 +312,7 @@ impl Embedded {
     /// Commits what is queued and ends everything; the folder is still held.
     pub async fn drain(self) -> Held {
         self.shards.drain().await;
-        // After the lanes, so that its last picture of the stock is the final one.
+        // After the lanes, so that its last snapshot of the stock is the final one.
         self.stop_follower.send_replace(true);
         if let Err(error) = self.follower.await {
             tracing::error!(%error, "the follower did not end as it should");

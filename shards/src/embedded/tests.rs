@@ -14,7 +14,7 @@ const OPTIONS: Options = Options {
         linger: Duration::ZERO,
     },
     in_flight_max: 10,
-    patience: Patience {
+    timeouts: Timeouts {
         queue: Duration::from_secs(5),
         answer: Duration::from_secs(5),
     },
@@ -87,14 +87,14 @@ async fn files_that_changed_places_are_refused() {
     put(&path("shard-1.sqlite"), &path("shard-0.sqlite"));
     put(&path("kept"), &path("shard-1.sqlite"));
     let told = refused(place.path()).await;
-    for hint in [
+    for notification in [
         "expected shard 0 of",
         "found shard 1 of",
         "expected shard 1 of",
         "found shard 0 of",
         "changed places",
     ] {
-        assert!(told.contains(hint), "{hint}: {told}");
+        assert!(told.contains(notification), "{notification}: {told}");
     }
 }
 

@@ -1,6 +1,6 @@
-//! Withdrawals from stock in memory. The units leave the shelf first and the total after it: if the
+//! Withdrawals from stock in memory. The units leave the node first and the total after it: if the
 //! process dies in between, the next one rebuilds the stock and does it again. Where it is not
-//! known whether the total has fallen the units stay off the shelf, or they could be issued twice.
+//! known whether the total has fallen the units stay off the node, or they could be issued twice.
 use std::future::Future;
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(super) struct Withdrawals<M> {
     doubt: Option<Doubt>,
 }
 
-/// Units that left the shelf for a withdrawal which may or may not be recorded.
+/// Units that left the node for a withdrawal which may or may not be recorded.
 #[derive(Debug, Clone, Copy)]
 struct Doubt {
     id: u64,
@@ -75,7 +75,7 @@ impl<M: Records> Withdrawals<M> {
     }
 
     /// Finds out what became of the withdrawal in doubt, if there is one: whether it is recorded.
-    /// Before totals are brought to the shelf: they would bring its units back.
+    /// Before totals are brought to the node: they would bring its units back.
     pub(super) async fn resolve(&mut self) -> Result<bool, StoreError> {
         let Some(Doubt { id, prize, units }) = self.doubt else {
             return Ok(true);
@@ -106,7 +106,7 @@ mod tests {
         /// It is not.
         Undone,
         /// Nobody can be asked.
-        Away,
+        Unavailable,
     }
 
     #[derive(Debug, Default)]
@@ -134,8 +134,8 @@ mod tests {
         }
     }
 
-    fn away<T>() -> Result<T, StoreError> {
-        Err(StoreError::Away("planted".to_owned()))
+    fn unavailable<T>() -> Result<T, StoreError> {
+        Err(StoreError::Unavailable("planted".to_owned()))
     }
 
     impl Records for Books {
@@ -159,12 +159,16 @@ mod tests {
                 book.waiting.remove(&id).expect("it waits");
                 book.total -= units;
             }
-            if fault.is_some() { away() } else { Ok(()) }
+            if fault.is_some() {
+                unavailable()
+            } else {
+                Ok(())
+            }
         }
 
         async fn is_noted(&self, id: u64) -> Result<bool, StoreError> {
-            if self.fails(&[Fault::Away]).is_some() {
-                return away();
+            if self.fails(&[Fault::Unavailable]).is_some() {
+                return unavailable();
             }
             Ok(!self
                 .0
@@ -194,7 +198,7 @@ mod tests {
                 let _ = withdrawals.run().await;
             }
             *round = (
-                stock.pictures()[0].left,
+                stock.snapshots()[0].left,
                 books.0.lock().expect("nothing panics here").total,
             );
         }
@@ -213,11 +217,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn until_it_is_known_the_units_stay_off_the_shelf() {
-        use Fault::{Away, Lost, Undone};
-        assert_eq!(rounds(&[Lost, Away, Away]).await, [(6, 6), (6, 6), (6, 6)]);
+    async fn until_it_is_known_the_units_stay_off_the_node() {
+        use Fault::{Lost, Unavailable, Undone};
         assert_eq!(
-            rounds(&[Undone, Away, Away]).await,
+            rounds(&[Lost, Unavailable, Unavailable]).await,
+            [(6, 6), (6, 6), (6, 6)]
+        );
+        assert_eq!(
+            rounds(&[Undone, Unavailable, Unavailable]).await,
             [(6, 10), (6, 10), (6, 6)]
         );
     }

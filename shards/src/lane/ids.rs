@@ -69,7 +69,7 @@ pub(crate) struct Ids {
 struct State {
     /// The run in use, and the number of its next block.
     current: Option<(Run, u32)>,
-    /// Claimed before it is needed, so that lanes draw on while the meta database is away.
+    /// Claimed before it is needed, so that lanes draw on while the meta database is unavailable.
     spare: Option<Run>,
     /// There are no more runs: not asked for again.
     used_up: bool,
@@ -110,7 +110,7 @@ impl Ids {
                 OBSTACLE,
                 "all run numbers are used up: no order can be given an id",
             );
-            StoreError::Away("all run numbers are used up".to_owned())
+            StoreError::Unavailable("all run numbers are used up".to_owned())
         })
     }
 

@@ -34,16 +34,16 @@ use self::ids::LaneIds;
 pub(crate) use self::ids::{Cut, Ids, Runs, run_of_grant};
 use self::pace::Pace;
 pub(crate) use self::queue::Entrance;
-pub use self::queue::Patience;
+pub use self::queue::Timeouts;
 use self::queue::{Queue, Taken};
 use crate::DrawError;
 use crate::metrics::{Ended, LaneMetrics, Step};
-use crate::stock::{Granted, Receipt, Stock, StockAway};
+use crate::stock::{Granted, Receipt, Stock, StockUnavailable};
 use crate::store::{
     Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict,
 };
 
-/// How often a batch is planned anew when somebody else was faster.
+/// How often a batch is planned again when somebody else was faster.
 const TRIES_MAX: usize = 4;
 
 /// Conflicts and lock waits that last are halved until so long after their batch began; after that
@@ -53,11 +53,11 @@ const HALVING_MAX: Duration = Duration::from_millis(1_500);
 /// Commands in a batch of those that were set aside: a call is ten draws at most.
 const HELD_BATCH_MAX: usize = 100;
 
-/// A shard that was away is not tried again for this long, twice as long after each failure: its
-/// users hear at once that it is away, instead of waiting for one time-out after the other.
-const AWAY_MIN: Duration = Duration::from_millis(50);
+/// A shard that was unavailable is not tried again for this long, twice as long after each failure: its
+/// users hear at once that it is unavailable, instead of waiting for one timeout after the other.
+const UNAVAILABLE_MIN: Duration = Duration::from_millis(50);
 /// The longest that a shard which is back goes unnoticed.
-const AWAY_MAX: Duration = Duration::from_secs(1);
+const UNAVAILABLE_MAX: Duration = Duration::from_secs(1);
 
 /// Sizes of a lane.
 #[derive(Debug, Clone, Copy)]
@@ -98,8 +98,8 @@ pub(crate) struct Lane<S, K, R> {
     ids: Option<LaneIds>,
     /// A grant whose batch may or may not have committed: found out before the next batch.
     doubt: Option<Doubt>,
-    /// Set while the shard is away.
-    away: Option<Away>,
+    /// Set while the shard is unavailable.
+    unavailable: Option<Unavailable>,
     held: Held,
     clocks: Watch,
     /// Batches that waited for a lock in vain.
@@ -110,7 +110,7 @@ pub(crate) struct Lane<S, K, R> {
 
 /// A shard that did not answer.
 #[derive(Debug, Clone, Copy)]
-struct Away {
+struct Unavailable {
     until: Instant,
     lasts: Duration,
 }
@@ -141,7 +141,7 @@ enum Failure {
     /// Somebody else has a row of it.
     Held(Lock),
     /// The stock cannot be asked: plan again without it.
-    StockAway,
+    StockUnavailable,
     /// Units of these prizes are still on their way: plan again without them.
     Undelivered(Vec<Prize>),
     /// Answer everyone with this.
@@ -169,21 +169,23 @@ impl From<StoreError> for Failure {
             StoreError::Data(why) => Failure::Data(why),
             StoreError::Fenced(why) => {
                 tracing::warn!(error = why, "the stock is being rebuilt");
-                Failure::StockAway
+                Failure::StockUnavailable
             }
-            StoreError::Away(why) => {
-                tracing::warn!(error = why, "the shard is away");
-                Failure::Final(DrawError::ShardAway)
+            StoreError::Unavailable(why) => {
+                tracing::warn!(error = why, "the shard is unavailable");
+                Failure::Final(DrawError::ShardUnavailable)
             }
         }
     }
 }
 
-impl From<StockAway> for Failure {
-    fn from(error: StockAway) -> Self {
+impl From<StockUnavailable> for Failure {
+    fn from(error: StockUnavailable) -> Self {
         match error {
-            StockAway::Undelivered(prizes) => Failure::Undelivered(prizes),
-            StockAway::Unavailable(_) | StockAway::EndedAtOnce(_) => Failure::StockAway,
+            StockUnavailable::Undelivered(prizes) => Failure::Undelivered(prizes),
+            StockUnavailable::Unavailable(_) | StockUnavailable::EndedAtOnce(_) => {
+                Failure::StockUnavailable
+            }
         }
     }
 }
@@ -205,7 +207,7 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
         pace,
         ids: None,
         doubt: None,
-        away: None,
+        unavailable: None,
         held: Held::nobody(),
         clocks,
         stalls: 0,
@@ -217,7 +219,7 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
 impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     async fn run(mut self, mut queue: Queue, mut stop: watch::Receiver<bool>) {
         // Ids before they are needed, so that a lane which nobody has used yet draws on while the
-        // meta database is away. Without them the first batch tries again.
+        // meta database is unavailable. Without them the first batch tries again.
         let _ = self.cover(self.batch_max).await;
         let mut waiting = Vec::with_capacity(self.batch_max);
         let mut stopping = false;
@@ -233,7 +235,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 () = at(self.held.next_try()) => Due::Held,
                 () = queue.recv_batch(&mut waiting, self.batch_max) => Due::Batch,
                 // It may be that nobody ever draws here again: units in doubt must not wait for it.
-                () = sleep_until(self.away.map_or_else(Instant::now, |away| away.until)), if self.doubt.is_some() => {
+                () = sleep_until(self.unavailable.map_or_else(Instant::now, |unavailable| unavailable.until)), if self.doubt.is_some() => {
                     Due::Verdict
                 }
             };
@@ -267,7 +269,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             let Sifted { tried, told } = self.held.sift(taken, began);
             self.tell_held(told);
             self.answer_all(tried).await;
-            if full && self.away.is_none() && self.stalls == stalls {
+            if full && self.unavailable.is_none() && self.stalls == stalls {
                 self.pace.learn(draws, began.elapsed());
             }
         }
@@ -305,12 +307,15 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
             if part.is_empty() {
                 continue;
             }
-            if self.away.is_some_and(|away| Instant::now() < away.until) {
-                self.fail(part, DrawError::ShardAway);
+            if self
+                .unavailable
+                .is_some_and(|unavailable| Instant::now() < unavailable.until)
+            {
+                self.fail(part, DrawError::ShardUnavailable);
                 continue;
             }
             let executed = self.execute(&mut part).await;
-            self.note_away(&executed);
+            self.note_unavailable(&executed);
             match executed {
                 Ok(answers) => {
                     let refused = answers.iter().filter(|answer| answer.is_err()).count();
@@ -350,18 +355,18 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         }
     }
 
-    fn note_away(&mut self, executed: &Result<Vec<Answer>, Failure>) {
-        self.away = matches!(
+    fn note_unavailable(&mut self, executed: &Result<Vec<Answer>, Failure>) {
+        self.unavailable = matches!(
             executed,
             Err(Failure::Final(
-                DrawError::ShardAway | DrawError::OutcomeUnknown
+                DrawError::ShardUnavailable | DrawError::OutcomeUnknown
             ))
         )
         .then(|| {
-            let lasts = self
-                .away
-                .map_or(AWAY_MIN, |away| (away.lasts * 2).min(AWAY_MAX));
-            Away {
+            let lasts = self.unavailable.map_or(UNAVAILABLE_MIN, |unavailable| {
+                (unavailable.lasts * 2).min(UNAVAILABLE_MAX)
+            });
+            Unavailable {
                 until: Instant::now() + lasts,
                 lasts,
             }
@@ -371,7 +376,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     /// Tries a batch until nobody else was faster. Those whose rows somebody else has are set
     /// aside, and the others go on without them.
     async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Vec<Answer>, Failure> {
-        let mut failure = Failure::Final(DrawError::ShardAway);
+        let mut failure = Failure::Final(DrawError::ShardUnavailable);
         let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
         self.around.random.clear();
         self.deleting = false;
@@ -410,7 +415,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                         Lock {
                             may_be_rebuild: true,
                             ..
-                        } if !found => supply = Supply::Away,
+                        } if !found => supply = Supply::Unavailable,
                         Lock { waited: true, .. } if !found => return Err(Failure::Held(lock)),
                         // Whoever has the others' rows by now has not stood still with them.
                         lock => (failure, on_lock) = (Failure::Held(lock), OnLock::Wait),
@@ -419,7 +424,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 Ok(Err(Failure::Undelivered(prizes))) if supply == Supply::There => {
                     supply = Supply::Without(prizes.into_iter().collect());
                 }
-                Ok(Err(Failure::StockAway | Failure::Undelivered(_))) => supply = Supply::Away,
+                Ok(Err(Failure::StockUnavailable | Failure::Undelivered(_))) => {
+                    supply = Supply::Unavailable;
+                }
                 Ok(result) => return result,
                 Err(_) => {
                     self.store.undo().await;
@@ -458,7 +465,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     ) -> Result<Vec<Answer>, Failure> {
         self.resolve_doubt()
             .await
-            .map_err(|_| Failure::Final(DrawError::ShardAway))?;
+            .map_err(|_| Failure::Final(DrawError::ShardUnavailable))?;
         self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum())
             .await?;
         let plan = self.plan(draws, supply, on_lock).await?;
@@ -489,7 +496,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 Err(error) => error,
             };
             tracing::debug!(%error, again, "a batch gets no units");
-            if !(again && matches!(error, StockAway::EndedAtOnce(_))) {
+            if !(again && matches!(error, StockUnavailable::EndedAtOnce(_))) {
                 self.undo(grant, &Granted::default()).await;
                 return Err(error.into());
             }
@@ -653,10 +660,10 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     /// Asks once more about the batch in doubt, while nobody draws.
     async fn retry_verdict(&mut self) {
         let asked = self.resolve_doubt().await;
-        self.note_away(
+        self.note_unavailable(
             &asked
                 .map(|_| Vec::new())
-                .map_err(|_| Failure::Final(DrawError::ShardAway)),
+                .map_err(|_| Failure::Final(DrawError::ShardUnavailable)),
         );
     }
 
@@ -694,7 +701,7 @@ impl Failure {
         match self {
             Failure::Data(_) => true,
             Failure::Conflict(_) | Failure::Held(_) => elapsed < HALVING_MAX,
-            Failure::StockAway | Failure::Undelivered(_) | Failure::Final(_) => false,
+            Failure::StockUnavailable | Failure::Undelivered(_) | Failure::Final(_) => false,
         }
     }
 }
@@ -711,10 +718,12 @@ fn explain(failure: Failure) -> DrawError {
     match failure {
         Failure::Final(error) => error,
         Failure::Held(_) => DrawError::Held,
-        Failure::StockAway | Failure::Undelivered(_) => DrawError::Refused(Refusal::StockAway),
+        Failure::StockUnavailable | Failure::Undelivered(_) => {
+            DrawError::Refused(Refusal::StockUnavailable)
+        }
         Failure::Conflict(why) => {
             tracing::warn!(error = why, "gave up a batch that others kept changing");
-            DrawError::ShardAway
+            DrawError::ShardUnavailable
         }
         Failure::Data(why) => {
             tracing::error!(error = why, "the database refuses a command");

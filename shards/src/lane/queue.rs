@@ -1,7 +1,7 @@
 //! The bounded queue in front of a lane, and the two ends of a waiting command.
 //!
 //! A command is either still waiting or taken into a batch; one atomic word decides. So a
-//! caller whose patience ends knows which it was: a waiting command that it abandons is never
+//! caller whose timeouts ends knows which it was: a waiting command that it abandons is never
 //! executed, a taken one has an outcome that it does not know yet.
 //!
 //! A command is a call for one draw or several, and room is counted in draws: it is they that a
@@ -35,7 +35,7 @@ pub(super) type Reply = Result<Orders, DrawError>;
 
 /// How long callers wait.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// In the queue; a command that is older is answered, not executed.
     pub queue: Duration,
     /// For the answer of a command that was taken; after this its outcome is unknown.
@@ -44,7 +44,7 @@ pub struct Patience {
 
 /// What the two ends of a command share.
 #[derive(Debug)]
-struct Fate {
+struct Ticket {
     since: Instant,
     state: AtomicU8,
     taken_at: OnceLock<Instant>,
@@ -56,7 +56,7 @@ struct Fate {
 #[derive(Debug)]
 pub(super) struct Waiting {
     draw: Draw,
-    fate: Arc<Fate>,
+    ticket: Arc<Ticket>,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) draw: Draw,
-    fate: Arc<Fate>,
+    ticket: Arc<Ticket>,
     reply: oneshot::Sender<Reply>,
     /// Since when it is set aside, because somebody else has its rows.
     held_since: Option<Instant>,
@@ -73,7 +73,7 @@ pub(super) struct Taken {
 impl Waiting {
     /// How long it has waited.
     pub(super) fn waited(&self, now: Instant) -> Duration {
-        now - self.fate.since
+        now - self.ticket.since
     }
 
     fn draws(&self) -> usize {
@@ -82,14 +82,19 @@ impl Waiting {
 
     /// Takes the command, unless its caller has gone.
     pub(super) fn take(self, now: Instant) -> Option<Taken> {
-        let Self { draw, fate, reply } = self;
-        fate.state
+        let Self {
+            draw,
+            ticket,
+            reply,
+        } = self;
+        ticket
+            .state
             .compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire)
             .ok()?;
-        fate.taken_at.get_or_init(|| now);
+        ticket.taken_at.get_or_init(|| now);
         Some(Taken {
             draw,
-            fate,
+            ticket,
             reply,
             held_since: None,
         })
@@ -114,7 +119,7 @@ impl Taken {
     /// Notes that a lock of somebody else kept it waiting.
     pub(super) fn held_up(&self, time: Duration) {
         let time_us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.fate.held_up_us.fetch_add(time_us, Ordering::Relaxed);
+        self.ticket.held_up_us.fetch_add(time_us, Ordering::Relaxed);
     }
 
     pub(super) fn answer(self, reply: Reply) {
@@ -128,21 +133,21 @@ impl Taken {
 /// executed: a player who has hung up spends no chance.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    fate: Arc<Fate>,
+    ticket: Arc<Ticket>,
     reply: oneshot::Receiver<Reply>,
 }
 
 impl Pending {
     /// Waits for the answer.
-    pub(crate) async fn answer(&mut self, patience: Patience) -> Reply {
-        if let Ok(reply) = timeout_at(self.fate.since + patience.queue, &mut self.reply).await {
+    pub(crate) async fn answer(&mut self, timeouts: Timeouts) -> Reply {
+        if let Ok(reply) = timeout_at(self.ticket.since + timeouts.queue, &mut self.reply).await {
             return reply.unwrap_or(Err(DrawError::OutcomeUnknown));
         }
         if self.abandon() {
             return Err(DrawError::TooOld);
         }
         match timeout_at(
-            self.fate.since + patience.answer.max(patience.queue),
+            self.ticket.since + timeouts.answer.max(timeouts.queue),
             &mut self.reply,
         )
         .await
@@ -155,8 +160,8 @@ impl Pending {
 
     /// How long it waited until its lane took it; all the time, where it did not.
     pub(crate) fn queued(&self) -> Duration {
-        let since = self.fate.since;
-        self.fate
+        let since = self.ticket.since;
+        self.ticket
             .taken_at
             .get()
             .map_or_else(|| since.elapsed(), |&taken_at| taken_at - since)
@@ -164,11 +169,11 @@ impl Pending {
 
     /// How long locks of others kept it waiting after that.
     pub(crate) fn held_up(&self) -> Duration {
-        Duration::from_micros(self.fate.held_up_us.load(Ordering::Relaxed))
+        Duration::from_micros(self.ticket.held_up_us.load(Ordering::Relaxed))
     }
 
     fn abandon(&self) -> bool {
-        self.fate
+        self.ticket
             .state
             .compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
@@ -275,7 +280,7 @@ impl Entrance {
                 DrawError::QueueFull
             });
         }
-        let fate = Arc::new(Fate {
+        let ticket = Arc::new(Ticket {
             since: Instant::now(),
             state: AtomicU8::new(WAITING),
             taken_at: OnceLock::new(),
@@ -284,7 +289,7 @@ impl Entrance {
         let (sender, receiver) = oneshot::channel();
         let waiting = Waiting {
             draw,
-            fate: fate.clone(),
+            ticket: ticket.clone(),
             reply: sender,
         };
         self.sender.try_send(waiting).map_err(|error| {
@@ -296,7 +301,7 @@ impl Entrance {
         })?;
         self.admitted.inc();
         Ok(Pending {
-            fate,
+            ticket,
             reply: receiver,
         })
     }
@@ -374,7 +379,7 @@ mod tests {
     use super::super::pace::Pace;
     use super::*;
 
-    const PATIENCE: Patience = Patience {
+    const PATIENCE: Timeouts = Timeouts {
         queue: Duration::from_secs(1),
         answer: Duration::from_secs(3),
     };

@@ -13,12 +13,12 @@ use market::{ActivityId, AwardId, DrawCount, Order, Orders, Refusal, RequestId, 
 use router::Run;
 use tokio::time::sleep;
 
-use super::queue::{Entrance, Patience};
+use super::queue::{Entrance, Timeouts};
 use super::*;
 use crate::metrics::Metrics;
-use crate::stock::{Epoch, MemoryStock, Part, Picture, ServerId, StockAway};
+use crate::stock::{Epoch, MemoryStock, Part, ServerId, Snapshot, StockUnavailable};
 
-const PATIENCE: Patience = Patience {
+const PATIENCE: Timeouts = Timeouts {
     queue: Duration::from_secs(30),
     answer: Duration::from_mins(1),
 };
@@ -70,15 +70,15 @@ nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_a
 /// How the next use of the store goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    PrefetchAway,
-    PersistAway,
+    PrefetchUnavailable,
+    PersistUnavailable,
     PersistConflict,
     PersistFenced,
     /// The commit is not confirmed and has landed.
     CommitLost,
     /// The commit is not confirmed and has not landed.
     CommitFailed,
-    VerdictAway,
+    VerdictUnavailable,
     Panic,
 }
 
@@ -143,8 +143,8 @@ impl Store {
     }
 }
 
-fn away() -> StoreError {
-    StoreError::Away("planted".to_owned())
+fn unavailable() -> StoreError {
+    StoreError::Unavailable("planted".to_owned())
 }
 
 fn held() -> StoreError {
@@ -158,8 +158,8 @@ impl ShardStore for Store {
         on_lock: OnLock,
         _: bool,
     ) -> Result<Fetched, StoreError> {
-        if self.fails(&[Fault::PrefetchAway]).is_some() {
-            return Err(away());
+        if self.fails(&[Fault::PrefetchUnavailable]).is_some() {
+            return Err(unavailable());
         }
         self.meet_locks(batch, on_lock).await?;
         let mut tables = self.lock();
@@ -204,7 +204,7 @@ impl ShardStore for Store {
         receipt: &Receipt,
     ) -> Result<(), PersistError> {
         let fault = self.fails(&[
-            Fault::PersistAway,
+            Fault::PersistUnavailable,
             Fault::PersistConflict,
             Fault::PersistFenced,
             Fault::CommitLost,
@@ -212,14 +212,14 @@ impl ShardStore for Store {
             Fault::Panic,
         ]);
         match fault {
-            Some(Fault::PersistAway) => return Err(away().into()),
+            Some(Fault::PersistUnavailable) => return Err(unavailable().into()),
             Some(Fault::PersistFenced) => {
                 return Err(StoreError::Fenced("planted".to_owned()).into());
             }
             Some(Fault::PersistConflict) => {
                 return Err(StoreError::Conflict("planted".to_owned()).into());
             }
-            Some(Fault::CommitFailed) => return Err(PersistError::Unknown(away())),
+            Some(Fault::CommitFailed) => return Err(PersistError::Unknown(unavailable())),
             Some(Fault::Panic) => panic!("planted"),
             _ => {}
         }
@@ -265,7 +265,7 @@ impl ShardStore for Store {
             "a grant id was used twice"
         );
         match fault {
-            Some(_) => Err(PersistError::Unknown(away())),
+            Some(_) => Err(PersistError::Unknown(unavailable())),
             None => Ok(()),
         }
     }
@@ -273,8 +273,8 @@ impl ShardStore for Store {
     async fn undo(&mut self) {}
 
     async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
-        if self.fails(&[Fault::VerdictAway]).is_some() {
-            return Err(away());
+        if self.fails(&[Fault::VerdictUnavailable]).is_some() {
+            return Err(unavailable());
         }
         Ok(*self
             .lock()
@@ -434,8 +434,8 @@ impl Rig {
         answers
     }
 
-    fn picture(&self) -> Picture {
-        self.stock.pictures()[0]
+    fn snapshot(&self) -> Snapshot {
+        self.stock.snapshots()[0]
     }
 
     /// Ends the lane and checks that stock and orders agree and nothing is in the air.
@@ -446,7 +446,7 @@ impl Rig {
             .expect("finished once")
             .await
             .expect("the lane ends by itself");
-        let picture = self.picture();
+        let snapshot = self.snapshot();
         let stocked = self
             .store
             .lock()
@@ -454,9 +454,9 @@ impl Rig {
             .values()
             .filter(|order| order.stocked)
             .count() as u64;
-        assert_eq!(picture.open, 0, "a grant is still open");
-        assert_eq!(picture.issued, stocked);
-        assert_eq!(picture.left, 3 - stocked);
+        assert_eq!(snapshot.open, 0, "a grant is still open");
+        assert_eq!(snapshot.issued, stocked);
+        assert_eq!(snapshot.left, 3 - stocked);
         let counted = self.metrics.counted();
         assert_eq!(
             [counted.taken, counted.ended],
@@ -602,19 +602,19 @@ async fn refusals_change_nothing_and_leave_the_key_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_away_answers_everyone_and_keeps_no_units() {
-    let rig = rig(&[Fault::PrefetchAway, Fault::PersistAway]);
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
+async fn a_shard_that_is_unavailable_answers_everyone_and_keeps_no_units() {
+    let rig = rig(&[Fault::PrefetchUnavailable, Fault::PersistUnavailable]);
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardUnavailable));
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardUnavailable));
     assert_eq!(
         rig.store.lock().faults.len(),
         1,
         "the second draw was answered without asking the shard"
     );
-    sleep(AWAY_MIN).await;
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
-    assert_eq!(rig.picture().left, 3);
-    sleep(AWAY_MIN * 2).await;
+    sleep(UNAVAILABLE_MIN).await;
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardUnavailable));
+    assert_eq!(rig.snapshot().left, 3);
+    sleep(UNAVAILABLE_MIN * 2).await;
     rig.draw("a", "1").await.expect("the shard is back");
     rig.finish().await;
 }
@@ -629,7 +629,7 @@ async fn a_conflict_is_planned_anew_under_another_grant() {
 #[tokio::test]
 async fn conflicts_without_end_give_up() {
     let rig = rig(&[Fault::PersistConflict; TRIES_MAX]);
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardAway));
+    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardUnavailable));
     rig.finish().await;
 }
 
@@ -652,10 +652,14 @@ async fn a_commit_that_failed_is_made_void_and_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn while_the_verdict_is_out_the_outcome_is_unknown() {
     for commit in [Fault::CommitLost, Fault::CommitFailed] {
-        let rig = rig(&[commit, Fault::VerdictAway]);
+        let rig = rig(&[commit, Fault::VerdictUnavailable]);
         assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
-        assert_eq!(rig.picture().open, 1, "the unit is neither issued nor free");
-        sleep(AWAY_MIN).await;
+        assert_eq!(
+            rig.snapshot().open,
+            1,
+            "the unit is neither issued nor free"
+        );
+        sleep(UNAVAILABLE_MIN).await;
         rig.draw("a", "1").await.expect("the same key asks again");
         assert_eq!(rig.store.lock().orders.len(), 1);
         rig.finish().await;
@@ -667,16 +671,16 @@ async fn a_doubt_is_resolved_although_nobody_draws_again() {
     for commit in [Fault::CommitLost, Fault::CommitFailed] {
         let rig = rig(&[
             commit,
-            Fault::VerdictAway,
-            Fault::VerdictAway,
-            Fault::VerdictAway,
+            Fault::VerdictUnavailable,
+            Fault::VerdictUnavailable,
+            Fault::VerdictUnavailable,
         ]);
         assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
-        assert_eq!(rig.picture().open, 1);
-        sleep(AWAY_MAX * 3).await;
-        let picture = rig.picture();
+        assert_eq!(rig.snapshot().open, 1);
+        sleep(UNAVAILABLE_MAX * 3).await;
+        let snapshot = rig.snapshot();
         assert_eq!(
-            (picture.open, picture.issued),
+            (snapshot.open, snapshot.issued),
             (0, u64::from(commit == Fault::CommitLost))
         );
         rig.finish().await;
@@ -685,7 +689,7 @@ async fn a_doubt_is_resolved_although_nobody_draws_again() {
 
 #[tokio::test]
 async fn a_lane_that_stops_in_doubt_finds_out_first() {
-    let rig = rig(&[Fault::CommitLost, Fault::VerdictAway]);
+    let rig = rig(&[Fault::CommitLost, Fault::VerdictUnavailable]);
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
     rig.finish().await;
 }
@@ -710,7 +714,7 @@ async fn one_bad_command_never_fails_its_neighbours() {
 async fn a_panic_costs_one_batch_its_answer_and_nothing_else() {
     let rig = rig(&[Fault::Panic]);
     assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
-    sleep(AWAY_MIN).await;
+    sleep(UNAVAILABLE_MIN).await;
     rig.draw("a", "1").await.expect("the lane lives on");
     assert_eq!(rig.store.lock().orders.len(), 1);
     rig.finish().await;
@@ -735,8 +739,8 @@ async fn a_stop_commits_what_is_queued() {
 struct Unreachable;
 
 impl Stock for Unreachable {
-    async fn take(&self, _: GrantId, _: &[Units]) -> Result<Granted, StockAway> {
-        Err(StockAway::Unavailable("planted".to_owned()))
+    async fn take(&self, _: GrantId, _: &[Units]) -> Result<Granted, StockUnavailable> {
+        Err(StockUnavailable::Unavailable("planted".to_owned()))
     }
 
     fn settle(&self, _: GrantId, granted: &Granted, _: &[Part]) {
@@ -747,7 +751,7 @@ impl Stock for Unreachable {
 }
 
 #[tokio::test]
-async fn a_stock_that_is_away_refuses_and_changes_nothing() {
+async fn a_stock_that_is_unavailable_refuses_and_changes_nothing() {
     let store = Store::default();
     let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
     let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
@@ -756,16 +760,19 @@ async fn a_stock_that_is_away_refuses_and_changes_nothing() {
         .expect("room")
         .answer(PATIENCE)
         .await;
-    assert_eq!(answer, Err(DrawError::Refused(Refusal::StockAway)));
+    assert_eq!(answer, Err(DrawError::Refused(Refusal::StockUnavailable)));
     assert!(store.lock().orders.is_empty() && store.lock().accounts.is_empty());
     stop.send_replace(true);
     task.await.expect("the lane ends");
 }
 
 #[tokio::test]
-async fn a_campaign_may_fall_back_while_the_stock_is_away() {
+async fn a_campaign_may_fall_back_while_the_stock_is_unavailable() {
     let store = Store::default();
-    let text = CAMPAIGN.replace("time_zone =", "when_stock_away = \"fallback\"\ntime_zone =");
+    let text = CAMPAIGN.replace(
+        "time_zone =",
+        "when_stock_unavailable = \"fallback\"\ntime_zone =",
+    );
     let campaign = Campaign::parse(&text).expect("a valid campaign");
     let (entrance, task, stop) = lane(store.clone(), Unreachable, campaign, metrics());
     let answer = entrance
@@ -785,13 +792,13 @@ async fn a_campaign_may_fall_back_while_the_stock_is_away() {
 /// A stock whose first askings go wrong.
 struct Shaky {
     stock: Arc<MemoryStock>,
-    failures: Mutex<Vec<StockAway>>,
+    failures: Mutex<Vec<StockUnavailable>>,
     /// Under what it was asked.
     grants: Arc<Mutex<Vec<GrantId>>>,
 }
 
 impl Stock for Shaky {
-    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
+    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockUnavailable> {
         self.grants.lock().expect("nothing panics here").push(grant);
         let failure = self.failures.lock().expect("nothing panics here").pop();
         match failure {
@@ -811,7 +818,10 @@ impl Stock for Shaky {
 
 /// One draw from a stock whose first askings go wrong like this: the answer, and how often it was
 /// asked.
-async fn draw_shaky(campaign: &str, failures: &[StockAway]) -> (Result<Orders, DrawError>, usize) {
+async fn draw_shaky(
+    campaign: &str,
+    failures: &[StockUnavailable],
+) -> (Result<Orders, DrawError>, usize) {
     let (store, stock, grants) = (
         Store::default(),
         Arc::new(MemoryStock::default()),
@@ -842,37 +852,44 @@ async fn draw_shaky(campaign: &str, failures: &[StockAway]) -> (Result<Orders, D
         .values()
         .filter(|order| order.stocked)
         .count() as u64;
-    let Picture { left, open, .. } = stock.pictures()[0];
+    let Snapshot { left, open, .. } = stock.snapshots()[0];
     assert_eq!((left, open), (3 - stocked, 0));
     (answer, grants.len())
 }
 
 #[tokio::test]
 async fn an_asking_that_ended_at_once_is_repeated_once_under_another_grant() {
-    let ended = || StockAway::EndedAtOnce("planted".to_owned());
+    let ended = || StockUnavailable::EndedAtOnce("planted".to_owned());
     let (answer, asked) = draw_shaky(CAMPAIGN, &[ended()]).await;
     assert!(one(&answer).stocked, "{answer:?}");
     assert_eq!(asked, 2);
-    let refused = Err(DrawError::Refused(Refusal::StockAway));
+    let refused = Err(DrawError::Refused(Refusal::StockUnavailable));
     assert_eq!(
         draw_shaky(CAMPAIGN, &[ended(), ended()]).await,
         (refused.clone(), 2)
     );
     assert_eq!(
-        draw_shaky(CAMPAIGN, &[StockAway::Unavailable("planted".to_owned())]).await,
+        draw_shaky(
+            CAMPAIGN,
+            &[StockUnavailable::Unavailable("planted".to_owned())]
+        )
+        .await,
         (refused, 1)
     );
 }
 
 #[tokio::test]
 async fn a_prize_whose_units_are_on_their_way_is_no_consolation() {
-    let undelivered = [StockAway::Undelivered(vec![prize()])];
+    let undelivered = [StockUnavailable::Undelivered(vec![prize()])];
     let (answer, asked) = draw_shaky(CAMPAIGN, &undelivered).await;
     assert_eq!(
         (answer, asked),
-        (Err(DrawError::Refused(Refusal::StockAway)), 1)
+        (Err(DrawError::Refused(Refusal::StockUnavailable)), 1)
     );
-    let falls_back = CAMPAIGN.replace("time_zone =", "when_stock_away = \"fallback\"\ntime_zone =");
+    let falls_back = CAMPAIGN.replace(
+        "time_zone =",
+        "when_stock_unavailable = \"fallback\"\ntime_zone =",
+    );
     let (answer, _) = draw_shaky(&falls_back, &undelivered).await;
     assert_eq!(
         (one(&answer).award.get(), one(&answer).stocked),
@@ -894,7 +911,7 @@ async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
         },
         &redis,
     )]);
-    stock_up(&stock.shelves()[0], 1, &[(prize(), 0, 1_000)]).await;
+    stock_up(&stock.nodes()[0], 1, &[(prize(), 0, 1_000)]).await;
     let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
     let (entrance, _task, _stop) = lane(
         Store::default(),
@@ -923,9 +940,9 @@ async fn units_of_a_past_epoch_are_not_issued() {
     let rig = rig(&[Fault::PersistFenced]);
     assert_eq!(
         rig.draw("a", "1").await,
-        Err(DrawError::Refused(Refusal::StockAway))
+        Err(DrawError::Refused(Refusal::StockUnavailable))
     );
-    assert_eq!(rig.picture().left, 3);
+    assert_eq!(rig.snapshot().left, 3);
     rig.draw("a", "1").await.expect("the stock is rebuilt");
     rig.finish().await;
 }
@@ -1046,7 +1063,7 @@ async fn one_command_that_others_keep_changing_never_fails_its_neighbours() {
         .await;
     let failed: Vec<bool> = answers
         .iter()
-        .map(|answer| *answer == Err(DrawError::ShardAway))
+        .map(|answer| *answer == Err(DrawError::ShardUnavailable))
         .collect();
     assert_eq!(failed, [false, false, true, false, false]);
     rig.finish().await;
@@ -1081,7 +1098,7 @@ async fn nothing_is_planned_by_a_clock_that_the_shards_own_contradicts() {
 struct Plenty;
 
 impl Stock for Plenty {
-    async fn take(&self, _: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
+    async fn take(&self, _: GrantId, wants: &[Units]) -> Result<Granted, StockUnavailable> {
         let server = ServerId(1);
         let part = |units: &Units| Part {
             server,
@@ -1112,7 +1129,7 @@ async fn a_rebuild_that_holds_the_epochs_makes_the_stock_away_and_no_shard() {
         .expect("room")
         .answer(PATIENCE)
         .await;
-    assert_eq!(answer, Err(DrawError::Refused(Refusal::StockAway)));
+    assert_eq!(answer, Err(DrawError::Refused(Refusal::StockUnavailable)));
     assert_eq!(began.elapsed(), LOCK_WAIT);
     stop.send_replace(true);
     task.await.expect("the lane ends");

@@ -178,9 +178,9 @@ async fn stock_operations_add_up<D: Database>(database: D) {
     assert_eq!(*last, expected);
 }
 
-async fn the_last_picture_counts<D: Database>(database: D) {
+async fn the_last_snapshot_counts<D: Database>(database: D) {
     let meta = fresh(database).await;
-    let picture = |left| Picture {
+    let snapshot = |left| Snapshot {
         prize: mug(),
         total: 50,
         left,
@@ -188,16 +188,16 @@ async fn the_last_picture_counts<D: Database>(database: D) {
         issued: 47 - left,
     };
     for left in [40, 7] {
-        meta.write_pictures(&[picture(left)], now())
+        meta.write_snapshots(&[snapshot(left)], now())
             .await
             .expect("written");
-        meta.write_pictures(&[picture(left)], now())
+        meta.write_snapshots(&[snapshot(left)], now())
             .await
             .expect("written again");
-        assert_eq!(meta.pictures().await, Ok(vec![picture(left)]));
+        assert_eq!(meta.snapshots().await, Ok(vec![snapshot(left)]));
     }
-    meta.forget_pictures().await.expect("forgotten");
-    assert_eq!(meta.pictures().await, Ok(vec![]));
+    meta.forget_snapshots().await.expect("forgotten");
+    assert_eq!(meta.snapshots().await, Ok(vec![]));
 }
 
 async fn the_audit_log_tells_the_newest_first<D: Database>(database: D) {
@@ -250,7 +250,7 @@ over_each_database!(
     a_campaign_comes_back_to_the_letter,
     publishers_take_turns,
     stock_operations_add_up,
-    the_last_picture_counts,
+    the_last_snapshot_counts,
     the_audit_log_tells_the_newest_first,
 );
 

@@ -25,7 +25,7 @@ async fn started(place: &tempfile::TempDir, slow: Duration) -> Embedded {
             linger: Duration::ZERO,
         },
         in_flight_max: 100,
-        patience: Patience {
+        timeouts: Timeouts {
             queue: long,
             answer: long,
         },
@@ -175,7 +175,10 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
             DrawError::Refused(Refusal::NoChancesLeft),
             Verdict::Answered,
         ),
-        (DrawError::Refused(Refusal::StockAway), Verdict::Answered),
+        (
+            DrawError::Refused(Refusal::StockUnavailable),
+            Verdict::Answered,
+        ),
         (DrawError::DataRefused, Verdict::Answered),
         (DrawError::Held, Verdict::Answered),
         (
@@ -184,7 +187,7 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
             },
             Verdict::Answered,
         ),
-        (DrawError::ShardAway, Verdict::Failed),
+        (DrawError::ShardUnavailable, Verdict::Failed),
         (DrawError::OutcomeUnknown, Verdict::Failed),
         (DrawError::TooOld, Verdict::Failed),
         (DrawError::QueueFull, Verdict::Uncounted),
@@ -194,7 +197,10 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
         assert_eq!(verdict_of_draw(&Err(error)), verdict, "{error}");
     }
     assert_eq!(verdict_of_read(&Ok(Found::default())), Verdict::Answered);
-    assert_eq!(verdict_of_read(&Err(ReadError::ShardAway)), Verdict::Failed);
+    assert_eq!(
+        verdict_of_read(&Err(ReadError::ShardUnavailable)),
+        Verdict::Failed
+    );
     assert_eq!(
         verdict_of_read(&Err(ReadError::QueueFull)),
         Verdict::Uncounted

@@ -163,7 +163,7 @@ impl State {
     }
 
     /// Whoever has nothing to do with those who stand still, and nothing else is wrong, is answered
-    /// soon, and with more than that something is away.
+    /// soon, and with more than that something is unavailable.
     pub(super) fn check_answered(
         &mut self,
         lane: (usize, usize),
@@ -306,14 +306,14 @@ impl State {
                 .first()
                 .is_some_and(|order| order.asked != draw.count),
             Refusal::NoChancesLeft => used + needed > CHANCES.welcome,
-            Refusal::StockAway | Refusal::MonthLimit | Refusal::DayLimit => true,
+            Refusal::StockUnavailable | Refusal::MonthLimit | Refusal::DayLimit => true,
             Refusal::ActivityUnknown | Refusal::ActivityNotOpen | Refusal::OutsideWindow => false,
         };
         if knew || !right {
             let what = format!("{draw:?} was refused ({refusal}), with {account:?} and {stored:?}");
             self.violate(|| what);
         }
-        refusal != Refusal::StockAway
+        refusal != Refusal::StockUnavailable
     }
 
     /// What still moves, or has to be mended yet.
@@ -336,7 +336,7 @@ impl State {
         if registered.run_id.as_deref() != Some(&self.servers[place].run_id_now()) {
             return Some(format!("server {id} is not the registered one"));
         }
-        match self.servers[place].process().picture() {
+        match self.servers[place].process().snapshot() {
             Err(_) => return Some(format!("server {id} has lost its units")),
             Ok((epoch, ..)) if epoch != registered.epoch => {
                 return Some(format!("server {id} is behind"));
@@ -363,11 +363,11 @@ impl State {
 
     /// Units of a prize that can be taken.
     pub(super) fn left_of(&mut self, prize: Prize) -> u64 {
-        let pictures = self
+        let snapshots = self
             .servers
             .iter_mut()
-            .filter_map(|server| server.process().picture().ok());
-        let counts = pictures.flat_map(|(_, left, _)| left);
+            .filter_map(|server| server.process().snapshot().ok());
+        let counts = snapshots.flat_map(|(_, left, _)| left);
         counts
             .filter(|((of, _), _)| *of == prize)
             .map(|(_, units)| units)
@@ -380,7 +380,7 @@ impl State {
         let mut issued = Counts::new();
         for place in 0..self.servers.len() {
             let id = ServerId(u8::try_from(place + 1).expect("few servers"));
-            if let Ok((_, units, _)) = self.servers[place].process().picture() {
+            if let Ok((_, units, _)) = self.servers[place].process().snapshot() {
                 left.extend(units);
             }
             for shard in &self.shards {
@@ -458,7 +458,7 @@ fn kind_of(answer: &Result<Orders, DrawError>) -> &'static str {
     match answer {
         Ok(orders) if orders.iter().any(|order| order.stocked) => "answer: a unit",
         Ok(_) => "answer: no unit",
-        Err(DrawError::Refused(Refusal::StockAway)) => "answer: stock away",
+        Err(DrawError::Refused(Refusal::StockUnavailable)) => "answer: stock unavailable",
         Err(DrawError::Refused(Refusal::NoChancesLeft)) => "answer: no chances",
         Err(DrawError::Refused(Refusal::RequestIdReused)) => "answer: request id reused",
         Err(DrawError::Refused(Refusal::RequestCountDiffers)) => "answer: count differs",
@@ -467,7 +467,7 @@ fn kind_of(answer: &Result<Orders, DrawError>) -> &'static str {
         Err(DrawError::QueueFull) => "answer: queue full",
         Err(DrawError::TooOld) => "answer: too old",
         Err(DrawError::OutcomeUnknown) => "answer: unknown",
-        Err(DrawError::ShardAway) => "answer: shard away",
+        Err(DrawError::ShardUnavailable) => "answer: shard unavailable",
         Err(DrawError::Held) => "answer: held",
         Err(DrawError::ClocksDiffer { .. }) => "answer: clocks differ",
         Err(DrawError::Stopping) => "answer: stopping",

@@ -12,7 +12,7 @@ use super::world::World;
 use crate::stock::cluster::tests::ledgers::{Desk, ON_TWO, ledger_suite};
 use crate::stock::cluster::tests::metas::{Office, meta_suite};
 use crate::stock::cluster::tests::servers::{Counter, ON_ONE, server_suite};
-use crate::stock::cluster::tests::{SPREAD, breakers, picture, stock_up_all};
+use crate::stock::cluster::tests::{SPREAD, breakers, snapshot, stock_up_all};
 use crate::stock::cluster::{ClusterStock, LaneStock, Spread};
 use crate::stock::conformance::{Shop, prize, stock_suite};
 
@@ -86,7 +86,7 @@ impl Shop for FakeRack {
     }
 
     async fn count(&self) -> (u64, u64) {
-        picture(&self.0).await
+        snapshot(&self.0).await
     }
 }
 

@@ -60,12 +60,12 @@ pub(super) enum Disaster {
     /// The replica takes over, and a gateway is left alone with the process before it.
     SplitBrain,
     ServerHeld,
-    ServerAway,
+    ServerUnavailable,
     ShardHeld,
-    ShardAway,
+    ShardUnavailable,
     ShardSlow,
     ShardCrash,
-    MetaAway,
+    MetaUnavailable,
     ClockStep,
     /// Somebody empties a server for another cluster, and notices later.
     Intruder,
@@ -81,12 +81,12 @@ impl Disaster {
         Self::FailOver,
         Self::SplitBrain,
         Self::ServerHeld,
-        Self::ServerAway,
+        Self::ServerUnavailable,
         Self::ShardHeld,
-        Self::ShardAway,
+        Self::ShardUnavailable,
         Self::ShardSlow,
         Self::ShardCrash,
-        Self::MetaAway,
+        Self::MetaUnavailable,
         Self::ClockStep,
         Self::Intruder,
         Self::ClockWrong,
@@ -114,20 +114,20 @@ fn strike(world: &Arc<World>) {
         Disaster::FailOver => state.hit_server(server, |server| server.fail_over(None)),
         Disaster::SplitBrain => {
             state.hit_server(server, |server| server.fail_over(Some(gateway)));
-            state.stay_away(Link::Meta(gateway), 3 * length);
+            state.stay_unavailable(Link::Meta(gateway), 3 * length);
         }
         Disaster::ServerHeld => state.hold(Link::Server(server), length),
-        Disaster::ServerAway => state.stay_away(Link::Server(server), length),
+        Disaster::ServerUnavailable => state.stay_unavailable(Link::Server(server), length),
         Disaster::ShardHeld => state.hold(Link::Shard(shard), length),
-        Disaster::ShardAway => state.stay_away(Link::Shard(shard), 2 * length),
+        Disaster::ShardUnavailable => state.stay_unavailable(Link::Shard(shard), 2 * length),
         Disaster::ShardSlow => state.slow_down(Link::Shard(shard), 3 * length),
         Disaster::ShardCrash => {
             state.shards[shard].crash();
             drop(state);
             world.released[shard].notify_waiters();
         }
-        Disaster::MetaAway => {
-            (0..=GATEWAYS).for_each(|gateway| state.stay_away(Link::Meta(gateway), length))
+        Disaster::MetaUnavailable => {
+            (0..=GATEWAYS).for_each(|gateway| state.stay_unavailable(Link::Meta(gateway), length));
         }
         Disaster::ClockStep => {
             let ahead_ms = i64::try_from(state.dice.below(20_000)).expect("small") - 10_000;
@@ -169,9 +169,9 @@ impl State {
         self.weather.hold(link, length);
     }
 
-    fn stay_away(&mut self, link: Link, length: Duration) {
-        self.note("away", || format!("{link:?} for {length:?}"));
-        self.weather.stay_away(link, length);
+    fn stay_unavailable(&mut self, link: Link, length: Duration) {
+        self.note("unavailable", || format!("{link:?} for {length:?}"));
+        self.weather.stay_unavailable(link, length);
     }
 
     fn slow_down(&mut self, link: Link, length: Duration) {

@@ -20,7 +20,8 @@ use crate::lane::{Cut, Entrance, Ids, LaneLimits, Surroundings, start};
 use crate::metrics::Metrics;
 use crate::stock::Epoch;
 use crate::stock::cluster::{
-    ClusterStock, MetaLedger, ShardLedger, TendError, Tended, deliver, reclaim, tend, withdraw,
+    ClusterStock, MetaLedger, ReconcileError, Reconciled, ShardLedger, deliver, reclaim, reconcile,
+    withdraw,
 };
 
 /// A job's round that takes longer is given up.
@@ -181,8 +182,8 @@ fn start_lanes(
 fn start_jobs(parts: &Arc<Parts>, jobs: &mut Vec<JoinHandle<()>>) {
     jobs.push(tokio::spawn(following(parts.clone())));
     jobs.push(tokio::spawn(withdrawing(parts.clone())));
-    for place in 0..parts.stock.shelves().len() {
-        jobs.push(tokio::spawn(tending(parts.clone(), place)));
+    for place in 0..parts.stock.nodes().len() {
+        jobs.push(tokio::spawn(reconciling(parts.clone(), place)));
     }
     for shard in 0..parts.ledgers.len() {
         jobs.push(tokio::spawn(reclaiming(parts.clone(), shard)));
@@ -200,7 +201,7 @@ impl Parts {
     async fn round<T>(
         &self,
         job: &'static str,
-        round: impl Future<Output = Result<T, TendError>>,
+        round: impl Future<Output = Result<T, ReconcileError>>,
     ) -> Option<T> {
         match timeout(ROUND_MAX, round).await {
             Ok(Ok(done)) => Some(done),
@@ -217,15 +218,15 @@ impl Parts {
         }
     }
 
-    async fn follow(&self) -> Result<(), TendError> {
-        for shelf in self.stock.shelves() {
-            shelf.set_registered(self.meta.registered(shelf.id).await?);
+    async fn follow(&self) -> Result<(), ReconcileError> {
+        for node in self.stock.nodes() {
+            node.set_registered(self.meta.registered(node.id).await?);
         }
-        let shelves = self.stock.shelves();
-        let place = self.world.state().dice.place(3 * shelves.len());
-        if let Some(shelf) = shelves.get(place) {
-            let mut session = shelf.trusted_session().await?;
-            deliver(shelf, &mut session, &self.meta, self.world.scenario.spread).await?;
+        let nodes = self.stock.nodes();
+        let place = self.world.state().dice.place(3 * nodes.len());
+        if let Some(node) = nodes.get(place) {
+            let mut session = node.trusted_session().await?;
+            deliver(node, &mut session, &self.meta, self.world.scenario.spread).await?;
             self.stock.look_again();
         }
         Ok(())
@@ -239,21 +240,21 @@ async fn following(parts: Arc<Parts>) {
     }
 }
 
-async fn tending(parts: Arc<Parts>, place: usize) {
-    let shelf = &parts.stock.shelves()[place];
+async fn reconciling(parts: Arc<Parts>, place: usize) {
+    let node = &parts.stock.nodes()[place];
     let spread = parts.world.scenario.spread;
     let mut seen = Epoch(0);
     loop {
-        parts.rest(100, parts.world.scenario.tend_ms_max).await;
-        let round = tend(
+        parts.rest(100, parts.world.scenario.reconcile_ms_max).await;
+        let round = reconcile(
             &parts.stock,
-            shelf,
+            node,
             &parts.ledgers,
             &parts.meta,
             spread,
             &mut seen,
         );
-        if let Some(Tended::Rebuilt(epoch)) = parts.round("tend", round).await {
+        if let Some(Reconciled::Rebuilt(epoch)) = parts.round("reconcile", round).await {
             parts
                 .world
                 .state()

@@ -10,7 +10,7 @@ use super::transaction::Transaction;
 use super::wire::{Link, send};
 use super::world::World;
 use crate::stock::cluster::ShardLedger;
-use crate::stock::cluster::ledger::{Fate, SomeReceipts};
+use crate::stock::cluster::ledger::{GrantOutcome, SomeReceipts};
 use crate::stock::{Epoch, ServerId};
 use crate::store::{GrantId, StoreError};
 
@@ -44,13 +44,13 @@ impl FakeLedger {
 }
 
 impl ShardLedger for FakeLedger {
-    async fn decide(&self, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
+    async fn decide(&self, server: ServerId, grant: GrantId) -> Result<GrantOutcome, StoreError> {
         let here = self.clone();
-        let fate = send(&self.world, Link::Shard(self.shard), async move {
+        let outcome = send(&self.world, Link::Shard(self.shard), async move {
             here.decide_here(server, grant).await
         })
         .await??;
-        let event = if fate == Fate::Void {
+        let event = if outcome == GrantOutcome::Void {
             "decided: void"
         } else {
             "decided: committed"
@@ -58,7 +58,7 @@ impl ShardLedger for FakeLedger {
         self.world
             .state()
             .note(event, || format!("{grant:?} on {server}"));
-        Ok(fate)
+        Ok(outcome)
     }
 
     async fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> Result<Epoch, StoreError> {
@@ -134,7 +134,11 @@ impl ShardLedger for FakeLedger {
 
 impl FakeLedger {
     /// Inserts a void row, or reads the one that is there.
-    async fn decide_here(&self, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
+    async fn decide_here(
+        &self,
+        server: ServerId,
+        grant: GrantId,
+    ) -> Result<GrantOutcome, StoreError> {
         let transaction = self.begin();
         transaction
             .lock(&Key::Receipt(grant), Mode::Exclusive)
@@ -142,13 +146,13 @@ impl FakeLedger {
         if !transaction.with(|tables| tables.receipts.contains_key(&grant)) {
             transaction.write(Write::Receipt(grant, ReceiptRow::void()))?;
             transaction.breathe().await;
-            return transaction.commit().map(|()| Fate::Void);
+            return transaction.commit().map(|()| GrantOutcome::Void);
         }
         transaction.undo();
         transaction.breathe().await;
         match transaction.with(|tables| tables.receipts.get(&grant).cloned()) {
-            Some(row) if row.void => Ok(Fate::Void),
-            Some(row) => Ok(Fate::Committed(
+            Some(row) if row.void => Ok(GrantOutcome::Void),
+            Some(row) => Ok(GrantOutcome::Committed(
                 row.used
                     .into_iter()
                     .filter(|part| part.server == server)

@@ -15,7 +15,7 @@ use super::store::POISONED;
 use super::wire::pause;
 use super::world::World;
 use crate::DrawError;
-use crate::lane::Patience;
+use crate::lane::Timeouts;
 
 /// A player's life with one phone.
 pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
@@ -180,13 +180,13 @@ async fn call(
     gateway: usize,
     lane: usize,
 ) -> (Result<Orders, DrawError>, bool) {
-    let (entrance, patience, stays) = {
+    let (entrance, timeouts, stays) = {
         let mut state = world.state();
         let entrance = state.gateways[gateway]
             .as_ref()
             .map(|lanes| lanes[lane].clone());
         let queue = state.dice.millis(500, 4_000);
-        let patience = Patience {
+        let timeouts = Timeouts {
             queue,
             answer: queue + state.dice.millis(0, 8_000),
         };
@@ -196,12 +196,12 @@ async fn call(
         } else {
             Duration::MAX
         };
-        (entrance, patience, stays)
+        (entrance, timeouts, stays)
     };
-    let patient = stays == Duration::MAX && patience.queue > ANSWERED_WITHIN;
+    let patient = stays == Duration::MAX && timeouts.queue > ANSWERED_WITHIN;
     let answered = async {
         let mut pending = entrance.ok_or(DrawError::Stopping)?.submit(draw.clone())?;
-        timeout(stays, pending.answer(patience))
+        timeout(stays, pending.answer(timeouts))
             .await
             .unwrap_or(Err(DrawError::OutcomeUnknown))
     };

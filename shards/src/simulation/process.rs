@@ -217,7 +217,7 @@ impl Process {
     }
 
     /// The epoch, what is left, and how many grants are open.
-    pub(super) fn picture(&mut self) -> Result<(Epoch, Counts, usize), Lost> {
+    pub(super) fn snapshot(&mut self) -> Result<(Epoch, Counts, usize), Lost> {
         let (stock, grants) = self.whole()?;
         Ok((stock.epoch, stock.left.clone(), grants.open.len()))
     }

@@ -26,8 +26,8 @@ pub(super) const CHANCES: Chances = Chances {
     month_limit: 4,
 };
 
-/// Two limited prizes and one without limit, draws are refused while the stock is away, and calls
-/// are all or nothing; one limited prize, the luck award while the stock is away, and calls go as
+/// Two limited prizes and one without limit, draws are refused while the stock is unavailable, and calls
+/// are all or nothing; one limited prize, the luck award while the stock is unavailable, and calls go as
 /// far as the chances.
 const CAMPAIGNS: [&str; 2] = [
     r#"
@@ -82,7 +82,7 @@ name = "falls back"
 begins_at = 2020-01-01T00:00:00+00:00
 ends_at = 2040-01-01T00:00:00+00:00
 state = "open"
-when_stock_away = "fallback"
+when_stock_unavailable = "fallback"
 when_chances_short = "partial"
 time_zone = "UTC"
 [chances]
@@ -178,7 +178,7 @@ pub(super) struct Scenario {
     /// Whether that is all that goes wrong: then whoever has nothing to do with it is answered.
     pub(super) only_standstills: bool,
     /// The longest rests of jobs.
-    pub(super) tend_ms_max: u64,
+    pub(super) reconcile_ms_max: u64,
     pub(super) reclaim_ms_max: u64,
     /// How old receipts become before the job looks at them.
     pub(super) receipts_kept: Duration,
@@ -226,7 +226,7 @@ impl Scenario {
         match theme.unwrap_or(drawn) {
             Theme::Any => {}
             Theme::Doubt => {
-                scenario.kinds = vec![Disaster::ShardAway, Disaster::ShardHeld];
+                scenario.kinds = vec![Disaster::ShardUnavailable, Disaster::ShardHeld];
                 scenario.mishaps = vec![Mishap::Unanswered, Mishap::Unanswered, Mishap::Late];
                 scenario.storm = Storm {
                     shards: 100,
@@ -304,7 +304,7 @@ impl Scenario {
             missed_late: [0, 300, 800][dice.place(3)],
             standstills: [0, 10, 60][dice.place(3)],
             only_standstills: false,
-            tend_ms_max: [500, 1_200, 3_000][dice.place(3)],
+            reconcile_ms_max: [500, 1_200, 3_000][dice.place(3)],
             reclaim_ms_max: [300, 3_000][dice.place(2)],
             receipts_kept: Duration::from_millis([300, 2_000][dice.place(2)]),
             units: [dice.between(2, 12), dice.between(1, 8), dice.below(9)],

@@ -11,7 +11,7 @@ use super::world::World;
 use crate::stock::cluster::server::{
     Addition, Asking, Closing, Look, Lost, Reset, Session, StockServer, Stranger, Taken,
 };
-use crate::stock::{Epoch, StockAway};
+use crate::stock::{Epoch, StockUnavailable};
 
 /// A connection to one process.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ impl FakeServer {
 impl StockServer for FakeServer {
     type Session = FakeSession;
 
-    async fn session(&self) -> Result<FakeSession, StockAway> {
+    async fn session(&self) -> Result<FakeSession, StockUnavailable> {
         let idle = self
             .idle
             .lock()
@@ -85,7 +85,7 @@ impl FakeSession {
         &mut self,
         event: &'static str,
         script: impl FnOnce(&mut Process) -> T + Send + 'static,
-    ) -> Result<T, StockAway> {
+    ) -> Result<T, StockUnavailable> {
         let (world, place, process) = (self.world.clone(), self.place, self.connection.process);
         // Given up half-way it must not be used again.
         self.broken = true;
@@ -95,7 +95,7 @@ impl FakeSession {
             state.note(event, || format!("{}.{process}: {answer:?}", place + 1));
             answer
         };
-        let ended = || StockAway::EndedAtOnce("the connection was lost".to_owned());
+        let ended = || StockUnavailable::EndedAtOnce("the connection was lost".to_owned());
         let answer = match send(&self.world, Link::Server(self.place), landing).await {
             Err(Silence::Refused) => return Err(ended()),
             answer => answer?,
@@ -104,7 +104,10 @@ impl FakeSession {
         answer.ok_or_else(ended)
     }
 
-    async fn take_once(&mut self, wish: Wish) -> Result<Result<Option<Taken>, Lost>, StockAway> {
+    async fn take_once(
+        &mut self,
+        wish: Wish,
+    ) -> Result<Result<Option<Taken>, Lost>, StockUnavailable> {
         let spread = self.world.scenario.spread;
         Ok(self
             .run("take", move |process| {
@@ -137,7 +140,7 @@ impl Session for FakeSession {
             .take();
     }
 
-    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockAway> {
+    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockUnavailable> {
         let wish = Wish::of(asking);
         let mut taken = self.take_once(wish.clone()).await;
         if taken.is_err() && self.world.breaks(Fault::ReuseId) {
@@ -145,14 +148,17 @@ impl Session for FakeSession {
         }
         match taken? {
             Ok(Some(taken)) => Ok(Ok(taken)),
-            Ok(None) => Err(StockAway::Unavailable(
+            Ok(None) => Err(StockUnavailable::Unavailable(
                 "the grant id was used before".to_owned(),
             )),
             Err(Lost) => Ok(Err(Lost)),
         }
     }
 
-    async fn close(&mut self, closings: &[Closing]) -> Result<Result<Epoch, Lost>, StockAway> {
+    async fn close(
+        &mut self,
+        closings: &[Closing],
+    ) -> Result<Result<Epoch, Lost>, StockUnavailable> {
         let (closings, flatters) = (closings.to_vec(), self.world.breaks(Fault::CloseFlatters));
         let closed = self
             .run("close", move |process| (process.close(&closings), closings))
@@ -165,7 +171,7 @@ impl Session for FakeSession {
         })
     }
 
-    async fn look(&mut self) -> Result<Result<Look, Lost>, StockAway> {
+    async fn look(&mut self) -> Result<Result<Look, Lost>, StockUnavailable> {
         let mut look = self.run("look", Process::look).await?;
         if self.world.breaks(Fault::NoBehind)
             && let Ok(look) = &mut look
@@ -181,7 +187,7 @@ impl Session for FakeSession {
     async fn recognise(
         &mut self,
         _registered: Option<Epoch>,
-    ) -> Result<Result<(), Stranger>, StockAway> {
+    ) -> Result<Result<(), Stranger>, StockUnavailable> {
         // Here every hash says whose it is.
         let recognised = self.run("recognise", |process| process.recognise()).await?;
         if recognised.is_err() {
@@ -194,7 +200,7 @@ impl Session for FakeSession {
         &mut self,
         epoch: Epoch,
         left: &[(Prize, u16, u64)],
-    ) -> Result<Reset, StockAway> {
+    ) -> Result<Reset, StockUnavailable> {
         let left = left.to_vec();
         Ok(self
             .run("reset", move |process| {
@@ -204,7 +210,7 @@ impl Session for FakeSession {
             .0)
     }
 
-    async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockAway> {
+    async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockUnavailable> {
         let addition = addition.clone();
         Ok(self
             .run("add", move |process| (process.add(&addition), addition))
@@ -218,7 +224,7 @@ impl Session for FakeSession {
         epoch: Epoch,
         prize: Prize,
         units: u64,
-    ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway> {
+    ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockUnavailable> {
         let spread = self.world.scenario.spread;
         let script = move |process: &mut Process| {
             (

@@ -57,7 +57,7 @@ impl FakeStore {
     fn open(&self) -> Result<Arc<Transaction>, StoreError> {
         self.open
             .clone()
-            .ok_or_else(|| StoreError::Away("the connection was lost".to_owned()))
+            .ok_or_else(|| StoreError::Unavailable("the connection was lost".to_owned()))
     }
 
     /// Drops the connection. Its database notices at once, or only after a while: a commit that
@@ -196,7 +196,9 @@ impl FakeStore {
             match transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void)) {
                 None => transaction.write(Write::Receipt(grant, ReceiptRow::void())),
                 Some(true) => Ok(()),
-                Some(false) => Err(StoreError::Away("a receipt and no orders".to_owned())),
+                Some(false) => Err(StoreError::Unavailable(
+                    "a receipt and no orders".to_owned(),
+                )),
             }
         })
         .await??;
@@ -357,7 +359,7 @@ fn kind_of(error: &StoreError) -> &'static str {
         StoreError::Held(_) => "batch: held",
         StoreError::Fenced(_) => "batch: fenced",
         StoreError::Data(_) => "batch: data",
-        StoreError::Away(_) => "batch: shard away",
+        StoreError::Unavailable(_) => "batch: shard unavailable",
     }
 }
 

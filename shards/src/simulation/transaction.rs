@@ -10,7 +10,7 @@ use super::tables::{Attempt, Key, Mode, Tables, Write};
 use super::world::World;
 use crate::store::{OnLock, StoreError};
 
-/// How long a statement waits for a row. Shorter than its caller's patience.
+/// How long a statement waits for a row. Shorter than its caller's timeouts.
 const LOCK_WAIT: Duration = Duration::from_millis(700);
 
 /// An open transaction. It is undone when nobody has it any more.
@@ -113,5 +113,5 @@ impl Drop for Transaction {
 }
 
 fn gone() -> StoreError {
-    StoreError::Away("the transaction was undone".to_owned())
+    StoreError::Unavailable("the transaction was undone".to_owned())
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::scenario::Storm;
 use super::world::{State, World};
-use crate::stock::StockAway;
+use crate::stock::StockUnavailable;
 use crate::store::StoreError;
 
 /// How late a request may land.
@@ -27,7 +27,7 @@ pub(super) enum Link {
 
 impl Link {
     /// How long its callers wait for an answer.
-    const fn patience(self) -> Duration {
+    const fn timeouts(self) -> Duration {
         match self {
             Link::Shard(_) => Duration::from_secs(3),
             Link::Server(_) => Duration::from_millis(300),
@@ -47,13 +47,13 @@ pub(super) enum Silence {
 
 impl From<Silence> for StoreError {
     fn from(_: Silence) -> Self {
-        StoreError::Away("no answer".to_owned())
+        StoreError::Unavailable("no answer".to_owned())
     }
 }
 
-impl From<Silence> for StockAway {
+impl From<Silence> for StockUnavailable {
     fn from(_: Silence) -> Self {
-        StockAway::Unavailable("no answer".to_owned())
+        StockUnavailable::Unavailable("no answer".to_owned())
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Weather {
     /// How they do.
     mishaps: Vec<Mishap>,
     /// Links on which everything is refused until then.
-    away: BTreeMap<Link, Instant>,
+    unavailable: BTreeMap<Link, Instant>,
     /// Links on which nothing lands before then.
     held: BTreeMap<Link, Instant>,
     /// Links that are slow until then.
@@ -106,7 +106,7 @@ impl Weather {
         Self {
             storm,
             mishaps,
-            away: links(),
+            unavailable: links(),
             held: links(),
             slow: links(),
             calm: false,
@@ -114,8 +114,8 @@ impl Weather {
         }
     }
 
-    pub(super) fn stay_away(&mut self, link: Link, length: Duration) {
-        self.away.insert(link, Instant::now() + length);
+    pub(super) fn stay_unavailable(&mut self, link: Link, length: Duration) {
+        self.unavailable.insert(link, Instant::now() + length);
     }
 
     pub(super) fn hold(&mut self, link: Link, length: Duration) {
@@ -159,7 +159,7 @@ impl Weather {
 }
 
 /// What becomes of one request.
-enum Fate {
+enum Passage {
     /// It is answered; if its sender dies meanwhile, it may not have landed.
     Prompt { there: Duration, back: Duration },
     /// It goes its own way, whether somebody waits for it or not.
@@ -171,9 +171,9 @@ enum Fate {
 }
 
 impl State {
-    fn fate(&mut self, link: Link) -> Fate {
-        if !Weather::until(&self.weather.away, link).is_zero() {
-            return Fate::Refused;
+    fn passage(&mut self, link: Link) -> Passage {
+        if !Weather::until(&self.weather.unavailable, link).is_zero() {
+            return Passage::Refused;
         }
         let held = Weather::until(&self.weather.held, link);
         let slow = !Weather::until(&self.weather.slow, link).is_zero();
@@ -185,28 +185,28 @@ impl State {
         let there = held + drag + self.dice.hop();
         if !self.dice.per_mille(self.weather.storm_on(link)) {
             let back = self.dice.hop();
-            return if there > link.patience() {
-                Fate::Stray {
+            return if there > link.timeouts() {
+                Passage::Stray {
                     there,
                     answers: true,
                 }
             } else {
-                Fate::Prompt { there, back }
+                Passage::Prompt { there, back }
             };
         }
         let place = self.dice.place(self.weather.mishaps.len());
         match self.weather.mishaps[place] {
-            Mishap::Refused => Fate::Refused,
-            Mishap::Lost => Fate::Lost,
-            Mishap::Unanswered => Fate::Stray {
+            Mishap::Refused => Passage::Refused,
+            Mishap::Lost => Passage::Lost,
+            Mishap::Unanswered => Passage::Stray {
                 there,
                 answers: false,
             },
-            Mishap::Slow => Fate::Stray {
+            Mishap::Slow => Passage::Stray {
                 there: there + self.dice.millis(1, 600),
                 answers: true,
             },
-            Mishap::Late => Fate::Stray {
+            Mishap::Late => Passage::Stray {
                 there: there + self.dice.millis(200, LATE_MS_MAX),
                 answers: true,
             },
@@ -220,9 +220,9 @@ where
     T: Send + 'static,
     L: Future<Output = T> + Send + 'static,
 {
-    let fate = world.state().fate(link);
-    match fate {
-        Fate::Prompt { there, back } => {
+    let passage = world.state().passage(link);
+    match passage {
+        Passage::Prompt { there, back } => {
             let journey = async {
                 pause(there).await;
                 let answer = landing.await;
@@ -231,26 +231,26 @@ where
             };
             if matches!(link, Link::Shard(_)) {
                 // It may wait there for others.
-                timeout(link.patience(), journey)
+                timeout(link.timeouts(), journey)
                     .await
                     .map_err(|_| Silence::Late)
             } else {
                 Ok(journey.await)
             }
         }
-        Fate::Stray { there, answers } => {
+        Passage::Stray { there, answers } => {
             let answer = stray(world, there, landing);
-            match timeout(link.patience(), answer).await {
+            match timeout(link.timeouts(), answer).await {
                 Ok(Ok(answer)) if answers => Ok(answer),
                 Ok(_) | Err(_) => Err(Silence::Late),
             }
         }
-        Fate::Refused => {
+        Passage::Refused => {
             pause(Duration::from_millis(1)).await;
             Err(Silence::Refused)
         }
-        Fate::Lost => {
-            pause(link.patience()).await;
+        Passage::Lost => {
+            pause(link.timeouts()).await;
             Err(Silence::Late)
         }
     }

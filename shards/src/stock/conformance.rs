@@ -8,7 +8,7 @@ use market::{ActivityId, AwardId};
 use tokio::time::{Instant, sleep};
 
 use super::cluster::tests::Rack;
-use super::{Granted, MemoryStock, Stock, StockAway};
+use super::{Granted, MemoryStock, Stock, StockUnavailable};
 use crate::store::GrantId;
 
 /// A stock of one prize, and a look at it from outside.
@@ -148,7 +148,7 @@ pub(crate) async fn a_prize_without_its_delivery_is_not_sold_out<S: Shop>() {
         let taken = stock
             .take(GrantId(grant), &[units(1, 7), units(2, 5)])
             .await;
-        assert_eq!(taken, Err(StockAway::Undelivered(vec![prize(2)])));
+        assert_eq!(taken, Err(StockUnavailable::Undelivered(vec![prize(2)])));
         assert_eq!(
             shop.count().await,
             (10, 0),
@@ -184,12 +184,12 @@ impl Shop for Memory {
     }
 
     async fn count(&self) -> (u64, u64) {
-        let pictures = self.0.pictures();
-        let picture = pictures
+        let snapshots = self.0.snapshots();
+        let snapshot = snapshots
             .iter()
-            .find(|picture| picture.prize == prize(1))
+            .find(|snapshot| snapshot.prize == prize(1))
             .expect("it was stocked");
-        (picture.left, picture.open)
+        (snapshot.left, snapshot.open)
     }
 }
 

@@ -4,30 +4,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use market::batch::{Prize, Units};
 
-use super::{Granted, Part, Picture, ServerId, Stock, StockAway};
+use super::{Granted, Part, ServerId, Snapshot, Stock, StockUnavailable};
 use crate::store::GrantId;
 
 /// The stock of one process. Prizes that were never stocked are not sold out: their units are still
 /// on their way.
 #[derive(Debug, Default)]
 pub struct MemoryStock {
-    shelves: Mutex<Shelves>,
+    nodes: Mutex<Shelves>,
 }
 
 #[derive(Debug, Default)]
 struct Shelves {
-    prizes: BTreeMap<Prize, Shelf>,
+    prizes: BTreeMap<Prize, StockNode>,
     open: HashMap<GrantId, Vec<Part>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Shelf {
+struct StockNode {
     left: u64,
     open: u64,
     issued: u64,
 }
 
-impl Shelf {
+impl StockNode {
     fn total(self) -> u64 {
         self.left + self.open + self.issued
     }
@@ -39,9 +39,9 @@ impl MemoryStock {
     pub fn rebuilt(issued: impl IntoIterator<Item = (Prize, u64)>) -> Self {
         let stock = Self::default();
         {
-            let mut shelves = stock.lock();
+            let mut nodes = stock.lock();
             for (prize, units) in issued {
-                shelves.prizes.entry(prize).or_default().issued += units;
+                nodes.prizes.entry(prize).or_default().issued += units;
             }
         }
         stock
@@ -50,17 +50,17 @@ impl MemoryStock {
     /// Raises a prize's total to `total`: the difference can be taken from now on. A total
     /// that fell is left to [`MemoryStock::withdraw`]: units that are gone cannot be unissued.
     pub fn set_total(&self, prize: Prize, total: u64) {
-        let mut shelves = self.lock();
-        let shelf = shelves.prizes.entry(prize).or_default();
-        shelf.left += total.saturating_sub(shelf.total());
+        let mut nodes = self.lock();
+        let node = nodes.prizes.entry(prize).or_default();
+        node.left += total.saturating_sub(node.total());
     }
 
     /// Takes up to `units` out of a prize's stock for good; answers how many.
     pub fn withdraw(&self, prize: Prize, units: u64) -> u64 {
-        let mut shelves = self.lock();
-        let shelf = shelves.prizes.entry(prize).or_default();
-        let taken = units.min(shelf.left);
-        shelf.left -= taken;
+        let mut nodes = self.lock();
+        let node = nodes.prizes.entry(prize).or_default();
+        let taken = units.min(node.left);
+        node.left -= taken;
         taken
     }
 
@@ -70,60 +70,58 @@ impl MemoryStock {
     }
 
     /// All prizes at one moment.
-    pub fn pictures(&self) -> Vec<Picture> {
-        let picture = |(&prize, shelf): (&Prize, &Shelf)| Picture {
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let snapshot = |(&prize, node): (&Prize, &StockNode)| Snapshot {
             prize,
-            total: shelf.total(),
-            left: shelf.left,
-            open: shelf.open,
-            issued: shelf.issued,
+            total: node.total(),
+            left: node.left,
+            open: node.open,
+            issued: node.issued,
         };
-        self.lock().prizes.iter().map(picture).collect()
+        self.lock().prizes.iter().map(snapshot).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Shelves> {
         // Nothing in here panics half-way through a change.
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes a grant, if it is still open, of which `used` was issued.
     fn close(&self, grant: GrantId, used: &[Part]) {
-        let mut shelves = self.lock();
-        for granted in shelves.open.remove(&grant).unwrap_or_default() {
+        let mut nodes = self.lock();
+        for granted in nodes.open.remove(&grant).unwrap_or_default() {
             let issued = used
                 .iter()
                 .find(|part| part.prize == granted.prize)
                 .map_or(0, |part| part.count);
-            let shelf = shelves.prizes.entry(granted.prize).or_default();
-            shelf.open -= u64::from(granted.count);
-            shelf.issued += u64::from(issued);
-            shelf.left += u64::from(granted.count - issued);
+            let node = nodes.prizes.entry(granted.prize).or_default();
+            node.open -= u64::from(granted.count);
+            node.issued += u64::from(issued);
+            node.left += u64::from(granted.count - issued);
         }
     }
 }
 
 impl Stock for MemoryStock {
-    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
-        let mut shelves = self.lock();
+    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockUnavailable> {
+        let mut nodes = self.lock();
         let undelivered = wants
             .iter()
             .map(|want| want.prize)
-            .filter(|prize| !shelves.prizes.contains_key(prize));
+            .filter(|prize| !nodes.prizes.contains_key(prize));
         let undelivered: Vec<Prize> = undelivered.collect();
         if !undelivered.is_empty() {
-            return Err(StockAway::Undelivered(undelivered));
+            return Err(StockUnavailable::Undelivered(undelivered));
         }
         let mut parts = Vec::with_capacity(wants.len());
         for want in wants {
-            let Some(shelf) = shelves.prizes.get_mut(&want.prize) else {
+            let Some(node) = nodes.prizes.get_mut(&want.prize) else {
                 continue;
             };
-            let count = u32::try_from(shelf.left)
-                .unwrap_or(u32::MAX)
-                .min(want.count);
+            let count = u32::try_from(node.left).unwrap_or(u32::MAX).min(want.count);
             if count > 0 {
-                shelf.left -= u64::from(count);
-                shelf.open += u64::from(count);
+                node.left -= u64::from(count);
+                node.open += u64::from(count);
                 parts.push(Part {
                     server: ServerId::NONE,
                     prize: want.prize,
@@ -133,7 +131,7 @@ impl Stock for MemoryStock {
             }
         }
         if !parts.is_empty() {
-            shelves.open.insert(grant, parts.clone());
+            nodes.open.insert(grant, parts.clone());
         }
         Ok(Granted {
             parts,
@@ -170,9 +168,14 @@ mod tests {
         }
     }
 
-    fn picture(stock: &MemoryStock) -> (u64, u64, u64, u64) {
-        let picture = stock.pictures()[0];
-        (picture.total, picture.left, picture.open, picture.issued)
+    fn snapshot(stock: &MemoryStock) -> (u64, u64, u64, u64) {
+        let snapshot = stock.snapshots()[0];
+        (
+            snapshot.total,
+            snapshot.left,
+            snapshot.open,
+            snapshot.issued,
+        )
     }
 
     #[tokio::test]
@@ -188,7 +191,7 @@ mod tests {
         assert_eq!(take(1, &[units(1, 2)]).await, Ok(vec![units(1, 2)]));
         assert_eq!(take(2, &[units(1, 2)]).await, Ok(vec![units(1, 1)]));
         assert_eq!(take(3, &[units(1, 2)]).await, Ok(vec![]));
-        assert_eq!(picture(&stock), (10, 0, 3, 7));
+        assert_eq!(snapshot(&stock), (10, 0, 3, 7));
     }
 
     #[tokio::test]
@@ -201,10 +204,10 @@ mod tests {
             .expect("memory");
         let used = granted.used(&[units(1, 3)]);
         stock.settle(GrantId(1), &granted, &used);
-        assert_eq!(picture(&stock), (10, 7, 0, 3));
+        assert_eq!(snapshot(&stock), (10, 7, 0, 3));
         stock.give_back(GrantId(1), &granted);
         stock.settle(GrantId(1), &granted, &used);
-        assert_eq!(picture(&stock), (10, 7, 0, 3));
+        assert_eq!(snapshot(&stock), (10, 7, 0, 3));
     }
 
     #[test]
@@ -212,8 +215,8 @@ mod tests {
         let stock = MemoryStock::rebuilt([(prize(1), 6)]);
         stock.set_total(prize(1), 10);
         assert_eq!(stock.withdraw(prize(1), 9), 4);
-        assert_eq!(picture(&stock), (6, 0, 0, 6));
+        assert_eq!(snapshot(&stock), (6, 0, 0, 6));
         stock.set_total(prize(1), 6);
-        assert_eq!(picture(&stock), (6, 0, 0, 6));
+        assert_eq!(snapshot(&stock), (6, 0, 0, 6));
     }
 }

@@ -23,7 +23,7 @@ use crate::store::GrantId;
 
 /// The stock cannot be asked now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StockAway {
+pub enum StockUnavailable {
     /// It does not answer, or not with what can be used.
     #[error("the stock is unavailable: {0}")]
     Unavailable(String),
@@ -163,7 +163,7 @@ pub trait Stock: Send + Sync + 'static {
         &self,
         grant: GrantId,
         wants: &[Units],
-    ) -> impl Future<Output = Result<Granted, StockAway>> + Send;
+    ) -> impl Future<Output = Result<Granted, StockUnavailable>> + Send;
     /// The grant's batch has committed and used these units; the others go back.
     fn settle(&self, grant: GrantId, granted: &Granted, used: &[Part]);
     /// The grant's batch will never commit: all its units go back.
@@ -177,7 +177,7 @@ pub trait Stock: Send + Sync + 'static {
 }
 
 impl<K: Stock> Stock for Arc<K> {
-    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
+    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockUnavailable> {
         K::take(self, grant, wants).await
     }
 
@@ -196,7 +196,7 @@ impl<K: Stock> Stock for Arc<K> {
 
 /// One prize's stock at one moment: `total = left + open + issued`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Picture {
+pub struct Snapshot {
     /// Which prize.
     pub prize: Prize,
     /// Units there are in all.

@@ -14,7 +14,7 @@ use sqlx::Either;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// A row with this key is there already, or a row to be changed is not: somebody else was
-    /// faster. The transaction must be undone and planned anew.
+    /// faster. The transaction must be undone and planned again.
     #[error("a row was changed by somebody else: {0}")]
     Conflict(String),
     /// A row is locked by somebody else, and was not waited for or waited for in vain. The
@@ -29,16 +29,16 @@ pub enum StoreError {
     Data(String),
     /// The database cannot be reached or does not answer as it should.
     #[error("the database is unavailable: {0}")]
-    Away(String),
+    Unavailable(String),
 }
 
 /// Reads the columns of a row by their place.
 pub trait Columns {
-    /// The whole number in column `index`.
+    /// The integer in column `index`.
     fn integer(&self, index: usize) -> Result<i64, StoreError>;
     /// The text in column `index`.
     fn text(&self, index: usize) -> Result<&str, StoreError>;
-    /// The whole number in column `index`, or `None` for NULL.
+    /// The integer in column `index`, or `None` for NULL.
     fn optional_integer(&self, index: usize) -> Result<Option<i64>, StoreError>;
 
     /// The number in column `index` as a narrower type.
@@ -56,7 +56,7 @@ pub fn out_of_range(index: usize) -> StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Value<'a> {
-    /// A whole number.
+    /// A integer.
     Integer(i64),
     /// A text.
     Text(&'a str),

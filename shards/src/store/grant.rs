@@ -54,7 +54,7 @@ impl<'r> GrantNote<'r> {
                         sql,
                         input: Input::Rows(rows),
                         expected,
-                    })
+                    });
                 };
                 if used {
                     push(sql.hold_epochs, self.servers(), Expected::Any);

@@ -311,7 +311,7 @@ impl ExpectedIdentity {
         };
         let judged = expectation.identity.check(found);
         expectation.notice.heard(&judged);
-        judged.map_err(|mismatch| StoreError::Away(mismatch.to_string()))
+        judged.map_err(|mismatch| StoreError::Unavailable(mismatch.to_string()))
     }
 
     /// What it must say; `None` for anything.
@@ -366,7 +366,7 @@ impl Notice {
         match judged {
             Ok(()) => tracing::info!(part = self.part, "it is this cluster's again"),
             Err(why) => {
-                tracing::error!(part = self.part, %why, "it is not this cluster's, and is not used")
+                tracing::error!(part = self.part, %why, "it is not this cluster's, and is not used");
             }
         }
     }
@@ -402,7 +402,7 @@ mod tests {
         };
         let mut copy = expected.clone();
         copy.layout.tables = 2;
-        for (found, hints) in [
+        for (found, notifications) in [
             (
                 None,
                 ["expected shard 0 of cluster aa", "drawbridge migrate"],
@@ -430,8 +430,10 @@ mod tests {
             let text = told(found);
             assert!(text.starts_with("expected shard 0 of cluster aa"), "{text}");
             assert!(
-                hints.iter().all(|hint| text.contains(hint)),
-                "{hints:?}: {text}"
+                notifications
+                    .iter()
+                    .all(|notification| text.contains(notification)),
+                "{notifications:?}: {text}"
             );
         }
     }
@@ -442,7 +444,10 @@ mod tests {
             IntGaugeVec::new(prometheus::Opts::new("mismatch", "help"), &["part"]).expect("a name");
         let expected = ExpectedIdentity::identity(identity("aa", Role::Shard(3)));
         let shown = || gauges.with_label_values(&["shard-3"]).get();
-        assert!(matches!(expected.judge(None), Err(StoreError::Away(_))));
+        assert!(matches!(
+            expected.judge(None),
+            Err(StoreError::Unavailable(_))
+        ));
         expected.notice().expect("there is one").show(&gauges);
         assert_eq!(shown(), 1, "what was found before it is shown counts");
         expected

@@ -1,7 +1,7 @@
 //! MySQL and MariaDB over TCP: a batch's reads in one round trip and its writes in one, all else by
 //! prepared statements, every wait bounded.
 //!
-//! A connection whose statement was cut off (by a time-out, or because nobody waits for it any
+//! A connection whose statement was cut off (by a timeout, or because nobody waits for it any
 //! more) may have half an answer on the wire: it is never used again. Dropping it closes the
 //! socket and waits for nobody; the server notices and undoes what was open.
 //!
@@ -52,7 +52,7 @@ const LOCK_WAIT_SECONDS: u64 = 1;
 /// gateway whose machine has died are soon gone.
 const IDLE_SECONDS_MAX: u64 = 60;
 
-/// After half of that it is made anew rather than used: the server could close it just then.
+/// After half of that it is made again rather than used: the server could close it just then.
 const IDLE_MAX: Duration = Duration::from_secs(IDLE_SECONDS_MAX / 2);
 
 /// A connection that is this old is replaced between transactions once its successor stands, so
@@ -62,7 +62,7 @@ const AGE_MAX_AT_LEAST: Duration = Duration::from_mins(16);
 /// So much later at most: lanes that connected together are not replaced together.
 const AGE_SPREAD: Duration = Duration::from_mins(8);
 
-/// A connection to a server that may not be written to is looked for anew after this long: it is
+/// A connection to a server that may not be written to is looked for again after this long: it is
 /// only the second best.
 const READ_ONLY_AGE_MAX: Duration = Duration::from_secs(2);
 
@@ -104,7 +104,7 @@ pub struct MysqlDatabase {
     /// For making a connection.
     pub connect_timeout: Duration,
     /// For each statement, more than 2 s: a row lock is waited for less long, so that the server's
-    /// refusal comes before the time-out, which costs the connection.
+    /// refusal comes before the timeout, which costs the connection.
     pub statement_timeout: Duration,
     /// What each new connection must find there.
     pub expected: ExpectedIdentity,
@@ -272,7 +272,7 @@ impl MysqlConnection {
     /// MySQL would commit an open transaction without a word.
     fn require_unpinned(&self) -> Result<(), StoreError> {
         if self.pinned != Pinned::Nothing {
-            return Err(StoreError::Away(
+            return Err(StoreError::Unavailable(
                 "the connection has a transaction already".to_owned(),
             ));
         }
@@ -302,7 +302,7 @@ impl MysqlConnection {
         Ok(())
     }
 
-    /// Makes the connection anew where it should not be used any more.
+    /// Makes the connection again where it should not be used any more.
     async fn freshen(&mut self) -> Result<(), StoreError> {
         if self.pinned == Pinned::Nothing {
             if self.must_end() {
@@ -336,12 +336,12 @@ impl MysqlConnection {
         Ok(())
     }
 
-    /// Makes the connection anew when the server closed it while nobody used it: whatever was
+    /// Makes the connection again when the server closed it while nobody used it: whatever was
     /// sent was not done. Any other failure is handed back.
     async fn replace_closed(&mut self, failure: Failure) -> Result<(), StoreError> {
         match failure {
             Failure::Closed(why) if self.pinned == Pinned::Nothing => {
-                tracing::debug!(database = ?self.database, why, "a connection closed at rest is made anew");
+                tracing::debug!(database = ?self.database, why, "a connection closed at rest is made again");
                 self.make_anew().await
             }
             failure => Err(failure.into()),
@@ -421,7 +421,7 @@ impl Connection for MysqlConnection {
                 self.pinned = Pinned::SchemaLock;
                 Ok(())
             }
-            _ => Err(StoreError::Away(
+            _ => Err(StoreError::Unavailable(
                 "another program is changing the schema".to_owned(),
             )),
         }
@@ -522,7 +522,7 @@ impl Connection for MysqlConnection {
                 != Some(0)
         {
             self.server.read_only = true;
-            let why = StoreError::Away("it has become read-only".to_owned());
+            let why = StoreError::Unavailable("it has become read-only".to_owned());
             self.health
                 .line
                 .end_generation(self.health.generation, &why);

@@ -91,7 +91,7 @@ impl<D: Database> Pool<D> {
             ..
         } = &*self.0;
         let Ok(Ok(place)) = timeout(*wait, places.clone().acquire_owned()).await else {
-            return Err(StoreError::Away(format!(
+            return Err(StoreError::Unavailable(format!(
                 "all {all_max} connections were in use for {wait:?}"
             )));
         };
@@ -210,7 +210,7 @@ mod tests {
         }
         let refused = pool.get().await.map(drop);
         assert!(
-            matches!(&refused, Err(StoreError::Away(why)) if why.contains("all 3")),
+            matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("all 3")),
             "{refused:?}"
         );
         for lease in leases {

@@ -127,6 +127,6 @@ pub struct Behind {
 
 impl From<Behind> for StoreError {
     fn from(behind: Behind) -> Self {
-        StoreError::Away(behind.to_string())
+        StoreError::Unavailable(behind.to_string())
     }
 }

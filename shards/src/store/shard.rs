@@ -45,7 +45,7 @@ pub enum Verdict {
     Void,
 }
 
-/// A batch whose commit was sent and not confirmed: all that its fate can be told by, however long
+/// A batch whose commit was sent and not confirmed: all that its outcome can be told by, however long
 /// after. Orders are never deleted, and an order id is of one try of one batch.
 #[derive(Debug, Clone)]
 pub struct InDoubt {
@@ -124,7 +124,7 @@ pub trait ShardStore: Send + 'static {
 pub struct SqlShard<D: Database> {
     database: D,
     layout: Layout,
-    /// `None` before the first use and after a failure: the next use connects anew.
+    /// `None` before the first use and after a failure: the next use connects again.
     connection: Option<D::Connection>,
     /// What comes before the first batch.
     check: Option<Arc<RunCheck>>,
@@ -346,12 +346,14 @@ impl<D: Database> SqlShard<D> {
                     .rows(sql.read_receipt, &json_rows([[batch.grant.0]]))
                     .await?;
                 match rows.first().map(|row| row.integer(0)).transpose()? {
-                    Some(0) => Err(StoreError::Away(
+                    Some(0) => Err(StoreError::Unavailable(
                         "the batch has a receipt and no orders yet".to_owned(),
                     )),
                     // By the sweeper, or by an earlier verdict that was lost on its way to us.
                     Some(_) => Ok(Verdict::Void),
-                    None => Err(StoreError::Away("the batch is still under way".to_owned())),
+                    None => Err(StoreError::Unavailable(
+                        "the batch is still under way".to_owned(),
+                    )),
                 }
             }
             Err(error) => Err(error),
@@ -453,7 +455,7 @@ impl Layout {
     }
 }
 
-/// The connection, made anew after a failure.
+/// The connection, made again after a failure.
 async fn connected<'c, D: Database>(
     database: &D,
     connection: &'c mut Option<D::Connection>,
@@ -541,5 +543,5 @@ fn place_of(row: &impl Columns, places: &[usize]) -> Result<usize, StoreError> {
 }
 
 fn no_transaction() -> StoreError {
-    StoreError::Away("the connection was lost".to_owned())
+    StoreError::Unavailable("the connection was lost".to_owned())
 }

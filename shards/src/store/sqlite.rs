@@ -145,7 +145,7 @@ impl Database for SqliteFile {
                 }
                 // Of two that make the file at once SQLite lets one wait and refuses the other.
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
-                    sleep(BUSY_PAUSE).await
+                    sleep(BUSY_PAUSE).await;
                 }
                 Err(error) => return Err(self.failed(&error)),
             }
@@ -162,9 +162,9 @@ fn make_empty(path: &Path) -> Result<(), StoreError> {
         .mode(FILE_MODE)
         .open(path)
     {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Err(StoreError::Away(format!("{}: {error}", path.display())))
-        }
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(StoreError::Unavailable(
+            format!("{}: {error}", path.display()),
+        )),
         _ => Ok(()),
     }
 }
@@ -307,7 +307,7 @@ impl SqliteFile {
             Some(code) if matches!(code & 0xff, CONSTRAINT | TOO_BIG | MISMATCH) => {
                 StoreError::Data(message)
             }
-            code => StoreError::Away(self.unavailable(code, &message)),
+            code => StoreError::Unavailable(self.unavailable(code, &message)),
         }
     }
 }

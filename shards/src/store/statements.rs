@@ -259,11 +259,11 @@ statements! {
         /// Notes what became of a waiting operation.
         apply_operation,
         /// Forgets the view that an earlier server had of its stock.
-        forget_pictures,
+        forget_snapshots,
         /// Writes the running server's view of its stock.
-        write_picture,
+        write_snapshot,
         /// Reads it.
-        read_picture,
+        read_snapshot,
         /// How the degrade switches are set.
         read_switches,
         /// Sets a switch that was set before.

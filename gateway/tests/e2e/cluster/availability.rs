@@ -789,7 +789,7 @@ fn variable(name: &str) -> Option<String> {
 fn number(name: &str) -> Option<u64> {
     variable(name).map(|text| {
         text.parse()
-            .unwrap_or_else(|_| panic!("{name} must be a whole number, not {text:?}"))
+            .unwrap_or_else(|_| panic!("{name} must be an integer, not {text:?}"))
     })
 }
 

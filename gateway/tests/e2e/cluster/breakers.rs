@@ -13,7 +13,7 @@ use crate::support::{Cluster, Connection, Ran, Request, eventually};
 
 const GATEWAYS: [&str; 2] = ["gateway-0", "gateway-1"];
 
-/// Refuses draws while the stock is away.
+/// Refuses draws while the stock is unavailable.
 const REFUSING: u64 = 200_003;
 /// Gives the fallback prize meanwhile.
 const FALLING_BACK: u64 = 200_004;
@@ -44,7 +44,7 @@ fn drawing(
         users,
         mix,
         per_second,
-        patience: Duration::from_secs(15),
+        timeouts: Duration::from_secs(15),
     };
     Client::new(load).start()
 }

@@ -180,7 +180,7 @@ async fn happen(cluster: &Cluster, fault: &Fault) {
         }
         Kind::Restart => start_again(cluster, part).await,
         Kind::Sever if part == "redis" => {
-            drop(cluster.redis(&["CLIENT", "KILL", "TYPE", "normal"]).await)
+            drop(cluster.redis(&["CLIENT", "KILL", "TYPE", "normal"]).await);
         }
         Kind::Sever => {
             let connections = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE user = 'drawbridge'";
@@ -324,7 +324,7 @@ async fn chaos(seed: u64, faults_max: usize) {
         users: (0..400).map(|number| format!("u{number}")).collect(),
         mix: vec![(LOAD_ACTIVITY, 1), (ACTIVITY, 1)],
         per_second: 300,
-        patience: Duration::from_secs(3),
+        timeouts: Duration::from_secs(3),
     };
     let drawing = Client::new(load).start();
     sleep(Duration::from_millis(500)).await;

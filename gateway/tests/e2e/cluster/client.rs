@@ -32,7 +32,7 @@ pub struct Load {
     pub mix: Vec<(u64, u64)>,
     pub per_second: u32,
     /// An answer that takes longer is not waited for.
-    pub patience: Duration,
+    pub timeouts: Duration,
 }
 
 /// How one request ended.
@@ -194,7 +194,7 @@ impl Client {
     /// Asks once.
     async fn attempt(self: Arc<Self>, call: Call, door: usize) {
         let sent = Instant::now();
-        let outcome = match timeout(self.load.patience, self.exchange(&call, door)).await {
+        let outcome = match timeout(self.load.timeouts, self.exchange(&call, door)).await {
             Ok(outcome) => outcome,
             Err(_) => Outcome::Lost,
         };

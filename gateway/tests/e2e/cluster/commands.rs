@@ -357,7 +357,7 @@ async fn hints(cluster: &Cluster, gateway: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_switch_is_said_over_redis_again_after_redis_was_away() {
+async fn a_switch_is_said_over_redis_again_after_redis_was_unavailable() {
     let cluster = Cluster::start().await;
     let set = async || {
         let change =

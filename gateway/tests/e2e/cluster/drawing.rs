@@ -135,7 +135,7 @@ async fn five_thousand_draws_at_both_gateways_win_exactly_the_thousand_units() {
 
 #[tokio::test]
 async fn a_rolling_restart_of_three_gateways_behind_nginx_and_an_audit_disturb_no_draw() {
-    // nginx leaves a gateway that was away alone for two seconds (`fail_timeout`).
+    // nginx leaves a gateway that was unavailable alone for two seconds (`fail_timeout`).
     const BETWEEN: Duration = Duration::from_secs(3);
     let cluster = Cluster::of_gateways(3).await;
     let drawing = Client::new(Load {
@@ -144,7 +144,7 @@ async fn a_rolling_restart_of_three_gateways_behind_nginx_and_an_audit_disturb_n
         users: (0..200).map(|number| format!("u{number}")).collect(),
         mix: vec![(LOAD_ACTIVITY, 1)],
         per_second: 300,
-        patience: Duration::from_secs(15),
+        timeouts: Duration::from_secs(15),
     })
     .start();
     let restarts = async {

@@ -1,4 +1,4 @@
-//! What each endpoint answers while something is away: exactly what `docs/faults.md` promises.
+//! What each endpoint answers while something is unavailable: exactly what `docs/faults.md` promises.
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::support::{Cluster, Connection, Request, Response, eventually};
 
 const FAULTS: &str = include_str!("../../../../docs/faults.md");
 
-/// Refuses draws while the stock is away.
+/// Refuses draws while the stock is unavailable.
 const REFUSING: u64 = 200_003;
 /// Gives the fallback prize meanwhile.
 const FALLING_BACK: u64 = 200_004;
@@ -20,7 +20,7 @@ const FALLING_BACK: u64 = 200_004;
 const UNLIMITED: u64 = 200_005;
 const UNITS: u64 = 100_000;
 
-/// No answer takes longer, whatever is away.
+/// No answer takes longer, whatever is unavailable.
 const ANSWERED: Duration = Duration::from_secs(8);
 /// All is well within this time after a fault is over; a database recovers before that.
 const BACK: Duration = Duration::from_secs(20);
@@ -118,7 +118,7 @@ fn questions(cluster: &Cluster, gateway: &str, shard: u16) -> Vec<Question> {
     vec![
         draw("`draw`, a unit is needed", 0, REFUSING),
         draw(
-            "`draw`, a unit is needed, `when_stock_away = \"fallback\"`",
+            "`draw`, a unit is needed, `when_stock_unavailable = \"fallback\"`",
             1,
             FALLING_BACK,
         ),
@@ -288,7 +288,7 @@ fn part(state: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn every_endpoint_answers_what_is_promised_while_something_is_away() {
+async fn every_endpoint_answers_what_is_promised_while_something_is_unavailable() {
     let mut states = promised();
     let well = states
         .remove(WELL)

@@ -34,10 +34,10 @@ async fn holders(cluster: &Cluster) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// When the oldest line of the stock picture was written, in milliseconds.
-async fn picture_time(cluster: &Cluster) -> i64 {
+/// When the oldest line of the stock snapshot was written, in milliseconds.
+async fn snapshot_time(cluster: &Cluster) -> i64 {
     cluster
-        .numbers("meta", "SELECT COALESCE(MIN(at_ms), 0) FROM stock_picture")
+        .numbers("meta", "SELECT COALESCE(MIN(at_ms), 0) FROM stock_snapshot")
         .await[0]
 }
 
@@ -83,9 +83,9 @@ async fn the_jobs_of_a_gateway_that_dies_are_taken_over_within_seconds() {
         })
         .await;
         eventually(
-            "the picture is written again",
+            "the snapshot is written again",
             TAKEN_OVER.saturating_sub(begun.elapsed()),
-            async || (picture_time(&cluster).await > at).then_some(()),
+            async || (snapshot_time(&cluster).await > at).then_some(()),
         )
         .await;
 
@@ -306,7 +306,7 @@ async fn gateways_that_die_under_load_strand_no_unit() {
         users: (0..200).map(|number| format!("u{number}")).collect(),
         mix: vec![(ACTIVITY, 1)],
         per_second: 400,
-        patience: Duration::from_secs(8),
+        timeouts: Duration::from_secs(8),
     })
     .start();
     for kill in 0..KILLS {

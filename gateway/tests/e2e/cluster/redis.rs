@@ -8,7 +8,7 @@ use crate::support::campaign::{FALLBACK_AWARD, SCARCE_AWARD, falling_back, scarc
 use crate::support::cluster::ask;
 use crate::support::{Cluster, Request, ask_all, eventually};
 
-/// Refuses draws while the stock is away.
+/// Refuses draws while the stock is unavailable.
 const REFUSING: u64 = 200_003;
 /// Gives the fallback prize meanwhile.
 const FALLING_BACK: u64 = 200_004;
@@ -36,12 +36,12 @@ fn load(cluster: &Cluster, per_second: u32) -> std::sync::Arc<Client> {
         users: (0..200).map(|number| format!("u{number}")).collect(),
         mix: vec![(REFUSING, 4), (FALLING_BACK, 1), (UNLIMITED, 1)],
         per_second,
-        patience: Duration::from_secs(8),
+        timeouts: Duration::from_secs(8),
     })
 }
 
-/// What draws get while the stock is away.
-async fn stock_is_away(gateway: SocketAddr, round: &str) {
+/// What draws get while the stock is unavailable.
+async fn stock_is_unavailable(gateway: SocketAddr, round: &str) {
     for number in 0..5 {
         let draw = |activity| {
             Request::draw(
@@ -107,7 +107,7 @@ async fn stock_is_back(cluster: &Cluster, round: &str) -> Duration {
 }
 
 #[tokio::test]
-async fn while_redis_is_away_draws_refuse_or_fall_back_as_their_campaign_says() {
+async fn while_redis_is_unavailable_draws_refuse_or_fall_back_as_their_campaign_says() {
     let cluster = started().await;
     ask(
         cluster.listen("nginx"),
@@ -117,7 +117,7 @@ async fn while_redis_is_away_draws_refuse_or_fall_back_as_their_campaign_says() 
     .expect(200, "0000");
     cluster.signal("redis", "STOP").await;
     for gateway in cluster.gateways() {
-        stock_is_away(gateway, &format!("paused-{gateway}")).await;
+        stock_is_unavailable(gateway, &format!("paused-{gateway}")).await;
     }
     cluster.signal("redis", "CONT").await;
     println!(
@@ -127,7 +127,7 @@ async fn while_redis_is_away_draws_refuse_or_fall_back_as_their_campaign_says() 
 
     cluster.kill("redis").await;
     for gateway in cluster.gateways() {
-        stock_is_away(gateway, &format!("killed-{gateway}")).await;
+        stock_is_unavailable(gateway, &format!("killed-{gateway}")).await;
     }
     // It begins empty.
     cluster.restart("redis").await;

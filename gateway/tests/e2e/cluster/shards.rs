@@ -28,7 +28,7 @@ fn drawing(cluster: &Cluster, shard: u16) -> Drawing {
         users: cluster.users_of(shard, 100),
         mix: vec![(LOAD_ACTIVITY, 1)],
         per_second: RATE,
-        patience: Duration::from_secs(15),
+        timeouts: Duration::from_secs(15),
     };
     Client::new(load).start()
 }
@@ -134,7 +134,7 @@ impl Sickness {
                 }
                 // Only those that waited until the shard was back.
                 Outcome::Answered => {
-                    assert!(attempt.sent + attempt.took > self.ended, "{attempt:?}")
+                    assert!(attempt.sent + attempt.took > self.ended, "{attempt:?}");
                 }
                 Outcome::Lost => panic!("{attempt:?}"),
             }
@@ -189,7 +189,7 @@ async fn one_sick_shard_is_the_trouble_of_its_users_alone() {
 }
 
 #[tokio::test]
-async fn a_gateway_starts_while_a_shard_and_redis_are_away() {
+async fn a_gateway_starts_while_a_shard_and_redis_are_unavailable() {
     let cluster = Cluster::start()
         .await
         .with_campaigns(&[(UNLIMITED, unlimited(UNLIMITED))])

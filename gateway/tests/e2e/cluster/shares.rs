@@ -26,7 +26,7 @@ fn drawing(cluster: &Cluster, shard: u16, per_second: u32) -> Drawing {
         users: cluster.users_of(shard, 100),
         mix: vec![(LOAD_ACTIVITY, 1)],
         per_second,
-        patience: Duration::from_secs(15),
+        timeouts: Duration::from_secs(15),
     };
     Client::new(load).start()
 }

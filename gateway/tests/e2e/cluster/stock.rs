@@ -1,4 +1,4 @@
-//! Stock that is added, withdrawn and counted anew while both gateways draw.
+//! Stock that is added, withdrawn and counted again while both gateways draw.
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ async fn wins(cluster: &Cluster, round: &str, count: usize) -> u64 {
 }
 
 /// Draws until these units are won, within the time in which all has settled; answers
-/// how many draws it took. One round may be too few: a batch that has to begin anew, as when both
+/// how many draws it took. One round may be too few: a batch that has to begin again, as when both
 /// gateways draw for a user at once, holds units for a moment while others find nothing left.
 async fn win_all(cluster: &Cluster, units: u64, count: usize) -> u64 {
     let since = Instant::now();
@@ -189,7 +189,7 @@ async fn rebuilds_amid_draws_lose_nothing_and_sell_nothing_twice() {
         users: (0..200).map(|number| format!("u{number}")).collect(),
         mix: vec![(ACTIVITY, 1)],
         per_second: 300,
-        patience: Duration::from_secs(8),
+        timeouts: Duration::from_secs(8),
     };
     let drawing = Client::new(load).start();
     for _ in 0..5 {

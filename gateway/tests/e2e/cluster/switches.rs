@@ -1,4 +1,4 @@
-//! Switches that are set at one gateway: all of them obey within a second, whatever is away.
+//! Switches that are set at one gateway: all of them obey within a second, whatever is unavailable.
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

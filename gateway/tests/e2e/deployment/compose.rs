@@ -74,10 +74,10 @@ fn every_service_is_pinned_watched_and_refers_to_what_there_is() {
                 .unwrap_or_else(|| panic!("{name}: no service {other}"));
             match condition["condition"].as_str() {
                 Some("service_healthy") => {
-                    assert!(!words(&other["healthcheck"]["test"]).is_empty(), "{name}")
+                    assert!(!words(&other["healthcheck"]["test"]).is_empty(), "{name}");
                 }
                 Some("service_completed_successfully") => {
-                    assert_eq!(other["restart"], "no", "{name}")
+                    assert_eq!(other["restart"], "no", "{name}");
                 }
                 condition => panic!("{name}: {condition:?}"),
             }

@@ -16,7 +16,7 @@ const DRAWS: u64 = 40;
 /// With a busy machine and a crowd before them in the queue.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Some users, each with a connection that is opened anew when it was closed for being idle. Each
+/// Some users, each with a connection that is opened again when it was closed for being idle. Each
 /// of their draws must be made.
 pub struct HonestUsers {
     made: Arc<AtomicU64>,

@@ -9,14 +9,14 @@ const HIDDEN: &str = "hidden";
 
 /// What becomes of a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Handling {
     /// One answer with this status, and the connection is closed.
     Answered(u16),
     /// Closed without an answer, or refused with one of 400, 413, 431, 501.
     Refused,
 }
 
-use Fate::{Answered, Refused};
+use Handling::{Answered, Refused};
 
 /// A draw of the user who hides, whole.
 fn hidden() -> String {
@@ -47,7 +47,7 @@ fn hex(size: usize) -> String {
 
 /// Two ways to tell the length of a body, or one that is spelled strangely. What hides follows
 /// where a reader ends who believes the other way.
-fn lengths() -> Vec<(&'static str, String, Fate)> {
+fn lengths() -> Vec<(&'static str, String, Handling)> {
     let (hidden, body) = (hidden(), body());
     let (short, all) = (body.len(), body.len() + hidden.len());
     let chunked = format!("{}0\r\n\r\n", chunk(&body, hex));
@@ -189,7 +189,7 @@ fn lengths() -> Vec<(&'static str, String, Fate)> {
 }
 
 /// Chunks that are spelled strangely. What hides follows the end that another reader might see.
-fn chunks() -> Vec<(&'static str, String, Fate)> {
+fn chunks() -> Vec<(&'static str, String, Handling)> {
     let (hidden, body) = (hidden(), body());
     let chunked = |first: String| {
         draw(
@@ -256,7 +256,7 @@ fn chunks() -> Vec<(&'static str, String, Fate)> {
 }
 
 /// Targets and bodies that hold a whole request, which is only data.
-fn data() -> Vec<(&'static str, String, Fate)> {
+fn data() -> Vec<(&'static str, String, Handling)> {
     let hidden = hidden();
     let length = hidden.len();
     let with_body = |line: &str, more: &str| {
@@ -368,7 +368,7 @@ async fn what_hides_in_a_request_is_never_executed() {
     let place = Place::with_campaigns(&[LOAD]).await;
     let server = Server::start(&place).await;
     let mut wrong = Vec::new();
-    for (case, bytes, fate) in lengths().into_iter().chain(chunks()).chain(data()) {
+    for (case, bytes, handling) in lengths().into_iter().chain(chunks()).chain(data()) {
         let mut connection = server.connect().await;
         // It may have closed before all is sent.
         let _ = connection.send(bytes.as_bytes()).await;
@@ -378,12 +378,12 @@ async fn what_hides_in_a_request_is_never_executed() {
             .unwrap_or_else(|error| panic!("{case}: {error}"));
         let answers = String::from_utf8_lossy(&answers).into_owned();
         let statuses = statuses(&answers);
-        let as_expected = match fate {
+        let as_expected = match handling {
             Answered(status) => statuses == [status],
             Refused => statuses.is_empty() || matches!(*statuses, [400 | 413 | 431 | 501]),
         };
         if !as_expected {
-            wrong.push(format!("{case}: {fate:?}, and not {statuses:?}"));
+            wrong.push(format!("{case}: {handling:?}, and not {statuses:?}"));
         }
         let found = server
             .ask(&Request::record(HIDDEN, "requestId", HIDDEN))

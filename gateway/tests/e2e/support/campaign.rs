@@ -28,12 +28,12 @@ pub fn scarce(activity: u64, units: u64) -> String {
     with(&text, "count = 1000", &format!("count = {units}"))
 }
 
-/// The scarce campaign whose players get the fallback while the stock is away.
+/// The scarce campaign whose players get the fallback while the stock is unavailable.
 pub fn falling_back(activity: u64, units: u64) -> String {
     with(
         &scarce(activity, units),
         "state = ",
-        "when_stock_away = \"fallback\"\nstate = ",
+        "when_stock_unavailable = \"fallback\"\nstate = ",
     )
 }
 

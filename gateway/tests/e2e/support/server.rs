@@ -158,7 +158,7 @@ impl Server {
         .await;
     }
 
-    /// The value of a metric that is a whole number, by its name and labels as they are exposed.
+    /// The value of a metric that is an integer, by its name and labels as they are exposed.
     pub async fn metric(&self, name: &str) -> u64 {
         let text = self.ask_admin("GET", "/metrics").await.text();
         let value = text

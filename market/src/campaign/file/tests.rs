@@ -224,7 +224,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "format = 1\n",
         "",
-        &["format: missing: expected a whole number from 0 to 4294967295"],
+        &["format: missing: expected an integer from 0 to 4294967295"],
     ),
     (
         "format = 1\n",
@@ -234,12 +234,12 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "id = 7\n",
         "",
-        &["line 2, activity.id: missing: expected a whole number from 1 to 9223372036854775807"],
+        &["line 2, activity.id: missing: expected an integer from 1 to 9223372036854775807"],
     ),
     (
         "id = 7\n",
         "id = 0\n",
-        &["line 3, activity.id: expected a whole number from 1 to 9223372036854775807, found 0"],
+        &["line 3, activity.id: expected an integer from 1 to 9223372036854775807, found 0"],
     ),
     (
         "name = \"Spring\"",
@@ -248,6 +248,11 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
             "line 2, activity.name: missing: expected a text of 1 to 64 characters",
             "line 4, activity.nmae: unknown key; did you mean \"name\"?",
         ],
+    ),
+    (
+        "name = \"Spring\"",
+        "name = \"Spring\"\nwhen_stock_away = \"refuse\"",
+        &["line 5, activity.when_stock_away: is called \"when_stock_unavailable\" now"],
     ),
     (
         "\"Spring\"",
@@ -285,7 +290,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "welcome = 3",
         "welcome = -1",
-        &["line 10, chances.welcome: expected a whole number from 0 to 2147483647, found -1"],
+        &["line 10, chances.welcome: expected an integer from 0 to 2147483647, found -1"],
     ),
     (
         "[[sku]]",
@@ -297,7 +302,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "[[sku]]\nid = 70\nstock = 1\nprice_minor = 1\nchances = 0\n[strategy]",
         &[
             "line 22, sku[2].id: must be unique, but 70 was there before",
-            "line 25, sku[2].chances: expected a whole number from 1 to 2147483647, found 0",
+            "line 25, sku[2].chances: expected an integer from 1 to 2147483647, found 0",
         ],
     ),
     (
@@ -367,7 +372,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "sort = 3\n",
         "sort = 4\n",
-        &["line 51, award[3].sort: expected a whole number from 1 to 3, found 4"],
+        &["line 51, award[3].sort: expected an integer from 1 to 3, found 4"],
     ),
     (
         "sort = 3\n",
@@ -394,7 +399,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "count = 1000",
         "count = 0",
-        &["line 38, award[1].count: expected a whole number from 1 to 1000000000000, found 0"],
+        &["line 38, award[1].count: expected an integer from 1 to 1000000000000, found 0"],
     ),
     (
         "tree = \"plain\"\n",

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::audit::campaigns::signed;
 use crate::audit::report::Check;
 use crate::audit::stock::{Counts, PrizeKey, name, prizes, units};
-use crate::stock::Picture;
+use crate::stock::Snapshot;
 
 /// A sum that is wrong in looks that lie as far apart is wrong. An addition is recorded before its
 /// units lie where they are drawn from, and a withdrawal after they are gone from there; both take
@@ -27,8 +27,8 @@ pub(in crate::audit) struct Look {
     /// cluster.
     pub(in crate::audit) held: bool,
     /// How it stands there, or why that cannot be told.
-    pub(in crate::audit) pictures: Result<Vec<Picture>, String>,
-    /// What the shards' counters said before the moment of the pictures; `None` where the pictures
+    pub(in crate::audit) snapshots: Result<Vec<Snapshot>, String>,
+    /// What the shards' counters said before the moment of the snapshots; `None` where the snapshots
     /// are not made when they are asked for.
     pub(in crate::audit) issued_before: Option<Counts>,
     /// What they said after it.
@@ -51,11 +51,11 @@ enum Finding {
 pub(in crate::audit) struct StockAddsUp {
     begun: Instant,
     /// How long a look at which nothing moves is waited for.
-    patience: Duration,
+    timeouts: Duration,
     last: Option<Look>,
-    /// The last pictures that differed, oldest first, each with counters that were read before it
+    /// The last snapshots that differed, oldest first, each with counters that were read before it
     /// was seen.
-    shown: VecDeque<(Vec<Picture>, Option<Counts>)>,
+    shown: VecDeque<(Vec<Snapshot>, Option<Counts>)>,
     /// Whether anything moved between two looks.
     moves: bool,
     /// Since when each prize was found wrong in every look, under one total.
@@ -63,11 +63,11 @@ pub(in crate::audit) struct StockAddsUp {
 }
 
 impl StockAddsUp {
-    pub(in crate::audit) fn new(now: Instant, patience: Duration) -> Self {
+    pub(in crate::audit) fn new(now: Instant, timeouts: Duration) -> Self {
         let (shown, wrong) = (VecDeque::new(), BTreeMap::new());
         Self {
             begun: now,
-            patience,
+            timeouts,
             last: None,
             shown,
             moves: false,
@@ -82,7 +82,7 @@ impl StockAddsUp {
         if look.issued_before.is_none() {
             look.issued_before = self.counters_before(&look, still);
         }
-        let late = now - self.begun >= self.patience;
+        let late = now - self.begun >= self.timeouts;
         let check = if !look.held {
             still.then(|| look.at_rest())
         } else if let Some(reason) = look.unknown() {
@@ -94,16 +94,16 @@ impl StockAddsUp {
         check
     }
 
-    /// Counters that were read before the moment of a picture that somebody writes now and then.
-    /// What it shows was looked at after the picture before was written, and that one came after
+    /// Counters that were read before the moment of a snapshot that somebody writes now and then.
+    /// What it shows was looked at after the snapshot before was written, and that one came after
     /// the last look that showed the one before it. Where nothing moves between two looks there
     /// is nothing to be told apart.
     fn counters_before(&mut self, look: &Look, still: bool) -> Option<Counts> {
-        let pictures = look.pictures.as_ref().ok()?;
+        let snapshots = look.snapshots.as_ref().ok()?;
         let before = self.last.as_ref().map(|last| last.issued.clone());
         match self.shown.back_mut() {
-            Some((shown, known)) if shown == pictures => *known = before,
-            _ => self.shown.push_back((pictures.clone(), before)),
+            Some((shown, known)) if shown == snapshots => *known = before,
+            _ => self.shown.push_back((snapshots.clone(), before)),
         }
         if self.shown.len() > 3 {
             self.shown.pop_front();
@@ -143,7 +143,7 @@ impl StockAddsUp {
         if !lasting.is_empty() {
             return Some(check(findings.len(), lasting));
         }
-        let wrong_yet = !self.wrong.is_empty() && now - self.begun < self.patience + 2 * QUIET;
+        let wrong_yet = !self.wrong.is_empty() && now - self.begun < self.timeouts + 2 * QUIET;
         if !late || wrong_yet {
             return None;
         }
@@ -151,17 +151,17 @@ impl StockAddsUp {
             return Some(check(findings.len(), Vec::new()));
         }
         let open = look
-            .pictures
+            .snapshots
             .iter()
             .flatten()
-            .find(|picture| picture.open > 0);
+            .find(|snapshot| snapshot.open > 0);
         Some(skipped(open.map_or_else(
             || "the stock was seen to change all the time".to_owned(),
-            |picture| {
+            |snapshot| {
                 format!(
                     "{}: {} units are under open grants",
-                    name(key(picture)),
-                    picture.open
+                    name(key(snapshot)),
+                    snapshot.open
                 )
             },
         )))
@@ -195,7 +195,7 @@ impl Look {
         let of = |look: &Self| {
             (
                 look.held,
-                look.pictures.clone(),
+                look.snapshots.clone(),
                 look.issued.clone(),
                 look.totals.clone(),
             )
@@ -224,9 +224,9 @@ impl Look {
 
     /// Why the running stock cannot be judged.
     fn unknown(&self) -> Option<String> {
-        match &self.pictures {
+        match &self.snapshots {
             Err(reason) => Some(reason.clone()),
-            Ok(pictures) if pictures.is_empty() && !self.totals.is_empty() => {
+            Ok(snapshots) if snapshots.is_empty() && !self.totals.is_empty() => {
                 Some("the server has just started and not yet written down its stock".to_owned())
             }
             Ok(_) => None,
@@ -235,33 +235,33 @@ impl Look {
 
     /// What can be said of each prize.
     fn findings(&self) -> BTreeMap<PrizeKey, Finding> {
-        let pictures: BTreeMap<_, _> = self
-            .pictures
+        let snapshots: BTreeMap<_, _> = self
+            .snapshots
             .iter()
             .flatten()
-            .map(|picture| (key(picture), picture))
+            .map(|snapshot| (key(snapshot), snapshot))
             .collect();
         let mut all: BTreeSet<_> = prizes([&self.issued, &self.totals]);
-        all.extend(pictures.keys());
+        all.extend(snapshots.keys());
         all.into_iter()
-            .map(|prize| (prize, self.finding(prize, pictures.get(&prize).copied())))
+            .map(|prize| (prize, self.finding(prize, snapshots.get(&prize).copied())))
             .collect()
     }
 
-    fn finding(&self, prize: PrizeKey, picture: Option<&Picture>) -> Finding {
+    fn finding(&self, prize: PrizeKey, snapshot: Option<&Snapshot>) -> Finding {
         let total = units(&self.totals, prize);
-        let Some(picture) = picture else {
+        let Some(snapshot) = snapshot else {
             return Finding::Fault(format!(
                 "the running server does not know its stock of {total}"
             ));
         };
-        let believed = signed(picture.total);
+        let believed = signed(snapshot.total);
         if believed != total {
             return Finding::Fault(format!(
                 "the running server has {believed} units, stock operations sum to {total}"
             ));
         }
-        let (left, open) = (signed(picture.left), signed(picture.open));
+        let (left, open) = (signed(snapshot.left), signed(snapshot.open));
         let least = total
             .saturating_sub(left)
             .saturating_sub(open)
@@ -280,12 +280,13 @@ impl Look {
             Finding::Fault(fault) => format!("{name}: {fault}"),
             Finding::Missing(_) => {
                 let (issued, total) = (units(&self.issued, prize), units(&self.totals, prize));
-                let picture = self
-                    .pictures
+                let snapshot = self
+                    .snapshots
                     .iter()
                     .flatten()
-                    .find(|picture| key(picture) == prize);
-                let (left, open) = picture.map_or((0, 0), |picture| (picture.left, picture.open));
+                    .find(|snapshot| key(snapshot) == prize);
+                let (left, open) =
+                    snapshot.map_or((0, 0), |snapshot| (snapshot.left, snapshot.open));
                 let open = if open == 0 {
                     String::new()
                 } else {
@@ -299,9 +300,9 @@ impl Look {
     }
 }
 
-fn key(picture: &Picture) -> PrizeKey {
+fn key(snapshot: &Snapshot) -> PrizeKey {
     (
-        signed(picture.prize.activity.get()),
-        signed(picture.prize.award.get()),
+        signed(snapshot.prize.activity.get()),
+        signed(snapshot.prize.award.get()),
     )
 }

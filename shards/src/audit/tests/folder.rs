@@ -14,7 +14,7 @@ use super::{CAMPAIGN, check, first_violation, red};
 use crate::embedded::{Embedded, Folder, Options};
 use crate::meta::StockChange;
 use crate::store::{Access, Connection, Database, SqliteFile};
-use crate::{LaneLimits, Metrics, Patience, ReadLimits, Shards};
+use crate::{LaneLimits, Metrics, ReadLimits, Shards, Timeouts};
 
 const OPTIONS: Options = Options {
     shards: 2,
@@ -26,7 +26,7 @@ const OPTIONS: Options = Options {
         linger: Duration::ZERO,
     },
     in_flight_max: 1000,
-    patience: Patience {
+    timeouts: Timeouts {
         queue: Duration::from_secs(20),
         answer: Duration::from_secs(20),
     },
@@ -167,7 +167,7 @@ async fn what_changes_between_two_shards_turns_nothing_red() {
     assert!(report.ok(), "{report}");
 }
 
-/// Publishes a second version, adds stock and takes some away, and waits until the server draws
+/// Publishes a second version, adds stock and takes some unavailable, and waits until the server draws
 /// by it.
 async fn change(folder: &Folder, shards: &Shards) {
     let (meta, activity) = (
@@ -350,7 +350,7 @@ async fn an_order_that_its_version_cannot_have_made_is_found() {
 /// Holds the folder without a server, so that nobody corrects what the server is said to see.
 async fn sum_while_held(sql: &str) -> Report {
     let (_place, folder) = played().await;
-    let pictures = folder.meta_for_reading().pictures().await.expect("read");
+    let snapshots = folder.meta_for_reading().snapshots().await.expect("read");
     let held = folder.clone().hold().await.expect("free");
     let started = audited(&folder).await;
     let sum = started
@@ -363,7 +363,7 @@ async fn sum_while_held(sql: &str) -> Report {
         "what an earlier server saw is forgotten"
     );
     held.meta()
-        .write_pictures(&pictures, Timestamp::now())
+        .write_snapshots(&snapshots, Timestamp::now())
         .await
         .expect("written");
     assert!(audited(&folder).await.ok());

@@ -16,7 +16,7 @@ use super::super::checks::segments_match_operations::{
 use super::super::checks::stock_adds_up::{Look, StockAddsUp};
 use super::super::checks::stock_not_oversold::stock_not_oversold;
 use super::super::stock::Counts;
-use crate::stock::Picture;
+use crate::stock::Snapshot;
 use crate::stock::cluster::Spread;
 
 #[test]
@@ -105,12 +105,12 @@ fn orders_lie_between_the_counters_of_before_and_after() {
 
 const PATIENCE: Duration = Duration::from_secs(6);
 
-fn picture(left: u64, open: u64, issued: u64) -> Picture {
+fn snapshot(left: u64, open: u64, issued: u64) -> Snapshot {
     let prize = Prize {
         activity: ActivityId::new(1).expect("id"),
         award: AwardId::new(102).expect("id"),
     };
-    Picture {
+    Snapshot {
         prize,
         total: left + open + issued,
         left,
@@ -124,10 +124,10 @@ fn counts(units: i64) -> Counts {
 }
 
 /// A look at a stock that is held and was told when it was asked for.
-fn look(picture: Picture, issued: (i64, i64), total: i64) -> Look {
+fn look(snapshot: Snapshot, issued: (i64, i64), total: i64) -> Look {
     Look {
         held: true,
-        pictures: Ok(vec![picture]),
+        snapshots: Ok(vec![snapshot]),
         issued_before: Some(counts(issued.0)),
         issued: counts(issued.1),
         totals: counts(total),
@@ -150,34 +150,34 @@ fn judged(looks: &[Look]) -> Check {
         .expect("a verdict")
 }
 
-fn at_rest(picture: Picture, issued: i64, total: i64) -> Check {
-    judged(&[look(picture, (issued, issued), total)])
+fn at_rest(snapshot: Snapshot, issued: i64, total: i64) -> Check {
+    judged(&[look(snapshot, (issued, issued), total)])
 }
 
 #[test]
 fn the_running_stock_adds_up_or_not() {
-    assert!(at_rest(picture(40, 0, 10), 10, 50).ok());
-    let lost = at_rest(picture(40, 0, 10), 9, 50);
+    assert!(at_rest(snapshot(40, 0, 10), 10, 50).ok());
+    let lost = at_rest(snapshot(40, 0, 10), 9, 50);
     assert_eq!(
         lost.violations,
         ["activity 1, award 102: 40 units left and 9 issued are not the total of 50"]
     );
-    let found = at_rest(picture(40, 2, 8), 13, 50);
+    let found = at_rest(snapshot(40, 2, 8), 13, 50);
     let expected = "activity 1, award 102: 40 units left, 2 under open grants and 13 issued are not the total of 50";
     assert_eq!(found.violations, [expected]);
-    let unknown = at_rest(picture(40, 0, 10), 10, 60);
+    let unknown = at_rest(snapshot(40, 0, 10), 10, 60);
     assert_eq!(
         unknown.violations,
         ["activity 1, award 102: the running server has 50 units, stock operations sum to 60"]
     );
     let other = Prize {
         award: AwardId::new(103).expect("id"),
-        ..picture(0, 0, 0).prize
+        ..snapshot(0, 0, 0).prize
     };
     let missing = at_rest(
-        Picture {
+        Snapshot {
             prize: other,
-            ..picture(0, 0, 0)
+            ..snapshot(0, 0, 0)
         },
         10,
         50,
@@ -190,25 +190,25 @@ fn the_running_stock_adds_up_or_not() {
 
 #[test]
 fn what_cannot_be_judged_at_rest_is_skipped() {
-    let open = at_rest(picture(39, 1, 10), 10, 50);
+    let open = at_rest(snapshot(39, 1, 10), 10, 50);
     assert_eq!(
         open.skipped.as_deref(),
         Some("activity 1, award 102: 1 units are under open grants")
     );
     let starting = judged(&[Look {
-        pictures: Ok(Vec::new()),
-        ..look(picture(40, 0, 10), (10, 10), 50)
+        snapshots: Ok(Vec::new()),
+        ..look(snapshot(40, 0, 10), (10, 10), 50)
     }]);
     assert!(
         starting
             .skipped
             .is_some_and(|reason| reason.contains("just started"))
     );
-    let away = judged(&[Look {
-        pictures: Err("away".to_owned()),
-        ..look(picture(40, 0, 10), (10, 10), 50)
+    let unavailable = judged(&[Look {
+        snapshots: Err("unavailable".to_owned()),
+        ..look(snapshot(40, 0, 10), (10, 10), 50)
     }]);
-    assert_eq!(away.skipped.as_deref(), Some("away"));
+    assert_eq!(unavailable.skipped.as_deref(), Some("unavailable"));
 }
 
 /// Looks at a stock of 100 of which two more units are issued in each, with one under a grant, and
@@ -216,9 +216,9 @@ fn what_cannot_be_judged_at_rest_is_skipped() {
 fn under_load(lost: u64) -> Vec<Look> {
     let at = |second: u64| {
         let issued = i64::try_from(2 * second).expect("few");
-        let stand = Picture {
+        let stand = Snapshot {
             total: 100,
-            ..picture(100 - 2 * second - 1 - lost, 1, 2 * second)
+            ..snapshot(100 - 2 * second - 1 - lost, 1, 2 * second)
         };
         look(stand, (issued - 1, issued + 1), 100)
     };
@@ -239,9 +239,9 @@ fn while_draws_go_on_the_sum_lies_within_bounds() {
     }
     for look in &mut delivered[4..] {
         look.totals = counts(150);
-        look.pictures.iter_mut().flatten().for_each(|picture| {
-            picture.total = 150;
-            picture.left += 50;
+        look.snapshots.iter_mut().flatten().for_each(|snapshot| {
+            snapshot.total = 150;
+            snapshot.left += 50;
         });
     }
     assert!(judged(&delivered).ok());
@@ -253,9 +253,9 @@ fn a_view_that_is_written_now_and_then_is_compared_with_counters_of_before_it() 
     let told = |lost: u64| -> Vec<Look> {
         let at = |second: u64| {
             let seen = 2 * (second / 2 * 2);
-            let stand = Picture {
+            let stand = Snapshot {
                 total: 100,
-                ..picture(100 - seen - lost, 0, seen)
+                ..snapshot(100 - seen - lost, 0, seen)
             };
             let issued = i64::try_from(2 * second + 1).expect("few");
             Look {
@@ -271,7 +271,7 @@ fn a_view_that_is_written_now_and_then_is_compared_with_counters_of_before_it() 
     assert_eq!(lost.violations_total, 1, "{lost}");
     let still = Look {
         issued_before: None,
-        ..look(picture(40, 0, 10), (0, 10), 50)
+        ..look(snapshot(40, 0, 10), (0, 10), 50)
     };
     assert!(judged(&[still]).ok());
 }
@@ -281,7 +281,7 @@ fn at_rest_the_next_start_must_have_something_to_offer() {
     let at_rest = |issued, total| {
         judged(&[Look {
             held: false,
-            ..look(picture(7, 7, 7), (issued, issued), total)
+            ..look(snapshot(7, 7, 7), (issued, issued), total)
         }])
     };
     // What a server that is gone believed last does not matter.

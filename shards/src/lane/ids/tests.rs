@@ -11,15 +11,15 @@ use super::*;
 #[derive(Debug, Default)]
 struct Meta {
     claimed: AtomicU32,
-    away: AtomicBool,
+    unavailable: AtomicBool,
 }
 
 impl Runs for Meta {
     fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Option<Run>, StoreError>> + Send + '_>> {
         Box::pin(async {
             yield_now().await;
-            if self.away.load(Ordering::Relaxed) {
-                return Err(StoreError::Away("planted".to_owned()));
+            if self.unavailable.load(Ordering::Relaxed) {
+                return Err(StoreError::Unavailable("planted".to_owned()));
             }
             Ok(Run::new(self.claimed.fetch_add(1, Ordering::Relaxed) + 1))
         })
@@ -108,15 +108,15 @@ async fn the_next_run_is_claimed_before_it_is_needed() {
         2,
         "one block is left and the next run is there"
     );
-    meta.away.store(true, Ordering::Relaxed);
+    meta.unavailable.store(true, Ordering::Relaxed);
     for _ in 0..9 {
         ids.block()
             .await
-            .expect("the meta database is away and nobody notices");
+            .expect("the meta database is unavailable and nobody notices");
         yield_now().await;
     }
     assert!(ids.block().await.is_err(), "both runs are used up");
-    meta.away.store(false, Ordering::Relaxed);
+    meta.unavailable.store(false, Ordering::Relaxed);
     ids.block().await.expect("it is back");
     assert_eq!(ids.readiness.obstacles(), [""; 0]);
 }

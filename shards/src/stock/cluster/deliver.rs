@@ -1,29 +1,29 @@
 //! Delivery: brings recorded stock operations to the servers, each once.
 //!
 //! An addition is recorded with the server's epoch of that moment; the server applies it only in
-//! that epoch, because a later one has counted it when it began. A withdrawal leaves the shelves
+//! that epoch, because a later one has counted it when it began. A withdrawal leaves the nodes
 //! first and the totals after that: if the server is rebuilt in between, its units are back on the
-//! shelf and the withdrawal is done again. It too is done in one epoch only, that in which it was
+//! node and the withdrawal is done again. It too is done in one epoch only, that in which it was
 //! seen to be missing: whoever comes late, with an old list or a slow request, would take again in
 //! a later epoch what the totals have lost already, and nobody would put it back.
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal};
-use super::rebuild::TendError;
+use super::rebuild::ReconcileError;
 use super::server::{Addition, Session, Spread, StockServer};
-use super::{ClusterStock, Shelf};
+use super::{ClusterStock, StockNode};
 use crate::stock::Epoch;
 
 /// Brings a server the additions that it has not got yet. Answers how many.
 pub(crate) async fn deliver<S: StockServer>(
-    shelf: &Shelf<S>,
+    node: &StockNode<S>,
     session: &mut S::Session,
     meta: &impl MetaLedger,
     spread: Spread,
-) -> Result<usize, TendError> {
-    let deliveries = meta.deliveries(shelf.id).await?;
+) -> Result<usize, ReconcileError> {
+    let deliveries = meta.deliveries(node.id).await?;
     for delivery in &deliveries {
         // A segment that gets none is told so: without a word it would still be waiting for its
         // units.
-        let here = |&(segment, _): &(u16, u64)| spread.server_of(segment) == shelf.id;
+        let here = |&(segment, _): &(u16, u64)| spread.server_of(segment) == node.id;
         let addition = Addition {
             operation: delivery.operation,
             epoch: delivery.epoch,
@@ -43,13 +43,13 @@ pub(crate) async fn deliver<S: StockServer>(
 pub(crate) async fn withdraw<S: StockServer>(
     stock: &ClusterStock<S>,
     meta: &impl MetaLedger,
-) -> Result<usize, TendError> {
+) -> Result<usize, ReconcileError> {
     let mut done = 0;
     // Before the list: what it does not show as given was not given in an earlier epoch than these.
     let epochs: Vec<Epoch> = stock
-        .shelves()
+        .nodes()
         .iter()
-        .map(|shelf| shelf.known_epoch())
+        .map(|node| node.known_epoch())
         .collect();
     for mut withdrawal in meta.withdrawals().await? {
         let all = withdraw_one(stock, meta, &epochs, &mut withdrawal).await?;
@@ -67,15 +67,15 @@ async fn withdraw_one<S: StockServer>(
     meta: &impl MetaLedger,
     epochs: &[Epoch],
     withdrawal: &mut PendingWithdrawal,
-) -> Result<bool, TendError> {
-    for (shelf, &known) in stock.shelves().iter().zip(epochs) {
+) -> Result<bool, ReconcileError> {
+    for (node, &known) in stock.nodes().iter().zip(epochs) {
         let given: u64 = withdrawal.given.iter().map(|(_, units)| units).sum();
         let missing = withdrawal.units.saturating_sub(given);
         if missing == 0
             || withdrawal
                 .given
                 .iter()
-                .any(|(server, _)| *server == shelf.id)
+                .any(|(server, _)| *server == node.id)
         {
             continue;
         }
@@ -83,10 +83,10 @@ async fn withdraw_one<S: StockServer>(
         // recorded under an earlier epoch has come with this one.)
         let waits =
             |delivery: &Delivery| delivery.prize == withdrawal.prize && delivery.epoch >= known;
-        if meta.deliveries(shelf.id).await?.iter().any(waits) {
+        if meta.deliveries(node.id).await?.iter().any(waits) {
             return Ok(false);
         }
-        let mut session = shelf.trusted_session().await?;
+        let mut session = node.trusted_session().await?;
         let Ok((epoch, taken)) = session
             .withdraw(withdrawal.operation, known, withdrawal.prize, missing)
             .await?
@@ -95,14 +95,14 @@ async fn withdraw_one<S: StockServer>(
         };
         if epoch != known
             || !meta
-                .note_withdrawn(withdrawal, shelf.id, epoch, &taken)
+                .note_withdrawn(withdrawal, node.id, epoch, &taken)
                 .await?
         {
             return Ok(false);
         }
         withdrawal
             .given
-            .push((shelf.id, taken.iter().map(|(_, units)| units).sum()));
+            .push((node.id, taken.iter().map(|(_, units)| units).sum()));
     }
     Ok(true)
 }

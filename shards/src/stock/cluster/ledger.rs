@@ -16,7 +16,7 @@ pub(crate) type Shares = Vec<(Prize, u16, u64)>;
 
 /// What became of a grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum GrantOutcome {
     /// Its batch has committed and used these units.
     Committed(Vec<Part>),
     /// Its batch will never commit.
@@ -59,13 +59,13 @@ pub(crate) struct SomeReceipts {
 
 /// What one shard knows.
 pub(crate) trait ShardLedger: Send + Sync + 'static {
-    /// Decides the fate of a grant: it has committed, or never will. Answers what it used of one
+    /// Decides the outcome of a grant: it has committed, or never will. Answers what it used of one
     /// server.
     fn decide(
         &self,
         server: ServerId,
         grant: GrantId,
-    ) -> impl Future<Output = Result<Fate, StoreError>> + Send;
+    ) -> impl Future<Output = Result<GrantOutcome, StoreError>> + Send;
 
     /// Raises the epoch under which batches may issue this server's units; waits for those that
     /// are under way, but not for long. Answers the epoch that holds now: a higher one stays.

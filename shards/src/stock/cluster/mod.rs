@@ -21,11 +21,11 @@ mod deliver;
 pub(crate) mod ledger;
 mod rebuild;
 mod reclaim;
+mod reconcile;
 mod redis;
 pub(crate) mod server;
 mod sql;
 mod sweep;
-mod tend;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -42,21 +42,21 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) use self::deliver::{deliver, withdraw};
 use self::ledger::Registered;
 pub(crate) use self::ledger::{MetaLedger, ShardLedger};
-pub(crate) use self::rebuild::{TendError, rebuild};
+pub(crate) use self::rebuild::{ReconcileError, rebuild};
 pub(crate) use self::reclaim::reclaim;
+pub(crate) use self::reconcile::{Reconciled, reconcile};
 pub use self::redis::RedisOptions;
 pub(crate) use self::redis::RedisServer;
 pub use self::server::Spread;
 use self::server::{Asking, Closing, Lost, StockServer, Stranger, Taken};
 pub(crate) use self::server::{Look, Session};
 pub(crate) use self::sql::{JobLease, SqlMetaLedger, SqlShardLedger, record_addition};
-pub(crate) use self::tend::{Tended, tend};
-use super::{Epoch, Granted, Part, ServerId, Stock, StockAway};
+use super::{Epoch, Granted, Part, ServerId, Stock, StockUnavailable};
 use crate::breaker::{Breaker, Breakers, Verdict};
 use crate::store::{GrantId, Notice};
 
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
-/// shelf is then found within this time.
+/// node is then found within this time.
 const SOLD_OUT_REMEMBERED: Duration = Duration::from_millis(900);
 
 /// What one taking may cost, whatever becomes of it: a batch asks twice at most, within a second.
@@ -131,7 +131,7 @@ struct Errand {
 }
 
 /// One server, as this process sees it.
-pub(crate) struct Shelf<S> {
+pub(crate) struct StockNode<S> {
     pub(crate) id: ServerId,
     pub(crate) server: S,
     /// Whom the meta database trusts, as far as we know.
@@ -142,19 +142,19 @@ pub(crate) struct Shelf<S> {
     trouble: Trouble,
 }
 
-impl<S: StockServer> Shelf<S> {
+impl<S: StockServer> StockNode<S> {
     /// A session with the process that holds the units of the current epoch.
-    pub(crate) async fn trusted_session(&self) -> Result<S::Session, StockAway> {
+    pub(crate) async fn trusted_session(&self) -> Result<S::Session, StockUnavailable> {
         let session = self.find_session().await?;
         session.ok_or_else(|| self.lost())
     }
 
-    pub(crate) fn lost(&self) -> StockAway {
-        StockAway::Unavailable(format!("stock server {} has to be rebuilt", self.id))
+    pub(crate) fn lost(&self) -> StockUnavailable {
+        StockUnavailable::Unavailable(format!("stock server {} has to be rebuilt", self.id))
     }
 
     /// The same; `None` where the server answers but does not hold these units.
-    pub(crate) async fn find_session(&self) -> Result<Option<S::Session>, StockAway> {
+    pub(crate) async fn find_session(&self) -> Result<Option<S::Session>, StockUnavailable> {
         let registered = self.registered.load_full();
         let is_trusted =
             |session: &S::Session| registered.run_id.as_deref() == Some(session.run_id());
@@ -179,7 +179,7 @@ impl<S: StockServer> Shelf<S> {
         &self,
         session: &mut S::Session,
         registered: &Registered,
-    ) -> Result<Result<(), Stranger>, StockAway> {
+    ) -> Result<Result<(), Stranger>, StockUnavailable> {
         let known = registered.run_id.as_deref() == Some(session.run_id());
         let recognised = session.recognise(known.then_some(registered.epoch)).await?;
         self.notice.heard(&recognised);
@@ -187,7 +187,7 @@ impl<S: StockServer> Shelf<S> {
     }
 
     /// The same, in a session of its own and by what is known of the meta database.
-    pub(crate) async fn recognise_now(&self) -> Result<Result<(), Stranger>, StockAway> {
+    pub(crate) async fn recognise_now(&self) -> Result<Result<(), Stranger>, StockUnavailable> {
         let mut session = self.server.session().await?;
         let registered = self.registered.load_full();
         self.recognise(&mut session, &registered).await
@@ -204,10 +204,10 @@ impl<S: StockServer> Shelf<S> {
         asking: &Asking<'_>,
         breaker: &Breaker,
         deadline: Instant,
-    ) -> Result<Taken, StockAway> {
+    ) -> Result<Taken, StockUnavailable> {
         let permit = breaker.admit().map_err(|_| {
             let last = self.trouble.last().unwrap_or_default();
-            StockAway::Unavailable(format!(
+            StockUnavailable::Unavailable(format!(
                 "the breaker of stock server {} is open: {last}",
                 self.id
             ))
@@ -218,13 +218,17 @@ impl<S: StockServer> Shelf<S> {
                 None => Ok(Err(Lost)),
             }
         };
-        let late = |_| Err(StockAway::Unavailable("no answer in time".to_owned()));
+        let late = |_| {
+            Err(StockUnavailable::Unavailable(
+                "no answer in time".to_owned(),
+            ))
+        };
         let taken = timeout_at(deadline, taking).await.unwrap_or_else(late);
         permit.judge(match &taken {
             // A server that has lost its units does answer.
             Ok(_) => Verdict::Answered,
             // That says nothing of the server, and nobody had to wait: who dials it next finds out.
-            Err(StockAway::EndedAtOnce(_)) => Verdict::Uncounted,
+            Err(StockUnavailable::EndedAtOnce(_)) => Verdict::Uncounted,
             Err(_) => Verdict::Failed,
         });
         if let Ok(Ok(_)) = taken {
@@ -252,11 +256,11 @@ impl Trouble {
         lock(&self.0).clone()
     }
 
-    fn note(&self, server: ServerId, taken: &Result<Taken, StockAway>) {
+    fn note(&self, server: ServerId, taken: &Result<Taken, StockUnavailable>) {
         let why = match taken {
             Ok(_) => None,
             // It is tried once more.
-            Err(StockAway::EndedAtOnce(_)) => return,
+            Err(StockUnavailable::EndedAtOnce(_)) => return,
             Err(error) => Some(error.to_string()),
         };
         if !self.change(why.clone()) {
@@ -284,7 +288,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The stock of a cluster.
 pub(crate) struct ClusterStock<S> {
-    shelves: Vec<Arc<Shelf<S>>>,
+    nodes: Vec<Arc<StockNode<S>>>,
     /// Prizes of which nothing was left a moment ago.
     sold_out: Mutex<HashMap<Prize, Instant>>,
 }
@@ -293,7 +297,7 @@ impl<S: StockServer> ClusterStock<S> {
     /// The stock on these servers, in the order of their numbers, and the tasks that close
     /// grants in the background; they end when the stock is dropped.
     pub(crate) fn new(servers: Vec<S>) -> (Arc<Self>, Vec<JoinHandle<()>>) {
-        let mut shelves = Vec::new();
+        let mut nodes = Vec::new();
         let mut tasks = Vec::new();
         for (id, server) in (1..=ServerId::MAX).zip(servers) {
             let (closings, queue) = mpsc::channel(CLOSINGS_MAX);
@@ -303,7 +307,7 @@ impl<S: StockServer> ClusterStock<S> {
             });
             let notice = Notice::of(format!("redis-{id}"));
             let (id, trouble) = (ServerId(id), Trouble::default());
-            let shelf = Arc::new(Shelf {
+            let node = Arc::new(StockNode {
                 id,
                 server,
                 registered,
@@ -311,12 +315,12 @@ impl<S: StockServer> ClusterStock<S> {
                 notice,
                 trouble,
             });
-            tasks.push(tokio::spawn(close_grants(Arc::downgrade(&shelf), queue)));
-            shelves.push(shelf);
+            tasks.push(tokio::spawn(close_grants(Arc::downgrade(&node), queue)));
+            nodes.push(node);
         }
         (
             Arc::new(Self {
-                shelves,
+                nodes,
                 sold_out: Mutex::default(),
             }),
             tasks,
@@ -324,8 +328,8 @@ impl<S: StockServer> ClusterStock<S> {
     }
 
     /// The servers.
-    pub(crate) fn shelves(&self) -> &[Arc<Shelf<S>>] {
-        &self.shelves
+    pub(crate) fn nodes(&self) -> &[Arc<StockNode<S>>] {
+        &self.nodes
     }
 
     /// The stock as one lane takes from it.
@@ -357,14 +361,14 @@ impl<S: StockServer> ClusterStock<S> {
             .is_some_and(|&until| Instant::now() < until)
     }
 
-    /// The shelves in the order in which a lane asks them.
-    fn shelves_from(&self, lane: u16) -> impl Iterator<Item = &Arc<Shelf<S>>> {
-        let home = usize::from(lane) % self.shelves.len();
-        self.shelves[home..].iter().chain(&self.shelves[..home])
+    /// The nodes in the order in which a lane asks them.
+    fn nodes_from(&self, lane: u16) -> impl Iterator<Item = &Arc<StockNode<S>>> {
+        let home = usize::from(lane) % self.nodes.len();
+        self.nodes[home..].iter().chain(&self.nodes[..home])
     }
 
-    fn shelf(&self, id: ServerId) -> &Shelf<S> {
-        &self.shelves[usize::from(id.0) - 1]
+    fn node(&self, id: ServerId) -> &StockNode<S> {
+        &self.nodes[usize::from(id.0) - 1]
     }
 
     /// Closes a grant everywhere; `told` hears of it where it was used.
@@ -381,7 +385,7 @@ impl<S: StockServer> ClusterStock<S> {
                 .filter(|part| part.server == server)
                 .copied()
                 .collect();
-            self.shelf(server).close(Errand {
+            self.node(server).close(Errand {
                 closing: Closing { grant, used },
                 told: told.cloned(),
             });
@@ -399,24 +403,24 @@ struct Taking {
     /// Prizes of which units are still on their way somewhere.
     undelivered: BTreeSet<Prize>,
     /// Why a server could not be asked.
-    away: Option<StockAway>,
+    unavailable: Option<StockUnavailable>,
     /// Servers whose answer was cut off: they may have granted something.
     cut_off: Vec<ServerId>,
 }
 
 impl Taking {
     /// Hears what a server answered.
-    fn hear(&mut self, server: ServerId, taken: Result<Taken, StockAway>) {
+    fn hear(&mut self, server: ServerId, taken: Result<Taken, StockUnavailable>) {
         match taken {
             Ok(Taken::Granted(epoch, parts)) => self.grant(server, epoch, parts),
             Ok(Taken::Undelivered(prizes)) => self.undelivered.extend(prizes),
             Err(error) => {
-                if matches!(error, StockAway::EndedAtOnce(_)) {
+                if matches!(error, StockUnavailable::EndedAtOnce(_)) {
                     self.cut_off.push(server);
                 }
                 // One that would fail again decides.
-                if !matches!(self.away, Some(StockAway::Unavailable(_))) {
-                    self.away = Some(error);
+                if !matches!(self.unavailable, Some(StockUnavailable::Unavailable(_))) {
+                    self.unavailable = Some(error);
                 }
             }
         }
@@ -440,16 +444,16 @@ impl Taking {
     }
 
     /// Why more than was granted may be there; `None` when all was granted that is.
-    fn failure(&self) -> Option<StockAway> {
+    fn failure(&self) -> Option<StockUnavailable> {
         if self.wants.is_empty() {
             return None;
         }
         let wanted = |prize: &&Prize| self.wants.iter().any(|want| want.prize == **prize);
         let undelivered: Vec<Prize> = self.undelivered.iter().filter(wanted).copied().collect();
-        // Nobody knows whether the server that is away has what is missing.
-        self.away
+        // Nobody knows whether the server that is unavailable has what is missing.
+        self.unavailable
             .clone()
-            .or((!undelivered.is_empty()).then_some(StockAway::Undelivered(undelivered)))
+            .or((!undelivered.is_empty()).then_some(StockUnavailable::Undelivered(undelivered)))
     }
 }
 
@@ -500,22 +504,21 @@ impl<S: StockServer> LaneStock<S> {
         })
     }
 
-    /// Asks one shelf.
+    /// Asks one node.
     async fn ask(
         &self,
-        shelf: &Shelf<S>,
+        node: &StockNode<S>,
         grant: GrantId,
         wants: &[Units],
         deadline: Instant,
-    ) -> Result<Taken, StockAway> {
+    ) -> Result<Taken, StockUnavailable> {
         let asking = Asking {
             grant,
             shard: self.shard,
             place: self.lane,
             wants,
         };
-        shelf
-            .take(&asking, self.breakers.stock_server(shelf.id), deadline)
+        node.take(&asking, self.breakers.stock_server(node.id), deadline)
             .await
     }
 
@@ -523,17 +526,17 @@ impl<S: StockServer> LaneStock<S> {
     /// to ask again, and must not find its own units missing.
     async fn return_now(&self, grant: GrantId, taking: &Taking, deadline: Instant) {
         for &id in taking.granted.epochs.keys().chain(&taking.cut_off) {
-            let (shelf, closing) = (
-                self.stock.shelf(id),
+            let (node, closing) = (
+                self.stock.node(id),
                 Closing {
                     grant,
                     used: Vec::new(),
                 },
             );
             let closings = std::slice::from_ref(&closing);
-            let closed = async { shelf.trusted_session().await?.close(closings).await };
+            let closed = async { node.trusted_session().await?.close(closings).await };
             if !matches!(timeout_at(deadline, closed).await, Ok(Ok(_))) {
-                shelf.close(Errand {
+                node.close(Errand {
                     closing,
                     told: None,
                 });
@@ -544,7 +547,7 @@ impl<S: StockServer> LaneStock<S> {
 }
 
 impl<S: StockServer> Stock for LaneStock<S> {
-    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockAway> {
+    async fn take(&self, grant: GrantId, wants: &[Units]) -> Result<Granted, StockUnavailable> {
         let stock = &self.stock;
         let deadline = Instant::now() + TAKE_MAX;
         let mut taking = Taking {
@@ -555,25 +558,25 @@ impl<S: StockServer> Stock for LaneStock<S> {
                 .collect(),
             granted: Granted::default(),
             undelivered: BTreeSet::new(),
-            away: None,
+            unavailable: None,
             cut_off: Vec::new(),
         };
-        for shelf in stock.shelves_from(self.lane) {
+        for node in stock.nodes_from(self.lane) {
             if taking.wants.is_empty() {
                 break;
             }
-            let taken = self.ask(shelf, grant, &taking.wants, deadline).await;
+            let taken = self.ask(node, grant, &taking.wants, deadline).await;
             let Ok(Taken::Undelivered(prizes)) = &taken else {
-                taking.hear(shelf.id, taken);
+                taking.hear(node.id, taken);
                 continue;
             };
             // It has noted and given nothing at all, though it may have the others.
             let is_there = |want: &&Units| !prizes.contains(&want.prize);
             let others: Vec<Units> = taking.wants.iter().filter(is_there).copied().collect();
-            taking.hear(shelf.id, taken);
+            taking.hear(node.id, taken);
             if !others.is_empty() {
-                let taken = self.ask(shelf, grant, &others, deadline).await;
-                taking.hear(shelf.id, taken);
+                let taken = self.ask(node, grant, &others, deadline).await;
+                taking.hear(node.id, taken);
             }
         }
         if let Some(error) = taking.failure() {
@@ -601,28 +604,28 @@ impl<S: StockServer> Stock for LaneStock<S> {
 
 /// Closes grants, many at a time, until nobody can send any more.
 async fn close_grants<S: StockServer>(
-    shelf: std::sync::Weak<Shelf<S>>,
+    node: std::sync::Weak<StockNode<S>>,
     mut queue: mpsc::Receiver<Errand>,
 ) {
     let mut errands = Vec::with_capacity(CLOSINGS_AT_ONCE);
     while queue.recv_many(&mut errands, CLOSINGS_AT_ONCE).await > 0 {
-        let Some(shelf) = shelf.upgrade() else { return };
+        let Some(node) = node.upgrade() else { return };
         let (closings, told): (Vec<Closing>, Vec<_>) = errands
             .drain(..)
             .map(|Errand { closing, told }| (closing, told))
             .unzip();
-        let closed = async { shelf.trusted_session().await?.close(&closings).await }.await;
+        let closed = async { node.trusted_session().await?.close(&closings).await }.await;
         match closed {
             Ok(Ok(epoch)) => told
                 .iter()
                 .flatten()
-                .for_each(|told| told.heard(shelf.id, epoch)),
+                .for_each(|told| told.heard(node.id, epoch)),
             Ok(Err(Lost)) => tracing::debug!(
                 grants = closings.len(),
                 "open grants were lost with their server"
             ),
             Err(error) => {
-                tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper")
+                tracing::debug!(%error, grants = closings.len(), "open grants are left to the sweeper");
             }
         }
     }

@@ -15,10 +15,10 @@ use futures_util::future::try_join_all;
 use market::batch::Prize;
 use tokio::time::sleep;
 
-use super::Shelf;
+use super::StockNode;
 use super::ledger::{MetaLedger, ShardLedger};
 use super::server::{Reset, Session, StockServer, Stranger};
-use crate::stock::{Epoch, ServerId, StockAway};
+use crate::stock::{Epoch, ServerId, StockUnavailable};
 use crate::store::StoreError;
 
 /// After an epoch that somebody held for too long the next attempt waits for this long. Lanes queue
@@ -28,9 +28,9 @@ const HELD_PAUSE: Duration = Duration::from_secs(3);
 
 /// Why a server was not rebuilt, or not looked after.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum TendError {
+pub(crate) enum ReconcileError {
     #[error(transparent)]
-    Stock(#[from] StockAway),
+    Stock(#[from] StockUnavailable),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A shard or the server has this epoch already: another rebuild is ahead, or the meta database
@@ -44,31 +44,30 @@ pub(crate) enum TendError {
 
 /// Rebuilds a server; `seen` is an epoch that it or a shard was seen to have. Answers the new one.
 pub(crate) async fn rebuild<S: StockServer, L: ShardLedger>(
-    shelf: &Shelf<S>,
+    node: &StockNode<S>,
     shards: &[L],
     meta: &impl MetaLedger,
     seen: Epoch,
-) -> Result<Epoch, TendError> {
-    let mut session = shelf.server.session().await?;
-    shelf
-        .recognise(&mut session, &meta.registered(shelf.id).await?)
+) -> Result<Epoch, ReconcileError> {
+    let mut session = node.server.session().await?;
+    node.recognise(&mut session, &meta.registered(node.id).await?)
         .await??;
-    let (epoch, totals) = meta.raise_epoch(shelf.id, seen).await?;
-    tracing::warn!(server = %shelf.id, %epoch, "a stock server is being rebuilt");
-    let issued = try_join_all(shards.iter().map(|shard| fence(shard, shelf.id, epoch))).await;
-    if let Err(TendError::Store(StoreError::Held(why))) = &issued {
-        tracing::warn!(server = %shelf.id, why, "a batch holds the epoch, and goes first");
+    let (epoch, totals) = meta.raise_epoch(node.id, seen).await?;
+    tracing::warn!(server = %node.id, %epoch, "a stock server is being rebuilt");
+    let issued = try_join_all(shards.iter().map(|shard| fence(shard, node.id, epoch))).await;
+    if let Err(ReconcileError::Store(StoreError::Held(why))) = &issued {
+        tracing::warn!(server = %node.id, why, "a batch holds the epoch, and goes first");
         sleep(HELD_PAUSE).await;
     }
     let issued = issued?;
     match session.reset(epoch, &left(totals, issued)).await? {
         Reset::Done => {}
-        Reset::Ahead(there) => return Err(TendError::Behind(there)),
+        Reset::Ahead(there) => return Err(ReconcileError::Behind(there)),
         Reset::Stranger(stranger) => return Err(stranger.into()),
     }
-    meta.register(shelf.id, epoch, session.run_id()).await?;
-    shelf.set_registered(meta.registered(shelf.id).await?);
-    tracing::info!(server = %shelf.id, %epoch, "a stock server was rebuilt");
+    meta.register(node.id, epoch, session.run_id()).await?;
+    node.set_registered(meta.registered(node.id).await?);
+    tracing::info!(server = %node.id, %epoch, "a stock server was rebuilt");
     Ok(epoch)
 }
 
@@ -77,10 +76,10 @@ async fn fence(
     shard: &impl ShardLedger,
     server: ServerId,
     epoch: Epoch,
-) -> Result<Vec<(Prize, u16, u64)>, TendError> {
+) -> Result<Vec<(Prize, u16, u64)>, ReconcileError> {
     let holds = shard.raise_epoch(server, epoch).await?;
     if holds > epoch {
-        return Err(TendError::Behind(holds));
+        return Err(ReconcileError::Behind(holds));
     }
     Ok(shard.issued_of(server).await?)
 }

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::ledger::{ShardLedger, SomeReceipts};
-use super::rebuild::TendError;
+use super::rebuild::ReconcileError;
 use super::server::{Closing, Session, StockServer};
-use super::{ClusterStock, Shelf};
-use crate::stock::{Epoch, ServerId, StockAway};
+use super::{ClusterStock, StockNode};
+use crate::stock::{Epoch, ServerId, StockUnavailable};
 use crate::store::GrantId;
 
 /// Reclaims what one shard's receipts of at least this age say, page after page. Answers how many
@@ -20,24 +20,24 @@ pub(crate) async fn reclaim<S: StockServer>(
     stock: &ClusterStock<S>,
     shard: &impl ShardLedger,
     age: Duration,
-) -> Result<usize, TendError> {
-    let (mut after, mut deleted, mut away) = (GrantId(0), 0, None);
+) -> Result<usize, ReconcileError> {
+    let (mut after, mut deleted, mut unavailable) = (GrantId(0), 0, None);
     loop {
         let SomeReceipts { receipts, next } = shard.old_receipts(age, after).await?;
         let mut asked = BTreeMap::new();
-        for shelf in stock.shelves() {
+        for node in stock.nodes() {
             let of_server = |parts: &Closing| !parts.used.is_empty();
             let closings: Vec<Closing> = receipts
                 .iter()
-                .map(|receipt| receipt.closing(shelf.id))
+                .map(|receipt| receipt.closing(node.id))
                 .filter(of_server)
                 .collect();
             if closings.is_empty() {
                 continue;
             }
-            match close(shelf, &closings).await {
-                Ok(epoch) => drop(asked.insert(shelf.id, epoch)),
-                Err(error) => away = Some(error),
+            match close(node, &closings).await {
+                Ok(epoch) => drop(asked.insert(node.id, epoch)),
+                Err(error) => unavailable = Some(error),
             }
         }
         let is_closed =
@@ -53,7 +53,7 @@ pub(crate) async fn reclaim<S: StockServer>(
         let Some(next) = next else { break };
         after = next;
     }
-    match away {
+    match unavailable {
         Some(error) => Err(error.into()),
         None => Ok(deleted),
     }
@@ -61,7 +61,10 @@ pub(crate) async fn reclaim<S: StockServer>(
 
 /// Closes grants on the process that has the server's units. It alone knows all open grants of its
 /// epoch and those before; it may be one of a past epoch that lives on.
-async fn close<S: StockServer>(shelf: &Shelf<S>, closings: &[Closing]) -> Result<Epoch, StockAway> {
-    let closed = shelf.trusted_session().await?.close(closings).await?;
-    closed.map_err(|_lost| shelf.lost())
+async fn close<S: StockServer>(
+    node: &StockNode<S>,
+    closings: &[Closing],
+) -> Result<Epoch, StockUnavailable> {
+    let closed = node.trusted_session().await?.close(closings).await?;
+    closed.map_err(|_lost| node.lost())
 }

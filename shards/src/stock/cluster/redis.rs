@@ -24,7 +24,7 @@ use super::server::{
     Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, Spread, StockServer,
     Stranger, Taken,
 };
-use crate::stock::{Epoch, Part, ServerId, StockAway};
+use crate::stock::{Epoch, Part, ServerId, StockUnavailable};
 use crate::store::{ClusterId, GrantId};
 
 /// A script that works on the units, if they are whole and this cluster's.
@@ -108,8 +108,12 @@ impl RedisServer {
 impl StockServer for RedisServer {
     type Session = RedisSession;
 
-    async fn session(&self) -> Result<RedisSession, StockAway> {
-        let link = self.pool.get().await.map_err(StockAway::Unavailable)?;
+    async fn session(&self) -> Result<RedisSession, StockUnavailable> {
+        let link = self
+            .pool
+            .get()
+            .await
+            .map_err(StockUnavailable::Unavailable)?;
         Ok(RedisSession {
             link,
             pool: self.pool.clone(),
@@ -136,12 +140,12 @@ impl RedisSession {
         command
     }
 
-    async fn run<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, StockAway> {
-        // Whatever goes wrong, a new connection is the way to begin anew: it loads the scripts and
+    async fn run<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, StockUnavailable> {
+        // Whatever goes wrong, a new connection is the way to begin again: it loads the scripts and
         // learns which process it speaks to. Given up half-way it must not be used again either.
         self.link.broken = true;
         match timeout(
-            self.pool.patience(),
+            self.pool.timeouts(),
             command.query_async(&mut self.link.connection),
         )
         .await
@@ -153,10 +157,12 @@ impl RedisSession {
             Ok(Err(error)) if has_ended(&error) => {
                 // So have the others, most likely.
                 self.link.doubt_others();
-                Err(StockAway::EndedAtOnce(self.pool.explain(&error)))
+                Err(StockUnavailable::EndedAtOnce(self.pool.explain(&error)))
             }
-            Ok(Err(error)) => Err(StockAway::Unavailable(self.pool.explain(&error))),
-            Err(_) => Err(StockAway::Unavailable("no answer in time".to_owned())),
+            Ok(Err(error)) => Err(StockUnavailable::Unavailable(self.pool.explain(&error))),
+            Err(_) => Err(StockUnavailable::Unavailable(
+                "no answer in time".to_owned(),
+            )),
         }
     }
 
@@ -202,7 +208,7 @@ impl RedisSession {
         })
     }
 
-    fn parts(&self, text: &str) -> Result<Vec<Part>, StockAway> {
+    fn parts(&self, text: &str) -> Result<Vec<Part>, StockUnavailable> {
         pairs(text)
             .map(|(field, count)| self.part(field, count))
             .collect::<Option<_>>()
@@ -230,8 +236,8 @@ fn has_ended(error: &RedisError) -> bool {
     error.is_connection_dropped() || error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-fn unreadable() -> StockAway {
-    StockAway::Unavailable("the server holds what this program has not written".to_owned())
+fn unreadable() -> StockUnavailable {
+    StockUnavailable::Unavailable("the server holds what this program has not written".to_owned())
 }
 
 fn prize_text(prize: Prize) -> String {
@@ -272,7 +278,7 @@ impl Session for RedisSession {
         self.link.doubt_others();
     }
 
-    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockAway> {
+    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockUnavailable> {
         let Spread { servers, .. } = self.place.spread;
         let here = self.place.spread.segments_on(self.place.server);
         let mut command = self.command(Script::Take);
@@ -290,7 +296,7 @@ impl Session for RedisSession {
         match first {
             LOST => return Ok(Err(Lost)),
             GRANT_KNOWN => {
-                return Err(StockAway::Unavailable(
+                return Err(StockUnavailable::Unavailable(
                     "the grant id was used before".to_owned(),
                 ));
             }
@@ -323,7 +329,10 @@ impl Session for RedisSession {
         Ok(epoch(first).map(|epoch| Taken::Granted(epoch, parts)))
     }
 
-    async fn close(&mut self, closings: &[Closing]) -> Result<Result<Epoch, Lost>, StockAway> {
+    async fn close(
+        &mut self,
+        closings: &[Closing],
+    ) -> Result<Result<Epoch, Lost>, StockUnavailable> {
         let mut command = self.command(Script::Close);
         for closing in closings {
             let mut used = String::new();
@@ -341,7 +350,7 @@ impl Session for RedisSession {
         Ok(epoch(self.run(&command).await?))
     }
 
-    async fn look(&mut self) -> Result<Result<Look, Lost>, StockAway> {
+    async fn look(&mut self) -> Result<Result<Look, Lost>, StockUnavailable> {
         type Fields = BTreeMap<String, String>;
         let (now_ms, mut stock, mut grants): (u64, Fields, Fields) =
             self.run(&self.command(Script::Look)).await?;
@@ -366,7 +375,7 @@ impl Session for RedisSession {
     async fn recognise(
         &mut self,
         registered: Option<Epoch>,
-    ) -> Result<Result<(), Stranger>, StockAway> {
+    ) -> Result<Result<(), Stranger>, StockUnavailable> {
         let mut command = self.command(Script::Recognise);
         command.arg(registered.map_or(String::new(), |epoch| epoch.to_string()));
         let (whose, epoch): (String, String) = self.run(&command).await?;
@@ -381,7 +390,7 @@ impl Session for RedisSession {
         &mut self,
         epoch: Epoch,
         left: &[(Prize, u16, u64)],
-    ) -> Result<Reset, StockAway> {
+    ) -> Result<Reset, StockUnavailable> {
         let mut command = self.command(Script::Reset);
         command.arg(epoch.0);
         for &(prize, segment, units) in left {
@@ -399,7 +408,7 @@ impl Session for RedisSession {
         }
     }
 
-    async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockAway> {
+    async fn add(&mut self, addition: &Addition) -> Result<Result<Epoch, Lost>, StockUnavailable> {
         let mut command = self.command(Script::Add);
         command.arg(addition.epoch.0).arg(addition.operation);
         for &(segment, units) in &addition.segments {
@@ -414,7 +423,7 @@ impl Session for RedisSession {
         epoch_now: Epoch,
         prize: Prize,
         units: u64,
-    ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockAway> {
+    ) -> Result<Result<(Epoch, Vec<(u16, u64)>), Lost>, StockUnavailable> {
         let mut command = self.command(Script::Withdraw);
         command.arg(epoch_now.0).arg(operation).arg(units);
         for segment in self.place.spread.segments_on(self.place.server) {

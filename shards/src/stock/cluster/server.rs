@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use market::batch::{Prize, Units};
 
-use crate::stock::{Epoch, Part, StockAway};
+use crate::stock::{Epoch, Part, StockUnavailable};
 use crate::store::GrantId;
 
 /// How a prize's units are spread: its segments, numbered from 0, lie on the servers in turn.
@@ -51,7 +51,7 @@ impl Spread {
 #[derive(Debug, Clone)]
 pub(crate) struct Asking<'a> {
     pub(crate) grant: GrantId,
-    /// The shard whose lane asks: where the grant's fate is decided.
+    /// The shard whose lane asks: where the grant's outcome is decided.
     pub(crate) shard: u16,
     /// Which of the server's segments is asked first.
     pub(crate) place: u16,
@@ -122,14 +122,14 @@ pub(crate) enum Taken {
 }
 
 /// The answer of a server, if it comes.
-pub(crate) type Answer<T> = Result<Result<T, Lost>, StockAway>;
+pub(crate) type Answer<T> = Result<Result<T, Lost>, StockUnavailable>;
 
 /// A stock server.
 pub(crate) trait StockServer: Send + Sync + 'static {
     type Session: Session;
 
     /// A session with the process that serves now.
-    fn session(&self) -> impl Future<Output = Result<Self::Session, StockAway>> + Send;
+    fn session(&self) -> impl Future<Output = Result<Self::Session, StockUnavailable>> + Send;
 }
 
 /// A connection to one process of a stock server. After an error it must not be used again.
@@ -157,7 +157,7 @@ pub(crate) trait Session: Send {
     fn recognise(
         &mut self,
         registered: Option<Epoch>,
-    ) -> impl Future<Output = Result<Result<(), Stranger>, StockAway>> + Send;
+    ) -> impl Future<Output = Result<Result<(), Stranger>, StockUnavailable>> + Send;
 
     /// Begins a new epoch with these units and no open grants; does nothing in that epoch or a
     /// later one, and nothing to units that are somebody else's.
@@ -165,12 +165,12 @@ pub(crate) trait Session: Send {
         &mut self,
         epoch: Epoch,
         left: &[(Prize, u16, u64)],
-    ) -> impl Future<Output = Result<Reset, StockAway>> + Send;
+    ) -> impl Future<Output = Result<Reset, StockUnavailable>> + Send;
 
     /// Adds an operation's units, once, in the epoch it was recorded under. Answers the epoch.
     fn add(&mut self, addition: &Addition) -> impl Future<Output = Answer<Epoch>> + Send;
 
-    /// Takes up to `units` of a prize away for good, once per operation and only in this epoch: a
+    /// Takes up to `units` of a prize unavailable for good, once per operation and only in this epoch: a
     /// request that comes late must not take again what an earlier epoch has given. Answers the
     /// epoch and what each segment gave, the same when asked again; nothing in another epoch.
     fn withdraw(

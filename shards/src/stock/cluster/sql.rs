@@ -9,7 +9,7 @@ use market::batch::Prize;
 use market::{ActivityId, AwardId};
 
 use super::ledger::{
-    Delivery, Fate, MetaLedger, NotedReceipt, PendingWithdrawal, Registered, ShardLedger,
+    Delivery, GrantOutcome, MetaLedger, NotedReceipt, PendingWithdrawal, Registered, ShardLedger,
     SomeReceipts,
 };
 use super::server::Spread;
@@ -114,25 +114,25 @@ const RECEIPTS: ReceiptStatements = match MysqlDatabase::DIALECT.issuing {
 };
 
 impl ShardLedger for SqlShardLedger {
-    async fn decide(&self, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
+    async fn decide(&self, server: ServerId, grant: GrantId) -> Result<GrantOutcome, StoreError> {
         let mut link = self.kept.get().await?;
         let void = Step::read(
             RECEIPTS.insert_receipt,
             Input::Rows(receipt_row(grant, true, "[]")),
         );
-        let fate = match link.begin_with(&[void]).await {
+        let outcome = match link.begin_with(&[void]).await {
             Ok(_) => {
                 link.commit().await?;
-                Fate::Void
+                GrantOutcome::Void
             }
             Err(StoreError::Conflict(_)) => {
                 link.rollback().await?;
-                noted_fate(&mut link, server, grant).await?
+                noted_outcome(&mut link, server, grant).await?
             }
             Err(error) => return Err(error),
         };
         self.kept.keep(link);
-        Ok(fate)
+        Ok(outcome)
     }
 
     async fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> Result<Epoch, StoreError> {
@@ -267,7 +267,11 @@ fn millis(age: Duration) -> u64 {
 }
 
 /// What the noted row of a grant says.
-async fn noted_fate(link: &mut Link, server: ServerId, grant: GrantId) -> Result<Fate, StoreError> {
+async fn noted_outcome(
+    link: &mut Link,
+    server: ServerId,
+    grant: GrantId,
+) -> Result<GrantOutcome, StoreError> {
     let rows = link
         .rows(RECEIPTS.read_receipt, &json_rows([[grant.0]]))
         .await?;
@@ -278,11 +282,11 @@ async fn noted_fate(link: &mut Link, server: ServerId, grant: GrantId) -> Result
         ));
     };
     if row.integer(0)? != 0 {
-        return Ok(Fate::Void);
+        return Ok(GrantOutcome::Void);
     }
     let (_, mut used) = units(row.text(1)?)?;
     used.retain(|part| part.server == server);
-    Ok(Fate::Committed(used))
+    Ok(GrantOutcome::Committed(used))
 }
 
 /// The units in a receipt: `[[server, epoch, [[activity, award, segment, count], ...]], ...]`.

@@ -2,8 +2,8 @@
 //!
 //! A server counts handshakes that a client gave up, and after a hundred in a row (its
 //! `max_connect_errors`) it refuses the client's host until somebody flushes its list. So a dial
-//! runs in a task of its own: whose patience ends hears so, while the dial goes on and its result
-//! waits for the next one who asks. The name is looked up anew for each dial, so a name that has
+//! runs in a task of its own: whose timeouts ends hears so, while the dial goes on and its result
+//! waits for the next one who asks. The name is looked up again for each dial, so a name that has
 //! moved is followed.
 use std::collections::VecDeque;
 use std::fmt;
@@ -174,11 +174,11 @@ struct Failed {
 }
 
 impl Line {
-    /// A connection: one that is ready, or the result of a dial if it comes within `patience`.
+    /// A connection: one that is ready, or the result of a dial if it comes within `timeouts`.
     pub(super) async fn connect(
         self: &Arc<Self>,
         wants: Wants,
-        patience: Duration,
+        timeouts: Duration,
     ) -> Result<Dialled, StoreError> {
         let reply = {
             let mut state = self.state();
@@ -193,13 +193,13 @@ impl Line {
             self.dial_unless_dialling(&mut state);
             result
         };
-        match timeout(patience, reply).await {
+        match timeout(timeouts, reply).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(StoreError::Away(format!(
+            Ok(Err(_)) => Err(StoreError::Unavailable(format!(
                 "{:?}: nobody dials any more",
                 self.database
             ))),
-            Err(_) => Err(self.still_connecting(patience)),
+            Err(_) => Err(self.still_connecting(timeouts)),
         }
     }
 
@@ -233,7 +233,7 @@ impl Line {
             Ordering::Relaxed,
         );
         if raised.is_ok() {
-            tracing::warn!(database = ?self.database, %why, "the server does not serve: all its connections are made anew");
+            tracing::warn!(database = ?self.database, %why, "the server does not serve: all its connections are made again");
         }
     }
 
@@ -247,15 +247,15 @@ impl Line {
         })
     }
 
-    fn still_connecting(&self, patience: Duration) -> StoreError {
+    fn still_connecting(&self, timeouts: Duration) -> StoreError {
         let last = self
             .state()
             .failed
             .as_ref()
             .map(|failed| format!("; the last error was: {}", failed.error));
         let last = last.unwrap_or_default();
-        StoreError::Away(format!(
-            "{:?}: still connecting after {patience:?}{last}",
+        StoreError::Unavailable(format!(
+            "{:?}: still connecting after {timeouts:?}{last}",
             self.database
         ))
     }
@@ -286,7 +286,7 @@ impl Line {
                     "{:?} is read-only: it may be a replica, or about to be one",
                     self.database
                 );
-                let error = StoreError::Away(why);
+                let error = StoreError::Unavailable(why);
                 // Readers, who ask for it now and then, do not keep writers from trying.
                 if waiters.iter().any(|waiter| waiter.wants == Wants::Writes) {
                     *failed = Some(Failed::after(failed.as_ref(), error.clone(), true));
@@ -397,7 +397,7 @@ type Connected = (sqlx::MySqlConnection, Server);
 async fn dial(line: &Line) -> Result<Connected, StoreError> {
     let database = &line.database;
     let mut read_only = None;
-    let mut error = StoreError::Away(format!("{database:?}: its name has no address"));
+    let mut error = StoreError::Unavailable(format!("{database:?}: its name has no address"));
     let mut targets: VecDeque<Target> = targets(database).await?.into();
     while let Some(target) = targets.pop_front() {
         match target.reach(line, targets.is_empty()).await {
@@ -420,7 +420,7 @@ struct Target {
 
 async fn addresses(database: &MysqlDatabase) -> Result<Vec<SocketAddr>, StoreError> {
     let unknown = |why: &dyn fmt::Display| {
-        StoreError::Away(format!(
+        StoreError::Unavailable(format!(
             "{database:?}: the address of {:?} cannot be found: {why}",
             database.host
         ))
@@ -499,7 +499,7 @@ impl Target {
                 database.recognise(&mut connection).await?;
                 Ok::<_, StoreError>((connection, server))
             };
-            let late = || StoreError::Away(format!("no handshake within {HANDSHAKE_MAX:?}"));
+            let late = || StoreError::Unavailable(format!("no handshake within {HANDSHAKE_MAX:?}"));
             timeout(HANDSHAKE_MAX, connected)
                 .await
                 .unwrap_or_else(|_| Err(late()))
@@ -513,7 +513,7 @@ impl Target {
     ) -> Result<Connected, StoreError> {
         match done {
             Ok(Ok(connected)) => Ok(connected),
-            Ok(Err(StoreError::Away(why))) => Err(self.failed(line, &why)),
+            Ok(Err(StoreError::Unavailable(why))) => Err(self.failed(line, &why)),
             Ok(Err(error)) => Err(error),
             Err(error) => Err(self.failed(line, &error)),
         }
@@ -536,7 +536,7 @@ impl Target {
             .iter()
             .map(|address| address.ip().to_string())
             .collect();
-        StoreError::Away(format!(
+        StoreError::Unavailable(format!(
             "{:?} at {}: {why}",
             line.database,
             addresses.join(", ")

@@ -32,9 +32,9 @@ pub async fn check_durability(database: &MysqlDatabase) -> Result<Vec<String>, S
 
 async fn settings(connection: &mut MysqlConnection) -> Result<Vec<String>, StoreError> {
     let rows = connection.rows(SETTINGS, "[]").await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| StoreError::Away("the server does not say how it is set up".to_owned()))?;
+    let row = rows.first().ok_or_else(|| {
+        StoreError::Unavailable("the server does not say how it is set up".to_owned())
+    })?;
     let mut warnings = Vec::new();
     let version = row.text(0)?;
     if is_too_old(version) {

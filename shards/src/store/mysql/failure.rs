@@ -27,7 +27,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(error) | Failure::CutOff(error) | Failure::Unfit(error) => error,
-            Failure::Closed(why) => StoreError::Away(why),
+            Failure::Closed(why) => StoreError::Unavailable(why),
         }
     }
 }
@@ -69,7 +69,7 @@ async fn bounded<T>(
 ) -> Result<T, Failure> {
     // Taken away first: if the caller is dropped meanwhile, nobody gives it back.
     if !std::mem::replace(&mut health.usable, false) {
-        return Err(Failure::CutOff(StoreError::Away(
+        return Err(Failure::CutOff(StoreError::Unavailable(
             "an earlier statement was cut off".to_owned(),
         )));
     }
@@ -79,7 +79,9 @@ async fn bounded<T>(
             return Ok(value);
         }
         Ok(Err(error)) => Failure::from(error),
-        Err(_) => late(StoreError::Away(format!("no answer within {limit:?}"))),
+        Err(_) => late(StoreError::Unavailable(format!(
+            "no answer within {limit:?}"
+        ))),
     };
     health.usable = matches!(failure, Failure::Refused(_));
     if let Failure::Unfit(why) = &failure {
@@ -97,7 +99,7 @@ impl From<sqlx::Error> for Failure {
                     .try_downcast_ref::<MySqlDatabaseError>()
                     .map(MySqlDatabaseError::number);
                 number.map_or_else(
-                    || Failure::CutOff(StoreError::Away(message.clone())),
+                    || Failure::CutOff(StoreError::Unavailable(message.clone())),
                     |number| by_number(number, message.clone()),
                 )
             }
@@ -105,7 +107,7 @@ impl From<sqlx::Error> for Failure {
                 Failure::Refused(StoreError::Data(message))
             }
             sqlx::Error::Io(_) => Failure::Closed(message),
-            _ => Failure::CutOff(StoreError::Away(message)),
+            _ => Failure::CutOff(StoreError::Unavailable(message)),
         }
     }
 }
@@ -139,7 +141,7 @@ fn by_number(number: u16, message: String) -> Failure {
         // Read-only: a table, an option (`--read-only`, `--super-read-only`), a transaction because
         // sessions begin so, InnoDB, a database (MySQL). Not part of its cluster any more (Galera;
         // MySQL's group). Shutting down, offline (MySQL).
-        1036 | 1290 | 1792 | 1836 | 3989 | 1047 | 3100 | 1053 | 3032 => Failure::Unfit(StoreError::Away(message)),
+        1036 | 1290 | 1792 | 1836 | 3989 | 1047 | 3100 | 1053 | 3032 => Failure::Unfit(StoreError::Unavailable(message)),
         // The statement itself: no right to it (four ways), no such database, table, column, key or
         // function, there already (four ways), no SQL, a variable that is unknown or cannot be so,
         // too many rows to look at, a missing key.
@@ -147,8 +149,8 @@ fn by_number(number: u16, message: String) -> Failure {
         | 1231 | 1104 | 1175
         // What it ran into: a full disk or table, rows that are too long for a page, its time
         // (MariaDB, MySQL), somebody who ended it and not the connection.
-        | 1021 | 1114 | 1118 | 1969 | 3024 | 1317 => Failure::Refused(StoreError::Away(message)),
-        _ => Failure::CutOff(StoreError::Away(message)),
+        | 1021 | 1114 | 1118 | 1969 | 3024 | 1317 => Failure::Refused(StoreError::Unavailable(message)),
+        _ => Failure::CutOff(StoreError::Unavailable(message)),
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) async fn check(
         .map(|row| row.integer(0))
         .collect::<Result<_, _>>()?;
     let &[read_only, mariadb] = &*said else {
-        return Err(StoreError::Away(
+        return Err(StoreError::Unavailable(
             "the server does not say what it is".to_owned(),
         ));
     };

@@ -56,7 +56,7 @@ impl SqliteFile {
             .map_err(|error| self.failed(&error))?
             != 0
         {
-            return Err(StoreError::Away(
+            return Err(StoreError::Unavailable(
                 "somebody else reads or writes it".to_owned(),
             ));
         }

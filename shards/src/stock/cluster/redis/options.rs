@@ -228,7 +228,7 @@ fn policy_warning(info: &str) -> Option<String> {
         (Some("0"), _) | (_, Some("noeviction")) => None,
         (Some(most), Some(policy)) => Some(format!(
             "maxmemory-policy is {policy} and maxmemory is {most}: units can be evicted, and each time the stock is \
-             counted anew; set maxmemory-policy noeviction"
+             counted again; set maxmemory-policy noeviction"
         )),
         _ => Some("does not say its maxmemory-policy, which must be noeviction".to_owned()),
     }

@@ -26,7 +26,7 @@ const REST_MAX: Duration = Duration::from_secs(5);
 /// How often those are ended.
 const REAP_PAUSE: Duration = Duration::from_secs(1);
 
-/// A dial ends by itself after a call's time-out, and its error says more than that nothing came.
+/// A dial ends by itself after a call's timeout, and its error says more than that nothing came.
 const DIAL_SLACK: Duration = Duration::from_millis(20);
 
 /// The connections.
@@ -77,7 +77,7 @@ impl Pool {
         });
         let connections = bb8::Pool::builder()
             .max_size(options.connections_max)
-            // Each call has its own time-out; a ping before it would only double the way.
+            // Each call has its own timeout; a ping before it would only double the way.
             .test_on_check_out(false)
             .retry_connection(false)
             .queue_strategy(QueueStrategy::Lifo)
@@ -89,7 +89,7 @@ impl Pool {
     }
 
     /// How long a call may take.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn timeouts(&self) -> Duration {
         self.dials.options.timeout
     }
 
@@ -157,7 +157,7 @@ impl Dials {
 
     /// Says who we are, asks who is there, and teaches the scripts.
     async fn greet(&self, generation: u64) -> Result<Known, RedisError> {
-        // Each call has its own time-out.
+        // Each call has its own timeout.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);

@@ -2,7 +2,7 @@
 //! withdrawal.
 use jiff::Timestamp;
 
-use super::super::ledger::{Fate, ShardLedger};
+use super::super::ledger::{GrantOutcome, ShardLedger};
 use super::super::sql::{SqlMetaLedger, SqlShardLedger};
 use super::*;
 use crate::cluster::Options;
@@ -62,12 +62,12 @@ impl Site {
         }
     }
 
-    fn shelf(&self) -> &Arc<Shelf<RedisServer>> {
-        &self.stock.shelves()[0]
+    fn node(&self) -> &Arc<StockNode<RedisServer>> {
+        &self.stock.nodes()[0]
     }
 
-    async fn tend(&mut self) -> Tended {
-        let shelf = self.shelf().clone();
+    async fn reconcile(&mut self) -> Reconciled {
+        let node = self.node().clone();
         let Self {
             stock,
             shards,
@@ -76,7 +76,7 @@ impl Site {
             seen,
             ..
         } = self;
-        tend(stock, &shelf, shards, ledger, *spread, seen)
+        reconcile(stock, &node, shards, ledger, *spread, seen)
             .await
             .expect("looked after")
     }
@@ -91,7 +91,7 @@ impl Site {
     /// What is left, by the server's word.
     async fn left(&self) -> u64 {
         let look = self
-            .shelf()
+            .node()
             .trusted_session()
             .await
             .expect("trusted")
@@ -106,7 +106,7 @@ impl Site {
 
     async fn open(&self) -> usize {
         let look = self
-            .shelf()
+            .node()
             .trusted_session()
             .await
             .expect("trusted")
@@ -175,7 +175,7 @@ fn change(count: u64) -> StockChange {
 async fn a_server_is_built_from_the_totals_and_again_after_it_forgot() {
     let mut site = Site::new().await;
     site.add(10).await;
-    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(1)));
+    assert_eq!(site.reconcile().await, Reconciled::Rebuilt(Epoch(1)));
     assert_eq!(site.left().await, 10);
     let granted = site.take(1, 7, 4).await;
     site.note(1, 7, Epoch(1), &granted.parts)
@@ -183,9 +183,9 @@ async fn a_server_is_built_from_the_totals_and_again_after_it_forgot() {
         .expect("noted");
     site.redis.kill();
     site.redis.restart().await;
-    let mut tended = tend_once(&mut site).await;
-    while tended.is_none() {
-        tended = tend_once(&mut site).await;
+    let mut reconciled = reconcile_once(&mut site).await;
+    while reconciled.is_none() {
+        reconciled = reconcile_once(&mut site).await;
     }
     assert_eq!(
         (site.left().await, site.open().await),
@@ -199,8 +199,8 @@ async fn a_server_is_built_from_the_totals_and_again_after_it_forgot() {
     );
     // The addition is told to the server, which has counted it already.
     assert_eq!(
-        site.tend().await,
-        Tended::Sound {
+        site.reconcile().await,
+        Reconciled::Sound {
             swept: 0,
             delivered: 1
         }
@@ -212,21 +212,21 @@ async fn a_server_is_built_from_the_totals_and_again_after_it_forgot() {
 async fn an_epoch_above_the_registered_one_is_rebuilt_above_and_never_taken_for_done() {
     let mut site = Site::new().await;
     site.add(10).await;
-    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(1)));
+    assert_eq!(site.reconcile().await, Reconciled::Rebuilt(Epoch(1)));
     for key in ["test:stock", "test:grants"] {
         site.redis.command(&["HSET", key, "epoch", "7"]).await;
     }
-    let rebuilt = rebuild(site.shelf(), &site.shards, &site.ledger, Epoch(0)).await;
+    let rebuilt = rebuild(site.node(), &site.shards, &site.ledger, Epoch(0)).await;
     assert!(
-        matches!(rebuilt, Err(TendError::Behind(Epoch(7)))),
+        matches!(rebuilt, Err(ReconcileError::Behind(Epoch(7)))),
         "{rebuilt:?}"
     );
-    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(8)));
+    assert_eq!(site.reconcile().await, Reconciled::Rebuilt(Epoch(8)));
     assert_eq!(site.left().await, 10);
     // The addition is told to the server, which has counted it already.
     assert_eq!(
-        site.tend().await,
-        Tended::Sound {
+        site.reconcile().await,
+        Reconciled::Sound {
             swept: 0,
             delivered: 1
         }
@@ -234,8 +234,8 @@ async fn an_epoch_above_the_registered_one_is_rebuilt_above_and_never_taken_for_
 }
 
 /// A connection of before a restart is found dead first.
-async fn tend_once(site: &mut Site) -> Option<Tended> {
-    let shelf = site.shelf().clone();
+async fn reconcile_once(site: &mut Site) -> Option<Reconciled> {
+    let node = site.node().clone();
     let Site {
         stock,
         shards,
@@ -244,31 +244,31 @@ async fn tend_once(site: &mut Site) -> Option<Tended> {
         seen,
         ..
     } = site;
-    tend(stock, &shelf, shards, ledger, *spread, seen)
+    reconcile(stock, &node, shards, ledger, *spread, seen)
         .await
         .ok()
 }
 
 #[tokio::test]
-async fn the_fate_of_a_grant_is_decided_once() {
+async fn the_outcome_of_a_grant_is_decided_once() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     let (committed, dead) = (site.take(0, 1, 3).await, site.take(1, 2, 4).await);
     site.note(0, 1, Epoch(1), &committed.parts)
         .await
         .expect("noted");
     assert_eq!(
         site.shards[0].decide(ServerId(1), GrantId(1)).await,
-        Ok(Fate::Committed(committed.parts.clone()))
+        Ok(GrantOutcome::Committed(committed.parts.clone()))
     );
     assert_eq!(
         site.shards[1].decide(ServerId(1), GrantId(2)).await,
-        Ok(Fate::Void)
+        Ok(GrantOutcome::Void)
     );
     assert_eq!(
         site.shards[1].decide(ServerId(1), GrantId(2)).await,
-        Ok(Fate::Void),
+        Ok(GrantOutcome::Void),
         "asked again"
     );
     let refused = site.note(1, 2, Epoch(1), &dead.parts).await;
@@ -283,14 +283,14 @@ async fn the_fate_of_a_grant_is_decided_once() {
 async fn grants_that_stay_open_are_swept() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     let committed = site.take(0, 1, 3).await;
     let _dead = site.take(1, 2, 4).await;
     // The batch used two of its three units.
     let used = committed.used(&[units(1, 2)]);
     site.note(0, 1, Epoch(1), &used).await.expect("noted");
     tokio::time::sleep(super::super::sweep::OPEN_MAX).await;
-    site.tend().await;
+    site.reconcile().await;
     assert_eq!((site.left().await, site.open().await), (8, 0));
     assert_eq!(site.issued(0).await + site.issued(1).await, 2);
 }
@@ -299,7 +299,7 @@ async fn grants_that_stay_open_are_swept() {
 async fn receipts_that_a_dead_lane_left_are_closed_and_deleted() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     for grant in 1..=3 {
         let granted = site.take(0, grant, 2).await;
         site.note(0, grant, Epoch(1), &granted.parts)
@@ -333,7 +333,7 @@ async fn receipts_that_a_dead_lane_left_are_closed_and_deleted() {
 async fn a_receipt_stays_while_its_grant_may_be_open() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     let granted = site.take(0, 1, 2).await;
     site.note(0, 1, Epoch(1), &granted.parts)
         .await
@@ -357,7 +357,7 @@ async fn a_receipt_stays_while_its_grant_may_be_open() {
 async fn a_rebuild_does_not_mind_a_backlog_and_one_round_ends_it() {
     let mut site = Site::new().await;
     site.add(1_000_000).await;
-    site.tend().await;
+    site.reconcile().await;
     let granted = site.take(0, 1, 3).await;
     site.note(0, 1, Epoch(1), &granted.parts)
         .await
@@ -388,9 +388,9 @@ async fn a_rebuild_does_not_mind_a_backlog_and_one_round_ends_it() {
     );
     site.redis.kill();
     site.redis.restart().await;
-    let mut tended = tend_once(&mut site).await;
-    while tended.is_none() {
-        tended = tend_once(&mut site).await;
+    let mut reconciled = reconcile_once(&mut site).await;
+    while reconciled.is_none() {
+        reconciled = reconcile_once(&mut site).await;
     }
     assert_eq!(site.left().await, 999_997, "counted without the receipts");
     let deleted = reclaim(&site.stock, &site.shards[0], Duration::from_mins(5))
@@ -408,7 +408,7 @@ async fn a_rebuild_does_not_mind_a_backlog_and_one_round_ends_it() {
 async fn a_lane_is_told_of_grants_that_are_closed_where_they_were_open() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     let lane = site.stock.for_lane(0, 0, &breakers()).one_by_one();
     let granted = lane
         .take(GrantId(1), &[units(1, 2)])
@@ -442,7 +442,7 @@ async fn a_lane_is_told_of_grants_that_are_closed_where_they_were_open() {
 async fn idle_counters_are_folded_once_and_lanes_go_on() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     let counters = "SELECT COUNT(*) FROM stock_issued WHERE run > 0";
     for (grant, run) in [(1, 1_u64), (2, 1), (3, 2)] {
         let granted = site.take(0, run << 38 | grant, 2).await;
@@ -494,7 +494,7 @@ async fn idle_counters_are_folded_once_and_lanes_go_on() {
 async fn an_epoch_that_is_held_is_not_waited_for_long() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     let granted = site.take(0, 1, 2).await;
     let receipt = Receipt {
         used: granted.parts.clone(),
@@ -529,20 +529,20 @@ async fn an_epoch_that_is_held_is_not_waited_for_long() {
 async fn additions_are_delivered_once_and_counted_once() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     assert_eq!(site.left().await, 10, "counted by the rebuild");
-    site.tend().await;
+    site.reconcile().await;
     assert_eq!(site.left().await, 10, "and not delivered on top");
     site.add(7).await;
-    site.tend().await;
-    site.tend().await;
+    site.reconcile().await;
+    site.reconcile().await;
     assert_eq!(site.left().await, 17);
     site.add(5).await;
-    let rebuilt = rebuild(site.shelf(), &site.shards, &site.ledger, Epoch(0))
+    let rebuilt = rebuild(site.node(), &site.shards, &site.ledger, Epoch(0))
         .await
         .expect("rebuilt");
     assert_eq!(rebuilt, Epoch(2));
-    site.tend().await;
+    site.reconcile().await;
     assert_eq!(site.left().await, 22);
 }
 
@@ -550,7 +550,7 @@ async fn additions_are_delivered_once_and_counted_once() {
 async fn a_withdrawal_lowers_the_total_by_what_was_left() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     let granted = site.take(0, 1, 4).await;
     site.note(0, 1, Epoch(1), &granted.parts)
         .await
@@ -572,7 +572,7 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
     assert_eq!(site.meta.applied(operation).await, Ok(Some(-6)));
     assert_eq!(site.meta.totals().await.expect("read")[&prize(1)], 4);
     assert_eq!(site.left().await, 0);
-    rebuild(site.shelf(), &site.shards, &site.ledger, Epoch(0))
+    rebuild(site.node(), &site.shards, &site.ledger, Epoch(0))
         .await
         .expect("rebuilt");
     assert_eq!(
@@ -585,7 +585,7 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
 #[tokio::test]
 async fn a_delivery_tells_segments_that_they_get_none() {
     let mut site = Site::new().await;
-    site.tend().await;
+    site.reconcile().await;
     site.add(1).await;
     let early = site
         .stock
@@ -594,12 +594,12 @@ async fn a_delivery_tells_segments_that_they_get_none() {
         .await;
     assert_eq!(
         early,
-        Err(StockAway::Undelivered(vec![prize(1)])),
+        Err(StockUnavailable::Undelivered(vec![prize(1)])),
         "the unit is on its way"
     );
     assert_eq!(
-        site.tend().await,
-        Tended::Sound {
+        site.reconcile().await,
+        Reconciled::Sound {
             swept: 0,
             delivered: 1
         }
@@ -615,13 +615,13 @@ async fn a_delivery_tells_segments_that_they_get_none() {
 async fn a_server_that_lacks_segments_of_a_prize_is_rebuilt() {
     let mut site = Site::new().await;
     site.add(10).await;
-    site.tend().await;
+    site.reconcile().await;
     crate::testing::order(&site.redis.options(), &["HDEL", "test:stock", "1:1:2"]).await;
-    assert_eq!(site.tend().await, Tended::Rebuilt(Epoch(2)));
+    assert_eq!(site.reconcile().await, Reconciled::Rebuilt(Epoch(2)));
     assert_eq!(site.left().await, 10);
     assert_eq!(
-        site.tend().await,
-        Tended::Sound {
+        site.reconcile().await,
+        Reconciled::Sound {
             swept: 0,
             delivered: 1
         }
@@ -631,7 +631,7 @@ async fn a_server_that_lacks_segments_of_a_prize_is_rebuilt() {
 #[tokio::test]
 async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
     let mut site = Site::new().await;
-    site.tend().await;
+    site.reconcile().await;
     site.add(5).await;
     site.meta
         .ask_withdrawal(&change(3), Timestamp::UNIX_EPOCH)
@@ -644,7 +644,7 @@ async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
         0,
         "it waits for the delivery"
     );
-    site.tend().await;
+    site.reconcile().await;
     assert_eq!(
         withdraw(&site.stock, &site.ledger)
             .await

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::stock::Receipt;
-use crate::stock::cluster::ledger::Fate;
+use crate::stock::cluster::ledger::GrantOutcome;
 use crate::store::{InDoubt, PersistError, ShardStore, SqlShard, StoreError, migrate_shard};
 use crate::testing::Mariadb;
 
@@ -275,7 +275,7 @@ pub(crate) async fn units_of_another_epoch_are_fenced<D: Desk>() {
     assert_eq!(page.receipts[0].epochs, [(ServerId(2), Epoch(7))].into());
 }
 
-pub(crate) async fn the_fate_of_a_grant_is_decided_once_for_all_servers<D: Desk>() {
+pub(crate) async fn the_outcome_of_a_grant_is_decided_once_for_all_servers<D: Desk>() {
     let desk = D::open().await;
     let mut lane = Lane::new(&desk, 0, 1);
     let ledger = desk.ledger();
@@ -290,7 +290,7 @@ pub(crate) async fn the_fate_of_a_grant_is_decided_once_for_all_servers<D: Desk>
             };
             assert_eq!(
                 ledger.decide(ServerId(server), lane.grant(1)).await,
-                Ok(Fate::Committed(vec![part]))
+                Ok(GrantOutcome::Committed(vec![part]))
             );
         }
     }
@@ -298,11 +298,11 @@ pub(crate) async fn the_fate_of_a_grant_is_decided_once_for_all_servers<D: Desk>
     let late = lane.settlement(1);
     assert_eq!(
         ledger.decide(ServerId(2), lane.grant(2)).await,
-        Ok(Fate::Void)
+        Ok(GrantOutcome::Void)
     );
     assert_eq!(
         ledger.decide(ServerId(1), lane.grant(2)).await,
-        Ok(Fate::Void)
+        Ok(GrantOutcome::Void)
     );
     assert!(is_conflict(
         &lane.persist(lane.grant(2), &late, &used(&[(0, 1)])).await
@@ -329,7 +329,10 @@ pub(crate) async fn a_verdict_goes_by_the_order_however_late<D: Desk>() {
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
     // Even when a sweeper has found it gone and called it void: it closes what is not open any
     // more.
-    assert_eq!(ledger.decide(ServerId(1), first).await, Ok(Fate::Void));
+    assert_eq!(
+        ledger.decide(ServerId(1), first).await,
+        Ok(GrantOutcome::Void)
+    );
     assert_eq!(lane.store.verdict(&committed).await, Ok(Committed));
     let late = lane.settlement(1);
     let lost = in_doubt(second, &late, true);
@@ -339,7 +342,10 @@ pub(crate) async fn a_verdict_goes_by_the_order_however_late<D: Desk>() {
         Ok(Void),
         "the first verdict was lost"
     );
-    assert_eq!(ledger.decide(ServerId(1), second).await, Ok(Fate::Void));
+    assert_eq!(
+        ledger.decide(ServerId(1), second).await,
+        Ok(GrantOutcome::Void)
+    );
     assert!(
         is_conflict(&lane.persist(second, &late, &used(&[(0, 1)])).await),
         "it never commits"
@@ -388,7 +394,7 @@ pub(crate) async fn receipts_are_found_by_age_and_page_and_deleted_once<D: Desk>
     );
     assert_eq!(
         ledger.decide(ServerId(1), lane.grant(8)).await,
-        Ok(Fate::Void)
+        Ok(GrantOutcome::Void)
     );
     ledger.forget_void().await.expect("they are young");
     let late = lane.settlement(1);
@@ -481,7 +487,7 @@ macro_rules! ledger_suite {
             what_batches_issue_is_counted_by_server_and_segment,
             a_batch_without_units_leaves_no_receipt,
             units_of_another_epoch_are_fenced,
-            the_fate_of_a_grant_is_decided_once_for_all_servers,
+            the_outcome_of_a_grant_is_decided_once_for_all_servers,
             a_verdict_goes_by_the_order_however_late,
             receipts_are_found_by_age_and_page_and_deleted_once,
             folded_counters_keep_their_sums_and_their_lanes,

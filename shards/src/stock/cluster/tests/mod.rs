@@ -54,14 +54,14 @@ pub(crate) fn breakers() -> Arc<Breakers> {
 
 /// Gives a server these units under an epoch, and trusts it.
 pub(crate) async fn stock_up<S: StockServer>(
-    shelf: &Shelf<S>,
+    node: &StockNode<S>,
     epoch: u64,
     left: &[(Prize, u16, u64)],
 ) {
-    let mut session = shelf.server.session().await.expect("it answers");
+    let mut session = node.server.session().await.expect("it answers");
     assert_eq!(session.reset(Epoch(epoch), left).await, Ok(Reset::Done));
     let run_id = Some(session.run_id().to_owned());
-    shelf.set_registered(Registered {
+    node.set_registered(Registered {
         epoch: Epoch(epoch),
         run_id,
     });
@@ -69,22 +69,22 @@ pub(crate) async fn stock_up<S: StockServer>(
 
 /// Gives two servers so many units of prize 1, as [`SPREAD`] says.
 pub(crate) async fn stock_up_all<S: StockServer>(stock: &ClusterStock<S>, units: u64) {
-    for shelf in stock.shelves() {
+    for node in stock.nodes() {
         let here = SPREAD
             .share(units)
-            .filter(|(segment, _)| SPREAD.server_of(*segment) == shelf.id);
+            .filter(|(segment, _)| SPREAD.server_of(*segment) == node.id);
         let left: Vec<_> = here
             .map(|(segment, units)| (prize(1), segment, units))
             .collect();
-        stock_up(shelf, 1, &left).await;
+        stock_up(node, 1, &left).await;
     }
 }
 
 /// Units left and under open grants, by the word of the servers.
-pub(crate) async fn picture<S: StockServer>(stock: &ClusterStock<S>) -> (u64, u64) {
+pub(crate) async fn snapshot<S: StockServer>(stock: &ClusterStock<S>) -> (u64, u64) {
     let (mut left, mut open) = (0, 0);
-    for shelf in stock.shelves() {
-        let mut session = shelf.trusted_session().await.expect("trusted");
+    for node in stock.nodes() {
+        let mut session = node.trusted_session().await.expect("trusted");
         let look = session
             .look()
             .await
@@ -128,6 +128,6 @@ impl Shop for Rack {
     }
 
     async fn count(&self) -> (u64, u64) {
-        picture(&self.stock).await
+        snapshot(&self.stock).await
     }
 }

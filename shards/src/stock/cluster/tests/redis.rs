@@ -13,19 +13,14 @@ const ONE: Spread = Spread {
 };
 
 /// One server with 10 units of prize 1 under epoch 1.
-async fn shelf(redis: &Redis) -> Arc<ClusterStock<RedisServer>> {
+async fn node(redis: &Redis) -> Arc<ClusterStock<RedisServer>> {
     let (stock, _closers) = ClusterStock::new(vec![connect(1, ONE, redis)]);
-    stock_up(
-        &stock.shelves()[0],
-        1,
-        &[(prize(1), 0, 5), (prize(1), 1, 5)],
-    )
-    .await;
+    stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
     stock
 }
 
 async fn look(stock: &ClusterStock<RedisServer>) -> Result<Look, Lost> {
-    stock.shelves()[0]
+    stock.nodes()[0]
         .server
         .session()
         .await
@@ -59,7 +54,7 @@ async fn a_server_that_forgot_everything_or_half_of_it_is_lost() {
         &["HSET", "test:grants", "epoch", "7"],
     ] {
         let redis = Redis::start().await;
-        let stock = shelf(&redis).await;
+        let stock = node(&redis).await;
         command(&redis, words).await;
         assert_eq!(look(&stock).await, Err(Lost), "{words:?}");
         let lane = stock.for_lane(0, 0, &breakers());
@@ -67,12 +62,7 @@ async fn a_server_that_forgot_everything_or_half_of_it_is_lost() {
             lane.take(GrantId(1), &[units(1, 1)]).await.is_err(),
             "{words:?}"
         );
-        stock_up(
-            &stock.shelves()[0],
-            2,
-            &[(prize(1), 0, 4), (prize(1), 1, 0)],
-        )
-        .await;
+        stock_up(&stock.nodes()[0], 2, &[(prize(1), 0, 4), (prize(1), 1, 0)]).await;
         // It answered all the time: its breaker lets the next one in.
         let granted = lane
             .take(GrantId(2), &[units(1, 9)])
@@ -89,28 +79,28 @@ async fn a_server_that_forgot_everything_or_half_of_it_is_lost() {
 #[tokio::test]
 async fn a_server_that_was_restarted_is_not_trusted() {
     let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let shelf = &stock.shelves()[0];
-    shelf.trusted_session().await.expect("trusted");
+    let stock = node(&redis).await;
+    let node = &stock.nodes()[0];
+    node.trusted_session().await.expect("trusted");
     redis.kill();
     redis.restart().await;
     // Even if it had the units again: nobody has counted them.
-    let mut session = shelf.server.session().await;
+    let mut session = node.server.session().await;
     while session.is_err() {
-        session = shelf.server.session().await;
+        session = node.server.session().await;
     }
     let mut session = session.expect("it answers");
     // A connection of before may still be in the pool; it is found dead and dropped.
     if session.reset(Epoch(1), &[(prize(1), 0, 5)]).await.is_err() {
         drop(session);
-        session = shelf.server.session().await.expect("it answers");
+        session = node.server.session().await.expect("it answers");
         session
             .reset(Epoch(1), &[(prize(1), 0, 5)])
             .await
             .expect("it answers");
     }
     drop(session);
-    assert!(shelf.trusted_session().await.is_err());
+    assert!(node.trusted_session().await.is_err());
 }
 
 /// The same server, as another cluster of the same prefix reaches it.
@@ -121,9 +111,9 @@ fn of_another_cluster(redis: &Redis) -> Arc<ClusterStock<RedisServer>> {
 #[tokio::test]
 async fn no_script_touches_what_is_another_clusters() {
     let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
+    let stock = node(&redis).await;
     let wants = [units(1, 1)];
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
+    let mut session = stock.nodes()[0].trusted_session().await.expect("trusted");
     session
         .take(&take(9, &wants))
         .await
@@ -132,7 +122,7 @@ async fn no_script_touches_what_is_another_clusters() {
     let held = redis.command(&["HGETALL", "test:stock"]).await
         + &redis.command(&["HGETALL", "test:grants"]).await;
     let others = of_another_cluster(&redis);
-    let mut session = others.shelves()[0]
+    let mut session = others.nodes()[0]
         .server
         .session()
         .await
@@ -191,17 +181,14 @@ async fn no_script_touches_what_is_another_clusters() {
     ));
     command(&redis, &["DEL", "test:grants"]).await;
     assert_eq!(session.reset(Epoch(1), &[]).await, Ok(Reset::Done), "freed");
-    let found = stock.shelves()[0]
-        .recognise_now()
-        .await
-        .expect("it answers");
+    let found = stock.nodes()[0].recognise_now().await.expect("it answers");
     assert!(found.is_err(), "and now it is the other way round");
 }
 
 #[tokio::test]
 async fn another_server_of_the_cluster_is_not_this_one() {
     let redis = Redis::start().await;
-    let _ours = shelf(&redis).await;
+    let _ours = node(&redis).await;
     let second = connect(2, SPREAD, &redis);
     let mut session = second.session().await.expect("it answers");
     let stranger = session
@@ -209,12 +196,15 @@ async fn another_server_of_the_cluster_is_not_this_one() {
         .await
         .expect("it answers")
         .expect_err("server 1");
-    for hint in [
+    for notification in [
         "expected units of stock server 2 of",
         "found units of stock server 1 of",
         "[[storage.redis]]",
     ] {
-        assert!(stranger.0.contains(hint), "{hint}: {stranger}");
+        assert!(
+            stranger.0.contains(notification),
+            "{notification}: {stranger}"
+        );
     }
     assert!(matches!(
         session.reset(Epoch(9), &[]).await,
@@ -225,8 +215,8 @@ async fn another_server_of_the_cluster_is_not_this_one() {
 #[tokio::test]
 async fn units_that_do_not_say_whose_they_are_are_taken_over_as_registered_only() {
     let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
+    let stock = node(&redis).await;
+    let mut session = stock.nodes()[0].trusted_session().await.expect("trusted");
     for key in ["test:stock", "test:grants"] {
         command(&redis, &["HDEL", key, "cluster"]).await;
     }
@@ -270,7 +260,7 @@ async fn units_that_do_not_say_whose_they_are_are_taken_over_as_registered_only(
 #[tokio::test]
 async fn a_paused_server_costs_a_few_time_outs_and_the_late_grant_is_seen() {
     let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
+    let stock = node(&redis).await;
     let breakers = breakers();
     let lane = stock.for_lane(0, 0, &breakers);
     let state = || breakers.list()[0].state;
@@ -318,14 +308,14 @@ async fn a_paused_server_costs_a_few_time_outs_and_the_late_grant_is_seen() {
 #[tokio::test]
 async fn units_that_are_on_their_way_are_not_none() {
     let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
+    let stock = node(&redis).await;
     command(&redis, &["HDEL", "test:stock", "1:1:1"]).await;
     let lane = stock.for_lane(0, 0, &breakers());
     assert_eq!(
         lane.take(GrantId(1), &[units(1, 6)]).await,
-        Err(StockAway::Undelivered(vec![prize(1)]))
+        Err(StockUnavailable::Undelivered(vec![prize(1)]))
     );
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
+    let mut session = stock.nodes()[0].trusted_session().await.expect("trusted");
     let seen = look(&stock).await.expect("it knows its units");
     assert_eq!(
         (seen.left[&(prize(1), 0)], seen.open.len()),
@@ -365,19 +355,14 @@ async fn rack(delivered: bool) -> (Arc<ClusterStock<RedisServer>>, [Redis; 2]) {
         connect(1, spread, &servers[0]),
         connect(2, spread, &servers[1]),
     ]);
-    stock_up(&stock.shelves()[0], 1, &[(prize(1), 0, 5)]).await;
+    stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5)]).await;
     let second = [(prize(1), 1, 5)];
-    stock_up(
-        &stock.shelves()[1],
-        1,
-        if delivered { &second } else { &[] },
-    )
-    .await;
+    stock_up(&stock.nodes()[1], 1, if delivered { &second } else { &[] }).await;
     (stock, servers)
 }
 
-async fn at(stock: &ClusterStock<RedisServer>, shelf: usize) -> (u64, usize) {
-    let mut session = stock.shelves()[shelf]
+async fn at(stock: &ClusterStock<RedisServer>, node: usize) -> (u64, usize) {
+    let mut session = stock.nodes()[node]
         .trusted_session()
         .await
         .expect("trusted");
@@ -397,13 +382,8 @@ async fn what_is_on_its_way_of_one_prize_does_not_hide_another() {
     };
     let (one, two) = (Redis::start().await, Redis::start().await);
     let (stock, _closers) = ClusterStock::new(vec![connect(1, TWO, &one), connect(2, TWO, &two)]);
-    stock_up(&stock.shelves()[0], 1, &[(prize(2), 0, 5)]).await;
-    stock_up(
-        &stock.shelves()[1],
-        1,
-        &[(prize(1), 1, 5), (prize(2), 1, 0)],
-    )
-    .await;
+    stock_up(&stock.nodes()[0], 1, &[(prize(2), 0, 5)]).await;
+    stock_up(&stock.nodes()[1], 1, &[(prize(1), 1, 5), (prize(2), 1, 0)]).await;
     // The first server lacks its share of the one prize, the second has none of the other.
     let lane = stock.for_lane(0, 0, &breakers());
     let granted = lane
@@ -419,7 +399,7 @@ async fn what_one_server_granted_is_back_before_the_batch_asks_again() {
     let lane = stock.for_lane(0, 0, &breakers());
     assert_eq!(
         lane.take(GrantId(1), &[units(1, 7)]).await,
-        Err(StockAway::Undelivered(vec![prize(1)]))
+        Err(StockUnavailable::Undelivered(vec![prize(1)]))
     );
     assert_eq!(at(&stock, 0).await, (5, 0));
     let (stock, servers) = rack(true).await;
@@ -434,7 +414,7 @@ async fn what_one_server_granted_is_back_before_the_batch_asks_again() {
     command(&servers[1], &["CLIENT", "KILL", "TYPE", "normal"]).await;
     let cut_off = lane.take(GrantId(2), &[units(1, 7)]).await;
     assert!(
-        matches!(cut_off, Err(StockAway::EndedAtOnce(_))),
+        matches!(cut_off, Err(StockUnavailable::EndedAtOnce(_))),
         "{cut_off:?}"
     );
     assert_eq!(
@@ -449,9 +429,9 @@ async fn what_one_server_granted_is_back_before_the_batch_asks_again() {
 #[tokio::test]
 async fn connections_that_end_at_rest_do_not_count_against_the_server() {
     let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
+    let stock = node(&redis).await;
     stock_up(
-        &stock.shelves()[0],
+        &stock.nodes()[0],
         2,
         &[(prize(1), 0, 500), (prize(1), 1, 500)],
     )
@@ -480,7 +460,7 @@ async fn connections_that_end_at_rest_do_not_count_against_the_server() {
         assert!(
             at_once
                 .iter()
-                .all(|taken| !matches!(taken, Err(StockAway::Unavailable(_)))),
+                .all(|taken| !matches!(taken, Err(StockUnavailable::Unavailable(_)))),
             "{words:?}: {at_once:?}"
         );
         assert!(
@@ -494,7 +474,7 @@ async fn connections_that_end_at_rest_do_not_count_against_the_server() {
 #[tokio::test]
 async fn connections_do_not_rest_for_long() {
     let redis = Redis::start().await;
-    let stock = shelf(&redis).await;
+    let stock = node(&redis).await;
     let lane = stock.for_lane(0, 0, &breakers());
     lane.take(GrantId(1), &[units(1, 1)])
         .await
@@ -506,7 +486,7 @@ async fn connections_do_not_rest_for_long() {
         .expect("the dead one is not met");
 }
 
-/// Why no session can be had, which must be known long before the time-out.
+/// Why no session can be had, which must be known long before the timeout.
 async fn refusal(options: RedisOptions) -> String {
     let options = RedisOptions {
         timeout: Duration::from_mins(1),
@@ -687,17 +667,12 @@ async fn the_documented_user_may_do_all_that_is_needed_also_in_secret() {
     let server =
         RedisServer::new(ServerId(1), ONE, &options, &ClusterId::draw()).expect("options that fit");
     let (stock, _closers) = ClusterStock::new(vec![server]);
-    stock_up(
-        &stock.shelves()[0],
-        1,
-        &[(prize(1), 0, 5), (prize(1), 1, 5)],
-    )
-    .await;
+    stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
     let lane = stock.for_lane(0, 0, &breakers());
     lane.take(GrantId(1), &[units(1, 7)])
         .await
         .expect("it answers");
-    let mut session = stock.shelves()[0].trusted_session().await.expect("trusted");
+    let mut session = stock.nodes()[0].trusted_session().await.expect("trusted");
     let closings = [Closing {
         grant: GrantId(1),
         used: Vec::new(),

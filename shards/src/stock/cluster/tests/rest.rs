@@ -6,7 +6,7 @@ use super::*;
 use crate::cluster::{Options, Sizes};
 use crate::store::{Columns, Connection, Database, MysqlConnection};
 use crate::testing::Mariadb;
-use crate::{ClusterMetrics, LaneLimits, Metrics, Patience, ReadLimits};
+use crate::{ClusterMetrics, LaneLimits, Metrics, ReadLimits, Timeouts};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -19,7 +19,7 @@ fn sizes() -> Sizes {
             linger: Duration::ZERO,
         },
         in_flight_max: 64,
-        patience: Patience {
+        timeouts: Timeouts {
             queue: SECOND,
             answer: SECOND,
         },

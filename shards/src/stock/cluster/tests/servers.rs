@@ -22,17 +22,12 @@ pub(crate) const ON_ONE: Spread = Spread {
 /// 10 units of prize 1 under epoch 1.
 async fn stocked<C: Counter>(counter: &C) -> Arc<ClusterStock<C::Server>> {
     let (stock, _closers) = ClusterStock::new(vec![counter.server()]);
-    stock_up(
-        &stock.shelves()[0],
-        1,
-        &[(prize(1), 0, 5), (prize(1), 1, 5)],
-    )
-    .await;
+    stock_up(&stock.nodes()[0], 1, &[(prize(1), 0, 5), (prize(1), 1, 5)]).await;
     stock
 }
 
 async fn session<S: StockServer>(stock: &ClusterStock<S>) -> S::Session {
-    stock.shelves()[0].trusted_session().await.expect("trusted")
+    stock.nodes()[0].trusted_session().await.expect("trusted")
 }
 
 async fn look<S: StockServer>(stock: &ClusterStock<S>) -> Look {

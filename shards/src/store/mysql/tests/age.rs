@@ -4,7 +4,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::{LONG, connect, connect_again, hasty, impatient, is_away, is_mariadb, player, shard};
+use super::{
+    LONG, connect, connect_again, hasty, impatient, is_mariadb, is_unavailable, player, shard,
+};
 use crate::store::mysql::{Dialer, MysqlConnection};
 use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError, migrate_shard};
 use crate::testing::Mariadb;
@@ -39,7 +41,7 @@ async fn callers_of_a_server_that_hangs_share_one_dial_and_its_result_waits_for_
     server.pause();
     for _ in 0..2 {
         for refused in join_all((0..8).map(|_| database.connect())).await {
-            let Err(StoreError::Away(why)) = refused.map(drop) else {
+            let Err(StoreError::Unavailable(why)) = refused.map(drop) else {
                 panic!("nobody answers")
             };
             assert!(why.contains("still connecting"), "{why}");
@@ -73,7 +75,7 @@ async fn who_was_refused_a_moment_ago_hears_the_same_again_at_once() {
                 .expect_err("nobody is there"),
         );
     }
-    let StoreError::Away(why) = &failures[0] else {
+    let StoreError::Unavailable(why) = &failures[0] else {
         panic!("{failures:?}")
     };
     assert!(
@@ -134,12 +136,12 @@ async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transac
     let write = "UPDATE stock_epoch SET epoch = epoch + 1 WHERE server = 5";
     let refused = one.execute(write, "[]").await;
     assert!(
-        matches!(&refused, Err(StoreError::Away(why)) if why.contains("1290")),
+        matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("1290")),
         "{refused:?}"
     );
     let refused = database.connect().await.map(drop);
     assert!(
-        matches!(&refused, Err(StoreError::Away(why)) if why.contains("read-only")),
+        matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("read-only")),
         "{refused:?}"
     );
     let mut reader = database
@@ -150,7 +152,7 @@ async fn a_refusal_to_write_ends_all_connections_of_the_database_between_transac
     admin.run("SET GLOBAL read_only = 0").await.expect("set");
     assert_eq!(id(&mut two).await, second, "its transaction is there");
     two.rollback().await.expect("ended");
-    // It is back, and nobody had to be started anew.
+    // It is back, and nobody had to be started again.
     let mut one = connect_again(&database).await;
     one.execute(write, "[]").await.expect("written");
     assert_ne!(id(&mut one).await, first);
@@ -182,7 +184,7 @@ async fn a_transaction_that_idles_is_undone_after_some_seconds() {
         .execute(write, "[]")
         .await
         .expect("nobody holds the row any more");
-    assert!(is_away(&stuck.commit().await));
+    assert!(is_unavailable(&stuck.commit().await));
     snapshot
         .rows("SELECT epoch FROM stock_epoch", "[]")
         .await

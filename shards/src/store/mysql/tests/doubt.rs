@@ -64,7 +64,10 @@ async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) -> InDoubt {
     let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
     let unknown = lane.persist(grant, &settlement).await;
     assert!(
-        matches!(unknown, Err(PersistError::Unknown(StoreError::Away(_)))),
+        matches!(
+            unknown,
+            Err(PersistError::Unknown(StoreError::Unavailable(_)))
+        ),
         "{unknown:?}"
     );
     assert!(started.elapsed() < Duration::from_secs(3));
@@ -98,7 +101,7 @@ async fn hold_all(
                     .await
                     .run("FLUSH TABLES WITH READ LOCK")
                     .await
-                    .expect("held")
+                    .expect("held");
             }
         }
     })
@@ -138,7 +141,7 @@ async fn a_commit_let_go_before_the_server_gives_it_up_has_landed_or_never_will(
             .await
             .run("UNLOCK TABLES")
             .await
-            .expect("let go")
+            .expect("let go");
     };
     let (verdict, ()) = tokio::join!(final_verdict(&mut lane, &batch), let_go);
     agrees(&database, verdict, 5).await;

@@ -9,14 +9,14 @@ use sqlx::mysql::MySqlConnectOptions;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{LONG, connect, connect_again, is_away, is_mariadb};
+use super::{LONG, connect, connect_again, is_mariadb, is_unavailable};
 use crate::store::mysql::Dialer;
 use crate::store::{Connection, Database, MysqlDatabase, Tls};
 use crate::testing::{Mariadb, Namespace, name_hosts, namespace};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long the server hangs: four times the patience of a lane.
+/// How long the server hangs: four times the timeouts of a lane.
 const HANG: Duration = Duration::from_secs(4);
 
 /// Lanes of a gateway, and gateways.
@@ -70,7 +70,7 @@ async fn gateways_are_let_in_again_after_a_server_hung() {
     let until = Instant::now() + HANG;
     let lane = async |gateway: &MysqlDatabase| {
         while Instant::now() < until {
-            assert!(is_away(&gateway.connect().await));
+            assert!(is_unavailable(&gateway.connect().await));
         }
     };
     join_all(
@@ -152,7 +152,7 @@ async fn a_name_that_leads_elsewhere_is_followed_while_its_old_server_hangs() {
             connect_timeout: SECOND,
             ..database
         };
-        assert!(is_away(&hasty.connect().await));
+        assert!(is_unavailable(&hasty.connect().await));
         name_hosts(&hosts, &[("10.77.0.2", "shard.test")]);
         let moved = Instant::now();
         if hasty.tls == Tls::Off {

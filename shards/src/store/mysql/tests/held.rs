@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::{bench, connect, shard};
 use crate::DrawError;
 use crate::breaker::{Breakers, Settings, State};
-use crate::lane::{Cut, Entrance, Ids, LaneLimits, Patience, Runs, Surroundings, start};
+use crate::lane::{Cut, Entrance, Ids, LaneLimits, Runs, Surroundings, Timeouts, start};
 use crate::metrics::Metrics;
 use crate::service::verdict_of_draw;
 use crate::stock::MemoryStock;
@@ -239,7 +239,7 @@ impl Gateway {
 
     /// As `Shards::draw` does.
     async fn draw(&self, user: &str, key: &str) -> Result<Orders, DrawError> {
-        let patience = Patience {
+        let timeouts = Timeouts {
             queue: Duration::from_secs(2),
             answer: Duration::from_secs(5),
         };
@@ -251,7 +251,7 @@ impl Gateway {
         };
         let mut permit = self.breakers.shard(0).admit()?;
         let mut pending = self.entrance.submit(draw)?;
-        let drawn = pending.answer(patience).await;
+        let drawn = pending.answer(timeouts).await;
         permit.waited(pending.queued() + pending.held_up());
         permit.judge(verdict_of_draw(&drawn));
         drawn
@@ -320,11 +320,11 @@ async fn a_frozen_gateway_costs_strangers_nothing_and_opens_no_breaker() {
     assert!(gateway.is_closed());
     drop(frozen);
     // The server notices that its connection is gone; what is remembered of the held ones passes.
-    let patience = Instant::now() + Duration::from_secs(20);
+    let timeouts = Instant::now() + Duration::from_secs(20);
     for user in held {
         while let Err(error) = gateway.draw(user, "afterwards").await {
             assert_eq!(error, DrawError::Held);
-            assert!(Instant::now() < patience, "{user} is held for ever");
+            assert!(Instant::now() < timeouts, "{user} is held for ever");
             sleep(Duration::from_millis(100)).await;
         }
     }

@@ -75,8 +75,8 @@ fn is_conflict<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Conflict(_)))
 }
 
-fn is_away<T>(result: &Result<T, StoreError>) -> bool {
-    matches!(result, Err(StoreError::Away(_)))
+fn is_unavailable<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Unavailable(_)))
 }
 
 /// Whether the server is MariaDB, where a test is about what only that one can.

@@ -194,7 +194,7 @@ async fn draws_and_reads_go_on_when_a_shard_moves_to_its_replica() {
     for looker in [&here, &elsewhere] {
         assert_eq!(
             looker.finds("second", "key").await,
-            Err(ReadError::ShardAway),
+            Err(ReadError::ShardUnavailable),
             "who knows?"
         );
         assert_eq!(

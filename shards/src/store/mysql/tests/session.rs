@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{connect, connect_again, hasty, is_away, is_conflict, number, shard};
+use super::{connect, connect_again, hasty, is_conflict, is_unavailable, number, shard};
 use crate::store::{
     Columns, Connection, Database, Input, MysqlDatabase, Step, StoreError, Tls, check_durability,
 };
@@ -48,15 +48,17 @@ async fn a_statement_that_takes_too_long_costs_the_connection() {
     let mut connection = connect(&database).await;
     connection.begin().await.expect("a transaction");
     let started = Instant::now();
-    assert!(is_away(&connection.rows("SELECT SLEEP(20)", "[]").await));
+    assert!(is_unavailable(
+        &connection.rows("SELECT SLEEP(20)", "[]").await
+    ));
     assert!(started.elapsed() < Duration::from_secs(2));
     let started = Instant::now();
-    assert!(is_away(&connection.rows("SELECT 1", "[]").await));
-    assert!(is_away(&connection.execute("DO 1", "[]").await));
-    assert!(is_away(&connection.commit().await));
-    assert!(is_away(&connection.rollback().await));
-    assert!(is_away(&connection.run("DO 1").await));
-    assert!(is_away(
+    assert!(is_unavailable(&connection.rows("SELECT 1", "[]").await));
+    assert!(is_unavailable(&connection.execute("DO 1", "[]").await));
+    assert!(is_unavailable(&connection.commit().await));
+    assert!(is_unavailable(&connection.rollback().await));
+    assert!(is_unavailable(&connection.run("DO 1").await));
+    assert!(is_unavailable(
         &connection.scan("SELECT 1", "[]", |_| Ok(())).await
     ));
     drop(connection);
@@ -74,7 +76,7 @@ async fn a_connection_is_not_used_after_its_caller_was_dropped() {
     .await
     .expect_err("cut off");
     assert!(
-        is_away(&connection.rows("SELECT 8", "[]").await),
+        is_unavailable(&connection.rows("SELECT 8", "[]").await),
         "or it would read the answer before"
     );
     let mut connection = connect(&database).await;
@@ -83,14 +85,16 @@ async fn a_connection_is_not_used_after_its_caller_was_dropped() {
         .scan("SELECT server FROM stock_epoch", "[]", enough)
         .await;
     assert_eq!(cut, Err(StoreError::Data("enough".to_owned())));
-    assert!(is_away(&connection.rows("SELECT 8", "[]").await));
+    assert!(is_unavailable(&connection.rows("SELECT 8", "[]").await));
 }
 
 #[tokio::test]
 async fn a_refused_statement_costs_nothing() {
     let database = shard().await;
     let mut connection = connect(&database).await;
-    assert!(is_away(&connection.rows("SELECT nonsense", "[]").await));
+    assert!(is_unavailable(
+        &connection.rows("SELECT nonsense", "[]").await
+    ));
     let rows = connection
         .rows("SELECT 8", "[]")
         .await
@@ -140,7 +144,7 @@ async fn a_connection_closed_at_rest_is_made_anew() {
         .expect("begun on another connection");
     hang_up(&mut connection, &database).await;
     assert!(
-        is_away(&connection.rows("SELECT 1", "[]").await),
+        is_unavailable(&connection.rows("SELECT 1", "[]").await),
         "its transaction is lost"
     );
     let mut connection = connect(&database).await;
@@ -158,7 +162,7 @@ async fn a_connection_closed_at_rest_is_made_anew() {
         .expect("read on another connection");
     hang_up(&mut connection, &database).await;
     assert!(
-        is_away(&connection.execute("DO 1", "[]").await),
+        is_unavailable(&connection.execute("DO 1", "[]").await),
         "nobody knows whether it was done"
     );
     let mut connection = connect(&database).await;
@@ -180,10 +184,10 @@ async fn a_transaction_is_not_begun_within_another() {
         .await
         .expect("changed");
     assert!(
-        is_away(&connection.begin().await),
+        is_unavailable(&connection.begin().await),
         "MySQL would commit the first"
     );
-    assert!(is_away(&connection.begin_with(&[]).await));
+    assert!(is_unavailable(&connection.begin_with(&[]).await));
     drop(connection);
     assert_eq!(
         number(
@@ -258,7 +262,7 @@ async fn the_first_statement_that_is_refused_is_the_last_that_runs() {
         Ok(1),
         "what came before is part of the transaction, which is open"
     );
-    assert!(is_away(&connection.begin().await));
+    assert!(is_unavailable(&connection.begin().await));
     connection.rollback().await.expect("undone");
     assert!(is_conflict(&connection.run_all(&steps[1..]).await));
     assert_eq!(
@@ -316,16 +320,16 @@ async fn nobody_waits_long_for_a_server_that_does_not_answer() {
     connection.begin().await.expect("a transaction");
     server.pause();
     let started = Instant::now();
-    assert!(is_away(&connection.rollback().await));
+    assert!(is_unavailable(&connection.rollback().await));
     assert!(started.elapsed() < Duration::from_secs(2));
     let started = Instant::now();
     drop(connection);
     assert!(started.elapsed() < AT_ONCE);
-    assert!(is_away(&database.connect().await));
+    assert!(is_unavailable(&database.connect().await));
     assert!(started.elapsed() < Duration::from_secs(2));
     server.kill();
     let started = Instant::now();
-    assert!(is_away(&database.connect().await));
+    assert!(is_unavailable(&database.connect().await));
     assert!(started.elapsed() < AT_ONCE);
     let first = server.pid();
     server.restart().await;
@@ -357,7 +361,7 @@ async fn passwords_are_checked_and_never_shown() {
         ..right.clone()
     };
     let refused = wrong.connect().await.map(drop);
-    assert!(is_away(&refused));
+    assert!(is_unavailable(&refused));
     assert!(!format!("{right:?} {refused:?}").contains("s3cret"));
     assert!(!format!("{:?}", connect(&right).await).contains("s3cret"));
 }
@@ -417,7 +421,7 @@ async fn connections_can_be_encrypted() {
     let stranger = Tls::Verify {
         ca_file: server.folder().join("other.pem"),
     };
-    assert!(is_away(&cipher(stranger).await));
+    assert!(is_unavailable(&cipher(stranger).await));
 }
 
 #[tokio::test]
@@ -427,5 +431,5 @@ async fn a_server_that_cannot_encrypt_is_refused_where_it_must() {
         tls: Tls::Required,
         ..server.database().await
     };
-    assert!(is_away(&required.connect().await));
+    assert!(is_unavailable(&required.connect().await));
 }

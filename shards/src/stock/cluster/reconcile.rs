@@ -5,15 +5,15 @@ use market::batch::Prize;
 
 use super::deliver::deliver;
 use super::ledger::{MetaLedger, ShardLedger};
-use super::rebuild::{TendError, rebuild};
+use super::rebuild::{ReconcileError, rebuild};
 use super::server::{Look, Session, Spread, StockServer};
 use super::sweep::sweep;
-use super::{ClusterStock, Shelf};
+use super::{ClusterStock, StockNode};
 use crate::stock::{Epoch, ServerId};
 
 /// What a round found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tended {
+pub(crate) enum Reconciled {
     /// The server is what the meta database says.
     Sound {
         /// Grants that stayed open and were decided.
@@ -28,49 +28,47 @@ pub(crate) enum Tended {
 /// Looks after a server once: rebuilds it when it has lost something, else decides over grants
 /// that stayed open and brings it the operations that it has not got yet. `seen` remembers between
 /// rounds the greatest epoch that anybody was seen to have.
-pub(crate) async fn tend<S: StockServer, L: ShardLedger>(
+pub(crate) async fn reconcile<S: StockServer, L: ShardLedger>(
     stock: &ClusterStock<S>,
-    shelf: &Shelf<S>,
+    node: &StockNode<S>,
     shards: &[L],
     meta: &impl MetaLedger,
     spread: Spread,
     seen: &mut Epoch,
-) -> Result<Tended, TendError> {
-    let mut registered = meta.registered(shelf.id).await?;
-    shelf.set_registered(registered.clone());
-    let mut session = shelf.server.session().await?;
-    shelf.recognise(&mut session, &registered).await??;
+) -> Result<Reconciled, ReconcileError> {
+    let mut registered = meta.registered(node.id).await?;
+    node.set_registered(registered.clone());
+    let mut session = node.server.session().await?;
+    node.recognise(&mut session, &registered).await??;
     let found = session.look().await?;
     if found
         .as_ref()
         .is_ok_and(|look| look.epoch > registered.epoch)
     {
         // It was rebuilt a moment ago; or the meta database knows less than it once did.
-        registered = meta.registered(shelf.id).await?;
-        shelf.set_registered(registered.clone());
+        registered = meta.registered(node.id).await?;
+        node.set_registered(registered.clone());
     }
     let known = registered.run_id.as_deref() == Some(session.run_id());
     match found {
-        Ok(look)
-            if known && look.epoch == registered.epoch && is_whole(&look, shelf.id, spread) =>
-        {
-            let swept = sweep(shelf, &mut session, &look, shards).await?;
-            let delivered = deliver(shelf, &mut session, meta, spread).await?;
+        Ok(look) if known && look.epoch == registered.epoch && is_whole(&look, node.id, spread) => {
+            let swept = sweep(node, &mut session, &look, shards).await?;
+            let delivered = deliver(node, &mut session, meta, spread).await?;
             if swept + delivered > 0 {
                 stock.look_again();
             }
-            Ok(Tended::Sound { swept, delivered })
+            Ok(Reconciled::Sound { swept, delivered })
         }
         found => {
             if let Ok(Look { epoch, .. }) = found {
                 *seen = epoch.max(*seen);
             }
-            let rebuilt = rebuild(shelf, shards, meta, *seen).await;
-            if let Err(TendError::Behind(epoch)) = rebuilt {
+            let rebuilt = rebuild(node, shards, meta, *seen).await;
+            if let Err(ReconcileError::Behind(epoch)) = rebuilt {
                 *seen = epoch.max(*seen);
             }
             stock.look_again();
-            rebuilt.map(Tended::Rebuilt)
+            rebuilt.map(Reconciled::Rebuilt)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The stock picture: what is left, issued and under open grants, copied into the meta database
+//! The stock snapshot: what is left, issued and under open grants, copied into the meta database
 //! for people and reports. Draws never wait for it.
 use std::collections::BTreeMap;
 
@@ -7,18 +7,20 @@ use market::batch::Prize;
 
 use super::Parts;
 use crate::metrics::{ClusterMetrics, Metrics};
-use crate::stock::Picture;
-use crate::stock::cluster::{Look, RedisServer, Session, Shelf, SqlShardLedger, TendError};
+use crate::stock::Snapshot;
+use crate::stock::cluster::{
+    Look, ReconcileError, RedisServer, Session, SqlShardLedger, StockNode,
+};
 use crate::store::StoreError;
 
 /// Looks at all servers and all shards, one after the other: while draws go on, the numbers are
 /// not of one moment.
-pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
-    let mut pictures: BTreeMap<Prize, Picture> = BTreeMap::new();
+pub(crate) async fn snapshots(parts: &Parts) -> Result<Vec<Snapshot>, ReconcileError> {
+    let mut snapshots: BTreeMap<Prize, Snapshot> = BTreeMap::new();
     for (prize, total) in parts.meta.totals().await? {
-        pictures.insert(
+        snapshots.insert(
             prize,
-            Picture {
+            Snapshot {
                 prize,
                 total,
                 left: 0,
@@ -27,38 +29,41 @@ pub(crate) async fn pictures(parts: &Parts) -> Result<Vec<Picture>, TendError> {
             },
         );
     }
-    let empty = |prize| Picture {
+    let empty = |prize| Snapshot {
         prize,
         total: 0,
         left: 0,
         open: 0,
         issued: 0,
     };
-    for shelf in parts.stock.shelves() {
-        let Some(look) = look_at(shelf).await? else {
+    for node in parts.stock.nodes() {
+        let Some(look) = look_at(node).await? else {
             // Another cluster's units are no reason for a rebuild, and it would be refused.
-            shelf.recognise_now().await??;
-            return Err(shelf.lost().into());
+            node.recognise_now().await??;
+            return Err(node.lost().into());
         };
         for ((prize, _), left) in look.left {
-            pictures.entry(prize).or_insert_with(|| empty(prize)).left += left;
+            snapshots.entry(prize).or_insert_with(|| empty(prize)).left += left;
         }
         for part in look.open.iter().flat_map(|open| &open.parts) {
-            pictures
+            snapshots
                 .entry(part.prize)
                 .or_insert_with(|| empty(part.prize))
                 .open += u64::from(part.count);
         }
     }
     for (prize, issued) in issued(&parts.ledgers).await? {
-        pictures.entry(prize).or_insert_with(|| empty(prize)).issued += issued;
+        snapshots
+            .entry(prize)
+            .or_insert_with(|| empty(prize))
+            .issued += issued;
     }
-    Ok(pictures.into_values().collect())
+    Ok(snapshots.into_values().collect())
 }
 
 /// What a server holds; `None` where it answers but does not hold this cluster's units.
-async fn look_at(shelf: &Shelf<RedisServer>) -> Result<Option<Look>, TendError> {
-    let Some(mut session) = shelf.find_session().await? else {
+async fn look_at(node: &StockNode<RedisServer>) -> Result<Option<Look>, ReconcileError> {
+    let Some(mut session) = node.find_session().await? else {
         return Ok(None);
     };
     Ok(session.look().await?.ok())
@@ -75,16 +80,16 @@ pub(crate) async fn issued(shards: &[SqlShardLedger]) -> Result<BTreeMap<Prize, 
     Ok(issued)
 }
 
-/// Copies the picture into the meta database.
+/// Copies the snapshot into the meta database.
 pub(super) async fn sync(
     parts: &Parts,
     metrics: &Metrics,
     jobs: &ClusterMetrics,
-) -> Result<(), TendError> {
-    let pictures = pictures(parts).await?;
+) -> Result<(), ReconcileError> {
+    let snapshots = snapshots(parts).await?;
     let now = Timestamp::now();
-    parts.meta.write_pictures(&pictures, now).await?;
-    metrics.show_stock(&pictures);
-    jobs.picture_written_seconds.set(now.as_second());
+    parts.meta.write_snapshots(&snapshots, now).await?;
+    metrics.show_stock(&snapshots);
+    jobs.snapshot_written_seconds.set(now.as_second());
     Ok(())
 }

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The stock servers, as messengers. Each word goes over all of them.
 #[derive(Debug)]
-pub(crate) struct Hints(Vec<Messenger>);
+pub(crate) struct Notifications(Vec<Messenger>);
 
 #[derive(Debug, Clone)]
 struct Messenger {
@@ -32,7 +32,7 @@ struct Messenger {
     timeout: Duration,
 }
 
-impl Hints {
+impl Notifications {
     /// Connects to nobody yet.
     pub(super) fn new(servers: &[RedisOptions]) -> Result<Self, String> {
         let messenger = |options: &RedisOptions| {
@@ -58,7 +58,7 @@ impl Hints {
                     timeout(messenger.timeout, messenger.say()).await,
                     Ok(Ok(()))
                 ) {
-                    tracing::debug!(channel = messenger.channel, "a hint was not heard");
+                    tracing::debug!(channel = messenger.channel, "a notification was not heard");
                 }
             });
         }
@@ -98,7 +98,7 @@ impl Messenger {
     async fn listen(&self, heard: &Notify, counter: &IntCounter) {
         loop {
             if let Err(error) = self.listen_once(heard, counter).await {
-                tracing::debug!(%error, channel = self.channel, "hints cannot be heard");
+                tracing::debug!(%error, channel = self.channel, "notifications cannot be heard");
             }
             sleep(PAUSE).await;
             // Whatever was said meanwhile was missed.
@@ -122,7 +122,7 @@ impl Messenger {
 /// Switches and settings in the meta database whose changes are said aloud.
 pub(super) struct Announced {
     pub(super) meta: Meta<MysqlDatabase>,
-    pub(super) hints: Arc<Hints>,
+    pub(super) notifications: Arc<Notifications>,
 }
 
 impl SwitchStore for Announced {
@@ -133,7 +133,7 @@ impl SwitchStore for Announced {
     fn change<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Changed<'a> {
         Box::pin(async move {
             let changed = self.meta.change_switch(change, now).await;
-            self.hints.say();
+            self.notifications.say();
             changed
         })
     }
@@ -151,7 +151,7 @@ impl FleetStore for Announced {
     fn change_setting<'a>(&'a self, change: &'a FleetChange, now: Timestamp) -> Changed<'a> {
         Box::pin(async move {
             let changed = self.meta.change_fleet(change, now).await;
-            self.hints.say();
+            self.notifications.say();
             changed
         })
     }
@@ -165,15 +165,15 @@ mod tests {
     #[tokio::test]
     async fn the_documented_user_may_say_and_hear() {
         let redis = Redis::start().await;
-        let hints =
-            Hints::new(&[make_documented_user(&redis.options()).await]).expect("options that fit");
+        let notifications = Notifications::new(&[make_documented_user(&redis.options()).await])
+            .expect("options that fit");
         let (heard, stop) = (Arc::new(Notify::new()), watch::Sender::new(false));
-        let counter = IntCounter::new("hints", "heard").expect("a name");
-        let _listening = hints.listen(&heard, &counter, &stop);
+        let counter = IntCounter::new("notifications", "heard").expect("a name");
+        let _listening = notifications.listen(&heard, &counter, &stop);
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         while counter.get() == 0 {
             assert!(tokio::time::Instant::now() < deadline, "nothing is heard");
-            hints.say();
+            notifications.say();
             sleep(Duration::from_millis(20)).await;
         }
     }
