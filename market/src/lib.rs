@@ -13,7 +13,6 @@ pub mod batch;
 pub mod calendar;
 pub mod campaign;
 pub mod chances;
-pub mod document;
 pub mod draw;
 pub mod ids;
 pub mod odds;

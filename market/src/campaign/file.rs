@@ -11,6 +11,7 @@ use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 
 use jiff::tz::TimeZone;
+use settings::{Fault, Faulted, Field, Section, Value, all};
 
 use super::report::decimal;
 use super::{
@@ -18,7 +19,6 @@ use super::{
     WeightGroup, WhenChancesShort, WhenStockUnavailable,
 };
 use crate::chances::Chances;
-use crate::document::{self, Fault, Faulted, Field, Section, Value, all};
 use crate::ids::{ActivityId, AwardId, SkuId, StrategyId, UserId};
 use crate::odds::{Pool, Rate};
 use crate::tree::{InvalidTree, Locks, Node, NodeIndex, Tree};
@@ -143,12 +143,12 @@ impl Campaign {
             );
             return Err(InvalidCampaign {
                 faults: vec![Fault {
-                    place: "the file".into(),
+                    location: "the file".into(),
                     message,
                 }],
             });
         }
-        document::read(text, Vec::new(), campaign).map_err(|faults| InvalidCampaign { faults })
+        settings::read(text, Vec::new(), campaign).map_err(|faults| InvalidCampaign { faults })
     }
 
     /// What stands against publishing this after `previous`, the published version of the same
@@ -225,8 +225,10 @@ fn campaign(root: &Section<'_>) -> Result<Campaign, Faulted> {
 
 fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
     let id = id(&section.value("id"), ActivityId::new).required();
-    let name = section.text("name", NAME_CHARS).required();
-    let description = section.text("description", DETAIL_CHARS).or(String::new());
+    let name = section.string("name", NAME_CHARS).required();
+    let description = section
+        .string("description", DETAIL_CHARS)
+        .or(String::new());
     let begins_at = section.time("begins_at").required();
     let ends_at = section.time("ends_at").try_map(|ends_at| match begins_at {
         Ok(begins_at) if ends_at <= begins_at => Err("must be later than begins_at"),
@@ -235,7 +237,7 @@ fn activity(section: &Section<'_>) -> Result<Activity, Faulted> {
     let ends_at = ends_at.required();
     let state = section.choice("state", &STATES).required();
     let time_zone = section
-        .text("time_zone", NAME_CHARS)
+        .string("time_zone", NAME_CHARS)
         .try_map(time_zone)
         .required();
     section.renamed("when_stock_away", "when_stock_unavailable");
@@ -289,8 +291,8 @@ fn stages(root: &Section<'_>) -> Result<Vec<Stage>, Faulted> {
 }
 
 fn stage(section: &Section<'_>, seen: &mut Distinct<Stage>) -> Result<Stage, Faulted> {
-    let channel = section.text("channel", NAME_CHARS).required();
-    let source = section.text("source", NAME_CHARS).required();
+    let channel = section.string("channel", NAME_CHARS).required();
+    let source = section.string("source", NAME_CHARS).required();
     let stage = Stage {
         channel: channel?,
         source: source?,
@@ -328,7 +330,9 @@ fn sku(section: &Section<'_>, seen: &mut Distinct<SkuId>) -> Result<Sku, Faulted
 fn strategy(root: &Section<'_>, chances: Result<Chances, Faulted>) -> Result<Strategy, Faulted> {
     let section = root.section("strategy");
     let id = id(&section.value("id"), StrategyId::new).required();
-    let description = section.text("description", DETAIL_CHARS).or(String::new());
+    let description = section
+        .string("description", DETAIL_CHARS)
+        .or(String::new());
     let listed = listed_awards(root);
     let pool = listed
         .as_ref()
@@ -409,15 +413,15 @@ impl ListedAward<'_> {
         chances: Result<Chances, Faulted>,
     ) -> Result<Award, Faulted> {
         let section = &self.section;
-        let title = section.text("title", 1..=128).required();
-        let subtitle = section.text("subtitle", DETAIL_CHARS).or(String::new());
+        let title = section.string("title", 1..=128).required();
+        let subtitle = section.string("subtitle", DETAIL_CHARS).or(String::new());
         let count = section.integer("count", 1..=AMOUNT_MAX).optional();
         let tree = section
-            .text("tree", NAME_CHARS)
+            .string("tree", NAME_CHARS)
             .try_map(|name| trees.find(&name))
             .optional();
-        let key = section.text("key", 0..=64).or(String::new());
-        let config = section.text("config", DETAIL_CHARS).or(String::new());
+        let key = section.string("key", 0..=64).or(String::new());
+        let config = section.string("config", DETAIL_CHARS).or(String::new());
         let cost_minor = section.integer("cost_minor", 0..=AMOUNT_MAX).or(0);
         if let (Ok(Some(_)), Ok(None)) = (count, tree) {
             let message =
@@ -461,7 +465,7 @@ fn trees<'d>(root: &Section<'d>, awards: &AwardIds) -> Trees<'d> {
     };
     for section in root.sections("tree", 0..=TREES_MAX).unwrap_or_default() {
         let name = section
-            .text("id", NAME_CHARS)
+            .string("id", NAME_CHARS)
             .try_map(|name| names.add(name))
             .required();
         if let Ok(name) = name {
@@ -532,7 +536,7 @@ fn tree(section: &Section<'_>, awards: &AwardIds) -> Result<Tree, Faulted> {
     let keys: Vec<_> = nodes
         .iter()
         .map(|node| {
-            node.text("key", NAME_CHARS)
+            node.string("key", NAME_CHARS)
                 .try_map(|key| seen.add(key))
                 .required()
         })
@@ -589,7 +593,7 @@ fn node(
         }),
         NodeRule::Luck => {
             let award = awards.find(&section.value("award")).required();
-            let config = section.text("config", DETAIL_CHARS).or(String::new());
+            let config = section.string("config", DETAIL_CHARS).or(String::new());
             Ok(Node::Luck {
                 award: award?,
                 config: config?,
@@ -686,7 +690,7 @@ fn blacklist(section: &Section<'_>, prizes: &Prizes<'_>) -> Result<ChainRule, Fa
     let mut users = HashSet::new();
     for value in listed? {
         let user = value
-            .text(1..=UserId::CHARS_MAX)
+            .string(1..=UserId::CHARS_MAX)
             .try_map(|user| UserId::new(&user))
             .required();
         if user.is_ok_and(|user| !users.insert(user)) {
@@ -768,7 +772,7 @@ impl NodeKeys {
                 .copied()
                 .ok_or_else(|| format!("no node of this tree has the key {name:?}"))
         };
-        section.text(key, NAME_CHARS).try_map(find)
+        section.string(key, NAME_CHARS).try_map(find)
     }
 }
 

@@ -245,7 +245,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "name = \"Spring\"",
         "nmae = \"Spring\"",
         &[
-            "line 2, activity.name: missing: expected a text of 1 to 64 characters",
+            "line 2, activity.name: missing: expected a string of 1 to 64 characters",
             "line 4, activity.nmae: unknown key; did you mean \"name\"?",
         ],
     ),
@@ -276,7 +276,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "\"open\"",
         "\"opened\"",
         &[
-            "line 7, activity.state: expected \"create\" or \"open\" or \"close\", found the text \"opened\"",
+            "line 7, activity.state: expected \"create\" or \"open\" or \"close\", found the string \"opened\"",
         ],
     ),
     (
@@ -324,7 +324,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "\"rule_weight\"]",
         "\"rule_heavy\"]",
         &[
-            "line 23, strategy.rule_models[2]: expected \"rule_blacklist\" or \"rule_weight\", found the text \"rule_heavy\"",
+            "line 23, strategy.rule_models[2]: expected \"rule_blacklist\" or \"rule_weight\", found the string \"rule_heavy\"",
             "line 27, strategy.rule_weight: rule_models does not list this rule, so it would never be asked",
         ],
     ),
@@ -448,7 +448,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "allow = \"rule_luck_award\"",
         "take_over = \"rule_luck_award\"",
         &[
-            "line 59, tree[1].nodes[1].allow: missing: expected a text of 1 to 64 characters",
+            "line 59, tree[1].nodes[1].allow: missing: expected a string of 1 to 64 characters",
             "line 59, tree[1].nodes[1].take_over: unknown key",
         ],
     ),
