@@ -19,8 +19,8 @@ use crate::api::statuses::Statuses;
 use crate::edge::{TlsFiles, TrustedProxies, network};
 use crate::identity;
 use crate::limits::config as limits;
-use market::document::{Fault, Faulted, Override, Section, all, read_with_entries};
 use router::SlotMap;
+use settings::{Fault, Faulted, Override, Section, all, read_with_entries};
 use shards::breaker;
 use shards::cluster::{self, Sizes};
 use shards::embedded;
@@ -373,7 +373,7 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
 
 fn gateway(section: &Section<'_>) -> Result<Gateway, Faulted> {
     let name = section
-        .text("name", 1..=64)
+        .string("name", 1..=64)
         .try_map(gateway_name)
         .optional();
     Ok(Gateway { name: name? })
@@ -395,7 +395,7 @@ fn gateway_name(name: String) -> Result<String, &'static str> {
 fn http(section: &Section<'_>) -> Result<Http, Faulted> {
     let address = |key| {
         section
-            .text(key, 1..=64)
+            .string(key, 1..=64)
             .try_map(|text| socket_address(&text))
     };
     let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
@@ -466,7 +466,7 @@ fn allowed_origins(section: &Section<'_>) -> Result<AllowedOrigins, Faulted> {
     let Some(list) = section.list("allowed_origins", 0..=256).optional()? else {
         return Ok(AllowedOrigins::Any);
     };
-    let list = all(list.iter().map(|value| value.text(1..=255).required()))?;
+    let list = all(list.iter().map(|value| value.string(1..=255).required()))?;
     AllowedOrigins::of(&list).map_err(|error| section.fault("allowed_origins", error))
 }
 
@@ -505,16 +505,19 @@ fn are_one_address(one: SocketAddr, other: SocketAddr) -> bool {
 
 fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
     let networks = section.list("trusted_proxies", 0..=256).or(Vec::new())?;
-    let networks = networks
-        .iter()
-        .map(|value| value.text(1..=64).try_map(|text| network(&text)).required());
+    let networks = networks.iter().map(|value| {
+        value
+            .string(1..=64)
+            .try_map(|text| network(&text))
+            .required()
+    });
     Ok(TrustedProxies::new(all(networks)?))
 }
 
 fn admin(section: &Section<'_>) -> Result<Admin, Faulted> {
     let file = |key| {
         section
-            .text(key, 1..=4096)
+            .string(key, 1..=4096)
             .optional()
             .map(|path| path.map(PathBuf::from))
     };
@@ -536,7 +539,7 @@ fn admin_tls(section: &Section<'_>) -> Result<Option<TlsFiles>, Faulted> {
     let (certificate, key) = ("tls_certificate_file", "tls_key_file");
     let file = |key| {
         section
-            .text(key, 1..=4096)
+            .string(key, 1..=4096)
             .optional()
             .map(|path| path.map(PathBuf::from))
     };
@@ -568,7 +571,7 @@ fn storage(section: &Section<'_>, files: Files) -> Result<Storage, Faulted> {
 }
 
 fn embedded(section: &Section<'_>) -> Result<Embedded, Faulted> {
-    let data = section.text("data", 1..=4096).optional();
+    let data = section.string("data", 1..=4096).optional();
     let shards = section.integer("shards", 1..=256).or(2);
     let tables = section.integer("tables", 1..=64).or(4);
     check_map(section, "shards", shards.ok(), tables.ok());
@@ -607,7 +610,7 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faul
         .or(250)
         .map(Duration::from_millis);
     let prefix = section
-        .text("redis_prefix", 1..=64)
+        .string("redis_prefix", 1..=64)
         .or("drawbridge".to_owned());
     let meta = mysql(&section.section("meta"), files);
     let shards = section.sections("shard", 1..=256);
@@ -657,11 +660,11 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faul
 
 /// Timeouts and dialer are those of the whole cluster and come later.
 fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> {
-    let host = section.text("host", 1..=255).required();
+    let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
-    let user = section.text("user", 1..=80).required();
+    let user = section.string("user", 1..=80).required();
     let password = password(section, files).map(Option::unwrap_or_default);
-    let database = section.text("database", 1..=64).required();
+    let database = section.string("database", 1..=64).required();
     let tls = tls(section);
     Ok(MysqlDatabase {
         host: host?,
@@ -679,9 +682,9 @@ fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> 
 
 /// The timeout and the prefix are those of the whole cluster and come later.
 fn redis(section: &Section<'_>, files: Files) -> Result<RedisOptions, Faulted> {
-    let host = section.text("host", 1..=255).required();
+    let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(6379);
-    let user = section.text("user", 1..=80).optional();
+    let user = section.string("user", 1..=80).optional();
     let password = password(section, files);
     let tls = tls(section);
     let connections_max = section.integer("connections_max", 1..=1_000).or(16);
@@ -714,7 +717,7 @@ fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
         ("verify", TlsChoice::Verify),
     ];
     let choice = section.choice("tls", &choices).or(TlsChoice::Off);
-    let ca_file = section.text("tls_ca_file", 1..=4096).optional();
+    let ca_file = section.string("tls_ca_file", 1..=4096).optional();
     match (choice?, ca_file?) {
         (TlsChoice::Off, None) => Ok(Tls::Off),
         (TlsChoice::Required, None) => Ok(Tls::Required),
@@ -731,7 +734,7 @@ fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
 /// A password, in clear or in a file of its own. One that is left alone is empty.
 fn password(section: &Section<'_>, files: Files) -> Result<Option<String>, Faulted> {
     let clear = section.secret("password", 0..=256).optional();
-    let file = section.text("password_file", 1..=4096).try_map(|path| {
+    let file = section.string("password_file", 1..=4096).try_map(|path| {
         if files == Files::Leave {
             return Ok(String::new());
         }
@@ -818,7 +821,7 @@ fn drain(section: &Section<'_>) -> Result<Drain, Faulted> {
 
 fn log(section: &Section<'_>) -> Result<Log, Faulted> {
     let filter = section
-        .text("filter", 1..=1024)
+        .string("filter", 1..=1024)
         .try_map(|text| tracing_subscriber::EnvFilter::try_new(&text).map(|_| text));
     let filter = filter.or("info".to_owned());
     let json = section

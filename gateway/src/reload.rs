@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use market::document::Override;
 use serde::Serialize;
+use settings::Override;
 use shards::Shards;
 
 use crate::admin::token::TokenStore;

@@ -17,11 +17,11 @@ use crate::cli::DriveArgs;
 use crate::connection::{Answer, Connection, connect_all};
 use crate::error::Error;
 use crate::keep::{Keeper, Told};
-use crate::prng::SplitMix64;
 use crate::request::{Case, Keys, Requests};
 use crate::response::{code_of, draws_in};
 use crate::tally::{About, Outcome, Report, Tally};
 use crate::target::{Target, parse_target};
+use testkit::random::SplitMix64;
 
 /// Waits of a connection after its first, second, ... error in a row: long enough not to spin on a
 /// dead server, short enough to be back when it is.

@@ -20,7 +20,6 @@ mod error;
 mod hello;
 mod keep;
 mod load;
-mod prng;
 mod request;
 mod response;
 mod tally;

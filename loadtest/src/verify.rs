@@ -13,9 +13,9 @@ use crate::cli::VerifyArgs;
 use crate::connection::{Answer, Connection};
 use crate::error::Error;
 use crate::keep::{Drawn, Told, told};
-use crate::prng::SplitMix64;
 use crate::request::get;
 use crate::response::code_of;
+use testkit::random::SplitMix64;
 
 /// Examples listed for each kind of finding.
 const LISTED_MAX: usize = 10;

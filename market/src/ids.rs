@@ -81,6 +81,10 @@ numeric_id! {
     OrderId
 }
 
+/// The index of an award in its strategy's list of awards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AwardIndex(pub usize);
+
 /// A player: 1 to 128 Unicode characters, of which at least one is visible, without control
 /// characters and without white space at the ends, compared byte by byte. (MySQL's `utf8mb4_bin`
 /// pads spaces, so an id with a space at its end would meet the id without it.)

@@ -2,7 +2,7 @@
 //!
 //! A tree is any directed acyclic graph of three kinds of nodes; [`Tree::new`] refuses cycles,
 //! dead ends and nodes that nothing leads to, so a walk always ends at a stock or a luck node.
-use crate::campaign::AwardIndex;
+use crate::ids::AwardIndex;
 
 /// Where a node stands in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use market::batch::{Batch, Draw, Known, Supply, Units, plan, settle};
-use market::campaign::{AwardIndex, Campaign, Catalogue, Published, Strategy};
+use market::campaign::{Campaign, Catalogue, Published, Strategy};
 use market::chances::Account;
+use market::ids::AwardIndex;
 use market::odds::Pool;
 use market::order::Rule;
 use market::random::Seeded;

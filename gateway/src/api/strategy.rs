@@ -1,7 +1,8 @@
 //! Endpoints of strategies: the wheel's prizes, what is unlocked, the pools.
 use std::sync::Arc;
 
-use market::campaign::{AwardIndex, Published, Strategy};
+use market::campaign::{Published, Strategy};
+use market::ids::AwardIndex;
 use market::random::Randomness;
 use serde::Serialize;
 use shards::Shards;

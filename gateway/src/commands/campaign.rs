@@ -166,7 +166,7 @@ fn faulty(error: &InvalidCampaign) -> Value {
     let faults = error
         .faults
         .iter()
-        .map(|fault| json!({"place": fault.place, "message": fault.message}));
+        .map(|fault| json!({"location": fault.location, "message": fault.message}));
     json!({"ok": false, "faults": faults.collect::<Vec<_>>()})
 }
 

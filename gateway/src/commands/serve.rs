@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use market::document::Override;
 use prometheus::Registry;
+use settings::Override;
 use shards::cluster::{Cluster, ClusterError};
 use shards::embedded::{Embedded, Folder, FolderError, Held, StartError};
 use shards::meta::PublishError;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sqlx::{Arguments as _, Database, Encode, Type};
 
-use crate::prng::SplitMix64;
+use testkit::random::SplitMix64;
 
 /// Rows of one transaction. With 15 columns that is 3,840 parameters: a tenth of what `SQLite`
 /// allows, a twentieth of what MariaDB does.

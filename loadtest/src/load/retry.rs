@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::connection::{Answer, ExchangeError};
-use crate::prng::SplitMix64;
 use crate::response::code_of;
+use testkit::random::SplitMix64;
 
 /// Waits double from the first to the largest.
 const WAIT_MS_FIRST: u64 = 50;

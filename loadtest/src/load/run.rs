@@ -27,9 +27,9 @@ use crate::load::record::{Ended, Record};
 use crate::load::retry::{Meaning, Policy, Verdict, judge_answer, judge_error};
 use crate::load::spread::Chooser;
 use crate::load::timer::Timer;
-use crate::prng::SplitMix64;
 use crate::response::code_of;
 use crate::tally::Outcome;
+use testkit::random::SplitMix64;
 
 /// Arrivals that are due within this of each other are sent off together: waking up for each would
 /// cost the server's processors more than it tells.

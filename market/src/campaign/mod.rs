@@ -4,6 +4,7 @@
 //! may rely on what the file check promises: every prize of the pool can be won, every walk
 //! through a tree ends, every index is in range.
 mod catalogue;
+mod compatible;
 mod file;
 mod report;
 
@@ -15,17 +16,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use catalogue::{Catalogue, Conflict, Published};
-pub use file::{Incompatible, InvalidCampaign};
+pub use compatible::Incompatible;
+pub use file::InvalidCampaign;
 pub use report::report;
 
 use crate::chances::Chances;
-use crate::ids::{ActivityId, AwardId, SkuId, StrategyId, UserId};
+use crate::ids::{ActivityId, AwardId, AwardIndex, SkuId, StrategyId, UserId};
 use crate::odds::{Pool, Rate};
 use crate::tree::Tree;
-
-/// The place of an award in [`Strategy::awards`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AwardIndex(pub usize);
 
 /// A checked campaign: what one file says.
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{ActivityState, Award, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup};
-use crate::ids::AwardId;
+use super::{ActivityState, Award, Campaign, ChainRule, Strategy, WeightGroup};
+use crate::ids::{AwardId, AwardIndex};
 use crate::odds::{Pool, Rate};
 use crate::tree::{Locks, Tree};
 

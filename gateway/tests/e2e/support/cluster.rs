@@ -13,9 +13,9 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _, MySqlConnection, Row as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::http::{Connection, Envelope, Request, Response};
 use super::place::{METRICS_AGE_MAX, Place, Ran, orders_in, run, run_within, text_of};
-use super::wait::eventually;
+use testkit::eventually;
+use testkit::http::{Connection, Envelope, Request, Response};
 
 const SHARDS: u16 = 2;
 /// Of each shard.

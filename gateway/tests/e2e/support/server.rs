@@ -6,9 +6,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::http::{Connection, Envelope, Request, Response};
 use super::place::{Place, run, text_of};
-use super::wait::eventually;
+use testkit::eventually;
+use testkit::http::{Connection, Envelope, Request, Response};
 
 /// A start or a stop takes far less, but the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,22 +1,25 @@
-//! splitmix64: eight bytes of state, a few cycles a number, the same sequence for the same seed.
+//! Random numbers that a seed decides: for tests and for the load driver, never for prizes.
 
-/// A seeded source of numbers. Good enough to spread users; nothing here needs secrecy.
+/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014): eight
+/// bytes of state, a few cycles a number, the same sequence for the same seed.
 #[derive(Clone, Debug)]
-pub(crate) struct SplitMix64(u64);
+pub struct SplitMix64(u64);
 
 impl SplitMix64 {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The sequence of this seed.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// One of many independent streams of a seed. The stream's number is mixed first: the raw
     /// generator started at neighbouring states would walk through the same numbers, shifted.
-    pub(crate) fn stream(seed: u64, stream: u64) -> Self {
+    pub fn stream(seed: u64, stream: u64) -> Self {
         let mut mixed = Self::new(stream);
         Self::new(seed ^ mixed.next_u64())
     }
 
-    pub(crate) fn next_u64(&mut self) -> u64 {
+    /// The next number.
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -25,13 +28,13 @@ impl SplitMix64 {
 
     /// A number in `0..bound` by a widening multiply, which needs no division. Its bias is below
     /// bound / 2^64.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.next_u64()) * u128::from(bound);
         u64::try_from(wide >> 64).expect("the upper half of 128 bits has 64")
     }
 
     /// A number between 0 and 1 that is neither: a logarithm of it is finite.
-    pub(crate) fn open_unit(&mut self) -> f64 {
+    pub fn open_unit(&mut self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "52 bits are exact")]
         let (step, steps) = ((self.next_u64() >> 12) as f64, (1_u64 << 52) as f64);
         (step + 0.5) / steps

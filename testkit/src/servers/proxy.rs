@@ -1,60 +1,103 @@
-//! A proxy between a gateway and a server, for what happens to networks: delay, and silence.
+//! A proxy between a program and a server, for what happens to networks: delay, silence, and an
+//! address that passes to another server.
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 const CHUNK: usize = 64 * 1024;
 
-/// How bytes fare on their way.
+/// What happens to bytes on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
+    /// They pass.
     Open,
-    /// Each piece takes so long, in each direction.
+    /// Each piece takes this long, in each direction.
     Slow(Duration),
-    /// Nothing comes through and nobody is told, not even that the other side has closed.
+    /// Nothing passes, and neither side learns that the other has closed.
     Silent,
 }
 
-/// Forwards to a port of this machine. It ends with the test's runtime.
+/// Listens on a port of this machine and forwards to a server. It takes no more connections when
+/// it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Where it listens.
-    pub port: u16,
+    address: SocketAddr,
+    target: watch::Sender<SocketAddr>,
     way: watch::Sender<Way>,
+    task: JoinHandle<()>,
 }
 
 impl Proxy {
-    pub async fn before(port: u16) -> Self {
+    /// A proxy before a server.
+    pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("a free port");
-        let own = listener.local_addr().expect("an address").port();
-        let way = watch::Sender::new(Way::Open);
-        tokio::spawn(accept(listener, port, way.subscribe()));
-        Self { port: own, way }
+        let address = listener.local_addr().expect("an address");
+        let (target, way) = (watch::Sender::new(target), watch::Sender::new(Way::Open));
+        let task = tokio::spawn(accept(listener, target.subscribe(), way.subscribe()));
+        Self {
+            address,
+            target,
+            way,
+            task,
+        }
     }
 
+    /// A proxy before a server on a port of this machine.
+    pub async fn before(port: u16) -> Self {
+        Self::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Changes what happens to bytes, on open connections too.
     pub fn set(&self, way: Way) {
         self.way.send_replace(way);
     }
+
+    /// Gives the address to another server: connections from now on go there, while open ones
+    /// stay where they are.
+    pub fn lead_to(&self, target: SocketAddr) {
+        self.target.send_replace(target);
+    }
 }
 
-async fn accept(listener: TcpListener, port: u16, way: watch::Receiver<Way>) {
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    target: watch::Receiver<SocketAddr>,
+    way: watch::Receiver<Way>,
+) {
     while let Ok((client, _)) = listener.accept().await {
-        tokio::spawn(forward(client, port, way.clone()));
+        let target = *target.borrow();
+        tokio::spawn(forward(client, target, way.clone()));
     }
 }
 
 /// A server that is not there looks like one that hangs up.
-async fn forward(client: TcpStream, port: u16, mut way: watch::Receiver<Way>) -> io::Result<()> {
+async fn forward(
+    client: TcpStream,
+    target: SocketAddr,
+    mut way: watch::Receiver<Way>,
+) -> io::Result<()> {
     pass(&mut way).await;
-    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    let server = TcpStream::connect(target).await?;
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
     }
@@ -110,7 +153,7 @@ mod tests {
             .await
             .expect("a free port");
         let proxy = Proxy::before(listener.local_addr().expect("an address").port()).await;
-        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port))
+        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port()))
             .await
             .expect("a connection");
         let (server, _) = listener.accept().await.expect("a connection");
@@ -152,5 +195,25 @@ mod tests {
         client.write_all(b"one").await.expect("sent");
         assert_eq!(next(&mut server).await.as_deref(), Some(&b"one"[..]));
         assert!(sent.elapsed() >= QUIET);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_passes_to_another_server_leaves_open_connections_alone() {
+        let (proxy, mut client, mut server) = connected().await;
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a free port");
+        proxy.lead_to(other.local_addr().expect("an address"));
+        client.write_all(b"one").await.expect("sent");
+        assert_eq!(next(&mut server).await.as_deref(), Some(&b"one"[..]));
+        let mut second = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port()))
+            .await
+            .expect("a connection");
+        let (mut moved, _) = timeout(SOON, other.accept())
+            .await
+            .expect("in time")
+            .expect("a connection");
+        second.write_all(b"two").await.expect("sent");
+        assert_eq!(next(&mut moved).await.as_deref(), Some(&b"two"[..]));
     }
 }

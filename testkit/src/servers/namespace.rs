@@ -1,8 +1,8 @@
-//! A network of its own for a test that needs an address which is not loopback, and names for it.
+//! A network namespace for a test that needs an address which is not loopback, and names for it.
 use std::path::Path;
 use std::process::Command;
 
-/// Set in the process that runs inside, to the hosts file that counts there.
+/// Names the hosts file of the namespace, in the process that runs inside.
 const INSIDE: &str = "DRAWBRIDGE_TEST_NAMESPACE";
 
 /// Addresses of the machine inside.
@@ -10,16 +10,17 @@ const SET_UP: &str = "ip link set lo up && ip address add 10.77.0.1/32 dev lo &&
                       && mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"";
 
 /// Where a test runs.
-pub(crate) enum Namespace {
+#[derive(Debug)]
+pub enum Namespace {
     /// Inside, where this file names all hosts.
     Inside(std::path::PathBuf),
-    /// Outside: it has run inside, or cannot on this machine.
+    /// Outside: it has run inside, or this machine does not permit namespaces.
     Done,
 }
 
 /// Runs the test of this name (`module::test`, without the crate) once more in a namespace of its
 /// own.
-pub(crate) fn namespace(test: &str) -> Namespace {
+pub fn namespace(test: &str) -> Namespace {
     if let Some(hosts) = std::env::var_os(INSIDE) {
         return Namespace::Inside(hosts.into());
     }
@@ -50,7 +51,7 @@ pub(crate) fn namespace(test: &str) -> Namespace {
 }
 
 /// Gives names to addresses. The file is written in its place: another one would not be seen.
-pub(crate) fn name_hosts(file: &Path, names: &[(&str, &str)]) {
+pub fn name_hosts(file: &Path, names: &[(&str, &str)]) {
     let lines = names
         .iter()
         .map(|(address, name)| format!("{address} {name}\n"));

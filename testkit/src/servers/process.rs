@@ -1,20 +1,22 @@
 //! A server process and the shell that looks after it.
 use std::fs::Metadata;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::ports::free_port;
+
 /// The shell takes orders on its standard input: `start`, or the name of a signal for the server.
-/// At its end, which comes when the test process is gone, it kills the server (a paused one too)
-/// and removes the folder.
+/// Its input ends when the value is dropped, and when the test process is gone. Then it kills the
+/// server (a paused one too) and removes the folder.
 const LOOK_AFTER: &str = r#"
 folder=$1; shift; pid=
 while read -r order; do
@@ -29,12 +31,16 @@ wait
 rm -rf "$folder"
 "#;
 
-/// How long a server may take to be there, on a busy machine.
-const START_SECONDS_MAX: u64 = 30;
+/// How long a server may take to start on a busy machine.
+const START_MAX: Duration = Duration::from_secs(30);
 
-/// A server that can be paused, killed and started again in its place.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A server with a port and a folder of its own. It can be paused, killed and started again.
+///
+/// It ends with this value, and with the test process, however either ends.
 #[derive(Debug)]
-pub(super) struct Server {
+pub struct ServerProcess {
     folder: PathBuf,
     port: u16,
     pid: AtomicU32,
@@ -47,9 +53,9 @@ struct Shell {
     replies: BufReader<ChildStdout>,
 }
 
-impl Server {
-    /// A server that is not started yet: `command` is what to run, given its folder and port.
-    pub(super) fn new(command: impl FnOnce(&Path, u16) -> Vec<String>) -> Self {
+impl ServerProcess {
+    /// A server that is not started yet: `command` returns what to run, given its folder and port.
+    pub fn new(command: impl FnOnce(&Path, u16) -> Vec<String>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("drawbridge-")
             .tempdir()
@@ -60,7 +66,7 @@ impl Server {
             .args(["-c", LOOK_AFTER, "look-after"])
             .arg(&folder)
             .args(command(&folder, port))
-            .env("PATH", path())
+            .env("PATH", server_path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -77,23 +83,32 @@ impl Server {
         }
     }
 
-    /// Starts it and waits until `ready` says so.
-    pub(super) async fn start(&self, ready: impl AsyncFn(&Self) -> bool) {
-        let pid = self.order("start").parse().expect("a process id");
-        self.pid.store(pid, Ordering::Relaxed);
-        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
-        while !ready(self).await {
-            assert!(
-                Instant::now() < deadline,
-                "the server did not start; it says:\n{}",
-                self.log()
-            );
-            sleep(Duration::from_millis(10)).await;
+    /// Starts it and waits until `ready` returns true.
+    pub async fn start(&self, ready: impl AsyncFn(&Self) -> bool) {
+        if let Err(why) = self.try_start(ready).await {
+            panic!("the server {why}; its log:\n{}", self.log());
         }
     }
 
-    /// Stops it in its tracks: connections stay open and nothing is answered.
-    pub(super) fn pause(&self) {
+    /// The same where it may fail, for instance because another process has taken a port.
+    pub async fn try_start(&self, ready: impl AsyncFn(&Self) -> bool) -> Result<(), &'static str> {
+        let pid = self.order("start").parse().expect("a process id");
+        self.pid.store(pid, Ordering::Relaxed);
+        let deadline = Instant::now() + START_MAX;
+        while !ready(self).await {
+            if self.has_ended() {
+                return Err("has ended");
+            }
+            if Instant::now() > deadline {
+                return Err("did not start in time");
+            }
+            sleep(LOOK_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    /// Stops all its threads: connections stay open and nothing is answered.
+    pub fn pause(&self) {
         self.order("STOP");
         // The signal is sent; each thread runs on until it notices.
         while !self.threads().all(|state| state == 'T') {
@@ -107,27 +122,51 @@ impl Server {
             .expect("it lives")
             .flatten();
         let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
-        stats.filter_map(|stat| stat.rsplit_once(") ")?.1.chars().next())
+        stats.filter_map(|stat| state_in(&stat))
     }
 
-    pub(super) fn resume(&self) {
+    /// Whether it has ended by itself. The shell waits for it only when it is told to kill it, so
+    /// until then it is a zombie.
+    fn has_ended(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
+        stat.map_or(true, |stat| state_in(&stat) == Some('Z'))
+    }
+
+    /// Lets it go on after [`ServerProcess::pause`].
+    pub fn resume(&self) {
         self.order("CONT");
     }
 
-    pub(super) fn kill(&self) {
+    /// `kill -9`; returns when it has ended.
+    pub fn kill(&self) {
         self.order("KILL");
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    /// Where its data and its log are.
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    /// Where it listens, also after a restart.
+    pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    /// The id of its process; another one after a restart.
+    pub fn pid(&self) -> u32 {
         self.pid.load(Ordering::Relaxed)
+    }
+
+    /// Whether a file of its folder holds the id of its process, and not that of another server
+    /// with the same port.
+    pub fn is_in_pid_file(&self, name: &str) -> bool {
+        let id = std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        id.trim() == self.pid().to_string()
+    }
+
+    /// What it has written to its outputs.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     fn order(&self, order: &str) -> String {
@@ -140,13 +179,9 @@ impl Server {
             .expect("the shell lives");
         reply.trim().to_owned()
     }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         // Closes the shell's standard input first, which is the order to clean up.
         let shell = self.shell.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -154,8 +189,13 @@ impl Drop for Server {
     }
 }
 
-/// Debian keeps servers where not everybody's path leads.
-pub(super) fn path() -> String {
+/// The state of a process or thread in its `stat` file.
+fn state_in(stat: &str) -> Option<char> {
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// The search path for servers: Debian keeps them in folders that not every user's path has.
+pub fn server_path() -> String {
     format!(
         "{}:/usr/sbin:/sbin",
         std::env::var("PATH").unwrap_or_default()
@@ -168,18 +208,4 @@ pub(super) fn is_root(folder: &Path) -> bool {
         .as_ref()
         .map(Metadata::uid)
         .is_ok_and(|uid| uid == 0)
-}
-
-/// A port below those that the system gives to outgoing connections, so that it is still free
-/// when a killed server comes back. Each process begins elsewhere.
-fn free_port() -> u16 {
-    const FIRST: u16 = 10_000;
-    const COUNT: u16 = 20_000;
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    let start =
-        u16::try_from(u64::from(std::process::id()) * 61 % u64::from(COUNT)).expect("below COUNT");
-    let next = || FIRST + (start + TRIED.fetch_add(1, Ordering::Relaxed)) % COUNT;
-    std::iter::repeat_with(next)
-        .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
-        .expect("an endless iterator")
 }
