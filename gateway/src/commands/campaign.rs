@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use market::campaign::{
-    ActivityState, AwardIndex, Campaign, InvalidCampaign, Published, Strategy, report,
-};
+use market::campaign::{ActivityState, Campaign, InvalidCampaign, Published, Strategy, report};
+use market::ids::AwardIndex;
 use market::odds::Pool;
 use serde_json::{Value, json};
 use shards::embedded::{Folder, FolderError};
