@@ -1,22 +1,24 @@
-//! Campaign files: those that are shipped, and variants of them.
+//! The campaign files that are shipped, and variants of them.
 
 /// The first demo activity: locks, a blacklist, weights.
-pub const DEMO: &str = include_str!("../../../../deploy/campaigns/100301.toml");
+pub const DEMO: &str = include_str!("../../../deploy/campaigns/100301.toml");
+/// The second demo activity: weights and a tree for each prize.
+pub const SECOND_DEMO: &str = include_str!("../../../deploy/campaigns/100401.toml");
 /// Nine prizes that do not run out.
-pub const LOAD: &str = include_str!("../../../../deploy/campaigns/load.toml");
+pub const LOAD: &str = include_str!("../../../deploy/campaigns/load.toml");
 /// One prize that runs out, and a fallback.
-pub const SCARCE: &str = include_str!("../../../../deploy/campaigns/scarce.toml");
+pub const SCARCE: &str = include_str!("../../../deploy/campaigns/scarce.toml");
 
 /// The activity of [`DEMO`].
 pub const DEMO_ACTIVITY: u64 = 100_301;
 /// The activity of [`LOAD`].
 pub const LOAD_ACTIVITY: u64 = 200_001;
-/// What [`SCARCE`] gives while it lasts.
+/// The limited award of [`SCARCE`].
 pub const SCARCE_AWARD: u64 = 1;
-/// What it gives afterwards.
+/// The award that it gives when that one has run out.
 pub const FALLBACK_AWARD: u64 = 101;
 
-/// The text with something else in one place; a place that is gone is a fault of the test.
+/// The text with `to` in place of `from`, which must be there.
 pub fn with(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "the campaign file has no {from:?}");
     text.replace(from, to)
@@ -28,7 +30,7 @@ pub fn scarce(activity: u64, units: u64) -> String {
     with(&text, "count = 1000", &format!("count = {units}"))
 }
 
-/// The scarce campaign whose players get the fallback while the stock is unavailable.
+/// The scarce campaign, which gives the fallback while the stock is unavailable.
 pub fn falling_back(activity: u64, units: u64) -> String {
     with(
         &scarce(activity, units),
