@@ -13,7 +13,7 @@ mod identity;
 mod limits;
 mod log_level;
 mod reload;
-mod reload_metrics;
+mod text;
 mod trace;
 
 pub use commands::{Cli, run};

@@ -2,12 +2,8 @@
 use serde::{Deserialize, Serialize};
 use shards::audit_log::AuditEntry;
 
-use super::switches::TEXT_CHARS_MAX;
-use super::text::checked;
 use super::token::Caller;
-
-/// Longest name of a person; what the audit log holds.
-pub(super) const WHO_CHARS_MAX: usize = 128;
+use crate::text::{REASON_CHARS_MAX, WHO_CHARS_MAX, checked};
 
 /// What the audit log holds of what was changed; the rest is cut off.
 const DETAIL_CHARS_MAX: usize = 2_000;
@@ -29,7 +25,7 @@ impl Asked {
             .transpose()?;
         Ok((
             caller.who(said.as_deref()),
-            checked("reason", &self.reason, TEXT_CHARS_MAX)?,
+            checked("reason", &self.reason, REASON_CHARS_MAX)?,
         ))
     }
 }

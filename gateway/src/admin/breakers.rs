@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shards::breaker::{Mode, Status};
 
-use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, read};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{BREAKER, BreakerMode};
+use crate::text::to_the_second;
 
 /// A request to tell a breaker what to do.
 #[derive(Debug, Deserialize)]

@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use market::UserId;
 use serde::{Deserialize, Serialize};
 
-use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, json, read};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{COOLDOWN, Cooldown};
 use crate::limits::cooldown::{Cooling, LASTS_MAX};
+use crate::text::to_the_second;
 
 /// A list shows at most so many users.
 const SHOWN_MAX: usize = 1_000;

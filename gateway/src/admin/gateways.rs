@@ -6,11 +6,11 @@ use serde_json::{Value, json as value_of};
 use shards::fleet::{Gateway, SILENT_AFTER};
 use shards::store::StoreError;
 
-use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, audit_log, fault, fleet, json, meta_unavailable, read};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::ROTATION;
+use crate::text::to_the_second;
 
 /// A gateway that is to be forgotten.
 #[derive(Debug, Deserialize)]

@@ -5,11 +5,11 @@ use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json as value_of};
 
-use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, json, read};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::LIMIT;
+use crate::text::to_the_second;
 
 use crate::limits::overrides::{ListedLimit, to_json};
 

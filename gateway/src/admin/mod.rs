@@ -13,7 +13,6 @@ mod probes;
 pub mod refusals;
 mod reload;
 mod switches;
-pub mod text;
 pub mod token;
 
 use std::sync::Arc;

@@ -12,16 +12,14 @@ use serde_json::{Value, json as value_of};
 use shards::switches::{PastChange, SwitchChange, SwitchTo};
 
 use super::fleet::nothing_here;
-use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, audit_log, fault, fleet, json, read};
 use crate::edge::HttpResponse;
 use crate::fleet::registry::OVERRIDES_MAX;
+use crate::text::to_the_second;
 
 /// A switch is set for at most this long, if not for ever.
 pub(super) const FOR_MAX: Duration = Duration::from_hours(24 * 366);
-/// Longest reason.
-pub(super) const TEXT_CHARS_MAX: usize = 500;
 /// So many activities are named to whoever named one that is not published.
 const ACTIVITIES_SHOWN_MAX: usize = 20;
 

@@ -81,9 +81,8 @@ impl Caller {
         match said.map(str::trim).filter(|said| !said.is_empty()) {
             Some(said) if !self.is_person => said.to_owned(),
             Some(said) if said != self.name => {
-                let room = super::audit_log::WHO_CHARS_MAX
-                    - self.name.chars().count()
-                    - r#" (as "")"#.len();
+                let room =
+                    crate::text::WHO_CHARS_MAX - self.name.chars().count() - r#" (as "")"#.len();
                 let said: String = said.chars().take(room).collect();
                 format!(r#"{} (as "{said}")"#, self.name)
             }

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::server::{Look, text};
 use super::{NO, Place, complain, fail, say};
-use crate::admin::text::printable_lines;
 use crate::config::effective::{ShownKey, to_toml};
 use crate::config::{Config, ConfigError, warnings};
+use crate::text::printable_lines;
 
 /// What to do with a running server's configuration.
 #[derive(Debug, Subcommand)]

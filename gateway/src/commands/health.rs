@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::admin_address::AdminAddress;
 use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
 use super::{block_on, fail, refuse, say};
-use crate::admin::text::printable;
+use crate::text::printable;
 
 /// Health checks come every few seconds: one that takes longer has its answer.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -14,7 +14,7 @@ use super::arguments::{IfGiven, user};
 use super::server::{Server, ServerError, json_or, text};
 use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, say};
 use crate::admin::look_ups::{account_json, order_json, order_key};
-use crate::admin::text::printable;
+use crate::text::printable;
 
 /// One question at a time.
 const LIMITS: ReadLimits = ReadLimits {

@@ -37,8 +37,8 @@ use shards::cluster::{ClusterError, Installation};
 use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
 
-use crate::admin::text::is_unprintable;
 use crate::config::{Config, ConfigError, StorageConfig};
+use crate::text::is_unprintable;
 
 /// A sharded, high-throughput draw gateway.
 #[derive(Debug, Parser)]

@@ -46,8 +46,7 @@ use crate::identity::Identity;
 use crate::limits::RateLimits;
 use crate::limits::metrics::LimitMetrics;
 use crate::log_level::{LogFilter, LogLevel};
-use crate::reload::{Parts, Reloader, Source};
-use crate::reload_metrics::ReloadMetrics;
+use crate::reload::{ConfigSource, ReloadMetrics, ReloadParts, Reloader};
 use crate::trace::AccessLog;
 
 /// What a server without campaigns begins with.
@@ -163,7 +162,7 @@ enum Ending {
 
 fn start(options: &Options) -> Result<Ending, ServeError> {
     let given = options.clone();
-    let source = Source {
+    let source = ConfigSource {
         file: options.config.clone(),
         options: Box::new(move || overrides(&given)),
     };
@@ -200,7 +199,7 @@ fn warn_of(config: &Config) {
 
 /// Where the configuration came from, and what of it is in force outside the server.
 struct Origin {
-    source: Source,
+    source: ConfigSource,
     effective: Effective,
     log_level: Arc<LogLevel>,
 }
@@ -249,7 +248,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let obeyed_log = log_level.clone();
     let metrics = ReloadMetrics::new(&registry)?;
     metrics.keys_read(&identity);
-    let parts = Parts {
+    let parts = ReloadParts {
         identity: identity.clone(),
         limits: limits.clone(),
         shards: shards.clone(),

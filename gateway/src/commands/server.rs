@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 use super::admin_address::AdminAddress;
 use super::{block_on, complain, fail, refuse, say};
-use crate::admin::text::printable;
 use crate::admin::token::Token;
+use crate::text::printable;
 
 /// A server that does not answer in this time is not there.
 const TIMEOUT: Duration = Duration::from_secs(10);

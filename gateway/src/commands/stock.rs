@@ -18,7 +18,7 @@ use shards::meta::{Meta, Operation, StockChange};
 use shards::store::{Database, StoreError};
 use tokio::time::{Instant, sleep};
 
-use crate::admin::text::printable;
+use crate::text::printable;
 
 use super::{
     ForTheRecord, Installed, Place, PlaceError, arguments, block_on, complain, fail, refuse, say,

@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use self::kinds::{RELOAD, RELOAD_ALL, Rotation};
 use self::metrics::FleetMetrics;
 use self::registry::{Failure, Obey, Override, Registry};
-use crate::admin::text::to_the_second;
+use crate::text::to_the_second;
 
 /// A gateway with nothing new to say reports this often.
 const REPORT_PAUSE: Duration = Duration::from_secs(2);

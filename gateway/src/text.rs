@@ -8,6 +8,11 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
+/// Longest name of a person; what the audit log holds.
+pub const WHO_CHARS_MAX: usize = 128;
+/// Longest reason.
+pub const REASON_CHARS_MAX: usize = 500;
+
 /// Characters that nobody sees and that change how others are seen: Unicode's `Cf`, the separators
 /// of lines and paragraphs, and selectors of variants.
 const HIDDEN: [(char, char); 22] = [
