@@ -11,6 +11,7 @@ use clap::{Args, value_parser};
 use router::{OrderNumbers, Run as RunNumber, SlotMap};
 use serde::Serialize;
 use sqlx::{Connection as _, Executor as _, Row as _};
+use testkit::campaign::{Award, CampaignFile};
 use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
@@ -300,28 +301,12 @@ async fn publish(cluster: &Cluster, folder: &Path) -> Result<(), Error> {
 
 /// One prize without stock: its orders need no counters beside them.
 fn campaign() -> String {
-    format!(
-        r#"format = 1
-[activity]
-id = {FILLED}
-name = "Filled"
-begins_at = 2024-01-01T00:00:00+08:00
-ends_at = 2044-01-01T00:00:00+08:00
-state = "open"
-time_zone = "Asia/Shanghai"
-[chances]
-welcome = 1000
-day_limit = 1000
-month_limit = 1000
-[strategy]
-id = {FILLED}
-[[award]]
-id = 1
-title = "Points"
-sort = 1
-rate = 1
-"#
-    )
+    CampaignFile::new(FILLED)
+        .named("Filled")
+        .time_zone("Asia/Shanghai")
+        .chances(1_000, 1_000, 1_000)
+        .award(Award::new(1, "Points", "1"))
+        .text()
 }
 
 /// Writes the orders, as lanes would have: under a run that is claimed for them.

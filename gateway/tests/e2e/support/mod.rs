@@ -1,7 +1,6 @@
 //! What the tests share: a folder to work in, the program, an HTTP client, campaign files, a
 //! cluster.
 mod call;
-pub mod campaign;
 pub mod cluster;
 mod database;
 mod place;
@@ -12,9 +11,9 @@ mod wait;
 pub use call::Call;
 pub use cluster::Cluster;
 pub use database::{lock, open, plant};
-pub use place::{Place, Ran, run, run_as_it_is, text_of};
+pub use place::Place;
 pub use server::Server;
-pub use testkit::eventually;
 pub use testkit::http::{Connection, Envelope, Request, Response, ask_all};
 pub use testkit::servers::{Proxy, Way};
+pub use testkit::{Ran, campaign, eventually, run, run_as_it_is, text_of};
 pub use wait::{FOLLOWED, away_from_midnight};

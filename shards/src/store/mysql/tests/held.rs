@@ -14,6 +14,7 @@ use market::campaign::{Campaign, Catalogue, Published};
 use market::random::{Seeded, Tape};
 use market::{ActivityId, DrawCount, Order, Orders, RequestId, UserId};
 use router::{Run, ShardId};
+use testkit::campaign::CampaignFile;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -157,28 +158,6 @@ async fn the_look_reads_by_keys_however_small_or_large_the_tables_are() {
     }
 }
 
-const CAMPAIGN: &str = r#"
-format = 1
-[activity]
-id = 1
-name = "test"
-begins_at = 2020-01-01T00:00:00+00:00
-ends_at = 2090-01-01T00:00:00+00:00
-state = "open"
-time_zone = "UTC"
-[chances]
-welcome = 100
-day_limit = 100
-month_limit = 100
-[strategy]
-id = 1
-[[award]]
-id = 101
-title = "luck"
-sort = 1
-rate = 1
-"#;
-
 /// Run numbers in memory; grants and orders of run 1 are in the tables already.
 struct Counter(AtomicU32);
 
@@ -198,7 +177,8 @@ struct Gateway {
 
 impl Gateway {
     fn new(database: &MysqlDatabase) -> Self {
-        let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
+        let campaign = Campaign::parse(&CampaignFile::one_award(1).chances(100, 100, 100).text())
+            .expect("a valid campaign");
         let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
         let around = Surroundings {
             catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published {
