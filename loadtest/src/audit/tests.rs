@@ -239,7 +239,10 @@ async fn an_order_that_was_refused_is_a_fault_and_one_without_an_outcome_is_none
         .await;
     assert!(matches!(refused.judge(), Err(Error::DoesNotHold(_))));
     assert_eq!(
-        (&json(&refused)["untold"], &json(&refused)["surplus"]),
+        (
+            &json(&refused)["refused_present"],
+            &json(&refused)["surplus"]
+        ),
         (&1.into(), &0.into())
     );
 }
