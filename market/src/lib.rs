@@ -4,7 +4,7 @@
 //! numbers, no knowledge of shards or HTTP. Time and random numbers come in as parameters, so
 //! every rule can be replayed from a seed.
 //!
-//! The way of a draw through this crate:
+//! The steps of a draw in this crate:
 //!
 //! 1. [`batch::Batch::gather`] lists which accounts and earlier orders a batch has to read;
 //! 2. [`batch::plan`] decides, command by command, what each wants ([`draw::decide`]);

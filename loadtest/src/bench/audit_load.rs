@@ -18,14 +18,17 @@ use tokio::time::{interval, timeout};
 
 use crate::bench::cluster::{Cluster, Memory, Setup, TABLES};
 use crate::bench::driving::in_background;
+use crate::bench::files::{folder_of, require_files};
 use crate::bench::growth::accounts::in_order_of_text;
+use crate::bench::interrupt::run_to_end;
+use crate::bench::options::{ACTIVITY, Programs};
+use crate::bench::process;
 use crate::bench::soak::{measure_max, parse_rss};
-use crate::bench::{ACTIVITY, Programs, folder_of, process, require_files, run_to_end};
 use crate::database::Database;
 use crate::error::Error;
 use crate::load::record::histogram;
 use crate::load::report::ms;
-use crate::load::{Plan, Spread, Watch, run};
+use crate::load::{LoadPlan, Spread, Watch, run};
 use crate::target::Target;
 
 /// The activity of the orders that are there before.
@@ -187,8 +190,8 @@ fn share_of(max: f64, percent: u32) -> u32 {
     rate.max(1)
 }
 
-fn open_loop(cluster: &Cluster, rate: u32) -> Plan {
-    Plan {
+fn open_loop(cluster: &Cluster, rate: u32) -> LoadPlan {
+    LoadPlan {
         url: Target(cluster.entrance()),
         rate,
         seconds: ROUND_SECONDS,
@@ -196,17 +199,17 @@ fn open_loop(cluster: &Cluster, rate: u32) -> Plan {
         spread: Spread::Uniform,
         connections: 256,
         activity: ACTIVITY,
-        ..Plan::usual()
+        ..LoadPlan::usual()
     }
 }
 
 /// Sends draws, round by round, until told to stop; adds up what became of them.
-async fn draw_until(stopped: watch::Receiver<bool>, plan: Plan) -> Result<Drawn, Error> {
+async fn draw_until(stopped: watch::Receiver<bool>, plan: LoadPlan) -> Result<Drawn, Error> {
     let (mut drawn, mut response_us) = (Drawn::default(), histogram(2));
     let mut seed = plan.seed;
     while !*stopped.borrow() {
         seed += 1;
-        let round = Plan {
+        let round = LoadPlan {
             seed,
             ..plan.clone()
         };

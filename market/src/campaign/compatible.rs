@@ -66,7 +66,7 @@ impl Campaign {
             &previous.activity.time_zone_name,
             &self.activity.time_zone_name,
         );
-        // Zone names do not mind their case.
+        // Names of zones are the same in upper and lower case.
         if !published.eq_ignore_ascii_case(wanted) {
             found.push(Incompatible::TimeZone {
                 published: published.clone(),

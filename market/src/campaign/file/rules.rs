@@ -25,8 +25,8 @@ enum RuleModel {
     Weight,
 }
 
-/// All awards as far as they could be read, and their trees: what the rules before the draw
-/// choose from.
+/// What the rules before the draw choose from: all awards and trees, as far as they could be
+/// read.
 pub(super) struct Prizes<'d> {
     pub(super) ids: AwardIds,
     pub(super) awards: Vec<Result<Award, Faulted>>,
@@ -34,7 +34,8 @@ pub(super) struct Prizes<'d> {
 }
 
 impl Prizes<'_> {
-    /// An award that a rule gives past the locks: with all of them open its tree must ask for it.
+    /// An award that a rule gives past the locks. With all of them open, its tree must lead to its
+    /// stock.
     fn forced(&self, value: &Value<'_>) -> Result<AwardIndex, Faulted> {
         let index = self.ids.find(value).required()?;
         let tree = self.awards[index.0]
@@ -79,7 +80,7 @@ pub(super) fn chain(section: &Section<'_>, prizes: &Prizes<'_>) -> Result<Vec<Ch
         if unlisted.is_some() {
             section.fault(
                 key,
-                "rule_models does not list this rule, so it would never be asked",
+                "rule_models does not list this rule, so it would never apply",
             );
         }
     }

@@ -112,7 +112,7 @@ impl<'d> Trees<'d> {
 }
 
 fn tree(section: &Section<'_>, awards: &AwardIds) -> Result<Tree, Faulted> {
-    // Without nodes its root leads nowhere, which is no fault of its own.
+    // Without nodes the root leads nowhere, which is not reported as a second fault.
     let nodes = section
         .sections("nodes", 1..=NODES_MAX)
         .inspect_err(|_| section.leave_unread())?;
@@ -186,7 +186,7 @@ fn node(
     }
 }
 
-/// A node is of the kind that its key names, unless it says so itself.
+/// A node's rule: the one that `rule` names, else the one that its key names.
 fn node_rule(section: &Section<'_>, key: Result<String, Faulted>) -> Result<NodeRule, Faulted> {
     let rule = match section.choice("rule", &NODE_RULES).optional()? {
         Some(rule) => return Ok(rule),
@@ -196,7 +196,7 @@ fn node_rule(section: &Section<'_>, key: Result<String, Faulted>) -> Result<Node
         Some(&(_, rule)) => Ok(rule),
         None => Err(section.fault(
             "rule",
-            "missing: the key is not the name of a rule, so this says which it is",
+            "missing: expected a rule, because the key does not name one",
         )),
     }
 }

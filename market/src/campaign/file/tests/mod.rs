@@ -60,7 +60,7 @@ fn the_documented_example_is_valid() {
 }
 
 #[test]
-fn a_campaign_is_what_its_file_says() {
+fn a_campaign_has_what_its_file_has() {
     let Campaign {
         activity,
         chances,
@@ -90,11 +90,7 @@ fn a_campaign_is_what_its_file_says() {
         (1000, 1050, 1)
     );
     let ids: Vec<_> = strategy.awards.iter().map(|award| award.id.get()).collect();
-    assert_eq!(
-        ids,
-        [101, 102, 103],
-        "awards are ordered by their place on the wheel"
-    );
+    assert_eq!(ids, [101, 102, 103], "awards are in the order of the wheel");
     assert_eq!(
         [0, 1, 2].map(|index| strategy.pool.odds(index)),
         [(14, 18), (3, 18), (1, 18)]

@@ -33,7 +33,7 @@ const BROKEN: &[Broken] = &[
         "\"rule_blacklist\", ",
         "",
         &[
-            "line 24, strategy.rule_blacklist: rule_models does not list this rule, so it would never be asked",
+            "line 24, strategy.rule_blacklist: rule_models does not list this rule, so it would never apply",
         ],
     ),
     (
@@ -41,7 +41,7 @@ const BROKEN: &[Broken] = &[
         "\"rule_weight\", ",
         &[
             "line 23, strategy.rule_models[2]: this rule is listed already",
-            "line 24, strategy.rule_blacklist: rule_models does not list this rule, so it would never be asked",
+            "line 24, strategy.rule_blacklist: rule_models does not list this rule, so it would never apply",
         ],
     ),
     (
@@ -49,7 +49,7 @@ const BROKEN: &[Broken] = &[
         "\"rule_heavy\"]",
         &[
             "line 23, strategy.rule_models[2]: expected \"rule_blacklist\" or \"rule_weight\", found the string \"rule_heavy\"",
-            "line 27, strategy.rule_weight: rule_models does not list this rule, so it would never be asked",
+            "line 27, strategy.rule_weight: rule_models does not list this rule, so it would never apply",
         ],
     ),
     (

@@ -32,7 +32,7 @@ const BROKEN: &[Broken] = &[
         "rule = \"rule_lock\"\n",
         "",
         &[
-            "line 65, tree[2].nodes[1].rule: missing: the key is not the name of a rule, so this says which it is",
+            "line 65, tree[2].nodes[1].rule: missing: expected a rule, because the key does not name one",
         ],
     ),
     (
@@ -55,8 +55,8 @@ fn each_fault_has_its_message_and_its_line() {
     check(BROKEN);
 }
 
-/// The reference's demo ships this: its lock leads to the luck award both ways, so that a
-/// prize with 3 % can never be won.
+/// A fault of the reference's demo: its lock leads to the luck award both ways, so a prize with
+/// 3 % can never be won.
 #[test]
 fn a_prize_that_no_walk_reaches_is_refused() {
     let locked_for_good = edited(
@@ -72,7 +72,7 @@ fn a_prize_that_no_walk_reaches_is_refused() {
         faults(&locked_for_good),
         ["line 54, award[3].tree: no walk reaches rule_stock: this prize can never be won"]
     );
-    // Out of the pool it does not matter, but then the rule that forces it is in vain.
+    // Outside of the pool it does not matter. But a rule that forces the prize never could.
     let forced = locked_for_good.replacen("rate = 0.05", "rate = 0", 1);
     assert_eq!(
         faults(&forced),
