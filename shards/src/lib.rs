@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod embedded;
 pub mod fleet;
 mod founding;
+mod jobs;
 mod lane;
 mod look_up;
 pub mod meta;
@@ -29,9 +30,9 @@ pub mod switches;
 mod testing;
 
 pub use founding::{FoundingError, Unfit};
+pub use jobs::{JobStatus, LastRound, RoundOutcome};
 pub use lane::{LaneLimits, Timeouts};
 pub use look_up::LookUp;
-pub use metrics::{ClusterMetrics, Metrics};
 pub use random::OsRandom;
 pub use readiness::Readiness;
 pub use reads::{OrderKey, ReadLimits};

@@ -14,8 +14,8 @@ use router::{Run, SlotMap};
 use serde::Serialize;
 
 use crate::lane::Runs;
-use crate::stock::Snapshot;
-use crate::stock::cluster::record_addition;
+use crate::stock::cluster::additions::record_addition;
+use crate::stock::snapshot::Snapshot;
 use crate::store::{
     Claimed, Columns, Connection, Database, Lease, MetaStatements, Pool, PoolLimits, StoreError,
     json_rows, out_of_range,

@@ -20,6 +20,7 @@ use crate::fleet::{
     FleetChange, FleetSetting, FleetStore, Followed, Following, Gateway, GatewayStore, Report,
     Reported,
 };
+use crate::jobs::{JobStatus, Jobs};
 use crate::lane::{Entrance, Timeouts};
 use crate::meta::ChangeError;
 use crate::metrics::Metrics;
@@ -47,6 +48,7 @@ pub struct Shards {
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) audit_log: Arc<dyn AuditLog>,
+    pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
     /// The lanes' tasks, until somebody waits for their end.
@@ -200,6 +202,11 @@ impl Shards {
     /// The latest orders, newest first.
     pub async fn audit_log(&self) -> Result<Vec<AuditEntry>, StoreError> {
         self.audit_log.entries().await
+    }
+
+    /// The periodic jobs of this process, by name.
+    pub fn jobs(&self) -> Vec<JobStatus> {
+        self.jobs.list()
     }
 
     /// Brings the gauges up to date, for a scrape.

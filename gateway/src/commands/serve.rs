@@ -10,10 +10,10 @@ use clap::Args;
 use jiff::Timestamp;
 use market::document::Override;
 use prometheus::Registry;
+use shards::Shards;
 use shards::cluster::{Cluster, ClusterError};
 use shards::embedded::{Embedded, Folder, FolderError, Held, StartError};
 use shards::meta::PublishError;
-use shards::{ClusterMetrics, Metrics, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::sync::watch;
@@ -653,7 +653,6 @@ impl Running {
 }
 
 async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeError> {
-    let metrics = Metrics::new(registry)?;
     match &config.storage {
         Storage::Embedded(embedded) => {
             let folder = Folder::create(&embedded.data)?;
@@ -663,13 +662,13 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
             let held = folder.hold().await?;
             publish_demo(&held).await?;
             Ok(Running::Embedded(
-                held.start(embedded.options(config.sizes), metrics).await?,
+                held.start(embedded.options(config.sizes), registry).await?,
             ))
         }
         Storage::Cluster(options) => {
-            let (cluster, jobs) = (options.open().await?, ClusterMetrics::new(registry)?);
+            let cluster = options.open().await?;
             Ok(Running::Cluster(
-                cluster.start(config.sizes, metrics, jobs).await?,
+                cluster.start(config.sizes, registry).await?,
             ))
         }
     }

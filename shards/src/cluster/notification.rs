@@ -69,11 +69,11 @@ impl Notifications {
         &self,
         heard: &Arc<Notify>,
         counter: &IntCounter,
-        stop: &watch::Sender<bool>,
+        stop: &watch::Receiver<bool>,
     ) -> Vec<JoinHandle<()>> {
         let listen = |messenger: &Messenger| {
             let (messenger, heard, counter) = (messenger.clone(), heard.clone(), counter.clone());
-            let mut stop = stop.subscribe();
+            let mut stop = stop.clone();
             tokio::spawn(async move {
                 tokio::select! {
                     () = messenger.listen(&heard, &counter) => {}
@@ -169,7 +169,7 @@ mod tests {
             .expect("options that fit");
         let (heard, stop) = (Arc::new(Notify::new()), watch::Sender::new(false));
         let counter = IntCounter::new("notifications", "heard").expect("a name");
-        let _listening = notifications.listen(&heard, &counter, &stop);
+        let _listening = notifications.listen(&heard, &counter, &stop.subscribe());
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         while counter.get() == 0 {
             assert!(tokio::time::Instant::now() < deadline, "nothing is heard");

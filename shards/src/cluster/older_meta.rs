@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use market::batch::Prize;
 
-use super::{ClusterError, Options, snapshot};
+use super::{ClusterError, Options};
 use crate::audit_log::AuditEntry;
 use crate::meta::Meta;
-use crate::stock::cluster::SqlShardLedger;
+use crate::stock::cluster::{SqlShardLedger, issued};
 use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
 
 /// More of the report than this does not go into the audit log.
@@ -68,7 +68,7 @@ impl Options {
             .cloned()
             .map(SqlShardLedger::new)
             .collect();
-        for (prize, issued) in snapshot::issued(&ledgers).await? {
+        for (prize, issued) in issued(&ledgers).await? {
             let total = totals.get(&prize).copied().unwrap_or(0);
             if issued > total {
                 lacking.push(format!(

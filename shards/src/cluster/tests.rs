@@ -68,12 +68,8 @@ async fn migrated(redis: &Redis) -> Options {
 
 async fn start(options: &Options) -> Result<(Cluster, Registry), ClusterError> {
     let registry = Registry::new();
-    let metrics = Metrics::new(&registry).expect("fresh names");
-    let jobs = ClusterMetrics::new(&registry).expect("fresh names");
-    Ok((
-        options.open().await?.start(SIZES, metrics, jobs).await?,
-        registry,
-    ))
+    let cluster = options.open().await?.start(SIZES, &registry).await?;
+    Ok((cluster, registry))
 }
 
 /// A gateway must not start, and say why at once.

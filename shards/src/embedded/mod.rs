@@ -2,12 +2,10 @@
 //!
 //! One process at a time holds the folder (a locked file); `audit`, `campaign` and `stock` open
 //! the files beside it. Shards and tables are fixed at the first start.
-mod disk;
 mod folder;
 mod follow;
 #[cfg(test)]
 mod tests;
-mod withdrawals;
 
 use std::sync::Arc;
 
@@ -15,17 +13,19 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
+use prometheus::Registry;
 use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use self::disk::Disk;
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
-use self::withdrawals::Withdrawals;
 use crate::breaker::{self, Breakers};
 use crate::fleet::{Alone, Following};
 use crate::founding::{Founding, FoundingError, Unfit};
+use crate::jobs::disk::Disk;
+use crate::jobs::snapshot::MemorySnapshot;
+use crate::jobs::withdraw_from_memory::{WithdrawFromMemory, Withdrawals};
+use crate::jobs::{JobMetrics, Jobs, Leases, Runner};
 use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
 use crate::meta::Meta;
 use crate::metrics::Metrics;
@@ -110,6 +110,9 @@ pub enum StartError {
     /// The folder or one of its files.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Metrics cannot be registered.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// The meta file.
     #[error("meta.sqlite: {0}")]
     Meta(#[from] StoreError),
@@ -120,15 +123,18 @@ pub enum StartError {
 pub struct Embedded {
     /// The shards, for commands and reads.
     pub shards: Arc<Shards>,
-    stop_follower: watch::Sender<bool>,
-    follower: JoinHandle<()>,
-    disk: JoinHandle<()>,
+    runner: Runner,
     held: Held,
 }
 
 impl Held {
     /// Opens the shards, rebuilds the stock and starts the lanes.
-    pub async fn start(self, options: Options, metrics: Metrics) -> Result<Embedded, StartError> {
+    pub async fn start(
+        self,
+        options: Options,
+        registry: &Registry,
+    ) -> Result<Embedded, StartError> {
+        let (metrics, jobs) = (Metrics::new(registry)?, JobMetrics::new(registry)?);
         let map = self.lay_out(options).await?;
         let meta = self.meta().clone();
         self.check_marks(&map).await?;
@@ -168,27 +174,37 @@ impl Held {
             );
             readers.push(Box::new(reader));
         }
-        let stop_follower = watch::Sender::new(false);
         let switches = Arc::new(meta.clone());
         let audit_log = Arc::new(meta.clone());
         let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
         let following = Arc::new(Following::new(revision, settings));
         let fleet = Arc::new(meta.clone());
+        let holder = format!("{}-{:016x}", std::process::id(), random_number());
+        let mut runner = Runner::new(Arc::new(Jobs::new(holder, Leases::Local)), jobs);
+        runner.start(Disk::new(
+            self.folder().probe(),
+            self.folder().files(map.shards(), Access::Write),
+            metrics.clone(),
+            readiness.clone(),
+        ));
+        let withdrawals = Withdrawals::new(meta.clone(), stock.clone());
+        let withdrawals = Arc::new(tokio::sync::Mutex::new(withdrawals));
+        runner.start(WithdrawFromMemory(withdrawals.clone()));
+        runner.start(MemorySnapshot {
+            meta: meta.clone(),
+            stock: stock.clone(),
+            metrics: metrics.clone(),
+            written: Vec::new(),
+        });
         let follower = Follower::new(
             meta,
             stock,
+            withdrawals,
             catalogue.clone(),
             following.clone(),
             metrics.clone(),
         );
-        let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
-        let disk = Disk::new(
-            self.folder(),
-            map.shards(),
-            metrics.clone(),
-            readiness.clone(),
-        );
-        let disk = tokio::spawn(disk.run(stop_follower.subscribe()));
+        runner.add([tokio::spawn(follower.run(runner.stopped()))]);
         let breakers = Breakers::new(options.breakers, map.shards(), 0, &metrics.breakers);
         let shards = Shards {
             shares: Shares::even(options.in_flight_max, map.shards()),
@@ -205,15 +221,14 @@ impl Held {
             breakers: Arc::new(breakers),
             readiness,
             audit_log,
+            jobs: runner.jobs(),
             metrics,
             stop,
             tasks: tasks.into(),
         };
         Ok(Embedded {
             shards: Arc::new(shards),
-            stop_follower,
-            follower,
-            disk,
+            runner,
             held: self,
         })
     }
@@ -312,20 +327,19 @@ impl Embedded {
     /// Commits what is queued and ends everything; the folder is still held.
     pub async fn drain(self) -> Held {
         self.shards.drain().await;
-        // After the lanes, so that its last snapshot of the stock is the final one.
-        self.stop_follower.send_replace(true);
-        if let Err(error) = self.follower.await {
-            tracing::error!(%error, "the follower did not end as it should");
-        }
-        if let Err(error) = self.disk.await {
-            tracing::error!(%error, "the watch over the disk did not end as it should");
-        }
+        // After the lanes, so that the last snapshot of the stock is the final one.
+        self.runner.stop().await;
         // A failure is no harm: only a copy that is older than this stop would not show.
         if let Err(error) = self.held.raise_marks(self.shards.map.shards()).await {
             tracing::warn!(%error, "the stop is not noted");
         }
         self.held
     }
+}
+
+fn random_number() -> u64 {
+    use market::random::Randomness;
+    OsRandom::default().next_u64()
 }
 
 /// How many units of each prize the shards have issued.

@@ -14,7 +14,8 @@ use super::{
     Columns, Connection, Database, GrantId, InDoubt, MigrateError, OnLock, PersistError,
     ShardStore, SqlShard, SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
 };
-use crate::stock::{Epoch, Part, Receipt, ServerId};
+use crate::stock::grants::{Part, Receipt};
+use crate::stock::ids::{Epoch, ServerId};
 
 pub(super) const TABLES: u16 = 4;
 

@@ -14,7 +14,7 @@ use super::{CAMPAIGN, check, first_violation, red};
 use crate::embedded::{Embedded, Folder, Options};
 use crate::meta::StockChange;
 use crate::store::{Access, Connection, Database, SqliteFile};
-use crate::{LaneLimits, Metrics, ReadLimits, Shards, Timeouts};
+use crate::{LaneLimits, ReadLimits, Shards, Timeouts};
 
 const OPTIONS: Options = Options {
     shards: 2,
@@ -53,7 +53,7 @@ async fn published() -> (TempDir, Folder) {
 
 pub(super) async fn start(folder: &Folder) -> Embedded {
     let held = folder.clone().hold().await.expect("free");
-    held.start(OPTIONS, Metrics::new(&Registry::new()).expect("metrics"))
+    held.start(OPTIONS, &Registry::new())
         .await
         .expect("started")
 }

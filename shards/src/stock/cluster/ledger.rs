@@ -8,7 +8,8 @@ use std::time::Duration;
 use market::batch::Prize;
 
 use super::server::Closing;
-use crate::stock::{Epoch, Part, ServerId};
+use crate::stock::grants::Part;
+use crate::stock::ids::{Epoch, ServerId};
 use crate::store::{GrantId, StoreError};
 
 /// Units of prizes, by segment.

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use super::super::ledger::{GrantOutcome, ShardLedger};
-use super::super::sql::{SqlMetaLedger, SqlShardLedger};
 use super::*;
 use crate::cluster::Options;
 use crate::meta::{Meta, StockChange};
@@ -311,7 +310,7 @@ async fn receipts_that_a_dead_lane_left_are_closed_and_deleted() {
         reclaim(&site.stock, &site.shards[0], minute)
             .await
             .expect("reclaimed"),
-        0,
+        Reclaimed::default(),
         "too young"
     );
     assert_eq!(
@@ -321,7 +320,8 @@ async fn receipts_that_a_dead_lane_left_are_closed_and_deleted() {
     // Two holders of the job at once.
     let again = || reclaim(&site.stock, &site.shards[0], Duration::ZERO);
     let (one, two) = tokio::join!(again(), again());
-    assert_eq!(one.unwrap_or(0) + two.unwrap_or(0), 3);
+    let deleted = |reclaimed: Result<Reclaimed, _>| reclaimed.unwrap_or_default().deleted;
+    assert_eq!(deleted(one) + deleted(two), 3);
     assert_eq!(
         (site.issued(0).await, site.left().await, site.open().await),
         (6, 4, 0)
@@ -393,10 +393,16 @@ async fn a_rebuild_does_not_mind_a_backlog_and_one_round_ends_it() {
         reconciled = reconcile_once(&mut site).await;
     }
     assert_eq!(site.left().await, 999_997, "counted without the receipts");
-    let deleted = reclaim(&site.stock, &site.shards[0], Duration::from_mins(5))
+    let reclaimed = reclaim(&site.stock, &site.shards[0], Duration::from_mins(5))
         .await
         .expect("reclaimed");
-    assert_eq!(deleted, 600_000);
+    assert_eq!(
+        reclaimed,
+        Reclaimed {
+            deleted: 600_000,
+            left: 0
+        }
+    );
     assert_eq!(
         site.shards[0].count_old(Duration::from_mins(5)).await,
         Ok(0)
@@ -641,7 +647,10 @@ async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
         withdraw(&site.stock, &site.ledger)
             .await
             .expect("looked after"),
-        0,
+        Withdrawn {
+            done: 0,
+            waiting: 1
+        },
         "it waits for the delivery"
     );
     site.reconcile().await;
@@ -649,7 +658,10 @@ async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
         withdraw(&site.stock, &site.ledger)
             .await
             .expect("looked after"),
-        1
+        Withdrawn {
+            done: 1,
+            waiting: 0
+        }
     );
     assert_eq!(site.left().await, 2);
 }

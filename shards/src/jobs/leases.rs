@@ -1,5 +1,5 @@
-//! Leases: which jobs are this process's. All of them are kept by one task with one statement, and
-//! who has none only looks when one may have ended.
+//! Leases: which jobs this process runs. One task keeps all of them with one statement, and a
+//! process that has none only looks when one may have ended.
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,51 +7,92 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::stock::cluster::{JobLease, SqlMetaLedger};
+use super::lease_table::{JobLease, LeaseTable};
 use crate::store::StoreError;
 
-/// A job whose holder died is taken over after this time.
+/// A job whose holder died is taken over within this time.
 const LEASE: Duration = Duration::from_secs(5);
-/// How often all that are ours are prolonged: one time that fails is not the end of them.
+/// How often all that are ours are prolonged: they last through one attempt that fails.
 const RENEWAL: Duration = Duration::from_secs(2);
-/// The meta database is unavailable: soon again, so that jobs go on when it is back.
+/// How soon a meta database that is unavailable is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// No look comes sooner after the one before: clocks and statements are not exact.
 const LOOK_MIN: Duration = Duration::from_millis(100);
 /// A stop does not wait longer for the leases to be given up: they end by themselves.
 const GIVE_UP_MAX: Duration = Duration::from_millis(500);
 
-/// The jobs of this process.
-pub(super) struct Leases {
-    meta: Arc<SqlMetaLedger>,
-    /// Names this process.
-    holder: String,
-    jobs: Mutex<BTreeMap<String, Job>>,
-}
-
-#[derive(Debug, Default)]
-struct Job {
-    /// Until when it is ours.
-    ours_until: Option<Instant>,
-    /// The round that is under way, if one is.
-    busy_since: Option<Instant>,
+/// Which process of an installation runs its jobs.
+pub(crate) enum Leases {
+    /// This one: there is no other.
+    Local,
+    /// Gateways share them; the meta database says who has each.
+    Shared(Arc<SharedLeases>),
 }
 
 impl Leases {
-    pub(super) fn new(meta: Arc<SqlMetaLedger>, holder: String) -> Self {
+    /// Adds a job.
+    pub(super) fn add(&self, job: &str) {
+        if let Self::Shared(leases) = self {
+            leases.add(job);
+        }
+    }
+
+    /// Begins a round of a job, if it is this process's now.
+    pub(super) fn begin(&self, job: &str) -> bool {
+        match self {
+            Self::Local => true,
+            Self::Shared(leases) => leases.begin(job),
+        }
+    }
+
+    /// Ends it.
+    pub(super) fn end(&self, job: &str) {
+        if let Self::Shared(leases) = self {
+            leases.end(job);
+        }
+    }
+}
+
+/// The jobs that gateways share, as this process sees them.
+pub(crate) struct SharedLeases {
+    table: LeaseTable,
+    /// Names this process.
+    holder: String,
+    jobs: Mutex<BTreeMap<String, Held>>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Who had it at the latest look, and until when.
+    by: Option<(String, Instant)>,
+    /// Until when it is ours.
+    ours_until: Option<Instant>,
+    /// When the round that is under way began.
+    busy_since: Option<Instant>,
+}
+
+impl SharedLeases {
+    pub(crate) fn new(table: LeaseTable, holder: String) -> Self {
         Self {
-            meta,
+            table,
             holder,
             jobs: Mutex::default(),
         }
     }
 
-    /// Adds a job, which is nobody's yet.
-    pub(super) fn add(&self, job: &str) {
-        self.jobs().insert(job.to_owned(), Job::default());
+    /// Who has a job, as far as is known; `None` while nobody has it.
+    pub(super) fn holder(&self, job: &str) -> Option<String> {
+        let jobs = self.jobs();
+        let (holder, until) = jobs.get(job)?.by.as_ref()?;
+        (Instant::now() < *until).then(|| holder.clone())
     }
 
-    /// Begins a round of a job, if it is ours just now.
+    /// Adds a job that nobody holds yet.
+    pub(super) fn add(&self, job: &str) {
+        self.jobs().insert(job.to_owned(), Held::default());
+    }
+
+    /// Begins a round of a job, if it is ours now.
     pub(super) fn begin(&self, job: &str) -> bool {
         let now = Instant::now();
         let mut jobs = self.jobs();
@@ -70,7 +111,7 @@ impl Leases {
         }
     }
 
-    /// Keeps the leases until told to stop, and gives them up then.
+    /// Keeps the leases until the process stops, then gives them up.
     pub(super) async fn keep(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         loop {
             let pause = self.round().await.unwrap_or_else(|error| {
@@ -87,11 +128,11 @@ impl Leases {
         }
     }
 
-    /// Takes what is free, prolongs what is ours; answers when to come again.
+    /// Takes what is free and prolongs what is ours. Returns when the next look is due.
     async fn round(&self) -> Result<Duration, StoreError> {
         let all: Vec<String> = self.jobs().keys().cloned().collect();
         let mut asked = Instant::now();
-        let mut leases = self.meta.leases(&all).await?;
+        let mut leases = self.table.read(&all).await?;
         let others = |job: &String| {
             leases
                 .iter()
@@ -103,30 +144,34 @@ impl Leases {
             .cloned()
             .collect();
         if !wanted.is_empty() {
-            self.meta.take_leases(&wanted, &self.holder, LEASE).await?;
+            self.table.take(&wanted, &self.holder, LEASE).await?;
             asked = Instant::now();
-            leases = self.meta.leases(&all).await?;
+            leases = self.table.read(&all).await?;
         }
         Ok(self.learn(&leases, asked))
     }
 
-    /// Notes what is ours; answers when the next look is due.
+    /// Notes who has what. Returns when the next look is due.
     fn learn(&self, leases: &[JobLease], asked: Instant) -> Duration {
         let mut jobs = self.jobs();
-        jobs.values_mut().for_each(|job| job.ours_until = None);
+        for job in jobs.values_mut() {
+            (job.by, job.ours_until) = (None, None);
+        }
         let mut pause = LEASE;
-        for lease in leases {
-            if lease.holder == self.holder {
-                jobs.entry(lease.job.clone()).or_default().ours_until = Some(asked + lease.lasts);
+        for JobLease { job, holder, lasts } in leases {
+            let (held, until) = (jobs.entry(job.clone()).or_default(), asked + *lasts);
+            held.by = Some((holder.clone(), until));
+            if *holder == self.holder {
+                held.ours_until = Some(until);
                 pause = pause.min(RENEWAL);
             } else {
-                pause = pause.min(lease.lasts);
+                pause = pause.min(*lasts);
             }
         }
         pause.max(LOOK_MIN)
     }
 
-    /// Whether a round hangs: another gateway may come through where this one does not.
+    /// Whether a round hangs: another gateway may reach what this one does not.
     fn is_stuck(&self, job: &str) -> bool {
         self.jobs()
             .get(job)
@@ -136,13 +181,13 @@ impl Leases {
 
     async fn give_up(&self) -> Result<(), StoreError> {
         let names: Vec<String> = self.jobs().keys().cloned().collect();
-        self.jobs()
-            .values_mut()
-            .for_each(|job| job.ours_until = None);
-        self.meta.end_leases(&names, &self.holder).await
+        for job in self.jobs().values_mut() {
+            (job.by, job.ours_until) = (None, None);
+        }
+        self.table.end(&names, &self.holder).await
     }
 
-    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
+    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
         // Nothing in here panics half-way through a change.
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,9 +196,7 @@ impl Leases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Options;
     use crate::meta::Meta;
-    use crate::stock::cluster::{RedisOptions, Spread};
     use crate::store::{Columns, Connection, Database, MysqlDatabase};
     use crate::testing::Mariadb;
 
@@ -168,37 +211,12 @@ mod tests {
     ];
 
     /// A meta database that is laid out, and gateways that look at it when told.
-    async fn gateways<const COUNT: usize>(meta: MysqlDatabase) -> [Leases; COUNT] {
-        // Nobody talks to it.
-        let redis = RedisOptions {
-            host: "127.0.0.1".to_owned(),
-            port: 1,
-            user: None,
-            password: None,
-            tls: crate::store::Tls::Off,
-            prefix: "test".to_owned(),
-            timeout: Duration::from_millis(500),
-            connections_max: 1,
-        };
-        let options = Options {
-            meta: meta.clone(),
-            shards: vec![],
-            tables: 1,
-            redis: vec![redis],
-            segments: 1,
-        };
-        crate::store::migrate_meta(&options.meta)
-            .await
-            .expect("migrated");
-        let ledger = Arc::new(SqlMetaLedger::new(
-            Meta::new(meta),
-            Spread {
-                segments: 1,
-                servers: 1,
-            },
-        ));
+    async fn gateways<const COUNT: usize>(meta: MysqlDatabase) -> [SharedLeases; COUNT] {
+        crate::store::migrate_meta(&meta).await.expect("migrated");
+        let pool = Meta::new(meta).pool().clone();
         std::array::from_fn(|number| {
-            let leases = Leases::new(ledger.clone(), format!("gateway-{number}"));
+            let table = LeaseTable::new(pool.clone());
+            let leases = SharedLeases::new(table, format!("gateway-{number}"));
             for job in JOBS {
                 leases.add(job);
             }
@@ -207,8 +225,8 @@ mod tests {
     }
 
     /// Who has each job.
-    fn holders(gateways: &[Leases]) -> Vec<Vec<usize>> {
-        let has = |gateway: &Leases, job| {
+    fn holders(gateways: &[SharedLeases]) -> Vec<Vec<usize>> {
+        let has = |gateway: &SharedLeases, job| {
             let has = gateway.begin(job);
             gateway.end(job);
             has
@@ -236,7 +254,7 @@ mod tests {
     async fn at_rest_only_the_holder_writes_and_only_one_statement_a_round() {
         let server = Mariadb::private().await;
         let database = server.database().await;
-        let gateways: [Leases; 5] = gateways(database.clone()).await;
+        let gateways: [SharedLeases; 5] = gateways(database.clone()).await;
         for gateway in &gateways {
             gateway.round().await.expect("the meta database answers");
         }
@@ -256,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_has_one_holder_and_passes_on_when_it_dies_or_stops() {
-        let gateways: [Leases; 3] = gateways(Mariadb::shared_database().await).await;
+        let gateways: [SharedLeases; 3] = gateways(Mariadb::shared_database().await).await;
         let [one, two, three] = &gateways;
         assert_eq!(one.round().await, Ok(RENEWAL));
         // Who has none comes when the first lease may end, not earlier.

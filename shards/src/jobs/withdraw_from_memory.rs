@@ -1,17 +1,37 @@
-//! Withdrawals from stock in memory. The units leave the node first and the total after it: if the
-//! process dies in between, the next one rebuilds the stock and does it again. Where it is not
-//! known whether the total has fallen the units stay off the node, or they could be issued twice.
+//! Job `withdraw` of the embedded default: withdrawals from stock in memory.
+//!
+//! The units leave the stock first and the total after it. If the process dies in between, the next
+//! one rebuilds the stock and does it again. Where it is not known whether the total has fallen the
+//! units stay out of the stock, or they could be issued twice.
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use market::batch::Prize;
+use tokio::sync::Mutex;
 
+use super::{Job, JobError, Round};
 use crate::meta::{Meta, Withdrawal};
 use crate::stock::MemoryStock;
-use crate::store::{Database, StoreError};
+use crate::store::{Database, SqliteFile, StoreError};
+
+/// The job. The follower takes turns with it: totals are not brought to the stock while it is not
+/// known whether a withdrawal is recorded.
+pub(crate) struct WithdrawFromMemory(pub(crate) Arc<Mutex<Withdrawals<Meta<SqliteFile>>>>);
+
+impl Job for WithdrawFromMemory {
+    const NAME: &'static str = "withdraw";
+    const EVERY: Duration = Duration::from_millis(500);
+
+    async fn round(&mut self) -> Result<Round, JobError> {
+        self.0.lock().await.run().await?;
+        // One that fails leaves the others waiting, and is an error.
+        Ok(Round::leaving(0))
+    }
+}
 
 /// Where withdrawals are recorded.
-pub(super) trait Records: Send + Sync {
+pub(crate) trait Records: Send + Sync {
     /// Those that wait.
     fn waiting(&self) -> impl Future<Output = Result<Vec<Withdrawal>, StoreError>> + Send;
     /// Notes that so many units were withdrawn. After an error it is unknown whether it is noted.
@@ -34,37 +54,38 @@ impl<D: Database> Records for Meta<D> {
     }
 }
 
-pub(super) struct Withdrawals<M> {
+/// Withdrawals from one stock.
+pub(crate) struct Withdrawals<M> {
     records: M,
     stock: Arc<MemoryStock>,
-    doubt: Option<Doubt>,
+    in_doubt: Option<InDoubtWithdrawal>,
 }
 
-/// Units that left the node for a withdrawal which may or may not be recorded.
+/// Units that left the stock for a withdrawal that may or may not be recorded.
 #[derive(Debug, Clone, Copy)]
-struct Doubt {
+struct InDoubtWithdrawal {
     id: u64,
     prize: Prize,
     units: u64,
 }
 
 impl<M: Records> Withdrawals<M> {
-    pub(super) fn new(records: M, stock: Arc<MemoryStock>) -> Self {
+    pub(crate) fn new(records: M, stock: Arc<MemoryStock>) -> Self {
         Self {
             records,
             stock,
-            doubt: None,
+            in_doubt: None,
         }
     }
 
     /// Does the withdrawals that wait.
-    pub(super) async fn run(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn run(&mut self) -> Result<(), StoreError> {
         self.resolve().await?;
         for Withdrawal { id, prize, units } in self.records.waiting().await? {
             let units = self.stock.withdraw(prize, units);
-            self.doubt = Some(Doubt { id, prize, units });
+            self.in_doubt = Some(InDoubtWithdrawal { id, prize, units });
             match self.records.note(id, units).await {
-                Ok(()) => self.doubt = None,
+                Ok(()) => self.in_doubt = None,
                 Err(error) if self.resolve().await? => {
                     tracing::warn!(%error, id, "a withdrawal was recorded unheard");
                 }
@@ -74,17 +95,17 @@ impl<M: Records> Withdrawals<M> {
         Ok(())
     }
 
-    /// Finds out what became of the withdrawal in doubt, if there is one: whether it is recorded.
-    /// Before totals are brought to the node: they would bring its units back.
-    pub(super) async fn resolve(&mut self) -> Result<bool, StoreError> {
-        let Some(Doubt { id, prize, units }) = self.doubt else {
+    /// Finds out whether the withdrawal in doubt, if there is one, is recorded. Comes before totals
+    /// are brought to the stock: they would bring its units back.
+    pub(crate) async fn resolve(&mut self) -> Result<bool, StoreError> {
+        let Some(InDoubtWithdrawal { id, prize, units }) = self.in_doubt else {
             return Ok(true);
         };
         let noted = self.records.is_noted(id).await?;
         if !noted {
             self.stock.put_back(prize, units);
         }
-        self.doubt = None;
+        self.in_doubt = None;
         Ok(noted)
     }
 }

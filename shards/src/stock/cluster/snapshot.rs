@@ -1,23 +1,26 @@
-//! The stock snapshot: what is left, issued and under open grants, copied into the meta database
-//! for people and reports. Draws never wait for it.
+//! The stock as it stands: what is left, issued and under open grants of each prize.
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use market::batch::Prize;
 
-use super::Parts;
-use crate::metrics::{ClusterMetrics, Metrics};
+use super::rebuild::ReconcileError;
+use super::redis::RedisServer;
+use super::server::{Look, Session};
+use super::sql_shard::SqlShardLedger;
+use super::{ClusterStock, StockNode};
+use crate::meta::Meta;
 use crate::stock::Snapshot;
-use crate::stock::cluster::{
-    Look, ReconcileError, RedisServer, Session, SqlShardLedger, StockNode,
-};
-use crate::store::StoreError;
+use crate::store::{MysqlDatabase, StoreError};
 
 /// Looks at all servers and all shards, one after the other: while draws go on, the numbers are
 /// not of one moment.
-pub(crate) async fn snapshots(parts: &Parts) -> Result<Vec<Snapshot>, ReconcileError> {
+pub(crate) async fn snapshots(
+    meta: &Meta<MysqlDatabase>,
+    stock: &ClusterStock<RedisServer>,
+    shards: &[SqlShardLedger],
+) -> Result<Vec<Snapshot>, ReconcileError> {
     let mut snapshots: BTreeMap<Prize, Snapshot> = BTreeMap::new();
-    for (prize, total) in parts.meta.totals().await? {
+    for (prize, total) in meta.totals().await? {
         snapshots.insert(
             prize,
             Snapshot {
@@ -36,7 +39,7 @@ pub(crate) async fn snapshots(parts: &Parts) -> Result<Vec<Snapshot>, ReconcileE
         open: 0,
         issued: 0,
     };
-    for node in parts.stock.nodes() {
+    for node in stock.nodes() {
         let Some(look) = look_at(node).await? else {
             // Another cluster's units are no reason for a rebuild, and it would be refused.
             node.recognise_now().await??;
@@ -52,7 +55,7 @@ pub(crate) async fn snapshots(parts: &Parts) -> Result<Vec<Snapshot>, ReconcileE
                 .open += u64::from(part.count);
         }
     }
-    for (prize, issued) in issued(&parts.ledgers).await? {
+    for (prize, issued) in issued(shards).await? {
         snapshots
             .entry(prize)
             .or_insert_with(|| empty(prize))
@@ -78,18 +81,4 @@ pub(crate) async fn issued(shards: &[SqlShardLedger]) -> Result<BTreeMap<Prize, 
         }
     }
     Ok(issued)
-}
-
-/// Copies the snapshot into the meta database.
-pub(super) async fn sync(
-    parts: &Parts,
-    metrics: &Metrics,
-    jobs: &ClusterMetrics,
-) -> Result<(), ReconcileError> {
-    let snapshots = snapshots(parts).await?;
-    let now = Timestamp::now();
-    parts.meta.write_snapshots(&snapshots, now).await?;
-    metrics.show_stock(&snapshots);
-    jobs.snapshot_written_seconds.set(now.as_second());
-    Ok(())
 }
