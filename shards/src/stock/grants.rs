@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use market::batch::{Prize, Units};
 
 use super::ids::{Epoch, ServerId};
-use crate::store::GrantId;
+use crate::grant::GrantId;
 
 /// Units of one prize out of one segment of its stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use super::grants::{Granted, Part};
 use super::ids::ServerId;
 use super::snapshot::Snapshot;
 use super::{Stock, StockUnavailable};
-use crate::store::GrantId;
+use crate::grant::GrantId;
 
 /// The stock of one process. Prizes that were never stocked are not sold out: their units are still
 /// on their way.

@@ -24,7 +24,7 @@ pub use self::ids::{Epoch, ServerId};
 pub use self::memory::MemoryStock;
 pub use self::snapshot::Snapshot;
 
-use crate::store::GrantId;
+use crate::grant::GrantId;
 
 /// The stock cannot be asked now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -59,7 +59,8 @@ use super::ids::{Epoch, ServerId};
 pub use super::spread::Spread;
 use super::{Stock, StockUnavailable};
 use crate::breaker::{Breaker, Breakers, Verdict};
-use crate::store::{GrantId, Notice};
+use crate::grant::GrantId;
+use crate::store::Notice;
 
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
 /// node is then found within this time.

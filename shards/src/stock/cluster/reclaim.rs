@@ -11,9 +11,9 @@ use super::ledger::{ShardLedger, SomeReceipts};
 use super::rebuild::ReconcileError;
 use super::server::{Closing, Session, StockServer};
 use super::{ClusterStock, StockNode};
+use crate::grant::GrantId;
 use crate::stock::StockUnavailable;
 use crate::stock::ids::{Epoch, ServerId};
-use crate::store::GrantId;
 
 /// What became of the old receipts of a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

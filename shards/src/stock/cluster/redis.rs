@@ -23,11 +23,12 @@ use self::pool::{Pool, Pooled};
 use super::server::{
     Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, StockServer, Stranger, Taken,
 };
+use crate::grant::GrantId;
 use crate::stock::StockUnavailable;
 use crate::stock::grants::Part;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::spread::Spread;
-use crate::store::{ClusterId, GrantId};
+use crate::store::ClusterId;
 
 /// A script that works on the units, if they are whole and this cluster's.
 macro_rules! on_units {

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use market::batch::{Prize, Units};
 
+use crate::grant::GrantId;
 use crate::stock::StockUnavailable;
 use crate::stock::grants::Part;
 use crate::stock::ids::Epoch;
-use crate::store::GrantId;
 
 /// A grant that a lane asks for.
 #[derive(Debug, Clone)]

@@ -7,12 +7,13 @@ use market::batch::Prize;
 use market::{ActivityId, AwardId};
 
 use super::ledger::{GrantOutcome, NotedReceipt, ShardLedger, SomeReceipts};
+use crate::grant::GrantId;
 use crate::meta::prize;
 use crate::stock::grants::Part;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::{
-    Columns, Connection, Database, GrantId, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase,
-    Pool, PoolLimits, ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows,
+    Columns, Connection, Database, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase, Pool,
+    PoolLimits, ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows,
     out_of_range, receipt_row,
 };
 
