@@ -204,6 +204,11 @@ impl Shards {
         self.audit_log.entries().await
     }
 
+    /// This process among all gateways: drawn at its start.
+    pub fn instance(&self) -> &str {
+        self.jobs.instance()
+    }
+
     /// The periodic jobs of this process, by name.
     pub fn jobs(&self) -> Vec<JobStatus> {
         self.jobs.list()

@@ -5,6 +5,7 @@ mod breakers;
 mod cooldowns;
 mod fleet;
 mod gateways;
+mod jobs;
 mod limits;
 mod log;
 pub mod look_ups;
@@ -49,12 +50,13 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 14] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
     "/admin/gateways",
     "/admin/gateways/rotation",
+    "/admin/jobs",
     "/admin/cooldowns",
     "/admin/limits",
     "/admin/log",
@@ -161,6 +163,7 @@ impl Admin {
             (&Method::GET, "/admin/gateways") => self.list_gateways(&query).await,
             (&Method::DELETE, "/admin/gateways") => self.forget_gateway(&caller, request).await,
             (&Method::POST, "/admin/gateways/rotation") => self.rotate(&caller, request).await,
+            (&Method::GET, "/admin/jobs") => self.list_jobs().await,
             (&Method::GET, DCC_PATH) => self.update_config(&caller, &query).await,
             (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
             (&Method::POST, "/admin/cooldowns") => self.set_cooldown(&caller, request).await,

@@ -35,7 +35,7 @@ use crate::jobs::reclaim::Reclaim;
 use crate::jobs::reconcile::Reconcile;
 use crate::jobs::snapshot::ClusterSnapshot;
 use crate::jobs::withdraw::Withdraw;
-use crate::jobs::{JobMetrics, Jobs, LeaseTable, Leases, Runner, SharedLeases};
+use crate::jobs::{JobMetrics, Jobs, LeaseTable, Leases, Runner, SharedLeases, holder};
 use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
 use crate::meta::Meta;
 use crate::metrics::{ClusterMetrics, Metrics};
@@ -780,10 +780,10 @@ impl Installation {
             Box::new(Reader::new(shard.clone(), &parts.map, sizes.reads))
         };
         let readers = parts.shards.iter().map(reader).collect();
-        let holder = format!("{}-{:016x}", std::process::id(), random_number());
+        let instance = format!("{:016x}", random_number());
         let table = LeaseTable::new(parts.meta.pool().clone());
-        let leases = Leases::Shared(Arc::new(SharedLeases::new(table, holder.clone())));
-        let mut runner = Runner::new(Arc::new(Jobs::new(holder, leases)), jobs);
+        let leases = Leases::Shared(Arc::new(SharedLeases::new(table, holder(&instance))));
+        let mut runner = Runner::new(Arc::new(Jobs::new(instance, leases)), jobs);
         start_jobs(&parts, &mut runner, &metrics, &cluster_metrics);
         runner.keep_leases();
         let following = Arc::new(following);

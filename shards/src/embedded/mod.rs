@@ -179,8 +179,8 @@ impl Held {
         let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
         let following = Arc::new(Following::new(revision, settings));
         let fleet = Arc::new(meta.clone());
-        let holder = format!("{}-{:016x}", std::process::id(), random_number());
-        let mut runner = Runner::new(Arc::new(Jobs::new(holder, Leases::Local)), jobs);
+        let instance = format!("{:016x}", random_number());
+        let mut runner = Runner::new(Arc::new(Jobs::new(instance, Leases::Local)), jobs);
         runner.start(Disk::new(
             self.folder().probe(),
             self.folder().files(map.shards(), Access::Write),

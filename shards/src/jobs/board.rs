@@ -69,18 +69,25 @@ struct Rounds {
     last_success_at: Option<Timestamp>,
 }
 
+/// How leases name this process.
+pub(crate) fn holder(instance: &str) -> String {
+    format!("{}-{instance}", std::process::id())
+}
+
 /// The jobs of this process.
 pub(crate) struct Jobs {
+    instance: String,
     holder: String,
     leases: Leases,
     rounds: Mutex<BTreeMap<String, Rounds>>,
 }
 
 impl Jobs {
-    /// None yet. `holder` names this process in leases.
-    pub(crate) fn new(holder: String, leases: Leases) -> Self {
+    /// None yet. `instance` is drawn for this process.
+    pub(crate) fn new(instance: String, leases: Leases) -> Self {
         Self {
-            holder,
+            holder: holder(&instance),
+            instance,
             leases,
             rounds: Mutex::default(),
         }
@@ -108,6 +115,11 @@ impl Jobs {
             }
             rounds.last = Some(round);
         }
+    }
+
+    /// This process among all others.
+    pub(crate) fn instance(&self) -> &str {
+        &self.instance
     }
 
     /// Who runs what.

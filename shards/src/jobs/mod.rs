@@ -22,8 +22,8 @@ pub(crate) mod withdraw_from_memory;
 use std::future::Future;
 use std::time::Duration;
 
-pub(crate) use self::board::Jobs;
 pub use self::board::{JobStatus, LastRound, RoundOutcome};
+pub(crate) use self::board::{Jobs, holder};
 pub(crate) use self::lease_table::LeaseTable;
 pub(crate) use self::leases::{Leases, SharedLeases};
 pub(crate) use self::metrics::JobMetrics;
