@@ -2,27 +2,29 @@
 //! `fuzz/` reaches the decoder of requests and the micro-benchmarks the limits; nobody else should
 //! build on it.
 mod admin;
-mod api;
+mod answer;
 mod commands;
 mod config;
+mod desk;
 mod edge;
 mod fleet;
+mod http;
 mod identity;
 mod limits;
 mod log_level;
-mod metrics;
 mod reload;
+mod reload_metrics;
 mod trace;
 
-#[cfg(fuzzing)]
-pub use api::decoder_rules;
 pub use commands::{Cli, run};
+#[cfg(fuzzing)]
+pub use http::decoder_rules;
 
 /// What `loadtest/benches/micro.rs` measures.
 #[doc(hidden)]
 pub mod measured {
-    pub use crate::api::Endpoint;
-    pub use crate::limits::Limits;
-    pub use crate::limits::config::{Config as LimitConfig, Limit};
+    pub use crate::answer::Endpoint;
+    pub use crate::limits::RateLimits as Limits;
+    pub use crate::limits::config::{Limit, LimitsConfig as LimitConfig};
     pub use crate::limits::metrics::LimitMetrics;
 }

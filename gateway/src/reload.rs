@@ -12,12 +12,12 @@ use shards::Shards;
 
 use crate::admin::token::TokenStore;
 use crate::config::effective::{Effective, Overridden, ShownKey};
-use crate::config::{Config, Live};
+use crate::config::{Config, LiveConfig};
 use crate::edge::Tls;
 use crate::identity::Identity;
-use crate::limits::Limits;
+use crate::limits::RateLimits;
 use crate::log_level::LogLevel;
-use crate::metrics::{ReloadMetrics, ReloadOutcome};
+use crate::reload_metrics::{ReloadMetrics, ReloadOutcome};
 use crate::trace::AccessLog;
 
 /// Where the configuration came from, but for the environment, which does not change.
@@ -33,7 +33,7 @@ pub struct Parts {
     /// Who may call.
     pub identity: Arc<Identity>,
     /// How much may be asked.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<RateLimits>,
     /// Their breakers.
     pub shards: Arc<Shards>,
     /// How many lines.
@@ -54,7 +54,7 @@ struct Section {
     /// Whether it depends on files, which are looked at even when no key has changed.
     has_files: bool,
     /// Applies it; returns whether that changed something.
-    apply: fn(&Parts, &Live) -> Result<bool, String>,
+    apply: fn(&Parts, &LiveConfig) -> Result<bool, String>,
 }
 
 /// The section whose files say who is trusted.
@@ -115,7 +115,7 @@ const SECTIONS: [Section; 6] = [
     },
 ];
 
-fn apply_admin_tls(parts: &Parts, _: &Live) -> Result<bool, String> {
+fn apply_admin_tls(parts: &Parts, _: &LiveConfig) -> Result<bool, String> {
     let Some(tls) = &parts.admin_tls else {
         return Ok(false);
     };
@@ -214,11 +214,11 @@ pub struct Reloader {
     source: Source,
     parts: Parts,
     metrics: ReloadMetrics,
-    state: Mutex<State>,
+    state: Mutex<ReloadState>,
 }
 
 /// What is known of the configuration.
-struct State {
+struct ReloadState {
     in_force: Effective,
     /// What the last reload has left for a restart.
     needs_restart: Vec<String>,
@@ -243,7 +243,7 @@ pub struct Shown {
 impl Reloader {
     /// For a server that was started with what is `in_force`.
     pub fn new(source: Source, in_force: Effective, parts: Parts, metrics: ReloadMetrics) -> Self {
-        let state = Mutex::new(State {
+        let state = Mutex::new(ReloadState {
             in_force,
             needs_restart: Vec::new(),
         });
@@ -292,8 +292,8 @@ impl Reloader {
         // One at a time: two would apply their files in different orders.
         let mut state = self.lock();
         let text = Config::text(self.source.file.as_deref()).map_err(|error| error.to_string())?;
-        let (live, found) =
-            Live::of_text(&text, (self.source.options)()).map_err(|error| error.to_string())?;
+        let (live, found) = LiveConfig::of_text(&text, (self.source.options)())
+            .map_err(|error| error.to_string())?;
         let changed = state.in_force.changed(&found);
         let overridden = state.in_force.overridden(&found);
         let sections: Vec<_> = SECTIONS
@@ -339,7 +339,7 @@ impl Reloader {
         self.lock().in_force.hash()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ReloadState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -349,7 +349,7 @@ impl Section {
         self.keys.iter().any(|begin| key.starts_with(begin))
     }
 
-    fn report(&self, parts: &Parts, live: &Live, changed: &[String]) -> SectionReport {
+    fn report(&self, parts: &Parts, live: &LiveConfig, changed: &[String]) -> SectionReport {
         let outcome = if self.has_files || changed.iter().any(|key| self.has(key)) {
             match (self.apply)(parts, live) {
                 Ok(true) => SectionOutcome::Applied,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-use crate::api::code::Code;
+use crate::answer::Code;
 
 /// The header with a request's name, in requests and answers.
 pub const TRACE_HEADER: HeaderName = HeaderName::from_static("x-request-id");

@@ -9,7 +9,7 @@ use shards::breaker::{Mode, Status};
 use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, read};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use crate::fleet::kinds::{BREAKER, BreakerMode};
 
 /// A request to tell a breaker what to do.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, json, read};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use crate::fleet::kinds::{COOLDOWN, Cooldown};
 use crate::limits::cooldown::{Cooling, LASTS_MAX};
 

@@ -15,7 +15,7 @@ use shards::store::StoreError;
 use super::switches::expiry;
 use super::token::Caller;
 use super::{Admin, audit_log, fault, json};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use crate::fleet::Fleet;
 use crate::fleet::registry::Override;
 

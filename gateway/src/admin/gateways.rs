@@ -9,7 +9,7 @@ use shards::store::StoreError;
 use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, audit_log, fault, fleet, json, meta_unavailable, read};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use crate::fleet::kinds::ROTATION;
 
 /// A gateway that is to be forgotten.

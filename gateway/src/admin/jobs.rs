@@ -6,7 +6,7 @@ use shards::JobStatus;
 use shards::fleet::Gateway;
 
 use super::{Admin, json};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use hyper::StatusCode;
 
 #[derive(Serialize)]

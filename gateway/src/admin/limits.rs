@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json as value_of};
 use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, fault, fleet, json, read};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use crate::fleet::kinds::LIMIT;
 
 use crate::limits::overrides::{ListedLimit, to_json};

@@ -6,7 +6,7 @@ use serde_json::json as value_of;
 
 use super::token::Caller;
 use super::{Admin, fault, fleet, json, read};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use crate::fleet::kinds::{LOG, LOG_FILTER};
 
 /// A request to log by another filter.

@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use shards::OrderKey;
 
-use crate::api::activity;
-use crate::api::answer::Data;
+use crate::answer::Data;
+use crate::desk::today;
+use crate::http::endpoints::{account, draw_record};
 
 /// Whose orders, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl AccountQuestion {
 pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Option<String> {
     match key {
         OrderKey::Latest(_) => Some(latest_json(orders, catalogue)),
-        key => activity::record(orders, matches!(key, OrderKey::Request(_)), catalogue)
+        key => draw_record::encode(orders, matches!(key, OrderKey::Request(_)), catalogue)
             .map(Data::into_json),
     }
 }
@@ -112,7 +113,7 @@ fn latest_json(orders: &[Order], catalogue: &Catalogue) -> String {
         orders: Vec<Box<RawValue>>,
     }
     let record = |order: &Order| {
-        let json = activity::record(std::slice::from_ref(order), false, catalogue)?.into_json();
+        let json = draw_record::encode(std::slice::from_ref(order), false, catalogue)?.into_json();
         RawValue::from_string(json).ok()
     };
     serde_json::to_string(&Latest {
@@ -123,7 +124,7 @@ fn latest_json(orders: &[Order], catalogue: &Catalogue) -> String {
 
 /// A user's chances today, as `query_user_activity_account` has them.
 pub fn account_json(published: &Published, stored: Option<Account>) -> String {
-    activity::account_view(published, activity::today(published, stored)).into_json()
+    account::encode(published, today(published, stored)).into_json()
 }
 
 #[cfg(test)]

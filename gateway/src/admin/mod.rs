@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -40,10 +40,10 @@ use self::metrics::Scrape;
 pub use self::probes::Probes;
 use self::refusals::{Reason, Refusals};
 use self::token::{Caller, Role, Stranger, TokenStore};
-use crate::api::answer::{HttpResponse, whole_seconds};
-use crate::edge::{Handler, Peer};
+use crate::answer::whole_seconds;
+use crate::edge::{AnswerBody, Handler, HttpResponse, Peer};
 use crate::fleet::Fleet;
-use crate::limits::Limits;
+use crate::limits::RateLimits;
 use crate::reload::Reloader;
 
 /// The reference's way to flip a switch.
@@ -74,7 +74,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Admin {
     scrape: Scrape,
     shards: Arc<Shards>,
-    limits: Arc<Limits>,
+    limits: Arc<RateLimits>,
     reloader: Arc<Reloader>,
     fleet: Arc<Fleet>,
     tokens: Arc<TokenStore>,
@@ -108,7 +108,7 @@ impl Admin {
     pub fn new(
         scrape: Scrape,
         shards: Arc<Shards>,
-        limits: Arc<Limits>,
+        limits: Arc<RateLimits>,
         reloader: Arc<Reloader>,
         fleet: Arc<Fleet>,
         tokens: Arc<TokenStore>,
@@ -340,7 +340,7 @@ impl Admin {
     fn metrics(&self) -> HttpResponse {
         match self.scrape.text(|| self.shards.observe()) {
             Ok(text) => {
-                let mut response = Response::new(Full::new(text));
+                let mut response = Response::new(AnswerBody::from(text));
                 let format = HeaderValue::from_static(prometheus::TEXT_FORMAT);
                 response.headers_mut().insert(CONTENT_TYPE, format);
                 response
@@ -393,7 +393,7 @@ fn fault(status: StatusCode, why: &str) -> HttpResponse {
 }
 
 fn json(status: StatusCode, body: String) -> HttpResponse {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(AnswerBody::from(Bytes::from(body)));
     *response.status_mut() = status;
     response
         .headers_mut()
@@ -402,7 +402,7 @@ fn json(status: StatusCode, body: String) -> HttpResponse {
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> HttpResponse {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(AnswerBody::from(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(
         CONTENT_TYPE,

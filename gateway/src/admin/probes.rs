@@ -6,8 +6,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 
 use super::Admin;
-use crate::api::answer::HttpResponse;
-use crate::edge::{Handler, Peer};
+use crate::edge::{Handler, HttpResponse, Peer};
 
 /// What the probes' address answers.
 pub struct Probes(pub Arc<Admin>);

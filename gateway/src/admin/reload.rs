@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::token::Caller;
 use super::{Admin, audit_log, fault, fleet, json, read};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use crate::fleet::kinds::{RELOAD, RELOAD_ALL};
 use crate::reload::Reloaded;
 

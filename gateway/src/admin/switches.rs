@@ -15,7 +15,7 @@ use super::fleet::nothing_here;
 use super::text::to_the_second;
 use super::token::Caller;
 use super::{Admin, audit_log, fault, fleet, json, read};
-use crate::api::answer::HttpResponse;
+use crate::edge::HttpResponse;
 use crate::fleet::registry::OVERRIDES_MAX;
 
 /// A switch is set for at most this long, if not for ever.

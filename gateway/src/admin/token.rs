@@ -18,7 +18,7 @@ use ring::hmac;
 use shards::OsRandom;
 use subtle::ConstantTimeEq;
 
-use crate::config::Admin;
+use crate::config::AdminConfig;
 
 /// Shorter ones could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
@@ -277,7 +277,7 @@ pub struct TokenStore {
 
 impl TokenStore {
     /// Reads the tokens.
-    pub fn open(config: &Admin, own: Option<PathBuf>) -> Result<Self, String> {
+    pub fn open(config: &AdminConfig, own: Option<PathBuf>) -> Result<Self, String> {
         let mut random = OsRandom::default();
         let key: [u64; 4] = std::array::from_fn(|_| random.next_u64());
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.map(u64::to_le_bytes).as_flattened());
@@ -292,14 +292,14 @@ impl TokenStore {
 
     /// Reads the tokens again; returns whether they have changed. When one cannot be read, all stay
     /// as they were.
-    pub fn reload(&self, config: &Admin) -> Result<bool, String> {
+    pub fn reload(&self, config: &AdminConfig) -> Result<bool, String> {
         let known = self.read(config)?;
         let changed = known != **self.known.load();
         self.known.store(Arc::new(known));
         Ok(changed)
     }
 
-    fn read(&self, config: &Admin) -> Result<HashMap<Digest, Caller>, String> {
+    fn read(&self, config: &AdminConfig) -> Result<HashMap<Digest, Caller>, String> {
         let mut tokens = config
             .tokens_dir
             .as_deref()
@@ -383,16 +383,16 @@ mod tests {
     }
 
     /// A folder with alice, an operator, and bob, a viewer.
-    fn folder() -> (tempfile::TempDir, Admin) {
+    fn folder() -> (tempfile::TempDir, AdminConfig) {
         let folder = tempfile::tempdir().expect("a folder");
         write(
             &folder.path().join("operators/alice"),
             "the-secret-of-alice\n",
         );
         write(&folder.path().join("viewers/bob"), "the-secret-of-bob-1");
-        let config = Admin {
+        let config = AdminConfig {
             tokens_dir: Some(folder.path().to_owned()),
-            ..Admin::default()
+            ..AdminConfig::default()
         };
         (folder, config)
     }
@@ -411,7 +411,7 @@ mod tests {
             "the-secret-of-all-operators",
         );
         let shared = Some(folder.path().join("elsewhere"));
-        let config = Admin {
+        let config = AdminConfig {
             token_file: shared,
             tokens_dir: config.tokens_dir.clone(),
             ..config
@@ -427,7 +427,7 @@ mod tests {
             folder.path().join(".elsewhere"),
         )
         .expect("renamed");
-        let config = Admin {
+        let config = AdminConfig {
             token_file: Some(folder.path().join(".elsewhere")),
             ..config
         };
@@ -547,9 +547,9 @@ mod tests {
         .expect("a mode");
         symlink("..2026_11_30", folder.path().join("..data")).expect("a link");
         symlink("..data/operators", folder.path().join("operators")).expect("a link");
-        let config = Admin {
+        let config = AdminConfig {
             tokens_dir: Some(folder.path().to_owned()),
-            ..Admin::default()
+            ..AdminConfig::default()
         };
         let store = TokenStore::open(&config, None).expect("tokens");
         assert!(name_and_role(&store, "the-secret-of-alice").is_ok());
@@ -561,7 +561,7 @@ mod tests {
         let own = folder.path().join(".admin-token");
         TokenStore::open(&config, Some(own.clone())).expect("tokens");
         assert!(!own.exists());
-        let store = TokenStore::open(&Admin::default(), Some(own.clone())).expect("tokens");
+        let store = TokenStore::open(&AdminConfig::default(), Some(own.clone())).expect("tokens");
         let made = Token::read(&own).expect("made");
         assert_eq!(
             name_and_role(&store, made.secret()),

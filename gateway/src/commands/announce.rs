@@ -7,7 +7,7 @@ use market::campaign::{ActivityState, Catalogue};
 use shards::store::counted;
 
 use super::say;
-use crate::config::{Config, Storage};
+use crate::config::{Config, StorageConfig};
 
 /// Where a server listens.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +34,8 @@ pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addres
     };
     let number = |count: usize, what| counted(u16::try_from(count).unwrap_or(u16::MAX), what);
     let stored = match &config.storage {
-        Storage::Embedded(embedded) => format!("data in {}", embedded.data.display()),
-        Storage::Cluster(cluster) => {
+        StorageConfig::Embedded(embedded) => format!("data in {}", embedded.data.display()),
+        StorageConfig::Cluster(cluster) => {
             format!(
                 "{}, {}",
                 number(cluster.shards.len(), "shard"),

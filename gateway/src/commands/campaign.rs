@@ -14,7 +14,7 @@ use shards::meta::{Meta, Publication, PublishError};
 use shards::store::Database;
 
 use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say, say_json};
-use crate::config::{Embedded, Storage};
+use crate::config::{EmbeddedConfig, StorageConfig};
 
 /// What to do with campaign files.
 #[derive(Debug, Subcommand)]
@@ -226,7 +226,7 @@ async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
     // Before anything is made for it.
     Campaign::parse(&text).map_err(|error| Refusal::No(error.to_string()))?;
     match place.load().map_err(|error| failed(&error))?.storage {
-        Storage::Embedded(embedded) => {
+        StorageConfig::Embedded(embedded) => {
             let (folder, made) = folder_for(&embedded).map_err(|error| failed(&error))?;
             let meta = folder.meta().await.map_err(|error| failed(&error))?;
             let done = describe(publish_to(&meta, &text).await?);
@@ -236,7 +236,7 @@ async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
                 done
             })
         }
-        Storage::Cluster(options) => {
+        StorageConfig::Cluster(options) => {
             let cluster = options.open().await.map_err(|error| failed(&error))?;
             let publication = publish_to(cluster.meta(), &text).await?;
             // A gateway would do it as well, a moment later; so a failure is no reason to worry.
@@ -253,7 +253,7 @@ async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
 /// Where to publish, and whether it was made for that. A campaign can be there before the server's
 /// first start, in a folder that somebody named; a default folder that is missing means that the
 /// command was given in another place.
-fn folder_for(embedded: &Embedded) -> Result<(Folder, bool), FolderError> {
+fn folder_for(embedded: &EmbeddedConfig) -> Result<(Folder, bool), FolderError> {
     match Folder::existing(&embedded.data) {
         Err(FolderError::Missing(_)) if embedded.data_is_named => {
             Ok((Folder::create(&embedded.data)?, true))

@@ -7,7 +7,7 @@ use shards::cluster::{self, ClusterError};
 use shards::store::{check_durability, counted};
 
 use super::{Place, PlaceError, block_on, fail, one_line, operator, reason, refuse, say};
-use crate::config::Storage;
+use crate::config::StorageConfig;
 
 /// Which cluster.
 #[derive(Debug, Args)]
@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 async fn migrate(asked: &Options) -> Result<Migrated, PlaceError> {
-    let Storage::Cluster(options) = asked.place.load()?.storage else {
+    let StorageConfig::Cluster(options) = asked.place.load()?.storage else {
         let done = "the embedded default is migrated at each start; nothing to do\n".to_owned();
         return Ok(Migrated {
             done,

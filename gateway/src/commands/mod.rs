@@ -39,7 +39,7 @@ use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
 
 use crate::admin::text::is_unprintable;
-use crate::config::{Config, ConfigError, Storage};
+use crate::config::{Config, ConfigError, StorageConfig};
 
 /// A sharded, high-throughput draw gateway.
 #[derive(Debug, Parser)]
@@ -135,7 +135,7 @@ impl Place {
     /// be copied.
     async fn fold_up(&self) {
         let Ok(config) = self.load() else { return };
-        if let Storage::Embedded(embedded) = config.storage
+        if let StorageConfig::Embedded(embedded) = config.storage
             && let Ok(folder) = Folder::existing(&embedded.data)
         {
             folder.fold_up().await;
@@ -145,8 +145,10 @@ impl Place {
     /// The installation that is there.
     async fn open(&self) -> Result<Installed, PlaceError> {
         match self.load()?.storage {
-            Storage::Embedded(embedded) => Ok(Installed::Folder(Folder::existing(&embedded.data)?)),
-            Storage::Cluster(options) => Ok(Installed::Cluster(options.open().await?)),
+            StorageConfig::Embedded(embedded) => {
+                Ok(Installed::Folder(Folder::existing(&embedded.data)?))
+            }
+            StorageConfig::Cluster(options) => Ok(Installed::Cluster(options.open().await?)),
         }
     }
 }

@@ -9,7 +9,7 @@ use shards::embedded::{Folder, FolderError};
 use shards::store::counted;
 
 use super::{Place, arguments, block_on, fail, say, say_json};
-use crate::config::Storage;
+use crate::config::StorageConfig;
 
 /// Which users, in which installation.
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ impl Options {
 /// The map that the installation uses; before its first start the one that it would use.
 fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
     match options.place.load()?.storage {
-        Storage::Embedded(embedded) => {
+        StorageConfig::Embedded(embedded) => {
             let fixed = match Folder::existing(&embedded.data) {
                 Ok(folder) => block_on(folder.meta_for_reading().slot_map())?,
                 Err(FolderError::Missing(_)) => None,
@@ -85,7 +85,7 @@ fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
             let (version, shards, tables) = fixed.unwrap_or((1, embedded.shards, embedded.tables));
             Ok(SlotMap::even(version, shards, tables)?)
         }
-        Storage::Cluster(cluster) => Ok(block_on(async {
+        StorageConfig::Cluster(cluster) => Ok(block_on(async {
             cluster.open().await.map(|cluster| cluster.map().clone())
         })?),
     }

@@ -28,23 +28,26 @@ use crate::admin::metrics::Scrape;
 use crate::admin::refusals::Refusals;
 use crate::admin::token::TokenStore;
 use crate::admin::{Admin, Probes};
-use crate::api::{Api, ApiConfig};
 use crate::config::effective::Effective;
-use crate::config::{Config, ConfigError, Drain, Level, Log, Storage, warnings};
+use crate::config::{
+    Config, ConfigError, DrainConfig, LogConfig, StorageConfig, WarningLevel, warnings,
+};
+use crate::desk::{Desk, DeskMetrics, DeskParts};
 use crate::edge::{
-    self, ConnectionMetrics, Drained, EdgeView, Handler, InRuntime, Limits, Listener, Stop,
-    Timeouts, Tls, TrustedProxies, bind, on_own_thread,
+    ConnectionBounds, ConnectionMetrics, ConnectionTimeouts, Drained, Handler, InRuntime, Listener,
+    ListenerBounds, Stop, Tls, TrustedProxies, bind, on_own_thread,
 };
 use crate::fleet::kinds::{Breakers, Cooldowns, LimitOverrides, LogFilters, Reload, Rotation};
 use crate::fleet::metrics::FleetMetrics;
 use crate::fleet::registry::Obey;
 use crate::fleet::{Fleet, Own, default_name};
+use crate::http::{HttpApi, HttpApiConfig, HttpMetrics};
 use crate::identity::Identity;
-use crate::limits;
+use crate::limits::RateLimits;
 use crate::limits::metrics::LimitMetrics;
 use crate::log_level::{LogFilter, LogLevel};
-use crate::metrics::{HttpMetrics, ReloadMetrics};
 use crate::reload::{Parts, Reloader, Source};
+use crate::reload_metrics::ReloadMetrics;
 use crate::trace::AccessLog;
 
 /// What a server without campaigns begins with.
@@ -189,8 +192,8 @@ fn start(options: &Options) -> Result<Ending, ServeError> {
 fn warn_of(config: &Config) {
     for warning in warnings(config) {
         match warning.level() {
-            Level::Warning => tracing::warn!("{warning}"),
-            Level::Note => tracing::info!("{warning}"),
+            WarningLevel::Warning => tracing::warn!("{warning}"),
+            WarningLevel::Note => tracing::info!("{warning}"),
         }
     }
 }
@@ -221,14 +224,15 @@ fn overrides(options: &Options) -> Vec<Override> {
 async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let registry = Registry::new();
     let http = HttpMetrics::new(&registry)?;
-    http.show_in_flight_max(config.admission.in_flight_max);
+    let in_flight_max = config.admission.in_flight_max;
+    let at_the_desk = DeskMetrics::new(&registry, in_flight_max)?;
     // Before anybody can know that we are there, so that a stop is always a clean one.
     let mut signals = Signals::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
     let listeners = listen(config, ConnectionMetrics::new(&registry)?).await?;
     let running = open(config, &registry).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
-    let limits = Arc::new(limits::Limits::new(
+    let limits = Arc::new(RateLimits::new(
         &config.limits,
         LimitMetrics::new(&registry)?,
     ));
@@ -267,15 +271,17 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
         listeners.admin.address(),
         FleetMetrics::new(&registry)?,
     ));
-    let edge = EdgeView {
-        proxies: config.http.trusted_proxies.clone(),
-        stop: listeners.public.stop(),
-    };
-    let api = Arc::new(Api::new(
-        shards.clone(),
+    let desk = Desk::new(DeskParts {
+        shards: shards.clone(),
         identity,
-        limits.clone(),
-        edge,
+        limits: limits.clone(),
+        proxies: config.http.trusted_proxies.clone(),
+        in_flight_max,
+        metrics: at_the_desk,
+    });
+    let api = Arc::new(HttpApi::new(
+        desk,
+        listeners.public.stop(),
         api_config(config),
         http,
         access,
@@ -345,7 +351,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
 /// What settings for all gateways change.
 struct Obeyed<'a> {
     shards: &'a Arc<Shards>,
-    limits: &'a Arc<limits::Limits>,
+    limits: &'a Arc<RateLimits>,
     reloader: &'a Arc<Reloader>,
     log_level: &'a Arc<LogLevel>,
 }
@@ -449,37 +455,37 @@ async fn listen(config: &Config, metrics: ConnectionMetrics) -> Result<Listeners
     })
 }
 
-fn public_limits(config: &Config) -> Result<Limits, ServeError> {
-    let Drain { deadline, .. } = config.drain;
-    let bounds = edge::Bounds {
+fn public_limits(config: &Config) -> Result<ListenerBounds, ServeError> {
+    let DrainConfig { deadline, .. } = config.drain;
+    let bounds = ConnectionBounds {
         connections_max: connections_max(config)?,
         connections_per_address_max: config.http.connections_per_address_max,
         exempt: config.http.trusted_proxies.clone(),
     };
     // The last third is kept for the shards, which commit what was taken on.
-    Ok(Limits {
+    Ok(ListenerBounds {
         bounds,
         timeouts: timeouts(config, LINGER),
         drain: deadline * 2 / 3,
     })
 }
 
-fn admin_limits(config: &Config) -> Limits {
-    let bounds = edge::Bounds {
+fn admin_limits(config: &Config) -> ListenerBounds {
+    let bounds = ConnectionBounds {
         connections_max: ADMIN_CONNECTIONS_MAX,
         connections_per_address_max: ADMIN_CONNECTIONS_PER_ADDRESS_MAX,
         exempt: TrustedProxies::default(),
     };
-    Limits {
+    ListenerBounds {
         bounds,
         timeouts: timeouts(config, ADMIN_DRAIN / 2),
         drain: ADMIN_DRAIN,
     }
 }
 
-fn timeouts(config: &Config, linger: Duration) -> Timeouts {
+fn timeouts(config: &Config, linger: Duration) -> ConnectionTimeouts {
     let http = &config.http;
-    Timeouts {
+    ConnectionTimeouts {
         first_header: http.first_header_timeout.min(http.header_timeout),
         header: http.header_timeout,
         write: http.write_timeout,
@@ -504,7 +510,11 @@ struct Doors {
 }
 
 impl Doors {
-    fn open(listeners: Listeners, api: Arc<Api>, admin: &Arc<Admin>) -> Result<Self, ServeError> {
+    fn open(
+        listeners: Listeners,
+        api: Arc<HttpApi>,
+        admin: &Arc<Admin>,
+    ) -> Result<Self, ServeError> {
         let Listeners {
             public,
             admin: operators,
@@ -612,8 +622,10 @@ fn descriptors_reserved(config: &Config) -> u64 {
     const SPARE: usize = 8;
     let reads = config.sizes.reads.connections_max;
     let storage = match &config.storage {
-        Storage::Embedded(embedded) => FILES * (usize::from(embedded.shards) * (1 + reads) + SPARE),
-        Storage::Cluster(options) => {
+        StorageConfig::Embedded(embedded) => {
+            FILES * (usize::from(embedded.shards) * (1 + reads) + SPARE)
+        }
+        StorageConfig::Cluster(options) => {
             let redis: usize = options
                 .redis
                 .iter()
@@ -654,7 +666,7 @@ impl Running {
 
 async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeError> {
     match &config.storage {
-        Storage::Embedded(embedded) => {
+        StorageConfig::Embedded(embedded) => {
             let folder = Folder::create(&embedded.data)?;
             if let Some(warning) = folder.access_warning() {
                 tracing::warn!("{warning}");
@@ -665,7 +677,7 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
                 held.start(embedded.options(config.sizes), registry).await?,
             ))
         }
-        Storage::Cluster(options) => {
+        StorageConfig::Cluster(options) => {
             let cluster = options.open().await?;
             Ok(Running::Cluster(
                 cluster.start(config.sizes, registry).await?,
@@ -677,8 +689,8 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
 /// The tokens of the admin address. The embedded default makes one of its own.
 fn tokens(config: &Config) -> Result<Arc<TokenStore>, ServeError> {
     let own = match &config.storage {
-        Storage::Embedded(embedded) => Some(embedded.data.join(TOKEN_FILE)),
-        Storage::Cluster(_) => None,
+        StorageConfig::Embedded(embedded) => Some(embedded.data.join(TOKEN_FILE)),
+        StorageConfig::Cluster(_) => None,
     };
     TokenStore::open(&config.admin, own)
         .map(Arc::new)
@@ -696,11 +708,10 @@ async fn publish_demo(held: &Held) -> Result<(), ServeError> {
     Ok(())
 }
 
-fn api_config(config: &Config) -> ApiConfig {
-    ApiConfig {
+fn api_config(config: &Config) -> HttpApiConfig {
+    HttpApiConfig {
         body_max_bytes: config.http.body_max_bytes,
         body_timeout: config.http.body_timeout,
-        in_flight_max: config.admission.in_flight_max,
         statuses: config.http.always_200,
         language: config.http.language,
         origins: config.http.allowed_origins.clone(),
@@ -744,7 +755,7 @@ impl Signals {
 }
 
 /// Starts the log. Its filter can be changed later.
-fn log_to_stderr(log: &Log) -> LogFilter {
+fn log_to_stderr(log: &LogConfig) -> LogFilter {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&log.filter))
         .with_writer(std::io::stderr)

@@ -4,10 +4,10 @@ use std::time::Duration;
 use market::document::{Faulted, Section};
 use shards::breaker::Settings;
 
-use super::milliseconds;
+use super::values::milliseconds;
 
 /// When breakers open, and how they close again.
-pub(super) fn breakers(section: &Section<'_>) -> Result<Settings, Faulted> {
+pub fn read(section: &Section<'_>) -> Result<Settings, Faulted> {
     let default = Settings::DEFAULT;
     let time = |key, default: Duration| {
         milliseconds(
@@ -57,7 +57,7 @@ pub(super) fn breakers(section: &Section<'_>) -> Result<Settings, Faulted> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, ConfigError};
+    use super::super::load::{Config, ConfigError};
     use super::*;
 
     #[test]

@@ -227,8 +227,9 @@ fn toml_of(value: &Value) -> String {
 mod tests {
     use market::document::Override;
 
+    use super::super::load::{Config, VARIABLE_PREFIX};
+    use super::super::values::Files;
     use super::*;
-    use crate::config::{Config, Files, VARIABLE_PREFIX};
 
     fn effective(text: &str, overrides: Vec<Override>) -> Effective {
         Config::read(text, overrides, Files::Read)

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use hyper::header::HeaderName;
 use ipnet::IpNet;
 
-use super::{Config, Http};
-use crate::identity;
+use super::http::HttpConfig;
+use super::load::Config;
+use crate::identity::IdentityOptions;
 
 /// The header that the shipped nginx clears by itself.
 const CLEARED_BY_NGINX: HeaderName = HeaderName::from_static("x-user-id");
@@ -17,18 +18,18 @@ const PROXY_BITS_MAX: u8 = 8;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum WarningLevel {
     /// Whoever is not meant to may do what only few should.
     Warning,
     /// So it is, and that may be meant.
     Note,
 }
 
-impl Display for Level {
+impl Display for WarningLevel {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Level::Warning => "warning",
-            Level::Note => "note",
+            WarningLevel::Warning => "warning",
+            WarningLevel::Note => "note",
         })
     }
 }
@@ -58,15 +59,15 @@ pub enum Warning {
 
 impl Warning {
     /// How bad it is.
-    pub const fn level(&self) -> Level {
+    pub const fn level(&self) -> WarningLevel {
         match self {
             Warning::TrustedNetworkWide { .. }
             | Warning::TrustedNetworkHoldsListen { .. }
             | Warning::OpenToNetwork { .. }
-            | Warning::AdminInClear { .. } => Level::Warning,
+            | Warning::AdminInClear { .. } => WarningLevel::Warning,
             Warning::EverybodyHereIsTrusted { .. }
             | Warning::OpenBehindProxies { .. }
-            | Warning::HeaderNotCleared { .. } => Level::Note,
+            | Warning::HeaderNotCleared { .. } => WarningLevel::Note,
         }
     }
 }
@@ -119,19 +120,19 @@ impl Display for Warning {
 /// What a configuration allows, the worst first.
 pub fn warnings(config: &Config) -> Vec<Warning> {
     let mut warnings = match &config.identity {
-        identity::Options::Open => of_open(&config.http),
-        identity::Options::TrustedHeader(header) => of_trusted_header(&config.http, &header.name),
-        identity::Options::Jwt(_) => Vec::new(),
+        IdentityOptions::Open => of_open(&config.http),
+        IdentityOptions::TrustedHeader(header) => of_trusted_header(&config.http, &header.name),
+        IdentityOptions::Jwt(_) => Vec::new(),
     };
     let admin = config.http.admin;
     if !is_loopback(admin) && config.admin.tls.is_none() {
         warnings.push(Warning::AdminInClear { admin });
     }
-    warnings.sort_by_key(|warning| warning.level() == Level::Note);
+    warnings.sort_by_key(|warning| warning.level() == WarningLevel::Note);
     warnings
 }
 
-fn of_open(http: &Http) -> Vec<Warning> {
+fn of_open(http: &HttpConfig) -> Vec<Warning> {
     let networks = http.trusted_proxies.networks().len();
     let to_network = (!is_loopback(http.listen)).then_some(Warning::OpenToNetwork {
         listen: http.listen,
@@ -140,7 +141,7 @@ fn of_open(http: &Http) -> Vec<Warning> {
     [to_network, behind_proxies].into_iter().flatten().collect()
 }
 
-fn of_trusted_header(http: &Http, header: &HeaderName) -> Vec<Warning> {
+fn of_trusted_header(http: &HttpConfig, header: &HeaderName) -> Vec<Warning> {
     let networks = http.trusted_proxies.networks().iter();
     let mut warnings: Vec<_> = networks
         .filter_map(|&network| of_trusted_network(network, header, http.listen))
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     /// The levels and first words of what a configuration is warned of.
-    fn told(text: &str) -> Vec<(Level, String)> {
+    fn told(text: &str) -> Vec<(WarningLevel, String)> {
         let config =
             Config::parse(text, Vec::new()).unwrap_or_else(|error| panic!("{text}: {error}"));
         warnings(&config)
@@ -192,7 +193,7 @@ mod tests {
             .collect()
     }
 
-    fn trusted_header(listen: &str, proxies: &str, more: &str) -> Vec<(Level, String)> {
+    fn trusted_header(listen: &str, proxies: &str, more: &str) -> Vec<(WarningLevel, String)> {
         told(&format!(
             "[http]\nlisten = \"{listen}\"\ntrusted_proxies = [{proxies}]\n[identity]\nkind = \"trusted-header\"\n{more}"
         ))
@@ -216,7 +217,7 @@ mod tests {
             "fd00::/64",
         ] {
             let told = trusted_header("0.0.0.0:8091", &format!("\"{network}\""), "");
-            let [(Level::Warning, text)] = &told[..] else {
+            let [(WarningLevel::Warning, text)] = &told[..] else {
                 panic!("{network}: {told:?}")
             };
             assert!(
@@ -241,7 +242,7 @@ mod tests {
             "\"10.0.0.0/24\", \"10.0.1.0/24\", \"10.0.0.7\"",
             "",
         );
-        let [(Level::Warning, text)] = &told[..] else {
+        let [(WarningLevel::Warning, text)] = &told[..] else {
             panic!("{told:?}")
         };
         assert!(
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn a_machine_of_its_own_is_noted() {
         let told = trusted_header("127.0.0.1:8091", "\"127.0.0.1\", \"10.0.0.0/8\"", "");
-        let [(Level::Note, text)] = &told[..] else {
+        let [(WarningLevel::Note, text)] = &told[..] else {
             panic!("{told:?}")
         };
         assert!(
@@ -267,7 +268,7 @@ mod tests {
     #[test]
     fn another_header_must_be_cleared_by_hand() {
         let told = trusted_header("0.0.0.0:8091", "\"10.0.0.5\"", "header = \"X-Player\"\n");
-        let [(Level::Note, text)] = &told[..] else {
+        let [(WarningLevel::Note, text)] = &told[..] else {
             panic!("{told:?}")
         };
         assert!(
@@ -284,7 +285,7 @@ mod tests {
     fn a_proxy_before_an_open_server_is_noted() {
         let told = told("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
         assert!(
-            matches!(&told[..], [(Level::Note, text)] if text.contains("identity.kind is open")),
+            matches!(&told[..], [(WarningLevel::Note, text)] if text.contains("identity.kind is open")),
             "{told:?}"
         );
     }
@@ -296,7 +297,11 @@ mod tests {
                 "[http]\nadmin = \"{admin}\"\ntrusted_proxies = [\"127.0.0.1\"]\n"
             ));
             let levels: Vec<_> = told.iter().map(|(level, _)| *level).collect();
-            assert_eq!(levels, [Level::Warning, Level::Note], "{told:?}");
+            assert_eq!(
+                levels,
+                [WarningLevel::Warning, WarningLevel::Note],
+                "{told:?}"
+            );
             assert!(told[0].1.contains(admin), "{told:?}");
         }
     }

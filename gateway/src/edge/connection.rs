@@ -1,7 +1,7 @@
 //! One connection: its requests one after another, until its client is done, is silent for too
 //! long, takes none of an answer, or has to give way.
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,25 +18,15 @@ use tokio::time::sleep;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::Peer;
+use super::handler::{Handler, HttpResponse};
 use super::metrics::Closed;
-use super::state::{Activity, Timeouts};
+use super::peer::Peer;
+use super::state::{Activity, ConnectionTimeouts};
 use super::table::{Entry, Phase};
 use super::turn;
-use crate::api::answer::HttpResponse;
 
 /// A connection's read buffer, and so the largest request head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-
-/// What answers the requests of a listener.
-pub trait Handler: Send + Sync + 'static {
-    /// Answers a request that came over a connection from `peer`.
-    fn handle(
-        &self,
-        peer: Peer,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = HttpResponse> + Send;
-}
 
 /// What a connection's requests share. (One count of references for each connection: one for all
 /// would be passed between the processors with every request.)
@@ -53,7 +43,7 @@ pub async fn serve<H: Handler>(
     peer: Peer,
     handler: Arc<H>,
     entry: Entry,
-    timeouts: Timeouts,
+    timeouts: ConnectionTimeouts,
 ) {
     let shared = Arc::new(Shared {
         handler,
@@ -72,7 +62,7 @@ impl<H: Handler> Shared<H> {
         self: Arc<Self>,
         tls: TlsAcceptor,
         stream: TcpStream,
-        timeouts: Timeouts,
+        timeouts: ConnectionTimeouts,
     ) {
         match self.while_it_may(pin!(tls.accept(stream)), &timeouts).await {
             Some(Ok(stream)) => self.converse(stream, timeouts).await,
@@ -85,7 +75,7 @@ impl<H: Handler> Shared<H> {
     async fn converse(
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Send,
-        timeouts: Timeouts,
+        timeouts: ConnectionTimeouts,
     ) {
         let of_requests = self.clone();
         let service = service_fn(move |request| {
@@ -106,8 +96,12 @@ impl<H: Handler> Shared<H> {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
-        let _answering = self.entry.state().answers();
+        let answering = self.entry.state().answers();
         let mut response = self.handler.handle(self.peer, request).await;
+        // A stream goes on after its head: the connection is not idle before it ends.
+        drop(answering);
+        let streams = || self.entry.shared_state().streams();
+        response.body_mut().keep_while_streaming(streams);
         // From the moment that a stop is asked for: whoever hears it sends its next request
         // elsewhere, and finds no broken connection at the end.
         if self.entry.table().phase() != Phase::Serving {
@@ -123,7 +117,7 @@ impl<H: Handler> Shared<H> {
     async fn while_it_may<W: Future>(
         &self,
         mut work: Pin<&mut W>,
-        timeouts: &Timeouts,
+        timeouts: &ConnectionTimeouts,
     ) -> Option<W::Output> {
         let (state, table) = (self.entry.state(), self.entry.table());
         let mut timer = pin!(sleep(timeouts.first_header));
@@ -162,7 +156,7 @@ impl<H: Handler> Shared<H> {
 /// who never reads the answers must not keep the connection for ever.
 fn impatient<S: AsyncRead + AsyncWrite>(
     stream: S,
-    timeouts: Timeouts,
+    timeouts: ConnectionTimeouts,
 ) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(timeouts.write));

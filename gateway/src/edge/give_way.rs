@@ -2,13 +2,13 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
-use super::table::{Group, Id};
+use super::group::{ConnectionId, Group};
 
 /// A connection without a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silent {
     /// Which one.
-    pub id: Id,
+    pub id: ConnectionId,
     /// Whose it is.
     pub group: Group,
     /// Open connections of that group, those with a request included.
@@ -30,7 +30,7 @@ pub struct Wait {
 /// The connections in the order in which they give way, the first one last. Groups with many
 /// connections give way until none has more than another; those of trusted proxies, which stand for
 /// many people, give way when nobody else does.
-pub fn give_way_order(mut silent: Vec<Silent>) -> Vec<Id> {
+pub fn give_way_order(mut silent: Vec<Silent>) -> Vec<ConnectionId> {
     silent.sort_unstable_by_key(|silent| (silent.group, silent.wait));
     let mut ranked = Vec::with_capacity(silent.len());
     for of_group in silent.chunk_by(|one, other| one.group == other.group) {
@@ -64,7 +64,7 @@ mod tests {
 
     /// The order in which these give way: address, connections in all, was served, waits since
     /// (ms).
-    fn order(exempt: &str, silent: &[(&str, usize, bool, u64)]) -> Vec<Id> {
+    fn order(exempt: &str, silent: &[(&str, usize, bool, u64)]) -> Vec<ConnectionId> {
         let start = Instant::now();
         let silent =
             silent
@@ -72,7 +72,7 @@ mod tests {
                 .enumerate()
                 .map(
                     |(id, &(address, connections, was_served, since_ms))| Silent {
-                        id: id as Id,
+                        id: id as ConnectionId,
                         group: group(address, address == exempt),
                         connections,
                         wait: Wait {

@@ -9,9 +9,9 @@ pub struct InFlight {
     requests: IntGauge,
 }
 
-/// A request's place; free again when dropped, however the request ends.
+/// A request that is counted until this is dropped, however the request ends.
 #[derive(Debug)]
-pub struct Place<'a>(&'a IntGauge);
+pub struct InFlightRequest<'a>(&'a IntGauge);
 
 impl InFlight {
     /// Room for `requests_max` requests, counted by a gauge that nobody else sets.
@@ -22,16 +22,16 @@ impl InFlight {
         }
     }
 
-    /// A place, or `None` when all are taken. (Of several that ask for the last one at once all may
-    /// be refused; never do two get it.)
-    pub fn enter(&self) -> Option<Place<'_>> {
+    /// Counts a request in, or returns `None` when the bound is reached. (Of several that come at
+    /// once for the last place all may be refused; never do two get it.)
+    pub fn enter(&self) -> Option<InFlightRequest<'_>> {
         self.requests.inc();
-        let place = Place(&self.requests);
-        (self.requests.get() <= self.requests_max).then_some(place)
+        let request = InFlightRequest(&self.requests);
+        (self.requests.get() <= self.requests_max).then_some(request)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for InFlightRequest<'_> {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -1,6 +1,9 @@
 //! The edge: connections in, bounded in number and in time, and a clean way out.
+mod body;
 mod connection;
 mod give_way;
+mod group;
+mod handler;
 mod in_flight;
 mod metrics;
 mod peer;
@@ -11,22 +14,14 @@ mod table;
 mod tls;
 mod turn;
 
-pub use connection::Handler;
-pub use in_flight::{InFlight, Place};
+pub use body::AnswerBody;
+pub use handler::{Handler, HttpResponse};
+pub use in_flight::{InFlight, InFlightRequest};
 pub use metrics::ConnectionMetrics;
 pub use peer::{Peer, TrustedProxies, network};
 pub use runtime::{InRuntime, on_own_thread};
-pub use server::{Drained, Limits, Listener, Stop, bind};
-pub use state::Timeouts;
-pub use table::Bounds;
+pub use server::{Drained, Listener, ListenerBounds, Stop, bind};
+pub use state::ConnectionTimeouts;
+pub use table::ConnectionBounds;
 pub use tls::{Tls, TlsFiles, certificates};
 pub use turn::ask_again;
-
-/// What the answers to requests need to know of the edge before them.
-#[derive(Debug, Clone)]
-pub struct EdgeView {
-    /// Believed where they say whose request they pass on.
-    pub proxies: TrustedProxies,
-    /// Says when the server drains.
-    pub stop: Stop,
-}

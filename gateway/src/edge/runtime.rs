@@ -10,8 +10,8 @@ use hyper::body::Incoming;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use super::{Handler, Peer};
-use crate::api::answer::HttpResponse;
+use super::handler::{Handler, HttpResponse};
+use super::peer::Peer;
 
 /// Runs work on a thread of its own. The receiver gets its output, or nothing where it panicked.
 pub fn on_own_thread<W>(name: &str, work: W) -> io::Result<oneshot::Receiver<W::Output>>

@@ -7,11 +7,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::Peer;
-use super::connection::{self, Handler};
+use super::connection;
+use super::handler::Handler;
 use super::metrics::{Closed, ConnectionMetrics};
-use super::state::Timeouts;
-use super::table::{Bounds, ConnectionTable, Entry, NoPlace, Phase};
+use super::peer::Peer;
+use super::state::ConnectionTimeouts;
+use super::table::{ConnectionBounds, ConnectionTable, Entry, NoPlace, Phase};
 use super::tls::Tls;
 use crate::trace::Sample;
 
@@ -21,13 +22,13 @@ const BACKLOG: u32 = 4096;
 /// After an accept that failed (out of file descriptors, say) the next one waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Bounds of a listener.
+/// ConnectionBounds of a listener.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct ListenerBounds {
     /// On the number of connections.
-    pub bounds: Bounds,
+    pub bounds: ConnectionBounds,
     /// On their time.
-    pub timeouts: Timeouts,
+    pub timeouts: ConnectionTimeouts,
     /// For requests under way to be answered once the listener drains.
     pub drain: Duration,
 }
@@ -38,7 +39,7 @@ pub struct Listener {
     /// Of no runtime yet: it belongs to that in which it is served.
     socket: std::net::TcpListener,
     table: Arc<ConnectionTable>,
-    timeouts: Timeouts,
+    timeouts: ConnectionTimeouts,
     drain: Duration,
     tls: Option<Arc<Tls>>,
 }
@@ -58,7 +59,7 @@ pub struct Drained {
 /// Listens on `address`; in TLS where there is a certificate.
 pub async fn bind(
     address: SocketAddr,
-    limits: Limits,
+    limits: ListenerBounds,
     metrics: ConnectionMetrics,
     tls: Option<Arc<Tls>>,
 ) -> std::io::Result<Listener> {
@@ -71,7 +72,7 @@ pub async fn bind(
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     let socket = socket.listen(BACKLOG)?.into_std()?;
-    let Limits {
+    let ListenerBounds {
         bounds,
         timeouts,
         drain,
@@ -159,7 +160,7 @@ impl Listener {
 /// A listener's open connections.
 struct Connections<H> {
     table: Arc<ConnectionTable>,
-    timeouts: Timeouts,
+    timeouts: ConnectionTimeouts,
     tls: Option<Arc<Tls>>,
     handler: Arc<H>,
     tasks: JoinSet<()>,

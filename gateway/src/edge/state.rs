@@ -1,4 +1,5 @@
 //! What one connection is doing, and until when it may go on doing that.
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -6,7 +7,7 @@ use tokio::sync::Notify;
 
 /// How long a connection may stay without a request.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
+pub struct ConnectionTimeouts {
     /// From the connection to the end of its first request's head. A TLS handshake counts as well.
     pub first_header: Duration,
     /// From one request's answer being ready to the end of the next one's head.
@@ -17,7 +18,7 @@ pub struct Timeouts {
     pub linger: Duration,
 }
 
-impl Timeouts {
+impl ConnectionTimeouts {
     /// How long a connection that is `age` old may go on; `None` when its time is over. `draining`
     /// is how old it was when the server began to drain.
     fn left(
@@ -96,7 +97,7 @@ impl ConnectionState {
     /// How long it may go on from `now`; `None` when its time is over.
     pub fn left(
         &self,
-        timeouts: &Timeouts,
+        timeouts: &ConnectionTimeouts,
         now: Instant,
         draining: Option<Duration>,
     ) -> Option<Duration> {
@@ -131,6 +132,12 @@ impl ConnectionState {
         Answering(self)
     }
 
+    /// An answer goes on after its head.
+    pub fn streams(self: Arc<Self>) -> Streaming {
+        self.since_ns.store(ANSWERING, Ordering::Relaxed);
+        Streaming(self)
+    }
+
     fn rests(&self, now: Instant) {
         let since_ns = u64::try_from(self.age(now).as_nanos()).unwrap_or(FIRST_HEAD - 1);
         self.since_ns.store(since_ns, Ordering::Relaxed);
@@ -146,11 +153,20 @@ impl Drop for Answering<'_> {
     }
 }
 
+/// An answer that streams; dropped, however it ends, the wait for the next request begins.
+pub struct Streaming(Arc<ConnectionState>);
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.rests(Instant::now());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TIMEOUTS: Timeouts = Timeouts {
+    const TIMEOUTS: ConnectionTimeouts = ConnectionTimeouts {
         first_header: Duration::from_secs(5),
         header: Duration::from_secs(30),
         write: Duration::from_secs(10),
@@ -190,6 +206,16 @@ mod tests {
             );
         }
         drop(answering);
+        assert!(matches!(state.activity(), Activity::IdleSince(_)));
+    }
+
+    #[test]
+    fn a_connection_whose_answer_streams_is_not_idle() {
+        let state = Arc::new(ConnectionState::new(Instant::now()));
+        drop(state.answers());
+        let streaming = state.clone().streams();
+        assert_eq!(state.activity(), Activity::Answering);
+        drop(streaming);
         assert!(matches!(state.activity(), Activity::IdleSince(_)));
     }
 

@@ -9,13 +9,11 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::give_way::{Silent, Wait, give_way_order};
+use super::group::{ConnectionId, Group};
 use super::metrics::{Closed, ConnectionMetrics};
+use super::peer::{Peer, TrustedProxies};
 use super::state::{Activity, ConnectionState};
-use super::{Peer, TrustedProxies};
 use crate::limits::address::Client;
-
-/// Names a connection in its table.
-pub type Id = u64;
 
 /// How far a listener is on the way to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,9 +27,9 @@ pub enum Phase {
     Draining,
 }
 
-/// Bounds on connections.
+/// ConnectionBounds on connections.
 #[derive(Debug, Clone)]
-pub struct Bounds {
+pub struct ConnectionBounds {
     /// Open connections; more wait in the system's queue.
     pub connections_max: usize,
     /// Open connections of one address.
@@ -52,7 +50,7 @@ pub enum NoPlace {
 /// The connections of a listener.
 #[derive(Debug)]
 pub struct ConnectionTable {
-    bounds: Bounds,
+    bounds: ConnectionBounds,
     metrics: ConnectionMetrics,
     entries: Mutex<Entries>,
     /// A place has become free.
@@ -62,20 +60,11 @@ pub struct ConnectionTable {
     phase: watch::Sender<Phase>,
 }
 
-/// Whose connections are counted together: those of a client's address, or of a trusted proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Group {
-    /// Whether it is a proxy, which has as many as it needs.
-    pub exempt: bool,
-    /// The address.
-    pub client: Client,
-}
-
 #[derive(Debug, Default)]
 struct Entries {
-    next_id: Id,
+    next_id: ConnectionId,
     /// Connections that have a place, those included that were asked to give way.
-    by_id: HashMap<Id, (Group, Arc<ConnectionState>)>,
+    by_id: HashMap<ConnectionId, (Group, Arc<ConnectionState>)>,
     /// Those that were not asked.
     by_group: HashMap<Group, Members>,
     /// How many there are in all groups.
@@ -85,7 +74,7 @@ struct Entries {
 
 #[derive(Debug, Default)]
 struct Members {
-    ids: HashSet<Id>,
+    ids: HashSet<ConnectionId>,
     order: Order,
 }
 
@@ -93,7 +82,7 @@ struct Members {
 /// would be dear in a flood.
 #[derive(Debug, Default)]
 struct Order {
-    ids: Vec<Id>,
+    ids: Vec<ConnectionId>,
     look: Option<Look>,
 }
 
@@ -112,14 +101,14 @@ struct Look {
 #[derive(Debug)]
 pub struct Entry {
     table: Arc<ConnectionTable>,
-    id: Id,
+    id: ConnectionId,
     group: Group,
     state: Arc<ConnectionState>,
 }
 
 impl ConnectionTable {
     /// A table without connections.
-    pub fn new(bounds: Bounds, metrics: ConnectionMetrics) -> Self {
+    pub fn new(bounds: ConnectionBounds, metrics: ConnectionMetrics) -> Self {
         metrics.bounded(bounds.connections_max);
         let phase_now = AtomicU8::new(Phase::Serving as u8);
         let (phase, _) = watch::channel(Phase::Serving);
@@ -232,6 +221,11 @@ impl Entry {
         &self.state
     }
 
+    /// The same, for what outlives a borrow.
+    pub fn shared_state(&self) -> Arc<ConnectionState> {
+        self.state.clone()
+    }
+
     /// The table that it stands in.
     pub fn table(&self) -> &ConnectionTable {
         &self.table
@@ -255,7 +249,7 @@ impl Drop for Entry {
 }
 
 impl Entries {
-    fn insert(&mut self, group: Group, state: Arc<ConnectionState>) -> Id {
+    fn insert(&mut self, group: Group, state: Arc<ConnectionState>) -> ConnectionId {
         let id = self.next_id;
         self.next_id += 1;
         self.by_id.insert(id, (group, state));
@@ -263,11 +257,11 @@ impl Entries {
         id
     }
 
-    fn join_group(&mut self, id: Id, group: Group) {
+    fn join_group(&mut self, id: ConnectionId, group: Group) {
         self.not_asked += usize::from(self.by_group.entry(group).or_default().ids.insert(id));
     }
 
-    fn leave_group(&mut self, id: Id, group: Group) {
+    fn leave_group(&mut self, id: ConnectionId, group: Group) {
         if let Some(members) = self.by_group.get_mut(&group) {
             self.not_asked -= usize::from(members.ids.remove(&id));
             if members.ids.is_empty() {
@@ -324,7 +318,7 @@ impl Entries {
         order: &mut Order,
         now: Instant,
         look: impl Fn(&Self) -> Order,
-    ) -> Option<(Id, Group)> {
+    ) -> Option<(ConnectionId, Group)> {
         self.next_in(order, now).or_else(|| {
             if !order.may_be_renewed(now) {
                 return None;
@@ -336,7 +330,7 @@ impl Entries {
 
     /// The next one that is still there and still without a request. The end of an order is never
     /// reached: there stand those who give way last, and by then they need not.
-    fn next_in(&self, order: &mut Order, now: Instant) -> Option<(Id, Group)> {
+    fn next_in(&self, order: &mut Order, now: Instant) -> Option<(ConnectionId, Group)> {
         while !order.is_outdated(now) {
             let id = *order.ids.last()?;
             if let Some((group, state)) = self.by_id.get(&id)
@@ -351,7 +345,11 @@ impl Entries {
     }
 
     /// Takes the next one off its order and out of its group.
-    fn ask(&mut self, order: &mut Order, (id, group): (Id, Group)) -> Option<Arc<ConnectionState>> {
+    fn ask(
+        &mut self,
+        order: &mut Order,
+        (id, group): (ConnectionId, Group),
+    ) -> Option<Arc<ConnectionState>> {
         order.take();
         self.leave_group(id, group);
         self.by_id.get(&id).map(|(_, state)| state.clone())
@@ -366,7 +364,7 @@ impl Entries {
         }
     }
 
-    fn was_asked(&self, id: Id, group: Group) -> bool {
+    fn was_asked(&self, id: ConnectionId, group: Group) -> bool {
         !self
             .by_group
             .get(&group)
@@ -374,7 +372,7 @@ impl Entries {
     }
 
     /// The order of these connections, as far as they have no request and were not asked yet.
-    fn look<'a>(&self, ids: impl Iterator<Item = &'a Id>, now: Instant) -> Order {
+    fn look<'a>(&self, ids: impl Iterator<Item = &'a ConnectionId>, now: Instant) -> Order {
         let begun = Instant::now();
         let mut looked_at = 0;
         let silent = ids
@@ -395,7 +393,7 @@ impl Entries {
         }
     }
 
-    fn silent(&self, id: Id) -> Option<Silent> {
+    fn silent(&self, id: ConnectionId) -> Option<Silent> {
         let (group, state) = self.by_id.get(&id)?;
         if self.was_asked(id, *group) {
             return None;
@@ -462,7 +460,7 @@ mod tests {
             .iter()
             .map(|text| super::super::network(text).expect("a network"));
         let exempt = TrustedProxies::new(networks.collect());
-        let bounds = Bounds {
+        let bounds = ConnectionBounds {
             connections_max,
             connections_per_address_max,
             exempt,

@@ -12,7 +12,7 @@ const TURNS_MAX: usize = 4;
 
 /// What is going on on this thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum TurnState {
     /// No connection is polled.
     Outside,
     /// One is.
@@ -22,16 +22,16 @@ enum State {
 }
 
 thread_local! {
-    static STATE: Cell<State> = const { Cell::new(State::Outside) };
+    static STATE: Cell<TurnState> = const { Cell::new(TurnState::Outside) };
 }
 
 /// Asks for another turn of the task that is polled: at once where that is a connection, else by
 /// the scheduler. To be followed by `Poll::Pending`.
 pub fn ask_again(context: &Context<'_>) {
-    if STATE.get() == State::Outside {
+    if STATE.get() == TurnState::Outside {
         context.waker().wake_by_ref();
     } else {
-        STATE.set(State::Asked);
+        STATE.set(TurnState::Asked);
     }
 }
 
@@ -41,9 +41,9 @@ pub(super) fn poll<F: Future + ?Sized>(
     context: &mut Context<'_>,
 ) -> Poll<F::Output> {
     for _ in 0..TURNS_MAX {
-        let outer = STATE.replace(State::Inside);
+        let outer = STATE.replace(TurnState::Inside);
         let polled = connection.as_mut().poll(context);
-        let asked = STATE.replace(outer) == State::Asked;
+        let asked = STATE.replace(outer) == TurnState::Asked;
         if polled.is_ready() || !asked {
             return polled;
         }
@@ -81,7 +81,7 @@ mod tests {
             Poll::Ready(TURNS_MAX - 1)
         );
         assert_eq!(poll(pin!(asking(TURNS_MAX)), &mut context), Poll::Pending);
-        assert_eq!(STATE.get(), State::Outside);
+        assert_eq!(STATE.get(), TurnState::Outside);
     }
 
     #[test]

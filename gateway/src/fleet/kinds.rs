@@ -13,7 +13,7 @@ use shards::breaker::{Force, Mode, Order as BreakerOrder};
 use tracing_subscriber::EnvFilter;
 
 use super::registry::{Obey, Order};
-use crate::limits::Limits;
+use crate::limits::RateLimits;
 use crate::limits::overrides::{self, Target};
 use crate::log_level::LogLevel;
 use crate::reload::Reloader;
@@ -137,7 +137,7 @@ pub enum Cooldown {
 }
 
 /// Sets and clears users' cooldowns.
-pub struct Cooldowns(pub Arc<Limits>);
+pub struct Cooldowns(pub Arc<RateLimits>);
 
 impl Obey for Cooldowns {
     fn kind(&self) -> &'static str {
@@ -172,7 +172,7 @@ impl Obey for Cooldowns {
 }
 
 /// Lays limits over the configured ones.
-pub struct LimitOverrides(pub Arc<Limits>);
+pub struct LimitOverrides(pub Arc<RateLimits>);
 
 impl Obey for LimitOverrides {
     fn kind(&self) -> &'static str {

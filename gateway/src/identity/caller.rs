@@ -1,8 +1,7 @@
 //! Who calls, as far as the server knows.
 use market::UserId;
 
-use crate::api::answer::Failure;
-use crate::api::code::Code;
+use crate::answer::{Code, Failure};
 
 /// Who calls. Whoever needs a user id gets it from here, so that nobody acts for somebody else.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,40 +1,51 @@
 //! The section `[identity]` of the configuration.
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hyper::header::HeaderName;
 use jiff::SignedDuration;
 use market::document::{Faulted, Section};
 
+use super::jwt::JwtOptions;
 use super::keys::{Expected, KeySource, Keys, Signing};
+use super::options::IdentityOptions;
 use super::trusted_header::TrustedHeader;
-use super::{Options, jwt};
-use crate::config::Http;
+use crate::edge::TrustedProxies;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum IdentityKind {
     Open,
     TrustedHeader,
     Jwt,
 }
 
-/// Reads the section. The keys of one kind are unknown to the others. `http` is what the kinds
-/// are checked against, where it is good itself. Keys are looked at if `with_keys` says so.
-pub fn options(
+/// Where players call, and through whom: what the kinds of identity are checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct ListensAt<'a> {
+    /// The players' address.
+    pub address: SocketAddr,
+    /// Proxies whose headers about the caller are believed.
+    pub proxies: &'a TrustedProxies,
+}
+
+/// Reads the section. The keys of one kind are unknown to the others. `listens_at` is known unless
+/// the section `[http]` has faults. Keys are looked at if `with_keys` says so.
+pub fn read(
     section: &Section<'_>,
-    http: Option<&Http>,
+    listens_at: Option<ListensAt<'_>>,
     with_keys: bool,
-) -> Result<Options, Faulted> {
+) -> Result<IdentityOptions, Faulted> {
     // Known to every kind, so that whoever chooses another one need not take it back.
     let to_network = section.boolean("open_to_network").or(false);
     let kinds = [
-        ("open", Kind::Open),
-        ("trusted-header", Kind::TrustedHeader),
-        ("jwt", Kind::Jwt),
+        ("open", IdentityKind::Open),
+        ("trusted-header", IdentityKind::TrustedHeader),
+        ("jwt", IdentityKind::Jwt),
     ];
-    match section.choice("kind", &kinds).or(Kind::Open) {
-        Ok(Kind::Open) => open(section, http, to_network?),
-        Ok(Kind::TrustedHeader) => trusted_header(section, http),
-        Ok(Kind::Jwt) => Ok(Options::Jwt(Box::new(jwt(section, with_keys)?))),
+    match section.choice("kind", &kinds).or(IdentityKind::Open) {
+        Ok(IdentityKind::Open) => open(section, listens_at, to_network?),
+        Ok(IdentityKind::TrustedHeader) => trusted_header(section, listens_at),
+        Ok(IdentityKind::Jwt) => Ok(IdentityOptions::Jwt(Box::new(jwt(section, with_keys)?))),
         Err(faulted) => {
             section.leave_unread();
             Err(faulted)
@@ -42,41 +53,50 @@ pub fn options(
     }
 }
 
-fn open(section: &Section<'_>, http: Option<&Http>, to_network: bool) -> Result<Options, Faulted> {
-    match http {
+fn open(
+    section: &Section<'_>,
+    listens_at: Option<ListensAt<'_>>,
+    to_network: bool,
+) -> Result<IdentityOptions, Faulted> {
+    match listens_at {
         // An address of IPv4 may be written as one of IPv6.
-        Some(http) if !to_network && !http.listen.ip().to_canonical().is_loopback() => {
-            let listen = http.listen;
+        Some(ListensAt { address, .. })
+            if !to_network && !address.ip().to_canonical().is_loopback() =>
+        {
             let message = format!(
-                "open believes any userId, so http.listen must be a loopback address, not {listen}; \
+                "open believes any userId, so http.listen must be a loopback address, not {address}; \
                  set trusted-header or jwt, or open_to_network where all who reach it may draw for anybody"
             );
             Err(section.fault("kind", message))
         }
-        _ => Ok(Options::Open),
+        _ => Ok(IdentityOptions::Open),
     }
 }
 
-fn trusted_header(section: &Section<'_>, http: Option<&Http>) -> Result<Options, Faulted> {
+fn trusted_header(
+    section: &Section<'_>,
+    listens_at: Option<ListensAt<'_>>,
+) -> Result<IdentityOptions, Faulted> {
     let name = section.text("header", 1..=64).try_map(|text| {
         HeaderName::from_bytes(text.as_bytes())
             .map_err(|_| "expected the name of a header such as X-User-Id")
     });
     let name = name.or(HeaderName::from_static("x-user-id"))?;
     // Faults of http are reported by now.
-    let proxies = http
-        .map(|http| http.trusted_proxies.clone())
-        .unwrap_or_default();
-    if http.is_some() && proxies.is_empty() {
+    let proxies = listens_at.map(|at| at.proxies.clone()).unwrap_or_default();
+    if listens_at.is_some() && proxies.is_empty() {
         return Err(section.fault(
             "kind",
             "trusted-header needs http.trusted_proxies: who may write the header",
         ));
     }
-    Ok(Options::TrustedHeader(TrustedHeader { name, proxies }))
+    Ok(IdentityOptions::TrustedHeader(TrustedHeader {
+        name,
+        proxies,
+    }))
 }
 
-fn jwt(section: &Section<'_>, with_keys: bool) -> Result<jwt::Options, Faulted> {
+fn jwt(section: &Section<'_>, with_keys: bool) -> Result<JwtOptions, Faulted> {
     let user_claim = section.text("user_claim", 1..=64).or("sub".to_owned());
     let audience = section.text("audience", 1..=256).optional();
     let issuer = section.text("issuer", 1..=256).optional();
@@ -88,7 +108,7 @@ fn jwt(section: &Section<'_>, with_keys: bool) -> Result<jwt::Options, Faulted> 
         .integer("tokens_cached_max", 0..=1_000_000)
         .or(100_000);
     let source = source(section, with_keys);
-    Ok(jwt::Options {
+    Ok(JwtOptions {
         source: source?,
         expected: Expected {
             audience: audience?,

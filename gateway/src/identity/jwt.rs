@@ -12,14 +12,14 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
 use super::keys::{Expected, KeySource, Keys};
-use crate::api::code::Code;
+use crate::answer::Code;
 
 /// Far more than issuers put into one; heads have 16 KiB for all headers.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// What tokens must look like.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct JwtOptions {
     /// Where the keys are.
     pub source: KeySource,
     /// What a token must say.
@@ -34,7 +34,7 @@ pub struct Options {
 
 /// Checks tokens.
 pub struct Jwt {
-    options: Options,
+    options: JwtOptions,
     ring: ArcSwap<Ring>,
 }
 
@@ -61,7 +61,7 @@ struct Verified {
 
 impl Jwt {
     /// Reads the keys.
-    pub fn new(options: Options) -> Result<Self, String> {
+    pub fn new(options: JwtOptions) -> Result<Self, String> {
         let ring = ArcSwap::from_pointee(Ring::read(&options)?);
         Ok(Self { options, ring })
     }
@@ -103,7 +103,7 @@ impl Jwt {
 }
 
 impl Ring {
-    fn read(options: &Options) -> Result<Self, String> {
+    fn read(options: &JwtOptions) -> Result<Self, String> {
         // Before the keys: a file that changes in between is read again by the next reload.
         let fingerprint = Keys::fingerprint(&options.source)?;
         let keys = Keys::read(&options.source, &options.expected)?;

@@ -3,8 +3,7 @@ use hyper::HeaderMap;
 use hyper::header::HeaderName;
 use market::UserId;
 
-use crate::api::answer::Failure;
-use crate::api::code::Code;
+use crate::answer::{Code, Failure};
 use crate::edge::{Peer, TrustedProxies};
 
 /// Believes a header, of some.

@@ -6,7 +6,7 @@ use market::document::{Faulted, Section, all};
 
 use super::bucket::{Pace, Rate};
 use super::cooldown::{Cooldown, LASTS_MAX};
-use crate::api::Endpoint;
+use crate::answer::Endpoint;
 
 pub(super) const BURST_MAX: u32 = 1_000_000;
 const KEYS_MAX: u64 = 10_000_000;
@@ -42,7 +42,7 @@ impl Limit {
 
 /// All limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
+pub struct LimitsConfig {
     /// For all requests together.
     pub gateway: Option<Limit>,
     /// For all requests to an endpoint, by the endpoint's number.
@@ -58,7 +58,7 @@ pub struct Config {
 }
 
 /// Reads the section.
-pub fn read(section: &Section<'_>) -> Result<Config, Faulted> {
+pub fn read(section: &Section<'_>) -> Result<LimitsConfig, Faulted> {
     let gateway = limit(&section.section("gateway"));
     let routes = section.section("route");
     let routes = all(Endpoint::ALL
@@ -76,7 +76,7 @@ pub fn read(section: &Section<'_>) -> Result<Config, Faulted> {
             "counts refusals of limits.user, which is not set",
         ));
     }
-    Ok(Config {
+    Ok(LimitsConfig {
         gateway: gateway?,
         routes: routes?,
         address: address?,
@@ -127,7 +127,7 @@ fn cooldown(section: &Section<'_>) -> Result<Option<Cooldown>, Faulted> {
 }
 
 #[cfg(test)]
-impl Config {
+impl LimitsConfig {
     /// The limits that a text names.
     pub fn of(text: &str) -> Self {
         market::document::read(text, Vec::new(), read).expect("a config")
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn nothing_is_limited_by_default() {
-        let config = Config::of("");
+        let config = LimitsConfig::of("");
         assert_eq!(
             (config.gateway, config.address, config.user, config.cooldown),
             (None, None, None, None)
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn limits_are_read() {
-        let config = Config::of(
+        let config = LimitsConfig::of(
             "keys_max = 7\n[gateway]\nper_second = 5000\nburst = 10\nobserve = true\n\
              [route.draw]\nper_second = 2.5\n[address]\nper_second = \"0.5\"\n\
              [user]\nper_second = 0\n[cooldown]\nafter_refusals = 20\n",

@@ -1,7 +1,7 @@
 //! What the limits measure. Names and units are listed in `docs/metrics.md`.
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use super::Kind;
+use super::kind::LimitKind;
 
 /// Metrics of the limits. Labels come from fixed lists, never from callers.
 #[derive(Clone)]
@@ -33,20 +33,20 @@ impl LimitMetrics {
         registry.register(Box::new(decisions.clone()))?;
         registry.register(Box::new(keys.clone()))?;
         registry.register(Box::new(cooldown.clone()))?;
-        let of = |kind: &Kind| {
+        let of = |kind: &LimitKind| {
             ["refused", "observed"]
                 .map(|decision| decisions.with_label_values(&[kind.label(), decision]))
         };
         Ok(Self {
-            decisions: Kind::ALL.iter().map(of).collect(),
-            addresses: keys.with_label_values(&[Kind::Address.label()]),
-            users: keys.with_label_values(&[Kind::User.label()]),
+            decisions: LimitKind::ALL.iter().map(of).collect(),
+            addresses: keys.with_label_values(&[LimitKind::Address.label()]),
+            users: keys.with_label_values(&[LimitKind::User.label()]),
             cooldown,
         })
     }
 
     /// Counts a request that a limit refuses, or would refuse if it did not only observe.
-    pub fn decided(&self, kind: Kind, observe: bool) {
+    pub fn decided(&self, kind: LimitKind, observe: bool) {
         self.decisions[kind as usize][usize::from(observe)].inc();
     }
 }

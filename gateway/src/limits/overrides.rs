@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Number, Value, json};
 
 use super::bucket::Rate;
-use super::config::{BURST_MAX, Config, Limit};
-use crate::api::Endpoint;
+use super::config::{BURST_MAX, Limit, LimitsConfig};
+use crate::answer::Endpoint;
 
 /// Which limit is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ impl Target {
     }
 
     /// What the configuration says of it.
-    pub fn of(self, config: &Config) -> Option<Limit> {
+    pub fn of(self, config: &LimitsConfig) -> Option<Limit> {
         match self {
             Target::Gateway => config.gateway,
             Target::Route(number) => config.routes[number],
@@ -45,7 +45,7 @@ impl Target {
         }
     }
 
-    fn of_mut(self, config: &mut Config) -> &mut Option<Limit> {
+    fn of_mut(self, config: &mut LimitsConfig) -> &mut Option<Limit> {
         match self {
             Target::Gateway => &mut config.gateway,
             Target::Route(number) => &mut config.routes[number],
@@ -101,7 +101,7 @@ pub struct LimitOverride {
 pub type Overrides = BTreeMap<Target, LimitOverride>;
 
 /// The configuration with the overrides laid over it.
-pub fn laid_over(config: &Config, overrides: &Overrides) -> Config {
+pub fn laid_over(config: &LimitsConfig, overrides: &Overrides) -> LimitsConfig {
     let mut config = config.clone();
     for (target, LimitOverride { limit, .. }) in overrides {
         *target.of_mut(&mut config) = *limit;
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_is_laid_over_replaces_one_limit_each() {
-        let config = Config::of("[gateway]\nper_second = 7\n[user]\nper_second = 1\n");
+        let config = LimitsConfig::of("[gateway]\nper_second = 7\n[user]\nper_second = 1\n");
         let draw = Target::Route(Endpoint::Draw as usize);
         let over = |limit| LimitOverride {
             limit,

@@ -4,9 +4,9 @@ use tempfile::TempDir;
 
 use self::token::{SECRET, Signer};
 use super::super::keys::Signing;
-use super::super::{Identity, Options as IdentityOptions};
+use super::super::{Identity, IdentityOptions};
 use super::*;
-use crate::api::answer::Failure;
+use crate::answer::Failure;
 use crate::edge::Peer;
 use crate::identity::Caller;
 
@@ -45,22 +45,22 @@ impl Place {
         std::fs::write(self.0.path().join("keys"), keys).expect("written");
     }
 
-    fn file(&self, signing: Signing) -> Options {
+    fn file(&self, signing: Signing) -> JwtOptions {
         options(KeySource::File {
             path: self.0.path().join("keys"),
             signing,
         })
     }
 
-    fn set(&self) -> Options {
+    fn set(&self) -> JwtOptions {
         options(KeySource::Set {
             path: self.0.path().join("keys"),
         })
     }
 }
 
-fn options(source: KeySource) -> Options {
-    Options {
+fn options(source: KeySource) -> JwtOptions {
+    JwtOptions {
         source,
         expected: Expected::default(),
         user_claim: "sub".to_owned(),
@@ -140,7 +140,7 @@ fn claims_that_are_missing_or_wrong_are_refused() {
         audience: Some("game".to_owned()),
         issuer: Some("us".to_owned()),
     };
-    let strict = Jwt::new(Options {
+    let strict = Jwt::new(JwtOptions {
         expected,
         ..place.file(Signing::Hs256)
     })
@@ -202,7 +202,7 @@ fn claims_that_are_missing_or_wrong_are_refused() {
 #[test]
 fn the_user_may_stand_in_another_claim() {
     let place = Place::with(SECRET);
-    let jwt = Jwt::new(Options {
+    let jwt = Jwt::new(JwtOptions {
         user_claim: "openId".to_owned(),
         ..place.file(Signing::Hs256)
     })

@@ -1,0 +1,73 @@
+//! Who gets in: the bound on requests in flight, the limits, the caller's identity.
+use jiff::Timestamp;
+use market::switches::Switch;
+use market::{ActivityId, DrawCount, UserId};
+
+use super::arrival::{Arrival, CallerCheck};
+use super::service::Desk;
+use crate::answer::{Code, Endpoint, Failure};
+use crate::edge::InFlightRequest;
+use crate::identity::Caller;
+
+impl Desk {
+    /// Admits a request by its head, before its caller is known. It is in flight for as long as the
+    /// returned value lives.
+    pub fn admit(&self, arrival: &Arrival<'_>) -> Result<InFlightRequest<'_>, Failure> {
+        // Before all else: whatever else goes wrong, the memory for requests is bounded.
+        let in_flight = self.in_flight.enter().ok_or(Code::Overloaded)?;
+        // Gateway, route, address, widest first: a flood is refused before anything is checked,
+        // read or looked up for it.
+        self.admit_head(arrival)?;
+        Ok(in_flight)
+    }
+
+    /// The limits of the gateway, the route and the client's address. They know no user, so they
+    /// obey what was switched for all.
+    fn admit_head(&self, arrival: &Arrival<'_>) -> Result<(), Failure> {
+        let catalogue = self.shards.catalogue();
+        if !catalogue
+            .switches()
+            .is_on_for_some(Switch::Limits, arrival.at)
+        {
+            return Ok(());
+        }
+        let client = || self.proxies.client(arrival.peer, arrival.headers);
+        Ok(self.limits.admit(arrival.endpoint, client)?)
+    }
+
+    /// Returns who calls, as far as that matters.
+    pub fn identify(&self, arrival: &Arrival<'_>) -> Result<Caller, Failure> {
+        let Arrival {
+            peer, headers, at, ..
+        } = *arrival;
+        match arrival.caller {
+            CallerCheck::Nobody => Ok(Caller::Unasked),
+            CallerCheck::User => self.identity.caller(peer, headers, at),
+            CallerCheck::UserByToken => self.identity.known_caller(peer, headers, at),
+        }
+    }
+
+    /// Once the user is known: the limit of users, and who is in cooldown. `activity` is what the
+    /// request is about, if it says so.
+    pub fn admit_user(
+        &self,
+        endpoint: Endpoint,
+        user: &UserId,
+        activity: Option<ActivityId>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let catalogue = self.shards.catalogue();
+        let switches = catalogue.switches();
+        if self.is_flipped(
+            switches,
+            Switch::Limits,
+            activity,
+            user,
+            DrawCount::ONE,
+            now,
+        ) {
+            return Ok(());
+        }
+        Ok(self.limits.admit_user(endpoint, user)?)
+    }
+}

@@ -1,0 +1,32 @@
+//! A request before its body is read.
+use hyper::HeaderMap;
+use jiff::Timestamp;
+
+use crate::answer::Endpoint;
+use crate::edge::Peer;
+
+/// What is known of a request by its head.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// What it is for.
+    pub endpoint: Endpoint,
+    /// Whether its caller matters.
+    pub caller: CallerCheck,
+    /// The other end of its connection.
+    pub peer: Peer,
+    /// Where proxies and tokens speak.
+    pub headers: &'a HeaderMap,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// How much must be known of a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerCheck {
+    /// Nothing: the endpoint is about no user.
+    Nobody,
+    /// Who it is, as the server is configured to know.
+    User,
+    /// The same, and the request's own word does not do.
+    UserByToken,
+}

@@ -1,0 +1,53 @@
+//! Where draws meet the switches of operations.
+use jiff::Timestamp;
+use market::batch::Draw;
+use market::switches::{Effect, Switch, Switches};
+use market::{ActivityId, DrawCount, UserId};
+
+use super::service::Desk;
+use crate::answer::Code;
+
+impl Desk {
+    /// Refuses a draw that the switches do not allow: the last word of operations, before any store
+    /// is asked. `fallback_only` is obeyed where draws are planned, and only counted here.
+    pub(super) fn obey_switches(&self, draw: &Draw, now: Timestamp) -> Result<(), Code> {
+        let catalogue = self.shards.catalogue();
+        let Draw {
+            user,
+            activity,
+            count,
+            ..
+        } = draw;
+        let is_flipped = |switch| {
+            let switches = catalogue.switches();
+            self.is_flipped(switches, switch, Some(*activity), user, *count, now)
+        };
+        if is_flipped(Switch::ReadOnly) {
+            return Err(Code::ReadOnly);
+        }
+        if is_flipped(Switch::Draw) {
+            return Err(Code::SwitchedOff);
+        }
+        is_flipped(Switch::FallbackOnly);
+        Ok(())
+    }
+
+    /// Whether a switch stands in the other position than it normally does, for this user and now:
+    /// `read_only` on, `draw` off, `limits` off. Counts each of so many draws that it decides for,
+    /// and those that it would decide for were it not only observed.
+    pub(super) fn is_flipped(
+        &self,
+        switches: &Switches,
+        switch: Switch,
+        activity: Option<ActivityId>,
+        user: &UserId,
+        draws: DrawCount,
+        now: Timestamp,
+    ) -> bool {
+        let effect = switches.effect(switch, activity, user, now);
+        if let Some(effect) = effect {
+            self.metrics.switched(switch, effect, draws);
+        }
+        effect == Some(Effect::Applied)
+    }
+}

@@ -1,0 +1,97 @@
+//! Draws that were made earlier: one by its order, a call by its request.
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use market::campaign::Catalogue;
+use market::{DrawCount, Order, UserId};
+use serde::Serialize;
+use shards::OrderKey;
+
+use crate::answer::{Code, Data, Endpoint, Failure};
+use crate::desk::Desk;
+use crate::http::fields::Name;
+use crate::http::route::{About, Asked, EndpointAnswer, Methods, Route, Serve};
+use crate::http::views::drawn::{Drawn, DrawnTogether};
+
+/// `GET activity/draw_record`
+pub const ROUTE: Route = Route {
+    endpoint: Endpoint::DrawRecord,
+    paths: &[("activity/draw_record", None)],
+    methods: Methods::Read,
+    takes: &[Name::User, Name::Request, Name::Order],
+    about: About::User,
+    serve: Serve::Read(|desk, asked| Box::pin(serve(desk, asked))),
+};
+
+async fn serve(desk: &Desk, asked: &Asked<'_>) -> Result<EndpointAnswer, Failure> {
+    let (user, key) = decode(desk, asked)?;
+    let by_request = matches!(key, OrderKey::Request(_));
+    let orders = desk.orders(&user, key).await?;
+    let data = encode(&orders, by_request, &desk.catalogue()).ok_or(Code::RecordUnknown)?;
+    Ok(data.into())
+}
+
+fn decode(desk: &Desk, asked: &Asked<'_>) -> Result<(UserId, OrderKey), Failure> {
+    let user = asked.reading_user(desk)?;
+    let key = match (asked.fields.request()?, asked.fields.order()?) {
+        (Some(request), None) => OrderKey::Request(request),
+        (None, Some(order)) => OrderKey::Order(order),
+        (None, None) => {
+            return Err(Failure::field(
+                Name::Request.as_str(),
+                "is missing; orderId would do as well",
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(Failure::field(
+                Name::Order.as_str(),
+                "give either requestId or orderId",
+            ));
+        }
+    };
+    Ok((user, key))
+}
+
+/// The record of draws that were made earlier: of a call as it was answered, or of one draw. `None`
+/// where there are none.
+pub fn encode(orders: &[Order], by_request: bool, catalogue: &Catalogue) -> Option<Data> {
+    let order = orders.first()?;
+    let published = catalogue.activity(order.activity);
+    let zone = published.map_or(TimeZone::UTC, |published| {
+        published.campaign.activity.time_zone.clone()
+    });
+    Some(if by_request && order.asked > DrawCount::ONE {
+        Data::new(&Record::new(DrawnTogether::from(orders), order, &zone))
+    } else {
+        Data::new(&Record::new(Drawn::from(order), order, &zone))
+    })
+}
+
+/// The time in its zone, with the zone's offset.
+fn rfc_3339(at: Timestamp, zone: &TimeZone) -> String {
+    at.display_with_offset(zone.to_offset(at)).to_string()
+}
+
+/// Draws that were made earlier.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a, T> {
+    #[serde(flatten)]
+    drawn: T,
+    activity_id: u64,
+    request_id: &'a str,
+    state: &'static str,
+    created_at: String,
+}
+
+impl<'a, T> Record<'a, T> {
+    /// The record of a call, as its first order tells it.
+    fn new(drawn: T, order: &'a Order, zone: &TimeZone) -> Self {
+        Self {
+            drawn,
+            activity_id: order.activity.get(),
+            request_id: order.request.as_str(),
+            state: "created",
+            created_at: rfc_3339(order.created_at, zone),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! JSON that several endpoints write.
+pub mod awards;
+pub mod drawn;

@@ -1,0 +1,14 @@
+//! How the server knows who calls, as configured.
+use super::jwt::JwtOptions;
+use super::trusted_header::TrustedHeader;
+
+/// How the server knows who calls, as configured.
+#[derive(Debug, Clone)]
+pub enum IdentityOptions {
+    /// It does not: the caller is whom the request says.
+    Open,
+    /// A trusted proxy says so in a header.
+    TrustedHeader(TrustedHeader),
+    /// A signed token says so.
+    Jwt(Box<JwtOptions>),
+}
