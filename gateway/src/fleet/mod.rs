@@ -16,7 +16,7 @@ use market::random::Randomness;
 use market::switches::Origin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shards::fleet::{Report, Reported};
+use shards::meta::{Report, Reported};
 use shards::{OsRandom, Shards};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};

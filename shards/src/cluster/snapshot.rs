@@ -17,7 +17,7 @@ use crate::store::StoreError;
 /// not of one moment.
 pub(crate) async fn snapshots(parts: &Parts) -> Result<Vec<Snapshot>, ReconcileError> {
     let mut snapshots: BTreeMap<Prize, Snapshot> = BTreeMap::new();
-    for (prize, total) in parts.meta.totals().await? {
+    for (prize, total) in parts.meta.stock_operations().totals().await? {
         snapshots.insert(
             prize,
             Snapshot {
@@ -88,7 +88,7 @@ pub(super) async fn sync(
 ) -> Result<(), ReconcileError> {
     let snapshots = snapshots(parts).await?;
     let now = Timestamp::now();
-    parts.meta.write_snapshots(&snapshots, now).await?;
+    parts.meta.stock_snapshots().write(&snapshots, now).await?;
     metrics.show_stock(&snapshots);
     jobs.snapshot_written_seconds.set(now.as_second());
     Ok(())

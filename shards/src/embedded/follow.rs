@@ -10,8 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::withdrawals::Withdrawals;
-use crate::fleet::Following;
-use crate::meta::Meta;
+use crate::meta::{Following, Meta};
 use crate::metrics::Metrics;
 use crate::stock::{MemoryStock, Snapshot};
 use crate::store::{SqliteFile, StoreError};
@@ -78,16 +77,16 @@ impl Follower {
         let revision = self.meta.revision().await?;
         if self.revision != Some(revision) {
             // Switches are obeyed first.
-            let switches = self.meta.switches().await?;
+            let switches = self.meta.switches().read().await?;
             self.catalogue
                 .rcu(|catalogue| catalogue.switched(&switches));
             self.following
-                .publish(revision, self.meta.fleet_settings().await?);
+                .publish(revision, self.meta.fleet_settings().read().await?);
             self.withdrawals.resolve().await?;
             // Campaigns are read before the stock and used after it: whatever is published in
             // between, no prize is drawn before its units are on the node.
-            let catalogue = self.meta.catalogue().await?;
-            for (prize, total) in self.meta.totals().await? {
+            let catalogue = self.meta.campaigns().catalogue().await?;
+            for (prize, total) in self.meta.stock_operations().totals().await? {
                 self.stock.set_total(prize, total);
             }
             self.withdrawals.run().await?;
@@ -106,7 +105,8 @@ impl Follower {
         }
         self.metrics.show_stock(&snapshots);
         self.meta
-            .write_snapshots(&snapshots, Timestamp::now())
+            .stock_snapshots()
+            .write(&snapshots, Timestamp::now())
             .await?;
         self.snapshots = snapshots;
         Ok(())

@@ -24,10 +24,9 @@ pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
 use self::withdrawals::Withdrawals;
 use crate::breaker::{self, Breakers};
-use crate::fleet::{Alone, Following};
 use crate::founding::{Founding, FoundingError, Unfit};
 use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
-use crate::meta::Meta;
+use crate::meta::{Following, InstalledMeta, Meta};
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
 use crate::readiness::Readiness;
@@ -134,7 +133,7 @@ impl Held {
         self.check_marks(&map).await?;
         self.raise_marks(map.shards()).await?;
         // Campaigns before stock: no prize is drawn before its units are on the node.
-        let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
+        let catalogue = Arc::new(ArcSwap::from_pointee(meta.campaigns().catalogue().await?));
         let stock = rebuild(self.folder(), &map, &meta).await?;
         let readiness = Arc::new(Readiness::default());
         let left = metrics.run_numbers_left.clone();
@@ -169,11 +168,9 @@ impl Held {
             readers.push(Box::new(reader));
         }
         let stop_follower = watch::Sender::new(false);
-        let switches = Arc::new(meta.clone());
-        let audit_log = Arc::new(meta.clone());
-        let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
+        let (revision, settings) = (meta.revision().await?, meta.fleet_settings().read().await?);
         let following = Arc::new(Following::new(revision, settings));
-        let fleet = Arc::new(meta.clone());
+        let installed = InstalledMeta::embedded(meta.clone());
         let follower = Follower::new(
             meta,
             stock,
@@ -197,14 +194,13 @@ impl Held {
             lane_per_table: false,
             readers,
             catalogue,
-            switches,
-            fleet,
-            gateways: Arc::new(Alone::default()),
+            meta: installed,
+            // There is no other gateway.
+            announce_change: Box::new(|| ()),
             following,
             timeouts: options.timeouts,
             breakers: Arc::new(breakers),
             readiness,
-            audit_log,
             metrics,
             stop,
             tasks: tasks.into(),
@@ -222,11 +218,11 @@ impl Held {
     /// run number there may be draws in them, and they must be there.
     async fn lay_out(&self, options: Options) -> Result<SlotMap, StartError> {
         let Options { shards, tables, .. } = options;
-        let found = self.meta().slot_map().await?;
+        let found = self.meta().layout().slot_map().await?;
         let map = SlotMap::even(found.map_or(1, |(version, ..)| version), shards, tables)?;
         match found {
             // Before the files: a first start that is killed half-way goes on with this layout.
-            None => self.meta().fix_slot_map(&map).await?,
+            None => self.meta().layout().fix_slot_map(&map).await?,
             Some((_, found_shards, found_tables))
                 if (found_shards, found_tables) != (shards, tables) =>
             {
@@ -239,7 +235,7 @@ impl Held {
             }
             Some(_) => {}
         }
-        let access = if self.meta().claimed_runs().await? == 0 {
+        let access = if self.meta().runs().claimed().await? == 0 {
             Access::Create
         } else {
             Access::Write
@@ -357,7 +353,7 @@ async fn rebuild_from(
     meta: &Meta<SqliteFile>,
 ) -> Result<Arc<MemoryStock>, StoreError> {
     let stock = Arc::new(MemoryStock::rebuilt(issued));
-    for (prize, total) in meta.totals().await? {
+    for (prize, total) in meta.stock_operations().totals().await? {
         stock.set_total(prize, total);
     }
     Withdrawals::new(meta.clone(), stock.clone()).run().await?;
@@ -366,7 +362,7 @@ async fn rebuild_from(
 
 /// Does the withdrawals that wait on behalf of a server that is not running.
 pub async fn withdraw_at_rest(held: &Held) -> Result<(), StoreError> {
-    let issued = match held.meta().slot_map().await? {
+    let issued = match held.meta().layout().slot_map().await? {
         Some((version, shards, tables)) => {
             let map = SlotMap::even(version, shards, tables)
                 .map_err(|error| StoreError::Data(error.to_string()))?;

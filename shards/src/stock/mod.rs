@@ -9,6 +9,8 @@ pub mod cluster;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod memory;
+pub(crate) mod snapshot;
+pub(crate) mod spread;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 use market::batch::{Prize, Units};
 
 pub use memory::MemoryStock;
+pub use snapshot::Snapshot;
+pub use spread::Spread;
 
 use crate::store::GrantId;
 
@@ -192,19 +196,4 @@ impl<K: Stock> Stock for Arc<K> {
     fn closed(&self) -> Vec<GrantId> {
         K::closed(self)
     }
-}
-
-/// One prize's stock at one moment: `total = left + open + issued`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Which prize.
-    pub prize: Prize,
-    /// Units there are in all.
-    pub total: u64,
-    /// Units to be taken.
-    pub left: u64,
-    /// Units under open grants.
-    pub open: u64,
-    /// Units in orders.
-    pub issued: u64,
 }

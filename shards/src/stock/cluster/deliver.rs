@@ -8,9 +8,10 @@
 //! a later epoch what the totals have lost already, and nobody would put it back.
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal};
 use super::rebuild::ReconcileError;
-use super::server::{Addition, Session, Spread, StockServer};
+use super::server::{Addition, Session, StockServer};
 use super::{ClusterStock, StockNode};
 use crate::stock::Epoch;
+use crate::stock::spread::Spread;
 
 /// Brings a server the additions that it has not got yet. Answers how many.
 pub(crate) async fn deliver<S: StockServer>(

@@ -6,9 +6,10 @@ use market::batch::Prize;
 use super::deliver::deliver;
 use super::ledger::{MetaLedger, ShardLedger};
 use super::rebuild::{ReconcileError, rebuild};
-use super::server::{Look, Session, Spread, StockServer};
+use super::server::{Look, Session, StockServer};
 use super::sweep::sweep;
 use super::{ClusterStock, StockNode};
+use crate::stock::spread::Spread;
 use crate::stock::{Epoch, ServerId};
 
 /// What a round found and did.

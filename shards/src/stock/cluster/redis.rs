@@ -21,9 +21,9 @@ use tokio::time::timeout;
 pub use self::options::RedisOptions;
 use self::pool::{Pool, Pooled};
 use super::server::{
-    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, Spread, StockServer,
-    Stranger, Taken,
+    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, StockServer, Stranger, Taken,
 };
+use crate::stock::spread::Spread;
 use crate::stock::{Epoch, Part, ServerId, StockUnavailable};
 use crate::store::{ClusterId, GrantId};
 

@@ -12,8 +12,8 @@ use super::ledger::{
     Delivery, GrantOutcome, MetaLedger, NotedReceipt, PendingWithdrawal, Registered, ShardLedger,
     SomeReceipts,
 };
-use super::server::Spread;
-use crate::meta::{Meta, Withdrawal, prize};
+use crate::meta::{Meta, StockAdditionStatements, Withdrawal, prize, raise_revision};
+use crate::stock::spread::Spread;
 use crate::stock::{Epoch, Part, ServerId};
 use crate::store::{
     Columns, Connection, Database, GrantId, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase,
@@ -39,18 +39,12 @@ macro_rules! texts {
 #[allow(non_upper_case_globals, reason = "named as their files")]
 mod texts {
     texts!(
-        change_segments,
         end_leases,
         end_withdrawal,
-        insert_deliveries,
         insert_layout,
-        insert_segments,
-        lock_segments,
-        lock_server,
         mark_delivered,
         read_deliveries,
         read_given,
-        read_layout,
         read_leases,
         read_segments,
         read_server,
@@ -59,6 +53,9 @@ mod texts {
         take_leases,
     );
 }
+
+/// Those that additions of stock use too.
+const SHARED: &StockAdditionStatements = StockAdditionStatements::MYSQL;
 
 /// Connections of a process to a shard for its jobs: reclaiming, folding, counting, and one for
 /// each stock server that is looked after. More would only wait for each other's locks there.
@@ -406,7 +403,7 @@ impl SqlMetaLedger {
         let rows = database
             .connect()
             .await?
-            .rows(texts::read_layout, "[]")
+            .rows(SHARED.read_layout, "[]")
             .await?;
         rows.first()
             .map(|row| {
@@ -487,63 +484,6 @@ impl SqlMetaLedger {
     }
 }
 
-/// Spreads the units of an addition over the prize's segments and notes which servers have to
-/// get some, within the transaction that records it.
-pub(crate) async fn record_addition(
-    link: &mut impl Connection,
-    operation: u64,
-    prize: Prize,
-    units: u64,
-) -> Result<(), StoreError> {
-    let layout = link.rows(texts::read_layout, "[]").await?;
-    let layout = layout
-        .first()
-        .ok_or_else(|| StoreError::Data("the stock was never laid out".to_owned()))?;
-    let spread = Spread {
-        servers: layout.number(0)?,
-        segments: layout.number(1)?,
-    };
-    let (activity, award) = (prize.activity.get(), prize.award.get());
-    // The servers first: a rebuild that begins now either counts the addition or gets it later.
-    let servers: Vec<[u8; 1]> = (1..=spread.servers).map(|server| [server]).collect();
-    let epochs = link.rows(texts::lock_server, &json_rows(servers)).await?;
-    let epochs = epochs
-        .iter()
-        .map(|row| row.number::<u64>(0))
-        .collect::<Result<Vec<_>, _>>()?;
-    let known = link
-        .rows(texts::lock_segments, &json_rows([(activity, award)]))
-        .await?;
-    let shares: Vec<(u16, u64)> = spread.share(units).collect();
-    if known.is_empty() {
-        let row = |&(segment, units): &(u16, u64)| {
-            (activity, award, segment, spread.server_of(segment).0, units)
-        };
-        link.execute(texts::insert_segments, &json_rows(shares.iter().map(row)))
-            .await?;
-    } else {
-        let row = |&(segment, units): &(u16, u64)| (activity, award, segment, units);
-        link.execute(texts::change_segments, &json_rows(shares.iter().map(row)))
-            .await?;
-    }
-    let delivery = |(server, epoch): (u8, &u64)| {
-        let here = shares
-            .iter()
-            .filter(|(segment, _)| spread.server_of(*segment).0 == server);
-        (
-            operation,
-            server,
-            *epoch,
-            here.map(|(_, units)| units).sum::<u64>(),
-            0_u8,
-        )
-    };
-    let deliveries = (1..=spread.servers).zip(&epochs).map(delivery);
-    link.execute(texts::insert_deliveries, &json_rows(deliveries))
-        .await
-        .map(drop)
-}
-
 impl MetaLedger for SqlMetaLedger {
     async fn registered(&self, server: ServerId) -> Result<Registered, StoreError> {
         let rows = self
@@ -565,7 +505,7 @@ impl MetaLedger for SqlMetaLedger {
         let mut link = self.kept.get().await?;
         link.begin().await?;
         let rows = link
-            .rows(texts::lock_server, &json_rows([[server.0]]))
+            .rows(SHARED.lock_server, &json_rows([[server.0]]))
             .await?;
         let before: u64 = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         let epoch = before.max(seen.0) + 1;
@@ -627,7 +567,9 @@ impl MetaLedger for SqlMetaLedger {
 
     async fn withdrawals(&self) -> Result<Vec<PendingWithdrawal>, StoreError> {
         let mut pending = Vec::new();
-        for Withdrawal { id, prize, units } in self.meta.waiting_withdrawals().await? {
+        for Withdrawal { id, prize, units } in
+            self.meta.stock_operations().waiting_withdrawals().await?
+        {
             let rows = self.rows(texts::read_given, &json_rows([[id]])).await?;
             let given = rows
                 .iter()
@@ -653,7 +595,7 @@ impl MetaLedger for SqlMetaLedger {
         let mut link = self.kept.get().await?;
         link.begin().await?;
         let rows = link
-            .rows(texts::lock_server, &json_rows([[server.0]]))
+            .rows(SHARED.lock_server, &json_rows([[server.0]]))
             .await?;
         let current: u64 = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         if current != epoch.0 {
@@ -669,7 +611,7 @@ impl MetaLedger for SqlMetaLedger {
             units,
             1_u8,
         )]);
-        match link.execute(texts::insert_deliveries, &delivery).await {
+        match link.execute(SHARED.insert_deliveries, &delivery).await {
             Ok(_) => {}
             // Another holder of this job has noted the same units; the next round will see them.
             Err(StoreError::Conflict(_)) => {
@@ -689,7 +631,7 @@ impl MetaLedger for SqlMetaLedger {
             .iter()
             .map(change)
             .collect::<Result<Vec<_>, StoreError>>()?;
-        link.execute(texts::change_segments, &json_rows(changes))
+        link.execute(SHARED.change_segments, &json_rows(changes))
             .await?;
         link.commit().await?;
         self.kept.keep(link);
@@ -701,8 +643,7 @@ impl MetaLedger for SqlMetaLedger {
         link.begin().await?;
         link.execute(texts::end_withdrawal, &json_rows([[operation]]))
             .await?;
-        link.execute(MysqlDatabase::DIALECT.meta.raise_revision, "[]")
-            .await?;
+        raise_revision::<MysqlDatabase>(&mut link).await?;
         link.commit().await?;
         self.kept.keep(link);
         Ok(())
