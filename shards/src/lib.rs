@@ -5,12 +5,10 @@
 //! reads to a small pool beside it. [`embedded`] builds one over SQLite files and stock in
 //! memory. No rule of a campaign is decided here; that is the crate `market`.
 pub mod audit;
-pub mod audit_log;
 pub mod breaker;
 pub mod cluster;
 pub mod embedded;
 mod error;
-pub mod fleet;
 mod founding;
 mod grant;
 mod jobs;
@@ -27,7 +25,6 @@ mod shares;
 mod simulation;
 pub mod stock;
 pub mod store;
-pub mod switches;
 #[cfg(test)]
 mod testing;
 

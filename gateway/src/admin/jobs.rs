@@ -3,7 +3,7 @@
 //! Rounds are those of this gateway: of a job that another one runs only the holder is known here.
 use serde::Serialize;
 use shards::JobStatus;
-use shards::fleet::Gateway;
+use shards::meta::Gateway;
 
 use super::{Admin, json};
 use crate::edge::HttpResponse;
@@ -81,7 +81,7 @@ mod tests {
 
     use jiff::Timestamp;
     use serde_json::{Value, json};
-    use shards::fleet::Report;
+    use shards::meta::Report;
     use shards::{LastRound, RoundOutcome};
 
     use super::*;

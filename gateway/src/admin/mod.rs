@@ -30,8 +30,8 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::switches::{Setting, Share, Switch};
 use serde::de::DeserializeOwned;
+use shards::meta::{SwitchChange, SwitchTo};
 use shards::store::StoreError;
-use shards::switches::{SwitchChange, SwitchTo};
 use shards::{ReadError, Shards};
 use tokio::time::timeout;
 

@@ -702,7 +702,8 @@ async fn publish_demo(held: &Held) -> Result<(), ServeError> {
     let meta = held.meta();
     // Every publication raises the revision.
     if meta.revision().await.map_err(StartError::from)? == 0 {
-        meta.publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now())
+        meta.campaigns()
+            .publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now())
             .await?;
     }
     Ok(())

@@ -16,7 +16,7 @@ use market::switches::Origin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shards::Shards;
-use shards::fleet::{Report, Reported};
+use shards::meta::{Report, Reported};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 

@@ -23,10 +23,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::follow::Follower;
-use self::notification::{Announced, Notifications};
-use crate::audit_log::AuditEntry;
+use self::notification::Notifications;
 use crate::breaker::{self, Breakers};
-use crate::fleet::Following;
 use crate::founding::{Founding, FoundingError};
 use crate::jobs::fold::Fold;
 use crate::jobs::forget::Forget;
@@ -37,7 +35,9 @@ use crate::jobs::snapshot::ClusterSnapshot;
 use crate::jobs::withdraw::Withdraw;
 use crate::jobs::{JobMetrics, Jobs, LeaseTable, Leases, Runner, SharedLeases, holder};
 use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
-use crate::meta::Meta;
+use crate::meta::AuditEntry;
+use crate::meta::Following;
+use crate::meta::{InstalledMeta, Meta};
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::random::OsRandom;
 use crate::readiness::Readiness;
@@ -275,10 +275,16 @@ impl Options {
 
     async fn fix_layout(&self, meta: &Meta<MysqlDatabase>) -> Result<(), ClusterError> {
         let (map, spread) = (self.map(1)?, self.spread());
-        if meta.slot_map().await.map_err(ClusterError::Meta)?.is_none() {
+        if meta
+            .layout()
+            .slot_map()
+            .await
+            .map_err(ClusterError::Meta)?
+            .is_none()
+        {
             // A duplicate key says that another migration was faster; what it fixed is compared
             // below.
-            accept_conflict(meta.fix_slot_map(&map).await)?;
+            accept_conflict(meta.layout().fix_slot_map(&map).await)?;
         }
         if SqlMetaLedger::layout(&self.meta)
             .await
@@ -296,6 +302,7 @@ impl Options {
         meta: &Meta<MysqlDatabase>,
     ) -> Result<(SlotMap, Spread), ClusterError> {
         let (version, shards, tables) = meta
+            .layout()
             .slot_map()
             .await
             .map_err(ClusterError::Meta)?
@@ -346,7 +353,7 @@ impl Options {
             let new = RedisServer::new(server, spread, options, &cluster);
             new.map_err(|error| ClusterError::Redis { server, error })
         };
-        let known = meta.claimed_runs().await.map_err(ClusterError::Meta)?;
+        let known = meta.runs().claimed().await.map_err(ClusterError::Meta)?;
         let run_check = |_: &MysqlDatabase| {
             Arc::new(RunCheck::new(Arc::new(meta.clone()), known, map.tables()))
         };
@@ -560,7 +567,10 @@ impl Parts {
     async fn first_followed(&self) -> Result<Following, StoreError> {
         // Read first: what changes meanwhile is seen again.
         let revision = self.meta.revision().await?;
-        Ok(Following::new(revision, self.meta.fleet_settings().await?))
+        Ok(Following::new(
+            revision,
+            self.meta.fleet_settings().read().await?,
+        ))
     }
 
     /// A breaker for each shard and each stock server.
@@ -631,7 +641,8 @@ impl Installation {
             };
             self.parts
                 .meta
-                .note(&entry)
+                .audit_log()
+                .add(&entry)
                 .await
                 .map_err(|error| error.to_string())
         };
@@ -762,7 +773,12 @@ impl Installation {
             tracing::warn!("meta database: {warning}");
         }
         let catalogue = Arc::new(ArcSwap::from_pointee(
-            parts.meta.catalogue().await.map_err(ClusterError::Meta)?,
+            parts
+                .meta
+                .campaigns()
+                .catalogue()
+                .await
+                .map_err(ClusterError::Meta)?,
         ));
         let following = parts.first_followed().await.map_err(ClusterError::Meta)?;
         let stop = watch::Sender::new(false);
@@ -799,10 +815,7 @@ impl Installation {
             metrics.clone(),
         );
         runner.add([tokio::spawn(follower.run(runner.stopped()))]);
-        let announced = Arc::new(Announced {
-            meta: parts.meta.clone(),
-            notifications: parts.notifications.clone(),
-        });
+        let notifications = parts.notifications.clone();
         let shards = Shards {
             map: parts.map.clone(),
             shares: Shares::even(sizes.in_flight_max, parts.map.shards()),
@@ -810,14 +823,12 @@ impl Installation {
             lane_per_table: true,
             readers,
             catalogue,
-            switches: announced.clone(),
-            fleet: announced,
-            gateways: Arc::new(parts.meta.clone()),
+            meta: InstalledMeta::Cluster(parts.meta.clone()),
+            announce_change: Box::new(move || notifications.say()),
             following,
             timeouts: sizes.timeouts,
             breakers,
             readiness,
-            audit_log: Arc::new(parts.meta.clone()),
             jobs: runner.jobs(),
             metrics,
             stop,

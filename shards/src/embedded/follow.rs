@@ -8,8 +8,8 @@ use market::campaign::Catalogue;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::fleet::Following;
 use crate::jobs::withdraw_from_memory::Withdrawals;
+use crate::meta::Following;
 use crate::meta::Meta;
 use crate::metrics::Metrics;
 use crate::stock::MemoryStock;
@@ -71,17 +71,17 @@ impl Follower {
         let revision = self.meta.revision().await?;
         if self.revision != Some(revision) {
             // Switches are obeyed first.
-            let switches = self.meta.switches().await?;
+            let switches = self.meta.switches().read().await?;
             self.catalogue
                 .rcu(|catalogue| catalogue.switched(&switches));
             self.following
-                .publish(revision, self.meta.fleet_settings().await?);
+                .publish(revision, self.meta.fleet_settings().read().await?);
             let mut withdrawals = self.withdrawals.lock().await;
             withdrawals.resolve().await?;
             // Campaigns are read before the stock and used after it: whatever is published in
             // between, no prize is drawn before its units are on the node.
-            let catalogue = self.meta.catalogue().await?;
-            for (prize, total) in self.meta.totals().await? {
+            let catalogue = self.meta.campaigns().catalogue().await?;
+            for (prize, total) in self.meta.stock_operations().totals().await? {
                 self.stock.set_total(prize, total);
             }
             withdrawals.run().await?;

@@ -20,7 +20,6 @@ use tokio::sync::watch;
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
 use crate::breaker::{self, Breakers};
-use crate::fleet::{Alone, Following};
 use crate::founding::{Founding, FoundingError, Unfit};
 use crate::jobs::disk::Disk;
 use crate::jobs::snapshot::MemorySnapshot;
@@ -28,6 +27,7 @@ use crate::jobs::withdraw_from_memory::{WithdrawFromMemory, Withdrawals};
 use crate::jobs::{JobMetrics, Jobs, Leases, Runner};
 use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
 use crate::meta::Meta;
+use crate::meta::{Following, InstalledMeta};
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
 use crate::readiness::Readiness;
@@ -140,7 +140,7 @@ impl Held {
         self.check_marks(&map).await?;
         self.raise_marks(map.shards()).await?;
         // Campaigns before stock: no prize is drawn before its units are on the node.
-        let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
+        let catalogue = Arc::new(ArcSwap::from_pointee(meta.campaigns().catalogue().await?));
         let stock = rebuild(self.folder(), &map, &meta).await?;
         let readiness = Arc::new(Readiness::default());
         let left = metrics.run_numbers_left.clone();
@@ -174,11 +174,9 @@ impl Held {
             );
             readers.push(Box::new(reader));
         }
-        let switches = Arc::new(meta.clone());
-        let audit_log = Arc::new(meta.clone());
-        let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
+        let (revision, settings) = (meta.revision().await?, meta.fleet_settings().read().await?);
         let following = Arc::new(Following::new(revision, settings));
-        let fleet = Arc::new(meta.clone());
+        let installed = InstalledMeta::embedded(meta.clone());
         let instance = format!("{:016x}", random_number());
         let mut runner = Runner::new(Arc::new(Jobs::new(instance, Leases::Local)), jobs);
         runner.start(Disk::new(
@@ -213,14 +211,13 @@ impl Held {
             lane_per_table: false,
             readers,
             catalogue,
-            switches,
-            fleet,
-            gateways: Arc::new(Alone::default()),
+            meta: installed,
+            // There is no other gateway.
+            announce_change: Box::new(|| ()),
             following,
             timeouts: options.timeouts,
             breakers: Arc::new(breakers),
             readiness,
-            audit_log,
             jobs: runner.jobs(),
             metrics,
             stop,
@@ -237,11 +234,11 @@ impl Held {
     /// run number there may be draws in them, and they must be there.
     async fn lay_out(&self, options: Options) -> Result<SlotMap, StartError> {
         let Options { shards, tables, .. } = options;
-        let found = self.meta().slot_map().await?;
+        let found = self.meta().layout().slot_map().await?;
         let map = SlotMap::even(found.map_or(1, |(version, ..)| version), shards, tables)?;
         match found {
             // Before the files: a first start that is killed half-way goes on with this layout.
-            None => self.meta().fix_slot_map(&map).await?,
+            None => self.meta().layout().fix_slot_map(&map).await?,
             Some((_, found_shards, found_tables))
                 if (found_shards, found_tables) != (shards, tables) =>
             {
@@ -254,7 +251,7 @@ impl Held {
             }
             Some(_) => {}
         }
-        let access = if self.meta().claimed_runs().await? == 0 {
+        let access = if self.meta().runs().claimed().await? == 0 {
             Access::Create
         } else {
             Access::Write
@@ -371,7 +368,7 @@ async fn rebuild_from(
     meta: &Meta<SqliteFile>,
 ) -> Result<Arc<MemoryStock>, StoreError> {
     let stock = Arc::new(MemoryStock::rebuilt(issued));
-    for (prize, total) in meta.totals().await? {
+    for (prize, total) in meta.stock_operations().totals().await? {
         stock.set_total(prize, total);
     }
     Withdrawals::new(meta.clone(), stock.clone()).run().await?;
@@ -380,7 +377,7 @@ async fn rebuild_from(
 
 /// Does the withdrawals that wait on behalf of a server that is not running.
 pub async fn withdraw_at_rest(held: &Held) -> Result<(), StoreError> {
-    let issued = match held.meta().slot_map().await? {
+    let issued = match held.meta().layout().slot_map().await? {
         Some((version, shards, tables)) => {
             let map = SlotMap::even(version, shards, tables)
                 .map_err(|error| StoreError::Data(error.to_string()))?;

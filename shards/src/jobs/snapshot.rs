@@ -30,7 +30,7 @@ impl Job for ClusterSnapshot {
     async fn round(&mut self) -> Result<Round, JobError> {
         let snapshots = snapshots(&self.meta, &self.stock, &self.shards).await?;
         let now = Timestamp::now();
-        self.meta.write_snapshots(&snapshots, now).await?;
+        self.meta.stock_snapshots().write(&snapshots, now).await?;
         self.metrics.show_stock(&snapshots);
         self.written_seconds.set(now.as_second());
         Ok(Round::DONE)
@@ -57,7 +57,8 @@ impl Job for MemorySnapshot {
         if snapshots != self.written {
             self.metrics.show_stock(&snapshots);
             self.meta
-                .write_snapshots(&snapshots, Timestamp::now())
+                .stock_snapshots()
+                .write(&snapshots, Timestamp::now())
                 .await?;
             self.written = snapshots;
         }

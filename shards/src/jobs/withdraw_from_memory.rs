@@ -42,15 +42,19 @@ pub(crate) trait Records: Send + Sync {
 
 impl<D: Database> Records for Meta<D> {
     async fn waiting(&self) -> Result<Vec<Withdrawal>, StoreError> {
-        self.waiting_withdrawals().await
+        self.stock_operations().waiting_withdrawals().await
     }
 
     async fn note(&self, id: u64, units: u64) -> Result<(), StoreError> {
-        self.withdrawn(id, units).await
+        self.stock_operations().record_withdrawn(id, units).await
     }
 
     async fn is_noted(&self, id: u64) -> Result<bool, StoreError> {
-        Ok(self.applied_for_good(id).await?.is_some())
+        Ok(self
+            .stock_operations()
+            .applied_for_good(id)
+            .await?
+            .is_some())
     }
 }
 

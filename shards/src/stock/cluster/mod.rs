@@ -17,7 +17,6 @@
 //!
 //! Every job stays correct when several processes run it at once, stop half-way, or act on what
 //! they read a while ago.
-pub(crate) mod additions;
 mod deliver;
 pub(crate) mod ledger;
 mod rebuild;

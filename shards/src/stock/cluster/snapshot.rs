@@ -20,7 +20,7 @@ pub(crate) async fn snapshots(
     shards: &[SqlShardLedger],
 ) -> Result<Vec<Snapshot>, ReconcileError> {
     let mut snapshots: BTreeMap<Prize, Snapshot> = BTreeMap::new();
-    for (prize, total) in meta.totals().await? {
+    for (prize, total) in meta.stock_operations().totals().await? {
         snapshots.insert(
             prize,
             Snapshot {

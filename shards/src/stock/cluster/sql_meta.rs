@@ -3,7 +3,7 @@
 use market::batch::Prize;
 
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal, Registered};
-use crate::meta::{Meta, Withdrawal, prize};
+use crate::meta::{Meta, StockAdditionStatements, Withdrawal, prize, raise_revision};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::spread::Spread;
 use crate::store::{
@@ -21,21 +21,20 @@ macro_rules! texts {
 #[allow(non_upper_case_globals, reason = "named as their files")]
 mod texts {
     texts!(
-        change_segments,
         end_withdrawal,
-        insert_deliveries,
         insert_layout,
-        lock_server,
         mark_delivered,
         read_deliveries,
         read_given,
-        read_layout,
         read_segments,
         read_server,
         register,
         set_epoch,
     );
 }
+
+/// Those that additions of stock use too.
+const SHARED: &StockAdditionStatements = StockAdditionStatements::MYSQL;
 
 type Row = <<MysqlDatabase as Database>::Connection as Connection>::Row;
 
@@ -66,7 +65,7 @@ impl SqlMetaLedger {
         let rows = database
             .connect()
             .await?
-            .rows(texts::read_layout, "[]")
+            .rows(SHARED.read_layout, "[]")
             .await?;
         rows.first()
             .map(|row| {
@@ -128,7 +127,7 @@ impl MetaLedger for SqlMetaLedger {
         let mut link = self.kept.get().await?;
         link.begin().await?;
         let rows = link
-            .rows(texts::lock_server, &json_rows([[server.0]]))
+            .rows(SHARED.lock_server, &json_rows([[server.0]]))
             .await?;
         let before: u64 = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         let epoch = before.max(seen.0) + 1;
@@ -190,7 +189,9 @@ impl MetaLedger for SqlMetaLedger {
 
     async fn withdrawals(&self) -> Result<Vec<PendingWithdrawal>, StoreError> {
         let mut pending = Vec::new();
-        for Withdrawal { id, prize, units } in self.meta.waiting_withdrawals().await? {
+        for Withdrawal { id, prize, units } in
+            self.meta.stock_operations().waiting_withdrawals().await?
+        {
             let rows = self.rows(texts::read_given, &json_rows([[id]])).await?;
             let given = rows
                 .iter()
@@ -216,7 +217,7 @@ impl MetaLedger for SqlMetaLedger {
         let mut link = self.kept.get().await?;
         link.begin().await?;
         let rows = link
-            .rows(texts::lock_server, &json_rows([[server.0]]))
+            .rows(SHARED.lock_server, &json_rows([[server.0]]))
             .await?;
         let current: u64 = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         if current != epoch.0 {
@@ -232,7 +233,7 @@ impl MetaLedger for SqlMetaLedger {
             units,
             1_u8,
         )]);
-        match link.execute(texts::insert_deliveries, &delivery).await {
+        match link.execute(SHARED.insert_deliveries, &delivery).await {
             Ok(_) => {}
             // Another holder of this job has noted the same units; the next round will see them.
             Err(StoreError::Conflict(_)) => {
@@ -252,7 +253,7 @@ impl MetaLedger for SqlMetaLedger {
             .iter()
             .map(change)
             .collect::<Result<Vec<_>, StoreError>>()?;
-        link.execute(texts::change_segments, &json_rows(changes))
+        link.execute(SHARED.change_segments, &json_rows(changes))
             .await?;
         link.commit().await?;
         self.kept.keep(link);
@@ -264,8 +265,7 @@ impl MetaLedger for SqlMetaLedger {
         link.begin().await?;
         link.execute(texts::end_withdrawal, &json_rows([[operation]]))
             .await?;
-        link.execute(MysqlDatabase::DIALECT.meta.raise_revision, "[]")
-            .await?;
+        raise_revision::<MysqlDatabase>(&mut link).await?;
         link.commit().await?;
         self.kept.keep(link);
         Ok(())

@@ -82,7 +82,8 @@ impl Site {
 
     async fn add(&self, count: u64) {
         self.meta
-            .add_stock(&change(count), Timestamp::UNIX_EPOCH)
+            .stock_operations()
+            .add(&change(count), Timestamp::UNIX_EPOCH)
             .await
             .expect("recorded");
     }
@@ -563,6 +564,7 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
         .expect("noted");
     let operation = site
         .meta
+        .stock_operations()
         .ask_withdrawal(&change(9), Timestamp::UNIX_EPOCH)
         .await
         .expect("recorded");
@@ -575,8 +577,14 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
     withdraw(&site.stock, &site.ledger)
         .await
         .expect("nothing is left to do");
-    assert_eq!(site.meta.applied(operation).await, Ok(Some(-6)));
-    assert_eq!(site.meta.totals().await.expect("read")[&prize(1)], 4);
+    assert_eq!(
+        site.meta.stock_operations().applied(operation).await,
+        Ok(Some(-6))
+    );
+    assert_eq!(
+        site.meta.stock_operations().totals().await.expect("read")[&prize(1)],
+        4
+    );
     assert_eq!(site.left().await, 0);
     rebuild(site.node(), &site.shards, &site.ledger, Epoch(0))
         .await
@@ -640,6 +648,7 @@ async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
     site.reconcile().await;
     site.add(5).await;
     site.meta
+        .stock_operations()
         .ask_withdrawal(&change(3), Timestamp::UNIX_EPOCH)
         .await
         .expect("recorded");

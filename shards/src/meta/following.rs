@@ -1,24 +1,24 @@
-//! What the follower of the meta database has read for the gateway to obey.
+//! What this process has read of the meta database, for its gateway to obey.
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use super::FleetSetting;
+use super::fleet_settings::FleetSetting;
 
-/// What stands in the meta database as of a revision.
+/// The state of the meta database as of a revision.
 #[derive(Debug, Clone)]
 pub struct Followed {
-    /// All that was set up to this revision is known. Switches are in force already.
+    /// Everything that was set up to this revision is known. Switches are in force already.
     pub revision: u64,
-    /// The settings, also those that have ended.
+    /// The settings, also those that have expired.
     pub settings: Arc<[FleetSetting]>,
 }
 
-/// Between the follower, who publishes, and the gateway, which obeys.
+/// Between the follower, which reads the meta database, and the gateway, which obeys.
 #[derive(Debug)]
 pub(crate) struct Following {
     followed: watch::Sender<Followed>,
-    /// Somebody says that there is something new.
+    /// Wakes the follower: something has changed.
     pub(crate) changed: Arc<Notify>,
 }
 
@@ -35,9 +35,10 @@ impl Following {
         }
     }
 
+    /// Hands on what was read.
     pub(crate) fn publish(&self, revision: u64, settings: Vec<FleetSetting>) {
         self.followed.send_if_modified(|followed| {
-            // A change of campaigns or stock alone brings a new revision too.
+            // A change of campaigns or stock alone raises the revision too.
             let is_new = followed.revision != revision;
             *followed = Followed {
                 revision,
@@ -47,6 +48,7 @@ impl Following {
         });
     }
 
+    /// The latest state, and each later one.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Followed> {
         self.followed.subscribe()
     }
