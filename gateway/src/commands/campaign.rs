@@ -263,6 +263,7 @@ fn folder_for(embedded: &EmbeddedConfig) -> Result<(Folder, bool), FolderError> 
 
 async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publication, Refusal> {
     let published = meta
+        .campaigns()
         .publish(&[text], &operator(), Timestamp::now())
         .await
         .map_err(|error| match error {
@@ -274,8 +275,8 @@ async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publicati
 
 async fn list(place: &Place) -> Result<Vec<std::sync::Arc<Published>>, PlaceError> {
     let catalogue = match place.open().await? {
-        Installed::Folder(folder) => folder.meta_for_reading().catalogue().await?,
-        Installed::Cluster(cluster) => cluster.meta().catalogue().await?,
+        Installed::Folder(folder) => folder.meta_for_reading().campaigns().catalogue().await?,
+        Installed::Cluster(cluster) => cluster.meta().campaigns().catalogue().await?,
     };
     let mut campaigns: Vec<_> = catalogue.campaigns().cloned().collect();
     campaigns.sort_by_key(|published| published.campaign.activity.id);

@@ -68,12 +68,8 @@ async fn migrated(redis: &Redis) -> Options {
 
 async fn start(options: &Options) -> Result<(Cluster, Registry), ClusterError> {
     let registry = Registry::new();
-    let metrics = Metrics::new(&registry).expect("fresh names");
-    let jobs = ClusterMetrics::new(&registry).expect("fresh names");
-    Ok((
-        options.open().await?.start(SIZES, metrics, jobs).await?,
-        registry,
-    ))
+    let cluster = options.open().await?.start(SIZES, &registry).await?;
+    Ok((cluster, registry))
 }
 
 /// A gateway must not start, and say why at once.
@@ -429,7 +425,7 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
             "(2 shards of 1 table, 1 stock server and 2 segments",
         ],
     );
-    let untouched = Meta::new(fresh.meta.clone()).slot_map().await;
+    let untouched = Meta::new(fresh.meta.clone()).layout().slot_map().await;
     assert_eq!(untouched, Ok(None), "what was refused fixes nothing");
     // Nor what does not say whose it is.
     add_order(&there, 0, 1).await;
@@ -489,7 +485,7 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
         ],
     );
     let meta = Meta::new(options.meta.clone());
-    let log = meta.audit_log().await.expect("read");
+    let log = meta.audit_log().latest().await.expect("read");
     assert_eq!(
         (&*log[0].what, &*log[0].who, &*log[0].why),
         ("accept older meta", "who", "the disk was lost")
@@ -498,7 +494,7 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
     let (cluster, _) = start(&options).await.expect("accepted");
     assert_eq!(draw(&cluster, &user_of(1, &options)).await, WELL);
     assert!(
-        meta.claimed_runs().await.expect("read") > 900,
+        meta.runs().claimed().await.expect("read") > 900,
         "new lanes have new runs"
     );
     cluster.drain().await;

@@ -42,12 +42,11 @@ async fn started(place: &tempfile::TempDir, slow: Duration) -> Embedded {
             ..Settings::DEFAULT
         },
     };
-    let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
     folder
         .hold()
         .await
         .expect("held")
-        .start(options, metrics)
+        .start(options, &prometheus::Registry::new())
         .await
         .expect("started")
 }

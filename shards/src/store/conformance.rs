@@ -15,7 +15,8 @@ use super::{
     SqlShard, SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
 };
 use crate::grant::GrantId;
-use crate::stock::{Epoch, Part, Receipt, ServerId};
+use crate::stock::grants::{Part, Receipt};
+use crate::stock::ids::{Epoch, ServerId};
 
 pub(super) const TABLES: u16 = 4;
 

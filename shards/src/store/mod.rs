@@ -36,6 +36,6 @@ pub use shard::{Fetched, InDoubt, OnLock, PersistError, ShardStore, SqlShard, Ve
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    AuditStatements, Dialect, IdentityStatements, Issuing, MYSQL, MYSQL_GATEWAYS, MYSQL_STOCK,
-    MetaStatements, ReceiptStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+    AuditStatements, Dialect, DialectKind, IdentityStatements, Issuing, MYSQL, MYSQL_STOCK,
+    ReceiptStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
 };

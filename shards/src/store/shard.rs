@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::grant::GrantId;
-use crate::stock::Receipt;
+use crate::stock::grants::Receipt;
 use jiff::Timestamp;
 use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
 use market::{Order, UserId};

@@ -9,7 +9,8 @@ use market::batch::Prize;
 
 use super::server::Closing;
 use crate::grant::GrantId;
-use crate::stock::{Epoch, Part, ServerId};
+use crate::stock::grants::Part;
+use crate::stock::ids::{Epoch, ServerId};
 use crate::store::StoreError;
 
 /// Units of prizes, by segment.
