@@ -2,7 +2,7 @@
 use super::*;
 
 #[tokio::test]
-async fn chances_are_given_once_and_can_be_drawn() {
+async fn chances_are_given_once_and_raise_no_limit() {
     let rig = rig(&[]);
     rig.call(call("a", "1", 5)).await.expect("five chances");
     let none_left = Err(CommandError::Refused(Refusal::NoChancesLeft));
@@ -16,8 +16,8 @@ async fn chances_are_given_once_and_can_be_drawn() {
     let accounts = rig.store.lock().accounts.clone();
     let granted: Vec<u32> = accounts.values().map(|account| account.granted).collect();
     assert_eq!(granted, [8]);
-    // The limits of the day are not raised.
-    let limit = Err(CommandError::Refused(Refusal::DayLimit));
+    // The limits of days and months are not raised.
+    let limit = Err(CommandError::Refused(Refusal::MonthLimit));
     assert_eq!(rig.draw("a", "2").await, limit);
     rig.finish().await;
 }
