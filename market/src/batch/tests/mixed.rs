@@ -176,7 +176,7 @@ fn chances_that_are_given_can_be_drawn_by_the_next_command() {
             ..unknown(&batch, 0)
         };
         settle(
-            planned(CAMPAIGN, batch, known, &Supply::Unavailable),
+            planned(CAMPAIGN, batch, known, &Supply::There),
             &[],
             minted(),
         )
