@@ -1,22 +1,27 @@
 //! The way of a draw behind the desk.
 use jiff::Timestamp;
-use market::Orders;
-use market::batch::Draw;
+use market::draw::DrawAsk;
+use market::{Orders, RequestId, UserId};
 
 use super::service::Desk;
 use crate::answer::{Endpoint, Failure};
 
 impl Desk {
     /// Draws: the layers that need the user and the activity, from the cheapest to the dearest.
-    pub async fn draw(&self, draw: Draw) -> Result<Orders, Failure> {
+    pub async fn draw(
+        &self,
+        user: UserId,
+        request: RequestId,
+        ask: DrawAsk,
+    ) -> Result<Orders, Failure> {
         let now = Timestamp::now();
         // The word of operations comes before all rules, and costs a hash.
-        self.obey_switches(&draw, now)?;
+        self.obey_switches(&user, ask, now)?;
         // One user's taps must not become many batches. A tap is a call, whatever it asks for.
-        self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity), now)?;
+        self.admit_user(Endpoint::Draw, &user, Some(ask.activity), now)?;
         // Then, in `Shards::draw`: the shard of the user, its breaker (a shard that hangs is not
         // waited for), its share of the draws in flight, the bound of the lane's queue, and the
         // deadline of draws that wait there.
-        Ok(self.shards.draw(draw).await?)
+        Ok(self.shards.draw(user, request, ask).await?)
     }
 }

@@ -1,6 +1,6 @@
 //! Where draws meet the switches of operations.
 use jiff::Timestamp;
-use market::batch::Draw;
+use market::draw::DrawAsk;
 use market::switches::{Effect, Switch, Switches};
 use market::{ActivityId, DrawCount, UserId};
 
@@ -10,17 +10,16 @@ use crate::answer::Code;
 impl Desk {
     /// Refuses a draw that the switches do not allow: the last word of operations, before any store
     /// is asked. `fallback_only` is obeyed where draws are planned, and only counted here.
-    pub(super) fn obey_switches(&self, draw: &Draw, now: Timestamp) -> Result<(), Code> {
+    pub(super) fn obey_switches(
+        &self,
+        user: &UserId,
+        DrawAsk { activity, count }: DrawAsk,
+        now: Timestamp,
+    ) -> Result<(), Code> {
         let catalogue = self.shards.catalogue();
-        let Draw {
-            user,
-            activity,
-            count,
-            ..
-        } = draw;
         let is_flipped = |switch| {
             let switches = catalogue.switches();
-            self.is_flipped(switches, switch, Some(*activity), user, *count, now)
+            self.is_flipped(switches, switch, Some(activity), user, count, now)
         };
         if is_flipped(Switch::ReadOnly) {
             return Err(Code::ReadOnly);

@@ -9,14 +9,13 @@ mod older_meta;
 #[cfg(test)]
 mod tests;
 
+use prometheus::Registry;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use market::batch::Prize;
-use market::random::Tape;
-use prometheus::Registry;
 use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -873,7 +872,7 @@ fn start_lanes(
                 stock: parts
                     .stock
                     .for_lane(shard, shard * parts.map.tables() + table, breakers),
-                random: Tape::new(OsRandom::default()),
+                random: OsRandom::default(),
                 clock: Timestamp::now,
                 ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),

@@ -1,8 +1,10 @@
 //! Databases and stock servers that are somebody else's, or not what the configuration takes them
 //! for.
+use std::time::Duration;
+
 use std::time::Instant;
 
-use market::batch::Draw;
+use market::draw::DrawAsk;
 use market::{ActivityId, DrawCount, Refusal, RequestId, UserId};
 use prometheus::Registry;
 use router::{OrderNumbers, Run, Slot};
@@ -167,15 +169,13 @@ async fn draw(cluster: &Cluster, user: &UserId) -> CommandError {
         ActivityId::new(9).expect("an id"),
         RequestId::new("k").expect("a key"),
     );
-    let draw = Draw {
-        user: user.clone(),
+    let ask = DrawAsk {
         activity,
-        request,
         count: DrawCount::ONE,
     };
     cluster
         .shards
-        .draw(draw)
+        .draw(user.clone(), request, ask)
         .await
         .expect_err("nothing is published")
 }

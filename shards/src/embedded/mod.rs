@@ -7,13 +7,12 @@ mod follow;
 #[cfg(test)]
 mod tests;
 
+use prometheus::Registry;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use market::batch::Prize;
-use market::random::Tape;
-use prometheus::Registry;
 use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
 
@@ -153,7 +152,7 @@ impl Held {
             let around = Surroundings {
                 catalogue: catalogue.clone(),
                 stock: stock.clone(),
-                random: Tape::new(OsRandom::default()),
+                random: OsRandom::default(),
                 clock: Timestamp::now,
                 ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),

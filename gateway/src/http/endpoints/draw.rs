@@ -1,6 +1,6 @@
 //! Draws: one, several, or ten.
-use market::batch::Draw;
-use market::{DrawCount, Orders, RequestId};
+use market::draw::DrawAsk;
+use market::{DrawCount, Orders, RequestId, UserId};
 use serde::Serialize;
 
 use crate::answer::{Data, Endpoint, Failure};
@@ -31,12 +31,12 @@ async fn serve(
     asked: &Asked<'_>,
     request: RequestId,
 ) -> Result<EndpointAnswer, Failure> {
-    let (draw, form) = decode(asked, request)?;
-    let orders = desk.draw(draw).await?;
+    let (user, ask, form) = decode(asked)?;
+    let orders = desk.draw(user, request, ask).await?;
     Ok(encode(&orders, form))
 }
 
-fn decode(asked: &Asked<'_>, request: RequestId) -> Result<(Draw, DrawnForm), Failure> {
+fn decode(asked: &Asked<'_>) -> Result<(UserId, DrawAsk, DrawnForm), Failure> {
     let (user, activity) = (asked.user()?, asked.fields.activity()?);
     let count = count(asked.call, asked.fields.count()?)?;
     let form = match (asked.call.count, count) {
@@ -44,13 +44,11 @@ fn decode(asked: &Asked<'_>, request: RequestId) -> Result<(Draw, DrawnForm), Fa
         (None, Some(_)) => DrawnForm::List,
         (None, None) => DrawnForm::One,
     };
-    let draw = Draw {
-        user,
+    let ask = DrawAsk {
         activity,
-        request,
         count: count.unwrap_or(DrawCount::ONE),
     };
-    Ok((draw, form))
+    Ok((user, ask, form))
 }
 
 /// How many draws a call asks for: by its path, by its `count`, or by both in agreement.
