@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::response::Malformed;
+use crate::error::Malformed;
 
 /// One chunk: where its data lies in the wire's bytes, and where the next chunk begins.
 struct Chunk {

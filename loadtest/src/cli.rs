@@ -1,18 +1,17 @@
-//! The command line: every bound that keeps a run short and local is checked here.
+//! The command line. Each command checks here what keeps its run short and on this machine.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Parser, Subcommand};
 
 use crate::audit::AuditArgs;
+use crate::bench::BenchArgs;
 use crate::bench::audit_load::AuditLoadArgs;
-use crate::bench::growth::{DEFAULT_STEPS, Step};
+use crate::bench::growth::GrowthArgs;
 use crate::bench::pair::PairArgs;
 use crate::bench::soak::SoakArgs;
-use crate::drive::Plan;
+use crate::drive::DriveArgs;
+use crate::hello::HelloArgs;
 use crate::load::LoadArgs;
-use crate::target::{Target, parse_listen, parse_target};
+use crate::verify::VerifyArgs;
 
 /// Load driver and benchmarks of the draw gateway; speaks to loopback addresses only.
 #[derive(Debug, Parser)]
@@ -47,134 +46,6 @@ pub(crate) enum Command {
     Soak(SoakArgs),
     /// Audit a cluster with millions of orders beside draws, and see whether any is refused.
     AuditLoad(AuditLoadArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DriveArgs {
-    #[command(flatten)]
-    pub(crate) plan: Plan,
-    /// Print the report as one JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Write what each user was told to this file, one JSON document a line.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) keep: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    /// The gateway, for example `http://127.0.0.1:8091`.
-    #[arg(long, value_parser = parse_target)]
-    pub(crate) url: Target,
-    /// A file written by `drive --keep` or `load --keep`.
-    #[arg(long)]
-    pub(crate) file: PathBuf,
-    /// Ask for this many draws, chosen by the seed, in place of all.
-    #[arg(long, value_parser = value_parser!(u64).range(1..))]
-    pub(crate) sample: Option<u64>,
-    /// Chooses the sample.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Connections to ask over.
-    #[arg(long, default_value_t = 16, value_parser = value_parser!(u16).range(1..=1_000))]
-    pub(crate) connections: u16,
-    /// Print the outcome as one JSON document.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct HelloArgs {
-    /// The loopback address to listen on; port 0 takes a free one.
-    #[arg(long, value_parser = parse_listen)]
-    pub(crate) listen: SocketAddr,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BenchArgs {
-    #[command(flatten)]
-    pub(crate) effort: Effort,
-    /// Rounds; each measures every case once, and results are means over rounds.
-    #[arg(long, default_value_t = 2, value_parser = value_parser!(u64).range(1..=10))]
-    pub(crate) rounds: u64,
-    #[command(flatten)]
-    pub(crate) programs: Programs,
-    /// Where to write the results; data of the runs lies in the same folder while they last.
-    #[arg(long, default_value = "target/bench/results.json")]
-    pub(crate) out: PathBuf,
-    /// Measure a part alone.
-    #[arg(long, value_enum)]
-    pub(crate) only: Option<Only>,
-}
-
-/// A part of what `bench` measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Only {
-    /// The limits, without the gateway.
-    Limits,
-    /// The embedded default and its limits.
-    Embedded,
-    /// The cluster and its limits.
-    Cluster,
-    /// Refusals beside the bare server.
-    Refusals,
-}
-
-impl BenchArgs {
-    pub(crate) fn with_refusals(&self) -> bool {
-        matches!(self.only, None | Some(Only::Refusals))
-    }
-
-    pub(crate) fn with_embedded(&self) -> bool {
-        matches!(self.only, None | Some(Only::Embedded | Only::Limits))
-    }
-
-    pub(crate) fn with_cluster(&self) -> bool {
-        matches!(self.only, None | Some(Only::Cluster | Only::Limits))
-    }
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct GrowthArgs {
-    #[command(flatten)]
-    pub(crate) effort: Effort,
-    /// The lines of the table: shards=N, prizes=N, accounts=N or connections=N, with commas. What a
-    /// line does not name is 2 shards, 9 prizes, no accounts, 512 connections.
-    #[arg(long, value_delimiter = ',', default_value = DEFAULT_STEPS)]
-    pub(crate) steps: Vec<Step>,
-    /// No further line is begun that would probably end after so many minutes.
-    #[arg(long, default_value_t = 30, value_parser = value_parser!(u64).range(1..=600))]
-    pub(crate) minutes: u64,
-    #[command(flatten)]
-    pub(crate) programs: Programs,
-    /// Where to write the results; data of the runs lies in the same folder while they last.
-    #[arg(long, default_value = "target/bench/growth.json")]
-    pub(crate) out: PathBuf,
-}
-
-/// How hard and how long each case is measured.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Effort {
-    /// Seconds measured for each case and round.
-    #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=120))]
-    pub(crate) seconds: u64,
-    /// Threads of the driver.
-    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
-    pub(crate) threads: u16,
-}
-
-/// Files that a benchmark starts or reads.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Programs {
-    /// The gateway's binary.
-    #[arg(long, default_value = "target/release/drawbridge")]
-    pub(crate) drawbridge: PathBuf,
-    /// The script that starts clusters.
-    #[arg(long, default_value = "deploy/local/cluster")]
-    pub(crate) cluster: PathBuf,
-    /// The campaign file that holds activity 200001, for the embedded default; clusters have it.
-    #[arg(long, default_value = "deploy/campaigns/load.toml")]
-    pub(crate) campaign: PathBuf,
 }
 
 #[cfg(test)]

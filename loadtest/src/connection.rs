@@ -12,7 +12,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::chunks;
 use crate::error::Error;
-use crate::response::{Frame, Malformed, parse};
+use crate::error::Malformed;
+use crate::response::{Frame, parse};
 
 /// A request without an answer by then counts as an error, unless the connection was told
 /// otherwise.
@@ -55,7 +56,7 @@ impl ExchangeError {
 
 /// An answer, as it lies in the connection's buffer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct HttpResponse<'a> {
     pub(crate) status: u16,
     pub(crate) retry_after_s: Option<u32>,
     pub(crate) body: &'a [u8],
@@ -106,7 +107,10 @@ impl Connection {
     }
 
     /// Sends one request and waits for its answer. After an error the next call opens again.
-    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>, ExchangeError> {
+    pub(crate) async fn exchange(
+        &mut self,
+        request: &[u8],
+    ) -> Result<HttpResponse<'_>, ExchangeError> {
         let frame = {
             let (stream, input) = (&mut self.stream, &mut self.input);
             // Pinned here and not in `within`: a future passed by value is copied whole.
@@ -137,7 +141,7 @@ impl Connection {
         if frame.chunked {
             body_len = chunks::join(&mut self.input[head_len..head_len + body_len])?;
         }
-        Ok(Answer {
+        Ok(HttpResponse {
             status,
             retry_after_s,
             body: &self.input[head_len..head_len + body_len],

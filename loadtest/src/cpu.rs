@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::bench::results::round_to;
+use crate::rounding::round_to;
 
 /// Linux counts processor time for user programs in hundredths of a second, on every machine.
 const TICK_US: f64 = 10_000.0;

@@ -6,30 +6,43 @@
 
 use std::io;
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use clap::{Args, value_parser};
 use tokio::task::JoinSet;
 
-use crate::cli::DriveArgs;
-use crate::connection::{Answer, Connection, connect_all};
+use crate::connection::{Connection, HttpResponse, connect_all};
 use crate::error::Error;
-use crate::keep::{Keeper, Told};
-use crate::prng::SplitMix64;
-use crate::request::{Case, Keys, Requests};
+use crate::json::print_json;
+use crate::keep::{Keeper, Received};
+use crate::request::{Case, Keys, Requests, run_tag};
 use crate::response::{code_of, draws_in};
-use crate::tally::{About, Outcome, Report, Tally};
+use crate::tally::{About, CallOutcome, Report, Tally};
 use crate::target::{Target, parse_target};
+use testkit::random::SplitMix64;
 
 /// Waits of a connection after its first, second, ... error in a row: long enough not to spin on a
 /// dead server, short enough to be back when it is.
 const BACKOFF_MS: [u64; 5] = [5, 10, 50, 100, 200];
 
+#[derive(Debug, Args)]
+pub(crate) struct DriveArgs {
+    #[command(flatten)]
+    pub(crate) plan: DrivePlan,
+    /// Print the report as one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write what each user was told to this file, one JSON document a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
 /// What to drive, and how.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Plan {
+pub(crate) struct DrivePlan {
     /// The gateway, for example `http://127.0.0.1:8091`.
     #[arg(long, value_parser = parse_target)]
     pub(crate) url: Target,
@@ -73,14 +86,14 @@ pub(crate) fn command(args: &DriveArgs) -> Result<(), Error> {
     let keeper = args.keep.as_deref().map(Keeper::create).transpose()?;
     let report = drive(&args.plan, keeper)?;
     if args.json {
-        return crate::print_json(&report);
+        return print_json(&report);
     }
     println!("{report}");
     Ok(())
 }
 
 /// Runs the plan on threads of its own and returns when all of them have ended.
-pub(crate) fn drive(plan: &Plan, keeper: Option<Keeper>) -> Result<Report, Error> {
+pub(crate) fn drive(plan: &DrivePlan, keeper: Option<Keeper>) -> Result<Report, Error> {
     let keeper = keeper.map(Arc::new);
     let threads = plan.threads.min(plan.connections);
     let streams = connect_all(plan.url.0, plan.connections)?;
@@ -109,7 +122,7 @@ pub(crate) fn drive(plan: &Plan, keeper: Option<Keeper>) -> Result<Report, Error
     Ok(sum.report(about(plan, threads)))
 }
 
-fn about(plan: &Plan, threads: u16) -> About {
+fn about(plan: &DrivePlan, threads: u16) -> About {
     About {
         case: plan.case.name(),
         target: plan.url.0.to_string(),
@@ -125,7 +138,7 @@ fn about(plan: &Plan, threads: u16) -> About {
 /// What all connections of a run have in common.
 #[derive(Debug)]
 struct Run {
-    plan: Plan,
+    plan: DrivePlan,
     tag: u64,
     measure_from: Instant,
     end: Instant,
@@ -133,7 +146,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(plan: &Plan, keeper: Option<Arc<Keeper>>) -> Self {
+    fn new(plan: &DrivePlan, keeper: Option<Arc<Keeper>>) -> Self {
         let measure_from = Instant::now() + Duration::from_secs(plan.warmup_seconds);
         Self {
             plan: plan.clone(),
@@ -151,42 +164,27 @@ impl Run {
     /// Reads an answer as an outcome, and keeps what a draw told its user.
     fn judge<'a>(
         &self,
-        answer: Answer<'a>,
+        answer: HttpResponse<'a>,
         user: u64,
         requests: &Requests,
-    ) -> io::Result<Outcome<'a>> {
+    ) -> io::Result<CallOutcome<'a>> {
         let Some(code) = code_of(answer.body) else {
-            return Ok(Outcome::Error("malformed"));
+            return Ok(CallOutcome::Error("malformed"));
         };
         if code != "0000" {
-            return Ok(Outcome::Refused(code));
+            return Ok(CallOutcome::Refused(code));
         }
-        let outcome = self
-            .plan
-            .count
-            .map_or(Outcome::Ok, |_| Outcome::Draws(draws_in(answer.body)));
+        let outcome = self.plan.count.map_or(CallOutcome::Ok, |_| {
+            CallOutcome::Draws(draws_in(answer.body))
+        });
         let Some(keeper) = &self.keeper else {
             return Ok(outcome);
         };
-        match Told::from_draw(user, requests.key(), answer.body) {
+        match Received::from_draw(user, requests.key(), answer.body) {
             Ok(told) => keeper.keep(&told).map(|()| outcome),
-            Err(_) => Ok(Outcome::Error("malformed")),
+            Err(_) => Ok(CallOutcome::Error("malformed")),
         }
     }
-}
-
-/// A number that no other run has, good odds given: the time in nanoseconds, mixed with the
-/// process.
-pub(crate) fn run_tag() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let nanos = u64::from(now.subsec_nanos());
-    let seed = now
-        .as_secs()
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(nanos);
-    SplitMix64::stream(seed, u64::from(std::process::id())).next_u64()
 }
 
 fn drive_share(run: &Arc<Run>, share: Vec<(u16, TcpStream)>) -> Result<Tally, Error> {
@@ -237,7 +235,7 @@ async fn drive_connection(
         let ended = Instant::now();
         let outcome = match &answered {
             Ok(answer) => run.judge(*answer, user, &requests)?,
-            Err(error) => Outcome::Error(error.kind()),
+            Err(error) => CallOutcome::Error(error.kind()),
         };
         tally.lock().expect("no holder panics").note(
             run.is_measured(ended),
@@ -262,8 +260,8 @@ mod tests {
     use super::*;
     use crate::hello;
 
-    fn plan(address: std::net::SocketAddr) -> Plan {
-        Plan {
+    fn plan(address: std::net::SocketAddr) -> DrivePlan {
+        DrivePlan {
             url: Target(address),
             case: Case::Draw,
             connections: 4,

@@ -42,3 +42,8 @@ impl Error {
         }
     }
 }
+
+/// An answer that a correct server does not send.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("malformed answer: {0}")]
+pub(crate) struct Malformed(pub(crate) &'static str);

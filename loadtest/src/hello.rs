@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use clap::Args;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -13,12 +14,21 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::Error;
+use crate::target::parse_listen;
 
 /// As long as a real draw's answer.
 const ANSWER: &[u8] = br#"{"code":"0000","info":"success","requestId":"0123456789abcdef01234567","data":{"awardId":101,"awardTitle":"Random points","awardIndex":1,"orderId":"7123456789012345678"}}"#;
 
+#[derive(Debug, Args)]
+pub(crate) struct HelloArgs {
+    /// The loopback address to listen on; port 0 takes a free one.
+    #[arg(long, value_parser = parse_listen)]
+    pub(crate) listen: SocketAddr,
+}
+
 /// `loadtest hello`: the multi-thread runtime with its defaults, as the gateway has it.
-pub(crate) fn command(listen: SocketAddr) -> Result<(), Error> {
+pub(crate) fn command(args: &HelloArgs) -> Result<(), Error> {
+    let listen = args.listen;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
         let listener = TcpListener::bind(listen)

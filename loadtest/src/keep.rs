@@ -8,12 +8,12 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::response::Malformed;
+use crate::error::Malformed;
 
 /// One call, as its user was told of it: a line of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Told {
+pub(crate) struct Received {
     pub(crate) user_id: String,
     pub(crate) request_id: String,
     #[serde(flatten)]
@@ -23,16 +23,16 @@ pub(crate) struct Told {
 /// A draw that was sent, and that its user was not told of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Untold {
+pub(crate) struct NotReceived {
     pub(crate) user_id: String,
     pub(crate) request_id: String,
-    pub(crate) outcome: Untelling,
+    pub(crate) outcome: NotReceivedOutcome,
 }
 
 /// Why a user was not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Untelling {
+pub(crate) enum NotReceivedOutcome {
     /// Every attempt was refused, or never sent: there must be no order.
     Refused,
     /// An attempt had no outcome: there may be an order.
@@ -42,11 +42,11 @@ pub(crate) enum Untelling {
 /// A line of a kept file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Line {
+pub(crate) enum KeptLine {
     /// What a user was told.
-    Told(Told),
+    Received(Received),
     /// A key without an answer that is a draw.
-    Untold(Untold),
+    NotReceived(NotReceived),
     /// The first line of an open-loop run: what all its keys begin with.
     Run {
         /// Hexadecimal digits.
@@ -136,7 +136,7 @@ impl Envelope {
     }
 }
 
-impl Told {
+impl Received {
     /// Reads a draw's answer, which must carry the key that was sent.
     pub(crate) fn from_draw(user: u64, key: &str, body: &[u8]) -> Result<Self, Malformed> {
         Self::from_body(format!("u{user}"), key, body)
@@ -167,7 +167,7 @@ impl Keeper {
         Ok(Self(Mutex::new(BufWriter::with_capacity(1 << 16, file))))
     }
 
-    pub(crate) fn keep(&self, told: &Told) -> io::Result<()> {
+    pub(crate) fn keep(&self, told: &Received) -> io::Result<()> {
         self.write(told)
     }
 
@@ -187,7 +187,7 @@ impl Keeper {
 /// Reads a kept file line by line.
 pub(crate) fn lines(
     path: &Path,
-) -> Result<impl Iterator<Item = Result<Line, Error>> + use<>, Error> {
+) -> Result<impl Iterator<Item = Result<KeptLine, Error>> + use<>, Error> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|e| Error::io(&*name, e))?;
     Ok((1..)
@@ -202,9 +202,9 @@ pub(crate) fn lines(
 /// Reads what users were told, and passes over the rest.
 pub(crate) fn told(
     path: &Path,
-) -> Result<impl Iterator<Item = Result<Told, Error>> + use<>, Error> {
+) -> Result<impl Iterator<Item = Result<Received, Error>> + use<>, Error> {
     Ok(lines(path)?.filter_map(|line| match line {
-        Ok(Line::Told(told)) => Some(Ok(told)),
+        Ok(KeptLine::Received(told)) => Some(Ok(told)),
         Ok(_) => None,
         Err(error) => Some(Err(error)),
     }))
@@ -221,12 +221,12 @@ mod tests {
     fn what_is_kept_is_read_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("told");
-        let told = Told::from_draw(5, "K", BODY).expect("a draw");
+        let told = Received::from_draw(5, "K", BODY).expect("a draw");
         let keeper = Keeper::create(&path).expect("created");
         keeper.keep(&told).expect("kept");
         keeper.keep(&told).expect("kept");
         keeper.flush().expect("flushed");
-        let read: Vec<Told> = super::told(&path)
+        let read: Vec<Received> = super::told(&path)
             .expect("opened")
             .map(|told| told.expect("read"))
             .collect();
@@ -240,26 +240,26 @@ mod tests {
     fn every_kind_of_line_is_told_apart_and_a_broken_one_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kept");
-        let told = Told::from_body("x".to_owned(), "K", BODY).expect("a draw");
-        let untold = Untold {
+        let told = Received::from_body("x".to_owned(), "K", BODY).expect("a draw");
+        let untold = NotReceived {
             user_id: "x".to_owned(),
             request_id: "L".to_owned(),
-            outcome: Untelling::Unknown,
+            outcome: NotReceivedOutcome::Unknown,
         };
         let all = [
-            Line::Run {
+            KeptLine::Run {
                 run: "ab".to_owned(),
             },
-            Line::Told(told.clone()),
-            Line::Untold(untold),
-            Line::Kept { kept: 2 },
+            KeptLine::Received(told.clone()),
+            KeptLine::NotReceived(untold),
+            KeptLine::Kept { kept: 2 },
         ];
         let keeper = Keeper::create(&path).expect("created");
         for line in &all {
             keeper.write(line).expect("written");
         }
         keeper.flush().expect("flushed");
-        let read: Vec<Line> = lines(&path)
+        let read: Vec<KeptLine> = lines(&path)
             .expect("opened")
             .map(|line| line.expect("read"))
             .collect();
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_call_for_several_draws_is_one_line() {
         let body = br#"{"code":"0000","requestId":"K","data":{"draws":[{"awardId":7,"orderId":"9"},{"awardId":8,"orderId":"10"}]}}"#;
-        let told = Told::from_draw(5, "K", body).expect("draws");
+        let told = Received::from_draw(5, "K", body).expect("draws");
         let line = serde_json::to_string(&told).expect("JSON");
         let draws = r#"[{"awardId":7,"orderId":"9"},{"awardId":8,"orderId":"10"}]"#;
         assert_eq!(
@@ -286,18 +286,18 @@ mod tests {
             format!(r#"{{"userId":"u5","requestId":"K","draws":{draws}}}"#)
         );
         assert_eq!(
-            serde_json::from_str::<Told>(&line).expect("read back"),
+            serde_json::from_str::<Received>(&line).expect("read back"),
             told
         );
         assert_ne!(
             told.drawn,
-            Told::from_draw(5, "K", BODY).expect("a draw").drawn
+            Received::from_draw(5, "K", BODY).expect("a draw").drawn
         );
     }
 
     #[test]
     fn anothers_answer_is_refused() {
-        assert!(Told::from_draw(5, "L", BODY).is_err());
-        assert!(Told::from_draw(5, "K", br#"{"code":"0000"}"#).is_err());
+        assert!(Received::from_draw(5, "L", BODY).is_err());
+        assert!(Received::from_draw(5, "K", br#"{"code":"0000"}"#).is_err());
     }
 }

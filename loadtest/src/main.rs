@@ -18,11 +18,12 @@ mod database;
 mod drive;
 mod error;
 mod hello;
+mod json;
 mod keep;
 mod load;
-mod prng;
 mod request;
 mod response;
+mod rounding;
 mod tally;
 mod target;
 mod verify;
@@ -32,7 +33,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::error::Error;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Command::Load(args) => load::command(&args),
         Command::Verify(args) => verify::command(&args),
         Command::Audit(args) => audit::command(&args),
-        Command::Hello(args) => hello::command(args.listen),
+        Command::Hello(args) => hello::command(&args),
         Command::Bench(args) => bench::command(&args),
         Command::Pair(args) => bench::pair::command(&args),
         Command::Growth(args) => bench::growth::command(&args),
@@ -54,11 +54,4 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
-}
-
-/// Prints one value as a JSON document, for programs that read us.
-fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string(value).map_err(|e| Error::io("standard output", e.into()))?;
-    println!("{text}");
-    Ok(())
 }

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
+use testkit::random::SplitMix64;
 
 use crate::call::{Call, UserPattern};
 
@@ -62,6 +64,20 @@ impl Keys {
         );
         self.next += 1;
     }
+}
+
+/// A number that no other run has, good odds given: the time in nanoseconds, mixed with the
+/// process.
+pub(crate) fn run_tag() -> u64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let nanos = u64::from(now.subsec_nanos());
+    let seed = now
+        .as_secs()
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(nanos);
+    SplitMix64::stream(seed, u64::from(std::process::id())).next_u64()
 }
 
 /// The requests of one connection.

@@ -1,16 +1,10 @@
 //! The least of HTTP/1.1 that tells one answer from the next, and a refusal from a draw.
 
-use thiserror::Error;
-
 use crate::chunks;
+use crate::error::Malformed;
 
 /// More header lines than any answer of the gateway has, CORS included.
 const HEADERS_MAX: usize = 32;
-
-/// An answer that a correct server does not send.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("malformed answer: {0}")]
-pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// Where a whole answer lies in the input, and what its head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ const LATENCY_US_MAX: u64 = 60_000_000;
 
 /// How one request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome<'a> {
+pub(crate) enum CallOutcome<'a> {
     /// Answered with code `0000`.
     Ok,
     /// The same, with so many draws in one answer.
@@ -41,19 +41,19 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn note(&mut self, outcome: Outcome<'_>) {
+    pub(crate) fn note(&mut self, outcome: CallOutcome<'_>) {
         self.requests += 1;
         match outcome {
-            Outcome::Ok => {
+            CallOutcome::Ok => {
                 self.ok += 1;
                 self.draws += 1;
             }
-            Outcome::Draws(draws) => {
+            CallOutcome::Draws(draws) => {
                 self.ok += 1;
                 self.draws += draws;
             }
-            Outcome::Refused(code) => add(&mut self.refused, code, 1),
-            Outcome::Error(kind) => {
+            CallOutcome::Refused(code) => add(&mut self.refused, code, 1),
+            CallOutcome::Error(kind) => {
                 self.errors += 1;
                 add(&mut self.error_kinds, kind, 1);
             }
@@ -110,13 +110,13 @@ impl Tally {
     }
 
     /// Notes a request; the latency counts when there was an answer, refusals included.
-    pub(crate) fn note(&mut self, measured: bool, outcome: Outcome<'_>, latency: Duration) {
+    pub(crate) fn note(&mut self, measured: bool, outcome: CallOutcome<'_>, latency: Duration) {
         if !measured {
             self.around.note(outcome);
             return;
         }
         self.window.note(outcome);
-        if !matches!(outcome, Outcome::Error(_)) {
+        if !matches!(outcome, CallOutcome::Error(_)) {
             let us = u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX);
             self.latency_us.saturating_record(us);
         }
@@ -273,13 +273,13 @@ mod tests {
     #[test]
     fn tallies_merge_and_sums_agree() {
         let mut first = Tally::new();
-        first.note(true, Outcome::Ok, Duration::from_millis(1));
-        first.note(true, Outcome::Refused("E1"), Duration::from_millis(3));
-        first.note(false, Outcome::Ok, Duration::from_secs(5));
+        first.note(true, CallOutcome::Ok, Duration::from_millis(1));
+        first.note(true, CallOutcome::Refused("E1"), Duration::from_millis(3));
+        first.note(false, CallOutcome::Ok, Duration::from_secs(5));
         let mut second = Tally::new();
-        second.note(true, Outcome::Error("timeout"), Duration::from_secs(10));
-        second.note(true, Outcome::Refused("E1"), Duration::from_millis(3));
-        second.note(false, Outcome::Draws(10), Duration::from_millis(3));
+        second.note(true, CallOutcome::Error("timeout"), Duration::from_secs(10));
+        second.note(true, CallOutcome::Refused("E1"), Duration::from_millis(3));
+        second.note(false, CallOutcome::Draws(10), Duration::from_millis(3));
         first.merge(&second);
 
         let report = first.report(about());

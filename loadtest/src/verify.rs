@@ -2,20 +2,22 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use clap::{Args, value_parser};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::cli::VerifyArgs;
-use crate::connection::{Answer, Connection};
+use crate::connection::{Connection, HttpResponse};
 use crate::error::Error;
-use crate::keep::{Drawn, Told, told};
-use crate::prng::SplitMix64;
+use crate::json::print_json;
+use crate::keep::{Drawn, Received, told};
 use crate::request::get;
 use crate::response::code_of;
+use crate::target::{Target, parse_target};
+use testkit::random::SplitMix64;
 
 /// Examples listed for each kind of finding.
 const LISTED_MAX: usize = 10;
@@ -23,6 +25,28 @@ const LISTED_MAX: usize = 10;
 /// A gateway that is restarting deserves another question before a draw counts as not answered.
 const TRIES: u32 = 5;
 const RETRY_MS: u64 = 200;
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The gateway, for example `http://127.0.0.1:8091`.
+    #[arg(long, value_parser = parse_target)]
+    pub(crate) url: Target,
+    /// A file written by `drive --keep` or `load --keep`.
+    #[arg(long)]
+    pub(crate) file: PathBuf,
+    /// Ask for this many draws, chosen by the seed, in place of all.
+    #[arg(long, value_parser = value_parser!(u64).range(1..))]
+    pub(crate) sample: Option<u64>,
+    /// Chooses the sample.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Connections to ask over.
+    #[arg(long, default_value_t = 16, value_parser = value_parser!(u16).range(1..=1_000))]
+    pub(crate) connections: u16,
+    /// Print the outcome as one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// What became of the kept draws.
 #[derive(Debug, Default, Serialize)]
@@ -45,7 +69,7 @@ pub(crate) fn command(args: &VerifyArgs) -> Result<(), Error> {
         .map_err(|e| Error::io("runtime", e))?;
     let findings = runtime.block_on(verify(args.url.0, args.connections, told))?;
     if args.json {
-        crate::print_json(&findings)?;
+        print_json(&findings)?;
     } else {
         println!("{findings}");
     }
@@ -62,15 +86,15 @@ pub(crate) fn to_ask(path: &Path, sample_size: Option<u64>, seed: u64) -> Result
 }
 
 /// What is still to be asked for.
-pub(crate) type Queue = Box<dyn Iterator<Item = Result<Told, Error>> + Send>;
+pub(crate) type Queue = Box<dyn Iterator<Item = Result<Received, Error>> + Send>;
 
 /// Keeps `size` of the draws without knowing how many will come: the n-th replaces one of those
 /// kept with the chance `size / n`.
 fn sample(
-    told: impl Iterator<Item = Result<Told, Error>>,
+    told: impl Iterator<Item = Result<Received, Error>>,
     size: u64,
     seed: u64,
-) -> Result<Vec<Told>, Error> {
+) -> Result<Vec<Received>, Error> {
     let mut random = SplitMix64::new(seed);
     let mut kept = Vec::new();
     for (seen, told) in (1..).zip(told) {
@@ -133,7 +157,7 @@ enum Finding {
     Unanswered(String),
 }
 
-async fn ask(connection: &mut Connection, address: SocketAddr, told: &Told) -> Finding {
+async fn ask(connection: &mut Connection, address: SocketAddr, told: &Received) -> Finding {
     let request = get(address, &record_path(told));
     let mut finding = Finding::Unanswered(String::new());
     for attempt in 0..TRIES {
@@ -151,7 +175,7 @@ async fn ask(connection: &mut Connection, address: SocketAddr, told: &Told) -> F
     finding
 }
 
-fn record_path(told: &Told) -> String {
+fn record_path(told: &Received) -> String {
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("userId", &told.user_id)
         .append_pair("requestId", &told.request_id)
@@ -159,7 +183,7 @@ fn record_path(told: &Told) -> String {
     format!("/api/v1/raffle/activity/draw_record?{query}")
 }
 
-fn compare(answer: Answer<'_>, told: &Told) -> Finding {
+fn compare(answer: HttpResponse<'_>, told: &Received) -> Finding {
     if answer.status == 404 {
         return Finding::Missing;
     }
@@ -175,7 +199,7 @@ fn compare(answer: Answer<'_>, told: &Told) -> Finding {
 }
 
 impl Findings {
-    fn note(&mut self, told: &Told, finding: Finding) {
+    fn note(&mut self, told: &Received, finding: Finding) {
         self.checked += 1;
         let (count, what) = match finding {
             Finding::Same => {
@@ -222,13 +246,13 @@ mod tests {
     use super::*;
     use crate::keep::Prize;
 
-    fn told(number: u64) -> Told {
+    fn told(number: u64) -> Received {
         let drawn = Drawn::One(Prize {
             award_id: 7,
             order_id: "9".to_owned(),
             award_title: None,
         });
-        Told {
+        Received {
             user_id: format!("u {number}"),
             request_id: "K&1".to_owned(),
             drawn,
@@ -245,7 +269,7 @@ mod tests {
         let refused = br#"{"code":"X"}"#;
         let compare = |status, body| {
             compare(
-                Answer {
+                HttpResponse {
                     status,
                     retry_after_s: None,
                     body,

@@ -14,12 +14,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::campaign::{
-    AwardIndex, Campaign, Catalogue, Published, WhenChancesShort, WhenStockUnavailable,
-};
+use crate::campaign::{Campaign, Catalogue, Published, WhenChancesShort, WhenStockUnavailable};
 use crate::chances::Account;
 use crate::draw::{Decision, decide, decide_fallback};
-use crate::ids::{ActivityId, AwardId, OrderId, RequestId, UserId};
+use crate::ids::{ActivityId, AwardId, AwardIndex, OrderId, RequestId, UserId};
 use crate::order::{DrawCount, Order, Orders};
 use crate::random::Randomness;
 use crate::refusal::Refusal;

@@ -1,7 +1,7 @@
 //! Days and months as labels in an activity's time zone.
 //!
-//! A label is decided once, when a draw is planned, and stored with it. What a clock says later
-//! never changes it.
+//! A label is computed once, when a draw is planned, and stored with it. It does not change later,
+//! whatever clocks do.
 use std::fmt;
 
 use jiff::Timestamp;
@@ -23,12 +23,12 @@ impl Day {
     pub fn of(now: Timestamp, zone: &TimeZone) -> Day {
         let date = zone.to_datetime(now).date();
         let part = |number: i8| u32::try_from(number).unwrap_or(0);
-        // Years before 0 cannot come from a server's clock; they count as "never".
+        // A server's clock cannot show a year before 0; it would count as "never".
         let year = u32::try_from(date.year()).unwrap_or(0);
         Day(year * 10_000 + part(date.month()) * 100 + part(date.day()))
     }
 
-    /// The day of a stored label. Labels are written by [`Day::number`] only.
+    /// The day of a stored label, as [`Day::number`] returns it.
     pub const fn from_number(yyyymmdd: u32) -> Day {
         Day(yyyymmdd)
     }
@@ -38,8 +38,8 @@ impl Day {
         self.0
     }
 
-    /// The month that this day lies in. A later day never lies in an earlier month, so one
-    /// label serves both bounds.
+    /// The month of this day. A later day is never in an earlier month, so one label serves the
+    /// limits of day and month.
     pub const fn month(self) -> Month {
         Month(self.0 / 100)
     }

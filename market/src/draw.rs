@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 
 use crate::calendar::Day;
-use crate::campaign::{ActivityState, AwardIndex, Campaign, ChainRule, Strategy};
+use crate::campaign::{ActivityState, Campaign, ChainRule, Strategy};
 use crate::chances::Account;
-use crate::ids::UserId;
+use crate::ids::{AwardIndex, UserId};
 use crate::order::Rule;
 use crate::random::Randomness;
 use crate::refusal::Refusal;

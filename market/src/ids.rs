@@ -1,12 +1,12 @@
 //! One type per id, so that a user, an activity and an order can never be mixed up.
 //!
-//! The texts that come from outside ([`UserId`], [`RequestId`]) can only be made by a check;
-//! whoever holds one need not check again.
+//! The strings that come from outside ([`UserId`], [`RequestId`]) can only be made by a check, so
+//! code that has one need not check again.
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Why a text or number is not a valid id. The message says what was expected.
+/// Why a string or number is not a valid id. The message says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{expected}")]
 pub struct InvalidId {
@@ -77,13 +77,17 @@ numeric_id! {
     SkuId
 }
 numeric_id! {
-    /// A finished draw. Shown to callers as a decimal text.
+    /// A finished draw. Callers see it as a string of decimal digits.
     OrderId
 }
 
-/// A player: 1 to 128 Unicode characters, of which at least one is visible, without control
+/// The index of an award in its strategy's list of awards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AwardIndex(pub usize);
+
+/// A user: 1 to 128 Unicode characters, of which at least one is visible, without control
 /// characters and without white space at the ends, compared byte by byte. (MySQL's `utf8mb4_bin`
-/// pads spaces, so an id with a space at its end would meet the id without it.)
+/// pads spaces, so an id with a space at its end would equal the id without it.)
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Arc<str>);
 
@@ -91,13 +95,13 @@ impl UserId {
     /// The longest user id, in characters.
     pub const CHARS_MAX: usize = 128;
 
-    /// Checks `text` and makes it an id.
+    /// Checks a string and makes it an id.
     pub fn new(text: &str) -> Result<Self, InvalidId> {
         let invalid = |expected| Err(InvalidId { expected });
         if text.is_empty() {
             return invalid("must not be empty");
         }
-        // A character has at most four bytes: the cheap test spares counting a huge text.
+        // A character has at most four bytes: the cheap test avoids counting a huge string.
         if text.len() > 4 * Self::CHARS_MAX || text.chars().count() > Self::CHARS_MAX {
             return invalid("must have at most 128 characters");
         }
@@ -107,14 +111,14 @@ impl UserId {
         if text.trim().len() != text.len() {
             return invalid("must not begin or end with white space");
         }
-        // Nobody could tell such a user from another one, or from none.
+        // Operators could not distinguish such a user from another one, or from none.
         if text.chars().all(is_invisible) {
             return invalid("must have a visible character");
         }
         Ok(Self(text.into()))
     }
 
-    /// The id as text.
+    /// The id as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -156,7 +160,7 @@ impl RequestId {
     /// The longest key, in characters (which are bytes here).
     pub const CHARS_MAX: usize = 64;
 
-    /// Checks `text` and makes it a key.
+    /// Checks a string and makes it a key.
     pub fn new(text: &str) -> Result<Self, InvalidId> {
         let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
         if visible && (1..=Self::CHARS_MAX).contains(&text.len()) {
@@ -168,7 +172,7 @@ impl RequestId {
         }
     }
 
-    /// The key as text.
+    /// The key as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,5 @@
-//! Exact odds: rates are integers, and a draw is one table look-up whose cells are integers too.
-//! No floating point number takes part, so a prize wins with exactly the odds configured.
+//! Exact odds: rates are integers, and a draw is one look-up in a table of integers. There are no
+//! floating point numbers, so each prize has exactly the configured odds.
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,7 +21,7 @@ impl Rate {
     }
 }
 
-/// The text is not a decimal from 0 to 1 with at most six places.
+/// The string is not a decimal from 0 to 1 with at most six places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a decimal from 0 to 1 with at most 6 places, such as 0.0003")]
 pub struct InvalidRate;
@@ -64,8 +64,8 @@ impl fmt::Display for Rate {
 ///
 /// The alias method (Walker 1977, built as by Vose 1991) over integers: with `n` outcomes of
 /// total weight `w` each of the `n` cells is `w` wide and shared by at most two outcomes, so a
-/// number below `n * w` names the cell and the place in it, and each outcome owns exactly
-/// `n * weight` of the numbers.
+/// number below `n * w` gives the cell and the offset in it. Each outcome owns exactly `n * weight`
+/// of the numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     weights: Vec<u64>,
@@ -75,18 +75,18 @@ pub struct Pool {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cell {
-    /// Places below this belong to the cell's own outcome, the others to `alias`.
+    /// Offsets below this belong to the cell's own outcome, the others to `alias`.
     own: u64,
     alias: usize,
 }
 
-/// Nothing can be drawn from a pool without weight.
+/// A pool without weight has nothing to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no outcome has a rate above 0")]
 pub struct EmptyPool;
 
 impl Pool {
-    /// The pool whose outcome `i` has the rate `rates[i]` relative to the sum of all rates: what
+    /// The pool whose outcome `i` has the rate `rates[i]` relative to the sum of all rates. So what
     /// is missing to 1 is spread in proportion. The weights are in lowest terms.
     pub fn new(rates: &[Rate]) -> Result<Self, EmptyPool> {
         let divisor = rates.iter().fold(0, |divisor, rate| {
@@ -140,8 +140,8 @@ impl Pool {
     }
 }
 
-/// Fills each cell of width `weight_total` with its own outcome first and tops it up with one
-/// outcome that has more than a cell's worth left.
+/// Fills each cell of width `weight_total` with its own outcome first, and the rest with one
+/// outcome that has more left than a cell holds.
 fn alias_cells(weights: &[u64], weight_total: u64) -> Vec<Cell> {
     let count = weights.len() as u64;
     let mut left: Vec<u64> = weights.iter().map(|weight| weight * count).collect();
@@ -154,7 +154,7 @@ fn alias_cells(weights: &[u64], weight_total: u64) -> Vec<Cell> {
     let (mut short, mut long): (Vec<usize>, Vec<usize>) =
         (0..weights.len()).partition(|&index| left[index] < weight_total);
     while let Some(index) = short.pop() {
-        // The cells left over are as wide as the weights left over: where one is short, another
+        // The remaining cells are as wide as the remaining weights: if one is short, another one
         // is long.
         let donor = *long.last().expect("a short cell has a donor");
         cells[index] = Cell {

@@ -1,5 +1,5 @@
-//! Where random numbers come from: a trait, so that production draws on the operating system's
-//! entropy and tests on a seed.
+//! Where random numbers come from: a trait, so that production uses the operating system's entropy
+//! and tests use a seed.
 
 /// A source of uniformly distributed 64-bit numbers.
 pub trait Randomness {
@@ -9,7 +9,7 @@ pub trait Randomness {
     /// A number in `0..bound`, each equally likely; 0 for the empty range `bound == 0`.
     ///
     /// Multiply-shift with rejection (Lemire, "Fast Random Integer Generation in an Interval",
-    /// 2019): the few products that would favour small numbers are drawn again.
+    /// 2019): the few numbers that would favour small results are rejected, and others drawn.
     fn below(&mut self, bound: u64) -> u64 {
         let (mut high, mut low) = wide_product(self.next_u64(), bound);
         if low < bound {
@@ -29,8 +29,8 @@ fn wide_product(a: u64, b: u64) -> (u64, u64) {
     ((product >> 64) as u64, product as u64)
 }
 
-/// Remembers the numbers of its source, so that a batch that must be planned again draws what it
-/// drew before: trying again must not be a second chance.
+/// Remembers the numbers of its source. A batch that is planned again gets the same numbers, so
+/// that another try is not a second chance.
 #[derive(Debug, Clone)]
 pub struct Tape<R> {
     source: R,
@@ -48,12 +48,12 @@ impl<R: Randomness> Tape<R> {
         }
     }
 
-    /// Gives out the remembered numbers again, then new ones.
+    /// From now on it returns the remembered numbers again, then new ones.
     pub fn rewind(&mut self) {
         self.next = 0;
     }
 
-    /// Forgets the numbers given out so far.
+    /// Forgets the numbers returned so far.
     pub fn clear(&mut self) {
         // A number that was used must not be found in memory later.
         self.given.fill(0);
@@ -109,7 +109,7 @@ mod tests {
         assert!(!again.contains(&tape.next_u64()));
     }
 
-    /// Answers from a list: to reach the rejection, which a real source does once in 2^40 draws.
+    /// Returns numbers of a list, to reach the rejection, which is rare with a real source.
     struct Script(Vec<u64>);
 
     impl Randomness for Script {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_would_be_biased_are_drawn_again() {
+    fn numbers_that_would_be_biased_are_rejected() {
         // 2^64 mod 3 = 1: the product with low part 0 has no partner and must be rejected.
         assert_eq!(Script(vec![0, u64::MAX]).below(3), 2);
         assert_eq!(Script(vec![1]).below(3), 0);

@@ -1,5 +1,5 @@
-//! Why the rules of a campaign say no. How a refusal looks to a caller (code, HTTP status) is
-//! the edge's business: its table maps these.
+//! Why the rules of a campaign refuse a call. The gateway's table maps each reason to a code and
+//! an HTTP status.
 
 /// A draw that the rules refuse. A refusal changes nothing and is not remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum Refusal {
     /// The user's request id was used for another number of draws.
     #[error("this request id was used for another number of draws")]
     RequestCountDiffers,
-    /// The draw needs a unit of stock, the stock cannot be asked, and the campaign refuses such
+    /// The draw needs a unit of stock, the stock is unavailable, and the campaign refuses such
     /// draws.
     #[error("the stock is unavailable")]
     StockUnavailable,

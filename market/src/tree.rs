@@ -1,31 +1,31 @@
-//! The rule tree that a drawn prize passes: locks, stock, and the luck award that consoles.
+//! The rule tree that a drawn prize passes: locks, stock, and the luck award in its place.
 //!
-//! A tree is any directed acyclic graph of three kinds of nodes; [`Tree::new`] refuses cycles,
-//! dead ends and nodes that nothing leads to, so a walk always ends at a stock or a luck node.
-use crate::campaign::AwardIndex;
+//! A tree is any directed acyclic graph of three kinds of nodes. [`Tree::new`] refuses cycles and
+//! nodes that cannot be reached, so a walk always ends at a stock or a luck node.
+use crate::ids::AwardIndex;
 
-/// Where a node stands in its tree.
+/// The index of a node in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeIndex(pub usize);
 
-/// One rule of a tree. `allow` and `take_over` are the reference's names for the two verdicts.
+/// One rule of a tree. `allow` and `take_over` are the reference's names for the two exits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
-    /// `rule_lock`: open (`allow`) once the user has made `draws` draws today before this one.
+    /// `rule_lock`: open when the user has made `draws` draws today before this one.
     Lock {
-        /// Draws needed today before this one.
+        /// How many draws today open the lock.
         draws: u32,
         /// Where an open lock leads.
         allow: NodeIndex,
         /// Where a closed lock leads.
         take_over: NodeIndex,
     },
-    /// `rule_stock`: the prize is won when a unit of it is there; otherwise on to `allow`.
+    /// `rule_stock`: the prize is won if there is a unit of it.
     Stock {
-        /// Where an empty stock leads.
+        /// Where the walk continues without a unit.
         allow: NodeIndex,
     },
-    /// `rule_luck_award`: ends with this award, which takes no stock.
+    /// `rule_luck_award`: the walk ends with this award, which takes no stock.
     Luck {
         /// The award given.
         award: AwardIndex,
@@ -39,14 +39,14 @@ pub enum Node {
 pub enum Locks {
     /// Open when this many draws were made today before this one.
     DrawsToday(u32),
-    /// All open: weight and blacklist prizes skip `rule_lock`.
+    /// All open: prizes of `rule_weight` and `rule_blacklist` skip locks.
     Skipped,
 }
 
 /// Where a walk ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// At a stock node: ask the stock; if it has none, walk on from this node.
+    /// At a stock node. If the stock has no unit, the walk continues from this node.
     Stock(NodeIndex),
     /// At a luck node: the user gets this award.
     Luck(AwardIndex),
@@ -95,7 +95,7 @@ impl Tree {
         self.walk(self.root, locks)
     }
 
-    /// Walks on from a stock node that had nothing to give.
+    /// Walks on from a stock node without a unit.
     pub fn out_of_stock(&self, at: NodeIndex, locks: Locks) -> Stop {
         match self.nodes[at.0] {
             Node::Stock { allow } => self.walk(allow, locks),
@@ -110,7 +110,7 @@ impl Tree {
             Node::Lock { draws, .. } => Some(*draws),
             Node::Stock { .. } | Node::Luck { .. } => None,
         });
-        // Between two thresholds no lock changes, so these are the only moments to look at.
+        // Between two thresholds no lock changes, so only these numbers can be the answer.
         thresholds
             .chain([draws_today])
             .filter(|&draws| draws >= draws_today && self.wins(Locks::DrawsToday(draws)))

@@ -1,5 +1,5 @@
-//! The prizes drawn fit the configured odds: a million seeded draws per shipped strategy, and the
-//! rules that depend on a user's own count of draws.
+//! Drawn prizes fit the configured odds: a million seeded draws for each shipped strategy. The rules
+//! that depend on a user's own count of draws apply exactly.
 #![allow(
     clippy::cast_precision_loss,
     reason = "statistics over counts far below 2^52"
@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use market::batch::{Batch, Draw, Known, Supply, Units, plan, settle};
-use market::campaign::{AwardIndex, Campaign, Catalogue, Published, Strategy};
+use market::campaign::{Campaign, Catalogue, Published, Strategy};
 use market::chances::Account;
+use market::ids::AwardIndex;
 use market::odds::Pool;
 use market::order::Rule;
 use market::random::Seeded;
@@ -97,7 +98,7 @@ fn the_test_would_notice_odds_that_are_slightly_off() {
     assert!(statistic > bound, "{statistic} is below {bound}");
 }
 
-/// A shard in memory with stock without end: what lanes do, without the lanes.
+/// A shard in memory, whose stock never ends. It does what lanes do.
 struct Bench {
     catalogue: Catalogue,
     activity: ActivityId,
@@ -183,8 +184,9 @@ fn users(count: usize) -> Vec<UserId> {
         .collect()
 }
 
-/// 10,000 users with 100 draws each, all rules on, in batches that hold each user several times:
-/// the default pool beyond the locks, the weight pools on their thresholds, and nothing else.
+/// 10,000 users make 100 draws each, with all rules on, in batches that have each user several
+/// times. Behind the locks the default pool applies, on the thresholds the weight pools, and nothing
+/// else.
 #[test]
 fn a_million_draws_through_all_rules_fit_the_odds() {
     for (file, per_batch) in [(0, 4), (1, 10)] {
@@ -266,7 +268,7 @@ fn a_million_draws_through_all_rules_fit_the_odds() {
     }
 }
 
-/// However the draws of one user fall into batches, each threshold fires on exactly one draw.
+/// However the draws of one user are divided into batches, each threshold applies to one draw.
 #[test]
 fn weight_thresholds_fire_once_however_draws_run_in_parallel() {
     for seed in 0..50 {
@@ -293,7 +295,7 @@ fn weight_thresholds_fire_once_however_draws_run_in_parallel() {
     }
 }
 
-/// The page asks `unlocked_at`; the draw walks the tree. They say the same on every draw of a day.
+/// The page shows `unlocked_at`, and the draw walks the tree. They agree on every draw of a day.
 #[test]
 fn locks_open_exactly_when_the_page_says() {
     let strategy = campaign(0).strategy;

@@ -1,5 +1,5 @@
-//! Midnight, as several gateways see it: clocks that differ by seconds, clocks that step back,
-//! and the days on which daylight saving begins and ends. No day is opened twice.
+//! Midnight on several gateways: clocks that differ by seconds, clocks that step back, and the days
+//! on which daylight saving begins and ends. No day gets its limit twice.
 use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
@@ -14,7 +14,7 @@ const CHANCES: Chances = Chances {
     day_limit: 3,
 };
 
-/// Zones and the midnights around which something happens.
+/// Zones, each with a midnight to test around.
 const MIDNIGHTS: [(&str, &str); 7] = [
     ("Asia/Shanghai", "2026-11-21T00:00:00+08:00"),
     // The day before daylight saving begins, the 23-hour day, and the 25-hour day.
@@ -30,7 +30,7 @@ const MIDNIGHTS: [(&str, &str); 7] = [
 ];
 
 /// Draws as often as the rules allow, every 20 seconds from three hours before to three hours
-/// after, each time with what the `clock` of some gateway says.
+/// after. Each draw uses the time of one gateway's `clock`.
 fn draws_per_day(
     zone: &str,
     midnight: &str,
@@ -70,7 +70,7 @@ fn gateways_whose_clocks_differ_open_no_day_twice() {
     for (zone, midnight) in MIDNIGHTS {
         for seed in 0..20 {
             let mut random = Seeded::new(seed);
-            // Each draw meets some gateway, up to five seconds ahead or behind.
+            // Each draw runs on a gateway whose clock is up to five seconds ahead or behind.
             let skewed = |now: Timestamp| {
                 let skew = i64::try_from(random.below(10_001)).expect("small") - 5_000;
                 now + SignedDuration::from_millis(skew)
@@ -90,7 +90,7 @@ fn a_clock_that_steps_back_opens_no_day_twice() {
         for seed in 0..20 {
             let mut random = Seeded::new(seed);
             let mut behind = SignedDuration::ZERO;
-            // Now and then the clock is set back by up to two hours, or put right again.
+            // Sometimes the clock is set back by up to two hours, or corrected.
             let stepping = |now: Timestamp| {
                 match random.below(40) {
                     0 => {

@@ -1,4 +1,4 @@
-//! Where a user lives, and the order numbers that remember it. Pure: no I/O, no clock, no state of
+//! Where a user's rows lie, and order numbers that carry it. Pure: no I/O, no clock, no state of
 //! the process.
 //!
 //! ```text
@@ -6,13 +6,13 @@
 //!                                  -> table: slot % tables               (the low bits)
 //! ```
 //!
-//! * A user's [`Slot`] never changes. Which shard owns a slot is said by a versioned [`SlotMap`],
-//!   so that data moves slot by slot and the ids themselves stay as they are.
+//! * A user's [`Slot`] never changes. A versioned [`SlotMap`] holds the owner of each slot, so that
+//!   data moves slot by slot and the ids themselves stay as they are.
 //! * Shard and table are read from different bits of the slot: the same bits for both would leave
 //!   most tables empty.
-//! * [`SlotMap::route`] yields a [`Route`]. Nothing else can make one, so a statement that asks for
-//!   a `Route` cannot be sent to a place that somebody guessed.
-//! * An order number carries its slot ([`slot_of`]): an order is found without knowing whose it is.
+//! * [`SlotMap::route`] returns a [`Route`]. Nothing else can make one, so a statement that takes a
+//!   `Route` cannot go to a guessed shard or table.
+//! * An order number carries its slot ([`slot_of`]): an order is found without its user's id.
 
 mod map;
 mod order_number;

@@ -4,10 +4,10 @@ use std::{fmt, iter};
 
 use crate::slot::{SLOTS, Slot};
 
-/// Most shards that a map may have.
+/// The largest number of shards of a map.
 pub const SHARDS_MAX: u16 = 256;
 
-/// Most tables that a shard may have.
+/// The largest number of tables of a shard.
 pub const TABLES_MAX: u16 = 64;
 
 // Even the widest map gives each shard whole slots, and one shard with all its tables can fill
@@ -19,7 +19,7 @@ const _: () = assert!(SHARDS_MAX <= SLOTS && TABLES_MAX <= SLOTS);
 pub struct ShardId(u16);
 
 impl ShardId {
-    /// Names a shard. Whether a map has it is checked where the two meet.
+    /// The shard with this number. A map that does not have it refuses it.
     pub const fn new(number: u16) -> Self {
         Self(number)
     }
@@ -41,7 +41,7 @@ impl fmt::Display for ShardId {
 pub struct TableId(u16);
 
 impl TableId {
-    /// Names a table.
+    /// The table with this number.
     pub const fn new(number: u16) -> Self {
         Self(number)
     }
@@ -69,7 +69,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// The slot that was routed.
+    /// The user's slot.
     pub const fn slot(self) -> Slot {
         self.slot
     }
@@ -85,7 +85,7 @@ impl Route {
     }
 }
 
-/// Why a map cannot be as it was asked for.
+/// Why a map cannot be made or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MapError {
     /// The number of shards is not 1 to [`SHARDS_MAX`].
@@ -94,19 +94,19 @@ pub enum MapError {
     Tables(u16),
     /// There are more tables in all than slots to fill them.
     Buckets {
-        /// Shards asked for.
+        /// The wanted number of shards.
         shards: u16,
-        /// Tables per shard asked for.
+        /// The wanted number of tables per shard.
         tables: u16,
     },
-    /// A slot was to move to a shard that the map does not have.
+    /// The map does not have the shard that a slot was to move to.
     NoSuchShard {
-        /// The shard asked for.
+        /// The wanted shard.
         shard: ShardId,
         /// How many shards the map has.
         shards: u16,
     },
-    /// A slot was to move to the shard that owns it already.
+    /// The shard that a slot was to move to owns it already.
     AlreadyThere {
         /// The slot that was to move.
         slot: Slot,
@@ -148,8 +148,8 @@ impl std::error::Error for MapError {}
 
 /// The owner of each slot, with a version that grows with each change.
 ///
-/// A map is never changed in place: whoever routes by an old one keeps a consistent snapshot, and
-/// says by its version which one that was.
+/// A map is never changed in place: a caller that routes by an old one keeps a consistent snapshot,
+/// which its version identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotMap {
     version: u32,
@@ -162,9 +162,9 @@ pub struct SlotMap {
 impl SlotMap {
     /// Gives each shard one contiguous run of slots, none more than one slot longer than another.
     ///
-    /// Contiguous runs make the shard a matter of the slot's high bits and leave the low bits to
-    /// the table. The two do not overlap as long as `shards * tables` is at most [`SLOTS`]; then
-    /// each run is at least `tables` long, so each table of each shard gets at least one slot.
+    /// So the high bits of a slot decide the shard, and the low bits the table. The two do not
+    /// overlap as long as `shards * tables` is at most [`SLOTS`]. Then each run is at least `tables`
+    /// long, so each table of each shard gets at least one slot.
     pub fn even(version: u32, shards: u16, tables: u16) -> Result<Self, MapError> {
         if !(1..=SHARDS_MAX).contains(&shards) {
             return Err(MapError::Shards(shards));
@@ -207,9 +207,9 @@ impl SlotMap {
 
     /// The map after one slot has moved, under the next version.
     ///
-    /// One slot at a time, because a slot's rows are held still while they are copied: the less
-    /// moves at once, the fewer users wait. A move to the present owner is refused, so that a
-    /// version always stands for a change.
+    /// One slot at a time, because its rows cannot be written while they are copied: the less moves
+    /// at once, the fewer users wait. A move to the present owner is refused, so that each version
+    /// is a change.
     pub fn move_slot(&self, slot: Slot, to: ShardId) -> Result<Self, MapError> {
         if to.0 >= self.shards {
             return Err(MapError::NoSuchShard {
@@ -248,7 +248,7 @@ impl SlotMap {
         self.version
     }
 
-    /// The slots that a shard owns, ascending. None for a shard that the map does not have.
+    /// The slots that a shard owns, ascending. Empty for a shard that the map does not have.
     pub fn slots_of(&self, shard: ShardId) -> impl Iterator<Item = Slot> {
         Slot::all().filter(move |&slot| self.owner_of(slot) == shard)
     }

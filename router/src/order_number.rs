@@ -1,4 +1,4 @@
-//! Order numbers: unique without asking anybody, ascending within a run, and carrying their slot.
+//! Order numbers: unique without a central counter, ascending within a run, with their slot inside.
 //!
 //! ```text
 //!  bit 63        62..38          37..10           9..0
@@ -7,18 +7,18 @@
 //!
 //! * Bit 63 stays 0, so that the number fits a signed `BIGINT` and the JSON functions of both
 //!   databases.
-//! * A run is claimed by one process in a committed transaction and never given out twice, and its
-//!   lanes share its counters out among themselves, so numbers are unique whatever clocks and
-//!   process ids do.
-//! * The slot is lowest. Above the counter it would scatter a lane's inserts over the whole primary
-//!   key; below it the numbers of a lane ascend and the B-tree is appended to.
+//! * A process claims a run in a committed transaction, and no run is claimed twice. Its lanes
+//!   divide the run's counters among themselves. So numbers are unique whatever clocks and process
+//!   ids do.
+//! * The slot is lowest, so the numbers of a lane ascend and its inserts append to the B-tree. Above
+//!   the counter it would scatter them over the whole primary key.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::slot::{SLOT_BITS, SLOTS, Slot};
 
-/// 33 million runs: 64 processes that each start once a minute need a year to use them up.
+/// 33 million runs: 64 processes that each start once a minute use them up in a year.
 const RUN_BITS: u32 = 25;
 
 /// 268 million orders in a run: a process that commits 10,000 a second claims the next one after 7
@@ -37,9 +37,9 @@ const RUNS: u32 = 1 << RUN_BITS;
 const _: () = assert!(RUN_BITS + COUNTER_BITS + SLOT_BITS == 63);
 const _: () = assert!(SLOTS as u32 == 1 << SLOT_BITS);
 
-/// The number under which a process mints: above 0, below 2^25.
+/// The number that a process makes its order numbers with: above 0, below 2^25.
 ///
-/// Zero is left out so that no order number is 0 and a forgotten run shows.
+/// Zero is left out, so no order number is 0, and a run that was not set is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Run(u32);
 
@@ -68,9 +68,9 @@ impl fmt::Display for Run {
     }
 }
 
-/// The mint of one lane: counters of one run.
+/// The source of one lane's order numbers: counters of one run.
 ///
-/// Neither `Clone` nor `Copy`: a copy would mint the same numbers a second time.
+/// Neither `Clone` nor `Copy`: a copy would return the same numbers a second time.
 #[derive(Debug)]
 pub struct OrderNumbers {
     run: Run,
@@ -85,8 +85,8 @@ impl OrderNumbers {
         Self::within(run, 0..COUNTERS)
     }
 
-    /// Starts a part of a run, whose other parts are somebody else's. Counters of 2^28 and above
-    /// are none.
+    /// Starts a part of a run; other lanes have its other parts. Counters of 2^28 and above do not
+    /// exist.
     pub const fn within(run: Run, counters: Range<u32>) -> Self {
         let end = if counters.end < COUNTERS {
             counters.end
@@ -120,19 +120,18 @@ impl OrderNumbers {
         )
     }
 
-    /// How many numbers are left, so that a lane can get new counters before a batch rather than
-    /// inside one.
+    /// How many numbers are left. A lane with few of them gets new counters before its next batch.
     pub const fn remaining(&self) -> u32 {
         self.end - self.next_counter
     }
 }
 
-/// The slot in an order number. Any number has one: whether it is an order, only its shard knows.
+/// The slot in an order number. Any number has one; only its shard knows whether it is an order.
 pub const fn slot_of(order: u64) -> Slot {
     Slot::from_low_bits(order)
 }
 
-/// The run in an order number; `None` if no lane can have minted it.
+/// The run in an order number; `None` if no lane can have made it.
 pub fn run_of(order: u64) -> Option<Run> {
     u32::try_from(order >> RUN_SHIFT).ok().and_then(Run::new)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Bits of a slot number. Order numbers keep this many low bits for it.
+/// Bits of a slot number. It takes this many low bits of an order number.
 pub(crate) const SLOT_BITS: u32 = 10;
 
 /// How many slots there are. Stored rows and order numbers depend on it: it can never change.
@@ -15,7 +15,7 @@ const SLOT_MASK: u16 = SLOTS - 1;
 
 /// CRC-32 (IEEE, as in zlib and in the SQL function `CRC32`) over the bytes of a user id.
 ///
-/// Public because the explanation of a route shows it; placement goes through [`Slot::of`].
+/// Public because `drawbridge route` shows it; placement goes through [`Slot::of`].
 pub fn crc32(user_id: &str) -> u32 {
     crc32fast::hash(user_id.as_bytes())
 }
@@ -27,14 +27,15 @@ pub struct Slot(u16);
 impl Slot {
     /// The slot of a user: the low ten bits of the checksum.
     ///
-    /// CRC is linear, so it was measured whether ids that differ in a few digits crowd together
-    /// (`tests/placement.rs`). They do not: most counted ids fall more evenly than chance and
-    /// random ones as evenly. Counted mail addresses are the worst found: at 100,000 their slots
-    /// differ more than by chance (0.7 to 1.45 of the mean), which 8 x 8 tables hardly feel (ratio
-    /// 1.11) and a million of them smooth out (0.94 to 1.06). High bits, folded bits and a
-    /// multiplication first were tried and none was evener throughout. So the plain mask, which has
-    /// a merit of its own: an operator can check in SQL where a row belongs, by `CRC32(user_id) &
-    /// 1023`.
+    /// CRC is linear, so ids that differ in a few digits might crowd together. They do not, as
+    /// `tests/placement.rs` measures: most counted ids fall more evenly than chance, random ones as
+    /// evenly. Counted mail addresses are the worst case. With 100,000 of them, slots have 0.7 to
+    /// 1.45 of the mean, which 8 x 8 tables hardly show (ratio 1.11). With a million they have 0.94
+    /// to 1.06.
+    ///
+    /// High bits, folded bits and a multiplication first were tried; none was more even throughout.
+    /// The plain mask has an advantage: operators can check in SQL where a row belongs, by
+    /// `CRC32(user_id) & 1023`.
     pub fn of(user_id: &str) -> Self {
         Self::from_low_bits(u64::from(crc32(user_id)))
     }

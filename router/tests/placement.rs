@@ -1,4 +1,4 @@
-//! Where users land: frozen for known ids, even for the kinds of id that real systems hand out.
+//! Where users' rows lie: frozen for known ids, and even for the kinds of id that real systems use.
 
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -65,8 +65,7 @@ fn ids_of_every_kind_spread_evenly() {
             assert_even(&format!("{name}, shards"), &by_shard, RATIO_MAX_ALONE);
             assert_even(&format!("{name}, tables"), &by_table, RATIO_MAX_ALONE);
         }
-        // Slots are what moves to a new shard, so they are to be alike too: within six sigma each,
-        // as below.
+        // Slots move to new shards, so they must be alike too: within six sigma each, as below.
         let slots: Vec<Bucket> = ids_per_slot
             .iter()
             .map(|&ids| Bucket { slots: 1, ids })
@@ -78,11 +77,11 @@ fn ids_of_every_kind_spread_evenly() {
 /// Shards, tables, and the greatest tolerated (fullest bucket / emptiest bucket).
 ///
 /// If 100,000 ids fell by chance, a bucket of share p would have a standard deviation of sqrt(IDS *
-/// p * (1 - p)): 0.8 % of its mean at 8 buckets, 1.2 % at 16, 2.5 % at 64. A ratio of 1.10 lets the
-/// fullest and the emptiest be 5.7 sigma off at 8 buckets and 3.9 at 16, both at once; 1.25 lets
-/// them be 4.4 off at 64. Chance did not break any of these in 60,000 simulated families, and a
-/// table that reuses the shard's bits breaks them at once. With 3 shards a bucket has 85 or 86
-/// slots, which by itself makes a ratio of 1.01.
+/// p * (1 - p)): 0.8 % of its mean at 8 buckets, 1.2 % at 16, 2.5 % at 64. A ratio of 1.10 allows
+/// both the fullest and the emptiest bucket to be 5.7 sigma off at 8 buckets, and 3.9 at 16. 1.25
+/// allows 4.4 at 64. In 60,000 simulated families chance broke none of these, while a table that
+/// reuses the shard's bits breaks them at once. With 3 shards a bucket has 85 or 86 slots, which by
+/// itself makes a ratio of 1.01.
 const SHAPES: [(u16, u16, f64); 4] = [(2, 4, 1.10), (3, 4, 1.10), (4, 4, 1.10), (8, 8, 1.25)];
 
 /// The same for shards or tables alone, at most 8 of them, by the figure for 8 buckets above.
@@ -150,7 +149,7 @@ fn families() -> Vec<(&'static str, Vec<u32>)> {
         ("zero-padded", count(|n| format!("user{n:07}"))),
         ("decimal", count(|n| n.to_string())),
         ("even steps", count(|n| (2 * n).to_string())),
-        // A CRC is linear, so ids that share a power of two or of ten are where it would show.
+        // A CRC is linear: ids that share a power of two or of ten would show that.
         (
             "steps of 1000",
             count(|n| (1000 * u64::from(n)).to_string()),
@@ -191,7 +190,7 @@ fn uuid_v4(rng: &mut TestRng) -> String {
     )
 }
 
-/// As `WeChat` writes them: a prefix per app, then base64url characters.
+/// As `WeChat` writes them: a prefix for each app, then base64url characters.
 fn openid(rng: &mut TestRng) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let random = (0..22).map(|_| char::from(ALPHABET[(rng.next_u32() & 63) as usize]));

@@ -131,7 +131,7 @@ impl<'a, D: Database> Founding<'a, D> {
         let known = read_identity::<D>(&mut connection)
             .await
             .map_err(failed(Role::Meta))?;
-        let claimed = meta.claimed_runs().await.map_err(failed(Role::Meta))?;
+        let claimed = meta.runs().claimed().await.map_err(failed(Role::Meta))?;
         let mut unfit: Vec<(Role, Unfit)> = Vec::new();
         if let Some(known) = &known {
             let expected = Identity {

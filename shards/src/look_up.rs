@@ -4,9 +4,9 @@ use market::chances::Account;
 use market::{ActivityId, Order, UserId};
 use router::SlotMap;
 
-use crate::ReadError;
 use crate::cluster::Installation;
 use crate::embedded::Folder;
+use crate::error::ReadError;
 use crate::reads::{Found, OrderKey, Question, ReadLimits, Reader, Reads};
 use crate::store::{Access, StoreError};
 
@@ -54,7 +54,7 @@ impl Folder {
     /// Looks users up in this folder. Fails where no server has ever begun to serve from it.
     pub async fn look_up(&self, limits: ReadLimits) -> Result<LookUp, StoreError> {
         let meta = self.meta_for_reading();
-        let Some((version, shards, tables)) = meta.slot_map().await? else {
+        let Some((version, shards, tables)) = meta.layout().slot_map().await? else {
             return Err(StoreError::Data(
                 "no server has served from this data folder yet".to_owned(),
             ));
@@ -67,7 +67,7 @@ impl Folder {
         let readers = (0..map.shards()).map(reader).collect();
         Ok(LookUp {
             readers,
-            catalogue: meta.catalogue().await?,
+            catalogue: meta.campaigns().catalogue().await?,
             map,
         })
     }
@@ -83,7 +83,7 @@ impl Installation {
         let readers = self.shards().iter().map(reader).collect();
         Ok(LookUp {
             readers,
-            catalogue: self.meta().catalogue().await?,
+            catalogue: self.meta().campaigns().catalogue().await?,
             map,
         })
     }

@@ -7,7 +7,7 @@ use prometheus::{
 };
 
 use crate::breaker::BreakerMetrics;
-use crate::stock::Snapshot;
+use crate::stock::snapshot::Snapshot;
 
 /// Metrics of all lanes, of the stock and of the breakers.
 #[derive(Debug, Clone)]
@@ -40,8 +40,6 @@ pub struct Metrics {
 /// Metrics of a cluster's background jobs.
 #[derive(Debug, Clone)]
 pub struct ClusterMetrics {
-    /// Rounds by how they ended.
-    pub(crate) job_rounds: IntCounterVec,
     /// Rebuilds of stock servers that this process did.
     pub(crate) stock_rebuilds: IntCounterVec,
     /// Receipts of grants that this process deleted in the place of their lanes.
@@ -59,10 +57,6 @@ pub struct ClusterMetrics {
 impl ClusterMetrics {
     /// Registers the metrics.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let rounds = Opts::new(
-            "drawbridge_job_rounds_total",
-            "Rounds of background jobs by how they ended",
-        );
         let rebuilds = Opts::new(
             "drawbridge_stock_rebuilds_total",
             "Rebuilds of stock servers by this process",
@@ -84,7 +78,6 @@ impl ClusterMetrics {
             "1 while a database or stock server is found to be another cluster's, or another part of this one",
         );
         let metrics = Self {
-            job_rounds: IntCounterVec::new(rounds, &["job", "outcome"])?,
             stock_rebuilds: IntCounterVec::new(rebuilds, &["server"])?,
             receipts_reclaimed: IntCounterVec::new(reclaimed, &["shard"])?,
             receipts_overdue: IntGaugeVec::new(overdue, &["shard"])?,
@@ -95,7 +88,6 @@ impl ClusterMetrics {
             snapshot_written_seconds: IntGauge::with_opts(written)?,
             identity_mismatch: IntGaugeVec::new(mismatch, &["part"])?,
         };
-        registry.register(Box::new(metrics.job_rounds.clone()))?;
         registry.register(Box::new(metrics.stock_rebuilds.clone()))?;
         registry.register(Box::new(metrics.receipts_reclaimed.clone()))?;
         registry.register(Box::new(metrics.receipts_overdue.clone()))?;

@@ -14,21 +14,19 @@ use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::audit_log::{AuditEntry, AuditLog};
 use crate::breaker::{Breakers, Permit, Refused, Verdict};
-use crate::fleet::{
-    FleetChange, FleetSetting, FleetStore, Followed, Following, Gateway, GatewayStore, Report,
-    Reported,
-};
+use crate::error::{CommandError, ReadError};
+use crate::jobs::{JobStatus, Jobs};
 use crate::lane::{Entrance, Timeouts};
-use crate::meta::ChangeError;
+use crate::meta::{
+    AuditEntry, ChangeError, FleetChange, FleetSetting, Followed, Following, Gateway,
+    InstalledMeta, PastChange, Report, Reported, SwitchChange, SwitchTo,
+};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
-use crate::switches::{PastChange, SwitchChange, SwitchStore, SwitchTo};
-use crate::{DrawError, ReadError};
 
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
@@ -39,14 +37,15 @@ pub struct Shards {
     pub(crate) readers: Vec<Box<dyn Reads>>,
     pub(crate) shares: Shares,
     pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
-    pub(crate) switches: Arc<dyn SwitchStore>,
-    pub(crate) fleet: Arc<dyn FleetStore>,
-    pub(crate) gateways: Arc<dyn GatewayStore>,
+    pub(crate) meta: InstalledMeta,
+    /// Tells the other gateways that the meta database has changed. Nothing depends on it: they
+    /// look at it twice a second.
+    pub(crate) announce_change: Box<dyn Fn() + Send + Sync>,
     pub(crate) following: Arc<Following>,
     pub(crate) timeouts: Timeouts,
     pub(crate) breakers: Arc<Breakers>,
     pub(crate) readiness: Arc<Readiness>,
-    pub(crate) audit_log: Arc<dyn AuditLog>,
+    pub(crate) jobs: Arc<Jobs>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: watch::Sender<bool>,
     /// The lanes' tasks, until somebody waits for their end.
@@ -55,7 +54,7 @@ pub struct Shards {
 
 impl Shards {
     /// Makes the draws of a call and answers once they are committed.
-    pub async fn draw(&self, draw: Draw) -> Result<Orders, DrawError> {
+    pub async fn draw(&self, draw: Draw) -> Result<Orders, CommandError> {
         let route = self.route(&draw.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;
         let drawn = self.enqueue(route, draw, &mut permit).await;
@@ -68,11 +67,11 @@ impl Shards {
         route: Route,
         draw: Draw,
         permit: &mut Permit<'_>,
-    ) -> Result<Orders, DrawError> {
+    ) -> Result<Orders, CommandError> {
         let _place = self
             .shares
             .enter(route.shard())
-            .ok_or(DrawError::QueueFull)?;
+            .ok_or(CommandError::QueueFull)?;
         let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
         let drawn = pending.answer(self.timeouts).await;
         // A queue in front of it does not make a shard slow: under overload all draws wait there.
@@ -109,11 +108,11 @@ impl Shards {
     /// Changes a switch; this process obeys at once, others within a second. Answers the revision
     /// under which the change holds.
     pub async fn change_switch(&self, change: &SwitchChange) -> Result<u64, ChangeError> {
-        let changed = self.switches.change(change, Timestamp::now()).await;
-        self.following.changed.notify_one();
+        let changed = self.meta.change_switch(change, Timestamp::now()).await;
+        self.announce();
         let revision = changed?;
         // It is set: who cannot read it back now follows as all others do.
-        if let Ok(switches) = self.switches.switches().await {
+        if let Ok(switches) = self.meta.switches().await {
             self.catalogue
                 .rcu(|catalogue| catalogue.switched(&switches));
         }
@@ -134,14 +133,21 @@ impl Shards {
 
     /// Changes what all gateways obey. Answers the revision under which the change holds.
     pub async fn change_fleet(&self, change: &FleetChange) -> Result<u64, ChangeError> {
-        let changed = self.fleet.change_setting(change, Timestamp::now()).await;
-        self.following.changed.notify_one();
+        let changed = self.meta.change_fleet(change, Timestamp::now()).await;
+        self.announce();
         changed
+    }
+
+    /// Has this process and the others look at the meta database at once. Also after a failure: a
+    /// change that was not confirmed may have been made.
+    fn announce(&self) {
+        (self.announce_change)();
+        self.following.changed.notify_one();
     }
 
     /// What is set for all gateways, also what has ended.
     pub async fn fleet_settings(&self) -> Result<Vec<FleetSetting>, StoreError> {
-        self.fleet.settings().await
+        self.meta.fleet_settings().await
     }
 
     /// What is read of that, as it is read.
@@ -152,22 +158,22 @@ impl Shards {
     /// Reports for the list of gateways; the first report of a process takes the place of whoever
     /// had the name.
     pub async fn report(&self, report: &Report, first: bool) -> Result<Reported, StoreError> {
-        self.gateways.report(report, first).await
+        self.meta.report(report, first).await
     }
 
     /// The gateways that are not gone, by name.
     pub async fn gateways(&self) -> Result<Vec<Gateway>, StoreError> {
-        self.gateways.gateways().await
+        self.meta.gateways().await
     }
 
     /// Takes a gateway off the list, if it is this instance.
     pub async fn remove_gateway(&self, name: &str, instance: &str) -> Result<(), StoreError> {
-        self.gateways.remove(name, instance).await
+        self.meta.remove_gateway(name, instance).await
     }
 
     /// The latest changes of switches, newest first.
     pub async fn switch_changes(&self) -> Result<Vec<PastChange>, StoreError> {
-        self.switches.changes().await
+        self.meta.switch_changes().await
     }
 
     /// What keeps this process from drawing for anybody.
@@ -190,7 +196,7 @@ impl Shards {
             detail,
             why: why.to_owned(),
         };
-        if let Err(error) = self.audit_log.note(&entry).await {
+        if let Err(error) = self.meta.add_audit_entry(&entry).await {
             // Not the detail: it may be a user.
             let AuditEntry { who, what, why, .. } = &entry;
             tracing::warn!(%error, who, what, why, "an order is in no audit log but this log");
@@ -199,7 +205,17 @@ impl Shards {
 
     /// The latest orders, newest first.
     pub async fn audit_log(&self) -> Result<Vec<AuditEntry>, StoreError> {
-        self.audit_log.entries().await
+        self.meta.audit_log().await
+    }
+
+    /// This process among all gateways: drawn at its start.
+    pub fn instance(&self) -> &str {
+        self.jobs.instance()
+    }
+
+    /// The periodic jobs of this process, by name.
+    pub fn jobs(&self) -> Vec<JobStatus> {
+        self.jobs.list()
     }
 
     /// Brings the gauges up to date, for a scrape.
@@ -264,22 +280,22 @@ impl Shards {
 /// says no was read from it, a stock that is unavailable is another server's trouble, rows that somebody
 /// else has locked are his doing, and a clock was read to be compared. What did not come as far as
 /// the shard says nothing.
-pub(crate) fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
+pub(crate) fn verdict_of_draw(drawn: &Result<Orders, CommandError>) -> Verdict {
     match drawn {
         Ok(_)
         | Err(
-            DrawError::Refused(_)
-            | DrawError::DataRefused
-            | DrawError::Held
-            | DrawError::ClocksDiffer { .. },
+            CommandError::Refused(_)
+            | CommandError::DataRefused
+            | CommandError::Held
+            | CommandError::ClocksDiffer { .. },
         ) => Verdict::Answered,
         // A command that is too old waited for a batch that the shard did not finish.
-        Err(DrawError::ShardUnavailable | DrawError::OutcomeUnknown | DrawError::TooOld) => {
-            Verdict::Failed
-        }
-        Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => {
-            Verdict::Uncounted
-        }
+        Err(
+            CommandError::ShardUnavailable | CommandError::OutcomeUnknown | CommandError::TooOld,
+        ) => Verdict::Failed,
+        Err(
+            CommandError::QueueFull | CommandError::Stopping | CommandError::BreakerOpen { .. },
+        ) => Verdict::Uncounted,
     }
 }
 
@@ -291,9 +307,9 @@ fn verdict_of_read(found: &Result<Found, ReadError>) -> Verdict {
     }
 }
 
-impl From<Refused> for DrawError {
+impl From<Refused> for CommandError {
     fn from(Refused { retry_after }: Refused) -> Self {
-        DrawError::BreakerOpen { retry_after }
+        CommandError::BreakerOpen { retry_after }
     }
 }
 

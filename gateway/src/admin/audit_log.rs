@@ -1,6 +1,6 @@
 //! Changes with a name and a reason, and `/admin/audit_log`, the record of them.
 use serde::{Deserialize, Serialize};
-use shards::audit_log::AuditEntry;
+use shards::meta::AuditEntry;
 
 use super::token::Caller;
 use crate::text::{REASON_CHARS_MAX, WHO_CHARS_MAX, checked};

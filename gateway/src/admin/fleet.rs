@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json as value_of};
 use shards::Shards;
-use shards::fleet::{FleetChange, FleetValue};
 use shards::meta::ChangeError;
+use shards::meta::{FleetChange, FleetValue};
 use shards::store::StoreError;
 
 use super::switches::expiry;

@@ -3,7 +3,7 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json as value_of};
-use shards::fleet::{Gateway, SILENT_AFTER};
+use shards::meta::{Gateway, SILENT_AFTER};
 use shards::store::StoreError;
 
 use super::token::Caller;
@@ -244,7 +244,7 @@ mod tests {
     use std::time::Duration;
 
     use jiff::Timestamp;
-    use shards::fleet::Report;
+    use shards::meta::Report;
 
     use super::*;
 

@@ -5,6 +5,7 @@ mod breakers;
 mod cooldowns;
 mod fleet;
 mod gateways;
+mod jobs;
 mod limits;
 mod log;
 pub mod look_ups;
@@ -28,8 +29,8 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use market::switches::{Setting, Share, Switch};
 use serde::de::DeserializeOwned;
+use shards::meta::{SwitchChange, SwitchTo};
 use shards::store::StoreError;
-use shards::switches::{SwitchChange, SwitchTo};
 use shards::{ReadError, Shards};
 use tokio::time::timeout;
 
@@ -48,12 +49,13 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// What a token opens.
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 14] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
     "/admin/gateways",
     "/admin/gateways/rotation",
+    "/admin/jobs",
     "/admin/cooldowns",
     "/admin/limits",
     "/admin/log",
@@ -160,6 +162,7 @@ impl Admin {
             (&Method::GET, "/admin/gateways") => self.list_gateways(&query).await,
             (&Method::DELETE, "/admin/gateways") => self.forget_gateway(&caller, request).await,
             (&Method::POST, "/admin/gateways/rotation") => self.rotate(&caller, request).await,
+            (&Method::GET, "/admin/jobs") => self.list_jobs().await,
             (&Method::GET, DCC_PATH) => self.update_config(&caller, &query).await,
             (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
             (&Method::POST, "/admin/cooldowns") => self.set_cooldown(&caller, request).await,

@@ -9,7 +9,7 @@ use market::campaign::Catalogue;
 use market::switches::{Origin, Setting, Share, Switch, Switches};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as value_of};
-use shards::switches::{PastChange, SwitchChange, SwitchTo};
+use shards::meta::{PastChange, SwitchChange, SwitchTo};
 
 use super::fleet::nothing_here;
 use super::token::Caller;

@@ -1,6 +1,6 @@
 //! Which failure a caller gets for what the rules refuse and for what goes wrong in the shards.
 use market::Refusal;
-use shards::{DrawError, ReadError};
+use shards::{CommandError, ReadError};
 
 use super::code::Code;
 use super::failure::Failure;
@@ -20,19 +20,19 @@ impl From<Refusal> for Code {
     }
 }
 
-impl From<DrawError> for Code {
-    fn from(error: DrawError) -> Self {
+impl From<CommandError> for Code {
+    fn from(error: CommandError) -> Self {
         match error {
-            DrawError::Refused(refusal) => refusal.into(),
-            DrawError::QueueFull => Code::QueueFull,
-            DrawError::TooOld => Code::TooOld,
-            DrawError::OutcomeUnknown => Code::OutcomeUnknown,
-            DrawError::ShardUnavailable => Code::ShardUnavailable,
-            DrawError::BreakerOpen { .. } => Code::BreakerOpen,
-            DrawError::Held => Code::UserHeld,
-            DrawError::ClocksDiffer { .. } => Code::ClocksDiffer,
-            DrawError::DataRefused => Code::Unexpected,
-            DrawError::Stopping => Code::Stopping,
+            CommandError::Refused(refusal) => refusal.into(),
+            CommandError::QueueFull => Code::QueueFull,
+            CommandError::TooOld => Code::TooOld,
+            CommandError::OutcomeUnknown => Code::OutcomeUnknown,
+            CommandError::ShardUnavailable => Code::ShardUnavailable,
+            CommandError::BreakerOpen { .. } => Code::BreakerOpen,
+            CommandError::Held => Code::UserHeld,
+            CommandError::ClocksDiffer { .. } => Code::ClocksDiffer,
+            CommandError::DataRefused => Code::Unexpected,
+            CommandError::Stopping => Code::Stopping,
         }
     }
 }
@@ -47,18 +47,18 @@ impl From<ReadError> for Code {
     }
 }
 
-impl From<DrawError> for Failure {
-    fn from(error: DrawError) -> Self {
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
         let failure = Self::from(Code::from(error));
         match error {
-            DrawError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
-            DrawError::Refused(
+            CommandError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
+            CommandError::Refused(
                 refusal @ (Refusal::RequestIdReused | Refusal::RequestCountDiffers),
             ) => Self {
                 detail: Some(refusal.to_string().into()),
                 ..failure
             },
-            DrawError::ClocksDiffer { .. } => Self {
+            CommandError::ClocksDiffer { .. } => Self {
                 detail: Some(error.to_string().into()),
                 ..failure
             },

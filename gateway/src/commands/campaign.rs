@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use market::campaign::{
-    ActivityState, AwardIndex, Campaign, InvalidCampaign, Published, Strategy, report,
-};
+use market::campaign::{ActivityState, Campaign, InvalidCampaign, Published, Strategy, report};
+use market::ids::AwardIndex;
 use market::odds::Pool;
 use serde_json::{Value, json};
 use shards::embedded::{Folder, FolderError};
@@ -166,7 +165,7 @@ fn faulty(error: &InvalidCampaign) -> Value {
     let faults = error
         .faults
         .iter()
-        .map(|fault| json!({"place": fault.place, "message": fault.message}));
+        .map(|fault| json!({"location": fault.location, "message": fault.message}));
     json!({"ok": false, "faults": faults.collect::<Vec<_>>()})
 }
 
@@ -264,6 +263,7 @@ fn folder_for(embedded: &EmbeddedConfig) -> Result<(Folder, bool), FolderError> 
 
 async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publication, Refusal> {
     let published = meta
+        .campaigns()
         .publish(&[text], &operator(), Timestamp::now())
         .await
         .map_err(|error| match error {
@@ -275,8 +275,8 @@ async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publicati
 
 async fn list(place: &Place) -> Result<Vec<std::sync::Arc<Published>>, PlaceError> {
     let catalogue = match place.open().await? {
-        Installed::Folder(folder) => folder.meta_for_reading().catalogue().await?,
-        Installed::Cluster(cluster) => cluster.meta().catalogue().await?,
+        Installed::Folder(folder) => folder.meta_for_reading().campaigns().catalogue().await?,
+        Installed::Cluster(cluster) => cluster.meta().campaigns().catalogue().await?,
     };
     let mut campaigns: Vec<_> = catalogue.campaigns().cloned().collect();
     campaigns.sort_by_key(|published| published.campaign.activity.id);

@@ -12,6 +12,7 @@ mod config;
 mod cooldown;
 mod gateways;
 mod health;
+mod jobs;
 mod limits;
 mod log;
 mod look_up;
@@ -31,8 +32,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use market::document::Override;
 use serde::Serialize;
+use settings::Override;
 use shards::cluster::{ClusterError, Installation};
 use shards::embedded::{Folder, FolderError};
 use shards::store::StoreError;
@@ -81,6 +82,8 @@ enum Command {
     Breaker(breaker::Command),
     /// Show the gateways: who is there, which revision each obeys, what it could not obey
     Gateways(gateways::Gateways),
+    /// Show the periodic jobs: who runs each, its latest round, what is left to do
+    Jobs(server::Look),
     /// Ask a running server whether it is ready: exit code 0 or 1
     Health(health::Options),
     /// Show the configuration of a running server
@@ -219,6 +222,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Reload(options) => reload::run(&options),
         Command::Breaker(command) => breaker::run(&command),
         Command::Gateways(gateways) => gateways::run(&gateways),
+        Command::Jobs(look) => jobs::run(&look),
         Command::Config(command) => config::run(&command),
         Command::AuditLog(command) => audit_log::run(&command),
         Command::Order(options) => look_up::run_order(&options),

@@ -78,7 +78,7 @@ fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
     match options.place.load()?.storage {
         StorageConfig::Embedded(embedded) => {
             let fixed = match Folder::existing(&embedded.data) {
-                Ok(folder) => block_on(folder.meta_for_reading().slot_map())?,
+                Ok(folder) => block_on(folder.meta_for_reading().layout().slot_map())?,
                 Err(FolderError::Missing(_)) => None,
                 Err(error) => return Err(error.into()),
             };

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use market::document::Override;
 use prometheus::Registry;
+use settings::Override;
+use shards::Shards;
 use shards::cluster::{Cluster, ClusterError};
 use shards::embedded::{Embedded, Folder, FolderError, Held, StartError};
 use shards::meta::PublishError;
-use shards::{ClusterMetrics, Metrics, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::sync::watch;
@@ -664,7 +664,6 @@ impl Running {
 }
 
 async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeError> {
-    let metrics = Metrics::new(registry)?;
     match &config.storage {
         StorageConfig::Embedded(embedded) => {
             let folder = Folder::create(&embedded.data)?;
@@ -674,13 +673,13 @@ async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeErro
             let held = folder.hold().await?;
             publish_demo(&held).await?;
             Ok(Running::Embedded(
-                held.start(embedded.options(config.sizes), metrics).await?,
+                held.start(embedded.options(config.sizes), registry).await?,
             ))
         }
         StorageConfig::Cluster(options) => {
-            let (cluster, jobs) = (options.open().await?, ClusterMetrics::new(registry)?);
+            let cluster = options.open().await?;
             Ok(Running::Cluster(
-                cluster.start(config.sizes, metrics, jobs).await?,
+                cluster.start(config.sizes, registry).await?,
             ))
         }
     }
@@ -702,7 +701,8 @@ async fn publish_demo(held: &Held) -> Result<(), ServeError> {
     let meta = held.meta();
     // Every publication raises the revision.
     if meta.revision().await.map_err(StartError::from)? == 0 {
-        meta.publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now())
+        meta.campaigns()
+            .publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now())
             .await?;
     }
     Ok(())

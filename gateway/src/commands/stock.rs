@@ -165,7 +165,7 @@ impl Show {
         issued: Vec<(Prize, u64)>,
     ) -> Result<Vec<Line>, StockError> {
         if let Some(activity) = self.activity {
-            published(&meta.catalogue().await?, activity)?;
+            published(&meta.campaigns().catalogue().await?, activity)?;
         }
         let mut units: BTreeMap<Prize, u64> = BTreeMap::new();
         for (prize, issued) in issued {
@@ -177,6 +177,7 @@ impl Show {
         };
         let mut lines = Vec::new();
         for (prize, total) in meta
+            .stock_operations()
             .totals()
             .await?
             .into_iter()
@@ -184,7 +185,7 @@ impl Show {
         {
             let issued = units.get(&prize).copied().unwrap_or(0);
             let history = if self.history {
-                meta.operations(prize).await?
+                meta.stock_operations().of(prize).await?
             } else {
                 Vec::new()
             };
@@ -316,7 +317,7 @@ async fn issued_units<D: Database>(
     folder: &Folder,
     meta: &Meta<D>,
 ) -> Result<Vec<(Prize, u64)>, StockError> {
-    let Some((version, shards, tables)) = meta.slot_map().await? else {
+    let Some((version, shards, tables)) = meta.layout().slot_map().await? else {
         return Ok(Vec::new());
     };
     let map = SlotMap::even(version, shards, tables)
@@ -342,8 +343,16 @@ async fn add(change: &Change) -> Result<String, StockError> {
 
 async fn add_to<D: Database>(meta: &Meta<D>, change: &Change) -> Result<String, StockError> {
     let asked = asked(meta, change).await?;
-    meta.add_stock(&asked, Timestamp::now()).await?;
-    let total = meta.totals().await?.get(&asked.prize).copied().unwrap_or(0);
+    meta.stock_operations()
+        .add(&asked, Timestamp::now())
+        .await?;
+    let total = meta
+        .stock_operations()
+        .totals()
+        .await?
+        .get(&asked.prize)
+        .copied()
+        .unwrap_or(0);
     Ok(format!(
         "{}: added {}, the total is {total} now\n",
         change.name(),
@@ -373,10 +382,13 @@ async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, S
     change
         .check_left(&meta, issued_units(folder, &meta).await?)
         .await?;
-    let operation = meta.ask_withdrawal(&asked, Timestamp::now()).await?;
+    let operation = meta
+        .stock_operations()
+        .ask_withdrawal(&asked, Timestamp::now())
+        .await?;
     let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
     loop {
-        if let Some(applied) = meta.applied(operation).await? {
+        if let Some(applied) = meta.stock_operations().applied(operation).await? {
             return Ok(applied);
         }
         // Who holds the folder holds the stock; without a running server that is us.
@@ -397,12 +409,15 @@ async fn withdraw_from_cluster(cluster: &Installation, change: &Change) -> Resul
     let meta = cluster.meta();
     let asked = asked(meta, change).await?;
     change.check_left(meta, cluster.issued().await?).await?;
-    let operation = meta.ask_withdrawal(&asked, Timestamp::now()).await?;
+    let operation = meta
+        .stock_operations()
+        .ask_withdrawal(&asked, Timestamp::now())
+        .await?;
     let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
     loop {
         // Gateways do the same; whoever is first.
         let delivered = cluster.deliver().await;
-        if let Some(applied) = meta.applied(operation).await? {
+        if let Some(applied) = meta.stock_operations().applied(operation).await? {
             return Ok(applied);
         }
         if Instant::now() >= deadline {
@@ -447,12 +462,19 @@ impl Change {
             .map(|(_, units)| units)
             .sum();
         let waiting = meta
+            .stock_operations()
             .waiting_withdrawals()
             .await?
             .into_iter()
             .filter(|withdrawal| withdrawal.prize == prize);
         let waiting: u64 = waiting.map(|withdrawal| withdrawal.units).sum();
-        let total = meta.totals().await?.get(&prize).copied().unwrap_or(0);
+        let total = meta
+            .stock_operations()
+            .totals()
+            .await?
+            .get(&prize)
+            .copied()
+            .unwrap_or(0);
         let left = total.saturating_sub(issued).saturating_sub(waiting);
         if self.units <= left {
             return Ok(());
@@ -471,9 +493,9 @@ impl Change {
 
 /// What is asked for; the prize must be there and limited.
 async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChange, StockError> {
-    let (prize, totals) = (change.prize(), meta.totals().await?);
+    let (prize, totals) = (change.prize(), meta.stock_operations().totals().await?);
     if !totals.contains_key(&prize) {
-        published(&meta.catalogue().await?, prize.activity)?;
+        published(&meta.campaigns().catalogue().await?, prize.activity)?;
         let limited: Vec<AwardId> = totals
             .keys()
             .filter(|other| other.activity == prize.activity)

@@ -1,7 +1,7 @@
 //! The section `[admin]`: who may use the admin address, and how it speaks.
 use std::path::PathBuf;
 
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 
 use super::values::path;
 use crate::edge::TlsFiles;

@@ -1,5 +1,5 @@
 //! The section `[admission]`: what the edge lets in.
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 
 /// What the edge lets in.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! The section `[breakers]`.
 use std::time::Duration;
 
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 use shards::breaker::Settings;
 
 use super::values::milliseconds;

@@ -1,7 +1,7 @@
 //! The section `[drain]`: how long a stop may take.
 use std::time::Duration;
 
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 
 use super::values::milliseconds;
 

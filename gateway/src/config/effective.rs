@@ -2,10 +2,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use market::document::Entry;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use settings::Entry;
 
 /// Keys, or beginnings of keys, that are one gateway's own. All others should be the same on every
 /// gateway of a cluster.
@@ -225,7 +225,7 @@ fn toml_of(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use market::document::Override;
+    use settings::Override;
 
     use super::super::load::{Config, VARIABLE_PREFIX};
     use super::super::values::Files;

@@ -1,5 +1,5 @@
 //! The section `[gateway]`: this gateway among others.
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 
 /// This gateway among others.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct GatewayConfig {
 /// Reads the section.
 pub fn read(section: &Section<'_>) -> Result<GatewayConfig, Faulted> {
     let name = section
-        .text("name", 1..=64)
+        .string("name", 1..=64)
         .try_map(gateway_name)
         .optional();
     Ok(GatewayConfig { name: name? })

@@ -2,7 +2,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use market::document::{Faulted, Section, all};
+use settings::{Faulted, Section, all};
 
 use super::values::{milliseconds, socket_address};
 use crate::answer::Language;
@@ -48,7 +48,7 @@ pub struct HttpConfig {
 pub fn read(section: &Section<'_>) -> Result<HttpConfig, Faulted> {
     let address = |key| {
         section
-            .text(key, 1..=64)
+            .string(key, 1..=64)
             .try_map(|text| socket_address(&text))
     };
     let listen = address("listen").or(SocketAddr::from(([127, 0, 0, 1], 8091)));
@@ -119,7 +119,7 @@ fn allowed_origins(section: &Section<'_>) -> Result<AllowedOrigins, Faulted> {
     let Some(list) = section.list("allowed_origins", 0..=256).optional()? else {
         return Ok(AllowedOrigins::Any);
     };
-    let list = all(list.iter().map(|value| value.text(1..=255).required()))?;
+    let list = all(list.iter().map(|value| value.string(1..=255).required()))?;
     AllowedOrigins::of(&list).map_err(|error| section.fault("allowed_origins", error))
 }
 
@@ -148,9 +148,12 @@ fn are_one_address(one: SocketAddr, other: SocketAddr) -> bool {
 
 fn trusted_proxies(section: &Section<'_>) -> Result<TrustedProxies, Faulted> {
     let networks = section.list("trusted_proxies", 0..=256).or(Vec::new())?;
-    let networks = networks
-        .iter()
-        .map(|value| value.text(1..=64).try_map(|text| network(&text)).required());
+    let networks = networks.iter().map(|value| {
+        value
+            .string(1..=64)
+            .try_map(|text| network(&text))
+            .required()
+    });
     Ok(TrustedProxies::new(all(networks)?))
 }
 

@@ -1,7 +1,7 @@
 //! The configuration as a whole: one TOML file, over it environment variables, over them options.
 use std::path::{Path, PathBuf};
 
-use market::document::{Fault, Faulted, Override, Section, read_with_entries};
+use settings::{Fault, Faulted, Override, Section, read_with_entries};
 use shards::breaker;
 use shards::cluster::Sizes;
 

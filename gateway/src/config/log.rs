@@ -1,7 +1,7 @@
 //! The section `[log]`.
 use std::io::IsTerminal;
 
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 
 /// Logging.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct LogConfig {
 /// Reads the section.
 pub fn read(section: &Section<'_>) -> Result<LogConfig, Faulted> {
     let filter = section
-        .text("filter", 1..=1024)
+        .string("filter", 1..=1024)
         .try_map(|text| tracing_subscriber::EnvFilter::try_new(&text).map(|_| text));
     let filter = filter.or("info".to_owned());
     let json = section

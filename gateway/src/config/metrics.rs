@@ -1,7 +1,7 @@
 //! The section `[metrics]`: what is scraped.
 use std::time::Duration;
 
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 
 /// What `/metrics` answers.
 #[derive(Debug, Clone, Copy)]

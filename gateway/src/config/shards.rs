@@ -1,7 +1,7 @@
 //! The sections `[lanes]` and `[reads]`: what waits for a shard, and how long.
 use std::time::Duration;
 
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 use shards::{LaneLimits, ReadLimits, Timeouts};
 
 use super::storage::StorageConfig;

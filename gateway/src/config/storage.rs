@@ -2,8 +2,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use market::document::{Faulted, Section, all};
 use router::SlotMap;
+use settings::{Faulted, Section, all};
 use shards::cluster::{self, Sizes};
 use shards::embedded;
 use shards::stock::cluster::RedisOptions;
@@ -72,7 +72,7 @@ pub fn read(section: &Section<'_>, files: Files) -> Result<StorageConfig, Faulte
 }
 
 fn embedded(section: &Section<'_>) -> Result<EmbeddedConfig, Faulted> {
-    let data = section.text("data", 1..=4096).optional();
+    let data = section.string("data", 1..=4096).optional();
     let shards = section.integer("shards", 1..=256).or(2);
     let tables = section.integer("tables", 1..=64).or(4);
     check_map(section, "shards", shards.ok(), tables.ok());
@@ -111,7 +111,7 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faul
         .or(250)
         .map(Duration::from_millis);
     let prefix = section
-        .text("redis_prefix", 1..=64)
+        .string("redis_prefix", 1..=64)
         .or("drawbridge".to_owned());
     let meta = mysql(&section.section("meta"), files);
     let shards = section.sections("shard", 1..=256);
@@ -161,11 +161,11 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faul
 
 /// Timeouts and dialer are those of the whole cluster and come later.
 fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> {
-    let host = section.text("host", 1..=255).required();
+    let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
-    let user = section.text("user", 1..=80).required();
+    let user = section.string("user", 1..=80).required();
     let password = password(section, files).map(Option::unwrap_or_default);
-    let database = section.text("database", 1..=64).required();
+    let database = section.string("database", 1..=64).required();
     let tls = tls(section);
     Ok(MysqlDatabase {
         host: host?,
@@ -183,9 +183,9 @@ fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> 
 
 /// The timeout and the prefix are those of the whole cluster and come later.
 fn redis(section: &Section<'_>, files: Files) -> Result<RedisOptions, Faulted> {
-    let host = section.text("host", 1..=255).required();
+    let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(6379);
-    let user = section.text("user", 1..=80).optional();
+    let user = section.string("user", 1..=80).optional();
     let password = password(section, files);
     let tls = tls(section);
     let connections_max = section.integer("connections_max", 1..=1_000).or(16);
@@ -218,7 +218,7 @@ fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
         ("verify", TlsChoice::Verify),
     ];
     let choice = section.choice("tls", &choices).or(TlsChoice::Off);
-    let ca_file = section.text("tls_ca_file", 1..=4096).optional();
+    let ca_file = section.string("tls_ca_file", 1..=4096).optional();
     match (choice?, ca_file?) {
         (TlsChoice::Off, None) => Ok(Tls::Off),
         (TlsChoice::Required, None) => Ok(Tls::Required),
@@ -235,7 +235,7 @@ fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
 /// A password, in clear or in a file of its own. One that is left alone is empty.
 fn password(section: &Section<'_>, files: Files) -> Result<Option<String>, Faulted> {
     let clear = section.secret("password", 0..=256).optional();
-    let file = section.text("password_file", 1..=4096).try_map(|path| {
+    let file = section.string("password_file", 1..=4096).try_map(|path| {
         if files == Files::Leave {
             return Ok(String::new());
         }

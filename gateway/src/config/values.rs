@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 
 /// What becomes of files that a configuration names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
 /// The path of a file or a folder, if the section names one.
 pub fn path(section: &Section<'_>, key: &'static str) -> Result<Option<PathBuf>, Faulted> {
     section
-        .text(key, 1..=4096)
+        .string(key, 1..=4096)
         .optional()
         .map(|path| path.map(PathBuf::from))
 }

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use market::calendar::Day;
-use market::campaign::{AwardIndex, Campaign, Catalogue, Published, Stage};
+use market::campaign::{Campaign, Catalogue, Published, Stage};
 use market::chances::Account;
+use market::ids::AwardIndex;
 use market::{ActivityId, Order, StrategyId, UserId};
 use shards::OrderKey;
 

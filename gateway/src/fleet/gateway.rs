@@ -3,12 +3,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use market::random::Randomness;
 use market::switches::Origin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shards::fleet::{Report, Reported};
-use shards::{OsRandom, Shards};
+use shards::Shards;
+use shards::meta::{Report, Reported};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
@@ -91,7 +90,7 @@ impl Fleet {
         let followed = shards.followed().borrow().clone();
         let report = Report {
             name: own.name,
-            instance: format!("{:016x}", OsRandom::default().next_u64()),
+            instance: shards.instance().to_owned(),
             admin: own.admin,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: 0,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use shards::fleet::FleetSetting;
+use shards::meta::FleetSetting;
 
 /// An override lasts in memory only, so there are few.
 pub const OVERRIDES_MAX: usize = 64;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hyper::header::HeaderName;
 use jiff::SignedDuration;
-use market::document::{Faulted, Section};
+use settings::{Faulted, Section};
 
 use super::jwt::JwtOptions;
 use super::keys::{Expected, KeySource, Keys, Signing};
@@ -77,7 +77,7 @@ fn trusted_header(
     section: &Section<'_>,
     listens_at: Option<ListensAt<'_>>,
 ) -> Result<IdentityOptions, Faulted> {
-    let name = section.text("header", 1..=64).try_map(|text| {
+    let name = section.string("header", 1..=64).try_map(|text| {
         HeaderName::from_bytes(text.as_bytes())
             .map_err(|_| "expected the name of a header such as X-User-Id")
     });
@@ -97,9 +97,9 @@ fn trusted_header(
 }
 
 fn jwt(section: &Section<'_>, with_keys: bool) -> Result<JwtOptions, Faulted> {
-    let user_claim = section.text("user_claim", 1..=64).or("sub".to_owned());
-    let audience = section.text("audience", 1..=256).optional();
-    let issuer = section.text("issuer", 1..=256).optional();
+    let user_claim = section.string("user_claim", 1..=64).or("sub".to_owned());
+    let audience = section.string("audience", 1..=256).optional();
+    let issuer = section.string("issuer", 1..=256).optional();
     let clock_skew = section
         .integer("clock_skew_s", 0..=600)
         .or(30)
@@ -129,7 +129,7 @@ fn source(section: &Section<'_>, with_keys: bool) -> Result<KeySource, Faulted> 
     let signing = section.choice("algorithm", &algorithms).optional();
     let file = |key| {
         section
-            .text(key, 1..=4096)
+            .string(key, 1..=4096)
             .optional()
             .map(|path| path.map(PathBuf::from))
     };

@@ -2,7 +2,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use market::document::{Faulted, Section, all};
+use settings::{Faulted, Section, all};
 
 use super::bucket::{Pace, Rate};
 use super::cooldown::{Cooldown, LASTS_MAX};
@@ -130,13 +130,13 @@ fn cooldown(section: &Section<'_>) -> Result<Option<Cooldown>, Faulted> {
 impl LimitsConfig {
     /// The limits that a text names.
     pub fn of(text: &str) -> Self {
-        market::document::read(text, Vec::new(), read).expect("a config")
+        settings::read(text, Vec::new(), read).expect("a config")
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use market::document::Override;
+    use settings::Override;
 
     use super::*;
 
@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn faults(text: &str) -> Vec<String> {
-        let faults = market::document::read(text, Vec::new(), read).expect_err("faults");
+        let faults = settings::read(text, Vec::new(), read).expect_err("faults");
         faults.iter().map(ToString::to_string).collect()
     }
 
@@ -198,8 +198,8 @@ mod tests {
             variable("DRAWBRIDGE_LIMITS_ROUTE_DRAW_RECORD_PER_SECOND", "3"),
             variable("DRAWBRIDGE_LIMITS_ROUTE_DRAW_PER_SECOND", "4"),
         ];
-        let config = market::document::read("", overrides, |root| read(&root.section("limits")))
-            .expect("a config");
+        let config =
+            settings::read("", overrides, |root| read(&root.section("limits"))).expect("a config");
         let of = |endpoint: Endpoint| config.routes[endpoint as usize];
         assert_eq!(of(Endpoint::DrawRecord), Some(limit("3", 3, false)));
         assert_eq!(of(Endpoint::Draw), Some(limit("4", 4, false)));
@@ -210,9 +210,8 @@ mod tests {
         let documented = include_str!("../../../docs/limits.md");
         let (_, rest) = documented.split_once("```toml\n").expect("an example");
         let (example, _) = rest.split_once("```").expect("its end");
-        let config =
-            market::document::read(example, Vec::new(), |root| read(&root.section("limits")))
-                .expect("good");
+        let config = settings::read(example, Vec::new(), |root| read(&root.section("limits")))
+            .expect("good");
         assert_eq!(config.gateway, Some(limit("20000", 20_000, false)));
         assert!(config.address.is_some() && config.user.is_some() && config.cooldown.is_some());
     }

@@ -2,8 +2,8 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use market::document::Override;
 use serde::Serialize;
+use settings::Override;
 
 use super::metrics::{ReloadMetrics, ReloadOutcome};
 use super::report::Reloaded;

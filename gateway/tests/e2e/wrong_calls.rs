@@ -931,7 +931,7 @@ async fn lists_are_json_where_programs_ask_for_it() {
         (Some(1), &false.into(), "")
     );
     assert!(
-        faults["faults"][0]["place"].is_string() && faults["faults"][0]["message"].is_string(),
+        faults["faults"][0]["location"].is_string() && faults["faults"][0]["message"].is_string(),
         "{faults}"
     );
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::audit::shard::Found;
 use crate::error::Error;
-use crate::keep::{Line, Prize, Told, Untelling};
+use crate::keep::{KeptLine, NotReceivedOutcome, Prize, Received};
 
 /// Examples listed for each kind of fault.
 const LISTED_MAX: u64 = 10;
@@ -16,7 +16,7 @@ const LISTED_MAX: u64 = 10;
 pub(super) struct Findings {
     /// Keys in the file.
     keys: u64,
-    /// Told, and there, once and alike.
+    /// Received, and there, once and alike.
     same: u64,
     /// Refused, and not there.
     refused: u64,
@@ -24,14 +24,14 @@ pub(super) struct Findings {
     unconfirmed_present: u64,
     /// No fault: the driver has no outcome, and there is no order.
     unconfirmed_absent: u64,
-    /// Told, and not there.
+    /// Received, and not there.
     missing: u64,
-    /// Told, and there with another order number, award or title.
+    /// Received, and there with another order number, award or title.
     different: u64,
     /// More orders for a user and a key than they were told of.
     doubled: u64,
     /// Refused, and there is an order.
-    untold: u64,
+    refused_present: u64,
     /// Orders of the run in all tables, counted; null when the file does not say that it is whole.
     orders_of_run: Option<u64>,
     /// Of these, such as belong to no key of the file.
@@ -44,23 +44,23 @@ pub(super) struct Findings {
 
 impl Findings {
     /// The key of a line, where it has one.
-    pub(super) fn key_of(line: &Line) -> Option<(&str, &str)> {
+    pub(super) fn key_of(line: &KeptLine) -> Option<(&str, &str)> {
         match line {
-            Line::Told(told) => Some((&told.user_id, &told.request_id)),
-            Line::Untold(untold) => Some((&untold.user_id, &untold.request_id)),
-            Line::Run { .. } | Line::Kept { .. } => None,
+            KeptLine::Received(told) => Some((&told.user_id, &told.request_id)),
+            KeptLine::NotReceived(untold) => Some((&untold.user_id, &untold.request_id)),
+            KeptLine::Run { .. } | KeptLine::Kept { .. } => None,
         }
     }
 
     /// Notes a key and all orders found under it.
-    pub(super) fn note(&mut self, line: &Line, found: &[Found]) {
+    pub(super) fn note(&mut self, line: &KeptLine, found: &[Found]) {
         if Self::key_of(line).is_none() {
             return;
         }
         self.keys += 1;
         self.orders_found += found.len() as u64;
         // A call may have been for several draws.
-        let orders_max = if let Line::Told(told) = line {
+        let orders_max = if let KeptLine::Received(told) = line {
             told.drawn.prizes().len()
         } else {
             1
@@ -69,22 +69,27 @@ impl Findings {
             return self.fault("doubled", |findings| &mut findings.doubled, line, found);
         }
         match (line, found.first()) {
-            (Line::Told(told), Some(_)) if is_alike(told, found) => self.same += 1,
-            (Line::Told(_), Some(_)) => {
+            (KeptLine::Received(told), Some(_)) if is_alike(told, found) => self.same += 1,
+            (KeptLine::Received(_), Some(_)) => {
                 self.fault("different", |findings| &mut findings.different, line, found);
             }
-            (Line::Told(_), None) => {
+            (KeptLine::Received(_), None) => {
                 self.fault("missing", |findings| &mut findings.missing, line, found);
             }
-            (Line::Untold(untold), order) => match (untold.outcome, order) {
-                (Untelling::Refused, None) => self.refused += 1,
-                (Untelling::Refused, Some(_)) => {
-                    self.fault("untold", |findings| &mut findings.untold, line, found);
+            (KeptLine::NotReceived(untold), order) => match (untold.outcome, order) {
+                (NotReceivedOutcome::Refused, None) => self.refused += 1,
+                (NotReceivedOutcome::Refused, Some(_)) => {
+                    self.fault(
+                        "refused_present",
+                        |findings| &mut findings.refused_present,
+                        line,
+                        found,
+                    );
                 }
-                (Untelling::Unknown, None) => self.unconfirmed_absent += 1,
-                (Untelling::Unknown, Some(_)) => self.unconfirmed_present += 1,
+                (NotReceivedOutcome::Unknown, None) => self.unconfirmed_absent += 1,
+                (NotReceivedOutcome::Unknown, Some(_)) => self.unconfirmed_present += 1,
             },
-            (Line::Run { .. } | Line::Kept { .. }, _) => {}
+            (KeptLine::Run { .. } | KeptLine::Kept { .. }, _) => {}
         }
     }
 
@@ -92,7 +97,7 @@ impl Findings {
         &mut self,
         kind: &str,
         count: fn(&mut Self) -> &mut u64,
-        line: &Line,
+        line: &KeptLine,
         found: &[Found],
     ) {
         *count(self) += 1;
@@ -114,7 +119,7 @@ impl Findings {
     }
 
     pub(super) fn judge(&self) -> Result<(), Error> {
-        if self.missing + self.different + self.doubled + self.untold + self.surplus > 0 {
+        if self.missing + self.different + self.doubled + self.refused_present + self.surplus > 0 {
             return Err(Error::DoesNotHold(
                 "what users were told is not what stands in the shards".to_owned(),
             ));
@@ -124,7 +129,7 @@ impl Findings {
 }
 
 /// Whether each prize of the call has its order, and each order its prize.
-fn is_alike(told: &Told, found: &[Found]) -> bool {
+fn is_alike(told: &Received, found: &[Found]) -> bool {
     let prizes = told.drawn.prizes();
     let has = |prize: &Prize| found.iter().any(|order| order.prize().is(prize));
     prizes.len() == found.len() && prizes.iter().all(has)
@@ -144,7 +149,7 @@ impl fmt::Display for Findings {
             missing,
             different,
             doubled,
-            untold,
+            refused_present,
             surplus,
             ..
         } = self;
@@ -158,7 +163,7 @@ impl fmt::Display for Findings {
         )?;
         write!(
             f,
-            "missing {missing}, different {different}, doubled {doubled}, untold {untold}, "
+            "missing {missing}, different {different}, doubled {doubled}, refused but present {refused_present}, "
         )?;
         match self.orders_of_run {
             Some(orders) => write!(f, "surplus {surplus} of {orders} orders of the run")?,

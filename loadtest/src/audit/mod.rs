@@ -16,7 +16,8 @@ use tokio::task::JoinSet;
 use self::findings::Findings;
 use self::shard::{Found, Shard, of_cluster, of_folder};
 use crate::error::Error;
-use crate::keep::{Line, lines};
+use crate::json::print_json;
+use crate::keep::{KeptLine, lines};
 use crate::target::{Target, parse_target};
 use crate::verify;
 
@@ -58,12 +59,12 @@ pub(crate) struct AuditArgs {
 
 /// What was found, in both ways of looking.
 #[derive(Debug, Serialize)]
-pub(crate) struct Outcome {
+pub(crate) struct AuditOutcome {
     shards: Findings,
     gateway: Option<verify::Findings>,
 }
 
-impl Outcome {
+impl AuditOutcome {
     pub(crate) fn judge(&self) -> Result<(), Error> {
         self.shards.judge()?;
         self.gateway
@@ -72,7 +73,7 @@ impl Outcome {
     }
 }
 
-impl std::fmt::Display for Outcome {
+impl std::fmt::Display for AuditOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.shards)?;
         if let Some(gateway) = &self.gateway {
@@ -87,7 +88,7 @@ pub(crate) fn command(args: &AuditArgs) -> Result<(), Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     let outcome = runtime.block_on(audit(args))?;
     if args.json {
-        crate::print_json(&outcome)?;
+        print_json(&outcome)?;
     } else {
         println!("{outcome}");
     }
@@ -95,7 +96,7 @@ pub(crate) fn command(args: &AuditArgs) -> Result<(), Error> {
 }
 
 /// Looks into the shards, and asks the gateway where one is named.
-pub(crate) async fn audit(args: &AuditArgs) -> Result<Outcome, Error> {
+pub(crate) async fn audit(args: &AuditArgs) -> Result<AuditOutcome, Error> {
     let shards = match (&args.cluster, &args.data) {
         (Some(cluster), _) => of_cluster(cluster).await?,
         (None, Some(folder)) => of_folder(folder).await?,
@@ -113,7 +114,7 @@ pub(crate) async fn audit(args: &AuditArgs) -> Result<Outcome, Error> {
             Some(verify::verify(url.0, args.connections, queue).await?)
         }
     };
-    Ok(Outcome { shards, gateway })
+    Ok(AuditOutcome { shards, gateway })
 }
 
 async fn look_up(file: &Path, mut shards: Vec<Shard>) -> Result<Findings, Error> {
@@ -122,8 +123,8 @@ async fn look_up(file: &Path, mut shards: Vec<Shard>) -> Result<Findings, Error>
     let mut piece = Vec::with_capacity(PIECE_KEYS);
     for line in lines(file)? {
         match line? {
-            Line::Run { run } => orders = Some(count(&mut shards, &run).await?),
-            Line::Kept { kept } => whole = Some(kept),
+            KeptLine::Run { run } => orders = Some(count(&mut shards, &run).await?),
+            KeptLine::Kept { kept } => whole = Some(kept),
             line => piece.push(line),
         }
         if piece.len() == PIECE_KEYS {
@@ -159,7 +160,7 @@ async fn count(shards: &mut [Shard], run: &str) -> Result<u64, Error> {
 async fn look_up_piece(
     findings: &mut Findings,
     shards: Vec<Shard>,
-    piece: &[Line],
+    piece: &[KeptLine],
 ) -> Result<Vec<Shard>, Error> {
     let keys: Vec<_> = piece.iter().filter_map(Findings::key_of).collect();
     let keys = serde_json::to_string(&keys).map_err(|e| Error::io("keys", e.into()))?;

@@ -6,13 +6,13 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use super::*;
-use crate::keep::{Drawn, Keeper, Prize, Told, Untelling, Untold};
+use crate::keep::{Drawn, Keeper, NotReceived, NotReceivedOutcome, Prize, Received};
 
 const TABLES: &str = include_str!("../../../shards/sql/sqlite/schema/shard_0001_tables.sql");
 const RUN: &str = "00000000ab";
 
 /// Two shards of two tables, with an order in each for whom the tests ask for.
-struct Place {
+struct DataFolder {
     folder: TempDir,
 }
 
@@ -20,8 +20,8 @@ fn key(number: u32) -> String {
     format!("{RUN}{number:014x}")
 }
 
-fn told(number: u32) -> Line {
-    Line::Told(Told {
+fn told(number: u32) -> KeptLine {
+    KeptLine::Received(Received {
         user_id: format!("u {number}"),
         request_id: key(number),
         drawn: Drawn::One(Prize {
@@ -32,15 +32,15 @@ fn told(number: u32) -> Line {
     })
 }
 
-fn untold(number: u32, outcome: Untelling) -> Line {
-    Line::Untold(Untold {
+fn untold(number: u32, outcome: NotReceivedOutcome) -> KeptLine {
+    KeptLine::NotReceived(NotReceived {
         user_id: format!("u {number}"),
         request_id: key(number),
         outcome,
     })
 }
 
-impl Place {
+impl DataFolder {
     async fn new() -> Self {
         let place = Self {
             folder: tempfile::tempdir().expect("a folder"),
@@ -80,7 +80,7 @@ impl Place {
             let mut connection = self.open(shard).await;
             connection.execute("BEGIN").await.expect("begun");
             for number in numbers.clone().filter(|number| number % 2 == shard) {
-                let Line::Told(told) = told(number) else {
+                let KeptLine::Received(told) = told(number) else {
                     unreachable!()
                 };
                 let [prize] = told.drawn.prizes() else {
@@ -106,12 +106,12 @@ impl Place {
     }
 
     /// Audits a file of these lines, and of those that say that it is whole.
-    async fn audit(&self, keys: &[Line]) -> Findings {
-        let kept = Line::Kept {
+    async fn audit(&self, keys: &[KeptLine]) -> Findings {
+        let kept = KeptLine::Kept {
             kept: u64::try_from(keys.len()).expect("small"),
         };
         let all = [
-            &[Line::Run {
+            &[KeptLine::Run {
                 run: RUN.to_owned(),
             }],
             keys,
@@ -121,7 +121,7 @@ impl Place {
         self.audit_file(&all).await.expect("audited").shards
     }
 
-    async fn audit_file(&self, lines: &[Line]) -> Result<Outcome, Error> {
+    async fn audit_file(&self, lines: &[KeptLine]) -> Result<AuditOutcome, Error> {
         let file = self.folder.path().join("kept");
         let keeper = Keeper::create(&file).expect("created");
         for line in lines {
@@ -148,11 +148,11 @@ fn json(findings: &Findings) -> serde_json::Value {
 
 #[tokio::test]
 async fn what_was_told_and_stands_there_is_right_piece_by_piece() {
-    let place = Place::new().await;
+    let place = DataFolder::new().await;
     place.insert(0..2_500).await;
-    let mut lines: Vec<Line> = (0..2_500).map(told).collect();
-    lines.extend((2_500..2_600).map(|number| untold(number, Untelling::Refused)));
-    lines.extend((2_600..2_603).map(|number| untold(number, Untelling::Unknown)));
+    let mut lines: Vec<KeptLine> = (0..2_500).map(told).collect();
+    lines.extend((2_500..2_600).map(|number| untold(number, NotReceivedOutcome::Refused)));
+    lines.extend((2_600..2_603).map(|number| untold(number, NotReceivedOutcome::Unknown)));
     let findings = place.audit(&lines).await;
     assert!(findings.judge().is_ok(), "{findings}");
     let json = json(&findings);
@@ -170,7 +170,7 @@ async fn what_was_told_and_stands_there_is_right_piece_by_piece() {
 async fn each_planted_fault_is_found_and_named() {
     let copy = "INSERT INTO raffle_order_1 SELECT order_id + 1000, user_id, request_id, activity_id, version, ordinal,
         day, award_id, award_title, award_index, rule, stocked, created_at_ms FROM raffle_order_0";
-    let lines: Vec<Line> = (0..8).map(told).collect();
+    let lines: Vec<KeptLine> = (0..8).map(told).collect();
     for (fault, sql, count) in [
         ("missing", "DELETE FROM raffle_order_0", 2),
         (
@@ -201,7 +201,7 @@ async fn each_planted_fault_is_found_and_named() {
             2,
         ),
     ] {
-        let place = Place::new().await;
+        let place = DataFolder::new().await;
         place.insert(0..8).await;
         assert!(place.audit(&lines).await.judge().is_ok());
         place.run(0, sql).await;
@@ -216,13 +216,13 @@ async fn each_planted_fault_is_found_and_named() {
 
 #[tokio::test]
 async fn an_order_that_was_refused_is_a_fault_and_one_without_an_outcome_is_none() {
-    let place = Place::new().await;
+    let place = DataFolder::new().await;
     place.insert(0..3).await;
     let unknown = [
         told(0),
-        untold(1, Untelling::Unknown),
-        untold(2, Untelling::Unknown),
-        untold(9, Untelling::Unknown),
+        untold(1, NotReceivedOutcome::Unknown),
+        untold(2, NotReceivedOutcome::Unknown),
+        untold(9, NotReceivedOutcome::Unknown),
     ];
     let findings = place.audit(&unknown).await;
     assert!(findings.judge().is_ok(), "{findings}");
@@ -235,18 +235,21 @@ async fn an_order_that_was_refused_is_a_fault_and_one_without_an_outcome_is_none
     );
 
     let refused = place
-        .audit(&[told(0), told(1), untold(2, Untelling::Refused)])
+        .audit(&[told(0), told(1), untold(2, NotReceivedOutcome::Refused)])
         .await;
     assert!(matches!(refused.judge(), Err(Error::DoesNotHold(_))));
     assert_eq!(
-        (&json(&refused)["untold"], &json(&refused)["surplus"]),
+        (
+            &json(&refused)["refused_present"],
+            &json(&refused)["surplus"]
+        ),
         (&1.into(), &0.into())
     );
 }
 
 #[tokio::test]
 async fn orders_of_other_runs_are_not_counted() {
-    let place = Place::new().await;
+    let place = DataFolder::new().await;
     place.insert(0..4).await;
     place
         .run(
@@ -261,9 +264,9 @@ async fn orders_of_other_runs_are_not_counted() {
 
 #[tokio::test]
 async fn a_file_that_is_cut_off_proves_no_surplus_and_one_that_lost_lines_is_refused() {
-    let place = Place::new().await;
+    let place = DataFolder::new().await;
     place.insert(0..4).await;
-    let run = Line::Run {
+    let run = KeptLine::Run {
         run: RUN.to_owned(),
     };
     let outcome = place
@@ -276,7 +279,7 @@ async fn a_file_that_is_cut_off_proves_no_surplus_and_one_that_lost_lines_is_ref
         "{outcome}"
     );
     let lost = place
-        .audit_file(&[run, told(0), Line::Kept { kept: 2 }])
+        .audit_file(&[run, told(0), KeptLine::Kept { kept: 2 }])
         .await;
     assert!(matches!(lost, Err(Error::CannotRun(_))));
 }

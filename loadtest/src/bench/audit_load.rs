@@ -11,20 +11,24 @@ use clap::{Args, value_parser};
 use router::{OrderNumbers, Run as RunNumber, SlotMap};
 use serde::Serialize;
 use sqlx::{Connection as _, Executor as _, Row as _};
+use testkit::campaign::{Award, CampaignFile};
 use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 
 use crate::bench::cluster::{Cluster, Memory, Setup, TABLES};
 use crate::bench::driving::in_background;
+use crate::bench::files::{folder_of, require_files};
 use crate::bench::growth::accounts::in_order_of_text;
+use crate::bench::interrupt::run_to_end;
+use crate::bench::options::{ACTIVITY, Programs};
+use crate::bench::process;
 use crate::bench::soak::{measure_max, parse_rss};
-use crate::bench::{ACTIVITY, Programs, folder_of, process, require_files, run_to_end};
 use crate::database::Database;
 use crate::error::Error;
 use crate::load::record::histogram;
 use crate::load::report::ms;
-use crate::load::{Plan, Spread, Watch, run};
+use crate::load::{LoadPlan, Spread, Watch, run};
 use crate::target::Target;
 
 /// The activity of the orders that are there before.
@@ -186,8 +190,8 @@ fn share_of(max: f64, percent: u32) -> u32 {
     rate.max(1)
 }
 
-fn open_loop(cluster: &Cluster, rate: u32) -> Plan {
-    Plan {
+fn open_loop(cluster: &Cluster, rate: u32) -> LoadPlan {
+    LoadPlan {
         url: Target(cluster.entrance()),
         rate,
         seconds: ROUND_SECONDS,
@@ -195,17 +199,17 @@ fn open_loop(cluster: &Cluster, rate: u32) -> Plan {
         spread: Spread::Uniform,
         connections: 256,
         activity: ACTIVITY,
-        ..Plan::usual()
+        ..LoadPlan::usual()
     }
 }
 
 /// Sends draws, round by round, until told to stop; adds up what became of them.
-async fn draw_until(stopped: watch::Receiver<bool>, plan: Plan) -> Result<Drawn, Error> {
+async fn draw_until(stopped: watch::Receiver<bool>, plan: LoadPlan) -> Result<Drawn, Error> {
     let (mut drawn, mut response_us) = (Drawn::default(), histogram(2));
     let mut seed = plan.seed;
     while !*stopped.borrow() {
         seed += 1;
-        let round = Plan {
+        let round = LoadPlan {
             seed,
             ..plan.clone()
         };
@@ -297,28 +301,12 @@ async fn publish(cluster: &Cluster, folder: &Path) -> Result<(), Error> {
 
 /// One prize without stock: its orders need no counters beside them.
 fn campaign() -> String {
-    format!(
-        r#"format = 1
-[activity]
-id = {FILLED}
-name = "Filled"
-begins_at = 2024-01-01T00:00:00+08:00
-ends_at = 2044-01-01T00:00:00+08:00
-state = "open"
-time_zone = "Asia/Shanghai"
-[chances]
-welcome = 1000
-day_limit = 1000
-month_limit = 1000
-[strategy]
-id = {FILLED}
-[[award]]
-id = 1
-title = "Points"
-sort = 1
-rate = 1
-"#
-    )
+    CampaignFile::new(FILLED)
+        .named("Filled")
+        .time_zone("Asia/Shanghai")
+        .chances(1_000, 1_000, 1_000)
+        .award(Award::new(1, "Points", "1"))
+        .text()
 }
 
 /// Writes the orders, as lanes would have: under a run that is claimed for them.

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use crate::bench::cluster::{Cluster, Setup};
 use crate::bench::driving::{drive_once, drive_refused, in_background, plan};
+use crate::bench::options::Effort;
+use crate::bench::options::{ACTIVITY, Programs};
 use crate::bench::orders::{Inserted, Way};
 use crate::bench::results::Figure;
-use crate::bench::{ACTIVITY, Programs, mysql, redis, server, sqlite};
-use crate::cli::Effort;
-use crate::drive::Plan;
+use crate::bench::{mysql, redis, server, sqlite};
+use crate::drive::DrivePlan;
 use crate::error::Error;
 use crate::request::Case;
 
@@ -169,8 +170,8 @@ impl Bench<'_> {
         Ok(figures)
     }
 
-    fn plan_of_ten(&self, address: SocketAddr, connections: u16) -> Plan {
-        Plan {
+    fn plan_of_ten(&self, address: SocketAddr, connections: u16) -> DrivePlan {
+        DrivePlan {
             count: Some(TEN),
             ..plan(self.effort, address, Case::Draw, connections)
         }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
-use crate::bench::Programs;
-use crate::bench::drawbridge::{Drawbridge, Place, wait_drawing};
+use crate::bench::drawbridge::{Drawbridge, GatewayStore, wait_drawing};
+use crate::bench::options::Programs;
 use crate::bench::process::{last_lines, terminate, wait_gone};
 use crate::cpu::Watched;
 use crate::database::Database;
@@ -126,10 +126,10 @@ impl Cluster {
         let keeper = Keeper::start(programs, &folder, setup).await?;
         let map_path = folder.join("cluster/cluster.json");
         let map = Map::read(&map_path)?;
-        let place = Place::Config(map.gateways[0].config.clone());
+        let store = GatewayStore::Config(map.gateways[0].config.clone());
         let drawbridge = Drawbridge {
             program: programs.drawbridge.clone(),
-            place,
+            store,
         };
         Ok(Self {
             map,

@@ -17,7 +17,7 @@ const CAMPAIGN_LIVE_MAX: Duration = Duration::from_secs(10);
 
 /// Where a gateway's draws are, as its command line takes it.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum GatewayStore {
     /// The data folder of the embedded default.
     Data(PathBuf),
     /// The configuration of a cluster's gateway.
@@ -28,7 +28,7 @@ pub(super) enum Place {
 #[derive(Clone, Debug)]
 pub(super) struct Drawbridge {
     pub(super) program: PathBuf,
-    pub(super) place: Place,
+    pub(super) store: GatewayStore,
 }
 
 impl Drawbridge {
@@ -36,7 +36,7 @@ impl Drawbridge {
     pub(super) async fn publish(&self, campaign: &Path) -> Result<(), Error> {
         let mut publish = command(&self.program);
         publish.args(["campaign", "publish"]).arg(campaign);
-        let output = run(self.at_place(publish)).await?;
+        let output = run(self.at_store(publish)).await?;
         if output.status.success() {
             return Ok(());
         }
@@ -52,7 +52,7 @@ impl Drawbridge {
     pub(super) async fn audit(&self) -> Result<(), Error> {
         let mut audit = command(&self.program);
         audit.args(["audit", "--json"]);
-        let output = run(self.at_place(audit)).await?;
+        let output = run(self.at_store(audit)).await?;
         if output.status.success() {
             return Ok(());
         }
@@ -68,13 +68,13 @@ impl Drawbridge {
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(&self.program);
         command.args(arguments);
-        self.at_place(command)
+        self.at_store(command)
     }
 
-    fn at_place(&self, mut command: Command) -> Command {
-        match &self.place {
-            Place::Data(folder) => command.arg("--data").arg(folder),
-            Place::Config(file) => command.arg("--config").arg(file),
+    fn at_store(&self, mut command: Command) -> Command {
+        match &self.store {
+            GatewayStore::Data(folder) => command.arg("--data").arg(folder),
+            GatewayStore::Config(file) => command.arg("--config").arg(file),
         };
         command
     }

@@ -1,10 +1,10 @@
 //! Driving one case, and looking at who uses the processors meanwhile.
 
-use crate::bench::ACTIVITY;
+use crate::bench::options::ACTIVITY;
+use crate::bench::options::Effort;
 use crate::bench::results::{Figure, Latency};
-use crate::cli::Effort;
 use crate::cpu::{Usage, Watched};
-use crate::drive::{Plan, drive};
+use crate::drive::{DrivePlan, drive};
 use crate::error::Error;
 use crate::request::Case;
 use crate::tally::Report;
@@ -80,8 +80,8 @@ pub(super) fn plan(
     url: std::net::SocketAddr,
     case: Case,
     connections: u16,
-) -> Plan {
-    Plan {
+) -> DrivePlan {
+    DrivePlan {
         url: Target(url),
         case,
         connections,
@@ -97,7 +97,7 @@ pub(super) fn plan(
 
 /// Drives from a thread of this process. The process has nothing else to do meanwhile, so another
 /// one for the driver would leave the cores no quieter, and be one more child to end.
-pub(super) async fn drive_once(plan: Plan, watched: &Watched) -> Result<Driven, Error> {
+pub(super) async fn drive_once(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
     let driven = drive_any(plan, watched).await?;
     let ok = driven.report.window.ok;
     driven.require_nearly_all(ok)
@@ -105,7 +105,7 @@ pub(super) async fn drive_once(plan: Plan, watched: &Watched) -> Result<Driven, 
 
 /// The same where a queue may refuse some: with thousands of connections more wait than it takes.
 /// What counts are the draws, and the share that was refused stands beside them.
-pub(super) async fn drive_crowd(plan: Plan, watched: &Watched) -> Result<Driven, Error> {
+pub(super) async fn drive_crowd(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
     let driven = drive_any(plan, watched).await?;
     if driven.refused_share() > REFUSED_MAX {
         return Err(Error::DoesNotHold(
@@ -117,7 +117,7 @@ pub(super) async fn drive_crowd(plan: Plan, watched: &Watched) -> Result<Driven,
 
 /// The same where nearly all must be refused with this code.
 pub(super) async fn drive_refused(
-    plan: Plan,
+    plan: DrivePlan,
     watched: &Watched,
     code: &str,
 ) -> Result<Driven, Error> {
@@ -132,7 +132,7 @@ pub(super) async fn drive_refused(
     driven.require_nearly_all(refused)
 }
 
-async fn drive_any(plan: Plan, watched: &Watched) -> Result<Driven, Error> {
+async fn drive_any(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
     let before = watched.look();
     let report = in_background(move || drive(&plan, None)).await?;
     let usage = before.until(&watched.look(), report.whole_run.requests);

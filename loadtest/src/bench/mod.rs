@@ -9,60 +9,78 @@ mod cases;
 mod cluster;
 mod drawbridge;
 mod driving;
+mod files;
 pub(crate) mod growth;
+mod interrupt;
 mod mysql;
+mod options;
 mod orders;
 pub(crate) mod pair;
 mod process;
 mod redis;
-pub(crate) mod results;
+mod results;
 mod server;
 pub(crate) mod soak;
 mod sqlite;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use tokio::signal::unix::{SignalKind, signal};
+use clap::{Args, ValueEnum, value_parser};
 
-use crate::bench::cases::Bench;
-use crate::bench::results::Figure;
-use crate::cli::{BenchArgs, Only, Programs};
+use self::cases::Bench;
+use self::files::{folder_of, require_files};
+use self::interrupt::run_to_end;
+use self::options::{Effort, Programs};
+use self::results::Figure;
 use crate::error::Error;
 
-/// What the load tests draw from.
-const ACTIVITY: u64 = 200_001;
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    pub(crate) effort: Effort,
+    /// Rounds; each measures every case once, and results are means over rounds.
+    #[arg(long, default_value_t = 2, value_parser = value_parser!(u64).range(1..=10))]
+    pub(crate) rounds: u64,
+    #[command(flatten)]
+    pub(crate) programs: Programs,
+    /// Where to write the results; data of the runs lies in the same folder while they last.
+    #[arg(long, default_value = "target/bench/results.json")]
+    pub(crate) out: PathBuf,
+    /// Measure a part alone.
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<Only>,
+}
+
+/// A part of what `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// The limits, without the gateway.
+    Limits,
+    /// The embedded default and its limits.
+    Embedded,
+    /// The cluster and its limits.
+    Cluster,
+    /// Refusals beside the bare server.
+    Refusals,
+}
+
+impl BenchArgs {
+    pub(crate) fn with_refusals(&self) -> bool {
+        matches!(self.only, None | Some(Only::Refusals))
+    }
+
+    pub(crate) fn with_embedded(&self) -> bool {
+        matches!(self.only, None | Some(Only::Embedded | Only::Limits))
+    }
+
+    pub(crate) fn with_cluster(&self) -> bool {
+        matches!(self.only, None | Some(Only::Cluster | Only::Limits))
+    }
+}
 
 /// `loadtest bench`.
 pub(crate) fn command(args: &BenchArgs) -> Result<(), Error> {
     run_to_end(bench(args))
-}
-
-/// Runs work that a signal may end early: dropping it ends its children and removes its folders.
-fn run_to_end(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::io("runtime", e))?;
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            outcome = work => outcome,
-            outcome = interrupted() => outcome,
-        }
-    });
-    // A driver that still runs is left behind: the process ends now.
-    runtime.shutdown_background();
-    outcome
-}
-
-async fn interrupted() -> Result<(), Error> {
-    let failed = |e| Error::io("signals", e);
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        outcome = tokio::signal::ctrl_c() => outcome.map_err(failed)?,
-        _ = terminate.recv() => (),
-    }
-    Err(Error::CannotRun("interrupted".to_owned()))
 }
 
 async fn bench(args: &BenchArgs) -> Result<(), Error> {
@@ -82,31 +100,6 @@ async fn bench(args: &BenchArgs) -> Result<(), Error> {
     print!("{}", results::table(&rows));
     println!("written to {}", args.out.display());
     Ok(())
-}
-
-/// Said at once, not after the minute that the limits take.
-fn require_files<const N: usize>(paths: [&PathBuf; N]) -> Result<(), Error> {
-    match paths.into_iter().find(|path| !path.is_file()) {
-        Some(path) => Err(Error::CannotRun(format!(
-            "{} is not a file",
-            path.display()
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// The folder of the results holds the databases too: a temporary folder of the system may lie in
-/// memory, where a commit costs nothing.
-fn folder_of(out: &Path) -> Result<PathBuf, Error> {
-    let folder = match out.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display().to_string(), e))?;
-    // Databases want it absolute.
-    folder
-        .canonicalize()
-        .map_err(|e| Error::io(folder.display().to_string(), e))
 }
 
 /// Refusals stand next to the bare server, because they are so close to it that a minute's weather

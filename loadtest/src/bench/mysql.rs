@@ -6,7 +6,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Executor as _};
 
-use crate::bench::orders::{Order, Source, Stopwatch, fields, placeholders};
+use crate::bench::orders::{OrderRow, Source, Stopwatch, fields, placeholders};
 use crate::database::Database;
 use crate::error::Error;
 
@@ -109,7 +109,7 @@ impl Table {
 async fn insert(
     connection: &mut MySqlConnection,
     sql: &str,
-    batch: &[Order],
+    batch: &[OrderRow],
 ) -> Result<(), sqlx::Error> {
     sqlx::query_with(sql, fields::<sqlx::MySql>(batch)?)
         .execute(connection)

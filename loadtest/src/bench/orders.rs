@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sqlx::{Arguments as _, Database, Encode, Type};
 
-use crate::prng::SplitMix64;
+use testkit::random::SplitMix64;
 
 /// Rows of one transaction. With 15 columns that is 3,840 parameters: a tenth of what `SQLite`
 /// allows, a twentieth of what MariaDB does.
@@ -48,7 +48,7 @@ impl Inserted {
 
 /// The fields that differ between orders.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct OrderRow {
     pub(super) id: i64,
     pub(super) user: String,
     pub(super) key: String,
@@ -76,15 +76,15 @@ impl Source {
         }
     }
 
-    pub(super) fn batch(&mut self) -> Vec<Order> {
+    pub(super) fn batch(&mut self) -> Vec<OrderRow> {
         (0..ROWS).map(|_| self.order()).collect()
     }
 
-    fn order(&mut self) -> Order {
+    fn order(&mut self) -> OrderRow {
         self.next_id += 1;
         let key = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
         let user = self.random.below(USERS);
-        Order {
+        OrderRow {
             id: self.next_id,
             user: format!("u{user}"),
             key: format!("{:024x}", key >> 32),
@@ -101,7 +101,9 @@ pub(super) fn placeholders() -> String {
 }
 
 /// The values for those places.
-pub(super) fn fields<'q, D: Database>(batch: &'q [Order]) -> Result<D::Arguments<'q>, sqlx::Error>
+pub(super) fn fields<'q, D: Database>(
+    batch: &'q [OrderRow],
+) -> Result<D::Arguments<'q>, sqlx::Error>
 where
     i64: Encode<'q, D> + Type<D>,
     &'q str: Encode<'q, D> + Type<D>,
@@ -109,7 +111,7 @@ where
 {
     let mut all = D::Arguments::default();
     all.reserve(ROWS * COLUMNS, ROWS * 120);
-    let mut add = |order: &'q Order| {
+    let mut add = |order: &'q OrderRow| {
         all.add(order.id)?;
         all.add(&*order.user)?;
         all.add(&*order.key)?;
@@ -134,11 +136,11 @@ where
 }
 
 /// A batch as one JSON list of lists.
-pub(super) fn json(batch: &[Order]) -> String {
+pub(super) fn json(batch: &[OrderRow]) -> String {
     let mut text = String::with_capacity(ROWS * 160);
     for order in batch {
         text.push(if text.is_empty() { '[' } else { ',' });
-        let Order {
+        let OrderRow {
             id,
             user,
             key,
@@ -192,7 +194,8 @@ mod tests {
 
     #[test]
     fn orders_of_two_sources_differ_and_ids_ascend() {
-        let batches: Vec<Vec<Order>> = [0, 1, 31].map(|number| Source::new(number).batch()).into();
+        let batches: Vec<Vec<OrderRow>> =
+            [0, 1, 31].map(|number| Source::new(number).batch()).into();
         for pair in batches.windows(2) {
             assert!(pair[0].last().expect("rows").id < pair[1][0].id);
             assert_ne!(pair[0][0].key, pair[1][0].key);

@@ -12,10 +12,13 @@ use clap::{Args, ValueEnum, value_parser};
 use serde::Serialize;
 
 use crate::bench::cases::{Alone, Bench};
-use crate::bench::results::{self, Figure, round_to};
-use crate::bench::{folder_of, require_files, run_to_end};
-use crate::cli::{Effort, Programs};
+use crate::bench::files::{folder_of, require_files};
+use crate::bench::interrupt::run_to_end;
+use crate::bench::options::Effort;
+use crate::bench::options::Programs;
+use crate::bench::results::{self, Figure};
 use crate::error::Error;
+use crate::rounding::round_to;
 
 /// What `loadtest pair` compares.
 #[derive(Clone, Debug, Args)]

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::rounding::round_to;
 
 /// What bounds each case. A limit that was measured at several numbers of connections is taken at
 /// that of the case.
@@ -134,11 +135,6 @@ impl Row {
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     sum / count
-}
-
-pub(crate) fn round_to(value: f64, digits: i32) -> f64 {
-    let scale = 10_f64.powi(digits);
-    (value * scale).round() / scale
 }
 
 /// Writes the results to a new file and moves it into place: a reader never sees half of it.

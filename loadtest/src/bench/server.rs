@@ -10,9 +10,9 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::bench::drawbridge::{Drawbridge, Place, wait_drawing};
+use crate::bench::drawbridge::{Drawbridge, GatewayStore, wait_drawing};
+use crate::bench::options::{ACTIVITY, Programs};
 use crate::bench::process::{POLL_INTERVAL, command, last_lines, run, terminate};
-use crate::bench::{ACTIVITY, Programs};
 use crate::connection::Connection;
 use crate::cpu::Watched;
 use crate::error::Error;
@@ -94,7 +94,7 @@ impl Gateway {
             .map_err(|e| Error::io(programs.drawbridge.display().to_string(), e))?;
         let drawbridge = Drawbridge {
             program: programs.drawbridge.clone(),
-            place: Place::Data(data),
+            store: GatewayStore::Data(data),
         };
         let mut gateway = Self {
             child,

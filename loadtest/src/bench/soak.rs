@@ -18,14 +18,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::audit::{AuditArgs, audit};
 use crate::bench::cluster::{Cluster, Memory, Setup};
 use crate::bench::driving::{drive_once, in_background, plan};
-use crate::bench::results::round_to;
-use crate::bench::{ACTIVITY, Programs, folder_of, require_files, run_to_end};
-use crate::cli::Effort;
+use crate::bench::files::{folder_of, require_files};
+use crate::bench::interrupt::run_to_end;
+use crate::bench::options::Effort;
+use crate::bench::options::{ACTIVITY, Programs};
 use crate::error::Error;
 use crate::load::record::{Period, histogram};
 use crate::load::report::ms;
-use crate::load::{Plan, Report, Run, Spread, Watch, run};
+use crate::load::{LoadPlan, Report, Run, Spread, Watch, run};
 use crate::request::Case;
+use crate::rounding::round_to;
 use crate::target::Target;
 
 /// The closed loop that finds the maximum.
@@ -124,7 +126,7 @@ struct Results {
     checks: Vec<Check>,
     /// What the gateways held before all load.
     gateways_rss_kib_before: u64,
-    told: crate::audit::Outcome,
+    told: crate::audit::AuditOutcome,
     report: Report,
 }
 
@@ -222,8 +224,8 @@ fn share_of(args: &SoakArgs, max_per_second: Option<f64>) -> u32 {
     if rate == 0 { 1 } else { rate }
 }
 
-fn open_loop(args: &SoakArgs, cluster: &Cluster, rate: u32) -> Plan {
-    Plan {
+fn open_loop(args: &SoakArgs, cluster: &Cluster, rate: u32) -> LoadPlan {
+    LoadPlan {
         url: Target(cluster.entrance()),
         rate,
         seconds: args.seconds,
@@ -231,7 +233,7 @@ fn open_loop(args: &SoakArgs, cluster: &Cluster, rate: u32) -> Plan {
         spread: args.spread,
         connections: args.connections,
         activity: ACTIVITY,
-        ..Plan::usual()
+        ..LoadPlan::usual()
     }
 }
 
@@ -434,7 +436,7 @@ fn table(minutes: &[Minute], checks: &[Check]) -> String {
     text
 }
 
-async fn hold_against(kept: &Path, cluster: &Cluster) -> Result<crate::audit::Outcome, Error> {
+async fn hold_against(kept: &Path, cluster: &Cluster) -> Result<crate::audit::AuditOutcome, Error> {
     audit(&AuditArgs {
         file: kept.to_owned(),
         cluster: Some(cluster.map_path().to_owned()),

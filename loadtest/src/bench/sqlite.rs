@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::bench::orders::{COLUMNS, Order, Source, Stopwatch, Way, fields, json, placeholders};
+use crate::bench::orders::{COLUMNS, OrderRow, Source, Stopwatch, Way, fields, json, placeholders};
 use crate::error::Error;
 
 const FILES: u16 = 2;
@@ -83,7 +83,7 @@ async fn insert(
     connection: &mut SqliteConnection,
     sql: &str,
     way: Way,
-    batch: &[Order],
+    batch: &[OrderRow],
 ) -> Result<(), sqlx::Error> {
     let query = match way {
         Way::Values => sqlx::query_with(sql, fields::<sqlx::Sqlite>(batch)?),

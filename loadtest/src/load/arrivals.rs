@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::load::profile::{Moments, Profile};
-use crate::prng::SplitMix64;
+use testkit::random::SplitMix64;
 
 /// How arrivals lie around the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

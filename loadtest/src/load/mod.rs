@@ -24,7 +24,7 @@ mod timer;
 
 use std::fs;
 
-pub(crate) use self::plan::{LoadArgs, Plan};
+pub(crate) use self::plan::{LoadArgs, LoadPlan};
 pub(crate) use self::report::Report;
 pub(crate) use self::run::{Run, Watch, run};
 pub(crate) use self::spread::Spread;

@@ -15,7 +15,7 @@ use crate::target::{Target, parse_target};
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LoadArgs {
     #[command(flatten)]
-    pub(crate) plan: Plan,
+    pub(crate) plan: LoadPlan,
     /// Write what each user was told to this file, one JSON document a line, for `loadtest audit`.
     #[arg(long, value_name = "FILE", conflicts_with = "no_key")]
     pub(crate) keep: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub(crate) struct LoadArgs {
 
 /// What to send, and how.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Plan {
+pub(crate) struct LoadPlan {
     /// The server, for example `http://127.0.0.1:8091`.
     #[arg(long, value_parser = parse_target)]
     pub(crate) url: Target,
@@ -93,17 +93,17 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
 }
 
-impl Plan {
+impl LoadPlan {
     /// One with every option as it is when it is not given.
     pub(crate) fn usual() -> Self {
-        /// Options of a plan and nothing else.
+        /// PlanOptions of a plan and nothing else.
         #[derive(Parser)]
-        struct Options {
+        struct PlanOptions {
             #[command(flatten)]
-            plan: Plan,
+            plan: LoadPlan,
         }
         // A server is the only option that must be given.
-        Options::parse_from(["load", "--url", "http://127.0.0.1:1"]).plan
+        PlanOptions::parse_from(["load", "--url", "http://127.0.0.1:1"]).plan
     }
 
     /// The rate over time, however it was given.

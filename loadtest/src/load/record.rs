@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::load::agenda::Released;
-use crate::tally::{Counts, Outcome};
+use crate::tally::{CallOutcome, Counts};
 
 /// Latencies from 1 us to this: no draw waits longer in a run that drains for a minute at most.
 const LATENCY_US_MAX: u64 = 600_000_000;
@@ -76,7 +76,7 @@ impl Period {
 /// How one request ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended<'a> {
-    pub(crate) outcome: Outcome<'a>,
+    pub(crate) outcome: CallOutcome<'a>,
     pub(crate) due: Duration,
     pub(crate) at: Duration,
 }
@@ -211,16 +211,16 @@ impl Record {
         let waited_us = us(at.saturating_sub(due));
         let second = self.advance(at);
         match outcome {
-            Outcome::Ok | Outcome::Draws(_) => second.ok += 1,
-            Outcome::Refused(_) => second.refused += 1,
-            Outcome::Error(_) => second.errors += 1,
+            CallOutcome::Ok | CallOutcome::Draws(_) => second.ok += 1,
+            CallOutcome::Refused(_) => second.refused += 1,
+            CallOutcome::Error(_) => second.errors += 1,
         }
         self.current_us.saturating_record(waited_us);
         self.whole_run.note(outcome);
         if due >= self.warmup {
             self.counts.note(outcome);
             self.latencies.response_us.saturating_record(waited_us);
-            if matches!(outcome, Outcome::Ok | Outcome::Draws(_)) {
+            if matches!(outcome, CallOutcome::Ok | CallOutcome::Draws(_)) {
                 self.latencies.ok_us.saturating_record(waited_us);
             }
         }
@@ -235,7 +235,7 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn ended(outcome: Outcome<'_>, due_ms: u64, at_ms: u64) -> Ended<'_> {
+    fn ended(outcome: CallOutcome<'_>, due_ms: u64, at_ms: u64) -> Ended<'_> {
         Ended {
             outcome,
             due: ms(due_ms),
@@ -246,9 +246,9 @@ mod tests {
     #[test]
     fn the_warm_up_is_in_the_seconds_and_not_in_the_figures() {
         let mut record = Record::new(ms(1_000), 60);
-        record.note_end(ended(Outcome::Ok, 500, 900));
-        record.note_end(ended(Outcome::Ok, 1_500, 1_600));
-        record.note_end(ended(Outcome::Refused("E1"), 1_500, 1_700));
+        record.note_end(ended(CallOutcome::Ok, 500, 900));
+        record.note_end(ended(CallOutcome::Ok, 1_500, 1_600));
+        record.note_end(ended(CallOutcome::Refused("E1"), 1_500, 1_700));
         record.close();
         assert_eq!((record.counts.requests, record.whole_run.requests), (2, 3));
         assert_eq!(record.latencies.response_us.len(), 2);
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn latency_counts_from_when_it_was_due_and_time_outs_count_too() {
         let mut record = Record::new(Duration::ZERO, 60);
-        record.note_end(ended(Outcome::Error("timeout"), 1_000, 9_000));
+        record.note_end(ended(CallOutcome::Error("timeout"), 1_000, 9_000));
         record.close();
         assert_eq!(
             record.seconds.len(),
@@ -297,7 +297,7 @@ mod tests {
                 },
                 1,
             );
-            record.note_end(ended(Outcome::Ok, second * 1_000, second * 1_000 + 10));
+            record.note_end(ended(CallOutcome::Ok, second * 1_000, second * 1_000 + 10));
         }
         record.close();
         let sums: Vec<_> = record
@@ -313,7 +313,7 @@ mod tests {
     fn a_thread_that_is_late_does_not_reopen_a_second() {
         let mut record = Record::new(Duration::ZERO, 60);
         record.advance(ms(2_100));
-        record.note_end(ended(Outcome::Ok, 0, 1_999));
+        record.note_end(ended(CallOutcome::Ok, 0, 1_999));
         assert_eq!((record.seconds.len(), record.seconds[2].ok), (3, 1));
     }
 }

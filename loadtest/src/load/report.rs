@@ -7,12 +7,12 @@ use std::path::Path;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::bench::results::round_to;
 use crate::cpu::Usage;
 use crate::error::Error;
-use crate::load::plan::Plan;
+use crate::load::plan::LoadPlan;
 use crate::load::record::Second;
 use crate::load::run::Run;
+use crate::rounding::round_to;
 use crate::tally::Counts;
 
 /// What was sent, and how.
@@ -122,7 +122,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, run: &Run) -> Self {
+    pub(crate) fn new(plan: &LoadPlan, run: &Run) -> Self {
         let record = &run.record;
         let seconds = run
             .length
@@ -161,7 +161,7 @@ impl Report {
     }
 }
 
-fn about(plan: &Plan, run: &Run) -> About {
+fn about(plan: &LoadPlan, run: &Run) -> About {
     About {
         target: plan.url.0.to_string(),
         path: plan.path.clone(),

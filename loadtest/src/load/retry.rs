@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::connection::{Answer, ExchangeError};
-use crate::prng::SplitMix64;
+use crate::connection::{ExchangeError, HttpResponse};
 use crate::response::code_of;
+use testkit::random::SplitMix64;
 
 /// Waits double from the first to the largest.
 const WAIT_MS_FIRST: u64 = 50;
@@ -27,7 +27,7 @@ pub(crate) enum Meaning {
 
 /// An attempt, judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct AttemptVerdict {
     pub(crate) meaning: Meaning,
     /// Whether asking again may give another answer.
     pub(crate) passing: bool,
@@ -35,8 +35,8 @@ pub(crate) struct Verdict {
 }
 
 /// Reads an answer. The codes that break the rule of their status are those of docs/api.md.
-pub(crate) fn judge_answer(answer: Answer<'_>) -> Verdict {
-    let Answer {
+pub(crate) fn judge_answer(answer: HttpResponse<'_>) -> AttemptVerdict {
+    let HttpResponse {
         status,
         retry_after_s,
         ..
@@ -55,7 +55,7 @@ pub(crate) fn judge_answer(answer: Answer<'_>) -> Verdict {
         _ => Meaning::NotMade,
     };
     let says_so = status == 429 || status >= 500 || retry_after_s.is_some();
-    Verdict {
+    AttemptVerdict {
         meaning,
         passing: meaning != Meaning::Made && says_so,
         retry_after_s,
@@ -63,7 +63,7 @@ pub(crate) fn judge_answer(answer: Answer<'_>) -> Verdict {
 }
 
 /// Reads the want of an answer.
-pub(crate) fn judge_error(error: &ExchangeError) -> Verdict {
+pub(crate) fn judge_error(error: &ExchangeError) -> AttemptVerdict {
     let meaning = match error {
         // Nothing has been sent.
         ExchangeError::Connect(_) => Meaning::NotMade,
@@ -72,7 +72,7 @@ pub(crate) fn judge_error(error: &ExchangeError) -> Verdict {
         }
     };
     let passing = !matches!(error, ExchangeError::Malformed(_));
-    Verdict {
+    AttemptVerdict {
         meaning,
         passing,
         retry_after_s: None,
@@ -95,7 +95,7 @@ impl Policy {
     /// failed together do not come back together; never less than the server asked for.
     pub(crate) fn wait(
         self,
-        verdict: Verdict,
+        verdict: AttemptVerdict,
         attempt: u8,
         random: &mut SplitMix64,
     ) -> Option<Duration> {
@@ -116,22 +116,22 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::Malformed;
+    use crate::error::Malformed;
     use std::io;
 
-    fn answered(status: u16, body: &str) -> Verdict {
-        judge_answer(Answer {
+    fn answered(status: u16, body: &str) -> AttemptVerdict {
+        judge_answer(HttpResponse {
             status,
             retry_after_s: None,
             body: body.as_bytes(),
         })
     }
 
-    fn coded(status: u16, code: &str) -> Verdict {
+    fn coded(status: u16, code: &str) -> AttemptVerdict {
         answered(status, &format!(r#"{{"code":"{code}"}}"#))
     }
 
-    const NOT_MADE: Verdict = Verdict {
+    const NOT_MADE: AttemptVerdict = AttemptVerdict {
         meaning: Meaning::NotMade,
         passing: true,
         retry_after_s: None,
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_refusal_that_says_when_to_come_back_is_passing_whatever_its_status() {
-        let answer = Answer {
+        let answer = HttpResponse {
             status: 200,
             retry_after_s: Some(1),
             body: br#"{"code":"0006"}"#,
@@ -202,7 +202,7 @@ mod tests {
             .map(|attempt| keyed.wait(NOT_MADE, attempt, &mut random).is_some())
             .collect();
         assert_eq!(waits, [true, true, false, false]);
-        let unknown = Verdict {
+        let unknown = AttemptVerdict {
             meaning: Meaning::Unknown,
             ..NOT_MADE
         };
@@ -216,7 +216,7 @@ mod tests {
         assert!(
             keyed
                 .wait(
-                    Verdict {
+                    AttemptVerdict {
                         passing: false,
                         ..NOT_MADE
                     },
@@ -258,7 +258,7 @@ mod tests {
                 "{attempt}: no jitter"
             );
         }
-        let told = |seconds| Verdict {
+        let told = |seconds| AttemptVerdict {
             retry_after_s: Some(seconds),
             ..NOT_MADE
         };

@@ -13,23 +13,23 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::call::{Call, RunKeys};
-use crate::connection::{Answer, Connection, connect_all};
+use crate::connection::{Connection, HttpResponse, connect_all};
 use crate::cpu::{Usage, Watched};
-use crate::drive::run_tag;
 use crate::error::Error;
-use crate::keep::{Keeper, Line, Told, Untelling, Untold};
+use crate::keep::{Keeper, KeptLine, NotReceived, NotReceivedOutcome, Received};
 use crate::load::agenda::{Agenda, Job};
 use crate::load::arrivals::{Arrival, Arrivals};
-use crate::load::plan::Plan;
+use crate::load::plan::LoadPlan;
 use crate::load::profile::Profile;
 use crate::load::progress;
 use crate::load::record::{Ended, Record};
-use crate::load::retry::{Meaning, Policy, Verdict, judge_answer, judge_error};
+use crate::load::retry::{AttemptVerdict, Meaning, Policy, judge_answer, judge_error};
 use crate::load::spread::Chooser;
 use crate::load::timer::Timer;
-use crate::prng::SplitMix64;
+use crate::request::run_tag;
 use crate::response::code_of;
-use crate::tally::Outcome;
+use crate::tally::CallOutcome;
+use testkit::random::SplitMix64;
 
 /// Arrivals that are due within this of each other are sent off together: waking up for each would
 /// cost the server's processors more than it tells.
@@ -62,7 +62,7 @@ pub(crate) struct Watch {
 }
 
 /// Runs the plan on threads of its own and returns when all of them have ended.
-pub(crate) fn run(plan: &Plan, keep: Option<&Path>, watch: Watch) -> Result<Run, Error> {
+pub(crate) fn run(plan: &LoadPlan, keep: Option<&Path>, watch: Watch) -> Result<Run, Error> {
     let profile = plan.profile()?;
     let keys = RunKeys::new(run_tag());
     let keeper = keep.map(|path| Ledger::create(path, keys)).transpose()?;
@@ -140,7 +140,7 @@ impl Ledger {
     fn create(path: &Path, keys: RunKeys) -> Result<Self, Error> {
         let keeper = Keeper::create(path)?;
         keeper
-            .write(&Line::Run { run: keys.prefix() })
+            .write(&KeptLine::Run { run: keys.prefix() })
             .map_err(kept_file)?;
         Ok(Self {
             keeper,
@@ -148,13 +148,13 @@ impl Ledger {
         })
     }
 
-    fn write(&self, line: &Line) -> io::Result<()> {
+    fn write(&self, line: &KeptLine) -> io::Result<()> {
         self.kept.fetch_add(1, Ordering::Relaxed);
         self.keeper.write(line)
     }
 
     fn finish(&self) -> io::Result<()> {
-        self.keeper.write(&Line::Kept {
+        self.keeper.write(&KeptLine::Kept {
             kept: self.kept.load(Ordering::Relaxed),
         })?;
         self.keeper.flush()
@@ -163,7 +163,7 @@ impl Ledger {
 
 /// What all connections of a run have in common.
 struct Shared {
-    plan: Plan,
+    plan: LoadPlan,
     profile: Profile,
     threads: u16,
     call: Call,
@@ -213,11 +213,11 @@ impl Shared {
         self.keys.write(job.number, &mut request_id);
         let user_id = self.plan.user_pattern.name(self.user_of(job));
         let outcome = if unknown {
-            Untelling::Unknown
+            NotReceivedOutcome::Unknown
         } else {
-            Untelling::Refused
+            NotReceivedOutcome::Refused
         };
-        ledger.write(&Line::Untold(Untold {
+        ledger.write(&KeptLine::NotReceived(NotReceived {
             user_id,
             request_id,
             outcome,
@@ -311,7 +311,7 @@ impl Desk {
                 shared.record().note_dropped(now, 1);
             } else {
                 shared.record().note_end(Ended {
-                    outcome: Outcome::Error("gave_up"),
+                    outcome: CallOutcome::Error("gave_up"),
                     due: job.due,
                     at: now,
                 });
@@ -390,18 +390,18 @@ impl Client {
         let mut told = None;
         let other;
         let (verdict, outcome) = match &answered {
-            Err(error) => (judge_error(error), Outcome::Error(error.kind())),
+            Err(error) => (judge_error(error), CallOutcome::Error(error.kind())),
             Ok(answer) => match read_told(shared, user, &self.key, *answer) {
-                Err(verdict) => (verdict, Outcome::Error("malformed")),
+                Err(verdict) => (verdict, CallOutcome::Error("malformed")),
                 Ok(read) => {
                     told = read;
                     let verdict = judge_answer(*answer);
                     match code_of(answer.body) {
-                        Some("0000") => (verdict, Outcome::Ok),
-                        Some(code) => (verdict, Outcome::Refused(code)),
+                        Some("0000") => (verdict, CallOutcome::Ok),
+                        Some(code) => (verdict, CallOutcome::Refused(code)),
                         None => {
                             other = format!("http_{}", answer.status);
-                            (verdict, Outcome::Refused(&other))
+                            (verdict, CallOutcome::Refused(&other))
                         }
                     }
                 }
@@ -421,7 +421,7 @@ impl Client {
             }
         }
         match (next, told, &shared.ledger) {
-            (Next::End { .. }, Some(told), Some(ledger)) => ledger.write(&Line::Told(told)),
+            (Next::End { .. }, Some(told), Some(ledger)) => ledger.write(&KeptLine::Received(told)),
             (Next::End { unknown }, None, Some(_)) => shared.keep_untold(job, unknown),
             _ => Ok(()),
         }
@@ -433,19 +433,25 @@ fn read_told(
     shared: &Shared,
     user: u64,
     key: &str,
-    answer: Answer<'_>,
-) -> Result<Option<Told>, Verdict> {
+    answer: HttpResponse<'_>,
+) -> Result<Option<Received>, AttemptVerdict> {
     if shared.ledger.is_none() || code_of(answer.body) != Some("0000") {
         return Ok(None);
     }
     let user_id = shared.plan.user_pattern.name(user);
     // It says that a draw was made, and not which: for the auditor the outcome is not known.
-    Told::from_body(user_id, key, answer.body)
+    Received::from_body(user_id, key, answer.body)
         .map(Some)
         .map_err(|error| judge_error(&error.into()))
 }
 
-fn next_step(shared: &Shared, desk: &Desk, job: Job, verdict: Verdict, at: Duration) -> Next {
+fn next_step(
+    shared: &Shared,
+    desk: &Desk,
+    job: Job,
+    verdict: AttemptVerdict,
+    at: Duration,
+) -> Next {
     let unknown =
         verdict.meaning == Meaning::Unknown || (job.unknown && verdict.meaning != Meaning::Made);
     if let Some(wait) = shared

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::prng::SplitMix64;
+use testkit::random::SplitMix64;
 
 /// Exponents of Zipf's law that make sense for people: beyond, the first user is nearly alone.
 const EXPONENT_MAX: f64 = 5.0;

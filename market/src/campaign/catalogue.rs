@@ -1,4 +1,4 @@
-//! All published campaigns at one moment, and the switches over them: what a batch draws from.
+//! All published campaigns at one moment, and the switches over them. Batches draw from it.
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::switches::Switches;
 /// A published version of a campaign.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// Counts up from 1 with each publication of the activity.
+    /// 1 for the first publication of the activity, and one more for each further one.
     pub version: u32,
-    /// What was published.
+    /// The published campaign.
     pub campaign: Campaign,
 }
 
-/// The current version of every campaign, and how the degrade switches stand. Immutable: a change
-/// is a new catalogue, so a batch that holds one sees one version throughout.
+/// The current version of every campaign, and the degrade switches. Immutable: a change makes a
+/// new catalogue, so a batch sees one version from beginning to end.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     campaigns: HashMap<ActivityId, Arc<Published>>,
@@ -33,7 +33,7 @@ pub enum Conflict {
     Strategy {
         /// The strategy.
         strategy: StrategyId,
-        /// Whose it is.
+        /// The activity that has it.
         owner: ActivityId,
     },
     /// A stage shows one activity.
@@ -41,15 +41,17 @@ pub enum Conflict {
     Stage {
         /// The stage.
         stage: Stage,
-        /// Which activity it shows.
+        /// The activity that it shows.
         owner: ActivityId,
     },
 }
 
 impl Catalogue {
-    /// The catalogue of these campaigns, at most one version of each activity. Where two want
-    /// the same stage or strategy the smaller activity id has it; publication refuses that
-    /// ([`Catalogue::conflicts`]), so it only matters for a store that was edited by hand.
+    /// The catalogue of these campaigns, at most one version of each activity.
+    ///
+    /// Where two have the same stage or strategy, the smaller activity id gets it. Publication
+    /// refuses that ([`Catalogue::conflicts`]), so it only happens in a store that was edited by
+    /// hand.
     pub fn new(campaigns: impl IntoIterator<Item = Published>) -> Self {
         let mut campaigns: Vec<Arc<Published>> = campaigns.into_iter().map(Arc::new).collect();
         campaigns.sort_by_key(|published| published.campaign.activity.id);
@@ -72,8 +74,8 @@ impl Catalogue {
         catalogue
     }
 
-    /// The same campaigns under the newest of their switches and these: who reads them slowly must
-    /// not undo what was set meanwhile, and what was set on this process alone stays.
+    /// The same campaigns under the newer of their switches and these. So a slow read of the store
+    /// does not undo a later change, and overrides of this process stay.
     #[must_use]
     pub fn switched(&self, switches: &Switches) -> Self {
         Self {
@@ -109,7 +111,7 @@ impl Catalogue {
         self.campaigns.values()
     }
 
-    /// What stands against publishing `campaign` beside the others.
+    /// The reasons against publishing `campaign` beside the others.
     pub fn conflicts(&self, campaign: &Campaign) -> Vec<Conflict> {
         let other = |owner: ActivityId| owner != campaign.activity.id;
         let strategy = campaign.strategy.id;

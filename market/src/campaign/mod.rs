@@ -1,9 +1,10 @@
 //! Campaigns: one activity with its chances, prizes, odds and rules, checked as a whole.
 //!
-//! A [`Campaign`] is only made from a campaign file ([`Campaign::parse`]), so whoever holds one
-//! may rely on what the file check promises: every prize of the pool can be won, every walk
-//! through a tree ends, every index is in range.
+//! A [`Campaign`] is only made from a campaign file ([`Campaign::parse`]). So code that has one may
+//! rely on the checks of files: every prize of the pool can be won, every walk through a tree ends,
+//! every index is in range.
 mod catalogue;
+mod compatible;
 mod file;
 mod report;
 
@@ -15,26 +16,23 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use catalogue::{Catalogue, Conflict, Published};
-pub use file::{Incompatible, InvalidCampaign};
+pub use compatible::Incompatible;
+pub use file::InvalidCampaign;
 pub use report::report;
 
 use crate::chances::Chances;
-use crate::ids::{ActivityId, AwardId, SkuId, StrategyId, UserId};
+use crate::ids::{ActivityId, AwardId, AwardIndex, SkuId, StrategyId, UserId};
 use crate::odds::{Pool, Rate};
 use crate::tree::Tree;
 
-/// The place of an award in [`Strategy::awards`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AwardIndex(pub usize);
-
-/// A checked campaign: what one file says.
+/// A checked campaign: the contents of one file.
 #[derive(Debug, Clone)]
 pub struct Campaign {
     /// The activity.
     pub activity: Activity,
-    /// What it grants and allows.
+    /// The chances that it grants, and its limits.
     pub chances: Chances,
-    /// Where it is shown: channel and source pairs.
+    /// Where the activity is shown.
     pub stages: Vec<Stage>,
     /// Bundles of chances on sale.
     pub skus: Vec<Sku>,
@@ -42,7 +40,7 @@ pub struct Campaign {
     pub strategy: Strategy,
 }
 
-/// What the activity is and when it runs.
+/// An activity: what users take part in, and when.
 #[derive(Debug, Clone)]
 pub struct Activity {
     /// The activity's id.
@@ -61,27 +59,27 @@ pub struct Activity {
     pub time_zone: TimeZone,
     /// The zone's name, as the file spells it.
     pub time_zone_name: String,
-    /// What becomes of draws that need a unit while the stock cannot be asked.
+    /// How draws that need a unit end while the stock is unavailable.
     pub when_stock_unavailable: WhenStockUnavailable,
-    /// What becomes of calls for more draws than the user has chances.
+    /// How calls for more draws end than the user has chances.
     pub when_chances_short: WhenChancesShort,
 }
 
-/// What becomes of a draw that needs a unit of stock while the stock cannot be asked.
+/// How a draw that needs a unit of stock ends while the stock is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenStockUnavailable {
-    /// `refuse`: the player is told to come back and keeps the chance.
+    /// `refuse`: the draw is refused for now, and the user keeps the chance.
     Refuse,
-    /// `fallback`: as if the prize were gone, so the luck award.
+    /// `fallback`: the user gets the luck award, as if the prize were gone.
     Fallback,
 }
 
-/// What becomes of a call for more draws than the user's chances and limits allow.
+/// How a call for more draws ends than the user's chances and limits allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenChancesShort {
-    /// `refuse`: all or nothing, so the call is refused and nothing is spent.
+    /// `refuse`: the whole call is refused, and no chance is used.
     Refuse,
-    /// `partial`: as far as the chances go, but at least one draw.
+    /// `partial`: as many draws as the chances allow, but at least one.
     Partial,
 }
 
@@ -96,7 +94,7 @@ pub enum ActivityState {
     Closed,
 }
 
-/// A place where an activity is shown.
+/// Where an activity is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stage {
     /// The channel, for example `c01`.
@@ -118,18 +116,18 @@ pub struct Sku {
     pub chances: u32,
 }
 
-/// The prizes of an activity and the rules that give them out.
+/// The prizes of an activity and its rules.
 #[derive(Debug, Clone)]
 pub struct Strategy {
     /// The strategy's id.
     pub id: StrategyId,
     /// A description.
     pub description: String,
-    /// All awards, ordered by their place on the wheel.
+    /// All awards, in the order of the wheel.
     pub awards: Vec<Award>,
-    /// The pool of all awards; outcome `i` is `awards[i]`.
+    /// The pool of all awards. Outcome `i` is `awards[i]`.
     pub pool: Pool,
-    /// The rules before the draw, in order. What none of them decides is drawn from `pool`.
+    /// The rules before the draw, in order. A draw that none of them decides is made from `pool`.
     pub chain: Vec<ChainRule>,
     /// The rule trees that awards refer to.
     pub trees: Vec<Tree>,
@@ -144,15 +142,15 @@ pub struct Award {
     pub title: Arc<str>,
     /// Shown below the title; may be empty.
     pub subtitle: String,
-    /// The place on the wheel, from 1.
+    /// Its position on the wheel, from 1.
     pub sort: u32,
     /// The configured rate.
     pub rate: Rate,
     /// How many units there are; `None` for a prize without limit.
     pub count: Option<NonZeroU64>,
-    /// Its tree in [`Strategy::trees`]; without one the prize stands as drawn.
+    /// The index of its tree in [`Strategy::trees`]. Without one the drawn prize is won.
     pub tree: Option<usize>,
-    /// Which distributor delivers it.
+    /// The name of the distributor that delivers it.
     pub key: String,
     /// The distributor's parameter.
     pub config: String,
@@ -170,14 +168,14 @@ pub enum ChainRule {
         /// The users.
         users: HashSet<UserId>,
     },
-    /// `rule_weight`: the user's n-th draw comes from a pool of its own.
+    /// `rule_weight`: a user's draws with certain ordinals are made from pools of their own.
     Weight(Vec<WeightGroup>),
 }
 
 /// One threshold of `rule_weight`.
 #[derive(Debug, Clone)]
 pub struct WeightGroup {
-    /// Fires on exactly this draw of a user, counted from 1 over the whole activity.
+    /// The one draw of a user that it applies to, counted from 1 over the whole activity.
     pub ordinal: u32,
     /// The awards of the group; outcome `i` of `pool` is `awards[i]`.
     pub awards: Vec<AwardIndex>,
@@ -196,8 +194,8 @@ impl Strategy {
         self.award(index).tree.map(|tree| &self.trees[tree])
     }
 
-    /// What consoles whoever would have had `drawn`: the luck award of its tree, else of the first
-    /// tree that has one; `None` when there is none at all.
+    /// The luck award that replaces `drawn`: that of its tree, else that of the first tree that has
+    /// one. `None` when no tree has one.
     pub fn luck_award(&self, drawn: AwardIndex) -> Option<AwardIndex> {
         let trees = self.tree_of(drawn).into_iter().chain(&self.trees);
         trees

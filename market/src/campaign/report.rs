@@ -1,20 +1,20 @@
-//! Says in plain text what a campaign does: what `drawbridge campaign check` prints.
+//! Describes a campaign for people, as `drawbridge campaign check` prints it.
 //!
-//! All figures are computed with integers, like the odds themselves; only the percentages and
-//! the average cost are rounded, and stand beside the exact fractions.
+//! All figures are computed with integers, like the odds themselves. Only the percentages and the
+//! average cost are rounded; the exact fractions are printed beside them.
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{ActivityState, Award, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup};
-use crate::ids::AwardId;
+use super::{ActivityState, Award, Campaign, ChainRule, Strategy, WeightGroup};
+use crate::ids::{AwardId, AwardIndex};
 use crate::odds::{Pool, Rate};
 use crate::tree::{Locks, Tree};
 
 /// Lines that belong together.
 type Part = Vec<String>;
 
-/// Describes a campaign for the people who answer for it.
+/// Describes a campaign: its odds, locks, fallbacks and cost.
 pub fn report(campaign: &Campaign) -> String {
     let strategy = &campaign.strategy;
     let mut parts = vec![head(campaign), whole_pool(strategy), rules(strategy)];
@@ -165,8 +165,7 @@ fn odds(strategy: &Strategy, awards: &[AwardIndex], pool: &Pool) -> Vec<String> 
     table(&std::iter::once(heads).chain(rows).collect::<Vec<_>>())
 }
 
-/// Aligns the columns to the right, but for the last one: how wide a title is on a screen is
-/// hard to tell.
+/// Aligns the columns to the right, except the last one: a title may have characters of any width.
 fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: Vec<_> = (0..COLUMNS - 1).map(width).collect();
@@ -301,7 +300,7 @@ fn cost(strategy: &Strategy) -> Part {
     titled("Cost in minor units".into(), lines)
 }
 
-/// The awards that cost something and are given however many were given before.
+/// The awards that cost something and have no limit.
 fn endless(strategy: &Strategy) -> Vec<String> {
     let consoles = |index: usize| {
         strategy
@@ -481,7 +480,7 @@ Cost in minor units
 ";
 
     #[test]
-    fn a_report_says_what_a_campaign_does() {
+    fn a_report_describes_the_whole_campaign() {
         let campaign = Campaign::parse(SMALL).expect("a valid campaign");
         assert_eq!(report(&campaign), EXPECTED);
     }

@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 use market::UserId;
 use market::calendar::Day;
 use market::campaign::{
-    ActivityState, AwardIndex, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort,
+    ActivityState, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort,
 };
+use market::ids::AwardIndex;
 use market::odds::Rate;
 use market::order::Rule;
 use market::tree::Tree;

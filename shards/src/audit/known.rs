@@ -51,7 +51,7 @@ impl<D: Database> Learner<D> {
             last_run = last_run.max(run_of(order));
         }
         if !named.is_empty() {
-            let stored = self.meta.versions().await?;
+            let stored = self.meta.campaigns().versions().await?;
             let known = Arc::make_mut(&mut known);
             known.versions.learn(&stored);
             known
@@ -59,14 +59,17 @@ impl<D: Database> Learner<D> {
                 .extend(named.into_iter().filter(|name| !known.versions.has(*name)));
         }
         if last_run > known.claimed_runs {
-            Arc::make_mut(&mut known).claimed_runs = self.meta.claimed_runs().await?;
+            Arc::make_mut(&mut known).claimed_runs = self.meta.runs().claimed().await?;
         }
         Ok(known.clone())
     }
 
     /// Learns all that is there now.
     pub(super) async fn learn(&self) -> Result<Arc<Known>, StoreError> {
-        let (stored, claimed_runs) = (self.meta.versions().await?, self.meta.claimed_runs().await?);
+        let (stored, claimed_runs) = (
+            self.meta.campaigns().versions().await?,
+            self.meta.runs().claimed().await?,
+        );
         let mut known = self.known.lock().await;
         let learned = Arc::make_mut(&mut known);
         learned.versions.learn(&stored);

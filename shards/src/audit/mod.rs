@@ -56,7 +56,7 @@ pub use self::report::{Check, LISTED_MAX, Report, Verdict};
 use self::stock::Counts;
 use crate::cluster::Installation;
 use crate::embedded::{Folder, FolderError};
-use crate::meta::Meta;
+use crate::meta::{Meta, StockOperationStatements};
 use crate::stock::Snapshot;
 use crate::stock::cluster::Spread;
 use crate::store::{
@@ -142,7 +142,7 @@ impl Audited for Folder {
     }
 
     async fn map(&self) -> Result<Option<SlotMap>, AuditError> {
-        let found = self.meta_for_reading().slot_map().await;
+        let found = self.meta_for_reading().layout().slot_map().await;
         let found = found.map_err(|error| AuditError::Database {
             name: self.meta_name(),
             error,
@@ -160,7 +160,7 @@ impl Audited for Folder {
 
     async fn stock(&self) -> Result<(bool, Result<Vec<Snapshot>, String>), AuditError> {
         let held = self.is_held()?;
-        let snapshots = self.meta_for_reading().snapshots().await;
+        let snapshots = self.meta_for_reading().stock_snapshots().read().await;
         Ok((
             held,
             Ok(snapshots.map_err(|error| AuditError::Database {
@@ -447,7 +447,8 @@ impl<'a, A: Audited> Audit<'a, A> {
             .connect()
             .await
             .map_err(|error| self.meta_failed(error))?;
-        let totals = read_counts(&mut connection, A::Database::DIALECT.meta.read_totals).await;
+        let sql = StockOperationStatements::of::<A::Database>().read_totals;
+        let totals = read_counts(&mut connection, sql).await;
         totals.map_err(|error| self.meta_failed(error))
     }
 

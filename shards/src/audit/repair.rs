@@ -12,10 +12,9 @@ use super::known::{Known, Learner};
 use super::pages::{Pages, ROWS_MAX, all_of, json};
 use super::rows::{LabelRepair, OfUser, StoredAccount, StoredOrder};
 use super::{AuditError, Audited, Clock};
-use crate::audit_log::AuditEntry;
 use crate::cluster::Installation;
 use crate::embedded::{Folder, FolderError};
-use crate::meta::Meta;
+use crate::meta::{AuditEntry, Meta};
 use crate::store::{
     Access, AuditStatements, Connection, Database, MigrateError, StoreError, json_rows,
     migrate_shard, out_of_range,
@@ -229,7 +228,8 @@ impl<'a, A: Audited> Repair<'a, A> {
             why: self.why.to_owned(),
         };
         self.meta
-            .note(&entry)
+            .audit_log()
+            .add(&entry)
             .await
             .map_err(|error| self.meta_failed(error))
     }

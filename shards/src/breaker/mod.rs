@@ -30,7 +30,7 @@ pub(crate) use self::guard::{Kind, Verdict};
 pub use self::metrics::BreakerMetrics;
 pub(crate) use self::permit::{Breaker, Permit, Refused};
 pub use self::settings::Settings;
-use crate::stock::ServerId;
+use crate::stock::ids::ServerId;
 
 /// The breakers of a process.
 pub struct Breakers {

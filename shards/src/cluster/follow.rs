@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Parts;
-use crate::fleet::Following;
+use crate::meta::Following;
 use crate::metrics::Metrics;
 use crate::stock::cluster::{MetaLedger, ReconcileError};
 use crate::store::StoreError;
@@ -75,18 +75,18 @@ impl Follower {
         let revision = self.parts.meta.revision().await?;
         if self.revision != Some(revision) {
             // Switches are obeyed first.
-            let switches = self.parts.meta.switches().await?;
+            let switches = self.parts.meta.switches().read().await?;
             self.catalogue
                 .rcu(|catalogue| catalogue.switched(&switches));
             self.following
-                .publish(revision, self.parts.meta.fleet_settings().await?);
+                .publish(revision, self.parts.meta.fleet_settings().read().await?);
         }
         self.metrics.followed();
         for node in self.parts.stock.nodes() {
             node.set_registered(self.parts.ledger.registered(node.id).await?);
         }
         if self.revision != Some(revision) {
-            let catalogue = self.parts.meta.catalogue().await?;
+            let catalogue = self.parts.meta.campaigns().catalogue().await?;
             match timeout(DELIVERY_MAX, self.parts.deliver()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(ReconcileError::Store(error))) => return Err(error),

@@ -4,36 +4,39 @@
 //! apart. A gateway starts while shards and stock servers are unavailable; it needs the meta database to
 //! know the campaigns, and only to start.
 mod follow;
-mod jobs;
-mod leases;
 mod notification;
 mod older_meta;
-mod snapshot;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
+use prometheus::Registry;
 use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::follow::Follower;
-use self::jobs::Runner;
-use self::leases::Leases;
-use self::notification::{Announced, Notifications};
-use crate::audit_log::AuditEntry;
+use self::notification::Notifications;
 use crate::breaker::{self, Breakers};
-use crate::fleet::Following;
 use crate::founding::{Founding, FoundingError};
+use crate::jobs::fold::Fold;
+use crate::jobs::forget::Forget;
+use crate::jobs::overdue::Overdue;
+use crate::jobs::reclaim::Reclaim;
+use crate::jobs::reconcile::Reconcile;
+use crate::jobs::snapshot::ClusterSnapshot;
+use crate::jobs::withdraw::Withdraw;
+use crate::jobs::{JobMetrics, Jobs, LeaseTable, Leases, Runner, SharedLeases, holder};
 use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
-use crate::meta::Meta;
+use crate::meta::AuditEntry;
+use crate::meta::Following;
+use crate::meta::{InstalledMeta, Meta};
 use crate::metrics::{ClusterMetrics, Metrics};
 use crate::random::OsRandom;
 use crate::readiness::Readiness;
@@ -41,8 +44,8 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::cluster::{
-    ClusterStock, ReconcileError, Reconciled, RedisOptions, RedisServer, ShardLedger, Spread,
-    SqlMetaLedger, SqlShardLedger, StockNode, deliver, rebuild, reclaim, reconcile, withdraw,
+    ClusterStock, ReconcileError, Reconciled, RedisOptions, RedisServer, Spread, SqlMetaLedger,
+    SqlShardLedger, StockNode, deliver, rebuild, reconcile, withdraw,
 };
 use crate::stock::{Epoch, ServerId, Snapshot};
 use crate::store::{
@@ -51,20 +54,8 @@ use crate::store::{
     migrate_meta, read_identity,
 };
 
-/// How often a stock server is looked after, and how soon it is rebuilt.
-const TEND_PAUSE: Duration = Duration::from_millis(500);
 /// How often a rebuild that somebody asked for is begun again when another one was ahead.
 const REBUILD_TRIES_MAX: usize = 5;
-const JOB_PAUSE: Duration = Duration::from_secs(1);
-/// Lanes delete their receipts themselves; what is so old was left by one that died or has too few
-/// to delete, or could not be closed. A round goes on until nothing is left.
-const RECEIPTS_KEPT: Duration = Duration::from_secs(30);
-const RECLAIM_PAUSE: Duration = Duration::from_secs(5);
-/// A lane that has not issued a unit of a prize for so long has its counters folded.
-const COUNTERS_KEPT: Duration = Duration::from_mins(10);
-const FOLD_PAUSE: Duration = Duration::from_mins(1);
-const COUNT_PAUSE: Duration = Duration::from_secs(15);
-
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -104,6 +95,9 @@ pub enum ClusterError {
     /// A stock server's options make no sense.
     #[error("storage.redis: {0}")]
     Notifications(String),
+    /// Metrics cannot be registered.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// The meta database was never migrated.
     #[error("the cluster was never laid out: run `drawbridge migrate` first")]
     NotMigrated,
@@ -156,7 +150,7 @@ pub(crate) struct Parts {
     pub(crate) shards: Vec<MysqlDatabase>,
     /// What comes before each shard's first batch.
     run_checks: Vec<Arc<RunCheck>>,
-    ledgers: Vec<SqlShardLedger>,
+    ledgers: Arc<[SqlShardLedger]>,
     pub(crate) stock: Arc<ClusterStock<RedisServer>>,
     pub(crate) notifications: Arc<Notifications>,
     redis: Vec<RedisOptions>,
@@ -280,10 +274,16 @@ impl Options {
 
     async fn fix_layout(&self, meta: &Meta<MysqlDatabase>) -> Result<(), ClusterError> {
         let (map, spread) = (self.map(1)?, self.spread());
-        if meta.slot_map().await.map_err(ClusterError::Meta)?.is_none() {
+        if meta
+            .layout()
+            .slot_map()
+            .await
+            .map_err(ClusterError::Meta)?
+            .is_none()
+        {
             // A duplicate key says that another migration was faster; what it fixed is compared
             // below.
-            accept_conflict(meta.fix_slot_map(&map).await)?;
+            accept_conflict(meta.layout().fix_slot_map(&map).await)?;
         }
         if SqlMetaLedger::layout(&self.meta)
             .await
@@ -301,6 +301,7 @@ impl Options {
         meta: &Meta<MysqlDatabase>,
     ) -> Result<(SlotMap, Spread), ClusterError> {
         let (version, shards, tables) = meta
+            .layout()
             .slot_map()
             .await
             .map_err(ClusterError::Meta)?
@@ -351,7 +352,7 @@ impl Options {
             let new = RedisServer::new(server, spread, options, &cluster);
             new.map_err(|error| ClusterError::Redis { server, error })
         };
-        let known = meta.claimed_runs().await.map_err(ClusterError::Meta)?;
+        let known = meta.runs().claimed().await.map_err(ClusterError::Meta)?;
         let run_check = |_: &MysqlDatabase| {
             Arc::new(RunCheck::new(Arc::new(meta.clone()), known, map.tables()))
         };
@@ -565,7 +566,10 @@ impl Parts {
     async fn first_followed(&self) -> Result<Following, StoreError> {
         // Read first: what changes meanwhile is seen again.
         let revision = self.meta.revision().await?;
-        Ok(Following::new(revision, self.meta.fleet_settings().await?))
+        Ok(Following::new(
+            revision,
+            self.meta.fleet_settings().read().await?,
+        ))
     }
 
     /// A breaker for each shard and each stock server.
@@ -636,7 +640,8 @@ impl Installation {
             };
             self.parts
                 .meta
-                .note(&entry)
+                .audit_log()
+                .add(&entry)
                 .await
                 .map_err(|error| error.to_string())
         };
@@ -718,7 +723,8 @@ impl Installation {
         }
         let withdrawals = withdraw(stock, &**ledger)
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| error.to_string())?
+            .done;
         if withdrawals > 0 {
             done.push(format!("{withdrawals} withdrawals done"));
         }
@@ -732,30 +738,33 @@ impl Installation {
             .learn_servers()
             .await
             .map_err(|error| error.to_string())?;
-        snapshot::snapshots(&self.parts)
+        let Parts {
+            meta,
+            stock,
+            ledgers,
+            ..
+        } = &*self.parts;
+        crate::stock::cluster::snapshots(meta, stock, ledgers)
             .await
             .map_err(|error| error.to_string())
     }
 
     /// How many units of each prize the shards have issued.
     pub async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
-        Ok(snapshot::issued(&self.parts.ledgers)
+        Ok(crate::stock::cluster::issued(&self.parts.ledgers)
             .await?
             .into_iter()
             .collect())
     }
 
     /// Starts a gateway's lanes and jobs.
-    pub async fn start(
-        self,
-        sizes: Sizes,
-        metrics: Metrics,
-        jobs: ClusterMetrics,
-    ) -> Result<Cluster, ClusterError> {
+    pub async fn start(self, sizes: Sizes, registry: &Registry) -> Result<Cluster, ClusterError> {
+        let (metrics, jobs) = (Metrics::new(registry)?, JobMetrics::new(registry)?);
+        let cluster_metrics = ClusterMetrics::new(registry)?;
         let parts = self.parts.clone();
         let (ours, ()) = join(parts.look_around(), look_at_stock_servers(&parts.redis)).await;
         ours?;
-        parts.show_strangers(&jobs);
+        parts.show_strangers(&cluster_metrics);
         for warning in check_durability(parts.meta.database())
             .await
             .unwrap_or_default()
@@ -763,7 +772,12 @@ impl Installation {
             tracing::warn!("meta database: {warning}");
         }
         let catalogue = Arc::new(ArcSwap::from_pointee(
-            parts.meta.catalogue().await.map_err(ClusterError::Meta)?,
+            parts
+                .meta
+                .campaigns()
+                .catalogue()
+                .await
+                .map_err(ClusterError::Meta)?,
         ));
         let following = parts.first_followed().await.map_err(ClusterError::Meta)?;
         let stop = watch::Sender::new(false);
@@ -781,22 +795,17 @@ impl Installation {
             Box::new(Reader::new(shard.clone(), &parts.map, sizes.reads))
         };
         let readers = parts.shards.iter().map(reader).collect();
-        let holder = format!("{}-{:016x}", std::process::id(), random_number());
-        let stop_jobs = watch::Sender::new(false);
-        let leases = Arc::new(Leases::new(parts.ledger.clone(), holder));
-        let mut runner = Runner {
-            leases,
-            metrics: jobs,
-            stop: stop_jobs,
-            tasks: Vec::new(),
-        };
-        start_jobs(&parts, &mut runner, &metrics);
+        let instance = format!("{:016x}", random_number());
+        let table = LeaseTable::new(parts.meta.pool().clone());
+        let leases = Leases::Shared(Arc::new(SharedLeases::new(table, holder(&instance))));
+        let mut runner = Runner::new(Arc::new(Jobs::new(instance, leases)), jobs);
+        start_jobs(&parts, &mut runner, &metrics, &cluster_metrics);
         runner.keep_leases();
         let following = Arc::new(following);
-        runner.tasks.extend(parts.notifications.listen(
+        runner.add(parts.notifications.listen(
             &following.changed,
-            &runner.metrics.notifications,
-            &runner.stop,
+            &cluster_metrics.notifications,
+            &runner.stopped(),
         ));
         let follower = Follower::new(
             parts.clone(),
@@ -804,13 +813,8 @@ impl Installation {
             following.clone(),
             metrics.clone(),
         );
-        runner
-            .tasks
-            .push(tokio::spawn(follower.run(runner.stop.subscribe())));
-        let announced = Arc::new(Announced {
-            meta: parts.meta.clone(),
-            notifications: parts.notifications.clone(),
-        });
+        runner.add([tokio::spawn(follower.run(runner.stopped()))]);
+        let notifications = parts.notifications.clone();
         let shards = Shards {
             map: parts.map.clone(),
             shares: Shares::even(sizes.in_flight_max, parts.map.shards()),
@@ -818,14 +822,13 @@ impl Installation {
             lane_per_table: true,
             readers,
             catalogue,
-            switches: announced.clone(),
-            fleet: announced,
-            gateways: Arc::new(parts.meta.clone()),
+            meta: InstalledMeta::Cluster(parts.meta.clone()),
+            announce_change: Box::new(move || notifications.say()),
             following,
             timeouts: sizes.timeouts,
             breakers,
             readiness,
-            audit_log: Arc::new(parts.meta.clone()),
+            jobs: runner.jobs(),
             metrics,
             stop,
             tasks: tasks.into(),
@@ -890,107 +893,53 @@ fn start_lanes(
     (lanes, tasks)
 }
 
-fn start_jobs(parts: &Arc<Parts>, runner: &mut Runner, metrics: &Metrics) {
-    for place in 0..parts.stock.nodes().len() {
-        start_reconciling(parts, runner, place);
-    }
-    for place in 0..parts.shards.len() {
-        let parts_of = parts.clone();
-        let reclaimed = runner
-            .metrics
-            .receipts_reclaimed
-            .with_label_values(&[&place.to_string()]);
-        runner.start(format!("reclaim-{place}"), RECLAIM_PAUSE, move || {
-            let (parts, reclaimed) = (parts_of.clone(), reclaimed.clone());
-            async move {
-                reclaimed.inc_by(
-                    reclaim(&parts.stock, &parts.ledgers[place], RECEIPTS_KEPT).await? as u64,
-                );
-                Ok(())
-            }
-        });
-        let parts_of = parts.clone();
-        runner.start(format!("fold-{place}"), FOLD_PAUSE, move || {
-            let parts = parts_of.clone();
-            async move {
-                let ledger = &parts.ledgers[place];
-                ledger.fold(COUNTERS_KEPT).await?;
-                Ok(ledger.forget_void().await?)
-            }
-        });
-    }
-    runner.tasks.push(tokio::spawn(count_receipts(
-        parts.clone(),
-        runner.metrics.clone(),
-        runner.stop.subscribe(),
-    )));
-    let parts_of = parts.clone();
-    runner.start("withdraw".to_owned(), JOB_PAUSE, move || {
-        let parts = parts_of.clone();
-        async move { withdraw(&parts.stock, &*parts.ledger).await.map(drop) }
-    });
-    let (parts_of, metrics, jobs) = (parts.clone(), metrics.clone(), runner.metrics.clone());
-    runner.start("snapshot".to_owned(), JOB_PAUSE, move || {
-        let (parts, metrics, jobs) = (parts_of.clone(), metrics.clone(), jobs.clone());
-        async move { snapshot::sync(&parts, &metrics, &jobs).await }
-    });
-}
-
-/// Shows how many receipts of each shard should be gone. Each gateway looks by itself, so that none
-/// goes on showing what it saw when it still had a lease.
-async fn count_receipts(
-    parts: Arc<Parts>,
-    metrics: ClusterMetrics,
-    mut stop: watch::Receiver<bool>,
+fn start_jobs(
+    parts: &Arc<Parts>,
+    runner: &mut Runner,
+    metrics: &Metrics,
+    counted: &ClusterMetrics,
 ) {
-    loop {
-        for (shard, ledger) in parts.ledgers.iter().enumerate() {
-            if let Ok(count) = ledger.count_old(2 * RECEIPTS_KEPT).await {
-                let shown = i64::try_from(count).unwrap_or(i64::MAX);
-                metrics
-                    .receipts_overdue
-                    .with_label_values(&[&shard.to_string()])
-                    .set(shown);
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(COUNT_PAUSE) => {}
-            _ = stop.wait_for(|&stop| stop) => return,
-        }
+    let (stock, shards, meta) = (&parts.stock, &parts.ledgers, &parts.ledger);
+    for index in 0..stock.nodes().len() {
+        runner.start(Reconcile {
+            stock: stock.clone(),
+            shards: shards.clone(),
+            meta: meta.clone(),
+            index,
+            seen: Epoch(0),
+            rebuilds: counted.stock_rebuilds.clone(),
+        });
     }
-}
-
-fn start_reconciling(parts: &Arc<Parts>, runner: &mut Runner, place: usize) {
-    let (parts, metrics) = (parts.clone(), runner.metrics.clone());
-    let seen = Arc::new(std::sync::Mutex::new(Epoch(0)));
-    runner.start(format!("stock-{}", place + 1), TEND_PAUSE, move || {
-        let (parts, metrics, seen) = (parts.clone(), metrics.clone(), seen.clone());
-        async move {
-            let node = &parts.stock.nodes()[place];
-            let mut epoch = *seen
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            let spread = parts.ledger.spread();
-            let reconciled = reconcile(
-                &parts.stock,
-                node,
-                &parts.ledgers,
-                &*parts.ledger,
-                spread,
-                &mut epoch,
-            )
-            .await;
-            *seen
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner) = epoch;
-            if let Reconciled::Rebuilt(_) = reconciled? {
-                metrics
-                    .stock_rebuilds
-                    .with_label_values(&[&node.id.to_string()])
-                    .inc();
-            }
-            Ok(())
-        }
+    for (number, shard) in (0..).zip(shards.iter()) {
+        runner.start(Reclaim {
+            stock: stock.clone(),
+            shard: shard.clone(),
+            number,
+            reclaimed: counted.receipts_reclaimed.clone(),
+        });
+        runner.start(Fold {
+            shard: shard.clone(),
+            number,
+        });
+        runner.start(Forget {
+            shard: shard.clone(),
+            number,
+        });
+    }
+    runner.start(Overdue {
+        shards: shards.clone(),
+        overdue: counted.receipts_overdue.clone(),
+    });
+    runner.start(Withdraw {
+        stock: stock.clone(),
+        meta: meta.clone(),
+    });
+    runner.start(ClusterSnapshot {
+        meta: parts.meta.clone(),
+        stock: stock.clone(),
+        shards: shards.clone(),
+        metrics: metrics.clone(),
+        written_seconds: counted.snapshot_written_seconds.clone(),
     });
 }
 
@@ -1007,11 +956,6 @@ impl Cluster {
     /// Commits what is queued and ends everything.
     pub async fn drain(self) {
         self.shards.drain().await;
-        self.runner.stop.send_replace(true);
-        for task in self.runner.tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a job did not end as it should");
-            }
-        }
+        self.runner.stop().await;
     }
 }

@@ -4,19 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use jiff::Timestamp;
-use market::switches::Switches;
 use prometheus::IntCounter;
 use redis::{Client, RedisError, cmd};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::fleet::{FleetChange, FleetSetting, FleetStore};
-use crate::meta::Meta;
 use crate::stock::cluster::RedisOptions;
-use crate::store::MysqlDatabase;
-use crate::switches::{Answer, Changed, PastChange, SwitchChange, SwitchStore};
 
 /// After a server that cannot be listened to the next attempt waits this long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -51,7 +45,7 @@ impl Notifications {
     }
 
     /// Tells all gateways, and waits for nobody.
-    fn say(&self) {
+    pub(super) fn say(&self) {
         for messenger in self.0.iter().cloned() {
             tokio::spawn(async move {
                 if !matches!(
@@ -69,11 +63,11 @@ impl Notifications {
         &self,
         heard: &Arc<Notify>,
         counter: &IntCounter,
-        stop: &watch::Sender<bool>,
+        stop: &watch::Receiver<bool>,
     ) -> Vec<JoinHandle<()>> {
         let listen = |messenger: &Messenger| {
             let (messenger, heard, counter) = (messenger.clone(), heard.clone(), counter.clone());
-            let mut stop = stop.subscribe();
+            let mut stop = stop.clone();
             tokio::spawn(async move {
                 tokio::select! {
                     () = messenger.listen(&heard, &counter) => {}
@@ -119,44 +113,6 @@ impl Messenger {
     }
 }
 
-/// Switches and settings in the meta database whose changes are said aloud.
-pub(super) struct Announced {
-    pub(super) meta: Meta<MysqlDatabase>,
-    pub(super) notifications: Arc<Notifications>,
-}
-
-impl SwitchStore for Announced {
-    fn switches(&self) -> Answer<'_, Switches> {
-        SwitchStore::switches(&self.meta)
-    }
-
-    fn change<'a>(&'a self, change: &'a SwitchChange, now: Timestamp) -> Changed<'a> {
-        Box::pin(async move {
-            let changed = self.meta.change_switch(change, now).await;
-            self.notifications.say();
-            changed
-        })
-    }
-
-    fn changes(&self) -> Answer<'_, Vec<PastChange>> {
-        SwitchStore::changes(&self.meta)
-    }
-}
-
-impl FleetStore for Announced {
-    fn settings(&self) -> Answer<'_, Vec<FleetSetting>> {
-        FleetStore::settings(&self.meta)
-    }
-
-    fn change_setting<'a>(&'a self, change: &'a FleetChange, now: Timestamp) -> Changed<'a> {
-        Box::pin(async move {
-            let changed = self.meta.change_fleet(change, now).await;
-            self.notifications.say();
-            changed
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +125,7 @@ mod tests {
             .expect("options that fit");
         let (heard, stop) = (Arc::new(Notify::new()), watch::Sender::new(false));
         let counter = IntCounter::new("notifications", "heard").expect("a name");
-        let _listening = notifications.listen(&heard, &counter, &stop);
+        let _listening = notifications.listen(&heard, &counter, &stop.subscribe());
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         while counter.get() == 0 {
             assert!(tokio::time::Instant::now() < deadline, "nothing is heard");

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use market::batch::Prize;
 
-use super::{ClusterError, Options, snapshot};
-use crate::audit_log::AuditEntry;
+use super::{ClusterError, Options};
+use crate::meta::AuditEntry;
 use crate::meta::Meta;
-use crate::stock::cluster::SqlShardLedger;
+use crate::stock::cluster::{SqlShardLedger, issued};
 use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
 
 /// More of the report than this does not go into the audit log.
@@ -25,8 +25,9 @@ impl Options {
     ) -> Result<Vec<String>, ClusterError> {
         let last_run = self.lay_out(true).await?;
         let meta = Meta::new(self.meta.clone());
-        let before = meta.claimed_runs().await.map_err(ClusterError::Meta)?;
-        meta.raise_runs(last_run)
+        let before = meta.runs().claimed().await.map_err(ClusterError::Meta)?;
+        meta.runs()
+            .raise(last_run)
             .await
             .map_err(ClusterError::Meta)?;
         let mut told = vec![if last_run > before {
@@ -44,14 +45,17 @@ impl Options {
             detail: told.join("; ").chars().take(DETAIL_CHARS_MAX).collect(),
             why: why.to_owned(),
         };
-        meta.note(&entry).await.map_err(ClusterError::Meta)?;
+        meta.audit_log()
+            .add(&entry)
+            .await
+            .map_err(ClusterError::Meta)?;
         Ok(told)
     }
 
     /// Versions that orders name and the meta database does not have, and prizes issued beyond
     /// their total.
     async fn lacking(&self, meta: &Meta<MysqlDatabase>) -> Result<Vec<String>, StoreError> {
-        let stored = meta.versions().await?;
+        let stored = meta.campaigns().versions().await?;
         let stored: BTreeSet<(u64, u32)> = stored
             .iter()
             .map(|stored| (stored.activity.get(), stored.version))
@@ -61,14 +65,14 @@ impl Options {
             lacking
                 .push(format!("orders name version {version} of activity {activity}, which the meta database lacks"));
         }
-        let totals: BTreeMap<Prize, u64> = meta.totals().await?;
+        let totals: BTreeMap<Prize, u64> = meta.stock_operations().totals().await?;
         let ledgers: Vec<_> = self
             .shards
             .iter()
             .cloned()
             .map(SqlShardLedger::new)
             .collect();
-        for (prize, issued) in snapshot::issued(&ledgers).await? {
+        for (prize, issued) in issued(&ledgers).await? {
             let total = totals.get(&prize).copied().unwrap_or(0);
             if issued > total {
                 lacking.push(format!(

@@ -9,7 +9,7 @@ use router::{OrderNumbers, Run, Slot};
 use tokio::time::sleep;
 
 use super::*;
-use crate::DrawError;
+use crate::error::CommandError;
 use crate::stock::cluster::MetaLedger;
 use crate::store::Connection;
 use crate::testing::{Mariadb, Redis};
@@ -68,12 +68,8 @@ async fn migrated(redis: &Redis) -> Options {
 
 async fn start(options: &Options) -> Result<(Cluster, Registry), ClusterError> {
     let registry = Registry::new();
-    let metrics = Metrics::new(&registry).expect("fresh names");
-    let jobs = ClusterMetrics::new(&registry).expect("fresh names");
-    Ok((
-        options.open().await?.start(SIZES, metrics, jobs).await?,
-        registry,
-    ))
+    let cluster = options.open().await?.start(SIZES, &registry).await?;
+    Ok((cluster, registry))
 }
 
 /// A gateway must not start, and say why at once.
@@ -164,9 +160,9 @@ async fn forget_identity(options: &Options, claimed: u64) {
 }
 
 /// What a draw without a campaign hears where all is well.
-const WELL: DrawError = DrawError::Refused(Refusal::ActivityUnknown);
+const WELL: CommandError = CommandError::Refused(Refusal::ActivityUnknown);
 
-async fn draw(cluster: &Cluster, user: &UserId) -> DrawError {
+async fn draw(cluster: &Cluster, user: &UserId) -> CommandError {
     let (activity, request) = (
         ActivityId::new(9).expect("an id"),
         RequestId::new("k").expect("a key"),
@@ -429,7 +425,7 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
             "(2 shards of 1 table, 1 stock server and 2 segments",
         ],
     );
-    let untouched = Meta::new(fresh.meta.clone()).slot_map().await;
+    let untouched = Meta::new(fresh.meta.clone()).layout().slot_map().await;
     assert_eq!(untouched, Ok(None), "what was refused fixes nothing");
     // Nor what does not say whose it is.
     add_order(&there, 0, 1).await;
@@ -489,7 +485,7 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
         ],
     );
     let meta = Meta::new(options.meta.clone());
-    let log = meta.audit_log().await.expect("read");
+    let log = meta.audit_log().latest().await.expect("read");
     assert_eq!(
         (&*log[0].what, &*log[0].who, &*log[0].why),
         ("accept older meta", "who", "the disk was lost")
@@ -498,7 +494,7 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
     let (cluster, _) = start(&options).await.expect("accepted");
     assert_eq!(draw(&cluster, &user_of(1, &options)).await, WELL);
     assert!(
-        meta.claimed_runs().await.expect("read") > 900,
+        meta.runs().claimed().await.expect("read") > 900,
         "new lanes have new runs"
     );
     cluster.drain().await;
@@ -546,7 +542,7 @@ async fn a_shard_that_was_unavailable_at_the_start_is_looked_at_before_its_first
         .expect("a shard that is unavailable is no reason not to start");
     server.restart().await;
     let user = user_of(1, &options);
-    assert_eq!(draw(&cluster, &user).await, DrawError::ShardUnavailable);
+    assert_eq!(draw(&cluster, &user).await, CommandError::ShardUnavailable);
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
     options
         .accept_older_meta("who", "why")
@@ -579,7 +575,7 @@ async fn a_database_that_is_replaced_under_a_gateway_is_not_used_any_more() {
     );
     server.kill();
     server.restart().await;
-    assert_eq!(draw(&cluster, &user).await, DrawError::ShardUnavailable);
+    assert_eq!(draw(&cluster, &user).await, CommandError::ShardUnavailable);
     shows(&registry, "shard-1", 1).await;
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
     run(&shard, "DROP TABLE cluster_identity").await;

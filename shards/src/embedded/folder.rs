@@ -175,7 +175,7 @@ impl Folder {
         }
         let meta = self.meta().await?;
         // What an earlier holder believed of its stock says nothing about ours.
-        let forgotten = meta.forget_snapshots().await;
+        let forgotten = meta.stock_snapshots().forget().await;
         forgotten.map_err(|error| FolderError::File {
             path: meta_file.path,
             why: error.to_string(),

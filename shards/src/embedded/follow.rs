@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use market::campaign::Catalogue;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::withdrawals::Withdrawals;
-use crate::fleet::Following;
+use crate::jobs::withdraw_from_memory::Withdrawals;
+use crate::meta::Following;
 use crate::meta::Meta;
 use crate::metrics::Metrics;
-use crate::stock::{MemoryStock, Snapshot};
+use crate::stock::MemoryStock;
 use crate::store::{SqliteFile, StoreError};
 
 /// A publication is followed within two of these.
@@ -22,25 +21,23 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) struct Follower {
     meta: Meta<SqliteFile>,
     stock: Arc<MemoryStock>,
-    withdrawals: Withdrawals<Meta<SqliteFile>>,
+    withdrawals: Arc<tokio::sync::Mutex<Withdrawals<Meta<SqliteFile>>>>,
     catalogue: Arc<ArcSwap<Catalogue>>,
     following: Arc<Following>,
     metrics: Metrics,
     /// What the meta file was seen to say last.
     revision: Option<u64>,
-    /// What was written to it last.
-    snapshots: Vec<Snapshot>,
 }
 
 impl Follower {
     pub(super) fn new(
         meta: Meta<SqliteFile>,
         stock: Arc<MemoryStock>,
+        withdrawals: Arc<tokio::sync::Mutex<Withdrawals<Meta<SqliteFile>>>>,
         catalogue: Arc<ArcSwap<Catalogue>>,
         following: Arc<Following>,
         metrics: Metrics,
     ) -> Self {
-        let withdrawals = Withdrawals::new(meta.clone(), stock.clone());
         Self {
             meta,
             stock,
@@ -49,7 +46,6 @@ impl Follower {
             following,
             metrics,
             revision: None,
-            snapshots: Vec::new(),
         }
     }
 
@@ -61,15 +57,12 @@ impl Follower {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = self.following.changed.notified() => {}
-                _ = stop.wait_for(|&stop| stop) => break,
+                _ = stop.wait_for(|&stop| stop) => return,
             }
             // A failure is not the end: the last good state stays, and the next tick tries again.
             if let Err(error) = self.follow().await {
                 tracing::warn!(%error, "meta.sqlite cannot be followed");
             }
-        }
-        if let Err(error) = self.write_snapshots().await {
-            tracing::warn!(%error, "the last snapshot of the stock was not written");
         }
     }
 
@@ -78,37 +71,25 @@ impl Follower {
         let revision = self.meta.revision().await?;
         if self.revision != Some(revision) {
             // Switches are obeyed first.
-            let switches = self.meta.switches().await?;
+            let switches = self.meta.switches().read().await?;
             self.catalogue
                 .rcu(|catalogue| catalogue.switched(&switches));
             self.following
-                .publish(revision, self.meta.fleet_settings().await?);
-            self.withdrawals.resolve().await?;
+                .publish(revision, self.meta.fleet_settings().read().await?);
+            let mut withdrawals = self.withdrawals.lock().await;
+            withdrawals.resolve().await?;
             // Campaigns are read before the stock and used after it: whatever is published in
             // between, no prize is drawn before its units are on the node.
-            let catalogue = self.meta.catalogue().await?;
-            for (prize, total) in self.meta.totals().await? {
+            let catalogue = self.meta.campaigns().catalogue().await?;
+            for (prize, total) in self.meta.stock_operations().totals().await? {
                 self.stock.set_total(prize, total);
             }
-            self.withdrawals.run().await?;
+            withdrawals.run().await?;
             self.catalogue
                 .rcu(|current| catalogue.switched(current.switches()));
             self.revision = Some(revision);
         }
         self.metrics.followed();
-        self.write_snapshots().await
-    }
-
-    async fn write_snapshots(&mut self) -> Result<(), StoreError> {
-        let snapshots = self.stock.snapshots();
-        if snapshots == self.snapshots {
-            return Ok(());
-        }
-        self.metrics.show_stock(&snapshots);
-        self.meta
-            .write_snapshots(&snapshots, Timestamp::now())
-            .await?;
-        self.snapshots = snapshots;
         Ok(())
     }
 }

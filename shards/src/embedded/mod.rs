@@ -2,12 +2,10 @@
 //!
 //! One process at a time holds the folder (a locked file); `audit`, `campaign` and `stock` open
 //! the files beside it. Shards and tables are fixed at the first start.
-mod disk;
 mod folder;
 mod follow;
 #[cfg(test)]
 mod tests;
-mod withdrawals;
 
 use std::sync::Arc;
 
@@ -15,19 +13,21 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use market::batch::Prize;
 use market::random::Tape;
+use prometheus::Registry;
 use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use self::disk::Disk;
 pub use self::folder::{Folder, FolderError, Held};
 use self::follow::Follower;
-use self::withdrawals::Withdrawals;
 use crate::breaker::{self, Breakers};
-use crate::fleet::{Alone, Following};
 use crate::founding::{Founding, FoundingError, Unfit};
+use crate::jobs::disk::Disk;
+use crate::jobs::snapshot::MemorySnapshot;
+use crate::jobs::withdraw_from_memory::{WithdrawFromMemory, Withdrawals};
+use crate::jobs::{JobMetrics, Jobs, Leases, Runner};
 use crate::lane::{Cut, Ids, LaneLimits, Surroundings, Timeouts, start};
 use crate::meta::Meta;
+use crate::meta::{Following, InstalledMeta};
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
 use crate::readiness::Readiness;
@@ -110,6 +110,9 @@ pub enum StartError {
     /// The folder or one of its files.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Metrics cannot be registered.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// The meta file.
     #[error("meta.sqlite: {0}")]
     Meta(#[from] StoreError),
@@ -120,21 +123,24 @@ pub enum StartError {
 pub struct Embedded {
     /// The shards, for commands and reads.
     pub shards: Arc<Shards>,
-    stop_follower: watch::Sender<bool>,
-    follower: JoinHandle<()>,
-    disk: JoinHandle<()>,
+    runner: Runner,
     held: Held,
 }
 
 impl Held {
     /// Opens the shards, rebuilds the stock and starts the lanes.
-    pub async fn start(self, options: Options, metrics: Metrics) -> Result<Embedded, StartError> {
+    pub async fn start(
+        self,
+        options: Options,
+        registry: &Registry,
+    ) -> Result<Embedded, StartError> {
+        let (metrics, jobs) = (Metrics::new(registry)?, JobMetrics::new(registry)?);
         let map = self.lay_out(options).await?;
         let meta = self.meta().clone();
         self.check_marks(&map).await?;
         self.raise_marks(map.shards()).await?;
         // Campaigns before stock: no prize is drawn before its units are on the node.
-        let catalogue = Arc::new(ArcSwap::from_pointee(meta.catalogue().await?));
+        let catalogue = Arc::new(ArcSwap::from_pointee(meta.campaigns().catalogue().await?));
         let stock = rebuild(self.folder(), &map, &meta).await?;
         let readiness = Arc::new(Readiness::default());
         let left = metrics.run_numbers_left.clone();
@@ -168,27 +174,35 @@ impl Held {
             );
             readers.push(Box::new(reader));
         }
-        let stop_follower = watch::Sender::new(false);
-        let switches = Arc::new(meta.clone());
-        let audit_log = Arc::new(meta.clone());
-        let (revision, settings) = (meta.revision().await?, meta.fleet_settings().await?);
+        let (revision, settings) = (meta.revision().await?, meta.fleet_settings().read().await?);
         let following = Arc::new(Following::new(revision, settings));
-        let fleet = Arc::new(meta.clone());
+        let installed = InstalledMeta::embedded(meta.clone());
+        let instance = format!("{:016x}", random_number());
+        let mut runner = Runner::new(Arc::new(Jobs::new(instance, Leases::Local)), jobs);
+        runner.start(Disk::new(
+            self.folder().probe(),
+            self.folder().files(map.shards(), Access::Write),
+            metrics.clone(),
+            readiness.clone(),
+        ));
+        let withdrawals = Withdrawals::new(meta.clone(), stock.clone());
+        let withdrawals = Arc::new(tokio::sync::Mutex::new(withdrawals));
+        runner.start(WithdrawFromMemory(withdrawals.clone()));
+        runner.start(MemorySnapshot {
+            meta: meta.clone(),
+            stock: stock.clone(),
+            metrics: metrics.clone(),
+            written: Vec::new(),
+        });
         let follower = Follower::new(
             meta,
             stock,
+            withdrawals,
             catalogue.clone(),
             following.clone(),
             metrics.clone(),
         );
-        let follower = tokio::spawn(follower.run(stop_follower.subscribe()));
-        let disk = Disk::new(
-            self.folder(),
-            map.shards(),
-            metrics.clone(),
-            readiness.clone(),
-        );
-        let disk = tokio::spawn(disk.run(stop_follower.subscribe()));
+        runner.add([tokio::spawn(follower.run(runner.stopped()))]);
         let breakers = Breakers::new(options.breakers, map.shards(), 0, &metrics.breakers);
         let shards = Shards {
             shares: Shares::even(options.in_flight_max, map.shards()),
@@ -197,23 +211,21 @@ impl Held {
             lane_per_table: false,
             readers,
             catalogue,
-            switches,
-            fleet,
-            gateways: Arc::new(Alone::default()),
+            meta: installed,
+            // There is no other gateway.
+            announce_change: Box::new(|| ()),
             following,
             timeouts: options.timeouts,
             breakers: Arc::new(breakers),
             readiness,
-            audit_log,
+            jobs: runner.jobs(),
             metrics,
             stop,
             tasks: tasks.into(),
         };
         Ok(Embedded {
             shards: Arc::new(shards),
-            stop_follower,
-            follower,
-            disk,
+            runner,
             held: self,
         })
     }
@@ -222,11 +234,11 @@ impl Held {
     /// run number there may be draws in them, and they must be there.
     async fn lay_out(&self, options: Options) -> Result<SlotMap, StartError> {
         let Options { shards, tables, .. } = options;
-        let found = self.meta().slot_map().await?;
+        let found = self.meta().layout().slot_map().await?;
         let map = SlotMap::even(found.map_or(1, |(version, ..)| version), shards, tables)?;
         match found {
             // Before the files: a first start that is killed half-way goes on with this layout.
-            None => self.meta().fix_slot_map(&map).await?,
+            None => self.meta().layout().fix_slot_map(&map).await?,
             Some((_, found_shards, found_tables))
                 if (found_shards, found_tables) != (shards, tables) =>
             {
@@ -239,7 +251,7 @@ impl Held {
             }
             Some(_) => {}
         }
-        let access = if self.meta().claimed_runs().await? == 0 {
+        let access = if self.meta().runs().claimed().await? == 0 {
             Access::Create
         } else {
             Access::Write
@@ -312,20 +324,19 @@ impl Embedded {
     /// Commits what is queued and ends everything; the folder is still held.
     pub async fn drain(self) -> Held {
         self.shards.drain().await;
-        // After the lanes, so that its last snapshot of the stock is the final one.
-        self.stop_follower.send_replace(true);
-        if let Err(error) = self.follower.await {
-            tracing::error!(%error, "the follower did not end as it should");
-        }
-        if let Err(error) = self.disk.await {
-            tracing::error!(%error, "the watch over the disk did not end as it should");
-        }
+        // After the lanes, so that the last snapshot of the stock is the final one.
+        self.runner.stop().await;
         // A failure is no harm: only a copy that is older than this stop would not show.
         if let Err(error) = self.held.raise_marks(self.shards.map.shards()).await {
             tracing::warn!(%error, "the stop is not noted");
         }
         self.held
     }
+}
+
+fn random_number() -> u64 {
+    use market::random::Randomness;
+    OsRandom::default().next_u64()
 }
 
 /// How many units of each prize the shards have issued.
@@ -357,7 +368,7 @@ async fn rebuild_from(
     meta: &Meta<SqliteFile>,
 ) -> Result<Arc<MemoryStock>, StoreError> {
     let stock = Arc::new(MemoryStock::rebuilt(issued));
-    for (prize, total) in meta.totals().await? {
+    for (prize, total) in meta.stock_operations().totals().await? {
         stock.set_total(prize, total);
     }
     Withdrawals::new(meta.clone(), stock.clone()).run().await?;
@@ -366,7 +377,7 @@ async fn rebuild_from(
 
 /// Does the withdrawals that wait on behalf of a server that is not running.
 pub async fn withdraw_at_rest(held: &Held) -> Result<(), StoreError> {
-    let issued = match held.meta().slot_map().await? {
+    let issued = match held.meta().layout().slot_map().await? {
         Some((version, shards, tables)) => {
             let map = SlotMap::even(version, shards, tables)
                 .map_err(|error| StoreError::Data(error.to_string()))?;

@@ -32,11 +32,7 @@ async fn start(place: &Path) -> Result<Embedded, StartError> {
         .hold()
         .await
         .expect("free");
-    held.start(
-        OPTIONS,
-        Metrics::new(&prometheus::Registry::new()).expect("fresh names"),
-    )
-    .await
+    held.start(OPTIONS, &Registry::new()).await
 }
 
 /// A folder that was served from.

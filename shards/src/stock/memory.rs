@@ -4,8 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use market::batch::{Prize, Units};
 
-use super::{Granted, Part, ServerId, Snapshot, Stock, StockUnavailable};
-use crate::store::GrantId;
+use super::grants::{Granted, Part};
+use super::ids::ServerId;
+use super::snapshot::Snapshot;
+use super::{Stock, StockUnavailable};
+use crate::grant::GrantId;
 
 /// The stock of one process. Prizes that were never stocked are not sold out: their units are still
 /// on their way.

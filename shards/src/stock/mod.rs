@@ -8,18 +8,23 @@
 pub mod cluster;
 #[cfg(test)]
 pub(crate) mod conformance;
+pub(crate) mod grants;
+pub mod ids;
 mod memory;
+pub(crate) mod snapshot;
+pub(crate) mod spread;
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use market::batch::{Prize, Units};
 
-pub use memory::MemoryStock;
+pub use self::grants::{Granted, Part, Receipt};
+pub use self::ids::{Epoch, ServerId};
+pub use self::memory::MemoryStock;
+pub use self::snapshot::Snapshot;
 
-use crate::store::GrantId;
+use crate::grant::GrantId;
 
 /// The stock cannot be asked now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,114 +49,6 @@ fn undelivered(prizes: &[Prize]) -> String {
         "units have not been delivered yet: {}",
         names.collect::<Vec<_>>().join(", ")
     )
-}
-
-/// One of the independent stock servers, from 1 to 15. 0 stands for none: stock in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ServerId(pub u8);
-
-impl ServerId {
-    /// No server.
-    pub const NONE: Self = Self(0);
-    /// The largest number that a server can have.
-    pub const MAX: u8 = 15;
-}
-
-impl fmt::Display for ServerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// How often a stock server was rebuilt. Units granted under one epoch cannot be issued under a
-/// later one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Epoch(pub u64);
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Units of one prize out of one segment of its stock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Part {
-    /// Where the segment lies.
-    pub server: ServerId,
-    /// Of which prize.
-    pub prize: Prize,
-    /// The segment's number within the prize.
-    pub segment: u16,
-    /// How many.
-    pub count: u32,
-}
-
-/// What was granted to a batch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Granted {
-    /// The units, each part in the order in which it is used up.
-    pub parts: Vec<Part>,
-    /// Under which epoch each server granted its part.
-    pub epochs: BTreeMap<ServerId, Epoch>,
-}
-
-impl Granted {
-    /// The granted units, one entry per prize.
-    pub fn units(&self) -> Vec<Units> {
-        let mut counts: BTreeMap<Prize, u32> = BTreeMap::new();
-        for part in &self.parts {
-            *counts.entry(part.prize).or_default() += part.count;
-        }
-        counts
-            .into_iter()
-            .map(|(prize, count)| Units { prize, count })
-            .collect()
-    }
-
-    /// The parts that make up the `used` units.
-    pub fn used(&self, used: &[Units]) -> Vec<Part> {
-        let mut wanted: BTreeMap<Prize, u32> = used
-            .iter()
-            .map(|units| (units.prize, units.count))
-            .collect();
-        let mut parts = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            let Some(wanted) = wanted.get_mut(&part.prize) else {
-                continue;
-            };
-            let count = part.count.min(*wanted);
-            *wanted -= count;
-            if count > 0 {
-                parts.push(Part { count, ..*part });
-            }
-        }
-        parts
-    }
-
-    /// What a batch writes down that used these units. Servers that gave none of them have no say
-    /// in it.
-    pub fn receipt(&self, used: &[Units]) -> Receipt {
-        let used = self.used(used);
-        let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
-        let epochs = self.epochs.iter().filter(|(server, _)| gave(server));
-        Receipt {
-            epochs: epochs.map(|(&server, &epoch)| (server, epoch)).collect(),
-            used,
-            closed: Vec::new(),
-        }
-    }
-}
-
-/// What a batch writes down about its grant, in its own transaction.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Receipt {
-    /// The units that its orders took.
-    pub used: Vec<Part>,
-    /// The epochs that must still be current when the batch commits.
-    pub epochs: BTreeMap<ServerId, Epoch>,
-    /// Earlier grants that are closed wherever they were open: their receipts can go.
-    pub closed: Vec<GrantId>,
 }
 
 /// Where a lane takes units from.
@@ -192,19 +89,4 @@ impl<K: Stock> Stock for Arc<K> {
     fn closed(&self) -> Vec<GrantId> {
         K::closed(self)
     }
-}
-
-/// One prize's stock at one moment: `total = left + open + issued`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Which prize.
-    pub prize: Prize,
-    /// Units there are in all.
-    pub total: u64,
-    /// Units to be taken.
-    pub left: u64,
-    /// Units under open grants.
-    pub open: u64,
-    /// Units in orders.
-    pub issued: u64,
 }

@@ -3,12 +3,23 @@
 mod mysql;
 mod sqlite;
 
-pub use mysql::{MYSQL, MYSQL_GATEWAYS, MYSQL_STOCK};
+pub use mysql::{MYSQL, MYSQL_STOCK};
 pub use sqlite::SQLITE;
 
-/// All texts of one kind of database.
+/// The kind of database that a dialect is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialectKind {
+    /// MySQL or MariaDB.
+    Mysql,
+    /// SQLite.
+    Sqlite,
+}
+
+/// All texts of one kind of database, except those of the meta database's topics.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect {
+    /// Which kind of database.
+    pub kind: DialectKind,
     /// Statements on the tables that each shard has several of, as templates.
     table: TableTemplates,
     /// Statements on the tables that each shard has once.
@@ -26,8 +37,6 @@ pub struct Dialect {
     pub clock: Option<&'static str>,
     /// Whether each table of a shard can have a writer of its own. A SQLite file has one.
     pub lane_per_table: bool,
-    /// Statements on the meta database.
-    pub meta: MetaStatements,
     /// What the audit reads of the tables that each shard has several of, as templates.
     audit: AuditTemplates,
     /// Says in `{by_request}` of the audit's texts that the key of requests is gone through.
@@ -214,100 +223,6 @@ statements! {
         lock_counters,
         /// `[[server, activity, award, segment, run, lane], ...]`: deletes them.
         delete_counters,
-    }
-}
-
-statements! {
-    /// Statements on the meta database.
-    MetaStatements {
-        /// Claims the next run number.
-        claim_run,
-        /// The run number claimed last.
-        read_run,
-        /// `[[claimed]]`: raises it at least so far.
-        raise_runs,
-        /// How users are spread.
-        read_slot_map,
-        /// Fixes how users are spread.
-        insert_slot_map,
-        /// Makes writers take turns: the first statement of each transaction that writes.
-        lock_revision,
-        /// The number that every change raises.
-        read_revision,
-        /// Raises it.
-        raise_revision,
-        /// The latest version of each campaign.
-        read_campaigns,
-        /// All versions of all campaigns.
-        read_campaign_versions,
-        /// Adds a version of a campaign.
-        insert_campaign,
-        /// Adds a stock operation.
-        insert_operation,
-        /// The id of the operation added last.
-        last_operation,
-        /// Each prize's total.
-        read_totals,
-        /// What each limited prize was first published with.
-        read_published_counts,
-        /// Withdrawals that wait for the holder of the stock.
-        read_waiting_operations,
-        /// What became of one operation.
-        read_operation,
-        /// All operations on a prize.
-        read_operations,
-        /// Notes what became of a waiting operation.
-        apply_operation,
-        /// Forgets the view that an earlier server had of its stock.
-        forget_snapshots,
-        /// Writes the running server's view of its stock.
-        write_snapshot,
-        /// Reads it.
-        read_snapshot,
-        /// How the degrade switches are set.
-        read_switches,
-        /// Sets a switch that was set before.
-        update_switch,
-        /// Sets one that was not.
-        insert_switch,
-        /// Takes the setting of a switch back.
-        delete_switch,
-        /// Notes who set a switch, and why.
-        insert_switch_change,
-        /// The latest changes of switches.
-        read_switch_changes,
-        /// Notes who told the installation what, and why.
-        insert_trail_entry,
-        /// The latest of these notes.
-        read_trail,
-        /// What is set for all gateways.
-        read_fleet_settings,
-        /// How many of these settings there are.
-        count_fleet_settings,
-        /// Adds or replaces one.
-        put_fleet_setting,
-        /// Takes one back.
-        delete_fleet_setting,
-        /// Forgets those that ended before a moment.
-        delete_expired_fleet_settings,
-    }
-}
-
-statements! {
-    /// Statements on what gateways report of themselves. Only MySQL has them.
-    GatewayStatements {
-        /// Writes a gateway's report, whoever's row it was.
-        put_gateway,
-        /// The same, only while the row is this instance's.
-        update_gateway,
-        /// All reports, and how many milliseconds ago each was written.
-        read_gateways,
-        /// `[[name]]` -> instance, age in milliseconds.
-        read_instance,
-        /// `[[name, instance]]`: deletes the report.
-        delete_gateway,
-        /// `[[age_ms]]`: deletes reports that old.
-        sweep_gateways,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The weight thresholds and a user's way to them.
-use market::campaign::{AwardIndex, Strategy};
+use market::campaign::Strategy;
 use market::chances::Account;
+use market::ids::AwardIndex;
 use serde::Serialize;
 
 use crate::answer::{Data, Endpoint, Failure};

@@ -1,5 +1,6 @@
 //! The prizes on the wheel.
-use market::campaign::{AwardIndex, Strategy};
+use market::campaign::Strategy;
+use market::ids::AwardIndex;
 use serde::Serialize;
 
 /// A prize on the wheel.

@@ -691,7 +691,7 @@ async fn links_of(cluster: &Cluster, gateway: &'static str) -> Vec<Link> {
     for part in ["shard-0", "shard-1", "meta", "redis"] {
         let port = cluster.port(part);
         let proxy = Proxy::before(port).await;
-        ports.push((port, proxy.port));
+        ports.push((port, proxy.port()));
         links.push(Link {
             gateway,
             part,

@@ -23,7 +23,7 @@ async fn started() -> (Cluster, Proxy) {
         .await;
     let port = cluster.port("meta");
     let proxy = Proxy::before(port).await;
-    cluster.reroute("gateway-1", &[(port, proxy.port)]).await;
+    cluster.reroute("gateway-1", &[(port, proxy.port())]).await;
     (cluster, proxy)
 }
 

@@ -1,7 +1,7 @@
 //! One draw, however often it is asked for.
 use serde_json::Value;
 
-use super::http::{Envelope, Request};
+use testkit::http::{Envelope, Request};
 
 /// A draw that a client wants to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

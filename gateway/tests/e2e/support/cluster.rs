@@ -13,9 +13,10 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _, MySqlConnection, Row as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::http::{Connection, Envelope, Request, Response};
-use super::place::{METRICS_AGE_MAX, Place, Ran, orders_in, run, run_within, text_of};
-use super::wait::eventually;
+use super::place::{METRICS_AGE_MAX, Place, orders_in};
+use testkit::eventually;
+use testkit::http::{Connection, Envelope, Request, Response};
+use testkit::{Ran, run, run_within, text_of};
 
 const SHARDS: u16 = 2;
 /// Of each shard.

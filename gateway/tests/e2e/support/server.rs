@@ -6,9 +6,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::http::{Connection, Envelope, Request, Response};
-use super::place::{Place, run, text_of};
-use super::wait::eventually;
+use super::place::Place;
+use testkit::eventually;
+use testkit::http::{Connection, Envelope, Request, Response};
+use testkit::{run, text_of};
 
 /// A start or a stop takes far less, but the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,30 +1,12 @@
 //! Waiting for conditions, never for a while and the best.
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio::time::sleep;
+use testkit::eventually;
 
 /// Within this a running server follows what is published.
 pub const FOLLOWED: Duration = Duration::from_secs(2);
-
-const LOOK_INTERVAL: Duration = Duration::from_millis(10);
-
-/// Tries until there is something, at most for `within`.
-pub async fn eventually<T>(
-    what: &str,
-    within: Duration,
-    mut attempt: impl AsyncFnMut() -> Option<T>,
-) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = attempt().await {
-            return found;
-        }
-        assert!(begun.elapsed() < within, "not within {within:?}: {what}");
-        sleep(LOOK_INTERVAL).await;
-    }
-}
 
 /// Tests that count the draws of a day must not run across a midnight of the demo activities.
 pub async fn away_from_midnight() {

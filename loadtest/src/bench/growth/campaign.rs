@@ -1,6 +1,6 @@
 //! A campaign with as many prizes as wanted, each with stock, odds and a tree of its own.
 
-use std::fmt::Write as _;
+use testkit::campaign::{Award, CampaignFile, Tree};
 
 /// Its activity.
 pub(super) const ACTIVITY: u64 = 200_900;
@@ -8,51 +8,25 @@ pub(super) const ACTIVITY: u64 = 200_900;
 /// Odds are written with six places.
 const ODDS: u32 = 1_000_000;
 
+/// Units of each prize: more than are drawn.
+const UNITS: u64 = 1_000_000_000;
+
 /// The text of the campaign file. Prizes are equally likely, so that each batch wants as many
 /// different ones as it can.
 pub(super) fn text(prizes: u16) -> String {
     let rate = ODDS / u32::from(prizes);
-    let mut text = format!(
-        r#"format = 1
-[activity]
-id = {ACTIVITY}
-name = "{prizes} prizes"
-begins_at = 2024-01-01T00:00:00+08:00
-ends_at = 2044-01-01T00:00:00+08:00
-state = "open"
-time_zone = "Asia/Shanghai"
-[chances]
-welcome = 1000000
-day_limit = 1000000
-month_limit = 1000000
-[strategy]
-id = {ACTIVITY}
-"#
-    );
-    for prize in 1..=prizes {
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            r#"[[award]]
-id = {prize}
-title = "Prize {prize}"
-sort = {prize}
-rate = "{}.{:06}"
-count = 1000000000
-tree = "tree_{prize}"
-[[tree]]
-id = "tree_{prize}"
-root = "rule_stock"
-nodes = [
-    {{ key = "rule_stock", allow = "rule_luck_award" }},
-    {{ key = "rule_luck_award", award = 1 }},
-]
-"#,
-            rate / ODDS,
-            rate % ODDS
-        );
-    }
-    text
+    let rate = format!("\"{}.{:06}\"", rate / ODDS, rate % ODDS);
+    let file = CampaignFile::new(ACTIVITY)
+        .named(&format!("{prizes} prizes"))
+        .time_zone("Asia/Shanghai");
+    (1..=prizes)
+        .fold(file, |file, prize| {
+            let tree = format!("tree_{prize}");
+            let award = Award::new(prize.into(), &format!("Prize {prize}"), &rate);
+            file.award(award.count(UNITS, &tree))
+                .tree(Tree::stock(&tree, 1, None))
+        })
+        .text()
 }
 
 #[cfg(test)]

@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::bench::driving::Driven;
-use crate::bench::growth::step::{Setting, Step};
-use crate::bench::results::round_to;
+use crate::bench::growth::step::{GrowthStep, Setting};
 use crate::cpu::Usage;
+use crate::rounding::round_to;
 
 /// Prizes of `load.toml`.
 const USUAL_PRIZES: u16 = 9;
 
 /// A row of `growth.json`.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Line {
+pub(super) struct GrowthLine {
     step: String,
     shards: u16,
     prizes: u16,
@@ -32,8 +32,8 @@ pub(super) struct Line {
     cpu: Usage,
 }
 
-impl Line {
-    pub(super) fn new(step: Step, driven: &Driven, mysql_insert: f64) -> Self {
+impl GrowthLine {
+    pub(super) fn new(step: GrowthStep, driven: &Driven, mysql_insert: f64) -> Self {
         let Setting {
             shards,
             prizes,
@@ -59,7 +59,7 @@ impl Line {
 }
 
 /// A table in Markdown.
-pub(super) fn table(lines: &[Line]) -> String {
+pub(super) fn table(lines: &[GrowthLine]) -> String {
     let mut text = String::from(
         "| shards | prizes | accounts before | connections | draws/s | refused | p50 ms | p99 ms | mysql_insert rows/s | ratio \
          | us of processor time a draw: gateway | databases | Redis |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",

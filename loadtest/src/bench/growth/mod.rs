@@ -6,22 +6,42 @@ mod campaign;
 mod line;
 mod step;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use clap::{Args, value_parser};
 use router::SlotMap;
 
 use crate::bench::cases::mysql_insert;
 use crate::bench::cluster::{Cluster, Setup, TABLES};
 use crate::bench::driving::{Driven, drive_crowd, plan};
-use crate::bench::growth::line::Line;
-use crate::bench::growth::step::Setting;
-use crate::bench::{ACTIVITY, folder_of, require_files, results, run_to_end};
-use crate::cli::GrowthArgs;
+use crate::bench::files::{folder_of, require_files};
+use crate::bench::growth::line::GrowthLine;
+use crate::bench::growth::step::{DEFAULT_STEPS, GrowthStep, Setting};
+use crate::bench::interrupt::run_to_end;
+use crate::bench::options::{ACTIVITY, Effort, Programs};
+use crate::bench::results;
+
 use crate::error::Error;
 use crate::request::Case;
 
-pub(crate) use crate::bench::growth::step::{DEFAULT_STEPS, Step};
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GrowthArgs {
+    #[command(flatten)]
+    pub(crate) effort: Effort,
+    /// The lines of the table: shards=N, prizes=N, accounts=N or connections=N, with commas. What a
+    /// line does not name is 2 shards, 9 prizes, no accounts, 512 connections.
+    #[arg(long, value_delimiter = ',', default_value = DEFAULT_STEPS)]
+    pub(crate) steps: Vec<GrowthStep>,
+    /// No further line is begun that would probably end after so many minutes.
+    #[arg(long, default_value_t = 30, value_parser = value_parser!(u64).range(1..=600))]
+    pub(crate) minutes: u64,
+    #[command(flatten)]
+    pub(crate) programs: Programs,
+    /// Where to write the results; data of the runs lies in the same folder while they last.
+    #[arg(long, default_value = "target/bench/growth.json")]
+    pub(crate) out: PathBuf,
+}
 
 /// `loadtest growth`.
 pub(crate) fn command(args: &GrowthArgs) -> Result<(), Error> {
@@ -36,7 +56,10 @@ async fn growth(args: &GrowthArgs) -> Result<(), Error> {
     let (mut lines, mut longest) = (Vec::new(), Duration::ZERO);
     for (done, step) in args.steps.iter().enumerate() {
         if start.elapsed() + longest > limit {
-            let left: Vec<String> = args.steps[done..].iter().map(Step::to_string).collect();
+            let left: Vec<String> = args.steps[done..]
+                .iter()
+                .map(GrowthStep::to_string)
+                .collect();
             eprintln!(
                 "no time is left for {}: give them by --steps",
                 left.join(",")
@@ -55,7 +78,7 @@ async fn growth(args: &GrowthArgs) -> Result<(), Error> {
     Ok(())
 }
 
-async fn measure(args: &GrowthArgs, folder: &Path, step: Step) -> Result<Line, Error> {
+async fn measure(args: &GrowthArgs, folder: &Path, step: GrowthStep) -> Result<GrowthLine, Error> {
     let setting = step.setting();
     let cluster = Cluster::start(&args.programs, folder, Setup::of_shards(setting.shards)).await?;
     let activity = publish(&cluster, folder, setting).await?;
@@ -64,7 +87,7 @@ async fn measure(args: &GrowthArgs, folder: &Path, step: Step) -> Result<Line, E
     cluster.stop_gateway_and_audit().await?;
     // On the very servers that the draws used, with what those have left them to do.
     let inserted = mysql_insert(&cluster, args.effort.seconds).await?;
-    Ok(Line::new(step, &driven, inserted))
+    Ok(GrowthLine::new(step, &driven, inserted))
 }
 
 /// The activity to draw in.

@@ -5,14 +5,14 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// The lines of the table that the docs quote.
-pub(crate) const DEFAULT_STEPS: &str = "shards=1,shards=2,shards=4,shards=8,shards=16,\
+pub(super) const DEFAULT_STEPS: &str = "shards=1,shards=2,shards=4,shards=8,shards=16,\
     prizes=10,prizes=100,prizes=1000,\
     accounts=10000,accounts=100000,accounts=1000000,accounts=5000000,accounts=10000000,\
     connections=1,connections=8,connections=64,connections=512,connections=4096";
 
 /// What a step changes, and to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct GrowthStep {
     what: What,
     number: u32,
 }
@@ -64,7 +64,7 @@ pub(super) struct Setting {
     pub(super) connections: u16,
 }
 
-impl Step {
+impl GrowthStep {
     pub(super) fn setting(self) -> Setting {
         const USUAL: Setting = Setting {
             shards: 2,
@@ -94,7 +94,7 @@ impl Step {
     }
 }
 
-impl FromStr for Step {
+impl FromStr for GrowthStep {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -116,7 +116,7 @@ impl FromStr for Step {
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for GrowthStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.what.name(), self.number)
     }
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_step_changes_one_thing() {
-        let setting = |text: &str| text.parse::<Step>().expect("a step").setting();
+        let setting = |text: &str| text.parse::<GrowthStep>().expect("a step").setting();
         let usual = setting("shards=2");
         assert_eq!(setting("shards=8"), Setting { shards: 8, ..usual });
         assert_eq!(
@@ -157,7 +157,10 @@ mod tests {
     #[test]
     fn steps_are_read_as_they_are_written() {
         for text in DEFAULT_STEPS.split(',') {
-            assert_eq!(text.parse::<Step>().expect("a step").to_string(), text);
+            assert_eq!(
+                text.parse::<GrowthStep>().expect("a step").to_string(),
+                text
+            );
         }
     }
 
@@ -172,7 +175,7 @@ mod tests {
             "tables=4",
             "connections=4097",
         ] {
-            assert!(text.parse::<Step>().is_err(), "{text}");
+            assert!(text.parse::<GrowthStep>().is_err(), "{text}");
         }
     }
 }

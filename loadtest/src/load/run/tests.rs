@@ -13,7 +13,7 @@ use crate::hello;
 use crate::keep::lines;
 use crate::load::report::Report;
 
-fn plan(address: SocketAddr, options: &str) -> Plan {
+fn plan(address: SocketAddr, options: &str) -> LoadPlan {
     let url = format!("http://{address}");
     let fixed = ["loadtest", "load", "--spacing", "even", "--url", &url];
     let args =
@@ -24,7 +24,7 @@ fn plan(address: SocketAddr, options: &str) -> Plan {
     args.plan
 }
 
-async fn run_in_background(plan: Plan, keep: Option<std::path::PathBuf>) -> Run {
+async fn run_in_background(plan: LoadPlan, keep: Option<std::path::PathBuf>) -> Run {
     let watch = Watch {
         progress: false,
         period_seconds: 60,
@@ -234,15 +234,15 @@ async fn a_retry_has_the_same_key_and_the_last_answer_is_kept() {
             .values()
             .all(|count| *count == 3)
     );
-    let told: Vec<Line> = lines(&kept)
+    let told: Vec<KeptLine> = lines(&kept)
         .expect("opened")
         .map(|line| line.expect("read"))
         .collect();
     assert_eq!(told.len(), 22);
-    assert!(matches!(&told[0], Line::Run { run } if run.len() == 10));
-    assert!(matches!(&told[21], Line::Kept { kept: 20 }));
+    assert!(matches!(&told[0], KeptLine::Run { run } if run.len() == 10));
+    assert!(matches!(&told[21], KeptLine::Kept { kept: 20 }));
     assert!(
-        matches!(&told[1], Line::Told(told) if told.user_id.starts_with('x') && told.drawn.prizes()[0].order_id == told.request_id)
+        matches!(&told[1], KeptLine::Received(told) if told.user_id.starts_with('x') && told.drawn.prizes()[0].order_id == told.request_id)
     );
 
     // One retry less, and what a user was told is not known.
@@ -255,8 +255,8 @@ async fn a_retry_has_the_same_key_and_the_last_answer_is_kept() {
     let unknown = lines(&kept).expect("opened").filter(|line| {
         matches!(
             line,
-            Ok(Line::Untold(Untold {
-                outcome: Untelling::Unknown,
+            Ok(KeptLine::NotReceived(NotReceived {
+                outcome: NotReceivedOutcome::Unknown,
                 ..
             }))
         )
@@ -269,8 +269,8 @@ async fn a_retry_has_the_same_key_and_the_last_answer_is_kept() {
     let refused = lines(&kept).expect("opened").filter(|line| {
         matches!(
             line,
-            Ok(Line::Untold(Untold {
-                outcome: Untelling::Refused,
+            Ok(KeptLine::NotReceived(NotReceived {
+                outcome: NotReceivedOutcome::Refused,
                 ..
             }))
         )

@@ -34,7 +34,8 @@ pub(in crate::audit) struct Segments {
 pub(in crate::audit) async fn read<D: Database>(meta: &D) -> Result<Segments, StoreError> {
     let mut connection = meta.connect().await?;
     connection.begin_snapshot().await?;
-    let totals = crate::audit::read_counts(&mut connection, D::DIALECT.meta.read_totals).await?;
+    let read_totals = crate::meta::StockOperationStatements::of::<D>().read_totals;
+    let totals = crate::audit::read_counts(&mut connection, read_totals).await?;
     let withdrawing = crate::audit::read_counts(&mut connection, READ_WITHDRAWING).await?;
     let rows = connection.rows(READ_SEGMENTS, "[]").await?;
     connection.rollback().await?;

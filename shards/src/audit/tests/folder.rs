@@ -14,7 +14,7 @@ use super::{CAMPAIGN, check, first_violation, red};
 use crate::embedded::{Embedded, Folder, Options};
 use crate::meta::StockChange;
 use crate::store::{Access, Connection, Database, SqliteFile};
-use crate::{LaneLimits, Metrics, ReadLimits, Shards, Timeouts};
+use crate::{LaneLimits, ReadLimits, Shards, Timeouts};
 
 const OPTIONS: Options = Options {
     shards: 2,
@@ -45,7 +45,8 @@ async fn published() -> (TempDir, Folder) {
     let place = tempfile::tempdir().expect("a folder");
     let folder = Folder::create(place.path()).expect("a folder");
     let meta = folder.meta().await.expect("meta");
-    meta.publish(&[CAMPAIGN], "test", Timestamp::now())
+    meta.campaigns()
+        .publish(&[CAMPAIGN], "test", Timestamp::now())
         .await
         .expect("published");
     (place, folder)
@@ -53,7 +54,7 @@ async fn published() -> (TempDir, Folder) {
 
 pub(super) async fn start(folder: &Folder) -> Embedded {
     let held = folder.clone().hold().await.expect("free");
-    held.start(OPTIONS, Metrics::new(&Registry::new()).expect("metrics"))
+    held.start(OPTIONS, &Registry::new())
         .await
         .expect("started")
 }
@@ -188,9 +189,16 @@ async fn change(folder: &Folder, shards: &Shards) {
         who: "test".to_owned(),
         why: "test".to_owned(),
     };
-    meta.add_stock(&some(300), now).await.expect("added");
-    meta.ask_withdrawal(&some(10), now).await.expect("asked");
-    meta.publish(&[&text], "test", now)
+    meta.stock_operations()
+        .add(&some(300), now)
+        .await
+        .expect("added");
+    meta.stock_operations()
+        .ask_withdrawal(&some(10), now)
+        .await
+        .expect("asked");
+    meta.campaigns()
+        .publish(&[&text], "test", now)
         .await
         .expect("published");
     while shards
@@ -350,7 +358,12 @@ async fn an_order_that_its_version_cannot_have_made_is_found() {
 /// Holds the folder without a server, so that nobody corrects what the server is said to see.
 async fn sum_while_held(sql: &str) -> Report {
     let (_place, folder) = played().await;
-    let snapshots = folder.meta_for_reading().snapshots().await.expect("read");
+    let snapshots = folder
+        .meta_for_reading()
+        .stock_snapshots()
+        .read()
+        .await
+        .expect("read");
     let held = folder.clone().hold().await.expect("free");
     let started = audited(&folder).await;
     let sum = started
@@ -363,7 +376,8 @@ async fn sum_while_held(sql: &str) -> Report {
         "what an earlier server saw is forgotten"
     );
     held.meta()
-        .write_snapshots(&snapshots, Timestamp::now())
+        .stock_snapshots()
+        .write(&snapshots, Timestamp::now())
         .await
         .expect("written");
     assert!(audited(&folder).await.ok());

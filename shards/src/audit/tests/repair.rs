@@ -73,7 +73,12 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
         }
     );
     assert!(audited(&folder).await.ok(), "{}", audited(&folder).await);
-    let log = folder.meta_for_reading().audit_log().await.expect("read");
+    let log = folder
+        .meta_for_reading()
+        .audit_log()
+        .latest()
+        .await
+        .expect("read");
     let noted: Vec<_> = log
         .iter()
         .map(|entry| (&*entry.who, &*entry.what, &*entry.why))
@@ -122,6 +127,7 @@ async fn a_second_repair_changes_nothing() {
         folder
             .meta_for_reading()
             .audit_log()
+            .latest()
             .await
             .expect("read")
             .len(),

@@ -8,9 +8,10 @@
 //! a later epoch what the totals have lost already, and nobody would put it back.
 use super::ledger::{Delivery, MetaLedger, PendingWithdrawal};
 use super::rebuild::ReconcileError;
-use super::server::{Addition, Session, Spread, StockServer};
+use super::server::{Addition, Session, StockServer};
 use super::{ClusterStock, StockNode};
-use crate::stock::Epoch;
+use crate::stock::ids::Epoch;
+use crate::stock::spread::Spread;
 
 /// Brings a server the additions that it has not got yet. Answers how many.
 pub(crate) async fn deliver<S: StockServer>(
@@ -39,12 +40,21 @@ pub(crate) async fn deliver<S: StockServer>(
     Ok(deliveries.len())
 }
 
-/// Does the withdrawals that wait, as far as servers answer. Answers how many are done.
+/// What became of the withdrawals that waited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Withdrawn {
+    /// Those that are done.
+    pub(crate) done: usize,
+    /// Those that still wait.
+    pub(crate) waiting: usize,
+}
+
+/// Does the withdrawals that wait, as far as servers answer.
 pub(crate) async fn withdraw<S: StockServer>(
     stock: &ClusterStock<S>,
     meta: &impl MetaLedger,
-) -> Result<usize, ReconcileError> {
-    let mut done = 0;
+) -> Result<Withdrawn, ReconcileError> {
+    let mut withdrawn = Withdrawn::default();
     // Before the list: what it does not show as given was not given in an earlier epoch than these.
     let epochs: Vec<Epoch> = stock
         .nodes()
@@ -55,10 +65,12 @@ pub(crate) async fn withdraw<S: StockServer>(
         let all = withdraw_one(stock, meta, &epochs, &mut withdrawal).await?;
         if all {
             meta.end_withdrawal(withdrawal.operation).await?;
-            done += 1;
+            withdrawn.done += 1;
+        } else {
+            withdrawn.waiting += 1;
         }
     }
-    Ok(done)
+    Ok(withdrawn)
 }
 
 /// Asks the servers in turn, until enough is given or all were asked.

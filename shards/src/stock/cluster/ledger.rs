@@ -8,8 +8,10 @@ use std::time::Duration;
 use market::batch::Prize;
 
 use super::server::Closing;
-use crate::stock::{Epoch, Part, ServerId};
-use crate::store::{GrantId, StoreError};
+use crate::grant::GrantId;
+use crate::stock::grants::Part;
+use crate::stock::ids::{Epoch, ServerId};
+use crate::store::StoreError;
 
 /// Units of prizes, by segment.
 pub(crate) type Shares = Vec<(Prize, u16, u64)>;

@@ -24,7 +24,9 @@ mod reclaim;
 mod reconcile;
 mod redis;
 pub(crate) mod server;
-mod sql;
+mod snapshot;
+mod sql_meta;
+mod sql_shard;
 mod sweep;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -39,21 +41,25 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-pub(crate) use self::deliver::{deliver, withdraw};
+pub(crate) use self::deliver::{Withdrawn, deliver, withdraw};
 use self::ledger::Registered;
 pub(crate) use self::ledger::{MetaLedger, ShardLedger};
 pub(crate) use self::rebuild::{ReconcileError, rebuild};
-pub(crate) use self::reclaim::reclaim;
+pub(crate) use self::reclaim::{Reclaimed, reclaim};
 pub(crate) use self::reconcile::{Reconciled, reconcile};
 pub use self::redis::RedisOptions;
 pub(crate) use self::redis::RedisServer;
-pub use self::server::Spread;
-use self::server::{Asking, Closing, Lost, StockServer, Stranger, Taken};
-pub(crate) use self::server::{Look, Session};
-pub(crate) use self::sql::{JobLease, SqlMetaLedger, SqlShardLedger, record_addition};
-use super::{Epoch, Granted, Part, ServerId, Stock, StockUnavailable};
+use self::server::{Asking, Closing, Lost, Session, StockServer, Stranger, Taken};
+pub(crate) use self::snapshot::{issued, snapshots};
+pub(crate) use self::sql_meta::SqlMetaLedger;
+pub(crate) use self::sql_shard::SqlShardLedger;
+use super::grants::{Granted, Part};
+use super::ids::{Epoch, ServerId};
+pub use super::spread::Spread;
+use super::{Stock, StockUnavailable};
 use crate::breaker::{Breaker, Breakers, Verdict};
-use crate::store::{GrantId, Notice};
+use crate::grant::GrantId;
+use crate::store::Notice;
 
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
 /// node is then found within this time.

@@ -18,7 +18,8 @@ use tokio::time::sleep;
 use super::StockNode;
 use super::ledger::{MetaLedger, ShardLedger};
 use super::server::{Reset, Session, StockServer, Stranger};
-use crate::stock::{Epoch, ServerId, StockUnavailable};
+use crate::stock::StockUnavailable;
+use crate::stock::ids::{Epoch, ServerId};
 use crate::store::StoreError;
 
 /// After an epoch that somebody held for too long the next attempt waits for this long. Lanes queue

@@ -11,17 +11,28 @@ use super::ledger::{ShardLedger, SomeReceipts};
 use super::rebuild::ReconcileError;
 use super::server::{Closing, Session, StockServer};
 use super::{ClusterStock, StockNode};
-use crate::stock::{Epoch, ServerId, StockUnavailable};
-use crate::store::GrantId;
+use crate::grant::GrantId;
+use crate::stock::StockUnavailable;
+use crate::stock::ids::{Epoch, ServerId};
 
-/// Reclaims what one shard's receipts of at least this age say, page after page. Answers how many
-/// receipts it has deleted; fails at the end where a server could not be asked.
+/// What became of the old receipts of a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reclaimed {
+    /// Those that were deleted.
+    pub(crate) deleted: usize,
+    /// Those that stay, because their grants may be open.
+    pub(crate) left: usize,
+}
+
+/// Reclaims what one shard's receipts of at least this age say, page after page. Fails at the end
+/// where a server could not be asked.
 pub(crate) async fn reclaim<S: StockServer>(
     stock: &ClusterStock<S>,
     shard: &impl ShardLedger,
     age: Duration,
-) -> Result<usize, ReconcileError> {
-    let (mut after, mut deleted, mut unavailable) = (GrantId(0), 0, None);
+) -> Result<Reclaimed, ReconcileError> {
+    let (mut after, mut unavailable) = (GrantId(0), None);
+    let mut reclaimed = Reclaimed::default();
     loop {
         let SomeReceipts { receipts, next } = shard.old_receipts(age, after).await?;
         let mut asked = BTreeMap::new();
@@ -49,13 +60,14 @@ pub(crate) async fn reclaim<S: StockServer>(
                 .all(|(server, epoch)| is_closed(server, epoch))
         });
         let grants: Vec<GrantId> = closed.map(|receipt| receipt.grant).collect();
-        deleted += shard.delete_receipts(&grants).await?;
+        reclaimed.left += receipts.len() - grants.len();
+        reclaimed.deleted += shard.delete_receipts(&grants).await?;
         let Some(next) = next else { break };
         after = next;
     }
     match unavailable {
         Some(error) => Err(error.into()),
-        None => Ok(deleted),
+        None => Ok(reclaimed),
     }
 }
 

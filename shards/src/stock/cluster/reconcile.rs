@@ -6,10 +6,11 @@ use market::batch::Prize;
 use super::deliver::deliver;
 use super::ledger::{MetaLedger, ShardLedger};
 use super::rebuild::{ReconcileError, rebuild};
-use super::server::{Look, Session, Spread, StockServer};
+use super::server::{Look, Session, StockServer};
 use super::sweep::sweep;
 use super::{ClusterStock, StockNode};
-use crate::stock::{Epoch, ServerId};
+use crate::stock::ids::{Epoch, ServerId};
+use crate::stock::spread::Spread;
 
 /// What a round found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]

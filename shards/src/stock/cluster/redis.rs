@@ -21,11 +21,14 @@ use tokio::time::timeout;
 pub use self::options::RedisOptions;
 use self::pool::{Pool, Pooled};
 use super::server::{
-    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, Spread, StockServer,
-    Stranger, Taken,
+    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, StockServer, Stranger, Taken,
 };
-use crate::stock::{Epoch, Part, ServerId, StockUnavailable};
-use crate::store::{ClusterId, GrantId};
+use crate::grant::GrantId;
+use crate::stock::StockUnavailable;
+use crate::stock::grants::Part;
+use crate::stock::ids::{Epoch, ServerId};
+use crate::stock::spread::Spread;
+use crate::store::ClusterId;
 
 /// A script that works on the units, if they are whole and this cluster's.
 macro_rules! on_units {

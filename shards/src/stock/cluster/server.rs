@@ -9,43 +9,10 @@ use std::time::Duration;
 
 use market::batch::{Prize, Units};
 
-use crate::stock::{Epoch, Part, StockUnavailable};
-use crate::store::GrantId;
-
-/// How a prize's units are spread: its segments, numbered from 0, lie on the servers in turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spread {
-    /// Segments of each prize; fixed at the first start.
-    pub segments: u16,
-    /// Servers; fixed at the first start.
-    pub servers: u8,
-}
-
-impl Spread {
-    /// The server on which a segment lies.
-    pub(crate) fn server_of(self, segment: u16) -> crate::stock::ServerId {
-        let turn = segment % u16::from(self.servers);
-        crate::stock::ServerId(u8::try_from(turn).expect("fewer than 256 servers") + 1)
-    }
-
-    /// The segments of each prize on one server.
-    pub(crate) fn segments_on(
-        self,
-        server: crate::stock::ServerId,
-    ) -> impl Iterator<Item = u16> + Clone {
-        let first = u16::from(server.0) - 1;
-        (first..self.segments).step_by(usize::from(self.servers))
-    }
-
-    /// Units, spread over the segments as evenly as can be.
-    pub(crate) fn share(self, units: u64) -> impl Iterator<Item = (u16, u64)> {
-        let segments = u64::from(self.segments);
-        (0..self.segments).map(move |segment| {
-            let rest = u64::from(u64::from(segment) < units % segments);
-            (segment, units / segments + rest)
-        })
-    }
-}
+use crate::grant::GrantId;
+use crate::stock::StockUnavailable;
+use crate::stock::grants::Part;
+use crate::stock::ids::Epoch;
 
 /// A grant that a lane asks for.
 #[derive(Debug, Clone)]

@@ -5,12 +5,13 @@
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
 use super::{
-    AuditTemplates, Dialect, GatewayStatements, IdentityStatements, Issuing, MetaStatements,
-    ReceiptStatements, SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts,
+    AuditTemplates, Dialect, DialectKind, IdentityStatements, Issuing, ReceiptStatements,
+    SchemaTexts, ShardStatements, StockStatements, TableTemplates, texts,
 };
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
 pub const MYSQL: Dialect = Dialect {
+    kind: DialectKind::Mysql,
     table: texts!(TableTemplates in "mysql/shard" {
         lock_batch,
         find_held,
@@ -39,43 +40,6 @@ pub const MYSQL: Dialect = Dialect {
     no_wait: "NOWAIT",
     clock: Some(include_str!("../../../sql/mysql/shard/read_clock.sql")),
     lane_per_table: true,
-    meta: texts!(MetaStatements in "mysql/meta" {
-        claim_run,
-        read_run,
-        raise_runs,
-        read_slot_map,
-        insert_slot_map,
-        lock_revision,
-        read_revision,
-        raise_revision,
-        read_campaigns,
-        read_campaign_versions,
-        insert_campaign,
-        insert_operation,
-        last_operation,
-        read_totals,
-        read_published_counts,
-        read_waiting_operations,
-        read_operation,
-        read_operations,
-        apply_operation,
-        forget_snapshots,
-        write_snapshot,
-        read_snapshot,
-        read_switches,
-        update_switch,
-        insert_switch,
-        insert_switch_change,
-        delete_switch,
-        read_switch_changes,
-        insert_trail_entry,
-        read_trail,
-        read_fleet_settings,
-        count_fleet_settings,
-        put_fleet_setting,
-        delete_fleet_setting,
-        delete_expired_fleet_settings,
-    }),
     audit: texts!(AuditTemplates in "mysql/audit" {
         page_accounts,
         page_orders,
@@ -97,6 +61,7 @@ pub const MYSQL: Dialect = Dialect {
             include_str!("../../../sql/mysql/schema/meta_0002_switches.sql"),
             include_str!("../../../sql/mysql/schema/identity.sql"),
             include_str!("../../../sql/mysql/schema/meta_0004_fleet.sql"),
+            include_str!("../../../sql/mysql/schema/meta_0005_campaign_key.sql"),
         ],
         shard: &[
             (
@@ -132,15 +97,4 @@ pub const MYSQL_STOCK: StockStatements = texts!(StockStatements in "mysql/shard"
     idle_counters,
     lock_counters,
     delete_counters,
-});
-
-/// What the gateways of a cluster report of themselves. The embedded default has one, which
-/// remembers its own report.
-pub const MYSQL_GATEWAYS: GatewayStatements = texts!(GatewayStatements in "mysql/gateways" {
-    put_gateway,
-    update_gateway,
-    read_gateways,
-    read_instance,
-    delete_gateway,
-    sweep_gateways,
 });

@@ -1,11 +1,12 @@
 //! The texts for SQLite.
 use super::{
-    AuditTemplates, Dialect, IdentityStatements, Issuing, MetaStatements, SchemaTexts,
+    AuditTemplates, Dialect, DialectKind, IdentityStatements, Issuing, SchemaTexts,
     ShardStatements, TableTemplates, texts,
 };
 
 /// SQLite 3.38 or newer (the `->>` operator).
 pub const SQLITE: Dialect = Dialect {
+    kind: DialectKind::Sqlite,
     table: texts!(TableTemplates in "sqlite/shard" {
         lock_batch,
         find_held,
@@ -29,43 +30,6 @@ pub const SQLITE: Dialect = Dialect {
     no_wait: "",
     clock: None,
     lane_per_table: false,
-    meta: texts!(MetaStatements in "sqlite/meta" {
-        claim_run,
-        read_run,
-        raise_runs,
-        read_slot_map,
-        insert_slot_map,
-        lock_revision,
-        read_revision,
-        raise_revision,
-        read_campaigns,
-        read_campaign_versions,
-        insert_campaign,
-        insert_operation,
-        last_operation,
-        read_totals,
-        read_published_counts,
-        read_waiting_operations,
-        read_operation,
-        read_operations,
-        apply_operation,
-        forget_snapshots,
-        write_snapshot,
-        read_snapshot,
-        read_switches,
-        update_switch,
-        insert_switch,
-        insert_switch_change,
-        delete_switch,
-        read_switch_changes,
-        insert_trail_entry,
-        read_trail,
-        read_fleet_settings,
-        count_fleet_settings,
-        put_fleet_setting,
-        delete_fleet_setting,
-        delete_expired_fleet_settings,
-    }),
     audit: texts!(AuditTemplates in "sqlite/audit" {
         page_accounts,
         page_orders,
@@ -85,9 +49,10 @@ pub const SQLITE: Dialect = Dialect {
         meta: &[
             include_str!("../../../sql/sqlite/schema/meta_0001_once.sql"),
             include_str!("../../../sql/sqlite/schema/meta_0002_switches.sql"),
-            include_str!("../../../sql/sqlite/schema/meta_0003_trail.sql"),
+            include_str!("../../../sql/sqlite/schema/meta_0003_audit_log.sql"),
             include_str!("../../../sql/sqlite/schema/identity.sql"),
             include_str!("../../../sql/sqlite/schema/meta_0005_fleet.sql"),
+            include_str!("../../../sql/sqlite/schema/meta_0006_campaign_key.sql"),
         ],
         shard: &[
             (

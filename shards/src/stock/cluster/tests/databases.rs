@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use super::super::ledger::{GrantOutcome, ShardLedger};
-use super::super::sql::{SqlMetaLedger, SqlShardLedger};
 use super::*;
 use crate::cluster::Options;
 use crate::meta::{Meta, StockChange};
@@ -83,7 +82,8 @@ impl Site {
 
     async fn add(&self, count: u64) {
         self.meta
-            .add_stock(&change(count), Timestamp::UNIX_EPOCH)
+            .stock_operations()
+            .add(&change(count), Timestamp::UNIX_EPOCH)
             .await
             .expect("recorded");
     }
@@ -311,7 +311,7 @@ async fn receipts_that_a_dead_lane_left_are_closed_and_deleted() {
         reclaim(&site.stock, &site.shards[0], minute)
             .await
             .expect("reclaimed"),
-        0,
+        Reclaimed::default(),
         "too young"
     );
     assert_eq!(
@@ -321,7 +321,8 @@ async fn receipts_that_a_dead_lane_left_are_closed_and_deleted() {
     // Two holders of the job at once.
     let again = || reclaim(&site.stock, &site.shards[0], Duration::ZERO);
     let (one, two) = tokio::join!(again(), again());
-    assert_eq!(one.unwrap_or(0) + two.unwrap_or(0), 3);
+    let deleted = |reclaimed: Result<Reclaimed, _>| reclaimed.unwrap_or_default().deleted;
+    assert_eq!(deleted(one) + deleted(two), 3);
     assert_eq!(
         (site.issued(0).await, site.left().await, site.open().await),
         (6, 4, 0)
@@ -393,10 +394,16 @@ async fn a_rebuild_does_not_mind_a_backlog_and_one_round_ends_it() {
         reconciled = reconcile_once(&mut site).await;
     }
     assert_eq!(site.left().await, 999_997, "counted without the receipts");
-    let deleted = reclaim(&site.stock, &site.shards[0], Duration::from_mins(5))
+    let reclaimed = reclaim(&site.stock, &site.shards[0], Duration::from_mins(5))
         .await
         .expect("reclaimed");
-    assert_eq!(deleted, 600_000);
+    assert_eq!(
+        reclaimed,
+        Reclaimed {
+            deleted: 600_000,
+            left: 0
+        }
+    );
     assert_eq!(
         site.shards[0].count_old(Duration::from_mins(5)).await,
         Ok(0)
@@ -557,6 +564,7 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
         .expect("noted");
     let operation = site
         .meta
+        .stock_operations()
         .ask_withdrawal(&change(9), Timestamp::UNIX_EPOCH)
         .await
         .expect("recorded");
@@ -569,8 +577,14 @@ async fn a_withdrawal_lowers_the_total_by_what_was_left() {
     withdraw(&site.stock, &site.ledger)
         .await
         .expect("nothing is left to do");
-    assert_eq!(site.meta.applied(operation).await, Ok(Some(-6)));
-    assert_eq!(site.meta.totals().await.expect("read")[&prize(1)], 4);
+    assert_eq!(
+        site.meta.stock_operations().applied(operation).await,
+        Ok(Some(-6))
+    );
+    assert_eq!(
+        site.meta.stock_operations().totals().await.expect("read")[&prize(1)],
+        4
+    );
     assert_eq!(site.left().await, 0);
     rebuild(site.node(), &site.shards, &site.ledger, Epoch(0))
         .await
@@ -634,6 +648,7 @@ async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
     site.reconcile().await;
     site.add(5).await;
     site.meta
+        .stock_operations()
         .ask_withdrawal(&change(3), Timestamp::UNIX_EPOCH)
         .await
         .expect("recorded");
@@ -641,7 +656,10 @@ async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
         withdraw(&site.stock, &site.ledger)
             .await
             .expect("looked after"),
-        0,
+        Withdrawn {
+            done: 0,
+            waiting: 1
+        },
         "it waits for the delivery"
     );
     site.reconcile().await;
@@ -649,7 +667,10 @@ async fn what_is_on_its_way_is_withdrawn_when_it_has_come() {
         withdraw(&site.stock, &site.ledger)
             .await
             .expect("looked after"),
-        1
+        Withdrawn {
+            done: 1,
+            waiting: 0
+        }
     );
     assert_eq!(site.left().await, 2);
 }

@@ -214,13 +214,15 @@ impl Office for OnMariadb {
 
     async fn add(&self, units: u64) {
         self.0
-            .add_stock(&Self::change(units), Timestamp::UNIX_EPOCH)
+            .stock_operations()
+            .add(&Self::change(units), Timestamp::UNIX_EPOCH)
             .await
             .expect("recorded");
     }
 
     async fn ask_withdrawal(&self, units: u64) {
         self.0
+            .stock_operations()
             .ask_withdrawal(&Self::change(units), Timestamp::UNIX_EPOCH)
             .await
             .expect("recorded");

@@ -6,7 +6,7 @@ use super::*;
 use crate::cluster::{Options, Sizes};
 use crate::store::{Columns, Connection, Database, MysqlConnection};
 use crate::testing::Mariadb;
-use crate::{ClusterMetrics, LaneLimits, Metrics, ReadLimits, Timeouts};
+use crate::{LaneLimits, ReadLimits, Timeouts};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -54,16 +54,11 @@ async fn a_gateway_at_rest_makes_no_connections() {
     };
     options.migrate().await.expect("migrated");
     let mut watcher = options.meta.connect().await.expect("a connection");
-    let registry = Registry::new();
-    let (metrics, jobs) = (
-        Metrics::new(&registry).expect("new"),
-        ClusterMetrics::new(&registry).expect("new"),
-    );
     let cluster = options
         .open()
         .await
         .expect("it is laid out")
-        .start(sizes(), metrics, jobs)
+        .start(sizes(), &Registry::new())
         .await
         .expect("started");
     // Each job has had its turn and found its connections.

@@ -10,12 +10,11 @@ use tokio::time::{Instant, sleep};
 
 use super::trap::Trapped;
 use super::{connect, hasty, number};
-use crate::meta::{ChangeError, Meta};
+use crate::meta::{ChangeError, Meta, SwitchChange, SwitchTo};
 use crate::store::conformance::{Bench, in_doubt};
 use crate::store::{
     Connection, InDoubt, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict, migrate_meta,
 };
-use crate::switches::{SwitchChange, SwitchTo};
 use crate::testing::Mariadb;
 
 /// Asks until there is a verdict.
@@ -286,13 +285,13 @@ async fn a_change_of_a_switch_that_was_not_confirmed_is_in_doubt() {
             async {}
         }
     }));
-    let changed = meta.change_switch(&change, Timestamp::UNIX_EPOCH).await;
+    let changed = meta.switches().change(&change, Timestamp::UNIX_EPOCH).await;
     assert!(
         matches!(changed, Err(ChangeError::InDoubt(_))),
         "{changed:?}"
     );
     // What never came as far is not.
-    let changed = meta.change_switch(&change, Timestamp::UNIX_EPOCH).await;
+    let changed = meta.switches().change(&change, Timestamp::UNIX_EPOCH).await;
     assert!(
         matches!(changed, Err(ChangeError::NotMade(_))),
         "{changed:?}"

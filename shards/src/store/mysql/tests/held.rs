@@ -14,12 +14,13 @@ use market::campaign::{Campaign, Catalogue, Published};
 use market::random::{Seeded, Tape};
 use market::{ActivityId, DrawCount, Order, Orders, RequestId, UserId};
 use router::{Run, ShardId};
+use testkit::campaign::CampaignFile;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::{bench, connect, shard};
-use crate::DrawError;
 use crate::breaker::{Breakers, Settings, State};
+use crate::error::CommandError;
 use crate::lane::{Cut, Entrance, Ids, LaneLimits, Runs, Surroundings, Timeouts, start};
 use crate::metrics::Metrics;
 use crate::service::verdict_of_draw;
@@ -157,28 +158,6 @@ async fn the_look_reads_by_keys_however_small_or_large_the_tables_are() {
     }
 }
 
-const CAMPAIGN: &str = r#"
-format = 1
-[activity]
-id = 1
-name = "test"
-begins_at = 2020-01-01T00:00:00+00:00
-ends_at = 2090-01-01T00:00:00+00:00
-state = "open"
-time_zone = "UTC"
-[chances]
-welcome = 100
-day_limit = 100
-month_limit = 100
-[strategy]
-id = 1
-[[award]]
-id = 101
-title = "luck"
-sort = 1
-rate = 1
-"#;
-
 /// Run numbers in memory; grants and orders of run 1 are in the tables already.
 struct Counter(AtomicU32);
 
@@ -198,7 +177,8 @@ struct Gateway {
 
 impl Gateway {
     fn new(database: &MysqlDatabase) -> Self {
-        let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
+        let campaign = Campaign::parse(&CampaignFile::one_award(1).chances(100, 100, 100).text())
+            .expect("a valid campaign");
         let metrics = Metrics::new(&prometheus::Registry::new()).expect("fresh names");
         let around = Surroundings {
             catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published {
@@ -238,7 +218,7 @@ impl Gateway {
     }
 
     /// As `Shards::draw` does.
-    async fn draw(&self, user: &str, key: &str) -> Result<Orders, DrawError> {
+    async fn draw(&self, user: &str, key: &str) -> Result<Orders, CommandError> {
         let timeouts = Timeouts {
             queue: Duration::from_secs(2),
             answer: Duration::from_secs(5),
@@ -315,7 +295,7 @@ async fn a_frozen_gateway_costs_strangers_nothing_and_opens_no_breaker() {
         );
         sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(codes, BTreeSet::from([DrawError::Held.to_string()]));
+    assert_eq!(codes, BTreeSet::from([CommandError::Held.to_string()]));
     assert!(round >= 3, "{round} rounds");
     assert!(gateway.is_closed());
     drop(frozen);
@@ -323,7 +303,7 @@ async fn a_frozen_gateway_costs_strangers_nothing_and_opens_no_breaker() {
     let timeouts = Instant::now() + Duration::from_secs(20);
     for user in held {
         while let Err(error) = gateway.draw(user, "afterwards").await {
-            assert_eq!(error, DrawError::Held);
+            assert_eq!(error, CommandError::Held);
             assert!(Instant::now() < timeouts, "{user} is held for ever");
             sleep(Duration::from_millis(100)).await;
         }

@@ -4,6 +4,7 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Column, Row};
 
 use super::{connect, impatient, shard, table};
+use crate::meta::StockOperationStatements;
 use crate::store::{
     Connection, Database, Issuing, MYSQL, MYSQL_STOCK, MysqlDatabase, migrate_meta,
 };
@@ -112,18 +113,15 @@ async fn receipts_are_deleted_by_their_keys_in_mariadb() {
 async fn meta_look_ups_use_their_keys_in_mariadb() {
     let database = impatient(&Mariadb::shared_database().await);
     migrate_meta(&database).await.expect("a fresh database");
-    for statement in [
-        MYSQL.meta.apply_operation,
-        MYSQL.meta.read_operation,
-        MYSQL.meta.read_operations,
-    ] {
+    let sql = StockOperationStatements::of::<MysqlDatabase>();
+    for statement in [sql.apply_operation, sql.read_operation, sql.read_operations] {
         let scanned = scanned(&database, statement, "[1,2]").await;
         assert!(scanned.is_empty(), "{statement}\n{scanned:?}");
     }
 }
 
-/// The number of places for bound values in each text that lanes, reads, jobs and meta run. Those
-/// of the audit, which are the longest, may have several.
+/// The number of places for bound values in each text that lanes, reads and jobs run (`meta` looks
+/// at its own). Those of the audit, which are the longest, may have several.
 #[test]
 fn each_statement_has_one_place_for_its_value_at_most() {
     let all = format!("{:?}{:?}", MysqlDatabase::DIALECT, MYSQL_STOCK);

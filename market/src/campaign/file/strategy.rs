@@ -1,0 +1,45 @@
+//! `[strategy]` with its awards, trees and rules.
+use settings::{Faulted, Section, all};
+
+use super::award::ListedAwards;
+use super::bounds::DETAIL_CHARS;
+use super::ids::id;
+use super::rules::{Prizes, chain};
+use super::tree::Trees;
+use crate::campaign::Strategy;
+use crate::chances::Chances;
+use crate::ids::StrategyId;
+
+pub(super) fn strategy(
+    root: &Section<'_>,
+    chances: Result<Chances, Faulted>,
+) -> Result<Strategy, Faulted> {
+    let section = root.section("strategy");
+    let id = id(&section.value("id"), StrategyId::new).required();
+    let description = section
+        .string("description", DETAIL_CHARS)
+        .or(String::new());
+    let (listed, pool) = match ListedAwards::read(root) {
+        Ok(listed) => {
+            let pool = listed.pool(root);
+            (listed, pool)
+        }
+        Err(faulted) => (ListedAwards::default(), Err(faulted)),
+    };
+    let ids = listed.ids();
+    let mut trees = Trees::read(root, &ids);
+    let awards = listed.complete(&mut trees, chances);
+    trees.refuse_unused();
+    let prizes = Prizes { ids, awards, trees };
+    let chain = chain(&section, &prizes);
+    let Prizes { awards, trees, .. } = prizes;
+    let trees = trees.into_trees();
+    Ok(Strategy {
+        id: id?,
+        description: description?,
+        awards: all(awards)?,
+        pool: pool?,
+        chain: chain?,
+        trees: trees?,
+    })
+}

@@ -1,0 +1,13 @@
+//! Degrade switches: named, typed, for all users, for one activity or for a share of the users.
+//!
+//! Pure: who changes them and where they are stored is decided elsewhere.
+mod layer;
+mod setting;
+mod share;
+mod state;
+mod switch;
+
+pub use setting::{Setting, SettingKey};
+pub use share::{InvalidShare, Share};
+pub use state::{Effect, Origin, Switches};
+pub use switch::{Switch, UnknownSwitch};

@@ -1,0 +1,28 @@
+//! Job `fold-N`: adds counters of issued units that their lanes have not touched for a while to
+//! those of run 0, so that shard N keeps few rows.
+use std::time::Duration;
+
+use super::{Job, JobError, Round};
+use crate::stock::cluster::{ShardLedger, SqlShardLedger};
+
+/// A lane that has not issued a unit of a prize for so long has its counters folded.
+const COUNTERS_KEPT: Duration = Duration::from_mins(10);
+
+pub(crate) struct Fold {
+    pub(crate) shard: SqlShardLedger,
+    pub(crate) number: u16,
+}
+
+impl Job for Fold {
+    const NAME: &'static str = "fold";
+    const EVERY: Duration = Duration::from_mins(1);
+
+    fn number(&self) -> Option<u16> {
+        Some(self.number)
+    }
+
+    async fn round(&mut self) -> Result<Round, JobError> {
+        self.shard.fold(COUNTERS_KEPT).await?;
+        Ok(Round::DONE)
+    }
+}

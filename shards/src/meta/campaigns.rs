@@ -1,0 +1,241 @@
+//! Campaigns: every version that was ever published, as its file.
+use jiff::Timestamp;
+use market::ActivityId;
+use market::campaign::{Campaign, Catalogue, InvalidCampaign};
+
+use super::columns::{NOTHING, json};
+use super::publication::{counts, reasons_against};
+use super::revision;
+use super::stock_operations::{StockChange, insert_operation, published_counts};
+use super::stored_campaign::StoredCampaign;
+use super::topic::{statements, topic};
+use crate::store::{Connection, Database, StoreError};
+
+statements! {
+    /// Statements on campaigns.
+    CampaignStatements in "campaigns" {
+        /// The latest version of each campaign.
+        read_campaigns,
+        /// All versions of all campaigns.
+        read_campaign_versions,
+        /// Adds a version of a campaign.
+        insert_campaign,
+    }
+}
+
+/// Why a campaign was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The file has faults of its own.
+    #[error(transparent)]
+    Invalid(#[from] InvalidCampaign),
+    /// The file does not go together with what is published; one line per reason.
+    #[error("{}", .0.join("\n"))]
+    Refused(Vec<String>),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a publication did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publication {
+    /// The activity.
+    pub activity: ActivityId,
+    /// Its current version.
+    pub version: u32,
+    /// False when exactly this file is published already.
+    pub new: bool,
+}
+
+topic! {
+    /// The campaigns of an installation.
+    Campaigns,
+    /// Its campaigns.
+    campaigns
+}
+
+impl<D: Database> Campaigns<'_, D> {
+    const SQL: &'static CampaignStatements = CampaignStatements::of::<D>();
+
+    /// The current version of each campaign, and the switches. A stored file that this program
+    /// cannot read is left out and reported, so that one bad campaign does not stop the others.
+    pub async fn catalogue(self) -> Result<Catalogue, StoreError> {
+        let stored = stored(&self.0.rows(Self::SQL.read_campaigns, NOTHING).await?)?;
+        let switches = self.0.switches().read().await?;
+        Ok(Catalogue::new(stored.iter().filter_map(StoredCampaign::parse)).switched(&switches))
+    }
+
+    /// All versions of all campaigns, by activity and version.
+    pub async fn versions(self) -> Result<Vec<StoredCampaign>, StoreError> {
+        stored(
+            &self
+                .0
+                .rows(Self::SQL.read_campaign_versions, NOTHING)
+                .await?,
+        )
+    }
+
+    /// Stores campaign files as new versions: all of them or, when one is refused, none. The
+    /// first time a limited prize appears its count becomes its stock. From then on only stock
+    /// operations change it.
+    pub async fn publish(
+        self,
+        texts: &[&str],
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Publication>, PublishError> {
+        // Before the transaction: a faulty file must not hold the write lock.
+        let campaigns = texts
+            .iter()
+            .map(|text| Campaign::parse(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut connection = self.0.begin().await?;
+        let mut publications = Vec::with_capacity(texts.len());
+        for (text, campaign) in texts.iter().zip(&campaigns) {
+            publications.push(publish_one::<D>(&mut connection, campaign, text, who, now).await?);
+        }
+        if publications.iter().any(|publication| publication.new) {
+            revision::raise::<D>(&mut connection).await?;
+        }
+        self.0.commit(connection).await?;
+        Ok(publications)
+    }
+}
+
+fn stored(rows: &[impl crate::store::Columns]) -> Result<Vec<StoredCampaign>, StoreError> {
+    rows.iter().map(StoredCampaign::from_row).collect()
+}
+
+/// Publishes one file within a transaction.
+async fn publish_one<D: Database>(
+    connection: &mut D::Connection,
+    campaign: &Campaign,
+    text: &str,
+    who: &str,
+    now: Timestamp,
+) -> Result<Publication, PublishError> {
+    let sql = CampaignStatements::of::<D>();
+    let activity = campaign.activity.id;
+    let stored = stored(&connection.rows(sql.read_campaigns, NOTHING).await?)?;
+    let previous = stored.iter().find(|stored| stored.activity == activity);
+    if let Some(same) = previous.filter(|stored| stored.text == text) {
+        return Ok(Publication {
+            activity,
+            version: same.version,
+            new: false,
+        });
+    }
+    let stocked = published_counts::<D>(connection).await?;
+    let reasons = reasons_against(campaign, &stored, previous, &stocked);
+    if !reasons.is_empty() {
+        return Err(PublishError::Refused(reasons));
+    }
+    let version = previous.map_or(1, |stored| stored.version + 1);
+    let row = json(&(activity.get(), version, text, now.as_millisecond(), who));
+    connection.execute(sql.insert_campaign, &row).await?;
+    for (prize, units) in counts(campaign).filter(|(prize, _)| !stocked.contains_key(prize)) {
+        let change = StockChange {
+            prize,
+            units,
+            who: who.to_owned(),
+            why: format!("version {version}"),
+        };
+        insert_operation::<D>(connection, "publish", &change, Some(units), now).await?;
+    }
+    Ok(Publication {
+        activity,
+        version,
+        new: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::meta::testing::{CAMPAIGN, fresh, mug, now, over_each_database};
+    use crate::store::{check_meta, migrate_meta};
+
+    fn edition(welcome: u32) -> String {
+        CAMPAIGN.replace("welcome = 10", &format!("welcome = {welcome}"))
+    }
+
+    async fn a_campaign_comes_back_unchanged<D: Database>(database: D) {
+        let meta = fresh(database).await;
+        let text =
+            CAMPAIGN.replace("Audited", "Zoë's 😀 \\\\ ? 漢字") + "\n# \t 'quoted' \"twice\" \\n\n";
+        Campaign::parse(&text).expect("valid");
+        meta.campaigns()
+            .publish(&[&text], "ops", now())
+            .await
+            .expect("published");
+        let stored = meta.campaigns().versions().await.expect("stored");
+        assert_eq!((stored.len(), &stored[0].text), (1, &text));
+        assert_eq!(meta.revision().await, Ok(1));
+        let catalogue = meta.campaigns().catalogue().await.expect("a catalogue");
+        assert!(catalogue.activity(mug().activity).is_some());
+    }
+
+    async fn publishers_take_turns<D: Database>(database: D) {
+        let meta = fresh(database).await;
+        let publish = async |text: &str| {
+            let published = meta.campaigns().publish(&[text], "ops", now()).await;
+            published.expect("published")[0]
+        };
+        let same = join_all((0..3).map(|_| publish(CAMPAIGN))).await;
+        assert_eq!(same.iter().filter(|publication| publication.new).count(), 1);
+        assert!(same.iter().all(|publication| publication.version == 1));
+        let editions: Vec<String> = (11..15).map(edition).collect();
+        let different = join_all(editions.iter().map(|text| publish(text))).await;
+        let mut versions: Vec<_> = different
+            .into_iter()
+            .map(|publication| publication.version)
+            .collect();
+        versions.sort_unstable();
+        assert_eq!(versions, [2, 3, 4, 5]);
+        assert_eq!(
+            meta.stock_operations().totals().await,
+            Ok(BTreeMap::from([(mug(), 50)])),
+            "its count became its stock once"
+        );
+        assert_eq!(meta.revision().await, Ok(5));
+    }
+
+    /// A key of campaign files was renamed. A database from before has files with the old one.
+    async fn a_database_with_the_old_key_opens<D: Database>(database: D) {
+        let meta = fresh(database.clone()).await;
+        let text = CAMPAIGN.replace(
+            "[activity]",
+            "[activity]\nwhen_stock_unavailable = \"refuse\" # when_stock_unavailable",
+        );
+        Campaign::parse(&text).expect("valid");
+        meta.campaigns()
+            .publish(&[&text], "ops", now())
+            .await
+            .expect("published");
+        let mut connection = database.connect().await.expect("a connection");
+        let aged = "UPDATE campaign
+                    SET file_text = replace(file_text, 'when_stock_unavailable', 'when_stock_away');
+                    DELETE FROM schema_version WHERE version = (SELECT version FROM
+                    (SELECT max(version) AS version FROM schema_version) AS newest)";
+        connection.run(aged).await.expect("aged");
+        let catalogue = meta.campaigns().catalogue().await.expect("read");
+        assert!(catalogue.activity(mug().activity).is_none(), "refused");
+        migrate_meta(&database).await.expect("migrated");
+        check_meta(&database).await.expect("up to date");
+        let stored = meta.campaigns().versions().await.expect("stored");
+        assert_eq!((stored.len(), &stored[0].text), (1, &text));
+        let catalogue = meta.campaigns().catalogue().await.expect("read");
+        assert!(catalogue.activity(mug().activity).is_some());
+    }
+
+    over_each_database!(
+        a_campaign_comes_back_unchanged,
+        publishers_take_turns,
+        a_database_with_the_old_key_opens,
+    );
+}

@@ -1,0 +1,120 @@
+//! The meta database of a running gateway, for callers that do not know its kind.
+//!
+//! An enum, because there are two kinds and each call is one line: a trait per topic would declare
+//! every method three times (as a method, in the trait, in its implementation) and box its future.
+//! Only what running gateways call is here; commands use [`Meta`] with its kind.
+use jiff::Timestamp;
+
+use super::audit_log::AuditEntry;
+use super::connections::Meta;
+use super::error::ChangeError;
+use super::fleet_settings::{FleetChange, FleetSetting};
+use super::gateways::{Gateway, OwnReport, Report, Reported};
+use super::switches::{PastChange, SwitchChange};
+use crate::store::{MysqlDatabase, SqliteFile, StoreError};
+use market::switches::Switches;
+
+/// The meta database of this installation.
+#[derive(Debug)]
+pub(crate) enum InstalledMeta {
+    /// A file, of an installation with one gateway.
+    Embedded {
+        /// The file.
+        meta: Meta<SqliteFile>,
+        /// What that gateway reported.
+        own_report: OwnReport,
+    },
+    /// A database that all gateways share.
+    Cluster(Meta<MysqlDatabase>),
+}
+
+/// Makes the same call on either kind.
+macro_rules! on {
+    ($installed:expr, $meta:ident => $call:expr) => {
+        match $installed {
+            InstalledMeta::Embedded { meta: $meta, .. } => $call.await,
+            InstalledMeta::Cluster($meta) => $call.await,
+        }
+    };
+}
+
+impl InstalledMeta {
+    /// The embedded default's.
+    pub(crate) fn embedded(meta: Meta<SqliteFile>) -> Self {
+        Self::Embedded {
+            meta,
+            own_report: OwnReport::default(),
+        }
+    }
+
+    pub(crate) async fn switches(&self) -> Result<Switches, StoreError> {
+        on!(self, meta => meta.switches().read())
+    }
+
+    pub(crate) async fn change_switch(
+        &self,
+        change: &SwitchChange,
+        now: Timestamp,
+    ) -> Result<u64, ChangeError> {
+        on!(self, meta => meta.switches().change(change, now))
+    }
+
+    pub(crate) async fn switch_changes(&self) -> Result<Vec<PastChange>, StoreError> {
+        on!(self, meta => meta.switches().changes())
+    }
+
+    pub(crate) async fn fleet_settings(&self) -> Result<Vec<FleetSetting>, StoreError> {
+        on!(self, meta => meta.fleet_settings().read())
+    }
+
+    pub(crate) async fn change_fleet(
+        &self,
+        change: &FleetChange,
+        now: Timestamp,
+    ) -> Result<u64, ChangeError> {
+        on!(self, meta => meta.fleet_settings().change(change, now))
+    }
+
+    pub(crate) async fn add_audit_entry(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        on!(self, meta => meta.audit_log().add(entry))
+    }
+
+    pub(crate) async fn audit_log(&self) -> Result<Vec<AuditEntry>, StoreError> {
+        on!(self, meta => meta.audit_log().latest())
+    }
+
+    pub(crate) async fn report(
+        &self,
+        report: &Report,
+        first: bool,
+    ) -> Result<Reported, StoreError> {
+        match self {
+            Self::Embedded { own_report, .. } => {
+                own_report.set(report);
+                Ok(Reported::Noted)
+            }
+            Self::Cluster(meta) => meta.gateways().report(report, first).await,
+        }
+    }
+
+    pub(crate) async fn gateways(&self) -> Result<Vec<Gateway>, StoreError> {
+        match self {
+            Self::Embedded { own_report, .. } => Ok(own_report.list()),
+            Self::Cluster(meta) => meta.gateways().list().await,
+        }
+    }
+
+    pub(crate) async fn remove_gateway(
+        &self,
+        name: &str,
+        instance: &str,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded { own_report, .. } => {
+                own_report.remove();
+                Ok(())
+            }
+            Self::Cluster(meta) => meta.gateways().remove(name, instance).await,
+        }
+    }
+}

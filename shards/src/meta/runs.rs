@@ -1,0 +1,99 @@
+//! Run numbers: each lane builds its ids from a number that no other process ever had.
+use std::future::Future;
+use std::pin::Pin;
+
+use router::Run;
+
+use super::columns::{NOTHING, only_number};
+use super::connections::Meta;
+use super::topic::{statements, topic};
+use crate::lane::Runs;
+use crate::store::{Claimed, Connection, Database, StoreError, json_rows};
+
+statements! {
+    /// Statements on run numbers.
+    RunStatements in "runs" {
+        /// Claims the next run number.
+        claim_run,
+        /// The run number claimed last.
+        read_run,
+        /// `[[claimed]]`: raises it at least so far.
+        raise_runs,
+    }
+}
+
+topic! {
+    /// The run numbers of an installation.
+    RunNumbers,
+    /// Its run numbers.
+    runs
+}
+
+impl<D: Database> RunNumbers<'_, D> {
+    const SQL: &'static RunStatements = RunStatements::of::<D>();
+
+    /// Claims a run number that was never claimed before; `None` when all are used up.
+    pub async fn claim(self) -> Result<Option<Run>, StoreError> {
+        let mut connection = self.0.begin().await?;
+        connection.execute(Self::SQL.claim_run, NOTHING).await?;
+        let number = only_number(&connection.rows(Self::SQL.read_run, NOTHING).await?)?;
+        let Some(run) = Run::new(number) else {
+            return Ok(None);
+        };
+        // Committed before it is used: otherwise another lane could claim the same number.
+        self.0.commit(connection).await?;
+        Ok(Some(run))
+    }
+
+    /// How many run numbers were claimed so far.
+    pub async fn claimed(self) -> Result<u64, StoreError> {
+        only_number(&self.0.rows(Self::SQL.read_run, NOTHING).await?)
+    }
+
+    /// Has at least so many run numbers count as claimed.
+    pub(crate) async fn raise(self, claimed: u64) -> Result<(), StoreError> {
+        let mut connection = self.0.begin().await?;
+        connection
+            .execute(Self::SQL.raise_runs, &json_rows([[claimed]]))
+            .await?;
+        connection.commit().await
+    }
+}
+
+impl<D: Database> Claimed for Meta<D> {
+    fn claimed(&self) -> Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + '_>> {
+        Box::pin(self.runs().claimed())
+    }
+}
+
+impl<D: Database> Runs for Meta<D> {
+    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Option<Run>, StoreError>> + Send + '_>> {
+        Box::pin(self.runs().claim())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use crate::meta::testing::{fresh, over_each_database};
+    use crate::store::Database;
+
+    async fn run_numbers_are_claimed_once<D: Database>(database: D) {
+        let meta = fresh(database).await;
+        let mut runs = Vec::new();
+        for _ in 0..5 {
+            runs.extend(
+                join_all((0..4).map(|_| meta.runs().claim()))
+                    .await
+                    .into_iter()
+                    .map(|run| run.expect("an answer").expect("a run").get()),
+            );
+        }
+        runs.sort_unstable();
+        assert_eq!(runs, (1..=20).collect::<Vec<_>>());
+        assert_eq!(meta.runs().claimed().await, Ok(20));
+    }
+
+    over_each_database!(run_numbers_are_claimed_once);
+}

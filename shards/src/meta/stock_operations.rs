@@ -1,0 +1,326 @@
+//! Stock operations: every change of a prize's stock, with who asked for it and why. A prize's
+//! total is what was published and added, less what was withdrawn.
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use market::batch::Prize;
+
+use super::columns::{NOTHING, json, only_number, only_row, prize, string, time};
+use super::topic::{statements, topic};
+use super::{revision, stock_additions};
+use crate::store::{Columns, Connection, Database, Issuing, StoreError, out_of_range};
+
+statements! {
+    /// Statements on stock operations.
+    StockOperationStatements in "stock_operations" {
+        /// Adds a stock operation.
+        insert_operation,
+        /// The id of the operation added last.
+        last_operation,
+        /// Each prize's total.
+        read_totals,
+        /// What each limited prize was first published with.
+        read_published_counts,
+        /// Withdrawals that wait for the holder of the stock.
+        read_waiting_operations,
+        /// The outcome of one operation.
+        read_operation,
+        /// All operations on a prize.
+        read_operations,
+        /// Records the outcome of a waiting operation.
+        apply_operation,
+    }
+}
+
+/// A change of a prize's stock that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Its id: operations apply in this order.
+    pub id: u64,
+    /// `publish`, `add` or `withdraw`.
+    pub kind: String,
+    /// The units asked for.
+    pub units: u64,
+    /// The change of the total; `None` while a withdrawal waits.
+    pub applied: Option<i64>,
+    /// Who asked for it.
+    pub who: String,
+    /// And why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A withdrawal that waits for the holder of the stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// The operation.
+    pub id: u64,
+    /// From which prize.
+    pub prize: Prize,
+    /// At most this many.
+    pub units: u64,
+}
+
+/// A change of stock to be recorded.
+#[derive(Debug, Clone)]
+pub struct StockChange {
+    /// Of which prize.
+    pub prize: Prize,
+    /// How many units, at least 1.
+    pub units: u64,
+    /// Who asks.
+    pub who: String,
+    /// And why.
+    pub why: String,
+}
+
+topic! {
+    /// The stock operations of an installation.
+    StockOperations,
+    /// Its stock operations.
+    stock_operations
+}
+
+impl<D: Database> StockOperations<'_, D> {
+    const SQL: &'static StockOperationStatements = StockOperationStatements::of::<D>();
+
+    /// Each prize's total.
+    pub async fn totals(self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+        let rows = self.0.rows(Self::SQL.read_totals, NOTHING).await?;
+        rows.iter()
+            .map(|row| Ok((prize(row, 0)?, total(row, 2)?)))
+            .collect()
+    }
+
+    /// Adds units to a prize: they count from now on. Returns the operation's id.
+    pub async fn add(self, change: &StockChange, now: Timestamp) -> Result<u64, StoreError> {
+        self.record("add", change, Some(change.units), now).await
+    }
+
+    /// Asks the holder of the stock to withdraw units. Returns the operation's id.
+    pub async fn ask_withdrawal(
+        self,
+        change: &StockChange,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.record("withdraw", change, None, now).await
+    }
+
+    /// Withdrawals that wait.
+    pub async fn waiting_withdrawals(self) -> Result<Vec<Withdrawal>, StoreError> {
+        let rows = self
+            .0
+            .rows(Self::SQL.read_waiting_operations, NOTHING)
+            .await?;
+        rows.iter().map(withdrawal).collect()
+    }
+
+    /// Records that `units` were withdrawn: the prize's total falls by them. Does nothing to a
+    /// withdrawal that is recorded already.
+    pub async fn record_withdrawn(self, withdrawal: u64, units: u64) -> Result<(), StoreError> {
+        let applied = -i64::try_from(units).map_err(|_| out_of_range(1))?;
+        let mut connection = self.0.begin().await?;
+        connection
+            .execute(Self::SQL.apply_operation, &json(&(withdrawal, applied)))
+            .await?;
+        revision::raise::<D>(&mut connection).await?;
+        self.0.commit(connection).await
+    }
+
+    /// The change of the total that an operation made; `None` while it waits.
+    pub async fn applied(self, operation: u64) -> Result<Option<i64>, StoreError> {
+        let sql = Self::SQL.read_operation;
+        let rows = self.0.rows(sql, &json(&[operation])).await?;
+        only_row(&rows)?.optional_integer(0)
+    }
+
+    /// The same, once no transaction is under way that could still change it.
+    pub(crate) async fn applied_for_good(self, operation: u64) -> Result<Option<i64>, StoreError> {
+        // Writers take turns: every earlier transaction has ended.
+        let mut connection = self.0.begin().await?;
+        let rows = connection
+            .rows(Self::SQL.read_operation, &json(&[operation]))
+            .await?;
+        connection.rollback().await?;
+        only_row(&rows)?.optional_integer(0)
+    }
+
+    /// All operations on a prize, oldest first.
+    pub async fn of(self, prize: Prize) -> Result<Vec<Operation>, StoreError> {
+        let key = json(&(prize.activity.get(), prize.award.get()));
+        let rows = self.0.rows(Self::SQL.read_operations, &key).await?;
+        rows.iter().map(operation).collect()
+    }
+
+    async fn record(
+        self,
+        kind: &str,
+        change: &StockChange,
+        applied: Option<u64>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut connection = self.0.begin().await?;
+        let id = insert_operation::<D>(&mut connection, kind, change, applied, now).await?;
+        revision::raise::<D>(&mut connection).await?;
+        self.0.commit(connection).await?;
+        Ok(id)
+    }
+}
+
+/// Adds an operation within a transaction. Returns its id.
+pub(super) async fn insert_operation<D: Database>(
+    connection: &mut D::Connection,
+    kind: &str,
+    change: &StockChange,
+    applied: Option<u64>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let sql = StockOperationStatements::of::<D>();
+    let prize = change.prize;
+    let row = json(&(
+        prize.activity.get(),
+        prize.award.get(),
+        kind,
+        change.units,
+        applied,
+        &change.who,
+        &change.why,
+        now.as_millisecond(),
+    ));
+    connection.execute(sql.insert_operation, &row).await?;
+    let id = only_number(&connection.rows(sql.last_operation, NOTHING).await?)?;
+    let on_servers = matches!(D::DIALECT.issuing, Issuing::FromServers(_));
+    // Added units must reach the servers that hold the stock. A withdrawal is recorded when it is
+    // done.
+    if on_servers && applied.is_some() {
+        stock_additions::record(connection, id, prize, change.units).await?;
+    }
+    Ok(id)
+}
+
+/// The counts that prizes were first published with.
+pub(super) async fn published_counts<D: Database>(
+    connection: &mut D::Connection,
+) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    let sql = StockOperationStatements::of::<D>();
+    let rows = connection.rows(sql.read_published_counts, NOTHING).await?;
+    rows.iter()
+        .map(|row| Ok((prize(row, 0)?, row.number(2)?)))
+        .collect()
+}
+
+/// A total is below zero only when the rows were changed by hand. There is nothing to give out
+/// then, and the audit reports it.
+fn total(row: &impl Columns, index: usize) -> Result<u64, StoreError> {
+    Ok(row.integer(index)?.max(0).unsigned_abs())
+}
+
+fn withdrawal(row: &impl Columns) -> Result<Withdrawal, StoreError> {
+    Ok(Withdrawal {
+        id: row.number(0)?,
+        prize: prize(row, 1)?,
+        units: row.number(3)?,
+    })
+}
+
+fn operation(row: &impl Columns) -> Result<Operation, StoreError> {
+    Ok(Operation {
+        id: row.number(0)?,
+        kind: string(row, 1)?,
+        units: row.number(2)?,
+        applied: row.optional_integer(3)?,
+        who: string(row, 4)?,
+        why: string(row, 5)?,
+        at: time(row, 6)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meta::testing::{CAMPAIGN, WHO, WHY, fresh, mug, now, over_each_database};
+    use crate::testing::Mariadb;
+
+    fn change(units: u64) -> StockChange {
+        StockChange {
+            prize: mug(),
+            units,
+            who: WHO.to_owned(),
+            why: WHY.to_owned(),
+        }
+    }
+
+    async fn stock_operations_add_up<D: Database>(database: D) {
+        let meta = fresh(database).await;
+        meta.campaigns()
+            .publish(&[CAMPAIGN], "ops", now())
+            .await
+            .expect("published");
+        let stock = meta.stock_operations();
+        let (five, seven) = (change(5), change(7));
+        let (one, two) = tokio::join!(stock.add(&five, now()), stock.add(&seven, now()));
+        assert_ne!(one.expect("added"), two.expect("added"));
+        let asked = stock
+            .ask_withdrawal(&change(20), now())
+            .await
+            .expect("recorded");
+        assert_eq!(stock.totals().await, Ok(BTreeMap::from([(mug(), 62)])));
+        let waiting = Withdrawal {
+            id: asked,
+            prize: mug(),
+            units: 20,
+        };
+        assert_eq!(stock.waiting_withdrawals().await, Ok(vec![waiting]));
+        assert_eq!(stock.applied(asked).await, Ok(None));
+        stock.record_withdrawn(asked, 15).await.expect("recorded");
+        stock
+            .record_withdrawn(asked, 20)
+            .await
+            .expect("recorded already");
+        assert_eq!(stock.applied(asked).await, Ok(Some(-15)));
+        assert_eq!(stock.waiting_withdrawals().await, Ok(vec![]));
+        assert_eq!(stock.totals().await, Ok(BTreeMap::from([(mug(), 47)])));
+        let operations = stock.of(mug()).await.expect("operations");
+        let applied: Vec<_> = operations
+            .iter()
+            .map(|operation| operation.applied)
+            .collect();
+        assert!(
+            applied == [Some(50), Some(5), Some(7), Some(-15)]
+                || applied == [Some(50), Some(7), Some(5), Some(-15)]
+        );
+        let last = operations.last().expect("the withdrawal");
+        let StockChange {
+            units, who, why, ..
+        } = change(20);
+        let expected = Operation {
+            id: asked,
+            kind: "withdraw".to_owned(),
+            units,
+            applied: Some(-15),
+            who,
+            why,
+            at: now(),
+        };
+        assert_eq!(*last, expected);
+    }
+
+    over_each_database!(stock_operations_add_up);
+
+    #[tokio::test]
+    async fn what_does_not_fit_in_mariadb_is_refused_and_changes_nothing() {
+        let meta = fresh(Mariadb::shared_database().await).await;
+        let stock = meta.stock_operations();
+        let long = StockChange {
+            who: "x".repeat(129),
+            ..change(5)
+        };
+        let refused = stock.add(&long, now()).await;
+        assert!(matches!(refused, Err(StoreError::Data(_))), "{refused:?}");
+        let none = stock.add(&change(0), now()).await;
+        assert!(matches!(none, Err(StoreError::Data(_))), "{none:?}");
+        assert_eq!(meta.revision().await, Ok(0));
+        assert_eq!(stock.of(mug()).await, Ok(vec![]));
+    }
+}

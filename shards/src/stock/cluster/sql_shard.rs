@@ -1,0 +1,334 @@
+//! What a shard knows of the stock, in SQL. Each call is one transaction at most, on a connection
+//! that is kept between calls and dropped after a failure.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use market::batch::Prize;
+use market::{ActivityId, AwardId};
+
+use super::ledger::{GrantOutcome, NotedReceipt, ShardLedger, SomeReceipts};
+use crate::grant::GrantId;
+use crate::meta::prize;
+use crate::stock::grants::Part;
+use crate::stock::ids::{Epoch, ServerId};
+use crate::store::{
+    Columns, Connection, Database, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase, Pool,
+    PoolLimits, ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows,
+    out_of_range, receipt_row,
+};
+
+/// Void receipts are kept for as long as a request of their batch could still be under way
+/// anywhere.
+const VOID_KEPT: Duration = Duration::from_hours(7 * 24);
+
+/// How many rows the statements answer or change that work page by page.
+const PAGE: usize = 1_000;
+
+/// Connections of a process to a shard for its jobs. More would only wait for each other's locks
+/// there.
+const JOBS_LIMITS: PoolLimits = PoolLimits {
+    all_max: 4,
+    idle_max: 4,
+    wait: Duration::from_secs(3),
+};
+
+type Link = Lease<MysqlDatabase>;
+
+/// What one shard knows, in its database.
+#[derive(Debug, Clone)]
+pub(crate) struct SqlShardLedger {
+    kept: Pool<MysqlDatabase>,
+}
+
+impl SqlShardLedger {
+    pub(crate) fn new(database: MysqlDatabase) -> Self {
+        Self {
+            kept: Pool::new(database, JOBS_LIMITS),
+        }
+    }
+}
+
+impl SqlShardLedger {
+    /// How many units of each prize the shard has issued.
+    pub(crate) async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
+        let mut link = self.kept.get().await?;
+        let rows = link
+            .rows(MysqlDatabase::DIALECT.shard.read_issued, "[]")
+            .await?;
+        let issued = rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?)));
+        let issued = issued.collect::<Result<_, StoreError>>()?;
+        self.kept.keep(link);
+        Ok(issued)
+    }
+}
+
+const RECEIPTS: ReceiptStatements = match MysqlDatabase::DIALECT.issuing {
+    Issuing::FromServers(sql) => sql,
+    Issuing::FromMemory { .. } => panic!("the stock of clusters lies on servers"),
+};
+
+impl ShardLedger for SqlShardLedger {
+    async fn decide(&self, server: ServerId, grant: GrantId) -> Result<GrantOutcome, StoreError> {
+        let mut link = self.kept.get().await?;
+        let void = Step::read(
+            RECEIPTS.insert_receipt,
+            Input::Rows(receipt_row(grant, true, "[]")),
+        );
+        let outcome = match link.begin_with(&[void]).await {
+            Ok(_) => {
+                link.commit().await?;
+                GrantOutcome::Void
+            }
+            Err(StoreError::Conflict(_)) => {
+                link.rollback().await?;
+                noted_outcome(&mut link, server, grant).await?
+            }
+            Err(error) => return Err(error),
+        };
+        self.kept.keep(link);
+        Ok(outcome)
+    }
+
+    async fn raise_epoch(&self, server: ServerId, epoch: Epoch) -> Result<Epoch, StoreError> {
+        let mut link = self.kept.get().await?;
+        // Waits for a second, as every session does: later shared locks queue behind this exclusive
+        // one.
+        link.execute(MYSQL_STOCK.raise_epoch, &json_rows([(server.0, epoch.0)]))
+            .await?;
+        let rows = link
+            .rows(MYSQL_STOCK.read_epoch, &json_rows([[server.0]]))
+            .await?;
+        let holds = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+        self.kept.keep(link);
+        Ok(Epoch(holds))
+    }
+
+    async fn issued_of(&self, server: ServerId) -> Result<Vec<(Prize, u16, u64)>, StoreError> {
+        let mut link = self.kept.get().await?;
+        let rows = link
+            .rows(MYSQL_STOCK.read_issued_of, &json_rows([[server.0]]))
+            .await?;
+        let issued = rows
+            .iter()
+            .map(|row| Ok((prize(row, 0)?, row.number(2)?, row.number(3)?)));
+        let issued = issued.collect::<Result<_, StoreError>>()?;
+        self.kept.keep(link);
+        Ok(issued)
+    }
+
+    async fn old_receipts(
+        &self,
+        age: Duration,
+        after: GrantId,
+    ) -> Result<SomeReceipts, StoreError> {
+        let mut link = self.kept.get().await?;
+        let rows = link
+            .rows(MYSQL_STOCK.old_receipts, &json_rows([[after.0]]))
+            .await?;
+        let mut page = SomeReceipts {
+            receipts: Vec::new(),
+            next: None,
+        };
+        for row in &rows {
+            let grant = GrantId(row.number(0)?);
+            page.next = (rows.len() == PAGE).then_some(grant);
+            if row.integer(1)? >= i64::try_from(age.as_millis()).unwrap_or(i64::MAX) {
+                let (epochs, used) = units(row.text(2)?)?;
+                page.receipts.push(NotedReceipt {
+                    grant,
+                    epochs,
+                    used,
+                });
+            }
+        }
+        self.kept.keep(link);
+        Ok(page)
+    }
+
+    async fn count_old(&self, age: Duration) -> Result<u64, StoreError> {
+        let mut link = self.kept.get().await?;
+        let rows = link
+            .rows(MYSQL_STOCK.count_old_receipts, &json_rows([[millis(age)]]))
+            .await?;
+        let count = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
+        self.kept.keep(link);
+        Ok(count)
+    }
+
+    async fn delete_receipts(&self, grants: &[GrantId]) -> Result<usize, StoreError> {
+        if grants.is_empty() {
+            return Ok(0);
+        }
+        let mut link = self.kept.get().await?;
+        let delete = Step::read(RECEIPTS.delete_receipts, Input::Rows(grant_rows(grants)));
+        let deleted = link
+            .run_all(&[delete])
+            .await?
+            .iter()
+            .map(|outcome| outcome.touched)
+            .sum::<u64>();
+        self.kept.keep(link);
+        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+    }
+
+    async fn forget_void(&self) -> Result<(), StoreError> {
+        let mut link = self.kept.get().await?;
+        let age = json_rows([[VOID_KEPT.as_secs()]]);
+        loop {
+            let rows = link.rows(MYSQL_STOCK.old_void_receipts, &age).await?;
+            let grants = rows
+                .iter()
+                .map(|row| Ok(GrantId(row.number(0)?)))
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            if !grants.is_empty() {
+                let input = Input::Rows(grant_rows(&grants));
+                link.run_all(&[Step::read(MYSQL_STOCK.delete_void_receipts, input)])
+                    .await?;
+            }
+            if grants.len() < PAGE {
+                break;
+            }
+        }
+        self.kept.keep(link);
+        Ok(())
+    }
+
+    async fn fold(&self, idle: Duration) -> Result<usize, StoreError> {
+        let mut link = self.kept.get().await?;
+        let mut folded = 0;
+        loop {
+            let rows = link
+                .rows(MYSQL_STOCK.idle_counters, &json_rows([[idle.as_secs()]]))
+                .await?;
+            let keys = rows
+                .iter()
+                .map(CounterKey::of)
+                .collect::<Result<Vec<_>, _>>()?;
+            if !keys.is_empty() {
+                folded += fold_these(&mut link, &keys).await?;
+            }
+            if keys.len() < PAGE {
+                break;
+            }
+        }
+        self.kept.keep(link);
+        Ok(folded)
+    }
+}
+
+fn millis(age: Duration) -> u64 {
+    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the noted row of a grant says.
+async fn noted_outcome(
+    link: &mut Link,
+    server: ServerId,
+    grant: GrantId,
+) -> Result<GrantOutcome, StoreError> {
+    let rows = link
+        .rows(RECEIPTS.read_receipt, &json_rows([[grant.0]]))
+        .await?;
+    let Some(row) = rows.first() else {
+        // Still under way, or reclaimed in between, which closes it first.
+        return Err(StoreError::Conflict(
+            "the grant was there a moment ago".to_owned(),
+        ));
+    };
+    if row.integer(0)? != 0 {
+        return Ok(GrantOutcome::Void);
+    }
+    let (_, mut used) = units(row.text(1)?)?;
+    used.retain(|part| part.server == server);
+    Ok(GrantOutcome::Committed(used))
+}
+
+/// The units in a receipt: `[[server, epoch, [[activity, award, segment, count], ...]], ...]`.
+fn units(text: &str) -> Result<(BTreeMap<ServerId, Epoch>, Vec<Part>), StoreError> {
+    type OfServer = (u8, u64, Vec<(u64, u64, u16, u32)>);
+    let unreadable = || StoreError::Data("a grant's units cannot be read".to_owned());
+    let servers: Vec<OfServer> = serde_json::from_str(text).map_err(|_| unreadable())?;
+    let epochs = servers
+        .iter()
+        .map(|&(server, epoch, _)| (ServerId(server), Epoch(epoch)))
+        .collect();
+    let parts = servers.into_iter().flat_map(|(server, _, units)| {
+        units
+            .into_iter()
+            .map(move |(activity, award, segment, count)| {
+                let prize = Prize {
+                    activity: ActivityId::new(activity)?,
+                    award: AwardId::new(award)?,
+                };
+                Some(Part {
+                    server: ServerId(server),
+                    prize,
+                    segment,
+                    count,
+                })
+            })
+    });
+    Ok((epochs, parts.collect::<Option<_>>().ok_or_else(unreadable)?))
+}
+
+/// The key of a counter: server, activity, award, segment, run, lane.
+#[derive(Debug, Clone, Copy)]
+struct CounterKey([u64; 6]);
+
+impl CounterKey {
+    fn of(row: &impl Columns) -> Result<Self, StoreError> {
+        let mut key = [0; 6];
+        for (index, field) in key.iter_mut().enumerate() {
+            *field = row.number(index)?;
+        }
+        Ok(Self(key))
+    }
+}
+
+/// Adds exactly the counters that it has locked to those of run 0 and deletes exactly them: another
+/// who folds them waits, and then finds them gone.
+async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, StoreError> {
+    link.begin().await?;
+    let rows = link
+        .rows(
+            MYSQL_STOCK.lock_counters,
+            &json_rows(keys.iter().map(|key| key.0)),
+        )
+        .await?;
+    let mut locked = Vec::with_capacity(rows.len());
+    let mut sums: BTreeMap<[u64; 4], i64> = BTreeMap::new();
+    for row in &rows {
+        let CounterKey(key) = keys[row.number::<usize>(0)?.min(keys.len() - 1)];
+        *sums.entry([key[0], key[1], key[2], key[3]]).or_default() += row.integer(1)?;
+        locked.push(key);
+    }
+    if !locked.is_empty() {
+        let mut counted = Rows::default();
+        for ([server, activity, award, segment], count) in sums {
+            let [server, activity, award, segment] =
+                [server, activity, award, segment].map(|id| Value::Integer(id.cast_signed()));
+            counted.push([
+                server,
+                activity,
+                award,
+                segment,
+                0_u8.into(),
+                0_u8.into(),
+                Value::Integer(count),
+            ]);
+        }
+        link.run_all(&[Step::read(RECEIPTS.count_issued, Input::Rows(counted))])
+            .await?;
+        let deleted = link
+            .execute(MYSQL_STOCK.delete_counters, &json_rows(&locked))
+            .await?;
+        if deleted != locked.len() as u64 {
+            return Err(StoreError::Conflict(format!(
+                "{deleted} of {} locked counters could be deleted",
+                locked.len()
+            )));
+        }
+    }
+    link.commit().await?;
+    Ok(locked.len())
+}

@@ -1,0 +1,87 @@
+//! What a batch was granted, and what it writes down of it.
+use std::collections::BTreeMap;
+
+use market::batch::{Prize, Units};
+
+use super::ids::{Epoch, ServerId};
+use crate::grant::GrantId;
+
+/// Units of one prize out of one segment of its stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    /// Where the segment lies.
+    pub server: ServerId,
+    /// Of which prize.
+    pub prize: Prize,
+    /// The segment's number within the prize.
+    pub segment: u16,
+    /// How many.
+    pub count: u32,
+}
+
+/// What was granted to a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Granted {
+    /// The units, each part in the order in which it is used up.
+    pub parts: Vec<Part>,
+    /// Under which epoch each server granted its part.
+    pub epochs: BTreeMap<ServerId, Epoch>,
+}
+
+impl Granted {
+    /// The granted units, one entry per prize.
+    pub fn units(&self) -> Vec<Units> {
+        let mut counts: BTreeMap<Prize, u32> = BTreeMap::new();
+        for part in &self.parts {
+            *counts.entry(part.prize).or_default() += part.count;
+        }
+        counts
+            .into_iter()
+            .map(|(prize, count)| Units { prize, count })
+            .collect()
+    }
+
+    /// The parts that make up the `used` units.
+    pub fn used(&self, used: &[Units]) -> Vec<Part> {
+        let mut wanted: BTreeMap<Prize, u32> = used
+            .iter()
+            .map(|units| (units.prize, units.count))
+            .collect();
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let Some(wanted) = wanted.get_mut(&part.prize) else {
+                continue;
+            };
+            let count = part.count.min(*wanted);
+            *wanted -= count;
+            if count > 0 {
+                parts.push(Part { count, ..*part });
+            }
+        }
+        parts
+    }
+
+    /// What a batch writes down that used these units. Servers that gave none of them have no say
+    /// in it.
+    pub fn receipt(&self, used: &[Units]) -> Receipt {
+        let used = self.used(used);
+        let gave = |server: &ServerId| used.iter().any(|part| part.server == *server);
+        let epochs = self.epochs.iter().filter(|(server, _)| gave(server));
+        Receipt {
+            epochs: epochs.map(|(&server, &epoch)| (server, epoch)).collect(),
+            used,
+            closed: Vec::new(),
+        }
+    }
+}
+
+/// What a batch writes down about its grant, in its own transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The units that its orders took.
+    pub used: Vec<Part>,
+    /// The epochs that must still be current when the batch commits.
+    pub epochs: BTreeMap<ServerId, Epoch>,
+    /// Earlier grants that are closed wherever they were open: their receipts can go.
+    pub closed: Vec<GrantId>,
+}

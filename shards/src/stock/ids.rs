@@ -1,0 +1,30 @@
+//! How stock servers and their epochs are numbered.
+use std::fmt;
+
+/// One of the independent stock servers, from 1 to 15. 0 stands for none: stock in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerId(pub u8);
+
+impl ServerId {
+    /// No server.
+    pub const NONE: Self = Self(0);
+    /// The largest number that a server can have.
+    pub const MAX: u8 = 15;
+}
+
+impl fmt::Display for ServerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How often a stock server was rebuilt. Units granted under one epoch cannot be issued under a
+/// later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,17 @@
+//! What the tests of all crates share: real servers, campaign files, an HTTP client, random
+//! numbers from a seed, and ways to run programs and to wait.
+//!
+//! A fault here is a fault of a test, so functions panic and say why.
+//! It knows no other crate of this workspace: their unit tests use it, and would meet themselves
+//! in another build.
+pub mod campaign;
+mod command;
+mod folder;
+pub mod http;
+pub mod random;
+pub mod servers;
+mod wait;
+
+pub use self::command::{Ran, run, run_as_it_is, run_within};
+pub use self::folder::{Folder, text_of};
+pub use self::wait::eventually;
