@@ -1,6 +1,6 @@
 //! The draw gateway: all of `drawbridge` but its `main`. A library, so that the fuzzing in
-//! `fuzz/` reaches the decoder of requests and the micro-benchmarks the limits; nobody else should
-//! build on it.
+//! `fuzz/` reaches the decoder of requests and the micro-benchmarks the limits; it is not meant for
+//! other crates.
 mod admin;
 mod answer;
 mod commands;

@@ -1,7 +1,7 @@
-//! Texts that people write and that other people's terminals show: reasons, names, ids.
+//! Strings that people write and that other people's terminals show: reasons, names, ids.
 //!
-//! A control character moves the cursor of whoever lists them, a line break forges a line, and
-//! format characters turn the order of what is read. What comes in is refused with any of them;
+//! A control character moves the reader's cursor, a line break forges a line, and format characters
+//! turn the order of what is read. What comes in is refused with any of them;
 //! what is printed shows them as escapes, since old rows and other servers may hold some.
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ pub const WHO_CHARS_MAX: usize = 128;
 /// Longest reason.
 pub const REASON_CHARS_MAX: usize = 500;
 
-/// Characters that nobody sees and that change how others are seen: Unicode's `Cf`, the separators
+/// Characters that are not seen and that change how others are seen: Unicode's `Cf`, the separators
 /// of lines and paragraphs, and selectors of variants.
 const HIDDEN: [(char, char); 22] = [
     ('\u{ad}', '\u{ad}'),

@@ -17,7 +17,7 @@ use super::token::Caller;
 use super::{Admin, audit_log, fault, json};
 use crate::edge::HttpResponse;
 use crate::fleet::Fleet;
-use crate::fleet::registry::Override;
+use crate::fleet::registry::SettingOverride;
 
 /// An event that was obeyed stands in the meta database for so long, for gateways that follow late.
 pub(super) const EVENT_KEPT: Duration = Duration::from_mins(15);
@@ -222,7 +222,7 @@ async fn override_here(fleet: &Fleet, shards: &Shards, here: Here) -> Answered {
     match value {
         Some(value) => {
             let (kind, target) = (kind.to_owned(), target.clone());
-            let here = Override {
+            let here = SettingOverride {
                 kind,
                 target,
                 value,

@@ -121,11 +121,11 @@ codes! {
     MediaTypeUnsupported = "ERR_REQ_008", UNSUPPORTED_MEDIA_TYPE, None,
         "the body must be JSON or a form",
         "不支持的请求内容类型";
-    /// Nothing says who calls.
+    /// The request brings no identity.
     IdentityMissing = "ERR_ID_001", UNAUTHORIZED, None,
         "nothing says who calls",
         "缺少身份信息，请先登录";
-    /// What says who calls cannot be believed.
+    /// The identity that the request brings is not valid.
     IdentityInvalid = "ERR_ID_002", UNAUTHORIZED, None,
         "what says who calls is not valid",
         "身份信息无效，请重新登录";
@@ -137,7 +137,7 @@ codes! {
     NotTheCaller = "ERR_ID_004", FORBIDDEN, None,
         "this userId is not the caller's",
         "用户与登录身份不一致";
-    /// The request came past the proxies that say who calls.
+    /// The request did not come through a proxy that may say who calls.
     PeerUntrusted = "ERR_ID_005", FORBIDDEN, None,
         "only trusted proxies say who calls",
         "只接受可信代理提供的身份信息";
@@ -193,7 +193,7 @@ codes! {
     CoolingDown = "ERR_GW_013", TOO_MANY_REQUESTS, Some(1),
         "this user may not draw for a while",
         "操作过于频繁，请过一段时间再试";
-    /// Somebody else has locked the user's rows for a while.
+    /// Another gateway has locked the user's rows for a while.
     UserHeld = "ERR_GW_014", SERVICE_UNAVAILABLE, Some(1),
         "another gateway is busy with this user for longer than it should",
         "上一次请求仍在处理中，请稍后再试";

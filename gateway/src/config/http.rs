@@ -139,7 +139,7 @@ fn check_are_different(section: &Section<'_>, addresses: &[(&'static str, Option
     }
 }
 
-/// Whether nobody can listen on both.
+/// Whether a server cannot listen on both.
 fn are_one_address(one: SocketAddr, other: SocketAddr) -> bool {
     let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
     // The system gives each port 0 a port of its own.

@@ -36,7 +36,7 @@ pub struct Config {
     pub http: HttpConfig,
     /// What waits, and how long.
     pub admission: AdmissionConfig,
-    /// How the server knows who draws.
+    /// How the server identifies callers.
     pub identity: IdentityOptions,
     /// How much may be asked.
     pub limits: LimitsConfig,
@@ -173,7 +173,7 @@ impl LiveConfig {
 fn with_environment(options: Vec<Override>) -> Vec<Override> {
     let variables = std::env::vars_os().filter_map(|(name, value)| {
         let name = name.into_string().ok().filter(|name| is_setting(name))?;
-        // What is not UTF-8 becomes a text that no setting takes, rather than nothing.
+        // What is not UTF-8 becomes a string that no setting takes, rather than nothing.
         Override::variable(VARIABLE_PREFIX, &name, &value.to_string_lossy())
     });
     variables.chain(options).collect()

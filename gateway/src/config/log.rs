@@ -33,7 +33,7 @@ pub fn read(section: &Section<'_>) -> Result<LogConfig, Faulted> {
     })
 }
 
-/// On a terminal the lines of requests would push away all that is said to whoever sits there.
+/// On a terminal the lines of requests would push all else off the screen.
 fn access_lines_default() -> u32 {
     if std::io::stderr().is_terminal() {
         0

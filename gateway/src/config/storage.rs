@@ -29,7 +29,7 @@ pub struct EmbeddedConfig {
     pub shards: u16,
     /// Tables in each; fixed at the first start.
     pub tables: u16,
-    /// Whether somebody chose the folder, rather than nobody.
+    /// Whether the folder was configured, rather than the default.
     pub data_is_named: bool,
 }
 

@@ -10,7 +10,7 @@ use settings::{Faulted, Section};
 pub enum Files {
     /// They are read: passwords are needed, and a broken key should be seen at once.
     Read,
-    /// They are left alone: what they hold is somebody else's business.
+    /// They are not read: what they hold does not matter here.
     Leave,
 }
 

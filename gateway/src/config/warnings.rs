@@ -1,5 +1,5 @@
-//! What a configuration allows that nobody may want: pairs of settings that are right by themselves
-//! and dangerous together. They are no faults, since a network outside may make up for them.
+//! Warnings about pairs of settings that are right by themselves and dangerous together. They are no
+//! faults, since a network outside may make up for them.
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 
@@ -13,15 +13,15 @@ use crate::identity::IdentityOptions;
 /// The header that the shipped nginx clears by itself.
 const CLEARED_BY_NGINX: HeaderName = HeaderName::from_static("x-user-id");
 
-/// Nobody has more proxies than this many bits of addresses hold.
+/// A network with more bits of addresses than this holds more than proxies.
 const PROXY_BITS_MAX: u8 = 8;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WarningLevel {
-    /// Whoever is not meant to may do what only few should.
+    /// Strangers may do what only few should.
     Warning,
-    /// So it is, and that may be meant.
+    /// It may be intended.
     Note,
 }
 
@@ -34,7 +34,7 @@ impl Display for WarningLevel {
     }
 }
 
-/// Something that a configuration allows.
+/// What is dangerous in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
     /// A trusted network has room for others than proxies.
@@ -49,7 +49,7 @@ pub enum Warning {
     EverybodyHereIsTrusted { header: HeaderName },
     /// A proxy lets callers in, and they are believed.
     OpenBehindProxies { networks: usize },
-    /// Whoever reaches the players' address is believed.
+    /// Every caller that reaches the players' address is believed.
     OpenToNetwork { listen: SocketAddr },
     /// The shipped nginx lets the header pass as callers send it.
     HeaderNotCleared { header: HeaderName },
@@ -100,7 +100,7 @@ impl Display for Warning {
             ),
             Warning::OpenToNetwork { listen } => write!(
                 f,
-                "identity.kind is open, and http.listen ({listen}) is reached over a network: whoever does may draw for \
+                "identity.kind is open, and http.listen ({listen}) is reached over a network: any caller may draw for \
                  any user; set trusted-header or jwt where that is not meant"
             ),
             Warning::HeaderNotCleared { header } => write!(
@@ -111,13 +111,13 @@ impl Display for Warning {
             Warning::AdminInClear { admin } => write!(
                 f,
                 "http.admin ({admin}) is reached over a network without TLS: tokens of operators can be read on the \
-                 way; keep everybody but operators and Prometheus away from it"
+                 way; let only operators and Prometheus reach it"
             ),
         }
     }
 }
 
-/// What a configuration allows, the worst first.
+/// Returns the warnings about a configuration, the worst first.
 pub fn warnings(config: &Config) -> Vec<Warning> {
     let mut warnings = match &config.identity {
         IdentityOptions::Open => of_open(&config.http),
@@ -158,7 +158,7 @@ fn of_trusted_network(network: IpNet, header: &HeaderName, listen: SocketAddr) -
     let header = header.clone();
     let bits = network.max_prefix_len() - network.prefix_len();
     if is_loopback(listen) {
-        // Who does not come over the loopback does not come at all.
+        // Callers come over the loopback or not at all.
         return network
             .addr()
             .is_loopback()
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     /// The levels and first words of what a configuration is warned of.
-    fn told(text: &str) -> Vec<(WarningLevel, String)> {
+    fn warned(text: &str) -> Vec<(WarningLevel, String)> {
         let config =
             Config::parse(text, Vec::new()).unwrap_or_else(|error| panic!("{text}: {error}"));
         warnings(&config)
@@ -194,15 +194,15 @@ mod tests {
     }
 
     fn trusted_header(listen: &str, proxies: &str, more: &str) -> Vec<(WarningLevel, String)> {
-        told(&format!(
+        warned(&format!(
             "[http]\nlisten = \"{listen}\"\ntrusted_proxies = [{proxies}]\n[identity]\nkind = \"trusted-header\"\n{more}"
         ))
     }
 
     #[test]
     fn the_defaults_are_warned_of_nothing() {
-        assert_eq!(told(""), []);
-        assert_eq!(told("[http]\nadmin = \"[::1]:8092\"\n"), []);
+        assert_eq!(warned(""), []);
+        assert_eq!(warned("[http]\nadmin = \"[::1]:8092\"\n"), []);
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_proxy_before_an_open_server_is_noted() {
-        let told = told("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+        let told = warned("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
         assert!(
             matches!(&told[..], [(WarningLevel::Note, text)] if text.contains("identity.kind is open")),
             "{told:?}"
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn an_admin_address_on_a_network_is_warned_of_first() {
         for admin in ["0.0.0.0:8092", "[::]:8092", "10.0.0.1:8092"] {
-            let told = told(&format!(
+            let told = warned(&format!(
                 "[http]\nadmin = \"{admin}\"\ntrusted_proxies = [\"127.0.0.1\"]\n"
             ));
             let levels: Vec<_> = told.iter().map(|(level, _)| *level).collect();

@@ -21,8 +21,8 @@ impl Desk {
         Ok(in_flight)
     }
 
-    /// The limits of the gateway, the route and the client's address. They know no user, so they
-    /// obey what was switched for all.
+    /// Applies the limits of the gateway, the route and the client's address. The user is not known
+    /// yet, so only the switch for all users can turn them off.
     fn admit_head(&self, arrival: &Arrival<'_>) -> Result<(), Failure> {
         let catalogue = self.shards.catalogue();
         if !catalogue
@@ -35,7 +35,7 @@ impl Desk {
         Ok(self.limits.admit(arrival.endpoint, client)?)
     }
 
-    /// Returns who calls, as far as that matters.
+    /// Returns the caller, if the endpoint needs to know it.
     pub fn identify(&self, arrival: &Arrival<'_>) -> Result<Caller, Failure> {
         let Arrival {
             peer, headers, at, ..
@@ -47,8 +47,8 @@ impl Desk {
         }
     }
 
-    /// Once the user is known: the limit of users, and who is in cooldown. `activity` is what the
-    /// request is about, if it says so.
+    /// Applies the limit of users and their cooldown, once the user is known. `activity` is the one
+    /// that the request names, if it does.
     pub fn admit_user(
         &self,
         endpoint: Endpoint,

@@ -7,7 +7,7 @@ use super::service::Desk;
 use crate::answer::{Endpoint, Failure};
 
 impl Desk {
-    /// Draws: the layers that need the user and the activity, from the cheapest to the dearest.
+    /// Draws. The checks that need the user and the activity run from the cheapest to the dearest.
     pub async fn draw(
         &self,
         user: UserId,
@@ -15,9 +15,10 @@ impl Desk {
         ask: DrawAsk,
     ) -> Result<Orders, Failure> {
         let now = Timestamp::now();
-        // The word of operations comes before all rules, and costs a hash.
+        // Switches first: operations overrule all rules, and a look at them costs a hash.
         self.obey_switches(&user, ask, now)?;
-        // One user's taps must not become many batches. A tap is a call, whatever it asks for.
+        // One user's taps must not become many batches. A call counts once, however many draws it
+        // makes.
         self.admit_user(Endpoint::Draw, &user, Some(ask.activity), now)?;
         // Then, in `Shards::draw`: the shard of the user, its breaker (a shard that hangs is not
         // waited for), its share of the draws in flight, the bound of the lane's queue, and the

@@ -1,8 +1,8 @@
 //! The desk: what becomes of a request, whichever door it came to.
 //!
 //! A door (`http/`, others later) turns bytes into values and values into bytes. The desk takes the
-//! values: it admits a request by its head (`admission.rs`), says who calls, obeys the switches
-//! (`switches.rs`), and makes draws (`draw.rs`) and reads (`reads.rs`). What it returns is typed, or a
+//! values: it admits a request by its head and identifies its caller (`admission.rs`), obeys the
+//! switches (`switches.rs`), and makes draws (`draw.rs`) and reads (`reads.rs`). What it returns is typed, or a
 //! [`Failure`](crate::answer::Failure) that each door writes in its own way.
 mod admission;
 mod arrival;

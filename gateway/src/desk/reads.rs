@@ -64,7 +64,7 @@ impl Desk {
     }
 }
 
-/// An account as of today. Who has never drawn has the welcome chances.
+/// Returns an account as of today. A user who has never drawn has the welcome chances.
 pub fn today(published: &Published, stored: Option<Account>) -> Account {
     let Campaign {
         chances, activity, ..

@@ -8,8 +8,8 @@ use super::service::Desk;
 use crate::answer::Code;
 
 impl Desk {
-    /// Refuses a draw that the switches do not allow: the last word of operations, before any store
-    /// is asked. `fallback_only` is obeyed where draws are planned, and only counted here.
+    /// Refuses a draw that the switches do not allow, before any store is asked. `fallback_only` is
+    /// applied where draws are planned, and only counted here.
     pub(super) fn obey_switches(
         &self,
         user: &UserId,
@@ -31,9 +31,9 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether a switch stands in the other position than it normally does, for this user and now:
-    /// `read_only` on, `draw` off, `limits` off. Counts each of so many draws that it decides for,
-    /// and those that it would decide for were it not only observed.
+    /// Returns whether a switch has left its normal position for this user: `read_only` on, `draw`
+    /// off, `limits` off. Counts the draws that this affects, and those that it would affect if the
+    /// switch were not only observed.
     pub(super) fn is_flipped(
         &self,
         switches: &Switches,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// Chunks of a stream that its connection has not taken yet; who sends more waits.
+/// Chunks of a stream that its connection has not taken yet; sending more waits.
 const CHUNKS_MAX: usize = 16;
 
 /// The body of an answer.

@@ -17,8 +17,8 @@ pub struct Silent {
     pub wait: Wait,
 }
 
-/// A wait for a head. Whoever has never sent one comes before whoever was served, and who waits
-/// longer comes first.
+/// A wait for a head. Connections that have never sent one come before those that were served, and
+/// the longer wait comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
     /// Whether it has had a request.
@@ -29,7 +29,7 @@ pub struct Wait {
 
 /// The connections in the order in which they give way, the first one last. Groups with many
 /// connections give way until none has more than another; those of trusted proxies, which stand for
-/// many people, give way when nobody else does.
+/// many people, give way last.
 pub fn give_way_order(mut silent: Vec<Silent>) -> Vec<ConnectionId> {
     silent.sort_unstable_by_key(|silent| (silent.group, silent.wait));
     let mut ranked = Vec::with_capacity(silent.len());

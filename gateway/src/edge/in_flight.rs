@@ -14,7 +14,7 @@ pub struct InFlight {
 pub struct InFlightRequest<'a>(&'a IntGauge);
 
 impl InFlight {
-    /// Room for `requests_max` requests, counted by a gauge that nobody else sets.
+    /// Room for `requests_max` requests, counted by a gauge that nothing else sets.
     pub fn new(requests_max: usize, requests: IntGauge) -> Self {
         Self {
             requests_max: i64::try_from(requests_max).unwrap_or(i64::MAX),

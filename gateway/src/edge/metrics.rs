@@ -47,7 +47,7 @@ impl ConnectionMetrics {
         })
     }
 
-    /// Those of a listener whose metrics nobody reads.
+    /// Those of a listener whose metrics are not scraped.
     pub fn unregistered() -> Self {
         let gauge = |name, help| IntGauge::new(name, help).expect("a good name");
         let closed = || IntCounter::new("closed", "closed").expect("a good name");

@@ -26,7 +26,7 @@ where
             Ok(runtime) => runtime,
             Err(error) => return drop(started.send(Err(error))),
         };
-        // Whoever has gone does not wait.
+        // The receiver may have gone.
         let _ = started.send(Ok(()));
         let _ = ends.send(runtime.block_on(work));
     };

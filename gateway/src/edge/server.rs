@@ -1,4 +1,4 @@
-//! Accepts connections and serves HTTP/1.1 on them until told to stop.
+//! Accepts connections and serves HTTP/1.1 on them until it is stopped.
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -182,8 +182,8 @@ impl<H: Handler> Connections<H> {
         }
     }
 
-    /// Its address has as many as it may. It hears nothing: an answer would be one more thing to
-    /// wait for.
+    /// Its address has as many as it may. It gets no answer, which would be one more thing to wait
+    /// for.
     fn refuse(&mut self) {
         self.table.count_closed(Closed::AddressFull);
         if let Some(hidden) = self.full.admit(self.begun.elapsed().as_secs()) {
@@ -196,8 +196,8 @@ impl<H: Handler> Connections<H> {
         }
     }
 
-    /// Those whom the system has let in already, of whom some have sent a request. Whoever comes
-    /// later finds nobody listening.
+    /// Serves connections that the system has accepted already, of which some have sent a request.
+    /// Later ones are refused by the system.
     fn take_waiting(&mut self, socket: &std::net::TcpListener) {
         for _ in 0..BACKLOG {
             let Ok((stream, address)) = socket.accept() else {
@@ -239,5 +239,83 @@ impl<H: Handler> Connections<H> {
         let requests_cut = self.table.answering();
         self.tasks.shutdown().await;
         Drained { requests_cut }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::body::Incoming;
+    use hyper::{Request, Response};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
+
+    use super::super::body::AnswerBody;
+    use super::super::handler::HttpResponse;
+    use super::super::peer::TrustedProxies;
+    use super::*;
+
+    const IDLE_MAX: Duration = Duration::from_millis(10);
+
+    /// Sends a chunk, and another one when it is notified.
+    #[derive(Default)]
+    struct TwoChunks(Arc<Notify>);
+
+    impl Handler for TwoChunks {
+        async fn handle(&self, _: Peer, _: Request<Incoming>) -> HttpResponse {
+            let (sender, body) = AnswerBody::stream();
+            let go_on = self.0.clone();
+            tokio::spawn(async move {
+                sender.send("first".into()).await.expect("it is read");
+                go_on.notified().await;
+                sender.send("second".into()).await.expect("it is read");
+            });
+            Response::new(body)
+        }
+    }
+
+    fn bounds() -> ListenerBounds {
+        let long = Duration::from_mins(1);
+        ListenerBounds {
+            bounds: ConnectionBounds {
+                connections_max: 2,
+                connections_per_address_max: 2,
+                exempt: TrustedProxies::default(),
+            },
+            timeouts: ConnectionTimeouts {
+                first_header: long,
+                header: IDLE_MAX,
+                write: long,
+                linger: Duration::ZERO,
+            },
+            drain: long,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_streams_keeps_its_connection_until_it_ends() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let metrics = ConnectionMetrics::unregistered();
+        let listener = bind(address, bounds(), metrics, None)
+            .await
+            .expect("a port");
+        let (address, stop) = (listener.address().expect("its address"), listener.stop());
+        let handler = Arc::new(TwoChunks::default());
+        let served = tokio::spawn(listener.serve(handler.clone()));
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        stream.write_all(request).await.expect("written");
+        let mut read = Vec::new();
+        while !read.ends_with(b"first\r\n") {
+            assert_ne!(stream.read_buf(&mut read).await.expect("bytes"), 0);
+        }
+        // Longer than a connection may be idle.
+        sleep(4 * IDLE_MAX).await;
+        handler.0.notify_one();
+        // Then it is idle, and the server closes it.
+        stream.read_to_end(&mut read).await.expect("bytes");
+        assert!(read.ends_with(b"second\r\n0\r\n\r\n"));
+        stop.drain();
+        let drained = served.await.expect("no panic").expect("no error");
+        assert_eq!(drained.requests_cut, 0);
     }
 }

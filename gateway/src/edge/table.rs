@@ -55,7 +55,7 @@ pub struct ConnectionTable {
     entries: Mutex<Entries>,
     /// A place has become free.
     left: Notify,
-    /// The same as `phase`, for whoever asks with each answer.
+    /// The same as `phase`, cheap enough to be read with each answer.
     phase_now: AtomicU8,
     phase: watch::Sender<Phase>,
 }
@@ -69,26 +69,26 @@ struct Entries {
     by_group: HashMap<Group, Members>,
     /// How many there are in all groups.
     not_asked: usize,
-    order: Order,
+    order: GiveWayOrder,
 }
 
 #[derive(Debug, Default)]
 struct Members {
     ids: HashSet<ConnectionId>,
-    order: Order,
+    order: GiveWayOrder,
 }
 
 /// Who gives way next, as it was found a moment ago. To look at all connections for each new one
 /// would be dear in a flood.
 #[derive(Debug, Default)]
-struct Order {
+struct GiveWayOrder {
     ids: Vec<ConnectionId>,
-    look: Option<Look>,
+    look: Option<Scan>,
 }
 
 /// A look at all connections.
 #[derive(Debug, Clone, Copy)]
-struct Look {
+struct Scan {
     at: Instant,
     took: Duration,
     looked_at: usize,
@@ -138,7 +138,7 @@ impl ConnectionTable {
                 .ok_or(NoPlace::Address)?
                 .ask_to_give_way();
         } else if is_full
-            // Whoever was asked goes in a moment: one place is enough.
+            // A connection that was asked goes in a moment: one is enough.
             && entries.asked() == 0
             && let Some(state) = entries.one_of_all(group, now)
         {
@@ -159,7 +159,7 @@ impl ConnectionTable {
         })
     }
 
-    /// Waits for a place to become free, but not for long: by then somebody else may give way.
+    /// Waits until a connection ends, but not for long: by then another one may give way.
     pub async fn place_left(&self) {
         const LOOK_AGAIN: Duration = Duration::from_millis(10);
         let _ = timeout(LOOK_AGAIN, self.left.notified()).await;
@@ -315,9 +315,9 @@ impl Entries {
 
     fn next_of(
         &self,
-        order: &mut Order,
+        order: &mut GiveWayOrder,
         now: Instant,
-        look: impl Fn(&Self) -> Order,
+        look: impl Fn(&Self) -> GiveWayOrder,
     ) -> Option<(ConnectionId, Group)> {
         self.next_in(order, now).or_else(|| {
             if !order.may_be_renewed(now) {
@@ -330,7 +330,7 @@ impl Entries {
 
     /// The next one that is still there and still without a request. The end of an order is never
     /// reached: there stand those who give way last, and by then they need not.
-    fn next_in(&self, order: &mut Order, now: Instant) -> Option<(ConnectionId, Group)> {
+    fn next_in(&self, order: &mut GiveWayOrder, now: Instant) -> Option<(ConnectionId, Group)> {
         while !order.is_outdated(now) {
             let id = *order.ids.last()?;
             if let Some((group, state)) = self.by_id.get(&id)
@@ -347,7 +347,7 @@ impl Entries {
     /// Takes the next one off its order and out of its group.
     fn ask(
         &mut self,
-        order: &mut Order,
+        order: &mut GiveWayOrder,
         (id, group): (ConnectionId, Group),
     ) -> Option<Arc<ConnectionState>> {
         order.take();
@@ -372,7 +372,7 @@ impl Entries {
     }
 
     /// The order of these connections, as far as they have no request and were not asked yet.
-    fn look<'a>(&self, ids: impl Iterator<Item = &'a ConnectionId>, now: Instant) -> Order {
+    fn look<'a>(&self, ids: impl Iterator<Item = &'a ConnectionId>, now: Instant) -> GiveWayOrder {
         let begun = Instant::now();
         let mut looked_at = 0;
         let silent = ids
@@ -380,14 +380,14 @@ impl Entries {
             .filter_map(|&id| self.silent(id))
             .collect();
         let ids = give_way_order(silent);
-        let look = Look {
+        let look = Scan {
             at: now,
             took: begun.elapsed(),
             looked_at,
             found: ids.len(),
             gone: 0,
         };
-        Order {
+        GiveWayOrder {
             ids,
             look: Some(look),
         }
@@ -418,7 +418,7 @@ impl Entries {
     }
 }
 
-impl Order {
+impl GiveWayOrder {
     /// Whether others may come first by now: those who were there then have waited for long, or
     /// half of them have gone.
     fn is_outdated(&self, now: Instant) -> bool {

@@ -7,10 +7,10 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Whoever asks for more turns in a row than this waits for the scheduler, as everybody does.
+/// A connection that asks for more turns in a row than this waits for the scheduler.
 const TURNS_MAX: usize = 4;
 
-/// What is going on on this thread.
+/// What this thread polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TurnState {
     /// No connection is polled.

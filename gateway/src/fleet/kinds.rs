@@ -12,7 +12,7 @@ use shards::breaker::{Force, Mode, Order as BreakerOrder};
 
 use tracing_subscriber::EnvFilter;
 
-use super::registry::{Obey, Order};
+use super::registry::{Obey, SettingChange};
 use crate::limits::RateLimits;
 use crate::limits::overrides::{self, Target};
 use crate::log_level::LogLevel;
@@ -79,21 +79,21 @@ impl Obey for Breakers {
             .map_err(|error| error.to_string())
     }
 
-    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
-        let mode = match order.value {
+    fn apply(&self, change: &SettingChange<'_>) -> Result<(), String> {
+        let mode = match change.value {
             Some(value) => BreakerMode::deserialize(value).map_err(|error| error.to_string())?,
             // What was forced has ended: one that decides itself is left as it stands.
             None if self
                 .0
                 .breakers()
-                .status(order.target)
+                .status(change.target)
                 .is_some_and(|status| status.mode == Mode::Automatic) =>
             {
                 return Ok(());
             }
             None => BreakerMode::Automatic,
         };
-        let lasts = order.expires_at.map(|at| left(at, Timestamp::now()));
+        let lasts = change.expires_at.map(|at| left(at, Timestamp::now()));
         let mode = match mode {
             BreakerMode::Automatic => Mode::Automatic,
             BreakerMode::ForcedOpen => Mode::Forced {
@@ -105,8 +105,8 @@ impl Obey for Breakers {
                 lasts,
             },
         };
-        let (who, why) = match order.value {
-            Some(_) => (order.who, order.why),
+        let (who, why) = match change.value {
+            Some(_) => (change.who, change.why),
             None => ("drawbridge", "the setting was taken back or has ended"),
         };
         let told = BreakerOrder {
@@ -116,7 +116,7 @@ impl Obey for Breakers {
         };
         self.0
             .breakers()
-            .order(order.target, &told)
+            .order(change.target, &told)
             .map_err(|error| error.to_string())
     }
 }
@@ -144,16 +144,16 @@ impl Obey for Cooldowns {
         COOLDOWN
     }
 
-    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
-        let user = UserId::new(order.target).map_err(|error| error.to_string())?;
-        match order
+    fn apply(&self, change: &SettingChange<'_>) -> Result<(), String> {
+        let user = UserId::new(change.target).map_err(|error| error.to_string())?;
+        match change
             .value
             .map(Cooldown::deserialize)
             .transpose()
             .map_err(|error| error.to_string())?
         {
             Some(Cooldown::Set) => {
-                let until = order.expires_at.ok_or("a cooldown needs an end")?;
+                let until = change.expires_at.ok_or("a cooldown needs an end")?;
                 self.0
                     .set_cooldown(&user, left(until, Timestamp::now()))
                     .map_err(|error| error.to_string())
@@ -190,9 +190,9 @@ impl Obey for LimitOverrides {
         overrides::parse(value).map(drop)
     }
 
-    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
+    fn apply(&self, change: &SettingChange<'_>) -> Result<(), String> {
         self.0
-            .override_limit_json(order.target, order.value, order.expires_at)
+            .override_limit_json(change.target, change.value, change.expires_at)
     }
 }
 
@@ -216,8 +216,8 @@ impl Obey for LogFilters {
         }
     }
 
-    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
-        match order.value {
+    fn apply(&self, change: &SettingChange<'_>) -> Result<(), String> {
+        match change.value {
             Some(value) => self.0.set(value.as_str().ok_or("expected a string")?),
             None => self.0.restore(),
         }
@@ -236,7 +236,7 @@ impl Obey for Reload {
         true
     }
 
-    fn apply(&self, _order: &Order<'_>) -> Result<(), String> {
+    fn apply(&self, _change: &SettingChange<'_>) -> Result<(), String> {
         let reloaded = self.0.reload()?;
         if reloaded.is_whole() {
             Ok(())
@@ -266,14 +266,14 @@ impl Obey for Arc<Rotation> {
         ROTATION
     }
 
-    fn apply(&self, order: &Order<'_>) -> Result<(), String> {
+    fn apply(&self, change: &SettingChange<'_>) -> Result<(), String> {
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match order.value {
+        match change.value {
             Some(_) => out.insert(
-                order.target.to_owned(),
-                format!("by {}: {}", order.who, order.why),
+                change.target.to_owned(),
+                format!("by {}: {}", change.who, change.why),
             ),
-            None => out.remove(order.target),
+            None => out.remove(change.target),
         };
         Ok(())
     }

@@ -14,9 +14,9 @@ pub const OVERRIDES_MAX: usize = 64;
 /// What is said of a failure at most.
 const WHY_CHARS_MAX: usize = 200;
 
-/// What is to be obeyed.
+/// A setting to apply, or to end.
 #[derive(Debug)]
-pub struct Order<'a> {
+pub struct SettingChange<'a> {
     /// What the setting is for.
     pub target: &'a str,
     /// Its value; `None` where it was taken back or has ended.
@@ -48,7 +48,7 @@ pub trait Obey: Send + Sync {
         Ok(())
     }
     /// Does it, at once; or why it cannot be done.
-    fn apply(&self, order: &Order<'_>) -> Result<(), String>;
+    fn apply(&self, change: &SettingChange<'_>) -> Result<(), String>;
 }
 
 /// Kind and target.
@@ -59,13 +59,13 @@ type Key = (String, String);
 enum Stamp {
     /// Set for all gateways, under this revision.
     Fleet(u64),
-    /// Set on this process alone, as its so-many-eth.
+    /// Set on this process alone, under this ordinal.
     Here(u64),
 }
 
 /// A setting of this process alone.
 #[derive(Debug, Clone)]
-pub struct Override {
+pub struct SettingOverride {
     /// What sort of setting it is.
     pub kind: String,
     /// What it is for.
@@ -82,7 +82,7 @@ pub struct Override {
 
 /// A setting that should be in force.
 #[derive(Debug, Clone)]
-struct Wanted {
+struct WantedSetting {
     stamp: Stamp,
     /// `None` where it cannot be read.
     value: Option<Value>,
@@ -93,14 +93,14 @@ struct Wanted {
 
 /// A setting that was dealt with.
 #[derive(Debug, Clone)]
-struct Applied {
+struct AppliedSetting {
     stamp: Stamp,
     failed: Option<String>,
 }
 
 /// A setting that this gateway could not obey.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failure {
+pub struct SettingFailure {
     /// What sort of setting it is.
     pub kind: String,
     /// What it is for.
@@ -114,9 +114,9 @@ pub struct Registry {
     obeyers: Vec<Box<dyn Obey>>,
     /// Events up to here happened before this process began.
     start_revision: u64,
-    overrides: BTreeMap<Key, (u64, Override)>,
+    overrides: BTreeMap<Key, (u64, SettingOverride)>,
     overrides_made: u64,
-    applied: BTreeMap<Key, Applied>,
+    applied: BTreeMap<Key, AppliedSetting>,
 }
 
 impl Registry {
@@ -131,7 +131,7 @@ impl Registry {
         }
     }
 
-    /// Whoever obeys a kind.
+    /// The obeyer of a kind.
     pub fn obeyer(&self, kind: &str) -> Option<&dyn Obey> {
         self.obeyers
             .iter()
@@ -139,7 +139,7 @@ impl Registry {
             .find(|obeyer| obeyer.kind() == kind)
     }
 
-    /// Brings into force what holds now, and ends what does not hold any more. Answers when the
+    /// Brings into force what holds now, and ends what does not hold any more. Returns when the
     /// next setting ends.
     pub fn obey(&mut self, settings: &[FleetSetting], now: Timestamp) -> Option<Timestamp> {
         self.overrides
@@ -167,7 +167,7 @@ impl Registry {
                     .map(|why| why.chars().take(WHY_CHARS_MAX).collect());
                 self.applied.insert(
                     key.clone(),
-                    Applied {
+                    AppliedSetting {
                         stamp: wanted.stamp,
                         failed,
                     },
@@ -179,7 +179,7 @@ impl Registry {
 
     /// Has this process alone obey, at once. An event happens; anything else lasts and stands for
     /// what is set for all gateways.
-    pub fn override_setting(&mut self, here: Override) -> Result<(), String> {
+    pub fn override_setting(&mut self, here: SettingOverride) -> Result<(), String> {
         let Some(obeyer) = self.obeyer(&here.kind) else {
             return Err(unknown(&here.kind));
         };
@@ -189,7 +189,7 @@ impl Registry {
                 "there are {OVERRIDES_MAX} overrides on this gateway already: take some back first"
             ));
         }
-        let Override {
+        let SettingOverride {
             target,
             value,
             expires_at,
@@ -197,7 +197,7 @@ impl Registry {
             why,
             ..
         } = &here;
-        obeyer.apply(&Order {
+        obeyer.apply(&SettingChange {
             target,
             value: Some(value),
             expires_at: *expires_at,
@@ -209,7 +209,7 @@ impl Registry {
             let stamp = Stamp::Here(self.overrides_made);
             self.applied.insert(
                 key.clone(),
-                Applied {
+                AppliedSetting {
                     stamp,
                     failed: None,
                 },
@@ -234,18 +234,18 @@ impl Registry {
     }
 
     /// What is in force on this process alone.
-    pub fn overrides(&self) -> impl Iterator<Item = &Override> {
+    pub fn overrides(&self) -> impl Iterator<Item = &SettingOverride> {
         self.overrides.values().map(|(_, here)| here)
     }
 
     /// What this gateway could not obey, what was set last first: a report has room for some of
-    /// them, and whoever waits for a setting must find it there.
-    pub fn failures(&self) -> Vec<Failure> {
-        let failure = |((kind, target), applied): (&Key, &Applied)| {
+    /// them, and a command that waits for a setting must find it there.
+    pub fn failures(&self) -> Vec<SettingFailure> {
+        let failure = |((kind, target), applied): (&Key, &AppliedSetting)| {
             let why = applied.failed.clone()?;
             Some((
                 applied.stamp,
-                Failure {
+                SettingFailure {
                     kind: kind.clone(),
                     target: target.clone(),
                     why,
@@ -257,12 +257,12 @@ impl Registry {
         failed.into_iter().map(|(_, failure)| failure).collect()
     }
 
-    fn wanted(&self, settings: &[FleetSetting], now: Timestamp) -> BTreeMap<Key, Wanted> {
+    fn wanted(&self, settings: &[FleetSetting], now: Timestamp) -> BTreeMap<Key, WantedSetting> {
         let current = settings
             .iter()
             .filter(|setting| setting.expires_at.is_none_or(|at| now < at));
         let fleet = current.map(|setting| {
-            let wanted = Wanted {
+            let wanted = WantedSetting {
                 stamp: Stamp::Fleet(setting.revision),
                 value: serde_json::from_str(&setting.value).ok(),
                 expires_at: setting.expires_at,
@@ -272,7 +272,7 @@ impl Registry {
             ((setting.kind.clone(), setting.target.clone()), wanted)
         });
         let here = self.overrides.iter().map(|(key, (number, here))| {
-            let wanted = Wanted {
+            let wanted = WantedSetting {
                 stamp: Stamp::Here(*number),
                 value: Some(here.value.clone()),
                 expires_at: here.expires_at,
@@ -285,7 +285,7 @@ impl Registry {
         fleet.chain(here).collect()
     }
 
-    fn apply(&self, (kind, target): &Key, wanted: &Wanted) -> Result<(), String> {
+    fn apply(&self, (kind, target): &Key, wanted: &WantedSetting) -> Result<(), String> {
         let obeyer = self.obeyer(kind).ok_or_else(|| unknown(kind))?;
         if obeyer.is_event()
             && matches!(wanted.stamp, Stamp::Fleet(revision) if revision <= self.start_revision)
@@ -293,13 +293,13 @@ impl Registry {
             return Ok(());
         }
         let value = wanted.value.as_ref().ok_or("its value cannot be read")?;
-        let Wanted {
+        let WantedSetting {
             expires_at,
             who,
             why,
             ..
         } = wanted;
-        obeyer.apply(&Order {
+        obeyer.apply(&SettingChange {
             target,
             value: Some(value),
             expires_at: *expires_at,
@@ -315,7 +315,7 @@ impl Registry {
         let Some(obeyer) = self.obeyer(kind).filter(|obeyer| !obeyer.is_event()) else {
             return;
         };
-        let ended = Order {
+        let ended = SettingChange {
             target,
             value: None,
             expires_at: None,
@@ -341,7 +341,7 @@ mod tests {
 
     use super::*;
 
-    /// Notes what it is told; refuses the target `bad`.
+    /// Notes each change; refuses the target `bad`.
     struct Noting {
         kind: &'static str,
         event: bool,
@@ -357,15 +357,15 @@ mod tests {
             self.event
         }
 
-        fn apply(&self, order: &Order<'_>) -> Result<(), String> {
-            if order.target == "bad" {
+        fn apply(&self, change: &SettingChange<'_>) -> Result<(), String> {
+            if change.target == "bad" {
                 return Err("no".repeat(1_000));
             }
-            let value = order.value.map_or("ended".to_owned(), Value::to_string);
+            let value = change.value.map_or("ended".to_owned(), Value::to_string);
             self.notes
                 .lock()
                 .expect("sound")
-                .push(format!("{} {}: {value}", self.kind, order.target));
+                .push(format!("{} {}: {value}", self.kind, change.target));
             Ok(())
         }
     }
@@ -387,9 +387,14 @@ mod tests {
         }
     }
 
-    fn here(kind: &str, target: &str, value: Value, expires_at: Option<Timestamp>) -> Override {
+    fn here(
+        kind: &str,
+        target: &str,
+        value: Value,
+        expires_at: Option<Timestamp>,
+    ) -> SettingOverride {
         let (who, why) = ("w".to_owned(), "y".to_owned());
-        Override {
+        SettingOverride {
             kind: kind.to_owned(),
             target: target.to_owned(),
             value,

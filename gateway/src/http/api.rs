@@ -173,8 +173,7 @@ impl HttpApi {
 
     fn identify(&self, call: Call, arrival: &Arrival<'_>) -> Result<Caller, Failure> {
         let caller = self.desk.identify(arrival)?;
-        // A page may send some requests without having been allowed to, and the browser adds what
-        // says who looks at it.
+        // A page of any origin may send some requests, and the browser adds the user's identity.
         if call.route.is_command()
             && self.desk.identity().is_ambient()
             && self.config.origins.may_be_forged(arrival.headers)

@@ -14,7 +14,7 @@ use crate::edge::ask_again;
 
 /// The body of a request.
 pub struct RequestBody {
-    /// None once it was asked for.
+    /// `None` once reading has begun.
     incoming: Option<Incoming>,
     /// All of it was read, or there is none.
     is_over: bool,
@@ -51,7 +51,7 @@ impl RequestBody {
             }
         };
         self.is_over = read.is_ok();
-        // Whoever has gone or broke the protocol does not read this answer.
+        // A caller that has gone, or that broke the protocol, does not read this answer.
         read.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 Code::BodyTooLarge
@@ -61,9 +61,9 @@ impl RequestBody {
         })
     }
 
-    /// Lets go of what was not read; answers whether the connection ends for sure with this answer.
-    /// Of a body that nobody asked for hyper takes what is at hand, and adds `Connection: close` by
-    /// itself when that is not all of it. It finds out when it is given a turn before the answer.
+    /// Drops what was not read; returns whether the connection certainly ends with this answer. Of a
+    /// body that was never read hyper takes what is at hand, and adds `Connection: close` by itself
+    /// when that is not all of it. It finds out when it gets a turn before the answer.
     pub async fn finish(self) -> bool {
         let Self {
             incoming, is_over, ..
@@ -91,8 +91,8 @@ async fn yield_once() {
     .await;
 }
 
-/// What `future` comes to, if it can be had at the second look. Most bodies come with their head,
-/// and hyper hands them over once they were asked for: a timer would be made and dropped for
+/// Returns the output of `future` if it is ready at the second poll. Most bodies come with their
+/// head, and hyper hands them over after the first poll: a timer would be made and dropped for
 /// nothing.
 async fn at_hand<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     let mut second = false;
@@ -108,8 +108,8 @@ async fn at_hand<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     .await
 }
 
-/// The bytes of a body. Copied together as they come, unless they come as one: kept as they are,
-/// frames of one byte take forty times as much, which tiny chunks would turn into gigabytes.
+/// Returns the bytes of a body, copied together unless they come as one frame. Frames of one byte
+/// take forty times as much memory as their bytes, so tiny chunks that are kept would take gigabytes.
 async fn joined(
     mut body: Limited<Incoming>,
 ) -> Result<Bytes, <Limited<Incoming> as hyper::body::Body>::Error> {

@@ -71,7 +71,7 @@ pub enum Content<'a> {
 
 impl<'a> Content<'a> {
     /// The content of a request's body. A body that is not said to be anything is read as JSON, but
-    /// with a GET it says nothing.
+    /// with a GET it is ignored.
     pub fn of(head: &Parts, body: &'a [u8]) -> Result<Self, Failure> {
         if body.is_empty() {
             return Ok(Self::Nothing);
@@ -80,7 +80,7 @@ impl<'a> Content<'a> {
             MediaType::Json => Ok(Self::Json(body)),
             MediaType::Unsaid if head.method == Method::POST => Ok(Self::Json(body)),
             MediaType::Unsaid => Ok(Self::Nothing),
-            // `curl -d` sends JSON as a form unless it is told otherwise.
+            // `curl -d` sends JSON as a form by default.
             MediaType::Form if body.trim_ascii_start().starts_with(b"{") => Err(Failure::detailed(
                 Code::MediaTypeUnsupported,
                 "send JSON with Content-Type: application/json",

@@ -42,7 +42,7 @@ impl AllowedOrigins {
             .map(Self::These)
     }
 
-    /// Whether a request may come from where it does. Only browsers say where that is.
+    /// Whether the origin of a request is allowed. Only browsers send one.
     pub fn allow(&self, headers: &HeaderMap) -> bool {
         match self {
             Self::Any => true,
@@ -50,9 +50,9 @@ impl AllowedOrigins {
         }
     }
 
-    /// Whether a page can have sent a request in somebody's name without having been allowed to: it
-    /// comes from an origin that is not in the list, and is of a kind that browsers do not ask
-    /// about before they send it. (A JSON body is asked about, by a preflight.)
+    /// Whether a page may have sent a request in a user's name without permission: its origin is not
+    /// in the list, and it is of a kind that browsers send without a preflight. (A JSON body needs
+    /// one.)
     pub fn may_be_forged(&self, headers: &HeaderMap) -> bool {
         headers.get(ORIGIN).is_some_and(|origin| !self.name(origin))
             && MediaType::of(headers) != MediaType::Json
@@ -62,7 +62,7 @@ impl AllowedOrigins {
         matches!(self, Self::These(origins) if origins.contains(origin))
     }
 
-    /// Says in an answer which pages may read it.
+    /// Names in an answer the origins whose pages may read it.
     pub fn write(&self, request: &HeaderMap, answer: &mut HeaderMap) {
         let origin = request.get(ORIGIN);
         let allowed = match self {

@@ -17,7 +17,7 @@ use super::content::Content;
 use crate::answer::Failure;
 use crate::identity::Caller;
 
-/// What may stand in front of a body and says nothing.
+/// A mark that may stand in front of a body and is ignored.
 pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// No number that we know is longer: an exponent must not make it so.
@@ -26,7 +26,7 @@ const DIGITS_MAX: usize = 32;
 /// A parameter that some endpoint takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
-    /// Who draws.
+    /// The user.
     User,
     /// In which activity.
     Activity,
@@ -40,7 +40,7 @@ pub enum Name {
     Count,
     /// Where an activity is shown.
     Channel,
-    /// Where whoever looks comes from.
+    /// The source that a viewer comes from.
     Source,
 }
 
@@ -195,7 +195,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// `userId`, which must be the caller's; who is known may leave it out.
+    /// `userId`, which must be the caller's; a known caller may leave it out.
     pub fn user(&self, caller: &Caller) -> Result<UserId, Failure> {
         caller.user(self.optional(Name::User, UserId::new)?)
     }

@@ -62,7 +62,7 @@ pub fn header_key(headers: &HeaderMap) -> Result<Option<RequestId>, Failure> {
 }
 
 /// The key that a proxy lends to a draw which has none: when it sends the draw to a second gateway,
-/// both make the same one. Who sends it could as well send a key.
+/// both make the same one. (A caller that sends it could as well send a key.)
 fn lent_key(headers: &HeaderMap) -> Option<RequestId> {
     const HEADER: HeaderName = HeaderName::from_static("idempotency-key-fallback");
     let text = headers.get(HEADER)?.to_str().ok()?;

@@ -1,5 +1,5 @@
-//! What an endpoint says of itself: its paths, methods and parameters, whose business it is, and how
-//! it answers.
+//! A row of the table of endpoints: paths, methods and parameters, whose data it is about, and how it
+//! answers.
 use std::pin::Pin;
 
 use hyper::Method;
@@ -23,7 +23,7 @@ pub struct Route {
     pub methods: Methods,
     /// Its parameters, from the query, a form or a JSON object, whichever way each comes.
     pub takes: &'static [Name],
-    /// Whose business it is.
+    /// Whose data it is about.
     pub about: About,
     /// How it answers.
     pub serve: Serve,
@@ -64,24 +64,24 @@ impl Methods {
     }
 }
 
-/// Whose business an endpoint is.
+/// Whose data an endpoint is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
-    /// A user's: the caller must be that one, and the path ends in `_by_token` too.
+    /// A user's: the caller must be that user, and there is a path that ends in `_by_token` too.
     User,
-    /// Nobody's in particular: the caller is not asked for.
+    /// No particular user's: the caller does not matter.
     Nobody,
 }
 
 /// How an endpoint answers.
 #[derive(Clone, Copy)]
 pub enum Serve {
-    /// It changes something under a key, which each answer names: whether it was done may be unknown
-    /// when no answer comes, and the same call under the same key gets the same answer.
+    /// It changes something under a key, which each answer names. When no answer comes the change may
+    /// have been made; the same call under the same key gets the answer of the first one.
     Command(for<'a> fn(&'a Desk, &'a Asked<'a>, RequestId) -> Serving<'a>),
-    /// It reads what is stored. It changes nothing, so it can be sent once more.
+    /// It reads from a shard. It changes nothing, so a caller or a proxy may send it again.
     Read(for<'a> fn(&'a Desk, &'a Asked<'a>) -> Serving<'a>),
-    /// It reads what is in memory.
+    /// It reads from memory.
     Look(fn(&Desk, &Asked<'_>) -> Result<EndpointAnswer, Failure>),
 }
 

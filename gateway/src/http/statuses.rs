@@ -36,7 +36,7 @@ impl Statuses {
     }
 }
 
-/// Whether a status says no more than that the call was wrong or that a rule refuses it.
+/// Whether a status only means that the call was wrong or that a rule refuses it.
 const fn is_rule(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 404 | 409 | 422)
 }

@@ -3,14 +3,14 @@ use market::UserId;
 
 use crate::answer::{Code, Failure};
 
-/// Who calls. Whoever needs a user id gets it from here, so that nobody acts for somebody else.
+/// Who calls. Endpoints get user ids from here, so that no caller acts for another user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    /// Nobody checks: the caller is whom the request says.
+    /// Identities are not checked: the caller is whom the request names.
     Anyone,
-    /// This one, for certain.
+    /// This user, for certain.
     Known(UserId),
-    /// Nobody has asked, because the endpoint is about no user.
+    /// Not identified, because the endpoint is about no user.
     Unasked,
 }
 

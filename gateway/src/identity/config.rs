@@ -35,7 +35,7 @@ pub fn read(
     listens_at: Option<ListensAt<'_>>,
     with_keys: bool,
 ) -> Result<IdentityOptions, Faulted> {
-    // Known to every kind, so that whoever chooses another one need not take it back.
+    // Known to every kind, so that an operator who chooses another one need not remove it.
     let to_network = section.boolean("open_to_network").or(false);
     let kinds = [
         ("open", IdentityKind::Open),
@@ -153,7 +153,7 @@ fn source(section: &Section<'_>, with_keys: bool) -> Result<KeySource, Faulted> 
             return Err(section.fault("key_file", "or jwks_file is needed for kind = \"jwt\""));
         }
     };
-    // Read again when the server starts; here so that check-config tells of a broken one. A reload
+    // Read again when the server starts; here so that check-config reports a broken one. A reload
     // reads them by itself: a broken key set must not keep a limit from being lifted.
     if !with_keys {
         return Ok(source);
@@ -264,7 +264,7 @@ mod tests {
                 format!("key_file = {rsa:?}\nalgorithm = \"ES256\""),
                 "identity.algorithm",
             ),
-            // Else everybody who knows the public key could sign.
+            // Otherwise anyone who knows the public key could sign.
             (
                 format!("key_file = {rsa:?}\nalgorithm = \"HS256\""),
                 "identity.key_file",

@@ -89,7 +89,7 @@ impl Jwt {
         verified.user_at(now, self.options.clock_skew)
     }
 
-    /// Why a token is not good is nobody's business but the issuer's.
+    /// Callers do not learn why a token is not good.
     fn verified(&self, token: &str) -> Option<Verified> {
         let ring = self.ring.load();
         let name = sha_256(token);

@@ -1,4 +1,4 @@
-//! The keys that tokens are checked with. Each key has one algorithm, fixed by whoever wrote the
+//! The keys that tokens are checked with. Each key has one algorithm, fixed by the
 //! configuration or the key set: a token may name it, and never chooses it.
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -165,7 +165,7 @@ fn one(content: &[u8], signing: Signing) -> Result<DecodingKey, String> {
     };
     let is_pem = holds("-----BEGIN ");
     match signing {
-        // Who configures a public key as a secret lets everybody sign who knows it: all the world.
+        // A public key that is configured as a secret would let anyone sign tokens.
         Signing::Hs256 if is_pem => Err("holds a PEM, and HS256 takes a secret".to_owned()),
         Signing::Hs256 => checked(signing, DecodingKey::from_secret(content.trim_ascii_end())),
         // A private key can do more than this server should be able to do.

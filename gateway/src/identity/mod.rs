@@ -1,4 +1,4 @@
-//! Identity: who calls, and how the server knows. `docs/identity.md` tells it to operators.
+//! Identity: who calls, and how the server knows. `docs/identity.md` is its page for operators.
 mod caller;
 mod config;
 mod crypto;

@@ -1,8 +1,8 @@
-//! How the server knows who calls, as configured.
+//! How the server identifies callers, as configured.
 use super::jwt::JwtOptions;
 use super::trusted_header::TrustedHeader;
 
-/// How the server knows who calls, as configured.
+/// How the server identifies callers, as configured.
 #[derive(Debug, Clone)]
 pub enum IdentityOptions {
     /// It does not: the caller is whom the request says.

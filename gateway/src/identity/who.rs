@@ -1,4 +1,4 @@
-//! Tells who calls.
+//! Identifies callers.
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use super::trusted_header::TrustedHeader;
 use crate::answer::{Code, Failure};
 use crate::edge::Peer;
 
-/// Tells who calls.
+/// Identifies callers.
 pub enum Identity {
     /// The caller is whom the request says.
     Open,
@@ -32,7 +32,7 @@ impl Identity {
         })
     }
 
-    /// Who sends a request, by its head alone.
+    /// Returns the sender of a request, from its head alone.
     pub fn caller(
         &self,
         peer: Peer,
@@ -62,8 +62,8 @@ impl Identity {
         }
     }
 
-    /// Whether a browser sends by itself what says who calls, such as a cookie that the proxy
-    /// checks: then any page could call in the name of who looks at it.
+    /// Whether a browser sends the identity by itself, such as a cookie that the proxy checks: then
+    /// any page could call in the name of the user who looks at it.
     pub const fn is_ambient(&self) -> bool {
         matches!(self, Identity::TrustedHeader(_))
     }
@@ -95,7 +95,7 @@ impl Identity {
         matches!(self, Identity::Jwt(jwt) if jwt.has_key_set())
     }
 
-    /// What a caller whose identity is not good is asked for: `WWW-Authenticate`.
+    /// The header `WWW-Authenticate` for a caller whose identity is missing or not valid.
     pub fn challenge(&self, code: Code) -> HeaderValue {
         HeaderValue::from_static(match (self, code) {
             (Identity::TrustedHeader(_), _) => r#"TrustedProxy realm="drawbridge""#,

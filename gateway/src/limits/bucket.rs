@@ -18,7 +18,7 @@ use governor::{Quota, RateLimiter};
 
 use super::cells::{Cells, Chunk};
 
-/// What a bucket that never gets a token advises: nobody knows when it is set otherwise.
+/// The wait that a bucket without tokens advises: it lasts until an operator changes the limit.
 const NEVER_WAIT: Duration = Duration::from_mins(1);
 
 /// Tokens per second, in thousandths: from 0 to 1,000,000 with at most three places.
@@ -34,7 +34,7 @@ impl Rate {
     const MAX: u32 = 1_000_000_000;
 
     /// The time between two tokens; `None` when none ever comes. Rounded up to whole nanoseconds:
-    /// a bucket never gives more than it was told to.
+    /// a bucket never gives more than is configured.
     fn period(self) -> Option<Duration> {
         const THOUSAND_SECONDS_NS: u64 = 1_000_000_000_000;
         (self.0 > 0).then(|| Duration::from_nanos(THOUSAND_SECONDS_NS.div_ceil(self.0.into())))

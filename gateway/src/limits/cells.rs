@@ -26,28 +26,28 @@ const STRIPES_MAX: usize = 64;
 const CHUNK: usize = 2_048;
 
 /// What a table keeps for a key. The default says what no entry says.
-pub trait State: Copy + Default + PartialEq + Send {}
+pub trait CellState: Copy + Default + PartialEq + Send {}
 
-impl<S: Copy + Default + PartialEq + Send> State for S {}
+impl<S: Copy + Default + PartialEq + Send> CellState for S {}
 
 /// A place of the table; free while its state is the default one.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place<S> {
-    /// Its key's hash, by a secret of this table: nobody can look for keys that share a place. Of a
+struct KeyPlace<S> {
+    /// Its key's hash, by a secret of this table: a caller cannot find keys that share an index. Of a
     /// million keys two do with a probability of 3 in 100 million.
     hash: u64,
     state: S,
 }
 
 // A bucket takes 16 bytes and each key has room for two.
-const _: () = assert!(size_of::<Place<u64>>() * PLACES_PER_KEY == 32);
+const _: () = assert!(size_of::<KeyPlace<u64>>() * PLACES_PER_KEY == 32);
 
 /// One state per key, for a bounded number of keys.
 pub struct Table<S> {
     secret: RandomState,
     sets: usize,
     /// The sets, dealt out to the stripes in turn.
-    stripes: Vec<Mutex<Vec<Place<S>>>>,
+    stripes: Vec<Mutex<Vec<KeyPlace<S>>>>,
     /// Places of each stripe.
     stripe_len: usize,
 }
@@ -59,14 +59,14 @@ pub struct Chunk {
     first: usize,
 }
 
-impl<S: State> Table<S> {
+impl<S: CellState> Table<S> {
     /// Room for `keys_max` keys, at two places each.
     pub fn new(keys_max: u64) -> Self {
         let keys_max = usize::try_from(keys_max).unwrap_or(usize::MAX / PLACES_PER_KEY);
         let sets = (keys_max * PLACES_PER_KEY).div_ceil(SET).max(1);
         let stripes = sets.min(STRIPES_MAX);
         let stripe_len = sets.div_ceil(stripes) * SET;
-        let stripe = || Mutex::new(vec![Place::default(); stripe_len]);
+        let stripe = || Mutex::new(vec![KeyPlace::default(); stripe_len]);
         Self {
             secret: RandomState::new(),
             sets,
@@ -94,7 +94,7 @@ impl<S: State> Table<S> {
             let index = known.unwrap_or_else(goes);
             places[..=index].rotate_right(1);
             if known.is_none() {
-                places[0] = Place {
+                places[0] = KeyPlace {
                     hash,
                     state: S::default(),
                 };
@@ -120,7 +120,7 @@ impl<S: State> Table<S> {
         })
     }
 
-    fn in_set<T>(&self, key: &impl Hash, act: impl FnOnce(&mut [Place<S>], u64) -> T) -> T {
+    fn in_set<T>(&self, key: &impl Hash, act: impl FnOnce(&mut [KeyPlace<S>], u64) -> T) -> T {
         let hash = self.secret.hash_one(key);
         // Evenly over the sets, by the upper bits.
         let set = usize::try_from((u128::from(hash) * self.sets as u128) >> u64::BITS)
@@ -149,13 +149,13 @@ impl<S: State> Table<S> {
 }
 
 /// Where the key of a hash is in its set.
-fn known<S: State>(places: &[Place<S>], hash: u64) -> Option<usize> {
+fn known<S: CellState>(places: &[KeyPlace<S>], hash: u64) -> Option<usize> {
     places
         .iter()
         .position(|place| place.hash == hash && place.state != S::default())
 }
 
-fn locked<S>(stripe: &Mutex<Vec<Place<S>>>) -> MutexGuard<'_, Vec<Place<S>>> {
+fn locked<S>(stripe: &Mutex<Vec<KeyPlace<S>>>) -> MutexGuard<'_, Vec<KeyPlace<S>>> {
     stripe.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -163,8 +163,8 @@ fn locked<S>(stripe: &Mutex<Vec<Place<S>>>) -> MutexGuard<'_, Vec<Place<S>>> {
 /// limiter's nanoseconds.
 ///
 /// Beyond the bound a key goes that was asked for longest ago among those of its set: its bucket is
-/// forgotten, which makes it a full one. (To refuse new keys instead would let whoever invents keys
-/// lock everybody else out.)
+/// forgotten, which makes it a full one. (Refusing new keys instead would let a caller that invents
+/// keys lock all others out.)
 pub struct Cells<K> {
     table: Arc<Table<u64>>,
     of_keys: PhantomData<fn(&K)>,

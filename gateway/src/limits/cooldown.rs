@@ -1,8 +1,8 @@
 //! Cooldowns: users who were refused too often, or whom an operator stopped, do not draw for a
 //! while.
 //!
-//! Both what is counted and who is in cooldown lies in a table of fixed size, by the hash of the
-//! user. So nobody can list the table; the users who came in last are remembered by name beside it.
+//! Counts and cooldowns lie in a table of fixed size, by the hash of the user. So the table cannot
+//! be listed; the users who came in last are remembered by name beside it.
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,11 +31,11 @@ pub struct Cooldown {
     pub window: Duration,
     /// ... cost the user so much time.
     pub lasts: Duration,
-    /// Nobody is refused; what would be is counted.
+    /// It refuses nothing; what it would refuse is counted.
     pub observe: bool,
 }
 
-/// Somebody who is in cooldown.
+/// A user in cooldown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cooling {
     /// Who.
@@ -48,7 +48,7 @@ pub struct Cooling {
 
 /// What is known of a user. Times are counted from when the table was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum State {
+enum CooldownState {
     #[default]
     Unknown,
     Refused {
@@ -61,12 +61,12 @@ enum State {
 }
 
 // Documented: 48 bytes for each user that there is room for.
-const _: () = assert!(size_of::<State>() == 16);
+const _: () = assert!(size_of::<CooldownState>() == 16);
 
-impl State {
+impl CooldownState {
     fn left_ns(self, now_ns: u64) -> Option<u64> {
         match self {
-            State::Cooling { until_ns } => {
+            CooldownState::Cooling { until_ns } => {
                 until_ns.checked_sub(now_ns).filter(|&left_ns| left_ns > 0)
             }
             _ => None,
@@ -74,19 +74,19 @@ impl State {
     }
 }
 
-/// Who is in cooldown by the rules, and who will be soon.
+/// Users in cooldown by the rules, and users who are close to it.
 pub struct Cooldowns<C: Clock> {
     rules: Cooldown,
     keys_max: u64,
     clock: C,
     start: C::Instant,
-    table: Table<State>,
+    table: Table<CooldownState>,
     /// Who came in last, the latest at the end.
     named: Mutex<VecDeque<UserId>>,
 }
 
 impl<C: Clock> Cooldowns<C> {
-    /// Nobody is in cooldown yet. Room for `keys_max` users.
+    /// Room for `keys_max` users, none of them in cooldown.
     pub fn new(rules: Cooldown, keys_max: u64, clock: C) -> Self {
         let start = clock.now();
         Self {
@@ -127,8 +127,8 @@ impl<C: Clock> Cooldowns<C> {
     /// end one day.
     pub fn refused(&self, user: &UserId) {
         let now_ns = self.now_ns();
-        // Whoever invents users must not get others out of their cooldown.
-        let may_go = |state: &State| state.left_ns(now_ns).is_none();
+        // A caller that invents users must not get others out of their cooldown.
+        let may_go = |state: &CooldownState| state.left_ns(now_ns).is_none();
         if self
             .table
             .with(user, may_go, |state| self.count(state, now_ns))
@@ -141,12 +141,12 @@ impl<C: Clock> Cooldowns<C> {
     }
 
     /// Counts a refusal; `true` when the cooldown begins.
-    fn count(&self, state: &mut State, now_ns: u64) -> bool {
+    fn count(&self, state: &mut CooldownState, now_ns: u64) -> bool {
         if state.left_ns(now_ns).is_some() {
             return false;
         }
         let (since_ns, count) = match *state {
-            State::Refused { since_ns, count }
+            CooldownState::Refused { since_ns, count }
                 if now_ns < since_ns.saturating_add(nanoseconds(self.rules.window)) =>
             {
                 (since_ns, count + 1)
@@ -155,16 +155,16 @@ impl<C: Clock> Cooldowns<C> {
         };
         let begins = count >= self.rules.after_refusals;
         *state = if begins {
-            State::Cooling {
+            CooldownState::Cooling {
                 until_ns: now_ns.saturating_add(nanoseconds(self.rules.lasts)),
             }
         } else {
-            State::Refused { since_ns, count }
+            CooldownState::Refused { since_ns, count }
         };
         begins
     }
 
-    /// Lets a user draw again; `false` when nothing kept the user from it.
+    /// Ends a user's cooldown; `false` when there is none.
     pub fn clear(&self, user: &UserId) -> bool {
         let now_ns = self.now_ns();
         let was = self.table.with_known(user, std::mem::take);
@@ -222,7 +222,7 @@ pub struct ByHand(HashMap<UserId, Duration>);
 impl ByHand {
     /// How much longer the user's cooldown lasts.
     pub fn left(&self, user: &UserId, now: impl FnOnce() -> Duration) -> Option<Duration> {
-        // For nearly all of the time there is nobody, and no reason to look at the clock.
+        // Nearly always there are none, and no reason to look at the clock.
         self.0
             .get(user)?
             .checked_sub(now())

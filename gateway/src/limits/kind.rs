@@ -1,4 +1,4 @@
-//! Which limits there are, and what a caller gets who has reached one.
+//! The kinds of limits, and the failure of a request that has reached one.
 use std::time::Duration;
 
 use crate::answer::{Code, Failure, LimitReached, whole_seconds};

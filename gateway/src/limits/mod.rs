@@ -2,7 +2,7 @@
 //! cooldown of users who were refused too often.
 //!
 //! Asked from the widest to the narrowest. A request that a narrower limit refuses gives back
-//! what it took from the wider ones, so that whoever floods one address does not use up what is
+//! what it took from the wider ones, so that a flood from one address does not use up what is
 //! there for all. Once its body is read a request has cost something and pays for it: the limit
 //! of users, which comes then, gives nothing back.
 pub mod address;

@@ -93,7 +93,7 @@ impl FromStr for Target {
 pub struct LimitOverride {
     /// `None`: no limit.
     pub limit: Option<Limit>,
-    /// When it will be taken back, as whoever set it has said.
+    /// When it ends, as its operator has said.
     pub expires_at: Option<Timestamp>,
 }
 

@@ -131,7 +131,7 @@ impl<C: Clock + Clone> RateLimits<C> {
         Target::all().map(listed).collect()
     }
 
-    /// Lets a request to an endpoint through, by all limits that need not know the user.
+    /// Admits a request to an endpoint by all limits that need not know the user.
     /// `client` says where it comes from, if that matters.
     pub fn admit(
         &self,
@@ -161,8 +161,7 @@ impl<C: Clock + Clone> RateLimits<C> {
         Ok(())
     }
 
-    /// Lets a user's request to an endpoint through. Who is in cooldown does not draw, and may
-    /// look.
+    /// Admits a user's request to an endpoint. A user in cooldown may read, and not draw.
     pub fn admit_user(&self, endpoint: Endpoint, user: &UserId) -> Result<(), Limited> {
         let guards = self.guards.load();
         if endpoint == Endpoint::Draw {
@@ -238,7 +237,7 @@ impl<C: Clock + Clone> RateLimits<C> {
         ((by_hand + by_rule).max(shown.len() as u64), shown)
     }
 
-    /// Lets a user draw who is in cooldown; `false` when the user is not.
+    /// Ends a user's cooldown; `false` when there is none.
     pub fn clear_cooldown(&self, user: &UserId) -> bool {
         let by_rule = self
             .guards

@@ -84,7 +84,7 @@ struct Record<'a, T> {
 }
 
 impl<'a, T> Record<'a, T> {
-    /// The record of a call, as its first order tells it.
+    /// The record of a call, from its first order.
     fn new(drawn: T, order: &'a Order, zone: &TimeZone) -> Self {
         Self {
             drawn,

@@ -1,4 +1,4 @@
-//! The prizes of a strategy, for nobody in particular: as in the reference's first stage.
+//! The prizes of a strategy, for no particular user, as in the reference's first stage.
 use crate::answer::{Data, Endpoint, Failure};
 use crate::desk::Desk;
 use crate::http::fields::Name;
