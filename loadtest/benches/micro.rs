@@ -1,7 +1,7 @@
-//! What the parts of a draw cost by themselves, without sockets and stores: `make bench-micro`.
+//! The cost of the parts of a draw, without sockets and stores: `make bench-micro`.
 //!
-//! Each bench is a pure computation with seeded inputs. Where it takes many draws at once the
-//! report's items are draws.
+//! Each bench is a pure computation with seeded inputs. For a bench with many draws, the items of the
+//! report are draws.
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
@@ -43,7 +43,7 @@ fn users(count: usize) -> Vec<UserId> {
         .collect()
 }
 
-/// A prize out of so many.
+/// The draw of one prize out of this many.
 #[divan::bench(args = [10, 100, 1_000])]
 fn alias_draw(bencher: Bencher, prizes: u32) {
     let rates: Vec<Rate> = (1..=prizes)
@@ -54,7 +54,7 @@ fn alias_draw(bencher: Bencher, prizes: u32) {
     bencher.bench_local(|| pool.draw(&mut random));
 }
 
-/// Window, chances, chain, draw, tree: all that decides a draw, of a user with `used` draws.
+/// All rules of one draw: window, chances, chain, odds, tree. The user has made `used` draws.
 #[divan::bench(args = [0, 5, 50])]
 fn chain_and_tree(bencher: Bencher, used: u32) {
     let campaign = campaign(RULES);
@@ -82,7 +82,7 @@ fn route(bencher: Bencher) {
     bencher.bench_local(|| map.route(black_box("u8419370")));
 }
 
-/// The switches that a draw asks, while one of them is on for a share of the users.
+/// The switches of a draw, while one of them is on for a share of the users.
 #[divan::bench]
 fn switches(bencher: Bencher) {
     let (share, observe) = Setting::parse_value("30%").expect("a share");
@@ -121,7 +121,7 @@ fn limits(per_second: &str) -> Limits {
     )
 }
 
-/// The limits of gateway, route and address, which let everybody through.
+/// The limits of gateway, route and address, without refusals.
 #[divan::bench]
 fn limits_before_the_body(bencher: Bencher) {
     let limits = limits("1000000");
@@ -129,7 +129,7 @@ fn limits_before_the_body(bencher: Bencher) {
     bencher.bench_local(|| limits.admit(Endpoint::Draw, || black_box(address)));
 }
 
-/// The limit of users, of whom it knows so many.
+/// The limit of users, which knows this many.
 #[divan::bench(args = [1, 1_000, 100_000])]
 fn limit_of_users(bencher: Bencher, known: usize) {
     let limits = limits("1000");

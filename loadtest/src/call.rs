@@ -1,11 +1,11 @@
-//! The draw call as bytes: ours, or that of anything else that speaks the reference's.
+//! The draw call as bytes, for the gateway and for other implementations of the reference's API.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-/// What a user's number becomes: a text with one `{}`.
+/// Makes a user's id of the user's number: a string with one `{}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserPattern {
     before: String,
@@ -61,7 +61,7 @@ pub(crate) fn parse_path(text: &str) -> Result<String, String> {
 }
 
 /// Makes the key of each arrival of a run: 24 hexadecimal digits, 10 of the run and 14 of the
-/// arrival. All keys of a run begin alike, so its rows can be counted where they are stored.
+/// arrival. All keys of a run have one prefix, so its rows can be counted in the tables.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunKeys(u64);
 
@@ -70,7 +70,7 @@ impl RunKeys {
         Self(run & 0xff_ffff_ffff)
     }
 
-    /// What all keys begin with.
+    /// The prefix of all keys.
     pub(crate) fn prefix(self) -> String {
         format!("{:010x}", self.0)
     }
@@ -91,7 +91,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// `count` is how many draws each call asks for; none for calls that do not say.
+    /// `count` is the count of draws that each call has, if it has one.
     pub(crate) fn new(
         address: SocketAddr,
         path: &str,
@@ -111,7 +111,7 @@ impl Call {
         }
     }
 
-    /// Writes the whole request. Sent again as it is, it is a retry with the same key.
+    /// Writes the whole request. Sending it again is a retry with the same key.
     pub(crate) fn write(&self, user: u64, key: Option<&str>, request: &mut Vec<u8>) {
         request.clear();
         request.extend_from_slice(&self.head);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_has_path_user_and_key_as_asked_for() {
+    fn a_call_has_its_path_user_and_key() {
         for user in [0, 9, 10, 1_000_000] {
             let text = text("/draw?x=1", "load-{}@x", user, Some("K"));
             let (head, body) = text.split_once("\r\n\r\n").expect("a body");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_run_begin_alike_and_end_with_the_arrival() {
+    fn keys_of_a_run_have_one_prefix_and_end_with_the_arrival() {
         let keys = RunKeys::new(0xff_0000_0abc_def0);
         let mut key = String::new();
         keys.write(255, &mut key);

@@ -1,10 +1,10 @@
-//! Bodies in chunks: ours never come so, those of other implementations do.
+//! Bodies in chunks: the gateway never sends them, other implementations do.
 
 use std::ops::Range;
 
 use crate::error::Malformed;
 
-/// One chunk: where its data lies in the wire's bytes, and where the next chunk begins.
+/// One chunk: the range of its data in the received bytes, and where the next chunk begins.
 struct Chunk {
     data: Range<usize>,
     next: usize,
@@ -32,7 +32,7 @@ fn chunk(wire: &[u8], at: usize) -> Result<Option<Chunk>, Malformed> {
     }
 }
 
-/// The length of a whole body on the wire; `None` when more bytes are needed.
+/// The length of a whole body as received; `None` when more bytes are needed.
 pub(crate) fn wire_len(wire: &[u8]) -> Result<Option<usize>, Malformed> {
     let mut at = 0;
     while at <= wire.len() {
@@ -45,7 +45,7 @@ pub(crate) fn wire_len(wire: &[u8]) -> Result<Option<usize>, Malformed> {
     Ok(None)
 }
 
-/// Moves the data of a whole body together at its front; the answer is its length.
+/// Moves the data of all chunks to the front. Returns its length.
 pub(crate) fn join(wire: &mut [u8]) -> Result<usize, Malformed> {
     let (mut at, mut joined) = (0, 0);
     while let Some(Chunk { data, next }) = chunk(wire, at)? {
@@ -72,7 +72,7 @@ mod tests {
             assert_eq!(wire_len(&WIRE[..cut]), Ok(None), "cut at {cut}");
         }
         assert_eq!(wire_len(WIRE), Ok(Some(WIRE.len())));
-        // What follows belongs to nobody yet.
+        // Bytes behind the body do not belong to it.
         assert_eq!(wire_len(&[WIRE, b"HTTP"].concat()), Ok(Some(WIRE.len())));
         let mut wire = WIRE.to_vec();
         let len = join(&mut wire).expect("whole");

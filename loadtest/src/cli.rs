@@ -13,7 +13,7 @@ use crate::hello::HelloArgs;
 use crate::load::LoadArgs;
 use crate::verify::VerifyArgs;
 
-/// Load driver and benchmarks of the draw gateway; speaks to loopback addresses only.
+/// Load driver and benchmarks of the draw gateway; connects to loopback addresses only.
 #[derive(Debug, Parser)]
 #[command(name = "loadtest", version)]
 pub(crate) struct Cli {
@@ -21,30 +21,32 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// One role of the binary.
+/// What to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Load a gateway: each connection sends its next request when it has its last answer.
+    /// Load a gateway in a closed loop: each connection sends its next request after the response to
+    /// the last one.
     Drive(DriveArgs),
-    /// Load a server by a schedule that waits for nobody, and report what its users waited.
+    /// Load a server in an open loop: by a schedule, whatever the server does. Reports how long users
+    /// waited.
     Load(LoadArgs),
-    /// Ask a gateway for the draws that a drive or a load kept; exit code 1 when one is missing or
+    /// Read the draws that a drive or a load kept from a gateway; exit code 1 when one is missing or
     /// differs.
     Verify(VerifyArgs),
-    /// Hold what users were told against what the shards have; exit code 1 when that differs.
+    /// Compare the draws that users received with those in the shards; exit code 1 when they differ.
     Audit(AuditArgs),
-    /// Serve a fixed answer to any POST: the upper limit of the edge.
+    /// Serve a fixed response to any POST: the upper limit of the edge.
     Hello(HelloArgs),
-    /// Measure the gateway beside a bare server and bare inserts, and write the results.
+    /// Measure the gateway next to a bare server and bare inserts, and write the results.
     Bench(BenchArgs),
-    /// Measure two builds of the gateway in turn; exit code 1 when this one is slower than the
-    /// other by too much.
+    /// Measure two builds of the gateway in turn; exit code 1 when this one is too slow beside the
+    /// other.
     Pair(PairArgs),
     /// Measure how the cost of a draw grows with shards, prizes, accounts and connections.
     Growth(GrowthArgs),
-    /// Load a cluster for long, and see whether latency, rate and memory stay as they are.
+    /// Load a cluster for a long time, and check that latency, rate and memory stay the same.
     Soak(SoakArgs),
-    /// Audit a cluster with millions of orders beside draws, and see whether any is refused.
+    /// Audit a cluster with millions of orders during draws, and check that none is refused.
     AuditLoad(AuditLoadArgs),
 }
 
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_has_one_schedule_and_keeps_only_what_has_a_key() {
+    fn a_load_has_one_schedule_and_keeps_only_calls_with_a_key() {
         let load = |options: &str| {
             let fixed = ["loadtest", "load", "--url", "http://127.0.0.1:8091"];
             Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).map(drop)
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audit_needs_one_place_to_look_into() {
+    fn an_audit_reads_either_a_cluster_or_a_folder() {
         let audit = |options: &str| {
             let fixed = ["loadtest", "audit", "--file", "f"];
             Cli::try_parse_from(fixed.into_iter().chain(options.split_whitespace())).map(drop)
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bench_of_one_side_only_is_not_one_of_the_other() {
+    fn a_part_of_a_bench_has_a_name() {
         assert!(Cli::try_parse_from(["loadtest", "bench", "--only", "cluster"]).is_ok());
         assert!(Cli::try_parse_from(["loadtest", "bench", "--only", "everything"]).is_err());
     }

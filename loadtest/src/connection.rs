@@ -15,17 +15,16 @@ use crate::error::Error;
 use crate::error::Malformed;
 use crate::response::{Frame, parse};
 
-/// A request without an answer by then counts as an error, unless the connection was told
-/// otherwise.
+/// A request without a response by then is an error, unless the connection has a timeout of its own.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Room for an answer with all its headers, so that one read takes it whole.
+/// Room for a response with all its headers, so that one read takes it whole.
 const INPUT_BYTES: usize = 4 * 1024;
 
-/// No answer that we ask for is near this; a larger one is not read to its end.
+/// No expected response is near this size. A larger one is not read to its end.
 const INPUT_BYTES_MAX: usize = 1024 * 1024;
 
-/// Why a request has no answer.
+/// Why a request has no response.
 #[derive(Debug, Error)]
 pub(crate) enum ExchangeError {
     /// No connection could be made.
@@ -34,10 +33,10 @@ pub(crate) enum ExchangeError {
     /// The connection broke.
     #[error("connection: {0}")]
     Io(#[from] io::Error),
-    /// There was no answer in time.
-    #[error("no answer in time")]
+    /// There was no response in time.
+    #[error("no response in time")]
     Timeout,
-    /// There was an answer, but not one of HTTP as we know it.
+    /// There was a response, but not a correct one.
     #[error(transparent)]
     Malformed(#[from] Malformed),
 }
@@ -54,7 +53,7 @@ impl ExchangeError {
     }
 }
 
-/// An answer, as it lies in the connection's buffer.
+/// A response, in the connection's buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpResponse<'a> {
     pub(crate) status: u16,
@@ -62,15 +61,15 @@ pub(crate) struct HttpResponse<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// A connection that opens itself when it is used and not open.
+/// A connection that opens itself when a request needs it.
 #[derive(Debug)]
 pub(crate) struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
     input: Vec<u8>,
     timeout: Duration,
-    /// One timer for the connection's whole life. It is moved on only when it fires, not with each
-    /// request: that would cost two visits to the timer wheel a request.
+    /// One timer for the connection's whole life. It is set again only when it fires, because setting
+    /// it for each request would cost two visits to the timer wheel.
     timer: Pin<Box<Sleep>>,
 }
 
@@ -80,7 +79,7 @@ impl Connection {
         Self::with_timeout(address, REQUEST_TIMEOUT)
     }
 
-    /// One that waits so long for each answer.
+    /// A connection that waits so long for each response.
     pub(crate) fn with_timeout(address: SocketAddr, timeout: Duration) -> Self {
         Self {
             address,
@@ -106,17 +105,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends one request and waits for its answer. After an error the next call opens again.
+    /// Sends one request and waits for its response. After an error the next call connects again.
     pub(crate) async fn exchange(
         &mut self,
         request: &[u8],
     ) -> Result<HttpResponse<'_>, ExchangeError> {
         let frame = {
             let (stream, input) = (&mut self.stream, &mut self.input);
-            // Pinned here and not in `within`: a future passed by value is copied whole.
+            // Pinned here and not in `within`: passing a future by value copies it.
             let work = pin!(async {
-                // The stream stays out of its place until the answer is whole: an error or a
-                // timeout on the way drops it.
+                // The stream is out of the connection until the response is whole, so an error or a
+                // timeout drops it.
                 let mut open = match stream.take().filter(is_usable) {
                     Some(open) => open,
                     None => connect(self.address)
@@ -149,13 +148,13 @@ impl Connection {
     }
 }
 
-/// Opens connections before a clock starts, one after the other: thousands at once overflow the
-/// server's accept queue, and the kernel lets those try again only after a second.
+/// Opens connections before the measurement, one after the other. Thousands at once would overflow
+/// the server's accept queue, and the kernel tries those again only after a second.
 pub(crate) fn connect_all(
     address: SocketAddr,
     connections: u16,
 ) -> Result<Vec<std::net::TcpStream>, Error> {
-    // A shell often lends 1,024 files. When it lends no more than that, connecting says so.
+    // A shell often allows 1,024 files. If the limit cannot be raised, connecting fails.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     (0..connections)
         .map(|number| {
@@ -165,8 +164,8 @@ pub(crate) fn connect_all(
         .collect()
 }
 
-/// A server may close a connection that was idle for long; whoever waits for an answer there has
-/// nobody to blame. Nothing is asked of the system unless something came in.
+/// Whether the server has not closed the connection, as it may when it was idle for long. This costs
+/// no system call unless something was received.
 fn is_usable(stream: &TcpStream) -> bool {
     matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
@@ -225,7 +224,7 @@ mod tests {
     const PIECES: [&[u8]; 3] = [b"HTTP/1.1 200 OK\r\nContent-", b"Length: 2\r\n\r\no", b"k"];
 
     #[tokio::test]
-    async fn an_answer_in_pieces_is_put_together_and_a_broken_connection_reopened() {
+    async fn a_response_in_pieces_is_put_together_and_a_broken_connection_reopened() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let address = listener.local_addr().expect("address");
         let server = tokio::spawn(async move {
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_was_closed_while_idle_is_opened_anew() {
+    async fn a_connection_that_was_closed_while_idle_is_opened_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let address = listener.local_addr().expect("address");
         let server = tokio::spawn(async move {

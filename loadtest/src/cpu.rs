@@ -1,5 +1,5 @@
-//! Who used the processors while a case was driven: the parts of the system, the driver, and
-//! everybody else, whose share says how far the figures can be trusted.
+//! Which processes used the processors during a case: the parts of the system, the driver, and all
+//! others. The share of the others shows how reliable the figures are.
 
 use std::fmt;
 use std::fs;
@@ -70,7 +70,7 @@ struct Machine {
     stolen: u64,
 }
 
-/// What the time between two looks was used for.
+/// The use of the processors between two looks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Usage {
     /// Per request and part of the system.
@@ -90,7 +90,7 @@ struct Part {
 }
 
 impl Look {
-    /// Divides what was used since then by the requests that were answered.
+    /// Divides the processor time since then by the number of requests.
     pub(crate) fn until(&self, now: &Self, requests: u64) -> Usage {
         let elapsed_us = now.at.duration_since(self.at).as_secs_f64() * 1e6;
         let mut ours = 0;
@@ -164,7 +164,7 @@ fn count(requests: u64) -> f64 {
     requests.max(1) as f64
 }
 
-/// Whether a process runs; one that has ended and waits to be collected does not.
+/// Whether a process runs. A zombie does not.
 pub(crate) fn is_alive(pid: u32) -> bool {
     stat(pid).is_some_and(|text| !matches!(fields(&text).first(), None | Some(&("Z" | "X"))))
 }
@@ -177,7 +177,7 @@ fn stat(pid: u32) -> Option<String> {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok()
 }
 
-/// What follows the name, which stands in brackets and may hold anything.
+/// The fields behind the name, which is in brackets and may have any characters.
 fn fields(stat: &str) -> Vec<&str> {
     stat.rsplit_once(')')
         .map(|(_, rest)| rest.split_ascii_whitespace().collect())
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_found_behind_any_name() {
+    fn times_are_read_behind_any_name() {
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 1 0 0 0 123 45 0 0 20 0 9 0 1 2 3";
         assert_eq!(
             parse_times(stat),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn use_is_shared_out_between_parts_and_others() {
+    fn use_is_divided_between_parts_and_others() {
         let at = Instant::now();
         let look = |seconds, user, system, busy| Look {
             at: at + std::time::Duration::from_secs(seconds),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{ConnectOptions as _, Executor as _};
 
-/// Where it is, and how to get in.
+/// Its address and credentials.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Database {
     pub(crate) host: IpAddr,
@@ -19,7 +19,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// A connection over TCP, set up as the gateway's are. sqlx turns Nagle's algorithm off.
+    /// A connection over TCP, configured like the gateway's. sqlx turns Nagle's algorithm off.
     pub(crate) async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
         let mut connection = MySqlConnectOptions::new()
             .host(&self.host.to_string())

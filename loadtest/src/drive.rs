@@ -1,8 +1,8 @@
 //! Closed-loop load: N connections, each with one request in flight.
 //!
-//! The driver shares the machine with what it measures, so it does as little as it can: a
-//! single-threaded runtime per thread, nothing shared between threads, one write and one read a
-//! request.
+//! The driver shares the machine with what it measures, so it does as little as possible: a
+//! single-threaded runtime for each thread, nothing shared between threads, one write and one read
+//! for each request.
 
 use std::io;
 use std::net::TcpStream;
@@ -25,7 +25,7 @@ use crate::target::{Target, parse_target};
 use testkit::random::SplitMix64;
 
 /// Waits of a connection after its first, second, ... error in a row: long enough not to spin on a
-/// dead server, short enough to be back when it is.
+/// dead server, short enough to notice soon that it is back.
 const BACKOFF_MS: [u64; 5] = [5, 10, 50, 100, 200];
 
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(crate) struct DriveArgs {
     /// Print the report as one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write what each user was told to this file, one JSON document a line.
+    /// Write each call with the draw that its user received to this file, one JSON document a line.
     #[arg(long, value_name = "FILE")]
     pub(crate) keep: Option<PathBuf>,
 }
@@ -46,7 +46,7 @@ pub(crate) struct DrivePlan {
     /// The gateway, for example `http://127.0.0.1:8091`.
     #[arg(long, value_parser = parse_target)]
     pub(crate) url: Target,
-    /// What to ask for.
+    /// The kind of request.
     #[arg(long, value_enum, default_value_t = Case::Draw)]
     pub(crate) case: Case,
     /// Connections, each with one request in flight.
@@ -67,10 +67,10 @@ pub(crate) struct DrivePlan {
     /// The activity to draw in.
     #[arg(long, default_value_t = 200_001)]
     pub(crate) activity: u64,
-    /// Draws that each call asks for; without it a call asks for one and does not say so.
+    /// Draws of each call; without it a call has no count, and makes one draw.
     #[arg(long, value_parser = value_parser!(u8).range(1..=10))]
     pub(crate) count: Option<u8>,
-    /// Chooses the users; keys differ between runs whatever the seed.
+    /// Chooses the users. Keys differ between runs with the same seed.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }
@@ -135,7 +135,7 @@ fn about(plan: &DrivePlan, threads: u16) -> About {
     }
 }
 
-/// What all connections of a run have in common.
+/// The data that all connections of a run share.
 #[derive(Debug)]
 struct Run {
     plan: DrivePlan,
@@ -161,7 +161,7 @@ impl Run {
         (self.measure_from..self.end).contains(&ended)
     }
 
-    /// Reads an answer as an outcome, and keeps what a draw told its user.
+    /// The outcome of a call. Keeps the draw if there is a file for it.
     fn judge<'a>(
         &self,
         answer: HttpResponse<'a>,
@@ -181,7 +181,7 @@ impl Run {
             return Ok(outcome);
         };
         match Received::from_draw(user, requests.key(), answer.body) {
-            Ok(told) => keeper.keep(&told).map(|()| outcome),
+            Ok(received) => keeper.keep(&received).map(|()| outcome),
             Err(_) => Ok(CallOutcome::Error("malformed")),
         }
     }
@@ -302,11 +302,11 @@ mod tests {
     }
 
     #[test]
-    fn nobody_listening_is_said_at_once() {
+    fn a_server_that_does_not_listen_is_reported_at_once() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = free.local_addr().expect("address");
         drop(free);
-        let error = drive(&plan(address), None).expect_err("nobody there");
+        let error = drive(&plan(address), None).expect_err("a free port");
         assert!(error.to_string().contains("connection 0 to"), "{error}");
     }
 }

@@ -1,28 +1,28 @@
-//! What can stop a run, and the exit code that it stops with.
+//! Why a run can fail, and its exit code.
 
 use std::io;
 use std::process::ExitCode;
 
 use thiserror::Error;
 
-/// Why a run ended without the answer that was asked for.
+/// Why a run ended without a result.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
     /// A file, a socket or a process could not be used.
     #[error("{what}: {source}")]
     Io {
-        /// What was being used.
+        /// The file, socket or process.
         what: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A database did not do what it was asked to.
+    /// A database returned an error.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    /// The run could not be made at all.
+    /// The run was impossible.
     #[error("{0}")]
     CannotRun(String),
-    /// The run was made, and what it checked does not hold.
+    /// The run ended, and one of its checks does not hold.
     #[error("{0}")]
     DoesNotHold(String),
 }
@@ -33,8 +33,8 @@ impl Error {
         Self::Io { what, source }
     }
 
-    /// 1 says that the system under test is at fault, 2 that we could not look; `audit` has the
-    /// same.
+    /// 1 for a fault of the system under test, 2 for a run that could not check it. `drawbridge audit`
+    /// uses the same codes.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::DoesNotHold(_) => ExitCode::from(1),
@@ -43,7 +43,7 @@ impl Error {
     }
 }
 
-/// An answer that a correct server does not send.
+/// A response that a correct server does not send.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("malformed answer: {0}")]
+#[error("malformed response: {0}")]
 pub(crate) struct Malformed(pub(crate) &'static str);

@@ -1,4 +1,4 @@
-//! A bare HTTP server with a draw's answer ready: what the edge could do if a draw cost nothing.
+//! A bare HTTP server with a fixed response: the rate of the edge if a draw cost nothing.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::error::Error;
 use crate::target::parse_listen;
 
-/// As long as a real draw's answer.
+/// As long as the response to a real draw.
 const ANSWER: &[u8] = br#"{"code":"0000","info":"success","requestId":"0123456789abcdef01234567","data":{"awardId":101,"awardTitle":"Random points","awardIndex":1,"orderId":"7123456789012345678"}}"#;
 
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct HelloArgs {
     pub(crate) listen: SocketAddr,
 }
 
-/// `loadtest hello`: the multi-thread runtime with its defaults, as the gateway has it.
+/// `loadtest hello`, on the multi-thread runtime with its defaults, like the gateway.
 pub(crate) fn command(args: &HelloArgs) -> Result<(), Error> {
     let listen = args.listen;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
@@ -38,20 +38,20 @@ pub(crate) fn command(args: &HelloArgs) -> Result<(), Error> {
             .local_addr()
             .map_err(|e| Error::io(listen.to_string(), e))?;
         println!("listening {address}");
-        // Spawned, so that accepting runs on a worker thread like all else.
+        // Spawned, so that the accept loop runs on a worker thread too.
         let serving = tokio::spawn(serve(listener, || ()));
         let Err(error) = serving.await;
         Err(Error::io("accept loop", error.into()))
     })
 }
 
-/// Answers until it is dropped, and calls `on_answer` for each request.
+/// Serves until it is dropped, and calls `on_answer` for each request.
 pub(crate) async fn serve(
     listener: TcpListener,
     on_answer: impl Fn() + Clone + Send + 'static,
 ) -> Infallible {
     loop {
-        // A failed accept is the client's trouble, or one of too many open files, which passes.
+        // An accept fails by a fault of the client, or by too many open files, which ends.
         if let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(serve_connection(stream, on_answer.clone()));
         } else {
@@ -61,13 +61,13 @@ pub(crate) async fn serve(
 }
 
 async fn serve_connection(stream: TcpStream, on_answer: impl Fn() + Clone) {
-    // Without it answers would still be right, only late: then the figures show it.
+    // If this fails, responses are late, which the figures show.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         on_answer();
         answer(request)
     });
-    // A connection that breaks is not ours to report: the driver counts it.
+    // The driver counts broken connections.
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;

@@ -1,4 +1,4 @@
-//! What users were told, kept for whoever checks afterwards that it still holds.
+//! The file of kept calls: the draws that users received, to be checked afterwards.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::error::Malformed;
 
-/// One call, as its user was told of it: a line of the file.
+/// One call with the draw that its user received: a line of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Received {
@@ -20,7 +20,7 @@ pub(crate) struct Received {
     pub(crate) drawn: Drawn,
 }
 
-/// A draw that was sent, and that its user was not told of.
+/// One call whose user received no draw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NotReceived {
@@ -29,13 +29,13 @@ pub(crate) struct NotReceived {
     pub(crate) outcome: NotReceivedOutcome,
 }
 
-/// Why a user was not told.
+/// Why a user received no draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NotReceivedOutcome {
     /// Every attempt was refused, or never sent: there must be no order.
     Refused,
-    /// An attempt had no outcome: there may be an order.
+    /// The outcome of an attempt is unknown: there may be an order.
     Unknown,
 }
 
@@ -43,23 +43,23 @@ pub(crate) enum NotReceivedOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum KeptLine {
-    /// What a user was told.
+    /// A call with its draw.
     Received(Received),
-    /// A key without an answer that is a draw.
+    /// A call without a draw.
     NotReceived(NotReceived),
-    /// The first line of an open-loop run: what all its keys begin with.
+    /// The first line of an open-loop run: the prefix of all its keys.
     Run {
         /// Hexadecimal digits.
         run: String,
     },
-    /// Its last line, there when the run came to its end: how many keys the file has.
+    /// The last line of an open-loop run that was not stopped: how many keys the file has.
     Kept {
         /// Lines with keys.
         kept: u64,
     },
 }
 
-/// What a draw's or a record's answer holds.
+/// The data of a draw, or of the record of a draw.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Drawn {
@@ -78,14 +78,15 @@ impl Drawn {
         }
     }
 
-    /// Whether it is what the user was told, prize by prize.
-    pub(crate) fn is(&self, told: &Self) -> bool {
-        let (now, then) = (self.prizes(), told.prizes());
+    /// Whether it equals what the user received, prize by prize.
+    pub(crate) fn is(&self, received: &Self) -> bool {
+        let (now, then) = (self.prizes(), received.prizes());
         now.len() == then.len() && now.iter().zip(then).all(|(now, then)| now.is(then))
     }
 }
 
-/// A call that names a count of one is answered with a list, and its record is none.
+/// A list of one draw equals that draw: a call with a count of one returns a list, its record does
+/// not.
 impl PartialEq for Drawn {
     fn eq(&self, other: &Self) -> bool {
         self.prizes() == other.prizes()
@@ -105,14 +106,14 @@ pub(crate) struct Prize {
 }
 
 impl Prize {
-    /// Whether it is what the user was told. Titles are compared where both are known: those of
-    /// implementations without titles are not.
-    pub(crate) fn is(&self, told: &Self) -> bool {
-        let titles_agree = match (&self.award_title, &told.award_title) {
+    /// Whether it equals what the user received. Titles are compared where both are known:
+    /// other implementations have none.
+    pub(crate) fn is(&self, received: &Self) -> bool {
+        let titles_agree = match (&self.award_title, &received.award_title) {
             (Some(now), Some(then)) => now == then,
             _ => true,
         };
-        self.award_id == told.award_id && self.order_id == told.order_id && titles_agree
+        self.award_id == received.award_id && self.order_id == received.order_id && titles_agree
     }
 }
 
@@ -124,7 +125,7 @@ struct Envelope {
 }
 
 impl Drawn {
-    /// Reads the body of an answer with code `0000`.
+    /// Reads the body of a response with code `0000`.
     pub(crate) fn from_body(body: &[u8]) -> Result<Self, Malformed> {
         Envelope::from_body(body).map(|envelope| envelope.data)
     }
@@ -137,7 +138,7 @@ impl Envelope {
 }
 
 impl Received {
-    /// Reads a draw's answer, which must carry the key that was sent.
+    /// Reads the response to a draw, which must have the key of the request.
     pub(crate) fn from_draw(user: u64, key: &str, body: &[u8]) -> Result<Self, Malformed> {
         Self::from_body(format!("u{user}"), key, body)
     }
@@ -156,8 +157,8 @@ impl Received {
     }
 }
 
-/// The file that all connections write to. One lock will do: a line is a copy into the buffer, and
-/// a driver has one or two threads.
+/// The file that all connections write to. One lock is enough: writing a line copies it into a
+/// buffer, and a driver has one or two threads.
 #[derive(Debug)]
 pub(crate) struct Keeper(Mutex<BufWriter<File>>);
 
@@ -167,8 +168,8 @@ impl Keeper {
         Ok(Self(Mutex::new(BufWriter::with_capacity(1 << 16, file))))
     }
 
-    pub(crate) fn keep(&self, told: &Received) -> io::Result<()> {
-        self.write(told)
+    pub(crate) fn keep(&self, received: &Received) -> io::Result<()> {
+        self.write(received)
     }
 
     /// Writes one line, of whatever kind.
@@ -199,12 +200,12 @@ pub(crate) fn lines(
         }))
 }
 
-/// Reads what users were told, and passes over the rest.
-pub(crate) fn told(
+/// Reads the calls whose users received a draw, and skips the others.
+pub(crate) fn received_draws(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<Received, Error>> + use<>, Error> {
     Ok(lines(path)?.filter_map(|line| match line {
-        Ok(KeptLine::Received(told)) => Some(Ok(told)),
+        Ok(KeptLine::Received(received)) => Some(Ok(received)),
         Ok(_) => None,
         Err(error) => Some(Err(error)),
     }))
@@ -218,30 +219,30 @@ mod tests {
         br#"{"code":"0000","requestId":"K","data":{"awardId":7,"awardTitle":"t","orderId":"9"}}"#;
 
     #[test]
-    fn what_is_kept_is_read_back() {
+    fn kept_calls_are_read_back() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("told");
-        let told = Received::from_draw(5, "K", BODY).expect("a draw");
+        let path = folder.path().join("received");
+        let received = Received::from_draw(5, "K", BODY).expect("a draw");
         let keeper = Keeper::create(&path).expect("created");
-        keeper.keep(&told).expect("kept");
-        keeper.keep(&told).expect("kept");
+        keeper.keep(&received).expect("kept");
+        keeper.keep(&received).expect("kept");
         keeper.flush().expect("flushed");
-        let read: Vec<Received> = super::told(&path)
+        let read: Vec<Received> = super::received_draws(&path)
             .expect("opened")
-            .map(|told| told.expect("read"))
+            .map(|received| received.expect("read"))
             .collect();
-        assert_eq!(read, vec![told.clone(), told]);
+        assert_eq!(read, vec![received.clone(), received]);
         let text = std::fs::read_to_string(&path).expect("text");
         let line = r#"{"userId":"u5","requestId":"K","awardId":7,"orderId":"9","awardTitle":"t"}"#;
         assert_eq!(text.lines().next(), Some(line));
     }
 
     #[test]
-    fn every_kind_of_line_is_told_apart_and_a_broken_one_is_named() {
+    fn every_kind_of_line_is_recognised_and_a_broken_one_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kept");
-        let told = Received::from_body("x".to_owned(), "K", BODY).expect("a draw");
-        let untold = NotReceived {
+        let received = Received::from_body("x".to_owned(), "K", BODY).expect("a draw");
+        let not_received = NotReceived {
             user_id: "x".to_owned(),
             request_id: "L".to_owned(),
             outcome: NotReceivedOutcome::Unknown,
@@ -250,8 +251,8 @@ mod tests {
             KeptLine::Run {
                 run: "ab".to_owned(),
             },
-            KeptLine::Received(told.clone()),
-            KeptLine::NotReceived(untold),
+            KeptLine::Received(received.clone()),
+            KeptLine::NotReceived(not_received),
             KeptLine::Kept { kept: 2 },
         ];
         let keeper = Keeper::create(&path).expect("created");
@@ -264,7 +265,7 @@ mod tests {
             .map(|line| line.expect("read"))
             .collect();
         assert_eq!(read, all);
-        assert_eq!(super::told(&path).expect("opened").count(), 1);
+        assert_eq!(super::received_draws(&path).expect("opened").count(), 1);
 
         keeper.write(&"cut off").expect("written");
         keeper.flush().expect("flushed");
@@ -278,8 +279,8 @@ mod tests {
     #[test]
     fn a_call_for_several_draws_is_one_line() {
         let body = br#"{"code":"0000","requestId":"K","data":{"draws":[{"awardId":7,"orderId":"9"},{"awardId":8,"orderId":"10"}]}}"#;
-        let told = Received::from_draw(5, "K", body).expect("draws");
-        let line = serde_json::to_string(&told).expect("JSON");
+        let received = Received::from_draw(5, "K", body).expect("draws");
+        let line = serde_json::to_string(&received).expect("JSON");
         let draws = r#"[{"awardId":7,"orderId":"9"},{"awardId":8,"orderId":"10"}]"#;
         assert_eq!(
             line,
@@ -287,16 +288,16 @@ mod tests {
         );
         assert_eq!(
             serde_json::from_str::<Received>(&line).expect("read back"),
-            told
+            received
         );
         assert_ne!(
-            told.drawn,
+            received.drawn,
             Received::from_draw(5, "K", BODY).expect("a draw").drawn
         );
     }
 
     #[test]
-    fn anothers_answer_is_refused() {
+    fn the_response_to_another_call_is_refused() {
         assert!(Received::from_draw(5, "L", BODY).is_err());
         assert!(Received::from_draw(5, "K", br#"{"code":"0000"}"#).is_err());
     }

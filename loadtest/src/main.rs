@@ -1,11 +1,13 @@
 //! Load driver and benchmarks of the draw gateway.
 //!
-//! `drive` loads a running gateway as fast as it answers, `load` by a schedule that waits for
-//! nobody. `verify` asks the gateway afterwards whether it still knows what it told, `audit` looks
-//! into the shards. `hello` is the bare HTTP server that bounds the edge, `bench` measures the
-//! gateway and its limits side by side, `pair` two builds of it, `growth` how the cost of a draw
-//! grows, `soak` whether anything creeps up over time, and `audit-load` whether an audit refuses
-//! anybody's draw. All of them talk to this machine alone.
+//! * `drive` loads a running gateway in a closed loop, `load` by a schedule.
+//! * `verify` compares the draws that users received with the gateway's records, `audit` with the
+//!   shards.
+//! * `hello` is a bare HTTP server, the limit of the edge. `bench` measures the gateway next to its
+//!   limits, `pair` two builds of it, `growth` how the cost of a draw grows.
+//! * `soak` checks that nothing grows over time, `audit-load` that an audit does not disturb draws.
+//!
+//! All of them connect to this machine only.
 
 mod audit;
 mod bench;

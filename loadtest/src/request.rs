@@ -1,4 +1,4 @@
-//! What the connections of a closed loop ask for, one request after another.
+//! The requests of a closed loop's connections.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use testkit::random::SplitMix64;
 
 use crate::call::{Call, UserPattern};
 
-/// What the connections ask for.
+/// The kind of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Case {
     /// A draw, with a key of its own.
@@ -35,8 +35,8 @@ impl Case {
 }
 
 /// Makes the keys of one connection: 24 hexadecimal digits, 10 of the run, 4 of the connection, 10
-/// of the request. The run's part differs between runs, else a second run over the same data would
-/// be answered from the first one's orders and measure replays.
+/// of the request. The run's part differs between runs. Otherwise a second run over the same data
+/// would measure replays of the first one's draws.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     run: u64,
@@ -66,8 +66,8 @@ impl Keys {
     }
 }
 
-/// A number that no other run has, good odds given: the time in nanoseconds, mixed with the
-/// process.
+/// A number that almost certainly no other run has: the time in nanoseconds, mixed with the process
+/// id.
 pub(crate) fn run_tag() -> u64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -91,7 +91,7 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// `count` is how many draws each request asks for; none for requests that do not say.
+    /// `count` is the count of draws that each request has, if it has one.
     pub(crate) fn new(
         case: Case,
         address: SocketAddr,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_for_several_draws_says_how_many() {
+    fn a_call_for_several_draws_has_their_count() {
         let address = "127.0.0.1:1".parse().expect("an address");
         let mut requests = Requests::new(Case::Draw, address, 7, Some(10), Keys::new(1, 1));
         let text = String::from_utf8(requests.next(5).to_vec()).expect("text");

@@ -1,28 +1,28 @@
-//! The least of HTTP/1.1 that tells one answer from the next, and a refusal from a draw.
+//! As much of HTTP/1.1 as is needed to find the end of a response, and to read its code.
 
 use crate::chunks;
 use crate::error::Malformed;
 
-/// More header lines than any answer of the gateway has, CORS included.
+/// More header lines than any response of the gateway has, CORS included.
 const HEADERS_MAX: usize = 32;
 
-/// Where a whole answer lies in the input, and what its head says.
+/// Where a whole response is in the input, and what its head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) status: u16,
     pub(crate) head_len: usize,
-    /// On the wire.
+    /// As received, chunk sizes included.
     pub(crate) body_len: usize,
     /// The body comes in chunks, and must be joined.
     pub(crate) chunked: bool,
-    /// When the server wants to be asked again, in seconds.
+    /// `Retry-After`, in seconds.
     pub(crate) retry_after_s: Option<u32>,
-    /// The server will close the connection after this answer.
+    /// The server will close the connection after this response.
     pub(crate) closes: bool,
 }
 
-/// Finds one whole answer in `input`; `None` when more bytes are needed. Reading starts over with
-/// each piece: answers of this size come in one piece nearly always, so state would cost more.
+/// Finds one whole response in `input`; `None` when more bytes are needed. Each piece starts the
+/// parser again: responses of this size nearly always come in one piece, so state would cost more.
 pub(crate) fn parse(input: &[u8]) -> Result<Option<Frame>, Malformed> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
@@ -80,8 +80,8 @@ fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
     std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
-/// The value of the envelope's `code`. Taken from the bytes: it stands first, and a JSON reader for
-/// every answer would take from the server the processor time that is being measured.
+/// The value of the envelope's `code`, searched in the bytes. It comes first, and parsing each
+/// response as JSON would use processor time that the measured server needs.
 pub(crate) fn code_of(body: &[u8]) -> Option<&str> {
     const NAME: &[u8] = b"\"code\"";
     let start = body.windows(NAME.len()).position(|part| part == NAME)? + NAME.len();
@@ -91,8 +91,8 @@ pub(crate) fn code_of(body: &[u8]) -> Option<&str> {
     std::str::from_utf8(&value[..end]).ok()
 }
 
-/// How many draws an answer to a draw holds: each has an order's id, which no title can spell, for
-/// quotes in texts are escaped.
+/// How many draws a response has: each has an `"orderId"`. No title can have that, because quotes in
+/// strings are escaped.
 pub(crate) fn draws_in(body: &[u8]) -> u64 {
     const NAME: &[u8] = b"\"orderId\":";
     let mut draws = 0;
@@ -113,7 +113,7 @@ mod tests {
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\ncontent-LENGTH: 15\r\n\r\n{\"code\":\"0000\"}";
 
     #[test]
-    fn an_answer_in_pieces_is_whole_only_at_its_last_byte() {
+    fn a_response_in_pieces_is_whole_only_at_its_last_byte() {
         for cut in 0..ANSWER.len() {
             assert_eq!(parse(&ANSWER[..cut]), Ok(None), "cut at {cut}");
         }

@@ -1,4 +1,4 @@
-//! Counting answers, and the report made of the counts.
+//! Counts responses, and makes the report of the counts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,13 +14,13 @@ const LATENCY_US_MAX: u64 = 60_000_000;
 /// How one request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallOutcome<'a> {
-    /// Answered with code `0000`.
+    /// A response with code `0000`.
     Ok,
-    /// The same, with so many draws in one answer.
+    /// The same, with this many draws in one response.
     Draws(u64),
-    /// Answered with this other code.
+    /// A response with this other code.
     Refused(&'a str),
-    /// Not answered, for this kind of reason.
+    /// No response, for this kind of reason.
     Error(&'static str),
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Counts {
     /// All requests: the sum of `ok`, `refused` and `errors`.
     pub(crate) requests: u64,
     pub(crate) ok: u64,
-    /// What those answers hold: one each, or the draws of a call for several.
+    /// Draws in the responses with `0000`: one each, or those of a call for several.
     pub(crate) draws: u64,
     /// By code.
     pub(crate) refused: BTreeMap<String, u64>,
@@ -78,7 +78,7 @@ impl Counts {
     }
 }
 
-/// Looks before it makes a `String`: nearly always the name is there.
+/// Looks up before it makes a `String`: nearly always the name is there.
 fn add(map: &mut BTreeMap<String, u64>, name: &str, count: u64) {
     match map.get_mut(name) {
         Some(sum) => *sum += count,
@@ -88,11 +88,11 @@ fn add(map: &mut BTreeMap<String, u64>, name: &str, count: u64) {
     }
 }
 
-/// What one thread's connections saw. Shared by them, not one for each: a histogram is 100 KB, and
-/// 512 of them would push the server out of the cache that both use.
+/// The counts of all connections of one thread. They share it: a histogram is 100 KB, and 512 of them
+/// would push the server out of the processor's cache.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// Requests that ended while it was measured.
+    /// Requests that ended during the measurement.
     window: Counts,
     /// Those of the warm-up, and those in flight when the measurement ended.
     around: Counts,
@@ -109,7 +109,7 @@ impl Tally {
         }
     }
 
-    /// Notes a request; the latency counts when there was an answer, refusals included.
+    /// Notes a request. The latency counts if there was a response, refusals included.
     pub(crate) fn note(&mut self, measured: bool, outcome: CallOutcome<'_>, latency: Duration) {
         if !measured {
             self.around.note(outcome);
@@ -167,7 +167,7 @@ fn ms(us: u64) -> f64 {
     us as f64 / 1_000.0
 }
 
-/// What was driven, and how.
+/// The settings of a drive.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct About {
     pub(crate) case: &'static str,
@@ -180,7 +180,7 @@ pub(crate) struct About {
     pub(crate) seconds: u64,
 }
 
-/// The outcome of one drive.
+/// The report of one drive.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     #[serde(flatten)]
@@ -193,10 +193,10 @@ pub(crate) struct Report {
     pub(crate) p99_ms: f64,
     pub(crate) p99_9_ms: f64,
     pub(crate) max_ms: f64,
-    /// What ended inside the measured seconds; the rates are made of these.
+    /// Requests that ended within the measured seconds. The rates are made of these.
     #[serde(flatten)]
     pub(crate) window: Counts,
-    /// Everything that was sent, warm-up included: what an audit of the server must account for.
+    /// All requests, warm-up included. An audit of the server must find all of their draws.
     pub(crate) whole_run: Counts,
 }
 
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!((report.window.ok, report.window.errors), (1, 1));
         assert_eq!(report.window.refused["E1"], 2);
         assert!((report.requests_per_second - 2.0).abs() < f64::EPSILON);
-        // Neither the warm-up nor the timeout is a latency.
+        // Neither the warm-up nor the timeout counts as a latency.
         assert!(report.max_ms < 3.1, "{}", report.max_ms);
     }
 

@@ -1,4 +1,4 @@
-//! Addresses that a load driver may touch: this machine's own, and no other.
+//! Addresses that a load driver may connect to: those of this machine only.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target(pub(crate) SocketAddr);
 
-/// Reads `http://HOST:PORT`. Names other than `localhost` are refused unresolved: what a name means
-/// is decided elsewhere, and may change between the check and the connect.
+/// Parses `http://HOST:PORT`. Names other than `localhost` are refused and not resolved: the address
+/// of a name may change between the check and the connect.
 pub(crate) fn parse_target(url: &str) -> Result<Target, String> {
     let rest = url
         .strip_prefix("http://")
@@ -24,7 +24,7 @@ pub(crate) fn parse_target(url: &str) -> Result<Target, String> {
     Ok(Target(target))
 }
 
-/// Reads `IP:PORT` of a loopback address.
+/// Parses `IP:PORT` of a loopback address.
 pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text
         .parse()

@@ -1,4 +1,4 @@
-//! Asks a gateway for the draws that a drive kept, and compares.
+//! Reads the draws that a drive kept from a gateway's records, and compares.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::connection::{Connection, HttpResponse};
 use crate::error::Error;
 use crate::json::print_json;
-use crate::keep::{Drawn, Received, told};
+use crate::keep::{Drawn, Received, received_draws};
 use crate::request::get;
 use crate::response::code_of;
 use crate::target::{Target, parse_target};
@@ -22,7 +22,7 @@ use testkit::random::SplitMix64;
 /// Examples listed for each kind of finding.
 const LISTED_MAX: usize = 10;
 
-/// A gateway that is restarting deserves another question before a draw counts as not answered.
+/// Tries before a draw counts as unanswered: the gateway may be restarting.
 const TRIES: u32 = 5;
 const RETRY_MS: u64 = 200;
 
@@ -34,40 +34,40 @@ pub(crate) struct VerifyArgs {
     /// A file written by `drive --keep` or `load --keep`.
     #[arg(long)]
     pub(crate) file: PathBuf,
-    /// Ask for this many draws, chosen by the seed, in place of all.
+    /// Read this many draws, chosen by the seed, instead of all.
     #[arg(long, value_parser = value_parser!(u64).range(1..))]
     pub(crate) sample: Option<u64>,
     /// Chooses the sample.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Connections to ask over.
+    /// Connections to the gateway.
     #[arg(long, default_value_t = 16, value_parser = value_parser!(u16).range(1..=1_000))]
     pub(crate) connections: u16,
-    /// Print the outcome as one JSON document.
+    /// Print the results as one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// What became of the kept draws.
+/// The results for all kept draws.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Findings {
     checked: usize,
     same: usize,
     missing: usize,
     different: usize,
-    /// Neither found nor missing: no answer, or a refusal.
+    /// Neither found nor missing: no response, or a refusal.
     unanswered: usize,
     examples: Vec<String>,
 }
 
 /// `loadtest verify`.
 pub(crate) fn command(args: &VerifyArgs) -> Result<(), Error> {
-    let told = to_ask(&args.file, args.sample, args.seed)?;
+    let received = to_ask(&args.file, args.sample, args.seed)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::io("runtime", e))?;
-    let findings = runtime.block_on(verify(args.url.0, args.connections, told))?;
+    let findings = runtime.block_on(verify(args.url.0, args.connections, received))?;
     if args.json {
         print_json(&findings)?;
     } else {
@@ -76,48 +76,48 @@ pub(crate) fn command(args: &VerifyArgs) -> Result<(), Error> {
     findings.judge()
 }
 
-/// The draws to ask for: all, read as they are asked for, or a sample, each with the same chance.
+/// The draws to check: all, read from the file one by one, or a sample, each with the same chance.
 pub(crate) fn to_ask(path: &Path, sample_size: Option<u64>, seed: u64) -> Result<Queue, Error> {
-    let told = told(path)?;
+    let received = received_draws(path)?;
     match sample_size {
-        None => Ok(Box::new(told)),
-        Some(size) => Ok(Box::new(sample(told, size, seed)?.into_iter().map(Ok))),
+        None => Ok(Box::new(received)),
+        Some(size) => Ok(Box::new(sample(received, size, seed)?.into_iter().map(Ok))),
     }
 }
 
-/// What is still to be asked for.
+/// The draws that are still to be checked.
 pub(crate) type Queue = Box<dyn Iterator<Item = Result<Received, Error>> + Send>;
 
 /// Keeps `size` of the draws without knowing how many will come: the n-th replaces one of those
 /// kept with the chance `size / n`.
 fn sample(
-    told: impl Iterator<Item = Result<Received, Error>>,
+    received: impl Iterator<Item = Result<Received, Error>>,
     size: u64,
     seed: u64,
 ) -> Result<Vec<Received>, Error> {
     let mut random = SplitMix64::new(seed);
     let mut kept = Vec::new();
-    for (seen, told) in (1..).zip(told) {
+    for (seen, received) in (1..).zip(received) {
         if seen <= size {
-            kept.push(told?);
+            kept.push(received?);
         } else if let Some(place) = usize::try_from(random.below(seen))
             .ok()
             .and_then(|place| kept.get_mut(place))
         {
-            *place = told?;
+            *place = received?;
         }
     }
     Ok(kept)
 }
 
-/// Asks for draws over so many connections.
+/// Checks draws over this many connections.
 pub(crate) async fn verify(
     address: SocketAddr,
     connections: u16,
-    told: Queue,
+    received: Queue,
 ) -> Result<Findings, Error> {
     let findings = Arc::new(Mutex::new(Findings::default()));
-    let queue = Arc::new(Mutex::new(told));
+    let queue = Arc::new(Mutex::new(received));
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
         tasks.spawn(verify_from(queue.clone(), address, findings.clone()));
@@ -137,18 +137,18 @@ async fn verify_from(
     let mut connection = Connection::new(address);
     loop {
         let next = queue.lock().expect("no holder panics").next();
-        let Some(told) = next.transpose()? else {
+        let Some(received) = next.transpose()? else {
             return Ok(());
         };
-        let finding = ask(&mut connection, address, &told).await;
+        let finding = ask(&mut connection, address, &received).await;
         findings
             .lock()
             .expect("no holder panics")
-            .note(&told, finding);
+            .note(&received, finding);
     }
 }
 
-/// What the gateway says of one draw now.
+/// The result for one draw.
 #[derive(Debug, PartialEq, Eq)]
 enum Finding {
     Same,
@@ -157,15 +157,15 @@ enum Finding {
     Unanswered(String),
 }
 
-async fn ask(connection: &mut Connection, address: SocketAddr, told: &Received) -> Finding {
-    let request = get(address, &record_path(told));
+async fn ask(connection: &mut Connection, address: SocketAddr, received: &Received) -> Finding {
+    let request = get(address, &record_path(received));
     let mut finding = Finding::Unanswered(String::new());
     for attempt in 0..TRIES {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
         }
         finding = match connection.exchange(&request).await {
-            Ok(answer) => compare(answer, told),
+            Ok(answer) => compare(answer, received),
             Err(error) => Finding::Unanswered(error.to_string()),
         };
         if !matches!(finding, Finding::Unanswered(_)) {
@@ -175,15 +175,15 @@ async fn ask(connection: &mut Connection, address: SocketAddr, told: &Received) 
     finding
 }
 
-fn record_path(told: &Received) -> String {
+fn record_path(received: &Received) -> String {
     let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("userId", &told.user_id)
-        .append_pair("requestId", &told.request_id)
+        .append_pair("userId", &received.user_id)
+        .append_pair("requestId", &received.request_id)
         .finish();
     format!("/api/v1/raffle/activity/draw_record?{query}")
 }
 
-fn compare(answer: HttpResponse<'_>, told: &Received) -> Finding {
+fn compare(answer: HttpResponse<'_>, received: &Received) -> Finding {
     if answer.status == 404 {
         return Finding::Missing;
     }
@@ -192,14 +192,14 @@ fn compare(answer: HttpResponse<'_>, told: &Received) -> Finding {
         return Finding::Unanswered(format!("HTTP {} {body}", answer.status));
     }
     match Drawn::from_body(answer.body) {
-        Ok(drawn) if drawn.is(&told.drawn) => Finding::Same,
+        Ok(drawn) if drawn.is(&received.drawn) => Finding::Same,
         Ok(drawn) => Finding::Different(drawn),
         Err(error) => Finding::Unanswered(error.to_string()),
     }
 }
 
 impl Findings {
-    fn note(&mut self, told: &Received, finding: Finding) {
+    fn note(&mut self, received: &Received, finding: Finding) {
         self.checked += 1;
         let (count, what) = match finding {
             Finding::Same => {
@@ -212,7 +212,7 @@ impl Findings {
         };
         *count += 1;
         if *count <= LISTED_MAX {
-            self.examples.push(format!("{what}: {told:?}"));
+            self.examples.push(format!("{what}: {received:?}"));
         }
     }
 
@@ -221,7 +221,7 @@ impl Findings {
             return Err(Error::DoesNotHold("draws are missing or differ".to_owned()));
         }
         if self.unanswered > 0 {
-            return Err(Error::CannotRun("draws could not be asked for".to_owned()));
+            return Err(Error::CannotRun("some draws could not be read".to_owned()));
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
     use crate::keep::Prize;
 
-    fn told(number: u64) -> Received {
+    fn received(number: u64) -> Received {
         let drawn = Drawn::One(Prize {
             award_id: 7,
             order_id: "9".to_owned(),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn each_answer_is_told_apart() {
+    fn each_response_has_its_finding() {
         let same = br#"{"code":"0000","data":{"awardId":7,"orderId":"9","state":"created"}}"#;
         let other = br#"{"code":"0000","data":{"awardId":8,"orderId":"9"}}"#;
         let list =
@@ -274,7 +274,7 @@ mod tests {
                     retry_after_s: None,
                     body,
                 },
-                &told(1),
+                &received(1),
             )
         };
         assert_eq!(compare(200, same), Finding::Same);
@@ -288,18 +288,18 @@ mod tests {
     #[test]
     fn missing_outweighs_unanswered() {
         let mut findings = Findings::default();
-        findings.note(&told(1), Finding::Same);
+        findings.note(&received(1), Finding::Same);
         assert!(findings.judge().is_ok());
-        findings.note(&told(2), Finding::Unanswered("x".to_owned()));
+        findings.note(&received(2), Finding::Unanswered("x".to_owned()));
         assert!(matches!(findings.judge(), Err(Error::CannotRun(_))));
-        findings.note(&told(3), Finding::Missing);
+        findings.note(&received(3), Finding::Missing);
         assert!(matches!(findings.judge(), Err(Error::DoesNotHold(_))));
         assert_eq!(findings.checked, 3);
     }
 
     #[test]
     fn ids_are_escaped() {
-        let path = record_path(&told(1));
+        let path = record_path(&received(1));
         assert_eq!(
             path,
             "/api/v1/raffle/activity/draw_record?userId=u+1&requestId=K%261"
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn a_sample_has_its_size_no_doubles_and_follows_the_seed() {
         let pick = |size, seed| {
-            sample((0..100).map(|number| Ok(told(number))), size, seed).expect("readable")
+            sample((0..100).map(|number| Ok(received(number))), size, seed).expect("readable")
         };
         assert_eq!(pick(10, 1), pick(10, 1));
         assert_ne!(pick(10, 1), pick(10, 2));
@@ -323,8 +323,10 @@ mod tests {
     fn every_draw_is_sampled_equally_often() {
         let mut picked = [0_u32; 10];
         for seed in 0..2_000 {
-            for told in sample((0..10).map(|number| Ok(told(number))), 3, seed).expect("readable") {
-                let number: usize = told.user_id[2..].parse().expect("a number");
+            for received in
+                sample((0..10).map(|number| Ok(received(number))), 3, seed).expect("readable")
+            {
+                let number: usize = received.user_id[2..].parse().expect("a number");
                 picked[number] += 1;
             }
         }

@@ -1,4 +1,4 @@
-//! What users were told beside what stands in the shards. Pure.
+//! Compares the draws that users received with the orders in the shards. Pure.
 
 use std::fmt;
 
@@ -11,30 +11,30 @@ use crate::keep::{KeptLine, NotReceivedOutcome, Prize, Received};
 /// Examples listed for each kind of fault.
 const LISTED_MAX: u64 = 10;
 
-/// What became of the kept keys. All but the first group are faults, unless said otherwise.
+/// The results for all kept keys. All but the first group are faults, unless said otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Findings {
     /// Keys in the file.
     keys: u64,
-    /// Received, and there, once and alike.
+    /// Received, and there once, the same.
     same: u64,
     /// Refused, and not there.
     refused: u64,
-    /// No fault: the driver has no outcome, and there is an order.
+    /// No fault: the driver does not know the outcome, and there is an order.
     unconfirmed_present: u64,
-    /// No fault: the driver has no outcome, and there is no order.
+    /// No fault: the driver does not know the outcome, and there is no order.
     unconfirmed_absent: u64,
     /// Received, and not there.
     missing: u64,
     /// Received, and there with another order number, award or title.
     different: u64,
-    /// More orders for a user and a key than they were told of.
+    /// More orders for a user and a key than the user received.
     doubled: u64,
     /// Refused, and there is an order.
     refused_present: u64,
-    /// Orders of the run in all tables, counted; null when the file does not say that it is whole.
+    /// The count of the run's orders in all tables; null when the file is not complete.
     orders_of_run: Option<u64>,
-    /// Of these, such as belong to no key of the file.
+    /// Of these, orders that belong to no key of the file.
     surplus: u64,
     /// Orders found under the keys of the file.
     #[serde(skip)]
@@ -46,8 +46,10 @@ impl Findings {
     /// The key of a line, where it has one.
     pub(super) fn key_of(line: &KeptLine) -> Option<(&str, &str)> {
         match line {
-            KeptLine::Received(told) => Some((&told.user_id, &told.request_id)),
-            KeptLine::NotReceived(untold) => Some((&untold.user_id, &untold.request_id)),
+            KeptLine::Received(received) => Some((&received.user_id, &received.request_id)),
+            KeptLine::NotReceived(not_received) => {
+                Some((&not_received.user_id, &not_received.request_id))
+            }
             KeptLine::Run { .. } | KeptLine::Kept { .. } => None,
         }
     }
@@ -60,8 +62,8 @@ impl Findings {
         self.keys += 1;
         self.orders_found += found.len() as u64;
         // A call may have been for several draws.
-        let orders_max = if let KeptLine::Received(told) = line {
-            told.drawn.prizes().len()
+        let orders_max = if let KeptLine::Received(received) = line {
+            received.drawn.prizes().len()
         } else {
             1
         };
@@ -69,14 +71,14 @@ impl Findings {
             return self.fault("doubled", |findings| &mut findings.doubled, line, found);
         }
         match (line, found.first()) {
-            (KeptLine::Received(told), Some(_)) if is_alike(told, found) => self.same += 1,
+            (KeptLine::Received(received), Some(_)) if is_alike(received, found) => self.same += 1,
             (KeptLine::Received(_), Some(_)) => {
                 self.fault("different", |findings| &mut findings.different, line, found);
             }
             (KeptLine::Received(_), None) => {
                 self.fault("missing", |findings| &mut findings.missing, line, found);
             }
-            (KeptLine::NotReceived(untold), order) => match (untold.outcome, order) {
+            (KeptLine::NotReceived(not_received), order) => match (not_received.outcome, order) {
                 (NotReceivedOutcome::Refused, None) => self.refused += 1,
                 (NotReceivedOutcome::Refused, Some(_)) => {
                     self.fault(
@@ -111,8 +113,8 @@ impl Findings {
         self.keys
     }
 
-    /// Compares with the count of all orders whose keys begin as the run's do. It was taken before
-    /// the keys were looked up, so that a draw which ends in between is not taken for surplus.
+    /// Compares with the count of all orders whose keys have the run's prefix. It was taken before the
+    /// keys were looked up, so a draw that ended in between is not taken for surplus.
     pub(super) fn note_count(&mut self, orders: u64) {
         self.orders_of_run = Some(orders);
         self.surplus = orders.saturating_sub(self.orders_found);
@@ -121,7 +123,7 @@ impl Findings {
     pub(super) fn judge(&self) -> Result<(), Error> {
         if self.missing + self.different + self.doubled + self.refused_present + self.surplus > 0 {
             return Err(Error::DoesNotHold(
-                "what users were told is not what stands in the shards".to_owned(),
+                "the draws that users received are not those in the shards".to_owned(),
             ));
         }
         Ok(())
@@ -129,8 +131,8 @@ impl Findings {
 }
 
 /// Whether each prize of the call has its order, and each order its prize.
-fn is_alike(told: &Received, found: &[Found]) -> bool {
-    let prizes = told.drawn.prizes();
+fn is_alike(received: &Received, found: &[Found]) -> bool {
+    let prizes = received.drawn.prizes();
     let has = |prize: &Prize| found.iter().any(|order| order.prize().is(prize));
     prizes.len() == found.len() && prizes.iter().all(has)
 }
@@ -155,7 +157,7 @@ impl fmt::Display for Findings {
         } = self;
         writeln!(
             f,
-            "shards: {keys} keys: {same} told and there, {refused} refused and not there"
+            "shards: {keys} keys: {same} received and there, {refused} refused and not there"
         )?;
         writeln!(
             f,
@@ -167,10 +169,7 @@ impl fmt::Display for Findings {
         )?;
         match self.orders_of_run {
             Some(orders) => write!(f, "surplus {surplus} of {orders} orders of the run")?,
-            None => write!(
-                f,
-                "surplus not counted: the file does not say that it is whole"
-            )?,
+            None => write!(f, "surplus not counted: the file is not complete")?,
         }
         for example in &self.examples {
             write!(f, "\n{example}")?;

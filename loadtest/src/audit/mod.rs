@@ -1,8 +1,8 @@
-//! The auditor: holds what users were told against what the shards have.
+//! The auditor: compares the draws that users received with the orders in the shards.
 //!
 //! A kept file may have millions of lines, so it is read in pieces, and each piece is looked up in
-//! all tables at once. Orders that nobody was told of are found by their number: all keys of a run
-//! begin alike, and as many orders as keys of the file account for may do so.
+//! all tables at once. Orders that no user received are found by counting: all keys of a run have one
+//! prefix, and no more orders may have it than the file's keys explain.
 
 mod findings;
 mod shard;
@@ -29,7 +29,7 @@ pub(crate) struct AuditArgs {
     /// A file written by `load --keep` or `drive --keep`.
     #[arg(long)]
     pub(crate) file: PathBuf,
-    /// Look into the databases that this `cluster.json` names.
+    /// Read the databases that this `cluster.json` names.
     #[arg(
         long,
         value_name = "FILE",
@@ -37,27 +37,27 @@ pub(crate) struct AuditArgs {
         required_unless_present = "data"
     )]
     pub(crate) cluster: Option<PathBuf>,
-    /// Look into the data folder of an embedded server, which may be running.
+    /// Read the data folder of an embedded server, which may be running.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Ask this gateway for the draws as well, as `verify` does.
+    /// Read the draws from this gateway as well, as `verify` does.
     #[arg(long, value_parser = parse_target)]
     pub(crate) url: Option<Target>,
-    /// Ask the gateway for this many draws, chosen by the seed, in place of all.
+    /// Read this many draws from the gateway, chosen by the seed, instead of all.
     #[arg(long, requires = "url", value_parser = value_parser!(u64).range(1..=1_000_000))]
     pub(crate) sample: Option<u64>,
     /// Chooses the sample.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Connections to ask the gateway over.
+    /// Connections to the gateway.
     #[arg(long, default_value_t = 16, value_parser = value_parser!(u16).range(1..=1_000))]
     pub(crate) connections: u16,
-    /// Print the outcome as one JSON document.
+    /// Print the results as one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// What was found, in both ways of looking.
+/// The findings in the shards, and those at the gateway.
 #[derive(Debug, Serialize)]
 pub(crate) struct AuditOutcome {
     shards: Findings,
@@ -95,15 +95,13 @@ pub(crate) fn command(args: &AuditArgs) -> Result<(), Error> {
     outcome.judge()
 }
 
-/// Looks into the shards, and asks the gateway where one is named.
+/// Audits the shards, and the gateway if one is given.
 pub(crate) async fn audit(args: &AuditArgs) -> Result<AuditOutcome, Error> {
     let shards = match (&args.cluster, &args.data) {
         (Some(cluster), _) => of_cluster(cluster).await?,
         (None, Some(folder)) => of_folder(folder).await?,
         (None, None) => {
-            return Err(Error::CannotRun(
-                "neither --cluster nor --data says where the shards are".to_owned(),
-            ));
+            return Err(Error::CannotRun("give --cluster or --data".to_owned()));
         }
     };
     let shards = look_up(&args.file, shards).await?;
@@ -135,7 +133,7 @@ async fn look_up(file: &Path, mut shards: Vec<Shard>) -> Result<Findings, Error>
     look_up_piece(&mut findings, shards, &piece).await?;
     match whole {
         Some(kept) if kept != findings.keys() => Err(Error::CannotRun(format!(
-            "the file has {} keys and says that it has {kept}",
+            "the file has {} keys, and its last line says {kept}",
             findings.keys()
         ))),
         Some(_) => {
@@ -156,7 +154,7 @@ async fn count(shards: &mut [Shard], run: &str) -> Result<u64, Error> {
     Ok(sum)
 }
 
-/// Looks one piece up in all shards side by side, and gives the shards back.
+/// Looks one piece up in all shards in parallel. Returns the shards.
 async fn look_up_piece(
     findings: &mut Findings,
     shards: Vec<Shard>,
@@ -178,9 +176,9 @@ async fn look_up_piece(
     let mut shards = Vec::new();
     for (_, shard, found) in answered {
         for order in found? {
-            let place = all.get_mut(order.index);
-            place
-                .ok_or_else(|| Error::CannotRun("a key's number".to_owned()))?
+            let orders = all.get_mut(order.index);
+            orders
+                .ok_or_else(|| Error::CannotRun("a database returned an unknown index".to_owned()))?
                 .push(order);
         }
         shards.push(shard);

@@ -1,8 +1,8 @@
-//! A shard as the auditor sees it: tables of orders that can be asked for keys, and counted.
+//! A shard for the auditor: tables of orders, where it looks keys up and counts.
 //!
-//! Every table of every shard is asked for every key. Asking only the one where a user should live
-//! would find neither a second order elsewhere nor one that has strayed, and would have to know
-//! where users live.
+//! Every key is looked up in every table of every shard. The table of the user alone would not show a
+//! second order in another one, or an order in a wrong one, and the auditor would have to know which
+//! table that is.
 
 use std::path::{Path, PathBuf};
 
@@ -16,20 +16,20 @@ use crate::error::Error;
 use crate::keep::Prize;
 use crate::target::require_loopback;
 
-/// An order that was found under a key that was asked for.
+/// An order that was found for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Which of the keys.
+    /// The index of the key.
     pub(super) index: usize,
     pub(super) order_id: i64,
     pub(super) award_id: i64,
     pub(super) award_title: String,
-    /// Where it lies: shard and table.
-    pub(super) place: String,
+    /// Its shard and table.
+    pub(super) table: String,
 }
 
 impl Found {
-    /// What its user should have been told.
+    /// What its user should have received.
     pub(super) fn prize(&self) -> Prize {
         let award_title = Some(self.award_title.clone());
         Prize {
@@ -40,7 +40,7 @@ impl Found {
     }
 }
 
-/// The databases that a shard can be in.
+/// The kinds of databases.
 enum Store {
     Sqlite(SqliteConnection),
     MySql(MySqlConnection),
@@ -53,14 +53,14 @@ pub(super) struct Shard {
     store: Store,
 }
 
-/// Tables are called by a number; nothing else is put into a statement.
+/// The name of a table, without its number. Nothing but the number is put into a statement.
 const TABLE: &str = "raffle_order_";
 
-// Keys come as one JSON list of pairs, so any number of them is one statement and one round trip.
+// Keys are one JSON list of pairs, so any number of them is one statement and one round trip.
 const FIND_SQLITE: &str =
     "SELECT j.key, o.order_id, o.award_id, o.award_title FROM json_each(?1) AS j
     CROSS JOIN {table} AS o ON o.user_id = j.value ->> 0 AND o.request_id = j.value ->> 1";
-// Text of a binary collation would come as bytes.
+// A string of a binary collation would be returned as bytes.
 const FIND_MYSQL: &str = "SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, o.order_id, o.award_id,
     CONVERT(o.award_title USING utf8mb4) COLLATE utf8mb4_general_ci
     FROM JSON_TABLE(?, '$[*]' COLUMNS (
@@ -70,7 +70,7 @@ const FIND_MYSQL: &str = "SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, o.order_
     )) AS j
     JOIN {table} AS o FORCE INDEX (raffle_order_request) ON o.user_id = j.user_id AND o.request_id = j.request_id";
 
-/// A range, not LIKE, which has characters of its own.
+/// A range, because LIKE has special characters.
 const COUNT: &str = "SELECT count(*) FROM {table} WHERE request_id >= ? AND request_id < ?";
 
 const TABLES_SQLITE: &str =
@@ -111,7 +111,7 @@ impl Shard {
         })
     }
 
-    /// All orders that stand under any of the keys, a JSON list of pairs of user and request id.
+    /// All orders of the keys, which are a JSON list of pairs of user and request id.
     pub(super) async fn find(&mut self, keys: &str) -> Result<Vec<Found>, Error> {
         let mut found = Vec::new();
         for table in &self.tables {
@@ -128,24 +128,25 @@ impl Shard {
                 }
             };
             for (index, order_id, award_id, award_title) in rows {
-                let index = usize::try_from(index)
-                    .map_err(|_| Error::CannotRun("a key's number".to_owned()))?;
-                let place = format!("{} {table}", self.name);
+                let index = usize::try_from(index).map_err(|_| {
+                    Error::CannotRun("a database returned an unknown index".to_owned())
+                })?;
+                let table = format!("{} {table}", self.name);
                 found.push(Found {
                     index,
                     order_id,
                     award_id,
                     award_title,
-                    place,
+                    table,
                 });
             }
         }
         Ok(found)
     }
 
-    /// How many orders have a request id that begins so.
+    /// How many orders have a request id with this prefix.
     pub(super) async fn count(&mut self, prefix: &str) -> Result<u64, Error> {
-        // Past all that begins with the prefix: request ids are ASCII.
+        // Greater than all request ids with the prefix: they are ASCII.
         let end = format!("{prefix}\u{7f}");
         let mut sum = 0;
         for table in &self.tables {
@@ -187,7 +188,7 @@ where
     ))
 }
 
-/// Opens the shard files of a data folder, whether a server holds it or not.
+/// Opens the shard files of a data folder, even while a server uses it.
 pub(super) async fn of_folder(folder: &Path) -> Result<Vec<Shard>, Error> {
     let file = |number: usize| folder.join(format!("shard-{number}.sqlite"));
     let shards_max = usize::from(router::SHARDS_MAX);
@@ -203,8 +204,7 @@ pub(super) async fn of_folder(folder: &Path) -> Result<Vec<Shard>, Error> {
     }
     let mut shards = Vec::new();
     for (number, file) in files.into_iter().enumerate() {
-        // Not read-only: the files of a server that was killed have a log, which whoever opens them
-        // must put in order.
+        // Not read-only: the files of a killed server have a log, which must be recovered.
         let options = SqliteConnectOptions::new()
             .filename(file)
             .disable_statement_logging();
@@ -214,7 +214,7 @@ pub(super) async fn of_folder(folder: &Path) -> Result<Vec<Shard>, Error> {
     Ok(shards)
 }
 
-/// The part of `cluster.json` that matters here.
+/// The shards in `cluster.json`.
 #[derive(Debug, Deserialize)]
 struct Cluster {
     shards: Vec<Database>,

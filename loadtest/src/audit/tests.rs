@@ -1,5 +1,5 @@
-//! The auditor over data folders that the tests make with the gateway's own tables: each fault is
-//! planted, and must be found.
+//! The auditor on data folders with the gateway's tables. Each test makes a fault, which the auditor
+//! must find.
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
@@ -11,7 +11,7 @@ use crate::keep::{Drawn, Keeper, NotReceived, NotReceivedOutcome, Prize, Receive
 const TABLES: &str = include_str!("../../../shards/sql/sqlite/schema/shard_0001_tables.sql");
 const RUN: &str = "00000000ab";
 
-/// Two shards of two tables, with an order in each for whom the tests ask for.
+/// A data folder with two shards of two tables.
 struct DataFolder {
     folder: TempDir,
 }
@@ -20,7 +20,7 @@ fn key(number: u32) -> String {
     format!("{RUN}{number:014x}")
 }
 
-fn told(number: u32) -> KeptLine {
+fn received(number: u32) -> KeptLine {
     KeptLine::Received(Received {
         user_id: format!("u {number}"),
         request_id: key(number),
@@ -32,7 +32,7 @@ fn told(number: u32) -> KeptLine {
     })
 }
 
-fn untold(number: u32, outcome: NotReceivedOutcome) -> KeptLine {
+fn not_received(number: u32, outcome: NotReceivedOutcome) -> KeptLine {
     KeptLine::NotReceived(NotReceived {
         user_id: format!("u {number}"),
         request_id: key(number),
@@ -42,22 +42,21 @@ fn untold(number: u32, outcome: NotReceivedOutcome) -> KeptLine {
 
 impl DataFolder {
     async fn new() -> Self {
-        let place = Self {
+        let data = Self {
             folder: tempfile::tempdir().expect("a folder"),
         };
         for shard in 0..2 {
             for table in 0..2 {
-                place
-                    .run(shard, &TABLES.replace("{table}", &table.to_string()))
+                data.run(shard, &TABLES.replace("{table}", &table.to_string()))
                     .await;
             }
         }
-        place
+        data
     }
 
     async fn open(&self, shard: u32) -> SqliteConnection {
         let path = self.folder.path().join(format!("shard-{shard}.sqlite"));
-        // What the tests write need not outlast them.
+        // The rows need not be durable.
         let options = SqliteConnectOptions::new()
             .filename(path)
             .synchronous(SqliteSynchronous::Off);
@@ -74,16 +73,16 @@ impl DataFolder {
         connection.close().await.expect("closed");
     }
 
-    /// The order that `told` says, in some table.
+    /// Writes the order of a received draw into a table.
     async fn insert(&self, numbers: std::ops::Range<u32>) {
         for shard in 0..2 {
             let mut connection = self.open(shard).await;
             connection.execute("BEGIN").await.expect("begun");
             for number in numbers.clone().filter(|number| number % 2 == shard) {
-                let KeptLine::Received(told) = told(number) else {
+                let KeptLine::Received(received) = received(number) else {
                     unreachable!()
                 };
-                let [prize] = told.drawn.prizes() else {
+                let [prize] = received.drawn.prizes() else {
                     unreachable!()
                 };
                 let sql = format!(
@@ -92,8 +91,8 @@ impl DataFolder {
                 );
                 sqlx::query(&sql)
                     .bind(prize.order_id.parse::<i64>().expect("a number"))
-                    .bind(&told.user_id)
-                    .bind(&told.request_id)
+                    .bind(&received.user_id)
+                    .bind(&received.request_id)
                     .bind(prize.award_id)
                     .bind(&prize.award_title)
                     .execute(&mut connection)
@@ -105,7 +104,7 @@ impl DataFolder {
         }
     }
 
-    /// Audits a file of these lines, and of those that say that it is whole.
+    /// Audits a complete file of these lines.
     async fn audit(&self, keys: &[KeptLine]) -> Findings {
         let kept = KeptLine::Kept {
             kept: u64::try_from(keys.len()).expect("small"),
@@ -148,12 +147,12 @@ fn json(findings: &Findings) -> serde_json::Value {
 
 #[tokio::test]
 async fn what_was_told_and_stands_there_is_right_piece_by_piece() {
-    let place = DataFolder::new().await;
-    place.insert(0..2_500).await;
-    let mut lines: Vec<KeptLine> = (0..2_500).map(told).collect();
-    lines.extend((2_500..2_600).map(|number| untold(number, NotReceivedOutcome::Refused)));
-    lines.extend((2_600..2_603).map(|number| untold(number, NotReceivedOutcome::Unknown)));
-    let findings = place.audit(&lines).await;
+    let data = DataFolder::new().await;
+    data.insert(0..2_500).await;
+    let mut lines: Vec<KeptLine> = (0..2_500).map(received).collect();
+    lines.extend((2_500..2_600).map(|number| not_received(number, NotReceivedOutcome::Refused)));
+    lines.extend((2_600..2_603).map(|number| not_received(number, NotReceivedOutcome::Unknown)));
+    let findings = data.audit(&lines).await;
     assert!(findings.judge().is_ok(), "{findings}");
     let json = json(&findings);
     assert_eq!(
@@ -170,7 +169,7 @@ async fn what_was_told_and_stands_there_is_right_piece_by_piece() {
 async fn each_planted_fault_is_found_and_named() {
     let copy = "INSERT INTO raffle_order_1 SELECT order_id + 1000, user_id, request_id, activity_id, version, ordinal,
         day, award_id, award_title, award_index, rule, stocked, created_at_ms FROM raffle_order_0";
-    let lines: Vec<KeptLine> = (0..8).map(told).collect();
+    let lines: Vec<KeptLine> = (0..8).map(received).collect();
     for (fault, sql, count) in [
         ("missing", "DELETE FROM raffle_order_0", 2),
         (
@@ -189,7 +188,7 @@ async fn each_planted_fault_is_found_and_named() {
             2,
         ),
         ("doubled", copy, 2),
-        // Under a key that the driver never sent, and of a user who never came.
+        // With a key that the driver never sent, and an unknown user.
         (
             "surplus",
             &copy.replace("request_id, activity_id", "request_id || 'x', activity_id"),
@@ -201,11 +200,11 @@ async fn each_planted_fault_is_found_and_named() {
             2,
         ),
     ] {
-        let place = DataFolder::new().await;
-        place.insert(0..8).await;
-        assert!(place.audit(&lines).await.judge().is_ok());
-        place.run(0, sql).await;
-        let findings = place.audit(&lines).await;
+        let data = DataFolder::new().await;
+        data.insert(0..8).await;
+        assert!(data.audit(&lines).await.judge().is_ok());
+        data.run(0, sql).await;
+        let findings = data.audit(&lines).await;
         assert!(
             matches!(findings.judge(), Err(Error::DoesNotHold(_))),
             "{fault}: {findings}"
@@ -216,15 +215,15 @@ async fn each_planted_fault_is_found_and_named() {
 
 #[tokio::test]
 async fn an_order_that_was_refused_is_a_fault_and_one_without_an_outcome_is_none() {
-    let place = DataFolder::new().await;
-    place.insert(0..3).await;
+    let data = DataFolder::new().await;
+    data.insert(0..3).await;
     let unknown = [
-        told(0),
-        untold(1, NotReceivedOutcome::Unknown),
-        untold(2, NotReceivedOutcome::Unknown),
-        untold(9, NotReceivedOutcome::Unknown),
+        received(0),
+        not_received(1, NotReceivedOutcome::Unknown),
+        not_received(2, NotReceivedOutcome::Unknown),
+        not_received(9, NotReceivedOutcome::Unknown),
     ];
-    let findings = place.audit(&unknown).await;
+    let findings = data.audit(&unknown).await;
     assert!(findings.judge().is_ok(), "{findings}");
     assert_eq!(json(&findings)["unconfirmed_present"], 2);
     assert!(
@@ -234,8 +233,12 @@ async fn an_order_that_was_refused_is_a_fault_and_one_without_an_outcome_is_none
         "{findings}"
     );
 
-    let refused = place
-        .audit(&[told(0), told(1), untold(2, NotReceivedOutcome::Refused)])
+    let refused = data
+        .audit(&[
+            received(0),
+            received(1),
+            not_received(2, NotReceivedOutcome::Refused),
+        ])
         .await;
     assert!(matches!(refused.judge(), Err(Error::DoesNotHold(_))));
     assert_eq!(
@@ -249,28 +252,27 @@ async fn an_order_that_was_refused_is_a_fault_and_one_without_an_outcome_is_none
 
 #[tokio::test]
 async fn orders_of_other_runs_are_not_counted() {
-    let place = DataFolder::new().await;
-    place.insert(0..4).await;
-    place
-        .run(
-            0,
-            "UPDATE raffle_order_0 SET request_id = '00000000ac' || substr(request_id, 11)",
-        )
-        .await;
-    let findings = place.audit(&[told(1), told(2), told(3)]).await;
+    let data = DataFolder::new().await;
+    data.insert(0..4).await;
+    data.run(
+        0,
+        "UPDATE raffle_order_0 SET request_id = '00000000ac' || substr(request_id, 11)",
+    )
+    .await;
+    let findings = data.audit(&[received(1), received(2), received(3)]).await;
     assert!(findings.judge().is_ok(), "{findings}");
     assert_eq!(json(&findings)["orders_of_run"], 3);
 }
 
 #[tokio::test]
 async fn a_file_that_is_cut_off_proves_no_surplus_and_one_that_lost_lines_is_refused() {
-    let place = DataFolder::new().await;
-    place.insert(0..4).await;
+    let data = DataFolder::new().await;
+    data.insert(0..4).await;
     let run = KeptLine::Run {
         run: RUN.to_owned(),
     };
-    let outcome = place
-        .audit_file(&[run.clone(), told(0), told(1)])
+    let outcome = data
+        .audit_file(&[run.clone(), received(0), received(1)])
         .await
         .expect("audited");
     assert!(outcome.judge().is_ok());
@@ -278,8 +280,8 @@ async fn a_file_that_is_cut_off_proves_no_surplus_and_one_that_lost_lines_is_ref
         outcome.to_string().contains("surplus not counted"),
         "{outcome}"
     );
-    let lost = place
-        .audit_file(&[run, told(0), KeptLine::Kept { kept: 2 }])
+    let lost = data
+        .audit_file(&[run, received(0), KeptLine::Kept { kept: 2 }])
         .await;
     assert!(matches!(lost, Err(Error::CannotRun(_))));
 }

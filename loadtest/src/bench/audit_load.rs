@@ -1,6 +1,6 @@
-//! The audit beside draws: a cluster with millions of orders is audited while users draw at a share
-//! of what it can do at most. None of them may be refused, the audit must end in time and find
-//! nothing, and its memory must stay what it was in its first quarter.
+//! The audit during draws: a cluster with millions of orders is audited while users draw at a share
+//! of its maximum. No draw may be refused. The audit must end in time and find nothing, and its
+//! memory must not grow after its first quarter.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use tokio::time::{interval, timeout};
 use crate::bench::cluster::{Cluster, Memory, Setup, TABLES};
 use crate::bench::driving::in_background;
 use crate::bench::files::{folder_of, require_files};
-use crate::bench::growth::accounts::in_order_of_text;
+use crate::bench::growth::accounts::in_order_of_strings;
 use crate::bench::interrupt::run_to_end;
 use crate::bench::options::{ACTIVITY, Programs};
 use crate::bench::process;
@@ -31,7 +31,7 @@ use crate::load::report::ms;
 use crate::load::{LoadPlan, Spread, Watch, run};
 use crate::target::Target;
 
-/// The activity of the orders that are there before.
+/// The activity of the orders that are written before the audit.
 const FILLED: u64 = 200_901;
 
 /// Orders of each user.
@@ -44,24 +44,24 @@ const USERS: u64 = 200;
 const CREATED_AT_MS: u64 = 1_748_750_400_000;
 const DAY: u32 = 20_250_601;
 
-/// Draws are sent for so long at a time until the audit has ended.
+/// The length of a round of draws. Rounds follow each other until the audit ends.
 const ROUND_SECONDS: u64 = 20;
 
-/// What the audit may hold more than in its first quarter, besides a tenth.
+/// How much the audit's memory may grow after its first quarter, besides a tenth.
 const RSS_SLACK_KIB: u64 = 16 * 1024;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AuditLoadArgs {
-    /// Orders that are there before.
+    /// Orders to write before the audit.
     #[arg(long, default_value_t = 10_000_000, value_parser = value_parser!(u64).range(10_000..=100_000_000))]
     pub(crate) orders: u64,
-    /// Draws a second that the cluster can do; measured first when it is not said.
+    /// The cluster's maximum of draws a second; measured first when it is not given.
     #[arg(long, value_parser = value_parser!(u32).range(2..=1_000_000))]
     pub(crate) max_rate: Option<u32>,
-    /// How much of that is sent meanwhile, in percent.
+    /// The share of the maximum to send during the audit, in percent.
     #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=100))]
     pub(crate) percent: u32,
-    /// How long the audit may take.
+    /// How many minutes the audit may take.
     #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=120))]
     pub(crate) minutes: u64,
     /// Shards of the cluster.
@@ -69,7 +69,7 @@ pub(crate) struct AuditLoadArgs {
     pub(crate) shards: u16,
     #[command(flatten)]
     pub(crate) programs: Programs,
-    /// Where to write the results; data of the run lies in the same folder while it lasts.
+    /// Where to write the results; the same folder holds the data of the run until it ends.
     #[arg(long, default_value = "target/bench/audit-load.json")]
     pub(crate) out: PathBuf,
 }
@@ -82,13 +82,13 @@ struct Results {
     max_per_second: Option<f64>,
     rate: u32,
     audit_seconds: f64,
-    /// The audit's memory at most, in its first quarter and after that.
+    /// The audit's largest memory in its first quarter, and after it.
     rss_kib_first: u64,
     rss_kib_later: u64,
     drawn: Drawn,
 }
 
-/// What became of the draws meanwhile.
+/// How the draws ended meanwhile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 struct Drawn {
     arrivals: u64,
@@ -203,7 +203,7 @@ fn open_loop(cluster: &Cluster, rate: u32) -> LoadPlan {
     }
 }
 
-/// Sends draws, round by round, until told to stop; adds up what became of them.
+/// Sends draws, round by round, until `stopped`. Returns the sum of the rounds.
 async fn draw_until(stopped: watch::Receiver<bool>, plan: LoadPlan) -> Result<Drawn, Error> {
     let (mut drawn, mut response_us) = (Drawn::default(), histogram(2));
     let mut seed = plan.seed;
@@ -235,7 +235,7 @@ async fn draw_until(stopped: watch::Receiver<bool>, plan: LoadPlan) -> Result<Dr
     })
 }
 
-/// Audits, and answers how long that took and its memory, each second.
+/// Audits. Returns how long that took, and the audit's memory at each second.
 async fn audit(cluster: &Cluster, args: &AuditLoadArgs) -> Result<(f64, Vec<u64>), Error> {
     let began = Instant::now();
     let mut audit: Command = cluster.command(&["audit", "--json"]);
@@ -299,7 +299,7 @@ async fn publish(cluster: &Cluster, folder: &Path) -> Result<(), Error> {
     cluster.publish(file.path()).await
 }
 
-/// One prize without stock: its orders need no counters beside them.
+/// A campaign with one prize without stock: its orders need no stock counters.
 fn campaign() -> String {
     CampaignFile::new(FILLED)
         .named("Filled")
@@ -309,7 +309,7 @@ fn campaign() -> String {
         .text()
 }
 
-/// Writes the orders, as lanes would have: under a run that is claimed for them.
+/// Writes the orders as lanes do, under a run that is claimed for them.
 async fn fill(cluster: &Cluster, args: &AuditLoadArgs) -> Result<(), Error> {
     let map = SlotMap::even(1, args.shards, TABLES).map_err(|e| Error::CannotRun(e.to_string()))?;
     let run = claim_run(cluster.meta()).await?;
@@ -322,7 +322,7 @@ async fn fill(cluster: &Cluster, args: &AuditLoadArgs) -> Result<(), Error> {
     let users = args.orders / ORDERS;
     in_background(move || {
         each_statement(&map, run, users, |shard, sql| {
-            // A writer that has gone says below why.
+            // If a writer has ended, its error is returned below.
             let _ = senders[shard].blocking_send(sql);
         });
         Ok(())
@@ -358,7 +358,7 @@ async fn write_all(shard: Database, mut statements: mpsc::Receiver<String>) -> R
     Ok(connection.close().await?)
 }
 
-/// Rows that wait for their statement, of one table.
+/// Rows of one table that wait for their statement.
 #[derive(Debug, Default)]
 struct Waiting {
     accounts: String,
@@ -407,12 +407,12 @@ impl Waiting {
     }
 }
 
-/// Makes the statements for all users, each with the number of its shard. In each table ids ascend
-/// as text, so that the pages of its keys are filled one after the other.
+/// Makes the statements for all users, each with the number of its shard. In each table user ids
+/// ascend as strings, so that the pages of its keys are filled one after the other.
 fn each_statement(map: &SlotMap, run: RunNumber, users: u64, mut take: impl FnMut(usize, String)) {
     let mut waiting: std::collections::BTreeMap<_, Waiting> = std::collections::BTreeMap::new();
     let mut numbers = OrderNumbers::new(run);
-    for number in in_order_of_text(users) {
+    for number in in_order_of_strings(users) {
         let user = format!("f{number}");
         let route = map.route(&user);
         let place = (route.shard(), route.table());

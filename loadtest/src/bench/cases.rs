@@ -1,4 +1,4 @@
-//! The cases of `bench`: what is measured, beside what, and in which surroundings.
+//! The cases of `bench`: what is measured, next to which limit, on which servers.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,8 +18,8 @@ use crate::request::Case;
 const CONNECTIONS: [u16; 2] = [64, 512];
 const ACCOUNT_CONNECTIONS: [u16; 1] = [64];
 
-/// Calls for several draws: how many, and over how many connections. (Of 512 connections' draws a
-/// lane's queue would refuse some: it is bounded in draws.)
+/// Calls for several draws: how many, and over how many connections. (With 512 connections a lane's
+/// queue would refuse some, because it is bounded in draws.)
 const TEN: u8 = 10;
 const TEN_CONNECTIONS: [u16; 2] = [64, 256];
 
@@ -27,19 +27,19 @@ const SHARDS: u16 = 2;
 
 const DRAW_CLUSTER: &str = "draw_cluster";
 
-/// What is called, over how many connections.
+/// The calls of a case, with the number of connections.
 #[derive(Clone, Copy, Debug)]
 enum Calls {
     Single(u16),
     Ten(u16),
 }
 
-/// A case whose servers begin and end with it.
+/// A case with servers of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Alone {
-    /// Draws from a cluster over so many connections.
+    /// Draws from a cluster, over this many connections.
     Draws(u16),
-    /// A way to say no, over so many connections.
+    /// Refusals, over this many connections.
     Refusals(&'static Refusal, u16),
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Alone {
     }
 }
 
-/// A way to say no.
+/// A kind of refusal, and how a gateway comes to refuse all draws that way.
 #[derive(Debug)]
 pub(super) struct Refusal {
     name: &'static str,
@@ -78,7 +78,7 @@ static REFUSALS: [Refusal; 3] = [
     Refusal {
         name: "refuse_limit",
         code: "ERR_GW_010",
-        // Enough to see that the campaign is there.
+        // Enough to wait until the campaign is there.
         settings: &[
             ("DRAWBRIDGE_LIMITS_GATEWAY_PER_SECOND", "1"),
             ("DRAWBRIDGE_LIMITS_GATEWAY_BURST", "100"),
@@ -102,11 +102,11 @@ static REFUSALS: [Refusal; 3] = [
     },
 ];
 
-/// What all cases of a run have in common.
+/// The settings that all cases of a run share.
 pub(super) struct Bench<'a> {
     pub(super) effort: Effort,
     pub(super) programs: &'a Programs,
-    /// Data of the runs lies here while they last.
+    /// For the data of the runs, which they remove.
     pub(super) folder: &'a Path,
     /// Without the gateway.
     pub(super) limits_only: bool,
@@ -139,8 +139,8 @@ impl Bench<'_> {
         Ok([self.embedded_limit().await?, self.embedded_gateway().await?].concat())
     }
 
-    /// Each case begins with an empty folder, as the inserts do: tables that an earlier case has
-    /// filled would make the later one look slower beside a limit that was measured on none.
+    /// Each case begins with an empty folder, as the inserts do. Tables that an earlier case filled
+    /// would make the later one slower than its limit, which was measured on empty ones.
     async fn embedded_gateway(&self) -> Result<Vec<Figure>, Error> {
         let mut figures = Vec::new();
         for connections in CONNECTIONS {
@@ -177,7 +177,7 @@ impl Bench<'_> {
         }
     }
 
-    /// What it costs to say no, each way on a gateway of its own.
+    /// The cost of refusals, each kind on a gateway of its own.
     pub(super) async fn refusals(&self) -> Result<Vec<Figure>, Error> {
         let mut figures = Vec::new();
         for case in Alone::refusals() {
@@ -233,8 +233,8 @@ impl Bench<'_> {
         Ok(rate)
     }
 
-    /// The cluster and its limits. Each case has a cluster of its own; the limits are those of the
-    /// very servers that the last one used, measured after its draws or before.
+    /// The cluster and its limits. Each case has a cluster of its own. The limits are measured on the
+    /// servers of the last case, after its draws or before.
     pub(super) async fn cluster(&self, reversed: bool) -> Result<Vec<Figure>, Error> {
         let (mut limits, mut draws) = (Vec::new(), Vec::new());
         let cases = CONNECTIONS

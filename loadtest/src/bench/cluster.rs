@@ -1,4 +1,4 @@
-//! A cluster under test: databases, Redis and one gateway, started by `deploy/local/cluster`.
+//! A cluster under test: databases, Redis and gateways, started by `deploy/local/cluster`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ use crate::cpu::Watched;
 use crate::database::Database;
 use crate::error::Error;
 
-/// The shell that looks after a cluster. It takes it down when its standard input ends, which
-/// happens when we let go of it and when our process ends, however it does.
-const LOOK_AFTER: &str = r#"
+/// The shell that supervises a cluster. It stops the cluster when its standard input ends: when we
+/// close it, and when our process ends for whatever reason.
+const SUPERVISE: &str = r#"
 script=$1 folder=$2
 if "$script" up "$folder/cluster"; then
     echo up
@@ -28,13 +28,13 @@ fi
 rm -rf "$folder"
 "#;
 
-/// Being started and being ended, with databases that recover or have much to write.
+/// How long a start or a stop may take, with databases that recover or have much to write.
 const END_MAX: Duration = Duration::from_mins(3);
 
 /// Tables of each shard.
 pub(super) const TABLES: u16 = 1;
 
-/// What a cluster is to have.
+/// The parts of a cluster.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
     pub(super) shards: u16,
@@ -42,13 +42,12 @@ pub(super) struct Setup {
     pub(super) memory: Memory,
 }
 
-/// What each database may keep in memory.
+/// How much memory each database gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Memory {
-    /// As `deploy/local` has it: enough for minutes.
+    /// The default of `deploy/local`: enough for minutes.
     Little,
-    /// Enough for thirty million orders, with a redo log for ten minutes of them at 25,000 a
-    /// second.
+    /// Enough for thirty million orders, with a redo log for ten minutes at 25,000 orders a second.
     Ample,
 }
 
@@ -110,7 +109,7 @@ struct Redis {
 }
 
 impl Cluster {
-    /// Starts one in a folder of its own below `parent`.
+    /// Starts a cluster in a folder of its own below `parent`.
     pub(super) async fn start(
         programs: &Programs,
         parent: &Path,
@@ -119,7 +118,7 @@ impl Cluster {
         let folder = tempfile::Builder::new()
             .prefix("cluster-")
             .tempdir_in(parent);
-        // From here on the shell removes it, which outlives us if need be.
+        // From here on the shell removes the folder, even when our process is killed.
         let folder = folder
             .map_err(|e| Error::io(parent.display().to_string(), e))?
             .keep();
@@ -144,7 +143,7 @@ impl Cluster {
         self.map.gateways[0].listen
     }
 
-    /// Where players would come: the gateway itself, or nginx before several.
+    /// The address for users: the gateway itself, or nginx in front of several.
     pub(super) fn entrance(&self) -> SocketAddr {
         if self.map.gateways.len() == 1 {
             self.gateway()
@@ -179,7 +178,7 @@ impl Cluster {
         SocketAddr::new(self.map.redis.host, self.map.redis.port)
     }
 
-    /// Publishes a campaign besides those that every cluster has.
+    /// Publishes a further campaign.
     pub(super) async fn publish(&self, campaign: &Path) -> Result<(), Error> {
         self.drawbridge.publish(campaign).await
     }
@@ -203,7 +202,7 @@ impl Cluster {
         ])
     }
 
-    /// Drains and stops the gateways, then audits. Databases and Redis stay.
+    /// Drains and stops the gateways, then audits. Databases and Redis keep running.
     pub(super) async fn stop_gateway_and_audit(&self) -> Result<(), Error> {
         for pid in self.gateway_pids() {
             terminate(pid).await?;
@@ -222,7 +221,7 @@ impl Map {
         Ok(map)
     }
 
-    /// Load goes to this machine only.
+    /// Refuses addresses of other machines.
     fn check(&self) -> Result<(), Error> {
         let databases = self
             .shards
@@ -247,10 +246,10 @@ impl Map {
     }
 }
 
-/// Holds the shell that looks after the cluster.
+/// The shell that supervises the cluster.
 struct Keeper {
     child: Child,
-    /// Its end tells the shell to end the cluster.
+    /// Closing it makes the shell stop the cluster.
     stdin: Option<ChildStdin>,
 }
 
@@ -260,7 +259,7 @@ impl Keeper {
         let failed = |e| Error::io("sh", e);
         let drawbridge = std::path::absolute(&programs.drawbridge).map_err(failed)?;
         let mut child = Command::new("sh")
-            .args(["-c", LOOK_AFTER, "look-after"])
+            .args(["-c", SUPERVISE, "supervise"])
             .arg(&programs.cluster)
             .arg(folder)
             .env("SHARDS", setup.shards.to_string())
@@ -270,7 +269,7 @@ impl Keeper {
             .env("DRAWBRIDGE", drawbridge)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Ctrl-C is for us: the shell has work to do after it.
+            // Not in our process group: after Ctrl-C the shell must still stop the cluster.
             .process_group(0)
             .spawn()
             .map_err(failed)?;
@@ -293,14 +292,14 @@ impl Keeper {
 }
 
 impl Drop for Keeper {
-    /// Blocks: whatever comes next must find the machine quiet and the ports free.
+    /// Blocks, so that the next case has a quiet machine and free ports.
     fn drop(&mut self) {
         const PAUSE: Duration = Duration::from_millis(20);
         drop(self.stdin.take());
         let deadline = Instant::now() + END_MAX;
         while let Ok(None) = self.child.try_wait() {
             if Instant::now() > deadline {
-                eprintln!("loadtest: the cluster does not end");
+                eprintln!("loadtest: the cluster does not stop");
                 return;
             }
             std::thread::park_timeout(PAUSE);
@@ -321,7 +320,7 @@ mod tests {
             "redis": {"host": "127.0.0.1", "port": 6, "pid": 7},
             "nginx": {"listen": "127.0.0.1:8", "pid": 9}, "admin_token_file": "t"
         });
-        serde_json::from_value(text).expect("as the contract has it")
+        serde_json::from_value(text).expect("a cluster.json")
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is done with any gateway, whatever stores its draws: publish, wait until it draws, audit.
+//! Commands on any gateway, embedded or in a cluster: publish, wait until draws succeed, audit.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::response::code_of;
 
 const CAMPAIGN_LIVE_MAX: Duration = Duration::from_secs(10);
 
-/// Where a gateway's draws are, as its command line takes it.
+/// The store of a gateway's draws, as its command line takes it.
 #[derive(Clone, Debug)]
 pub(super) enum GatewayStore {
     /// The data folder of the embedded default.
@@ -24,7 +24,7 @@ pub(super) enum GatewayStore {
     Config(PathBuf),
 }
 
-/// The gateway's binary, for work on one place.
+/// The gateway's binary, for commands on one store.
 #[derive(Clone, Debug)]
 pub(super) struct Drawbridge {
     pub(super) program: PathBuf,
@@ -32,7 +32,7 @@ pub(super) struct Drawbridge {
 }
 
 impl Drawbridge {
-    /// Publishes a campaign; a running gateway follows soon.
+    /// Publishes a campaign; a running gateway reads it soon.
     pub(super) async fn publish(&self, campaign: &Path) -> Result<(), Error> {
         let mut publish = command(&self.program);
         publish.args(["campaign", "publish"]).arg(campaign);
@@ -48,7 +48,7 @@ impl Drawbridge {
         )))
     }
 
-    /// Fails when a check does not hold. With nobody drawing, no check is skipped.
+    /// Fails when a check does not hold. Without draws at the same time, no check is skipped.
     pub(super) async fn audit(&self) -> Result<(), Error> {
         let mut audit = command(&self.program);
         audit.args(["audit", "--json"]);
@@ -64,7 +64,7 @@ impl Drawbridge {
         )))
     }
 
-    /// One of its commands, on that place.
+    /// One of its commands, on that store.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(&self.program);
         command.args(arguments);
@@ -80,7 +80,7 @@ impl Drawbridge {
     }
 }
 
-/// Waits until a draw of `activity` succeeds; the message is the last answer when none does.
+/// Waits until a draw of `activity` succeeds. The error has the last response.
 pub(super) async fn wait_drawing(address: SocketAddr, activity: u64) -> Result<(), String> {
     let deadline = Instant::now() + CAMPAIGN_LIVE_MAX;
     let mut requests = Requests::new(Case::Draw, address, activity, None, Keys::new(0, 0));
@@ -94,5 +94,7 @@ pub(super) async fn wait_drawing(address: SocketAddr, activity: u64) -> Result<(
         };
         sleep(POLL_INTERVAL).await;
     }
-    Err(format!("no draw on {activity} in time, last answer {last}"))
+    Err(format!(
+        "no draw on {activity} in time, last response {last}"
+    ))
 }

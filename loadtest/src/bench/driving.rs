@@ -1,4 +1,4 @@
-//! Driving one case, and looking at who uses the processors meanwhile.
+//! Drives one case, and measures which processes use the processors meanwhile.
 
 use crate::bench::options::ACTIVITY;
 use crate::bench::options::Effort;
@@ -13,14 +13,14 @@ use crate::target::Target;
 const WARMUP_SECONDS: u64 = 2;
 const USERS: u64 = 1_000_000;
 
-/// Answers that may be others than the case is about, in parts per thousand: refusing is cheaper
-/// than drawing, so more would flatter the figure.
+/// Responses of another kind that a case may have, in parts per thousand. Refusing is cheaper than
+/// drawing, so more of them would make the figure too good.
 const OTHERS_MAX_PERMILLE: u64 = 10;
 
-/// Refused draws that a crowd may have.
+/// Refused draws that a case with thousands of connections may have.
 const REFUSED_MAX: f64 = 0.2;
 
-/// What one drive gave.
+/// The results of one drive.
 #[derive(Clone, Debug)]
 pub(super) struct Driven {
     pub(super) report: Report,
@@ -95,16 +95,16 @@ pub(super) fn plan(
     }
 }
 
-/// Drives from a thread of this process. The process has nothing else to do meanwhile, so another
-/// one for the driver would leave the cores no quieter, and be one more child to end.
+/// Drives from a thread of this process, which does nothing else meanwhile. A process of its own for
+/// the driver would be one more child to end, and the cores would be no less busy.
 pub(super) async fn drive_once(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
     let driven = drive_any(plan, watched).await?;
     let ok = driven.report.window.ok;
     driven.require_nearly_all(ok)
 }
 
-/// The same where a queue may refuse some: with thousands of connections more wait than it takes.
-/// What counts are the draws, and the share that was refused stands beside them.
+/// The same where a queue may refuse some: with thousands of connections more calls wait than it
+/// takes. The draws count, and the refused share is reported with them.
 pub(super) async fn drive_crowd(plan: DrivePlan, watched: &Watched) -> Result<Driven, Error> {
     let driven = drive_any(plan, watched).await?;
     if driven.refused_share() > REFUSED_MAX {

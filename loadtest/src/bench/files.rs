@@ -16,7 +16,7 @@ pub(super) fn require_files<const N: usize>(paths: [&PathBuf; N]) -> Result<(), 
     }
 }
 
-/// The folder of the results holds the databases too: a temporary folder of the system may lie in
+/// The folder of the results, which also holds the databases. The system's temporary folder may be in
 /// memory, where a commit costs nothing.
 pub(super) fn folder_of(out: &Path) -> Result<PathBuf, Error> {
     let folder = match out.parent() {
@@ -24,7 +24,7 @@ pub(super) fn folder_of(out: &Path) -> Result<PathBuf, Error> {
         _ => PathBuf::from("."),
     };
     fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display().to_string(), e))?;
-    // Databases want it absolute.
+    // Databases need an absolute path.
     folder
         .canonicalize()
         .map_err(|e| Error::io(folder.display().to_string(), e))

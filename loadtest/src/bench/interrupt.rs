@@ -4,7 +4,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::Error;
 
-/// Runs work that a signal may end early: dropping it ends its children and removes its folders.
+/// Runs work that a signal may end early. Dropping the work ends its children and removes its
+/// folders.
 pub(super) fn run_to_end(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -16,7 +17,7 @@ pub(super) fn run_to_end(work: impl Future<Output = Result<(), Error>>) -> Resul
             outcome = interrupted() => outcome,
         }
     });
-    // A driver that still runs is left behind: the process ends now.
+    // Does not wait for a driver that still runs: the process ends now.
     runtime.shutdown_background();
     outcome
 }

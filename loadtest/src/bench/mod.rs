@@ -1,8 +1,8 @@
 //! The gateway beside its limits, all in one run on one machine.
 //!
-//! A figure alone says as much about the machine and its neighbours as about the gateway. So every
-//! case is measured next to what bounds it, and the rounds alternate their order: a machine that
-//! grows slower during the run then hurts each side once.
+//! A figure alone depends on the machine and its neighbours as much as on the gateway. So every case
+//! is measured next to its limit. The order alternates from round to round, so that a machine that
+//! becomes slower during the run affects each side once.
 
 pub(crate) mod audit_load;
 mod cases;
@@ -43,15 +43,15 @@ pub(crate) struct BenchArgs {
     pub(crate) rounds: u64,
     #[command(flatten)]
     pub(crate) programs: Programs,
-    /// Where to write the results; data of the runs lies in the same folder while they last.
+    /// Where to write the results; the same folder holds the data of the runs until they end.
     #[arg(long, default_value = "target/bench/results.json")]
     pub(crate) out: PathBuf,
-    /// Measure a part alone.
+    /// Measure one part only.
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
 }
 
-/// A part of what `bench` measures.
+/// A part of `bench`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Only {
     /// The limits, without the gateway.
@@ -60,7 +60,7 @@ pub(crate) enum Only {
     Embedded,
     /// The cluster and its limits.
     Cluster,
-    /// Refusals beside the bare server.
+    /// Refusals and the bare server.
     Refusals,
 }
 
@@ -102,8 +102,8 @@ async fn bench(args: &BenchArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refusals stand next to the bare server, because they are so close to it that a minute's weather
-/// between the two would be most of their difference.
+/// Refusals are measured next to the bare server: their rates are so close that the machine's changes
+/// within a minute would be most of the difference.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Hello,

@@ -1,7 +1,7 @@
-//! How many order rows the databases of a cluster can commit: the limit of what draws can store.
+//! How many order rows the databases of a cluster can commit: the limit of draws.
 //!
-//! Four writers for each server, each with a connection and a table of its own, and nothing around
-//! the inserts but the making of the rows. The table and the statement are the gateway's own.
+//! Four writers for each server, each with a connection and a table of its own. They make rows and
+//! insert them, and do nothing else. The table and the statement are the gateway's own.
 
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Executor as _};
@@ -14,12 +14,12 @@ use crate::error::Error;
 const WRITERS: u16 = 4;
 
 const SCHEMA: &str = include_str!("../../../shards/sql/mysql/schema/shard_0001_tables.sql");
-/// Changes that table; several statements.
+/// Statements that change the table of the first version.
 const CHANGE: &str = include_str!("../../../shards/sql/mysql/schema/shard_0002_tables.sql");
 const INSERT: &str = include_str!("../../../shards/sql/mysql/shard/insert_orders.sql");
 const GATEWAYS_NAME: &str = "raffle_order_{table}";
 
-/// Inserts for that many seconds into fresh tables; the answer is rows per second.
+/// Inserts for that many seconds into new tables. Returns the rows per second.
 pub(super) fn measure(servers: &[Database], seconds: u64) -> Result<f64, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
@@ -48,7 +48,7 @@ async fn fill(server: Database, table: Table, number: u16, seconds: u64) -> Resu
     table.create(&mut connection).await?;
     let sql = table.insert();
     let mut source = Source::new(number);
-    // The first batch prepares the statement and makes the first pages: not measured.
+    // The first batch is not measured: it prepares the statement and makes the first pages.
     insert(&mut connection, &sql, &source.batch()).await?;
     let mut watch = Stopwatch::start(seconds);
     while watch.runs() {
@@ -63,7 +63,7 @@ async fn fill(server: Database, table: Table, number: u16, seconds: u64) -> Resu
     Ok(rate)
 }
 
-/// A limit without syncs would be none for draws that are synced.
+/// Draws are synced, so a limit without syncs would not be their limit.
 async fn require_durable(connection: &mut MySqlConnection) -> Result<(), Error> {
     let sql = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS SIGNED)";
     let flush: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
@@ -105,7 +105,7 @@ impl Table {
     }
 }
 
-/// A lone statement is a transaction.
+/// A single statement is a transaction.
 async fn insert(
     connection: &mut MySqlConnection,
     sql: &str,

@@ -7,7 +7,7 @@ use clap::{Args, value_parser};
 /// The activity that benchmarks draw in.
 pub(super) const ACTIVITY: u64 = 200_001;
 
-/// How hard and how long each case is measured.
+/// How long each case is measured, and by how many threads.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Effort {
     /// Seconds measured for each case and round.
@@ -27,7 +27,7 @@ pub(crate) struct Programs {
     /// The script that starts clusters.
     #[arg(long, default_value = "deploy/local/cluster")]
     pub(crate) cluster: PathBuf,
-    /// The campaign file that holds activity 200001, for the embedded default; clusters have it.
+    /// The campaign file with activity 200001, for the embedded default; clusters have it already.
     #[arg(long, default_value = "deploy/campaigns/load.toml")]
     pub(crate) campaign: PathBuf,
 }

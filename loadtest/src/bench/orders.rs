@@ -1,4 +1,4 @@
-//! Rows of the shape of an order: what a draw stores, without the draw.
+//! Rows like those of orders, to insert without drawing.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use sqlx::{Arguments as _, Database, Encode, Type};
 use testkit::random::SplitMix64;
 
 /// Rows of one transaction. With 15 columns that is 3,840 parameters: a tenth of what `SQLite`
-/// allows, a twentieth of what MariaDB does.
+/// allows, a twentieth of what MariaDB allows.
 pub(super) const ROWS: usize = 256;
 
 pub(super) const COLUMNS: usize = 15;
@@ -19,12 +19,12 @@ const DAY: i64 = 20_000;
 const TITLE: &str = "Random points";
 const RULE: &str = "none";
 
-/// How a batch reaches the table. Which is faster depends on the database and on the machine.
+/// How a batch is inserted. Which way is faster depends on the database and on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// One statement with a parameter for each field.
     Values,
-    /// One parameter, a JSON list, which the database takes apart.
+    /// One parameter, a JSON list, which the database parses.
     Json,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Inserted {
 }
 
 impl Inserted {
-    /// The limit of a draw is the better way to insert, whichever it is on this machine.
+    /// The rate of the faster way on this machine, which is the limit of draws.
     pub(super) fn best(self) -> f64 {
         if self.values > self.json {
             self.values
@@ -56,7 +56,7 @@ pub(super) struct OrderRow {
     pub(super) created_at_ms: i64,
 }
 
-/// Makes orders as they come: ids that grow with time, users and keys in no order at all.
+/// Makes orders like real ones: ids grow with time, users and keys are random.
 pub(super) struct Source {
     random: SplitMix64,
     next_id: i64,
@@ -64,7 +64,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Sources of different numbers have different ids, users and keys.
+    /// Sources with different numbers have different ids, users and keys.
     pub(super) fn new(number: u16) -> Self {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -94,13 +94,13 @@ impl Source {
     }
 }
 
-/// `(?,?,...),(?,?,...),...`: a place for each field of a batch.
+/// `(?,?,...),(?,?,...),...`: a placeholder for each field of a batch.
 pub(super) fn placeholders() -> String {
     let row = format!("({})", vec!["?"; COLUMNS].join(","));
     vec![row; ROWS].join(",")
 }
 
-/// The values for those places.
+/// The values for the placeholders.
 pub(super) fn fields<'q, D: Database>(
     batch: &'q [OrderRow],
 ) -> Result<D::Arguments<'q>, sqlx::Error>
@@ -147,7 +147,7 @@ pub(super) fn json(batch: &[OrderRow]) -> String {
             award,
             created_at_ms,
         } = order;
-        // Writing to a String cannot fail; no field holds what JSON would have escaped.
+        // Writing to a String cannot fail, and no field has characters that JSON escapes.
         let _ = write!(
             text,
             r#"[{id},"{user}","{key}",{ACTIVITY},1,1,{DAY},{award},"{TITLE}",{award},"{RULE}",1,{created_at_ms},0,1]"#
@@ -157,7 +157,7 @@ pub(super) fn json(batch: &[OrderRow]) -> String {
     text
 }
 
-/// Counts batches of one writer until its time is up.
+/// Counts the batches of one writer until its time has passed.
 #[derive(Debug)]
 pub(super) struct Stopwatch {
     start: Instant,

@@ -1,9 +1,9 @@
 //! Two builds of the gateway, measured in turn: is this one slower than the base?
 //!
 //! A machine changes from minute to minute by more than most changes of the code do. So each
-//! measurement of the one build is followed at once by the same of the other, each pair gives a
-//! ratio, and the median of the ratios decides. Which of the two is first alternates, so that a
-//! machine that grows slower or faster favours each of them as often.
+//! measurement of one build is followed at once by the same of the other. Each pair gives a ratio,
+//! and the median of the ratios decides. The order alternates, so that a machine that becomes slower
+//! or faster favours each build as often.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ use crate::rounding::round_to;
 /// What `loadtest pair` compares.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PairArgs {
-    /// What the base is called in the report, for example its commit.
+    /// The name of the base in the report, for example its commit.
     #[arg(long, default_value = "base")]
     base_name: String,
     /// The base's binary of the gateway.
@@ -35,17 +35,17 @@ pub(crate) struct PairArgs {
     /// How often each case is measured on each side.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u64).range(1..=50))]
     pairs: u64,
-    /// The median of the ratios (this build's rate by the base's) that is still good.
+    /// The smallest median of the ratios (this build's rate by the base's) that passes.
     #[arg(long, default_value_t = 0.97, value_parser = parse_floor)]
     floor: f64,
-    /// Measure some of the cases alone.
+    /// Measure some of the cases only.
     #[arg(long, value_enum)]
     cases: Option<Cases>,
     #[command(flatten)]
     effort: Effort,
     #[command(flatten)]
     programs: Programs,
-    /// Where to write the results; data of the runs lies in the same folder while they last.
+    /// Where to write the results; the same folder holds the data of the runs until they end.
     #[arg(long, default_value = "target/bench/pair.json")]
     out: PathBuf,
 }
@@ -128,8 +128,7 @@ enum Side {
     This,
 }
 
-/// Who is measured first and who second: pair after pair, and from one case to the next, it
-/// changes.
+/// The order of the two sides. It changes from pair to pair, and from case to case.
 fn order(pair: u64, case: usize) -> [Side; 2] {
     let swapped = (pair % 2 == 1) != (case % 2 == 1);
     if swapped {
@@ -178,7 +177,7 @@ impl Sides<'_> {
     }
 }
 
-/// One case on both sides, one right after the other.
+/// One case on both sides, measured one after the other.
 #[derive(Clone, Debug)]
 struct Pair {
     base: Figure,
@@ -209,7 +208,7 @@ struct Row {
     unit: &'static str,
     base: f64,
     this: f64,
-    /// Not that of the two before: each pair has a ratio, and this is their median.
+    /// The median of the pairs' ratios, not the ratio of the two medians above.
     ratio: f64,
     ratios: Vec<f64>,
     base_p99_ms: Option<f64>,
@@ -248,7 +247,7 @@ impl Row {
     }
 }
 
-/// The middle one; the mean of the middle two where there is none.
+/// The middle value, or the mean of the two middle ones.
 fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -304,7 +303,7 @@ impl Comparison {
         text
     }
 
-    /// Fails when a case is slower than it may be.
+    /// Fails when the ratio of a case is below the floor.
     fn judge(&self) -> Result<(), Error> {
         let slow = self.cases.iter().filter(|row| row.ratio < self.floor);
         let slow: Vec<String> = slow
@@ -374,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_first_alternates_between_pairs_and_between_cases() {
+    fn the_order_alternates_between_pairs_and_between_cases() {
         use Side::{Base, This};
         let firsts = |case| (0..4).map(|pair| order(pair, case)[0]).collect::<Vec<_>>();
         assert_eq!(firsts(0), [Base, This, Base, This]);
@@ -382,8 +381,8 @@ mod tests {
         assert!((0..4).all(|pair| order(pair, 0)[0] != order(pair, 0)[1]));
     }
 
-    /// The machine is twice as slow in the second pair and on one side of the third: the median of
-    /// the ratios does not care, while the ratio of the medians would be 0.5.
+    /// The machine is half as fast in the second pair and on one side of the third. That does not
+    /// change the median of the ratios, while the ratio of the medians would be 0.5.
     #[test]
     fn the_ratio_is_the_median_of_the_pairs() {
         let row = Row::new(&pairs(&[(100.0, 99.0), (50.0, 49.5), (100.0, 49.0)]));

@@ -1,4 +1,4 @@
-//! Child processes, and what people would do with them in a shell.
+//! Child processes: to run them, to stop them, and to wait for their end.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::cpu;
 use crate::error::Error;
 
-/// The command line of the gateway looks at all rows when it audits.
+/// The gateway's audit command reads all rows.
 const COMMAND_MAX: Duration = Duration::from_mins(10);
 
 /// A gateway drains for at most 15 s.
@@ -18,7 +18,7 @@ const END_MAX: Duration = Duration::from_secs(20);
 
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A command whose process is killed when its handle is dropped, on whatever path.
+/// A command whose process is killed when its handle is dropped.
 pub(super) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).kill_on_drop(true);
@@ -38,14 +38,14 @@ pub(super) async fn run(mut command: Command) -> Result<Output, Error> {
     }
 }
 
-/// A shell's way to send SIGTERM: the standard library has none without unsafe code.
+/// Sends SIGTERM by `kill`: the standard library cannot, without unsafe code.
 pub(super) async fn terminate(pid: u32) -> Result<(), Error> {
     let mut kill = command(Path::new("kill"));
     kill.args(["-TERM", &pid.to_string()]);
     run(kill).await.map(drop)
 }
 
-/// Waits for the end of a process that need not be a child of ours.
+/// Waits for the end of a process, which may not be our child.
 pub(super) async fn wait_gone(pid: u32) -> Result<(), Error> {
     let deadline = Instant::now() + END_MAX;
     while cpu::is_alive(pid) {
@@ -59,7 +59,7 @@ pub(super) async fn wait_gone(pid: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// The end of a log, to go with a message: its folder will be gone.
+/// The end of a log, for a message: the folder of the log will be removed.
 pub(super) fn last_lines(log: &str) -> String {
     const LINES: usize = 10;
     let lines: Vec<&str> = log.lines().collect();

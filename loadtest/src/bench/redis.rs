@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
-/// Commands on their way at a time: as many as a lane's batch may have draws.
+/// Commands in flight: as many as a lane's batch may have draws.
 const DEPTH: u32 = 512;
 
 const KEY: &str = "loadtest:units";
 const UNITS: u64 = 1_000_000_000_000;
 
-/// A Redis that says nothing for so long is stuck.
+/// A Redis that does not respond for so long is stuck.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
-/// Counts down for that many seconds; the answer is commands per second.
+/// Counts down for that many seconds. Returns the commands per second.
 pub(super) fn measure(address: SocketAddr, seconds: u64) -> Result<f64, Error> {
     let mut redis = Redis::connect(address)?;
     redis.exchange(&command(&["SET", KEY, &UNITS.to_string()]), 1)?;
@@ -45,7 +45,7 @@ impl Redis {
         open().map_err(|e| Error::io("redis", e))
     }
 
-    /// Sends commands and waits for that many answers of one line each.
+    /// Sends commands and waits for that many replies of one line each.
     fn exchange(&mut self, commands: &[u8], mut answers: u32) -> Result<(), Error> {
         let failed = |e| Error::io("redis", e);
         self.0.write_all(commands).map_err(failed)?;
@@ -55,7 +55,7 @@ impl Redis {
             let seen = lines(&input[..length])?;
             if length == 0 || seen > answers {
                 return Err(Error::CannotRun(
-                    "redis: an answer is missing, or one too many".to_owned(),
+                    "redis: there are too few replies, or too many".to_owned(),
                 ));
             }
             answers -= seen;
@@ -64,7 +64,7 @@ impl Redis {
     }
 }
 
-/// How many answers end here. The unit count never comes near zero, so a minus begins an error.
+/// How many replies end here. The count never comes near zero, so a minus begins an error.
 fn lines(input: &[u8]) -> Result<u32, Error> {
     if input.contains(&b'-') {
         return Err(Error::CannotRun(format!(

@@ -1,4 +1,4 @@
-//! From rounds of measurements to the rows of `results.json`.
+//! The rows of `results.json`, from the rounds of measurements.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::rounding::round_to;
 
-/// What bounds each case. A limit that was measured at several numbers of connections is taken at
-/// that of the case.
+/// The limits of each case. A limit that was measured with several numbers of connections is taken
+/// with that of the case.
 const LIMITS: [(&str, &[&str]); 8] = [
     ("refuse_limit", &["hyper_hello"]),
     ("refuse_switch", &["hyper_hello"]),
@@ -22,7 +22,7 @@ const LIMITS: [(&str, &[&str]); 8] = [
     ("draw_cluster_ten", &["hyper_hello", "mysql_insert"]),
 ];
 
-/// One case, measured once. A round is a list of them: minutes of the same weather.
+/// One case, measured once. A round is a list of them, measured within minutes.
 #[derive(Clone, Debug)]
 pub(super) struct Figure {
     pub(super) name: &'static str,
@@ -53,7 +53,7 @@ pub(super) struct Row {
     connections: Option<u16>,
 }
 
-/// Makes the rows: means over rounds, in the order of the first one. A case has a row for each of
+/// Makes the rows: means over rounds, in the order of the first round. A case has a row for each of
 /// its limits.
 pub(super) fn rows(rounds: &[Vec<Figure>]) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -116,8 +116,8 @@ fn row(case: &[&Figure]) -> Row {
 }
 
 impl Row {
-    /// A ratio is the mean of the rounds' own ratios: what slows the machine down for a while then
-    /// slows both of its sides.
+    /// The ratio is the mean of the rounds' own ratios: a machine that is slow for a while is slow for
+    /// both sides of them.
     fn beside(self, name: &'static str, case: &[&Figure], limit: &[&Figure]) -> Self {
         let ratios = case
             .iter()
@@ -137,7 +137,7 @@ pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     sum / count
 }
 
-/// Writes the results to a new file and moves it into place: a reader never sees half of it.
+/// Writes the results to a new file and renames it, so that a reader never sees a part of it.
 pub(super) fn write(path: &Path, results: &impl Serialize) -> Result<(), Error> {
     let failed = |e| Error::io(path.display().to_string(), e);
     let text = serde_json::to_string_pretty(results).map_err(|e| failed(e.into()))?;
@@ -146,7 +146,7 @@ pub(super) fn write(path: &Path, results: &impl Serialize) -> Result<(), Error> 
     fs::rename(&fresh, path).map_err(failed)
 }
 
-/// The same for people.
+/// The rows as a table for people.
 pub(super) fn table(rows: &[Row]) -> String {
     let number = |value: Option<f64>, digits: usize| {
         value.map_or("-".to_owned(), |v| format!("{v:.digits$}"))

@@ -54,8 +54,8 @@ impl Hello {
     }
 }
 
-/// The gateway over a fresh data folder. The process stands before the folder, so that it is killed
-/// before the folder goes.
+/// The gateway over a new data folder. The process is the first field, so that it is killed before
+/// the folder is removed.
 pub(super) struct Gateway {
     child: Child,
     pub(super) address: SocketAddr,
@@ -65,8 +65,8 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts it with such settings in its environment, publishes the campaign, and returns when it
-    /// draws.
+    /// Starts it with these settings in its environment, publishes the campaign, and returns when
+    /// draws succeed.
     pub(super) async fn start(
         programs: &Programs,
         parent: &Path,
@@ -134,7 +134,7 @@ impl Gateway {
         Watched::new(vec![("gateway", self.child.id().into_iter().collect())])
     }
 
-    /// Has it do something through its admin address.
+    /// Runs an operator's command through its admin address.
     pub(super) async fn order(&self, words: &[&str]) -> Result<(), Error> {
         let mut order = command(&self.drawbridge.program);
         order.args(words).args([
@@ -156,7 +156,7 @@ impl Gateway {
         )))
     }
 
-    /// Drains and stops it, then audits what it left.
+    /// Drains and stops it, then audits its data.
     pub(super) async fn stop_and_audit(mut self) -> Result<(), Error> {
         self.stop().await?;
         self.drawbridge.audit().await
@@ -183,7 +183,7 @@ impl Gateway {
     }
 }
 
-/// Two free ports. Both are held until both are known, else they might be the same one.
+/// Two free ports. Both sockets stay open until both ports are known, so they differ.
 fn free_addresses() -> Result<(SocketAddr, SocketAddr), Error> {
     let free = || TcpListener::bind("127.0.0.1:0").map_err(|e| Error::io("a free port", e));
     let (first, second) = (free()?, free()?);

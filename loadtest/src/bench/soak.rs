@@ -1,9 +1,11 @@
-//! The soak: a cluster under steady load for long, and whether anything creeps up meanwhile.
+//! The soak: a cluster under steady load for a long time, to see whether anything grows.
 //!
-//! A closed loop finds what the cluster can do at most; the open loop then sends a share of that
-//! for minutes, while the memory of the gateways is read each second. At the end the last quarter
-//! must look like the second one (the first one warms up), what users were told must stand in the
-//! shards, and the gateway's own audit must hold.
+//! A closed loop finds the cluster's maximum. The open loop then sends a share of that for minutes,
+//! while the memory of the gateways is read each second. At the end:
+//!
+//! * the last quarter must be like the second one (the first one is the warm-up);
+//! * the shards must have the draws that users received;
+//! * the gateway's own audit must hold.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -34,14 +36,14 @@ use crate::target::Target;
 const MAX_CONNECTIONS: u16 = 512;
 const MAX_SECONDS: u64 = 10;
 
-/// Draws asked for over HTTP at the end; in the shards all are looked up.
+/// Draws that are read over HTTP at the end. In the shards all are looked up.
 const ASKED_MAX: u64 = 10_000;
 
-/// Rows of the table, and quarters for the comparison, are made of these.
+/// The length of the periods that make the rows of the table, and the quarters.
 const MINUTE_SECONDS: u64 = 60;
 
-/// What the last quarter may differ from the second one by. Noise of a machine that everything
-/// shares is below these; what grows with the rows stored or with time is not.
+/// How much the last quarter may differ from the second one. The noise of a shared machine is below
+/// these bounds. Growth with the stored rows, or with time, is above them.
 const P99_GROWTH_MAX: f64 = 1.5;
 const P99_SLACK_MS: f64 = 5.0;
 const OK_SHARE_MIN: f64 = 0.99;
@@ -50,13 +52,13 @@ const RSS_SLACK_KIB: u64 = 16 * 1024;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SoakArgs {
-    /// How long to send.
+    /// How many minutes to send draws.
     #[arg(long, default_value_t = 1_200, value_parser = value_parser!(u64).range(20..=7_200))]
     pub(crate) seconds: u64,
-    /// Draws a second that the cluster can do; measured first when it is not said.
+    /// The cluster's maximum of draws a second; measured first when it is not given.
     #[arg(long, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_rate: Option<u32>,
-    /// How much of that is sent, in percent.
+    /// The share of the maximum to send, in percent.
     #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=100))]
     pub(crate) percent: u32,
     /// Users to choose from.
@@ -71,17 +73,17 @@ pub(crate) struct SoakArgs {
     /// Shards of the cluster.
     #[arg(long, default_value_t = 2, value_parser = value_parser!(u16).range(1..=64))]
     pub(crate) shards: u16,
-    /// Gateways; nginx stands before them when there are several.
+    /// Gateways; with several of them the load goes through nginx.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
     pub(crate) gateways: u16,
     #[command(flatten)]
     pub(crate) programs: Programs,
-    /// Where to write the results; data of the run lies in the same folder while it lasts.
+    /// Where to write the results; the same folder holds the data of the run until it ends.
     #[arg(long, default_value = "target/bench/soak.json")]
     pub(crate) out: PathBuf,
 }
 
-/// A minute, or what is left of one, or a part of a shorter run.
+/// A minute, or the rest of one, or a part of a shorter run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Minute {
     part: usize,
@@ -91,28 +93,28 @@ struct Minute {
     others: u64,
     p50_ms: f64,
     p99_ms: f64,
-    /// All gateways together, the largest of the minute.
+    /// The sum of all gateways; the largest of the minute.
     gateways_rss_kib: u64,
 }
 
 /// A quarter of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Quarter {
-    /// Draws made, as a share of what was due: the rate itself is the schedule's, and it is random.
+    /// Draws made, as a share of those due: the schedule decides the rate, and it is random.
     ok_share: f64,
     p99_ms: f64,
     gateways_rss_kib: u64,
 }
 
-/// One comparison of the last quarter with the second one. That both are equally bad is not flat:
-/// of what was due nearly all must have been drawn.
+/// One comparison of the last quarter with the second one. Two equally bad quarters do not pass:
+/// nearly all draws that were due must have been made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Check {
     name: &'static str,
     ok: bool,
     second: f64,
     last: f64,
-    /// What the last quarter must not pass.
+    /// The bound for the last quarter.
     bound: f64,
 }
 
@@ -124,9 +126,9 @@ struct Results {
     minutes: Vec<Minute>,
     quarters: Vec<Quarter>,
     checks: Vec<Check>,
-    /// What the gateways held before all load.
+    /// The memory of the gateways before the load.
     gateways_rss_kib_before: u64,
-    told: crate::audit::AuditOutcome,
+    received: crate::audit::AuditOutcome,
     report: Report,
 }
 
@@ -173,12 +175,12 @@ async fn soak(args: &SoakArgs) -> Result<(), Error> {
     let quarters = quarters(&run, args.seconds, &rss);
     let checks = checks(quarters[1], quarters[3]);
     print!("{}", table(&minutes, &checks));
-    let told = hold_against(kept.path(), &cluster).await?;
-    println!("{told}");
+    let received = compare_with_shards(kept.path(), &cluster).await?;
+    println!("{received}");
     cluster.stop_gateway_and_audit().await?;
     println!("drawbridge audit: all holds");
 
-    let outcome = told.judge();
+    let outcome = received.judge();
     let flat = checks.iter().all(|check| check.ok);
     let results = Results {
         max_per_second,
@@ -187,7 +189,7 @@ async fn soak(args: &SoakArgs) -> Result<(), Error> {
         quarters: quarters.to_vec(),
         checks,
         gateways_rss_kib_before: before,
-        told,
+        received,
         report,
     };
     write(&args.out, &results)?;
@@ -237,7 +239,7 @@ fn open_loop(args: &SoakArgs, cluster: &Cluster, rate: u32) -> LoadPlan {
     }
 }
 
-/// Minutes where there are enough of them for quarters, else quarters of what there is.
+/// Minutes, if there are enough of them for quarters; else quarters of the run.
 fn period_seconds(seconds: u64) -> usize {
     usize::try_from((seconds / 4).clamp(1, MINUTE_SECONDS)).expect("at most 60")
 }
@@ -309,8 +311,8 @@ fn minutes(run: &Run, rss: &[u64]) -> Vec<Minute> {
         .collect()
 }
 
-/// The periods that lie in each quarter, put together. With fewer than four minutes a period is a
-/// quarter; else one that lies across two quarters belongs to the earlier one.
+/// The periods of each quarter, merged. With fewer than four minutes a period is a quarter. Else a
+/// period across two quarters belongs to the earlier one.
 fn quarters(run: &Run, seconds: u64, rss: &[u64]) -> [Quarter; 4] {
     let seconds = usize::try_from(seconds).expect("runs are short");
     let bound = |quarter: usize| (seconds * quarter / 4).div_ceil(run.period_seconds);
@@ -436,7 +438,10 @@ fn table(minutes: &[Minute], checks: &[Check]) -> String {
     text
 }
 
-async fn hold_against(kept: &Path, cluster: &Cluster) -> Result<crate::audit::AuditOutcome, Error> {
+async fn compare_with_shards(
+    kept: &Path,
+    cluster: &Cluster,
+) -> Result<crate::audit::AuditOutcome, Error> {
     audit(&AuditArgs {
         file: kept.to_owned(),
         cluster: Some(cluster.map_path().to_owned()),

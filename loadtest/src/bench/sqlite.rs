@@ -1,7 +1,7 @@
-//! How many order rows this machine can commit in `SQLite`: the limit of what draws can store.
+//! How many order rows this machine can commit in `SQLite`: the limit of draws.
 //!
-//! Two files with one writer each, like two shards of the gateway; nothing around the inserts but
-//! the making of the rows.
+//! Two files with one writer each, like two shards of the gateway. The writers make rows and insert
+//! them, and do nothing else.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ const TABLE: &str = "CREATE TABLE orders (
     created_at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, asked INTEGER NOT NULL,
     UNIQUE (user_id, request_id, seq))";
 
-/// Inserts for that many seconds into fresh files in `folder`; the answer is rows per second.
+/// Inserts for that many seconds into new files in `folder`. Returns the rows per second.
 pub(super) fn measure(folder: &Path, way: Way, seconds: u64) -> Result<f64, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
@@ -40,7 +40,7 @@ async fn fill(path: PathBuf, number: u16, way: Way, seconds: u64) -> Result<f64,
     let mut connection = open(&path).await?;
     let sql = statement(way);
     let mut source = Source::new(number);
-    // The first batch prepares the statement and makes the first pages: not measured.
+    // The first batch is not measured: it prepares the statement and makes the first pages.
     insert(&mut connection, &sql, way, &source.batch()).await?;
     let mut watch = Stopwatch::start(seconds);
     while watch.runs() {
@@ -78,7 +78,7 @@ fn statement(way: Way) -> String {
     }
 }
 
-/// A lone statement is a transaction: BEGIN and COMMIT would add two trips to the writer's thread.
+/// A single statement is a transaction: BEGIN and COMMIT would add two trips to the writer's thread.
 async fn insert(
     connection: &mut SqliteConnection,
     sql: &str,

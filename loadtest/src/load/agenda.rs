@@ -1,4 +1,4 @@
-//! What is to be sent, and when: arrivals that are due wait here for a free connection, and retries
+//! What is to be sent, and when. Arrivals that are due wait here for a free connection, and retries
 //! for their time. Pure; time is a duration since the start of the run.
 
 use std::cmp::Reverse;
@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use crate::load::arrivals::Arrival;
 
-/// One arrival on its way.
+/// One arrival that is not done yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Job {
     pub(crate) number: u64,
-    /// When it should have been sent first. All latency is counted from here.
+    /// When its first attempt is due. All latency is counted from here.
     pub(crate) due: Duration,
     /// Attempts made before.
     pub(crate) attempt: u8,
-    /// An attempt ended without an outcome: whatever refuses later, the draw may stand.
+    /// The outcome of an attempt is unknown. So the draw may have been made, even if a later attempt is
+    /// refused.
     pub(crate) unknown: bool,
 }
 
@@ -31,14 +32,14 @@ impl From<Arrival> for Job {
     }
 }
 
-/// What became due at one look.
+/// The result of one release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Released {
     /// New arrivals, those dropped among them.
     pub(crate) arrivals: u64,
     /// Jobs that now wait for a connection.
     pub(crate) waiting: u64,
-    /// Arrivals that found the backlog full.
+    /// Arrivals that were dropped, because the backlog was full.
     pub(crate) dropped: u64,
 }
 
@@ -47,25 +48,25 @@ pub(crate) struct Released {
 pub(crate) struct Agenda {
     backlog: VecDeque<Job>,
     retries: BinaryHeap<Reverse<(Duration, Job)>>,
-    /// Bound of both together.
-    places: usize,
+    /// The bound of both together.
+    capacity: usize,
     in_flight: usize,
     closed: bool,
 }
 
 impl Agenda {
-    pub(crate) fn new(places: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             backlog: VecDeque::new(),
             retries: BinaryHeap::new(),
-            places,
+            capacity,
             in_flight: 0,
             closed: false,
         }
     }
 
-    /// Moves what is due by `now` to the backlog. Arrivals that find no place are dropped: they are
-    /// counted, and do not change when the others are due.
+    /// Moves what is due by `now` to the backlog. Arrivals without room are dropped and counted; they
+    /// do not change when the others are due.
     pub(crate) fn release(
         &mut self,
         now: Duration,
@@ -94,10 +95,10 @@ impl Agenda {
     }
 
     fn is_full(&self) -> bool {
-        self.backlog.len() + self.retries.len() >= self.places
+        self.backlog.len() + self.retries.len() >= self.capacity
     }
 
-    /// The next job for a connection, which must call `done` after it.
+    /// The next job for a connection. The connection must call `done` after it.
     pub(crate) fn take(&mut self) -> Option<Job> {
         if self.closed {
             return None;
@@ -107,12 +108,12 @@ impl Agenda {
         Some(job)
     }
 
-    /// A connection has ended its job.
+    /// Notes that a connection has ended its job.
     pub(crate) fn done(&mut self) {
         self.in_flight -= 1;
     }
 
-    /// Has a job tried again at `due`; false when there is no place for it, or no time.
+    /// Schedules another attempt of a job. Returns false without room for it, and after the end.
     pub(crate) fn retry(&mut self, due: Duration, job: Job) -> bool {
         if self.closed || self.is_full() {
             return false;
@@ -126,7 +127,7 @@ impl Agenda {
         self.retries.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Nothing waits and nothing is in flight.
+    /// Whether nothing waits and nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.backlog.is_empty() && self.retries.is_empty() && self.in_flight == 0
     }
@@ -139,7 +140,7 @@ impl Agenda {
         self.closed
     }
 
-    /// Lets nothing begin any more, and hands out what was still waiting.
+    /// Ends the agenda: no job begins any more. Returns the jobs that still waited.
     pub(crate) fn close(&mut self) -> Vec<Job> {
         self.closed = true;
         let retries = std::mem::take(&mut self.retries)
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_is_released_in_order_and_what_is_not_stays() {
+    fn due_arrivals_are_released_in_order_and_later_ones_stay() {
         let mut agenda = Agenda::new(10);
         let mut arrivals = arrivals(&[1, 2, 3, 9]);
         let mut seen = Vec::new();
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_backlog_drops_and_says_so() {
+    fn a_full_backlog_drops_and_counts() {
         let mut agenda = Agenda::new(2);
         let released = agenda.release(ms(9), &mut arrivals(&[1, 2, 3, 4, 5]), |_| ());
         assert_eq!(
@@ -210,7 +211,7 @@ mod tests {
             }
         );
         assert_eq!(agenda.backlog_len(), 2);
-        // In flight is not waiting: there is a place again.
+        // In flight is not waiting: there is room again.
         let job = agenda.take().expect("one waits");
         assert!(agenda.retry(ms(20), job));
         assert!(
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_at_the_end_is_handed_out_and_nothing_begins_after_it() {
+    fn waiting_jobs_are_returned_at_the_end_and_none_begins_after_it() {
         let mut agenda = Agenda::new(10);
         agenda.release(ms(9), &mut arrivals(&[1, 2]), |_| ());
         let first = agenda.take().expect("one waits");

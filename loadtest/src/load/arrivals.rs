@@ -1,4 +1,4 @@
-//! The moments at which requests are due, and nothing that the server does can change them.
+//! The moments at which requests are due, whatever the server does.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use crate::load::profile::{Moments, Profile};
 use testkit::random::SplitMix64;
 
-/// How arrivals lie around the rate.
+/// How arrivals are spaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Spacing {
-    /// Independent of each other, as people are.
+    /// Independent of each other, like people.
     Poisson,
     /// At even distances.
     Even,
@@ -25,16 +25,16 @@ impl Spacing {
     }
 }
 
-/// One arrival: which one, and when it is due, counted from the start of the run.
+/// One arrival: its number, and when it is due, counted from the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
     pub(crate) number: u64,
     pub(crate) due: Duration,
 }
 
-/// All arrivals of a profile, the same for the same seed. Steps of mean 1 on the integral of the
-/// rate, taken back to time, give arrivals of that rate: exponential steps a Poisson process, steps
-/// of exactly 1 an even one.
+/// All arrivals of a profile, the same for the same seed. Steps of mean 1 on the integral of the rate,
+/// converted to time, make arrivals of that rate. Exponential steps make a Poisson process, steps of
+/// exactly 1 an even one.
 #[derive(Debug)]
 pub(crate) struct Arrivals<'a> {
     moments: Moments<'a>,
@@ -44,15 +44,15 @@ pub(crate) struct Arrivals<'a> {
     number: u64,
 }
 
-/// The stream of the seed that arrivals are made from. Users come from streams by arrival number,
-/// which never grow so large.
+/// The stream of the seed for arrivals. Users are chosen by the streams of arrival numbers, which are
+/// never so large.
 const STREAM: u64 = u64::MAX;
 
 impl<'a> Arrivals<'a> {
     pub(crate) fn new(profile: &'a Profile, spacing: Spacing, seed: u64) -> Self {
         let reached = match spacing {
             Spacing::Poisson => 0.0,
-            // In the middle of its own share of time: a rate of 1 for 1 s has its arrival at 0.5 s.
+            // In the middle of its interval: a rate of 1 for 1 s has its arrival at 0.5 s.
             Spacing::Even => -0.5,
         };
         Self {
@@ -124,7 +124,7 @@ mod tests {
         assert!((4_700..5_300).contains(&(all.len() - until(10.0))));
     }
 
-    /// In a Poisson process as many intervals are empty as e^-1 says; in an even one none is.
+    /// In a Poisson process a share of e^-1 of the intervals is empty; in an even one none is.
     #[test]
     fn poisson_arrivals_are_independent() {
         let all = moments("hold:1000:20s", Spacing::Poisson, 3);

@@ -1,12 +1,13 @@
-//! Open-loop load: requests are sent when they are due, not when an earlier one was answered.
+//! Open-loop load: requests are sent when they are due, not after the response to an earlier one.
 //!
-//! A closed loop waits with a server that stalls, so the stall is one slow request in its figures.
-//! Here everybody who came meanwhile counts with the time that they waited ("coordinated omission"
-//! is what leaving them out is called): latency is measured from the moment a request was due.
+//! A closed loop waits while a server stalls, so the stall is one slow request in its figures. Here
+//! each user who came meanwhile counts with the time that they waited, because latency is measured
+//! from when a request was due. (To leave them out is called "coordinated omission".)
 //!
-//! `profile`, `arrivals` and `spread` say what is due when and for whom, `agenda` what waits,
-//! `retry` what is asked again, `record` what was seen; all of them are pure. `run` puts them to
-//! work.
+//! * `profile`, `arrivals` and `spread` decide what is due when and for which user;
+//! * `agenda` holds what waits, `retry` decides what is sent again, `record` counts and measures. All
+//!   of these are pure;
+//! * `run` sends.
 
 mod agenda;
 mod arrivals;
@@ -30,12 +31,12 @@ pub(crate) use self::run::{Run, Watch, run};
 pub(crate) use self::spread::Spread;
 use crate::error::Error;
 
-/// The record's periods are for those who measure for long; the report shows seconds.
+/// The length of the record's periods. The report shows seconds; long measurements use periods.
 const PERIOD_SECONDS: usize = 60;
 
 /// `loadtest load`.
 pub(crate) fn command(args: &LoadArgs) -> Result<(), Error> {
-    // Said before the run, not after it.
+    // Fails before the run, not after it.
     if let Some(folder) = &args.report {
         fs::create_dir_all(folder).map_err(|e| Error::io(folder.display().to_string(), e))?;
     }

@@ -1,4 +1,4 @@
-//! The readable report: one page that needs nothing else, and its plots as files of their own.
+//! The report as one page that needs no other file, and its plots as files of their own.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::load::report::{Percentiles, Report, ms};
 use crate::load::run::Run;
 use crate::load::svg::{Axis, Line, Plot, Scale, escape};
 
-/// Colours that colour-blind people tell apart as well.
+/// Colours that colour-blind people can distinguish.
 const BLUE: &str = "#0072b2";
 const GREEN: &str = "#009e73";
 const ORANGE: &str = "#e69f00";
@@ -219,7 +219,7 @@ fn name_of(nines: u32) -> String {
     }
 }
 
-/// The latency at 1 - 10^-x, as far as there are requests to tell: so each nine has the same room.
+/// The latency at 1 - 10^-x, as far as there are enough requests. So each nine has the same width.
 fn by_nines(us: &Histogram<u64>) -> Vec<(f64, Option<f64>)> {
     #[expect(
         clippy::cast_precision_loss,
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_end_where_no_request_tells_of_them() {
+    fn percentiles_end_where_there_are_too_few_requests() {
         let mut us = histogram(3);
         for value in 1..=1_000 {
             us.record(value * 1_000).expect("inside");

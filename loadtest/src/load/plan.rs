@@ -1,4 +1,4 @@
-//! What to send, how often and to whom: the options of `loadtest load`.
+//! What to send, how often and to which server: the options of `loadtest load`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,21 +16,22 @@ use crate::target::{Target, parse_target};
 pub(crate) struct LoadArgs {
     #[command(flatten)]
     pub(crate) plan: LoadPlan,
-    /// Write what each user was told to this file, one JSON document a line, for `loadtest audit`.
+    /// Write each call with the draw that its user received to this file, one JSON document a line,
+    /// for `loadtest audit`.
     #[arg(long, value_name = "FILE", conflicts_with = "no_key")]
     pub(crate) keep: Option<PathBuf>,
     /// Write the report to this file as one JSON document.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Write a page with plots to this folder, which is made if need be.
+    /// Write a page with plots to this folder, which is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
-    /// Say each second how it goes, even where standard error is not a terminal.
+    /// Print progress each second, even if standard error is not a terminal.
     #[arg(long)]
     pub(crate) progress: bool,
 }
 
-/// What to send, and how.
+/// What to send, how often and to which server.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LoadPlan {
     /// The server, for example `http://127.0.0.1:8091`.
@@ -39,7 +40,7 @@ pub(crate) struct LoadPlan {
     /// The path of the draw call.
     #[arg(long, default_value = "/api/v1/raffle/activity/draw", value_parser = parse_path)]
     pub(crate) path: String,
-    /// The names of users; {} is the user's number.
+    /// The ids of users; {} is the user's number.
     #[arg(long, default_value = "u{}")]
     pub(crate) user_pattern: UserPattern,
     /// The activity to draw in.
@@ -51,20 +52,20 @@ pub(crate) struct LoadPlan {
     /// How arrivals are spread over users: uniform, or zipf:EXPONENT.
     #[arg(long, default_value = "uniform")]
     pub(crate) spread: Spread,
-    /// Arrivals a second, all the time.
+    /// Arrivals a second.
     #[arg(long, default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub(crate) rate: u32,
-    /// How long they arrive.
+    /// Seconds of arrivals.
     #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=7_200))]
     pub(crate) seconds: u64,
-    /// In place of rate and seconds: segments with commas, hold:R:TIME, ramp:R..R:TIME,
+    /// Instead of rate and seconds: segments with commas, hold:R:TIME, ramp:R..R:TIME,
     /// step:R..R:STEPS:TIME or spike:R:TIME, for example ramp:0..5000:30s,hold:5000:1m.
     #[arg(long, conflicts_with_all = ["rate", "seconds"])]
     pub(crate) profile: Option<Profile>,
-    /// How arrivals lie around the rate.
+    /// How arrivals are spaced.
     #[arg(long, value_enum, default_value_t = Spacing::Poisson)]
     pub(crate) spacing: Spacing,
-    /// Seconds at the beginning that count in no figure of the whole.
+    /// Seconds at the beginning that the totals leave out.
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=600))]
     pub(crate) warmup_seconds: u64,
     /// Connections, each with at most one request in flight.
@@ -73,28 +74,28 @@ pub(crate) struct LoadPlan {
     /// Threads of the driver.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
     pub(crate) threads: u16,
-    /// How long an attempt may take.
+    /// Milliseconds that an attempt may take.
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=60_000))]
     pub(crate) timeout_ms: u64,
-    /// Attempts after the first, each with the same key, where another may help.
+    /// Attempts after the first one, with the same key, where another attempt may help.
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u8).range(0..=20))]
     pub(crate) retries: u8,
-    /// Arrivals and retries that may wait; arrivals that find it full are dropped, and counted.
+    /// Arrivals and retries that may wait. Further arrivals are dropped and counted.
     #[arg(long, default_value_t = 100_000, value_parser = value_parser!(u32).range(1..=10_000_000))]
     pub(crate) backlog: u32,
-    /// How long what waits after the last arrival may still be sent.
+    /// Seconds after the last arrival in which waiting calls are still sent.
     #[arg(long, default_value_t = 15, value_parser = value_parser!(u64).range(0..=60))]
     pub(crate) drain_seconds: u64,
-    /// Send no Idempotency-Key: for servers that know none.
+    /// Send no Idempotency-Key, for servers that do not know it.
     #[arg(long)]
     pub(crate) no_key: bool,
-    /// Chooses arrivals and users; keys differ between runs whatever the seed.
+    /// Chooses arrivals and users. Keys differ between runs with the same seed.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }
 
 impl LoadPlan {
-    /// One with every option as it is when it is not given.
+    /// A plan with the default of every option.
     pub(crate) fn usual() -> Self {
         /// PlanOptions of a plan and nothing else.
         #[derive(Parser)]
@@ -102,7 +103,7 @@ impl LoadPlan {
             #[command(flatten)]
             plan: LoadPlan,
         }
-        // A server is the only option that must be given.
+        // Only the server has no default.
         PlanOptions::parse_from(["load", "--url", "http://127.0.0.1:1"]).plan
     }
 

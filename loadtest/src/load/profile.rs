@@ -1,23 +1,22 @@
-//! How many arrivals a second, and when that changes: the text of `--profile`, and its integral.
+//! The rate of arrivals over time, as `--profile` gives it, and its integral.
 //!
-//! Every segment comes down to pieces on which the rate is linear, so the number of arrivals up to
-//! a moment is a quadratic, and so is its inverse: the moment of any arrival is computed, not
-//! searched.
+//! Every segment consists of pieces on which the rate is linear. So the number of arrivals up to a
+//! moment is a quadratic, which can be inverted: the moment of any arrival is computed, not searched.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Arrivals a second that a profile may ask for.
+/// The largest rate of a profile, in arrivals a second.
 const RATE_MAX: u32 = 1_000_000;
 
-/// Longer runs are several.
+/// The longest profile.
 const LENGTH_MAX: Duration = Duration::from_hours(2);
 
 const SEGMENTS_MAX: usize = 100;
 const STEPS_MAX: u32 = 1_000;
 
-/// A stretch on which the rate is linear.
+/// A part of a profile on which the rate is linear.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Piece {
     from: f64,
@@ -38,8 +37,8 @@ impl Piece {
         self.from * seconds + (self.to - self.from) * seconds * seconds / (2.0 * self.seconds)
     }
 
-    /// When so many have arrived. The form of the root that divides by a sum: the other one would
-    /// subtract nearly equal numbers where the rate hardly changes.
+    /// When so many have arrived. This form of the root divides by a sum; the other form would subtract
+    /// nearly equal numbers where the rate hardly changes.
     fn seconds_until(&self, arrivals: f64) -> f64 {
         let square = self.from * self.from + 2.0 * (self.to - self.from) * arrivals / self.seconds;
         let sum = self.from + square.max(0.0).sqrt();
@@ -72,7 +71,7 @@ impl Profile {
         )
     }
 
-    /// Arrivals in all, as an expectation: the integral of the rate.
+    /// The expected number of arrivals: the integral of the rate.
     pub(crate) fn arrivals(&self) -> f64 {
         self.pieces
             .last()
@@ -92,7 +91,7 @@ impl Profile {
         piece.before + piece.arrivals_within((at - piece.begins).min(piece.seconds))
     }
 
-    /// Reads the moments of ascending arrival numbers.
+    /// Computes the moments of ascending arrival numbers.
     pub(crate) fn moments(&self) -> Moments<'_> {
         Moments {
             profile: self,
@@ -214,7 +213,7 @@ fn parse_steps(text: &str) -> Result<u32, String> {
     steps.ok_or_else(|| format!("steps must be 2 to {STEPS_MAX}, not \"{text}\""))
 }
 
-/// Reads `500ms`, `30s`, `2m`.
+/// Parses `500ms`, `30s`, `2m`.
 fn parse_length(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
     let unit_ms = match &text[digits.len()..] {
@@ -239,7 +238,7 @@ fn parse_length(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// The moments of arrivals, asked for in ascending order.
+/// The moments of arrivals, computed in ascending order.
 #[derive(Debug)]
 pub(crate) struct Moments<'a> {
     profile: &'a Profile,
@@ -304,13 +303,13 @@ mod tests {
 
     #[test]
     #[expect(clippy::float_cmp, reason = "integers, exactly represented")]
-    fn each_segment_is_the_area_that_it_looks_like() {
+    fn each_segment_has_the_area_of_its_shape() {
         for (text, seconds, arrivals) in [
             ("hold:100:10s", 10, 1_000.0),
             ("ramp:0..100:10s", 10, 500.0),
             ("step:100..300:3:2s", 6, 1_200.0),
             ("spike:200:10s", 10, 1_000.0),
-            // The spike falls to the rate before it; the next segment begins where it says.
+            // The spike falls to the rate before it; the next segment has its own rate.
             (
                 "hold:100:1m,spike:300:10s,hold:50:2s",
                 72,
@@ -362,7 +361,7 @@ mod tests {
             let number = profile.arrivals() * share;
             let moment = profile.moments().of(number).expect("before the end");
             prop_assert!(moment <= profile.length());
-            // A nanosecond at the highest rate is far below this.
+            // A nanosecond at the highest rate is far less than this.
             let back = profile.arrivals_until(moment);
             prop_assert!((back - number).abs() < 1e-3 + number * 1e-9, "{} {}", number, back);
         }

@@ -1,4 +1,4 @@
-//! How a run goes, said on standard error each second.
+//! Prints the progress of a run on standard error each second.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -10,7 +10,7 @@ use crate::load::record::{Record, Second};
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Returns when `ended` says so, and meanwhile shows each second that has ended.
+/// Shows each second that has ended, until `ended` returns true.
 pub(super) fn show_until(wanted: bool, record: &Mutex<Record>, ended: impl Fn() -> bool) {
     let terminal = std::io::stderr().is_terminal();
     let mut shown = 0;
@@ -34,7 +34,7 @@ pub(super) fn show_until(wanted: bool, record: &Mutex<Record>, ended: impl Fn() 
     }
 }
 
-/// On a terminal in one place. Where nobody reads any more, nothing is lost.
+/// On a terminal each line replaces the one before. Errors are ignored: standard error may be closed.
 fn show(terminal: bool, line: &str) {
     let (before, after) = if terminal {
         ("\r\x1b[K", "")
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_names_what_went_wrong_and_nothing_that_did_not() {
+    fn a_line_has_only_the_faults_that_occurred() {
         let second = Second {
             arrivals: 10,
             ok: 8,

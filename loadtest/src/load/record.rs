@@ -1,5 +1,5 @@
-//! What a run has seen so far: counts and latencies of the whole, of each second, and of longer
-//! periods. All of it has a size that does not grow with the number of requests.
+//! Counts and latencies of a run: of the whole, of each second, and of longer periods. Its size does
+//! not grow with the number of requests.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use serde::Serialize;
 use crate::load::agenda::Released;
 use crate::tally::{CallOutcome, Counts};
 
-/// Latencies from 1 us to this: no draw waits longer in a run that drains for a minute at most.
+/// Latencies range from 1 us to this: a run drains for at most a minute, so no draw waits longer.
 const LATENCY_US_MAX: u64 = 600_000_000;
 
-/// Latencies of a time, counted from two moments.
+/// Latencies, measured from different moments.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_field_names, reason = "units stand last in names")]
 pub(crate) struct Latencies {
-    /// From when a request was due to the end of its last attempt: what its user waited.
+    /// From when a request was due to the end of its last attempt: how long its user waited.
     pub(crate) response_us: Histogram<u64>,
-    /// The same of those that ended in a draw.
+    /// The same for requests that ended with a draw.
     pub(crate) ok_us: Histogram<u64>,
-    /// From when an attempt was sent to its answer: what a closed loop would report.
+    /// From when an attempt was sent to its response: what a closed loop would report.
     pub(crate) service_us: Histogram<u64>,
-    /// From when a request was due to when the driver looked at it: the driver's own delay.
+    /// From when a request was due to when the driver released it: the driver's own delay.
     pub(crate) lag_us: Histogram<u64>,
 }
 
@@ -43,9 +43,9 @@ pub(crate) struct Second {
     pub(crate) ok: u64,
     pub(crate) refused: u64,
     pub(crate) errors: u64,
-    /// Attempts that were made because an earlier one did not help.
+    /// Attempts after an earlier one that failed.
     pub(crate) retries: u64,
-    /// Jobs that waited for a connection, at most.
+    /// The largest number of jobs that waited for a connection.
     pub(crate) backlog: u64,
     pub(crate) p50_us: u64,
     pub(crate) p90_us: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Second {
     pub(crate) max_us: u64,
 }
 
-/// A stretch of a run, long enough for percentiles of its own.
+/// A part of a run, long enough for percentiles of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Period {
     pub(crate) arrivals: u64,
@@ -84,16 +84,16 @@ pub(crate) struct Ended<'a> {
 /// The record of a run.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// Requests due before this are in the seconds only.
+    /// Requests due before this count in the seconds only.
     warmup: Duration,
     period_seconds: usize,
     pub(crate) latencies: Latencies,
-    /// Of what was due after the warm-up.
+    /// Of requests that were due after the warm-up.
     pub(crate) counts: Counts,
     pub(crate) arrivals: u64,
     pub(crate) dropped: u64,
     pub(crate) retries: u64,
-    /// Of everything.
+    /// Of all requests.
     pub(crate) whole_run: Counts,
     pub(crate) whole_run_dropped: u64,
     pub(crate) seconds: Vec<Second>,
@@ -125,8 +125,8 @@ impl Record {
         }
     }
 
-    /// Closes the seconds that have ended by `now`. The threads of a driver do not quite agree
-    /// about the time, so the present second is never left for an earlier one.
+    /// Closes the seconds that have ended by `now`. The threads of a driver read the time at slightly
+    /// different moments, so a closed second is never opened again.
     pub(crate) fn advance(&mut self, now: Duration) -> &mut Second {
         let wanted = usize::try_from(now.as_secs()).expect("runs are short") + 1;
         while self.seconds.len() < wanted {
@@ -161,7 +161,7 @@ impl Record {
         self.close_second();
     }
 
-    /// An arrival was looked at.
+    /// Notes an arrival.
     pub(crate) fn note_arrival(&mut self, due: Duration, now: Duration) {
         if due >= self.warmup {
             self.arrivals += 1;
@@ -171,7 +171,7 @@ impl Record {
         }
     }
 
-    /// Arrivals were released.
+    /// Notes the release of arrivals.
     pub(crate) fn note_released(&mut self, now: Duration, released: Released, backlog: usize) {
         let second = self.advance(now);
         second.arrivals += released.arrivals;
@@ -181,7 +181,7 @@ impl Record {
         self.note_dropped(now, released.dropped);
     }
 
-    /// Arrivals were never sent.
+    /// Notes arrivals that were never sent.
     pub(crate) fn note_dropped(&mut self, now: Duration, dropped: u64) {
         self.advance(now).dropped += dropped;
         self.whole_run_dropped += dropped;
@@ -190,14 +190,14 @@ impl Record {
         }
     }
 
-    /// An attempt was answered, or ended without an answer.
+    /// Notes the end of an attempt, with or without a response.
     pub(crate) fn note_attempt(&mut self, due: Duration, took: Duration) {
         if due >= self.warmup {
             self.latencies.service_us.saturating_record(us(took));
         }
     }
 
-    /// An attempt will be made again.
+    /// Notes that another attempt follows.
     pub(crate) fn note_retry(&mut self, due: Duration, now: Duration) {
         self.advance(now).retries += 1;
         if due >= self.warmup {
@@ -205,8 +205,8 @@ impl Record {
         }
     }
 
-    /// A request has come to its end. Those without an answer count with the time that their users
-    /// waited for none: leaving them out would hide a server that answers nobody.
+    /// Notes the end of a request. Requests without a response count with the time that their users
+    /// waited. To leave them out would hide a server that does not respond.
     pub(crate) fn note_end(&mut self, Ended { outcome, due, at }: Ended<'_>) {
         let waited_us = us(at.saturating_sub(due));
         let second = self.advance(at);
@@ -265,14 +265,14 @@ mod tests {
     }
 
     #[test]
-    fn latency_counts_from_when_it_was_due_and_time_outs_count_too() {
+    fn latency_counts_from_when_it_was_due_and_timeouts_count_too() {
         let mut record = Record::new(Duration::ZERO, 60);
         record.note_end(ended(CallOutcome::Error("timeout"), 1_000, 9_000));
         record.close();
         assert_eq!(
             record.seconds.len(),
             10,
-            "a second without any end has its place"
+            "a second in which nothing ended is there"
         );
         let max = record.latencies.response_us.max();
         assert!((7_990_000..8_010_000).contains(&max), "{max}");

@@ -15,7 +15,7 @@ use crate::load::run::Run;
 use crate::rounding::round_to;
 use crate::tally::Counts;
 
-/// What was sent, and how.
+/// The settings of a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct About {
     pub(crate) target: String,
@@ -86,35 +86,35 @@ impl fmt::Display for Percentiles {
     }
 }
 
-/// The outcome of one run.
+/// The report of one run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) about: About,
-    /// From the end of the warm-up to the last answer.
+    /// From the end of the warm-up to the last response.
     pub(crate) seconds: f64,
     /// Requests that were due.
     pub(crate) arrivals: u64,
-    /// Those that found the backlog full, or were not sent when the drain ended.
+    /// Requests that were dropped because the backlog was full, or not sent before the drain ended.
     pub(crate) dropped: u64,
-    /// Attempts after a first one.
+    /// Attempts after the first one.
     pub(crate) retries: u64,
     pub(crate) arrivals_per_second: f64,
     pub(crate) ok_per_second: f64,
-    /// How requests ended: all but those that were dropped.
+    /// How requests ended, without the dropped ones.
     #[serde(flatten)]
     pub(crate) counts: Counts,
     /// From when a request was due to its end, retries and timeouts included.
     pub(crate) response: Percentiles,
-    /// The same of those that ended in a draw.
+    /// The same for requests that ended with a draw.
     pub(crate) response_ok: Percentiles,
     /// From when an attempt was sent to its end.
     pub(crate) service: Percentiles,
-    /// From when a request was due to when the driver looked at it.
+    /// From when a request was due to when the driver released it.
     pub(crate) driver_lag: Percentiles,
-    /// What the driver itself took from the processors, warm-up included.
+    /// Processor time of the driver itself, warm-up included.
     pub(crate) usage: Usage,
-    /// Everything that was sent, warm-up included: what an audit must account for.
+    /// All requests, warm-up included. An audit must find all of their draws.
     pub(crate) whole_run: Counts,
     pub(crate) whole_run_dropped: u64,
     /// The whole run, second by second.

@@ -1,5 +1,5 @@
-//! What a well-behaved client does after an answer that is not a draw: ask again where that helps,
-//! later each time, and not for ever.
+//! What a well-behaved client does after an attempt without a draw: another attempt where that may
+//! help, later each time, and a bounded number of them.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use testkit::random::SplitMix64;
 const WAIT_MS_FIRST: u64 = 50;
 const WAIT_MS_MAX: u64 = 5_000;
 
-/// A server that wants to be asked later than this is not asked again within a run.
+/// With a larger `Retry-After` there is no other attempt within a run.
 const RETRY_AFTER_S_MAX: u32 = 60;
 
-/// What an attempt says about its draw.
+/// What an attempt shows about its draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// It was made.
@@ -25,23 +25,23 @@ pub(crate) enum Meaning {
     Unknown,
 }
 
-/// An attempt, judged.
+/// What follows from an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptVerdict {
     pub(crate) meaning: Meaning,
-    /// Whether asking again may give another answer.
+    /// Whether another attempt may have another outcome.
     pub(crate) passing: bool,
     retry_after_s: Option<u32>,
 }
 
-/// Reads an answer. The codes that break the rule of their status are those of docs/api.md.
+/// Judges a response. docs/api.md lists the codes that differ from the rule of their status.
 pub(crate) fn judge_answer(answer: HttpResponse<'_>) -> AttemptVerdict {
     let HttpResponse {
         status,
         retry_after_s,
         ..
     } = answer;
-    // Our one 5xx besides 503 that says for certain that nothing was done.
+    // The gateway's one 5xx besides 503 that means for certain that nothing was done.
     let status_says = if code_of(answer.body) == Some("ERR_GW_005") {
         503
     } else {
@@ -49,8 +49,8 @@ pub(crate) fn judge_answer(answer: HttpResponse<'_>) -> AttemptVerdict {
     };
     let meaning = match (code_of(answer.body), status_says) {
         (Some("0000"), _) => Meaning::Made,
-        // Whoever answers without a code, and not with a refusal, has not let the draw end as draws
-        // do.
+        // A response without a code that is no refusal comes from a proxy: the draw may have been
+        // made.
         (Some("ERR_GW_006"), _) | (_, 500..=502 | 504..) | (None, 200..=299) => Meaning::Unknown,
         _ => Meaning::NotMade,
     };
@@ -62,7 +62,7 @@ pub(crate) fn judge_answer(answer: HttpResponse<'_>) -> AttemptVerdict {
     }
 }
 
-/// Reads the want of an answer.
+/// Judges the lack of a response.
 pub(crate) fn judge_error(error: &ExchangeError) -> AttemptVerdict {
     let meaning = match error {
         // Nothing has been sent.
@@ -83,16 +83,16 @@ pub(crate) fn judge_error(error: &ExchangeError) -> AttemptVerdict {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) retries: u8,
-    /// Without keys only what was not made is asked for again: else one user might draw twice.
+    /// Without keys only draws that were not made are tried again: else a user might draw twice.
     pub(crate) keyed: bool,
 }
 
 impl Policy {
-    /// How long to wait before the next attempt; `None` when there is to be none. `attempt` is the
-    /// number of the one that was judged, from 0.
+    /// How long to wait before the next attempt; `None` for no other attempt. `attempt` is the number
+    /// of the last one, from 0.
     ///
-    /// The wait is random between half and all of its bound ("equal jitter"), so that clients who
-    /// failed together do not come back together; never less than the server asked for.
+    /// The wait is random between half and all of its bound ("equal jitter"), so that clients that
+    /// failed together do not return together. `Retry-After` is added to it.
     pub(crate) fn wait(
         self,
         verdict: AttemptVerdict,
@@ -138,7 +138,7 @@ mod tests {
     };
 
     #[test]
-    fn each_answer_has_its_meaning() {
+    fn each_response_has_its_meaning() {
         use Meaning::{Made, NotMade, Unknown};
         for (status, code, meaning, passing) in [
             (200, "0000", Made, false),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_says_when_to_come_back_is_passing_whatever_its_status() {
+    fn a_refusal_with_retry_after_is_passing_whatever_its_status() {
         let answer = HttpResponse {
             status: 200,
             retry_after_s: Some(1),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_sent_was_not_made() {
+    fn a_draw_that_was_never_sent_was_not_made() {
         let io = || io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(judge_error(&ExchangeError::Connect(io())), NOT_MADE);
         assert_eq!(
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_a_bound_with_jitter_and_the_server_has_the_last_word() {
+    fn waits_double_up_to_a_bound_with_jitter_after_the_servers_own() {
         let policy = Policy {
             retries: 200,
             keyed: true,
@@ -258,12 +258,12 @@ mod tests {
                 "{attempt}: no jitter"
             );
         }
-        let told = |seconds| AttemptVerdict {
+        let received = |seconds| AttemptVerdict {
             retry_after_s: Some(seconds),
             ..NOT_MADE
         };
-        let wait = policy.wait(told(3), 0, &mut random).expect("a wait");
+        let wait = policy.wait(received(3), 0, &mut random).expect("a wait");
         assert!(wait >= Duration::from_secs(3) && wait <= Duration::from_millis(3_050));
-        assert_eq!(policy.wait(told(61), 0, &mut random), None);
+        assert_eq!(policy.wait(received(61), 0, &mut random), None);
     }
 }

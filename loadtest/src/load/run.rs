@@ -1,5 +1,5 @@
-//! The open loop: a dispatcher a thread sends arrivals off when they are due, whatever has become
-//! of those before, and connections take them as they are free.
+//! The open loop. In each thread a dispatcher releases arrivals when they are due, whether earlier
+//! ones have ended or not, and free connections send them.
 
 use std::io;
 use std::net::TcpStream;
@@ -31,21 +31,21 @@ use crate::response::code_of;
 use crate::tally::CallOutcome;
 use testkit::random::SplitMix64;
 
-/// Arrivals that are due within this of each other are sent off together: waking up for each would
-/// cost the server's processors more than it tells.
+/// Arrivals that are due within this of each other are released together. To wake up for each would
+/// take processor time from the server.
 const TICK: Duration = Duration::from_micros(100);
 
-/// A look at the agenda at least so often: retries are put there while the dispatcher sleeps.
+/// The dispatcher looks at the agenda at least so often: retries are added while it sleeps.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The threads are up by then.
+/// Time for the threads to start.
 const HEAD_START: Duration = Duration::from_millis(20);
 
 /// A run that has ended.
 pub(crate) struct Run {
     pub(crate) profile: Profile,
     pub(crate) threads: u16,
-    /// From the start to the last answer.
+    /// From the start to the last response.
     pub(crate) length: Duration,
     pub(crate) record: Record,
     /// The length of the record's periods.
@@ -53,7 +53,7 @@ pub(crate) struct Run {
     pub(crate) usage: Usage,
 }
 
-/// How a run is watched, besides the report at its end.
+/// What a run shows and records besides its totals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
     pub(crate) progress: bool,
@@ -130,7 +130,7 @@ fn kept_file(error: io::Error) -> Error {
     Error::io("the kept file", error)
 }
 
-/// What was told, and whether all of it was written down.
+/// The file of kept calls, and how many there are.
 struct Ledger {
     keeper: Keeper,
     kept: AtomicU64,
@@ -161,7 +161,7 @@ impl Ledger {
     }
 }
 
-/// What all connections of a run have in common.
+/// The data that all connections of a run share.
 struct Shared {
     plan: LoadPlan,
     profile: Profile,
@@ -184,8 +184,8 @@ impl Shared {
         self.record.lock().expect("no holder panics")
     }
 
-    /// The arrivals of one thread. Each thread makes all of them and passes over the others': so
-    /// they are the same however many threads there are.
+    /// The arrivals of one thread. Each thread computes all of them and skips those of the others, so
+    /// they are the same for any number of threads.
     fn arrivals(&self, thread: u16) -> impl Iterator<Item = Arrival> {
         let all = Arrivals::new(&self.profile, self.plan.spacing, self.plan.seed);
         let threads = u64::from(self.threads);
@@ -205,7 +205,7 @@ impl Shared {
         )
     }
 
-    fn keep_untold(&self, job: Job, unknown: bool) -> io::Result<()> {
+    fn keep_not_received(&self, job: Job, unknown: bool) -> io::Result<()> {
         let Some(ledger) = &self.ledger else {
             return Ok(());
         };
@@ -241,7 +241,7 @@ fn spawn(
 }
 
 async fn drive_share(shared: Arc<Shared>, number: u16, share: Vec<TcpStream>) -> Result<(), Error> {
-    // Each thread has its part of the places.
+    // Each thread has its part of the backlog.
     let places = usize::try_from(shared.plan.backlog)
         .unwrap_or(usize::MAX)
         .div_ceil(usize::from(shared.threads));
@@ -270,7 +270,7 @@ async fn drive_share(shared: Arc<Shared>, number: u16, share: Vec<TcpStream>) ->
     dispatched.map_err(|e| Error::io("timer", e))
 }
 
-/// Where the dispatcher of a thread leaves jobs, and its connections take them.
+/// Where the dispatcher of a thread puts jobs, and its connections take them.
 struct Desk {
     agenda: Mutex<Agenda>,
     free: Notify,
@@ -281,11 +281,11 @@ impl Desk {
         self.agenda.lock().expect("no holder panics")
     }
 
-    /// The next job, when there is one; `None` at the end.
+    /// Waits for the next job; `None` at the end.
     async fn take(&self) -> Option<Job> {
         loop {
             let mut freed = std::pin::pin!(self.free.notified());
-            // Before the look, so that no word between look and wait is missed.
+            // Before the look, so that no notification between look and wait is missed.
             freed.as_mut().enable();
             {
                 let mut agenda = self.agenda();
@@ -300,8 +300,7 @@ impl Desk {
         }
     }
 
-    /// Ends the work; what was never sent is dropped, what was sent and waited to be sent again is
-    /// given up.
+    /// Ends the work. Jobs that were never sent are dropped, and no further retries are made.
     fn close(&self, shared: &Shared) -> io::Result<()> {
         let left = self.agenda().close();
         self.free.notify_waiters();
@@ -315,7 +314,7 @@ impl Desk {
                     due: job.due,
                     at: now,
                 });
-                shared.keep_untold(job, job.unknown)?;
+                shared.keep_not_received(job, job.unknown)?;
             }
         }
         Ok(())
@@ -360,7 +359,7 @@ struct Client {
     request: Vec<u8>,
 }
 
-/// What is left of a request after an attempt.
+/// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Again,
@@ -387,14 +386,14 @@ impl Client {
         let answered = self.connection.exchange(&self.request).await;
         let at = shared.now();
 
-        let mut told = None;
+        let mut received = None;
         let other;
         let (verdict, outcome) = match &answered {
             Err(error) => (judge_error(error), CallOutcome::Error(error.kind())),
             Ok(answer) => match read_told(shared, user, &self.key, *answer) {
                 Err(verdict) => (verdict, CallOutcome::Error("malformed")),
                 Ok(read) => {
-                    told = read;
+                    received = read;
                     let verdict = judge_answer(*answer);
                     match code_of(answer.body) {
                         Some("0000") => (verdict, CallOutcome::Ok),
@@ -420,15 +419,17 @@ impl Client {
                 }),
             }
         }
-        match (next, told, &shared.ledger) {
-            (Next::End { .. }, Some(told), Some(ledger)) => ledger.write(&KeptLine::Received(told)),
-            (Next::End { unknown }, None, Some(_)) => shared.keep_untold(job, unknown),
+        match (next, received, &shared.ledger) {
+            (Next::End { .. }, Some(received), Some(ledger)) => {
+                ledger.write(&KeptLine::Received(received))
+            }
+            (Next::End { unknown }, None, Some(_)) => shared.keep_not_received(job, unknown),
             _ => Ok(()),
         }
     }
 }
 
-/// Reads what a draw tells its user, where that is kept.
+/// Reads the draw that a user received, if draws are kept.
 fn read_told(
     shared: &Shared,
     user: u64,
@@ -439,7 +440,7 @@ fn read_told(
         return Ok(None);
     }
     let user_id = shared.plan.user_pattern.name(user);
-    // It says that a draw was made, and not which: for the auditor the outcome is not known.
+    // A response that does not say which draw was made: for the auditor the outcome is unknown.
     Received::from_body(user_id, key, answer.body)
         .map(Some)
         .map_err(|error| judge_error(&error.into()))

@@ -1,19 +1,19 @@
-//! Which users come: all equally often, or few of them very often.
+//! Which users draw: all equally often, or a few of them very often.
 
 use std::fmt;
 use std::str::FromStr;
 
 use testkit::random::SplitMix64;
 
-/// Exponents of Zipf's law that make sense for people: beyond, the first user is nearly alone.
+/// The largest exponent of Zipf's law: beyond it nearly all draws are the first user's.
 const EXPONENT_MAX: f64 = 5.0;
 
 /// How arrivals are spread over users.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Spread {
-    /// Everybody alike.
+    /// All users equally often.
     Uniform,
-    /// The user of rank k comes in proportion to 1 / k^exponent.
+    /// The user of rank k draws in proportion to 1 / k^exponent.
     Zipf {
         /// 0.1 to 5.
         exponent: f64,
@@ -48,7 +48,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// Chooses users from `0..users`; user 0 is the one who comes most often.
+/// Chooses users from `0..users`. User 0 draws most often.
 #[derive(Clone, Debug)]
 pub(crate) enum Chooser {
     Uniform { users: u64 },
@@ -72,17 +72,17 @@ impl Chooser {
 }
 
 /// Zipf's law by rejection-inversion (Hörmann and Derflinger, 1996): draws from the continuous
-/// density x^-exponent, rounds, and rejects what the rounding gave too often. No table, so a
-/// thousand million users cost no more than ten.
+/// density x^-exponent, rounds, and rejects the results that rounding makes too frequent. It needs no
+/// table, so a thousand million users cost no more than ten.
 #[derive(Clone, Debug)]
 pub(crate) struct Zipf {
     exponent: f64,
     users: f64,
-    /// The integral of the density, shifted so that rank 1 has its share, from here ...
+    /// The range of the integral of the density, shifted so that rank 1 has its share: from here ...
     area_first: f64,
     /// ... to here.
     area_last: f64,
-    /// Rounding up by no more than this is accepted unseen.
+    /// Rounding up by at most this is accepted without the exact test.
     safe: f64,
 }
 
@@ -123,8 +123,8 @@ impl Zipf {
         (-self.exponent * position.ln()).exp()
     }
 
-    /// The integral of the density from 1. One formula on both sides of the exponent 1, where the
-    /// textbook's divides nothing by nothing.
+    /// The integral of the density from 1. One formula serves all exponents; the common one would
+    /// divide 0 by 0 at the exponent 1.
     fn area(&self, position: f64) -> f64 {
         let log = position.ln();
         let power = (1.0 - self.exponent) * log;
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_is_read_and_written() {
+    fn spreads_are_parsed_and_shown() {
         for text in ["uniform", "zipf:1.1", "zipf:1", "zipf:0.5"] {
             assert_eq!(text.parse::<Spread>().expect(text).to_string(), text);
         }
@@ -165,7 +165,7 @@ mod tests {
 
     /// Compares each rank's share with the law itself, summed directly.
     #[test]
-    fn ranks_come_as_often_as_the_law_says() {
+    fn ranks_are_as_frequent_as_the_law_says() {
         const DRAWS: u32 = 200_000;
         for exponent in [0.5, 0.99, 1.0, 1.1, 2.5] {
             for users in [1_u32, 2, 7, 1_000] {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_million_users_are_no_more_work() {
+    fn a_thousand_million_users_cost_no_more() {
         for spread in [Spread::Uniform, Spread::Zipf { exponent: 1.1 }] {
             let chooser = Chooser::new(spread, 1_000_000_000);
             let mut random = SplitMix64::new(1);

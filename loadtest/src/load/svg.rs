@@ -1,4 +1,4 @@
-//! Line plots as SVG, written by hand: a few lines over one pair of axes are all that a run needs.
+//! Line plots as SVG: a few lines over one pair of axes.
 
 use std::fmt::Write as _;
 
@@ -22,11 +22,11 @@ pub(super) enum Scale {
 pub(super) struct Axis {
     pub(super) title: &'static str,
     pub(super) scale: Scale,
-    /// Names in place of numbers, where they say more.
+    /// Names instead of numbers.
     pub(super) ticks: Option<Vec<(f64, String)>>,
 }
 
-/// One line. Where it has no value it is broken.
+/// One line. It has a gap where there is no value.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) name: &'static str,
@@ -43,7 +43,7 @@ pub(super) struct Plot {
     pub(super) lines: Vec<Line>,
 }
 
-/// Takes values to places on an axis.
+/// Converts values to positions on an axis.
 #[derive(Clone, Copy, Debug)]
 struct Range {
     scale: Scale,
@@ -133,7 +133,7 @@ fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Text that stands between tags.
+/// Escapes text for the place between tags.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -142,7 +142,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 impl Plot {
-    /// The whole snapshot; stands alone or inside a page.
+    /// The whole picture, for a file of its own or inside a page.
     pub(super) fn svg(&self) -> String {
         let x = Range::around(
             self.x.scale,
@@ -175,7 +175,7 @@ impl Plot {
     fn draw_axes(&self, svg: &mut String, x: Range, y: Range) {
         let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
         for (value, name) in self.y.ticks.clone().unwrap_or_else(|| y.ticks()) {
-            let at = place_y(y, value);
+            let at = y_position(y, value);
             let _ = write!(
                 svg,
                 r##"<path d="M{LEFT} {at:.1}H{right}" stroke="#e4e4e4"/><text x="{}" y="{:.1}" text-anchor="end">{}</text>"##,
@@ -185,7 +185,7 @@ impl Plot {
             );
         }
         for (value, name) in self.x.ticks.clone().unwrap_or_else(|| x.ticks()) {
-            let at = place_x(x, value);
+            let at = x_position(x, value);
             let _ = write!(
                 svg,
                 r##"<path d="M{at:.1} {TOP}V{bottom}" stroke="#f0f0f0"/><text x="{at:.1}" y="{:.1}" text-anchor="middle">{}</text>"##,
@@ -220,11 +220,11 @@ impl Plot {
     }
 }
 
-fn place_x(range: Range, value: f64) -> f64 {
+fn x_position(range: Range, value: f64) -> f64 {
     LEFT + range.share(value) * (WIDTH - LEFT - RIGHT)
 }
 
-fn place_y(range: Range, value: f64) -> f64 {
+fn y_position(range: Range, value: f64) -> f64 {
     HEIGHT - BOTTOM - range.share(value) * (HEIGHT - TOP - BOTTOM)
 }
 
@@ -239,8 +239,8 @@ fn draw_line(svg: &mut String, line: &Line, x: Range, y: Range) {
                 let _ = write!(
                     path,
                     "{command}{:.1} {:.1}",
-                    place_x(x, *at),
-                    place_y(y, *value)
+                    x_position(x, *at),
+                    y_position(y, *value)
                 );
                 // A lone point would not be seen.
                 if is_broken {
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_is_a_plot_too_and_text_is_escaped() {
+    fn a_plot_may_be_empty_and_text_is_escaped() {
         for scale in [Scale::Linear, Scale::Log] {
             let svg = plot(scale, Vec::new());
             assert!(

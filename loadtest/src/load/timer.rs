@@ -1,4 +1,4 @@
-//! A timer of the kernel in place of the runtime's, whose steps of a millisecond would be most of a
+//! A timer of the kernel instead of the runtime's, whose steps of a millisecond would be most of a
 //! fast server's latency.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! Accounts that exist before anybody draws, loaded by SQL into the tables that the router names.
+//! Accounts that exist before the first draw, written by SQL into the tables that the router names.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 /// Rows of one statement, which is one transaction.
 const ROWS: u32 = 2_000;
 
-/// Chances of each account: what `load.toml` welcomes new users with, or the audit would complain.
+/// Chances of each account: the welcome chances of `load.toml`, which the audit compares with.
 const CHANCES: u32 = 1_000_000;
 
 /// Loads the accounts `u0`, `u1`, ... and returns when all are committed.
@@ -33,7 +33,7 @@ pub(super) async fn load(
     }
     in_background(move || {
         each_statement(&map, activity, accounts, |place, sql| {
-            // A writer that has gone says below why.
+            // If a writer has ended, its error is returned below.
             let _ = senders[place].blocking_send(sql);
         });
         Ok(())
@@ -56,7 +56,7 @@ async fn write_all(shard: Database, mut statements: mpsc::Receiver<String>) -> R
 }
 
 /// Makes the statements for all accounts, each with the number of its table, counted over all
-/// shards. In each table ids ascend as text, so that its pages are filled one after the other.
+/// shards. In each table ids ascend as strings, so that its pages are filled one after the other.
 fn each_statement(
     map: &SlotMap,
     activity: u64,
@@ -66,7 +66,7 @@ fn each_statement(
     let places = usize::from(map.shards()) * usize::from(map.tables());
     let mut open = vec![(String::new(), 0); places];
     let mut user = String::new();
-    for number in in_order_of_text(accounts) {
+    for number in in_order_of_strings(accounts) {
         user.clear();
         // Writing to a String cannot fail, here and below.
         let _ = write!(user, "u{number}");
@@ -100,8 +100,8 @@ fn each_statement(
     }
 }
 
-/// The numbers below `bound`, ordered as their decimal texts are: 0, 1, 10, 100, 101, ..., 11, ...
-pub(in crate::bench) fn in_order_of_text(bound: u64) -> impl Iterator<Item = u64> {
+/// The numbers below `bound`, in the order of their decimal strings: 0, 1, 10, 100, 101, ..., 11, ...
+pub(in crate::bench) fn in_order_of_strings(bound: u64) -> impl Iterator<Item = u64> {
     let next = move |&number: &u64| {
         if number == 0 {
             return (bound > 1).then_some(1);
@@ -109,7 +109,7 @@ pub(in crate::bench) fn in_order_of_text(bound: u64) -> impl Iterator<Item = u64
         if number * 10 < bound {
             return Some(number * 10);
         }
-        // The last of its tens, or of all: up to the one whose sibling is next.
+        // The last of its tens, or of all: goes up to the prefix whose successor is next.
         let mut last = number;
         while last % 10 == 9 || last + 1 >= bound {
             last /= 10;
@@ -127,14 +127,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_is_that_of_texts_and_none_is_left_out() {
+    fn the_order_is_that_of_strings_and_none_is_left_out() {
         for bound in [
             0, 1, 2, 9, 10, 11, 19, 20, 99, 100, 101, 110, 999, 1_000, 12_345,
         ] {
             let mut expected: Vec<u64> = (0..bound).collect();
             expected.sort_by_key(u64::to_string);
             assert_eq!(
-                in_order_of_text(bound).collect::<Vec<_>>(),
+                in_order_of_strings(bound).collect::<Vec<_>>(),
                 expected,
                 "{bound}"
             );
@@ -147,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn each_account_is_where_the_router_looks_for_it() {
+    fn each_account_is_in_the_table_that_the_router_names() {
         let (shards, tables) = (2, 4);
         let map = SlotMap::even(1, shards, tables).expect("a map");
         let mut seen = std::collections::BTreeSet::new();
         each_statement(&map, 7, 40_000, |place, sql| {
             for user in users(&sql) {
                 assert!(seen.insert(user.to_owned()), "{user} twice");
-                // By the rule that operators check by: SELECT CRC32(user_id) & 1023.
+                // Operators check it by SELECT CRC32(user_id) & 1023.
                 let slot = router::crc32(user) & 1023;
                 assert_eq!(
                     place,

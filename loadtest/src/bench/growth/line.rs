@@ -18,11 +18,11 @@ pub(super) struct GrowthLine {
     step: String,
     shards: u16,
     prizes: u16,
-    /// That existed before.
+    /// Accounts that existed before the draws.
     accounts: u64,
     connections: u16,
     draws_per_second: f64,
-    /// Of all requests, those that a full queue refused.
+    /// The share of requests that a full queue refused.
     refused_share: f64,
     p50_ms: f64,
     p99_ms: f64,

@@ -29,16 +29,16 @@ use crate::request::Case;
 pub(crate) struct GrowthArgs {
     #[command(flatten)]
     pub(crate) effort: Effort,
-    /// The lines of the table: shards=N, prizes=N, accounts=N or connections=N, with commas. What a
-    /// line does not name is 2 shards, 9 prizes, no accounts, 512 connections.
+    /// The lines of the table: shards=N, prizes=N, accounts=N or connections=N, with commas between
+    /// them. The other values of a line are 2 shards, 9 prizes, no accounts, 512 connections.
     #[arg(long, value_delimiter = ',', default_value = DEFAULT_STEPS)]
     pub(crate) steps: Vec<GrowthStep>,
-    /// No further line is begun that would probably end after so many minutes.
+    /// Minutes for the whole run: no line is begun that would probably end later.
     #[arg(long, default_value_t = 30, value_parser = value_parser!(u64).range(1..=600))]
     pub(crate) minutes: u64,
     #[command(flatten)]
     pub(crate) programs: Programs,
-    /// Where to write the results; data of the runs lies in the same folder while they last.
+    /// Where to write the results; the same folder holds the data of the runs until they end.
     #[arg(long, default_value = "target/bench/growth.json")]
     pub(crate) out: PathBuf,
 }
@@ -61,7 +61,7 @@ async fn growth(args: &GrowthArgs) -> Result<(), Error> {
                 .map(GrowthStep::to_string)
                 .collect();
             eprintln!(
-                "no time is left for {}: give them by --steps",
+                "no time is left for {}: measure them with --steps",
                 left.join(",")
             );
             break;
@@ -70,7 +70,7 @@ async fn growth(args: &GrowthArgs) -> Result<(), Error> {
         let began = Instant::now();
         lines.push(measure(args, &folder, *step).await?);
         longest = longest.max(began.elapsed());
-        // After each line, so that an end that comes early takes none away.
+        // After each line, so that no line is lost if the run is stopped.
         results::write(&args.out, &lines)?;
     }
     print!("{}", line::table(&lines));
@@ -85,7 +85,7 @@ async fn measure(args: &GrowthArgs, folder: &Path, step: GrowthStep) -> Result<G
     load(&cluster, setting, activity).await?;
     let driven = drive_on(args, &cluster, setting, activity).await?;
     cluster.stop_gateway_and_audit().await?;
-    // On the very servers that the draws used, with what those have left them to do.
+    // On the servers that the draws used, with the work that the draws left behind.
     let inserted = mysql_insert(&cluster, args.effort.seconds).await?;
     Ok(GrowthLine::new(step, &driven, inserted))
 }
@@ -134,7 +134,7 @@ async fn drive_on(
         setting.connections,
     );
     plan.activity = activity;
-    // All users that draw are among the loaded ones.
+    // All users that draw have an account already.
     plan.users = setting.accounts.unwrap_or(plan.users);
     drive_crowd(plan, &cluster.watched()).await
 }

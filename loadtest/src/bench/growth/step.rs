@@ -1,16 +1,16 @@
-//! One line of the growth table: the usual setting with one thing changed.
+//! One line of the growth table: the default setting with one value changed.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// The lines of the table that the docs quote.
+/// The lines of the table in the docs.
 pub(super) const DEFAULT_STEPS: &str = "shards=1,shards=2,shards=4,shards=8,shards=16,\
     prizes=10,prizes=100,prizes=1000,\
     accounts=10000,accounts=100000,accounts=1000000,accounts=5000000,accounts=10000000,\
     connections=1,connections=8,connections=64,connections=512,connections=4096";
 
-/// What a step changes, and to what.
+/// The value that a step changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GrowthStep {
     what: What,
@@ -45,7 +45,7 @@ impl What {
     fn bounds(self) -> RangeInclusive<u32> {
         match self {
             Self::Shards => 1..=16,
-            // As many as a campaign file may have.
+            // The maximum of a campaign file.
             Self::Prizes => 1..=1_000,
             Self::Accounts => 1..=10_000_000,
             Self::Connections => 1..=4_096,
@@ -53,13 +53,13 @@ impl What {
     }
 }
 
-/// What one line is measured with.
+/// The setting that one line is measured with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Setting {
     pub(super) shards: u16,
-    /// `None` for the nine of `load.toml`.
+    /// `None` for the nine prizes of `load.toml`.
     pub(super) prizes: Option<u16>,
-    /// Accounts that exist before. `None` for none: each draw then is a user's first, or nearly.
+    /// Accounts that exist before the draws. With `None` nearly each draw is a user's first.
     pub(super) accounts: Option<u64>,
     pub(super) connections: u16,
 }

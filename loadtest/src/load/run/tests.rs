@@ -39,8 +39,8 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Reads one request; `None` when the client has gone. The driver sends each in one piece, small
-/// enough to arrive in one.
+/// Reads one request; `None` when the client has closed the connection. The driver sends each in one
+/// piece, small enough to arrive in one.
 async fn request(stream: &mut TcpStream) -> Option<String> {
     let mut buffer = vec![0; 4096];
     let len = stream.read(&mut buffer).await.ok().filter(|len| *len > 0)?;
@@ -120,10 +120,10 @@ async fn every_arrival_is_sent_once_and_counted_once() {
     }
 }
 
-/// The server stalls once, for half a second. Everybody who was due meanwhile has waited; a closed
-/// loop would have seen one slow request.
+/// The server stalls once, for half a second. All users who were due meanwhile have waited. A closed
+/// loop would show one slow request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stall_is_in_the_latency_of_all_who_came_meanwhile() {
+async fn a_stall_is_in_the_latency_of_all_users_who_came_meanwhile() {
     const STALL: Duration = Duration::from_millis(500);
     let (listener, address) = listen().await;
     let server = tokio::spawn(async move {
@@ -146,8 +146,8 @@ async fn a_stall_is_in_the_latency_of_all_who_came_meanwhile() {
 
     assert_eq!(run.record.counts.ok, 200);
     let slow = |us: &hdrhistogram::Histogram<u64>| us.count_between(250_000, u64::MAX / 2);
-    // The 50 that were due within the first quarter second of the stall had at least another
-    // quarter to wait, however slow this machine is.
+    // The 50 that were due in the first quarter second of the stall waited at least another quarter,
+    // however slow this machine is.
     let waited = slow(&run.record.latencies.response_us);
     assert!(waited >= 50, "{waited}");
     assert!(slow(&run.record.latencies.service_us) < waited);
@@ -155,7 +155,7 @@ async fn a_stall_is_in_the_latency_of_all_who_came_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_finds_the_backlog_full_is_dropped_and_counted() {
+async fn arrivals_beyond_the_backlog_are_dropped_and_counted() {
     let (listener, address) = listen().await;
     let release = Arc::new(AtomicBool::new(false));
     let released = release.clone();
@@ -168,7 +168,7 @@ async fn what_finds_the_backlog_full_is_dropped_and_counted() {
             answer(&mut stream, "200 OK", &draw(&request)).await;
         }
     });
-    // Nothing is answered before all have arrived: one is in flight, ten wait.
+    // The server responds after all have arrived: one is in flight, ten wait.
     let plan = plan(
         address,
         "--rate 100 --seconds 1 --connections 1 --backlog 10",
@@ -181,13 +181,13 @@ async fn what_finds_the_backlog_full_is_dropped_and_counted() {
 
     let (ok, dropped) = (run.record.counts.ok, run.record.dropped);
     assert_eq!((run.record.arrivals, ok + dropped), (100, 100));
-    // 11 and 89. On a machine so slow that arrivals are looked at only after the first answer,
-    // those that are looked at together still find ten places.
+    // 11 and 89. On a machine so slow that arrivals are released only after the first response, those
+    // that are released together still have room for ten.
     assert!(ok >= 10 && dropped >= 50, "{ok} {dropped}");
 }
 
-/// Each first attempt is refused, each second one has its connection closed after the request, each
-/// third one is answered.
+/// The server refuses each first attempt, closes the connection after each second one, and responds
+/// to each third one with a draw.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_has_the_same_key_and_the_last_answer_is_kept() {
     let (listener, address) = listen().await;
@@ -234,18 +234,18 @@ async fn a_retry_has_the_same_key_and_the_last_answer_is_kept() {
             .values()
             .all(|count| *count == 3)
     );
-    let told: Vec<KeptLine> = lines(&kept)
+    let received: Vec<KeptLine> = lines(&kept)
         .expect("opened")
         .map(|line| line.expect("read"))
         .collect();
-    assert_eq!(told.len(), 22);
-    assert!(matches!(&told[0], KeptLine::Run { run } if run.len() == 10));
-    assert!(matches!(&told[21], KeptLine::Kept { kept: 20 }));
+    assert_eq!(received.len(), 22);
+    assert!(matches!(&received[0], KeptLine::Run { run } if run.len() == 10));
+    assert!(matches!(&received[21], KeptLine::Kept { kept: 20 }));
     assert!(
-        matches!(&told[1], KeptLine::Received(told) if told.user_id.starts_with('x') && told.drawn.prizes()[0].order_id == told.request_id)
+        matches!(&received[1], KeptLine::Received(received) if received.user_id.starts_with('x') && received.drawn.prizes()[0].order_id == received.request_id)
     );
 
-    // One retry less, and what a user was told is not known.
+    // With one retry less the outcome is unknown.
     let hasty = run_in_background(
         plan(address, &format!("{options} --retries 1")),
         Some(kept.clone()),
@@ -263,7 +263,7 @@ async fn a_retry_has_the_same_key_and_the_last_answer_is_kept() {
     });
     assert_eq!(unknown.count(), 20);
 
-    // Without one it is: refused.
+    // Without retries it is known: refused.
     let meek = run_in_background(plan(address, options), Some(kept.clone())).await;
     assert_eq!(meek.record.counts.refused["ERR_GW_003"], 20);
     let refused = lines(&kept).expect("opened").filter(|line| {
