@@ -5,13 +5,17 @@
 //! It knows no other crate of this workspace: their unit tests use it, and would meet themselves
 //! in another build.
 pub mod campaign;
+mod cluster;
 mod command;
 mod folder;
 pub mod http;
+mod program;
 pub mod random;
 pub mod servers;
 mod wait;
 
+pub use self::cluster::{ClusterSetup, LocalCluster};
 pub use self::command::{Ran, run, run_as_it_is, run_within};
 pub use self::folder::{Folder, text_of};
+pub use self::program::Program;
 pub use self::wait::eventually;

@@ -1,11 +1,12 @@
 //! The admin address and that of probes: reachable whoever else is there, in TLS where it is
 //! wanted, and never taken for another one.
 use std::net::SocketAddr;
-use std::process::Command;
 use std::time::Duration;
 
+use testkit::servers::request;
+
 use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
-use crate::support::{Connection, Place, Ran, Request, Server, eventually, run, text_of};
+use crate::support::{Connection, Place, Ran, Request, Server, eventually, text_of};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -108,60 +109,30 @@ async fn probes_have_health_readiness_and_metrics_and_nothing_else() {
     server.stop().await;
 }
 
-/// Runs openssl in the place's folder.
-async fn openssl(place: &Place, arguments: &[&str]) {
-    let mut command = Command::new("openssl");
-    command.args(arguments).current_dir(place.path("."));
-    run(command).await.ok();
-}
-
 /// Makes an authority and a certificate of it for `localhost`: `ca.pem`, `certificate.pem`,
 /// `key.pem`.
-async fn certify(place: &Place, authority: &str) {
-    const NEW_KEY: [&str; 5] = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-    ];
+fn certify(place: &Place, authority: &str) {
+    let folder = place.path(".");
     let (ca, ca_key) = (format!("{authority}.pem"), format!("{authority}-key.pem"));
-    let subject = format!("/CN={authority}");
-    let own = [
-        "req", "-x509", "-days", "2", "-keyout", &ca_key, "-out", &ca, "-subj", &subject,
-    ];
-    openssl(place, &[&own[..], &NEW_KEY].concat()).await;
-    let name = [
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=DNS:localhost",
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-    ];
-    let signed = [
-        "req",
-        "-x509",
-        "-days",
-        "2",
-        "-CA",
-        &ca,
-        "-CAkey",
-        &ca_key,
-        "-keyout",
-        "key.pem",
-        "-out",
-        "certificate.pem",
-    ];
-    openssl(place, &[&signed[..], &name, &NEW_KEY].concat()).await;
+    request(
+        &folder,
+        &format!("-keyout {ca_key} -out {ca} -subj /CN={authority}"),
+    );
+    request(
+        &folder,
+        &format!(
+            "-CA {ca} -CAkey {ca_key} -keyout key.pem -out certificate.pem -subj /CN=localhost \
+             -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE"
+        ),
+    );
 }
 
 #[tokio::test]
 async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_to() {
     let place = Place::with_campaigns(&[LOAD]).await;
-    certify(&place, "ca").await;
-    certify(&place, "other").await;
-    certify(&place, "ca").await;
+    certify(&place, "ca");
+    certify(&place, "other");
+    certify(&place, "ca");
     let config = "[admin]\ntls_certificate_file = \"certificate.pem\"\ntls_key_file = \"key.pem\"\n\
                   [http]\nprobes = \"127.0.0.1:0\"\n";
     let (data, config) = (text_of(&place.data()), place.file("config.toml", config));
@@ -214,7 +185,7 @@ async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_t
     );
 
     // A certificate that was renewed is taken on by a reload.
-    certify(&place, "other").await;
+    certify(&place, "other");
     server.signal("HUP").await;
     eventually("the new certificate is shown", PATIENCE, async || {
         (list(&place, &tls, &["--ca-file", "other.pem"]).await.code == Some(0)).then_some(())
@@ -244,7 +215,7 @@ async fn the_admin_address_speaks_tls_and_the_command_line_knows_whom_it_talks_t
 #[tokio::test]
 async fn a_server_with_half_of_a_certificate_does_not_start() {
     let place = Place::new();
-    certify(&place, "ca").await;
+    certify(&place, "ca");
     place.file("other-key.pem", "nothing");
     let data = text_of(&place.data());
     for (certificate, key, expected) in [
@@ -285,7 +256,7 @@ async fn commands_say_what_the_address_is_that_they_were_given() {
     );
     overheard.ok();
     place.file("ca.pem", "");
-    certify(&place, "ca").await;
+    certify(&place, "ca");
     let wrong = list(
         &place,
         &format!("https://{admin}"),

@@ -2,34 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
+use testkit::{ClusterSetup, LocalCluster};
+use tokio::process::Command;
 
 use crate::bench::drawbridge::{Drawbridge, GatewayStore, wait_drawing};
 use crate::bench::options::Programs;
-use crate::bench::process::{last_lines, terminate, wait_gone};
+use crate::bench::process::{terminate, wait_gone};
 use crate::cpu::Watched;
 use crate::database::Database;
 use crate::error::Error;
-
-/// The shell that supervises a cluster. It stops the cluster when its standard input ends: when we
-/// close it, and when our process ends for whatever reason.
-const SUPERVISE: &str = r#"
-script=$1 folder=$2
-if "$script" up "$folder/cluster"; then
-    echo up
-    read -r end
-    "$script" down "$folder/cluster" >/dev/null
-fi
-rm -rf "$folder"
-"#;
-
-/// How long a start or a stop may take, with databases that recover or have much to write.
-const END_MAX: Duration = Duration::from_mins(3);
 
 /// Tables of each shard.
 pub(super) const TABLES: u16 = 1;
@@ -76,7 +59,7 @@ pub(super) struct Cluster {
     map: Map,
     map_path: PathBuf,
     drawbridge: Drawbridge,
-    _keeper: Keeper,
+    _running: LocalCluster,
 }
 
 /// `cluster.json`.
@@ -115,15 +98,24 @@ impl Cluster {
         parent: &Path,
         setup: Setup,
     ) -> Result<Self, Error> {
-        let folder = tempfile::Builder::new()
-            .prefix("cluster-")
-            .tempdir_in(parent);
-        // From here on the shell removes the folder, even when our process is killed.
-        let folder = folder
-            .map_err(|e| Error::io(parent.display().to_string(), e))?
-            .keep();
-        let keeper = Keeper::start(programs, &folder, setup).await?;
-        let map_path = folder.join("cluster/cluster.json");
+        let variables = [
+            ("SHARDS", setup.shards.to_string()),
+            ("GATEWAYS", setup.gateways.to_string()),
+            ("TABLES", TABLES.to_string()),
+        ];
+        let memory = setup.memory.settings().iter();
+        let memory = memory.map(|&(name, value)| (name, value.to_owned()));
+        let cluster = ClusterSetup {
+            script: &programs.cluster,
+            drawbridge: &programs.drawbridge,
+            parent,
+            variables: variables.into_iter().chain(memory).collect(),
+            keep: false,
+        };
+        let running = LocalCluster::start(&cluster)
+            .await
+            .map_err(|e| Error::io(programs.cluster.display().to_string(), e))?;
+        let map_path = running.folder().join("cluster.json");
         let map = Map::read(&map_path)?;
         let store = GatewayStore::Config(map.gateways[0].config.clone());
         let drawbridge = Drawbridge {
@@ -134,7 +126,7 @@ impl Cluster {
             map,
             map_path,
             drawbridge,
-            _keeper: keeper,
+            _running: running,
         })
     }
 
@@ -242,67 +234,6 @@ impl Map {
                 "cluster.json: {host} is not a loopback address"
             ))),
             None => Ok(()),
-        }
-    }
-}
-
-/// The shell that supervises the cluster.
-struct Keeper {
-    child: Child,
-    /// Closing it makes the shell stop the cluster.
-    stdin: Option<ChildStdin>,
-}
-
-impl Keeper {
-    /// Returns when the cluster is up.
-    async fn start(programs: &Programs, folder: &Path, setup: Setup) -> Result<Self, Error> {
-        let failed = |e| Error::io("sh", e);
-        let drawbridge = std::path::absolute(&programs.drawbridge).map_err(failed)?;
-        let mut child = Command::new("sh")
-            .args(["-c", SUPERVISE, "supervise"])
-            .arg(&programs.cluster)
-            .arg(folder)
-            .env("SHARDS", setup.shards.to_string())
-            .env("GATEWAYS", setup.gateways.to_string())
-            .env("TABLES", TABLES.to_string())
-            .envs(setup.memory.settings().iter().copied())
-            .env("DRAWBRIDGE", drawbridge)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // Not in our process group: after Ctrl-C the shell must still stop the cluster.
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
-        let stdin = child.stdin.take();
-        let mut said = BufReader::new(child.stdout.take().expect("piped above")).lines();
-        let keeper = Self { child, stdin };
-        let mut log = String::new();
-        while let Some(line) = said.next_line().await.map_err(failed)? {
-            if line == "up" {
-                return Ok(keeper);
-            }
-            log.extend([&*line, "\n"]);
-        }
-        Err(Error::CannotRun(format!(
-            "{} up failed\n{}",
-            programs.cluster.display(),
-            last_lines(&log)
-        )))
-    }
-}
-
-impl Drop for Keeper {
-    /// Blocks, so that the next case has a quiet machine and free ports.
-    fn drop(&mut self) {
-        const PAUSE: Duration = Duration::from_millis(20);
-        drop(self.stdin.take());
-        let deadline = Instant::now() + END_MAX;
-        while let Ok(None) = self.child.try_wait() {
-            if Instant::now() > deadline {
-                eprintln!("loadtest: the cluster does not stop");
-                return;
-            }
-            std::thread::park_timeout(PAUSE);
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The servers under test: child processes that end with the value that holds them.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use testkit::servers::free_address;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
@@ -74,7 +75,7 @@ impl Gateway {
     ) -> Result<Self, Error> {
         let folder =
             tempfile::tempdir_in(parent).map_err(|e| Error::io(parent.display().to_string(), e))?;
-        let (address, admin) = free_addresses()?;
+        let (address, admin) = (free_address(), free_address());
         let data = folder.path().join("data");
         let log = std::fs::File::create(folder.path().join("log"))
             .map_err(|e| Error::io("the gateway's log", e))?;
@@ -181,16 +182,4 @@ impl Gateway {
         let log = String::from_utf8_lossy(&log);
         Error::CannotRun(format!("drawbridge: {what}\n{}", last_lines(&log)))
     }
-}
-
-/// Two free ports. Both sockets stay open until both ports are known, so they differ.
-fn free_addresses() -> Result<(SocketAddr, SocketAddr), Error> {
-    let free = || TcpListener::bind("127.0.0.1:0").map_err(|e| Error::io("a free port", e));
-    let (first, second) = (free()?, free()?);
-    let address = |listener: &TcpListener| {
-        listener
-            .local_addr()
-            .map_err(|e| Error::io("a free port", e))
-    };
-    Ok((address(&first)?, address(&second)?))
 }

@@ -190,7 +190,7 @@ async fn however_many_gateways_stand_still_two_are_waited_for() {
     let form = Form {
         gateways,
         changes: &scaled,
-        ..Form::shaped(Shape::Plain, free_address())
+        ..Form::shaped(Shape::Plain, servers::free_address())
     };
     let nginx = Nginx::start(&place, "patient", &form).await;
     let draw = nginx

@@ -302,7 +302,7 @@ async fn the_operator_says_who_calls_by_a_login_service() {
 #[tokio::test]
 async fn the_operator_says_who_calls_by_certificates() {
     let place = Place::new();
-    let (certificate, key) = certificate_of(&place, "caller", OPERATORS).await;
+    let (certificate, key) = certificate_of(&place, "caller", OPERATORS);
     let tls = format!(
         "include drawbridge/tls.conf;\nssl_client_certificate {certificate};\nssl_verify_client optional;"
     );

@@ -72,7 +72,7 @@ async fn connections_and_own_answers_are_there_to_be_watched() {
         "{}",
         told.headers
     );
-    let log = std::fs::read_to_string(nginx.folder.join(OWN_ANSWERS)).expect("the log");
+    let log = std::fs::read_to_string(nginx.folder().join(OWN_ANSWERS)).expect("the log");
     assert!(!log.contains("4711") && !log.contains(CLIENT), "{log}");
 
     let mut status = Connection::open(nginx.status).await.expect("a connection");

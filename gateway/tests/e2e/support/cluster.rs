@@ -1,10 +1,8 @@
 //! A whole cluster of real servers, started by `deploy/local/cluster`, and ways to break it.
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use router::SlotMap;
@@ -16,7 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::place::{METRICS_AGE_MAX, Place, orders_in};
 use testkit::eventually;
 use testkit::http::{Connection, Envelope, Request, Response};
-use testkit::{Ran, run, run_within, text_of};
+use testkit::{ClusterSetup, LocalCluster, Ran, run, run_within, text_of};
 
 const SHARDS: u16 = 2;
 /// Of each shard.
@@ -41,10 +39,10 @@ pub const SETTLED: Duration = Duration::from_secs(20);
 /// this process, however either ends.
 #[derive(Debug)]
 pub struct Cluster {
+    /// Before the place, which holds its files.
+    cluster: LocalCluster,
     place: Place,
     gateways: usize,
-    /// Takes the cluster down when its standard input ends.
-    keeper: Child,
     map: SlotMap,
     _room: SemaphorePermit<'static>,
 }
@@ -76,40 +74,32 @@ impl Cluster {
         if std::fs::hard_link(built, &program).is_err() {
             std::fs::copy(built, &program).expect("a copy of the program");
         }
-        let keeper = keeper(&place);
-        let map = SlotMap::even(1, SHARDS, TABLES).expect("a layout");
-        let cluster = Self {
+        let setup = ClusterSetup {
+            script: &harness(),
+            drawbridge: &program,
+            parent: &place.path(""),
+            variables: vec![
+                ("SHARDS", SHARDS.to_string()),
+                ("GATEWAYS", gateways.to_string()),
+                ("TABLES", TABLES.to_string()),
+                // A mariadbd that starts removes the temporary files of all others in its TMPDIR.
+                ("TMPDIR", text_of(&place.path(""))),
+                (METRICS_AGE_MAX.0, METRICS_AGE_MAX.1.to_owned()),
+            ],
+            keep: std::env::var_os(KEEP_VARIABLE).is_some(),
+        };
+        let cluster = LocalCluster::start(&setup).await;
+        Self {
+            cluster: cluster.unwrap_or_else(|error| panic!("{error}")),
             place,
             gateways,
-            keeper,
-            map,
+            map: SlotMap::even(1, SHARDS, TABLES).expect("a layout"),
             _room: room,
-        };
-        let mut command = Command::new(harness());
-        command
-            .arg("up")
-            .arg(cluster.folder())
-            .env("DRAWBRIDGE", &program);
-        // A mariadbd that starts removes the temporary files of all others in its TMPDIR.
-        command.env("TMPDIR", cluster.place.path(""));
-        command.env("TABLES", TABLES.to_string());
-        command
-            .env("SHARDS", SHARDS.to_string())
-            .env("GATEWAYS", gateways.to_string());
-        command
-            .env_remove("PORT_BASE")
-            .env_remove("BINLOG")
-            .env(METRICS_AGE_MAX.0, METRICS_AGE_MAX.1);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        run_within(START_MAX, command).await.ok();
-        cluster
+        }
     }
 
     fn folder(&self) -> PathBuf {
-        self.place.path("cluster")
+        self.cluster.folder().to_owned()
     }
 
     fn json(&self) -> Value {
@@ -518,33 +508,11 @@ impl Drop for Cluster {
             self.place.keep();
             eprintln!("kept: {}", self.folder().display());
         }
-        drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
     }
 }
 
 fn harness() -> PathBuf {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/local/cluster").into()
-}
-
-/// A process that waits until our end of its standard input is closed, by us or by the kernel,
-/// and then takes the cluster down.
-fn keeper(place: &Place) -> Child {
-    let script =
-        format!(r#"cat >/dev/null; "$0" down "$1"; [ -n "${KEEP_VARIABLE}" ] || rm -rf "$1""#);
-    let log = File::create(place.path("keeper.log")).expect("a file");
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", &*script])
-        .arg(harness())
-        .arg(place.path("cluster"));
-    // In a group of its own a Ctrl-C does not reach it.
-    command
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(log.try_clone().expect("a file"))
-        .stderr(log);
-    command.spawn().expect("a shell")
 }
 
 fn address(json: &Value) -> SocketAddr {

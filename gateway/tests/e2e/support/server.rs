@@ -1,15 +1,12 @@
 //! The running program.
-use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use super::place::Place;
 use testkit::eventually;
 use testkit::http::{Connection, Envelope, Request, Response};
-use testkit::{run, text_of};
+use testkit::{Program, text_of};
 
 /// A start or a stop takes far less, but the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -17,11 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A server that is killed when the test ends, however it ends.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    program: Program,
     pub listen: SocketAddr,
     pub admin: SocketAddr,
-    stdout: PathBuf,
-    stderr: PathBuf,
 }
 
 impl Server {
@@ -71,37 +66,22 @@ impl Server {
         (self.listen, self.admin) = announced.await;
     }
 
-    /// A server that nobody waits for; its addresses are not known.
-    pub fn spawned(place: &Place, mut command: Command) -> Self {
-        static STARTS: AtomicU32 = AtomicU32::new(0);
-        let start = STARTS.fetch_add(1, Ordering::Relaxed);
-        let (stdout, stderr) = (
-            place.path(&format!("stdout-{start}")),
-            place.path(&format!("stderr-{start}")),
-        );
-        // Files, because a pipe that nobody reads would stop the server one day.
-        let file = |path| File::create(path).expect("a file can be made");
-        command
-            .stdin(Stdio::null())
-            .stdout(file(&stdout))
-            .stderr(file(&stderr));
-        let child = command.spawn().expect("the program can be run");
+    /// A server that is not waited for; its addresses are not known.
+    pub fn spawned(place: &Place, command: Command) -> Self {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
-            child,
+            program: Program::start(command, &place.path("")),
             listen: nowhere,
             admin: nowhere,
-            stdout,
-            stderr,
         }
     }
 
     pub fn stdout(&self) -> String {
-        std::fs::read_to_string(&self.stdout).expect("its output")
+        self.program.stdout()
     }
 
     pub fn stderr(&self) -> String {
-        std::fs::read_to_string(&self.stderr).expect("its log")
+        self.program.stderr()
     }
 
     /// The status of `/readyz`; `None` when nobody answers.
@@ -172,42 +152,27 @@ impl Server {
 
     /// The memory that it holds.
     pub fn memory_bytes(&self) -> u64 {
-        self.status_bytes("VmRSS")
+        self.program.memory_bytes()
     }
 
     /// The most that it ever held.
     pub fn peak_memory_bytes(&self) -> u64 {
-        self.status_bytes("VmHWM")
-    }
-
-    fn status_bytes(&self, field: &str) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path).expect("the server's status");
-        let value = status
-            .lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        let kib = value
-            .and_then(|value| value.trim().strip_suffix(" kB"))
-            .expect("a number of kB");
-        kib.parse::<u64>().expect("a number") * 1024
+        self.program.peak_memory_bytes()
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.program.pid()
     }
 
     /// Sends a signal, by the name that `kill` knows.
     pub async fn signal(&self, name: &str) {
-        // The shell has `kill` built in, so none need be installed.
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("kill -{name} {}", self.child.id())]);
-        run(command).await.ok();
+        self.program.signal(name).await;
     }
 
     /// How it ended, if it has.
     pub fn ending(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child")
+        self.program.ending()
     }
 
     /// Waits until it ends by itself.
@@ -232,19 +197,7 @@ impl Server {
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        // Both fail only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-        if std::thread::panicking() {
-            let log = std::fs::read_to_string(&self.stderr).unwrap_or_default();
-            eprintln!("the server's log:\n{log}");
-        }
+        self.program.kill();
     }
 }
 

@@ -1,11 +1,11 @@
 //! A real Prometheus of a test's own, with the shipped configuration and rules.
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+use testkit::Program;
 
 use super::shipped::deploy;
 use crate::support::campaign::with;
@@ -15,9 +15,10 @@ const STARTED: Duration = Duration::from_secs(20);
 
 /// It ends with this value.
 pub struct Prometheus {
-    child: Child,
+    program: Program,
     listen: SocketAddr,
-    place: Place,
+    /// After the program, which writes there.
+    _place: Place,
 }
 
 impl Prometheus {
@@ -45,7 +46,6 @@ impl Prometheus {
         let config = with(&config, "[\"localhost:9090\"]", "[]");
         let config = place.file("prometheus.yml", config);
 
-        let log = File::create(place.path("log")).expect("a file");
         let mut command = Command::new("prometheus");
         command.arg(format!("--config.file={config}"));
         command.arg(format!(
@@ -56,19 +56,14 @@ impl Prometheus {
             "--web.listen-address=127.0.0.1:0",
             "--storage.tsdb.retention.time=1h",
         ]);
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a file"))
-            .stderr(log);
-        let child = command.spawn().expect("Prometheus can be run");
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut prometheus = Self {
-            child,
+            program: Program::start(command, &place.path("")),
             listen: nowhere,
-            place,
+            _place: place,
         };
         prometheus.listen = eventually("it says where it listens", STARTED, async || {
-            let log = prometheus.log();
+            let log = prometheus.program.stderr();
             let line = log
                 .lines()
                 .find(|line| line.contains("msg=\"Listening on\""))?;
@@ -81,10 +76,6 @@ impl Prometheus {
         })
         .await;
         prometheus
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.place.path("log")).unwrap_or_default()
     }
 
     /// The body of an answer with status 200. Asked by HTTP/1.0, because that knows no chunks.
@@ -144,17 +135,6 @@ impl Prometheus {
             .iter()
             .flat_map(|group| group["rules"].as_array().expect("rules").clone())
             .collect()
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        // Both fail only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("Prometheus' log:\n{}", self.log());
-        }
     }
 }
 
