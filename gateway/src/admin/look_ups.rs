@@ -1,5 +1,5 @@
-//! Look-ups for whoever helps users: `/admin/orders` and `/admin/accounts`, with the JSON that the
-//! user would get. `drawbridge order` and `drawbridge account` ask the same of stored data.
+//! Look-ups for support: `/admin/orders` and `/admin/accounts`, with the JSON that the user would
+//! get. `drawbridge order` and `drawbridge account` read the same from stored data.
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use shards::OrderKey;
 use crate::api::activity;
 use crate::api::answer::Data;
 
-/// Whose orders, and which.
+/// Which orders of which user to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderQuestion {
     /// The user.
@@ -22,7 +22,7 @@ pub struct OrderQuestion {
     pub key: OrderKey,
 }
 
-/// Whose account.
+/// Which account of which user to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountQuestion {
     /// The user.
@@ -71,7 +71,7 @@ impl OrderQuestion {
     }
 }
 
-/// Which orders are meant: at most one of the three says so.
+/// Which orders to look up, by at most one of the three.
 pub fn order_key(
     request: Option<RequestId>,
     order: Option<OrderId>,
@@ -96,8 +96,8 @@ impl AccountQuestion {
     }
 }
 
-/// The record of orders: as `draw_record` has it for a call or an order, a list of such records for
-/// the latest. `None` where there is none.
+/// The record of orders: for a call or an order as `draw_record` returns it, for the latest orders a
+/// list of such records. `None` where there is none.
 pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Option<String> {
     match key {
         OrderKey::Latest(_) => Some(latest_json(orders, catalogue)),
@@ -121,7 +121,7 @@ fn latest_json(orders: &[Order], catalogue: &Catalogue) -> String {
     .expect("plain values")
 }
 
-/// A user's chances today, as `query_user_activity_account` has them.
+/// A user's chances today, as `query_user_activity_account` returns them.
 pub fn account_json(published: &Published, stored: Option<Account>) -> String {
     activity::account_view(published, activity::today(published, stored)).into_json()
 }

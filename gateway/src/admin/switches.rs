@@ -1,4 +1,4 @@
-//! `/admin/switches`: how the degrade switches stand, setting them, and who did so before.
+//! `/admin/switches`: how the degrade switches are set, changing them, and the history of changes.
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -18,11 +18,11 @@ use super::{Admin, audit_log, fault, fleet, json, read};
 use crate::api::answer::HttpResponse;
 use crate::fleet::registry::OVERRIDES_MAX;
 
-/// A switch is set for at most this long, if not for ever.
+/// A switch with an expiry is set for at most this long.
 pub(super) const FOR_MAX: Duration = Duration::from_hours(24 * 366);
 /// Longest reason.
 pub(super) const TEXT_CHARS_MAX: usize = 500;
-/// So many activities are named to whoever named one that is not published.
+/// An error about an unpublished activity names at most so many that are published.
 const ACTIVITIES_SHOWN_MAX: usize = 20;
 
 impl Admin {
@@ -39,7 +39,7 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        let asked = read::<Asked>(request).await.and_then(|asked| {
+        let asked = read::<SetSwitch>(request).await.and_then(|asked| {
             let here = asked.here;
             Ok((
                 asked.change(caller, Timestamp::now(), &self.shards.catalogue())?,
@@ -54,7 +54,7 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        let asked = read::<AskedToClear>(request).await.and_then(|asked| {
+        let asked = read::<ClearSwitch>(request).await.and_then(|asked| {
             let here = asked.here;
             Ok((asked.change(caller)?, here))
         });
@@ -90,7 +90,7 @@ impl Admin {
         }
     }
 
-    /// This process alone obeys, from memory; the meta database is not needed.
+    /// Has this process alone obey, from memory, without the meta database.
     async fn override_switch(&self, change: &SwitchChange) -> HttpResponse {
         let SwitchChange { to, who, why } = change;
         let (switch, activity) = to.key();
@@ -112,7 +112,7 @@ impl Admin {
     }
 }
 
-/// Whether this process alone can obey; an override that is there may be changed and taken back.
+/// Whether this process alone can obey. An override that exists may be changed and cleared.
 fn overridable(
     switches: &Switches,
     to: &SwitchTo,
@@ -139,7 +139,7 @@ fn overridable(
 /// A request to set a switch.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Asked {
+struct SetSwitch {
     name: String,
     value: String,
     activity: Option<u64>,
@@ -152,7 +152,7 @@ struct Asked {
     here: bool,
 }
 
-impl Asked {
+impl SetSwitch {
     /// The change that is asked for, or which field is wrong.
     fn change(
         self,
@@ -187,10 +187,10 @@ impl Asked {
     }
 }
 
-/// A request to take a setting back.
+/// A request to clear a setting.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AskedToClear {
+struct ClearSwitch {
     name: String,
     activity: Option<u64>,
     who: Option<String>,
@@ -199,14 +199,14 @@ struct AskedToClear {
     here: bool,
 }
 
-impl AskedToClear {
+impl ClearSwitch {
     /// The change that is asked for, or which field is wrong.
     fn change(self, caller: &Caller) -> Result<SwitchChange, String> {
         let switch: Switch = self
             .name
             .parse()
             .map_err(|error| format!("name: {error}"))?;
-        // Whatever was set can be taken back, also for an activity that is gone.
+        // Every setting can be cleared, also that of an activity that no longer exists.
         let activity = self.activity.map(activity).transpose()?;
         record(
             SwitchTo::Cleared((switch, activity)),
@@ -223,7 +223,7 @@ fn record(
     who: Option<String>,
     reason: String,
 ) -> Result<SwitchChange, String> {
-    let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
+    let (who, why) = audit_log::Attribution { who, reason }.checked(caller)?;
     Ok(SwitchChange { to, who, why })
 }
 
@@ -269,7 +269,7 @@ pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> 
 /// A setting, to be shown.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+struct SwitchView {
     name: &'static str,
     /// `null` for all.
     activity: Option<u64>,
@@ -283,7 +283,7 @@ struct Shown {
     origin: Option<&'static str>,
 }
 
-impl Shown {
+impl SwitchView {
     fn of(setting: &Setting, origin: Option<&'static str>) -> Self {
         Self {
             origin,
@@ -312,12 +312,14 @@ fn list(switches: &Switches, now: Timestamp) -> Value {
                 observe: false,
                 expires_at: None,
             };
-            shown.push(Shown::of(&normal, Some("normal")));
+            shown.push(SwitchView::of(&normal, Some("normal")));
         }
         let of_switch = current
             .iter()
             .filter(|(setting, _)| setting.switch == switch);
-        shown.extend(of_switch.map(|(setting, origin)| Shown::of(setting, Some(name(*origin)))));
+        shown.extend(
+            of_switch.map(|(setting, origin)| SwitchView::of(setting, Some(name(*origin)))),
+        );
     }
     value_of!({ "switches": shown })
 }
@@ -339,7 +341,7 @@ fn past(past: &PastChange) -> Value {
     let PastChange { at, change, before } = past;
     let mut shown = match &change.to {
         SwitchTo::Set(setting) => {
-            serde_json::to_value(Shown::of(setting, None)).expect("a plain value")
+            serde_json::to_value(SwitchView::of(setting, None)).expect("a plain value")
         }
         SwitchTo::Cleared((switch, activity)) => {
             let activity = activity.map(ActivityId::get);

@@ -12,7 +12,8 @@ use shards::cluster::Installation;
 use shards::embedded::Folder;
 
 use super::{
-    FAILED, Installed, NO, Place, block_on, complain, fail, one_line, operator, reason, say,
+    FAILED, InstallationOptions, Installed, NO, block_on, complain, fail, one_line, operator,
+    reason, say,
 };
 
 /// How often a terminal is told how far the audit is.
@@ -20,9 +21,9 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What to audit, and how to say it.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct AuditOptions {
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -45,13 +46,13 @@ struct Record {
     why: String,
 }
 
-impl Options {
-    pub(super) fn place(&self) -> &Place {
+impl AuditOptions {
+    pub(super) fn place(&self) -> &InstallationOptions {
         &self.place
     }
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &AuditOptions) -> ExitCode {
     let report = match block_on(look(options)) {
         Ok(report) => report,
         Err(error) => return fail(error),
@@ -70,7 +71,7 @@ pub fn run(options: &Options) -> ExitCode {
 
 type Looked = Result<Report, Box<dyn std::error::Error>>;
 
-async fn look(options: &Options) -> Looked {
+async fn look(options: &AuditOptions) -> Looked {
     let progress = Progress::default();
     let installed = options.place.open().await?;
     let record = options
@@ -176,7 +177,7 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Command {
         #[command(flatten)]
-        options: Options,
+        options: AuditOptions,
     }
 
     #[test]

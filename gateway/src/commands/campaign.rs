@@ -13,7 +13,10 @@ use shards::embedded::{Folder, FolderError};
 use shards::meta::{Meta, Publication, PublishError};
 use shards::store::Database;
 
-use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say, say_json};
+use super::{
+    InstallationError, InstallationOptions, Installed, NO, block_on, complain, fail, operator, say,
+    say_json,
+};
 use crate::config::{Embedded, Storage};
 
 /// What to do with campaign files.
@@ -32,12 +35,12 @@ pub enum Command {
         /// The campaign file
         file: PathBuf,
         #[command(flatten)]
-        place: Place,
+        place: InstallationOptions,
     },
     /// List what is published
     List {
         #[command(flatten)]
-        place: Place,
+        place: InstallationOptions,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -45,7 +48,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&InstallationOptions> {
         match self {
             Command::Check { .. } => None,
             Command::Publish { place, .. } | Command::List { place, .. } => Some(place),
@@ -220,7 +223,7 @@ enum Refusal {
     Failed(String),
 }
 
-async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
+async fn publish(file: &Path, place: &InstallationOptions) -> Result<String, Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
     let text = read(file).map_err(Refusal::Failed)?;
     // Before anything is made for it.
@@ -274,7 +277,9 @@ async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publicati
     published.map(|publications| publications[0])
 }
 
-async fn list(place: &Place) -> Result<Vec<std::sync::Arc<Published>>, PlaceError> {
+async fn list(
+    place: &InstallationOptions,
+) -> Result<Vec<std::sync::Arc<Published>>, InstallationError> {
     let catalogue = match place.open().await? {
         Installed::Folder(folder) => folder.meta_for_reading().campaigns().catalogue().await?,
         Installed::Cluster(cluster) => cluster.meta().campaigns().catalogue().await?,

@@ -20,12 +20,12 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which server.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct HealthOptions {
     #[command(flatten)]
     admin: AdminAddress,
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &HealthOptions) -> ExitCode {
     match block_on(options.ask()) {
         Ok((StatusCode::OK, _)) => {
             say("ready\n");
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-impl Options {
+impl HealthOptions {
     async fn ask(&self) -> Result<(StatusCode, Bytes), ServerError> {
         let request = Request::get("/readyz")
             .header(HOST, self.admin.authority())

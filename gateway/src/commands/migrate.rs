@@ -6,14 +6,16 @@ use clap::Args;
 use shards::cluster::{self, ClusterError};
 use shards::store::{check_durability, counted};
 
-use super::{Place, PlaceError, block_on, fail, one_line, operator, reason, refuse, say};
+use super::{
+    InstallationError, InstallationOptions, block_on, fail, one_line, operator, reason, refuse, say,
+};
 use crate::config::Storage;
 
 /// Which cluster.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct MigrateOptions {
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
     /// Go on although the meta database is older than the shards, because there is no newer copy:
     /// raise its run numbers above theirs, and say what else it lacks
     #[arg(long, requires = "reason")]
@@ -33,7 +35,7 @@ struct Migrated {
     strangers: Vec<String>,
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &MigrateOptions) -> ExitCode {
     match block_on(migrate(options)) {
         Ok(Migrated { done, strangers }) => {
             say(done);
@@ -47,7 +49,7 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-async fn migrate(asked: &Options) -> Result<Migrated, PlaceError> {
+async fn migrate(asked: &MigrateOptions) -> Result<Migrated, InstallationError> {
     let Storage::Cluster(options) = asked.place.load()?.storage else {
         let done = "the embedded default is migrated at each start; nothing to do\n".to_owned();
         return Ok(Migrated {

@@ -51,11 +51,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve draws until told to stop
-    Serve(serve::Options),
+    Serve(serve::ServeOptions),
     /// Check a configuration and show what would be used
-    CheckConfig(Place),
+    CheckConfig(InstallationOptions),
     /// Create or upgrade the databases of a cluster; does nothing when all is as it should be
-    Migrate(migrate::Options),
+    Migrate(migrate::MigrateOptions),
     /// Check and publish campaign files
     #[command(subcommand)]
     Campaign(campaign::Command),
@@ -75,14 +75,14 @@ enum Command {
     #[command(subcommand)]
     Log(log::Command),
     /// Have running servers read their configuration again
-    Reload(reload::Options),
+    Reload(reload::ReloadOptions),
     /// Show and set circuit breakers of running servers
     #[command(subcommand)]
     Breaker(breaker::Command),
     /// Show the gateways: who is there, which revision each obeys, what it could not obey
     Gateways(gateways::Gateways),
     /// Ask a running server whether it is ready: exit code 0 or 1
-    Health(health::Options),
+    Health(health::HealthOptions),
     /// Show the configuration of a running server
     #[command(subcommand)]
     Config(config::Command),
@@ -94,16 +94,16 @@ enum Command {
     /// Show how often a user may still draw; works while the server runs
     Account(look_up::AccountOptions),
     /// Explain where users live
-    Route(route::Options),
+    Route(route::RouteOptions),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
-    Audit(audit::Options),
+    Audit(audit::AuditOptions),
     /// Print what a shell needs to complete commands and options
-    Completions(completions::Options),
+    Completions(completions::CompletionsOptions),
 }
 
 /// Which installation a command is about.
 #[derive(Debug, Clone, Args)]
-pub struct Place {
+pub struct InstallationOptions {
     /// The config file [env: DRAWBRIDGE_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -112,7 +112,7 @@ pub struct Place {
     data: Option<String>,
 }
 
-impl Place {
+impl InstallationOptions {
     fn config(&self) -> Option<&Path> {
         self.config.as_deref()
     }
@@ -140,7 +140,7 @@ impl Place {
     }
 
     /// The installation that is there.
-    async fn open(&self) -> Result<Installed, PlaceError> {
+    async fn open(&self) -> Result<Installed, InstallationError> {
         match self.load()?.storage {
             Storage::Embedded(embedded) => Ok(Installed::Folder(Folder::existing(&embedded.data)?)),
             Storage::Cluster(options) => Ok(Installed::Cluster(options.open().await?)),
@@ -150,7 +150,7 @@ impl Place {
 
 impl Command {
     /// The installation whose files it opens beside a server.
-    fn place(&self) -> Option<&Place> {
+    fn place(&self) -> Option<&InstallationOptions> {
         match self {
             Command::Campaign(command) => command.place(),
             Command::Stock(command) => Some(command.place()),
@@ -173,7 +173,7 @@ enum Installed {
 
 /// Why an installation cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
+pub enum InstallationError {
     /// Its configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -101,9 +101,9 @@ impl Changing {
             };
             match obeyed(&self.server, revision, self.waiting.wait, only).await {
                 Ok(list) => {
-                    let verdict = verdict(&list, revision, about, only);
-                    say(&verdict.text);
-                    if verdict.by_all {
+                    let obedience = obedience(&list, revision, about, only);
+                    say(&obedience.text);
+                    if obedience.by_all {
                         ExitCode::SUCCESS
                     } else {
                         ExitCode::from(NO)
@@ -150,17 +150,17 @@ fn concerns(gateway: &Value, only: Option<&str>) -> bool {
 
 /// What is said of who obeys.
 #[derive(Debug, PartialEq, Eq)]
-struct Verdict {
+struct Obedience {
     text: String,
     by_all: bool,
 }
 
-fn verdict(
+fn obedience(
     list: &[Value],
     revision: u64,
     (kind, target): (&str, &str),
     only: Option<&str>,
-) -> Verdict {
+) -> Obedience {
     let list: Vec<&Value> = list
         .iter()
         .filter(|gateway| concerns(gateway, only))
@@ -177,13 +177,13 @@ fn verdict(
     }
     if let (Some(name), true) = (only, list.is_empty()) {
         let text = format!("{name} is not in the list of gateways: it obeys when it starts\n");
-        return Verdict {
+        return Obedience {
             text,
             by_all: false,
         };
     }
     let by_all = obeying == list.len() && !list.is_empty();
-    Verdict {
+    Obedience {
         text: format!("obeyed by {obeying} of {}\n{faults}", list.len()),
         by_all,
     }
@@ -241,26 +241,26 @@ mod tests {
         let text = "obeyed by 1 of 5\nb last seen 16 s ago\nc still at revision 41 (wanted 43)\n\
                     d could not: no such breaker\ne last seen 5 min ago\n";
         assert_eq!(
-            verdict(&list, 43, ("breaker", "shard-9"), None),
-            Verdict {
+            obedience(&list, 43, ("breaker", "shard-9"), None),
+            Obedience {
                 text: text.to_owned(),
                 by_all: false
             }
         );
         // What somebody else could not obey is another matter.
-        let other = verdict(&list, 43, ("breaker", "shard-1"), Some("d"));
+        let other = obedience(&list, 43, ("breaker", "shard-1"), Some("d"));
         assert_eq!(
             other,
-            Verdict {
+            Obedience {
                 text: "obeyed by 1 of 1\n".to_owned(),
                 by_all: true
             }
         );
         assert!(
-            !verdict(&[], 43, ("switch", "draw"), None).by_all,
+            !obedience(&[], 43, ("switch", "draw"), None).by_all,
             "nobody is not all"
         );
-        let gone = verdict(&list, 43, ("rotation", "f"), Some("f"));
+        let gone = obedience(&list, 43, ("rotation", "f"), Some("f"));
         assert_eq!(
             gone.text,
             "f is not in the list of gateways: it obeys when it starts\n"

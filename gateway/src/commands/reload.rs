@@ -15,13 +15,13 @@ const PATH: &str = "/admin/reload";
 /// A reload. With `--here` the gateway that is asked alone, and it says what became of each
 /// section.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct ReloadOptions {
     #[command(flatten)]
     changing: Changing,
 }
 
-pub fn run(options: &Options) -> ExitCode {
-    let Options { changing } = options;
+pub fn run(options: &ReloadOptions) -> ExitCode {
+    let ReloadOptions { changing } = options;
     if changing.is_here() {
         return match block_on(changing.ask(Method::POST, PATH, json!({}))) {
             Ok(reloaded) => report(&reloaded),

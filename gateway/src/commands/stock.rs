@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep};
 use crate::admin::text::printable;
 
 use super::{
-    ForTheRecord, Installed, Place, PlaceError, arguments, block_on, complain, fail, refuse, say,
-    say_json,
+    ForTheRecord, InstallationError, InstallationOptions, Installed, arguments, block_on, complain,
+    fail, refuse, say, say_json,
 };
 
 /// How long a withdrawal waits for the running server.
@@ -45,7 +45,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Show {
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
     /// One activity only
     #[arg(long, value_name = "ID")]
     activity: Option<ActivityId>,
@@ -63,7 +63,7 @@ pub struct Rebuild {
     #[command(flatten)]
     record: ForTheRecord,
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
 }
 
 /// A change of a prize's stock.
@@ -79,11 +79,11 @@ pub struct Change {
     #[command(flatten)]
     record: ForTheRecord,
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
 }
 
 impl Command {
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &InstallationOptions {
         match self {
             Command::Show(show) => &show.place,
             Command::Add(change) | Command::Withdraw(change) => &change.place,
@@ -111,7 +111,7 @@ enum StockError {
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    InstallationOptions(#[from] InstallationError),
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]
