@@ -122,8 +122,8 @@ chaos:
 	deploy/install-test-packages
 	CHAOS_FAULTS=$(CHAOS_FAULTS) $(CARGO) test --locked -p gateway --test e2e chaos -- --nocapture
 
-## chaos-availability: see that each fault costs only those whom it concerns, all of them in ROUNDS rounds;
-## CHAOS_AVAILABILITY_SEED repeats a run, CHAOS_AVAILABILITY_ONLY=text takes the faults with such a name
+## chaos-availability: check that each fault costs only the users whom it concerns, ROUNDS rounds of all faults;
+## CHAOS_AVAILABILITY_SEED repeats a run, CHAOS_AVAILABILITY_ONLY=NAME takes the faults with that in their name
 chaos-availability:
 	deploy/install-test-packages
 	CHAOS_AVAILABILITY_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p gateway --test e2e cluster::availability -- --nocapture

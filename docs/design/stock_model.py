@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Exhaustive check of how stock is taken, issued and given back (ARCHITECTURE.md, story 2), in small instances.
+"""Exhaustive check of how stock is taken, issued and given back (docs/design/stock.md), in small instances.
 
 Lanes take units on one or two stock servers under a grant, commit on their shards and settle; sweeper, reclaim,
 fold, rebuilders and operators work beside them. Requests travel: a take or a commit may land after its lane has

@@ -37,7 +37,7 @@ async fn holders(cluster: &Cluster) -> Vec<(String, u64)> {
 /// When the oldest line of the stock snapshot was written, in milliseconds.
 async fn snapshot_time(cluster: &Cluster) -> i64 {
     cluster
-        .numbers("meta", "SELECT COALESCE(MIN(at_ms), 0) FROM stock_snapshot")
+        .numbers("meta", "SELECT COALESCE(MIN(at_ms), 0) FROM stock_picture")
         .await[0]
 }
 
