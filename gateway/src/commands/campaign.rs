@@ -126,7 +126,7 @@ fn refuse(file: &Path, why: &str) -> ExitCode {
     ExitCode::from(NO)
 }
 
-/// A good file for programs: what is drawn with which odds.
+/// A valid file as JSON: what is drawn with which odds.
 fn checked(campaign: &Campaign) -> Value {
     let Campaign {
         activity, strategy, ..
@@ -173,7 +173,7 @@ fn faulty(error: &InvalidCampaign) -> Value {
     json!({"ok": false, "faults": faults.collect::<Vec<_>>()})
 }
 
-/// As a campaign file says it.
+/// A state as it is written in a campaign file.
 const fn state(state: ActivityState) -> &'static str {
     match state {
         ActivityState::Created => "create",
@@ -226,7 +226,7 @@ enum Refusal {
 async fn publish(file: &Path, place: &InstallationOptions) -> Result<String, Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
     let text = read(file).map_err(Refusal::Failed)?;
-    // Before anything is made for it.
+    // Before a folder is created for it.
     Campaign::parse(&text).map_err(|error| Refusal::No(error.to_string()))?;
     match place.load().map_err(|error| failed(&error))?.storage {
         Storage::Embedded(embedded) => {
@@ -242,7 +242,7 @@ async fn publish(file: &Path, place: &InstallationOptions) -> Result<String, Ref
         Storage::Cluster(options) => {
             let cluster = options.open().await.map_err(|error| failed(&error))?;
             let publication = publish_to(cluster.meta(), &text).await?;
-            // A gateway would do it as well, a moment later; so a failure is no reason to worry.
+            // A gateway delivers them too, a moment later: a failure here does no harm.
             if let Err(error) = cluster.deliver().await {
                 complain(format_args!(
                     "the stock servers get the units later: {error}\n"
@@ -253,9 +253,9 @@ async fn publish(file: &Path, place: &InstallationOptions) -> Result<String, Ref
     }
 }
 
-/// Where to publish, and whether it was made for that. A campaign can be there before the server's
-/// first start, in a folder that somebody named; a default folder that is missing means that the
-/// command was given in another place.
+/// Where to publish, and whether the folder was created for that. A campaign may be published before
+/// the server's first start, in a folder that the caller names. If the default folder is missing,
+/// the command was run in the wrong directory.
 fn folder_for(embedded: &Embedded) -> Result<(Folder, bool), FolderError> {
     match Folder::existing(&embedded.data) {
         Err(FolderError::Missing(_)) if embedded.data_is_named => {

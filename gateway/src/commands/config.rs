@@ -73,7 +73,7 @@ pub fn check(place: &InstallationOptions) -> ExitCode {
                 "{head}\n{}",
                 to_toml(&effective.shown())
             )));
-            // Apart, so that what is printed can be used as a config file.
+            // On standard error, so that the output can be used as a config file.
             for warning in warnings(&config) {
                 complain(format_args!("{}: {warning}\n", warning.level()));
             }

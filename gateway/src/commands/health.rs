@@ -1,5 +1,5 @@
-//! `drawbridge health`: is the server ready? For the health checks of containers, which have no
-//! other program to ask with.
+//! `drawbridge health`: whether a server is ready. For the health checks of containers, which have no
+//! other HTTP client.
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
 use super::{block_on, fail, refuse, say};
 use crate::admin::text::printable;
 
-/// Health checks come every few seconds: one that takes longer has its answer.
+/// Health checks come every few seconds: a server that takes longer is not ready.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which server.
@@ -36,7 +36,7 @@ pub fn run(options: &HealthOptions) -> ExitCode {
         {
             fail(format_args!("{}: {NOT_THE_PLAYERS_ADDRESS}", options.admin))
         }
-        // It says so itself, and why.
+        // The body says why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
             Ok(why)
                 if ["not ready: ", "out of rotation "]
@@ -47,7 +47,7 @@ pub fn run(options: &HealthOptions) -> ExitCode {
             }
             _ => refuse(format_args!("not ready: {status}")),
         },
-        // Who does not answer is not ready either: that is an answer.
+        // A server that does not answer is not ready either.
         Err(error @ ServerError::Server { .. }) => refuse(error),
         Err(error) => fail(error),
     }

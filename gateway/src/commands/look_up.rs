@@ -1,5 +1,5 @@
 //! `drawbridge order` and `drawbridge account`: what a user has drawn and may still draw, from
-//! stored data, or from a running server for whoever has no more than a token of it.
+//! stored data, or from a running server for a caller who has only a token of it.
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -59,7 +59,7 @@ pub struct AccountOptions {
     common: Common,
 }
 
-/// Where to look, and how to say it.
+/// Where to look, and how to print it.
 #[derive(Debug, Args)]
 pub struct Common {
     /// Print JSON
@@ -206,7 +206,7 @@ fn end(result: Result<String, LookUpError>) -> ExitCode {
     }
 }
 
-/// A line for each draw. A call for several has what they share beside the list of its draws.
+/// One line per draw. The record of a call for several draws has what they share beside their list.
 fn show_orders(found: &Value) -> String {
     let records = match found["orders"].as_array() {
         Some(records) => records.iter().collect(),

@@ -17,7 +17,7 @@ pub struct MigrateOptions {
     #[command(flatten)]
     place: InstallationOptions,
     /// Go on although the meta database is older than the shards, because there is no newer copy:
-    /// raise its run numbers above theirs, and say what else it lacks
+    /// raise its run numbers above theirs, and print what else it lacks
     #[arg(long, requires = "reason")]
     accept_older_meta: bool,
     /// Why, for the record
@@ -75,7 +75,7 @@ async fn migrate(asked: &MigrateOptions) -> Result<Migrated, InstallationError> 
     for warning in warnings(&options).await? {
         let _ = writeln!(text, "{warning}");
     }
-    // Gateways would not start: whoever lays a cluster out hears it now.
+    // With those, gateways would not start: it is reported now.
     let strangers = options.open().await?.strangers().await;
     Ok(Migrated {
         done: text,
@@ -83,7 +83,7 @@ async fn migrate(asked: &MigrateOptions) -> Result<Migrated, InstallationError> 
     })
 }
 
-/// What is wrong with how databases and stock servers are set up, one line for each.
+/// What is wrong with the settings of databases and stock servers, one line each.
 async fn warnings(options: &cluster::Options) -> Result<Vec<String>, ClusterError> {
     let mut warnings = Vec::new();
     let shards = options

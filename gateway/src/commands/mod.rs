@@ -1,5 +1,5 @@
-//! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
-//! 2 when the question could not be asked.
+//! The command line: one subcommand per task. Exit code 0 for success, 1 for a refusal or a negative
+//! result, 2 when the command could not do its work.
 mod admin_address;
 mod announce;
 mod arguments;
@@ -54,7 +54,7 @@ enum Command {
     Serve(serve::ServeOptions),
     /// Check a configuration and show what would be used
     CheckConfig(InstallationOptions),
-    /// Create or upgrade the databases of a cluster; does nothing when all is as it should be
+    /// Create or upgrade the databases of a cluster; does nothing when they are up to date
     Migrate(migrate::MigrateOptions),
     /// Check and publish campaign files
     #[command(subcommand)]
@@ -79,7 +79,7 @@ enum Command {
     /// Show and set circuit breakers of running servers
     #[command(subcommand)]
     Breaker(breaker::Command),
-    /// Show the gateways: who is there, which revision each obeys, what it could not obey
+    /// Show the gateways: which revision each obeys, and what it could not obey
     Gateways(gateways::Gateways),
     /// Ask a running server whether it is ready: exit code 0 or 1
     Health(health::HealthOptions),
@@ -93,7 +93,7 @@ enum Command {
     Order(look_up::OrderOptions),
     /// Show how often a user may still draw; works while the server runs
     Account(look_up::AccountOptions),
-    /// Explain where users live
+    /// Explain on which shard and table users are
     Route(route::RouteOptions),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
     Audit(audit::AuditOptions),
@@ -128,7 +128,7 @@ impl InstallationOptions {
         Config::load(self.config.as_deref(), self.overrides())
     }
 
-    /// What looked into a data folder leaves no side files there, so that its `*.sqlite` files may
+    /// Removes the side files that SQLite leaves in a data folder, so that its `*.sqlite` files may
     /// be copied.
     async fn fold_up(&self) {
         let Ok(config) = self.load() else { return };
@@ -139,7 +139,7 @@ impl InstallationOptions {
         }
     }
 
-    /// The installation that is there.
+    /// Opens the installation.
     async fn open(&self) -> Result<Installed, InstallationError> {
         match self.load()?.storage {
             Storage::Embedded(embedded) => Ok(Installed::Folder(Folder::existing(&embedded.data)?)),
@@ -149,7 +149,7 @@ impl InstallationOptions {
 }
 
 impl Command {
-    /// The installation whose files it opens beside a server.
+    /// The installation whose files the command opens beside a server.
     fn place(&self) -> Option<&InstallationOptions> {
         match self {
             Command::Campaign(command) => command.place(),
@@ -188,9 +188,9 @@ pub enum InstallationError {
     Store(#[from] StoreError),
 }
 
-/// The answer is no.
+/// Exit code of a refusal or a negative result.
 const NO: u8 = 1;
-/// The question could not be asked.
+/// Exit code of a command that could not do its work.
 const FAILED: u8 = 2;
 
 /// Runs a command line.
@@ -228,18 +228,18 @@ fn execute(command: Command) -> ExitCode {
     }
 }
 
-/// Prints a text. Nobody may be reading (`audit | head`); that is no reason to fail.
+/// Prints on standard output. A closed pipe (`audit | head`) is no failure.
 fn say(text: impl Display) {
     let mut output = std::io::stdout().lock();
     let _ = write!(output, "{text}").and_then(|()| output.flush());
 }
 
-/// Prints a text on standard error.
+/// Prints on standard error.
 fn complain(text: impl Display) {
     let _ = write!(std::io::stderr().lock(), "{text}");
 }
 
-/// Prints JSON for programs, indented for people who look at it.
+/// Prints JSON, indented.
 fn say_json(value: &impl Serialize) {
     say(format_args!(
         "{}\n",
@@ -247,13 +247,13 @@ fn say_json(value: &impl Serialize) {
     ));
 }
 
-/// Says on standard error that the answer is no, and why.
+/// Prints on standard error why a request was refused.
 fn refuse(why: impl Display) -> ExitCode {
     complain(format_args!("drawbridge: {why}\n"));
     ExitCode::from(NO)
 }
 
-/// Says on standard error why a command could not do its work.
+/// Prints on standard error why a command could not do its work.
 fn fail(error: impl Display) -> ExitCode {
     complain(format_args!("drawbridge: {error}\n"));
     ExitCode::from(FAILED)
@@ -267,7 +267,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.expect("a runtime can be started").block_on(work)
 }
 
-/// A reason, which says something.
+/// Parses a reason, which must not be empty.
 pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() {
         Err("say in a few words why, for whoever reads the record")
@@ -276,7 +276,7 @@ pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// A text for the record that does nothing to the terminals of those who read it.
+/// Parses a string for the audit log, without characters that could affect a reader's terminal.
 pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
     match text.trim() {
         "" => Err("expected a name"),
@@ -287,7 +287,7 @@ pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// What is kept beside a change.
+/// Who makes a change and why, for the audit log.
 #[derive(Debug, Args)]
 pub struct ForTheRecord {
     /// Why, for the record
@@ -304,7 +304,7 @@ impl ForTheRecord {
     }
 }
 
-/// Who is at the keyboard, for the record.
+/// The name of the user who runs the command.
 fn operator() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     name.ok()

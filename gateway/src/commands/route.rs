@@ -1,4 +1,4 @@
-//! `drawbridge route USER...`: explains where users live.
+//! `drawbridge route USER...`: explains on which shard and table users are.
 use std::process::ExitCode;
 
 use clap::Args;
@@ -73,7 +73,7 @@ impl RouteOptions {
     }
 }
 
-/// The map that the installation uses; before its first start the one that it would use.
+/// The map that the installation uses, or would use at its first start.
 fn slot_map(options: &RouteOptions) -> Result<SlotMap, Box<dyn std::error::Error>> {
     match options.place.load()?.storage {
         Storage::Embedded(embedded) => {

@@ -60,14 +60,14 @@ impl<D: Database> Campaigns<'_, D> {
 
     /// The current version of each campaign, and the switches. A stored file that this program
     /// cannot read is left out and reported, so that one bad campaign does not stop the others.
-    pub async fn catalogue(self) -> Result<Catalogue, StoreError> {
+    pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let stored = stored(&self.0.rows(Self::SQL.read_campaigns, NOTHING).await?)?;
         let switches = self.0.switches().read().await?;
         Ok(Catalogue::new(stored.iter().filter_map(StoredCampaign::parse)).switched(&switches))
     }
 
     /// All versions of all campaigns, by activity and version.
-    pub async fn versions(self) -> Result<Vec<StoredCampaign>, StoreError> {
+    pub async fn versions(&self) -> Result<Vec<StoredCampaign>, StoreError> {
         stored(
             &self
                 .0
@@ -80,7 +80,7 @@ impl<D: Database> Campaigns<'_, D> {
     /// first time a limited prize appears its count becomes its stock. From then on only stock
     /// operations change it.
     pub async fn publish(
-        self,
+        &self,
         texts: &[&str],
         who: &str,
         now: Timestamp,
