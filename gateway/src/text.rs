@@ -1,8 +1,8 @@
 //! Strings that people write and that other people's terminals show: reasons, names, ids.
 //!
-//! A control character moves the reader's cursor, a line break forges a line, and format characters
-//! turn the order of what is read. What comes in is refused with any of them;
-//! what is printed shows them as escapes, since old rows and other servers may hold some.
+//! A control character moves a terminal's cursor, a line break forges a line, and format characters
+//! change the order in which characters appear. Input with any of them is refused. Output shows
+//! them as escapes, since old rows and other servers may hold some.
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -13,8 +13,8 @@ pub const WHO_CHARS_MAX: usize = 128;
 /// Longest reason.
 pub const REASON_CHARS_MAX: usize = 500;
 
-/// Characters that are not seen and that change how others are seen: Unicode's `Cf`, the separators
-/// of lines and paragraphs, and selectors of variants.
+/// Invisible characters that change how others appear: Unicode's `Cf`, the separators of lines and
+/// paragraphs, and variation selectors.
 const HIDDEN: [(char, char); 22] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{600}', '\u{605}'),
@@ -40,12 +40,12 @@ const HIDDEN: [(char, char); 22] = [
     ('\u{115f}', '\u{1160}'),
 ];
 
-/// A time as people read it: without parts of a second.
+/// A time for people: without fractions of a second.
 pub fn to_the_second(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
-/// Whether a character would do something to a terminal or a log other than standing there.
+/// Whether a character would do anything to a terminal or a log but appear there.
 pub fn is_unprintable(character: char) -> bool {
     character.is_control()
         || HIDDEN
@@ -53,7 +53,7 @@ pub fn is_unprintable(character: char) -> bool {
             .any(|&(first, last)| (first..=last).contains(&character))
 }
 
-/// A text of one line that says something, without white space around it.
+/// A non-empty string of one line, without the white space around it.
 pub fn checked(name: &str, text: &str, chars_max: usize) -> Result<String, String> {
     let text = text.trim();
     if let Some(character) = text.chars().find(|&character| is_unprintable(character)) {
@@ -73,7 +73,7 @@ pub fn checked(name: &str, text: &str, chars_max: usize) -> Result<String, Strin
     }
 }
 
-/// A text as it may be printed: what would do something to a terminal is shown as an escape.
+/// A string that is safe to print: what could affect a terminal is shown as an escape.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {
         return text.into();
@@ -89,7 +89,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// The same for a text of several lines.
+/// The same for a string of several lines.
 pub fn printable_lines(text: &str) -> String {
     let lines: Vec<_> = text.split('\n').map(printable).collect();
     lines.join("\n")

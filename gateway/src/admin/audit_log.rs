@@ -1,23 +1,23 @@
-//! Changes with a name and a reason, and `/admin/audit_log`, the record of them.
+//! Who makes a change and why, and `/admin/audit_log`, which lists the changes.
 use serde::{Deserialize, Serialize};
 use shards::meta::AuditEntry;
 
 use super::token::Caller;
 use crate::text::{REASON_CHARS_MAX, WHO_CHARS_MAX, checked};
 
-/// What the audit log holds of what was changed; the rest is cut off.
+/// Longest detail of a change in the audit log; the rest is cut off.
 const DETAIL_CHARS_MAX: usize = 2_000;
 
-/// Who asks for something, and why.
+/// Who asks for a change, and why.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct Attribution {
     pub(super) who: Option<String>,
     pub(super) reason: String,
 }
 
-impl Asked {
-    /// Who and why, or which field is wrong.
+impl Attribution {
+    /// Who and why; the error names the field that is wrong.
     pub(super) fn checked(self, caller: &Caller) -> Result<(String, String), String> {
         let said = self
             .who
@@ -30,7 +30,7 @@ impl Asked {
     }
 }
 
-/// What of a long detail is kept.
+/// Cuts a long detail.
 pub(super) fn cut(detail: String) -> String {
     match detail.char_indices().nth(DETAIL_CHARS_MAX) {
         Some((end, _)) => format!("{}...", &detail[..end]),
@@ -41,7 +41,7 @@ pub(super) fn cut(detail: String) -> String {
 /// The audit log, newest first.
 pub(super) fn list(entries: &[AuditEntry]) -> String {
     #[derive(Serialize)]
-    struct Shown<'a> {
+    struct EntryView<'a> {
         at: String,
         who: &'a str,
         what: &'a str,
@@ -49,8 +49,8 @@ pub(super) fn list(entries: &[AuditEntry]) -> String {
         reason: &'a str,
     }
     #[derive(Serialize)]
-    struct List<'a> {
-        entries: Vec<Shown<'a>>,
+    struct LogView<'a> {
+        entries: Vec<EntryView<'a>>,
     }
     let shown = entries.iter().map(
         |AuditEntry {
@@ -59,7 +59,7 @@ pub(super) fn list(entries: &[AuditEntry]) -> String {
              what,
              detail,
              why,
-         }| Shown {
+         }| EntryView {
             at: at.to_string(),
             who,
             what,
@@ -67,7 +67,7 @@ pub(super) fn list(entries: &[AuditEntry]) -> String {
             reason: why,
         },
     );
-    serde_json::to_string(&List {
+    serde_json::to_string(&LogView {
         entries: shown.collect(),
     })
     .expect("plain values")

@@ -1,5 +1,4 @@
-//! `/admin/breakers`: how the breakers of this process stand, and what operations tell those of
-//! all.
+//! `/admin/breakers`: the breakers of this process, and changing those of all gateways.
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -12,10 +11,10 @@ use crate::edge::HttpResponse;
 use crate::fleet::kinds::{BREAKER, BreakerMode};
 use crate::text::to_the_second;
 
-/// A request to tell a breaker what to do.
+/// A request to set a breaker's mode.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Asked {
+struct SetBreaker {
     name: String,
     mode: BreakerMode,
     who: Option<String>,
@@ -31,7 +30,10 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        match read::<Asked>(request).await.and_then(Asked::change) {
+        match read::<SetBreaker>(request)
+            .await
+            .and_then(SetBreaker::change)
+        {
             Ok(asked) => self.change_fleet(caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
@@ -42,16 +44,16 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        match read::<AskedToClear>(request).await {
+        match read::<ClearBreaker>(request).await {
             Ok(asked) => self.change_fleet(caller, asked.change()).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }
 }
 
-impl Asked {
+impl SetBreaker {
     /// The change that is asked for, or which field is wrong.
-    fn change(self) -> Result<fleet::Asked, String> {
+    fn change(self) -> Result<fleet::SettingRequest, String> {
         let Self {
             name,
             mode,
@@ -66,7 +68,7 @@ impl Asked {
         let value = serde_json::to_value(mode).expect("a plain value");
         let what = format!("breaker {}", value.as_str().unwrap_or_default());
         let value = Some(value);
-        Ok(fleet::Asked {
+        Ok(fleet::SettingRequest {
             kind: BREAKER,
             target: name,
             value,
@@ -79,10 +81,10 @@ impl Asked {
     }
 }
 
-/// A request to take back what is set for a breaker: it decides itself again.
+/// A request to clear a breaker's mode: it decides by itself again.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AskedToClear {
+struct ClearBreaker {
     name: String,
     who: Option<String>,
     reason: String,
@@ -90,9 +92,9 @@ struct AskedToClear {
     here: bool,
 }
 
-impl AskedToClear {
+impl ClearBreaker {
     /// The change that is asked for.
-    fn change(self) -> fleet::Asked {
+    fn change(self) -> fleet::SettingRequest {
         let Self {
             name: target,
             who,
@@ -100,7 +102,7 @@ impl AskedToClear {
             here,
         } = self;
         let what = "breaker cleared".to_owned();
-        fleet::Asked {
+        fleet::SettingRequest {
             kind: BREAKER,
             target,
             value: None,
@@ -116,22 +118,22 @@ impl AskedToClear {
 /// A breaker, to be shown.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+struct BreakerView<'a> {
     name: &'a str,
     state: &'static str,
     mode: &'static str,
     observe: bool,
     reason: &'a str,
     changed_at: String,
-    /// Only while it is open by itself.
+    /// Only while it has opened by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     probes_in_ms: Option<u64>,
-    /// Only where it is forced for a while.
+    /// Only where it is forced for a limited time.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> BreakerView<'a> {
     fn new(status: &'a Status, now: Timestamp) -> Self {
         let lasts = match status.mode {
             Mode::Automatic => None,
@@ -159,12 +161,12 @@ impl<'a> Shown<'a> {
 /// All breakers.
 pub(super) fn list(statuses: &[Status], now: Timestamp) -> String {
     #[derive(Serialize)]
-    struct List<'a> {
-        breakers: Vec<Shown<'a>>,
+    struct BreakerList<'a> {
+        breakers: Vec<BreakerView<'a>>,
     }
     let breakers = statuses
         .iter()
-        .map(|status| Shown::new(status, now))
+        .map(|status| BreakerView::new(status, now))
         .collect();
-    serde_json::to_string(&List { breakers }).expect("plain values")
+    serde_json::to_string(&BreakerList { breakers }).expect("plain values")
 }

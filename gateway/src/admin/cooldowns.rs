@@ -18,30 +18,30 @@ use crate::text::to_the_second;
 /// A list shows at most so many users.
 const SHOWN_MAX: usize = 1_000;
 
-/// How many are in cooldown, and who: those first who are free first.
+/// How many users are in cooldown, and which: those whose cooldown ends first come first.
 fn list(count: u64, cooling: &[Cooling], now: Timestamp) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Shown<'a> {
+    struct UserView<'a> {
         user_id: &'a str,
         until: String,
         by_hand: bool,
     }
     #[derive(Serialize)]
-    struct List<'a> {
+    struct CooldownList<'a> {
         count: u64,
-        users: Vec<Shown<'a>>,
+        users: Vec<UserView<'a>>,
     }
     let until = |cooling: &Cooling| {
         let left = SignedDuration::try_from(cooling.left).unwrap_or(SignedDuration::MAX);
         to_the_second(now.saturating_add(left).unwrap_or(Timestamp::MAX))
     };
-    let users = cooling.iter().map(|each| Shown {
+    let users = cooling.iter().map(|each| UserView {
         user_id: each.user.as_str(),
         until: until(each),
         by_hand: each.by_hand,
     });
-    serde_json::to_string(&List {
+    serde_json::to_string(&CooldownList {
         count,
         users: users.collect(),
     })
@@ -51,7 +51,7 @@ fn list(count: u64, cooling: &[Cooling], now: Timestamp) -> String {
 /// A request to let a user draw again.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct AskedToClear {
+struct ClearCooldown {
     user_id: String,
     who: Option<String>,
     reason: String,
@@ -62,7 +62,7 @@ struct AskedToClear {
 /// A request to put a user into cooldown.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Asked {
+struct SetCooldown {
     user_id: String,
     for_seconds: u64,
     who: Option<String>,
@@ -82,7 +82,10 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        match read::<Asked>(request).await.and_then(Asked::change) {
+        match read::<SetCooldown>(request)
+            .await
+            .and_then(SetCooldown::change)
+        {
             Ok(asked) => self.change_fleet(caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
@@ -93,9 +96,9 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        match read::<AskedToClear>(request)
+        match read::<ClearCooldown>(request)
             .await
-            .and_then(AskedToClear::change)
+            .and_then(ClearCooldown::change)
         {
             Ok(asked) => self.change_fleet(caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
@@ -103,9 +106,9 @@ impl Admin {
     }
 }
 
-impl Asked {
+impl SetCooldown {
     /// The cooldown that is asked for, or which field is wrong.
-    fn change(self) -> Result<fleet::Asked, String> {
+    fn change(self) -> Result<fleet::SettingRequest, String> {
         let Self {
             user_id,
             for_seconds,
@@ -124,9 +127,9 @@ impl Asked {
     }
 }
 
-impl AskedToClear {
+impl ClearCooldown {
     /// The change that is asked for, or which field is wrong.
-    fn change(self) -> Result<fleet::Asked, String> {
+    fn change(self) -> Result<fleet::SettingRequest, String> {
         let Self {
             user_id,
             who,
@@ -149,11 +152,11 @@ fn asked(
     for_seconds: u64,
     (who, why): (Option<String>, String),
     here: bool,
-) -> Result<fleet::Asked, String> {
+) -> Result<fleet::SettingRequest, String> {
     let target = user(user_id)?.as_str().to_owned();
     let value = serde_json::to_value(cooldown).expect("a plain value");
     let what = format!("cooldown {}", value.as_str().unwrap_or_default());
-    Ok(fleet::Asked {
+    Ok(fleet::SettingRequest {
         kind: COOLDOWN,
         target,
         value: Some(value),

@@ -1,5 +1,5 @@
-//! What all gateways obey, as the admin API changes it: each kind's endpoint makes an [`Asked`] of
-//! its body, and this writes it to the meta database, or has this process alone obey (`here`).
+//! Changes of the settings that all gateways obey. Each kind's endpoint makes a [`SettingRequest`]
+//! of its body. This writes it to the meta database or, for `here`, has this process alone obey.
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -19,21 +19,21 @@ use crate::edge::HttpResponse;
 use crate::fleet::Fleet;
 use crate::fleet::registry::SettingOverride;
 
-/// An event that was obeyed stands in the meta database for so long, for gateways that follow late.
+/// An event stays in the meta database for so long, for gateways that follow late.
 pub(super) const EVENT_KEPT: Duration = Duration::from_mins(15);
 
-/// What the meta database has room for.
+/// The columns of the meta database have room for so many characters.
 const TARGET_CHARS_MAX: usize = 256;
 const VALUE_CHARS_MAX: usize = 2_000;
-/// The same for the audit log, which calls what happens on one gateway alone `... here`.
+/// The same for the audit log, less the ` here` of a change on one gateway alone.
 const WHAT_CHARS_MAX: usize = 58;
 
-/// A change of a setting that somebody asks for.
+/// A request to change a setting.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct SettingRequest {
     pub(super) kind: &'static str,
     pub(super) target: String,
-    /// `None` takes the setting back.
+    /// `None` clears the setting.
     pub(super) value: Option<Value>,
     pub(super) for_seconds: Option<u64>,
     pub(super) who: Option<String>,
@@ -44,26 +44,26 @@ pub(super) struct Asked {
     pub(super) here: bool,
 }
 
-/// A change that says nothing more than who wants it, and why.
+/// A request that has no more than who asks, and why.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AskedForAll {
+pub(super) struct PlainRequest {
     pub(super) who: Option<String>,
     pub(super) reason: String,
     #[serde(default)]
     pub(super) here: bool,
 }
 
-impl AskedForAll {
-    /// Takes a setting back.
-    pub(super) fn clearing(self, kind: &'static str, target: &str, what: &str) -> Asked {
+impl PlainRequest {
+    /// Makes it a request to clear a setting.
+    pub(super) fn clearing(self, kind: &'static str, target: &str, what: &str) -> SettingRequest {
         let Self {
             who,
             reason: why,
             here,
         } = self;
         let (target, what) = (target.to_owned(), what.to_owned());
-        Asked {
+        SettingRequest {
             kind,
             target,
             value: None,
@@ -77,8 +77,12 @@ impl AskedForAll {
 }
 
 impl Admin {
-    /// Makes a change, if it is in order.
-    pub(super) async fn change_fleet(&self, caller: &Caller, asked: Asked) -> HttpResponse {
+    /// Makes a change, if it is valid.
+    pub(super) async fn change_fleet(
+        &self,
+        caller: &Caller,
+        asked: SettingRequest,
+    ) -> HttpResponse {
         match change(&self.fleet, &self.shards, caller, asked).await {
             Ok(answer) => json(StatusCode::OK, answer.to_string()),
             Err((status, why)) => fault(status, &why),
@@ -86,13 +90,18 @@ impl Admin {
     }
 }
 
-/// How a change is answered.
-type Answered = Result<Value, (StatusCode, String)>;
+/// The response to a change.
+type ChangeResult = Result<Value, (StatusCode, String)>;
 
-async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -> Answered {
+async fn change(
+    fleet: &Fleet,
+    shards: &Shards,
+    caller: &Caller,
+    asked: SettingRequest,
+) -> ChangeResult {
     let bad = |why: String| (StatusCode::BAD_REQUEST, why);
     let now = Timestamp::now();
-    let record = audit_log::Asked {
+    let record = audit_log::Attribution {
         who: asked.who,
         reason: asked.why,
     };
@@ -107,7 +116,7 @@ async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -
         None if asked.here => {}
         None => check_clearing(fleet, shards, asked.kind, &asked.target).await?,
     }
-    let Asked {
+    let SettingRequest {
         kind,
         target,
         value,
@@ -124,7 +133,7 @@ async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -
         return override_here(
             fleet,
             shards,
-            Here {
+            LocalChange {
                 kind,
                 target,
                 value,
@@ -171,8 +180,8 @@ async fn change(fleet: &Fleet, shards: &Shards, caller: &Caller, asked: Asked) -
     Ok(value_of!({ "revision": revision }))
 }
 
-/// What stands can be taken back, whatever it is for. What does not must be for something that
-/// there is: a slip would be said to be obeyed.
+/// A setting that exists can be cleared, whatever its target. For any other the target must exist:
+/// a misspelt one would be reported as obeyed.
 async fn check_clearing(
     fleet: &Fleet,
     shards: &Shards,
@@ -190,7 +199,7 @@ async fn check_clearing(
     }
 }
 
-/// Whether a setting stands in the meta database.
+/// Whether a setting is in the meta database.
 pub(super) async fn is_set(shards: &Shards, kind: &str, target: &str) -> Result<bool, StoreError> {
     let settings = shards.fleet_settings().await?;
     Ok(settings
@@ -198,7 +207,8 @@ pub(super) async fn is_set(shards: &Shards, kind: &str, target: &str) -> Result<
         .any(|setting| (setting.kind.as_str(), setting.target.as_str()) == (kind, target)))
 }
 
-struct Here {
+/// A change that this process alone obeys.
+struct LocalChange {
     kind: &'static str,
     target: String,
     value: Option<Value>,
@@ -208,8 +218,8 @@ struct Here {
     what: String,
 }
 
-async fn override_here(fleet: &Fleet, shards: &Shards, here: Here) -> Answered {
-    let Here {
+async fn override_here(fleet: &Fleet, shards: &Shards, here: LocalChange) -> ChangeResult {
+    let LocalChange {
         kind,
         target,
         value,
@@ -245,8 +255,8 @@ pub(super) fn nothing_here(target: impl Display) -> String {
     format!("nothing is set for {target} on this gateway alone")
 }
 
-/// Notes what this process alone obeys, in the audit log or at least in its own log: an order that
-/// helps now must not wait for a record of it.
+/// Records what this process alone obeys, in the audit log or at least in its own log: a change
+/// that helps now must not wait for its record.
 pub(super) async fn note_here(
     fleet: &Fleet,
     shards: &Shards,
@@ -266,7 +276,7 @@ pub(super) async fn note_here(
         .await;
 }
 
-/// How a change that was not confirmed is answered. `subject` is what was to change.
+/// The response to a change that was not confirmed. `subject` is what was to change.
 pub(super) fn unchanged(error: &ChangeError, subject: &str) -> (StatusCode, String) {
     tracing::error!(%error, subject, "a change was not confirmed");
     match error {

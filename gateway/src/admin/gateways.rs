@@ -1,4 +1,5 @@
-//! `/admin/gateways`: who is there and obeys what; forgetting one, taking one out of rotation.
+//! `/admin/gateways`: the gateways and the revision that each obeys; forgetting a gateway, taking one
+//! out of rotation.
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
@@ -12,19 +13,19 @@ use crate::edge::HttpResponse;
 use crate::fleet::kinds::ROTATION;
 use crate::text::to_the_second;
 
-/// A gateway that is to be forgotten.
+/// A request to forget a gateway.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Forget {
+struct ForgetGateway {
     name: String,
     who: Option<String>,
     reason: String,
 }
 
-/// A gateway that leaves the rotation or comes back.
+/// A request to take a gateway out of rotation, or to put it back.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Rotate {
+struct RotateGateway {
     name: String,
     out: bool,
     who: Option<String>,
@@ -51,12 +52,13 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        let asked = read::<Forget>(request)
-            .await
-            .and_then(|Forget { name, who, reason }| {
-                let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
-                Ok((name, who, why))
-            });
+        let asked =
+            read::<ForgetGateway>(request)
+                .await
+                .and_then(|ForgetGateway { name, who, reason }| {
+                    let (who, why) = audit_log::Attribution { who, reason }.checked(caller)?;
+                    Ok((name, who, why))
+                });
         let (name, who, why) = match asked {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
@@ -82,7 +84,7 @@ impl Admin {
     }
 
     pub(super) async fn rotate(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        let Rotate {
+        let RotateGateway {
             name,
             out,
             who,
@@ -112,7 +114,7 @@ impl Admin {
         } else {
             "gateway in rotation"
         };
-        let asked = fleet::Asked {
+        let asked = fleet::SettingRequest {
             kind: ROTATION,
             target: name,
             value: out.then_some(Value::Bool(true)),
@@ -125,7 +127,7 @@ impl Admin {
         self.change_fleet(caller, asked).await
     }
 
-    /// What is wrong with the name of a gateway; one that has left the list can be put back too.
+    /// What is wrong with the name of a gateway. One that has left the list can be put back too.
     async fn unknown_gateway(&self, name: &str, out: bool) -> Result<Option<String>, StoreError> {
         let gateways = self.shards.gateways().await?;
         let Err(why) = find(&gateways, name) else {
@@ -136,18 +138,18 @@ impl Admin {
     }
 }
 
-/// How a gateway stands.
+/// The state of a gateway, by its reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum GatewayState {
     /// It reports.
     Live,
     /// It reports, and is out of rotation.
     Out,
-    /// It was not heard of for a while.
+    /// It has not reported for a while.
     Silent,
 }
 
-impl State {
+impl GatewayState {
     fn of(gateway: &Gateway) -> Self {
         match gateway {
             Gateway { age, .. } if *age >= SILENT_AFTER => Self::Silent,
@@ -165,12 +167,12 @@ impl State {
     }
 }
 
-/// Whether a gateway is known to obey what was set up to a revision.
+/// Whether a gateway is known to obey everything that was set up to a revision.
 fn obeys(gateway: &Gateway, revision: u64) -> bool {
-    State::of(gateway) != State::Silent && gateway.report.revision >= revision
+    GatewayState::of(gateway) != GatewayState::Silent && gateway.report.revision >= revision
 }
 
-/// The list; with a revision also who obeys it.
+/// The list; with a revision also whether each obeys it.
 fn list(gateways: &[Gateway], revision: Option<u64>) -> String {
     value_of!({ "gateways": gateways.iter().map(|gateway| shown(gateway, revision)).collect::<Vec<_>>() }).to_string()
 }
@@ -184,7 +186,7 @@ fn shown(gateway: &Gateway, revision: Option<u64>) -> Value {
         "version": report.version,
         "revision": report.revision,
         "lastSeenMs": u64::try_from(gateway.age.as_millis()).unwrap_or(u64::MAX),
-        "state": State::of(gateway).name(),
+        "state": GatewayState::of(gateway).name(),
         "configHash": report.config_hash,
         "startedAt": to_the_second(report.started_at),
         "overrides": notes(&report.overrides),
@@ -210,11 +212,11 @@ fn asked_revision(query: &str) -> Result<Option<u64>, String> {
     parsed.transpose()
 }
 
-/// The gateway that may be forgotten, or why not.
+/// The gateway, if it may be forgotten; the error says why not.
 fn forgettable<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a Gateway, String> {
     let gateway = find(gateways, name)?;
-    match State::of(gateway) {
-        State::Silent => Ok(gateway),
+    match GatewayState::of(gateway) {
+        GatewayState::Silent => Ok(gateway),
         _ => Err(format!(
             "{name} was heard of {} s ago: stop it, then it leaves the list",
             gateway.age.as_secs()

@@ -1,5 +1,5 @@
-//! `/admin/limits`: the limits of this gateway, as they are configured and as they are; and what is
-//! laid over those of all gateways.
+//! `/admin/limits`: the limits of this gateway, configured and in force, and overriding those of all
+//! gateways.
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
@@ -13,10 +13,10 @@ use crate::text::to_the_second;
 
 use crate::limits::overrides::{ListedLimit, to_json};
 
-/// A request to lay a limit over the configured one.
+/// A request to override a limit.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Asked {
+struct SetLimit {
     target: String,
     /// As [`crate::limits::overrides`] reads it.
     limit: Value,
@@ -27,10 +27,10 @@ struct Asked {
     here: bool,
 }
 
-/// A request to take that back.
+/// A request to clear the override.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AskedToClear {
+struct ClearLimit {
     target: String,
     who: Option<String>,
     reason: String,
@@ -48,7 +48,7 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        let Asked {
+        let SetLimit {
             target,
             limit,
             who,
@@ -60,7 +60,7 @@ impl Admin {
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         let what = format!("limit {limit}").chars().take(64).collect();
-        let asked = fleet::Asked {
+        let asked = fleet::SettingRequest {
             kind: LIMIT,
             target,
             value: Some(limit),
@@ -78,7 +78,7 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        let AskedToClear {
+        let ClearLimit {
             target,
             who,
             reason,
@@ -87,13 +87,13 @@ impl Admin {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
-        let asked = fleet::AskedForAll { who, reason, here };
+        let asked = fleet::PlainRequest { who, reason, here };
         self.change_fleet(caller, asked.clearing(LIMIT, &target, "limit cleared"))
             .await
     }
 }
 
-/// All limits that there are or would be but for an override.
+/// All limits that are configured or overridden.
 fn list(limits: &[ListedLimit]) -> String {
     let there = limits
         .iter()

@@ -1,4 +1,4 @@
-//! `/admin/log`: what the gateways log, for a while.
+//! `/admin/log`: the log filter of the gateways, for a limited time.
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use crate::fleet::kinds::{LOG, LOG_FILTER};
 /// A request to log by another filter.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Asked {
+struct SetLogFilter {
     filter: String,
     who: Option<String>,
     reason: String,
@@ -22,7 +22,7 @@ struct Asked {
 }
 
 impl Admin {
-    /// The filter that is set on this gateway; `null` where the configured one counts.
+    /// The filter that is set on this gateway; `null` where the configured one is in force.
     pub(super) fn show_log(&self) -> HttpResponse {
         let shown = self.reloader.shown();
         json(
@@ -36,7 +36,7 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        let Asked {
+        let SetLogFilter {
             filter,
             who,
             reason,
@@ -46,7 +46,7 @@ impl Admin {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
-        let asked = fleet::Asked {
+        let asked = fleet::SettingRequest {
             kind: LOG,
             target: LOG_FILTER.to_owned(),
             value: Some(filter.into()),
@@ -64,7 +64,7 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        match read::<fleet::AskedForAll>(request).await {
+        match read::<fleet::PlainRequest>(request).await {
             Ok(asked) => {
                 self.change_fleet(
                     caller,

@@ -1,5 +1,5 @@
-//! Look-ups for whoever helps users: `/admin/orders` and `/admin/accounts`, with the JSON that the
-//! user would get. `drawbridge order` and `drawbridge account` ask the same of stored data.
+//! Look-ups for support: `/admin/orders` and `/admin/accounts`, with the JSON that the user would
+//! get. `drawbridge order` and `drawbridge account` read the same from stored data.
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -14,7 +14,7 @@ use crate::answer::Data;
 use crate::desk::today;
 use crate::http::endpoints::{account, draw_record};
 
-/// Whose orders, and which.
+/// Which orders of which user to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderQuestion {
     /// The user.
@@ -23,7 +23,7 @@ pub struct OrderQuestion {
     pub key: OrderKey,
 }
 
-/// Whose account.
+/// Which account of which user to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountQuestion {
     /// The user.
@@ -72,7 +72,7 @@ impl OrderQuestion {
     }
 }
 
-/// Which orders are meant: at most one of the three says so.
+/// Which orders to look up, by at most one of the three.
 pub fn order_key(
     request: Option<RequestId>,
     order: Option<OrderId>,
@@ -97,8 +97,8 @@ impl AccountQuestion {
     }
 }
 
-/// The record of orders: as `draw_record` has it for a call or an order, a list of such records for
-/// the latest. `None` where there is none.
+/// The record of orders: for a call or an order as `draw_record` returns it, for the latest orders a
+/// list of such records. `None` where there is none.
 pub fn order_json(key: &OrderKey, orders: &[Order], catalogue: &Catalogue) -> Option<String> {
     match key {
         OrderKey::Latest(_) => Some(latest_json(orders, catalogue)),
@@ -122,7 +122,7 @@ fn latest_json(orders: &[Order], catalogue: &Catalogue) -> String {
     .expect("plain values")
 }
 
-/// A user's chances today, as `query_user_activity_account` has them.
+/// A user's chances today, as `query_user_activity_account` returns them.
 pub fn account_json(published: &Published, stored: Option<Account>) -> String {
     account::encode(published, today(published, stored)).into_json()
 }

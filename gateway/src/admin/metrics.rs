@@ -1,12 +1,12 @@
-//! `/metrics`: what the registry holds, as text.
+//! `/metrics`: the registry in Prometheus' text format.
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use prometheus::{Registry, TextEncoder};
 
-/// The metrics of a process as they are scraped. A text is given out for a while: however many
-/// scrape, and however often, it is written once in that time.
+/// The metrics of a process. A page is kept for a while: it is written once in that time, however
+/// many scrapers there are and however often they come.
 pub struct Scrape {
     registry: Registry,
     age_max: Duration,
@@ -14,7 +14,7 @@ pub struct Scrape {
 }
 
 impl Scrape {
-    /// Texts of what `registry` holds, none older than `age_max`.
+    /// Pages of what `registry` holds, none older than `age_max`.
     pub fn new(registry: Registry, age_max: Duration) -> Self {
         Self {
             registry,
@@ -23,7 +23,7 @@ impl Scrape {
         }
     }
 
-    /// The text; `observe` brings gauges up to date before it is written.
+    /// The page; `observe` brings gauges up to date before it is written.
     pub(super) fn text(&self, observe: impl FnOnce()) -> prometheus::Result<Bytes> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, text)) = &*written

@@ -1,5 +1,5 @@
-//! The admin address: health, readiness and metrics for everybody who reaches it; switches,
-//! breakers, limits and cooldowns for those with a token.
+//! The admin address: health, readiness and metrics for all callers; switches, breakers, limits and
+//! cooldowns for callers with a token.
 mod audit_log;
 mod breakers;
 mod cooldowns;
@@ -37,8 +37,8 @@ use tokio::time::timeout;
 use self::look_ups::{AccountQuestion, OrderQuestion};
 use self::metrics::Scrape;
 pub use self::probes::Probes;
-use self::refusals::{Reason, Refusals};
-use self::token::{Caller, Role, Stranger, TokenStore};
+use self::refusals::{RefusalReason, Refusals};
+use self::token::{Caller, Role, TokenStore, Unauthenticated};
 use crate::answer::whole_seconds;
 use crate::edge::{AnswerBody, Handler, HttpResponse, Peer};
 use crate::fleet::Fleet;
@@ -48,7 +48,7 @@ use crate::reload::Reloader;
 /// The reference's way to flip a switch.
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
-/// What a token opens.
+/// The paths that need a token.
 const PATHS: [&str; 14] = [
     "/admin/switches",
     "/admin/switches/history",
@@ -69,7 +69,7 @@ const PATHS: [&str; 14] = [
 const BODY_BYTES_MAX: usize = 16 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the admin address tells.
+/// What the admin address serves.
 pub struct Admin {
     scrape: Scrape,
     shards: Arc<Shards>,
@@ -91,8 +91,8 @@ impl Handler for Admin {
         } else {
             self.page(&request)
         };
-        // Only who has read a body knows that all of it has come; else the connection may end here,
-        // and each answer after which it does says so.
+        // A handler that has not read the body does not know whether all of it has arrived. The
+        // connection then ends with this response, which says so.
         if has_body && !(reads_body && response.status().is_success()) {
             response
                 .headers_mut()
@@ -103,7 +103,7 @@ impl Handler for Admin {
 }
 
 impl Admin {
-    /// Not ready until told so.
+    /// Not ready until [`Admin::set_ready`].
     pub fn new(
         scrape: Scrape,
         shards: Arc<Shards>,
@@ -125,14 +125,14 @@ impl Admin {
         }
     }
 
-    /// Ready means: listening, campaigns loaded, not draining, and nothing of this process's own in
-    /// the way of every draw. Whatever shards in a cluster do, else one dead shard would empty the
-    /// load balancer.
+    /// Ready means: listening, campaigns loaded, not draining, and no obstacle of this process's own
+    /// to every draw. The state of a cluster's shards does not count: one dead shard would empty
+    /// the load balancer.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
     }
 
-    /// What needs a token: the viewer's to look, the operator's to change something.
+    /// Serves the paths that need a token: a viewer's to read, an operator's to change.
     async fn authorised(&self, peer: Peer, request: Request<Incoming>) -> HttpResponse {
         let caller = match self.caller(peer, request.headers()).await {
             Ok(caller) => caller,
@@ -141,7 +141,8 @@ impl Admin {
         let path = request.uri().path().to_owned();
         let changes = request.method() != Method::GET || path == DCC_PATH;
         if changes && caller.role < Role::Operator {
-            self.refusals.note(Reason::Viewer, peer, &caller.name);
+            self.refusals
+                .note(RefusalReason::Viewer, peer, &caller.name);
             return fault(
                 StatusCode::FORBIDDEN,
                 "the viewer's token only looks: this needs an operator's",
@@ -186,21 +187,21 @@ impl Admin {
         }
     }
 
-    /// Who calls, or the answer for a stranger.
+    /// The caller, or the response for a request without one.
     async fn caller(&self, peer: Peer, headers: &HeaderMap) -> Result<Caller, HttpResponse> {
-        // First: whoever guesses behind the same address must not keep an operator out.
-        let stranger = match self.tokens.caller(headers) {
+        // First: wrong tokens from the same address must not keep an operator out.
+        let unauthenticated = match self.tokens.caller(headers) {
             Ok(caller) => return Ok(caller),
-            Err(stranger) => stranger,
+            Err(unauthenticated) => unauthenticated,
         };
         if let Some(wait) = self.refusals.wait(peer) {
-            self.refusals.note(Reason::Slowed, peer, "");
+            self.refusals.note(RefusalReason::Slowed, peer, "");
             return Err(too_many_wrong_tokens(wait));
         }
-        match stranger {
-            Stranger::Missing => self.refusals.note(Reason::Missing, peer, ""),
-            Stranger::Unknown => {
-                self.refusals.note(Reason::Unknown, peer, "");
+        match unauthenticated {
+            Unauthenticated::Missing => self.refusals.note(RefusalReason::Missing, peer, ""),
+            Unauthenticated::Unknown => {
+                self.refusals.note(RefusalReason::Unknown, peer, "");
                 self.refusals.slow(peer).await;
             }
         }
@@ -355,7 +356,7 @@ impl Admin {
     }
 }
 
-/// The JSON of a body, or what is wrong with it.
+/// Reads the JSON of a body; the error says what is wrong with it.
 async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, String> {
     let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect();
     let Ok(Ok(body)) = timeout(BODY_TIMEOUT, body).await else {

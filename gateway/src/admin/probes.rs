@@ -1,5 +1,5 @@
-//! An address with health, readiness and metrics and nothing else: for those who must reach these
-//! and need not reach more.
+//! An address with health, readiness and metrics and nothing else, for probes and scrapers that need
+//! no access to the admin API.
 use std::sync::Arc;
 
 use hyper::Request;
@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use super::Admin;
 use crate::edge::{Handler, HttpResponse, Peer};
 
-/// What the probes' address answers.
+/// What the address of probes serves.
 pub struct Probes(pub Arc<Admin>);
 
 impl Handler for Probes {

@@ -1,5 +1,5 @@
-//! Requests to the admin address that are turned away: counted, logged within a bound, and slowed
-//! where somebody guesses tokens.
+//! Refused requests to the admin address: counted, logged within a bound, and slowed where tokens are
+//! guessed.
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,55 +11,55 @@ use crate::edge::Peer;
 use crate::limits::address::Client;
 use crate::trace::Sample;
 
-/// How long the answer to a wrong token takes.
+/// How long the response to a wrong token takes.
 const DELAY: Duration = Duration::from_secs(1);
 
-/// Wrong tokens of one address: so many at once, and then one in each interval. Further ones are
-/// told to wait. A right token always passes: an operator may share an address with somebody who
-/// guesses.
+/// Wrong tokens of one address: so many at once, and then one in each interval. Further ones get a
+/// response that says to wait. A right token always passes: an operator may share an address with
+/// a guesser.
 const FAILURES_AT_ONCE: u32 = 8;
 const FAILURE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Addresses that are remembered, all of which failed within seconds; further ones count as one.
+/// Addresses that are remembered, all of which failed within seconds. Further ones count as one.
 const ADDRESSES_MAX: usize = 1_024;
 
 const LINES_PER_SECOND_MAX: u32 = 1;
 
-/// Why a request is turned away.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum RefusalReason {
     /// It has no token.
     Missing,
-    /// Nobody has its token.
+    /// Its token is not known.
     Unknown,
     /// Too many wrong tokens came from its address a moment ago.
     Slowed,
-    /// A viewer wants to change something.
+    /// A viewer's token, for a change.
     Viewer,
 }
 
-impl Reason {
-    const ALL: [Reason; 4] = [
-        Reason::Missing,
-        Reason::Unknown,
-        Reason::Slowed,
-        Reason::Viewer,
+impl RefusalReason {
+    const ALL: [RefusalReason; 4] = [
+        RefusalReason::Missing,
+        RefusalReason::Unknown,
+        RefusalReason::Slowed,
+        RefusalReason::Viewer,
     ];
 
     const fn label(self) -> &'static str {
         match self {
-            Reason::Missing => "missing",
-            Reason::Unknown => "unknown",
-            Reason::Slowed => "slowed",
-            Reason::Viewer => "viewer",
+            RefusalReason::Missing => "missing",
+            RefusalReason::Unknown => "unknown",
+            RefusalReason::Slowed => "slowed",
+            RefusalReason::Viewer => "viewer",
         }
     }
 }
 
-/// What was turned away.
+/// Counts and slows refused requests.
 pub struct Refusals {
     counter: IntCounterVec,
-    failures: Mutex<Failures>,
+    failures: Mutex<WrongTokens>,
     lines: Mutex<Sample>,
     since: Instant,
 }
@@ -73,7 +73,7 @@ impl Refusals {
         );
         let counter = IntCounterVec::new(refused, &["reason"])?;
         registry.register(Box::new(counter.clone()))?;
-        for reason in Reason::ALL {
+        for reason in RefusalReason::ALL {
             counter.with_label_values(&[reason.label()]);
         }
         let lines = Mutex::new(Sample::new(LINES_PER_SECOND_MAX));
@@ -85,13 +85,13 @@ impl Refusals {
         })
     }
 
-    /// How long an address must wait before its tokens are looked at, if it must.
+    /// How long an address must wait before its tokens are compared, if it must.
     pub fn wait(&self, peer: Peer) -> Option<Duration> {
         lock(&self.failures).wait(peer.0.into(), self.since.elapsed())
     }
 
-    /// Counts and logs a request that is turned away. Never what it has sent.
-    pub fn note(&self, reason: Reason, Peer(address): Peer, name: &str) {
+    /// Counts and logs a refused request, but nothing that it has sent.
+    pub fn note(&self, reason: RefusalReason, Peer(address): Peer, name: &str) {
         self.counter.with_label_values(&[reason.label()]).inc();
         let line = lock(&self.lines).admit(self.since.elapsed().as_secs());
         if let Some(hidden) = line {
@@ -100,7 +100,7 @@ impl Refusals {
         }
     }
 
-    /// Takes its time for a wrong token.
+    /// Delays the response to a wrong token.
     pub async fn slow(&self, peer: Peer) {
         lock(&self.failures).note(peer.0.into(), self.since.elapsed());
         sleep(DELAY).await;
@@ -111,15 +111,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// When each address will have paid for its wrong tokens; time is counted from any start.
+/// When each address will have paid for its wrong tokens, as a time since any start.
 #[derive(Debug, Default)]
-struct Failures {
+struct WrongTokens {
     paid_at: HashMap<Client, Duration>,
-    /// For all addresses that there is no room for.
+    /// The same for all addresses that there is no room for.
     others_paid_at: Duration,
 }
 
-impl Failures {
+impl WrongTokens {
     fn wait(&self, client: Client, now: Duration) -> Option<Duration> {
         let full = self.paid_at.len() >= ADDRESSES_MAX;
         let paid_at = self
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn an_address_that_guesses_waits_and_others_do_not() {
-        let mut failures = Failures::default();
+        let mut failures = WrongTokens::default();
         let mut compared = 0;
         for ms in 0..10_000 {
             if failures.wait(client(1), at(ms)).is_none() {
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_slip_costs_nobody_the_next_try() {
-        let mut failures = Failures::default();
+        let mut failures = WrongTokens::default();
         for ms in [0, 1_000, 2_000, 3_000] {
             assert_eq!(failures.wait(client(1), at(ms)), None);
             failures.note(client(1), at(ms));
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn no_more_addresses_are_remembered_than_there_is_room_for() {
-        let mut failures = Failures::default();
+        let mut failures = WrongTokens::default();
         for number in 0..5_000 {
             failures.note(client(number), at(1));
         }

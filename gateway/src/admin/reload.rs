@@ -11,14 +11,14 @@ use crate::reload::Reloaded;
 
 impl Admin {
     pub(super) async fn reload(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
-        match read::<fleet::AskedForAll>(request).await {
+        match read::<fleet::PlainRequest>(request).await {
             Ok(asked) if asked.here => self.reload_here(caller, asked).await,
             Ok(asked) => {
-                let fleet::AskedForAll { who, reason, here } = asked;
+                let fleet::PlainRequest { who, reason, here } = asked;
                 let for_seconds = Some(fleet::EVENT_KEPT.as_secs());
                 let (target, what) = (RELOAD_ALL.to_owned(), "reload".to_owned());
                 let value = Some(Value::Bool(true));
-                let asked = fleet::Asked {
+                let asked = fleet::SettingRequest {
                     kind: RELOAD,
                     target,
                     value,
@@ -34,9 +34,9 @@ impl Admin {
         }
     }
 
-    /// This process alone reads it, and says what became of it.
-    async fn reload_here(&self, caller: &Caller, asked: fleet::AskedForAll) -> HttpResponse {
-        let record = audit_log::Asked {
+    /// Has this process alone read it, and returns the outcome of each section.
+    async fn reload_here(&self, caller: &Caller, asked: fleet::PlainRequest) -> HttpResponse {
+        let record = audit_log::Attribution {
             who: asked.who,
             reason: asked.reason,
         };

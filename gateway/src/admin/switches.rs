@@ -1,4 +1,4 @@
-//! `/admin/switches`: how the degrade switches stand, setting them, and who did so before.
+//! `/admin/switches`: how the degrade switches are set, changing them, and the history of changes.
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -18,9 +18,9 @@ use crate::edge::HttpResponse;
 use crate::fleet::registry::OVERRIDES_MAX;
 use crate::text::to_the_second;
 
-/// A switch is set for at most this long, if not for ever.
+/// A switch with an expiry is set for at most this long.
 pub(super) const FOR_MAX: Duration = Duration::from_hours(24 * 366);
-/// So many activities are named to whoever named one that is not published.
+/// An error about an unpublished activity names at most so many that are published.
 const ACTIVITIES_SHOWN_MAX: usize = 20;
 
 impl Admin {
@@ -37,7 +37,7 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        let asked = read::<Asked>(request).await.and_then(|asked| {
+        let asked = read::<SetSwitch>(request).await.and_then(|asked| {
             let here = asked.here;
             Ok((
                 asked.change(caller, Timestamp::now(), &self.shards.catalogue())?,
@@ -52,7 +52,7 @@ impl Admin {
         caller: &Caller,
         request: Request<Incoming>,
     ) -> HttpResponse {
-        let asked = read::<AskedToClear>(request).await.and_then(|asked| {
+        let asked = read::<ClearSwitch>(request).await.and_then(|asked| {
             let here = asked.here;
             Ok((asked.change(caller)?, here))
         });
@@ -88,7 +88,7 @@ impl Admin {
         }
     }
 
-    /// This process alone obeys, from memory; the meta database is not needed.
+    /// Has this process alone obey, from memory, without the meta database.
     async fn override_switch(&self, change: &SwitchChange) -> HttpResponse {
         let SwitchChange { to, who, why } = change;
         let (switch, activity) = to.key();
@@ -110,7 +110,7 @@ impl Admin {
     }
 }
 
-/// Whether this process alone can obey; an override that is there may be changed and taken back.
+/// Whether this process alone can obey. An override that exists may be changed and cleared.
 fn overridable(
     switches: &Switches,
     to: &SwitchTo,
@@ -137,7 +137,7 @@ fn overridable(
 /// A request to set a switch.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Asked {
+struct SetSwitch {
     name: String,
     value: String,
     activity: Option<u64>,
@@ -150,7 +150,7 @@ struct Asked {
     here: bool,
 }
 
-impl Asked {
+impl SetSwitch {
     /// The change that is asked for, or which field is wrong.
     fn change(
         self,
@@ -185,10 +185,10 @@ impl Asked {
     }
 }
 
-/// A request to take a setting back.
+/// A request to clear a setting.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AskedToClear {
+struct ClearSwitch {
     name: String,
     activity: Option<u64>,
     who: Option<String>,
@@ -197,14 +197,14 @@ struct AskedToClear {
     here: bool,
 }
 
-impl AskedToClear {
+impl ClearSwitch {
     /// The change that is asked for, or which field is wrong.
     fn change(self, caller: &Caller) -> Result<SwitchChange, String> {
         let switch: Switch = self
             .name
             .parse()
             .map_err(|error| format!("name: {error}"))?;
-        // Whatever was set can be taken back, also for an activity that is gone.
+        // Every setting can be cleared, also that of an activity that no longer exists.
         let activity = self.activity.map(activity).transpose()?;
         record(
             SwitchTo::Cleared((switch, activity)),
@@ -221,7 +221,7 @@ fn record(
     who: Option<String>,
     reason: String,
 ) -> Result<SwitchChange, String> {
-    let (who, why) = audit_log::Asked { who, reason }.checked(caller)?;
+    let (who, why) = audit_log::Attribution { who, reason }.checked(caller)?;
     Ok(SwitchChange { to, who, why })
 }
 
@@ -267,7 +267,7 @@ pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> 
 /// A setting, to be shown.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+struct SwitchView {
     name: &'static str,
     /// `null` for all.
     activity: Option<u64>,
@@ -281,7 +281,7 @@ struct Shown {
     origin: Option<&'static str>,
 }
 
-impl Shown {
+impl SwitchView {
     fn of(setting: &Setting, origin: Option<&'static str>) -> Self {
         Self {
             origin,
@@ -310,12 +310,14 @@ fn list(switches: &Switches, now: Timestamp) -> Value {
                 observe: false,
                 expires_at: None,
             };
-            shown.push(Shown::of(&normal, Some("normal")));
+            shown.push(SwitchView::of(&normal, Some("normal")));
         }
         let of_switch = current
             .iter()
             .filter(|(setting, _)| setting.switch == switch);
-        shown.extend(of_switch.map(|(setting, origin)| Shown::of(setting, Some(name(*origin)))));
+        shown.extend(
+            of_switch.map(|(setting, origin)| SwitchView::of(setting, Some(name(*origin)))),
+        );
     }
     value_of!({ "switches": shown })
 }
@@ -337,7 +339,7 @@ fn past(past: &PastChange) -> Value {
     let PastChange { at, change, before } = past;
     let mut shown = match &change.to {
         SwitchTo::Set(setting) => {
-            serde_json::to_value(Shown::of(setting, None)).expect("a plain value")
+            serde_json::to_value(SwitchView::of(setting, None)).expect("a plain value")
         }
         SwitchTo::Cleared((switch, activity)) => {
             let activity = activity.map(ActivityId::get);

@@ -1,8 +1,8 @@
 //! Who may use the admin address: a secret token per person, or one per role, sent as
 //! `Authorization: Bearer`.
 //!
-//! What was sent is looked up by a hash under a key of this process, so neither the time of the
-//! search nor that of the comparison says how much of a token was right.
+//! A token is looked up by a hash under a key of this process. So neither the time of the search nor
+//! that of the comparison reveals how much of a token was right.
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -23,10 +23,10 @@ use crate::config::AdminConfig;
 /// Shorter ones could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
 
-/// No token is as long.
+/// Longest file of a token.
 const TOKEN_BYTES_MAX: u64 = 4 * 1024;
 
-/// Far more people than should be able to turn draws off.
+/// Far more tokens than there are people who should be able to turn draws off.
 const TOKENS_MAX: usize = 1_000;
 
 /// Longest name of a person.
@@ -54,8 +54,8 @@ impl Role {
         }
     }
 
-    /// Whom a token stands for that is nobody's in particular.
-    const fn anybody(self) -> &'static str {
+    /// The name of a caller whose token is shared.
+    const fn shared_name(self) -> &'static str {
         match self {
             Role::Viewer => "viewer",
             Role::Operator => "operator",
@@ -66,7 +66,7 @@ impl Role {
 /// Who calls, by the token that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Whose token it is; `operator` or `viewer` for one that is nobody's in particular.
+    /// Whose token it is; `operator` or `viewer` for a shared one.
     pub name: String,
     /// What the caller may do.
     pub role: Role,
@@ -75,8 +75,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Who a change is noted as made by. What the caller says counts where the token is nobody's in
-    /// particular; beside a person's name it is only noted: `alice (as "bob")`.
+    /// The name under which a change is recorded. A name in the request counts only with a shared
+    /// token; beside a person's token it is recorded as a remark: `alice (as "bob")`.
     pub fn who(&self, said: Option<&str>) -> String {
         match said.map(str::trim).filter(|said| !said.is_empty()) {
             Some(said) if !self.is_person => said.to_owned(),
@@ -93,10 +93,10 @@ impl Caller {
 
 /// Why a request has no caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stranger {
+pub enum Unauthenticated {
     /// It sends no token.
     Missing,
-    /// Nobody has the token that it sends.
+    /// Its token is not known.
     Unknown,
 }
 
@@ -111,12 +111,12 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// The token in a file; white space around it does not count.
+    /// The token in a file, without the white space around it.
     pub fn read(path: &Path) -> Result<Self, String> {
         Self::read_from(path, &mut open(path)?)
     }
 
-    /// The same for a file that nobody but its owner and group may read.
+    /// The same for a file that only its owner and group may read.
     fn read_private(path: &Path) -> Result<Self, String> {
         let mut file = open(path)?;
         let metadata = file
@@ -154,8 +154,7 @@ impl Token {
         Ok(Self(token.to_owned()))
     }
 
-    /// The token in a file, which is made with a random one when it is not there, for its owner
-    /// only.
+    /// The token in a file. A missing file is created with a random token, for its owner only.
     pub fn read_or_make(path: &Path) -> Result<Self, String> {
         match path.try_exists() {
             Ok(true) => {}
@@ -165,7 +164,7 @@ impl Token {
         Self::read(path)
     }
 
-    /// The text, to be sent.
+    /// The token itself, to be sent.
     pub fn secret(&self) -> &str {
         &self.0
     }
@@ -175,8 +174,8 @@ fn open(path: &Path) -> Result<File, String> {
     File::open(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Makes a file with a random token. It gets its name when it is whole: a start that is killed here
-/// leaves nothing that the next one stumbles over.
+/// Creates a file with a random token. It gets its name when it is complete: a start that is killed
+/// here leaves nothing that stops the next one.
 fn make(path: &Path) -> std::io::Result<()> {
     let mut random = OsRandom::default();
     let token = format!("{:016x}{:016x}\n", random.next_u64(), random.next_u64());
@@ -231,7 +230,7 @@ fn personal(folder: &Path) -> Result<Vec<(Caller, Token)>, String> {
     Ok(tokens)
 }
 
-/// What is in a folder, but for hidden files: those of editors, and the `..data` of Kubernetes.
+/// The files of a folder, without hidden ones: those of editors, and the `..data` of Kubernetes.
 fn visible(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut paths = Vec::new();
@@ -251,7 +250,7 @@ fn visible(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-/// Whose token a file holds.
+/// The name of the person whose token a file holds.
 fn name_of(path: &Path) -> Result<String, String> {
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let name = file.split('.').next().unwrap_or_default();
@@ -306,7 +305,7 @@ impl TokenStore {
             .transpose()?
             .unwrap_or_default();
         let shared = |role: Role| Caller {
-            name: role.anybody().to_owned(),
+            name: role.shared_name().to_owned(),
             role,
             is_person: false,
         };
@@ -338,18 +337,18 @@ impl TokenStore {
     }
 
     /// Who sends these headers.
-    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Stranger> {
-        let sent = headers.get(AUTHORIZATION).ok_or(Stranger::Missing)?;
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Unauthenticated> {
+        let sent = headers.get(AUTHORIZATION).ok_or(Unauthenticated::Missing)?;
         let token = sent
             .to_str()
             .ok()
             .and_then(|sent| sent.strip_prefix("Bearer "))
-            .ok_or(Stranger::Unknown)?;
+            .ok_or(Unauthenticated::Unknown)?;
         let digest = self.digest(token);
         let known = self.known.load();
         match known.get_key_value(&digest) {
             Some((found, caller)) if bool::from(found.ct_eq(&digest)) => Ok(caller.clone()),
-            _ => Err(Stranger::Unknown),
+            _ => Err(Unauthenticated::Unknown),
         }
     }
 
@@ -396,7 +395,7 @@ mod tests {
         (folder, config)
     }
 
-    fn name_and_role(store: &TokenStore, token: &str) -> Result<(String, Role), Stranger> {
+    fn name_and_role(store: &TokenStore, token: &str) -> Result<(String, Role), Unauthenticated> {
         store
             .caller(&bearer(token))
             .map(|caller| (caller.name, caller.role))
@@ -451,16 +450,22 @@ mod tests {
         ] {
             assert_eq!(
                 store.caller(&bearer(wrong)),
-                Err(Stranger::Unknown),
+                Err(Unauthenticated::Unknown),
                 "{wrong}"
             );
         }
         assert_eq!(
             store.caller(&headers("the-secret-of-alice")),
-            Err(Stranger::Unknown)
+            Err(Unauthenticated::Unknown)
         );
-        assert_eq!(store.caller(&headers("Basic x")), Err(Stranger::Unknown));
-        assert_eq!(store.caller(&HeaderMap::new()), Err(Stranger::Missing));
+        assert_eq!(
+            store.caller(&headers("Basic x")),
+            Err(Unauthenticated::Unknown)
+        );
+        assert_eq!(
+            store.caller(&HeaderMap::new()),
+            Err(Unauthenticated::Missing)
+        );
     }
 
     #[test]

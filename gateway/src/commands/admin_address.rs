@@ -1,4 +1,4 @@
-//! Where a running server takes commands: how its address is written, and how it is reached.
+//! The admin address of a running server: how it is written, and how commands connect to it.
 use std::fmt;
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::edge::certificates;
 
-/// A server's admin address, and who vouches for it.
+/// A server's admin address, and the authority of its certificate.
 #[derive(Debug, Clone, Args)]
 pub struct AdminAddress {
     /// Its admin address, such as http://127.0.0.1:8092, localhost:8092 or https://gateway-0:8092
@@ -93,7 +93,7 @@ impl AdminUrl {
         }
     }
 
-    /// Whether what is sent there leaves this machine in clear.
+    /// Whether requests to it leave this machine unencrypted.
     fn is_overheard(&self) -> bool {
         let is_loopback = self
             .host
@@ -112,18 +112,18 @@ impl fmt::Display for AdminAddress {
 }
 
 impl AdminAddress {
-    /// What a request to it names as its host.
+    /// The host header of a request to it.
     pub(super) fn authority(&self) -> String {
         self.url.authority()
     }
 
-    /// Whether what is sent there leaves this machine in clear.
+    /// Whether requests to it leave this machine unencrypted.
     pub(super) fn is_overheard(&self) -> bool {
         self.url.is_overheard()
     }
 
-    /// One request on a connection of its own. With https:// nothing is sent before the server has
-    /// shown a certificate for its name.
+    /// Sends one request on a connection of its own. With https:// nothing is sent before the
+    /// server has shown a certificate for its name.
     pub(super) async fn exchange(
         &self,
         request: Request<Full<Bytes>>,
@@ -213,12 +213,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let explain = |error: hyper::Error| {
-        let hint = if error.is_parse() {
+        let help = if error.is_parse() {
             "; does it speak TLS (https://)?"
         } else {
             ""
         };
-        format!("{error}{hint}")
+        format!("{error}{help}")
     };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await

@@ -1,4 +1,4 @@
-//! What a server says when it is ready: where it is, where its data lie, what to try.
+//! What a server prints when it is ready: its addresses, where its data are, what to try.
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ pub(super) struct Addresses {
     pub probes: Option<SocketAddr>,
 }
 
-/// Says it to whoever has just started the server. The last line begins with `try: `.
+/// Prints it for the person who has started the server. The last line begins with `try: `.
 pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addresses) {
     let Addresses {
         listen,
@@ -50,7 +50,7 @@ pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addres
     };
     say(format_args!(
         "drawbridge serves draws on http://{listen}/ (health and metrics on {scheme}://{admin}/metrics)\n{stored}\n{quiet}{}\n",
-        hint(open_activity(catalogue, Timestamp::now()), listen)
+        suggestion(open_activity(catalogue, Timestamp::now()), listen)
     ));
     tracing::info!(%listen, %admin, probes = probes.map(tracing::field::display), "ready");
 }
@@ -66,11 +66,12 @@ fn open_activity(catalogue: &Catalogue, now: Timestamp) -> Option<ActivityId> {
     open.map(|activity| activity.id).min()
 }
 
-fn hint(activity: Option<ActivityId>, listen: SocketAddr) -> String {
+/// The line that begins with `try: `.
+fn suggestion(activity: Option<ActivityId>, listen: SocketAddr) -> String {
     let Some(activity) = activity else {
         return "try: drawbridge campaign publish FILE (no published activity can be drawn from now)".to_owned();
     };
-    // Nobody can dial "all addresses".
+    // "All addresses" is no address to connect to.
     let host = if listen.ip().is_unspecified() {
         IpAddr::V4(Ipv4Addr::LOCALHOST)
     } else {
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_names_an_activity_that_can_be_drawn_from() {
+    fn the_suggestion_names_an_activity_that_can_be_drawn_from() {
         let (closed, open) = (
             SCARCE.replace("\"open\"", "\"close\""),
             SCARCE.replace("200002", "200009"),
@@ -114,11 +115,11 @@ mod tests {
         let past = "1999-01-01T00:00:00Z".parse().expect("a time");
         assert_eq!(open_activity(&catalogue(&[open]), past), None);
         let listen = "0.0.0.0:8091".parse().expect("an address");
-        let text = hint(found, listen);
+        let text = suggestion(found, listen);
         assert!(
             text.contains("http://127.0.0.1:8091/") && text.contains("200009"),
             "{text}"
         );
-        assert!(hint(None, listen).starts_with("try: drawbridge campaign publish"));
+        assert!(suggestion(None, listen).starts_with("try: drawbridge campaign publish"));
     }
 }

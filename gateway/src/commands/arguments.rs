@@ -1,10 +1,10 @@
-//! Values of arguments: each parser says what it expects in words of its own, whatever the parser
-//! beneath it says.
+//! Values of arguments. Each parser states what it expects in its own words, whatever the error of the
+//! parser beneath it.
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use market::UserId;
 
-/// No prize has more units; what all shards count together stays far below 63 bits.
+/// The maximum of units of a prize: the sum over all shards stays far below 63 bits.
 const UNITS_MAX: u64 = 1_000_000_000_000;
 
 /// Units of a prize.
@@ -21,8 +21,8 @@ pub(super) fn user(text: &str) -> Result<UserId, String> {
     UserId::new(text).map_err(|error| format!("a user id {error}"))
 }
 
-/// Arguments that have defaults, for a command that can do without them: there when one of them is
-/// given. (An `Option` of arguments that hold further ones is never there: clap does not see
+/// Arguments that have defaults, for a command that can do without them: `Some` when one of them is
+/// given. (An `Option` of arguments that flatten further ones is always `None`: clap does not see
 /// those.)
 #[derive(Debug)]
 pub(super) struct IfGiven<T>(pub(super) Option<T>);

@@ -12,21 +12,22 @@ use shards::cluster::Installation;
 use shards::embedded::Folder;
 
 use super::{
-    FAILED, Installed, NO, Place, block_on, complain, fail, one_line, operator, reason, say,
+    FAILED, InstallationOptions, Installed, NO, block_on, complain, fail, one_line, operator,
+    reason, say,
 };
 
-/// How often a terminal is told how far the audit is.
+/// How often the progress on a terminal is updated.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What to audit, and how to say it.
+/// What to audit, and how to print the result.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct AuditOptions {
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// First mend what is safe to mend: set back accounts that count for a day which has not begun,
+    /// First repair what is safe to repair: set back accounts that count for a day which has not begun,
     /// because a clock was ahead; in a cluster decide over open grants, deliver recorded
     /// operations, and count again what is left where the sum is wrong. Orders are never touched
     #[arg(long, requires = "reason")]
@@ -39,19 +40,19 @@ pub struct Options {
     who: Option<String>,
 }
 
-/// Who mends, and why.
+/// Who repairs, and why.
 struct Record {
     who: String,
     why: String,
 }
 
-impl Options {
-    pub(super) fn place(&self) -> &Place {
+impl AuditOptions {
+    pub(super) fn place(&self) -> &InstallationOptions {
         &self.place
     }
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &AuditOptions) -> ExitCode {
     let report = match block_on(look(options)) {
         Ok(report) => report,
         Err(error) => return fail(error),
@@ -70,7 +71,7 @@ pub fn run(options: &Options) -> ExitCode {
 
 type Looked = Result<Report, Box<dyn std::error::Error>>;
 
-async fn look(options: &Options) -> Looked {
+async fn look(options: &AuditOptions) -> Looked {
     let progress = Progress::default();
     let installed = options.place.open().await?;
     let record = options
@@ -94,15 +95,15 @@ async fn look(options: &Options) -> Looked {
     watched(&progress, work).await
 }
 
-/// The embedded default counts its stock again at each start, so only accounts need mending.
+/// The embedded default counts its stock again at each start, so only accounts need a repair.
 async fn repair_folder(folder: &Folder, record: &Record, progress: &Progress) -> Looked {
     tell(mend_labels(folder, &record.who, &record.why).await?);
     Ok(audit(folder, progress).await?)
 }
 
-/// Mends what is safe to mend, and looks again. What was done is said on standard error.
+/// Repairs what is safe to repair, and audits again. Prints on standard error what was done.
 async fn repair(cluster: &Installation, record: &Record, progress: &Progress) -> Looked {
-    // Accounts first: they need no stock server, and players are refused meanwhile.
+    // Accounts first: they need no stock server, and until then their players are refused.
     tell(mend_labels_of_cluster(cluster, &record.who, &record.why).await?);
     for done in cluster.mend().await? {
         complain(format_args!("{done}\n"));
@@ -135,7 +136,7 @@ fn tell(mended: Mended) {
     }
 }
 
-/// Does the work, and tells a terminal how far it is.
+/// Does the work, and shows its progress on a terminal.
 async fn watched<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
     if !std::io::stderr().is_terminal() {
         return work.await;
@@ -153,7 +154,7 @@ async fn watched<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// Begins the terminal's line again.
+/// Clears the terminal's line.
 const CLEAR_LINE: &str = "\r\x1b[K";
 
 fn line(progress: &Progress, passed: Duration) -> String {
@@ -176,7 +177,7 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Command {
         #[command(flatten)]
-        options: Options,
+        options: AuditOptions,
     }
 
     #[test]

@@ -14,11 +14,11 @@ const PATH: &str = "/admin/breakers";
 /// What to do with breakers.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show how the breakers of a gateway stand
+    /// Show the breakers of a gateway
     List(Look),
-    /// Tell a breaker what to do, on all gateways
+    /// Set the mode of a breaker, on all gateways
     Set(Set),
-    /// Take back what is set for a breaker, on all gateways: it decides itself again
+    /// Clear the mode of a breaker, on all gateways: it decides by itself again
     Clear(Clear),
 }
 
@@ -35,7 +35,7 @@ pub struct Set {
     changing: Changing,
 }
 
-/// A breaker that decides itself again.
+/// A breaker that decides by itself again.
 #[derive(Debug, Args)]
 pub struct Clear {
     /// shard-0, redis-1, ... as `list` shows them

@@ -12,7 +12,10 @@ use shards::embedded::{Folder, FolderError};
 use shards::meta::{Meta, Publication, PublishError};
 use shards::store::Database;
 
-use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say, say_json};
+use super::{
+    InstallationError, InstallationOptions, Installed, NO, block_on, complain, fail, operator, say,
+    say_json,
+};
 use crate::config::{EmbeddedConfig, StorageConfig};
 
 /// What to do with campaign files.
@@ -31,12 +34,12 @@ pub enum Command {
         /// The campaign file
         file: PathBuf,
         #[command(flatten)]
-        place: Place,
+        place: InstallationOptions,
     },
     /// List what is published
     List {
         #[command(flatten)]
-        place: Place,
+        place: InstallationOptions,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -44,7 +47,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&InstallationOptions> {
         match self {
             Command::Check { .. } => None,
             Command::Publish { place, .. } | Command::List { place, .. } => Some(place),
@@ -122,7 +125,7 @@ fn refuse(file: &Path, why: &str) -> ExitCode {
     ExitCode::from(NO)
 }
 
-/// A good file for programs: what is drawn with which odds.
+/// A valid file as JSON: what is drawn with which odds.
 fn checked(campaign: &Campaign) -> Value {
     let Campaign {
         activity, strategy, ..
@@ -169,7 +172,7 @@ fn faulty(error: &InvalidCampaign) -> Value {
     json!({"ok": false, "faults": faults.collect::<Vec<_>>()})
 }
 
-/// As a campaign file says it.
+/// A state as it is written in a campaign file.
 const fn state(state: ActivityState) -> &'static str {
     match state {
         ActivityState::Created => "create",
@@ -219,10 +222,10 @@ enum Refusal {
     Failed(String),
 }
 
-async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
+async fn publish(file: &Path, place: &InstallationOptions) -> Result<String, Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
     let text = read(file).map_err(Refusal::Failed)?;
-    // Before anything is made for it.
+    // Before a folder is created for it.
     Campaign::parse(&text).map_err(|error| Refusal::No(error.to_string()))?;
     match place.load().map_err(|error| failed(&error))?.storage {
         StorageConfig::Embedded(embedded) => {
@@ -238,7 +241,7 @@ async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
         StorageConfig::Cluster(options) => {
             let cluster = options.open().await.map_err(|error| failed(&error))?;
             let publication = publish_to(cluster.meta(), &text).await?;
-            // A gateway would do it as well, a moment later; so a failure is no reason to worry.
+            // A gateway delivers them too, a moment later: a failure here does no harm.
             if let Err(error) = cluster.deliver().await {
                 complain(format_args!(
                     "the stock servers get the units later: {error}\n"
@@ -249,9 +252,9 @@ async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
     }
 }
 
-/// Where to publish, and whether it was made for that. A campaign can be there before the server's
-/// first start, in a folder that somebody named; a default folder that is missing means that the
-/// command was given in another place.
+/// Where to publish, and whether the folder was created for that. A campaign may be published before
+/// the server's first start, in a folder that the caller names. If the default folder is missing,
+/// the command was run in the wrong directory.
 fn folder_for(embedded: &EmbeddedConfig) -> Result<(Folder, bool), FolderError> {
     match Folder::existing(&embedded.data) {
         Err(FolderError::Missing(_)) if embedded.data_is_named => {
@@ -273,7 +276,9 @@ async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publicati
     published.map(|publications| publications[0])
 }
 
-async fn list(place: &Place) -> Result<Vec<std::sync::Arc<Published>>, PlaceError> {
+async fn list(
+    place: &InstallationOptions,
+) -> Result<Vec<std::sync::Arc<Published>>, InstallationError> {
     let catalogue = match place.open().await? {
         Installed::Folder(folder) => folder.meta_for_reading().campaigns().catalogue().await?,
         Installed::Cluster(cluster) => cluster.meta().campaigns().catalogue().await?,

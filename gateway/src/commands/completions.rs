@@ -8,12 +8,12 @@ use super::{Cli, say};
 
 /// For which shell.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct CompletionsOptions {
     /// The shell; source what is printed: `source <(drawbridge completions bash)`
     shell: Shell,
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &CompletionsOptions) -> ExitCode {
     let mut script = Vec::new();
     generate(
         options.shell,

@@ -32,7 +32,7 @@ pub enum Command {
     },
 }
 
-/// A user and a time.
+/// A user and the length of the cooldown.
 #[derive(Debug, Args)]
 pub struct Set {
     /// The user's id

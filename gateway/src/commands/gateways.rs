@@ -1,5 +1,5 @@
-//! `drawbridge gateways [forget|out|in]`: who is there and obeys what, through one gateway's admin
-//! address.
+//! `drawbridge gateways [forget|out|in]`: the gateways and the revision that each obeys, through one
+//! gateway's admin address.
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -157,7 +157,7 @@ fn row(lines: &mut String, width: usize, columns: &[String; 7]) {
     let _ = writeln!(lines, "{}", line.trim_end());
 }
 
-/// What is not as on the others.
+/// What differs from the other gateways.
 fn notes(gateway: &Value) -> Vec<String> {
     let out = Some(text(gateway, "outBecause")).filter(|why| !why.is_empty());
     let out = out.map(|why| format!("out of rotation {why}"));

@@ -1,5 +1,5 @@
-//! `drawbridge health`: is the server ready? For the health checks of containers, which have no
-//! other program to ask with.
+//! `drawbridge health`: whether a server is ready. For the health checks of containers, which have no
+//! other HTTP client.
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
 use super::{block_on, fail, refuse, say};
 use crate::text::printable;
 
-/// Health checks come every few seconds: one that takes longer has its answer.
+/// Health checks come every few seconds: a server that takes longer is not ready.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which server.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct HealthOptions {
     #[command(flatten)]
     admin: AdminAddress,
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &HealthOptions) -> ExitCode {
     match block_on(options.ask()) {
         Ok((StatusCode::OK, _)) => {
             say("ready\n");
@@ -36,7 +36,7 @@ pub fn run(options: &Options) -> ExitCode {
         {
             fail(format_args!("{}: {NOT_THE_PLAYERS_ADDRESS}", options.admin))
         }
-        // It says so itself, and why.
+        // The body says why.
         Ok((status, body)) => match std::str::from_utf8(&body).map(str::trim_end) {
             Ok(why)
                 if ["not ready: ", "out of rotation "]
@@ -47,13 +47,13 @@ pub fn run(options: &Options) -> ExitCode {
             }
             _ => refuse(format_args!("not ready: {status}")),
         },
-        // Who does not answer is not ready either: that is an answer.
+        // A server that does not answer is not ready either.
         Err(error @ ServerError::Server { .. }) => refuse(error),
         Err(error) => fail(error),
     }
 }
 
-impl Options {
+impl HealthOptions {
     async fn ask(&self) -> Result<(StatusCode, Bytes), ServerError> {
         let request = Request::get("/readyz")
             .header(HOST, self.admin.authority())

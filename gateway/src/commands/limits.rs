@@ -15,11 +15,11 @@ const PATH: &str = "/admin/limits";
 /// What to do with limits.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the limits of a gateway, as they are configured and as they are
+    /// Show the limits of a gateway, configured and in force
     List(Look),
     /// Set a limit instead of the configured one, on all gateways
     Set(Set),
-    /// Have the configured limit count again, on all gateways
+    /// Have the configured limit apply again, on all gateways
     Clear(Clear),
 }
 
@@ -77,7 +77,7 @@ impl Set {
         })
     }
 
-    /// What is set, as the gateway reads it.
+    /// The limit as the admin API takes it.
     fn limit(&self) -> Value {
         let mut limit = if self.rate == "off" {
             json!({ "off": true })

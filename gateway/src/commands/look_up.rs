@@ -1,5 +1,5 @@
 //! `drawbridge order` and `drawbridge account`: what a user has drawn and may still draw, from
-//! stored data, or from a running server for whoever has no more than a token of it.
+//! stored data, or from a running server for a caller who has only a token of it.
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use shards::{LookUp, ReadError, ReadLimits};
 
 use super::arguments::{IfGiven, user};
 use super::server::{Server, ServerError, json_or, text};
-use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, say};
+use super::{InstallationError, InstallationOptions, Installed, NO, block_on, complain, fail, say};
 use crate::admin::look_ups::{account_json, order_json, order_key};
 use crate::text::printable;
 
@@ -59,14 +59,14 @@ pub struct AccountOptions {
     common: Common,
 }
 
-/// Where to look, and how to say it.
+/// Where to look, and how to print it.
 #[derive(Debug, Args)]
 pub struct Common {
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
     /// Ask this server instead of the stored data
     #[command(flatten)]
     server: IfGiven<Server>,
@@ -82,7 +82,7 @@ enum LookUpError {
     #[error("{0}")]
     Nothing(String),
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    InstallationOptions(#[from] InstallationError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error("{0}; `drawbridge health` and `drawbridge route USER` say more")]
@@ -90,7 +90,7 @@ enum LookUpError {
 }
 
 impl OrderOptions {
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&InstallationOptions> {
         self.common.place()
     }
 
@@ -128,7 +128,7 @@ impl OrderOptions {
 }
 
 impl AccountOptions {
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&InstallationOptions> {
         self.common.place()
     }
 
@@ -159,11 +159,11 @@ impl AccountOptions {
 
 impl Common {
     /// The installation whose files are opened.
-    fn place(&self) -> Option<&Place> {
+    fn place(&self) -> Option<&InstallationOptions> {
         self.server.0.is_none().then_some(&self.place)
     }
 
-    async fn open(&self) -> Result<LookUp, PlaceError> {
+    async fn open(&self) -> Result<LookUp, InstallationError> {
         match self.place.open().await? {
             Installed::Folder(folder) => Ok(folder.look_up(LIMITS).await?),
             Installed::Cluster(cluster) => Ok(cluster.look_up(LIMITS).await?),
@@ -206,7 +206,7 @@ fn end(result: Result<String, LookUpError>) -> ExitCode {
     }
 }
 
-/// A line for each draw. A call for several has what they share beside the list of its draws.
+/// One line per draw. The record of a call for several draws has what they share beside their list.
 fn show_orders(found: &Value) -> String {
     let records = match found["orders"].as_array() {
         Some(records) => records.iter().collect(),

@@ -6,16 +6,18 @@ use clap::Args;
 use shards::cluster::{self, ClusterError};
 use shards::store::{check_durability, counted};
 
-use super::{Place, PlaceError, block_on, fail, one_line, operator, reason, refuse, say};
+use super::{
+    InstallationError, InstallationOptions, block_on, fail, one_line, operator, reason, refuse, say,
+};
 use crate::config::StorageConfig;
 
 /// Which cluster.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct MigrateOptions {
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
     /// Go on although the meta database is older than the shards, because there is no newer copy:
-    /// raise its run numbers above theirs, and say what else it lacks
+    /// raise its run numbers above theirs, and print what else it lacks
     #[arg(long, requires = "reason")]
     accept_older_meta: bool,
     /// Why, for the record
@@ -33,7 +35,7 @@ struct Migrated {
     strangers: Vec<String>,
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &MigrateOptions) -> ExitCode {
     match block_on(migrate(options)) {
         Ok(Migrated { done, strangers }) => {
             say(done);
@@ -47,7 +49,7 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-async fn migrate(asked: &Options) -> Result<Migrated, PlaceError> {
+async fn migrate(asked: &MigrateOptions) -> Result<Migrated, InstallationError> {
     let StorageConfig::Cluster(options) = asked.place.load()?.storage else {
         let done = "the embedded default is migrated at each start; nothing to do\n".to_owned();
         return Ok(Migrated {
@@ -73,7 +75,7 @@ async fn migrate(asked: &Options) -> Result<Migrated, PlaceError> {
     for warning in warnings(&options).await? {
         let _ = writeln!(text, "{warning}");
     }
-    // Gateways would not start: whoever lays a cluster out hears it now.
+    // With those, gateways would not start: it is reported now.
     let strangers = options.open().await?.strangers().await;
     Ok(Migrated {
         done: text,
@@ -81,7 +83,7 @@ async fn migrate(asked: &Options) -> Result<Migrated, PlaceError> {
     })
 }
 
-/// What is wrong with how databases and stock servers are set up, one line for each.
+/// What is wrong with the settings of databases and stock servers, one line each.
 async fn warnings(options: &cluster::Options) -> Result<Vec<String>, ClusterError> {
     let mut warnings = Vec::new();
     let shards = options

@@ -1,5 +1,5 @@
-//! The command line: one subcommand per role. Exit code 0 for success, 1 when the answer is no,
-//! 2 when the question could not be asked.
+//! The command line: one subcommand per task. Exit code 0 for success, 1 for a refusal or a negative
+//! result, 2 when the command could not do its work.
 mod admin_address;
 mod announce;
 mod arguments;
@@ -52,11 +52,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve draws until told to stop
-    Serve(serve::Options),
+    Serve(serve::ServeOptions),
     /// Check a configuration and show what would be used
-    CheckConfig(Place),
-    /// Create or upgrade the databases of a cluster; does nothing when all is as it should be
-    Migrate(migrate::Options),
+    CheckConfig(InstallationOptions),
+    /// Create or upgrade the databases of a cluster; does nothing when they are up to date
+    Migrate(migrate::MigrateOptions),
     /// Check and publish campaign files
     #[command(subcommand)]
     Campaign(campaign::Command),
@@ -76,16 +76,16 @@ enum Command {
     #[command(subcommand)]
     Log(log::Command),
     /// Have running servers read their configuration again
-    Reload(reload::Options),
+    Reload(reload::ReloadOptions),
     /// Show and set circuit breakers of running servers
     #[command(subcommand)]
     Breaker(breaker::Command),
-    /// Show the gateways: who is there, which revision each obeys, what it could not obey
+    /// Show the gateways: which revision each obeys, and what it could not obey
     Gateways(gateways::Gateways),
     /// Show the periodic jobs: who runs each, its latest round, what is left to do
     Jobs(server::Look),
     /// Ask a running server whether it is ready: exit code 0 or 1
-    Health(health::Options),
+    Health(health::HealthOptions),
     /// Show the configuration of a running server
     #[command(subcommand)]
     Config(config::Command),
@@ -96,17 +96,17 @@ enum Command {
     Order(look_up::OrderOptions),
     /// Show how often a user may still draw; works while the server runs
     Account(look_up::AccountOptions),
-    /// Explain where users live
-    Route(route::Options),
+    /// Explain on which shard and table users are
+    Route(route::RouteOptions),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
-    Audit(audit::Options),
+    Audit(audit::AuditOptions),
     /// Print what a shell needs to complete commands and options
-    Completions(completions::Options),
+    Completions(completions::CompletionsOptions),
 }
 
 /// Which installation a command is about.
 #[derive(Debug, Clone, Args)]
-pub struct Place {
+pub struct InstallationOptions {
     /// The config file [env: DRAWBRIDGE_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -115,7 +115,7 @@ pub struct Place {
     data: Option<String>,
 }
 
-impl Place {
+impl InstallationOptions {
     fn config(&self) -> Option<&Path> {
         self.config.as_deref()
     }
@@ -131,7 +131,7 @@ impl Place {
         Config::load(self.config.as_deref(), self.overrides())
     }
 
-    /// What looked into a data folder leaves no side files there, so that its `*.sqlite` files may
+    /// Removes the side files that SQLite leaves in a data folder, so that its `*.sqlite` files may
     /// be copied.
     async fn fold_up(&self) {
         let Ok(config) = self.load() else { return };
@@ -142,8 +142,8 @@ impl Place {
         }
     }
 
-    /// The installation that is there.
-    async fn open(&self) -> Result<Installed, PlaceError> {
+    /// Opens the installation.
+    async fn open(&self) -> Result<Installed, InstallationError> {
         match self.load()?.storage {
             StorageConfig::Embedded(embedded) => {
                 Ok(Installed::Folder(Folder::existing(&embedded.data)?))
@@ -154,8 +154,8 @@ impl Place {
 }
 
 impl Command {
-    /// The installation whose files it opens beside a server.
-    fn place(&self) -> Option<&Place> {
+    /// The installation whose files the command opens beside a server.
+    fn place(&self) -> Option<&InstallationOptions> {
         match self {
             Command::Campaign(command) => command.place(),
             Command::Stock(command) => Some(command.place()),
@@ -178,7 +178,7 @@ enum Installed {
 
 /// Why an installation cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
+pub enum InstallationError {
     /// Its configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -193,9 +193,9 @@ pub enum PlaceError {
     Store(#[from] StoreError),
 }
 
-/// The answer is no.
+/// Exit code of a refusal or a negative result.
 const NO: u8 = 1;
-/// The question could not be asked.
+/// Exit code of a command that could not do its work.
 const FAILED: u8 = 2;
 
 /// Runs a command line.
@@ -234,18 +234,18 @@ fn execute(command: Command) -> ExitCode {
     }
 }
 
-/// Prints a text. Nobody may be reading (`audit | head`); that is no reason to fail.
+/// Prints on standard output. A closed pipe (`audit | head`) is no failure.
 fn say(text: impl Display) {
     let mut output = std::io::stdout().lock();
     let _ = write!(output, "{text}").and_then(|()| output.flush());
 }
 
-/// Prints a text on standard error.
+/// Prints on standard error.
 fn complain(text: impl Display) {
     let _ = write!(std::io::stderr().lock(), "{text}");
 }
 
-/// Prints JSON for programs, indented for people who look at it.
+/// Prints JSON, indented.
 fn say_json(value: &impl Serialize) {
     say(format_args!(
         "{}\n",
@@ -253,13 +253,13 @@ fn say_json(value: &impl Serialize) {
     ));
 }
 
-/// Says on standard error that the answer is no, and why.
+/// Prints on standard error why a request was refused.
 fn refuse(why: impl Display) -> ExitCode {
     complain(format_args!("drawbridge: {why}\n"));
     ExitCode::from(NO)
 }
 
-/// Says on standard error why a command could not do its work.
+/// Prints on standard error why a command could not do its work.
 fn fail(error: impl Display) -> ExitCode {
     complain(format_args!("drawbridge: {error}\n"));
     ExitCode::from(FAILED)
@@ -273,7 +273,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.expect("a runtime can be started").block_on(work)
 }
 
-/// A reason, which says something.
+/// Parses a reason, which must not be empty.
 pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() {
         Err("say in a few words why, for whoever reads the record")
@@ -282,7 +282,7 @@ pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// A text for the record that does nothing to the terminals of those who read it.
+/// Parses a string for the audit log, without characters that could affect a reader's terminal.
 pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
     match text.trim() {
         "" => Err("expected a name"),
@@ -293,7 +293,7 @@ pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// What is kept beside a change.
+/// Who makes a change and why, for the audit log.
 #[derive(Debug, Args)]
 pub struct ForTheRecord {
     /// Why, for the record
@@ -310,7 +310,7 @@ impl ForTheRecord {
     }
 }
 
-/// Who is at the keyboard, for the record.
+/// The name of the user who runs the command.
 fn operator() -> String {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     name.ok()

@@ -1,5 +1,5 @@
-//! Changes that all gateways obey, as commands make them: asked of one gateway, which writes them
-//! to the meta database, and waited for until every gateway has reported that it obeys.
+//! Commands that change what all gateways obey. One gateway writes the change to the meta database;
+//! the command then waits until every gateway has reported that it obeys.
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use tokio::time::sleep;
 use super::server::{Server, ServerError, text};
 use super::{ForTheRecord, NO, block_on, fail, say};
 
-/// How often the list of gateways is looked at.
+/// The pause between two reads of the list of gateways.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
-/// How a change is made known.
+/// How long to wait for a change, and where it applies.
 #[derive(Debug, Args)]
 struct Waiting {
     /// How long to wait until all gateways obey: 3s, 500ms
@@ -50,7 +50,7 @@ pub struct Changing {
 pub(super) struct Change<'a> {
     pub(super) method: Method,
     pub(super) path: &'a str,
-    /// What is changed; who, why and where is added.
+    /// What is changed; who, why and where are added.
     pub(super) fields: Value,
     /// Kind and target of the setting, by which gateways name what they could not obey.
     pub(super) about: (&'a str, &'a str),
@@ -64,7 +64,7 @@ impl Changing {
         self.waiting.here
     }
 
-    /// Asks for a change.
+    /// Sends a change.
     pub(super) async fn ask(
         &self,
         method: Method,
@@ -77,8 +77,8 @@ impl Changing {
         self.server.call(method, path, fields.to_string()).await
     }
 
-    /// Makes a change and waits until it is obeyed: 0 when all do, 1 when some do not (it is made
-    /// all the same), 2 when it could not be made.
+    /// Makes a change and waits until it is obeyed. Exit code 0 when all gateways do, 1 when some do
+    /// not (it is made all the same), 2 when it could not be made.
     pub(super) fn carry_out(&self, change: Change<'_>) -> ExitCode {
         block_on(async {
             let Change {
@@ -101,9 +101,9 @@ impl Changing {
             };
             match obeyed(&self.server, revision, self.waiting.wait, only).await {
                 Ok(list) => {
-                    let verdict = verdict(&list, revision, about, only);
-                    say(&verdict.text);
-                    if verdict.by_all {
+                    let obedience = obedience(&list, revision, about, only);
+                    say(&obedience.text);
+                    if obedience.by_all {
                         ExitCode::SUCCESS
                     } else {
                         ExitCode::from(NO)
@@ -120,7 +120,7 @@ impl Changing {
     }
 }
 
-/// Waits until all obey a revision; answers the list of gateways as it was seen last.
+/// Waits until all obey a revision. Returns the list of gateways as it was read last.
 async fn obeyed(
     server: &Server,
     revision: u64,
@@ -148,19 +148,19 @@ fn concerns(gateway: &Value, only: Option<&str>) -> bool {
     only.is_none_or(|name| gateway["name"] == name)
 }
 
-/// What is said of who obeys.
+/// Which gateways obey a change, as it is printed.
 #[derive(Debug, PartialEq, Eq)]
-struct Verdict {
+struct Obedience {
     text: String,
     by_all: bool,
 }
 
-fn verdict(
+fn obedience(
     list: &[Value],
     revision: u64,
     (kind, target): (&str, &str),
     only: Option<&str>,
-) -> Verdict {
+) -> Obedience {
     let list: Vec<&Value> = list
         .iter()
         .filter(|gateway| concerns(gateway, only))
@@ -177,13 +177,13 @@ fn verdict(
     }
     if let (Some(name), true) = (only, list.is_empty()) {
         let text = format!("{name} is not in the list of gateways: it obeys when it starts\n");
-        return Verdict {
+        return Obedience {
             text,
             by_all: false,
         };
     }
     let by_all = obeying == list.len() && !list.is_empty();
-    Verdict {
+    Obedience {
         text: format!("obeyed by {obeying} of {}\n{faults}", list.len()),
         by_all,
     }
@@ -241,26 +241,26 @@ mod tests {
         let text = "obeyed by 1 of 5\nb last seen 16 s ago\nc still at revision 41 (wanted 43)\n\
                     d could not: no such breaker\ne last seen 5 min ago\n";
         assert_eq!(
-            verdict(&list, 43, ("breaker", "shard-9"), None),
-            Verdict {
+            obedience(&list, 43, ("breaker", "shard-9"), None),
+            Obedience {
                 text: text.to_owned(),
                 by_all: false
             }
         );
-        // What somebody else could not obey is another matter.
-        let other = verdict(&list, 43, ("breaker", "shard-1"), Some("d"));
+        // What a gateway could not obey of another setting does not count.
+        let other = obedience(&list, 43, ("breaker", "shard-1"), Some("d"));
         assert_eq!(
             other,
-            Verdict {
+            Obedience {
                 text: "obeyed by 1 of 1\n".to_owned(),
                 by_all: true
             }
         );
         assert!(
-            !verdict(&[], 43, ("switch", "draw"), None).by_all,
-            "nobody is not all"
+            !obedience(&[], 43, ("switch", "draw"), None).by_all,
+            "no gateway is not all"
         );
-        let gone = verdict(&list, 43, ("rotation", "f"), Some("f"));
+        let gone = obedience(&list, 43, ("rotation", "f"), Some("f"));
         assert_eq!(
             gone.text,
             "f is not in the list of gateways: it obeys when it starts\n"

@@ -12,16 +12,16 @@ use super::{NO, block_on, fail, say};
 
 const PATH: &str = "/admin/reload";
 
-/// A reload. With `--here` the gateway that is asked alone, and it says what became of each
-/// section.
+/// A reload. With `--here` only the gateway that is asked reloads, and the outcome of each section is
+/// printed.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct ReloadOptions {
     #[command(flatten)]
     changing: Changing,
 }
 
-pub fn run(options: &Options) -> ExitCode {
-    let Options { changing } = options;
+pub fn run(options: &ReloadOptions) -> ExitCode {
+    let ReloadOptions { changing } = options;
     if changing.is_here() {
         return match block_on(changing.ask(Method::POST, PATH, json!({}))) {
             Ok(reloaded) => report(&reloaded),
@@ -38,7 +38,7 @@ pub fn run(options: &Options) -> ExitCode {
     })
 }
 
-/// Says what became of each section; exit code 1 when one of them stays as it was.
+/// Prints the outcome of each section; exit code 1 when one of them stays as it was.
 fn report(reloaded: &Value) -> ExitCode {
     let mut lines = String::new();
     let mut failed = false;

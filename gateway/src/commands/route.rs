@@ -1,4 +1,4 @@
-//! `drawbridge route USER...`: explains where users live.
+//! `drawbridge route USER...`: explains on which shard and table users are.
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,14 +8,14 @@ use serde_json::json;
 use shards::embedded::{Folder, FolderError};
 use shards::store::counted;
 
-use super::{Place, arguments, block_on, fail, say, say_json};
+use super::{InstallationOptions, arguments, block_on, fail, say, say_json};
 use crate::config::StorageConfig;
 
 /// Which users, in which installation.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct RouteOptions {
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -24,7 +24,7 @@ pub struct Options {
     users: Vec<UserId>,
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &RouteOptions) -> ExitCode {
     match slot_map(options) {
         Ok(map) if options.json => say_json(&in_json(&map, &options.users)),
         Ok(map) => say(in_text(&map, &options.users)),
@@ -67,14 +67,14 @@ fn in_json(map: &SlotMap, users: &[UserId]) -> serde_json::Value {
     })
 }
 
-impl Options {
-    pub(super) fn place(&self) -> &Place {
+impl RouteOptions {
+    pub(super) fn place(&self) -> &InstallationOptions {
         &self.place
     }
 }
 
-/// The map that the installation uses; before its first start the one that it would use.
-fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
+/// The map that the installation uses, or would use at its first start.
+fn slot_map(options: &RouteOptions) -> Result<SlotMap, Box<dyn std::error::Error>> {
     match options.place.load()?.storage {
         StorageConfig::Embedded(embedded) => {
             let fixed = match Folder::existing(&embedded.data) {

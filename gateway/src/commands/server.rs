@@ -1,4 +1,4 @@
-//! A running server as commands see it: asked and told through its admin address.
+//! A running server as commands see it, through its admin address.
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Once;
@@ -18,7 +18,7 @@ use super::{block_on, complain, fail, refuse, say};
 use crate::admin::token::Token;
 use crate::text::printable;
 
-/// A server that does not answer in this time is not there.
+/// How long to wait for a server's response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running server.
@@ -31,7 +31,7 @@ pub struct Server {
     token_file: PathBuf,
 }
 
-/// What a server is asked to show, to people or to programs.
+/// Which server to read, and how to print the result.
 #[derive(Debug, Args)]
 pub struct Look {
     /// Print JSON
@@ -42,7 +42,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// Prints what a path answers; as JSON the list in it alone.
+    /// Prints what a path returns; as JSON only the list in it.
     pub(super) fn show_list(&self, path: &str, list: &str, show: fn(&Value) -> String) -> ExitCode {
         let answer = block_on(self.server.get(path));
         end(answer.map(|answer| {
@@ -54,13 +54,13 @@ impl Look {
         }))
     }
 
-    /// Prints what a path answers.
+    /// Prints what a path returns.
     pub(super) fn show(&self, path: &str, show: fn(&Value) -> String) -> ExitCode {
         end(block_on(self.server.get(path)).map(|answer| json_or(self.json, &answer, show)))
     }
 }
 
-/// Why a server was not obeyed or asked.
+/// Why a request to a server failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ServerError {
     #[error("{0}")]
@@ -110,7 +110,7 @@ impl Server {
         }
     }
 
-    /// Says once that the token can be read on the way.
+    /// Warns once that the token can be read on its way.
     fn warn_of_listeners(&self) {
         static WARNED: Once = Once::new();
         if self.admin.is_overheard() {
@@ -125,7 +125,7 @@ impl Server {
     }
 }
 
-/// Whoever takes that long may do it yet.
+/// A server that takes that long may still carry the request out.
 fn no_answer(method: &Method) -> String {
     let done = if method == Method::GET {
         ""
@@ -135,7 +135,7 @@ fn no_answer(method: &Method) -> String {
     format!("no answer within {} s{done}", TIMEOUT.as_secs())
 }
 
-/// The answer of an admin address; else what it is that answered.
+/// The response of an admin address; the error says what else answered.
 fn json_of_admin(status: StatusCode, body: &[u8]) -> Result<Value, String> {
     match serde_json::from_slice(body) {
         Ok(body) if is_players_answer(&body) => Err(NOT_THE_PLAYERS_ADDRESS.to_owned()),
@@ -146,16 +146,16 @@ fn json_of_admin(status: StatusCode, body: &[u8]) -> Result<Value, String> {
     }
 }
 
-/// What helps whoever gave the players' address.
+/// Help for a caller who gave the players' address.
 pub(super) const NOT_THE_PLAYERS_ADDRESS: &str = "players draw here; --admin wants the server's admin address: \
                                                   http.admin of its configuration, http://127.0.0.1:8092 by default";
 
-/// Whether this is the envelope that players get.
+/// Whether this is the envelope of responses to players.
 pub(super) fn is_players_answer(body: &Value) -> bool {
     body["code"].is_string() && body["info"].is_string()
 }
 
-/// Says what a server answered.
+/// Prints what a server returned.
 pub(super) fn end(result: Result<String, ServerError>) -> ExitCode {
     match result {
         Ok(text) => {
@@ -178,7 +178,7 @@ pub(super) fn seconds(text: &str) -> Result<u64, &'static str> {
         .ok_or("expected a time of at least one second, such as 90s, 10m or 2h")
 }
 
-/// An answer as JSON, or as people read it.
+/// A response as JSON, or formatted for people.
 pub(super) fn json_or(json: bool, answer: &Value, show: impl FnOnce(&Value) -> String) -> String {
     if json {
         format!("{answer:#}\n")
@@ -187,8 +187,8 @@ pub(super) fn json_or(json: bool, answer: &Value, show: impl FnOnce(&Value) -> S
     }
 }
 
-/// A field of an answer as text; empty when it is not there. What would do something to the
-/// terminal is shown as an escape: others have written it.
+/// A field of a response as a string; empty when it is missing. Others have written it, so what could
+/// affect a terminal is shown as an escape.
 pub(super) fn text(value: &Value, field: &str) -> String {
     match &value[field] {
         Value::String(text) => printable(text).into_owned(),

@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep};
 use crate::text::printable;
 
 use super::{
-    ForTheRecord, Installed, Place, PlaceError, arguments, block_on, complain, fail, refuse, say,
-    say_json,
+    ForTheRecord, InstallationError, InstallationOptions, Installed, arguments, block_on, complain,
+    fail, refuse, say, say_json,
 };
 
 /// How long a withdrawal waits for the running server.
@@ -45,7 +45,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Show {
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
     /// One activity only
     #[arg(long, value_name = "ID")]
     activity: Option<ActivityId>,
@@ -57,13 +57,13 @@ pub struct Show {
     json: bool,
 }
 
-/// A rebuild that somebody asks for.
+/// A rebuild of the stock servers.
 #[derive(Debug, Args)]
 pub struct Rebuild {
     #[command(flatten)]
     record: ForTheRecord,
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
 }
 
 /// A change of a prize's stock.
@@ -79,11 +79,11 @@ pub struct Change {
     #[command(flatten)]
     record: ForTheRecord,
     #[command(flatten)]
-    place: Place,
+    place: InstallationOptions,
 }
 
 impl Command {
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &InstallationOptions {
         match self {
             Command::Show(show) => &show.place,
             Command::Add(change) | Command::Withdraw(change) => &change.place,
@@ -111,14 +111,14 @@ enum StockError {
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    InstallationOptions(#[from] InstallationError),
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A limited prize as it stands.
+/// The stock of a limited prize.
 struct Line {
     prize: Prize,
     total: u64,
@@ -220,7 +220,7 @@ impl Show {
     }
 }
 
-/// For people.
+/// Formats the lines for people.
 fn in_text(lines: &[Line]) -> String {
     let mut text = format!(
         "{:>10} {:>8} {:>14} {:>14} {:>14}\n",
@@ -296,7 +296,7 @@ fn published(catalogue: &Catalogue, activity: ActivityId) -> Result<(), StockErr
     )))
 }
 
-/// The first of them, and how many more.
+/// Lists the first ids, and how many more there are.
 fn listed(ids: &[impl ToString]) -> String {
     const SHOWN_MAX: usize = 20;
     let shown: Vec<String> = ids
@@ -330,7 +330,7 @@ async fn add(change: &Change) -> Result<String, StockError> {
         Installed::Folder(folder) => add_to(&folder.meta().await?, change).await,
         Installed::Cluster(cluster) => {
             let text = add_to(cluster.meta(), change).await?;
-            // A gateway would do it as well, a moment later; so a failure is no reason to worry.
+            // A gateway delivers them too, a moment later: a failure here does no harm.
             if let Err(error) = cluster.deliver().await {
                 complain(format_args!(
                     "the stock servers get the units later: {error}\n"
@@ -368,7 +368,7 @@ async fn withdraw(change: &Change) -> Result<String, StockError> {
     let (withdrawn, name) = (applied.unsigned_abs(), change.name());
     match change.units.saturating_sub(withdrawn) {
         0 => Ok(format!("{name}: withdrew {withdrawn}\n")),
-        // They were there a moment ago.
+        // They were left when the request was checked.
         rest => Err(StockError::Refused(format!(
             "{name}: withdrew {withdrawn} of {}; the other {rest} were issued meanwhile",
             change.units
@@ -391,7 +391,7 @@ async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, S
         if let Some(applied) = meta.stock_operations().applied(operation).await? {
             return Ok(applied);
         }
-        // Who holds the folder holds the stock; without a running server that is us.
+        // The process that holds the folder holds the stock; without a server it is this one.
         match folder.clone().hold().await {
             Ok(held) => withdraw_at_rest(&held).await?,
             Err(FolderError::Held(_)) if Instant::now() < deadline => {
@@ -415,7 +415,7 @@ async fn withdraw_from_cluster(cluster: &Installation, change: &Change) -> Resul
         .await?;
     let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
     loop {
-        // Gateways do the same; whoever is first.
+        // Gateways do the same; the first one does it.
         let delivered = cluster.deliver().await;
         if let Some(applied) = meta.stock_operations().applied(operation).await? {
             return Ok(applied);
@@ -448,8 +448,8 @@ impl Change {
         format!("award {} of activity {}", self.award, self.activity)
     }
 
-    /// Refuses to withdraw more than is left: whoever types a digit too many must not empty a
-    /// prize. Units may still be issued between this look and the withdrawal.
+    /// Refuses to withdraw more than is left: a mistyped digit must not empty a prize. Units may
+    /// still be issued between this check and the withdrawal.
     async fn check_left<D: Database>(
         &self,
         meta: &Meta<D>,
@@ -491,7 +491,7 @@ impl Change {
     }
 }
 
-/// What is asked for; the prize must be there and limited.
+/// The change to record. Its prize must exist and be limited.
 async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChange, StockError> {
     let (prize, totals) = (change.prize(), meta.stock_operations().totals().await?);
     if !totals.contains_key(&prize) {

@@ -15,13 +15,13 @@ use super::server::{Look, seconds, text};
 /// What to do with switches.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show how the switches stand
+    /// Show the switches
     List(Look),
     /// Set a switch, and wait until all gateways obey
     Set(Set),
-    /// Take a setting back, and wait until all gateways obey
+    /// Clear a setting, and wait until all gateways obey
     Clear(Clear),
-    /// Show who set what, when and why, newest first
+    /// Show the changes with who, when and why, newest first
     History(Look),
 }
 
@@ -32,7 +32,7 @@ pub struct Set {
     switch: Switch,
     /// on, off, or for a share of the users: 30%
     value: Share,
-    /// In this activity only; of this and what is set for all the stricter holds
+    /// In this activity only; the stricter of this and the setting for all applies
     #[arg(long)]
     activity: Option<ActivityId>,
     /// For this long only: 90s, 10m, 2h
@@ -45,12 +45,12 @@ pub struct Set {
     changing: Changing,
 }
 
-/// A switch whose setting is taken back.
+/// A switch whose setting is cleared.
 #[derive(Debug, Args)]
 pub struct Clear {
     /// draw, fallback_only, read_only, signin, exchange or limits
     switch: Switch,
-    /// What was set for this activity; without it what was set for all
+    /// Clear the setting of this activity instead of that for all
     #[arg(long)]
     activity: Option<ActivityId>,
     #[command(flatten)]
@@ -124,7 +124,7 @@ fn show(list: &Value) -> String {
     lines
 }
 
-/// As it is kept: `30%`, `observe 30%`.
+/// As it is stored: `30%`, `observe 30%`.
 fn value_of(setting: &Value) -> String {
     let observe = if setting["observe"] == json!(true) {
         "observe "

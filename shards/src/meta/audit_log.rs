@@ -40,14 +40,14 @@ topic! {
 
 impl<D: Database> AuditLog<'_, D> {
     /// Adds an entry.
-    pub async fn add(self, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub async fn add(&self, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut connection = self.0.begin().await?;
         insert::<D>(&mut connection, entry).await?;
         self.0.commit(connection).await
     }
 
     /// The latest entries, newest first.
-    pub async fn latest(self) -> Result<Vec<AuditEntry>, StoreError> {
+    pub async fn latest(&self) -> Result<Vec<AuditEntry>, StoreError> {
         let sql = AuditLogStatements::of::<D>();
         let rows = self.0.rows(sql.read_latest, NOTHING).await?;
         rows.iter().map(entry).collect()

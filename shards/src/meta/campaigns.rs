@@ -60,14 +60,14 @@ impl<D: Database> Campaigns<'_, D> {
 
     /// The current version of each campaign, and the switches. A stored file that this program
     /// cannot read is left out and reported, so that one bad campaign does not stop the others.
-    pub async fn catalogue(self) -> Result<Catalogue, StoreError> {
+    pub async fn catalogue(&self) -> Result<Catalogue, StoreError> {
         let stored = stored(&self.0.rows(Self::SQL.read_campaigns, NOTHING).await?)?;
         let switches = self.0.switches().read().await?;
         Ok(Catalogue::new(stored.iter().filter_map(StoredCampaign::parse)).switched(&switches))
     }
 
     /// All versions of all campaigns, by activity and version.
-    pub async fn versions(self) -> Result<Vec<StoredCampaign>, StoreError> {
+    pub async fn versions(&self) -> Result<Vec<StoredCampaign>, StoreError> {
         stored(
             &self
                 .0
@@ -80,7 +80,7 @@ impl<D: Database> Campaigns<'_, D> {
     /// first time a limited prize appears its count becomes its stock. From then on only stock
     /// operations change it.
     pub async fn publish(
-        self,
+        &self,
         texts: &[&str],
         who: &str,
         now: Timestamp,
@@ -157,6 +157,7 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
+    use crate::meta::connections::Meta;
     use crate::meta::testing::{CAMPAIGN, fresh, mug, now, over_each_database};
     use crate::store::{check_meta, migrate_meta};
 
@@ -205,30 +206,40 @@ mod tests {
         assert_eq!(meta.revision().await, Ok(5));
     }
 
-    /// A key of campaign files was renamed. A database from before has files with the old one.
+    /// A database from before the change that renames a key of campaign files.
+    async fn with_the_old_key<D: Database>(database: &D, file: &str) {
+        let changes = D::DIALECT.schema.meta;
+        let renaming = changes
+            .iter()
+            .position(|change| change.contains("when_stock_away"))
+            .expect("the change");
+        let mut connection = database.connect().await.expect("a connection");
+        let versions = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY)";
+        connection.run(versions).await.expect("made");
+        for (version, change) in (1..).zip(&changes[..renaming]) {
+            connection.run(change).await.expect("changed");
+            let noted = format!("INSERT INTO schema_version (version) VALUES ({version})");
+            connection.run(&noted).await.expect("noted");
+        }
+        let row = json(&(mug().activity.get(), 1, file, 0, "ops"));
+        let sql = CampaignStatements::of::<D>();
+        let inserted = connection.execute(sql.insert_campaign, &row).await;
+        inserted.expect("published");
+    }
+
     async fn a_database_with_the_old_key_opens<D: Database>(database: D) {
-        let meta = fresh(database.clone()).await;
-        let text = CAMPAIGN.replace(
+        let file = CAMPAIGN.replace(
             "[activity]",
             "[activity]\nwhen_stock_unavailable = \"refuse\" # when_stock_unavailable",
         );
-        Campaign::parse(&text).expect("valid");
-        meta.campaigns()
-            .publish(&[&text], "ops", now())
-            .await
-            .expect("published");
-        let mut connection = database.connect().await.expect("a connection");
-        let aged = "UPDATE campaign
-                    SET file_text = replace(file_text, 'when_stock_unavailable', 'when_stock_away');
-                    DELETE FROM schema_version WHERE version = (SELECT version FROM
-                    (SELECT max(version) AS version FROM schema_version) AS newest)";
-        connection.run(aged).await.expect("aged");
-        let catalogue = meta.campaigns().catalogue().await.expect("read");
-        assert!(catalogue.activity(mug().activity).is_none(), "refused");
+        let old = file.replace("when_stock_unavailable", "when_stock_away");
+        assert!(Campaign::parse(&old).is_err(), "the old key is refused");
+        with_the_old_key(&database, &old).await;
         migrate_meta(&database).await.expect("migrated");
         check_meta(&database).await.expect("up to date");
+        let meta = Meta::new(database);
         let stored = meta.campaigns().versions().await.expect("stored");
-        assert_eq!((stored.len(), &stored[0].text), (1, &text));
+        assert_eq!((stored.len(), &stored[0].text), (1, &file));
         let catalogue = meta.campaigns().catalogue().await.expect("read");
         assert!(catalogue.activity(mug().activity).is_some());
     }

@@ -16,15 +16,15 @@ statements! {
     /// Statements on settings for all gateways.
     FleetSettingStatements in "fleet_settings" {
         /// All of them.
-        read_fleet_settings,
+        read,
         /// How many there are.
-        count_fleet_settings,
+        count,
         /// Adds or replaces one.
-        put_fleet_setting,
+        put,
         /// Clears one.
-        delete_fleet_setting,
+        delete,
         /// Deletes those that expired before a moment.
-        delete_expired_fleet_settings,
+        delete_expired,
     }
 }
 
@@ -92,22 +92,18 @@ impl<D: Database> FleetSettings<'_, D> {
     const SQL: &'static FleetSettingStatements = FleetSettingStatements::of::<D>();
 
     /// All settings, also those that have expired.
-    pub async fn read(self) -> Result<Vec<FleetSetting>, StoreError> {
-        let rows = self.0.rows(Self::SQL.read_fleet_settings, NOTHING).await?;
+    pub async fn read(&self) -> Result<Vec<FleetSetting>, StoreError> {
+        let rows = self.0.rows(Self::SQL.read, NOTHING).await?;
         rows.iter().map(setting).collect()
     }
 
     /// Makes a change, and adds to the audit log who did so and why. Returns the revision under
     /// which it holds.
-    pub async fn change(self, change: &FleetChange, now: Timestamp) -> Result<u64, ChangeError> {
+    pub async fn change(&self, change: &FleetChange, now: Timestamp) -> Result<u64, ChangeError> {
         let mut connection = self.0.begin().await?;
         delete_expired::<D>(&mut connection, now).await?;
         write::<D>(&mut connection, change, now).await?;
-        let count: usize = only_number(
-            &connection
-                .rows(Self::SQL.count_fleet_settings, NOTHING)
-                .await?,
-        )?;
+        let count: usize = only_number(&connection.rows(Self::SQL.count, NOTHING).await?)?;
         if count > SETTINGS_MAX {
             connection.rollback().await?;
             return Err(ChangeError::TooMany(SETTINGS_MAX));
@@ -132,7 +128,7 @@ async fn delete_expired<D: Database>(
     let kept = SignedDuration::try_from(EXPIRED_KEPT).unwrap_or(SignedDuration::ZERO);
     let before = now.saturating_sub(kept).unwrap_or(now).as_millisecond();
     connection
-        .execute(sql.delete_expired_fleet_settings, &json_rows([[before]]))
+        .execute(sql.delete_expired, &json_rows([[before]]))
         .await
         .map(drop)
 }
@@ -145,26 +141,23 @@ async fn write<D: Database>(
 ) -> Result<(), StoreError> {
     let sql = FleetSettingStatements::of::<D>();
     let (kind, target) = (&change.kind, &change.target);
-    let touched = match &change.to {
-        Some(FleetValue { json, expires_at }) => {
-            let revision = revision::read::<D>(connection).await? + 1;
-            let row = (
-                kind,
-                target,
-                json,
-                &change.who,
-                &change.why,
-                now.as_millisecond(),
-                expiry_ms(*expires_at),
-                revision,
-            );
-            let row = json_rows([row]);
-            connection.execute(sql.put_fleet_setting, &row).await
-        }
-        None => {
-            let key = json_rows([(kind, target)]);
-            connection.execute(sql.delete_fleet_setting, &key).await
-        }
+    let touched = if let Some(FleetValue { json, expires_at }) = &change.to {
+        let revision = revision::read::<D>(connection).await? + 1;
+        let row = (
+            kind,
+            target,
+            json,
+            &change.who,
+            &change.why,
+            now.as_millisecond(),
+            expiry_ms(*expires_at),
+            revision,
+        );
+        let row = json_rows([row]);
+        connection.execute(sql.put, &row).await
+    } else {
+        let key = json_rows([(kind, target)]);
+        connection.execute(sql.delete, &key).await
     };
     touched.map(drop)
 }
@@ -274,7 +267,7 @@ mod tests {
         // All but one at once: a change each would take its time.
         let rows =
             (0..SETTINGS_MAX).map(|number| ("breaker", number.to_string(), "1", "w", "y", 0, 0, 1));
-        let sql = FleetSettingStatements::of::<D>().put_fleet_setting;
+        let sql = FleetSettingStatements::of::<D>().put;
         meta.execute(sql, &json_rows(rows)).await.expect("planted");
         let one_more = change("one-more", Some("1"), None);
         let refused = fleet.change(&one_more, at(0)).await;

@@ -85,7 +85,7 @@ pub enum Reported {
 }
 
 /// The reports of a cluster's gateways.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct GatewayReports<'m>(&'m Meta<MysqlDatabase>);
 
 impl Meta<MysqlDatabase> {
@@ -98,7 +98,7 @@ impl Meta<MysqlDatabase> {
 impl GatewayReports<'_> {
     /// Writes a report. The first report of a process replaces the row of its name: a process that
     /// was killed left its own there.
-    pub async fn report(self, report: &Report, first: bool) -> Result<Reported, StoreError> {
+    pub async fn report(&self, report: &Report, first: bool) -> Result<Reported, StoreError> {
         let row = row(report);
         if !first {
             if self.0.execute(SQL.update_gateway, &row).await? > 0 {
@@ -118,7 +118,7 @@ impl GatewayReports<'_> {
 
     /// The instance of another gateway that reports under the same name. Both may have begun at
     /// the same time; one that has ended leaves its row to the other.
-    async fn living_namesake(self, report: &Report) -> Result<Option<String>, StoreError> {
+    async fn living_namesake(&self, report: &Report) -> Result<Option<String>, StoreError> {
         let name = json_rows([[&report.name]]);
         let rows = self.0.rows(SQL.read_instance, &name).await?;
         let Some(row) = rows.first() else {
@@ -129,7 +129,7 @@ impl GatewayReports<'_> {
     }
 
     /// All gateways that are not gone, by name.
-    pub async fn list(self) -> Result<Vec<Gateway>, StoreError> {
+    pub async fn list(&self) -> Result<Vec<Gateway>, StoreError> {
         let rows = self.0.rows(SQL.read_gateways, NOTHING).await?;
         let gateways = rows.iter().map(gateway).collect::<Result<Vec<_>, _>>()?;
         Ok(gateways
@@ -139,7 +139,7 @@ impl GatewayReports<'_> {
     }
 
     /// Removes a gateway from the list, if it is this instance.
-    pub async fn remove(self, name: &str, instance: &str) -> Result<(), StoreError> {
+    pub async fn remove(&self, name: &str, instance: &str) -> Result<(), StoreError> {
         self.0
             .execute(SQL.delete_gateway, &json_rows([[name, instance]]))
             .await

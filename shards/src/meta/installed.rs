@@ -22,7 +22,7 @@ pub(crate) enum InstalledMeta {
         /// The file.
         meta: Meta<SqliteFile>,
         /// What that gateway reported.
-        own_report: OwnReport,
+        own_report: Box<OwnReport>,
     },
     /// A database that all gateways share.
     Cluster(Meta<MysqlDatabase>),
@@ -43,7 +43,7 @@ impl InstalledMeta {
     pub(crate) fn embedded(meta: Meta<SqliteFile>) -> Self {
         Self::Embedded {
             meta,
-            own_report: OwnReport::default(),
+            own_report: Box::default(),
         }
     }
 

@@ -26,7 +26,7 @@ impl<D: Database> LayoutRecord<'_, D> {
     const SQL: &'static LayoutStatements = LayoutStatements::of::<D>();
 
     /// Version, shards and tables of the slot map; `None` before the first start.
-    pub async fn slot_map(self) -> Result<Option<(u32, u16, u16)>, StoreError> {
+    pub async fn slot_map(&self) -> Result<Option<(u32, u16, u16)>, StoreError> {
         let rows = self.0.rows(Self::SQL.read_slot_map, NOTHING).await?;
         rows.first()
             .map(|row| Ok((row.number(0)?, row.number(1)?, row.number(2)?)))
@@ -34,7 +34,7 @@ impl<D: Database> LayoutRecord<'_, D> {
     }
 
     /// Fixes the slot map, at the first start. Conflicts when it is fixed already.
-    pub async fn fix_slot_map(self, map: &SlotMap) -> Result<(), StoreError> {
+    pub async fn fix_slot_map(&self, map: &SlotMap) -> Result<(), StoreError> {
         let row = json(&(map.version(), map.shards(), map.tables()));
         self.0
             .execute(Self::SQL.insert_slot_map, &row)

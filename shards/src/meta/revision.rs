@@ -8,31 +8,28 @@ statements! {
     /// Statements on the revision.
     RevisionStatements in "revision" {
         /// Makes writers take turns: the first statement of each transaction that writes.
-        lock_revision,
+        lock,
         /// The number.
-        read_revision,
+        read,
         /// Raises it.
-        raise_revision,
+        raise,
     }
 }
 
 /// Waits until no other transaction writes, and keeps others waiting until this one ends.
 pub(super) async fn lock<D: Database>(connection: &mut D::Connection) -> Result<(), StoreError> {
     let sql = RevisionStatements::of::<D>();
-    connection.rows(sql.lock_revision, NOTHING).await.map(drop)
+    connection.rows(sql.lock, NOTHING).await.map(drop)
 }
 
 /// The current revision.
 pub(super) async fn read<D: Database>(connection: &mut D::Connection) -> Result<u64, StoreError> {
     let sql = RevisionStatements::of::<D>();
-    only_number(&connection.rows(sql.read_revision, NOTHING).await?)
+    only_number(&connection.rows(sql.read, NOTHING).await?)
 }
 
 /// Raises the revision within a transaction that changes what gateways follow.
 pub(crate) async fn raise<D: Database>(connection: &mut D::Connection) -> Result<(), StoreError> {
     let sql = RevisionStatements::of::<D>();
-    connection
-        .execute(sql.raise_revision, NOTHING)
-        .await
-        .map(drop)
+    connection.execute(sql.raise, NOTHING).await.map(drop)
 }

@@ -14,11 +14,11 @@ statements! {
     /// Statements on run numbers.
     RunStatements in "runs" {
         /// Claims the next run number.
-        claim_run,
+        claim,
         /// The run number claimed last.
-        read_run,
+        read,
         /// `[[claimed]]`: raises it at least so far.
-        raise_runs,
+        raise,
     }
 }
 
@@ -33,10 +33,10 @@ impl<D: Database> RunNumbers<'_, D> {
     const SQL: &'static RunStatements = RunStatements::of::<D>();
 
     /// Claims a run number that was never claimed before; `None` when all are used up.
-    pub async fn claim(self) -> Result<Option<Run>, StoreError> {
+    pub async fn claim(&self) -> Result<Option<Run>, StoreError> {
         let mut connection = self.0.begin().await?;
-        connection.execute(Self::SQL.claim_run, NOTHING).await?;
-        let number = only_number(&connection.rows(Self::SQL.read_run, NOTHING).await?)?;
+        connection.execute(Self::SQL.claim, NOTHING).await?;
+        let number = only_number(&connection.rows(Self::SQL.read, NOTHING).await?)?;
         let Some(run) = Run::new(number) else {
             return Ok(None);
         };
@@ -46,15 +46,15 @@ impl<D: Database> RunNumbers<'_, D> {
     }
 
     /// How many run numbers were claimed so far.
-    pub async fn claimed(self) -> Result<u64, StoreError> {
-        only_number(&self.0.rows(Self::SQL.read_run, NOTHING).await?)
+    pub async fn claimed(&self) -> Result<u64, StoreError> {
+        only_number(&self.0.rows(Self::SQL.read, NOTHING).await?)
     }
 
     /// Has at least so many run numbers count as claimed.
-    pub(crate) async fn raise(self, claimed: u64) -> Result<(), StoreError> {
+    pub(crate) async fn raise(&self, claimed: u64) -> Result<(), StoreError> {
         let mut connection = self.0.begin().await?;
         connection
-            .execute(Self::SQL.raise_runs, &json_rows([[claimed]]))
+            .execute(Self::SQL.raise, &json_rows([[claimed]]))
             .await?;
         connection.commit().await
     }
@@ -62,13 +62,13 @@ impl<D: Database> RunNumbers<'_, D> {
 
 impl<D: Database> Claimed for Meta<D> {
     fn claimed(&self) -> Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + '_>> {
-        Box::pin(self.runs().claimed())
+        Box::pin(async { self.runs().claimed().await })
     }
 }
 
 impl<D: Database> Runs for Meta<D> {
     fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Option<Run>, StoreError>> + Send + '_>> {
-        Box::pin(self.runs().claim())
+        Box::pin(async { self.runs().claim().await })
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
         let mut runs = Vec::new();
         for _ in 0..5 {
             runs.extend(
-                join_all((0..4).map(|_| meta.runs().claim()))
+                join_all((0..4).map(|_| async { meta.runs().claim().await }))
                     .await
                     .into_iter()
                     .map(|run| run.expect("an answer").expect("a run").get()),

@@ -86,7 +86,7 @@ impl<D: Database> StockOperations<'_, D> {
     const SQL: &'static StockOperationStatements = StockOperationStatements::of::<D>();
 
     /// Each prize's total.
-    pub async fn totals(self) -> Result<BTreeMap<Prize, u64>, StoreError> {
+    pub async fn totals(&self) -> Result<BTreeMap<Prize, u64>, StoreError> {
         let rows = self.0.rows(Self::SQL.read_totals, NOTHING).await?;
         rows.iter()
             .map(|row| Ok((prize(row, 0)?, total(row, 2)?)))
@@ -94,13 +94,13 @@ impl<D: Database> StockOperations<'_, D> {
     }
 
     /// Adds units to a prize: they count from now on. Returns the operation's id.
-    pub async fn add(self, change: &StockChange, now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn add(&self, change: &StockChange, now: Timestamp) -> Result<u64, StoreError> {
         self.record("add", change, Some(change.units), now).await
     }
 
     /// Asks the holder of the stock to withdraw units. Returns the operation's id.
     pub async fn ask_withdrawal(
-        self,
+        &self,
         change: &StockChange,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
@@ -108,7 +108,7 @@ impl<D: Database> StockOperations<'_, D> {
     }
 
     /// Withdrawals that wait.
-    pub async fn waiting_withdrawals(self) -> Result<Vec<Withdrawal>, StoreError> {
+    pub async fn waiting_withdrawals(&self) -> Result<Vec<Withdrawal>, StoreError> {
         let rows = self
             .0
             .rows(Self::SQL.read_waiting_operations, NOTHING)
@@ -118,7 +118,7 @@ impl<D: Database> StockOperations<'_, D> {
 
     /// Records that `units` were withdrawn: the prize's total falls by them. Does nothing to a
     /// withdrawal that is recorded already.
-    pub async fn record_withdrawn(self, withdrawal: u64, units: u64) -> Result<(), StoreError> {
+    pub async fn record_withdrawn(&self, withdrawal: u64, units: u64) -> Result<(), StoreError> {
         let applied = -i64::try_from(units).map_err(|_| out_of_range(1))?;
         let mut connection = self.0.begin().await?;
         connection
@@ -129,14 +129,14 @@ impl<D: Database> StockOperations<'_, D> {
     }
 
     /// The change of the total that an operation made; `None` while it waits.
-    pub async fn applied(self, operation: u64) -> Result<Option<i64>, StoreError> {
+    pub async fn applied(&self, operation: u64) -> Result<Option<i64>, StoreError> {
         let sql = Self::SQL.read_operation;
         let rows = self.0.rows(sql, &json(&[operation])).await?;
         only_row(&rows)?.optional_integer(0)
     }
 
     /// The same, once no transaction is under way that could still change it.
-    pub(crate) async fn applied_for_good(self, operation: u64) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn applied_for_good(&self, operation: u64) -> Result<Option<i64>, StoreError> {
         // Writers take turns: every earlier transaction has ended.
         let mut connection = self.0.begin().await?;
         let rows = connection
@@ -147,14 +147,14 @@ impl<D: Database> StockOperations<'_, D> {
     }
 
     /// All operations on a prize, oldest first.
-    pub async fn of(self, prize: Prize) -> Result<Vec<Operation>, StoreError> {
+    pub async fn of(&self, prize: Prize) -> Result<Vec<Operation>, StoreError> {
         let key = json(&(prize.activity.get(), prize.award.get()));
         let rows = self.0.rows(Self::SQL.read_operations, &key).await?;
         rows.iter().map(operation).collect()
     }
 
     async fn record(
-        self,
+        &self,
         kind: &str,
         change: &StockChange,
         applied: Option<u64>,

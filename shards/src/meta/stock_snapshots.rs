@@ -10,11 +10,11 @@ statements! {
     /// Statements on snapshots of the stock. There is one row per prize.
     SnapshotStatements in "stock_snapshots" {
         /// Forgets all.
-        delete_snapshots,
+        delete_all,
         /// Writes some, each in place of the prize's last one.
-        put_snapshots,
+        put,
         /// Reads all.
-        read_snapshots,
+        read,
     }
 }
 
@@ -29,15 +29,15 @@ impl<D: Database> StockSnapshots<'_, D> {
     const SQL: &'static SnapshotStatements = SnapshotStatements::of::<D>();
 
     /// Forgets the view that an earlier server had of its stock.
-    pub async fn forget(self) -> Result<(), StoreError> {
+    pub async fn forget(&self) -> Result<(), StoreError> {
         self.0
-            .execute(Self::SQL.delete_snapshots, NOTHING)
+            .execute(Self::SQL.delete_all, NOTHING)
             .await
             .map(drop)
     }
 
     /// Writes the running server's view of its stock.
-    pub async fn write(self, snapshots: &[Snapshot], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn write(&self, snapshots: &[Snapshot], now: Timestamp) -> Result<(), StoreError> {
         let row = |snapshot: &Snapshot| {
             (
                 snapshot.prize.activity.get(),
@@ -50,15 +50,12 @@ impl<D: Database> StockSnapshots<'_, D> {
             )
         };
         let rows = json_rows(snapshots.iter().map(row));
-        self.0
-            .execute(Self::SQL.put_snapshots, &rows)
-            .await
-            .map(drop)
+        self.0.execute(Self::SQL.put, &rows).await.map(drop)
     }
 
     /// The view of its stock that a server wrote last.
-    pub async fn read(self) -> Result<Vec<Snapshot>, StoreError> {
-        let rows = self.0.rows(Self::SQL.read_snapshots, NOTHING).await?;
+    pub async fn read(&self) -> Result<Vec<Snapshot>, StoreError> {
+        let rows = self.0.rows(Self::SQL.read, NOTHING).await?;
         rows.iter().map(snapshot).collect()
     }
 }

@@ -97,7 +97,7 @@ impl<D: Database> SwitchSettings<'_, D> {
     const SQL: &'static SwitchStatements = SwitchStatements::of::<D>();
 
     /// How the switches are set. Those that this program does not know are left out and reported.
-    pub async fn read(self) -> Result<Switches, StoreError> {
+    pub async fn read(&self) -> Result<Switches, StoreError> {
         // Before the rows, so that they are at least as new.
         let revision = self.0.revision().await?;
         let rows = self.0.rows(Self::SQL.read_switches, NOTHING).await?;
@@ -110,7 +110,7 @@ impl<D: Database> SwitchSettings<'_, D> {
 
     /// Sets or clears a switch, and records who did so and why. Running gateways follow within a
     /// second. Returns the revision under which the change holds.
-    pub async fn change(self, change: &SwitchChange, now: Timestamp) -> Result<u64, ChangeError> {
+    pub async fn change(&self, change: &SwitchChange, now: Timestamp) -> Result<u64, ChangeError> {
         let mut connection = self.0.begin().await?;
         let key = change.to.key();
         let rows = connection.rows(Self::SQL.read_switches, NOTHING).await?;
@@ -139,7 +139,7 @@ impl<D: Database> SwitchSettings<'_, D> {
     }
 
     /// The latest changes, newest first.
-    pub async fn changes(self) -> Result<Vec<PastChange>, StoreError> {
+    pub async fn changes(&self) -> Result<Vec<PastChange>, StoreError> {
         let rows = self.0.rows(Self::SQL.read_switch_changes, NOTHING).await?;
         let changes = rows
             .iter()

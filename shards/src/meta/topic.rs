@@ -7,14 +7,6 @@ macro_rules! topic {
         #[derive(Debug)]
         pub struct $name<'m, D: crate::store::Database>(&'m super::connections::Meta<D>);
 
-        impl<D: crate::store::Database> Clone for $name<'_, D> {
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        impl<D: crate::store::Database> Copy for $name<'_, D> {}
-
         impl<D: crate::store::Database> super::connections::Meta<D> {
             $(#[$method_doc])*
             pub fn $method(&self) -> $name<'_, D> {

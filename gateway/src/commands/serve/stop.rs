@@ -1,0 +1,110 @@
+//! How a server stops: it leaves the load balancer, answers what it has taken on, commits it, and
+//! only then lets go of its storage.
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::doors::Doors;
+use super::signals::Signals;
+use super::storage::Running;
+use crate::admin::Admin;
+use crate::config::DrainConfig;
+use crate::fleet::Fleet;
+use crate::reload::Reloader;
+
+/// How a server that was told to stop has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// All that it had taken on is done.
+    Clean,
+    /// Something was not done by the deadline.
+    Cut,
+}
+
+/// A server that serves.
+pub(super) struct Serving {
+    doors: Doors,
+    admin: Arc<Admin>,
+    reloader: Arc<Reloader>,
+    fleet: Arc<Fleet>,
+    running: Running,
+    stop_fleet: watch::Sender<bool>,
+    obeying: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Has it follow the settings for all gateways, and be ready.
+    pub(super) fn begin(
+        doors: Doors,
+        (admin, reloader, fleet): (Arc<Admin>, Arc<Reloader>, Arc<Fleet>),
+        running: Running,
+    ) -> Self {
+        let (stop_fleet, fleet_stops) = watch::channel(false);
+        let obeying = tokio::spawn(fleet.clone().run(fleet_stops));
+        admin.set_ready(true);
+        Self {
+            doors,
+            admin,
+            reloader,
+            fleet,
+            running,
+            stop_fleet,
+            obeying,
+        }
+    }
+
+    /// Waits for a stop, and carries it out. A second signal cuts the grace short.
+    pub(super) async fn until_stopped(self, mut signals: Signals, drain: DrainConfig) -> Ending {
+        signals.stop(|| self.reload()).await;
+        self.admin.set_ready(false);
+        self.doors.close_after_answers();
+        tracing::info!(grace = ?drain.grace, "not ready any more");
+        let _ = timeout(drain.grace, signals.stop(|| ())).await;
+        self.drain(drain).await
+    }
+
+    /// Reloads the configuration. The log says how that went: a signal has no answer.
+    fn reload(&self) {
+        let reloaded = self.reloader.reload();
+        self.fleet
+            .reloaded(reloaded.is_ok_and(|reloaded| reloaded.is_whole()));
+    }
+
+    async fn drain(self, drain: DrainConfig) -> Ending {
+        let Self {
+            mut doors,
+            admin,
+            reloader,
+            fleet,
+            running,
+            stop_fleet,
+            obeying,
+        } = self;
+        tracing::info!("draining");
+        let deadline = Instant::now() + drain.deadline;
+        let requests_cut = doors.drain_public().await;
+        let drained = timeout_at(deadline, running.drain()).await;
+        if drained.is_err() {
+            // No answered request is lost: what is cut off here was never answered.
+            tracing::error!("the shards did not end before the deadline");
+        }
+        stop_fleet.send_replace(true);
+        let _ = obeying.await;
+        fleet.leave().await;
+        doors.drain_admin().await;
+        // With them go the last connections to the files.
+        drop((reloader, admin, fleet));
+        let ending = if requests_cut == 0 && drained.is_ok() {
+            Ending::Clean
+        } else {
+            Ending::Cut
+        };
+        if let Ok(Some(held)) = drained {
+            held.let_go().await;
+        }
+        tracing::info!(clean = ending == Ending::Clean, "stopped");
+        ending
+    }
+}
