@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::columns::{NOTHING, string, time};
-use super::topic::{statements, topic};
+use super::statements::statements;
+use super::topic::topic;
 use crate::store::{Columns, Connection, Database, StoreError, json_rows};
 
 statements! {

@@ -6,9 +6,10 @@ use market::campaign::{Campaign, Catalogue, InvalidCampaign};
 use super::columns::{NOTHING, json};
 use super::publication::{counts, reasons_against};
 use super::revision;
+use super::statements::statements;
 use super::stock_operations::{StockChange, insert_operation, published_counts};
 use super::stored_campaign::StoredCampaign;
-use super::topic::{statements, topic};
+use super::topic::topic;
 use crate::store::{Connection, Database, StoreError};
 
 statements! {

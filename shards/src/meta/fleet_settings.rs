@@ -9,7 +9,8 @@ use super::audit_log::{self, AuditEntry};
 use super::columns::{NOTHING, expiry, expiry_ms, only_number, string, time};
 use super::error::ChangeError;
 use super::revision;
-use super::topic::{statements, topic};
+use super::statements::statements;
+use super::topic::topic;
 use crate::store::{Columns, Connection, Database, StoreError, json_rows};
 
 statements! {

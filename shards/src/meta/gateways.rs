@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::columns::{NOTHING, string, time};
 use super::connections::Meta;
-use super::topic::statements;
+use super::statements::statements;
 use crate::store::{Columns, MysqlDatabase, StoreError, json_rows};
 
 statements! {

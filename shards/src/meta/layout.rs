@@ -2,7 +2,8 @@
 use router::SlotMap;
 
 use super::columns::{NOTHING, json};
-use super::topic::{statements, topic};
+use super::statements::statements;
+use super::topic::topic;
 use crate::store::{Columns, Database, StoreError};
 
 statements! {

@@ -20,6 +20,7 @@ mod layout;
 mod publication;
 mod revision;
 mod runs;
+mod statements;
 mod stock_additions;
 mod stock_operations;
 mod stock_snapshots;

@@ -1,7 +1,7 @@
 //! The revision: the number that every change of the meta database raises, and that gateways poll.
 //! Its row is also the lock by which writers take turns.
 use super::columns::{NOTHING, only_number};
-use super::topic::statements;
+use super::statements::statements;
 use crate::store::{Connection, Database, StoreError};
 
 statements! {

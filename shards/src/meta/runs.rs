@@ -6,7 +6,8 @@ use router::Run;
 
 use super::columns::{NOTHING, only_number};
 use super::connections::Meta;
-use super::topic::{statements, topic};
+use super::statements::statements;
+use super::topic::topic;
 use crate::lane::Runs;
 use crate::store::{Claimed, Connection, Database, StoreError, json_rows};
 

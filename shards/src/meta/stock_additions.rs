@@ -3,7 +3,7 @@
 use market::batch::Prize;
 
 use super::columns::NOTHING;
-use super::topic::statements;
+use super::statements::statements;
 use crate::stock::spread::Spread;
 use crate::store::{Columns, Connection, StoreError, json_rows};
 

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use market::batch::Prize;
 
 use super::columns::{NOTHING, json, only_number, only_row, prize, string, time};
-use super::topic::{statements, topic};
+use super::statements::statements;
+use super::topic::topic;
 use super::{revision, stock_additions};
 use crate::store::{Columns, Connection, Database, Issuing, StoreError, out_of_range};
 

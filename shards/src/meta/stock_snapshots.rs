@@ -2,7 +2,8 @@
 use jiff::Timestamp;
 
 use super::columns::{NOTHING, prize};
-use super::topic::{statements, topic};
+use super::statements::statements;
+use super::topic::topic;
 use crate::stock::snapshot::Snapshot;
 use crate::store::{Columns, Database, StoreError, json_rows};
 

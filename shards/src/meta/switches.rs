@@ -5,7 +5,8 @@ use market::switches::{Setting, SettingKey, Switch, Switches};
 
 use super::columns::{NOTHING, expiry, expiry_ms, string, time};
 use super::error::ChangeError;
-use super::topic::{statements, topic};
+use super::statements::statements;
+use super::topic::topic;
 use crate::store::{Columns, Connection, Database, StoreError, json_rows};
 
 statements! {
