@@ -52,7 +52,7 @@ const RSS_SLACK_KIB: u64 = 16 * 1024;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SoakArgs {
-    /// How many minutes to send draws.
+    /// How many seconds to send draws.
     #[arg(long, default_value_t = 1_200, value_parser = value_parser!(u64).range(20..=7_200))]
     pub(crate) seconds: u64,
     /// The cluster's maximum of draws a second; measured first when it is not given.

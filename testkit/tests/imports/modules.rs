@@ -115,11 +115,10 @@ impl Tree {
 
     /// Whether a `use` line only shows a name of a module below this one to others.
     fn only_shows(&self, id: Id, import: &Import) -> bool {
-        let (Goal::Module(from) | Goal::ItemOf(from)) =
-            match self.resolve(id, &import.path, DEPTH_MAX) {
-                Some(goal) => goal,
-                None => return false,
-            };
+        let goal = self.resolve(id, &import.path, DEPTH_MAX);
+        let Some(Goal::Module(from) | Goal::ItemOf(from)) = goal else {
+            return false;
+        };
         let is_used = match &import.name {
             Some(name) => self.modules[id].source.words.contains(name),
             None => false,

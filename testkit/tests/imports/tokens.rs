@@ -36,14 +36,13 @@ pub fn tokens(source: &str) -> Vec<Token> {
             (first, _) if first.is_alphanumeric() || first == '_' => {
                 let end = end_of_word(&chars, at);
                 let word: String = chars[at..end].iter().collect();
-                match end_of_prefixed(&chars, &word, end) {
-                    Some(end) => end,
-                    None => {
-                        if !first.is_ascii_digit() {
-                            tokens.push(Token::Word(word));
-                        }
-                        end
+                if let Some(end) = end_of_prefixed(&chars, &word, end) {
+                    end
+                } else {
+                    if !first.is_ascii_digit() {
+                        tokens.push(Token::Word(word));
                     }
+                    end
                 }
             }
             (sign, _) => {
@@ -129,11 +128,11 @@ fn end_of_prefixed(chars: &[char], prefix: &str, from: usize) -> Option<usize> {
 
 #[test]
 fn only_words_and_signs_are_left() {
-    let source = r###"
+    let source = r##"
         /// use crate::a; /* nested /* comment */ */
         fn x<'a>(y: &'a str) -> char { /* use b; /* c */ d */ 'u'; '\''; b'\\'; "e \" f"; }
         const Z: &[u8] = br#"g "h" i"#; const N: u32 = 0x1f; let c = '"'; done()
-    "###;
+    "##;
     let words: Vec<_> = tokens(source)
         .iter()
         .filter_map(|token| token.word().map(str::to_owned))
