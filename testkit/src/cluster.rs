@@ -14,7 +14,7 @@ const LOOK_AFTER: &str = r#"
 script=$1 folder=$2
 if "$script" up "$folder" </dev/null 2>&1; then echo "$UP"; else echo "$FAILED"; fi
 cat >/dev/null
-"$script" down "$folder" >&2
+"$script" down "$folder" >/dev/null
 [ -n "$KEEP" ] || rm -rf "$folder"
 "#;
 

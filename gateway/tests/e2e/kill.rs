@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use market::random::{Randomness, Seeded};
+use testkit::random::SplitMix64;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -95,7 +95,7 @@ impl Client {
         };
         worker.calls += 1;
         let number = worker.calls;
-        let mut random = Seeded::new(self.seed ^ (stream as u64) << 32 ^ number);
+        let mut random = SplitMix64::new(self.seed ^ (stream as u64) << 32 ^ number);
         let user = format!("u{}", random.below(USERS));
         let activity = if !paired && self.scarce_is_due(begun) {
             SCARCE_ACTIVITY
@@ -202,9 +202,9 @@ impl Client {
         (calls.clone(), wins)
     }
 
-    fn sample(&self, random: &mut Seeded) -> Vec<Call> {
+    fn sample(&self, random: &mut SplitMix64) -> Vec<Call> {
         let ledger = self.ledger();
-        let below = |random: &mut Seeded| {
+        let below = |random: &mut SplitMix64| {
             usize::try_from(random.below(ledger.calls.len() as u64)).expect("an index")
         };
         (0..SAMPLE.min(ledger.calls.len() as u64))
@@ -228,7 +228,7 @@ async fn load_and_kill(
     place: &Place,
     client: &Arc<Client>,
     workers: Vec<Worker>,
-    random: &mut Seeded,
+    random: &mut SplitMix64,
 ) -> Vec<Worker> {
     let mut server = Server::start(place).await;
     client.look_for_lost(&server, &workers).await;
@@ -249,7 +249,7 @@ async fn load_and_kill(
 #[tokio::test]
 async fn twenty_kills_under_load_lose_nothing_and_sell_nothing_twice() {
     let seed = seed();
-    let mut random = Seeded::new(seed);
+    let mut random = SplitMix64::new(seed);
     let place = Place::with_campaigns(&[LOAD, &scarce(SCARCE_ACTIVITY, SCARCE_UNITS)]).await;
     let client = Arc::new(Client {
         seed,
@@ -319,7 +319,7 @@ async fn chances_match(server: &Server, calls: &[Call]) {
 const FIRST_START_MS: u64 = 60;
 
 /// Starts for the first time a few times, and kills each start.
-async fn kill_first_starts(place: &Place, random: &mut Seeded) {
+async fn kill_first_starts(place: &Place, random: &mut SplitMix64) {
     for _ in 0..3 {
         let data = text_of(&place.data());
         let free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
@@ -334,7 +334,7 @@ async fn kill_first_starts(place: &Place, random: &mut Seeded) {
 
 #[tokio::test]
 async fn a_first_start_that_is_killed_half_way_begins_again() {
-    let mut random = Seeded::new(seed());
+    let mut random = SplitMix64::new(seed());
     for _ in 0..10 {
         let place = Place::with_campaigns(&[LOAD]).await;
         kill_first_starts(&place, &mut random).await;
@@ -354,7 +354,7 @@ async fn a_first_start_that_is_killed_half_way_begins_again() {
 
 #[tokio::test]
 async fn a_first_start_that_is_killed_half_way_leaves_all_demo_campaigns_to_the_next() {
-    let mut random = Seeded::new(seed());
+    let mut random = SplitMix64::new(seed());
     for _ in 0..10 {
         let place = Place::new();
         kill_first_starts(&place, &mut random).await;

@@ -161,6 +161,7 @@ impl Response {
 impl Envelope {
     /// Checks status and code of an answer.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "it is a check by itself")]
     pub fn expect(self, status: u16, code: &str) -> Self {
         assert_eq!(
             (self.status, self.code.as_str()),

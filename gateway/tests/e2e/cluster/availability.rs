@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use market::random::{Randomness, Seeded};
 use sqlx::{Executor as _, MySqlConnection};
+use testkit::random::SplitMix64;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -812,7 +812,7 @@ fn plan() -> Vec<(Fault, Duration)> {
             .collect();
     };
     println!("CHAOS_AVAILABILITY_SEED={seed} CHAOS_AVAILABILITY_ROUNDS={rounds}");
-    let mut random = Seeded::new(seed);
+    let mut random = SplitMix64::new(seed);
     let mut planned = Vec::new();
     for _ in 0..rounds {
         let mut left: Vec<Fault> = chosen().collect();

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use market::random::{Randomness, Seeded};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _, MySqlConnection};
+use testkit::random::SplitMix64;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -72,7 +72,7 @@ impl fmt::Display for Fault {
 /// The faults to come: dealt from a deck, so that each kind of fault comes before any comes twice.
 /// The first deck has those that matter most, and is as long as a short run.
 struct Faults {
-    random: Seeded,
+    random: SplitMix64,
     deck: Vec<(Kind, &'static str)>,
     decks: usize,
 }
@@ -103,7 +103,7 @@ const REST_OF_DECK: [(Kind, &str); 7] = [
 impl Faults {
     fn new(seed: u64) -> Self {
         Self {
-            random: Seeded::new(seed),
+            random: SplitMix64::new(seed),
             deck: Vec::new(),
             decks: 0,
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use market::random::{Randomness, Seeded};
+use testkit::random::SplitMix64;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -122,7 +122,7 @@ impl Client {
     }
 
     async fn draw(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        let mut random = Seeded::new(self.load.seed);
+        let mut random = SplitMix64::new(self.load.seed);
         let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
         let (begun, mut due) = (Instant::now(), 0);
         let mut ticks = interval(TICK);
@@ -155,12 +155,12 @@ impl Client {
         under_way.join_all().await;
     }
 
-    fn door(&self, random: &mut Seeded) -> usize {
+    fn door(&self, random: &mut SplitMix64) -> usize {
         usize::try_from(random.below(self.load.doors.len() as u64)).expect("a place")
     }
 
     /// Every other call is one that was not answered yet, as long as there are any.
-    fn next_call(&self, random: &mut Seeded) -> Call {
+    fn next_call(&self, random: &mut SplitMix64) -> Call {
         let mut ledger = self.ledger();
         if random.below(2) == 0
             && let Some(call) = ledger.unanswered.pop_front()
