@@ -6,21 +6,16 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use shards::audit::{Check, Mended, Progress, Report, Verdict, audit, audit_cluster};
-use shards::audit::{mend_labels, mend_labels_of_cluster};
-use shards::cluster::Installation;
-use shards::embedded::Folder;
+use shards::audit::{Progress, Report, Verdict};
 
-use super::{
-    FAILED, Installed, NO, Place, block_on, complain, fail, one_line, operator, reason, say,
-};
+use super::{FAILED, NO, Place, block_on, complain, fail, one_line, operator, reason, say};
 
 /// How often a terminal is told how far the audit is.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What to audit, and how to say it.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct AuditOptions {
     #[command(flatten)]
     place: Place,
     /// Print JSON
@@ -39,19 +34,13 @@ pub struct Options {
     who: Option<String>,
 }
 
-/// Who mends, and why.
-struct Record {
-    who: String,
-    why: String,
-}
-
-impl Options {
+impl AuditOptions {
     pub(super) fn place(&self) -> &Place {
         &self.place
     }
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &AuditOptions) -> ExitCode {
     let report = match block_on(look(options)) {
         Ok(report) => report,
         Err(error) => return fail(error),
@@ -70,69 +59,22 @@ pub fn run(options: &Options) -> ExitCode {
 
 type Looked = Result<Report, Box<dyn std::error::Error>>;
 
-async fn look(options: &Options) -> Looked {
+async fn look(options: &AuditOptions) -> Looked {
     let progress = Progress::default();
-    let installed = options.place.open().await?;
-    let record = options
-        .reason
-        .clone()
-        .filter(|_| options.repair)
-        .map(|why| {
-            let who = options.who.clone().unwrap_or_else(operator);
-            Record { who, why }
-        });
+    let installation = options.place.open().await?;
+    let why = options.reason.as_deref().filter(|_| options.repair);
     let work = async {
-        match (&installed, &record) {
-            (Installed::Folder(folder), Some(record)) => {
-                repair_folder(folder, record, &progress).await
-            }
-            (Installed::Folder(folder), None) => Ok(audit(folder, &progress).await?),
-            (Installed::Cluster(cluster), Some(record)) => repair(cluster, record, &progress).await,
-            (Installed::Cluster(cluster), None) => Ok(audit_cluster(cluster, &progress).await?),
-        }
+        let Some(why) = why else {
+            return Ok(installation.audit(&progress).await?);
+        };
+        let who = options.who.clone().unwrap_or_else(operator);
+        // What was done is said on standard error.
+        let mut told = |line: String| complain(format_args!("{line}\n"));
+        Ok(installation
+            .repair_and_audit(&who, why, &progress, &mut told)
+            .await?)
     };
     watched(&progress, work).await
-}
-
-/// The embedded default counts its stock again at each start, so only accounts need mending.
-async fn repair_folder(folder: &Folder, record: &Record, progress: &Progress) -> Looked {
-    tell(mend_labels(folder, &record.who, &record.why).await?);
-    Ok(audit(folder, progress).await?)
-}
-
-/// Mends what is safe to mend, and looks again. What was done is said on standard error.
-async fn repair(cluster: &Installation, record: &Record, progress: &Progress) -> Looked {
-    // Accounts first: they need no stock server, and players are refused meanwhile.
-    tell(mend_labels_of_cluster(cluster, &record.who, &record.why).await?);
-    for done in cluster.mend().await? {
-        complain(format_args!("{done}\n"));
-    }
-    let report = audit_cluster(cluster, progress).await?;
-    let wrong = |check: &Check| check.name == "stock_adds_up" && check.is_broken();
-    if !report.checks.iter().any(wrong) {
-        return Ok(report);
-    }
-    for (server, epoch) in cluster.rebuild(&record.who, &record.why).await? {
-        complain(format_args!(
-            "stock server {server}: rebuilt under epoch {epoch}\n"
-        ));
-    }
-    Ok(audit_cluster(cluster, progress).await?)
-}
-
-fn tell(mended: Mended) {
-    let Mended { accounts, left } = mended;
-    if accounts > 0 {
-        complain(format_args!(
-            "{accounts} accounts set back to their latest day that has begun\n"
-        ));
-    }
-    if left > 0 {
-        complain(format_args!(
-            "{left} accounts of a day that has not begun are left as they are: their orders do not match them, or \
-             they changed all the time\n"
-        ));
-    }
 }
 
 /// Does the work, and tells a terminal how far it is.
@@ -176,7 +118,7 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Command {
         #[command(flatten)]
-        options: Options,
+        options: AuditOptions,
     }
 
     #[test]

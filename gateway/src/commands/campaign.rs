@@ -3,18 +3,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use jiff::Timestamp;
 use market::campaign::{
     ActivityState, AwardIndex, Campaign, InvalidCampaign, Published, Strategy, report,
 };
 use market::odds::Pool;
 use serde_json::{Value, json};
-use shards::embedded::{Folder, FolderError};
-use shards::meta::{Meta, Publication, PublishError};
-use shards::store::Database;
+use shards::Installation;
+use shards::meta::{Publication, PublishError};
 
-use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, operator, say, say_json};
-use crate::config::{EmbeddedConfig, StorageConfig};
+use super::{NO, Place, PlaceError, block_on, complain, deliver, fail, operator, say, say_json};
 
 /// What to do with campaign files.
 #[derive(Debug, Subcommand)]
@@ -225,60 +222,24 @@ async fn publish(file: &Path, place: &Place) -> Result<String, Refusal> {
     let text = read(file).map_err(Refusal::Failed)?;
     // Before anything is made for it.
     Campaign::parse(&text).map_err(|error| Refusal::No(error.to_string()))?;
-    match place.load().map_err(|error| failed(&error))?.storage {
-        StorageConfig::Embedded(embedded) => {
-            let (folder, made) = folder_for(&embedded).map_err(|error| failed(&error))?;
-            let meta = folder.meta().await.map_err(|error| failed(&error))?;
-            let done = describe(publish_to(&meta, &text).await?);
-            Ok(if made {
-                format!("made the data folder {}\n{done}", embedded.data.display())
-            } else {
-                done
-            })
-        }
-        StorageConfig::Cluster(options) => {
-            let cluster = options.open().await.map_err(|error| failed(&error))?;
-            let publication = publish_to(cluster.meta(), &text).await?;
-            // A gateway would do it as well, a moment later; so a failure is no reason to worry.
-            if let Err(error) = cluster.deliver().await {
-                complain(format_args!(
-                    "the stock servers get the units later: {error}\n"
-                ));
-            }
-            Ok(describe(publication))
-        }
-    }
-}
-
-/// Where to publish, and whether it was made for that. A campaign can be there before the server's
-/// first start, in a folder that somebody named; a default folder that is missing means that the
-/// command was given in another place.
-fn folder_for(embedded: &EmbeddedConfig) -> Result<(Folder, bool), FolderError> {
-    match Folder::existing(&embedded.data) {
-        Err(FolderError::Missing(_)) if embedded.data_is_named => {
-            Ok((Folder::create(&embedded.data)?, true))
-        }
-        found => Ok((found?, false)),
-    }
-}
-
-async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publication, Refusal> {
-    let published = meta
-        .campaigns()
-        .publish(&[text], &operator(), Timestamp::now())
-        .await
-        .map_err(|error| match error {
-            PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
-            PublishError::Store(error) => Refusal::Failed(error.to_string()),
-        });
-    published.map(|publications| publications[0])
+    let storage = place.load().map_err(|error| failed(&error))?.storage;
+    let opened = Installation::open_for_publication(&storage).await;
+    let (installation, made) = opened.map_err(|error| failed(&error))?;
+    let published = installation.publish(&text, &operator()).await;
+    let publication = published.map_err(|error| match error {
+        PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
+        PublishError::Store(error) => Refusal::Failed(error.to_string()),
+    })?;
+    deliver(&installation).await;
+    let done = describe(publication);
+    Ok(match storage.folder().filter(|_| made) {
+        Some(folder) => format!("made the data folder {}\n{done}", folder.display()),
+        None => done,
+    })
 }
 
 async fn list(place: &Place) -> Result<Vec<std::sync::Arc<Published>>, PlaceError> {
-    let catalogue = match place.open().await? {
-        Installed::Folder(folder) => folder.meta_for_reading().campaigns().catalogue().await?,
-        Installed::Cluster(cluster) => cluster.meta().campaigns().catalogue().await?,
-    };
+    let catalogue = place.open().await?.catalogue().await?;
     let mut campaigns: Vec<_> = catalogue.campaigns().cloned().collect();
     campaigns.sort_by_key(|published| published.campaign.activity.id);
     Ok(campaigns)

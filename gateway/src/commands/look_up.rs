@@ -12,7 +12,7 @@ use shards::{LookUp, ReadError, ReadLimits};
 
 use super::arguments::{IfGiven, user};
 use super::server::{Server, ServerError, json_or, text};
-use super::{Installed, NO, Place, PlaceError, block_on, complain, fail, say};
+use super::{NO, Place, PlaceError, block_on, complain, fail, say};
 use crate::admin::look_ups::{account_json, order_json, order_key};
 use crate::admin::text::printable;
 
@@ -164,10 +164,7 @@ impl Common {
     }
 
     async fn open(&self) -> Result<LookUp, PlaceError> {
-        match self.place.open().await? {
-            Installed::Folder(folder) => Ok(folder.look_up(LIMITS).await?),
-            Installed::Cluster(cluster) => Ok(cluster.look_up(LIMITS).await?),
-        }
+        Ok(self.place.open().await?.look_up(LIMITS).await?)
     }
 }
 

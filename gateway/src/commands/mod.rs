@@ -34,12 +34,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use market::document::Override;
 use serde::Serialize;
-use shards::cluster::{ClusterError, Installation};
-use shards::embedded::{Folder, FolderError};
-use shards::store::StoreError;
+use shards::{Installation, InstallationError};
 
 use crate::admin::text::is_unprintable;
-use crate::config::{Config, ConfigError, StorageConfig};
+use crate::config::{Config, ConfigError};
 
 /// A sharded, high-throughput draw gateway.
 #[derive(Debug, Parser)]
@@ -52,11 +50,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve draws until told to stop
-    Serve(serve::Options),
+    Serve(serve::ServeOptions),
     /// Check a configuration and show what would be used
     CheckConfig(Place),
     /// Create or upgrade the databases of a cluster; does nothing when all is as it should be
-    Migrate(migrate::Options),
+    Migrate(migrate::MigrateOptions),
     /// Check and publish campaign files
     #[command(subcommand)]
     Campaign(campaign::Command),
@@ -97,9 +95,9 @@ enum Command {
     /// Show how often a user may still draw; works while the server runs
     Account(look_up::AccountOptions),
     /// Explain where users live
-    Route(route::Options),
+    Route(route::RouteOptions),
     /// Check that nothing is lost, oversold or misplaced; works while the server runs
-    Audit(audit::Options),
+    Audit(audit::AuditOptions),
     /// Print what a shell needs to complete commands and options
     Completions(completions::Options),
 }
@@ -131,25 +129,21 @@ impl Place {
         Config::load(self.config.as_deref(), self.overrides())
     }
 
-    /// What looked into a data folder leaves no side files there, so that its `*.sqlite` files may
-    /// be copied.
+    /// Leaves no side files of databases behind, so that the files may be copied.
     async fn fold_up(&self) {
-        let Ok(config) = self.load() else { return };
-        if let StorageConfig::Embedded(embedded) = config.storage
-            && let Ok(folder) = Folder::existing(&embedded.data)
-        {
-            folder.fold_up().await;
+        if let Ok(config) = self.load() {
+            config.storage.fold_up().await;
         }
     }
 
     /// The installation that is there.
-    async fn open(&self) -> Result<Installed, PlaceError> {
-        match self.load()?.storage {
-            StorageConfig::Embedded(embedded) => {
-                Ok(Installed::Folder(Folder::existing(&embedded.data)?))
-            }
-            StorageConfig::Cluster(options) => Ok(Installed::Cluster(options.open().await?)),
-        }
+    async fn open(&self) -> Result<Installation, PlaceError> {
+        Ok(Installation::open(&self.load()?.storage).await?)
+    }
+
+    /// The same, up to date for changes.
+    async fn open_for_changes(&self) -> Result<Installation, PlaceError> {
+        Ok(Installation::open_for_changes(&self.load()?.storage).await?)
     }
 }
 
@@ -168,29 +162,25 @@ impl Command {
     }
 }
 
-/// What a command works on.
-enum Installed {
-    /// The embedded default.
-    Folder(Folder),
-    /// A cluster.
-    Cluster(Installation),
-}
-
 /// Why an installation cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// Its configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Its data folder.
+    /// What is there.
     #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The cluster.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// A database of it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Installation(#[from] InstallationError),
+}
+
+/// Brings units to the stock servers now. A gateway would do it as well, a moment later, so a
+/// failure is no reason to worry.
+async fn deliver(installation: &Installation) {
+    if let Err(error) = installation.deliver().await {
+        complain(format_args!(
+            "the stock servers get the units later: {error}\n"
+        ));
+    }
 }
 
 /// The answer is no.

@@ -5,15 +5,13 @@ use clap::Args;
 use market::UserId;
 use router::{SlotMap, crc32};
 use serde_json::json;
-use shards::embedded::{Folder, FolderError};
 use shards::store::counted;
 
-use super::{Place, arguments, block_on, fail, say, say_json};
-use crate::config::StorageConfig;
+use super::{Place, PlaceError, arguments, block_on, fail, say, say_json};
 
 /// Which users, in which installation.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct RouteOptions {
     #[command(flatten)]
     place: Place,
     /// Print JSON
@@ -24,7 +22,7 @@ pub struct Options {
     users: Vec<UserId>,
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &RouteOptions) -> ExitCode {
     match slot_map(options) {
         Ok(map) if options.json => say_json(&in_json(&map, &options.users)),
         Ok(map) => say(in_text(&map, &options.users)),
@@ -67,26 +65,14 @@ fn in_json(map: &SlotMap, users: &[UserId]) -> serde_json::Value {
     })
 }
 
-impl Options {
+impl RouteOptions {
     pub(super) fn place(&self) -> &Place {
         &self.place
     }
 }
 
 /// The map that the installation uses; before its first start the one that it would use.
-fn slot_map(options: &Options) -> Result<SlotMap, Box<dyn std::error::Error>> {
-    match options.place.load()?.storage {
-        StorageConfig::Embedded(embedded) => {
-            let fixed = match Folder::existing(&embedded.data) {
-                Ok(folder) => block_on(folder.meta_for_reading().layout().slot_map())?,
-                Err(FolderError::Missing(_)) => None,
-                Err(error) => return Err(error.into()),
-            };
-            let (version, shards, tables) = fixed.unwrap_or((1, embedded.shards, embedded.tables));
-            Ok(SlotMap::even(version, shards, tables)?)
-        }
-        StorageConfig::Cluster(cluster) => Ok(block_on(async {
-            cluster.open().await.map(|cluster| cluster.map().clone())
-        })?),
-    }
+fn slot_map(options: &RouteOptions) -> Result<SlotMap, PlaceError> {
+    let storage = options.place.load()?.storage;
+    Ok(block_on(storage.slot_map())?)
 }

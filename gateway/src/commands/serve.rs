@@ -7,13 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use market::document::Override;
 use prometheus::Registry;
-use shards::Shards;
-use shards::cluster::{Cluster, ClusterError};
-use shards::embedded::{Embedded, Folder, FolderError, Held, StartError};
-use shards::meta::PublishError;
+use shards::{Installation, InstallationError, Shards};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::sync::watch;
@@ -29,9 +25,7 @@ use crate::admin::refusals::Refusals;
 use crate::admin::token::TokenStore;
 use crate::admin::{Admin, Probes};
 use crate::config::effective::Effective;
-use crate::config::{
-    Config, ConfigError, DrainConfig, LogConfig, StorageConfig, WarningLevel, warnings,
-};
+use crate::config::{Config, ConfigError, DrainConfig, LogConfig, WarningLevel, warnings};
 use crate::desk::{Desk, DeskMetrics, DeskParts};
 use crate::edge::{
     ConnectionBounds, ConnectionMetrics, ConnectionTimeouts, Drained, Handler, InRuntime, Listener,
@@ -80,7 +74,7 @@ const CUT: u8 = 3;
 
 /// Options of `serve`; each is a key of the config file and an environment variable too.
 #[derive(Debug, Clone, Args)]
-pub struct Options {
+pub struct ServeOptions {
     /// The config file [env: DRAWBRIDGE_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -121,11 +115,7 @@ enum ServeError {
     #[error("the limit on open files cannot be read: {0}")]
     Limit(std::io::Error),
     #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Installation(#[from] InstallationError),
     #[error("admin token: {0}")]
     Token(String),
     #[error("admin.tls_certificate_file, admin.tls_key_file: {0}")]
@@ -134,8 +124,6 @@ enum ServeError {
     Thread(std::io::Error),
     #[error("identity: {0}")]
     Identity(String),
-    #[error("the demo campaigns cannot be published: {0}")]
-    Demo(#[from] PublishError),
     #[error("metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("signals cannot be heard: {0}")]
@@ -144,7 +132,7 @@ enum ServeError {
     Runtime(std::io::Error),
 }
 
-pub fn run(options: &Options) -> ExitCode {
+pub fn run(options: &ServeOptions) -> ExitCode {
     match start(options) {
         Ok(Ending::Clean) => ExitCode::SUCCESS,
         Ok(Ending::Cut) => ExitCode::from(CUT),
@@ -161,7 +149,7 @@ enum Ending {
     Cut,
 }
 
-fn start(options: &Options) -> Result<Ending, ServeError> {
+fn start(options: &ServeOptions) -> Result<Ending, ServeError> {
     let given = options.clone();
     let source = Source {
         file: options.config.clone(),
@@ -206,7 +194,7 @@ struct Origin {
 }
 
 /// What the command line lays over file and environment.
-fn overrides(options: &Options) -> Vec<Override> {
+fn overrides(options: &ServeOptions) -> Vec<Override> {
     let given = [
         ("storage.data", &options.data, "--data"),
         ("http.listen", &options.listen, "--listen"),
@@ -230,7 +218,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     let mut signals = Signals::new()?;
     // Sockets first: a port in use must not cost a start of the shards.
     let listeners = listen(config, ConnectionMetrics::new(&registry)?).await?;
-    let running = open(config, &registry).await?;
+    let serving =
+        Installation::serve(&config.storage, config.sizes, &registry, &DEMO_CAMPAIGNS).await?;
     let identity = Arc::new(Identity::new(&config.identity).map_err(ServeError::Identity)?);
     let limits = Arc::new(RateLimits::new(
         &config.limits,
@@ -238,7 +227,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     ));
     limits.keep_counted();
     let access = Arc::new(AccessLog::new(config.log.access_lines_per_second_max));
-    let shards = running.shards().clone();
+    let shards = serving.shards.clone();
     let tokens = tokens(config)?;
     let catalogue = shards.catalogue().clone();
     let Origin {
@@ -325,7 +314,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     tracing::info!("draining");
     let deadline = Instant::now() + config.drain.deadline;
     let requests_cut = doors.drain_public().await;
-    let drained = timeout_at(deadline, running.drain()).await;
+    let drained = timeout_at(deadline, serving.drain()).await;
     if drained.is_err() {
         // Nothing that was answered is lost: what is cut off here was never answered.
         tracing::error!("the shards did not end before the deadline");
@@ -341,8 +330,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<Ending, ServeError> {
     } else {
         Ending::Cut
     };
-    if let Ok(Some(held)) = drained {
-        held.let_go().await;
+    if let Ok(drained) = drained {
+        drained.let_go().await;
     }
     tracing::info!(clean = ending == Ending::Clean, "stopped");
     Ok(ending)
@@ -616,97 +605,20 @@ fn connections_max(config: &Config) -> Result<usize, ServeError> {
 fn descriptors_reserved(config: &Config) -> u64 {
     /// Sockets that listen, the log, the runtime, and what is opened for a moment.
     const OWN: usize = 64;
-    /// A SQLite connection has its file and two beside it.
-    const FILES: usize = 3;
-    /// Jobs, and connections that are made while others end.
-    const SPARE: usize = 8;
-    let reads = config.sizes.reads.connections_max;
-    let storage = match &config.storage {
-        StorageConfig::Embedded(embedded) => {
-            FILES * (usize::from(embedded.shards) * (1 + reads) + SPARE)
-        }
-        StorageConfig::Cluster(options) => {
-            let redis: usize = options
-                .redis
-                .iter()
-                .map(|redis| redis.connections_max as usize + 1)
-                .sum();
-            options.shards.len() * (usize::from(options.tables) + reads + SPARE) + redis + SPARE
-        }
-    };
+    let storage = config.storage.descriptors(&config.sizes);
     let aside = 1 + usize::from(config.http.probes.is_some());
     (OWN + aside * ADMIN_CONNECTIONS_MAX + storage) as u64
 }
 
-/// The storage that serves.
-enum Running {
-    Embedded(Embedded),
-    Cluster(Cluster),
-}
-
-impl Running {
-    fn shards(&self) -> &Arc<Shards> {
-        match self {
-            Running::Embedded(embedded) => &embedded.shards,
-            Running::Cluster(cluster) => &cluster.shards,
-        }
-    }
-
-    /// Ends everything; a data folder is still held.
-    async fn drain(self) -> Option<Held> {
-        match self {
-            Running::Embedded(embedded) => Some(embedded.drain().await),
-            Running::Cluster(cluster) => {
-                cluster.drain().await;
-                None
-            }
-        }
-    }
-}
-
-async fn open(config: &Config, registry: &Registry) -> Result<Running, ServeError> {
-    match &config.storage {
-        StorageConfig::Embedded(embedded) => {
-            let folder = Folder::create(&embedded.data)?;
-            if let Some(warning) = folder.access_warning() {
-                tracing::warn!("{warning}");
-            }
-            let held = folder.hold().await?;
-            publish_demo(&held).await?;
-            Ok(Running::Embedded(
-                held.start(embedded.options(config.sizes), registry).await?,
-            ))
-        }
-        StorageConfig::Cluster(options) => {
-            let cluster = options.open().await?;
-            Ok(Running::Cluster(
-                cluster.start(config.sizes, registry).await?,
-            ))
-        }
-    }
-}
-
 /// The tokens of the admin address. The embedded default makes one of its own.
 fn tokens(config: &Config) -> Result<Arc<TokenStore>, ServeError> {
-    let own = match &config.storage {
-        StorageConfig::Embedded(embedded) => Some(embedded.data.join(TOKEN_FILE)),
-        StorageConfig::Cluster(_) => None,
-    };
+    let own = config
+        .storage
+        .folder()
+        .map(|folder| folder.join(TOKEN_FILE));
     TokenStore::open(&config.admin, own)
         .map(Arc::new)
         .map_err(ServeError::Token)
-}
-
-/// A server that has no campaign yet gets something to play with.
-async fn publish_demo(held: &Held) -> Result<(), ServeError> {
-    let meta = held.meta();
-    // Every publication raises the revision.
-    if meta.revision().await.map_err(StartError::from)? == 0 {
-        meta.campaigns()
-            .publish(&DEMO_CAMPAIGNS, "drawbridge serve", Timestamp::now())
-            .await?;
-    }
-    Ok(())
 }
 
 fn api_config(config: &Config) -> HttpApiConfig {
