@@ -6,11 +6,9 @@
 //! memory. No rule of a campaign is decided here; that is the crate `market`.
 pub mod audit;
 pub mod breaker;
-pub mod cluster;
-pub mod embedded;
 mod error;
-mod founding;
 mod grant;
+pub mod installation;
 mod jobs;
 mod lane;
 mod look_up;
@@ -29,8 +27,11 @@ pub mod store;
 mod testing;
 
 pub use error::{CommandError, ReadError};
-pub use founding::{FoundingError, Unfit};
 pub use grant::GrantId;
+pub use installation::{
+    ClusterOptions, EmbeddedOptions, GatewaySizes, Installation, InstallationError,
+    InstallationOptions, Migrated, Serving, WithdrawalState,
+};
 pub use jobs::{JobStatus, LastRound, RoundOutcome};
 pub use lane::{LaneLimits, Timeouts};
 pub use look_up::LookUp;

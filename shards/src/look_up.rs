@@ -4,11 +4,13 @@ use market::chances::Account;
 use market::{ActivityId, Order, UserId};
 use router::SlotMap;
 
-use crate::cluster::Installation;
-use crate::embedded::Folder;
 use crate::error::ReadError;
+use crate::installation::InstallationError;
+use crate::installation::cluster::Cluster;
+use crate::installation::embedded::Folder;
+use crate::installation::opened::{BackEnd, Installation};
 use crate::reads::{Found, OrderKey, Question, ReadLimits, Reader, Reads};
-use crate::store::{Access, StoreError};
+use crate::store::{Access, MysqlDatabase, StoreError};
 
 /// The readers of all shards, and what is published.
 pub struct LookUp {
@@ -50,41 +52,45 @@ impl LookUp {
     }
 }
 
-impl Folder {
-    /// Looks users up in this folder. Fails where no server has ever begun to serve from it.
-    pub async fn look_up(&self, limits: ReadLimits) -> Result<LookUp, StoreError> {
-        let meta = self.meta_for_reading();
-        let Some((version, shards, tables)) = meta.layout().slot_map().await? else {
-            return Err(StoreError::Data(
-                "no server has served from this data folder yet".to_owned(),
-            ));
-        };
-        let map = SlotMap::even(version, shards, tables)
-            .map_err(|error| StoreError::Data(error.to_string()))?;
-        let reader = |shard| -> Box<dyn Reads> {
-            Box::new(Reader::new(self.shard(shard, Access::Read), &map, limits))
-        };
-        let readers = (0..map.shards()).map(reader).collect();
-        Ok(LookUp {
-            readers,
-            catalogue: meta.campaigns().catalogue().await?,
-            map,
+impl Installation {
+    /// Looks users up. Fails where no server has ever served from a data folder.
+    pub async fn look_up(&self, limits: ReadLimits) -> Result<LookUp, InstallationError> {
+        Ok(match self.back_end() {
+            BackEnd::Embedded(folder) => look_up_in_folder(folder, limits).await?,
+            BackEnd::Cluster(cluster) => look_up_in_cluster(cluster, limits).await?,
         })
     }
 }
 
-impl Installation {
-    /// Looks users up in this cluster.
-    pub async fn look_up(&self, limits: ReadLimits) -> Result<LookUp, StoreError> {
-        let map = self.map().clone();
-        let reader = |shard: &_| -> Box<dyn Reads> {
-            Box::new(Reader::new(Clone::clone(shard), &map, limits))
-        };
-        let readers = self.shards().iter().map(reader).collect();
-        Ok(LookUp {
-            readers,
-            catalogue: self.meta().campaigns().catalogue().await?,
-            map,
-        })
-    }
+async fn look_up_in_folder(folder: &Folder, limits: ReadLimits) -> Result<LookUp, StoreError> {
+    let meta = folder.meta_for_reading();
+    let Some((version, shards, tables)) = meta.layout().slot_map().await? else {
+        return Err(StoreError::Data(
+            "no server has served from this data folder yet".to_owned(),
+        ));
+    };
+    let map = SlotMap::even(version, shards, tables)
+        .map_err(|error| StoreError::Data(error.to_string()))?;
+    let reader = |shard| -> Box<dyn Reads> {
+        Box::new(Reader::new(folder.shard(shard, Access::Read), &map, limits))
+    };
+    let readers = (0..map.shards()).map(reader).collect();
+    Ok(LookUp {
+        readers,
+        catalogue: meta.campaigns().catalogue().await?,
+        map,
+    })
+}
+
+async fn look_up_in_cluster(cluster: &Cluster, limits: ReadLimits) -> Result<LookUp, StoreError> {
+    let map = cluster.map().clone();
+    let reader = |shard: &MysqlDatabase| -> Box<dyn Reads> {
+        Box::new(Reader::new(shard.clone(), &map, limits))
+    };
+    let readers = cluster.shards().iter().map(reader).collect();
+    Ok(LookUp {
+        readers,
+        catalogue: cluster.meta().campaigns().catalogue().await?,
+        map,
+    })
 }

@@ -4,10 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use jiff::Timestamp;
 use market::ActivityId;
 use market::campaign::{ActivityState, Catalogue};
-use shards::store::counted;
 
 use super::say;
-use crate::config::{Config, StorageConfig};
+use crate::config::Config;
 
 /// Where a server listens.
 #[derive(Debug, Clone, Copy)]
@@ -32,17 +31,7 @@ pub(super) fn announce(config: &Config, catalogue: &Catalogue, addresses: Addres
     } else {
         "http"
     };
-    let number = |count: usize, what| counted(u16::try_from(count).unwrap_or(u16::MAX), what);
-    let stored = match &config.storage {
-        StorageConfig::Embedded(embedded) => format!("data in {}", embedded.data.display()),
-        StorageConfig::Cluster(cluster) => {
-            format!(
-                "{}, {}",
-                number(cluster.shards.len(), "shard"),
-                number(cluster.redis.len(), "stock server")
-            )
-        }
-    };
+    let stored = config.storage.summary();
     let quiet = if config.log.access_lines_per_second_max == 0 {
         "no line is logged per request (log.access_lines_per_second_max)\n"
     } else {

@@ -6,14 +6,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use shards::audit::{Check, Mended, Progress, Report, Verdict, audit, audit_cluster};
-use shards::audit::{mend_labels, mend_labels_of_cluster};
-use shards::cluster::Installation;
-use shards::embedded::Folder;
+use shards::audit::{Progress, Report, Verdict};
 
 use super::{
-    FAILED, InstallationOptions, Installed, NO, block_on, complain, fail, one_line, operator,
-    reason, say,
+    FAILED, NO, StorageArguments, block_on, complain, fail, one_line, operator, reason, say,
 };
 
 /// How often the progress on a terminal is updated.
@@ -23,7 +19,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug, Args)]
 pub struct AuditOptions {
     #[command(flatten)]
-    place: InstallationOptions,
+    place: StorageArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -40,14 +36,8 @@ pub struct AuditOptions {
     who: Option<String>,
 }
 
-/// Who repairs, and why.
-struct Record {
-    who: String,
-    why: String,
-}
-
 impl AuditOptions {
-    pub(super) fn place(&self) -> &InstallationOptions {
+    pub(super) fn place(&self) -> &StorageArguments {
         &self.place
     }
 }
@@ -73,67 +63,20 @@ type Looked = Result<Report, Box<dyn std::error::Error>>;
 
 async fn look(options: &AuditOptions) -> Looked {
     let progress = Progress::default();
-    let installed = options.place.open().await?;
-    let record = options
-        .reason
-        .clone()
-        .filter(|_| options.repair)
-        .map(|why| {
-            let who = options.who.clone().unwrap_or_else(operator);
-            Record { who, why }
-        });
+    let installation = options.place.open().await?;
+    let why = options.reason.as_deref().filter(|_| options.repair);
     let work = async {
-        match (&installed, &record) {
-            (Installed::Folder(folder), Some(record)) => {
-                repair_folder(folder, record, &progress).await
-            }
-            (Installed::Folder(folder), None) => Ok(audit(folder, &progress).await?),
-            (Installed::Cluster(cluster), Some(record)) => repair(cluster, record, &progress).await,
-            (Installed::Cluster(cluster), None) => Ok(audit_cluster(cluster, &progress).await?),
-        }
+        let Some(why) = why else {
+            return Ok(installation.audit(&progress).await?);
+        };
+        let who = options.who.clone().unwrap_or_else(operator);
+        // What was done is said on standard error.
+        let mut told = |line: String| complain(format_args!("{line}\n"));
+        Ok(installation
+            .repair_and_audit(&who, why, &progress, &mut told)
+            .await?)
     };
     watched(&progress, work).await
-}
-
-/// The embedded default counts its stock again at each start, so only accounts need a repair.
-async fn repair_folder(folder: &Folder, record: &Record, progress: &Progress) -> Looked {
-    tell(mend_labels(folder, &record.who, &record.why).await?);
-    Ok(audit(folder, progress).await?)
-}
-
-/// Repairs what is safe to repair, and audits again. Prints on standard error what was done.
-async fn repair(cluster: &Installation, record: &Record, progress: &Progress) -> Looked {
-    // Accounts first: they need no stock server, and until then their players are refused.
-    tell(mend_labels_of_cluster(cluster, &record.who, &record.why).await?);
-    for done in cluster.mend().await? {
-        complain(format_args!("{done}\n"));
-    }
-    let report = audit_cluster(cluster, progress).await?;
-    let wrong = |check: &Check| check.name == "stock_adds_up" && check.is_broken();
-    if !report.checks.iter().any(wrong) {
-        return Ok(report);
-    }
-    for (server, epoch) in cluster.rebuild(&record.who, &record.why).await? {
-        complain(format_args!(
-            "stock server {server}: rebuilt under epoch {epoch}\n"
-        ));
-    }
-    Ok(audit_cluster(cluster, progress).await?)
-}
-
-fn tell(mended: Mended) {
-    let Mended { accounts, left } = mended;
-    if accounts > 0 {
-        complain(format_args!(
-            "{accounts} accounts set back to their latest day that has begun\n"
-        ));
-    }
-    if left > 0 {
-        complain(format_args!(
-            "{left} accounts of a day that has not begun are left as they are: their orders do not match them, or \
-             they changed all the time\n"
-        ));
-    }
 }
 
 /// Does the work, and shows its progress on a terminal.

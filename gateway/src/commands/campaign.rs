@@ -3,20 +3,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use jiff::Timestamp;
 use market::campaign::{ActivityState, Campaign, InvalidCampaign, Published, Strategy, report};
 use market::ids::AwardIndex;
 use market::odds::Pool;
 use serde_json::{Value, json};
-use shards::embedded::{Folder, FolderError};
-use shards::meta::{Meta, Publication, PublishError};
-use shards::store::Database;
+use shards::Installation;
+use shards::meta::{Publication, PublishError};
 
 use super::{
-    InstallationError, InstallationOptions, Installed, NO, block_on, complain, fail, operator, say,
-    say_json,
+    NO, OpenError, StorageArguments, block_on, complain, deliver, fail, operator, say, say_json,
 };
-use crate::config::{EmbeddedConfig, StorageConfig};
 
 /// What to do with campaign files.
 #[derive(Debug, Subcommand)]
@@ -34,12 +30,12 @@ pub enum Command {
         /// The campaign file
         file: PathBuf,
         #[command(flatten)]
-        place: InstallationOptions,
+        place: StorageArguments,
     },
     /// List what is published
     List {
         #[command(flatten)]
-        place: InstallationOptions,
+        place: StorageArguments,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -47,7 +43,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) fn place(&self) -> Option<&InstallationOptions> {
+    pub(super) fn place(&self) -> Option<&StorageArguments> {
         match self {
             Command::Check { .. } => None,
             Command::Publish { place, .. } | Command::List { place, .. } => Some(place),
@@ -222,67 +218,29 @@ enum Refusal {
     Failed(String),
 }
 
-async fn publish(file: &Path, place: &InstallationOptions) -> Result<String, Refusal> {
+async fn publish(file: &Path, place: &StorageArguments) -> Result<String, Refusal> {
     let failed = |error: &dyn std::fmt::Display| Refusal::Failed(error.to_string());
     let text = read(file).map_err(Refusal::Failed)?;
     // Before a folder is created for it.
     Campaign::parse(&text).map_err(|error| Refusal::No(error.to_string()))?;
-    match place.load().map_err(|error| failed(&error))?.storage {
-        StorageConfig::Embedded(embedded) => {
-            let (folder, made) = folder_for(&embedded).map_err(|error| failed(&error))?;
-            let meta = folder.meta().await.map_err(|error| failed(&error))?;
-            let done = describe(publish_to(&meta, &text).await?);
-            Ok(if made {
-                format!("made the data folder {}\n{done}", embedded.data.display())
-            } else {
-                done
-            })
-        }
-        StorageConfig::Cluster(options) => {
-            let cluster = options.open().await.map_err(|error| failed(&error))?;
-            let publication = publish_to(cluster.meta(), &text).await?;
-            // A gateway delivers them too, a moment later: a failure here does no harm.
-            if let Err(error) = cluster.deliver().await {
-                complain(format_args!(
-                    "the stock servers get the units later: {error}\n"
-                ));
-            }
-            Ok(describe(publication))
-        }
-    }
+    let storage = place.load().map_err(|error| failed(&error))?.storage;
+    let opened = Installation::open_for_publication(&storage).await;
+    let (installation, made) = opened.map_err(|error| failed(&error))?;
+    let published = installation.publish(&text, &operator()).await;
+    let publication = published.map_err(|error| match error {
+        PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
+        PublishError::Store(error) => Refusal::Failed(error.to_string()),
+    })?;
+    deliver(&installation).await;
+    let done = describe(publication);
+    Ok(match storage.folder().filter(|_| made) {
+        Some(folder) => format!("made the data folder {}\n{done}", folder.display()),
+        None => done,
+    })
 }
 
-/// Where to publish, and whether the folder was created for that. A campaign may be published before
-/// the server's first start, in a folder that the caller names. If the default folder is missing,
-/// the command was run in the wrong directory.
-fn folder_for(embedded: &EmbeddedConfig) -> Result<(Folder, bool), FolderError> {
-    match Folder::existing(&embedded.data) {
-        Err(FolderError::Missing(_)) if embedded.data_is_named => {
-            Ok((Folder::create(&embedded.data)?, true))
-        }
-        found => Ok((found?, false)),
-    }
-}
-
-async fn publish_to<D: Database>(meta: &Meta<D>, text: &str) -> Result<Publication, Refusal> {
-    let published = meta
-        .campaigns()
-        .publish(&[text], &operator(), Timestamp::now())
-        .await
-        .map_err(|error| match error {
-            PublishError::Invalid(_) | PublishError::Refused(_) => Refusal::No(error.to_string()),
-            PublishError::Store(error) => Refusal::Failed(error.to_string()),
-        });
-    published.map(|publications| publications[0])
-}
-
-async fn list(
-    place: &InstallationOptions,
-) -> Result<Vec<std::sync::Arc<Published>>, InstallationError> {
-    let catalogue = match place.open().await? {
-        Installed::Folder(folder) => folder.meta_for_reading().campaigns().catalogue().await?,
-        Installed::Cluster(cluster) => cluster.meta().campaigns().catalogue().await?,
-    };
+async fn list(place: &StorageArguments) -> Result<Vec<std::sync::Arc<Published>>, OpenError> {
+    let catalogue = place.open().await?.catalogue().await?;
     let mut campaigns: Vec<_> = catalogue.campaigns().cloned().collect();
     campaigns.sort_by_key(|published| published.campaign.activity.id);
     Ok(campaigns)

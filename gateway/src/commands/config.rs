@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::server::{Look, text};
-use super::{InstallationOptions, NO, complain, fail, say};
+use super::{NO, StorageArguments, complain, fail, say};
 use crate::config::effective::{ShownKey, to_toml};
 use crate::config::{Config, ConfigError, warnings};
 use crate::text::printable_lines;
@@ -56,7 +56,7 @@ fn show(shown: &Value) -> String {
 }
 
 /// Exit code 0 when the configuration is good, 1 when it has faults, 2 when it cannot be read.
-pub fn check(place: &InstallationOptions) -> ExitCode {
+pub fn check(place: &StorageArguments) -> ExitCode {
     let text = match Config::text(place.config()) {
         Ok(text) => text,
         Err(error) => return fail(error),

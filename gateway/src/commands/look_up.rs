@@ -12,7 +12,7 @@ use shards::{LookUp, ReadError, ReadLimits};
 
 use super::arguments::{IfGiven, user};
 use super::server::{Server, ServerError, json_or, text};
-use super::{InstallationError, InstallationOptions, Installed, NO, block_on, complain, fail, say};
+use super::{NO, OpenError, StorageArguments, block_on, complain, fail, say};
 use crate::admin::look_ups::{account_json, order_json, order_key};
 use crate::text::printable;
 
@@ -66,7 +66,7 @@ pub struct Common {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: InstallationOptions,
+    place: StorageArguments,
     /// Ask this server instead of the stored data
     #[command(flatten)]
     server: IfGiven<Server>,
@@ -82,7 +82,7 @@ enum LookUpError {
     #[error("{0}")]
     Nothing(String),
     #[error(transparent)]
-    InstallationOptions(#[from] InstallationError),
+    StorageArguments(#[from] OpenError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error("{0}; `drawbridge health` and `drawbridge route USER` say more")]
@@ -90,7 +90,7 @@ enum LookUpError {
 }
 
 impl OrderOptions {
-    pub(super) fn place(&self) -> Option<&InstallationOptions> {
+    pub(super) fn place(&self) -> Option<&StorageArguments> {
         self.common.place()
     }
 
@@ -128,7 +128,7 @@ impl OrderOptions {
 }
 
 impl AccountOptions {
-    pub(super) fn place(&self) -> Option<&InstallationOptions> {
+    pub(super) fn place(&self) -> Option<&StorageArguments> {
         self.common.place()
     }
 
@@ -159,15 +159,12 @@ impl AccountOptions {
 
 impl Common {
     /// The installation whose files are opened.
-    fn place(&self) -> Option<&InstallationOptions> {
+    fn place(&self) -> Option<&StorageArguments> {
         self.server.0.is_none().then_some(&self.place)
     }
 
-    async fn open(&self) -> Result<LookUp, InstallationError> {
-        match self.place.open().await? {
-            Installed::Folder(folder) => Ok(folder.look_up(LIMITS).await?),
-            Installed::Cluster(cluster) => Ok(cluster.look_up(LIMITS).await?),
-        }
+    async fn open(&self) -> Result<LookUp, OpenError> {
+        Ok(self.place.open().await?.look_up(LIMITS).await?)
     }
 }
 

@@ -34,11 +34,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use settings::Override;
-use shards::cluster::{ClusterError, Installation};
-use shards::embedded::{Folder, FolderError};
-use shards::store::StoreError;
+use shards::{Installation, InstallationError};
 
-use crate::config::{Config, ConfigError, StorageConfig};
+use crate::config::{Config, ConfigError};
 use crate::text::is_unprintable;
 
 /// A sharded, high-throughput draw gateway.
@@ -54,7 +52,7 @@ enum Command {
     /// Serve draws until told to stop
     Serve(serve::ServeOptions),
     /// Check a configuration and show what would be used
-    CheckConfig(InstallationOptions),
+    CheckConfig(StorageArguments),
     /// Create or upgrade the databases of a cluster; does nothing when they are up to date
     Migrate(migrate::MigrateOptions),
     /// Check and publish campaign files
@@ -106,7 +104,7 @@ enum Command {
 
 /// Which installation a command is about.
 #[derive(Debug, Clone, Args)]
-pub struct InstallationOptions {
+pub struct StorageArguments {
     /// The config file [env: DRAWBRIDGE_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -115,7 +113,7 @@ pub struct InstallationOptions {
     data: Option<String>,
 }
 
-impl InstallationOptions {
+impl StorageArguments {
     fn config(&self) -> Option<&Path> {
         self.config.as_deref()
     }
@@ -134,28 +132,25 @@ impl InstallationOptions {
     /// Removes the side files that SQLite leaves in a data folder, so that its `*.sqlite` files may
     /// be copied.
     async fn fold_up(&self) {
-        let Ok(config) = self.load() else { return };
-        if let StorageConfig::Embedded(embedded) = config.storage
-            && let Ok(folder) = Folder::existing(&embedded.data)
-        {
-            folder.fold_up().await;
+        if let Ok(config) = self.load() {
+            config.storage.fold_up().await;
         }
     }
 
-    /// Opens the installation.
-    async fn open(&self) -> Result<Installed, InstallationError> {
-        match self.load()?.storage {
-            StorageConfig::Embedded(embedded) => {
-                Ok(Installed::Folder(Folder::existing(&embedded.data)?))
-            }
-            StorageConfig::Cluster(options) => Ok(Installed::Cluster(options.open().await?)),
-        }
+    /// The installation that is there.
+    async fn open(&self) -> Result<Installation, OpenError> {
+        Ok(Installation::open(&self.load()?.storage).await?)
+    }
+
+    /// The same, up to date for changes.
+    async fn open_for_changes(&self) -> Result<Installation, OpenError> {
+        Ok(Installation::open_for_changes(&self.load()?.storage).await?)
     }
 }
 
 impl Command {
     /// The installation whose files the command opens beside a server.
-    fn place(&self) -> Option<&InstallationOptions> {
+    fn place(&self) -> Option<&StorageArguments> {
         match self {
             Command::Campaign(command) => command.place(),
             Command::Stock(command) => Some(command.place()),
@@ -168,29 +163,25 @@ impl Command {
     }
 }
 
-/// What a command works on.
-enum Installed {
-    /// The embedded default.
-    Folder(Folder),
-    /// A cluster.
-    Cluster(Installation),
-}
-
 /// Why an installation cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum InstallationError {
+pub enum OpenError {
     /// Its configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Its data folder.
+    /// What is there.
     #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The cluster.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// A database of it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Installation(#[from] InstallationError),
+}
+
+/// Brings units to the stock servers now. A gateway would do it as well, a moment later, so a
+/// failure is no reason to worry.
+async fn deliver(installation: &Installation) {
+    if let Err(error) = installation.deliver().await {
+        complain(format_args!(
+            "the stock servers get the units later: {error}\n"
+        ));
+    }
 }
 
 /// Exit code of a refusal or a negative result.

@@ -5,17 +5,15 @@ use clap::Args;
 use market::UserId;
 use router::{SlotMap, crc32};
 use serde_json::json;
-use shards::embedded::{Folder, FolderError};
 use shards::store::counted;
 
-use super::{InstallationOptions, arguments, block_on, fail, say, say_json};
-use crate::config::StorageConfig;
+use super::{OpenError, StorageArguments, arguments, block_on, fail, say, say_json};
 
 /// Which users, in which installation.
 #[derive(Debug, Args)]
 pub struct RouteOptions {
     #[command(flatten)]
-    place: InstallationOptions,
+    place: StorageArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -68,25 +66,13 @@ fn in_json(map: &SlotMap, users: &[UserId]) -> serde_json::Value {
 }
 
 impl RouteOptions {
-    pub(super) fn place(&self) -> &InstallationOptions {
+    pub(super) fn place(&self) -> &StorageArguments {
         &self.place
     }
 }
 
 /// The map that the installation uses, or would use at its first start.
-fn slot_map(options: &RouteOptions) -> Result<SlotMap, Box<dyn std::error::Error>> {
-    match options.place.load()?.storage {
-        StorageConfig::Embedded(embedded) => {
-            let fixed = match Folder::existing(&embedded.data) {
-                Ok(folder) => block_on(folder.meta_for_reading().layout().slot_map())?,
-                Err(FolderError::Missing(_)) => None,
-                Err(error) => return Err(error.into()),
-            };
-            let (version, shards, tables) = fixed.unwrap_or((1, embedded.shards, embedded.tables));
-            Ok(SlotMap::even(version, shards, tables)?)
-        }
-        StorageConfig::Cluster(cluster) => Ok(block_on(async {
-            cluster.open().await.map(|cluster| cluster.map().clone())
-        })?),
-    }
+fn slot_map(options: &RouteOptions) -> Result<SlotMap, OpenError> {
+    let storage = options.place.load()?.storage;
+    Ok(block_on(storage.slot_map())?)
 }

@@ -6,23 +6,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use market::batch::Prize;
 use market::campaign::Catalogue;
 use market::{ActivityId, AwardId};
-use router::SlotMap;
 use serde_json::{Value, json};
-use shards::cluster::Installation;
-use shards::embedded::{Folder, FolderError, issued, withdraw_at_rest};
-use shards::meta::{Meta, Operation, StockChange};
-use shards::store::{Database, StoreError};
-use tokio::time::{Instant, sleep};
+use shards::meta::{Operation, StockChange};
+use shards::{Installation, InstallationError, WithdrawalState};
 
 use crate::text::printable;
 
 use super::{
-    ForTheRecord, InstallationError, InstallationOptions, Installed, arguments, block_on, complain,
-    fail, refuse, say, say_json,
+    ForTheRecord, OpenError, StorageArguments, arguments, block_on, deliver, fail, refuse, say,
+    say_json,
 };
 
 /// How long a withdrawal waits for the running server.
@@ -45,7 +40,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Show {
     #[command(flatten)]
-    place: InstallationOptions,
+    place: StorageArguments,
     /// One activity only
     #[arg(long, value_name = "ID")]
     activity: Option<ActivityId>,
@@ -63,7 +58,7 @@ pub struct Rebuild {
     #[command(flatten)]
     record: ForTheRecord,
     #[command(flatten)]
-    place: InstallationOptions,
+    place: StorageArguments,
 }
 
 /// A change of a prize's stock.
@@ -79,11 +74,11 @@ pub struct Change {
     #[command(flatten)]
     record: ForTheRecord,
     #[command(flatten)]
-    place: InstallationOptions,
+    place: StorageArguments,
 }
 
 impl Command {
-    pub(super) fn place(&self) -> &InstallationOptions {
+    pub(super) fn place(&self) -> &StorageArguments {
         match self {
             Command::Show(show) => &show.place,
             Command::Add(change) | Command::Withdraw(change) => &change.place,
@@ -111,11 +106,9 @@ enum StockError {
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
-    InstallationOptions(#[from] InstallationError),
+    Open(#[from] OpenError),
     #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Installation(#[from] InstallationError),
 }
 
 /// The stock of a limited prize.
@@ -134,16 +127,7 @@ impl Line {
 
 impl Show {
     async fn print(&self) -> Result<(), StockError> {
-        let lines = match self.place.open().await? {
-            Installed::Folder(folder) => {
-                let meta = folder.meta_for_reading();
-                self.lines(&meta, issued_units(&folder, &meta).await?)
-                    .await?
-            }
-            Installed::Cluster(cluster) => {
-                self.lines(cluster.meta(), cluster.issued().await?).await?
-            }
-        };
+        let lines = self.lines(&self.place.open().await?).await?;
         if self.json {
             say_json(
                 &lines
@@ -157,42 +141,30 @@ impl Show {
         Ok(())
     }
 
-    /// `issued` is read before the totals, so that a server that runs meanwhile cannot make `left`
-    /// negative.
-    async fn lines<D: Database>(
-        &self,
-        meta: &Meta<D>,
-        issued: Vec<(Prize, u64)>,
-    ) -> Result<Vec<Line>, StockError> {
+    async fn lines(&self, installation: &Installation) -> Result<Vec<Line>, StockError> {
+        // Before the totals, so that a server that runs meanwhile cannot make `left` negative.
+        let issued = installation.issued().await?;
         if let Some(activity) = self.activity {
-            published(&meta.campaigns().catalogue().await?, activity)?;
-        }
-        let mut units: BTreeMap<Prize, u64> = BTreeMap::new();
-        for (prize, issued) in issued {
-            *units.entry(prize).or_default() += issued;
+            published(&installation.catalogue().await?, activity)?;
         }
         let wanted = |prize: &Prize| {
             self.activity
                 .is_none_or(|activity| activity == prize.activity)
         };
         let mut lines = Vec::new();
-        for (prize, total) in meta
-            .stock_operations()
-            .totals()
-            .await?
-            .into_iter()
-            .filter(|(prize, _)| wanted(prize))
-        {
-            let issued = units.get(&prize).copied().unwrap_or(0);
+        for (prize, total) in installation.totals().await? {
+            if !wanted(&prize) {
+                continue;
+            }
             let history = if self.history {
-                meta.stock_operations().of(prize).await?
+                installation.operations(prize).await?
             } else {
                 Vec::new()
             };
             lines.push(Line {
                 prize,
                 total,
-                issued,
+                issued: issued.get(&prize).copied().unwrap_or(0),
                 history,
             });
         }
@@ -313,46 +285,13 @@ fn listed(ids: &[impl ToString]) -> String {
     shown.join(", ") + &more
 }
 
-async fn issued_units<D: Database>(
-    folder: &Folder,
-    meta: &Meta<D>,
-) -> Result<Vec<(Prize, u64)>, StockError> {
-    let Some((version, shards, tables)) = meta.layout().slot_map().await? else {
-        return Ok(Vec::new());
-    };
-    let map = SlotMap::even(version, shards, tables)
-        .map_err(|error| StockError::Refused(error.to_string()))?;
-    Ok(issued(folder, &map).await?)
-}
-
 async fn add(change: &Change) -> Result<String, StockError> {
-    match change.place.open().await? {
-        Installed::Folder(folder) => add_to(&folder.meta().await?, change).await,
-        Installed::Cluster(cluster) => {
-            let text = add_to(cluster.meta(), change).await?;
-            // A gateway delivers them too, a moment later: a failure here does no harm.
-            if let Err(error) = cluster.deliver().await {
-                complain(format_args!(
-                    "the stock servers get the units later: {error}\n"
-                ));
-            }
-            Ok(text)
-        }
-    }
-}
-
-async fn add_to<D: Database>(meta: &Meta<D>, change: &Change) -> Result<String, StockError> {
-    let asked = asked(meta, change).await?;
-    meta.stock_operations()
-        .add(&asked, Timestamp::now())
-        .await?;
-    let total = meta
-        .stock_operations()
-        .totals()
-        .await?
-        .get(&asked.prize)
-        .copied()
-        .unwrap_or(0);
+    let installation = change.place.open_for_changes().await?;
+    let asked = asked(&installation, change).await?;
+    installation.add_stock(&asked).await?;
+    let totals = installation.totals().await?;
+    let total = totals.get(&asked.prize).copied().unwrap_or(0);
+    deliver(&installation).await;
     Ok(format!(
         "{}: added {}, the total is {total} now\n",
         change.name(),
@@ -361,9 +300,17 @@ async fn add_to<D: Database>(meta: &Meta<D>, change: &Change) -> Result<String, 
 }
 
 async fn withdraw(change: &Change) -> Result<String, StockError> {
-    let applied = match change.place.open().await? {
-        Installed::Folder(folder) => withdraw_from_folder(&folder, change).await?,
-        Installed::Cluster(cluster) => withdraw_from_cluster(&cluster, change).await?,
+    let installation = change.place.open_for_changes().await?;
+    let asked = asked(&installation, change).await?;
+    change.check_left(&installation).await?;
+    let operation = installation.ask_withdrawal(&asked).await?;
+    let applied = match installation.withdraw(operation, WITHDRAWAL_TIMEOUT).await? {
+        WithdrawalState::Applied(applied) => applied,
+        WithdrawalState::Waits(why) => {
+            return Err(StockError::Refused(format!(
+                "{why}; operation {operation} stays recorded and will be done"
+            )));
+        }
     };
     let (withdrawn, name) = (applied.unsigned_abs(), change.name());
     match change.units.saturating_sub(withdrawn) {
@@ -374,66 +321,6 @@ async fn withdraw(change: &Change) -> Result<String, StockError> {
             change.units
         ))),
     }
-}
-
-async fn withdraw_from_folder(folder: &Folder, change: &Change) -> Result<i64, StockError> {
-    let meta = folder.meta().await?;
-    let asked = asked(&meta, change).await?;
-    change
-        .check_left(&meta, issued_units(folder, &meta).await?)
-        .await?;
-    let operation = meta
-        .stock_operations()
-        .ask_withdrawal(&asked, Timestamp::now())
-        .await?;
-    let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
-    loop {
-        if let Some(applied) = meta.stock_operations().applied(operation).await? {
-            return Ok(applied);
-        }
-        // The process that holds the folder holds the stock; without a server it is this one.
-        match folder.clone().hold().await {
-            Ok(held) => withdraw_at_rest(&held).await?,
-            Err(FolderError::Held(_)) if Instant::now() < deadline => {
-                sleep(Duration::from_millis(100)).await;
-            }
-            Err(FolderError::Held(_)) => {
-                return Err(waits(operation, "the server has not done it yet"));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-async fn withdraw_from_cluster(cluster: &Installation, change: &Change) -> Result<i64, StockError> {
-    let meta = cluster.meta();
-    let asked = asked(meta, change).await?;
-    change.check_left(meta, cluster.issued().await?).await?;
-    let operation = meta
-        .stock_operations()
-        .ask_withdrawal(&asked, Timestamp::now())
-        .await?;
-    let deadline = Instant::now() + WITHDRAWAL_TIMEOUT;
-    loop {
-        // Gateways do the same; the first one does it.
-        let delivered = cluster.deliver().await;
-        if let Some(applied) = meta.stock_operations().applied(operation).await? {
-            return Ok(applied);
-        }
-        if Instant::now() >= deadline {
-            let why = delivered
-                .err()
-                .unwrap_or_else(|| "the stock servers are being rebuilt".to_owned());
-            return Err(waits(operation, &why));
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
-}
-
-fn waits(operation: u64, why: &str) -> StockError {
-    StockError::Refused(format!(
-        "{why}; operation {operation} stays recorded and will be done"
-    ))
 }
 
 impl Change {
@@ -450,31 +337,12 @@ impl Change {
 
     /// Refuses to withdraw more than is left: a mistyped digit must not empty a prize. Units may
     /// still be issued between this check and the withdrawal.
-    async fn check_left<D: Database>(
-        &self,
-        meta: &Meta<D>,
-        issued: Vec<(Prize, u64)>,
-    ) -> Result<(), StockError> {
+    async fn check_left(&self, installation: &Installation) -> Result<(), StockError> {
         let prize = self.prize();
-        let issued: u64 = issued
-            .into_iter()
-            .filter(|(of, _)| *of == prize)
-            .map(|(_, units)| units)
-            .sum();
-        let waiting = meta
-            .stock_operations()
-            .waiting_withdrawals()
-            .await?
-            .into_iter()
-            .filter(|withdrawal| withdrawal.prize == prize);
-        let waiting: u64 = waiting.map(|withdrawal| withdrawal.units).sum();
-        let total = meta
-            .stock_operations()
-            .totals()
-            .await?
-            .get(&prize)
-            .copied()
-            .unwrap_or(0);
+        let of_prize = |units: BTreeMap<Prize, u64>| units.get(&prize).copied().unwrap_or(0);
+        let issued = of_prize(installation.issued().await?);
+        let waiting = of_prize(installation.waiting_withdrawals().await?);
+        let total = of_prize(installation.totals().await?);
         let left = total.saturating_sub(issued).saturating_sub(waiting);
         if self.units <= left {
             return Ok(());
@@ -492,10 +360,10 @@ impl Change {
 }
 
 /// The change to record. Its prize must exist and be limited.
-async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChange, StockError> {
-    let (prize, totals) = (change.prize(), meta.stock_operations().totals().await?);
+async fn asked(installation: &Installation, change: &Change) -> Result<StockChange, StockError> {
+    let (prize, totals) = (change.prize(), installation.totals().await?);
     if !totals.contains_key(&prize) {
-        published(&meta.campaigns().catalogue().await?, prize.activity)?;
+        published(&installation.catalogue().await?, prize.activity)?;
         let limited: Vec<AwardId> = totals
             .keys()
             .filter(|other| other.activity == prize.activity)
@@ -521,15 +389,11 @@ async fn asked<D: Database>(meta: &Meta<D>, change: &Change) -> Result<StockChan
 }
 
 async fn rebuild(asked: &Rebuild) -> Result<String, StockError> {
-    let Installed::Cluster(cluster) = asked.place.open().await? else {
-        return Err(StockError::Refused(
-            "the embedded default counts its stock again at each start".to_owned(),
-        ));
-    };
-    let epochs = cluster
-        .rebuild(&asked.record.who(), &asked.record.reason)
+    let installation = asked.place.open().await?;
+    let epochs = installation
+        .rebuild_stock(&asked.record.who(), &asked.record.reason)
         .await
-        .map_err(StockError::Refused)?;
+        .map_err(|error| StockError::Refused(error.to_string()))?;
     let mut text = String::new();
     for (server, epoch) in epochs {
         let _ = writeln!(text, "stock server {server}: rebuilt under epoch {epoch}");

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use settings::{Fault, Faulted, Override, Section, read_with_entries};
 use shards::breaker;
-use shards::cluster::Sizes;
+use shards::{GatewaySizes, InstallationOptions};
 
 use super::admin::{self, AdminConfig};
 use super::admission::{self, AdmissionConfig};
@@ -15,7 +15,7 @@ use super::http::{self, HttpConfig};
 use super::log::{self, LogConfig};
 use super::metrics::{self, MetricsConfig};
 use super::shards as lanes;
-use super::storage::{self, StorageConfig};
+use super::storage;
 use super::values::Files;
 use crate::identity::{self, IdentityOptions, ListensAt};
 use crate::limits::config::{self as limits, LimitsConfig};
@@ -43,9 +43,9 @@ pub struct Config {
     /// Who may use the admin address.
     pub admin: AdminConfig,
     /// Where draws are stored.
-    pub storage: StorageConfig,
+    pub storage: InstallationOptions,
     /// Sizes of lanes and readers.
-    pub sizes: Sizes,
+    pub sizes: GatewaySizes,
     /// What is scraped.
     pub metrics: MetricsConfig,
     /// How long a stop may take.
@@ -216,7 +216,7 @@ fn config(root: &Section<'_>, files: Files) -> Result<Config, Faulted> {
         limits: limits?,
         admin: admin?,
         storage: storage?,
-        sizes: Sizes {
+        sizes: GatewaySizes {
             lane: lane?,
             in_flight_max: admission.in_flight_max,
             timeouts: timeouts?,
@@ -240,7 +240,7 @@ mod tests {
         let config = Config::parse("", Vec::new()).expect("defaults");
         assert_eq!(config.http.listen.to_string(), "127.0.0.1:8091");
         assert_eq!(config.http.admin.to_string(), "127.0.0.1:8092");
-        let StorageConfig::Embedded(embedded) = config.storage else {
+        let InstallationOptions::Embedded(embedded) = config.storage else {
             panic!("embedded is the default")
         };
         assert_eq!(embedded.data, Path::new("./data"));

@@ -22,5 +22,4 @@ pub use admin::AdminConfig;
 pub use drain::DrainConfig;
 pub use load::{Config, ConfigError, LiveConfig};
 pub use log::LogConfig;
-pub use storage::{EmbeddedConfig, StorageConfig};
 pub use warnings::{WarningLevel, warnings};

@@ -2,15 +2,17 @@
 use std::time::Duration;
 
 use settings::{Faulted, Section};
-use shards::{LaneLimits, ReadLimits, Timeouts};
+use shards::{InstallationOptions, LaneLimits, ReadLimits, Timeouts};
 
-use super::storage::StorageConfig;
 use super::values::milliseconds;
 
 /// Bounds of the lanes, from the section `[lanes]`.
-pub fn lane(section: &Section<'_>, storage: Option<&StorageConfig>) -> Result<LaneLimits, Faulted> {
+pub fn lane(
+    section: &Section<'_>,
+    storage: Option<&InstallationOptions>,
+) -> Result<LaneLimits, Faulted> {
     // A batch that goes to servers costs more by itself than one that goes to a file.
-    let default_linger_ms = if matches!(storage, Some(StorageConfig::Cluster(_))) {
+    let default_linger_ms = if matches!(storage, Some(InstallationOptions::Cluster(_))) {
         4
     } else {
         0

@@ -1,69 +1,24 @@
 //! The section `[storage]`: where draws are stored.
-use std::path::PathBuf;
 use std::time::Duration;
 
 use router::SlotMap;
 use settings::{Faulted, Section, all};
-use shards::cluster::{self, Sizes};
-use shards::embedded;
 use shards::stock::cluster::RedisOptions;
 use shards::store::{Dialer, ExpectedIdentity, MysqlDatabase, Tls};
+use shards::{ClusterOptions, EmbeddedOptions, InstallationOptions};
 
 use super::values::Files;
 
-/// Where draws are stored.
-#[derive(Debug, Clone)]
-pub enum StorageConfig {
-    /// A folder of SQLite files; stock in memory.
-    Embedded(EmbeddedConfig),
-    /// MySQL or MariaDB databases; stock in Redis.
-    Cluster(Box<cluster::Options>),
-}
-
-/// The embedded default.
-#[derive(Debug, Clone)]
-pub struct EmbeddedConfig {
-    /// The data folder.
-    pub data: PathBuf,
-    /// Shard files; fixed at the first start.
-    pub shards: u16,
-    /// Tables in each; fixed at the first start.
-    pub tables: u16,
-    /// Whether the folder was configured, rather than the default.
-    pub data_is_named: bool,
-}
-
-impl EmbeddedConfig {
-    /// The shards and their sizes.
-    pub fn options(&self, sizes: Sizes) -> embedded::Options {
-        let Sizes {
-            lane,
-            in_flight_max,
-            timeouts,
-            reads,
-            breakers,
-        } = sizes;
-        let Self { shards, tables, .. } = *self;
-        embedded::Options {
-            shards,
-            tables,
-            lane,
-            in_flight_max,
-            timeouts,
-            reads,
-            breakers,
-        }
-    }
-}
-
 /// The keys of one kind of storage are unknown to the other.
-pub fn read(section: &Section<'_>, files: Files) -> Result<StorageConfig, Faulted> {
+pub fn read(section: &Section<'_>, files: Files) -> Result<InstallationOptions, Faulted> {
     match section
         .choice("kind", &[("embedded", false), ("cluster", true)])
         .or(false)
     {
-        Ok(false) => Ok(StorageConfig::Embedded(embedded(section)?)),
-        Ok(true) => Ok(StorageConfig::Cluster(Box::new(cluster(section, files)?))),
+        Ok(false) => Ok(InstallationOptions::Embedded(embedded(section)?)),
+        Ok(true) => Ok(InstallationOptions::Cluster(Box::new(cluster(
+            section, files,
+        )?))),
         Err(faulted) => {
             section.leave_unread();
             Err(faulted)
@@ -71,7 +26,7 @@ pub fn read(section: &Section<'_>, files: Files) -> Result<StorageConfig, Faulte
     }
 }
 
-fn embedded(section: &Section<'_>) -> Result<EmbeddedConfig, Faulted> {
+fn embedded(section: &Section<'_>) -> Result<EmbeddedOptions, Faulted> {
     let data = section.string("data", 1..=4096).optional();
     let shards = section.integer("shards", 1..=256).or(2);
     let tables = section.integer("tables", 1..=64).or(4);
@@ -79,7 +34,7 @@ fn embedded(section: &Section<'_>) -> Result<EmbeddedConfig, Faulted> {
     let data = data?;
     let data_is_named = data.is_some();
     let data = data.unwrap_or_else(|| "./data".to_owned()).into();
-    Ok(EmbeddedConfig {
+    Ok(EmbeddedOptions {
         data,
         shards: shards?,
         tables: tables?,
@@ -95,7 +50,7 @@ fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Opti
     }
 }
 
-fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faulted> {
+fn cluster(section: &Section<'_>, files: Files) -> Result<ClusterOptions, Faulted> {
     let tables = section.integer("tables", 1..=64).or(4);
     let segments = section.integer("segments", 1..=256).or(8);
     let connect_timeout = section
@@ -150,7 +105,7 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<cluster::Options, Faul
         prefix: prefix.clone(),
         ..options
     };
-    Ok(cluster::Options {
+    Ok(ClusterOptions {
         meta: timed(meta?),
         shards: all(shards?)?.into_iter().map(timed).collect(),
         tables: tables?,
@@ -285,7 +240,7 @@ password = "secret of redis"
         let config = Config::parse(CLUSTER, Vec::new()).expect("a config");
         let shown = format!("{config:#?}");
         assert!(!shown.contains("secret"), "{shown}");
-        let StorageConfig::Cluster(cluster) = config.storage else {
+        let InstallationOptions::Cluster(cluster) = config.storage else {
             panic!("a cluster")
         };
         assert_eq!(
@@ -311,7 +266,7 @@ password = "secret of redis"
             shown.contains("someone") && shown.contains("ca.pem") && !shown.contains("secret"),
             "{shown}"
         );
-        let StorageConfig::Cluster(cluster) = config.storage else {
+        let InstallationOptions::Cluster(cluster) = config.storage else {
             panic!("a cluster")
         };
         let server = &cluster.redis[0];

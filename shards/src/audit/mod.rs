@@ -51,11 +51,12 @@ use self::draws::{Context, Place, Walk};
 use self::known::Learner;
 use self::pages::{GIANT_ORDERS_MAX, Giant, Pages, ROWS_MAX};
 pub use self::progress::Progress;
-pub use self::repair::{Mended, RepairError, mend_labels, mend_labels_of_cluster};
+pub use self::repair::RepairError;
 pub use self::report::{Check, LISTED_MAX, Report, Verdict};
 use self::stock::Counts;
-use crate::cluster::Installation;
-use crate::embedded::{Folder, FolderError};
+use crate::installation::cluster::Cluster;
+use crate::installation::embedded::{Folder, FolderError};
+use crate::installation::opened::{BackEnd, Installation};
 use crate::meta::{Meta, StockOperationStatements};
 use crate::stock::Snapshot;
 use crate::stock::cluster::Spread;
@@ -180,14 +181,14 @@ impl Audited for Folder {
     }
 }
 
-impl Audited for Installation {
+impl Audited for Cluster {
     type Database = MysqlDatabase;
 
     /// Grants of batches that died are decided in this time.
     const QUIET_AWAITED: Duration = Duration::from_secs(15);
 
     fn meta(&self) -> MysqlDatabase {
-        Installation::meta(self).database().clone()
+        Cluster::meta(self).database().clone()
     }
 
     fn shard(&self, shard: u16) -> MysqlDatabase {
@@ -206,7 +207,7 @@ impl Audited for Installation {
     }
 
     async fn map(&self) -> Result<Option<SlotMap>, AuditError> {
-        Ok(Some(Installation::map(self).clone()))
+        Ok(Some(Cluster::map(self).clone()))
     }
 
     async fn stock(&self) -> Result<(bool, Result<Vec<Snapshot>, String>), AuditError> {
@@ -220,21 +221,18 @@ impl Audited for Installation {
     ));
 
     fn spread(&self) -> Option<Spread> {
-        Some(Installation::spread(self))
+        Some(Cluster::spread(self))
     }
 }
 
-/// Audits a data folder. An error means that it could not look, not that something is wrong.
-pub async fn audit(folder: &Folder, progress: &Progress) -> Result<Report, AuditError> {
-    run(folder, progress).await
-}
-
-/// Audits a cluster. An error means that it could not look, not that something is wrong.
-pub async fn audit_cluster(
-    cluster: &Installation,
-    progress: &Progress,
-) -> Result<Report, AuditError> {
-    run(cluster, progress).await
+impl Installation {
+    /// Audits what is stored. An error means that it could not look, not that something is wrong.
+    pub async fn audit(&self, progress: &Progress) -> Result<Report, AuditError> {
+        match self.back_end() {
+            BackEnd::Embedded(folder) => run(folder, progress).await,
+            BackEnd::Cluster(cluster) => run(cluster, progress).await,
+        }
+    }
 }
 
 async fn run<A: Audited>(place: &A, progress: &Progress) -> Result<Report, AuditError> {

@@ -11,9 +11,10 @@ use super::draws::{Context, Labels, Place, labels_set_back};
 use super::known::{Known, Learner};
 use super::pages::{Pages, ROWS_MAX, all_of, json};
 use super::rows::{LabelRepair, OfUser, StoredAccount, StoredOrder};
-use super::{AuditError, Audited, Clock};
-use crate::cluster::Installation;
-use crate::embedded::{Folder, FolderError};
+use super::{AuditError, Audited, Check, Clock, Progress, Report, run};
+use crate::installation::cluster::Cluster;
+use crate::installation::embedded::{Folder, FolderError};
+use crate::installation::opened::{BackEnd, Installation};
 use crate::meta::{AuditEntry, Meta};
 use crate::store::{
     Access, AuditStatements, Connection, Database, MigrateError, StoreError, json_rows,
@@ -25,11 +26,11 @@ const TRIES_MAX: usize = 10;
 
 /// What was mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Mended {
+pub(super) struct Mended {
     /// Accounts whose label was set back.
-    pub accounts: u64,
+    pub(super) accounts: u64,
     /// Accounts whose label is ahead and that have another fault besides, or changed all the time.
-    pub left: u64,
+    pub(super) left: u64,
 }
 
 /// Why nothing more was mended.
@@ -43,6 +44,9 @@ pub enum RepairError {
         "{0}: accounts of the embedded default are mended only while no server runs; stop it first"
     )]
     Held(FolderError),
+    /// The stock servers could not be repaired.
+    #[error("{0}")]
+    Stock(String),
     /// A shard cannot be brought up to date.
     #[error("{name}: {error}")]
     Migrate {
@@ -51,6 +55,64 @@ pub enum RepairError {
         /// Why.
         error: MigrateError,
     },
+}
+
+impl Installation {
+    /// Repairs what is safe to repair, and audits what is stored. Accounts that count for a day
+    /// which has not begun are set back; in a cluster open grants are decided, recorded operations
+    /// delivered, and what is left is counted again where the sum is wrong. `told` gets one line for
+    /// each thing that was done.
+    pub async fn repair_and_audit(
+        &self,
+        who: &str,
+        why: &str,
+        progress: &Progress,
+        told: &mut dyn FnMut(String),
+    ) -> Result<Report, RepairError> {
+        match self.back_end() {
+            // The embedded default counts its stock again at each start.
+            BackEnd::Embedded(folder) => {
+                tell(mend_labels(folder, who, why).await?, told);
+                Ok(run(folder, progress).await?)
+            }
+            BackEnd::Cluster(cluster) => {
+                // Accounts first: they need no stock server, and players are refused meanwhile.
+                tell(mend_labels_of_cluster(cluster, who, why).await?, told);
+                let done = cluster.repair_stock().await.map_err(RepairError::Stock)?;
+                done.into_iter().for_each(&mut *told);
+                let report = run(cluster, progress).await?;
+                let wrong = |check: &Check| check.name == "stock_adds_up" && check.is_broken();
+                if !report.checks.iter().any(wrong) {
+                    return Ok(report);
+                }
+                let rebuilt = cluster
+                    .rebuild(who, why)
+                    .await
+                    .map_err(RepairError::Stock)?;
+                for (server, epoch) in rebuilt {
+                    told(format!(
+                        "stock server {server}: rebuilt under epoch {epoch}"
+                    ));
+                }
+                Ok(run(cluster, progress).await?)
+            }
+        }
+    }
+}
+
+fn tell(mended: Mended, told: &mut dyn FnMut(String)) {
+    let Mended { accounts, left } = mended;
+    if accounts > 0 {
+        told(format!(
+            "{accounts} accounts set back to their latest day that has begun"
+        ));
+    }
+    if left > 0 {
+        told(format!(
+            "{left} accounts of a day that has not begun are left as they are: their orders do not match them, or \
+             they changed all the time"
+        ));
+    }
 }
 
 impl From<FolderError> for RepairError {
@@ -63,7 +125,11 @@ impl From<FolderError> for RepairError {
 }
 
 /// Sets back the labels in a data folder, for the record by `who` and because of `why`.
-pub async fn mend_labels(folder: &Folder, who: &str, why: &str) -> Result<Mended, RepairError> {
+pub(super) async fn mend_labels(
+    folder: &Folder,
+    who: &str,
+    why: &str,
+) -> Result<Mended, RepairError> {
     let Some(map) = folder.map().await? else {
         return Ok(Mended::default());
     };
@@ -82,8 +148,8 @@ pub async fn mend_labels(folder: &Folder, who: &str, why: &str) -> Result<Mended
 }
 
 /// The same in a cluster, beside its gateways.
-pub async fn mend_labels_of_cluster(
-    cluster: &Installation,
+pub(super) async fn mend_labels_of_cluster(
+    cluster: &Cluster,
     who: &str,
     why: &str,
 ) -> Result<Mended, RepairError> {

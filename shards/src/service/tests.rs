@@ -2,23 +2,29 @@
 use futures_util::FutureExt;
 use market::draw::DrawAsk;
 use market::{Ask, DrawCount, Refusal, RequestId};
+use prometheus::Registry;
 use std::pin::Pin;
 use tokio::time::{Duration, sleep};
 
 use super::*;
 use crate::breaker::{Force, Mode, Order as BreakerOrder, Settings, State, UnknownBreaker};
-use crate::embedded::{Embedded, Folder, Options};
+use crate::installation::{
+    EmbeddedOptions, GatewaySizes, Installation, InstallationOptions, Serving,
+};
 use crate::{LaneLimits, ReadLimits};
 
 const ACTIVITY: u64 = 1;
 
 /// Begins embedded shards whose breakers open at one failure.
-async fn started(place: &tempfile::TempDir, slow: Duration) -> Embedded {
-    let folder = Folder::create(place.path()).expect("a folder");
+async fn started(place: &tempfile::TempDir, slow: Duration) -> Serving {
     let long = Duration::from_mins(10);
-    let options = Options {
+    let options = EmbeddedOptions {
+        data: place.path().into(),
         shards: 2,
         tables: 1,
+        data_is_named: true,
+    };
+    let sizes = GatewaySizes {
         lane: LaneLimits {
             queue_max: 100,
             queue_target: Duration::from_secs(1),
@@ -43,13 +49,9 @@ async fn started(place: &tempfile::TempDir, slow: Duration) -> Embedded {
             ..Settings::DEFAULT
         },
     };
-    folder
-        .hold()
-        .await
-        .expect("held")
-        .start(options, &prometheus::Registry::new())
-        .await
-        .expect("started")
+    let (options, registry) = (InstallationOptions::Embedded(options), Registry::new());
+    let started = Installation::serve(&options, sizes, &registry, &[]).await;
+    started.expect("started")
 }
 
 fn activity() -> ActivityId {

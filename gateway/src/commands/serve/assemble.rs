@@ -1,7 +1,6 @@
 //! The parts of a server between its storage and its listeners, built in the order in which they
 //! need each other.
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use prometheus::Registry;
@@ -13,8 +12,8 @@ use crate::admin::Admin;
 use crate::admin::metrics::Scrape;
 use crate::admin::refusals::Refusals;
 use crate::admin::token::TokenStore;
+use crate::config::Config;
 use crate::config::effective::Effective;
-use crate::config::{Config, StorageConfig};
 use crate::desk::{Desk, DeskMetrics, DeskParts};
 use crate::fleet::kinds::{Breakers, Cooldowns, LimitOverrides, LogFilters, Reload, Rotation};
 use crate::fleet::metrics::FleetMetrics;
@@ -127,10 +126,10 @@ pub(super) fn assemble(
 
 /// The tokens of the admin address. The embedded default makes one of its own.
 fn tokens(config: &Config) -> Result<Arc<TokenStore>, ServeError> {
-    let own: Option<PathBuf> = match &config.storage {
-        StorageConfig::Embedded(embedded) => Some(embedded.data.join(TOKEN_FILE)),
-        StorageConfig::Cluster(_) => None,
-    };
+    let own = config
+        .storage
+        .folder()
+        .map(|folder| folder.join(TOKEN_FILE));
     TokenStore::open(&config.admin, own)
         .map(Arc::new)
         .map_err(ServeError::Token)

@@ -1,7 +1,7 @@
 //! How many connections the file descriptors of this process suffice for.
 use super::error::ServeError;
 use super::listen::ADMIN_CONNECTIONS_MAX;
-use crate::config::{Config, StorageConfig};
+use crate::config::Config;
 
 /// A server that has room for fewer players than this is of no use.
 const CONNECTIONS_MIN: usize = 64;
@@ -40,24 +40,7 @@ pub(super) fn connections_max(config: &Config) -> Result<usize, ServeError> {
 fn descriptors_reserved(config: &Config) -> u64 {
     /// Sockets that listen, the log, the runtime, and files opened for a moment.
     const OWN: usize = 64;
-    /// A SQLite connection has its file and two beside it.
-    const FILES: usize = 3;
-    /// Jobs, and connections that are made while others end.
-    const SPARE: usize = 8;
-    let reads = config.sizes.reads.connections_max;
-    let storage = match &config.storage {
-        StorageConfig::Embedded(embedded) => {
-            FILES * (usize::from(embedded.shards) * (1 + reads) + SPARE)
-        }
-        StorageConfig::Cluster(options) => {
-            let redis: usize = options
-                .redis
-                .iter()
-                .map(|redis| redis.connections_max as usize + 1)
-                .sum();
-            options.shards.len() * (usize::from(options.tables) + reads + SPARE) + redis + SPARE
-        }
-    };
+    let storage = config.storage.descriptors(&config.sizes);
     let aside = 1 + usize::from(config.http.probes.is_some());
     (OWN + aside * ADMIN_CONNECTIONS_MAX + storage) as u64
 }

@@ -1,9 +1,7 @@
 //! Why a server does not start.
 use std::net::SocketAddr;
 
-use shards::cluster::ClusterError;
-use shards::embedded::{FolderError, StartError};
-use shards::meta::PublishError;
+use shards::InstallationError;
 
 use crate::config::ConfigError;
 
@@ -32,11 +30,7 @@ pub(super) enum ServeError {
     #[error("the limit on open files cannot be read: {0}")]
     Limit(std::io::Error),
     #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Installation(#[from] InstallationError),
     #[error("admin token: {0}")]
     Token(String),
     #[error("admin.tls_certificate_file, admin.tls_key_file: {0}")]
@@ -45,8 +39,6 @@ pub(super) enum ServeError {
     Thread(std::io::Error),
     #[error("identity: {0}")]
     Identity(String),
-    #[error("the demo campaigns cannot be published: {0}")]
-    Demo(#[from] PublishError),
     #[error("metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("signals cannot be received: {0}")]

@@ -7,7 +7,6 @@ mod listen;
 mod log;
 mod signals;
 mod stop;
-mod storage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +15,7 @@ use std::sync::Arc;
 use clap::Args;
 use prometheus::Registry;
 use settings::Override;
+use shards::Installation;
 
 use self::assemble::{ConfigOrigin, ServerParts, assemble};
 use self::doors::Doors;
@@ -23,7 +23,7 @@ use self::error::ServeError;
 use self::listen::listen;
 use self::log::log_to_stderr;
 use self::signals::Signals;
-use self::stop::{Ending, Serving};
+use self::stop::{Ending, RunningServer};
 use super::announce::announce;
 use super::fail;
 use crate::config::{Config, WarningLevel, warnings};
@@ -32,6 +32,12 @@ use crate::edge::ConnectionMetrics;
 use crate::http::HttpMetrics;
 use crate::log_level::LogLevel;
 use crate::reload::ConfigSource;
+
+/// The campaigns of a server that has none.
+const DEMO_CAMPAIGNS: [&str; 2] = [
+    include_str!("../../../../deploy/campaigns/100301.toml"),
+    include_str!("../../../../deploy/campaigns/100401.toml"),
+];
 
 /// The exit code of a server that ended with something undone.
 const CUT: u8 = 3;
@@ -121,9 +127,10 @@ async fn serve(config: &Config, origin: ConfigOrigin) -> Result<Ending, ServeErr
     let signals = Signals::new()?;
     // Sockets before storage: a port in use must not cost a start of the shards.
     let listeners = listen(config, ConnectionMetrics::new(&registry)?).await?;
-    let running = storage::start(config, &registry).await?;
-    let catalogue = running.shards().catalogue().clone();
-    let shards = running.shards().clone();
+    let storage =
+        Installation::serve(&config.storage, config.sizes, &registry, &DEMO_CAMPAIGNS).await?;
+    let shards = storage.shards.clone();
+    let catalogue = shards.catalogue().clone();
     let parts = assemble(config, origin, (registry, http, desk), shards, &listeners)?;
     let addresses = listeners.addresses();
     let ServerParts {
@@ -133,9 +140,9 @@ async fn serve(config: &Config, origin: ConfigOrigin) -> Result<Ending, ServeErr
         fleet,
     } = parts;
     let doors = Doors::open(listeners, api, &admin)?;
-    let serving = Serving::begin(doors, (admin, reloader, fleet), running);
+    let server = RunningServer::begin(doors, (admin, reloader, fleet), storage);
     if let Some(addresses) = addresses {
         announce(config, &catalogue, addresses);
     }
-    Ok(serving.until_stopped(signals, config.drain).await)
+    Ok(server.until_stopped(signals, config.drain).await)
 }

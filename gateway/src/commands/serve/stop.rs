@@ -2,13 +2,13 @@
 //! only then lets go of its storage.
 use std::sync::Arc;
 
+use shards::Serving;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::doors::Doors;
 use super::signals::Signals;
-use super::storage::Running;
 use crate::admin::Admin;
 use crate::config::DrainConfig;
 use crate::fleet::Fleet;
@@ -24,22 +24,22 @@ pub(super) enum Ending {
 }
 
 /// A server that serves.
-pub(super) struct Serving {
+pub(super) struct RunningServer {
     doors: Doors,
     admin: Arc<Admin>,
     reloader: Arc<Reloader>,
     fleet: Arc<Fleet>,
-    running: Running,
+    storage: Serving,
     stop_fleet: watch::Sender<bool>,
     obeying: JoinHandle<()>,
 }
 
-impl Serving {
+impl RunningServer {
     /// Has it follow the settings for all gateways, and be ready.
     pub(super) fn begin(
         doors: Doors,
         (admin, reloader, fleet): (Arc<Admin>, Arc<Reloader>, Arc<Fleet>),
-        running: Running,
+        storage: Serving,
     ) -> Self {
         let (stop_fleet, fleet_stops) = watch::channel(false);
         let obeying = tokio::spawn(fleet.clone().run(fleet_stops));
@@ -49,7 +49,7 @@ impl Serving {
             admin,
             reloader,
             fleet,
-            running,
+            storage,
             stop_fleet,
             obeying,
         }
@@ -78,14 +78,14 @@ impl Serving {
             admin,
             reloader,
             fleet,
-            running,
+            storage,
             stop_fleet,
             obeying,
         } = self;
         tracing::info!("draining");
         let deadline = Instant::now() + drain.deadline;
         let requests_cut = doors.drain_public().await;
-        let drained = timeout_at(deadline, running.drain()).await;
+        let drained = timeout_at(deadline, storage.drain()).await;
         if drained.is_err() {
             // No answered request is lost: what is cut off here was never answered.
             tracing::error!("the shards did not end before the deadline");
@@ -101,8 +101,8 @@ impl Serving {
         } else {
             Ending::Cut
         };
-        if let Ok(Some(held)) = drained {
-            held.let_go().await;
+        if let Ok(drained) = drained {
+            drained.let_go().await;
         }
         tracing::info!(clean = ending == Ending::Clean, "stopped");
         ending

@@ -10,16 +10,17 @@ use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::super::{Audit, AuditError, Place, Progress, Report, Verdict, audit};
+use super::super::{Audit, AuditError, Place, Progress, Report, Verdict, run as audit};
 use super::{CAMPAIGN, check, first_violation, red};
-use crate::embedded::{Embedded, Folder, Options};
+use crate::installation::embedded::{EmbeddedOptions, Folder};
+use crate::installation::serving::{Kept, Serving};
 use crate::meta::StockChange;
 use crate::store::{Access, Connection, Database, SqliteFile};
-use crate::{LaneLimits, ReadLimits, Shards, Timeouts};
+use crate::{GatewaySizes, LaneLimits, ReadLimits, Shards, Timeouts};
 
-const OPTIONS: Options = Options {
-    shards: 2,
-    tables: 2,
+const SHARDS: u16 = 2;
+
+const SIZES: GatewaySizes = GatewaySizes {
     lane: LaneLimits {
         queue_max: 1000,
         queue_target: Duration::from_secs(1),
@@ -53,11 +54,16 @@ async fn published() -> (TempDir, Folder) {
     (place, folder)
 }
 
-pub(super) async fn start(folder: &Folder) -> Embedded {
+pub(super) async fn start(folder: &Folder) -> Serving {
     let held = folder.clone().hold().await.expect("free");
-    held.start(OPTIONS, &Registry::new())
-        .await
-        .expect("started")
+    let options = EmbeddedOptions {
+        data: "the held folder".into(),
+        shards: SHARDS,
+        tables: 2,
+        data_is_named: true,
+    };
+    let running = held.serve(&options, SIZES, &Registry::new()).await;
+    Serving::new(running.expect("started"), Kept::Embedded(held))
 }
 
 /// Each user draws this often in parallel, one of them blacklisted. The third draws of all want
@@ -295,7 +301,7 @@ async fn a_call_with_a_hole_is_found() {
 async fn a_counter_that_differs_from_its_orders_is_found() {
     let (_place, folder) = played().await;
     // One shard may have been fast enough to issue all units.
-    for number in 0..OPTIONS.shards {
+    for number in 0..SHARDS {
         plant(
             folder.shard(number, Access::Write),
             "UPDATE award_issued SET issued = issued - 1",

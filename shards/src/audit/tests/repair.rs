@@ -2,10 +2,11 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use market::calendar::Day;
 
-use super::super::{Mended, RepairError, audit, mend_labels};
+use super::super::repair::{Mended, mend_labels};
+use super::super::{RepairError, run as audit};
 use super::folder::{audited, draw, plant, played, start};
 use super::{check, red};
-use crate::embedded::Folder;
+use crate::installation::embedded::Folder;
 use crate::store::{Access, Columns, Connection, Database};
 
 const AHEAD: SignedDuration = SignedDuration::from_hours(40 * 24);

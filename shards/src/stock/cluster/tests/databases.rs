@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::ledger::{GrantOutcome, ShardLedger};
 use super::*;
-use crate::cluster::Options;
+use crate::installation::ClusterOptions;
 use crate::meta::{Meta, StockChange};
 use crate::stock::Receipt;
 use crate::stock::conformance::units;
@@ -14,7 +14,7 @@ use crate::testing::Mariadb;
 /// A cluster of two shards and one server, without gateways.
 struct Site {
     redis: Redis,
-    options: Options,
+    options: ClusterOptions,
     meta: Meta<MysqlDatabase>,
     ledger: SqlMetaLedger,
     shards: Vec<SqlShardLedger>,
@@ -30,7 +30,7 @@ impl Site {
             Mariadb::shared_database().await,
             Mariadb::shared_database().await,
         ];
-        let options = Options {
+        let options = ClusterOptions {
             meta: Mariadb::shared_database().await,
             shards,
             tables: 1,

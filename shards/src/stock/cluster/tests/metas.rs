@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::ledger::Delivery;
 use super::ledgers::ON_TWO;
 use super::*;
-use crate::cluster::Options;
+use crate::installation::ClusterOptions;
 use crate::meta::{Meta, StockChange};
 use crate::store::MysqlDatabase;
 use crate::testing::Mariadb;
@@ -197,7 +197,7 @@ impl Office for OnMariadb {
             timeout: Duration::from_millis(500),
             connections_max: 1,
         });
-        let options = Options {
+        let options = ClusterOptions {
             meta: Mariadb::shared_database().await,
             shards: vec![Mariadb::shared_database().await],
             tables: 1,

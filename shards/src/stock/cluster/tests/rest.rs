@@ -3,15 +3,16 @@ use prometheus::Registry;
 use tokio::time::sleep;
 
 use super::*;
-use crate::cluster::{Options, Sizes};
+use crate::installation::serving::{Kept, Serving};
+use crate::installation::{ClusterOptions, GatewaySizes};
 use crate::store::{Columns, Connection, Database, MysqlConnection};
 use crate::testing::Mariadb;
 use crate::{LaneLimits, ReadLimits, Timeouts};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn sizes() -> Sizes {
-    Sizes {
+fn sizes() -> GatewaySizes {
+    GatewaySizes {
         lane: LaneLimits {
             queue_max: 64,
             queue_target: SECOND,
@@ -45,7 +46,7 @@ async fn made(connection: &mut MysqlConnection) -> u64 {
 async fn a_gateway_at_rest_makes_no_connections() {
     let (server, redis) = (Mariadb::private().await, Redis::start().await);
     let shards = vec![server.database().await, server.database().await];
-    let options = Options {
+    let options = ClusterOptions {
         meta: server.database().await,
         shards,
         tables: 2,
@@ -54,13 +55,9 @@ async fn a_gateway_at_rest_makes_no_connections() {
     };
     options.migrate().await.expect("migrated");
     let mut watcher = options.meta.connect().await.expect("a connection");
-    let cluster = options
-        .open()
-        .await
-        .expect("it is laid out")
-        .start(sizes(), &Registry::new())
-        .await
-        .expect("started");
+    let cluster = options.open().await.expect("it is laid out");
+    let running = cluster.serve(sizes(), &Registry::new()).await;
+    let cluster = Serving::new(running.expect("started"), Kept::Cluster(cluster));
     // Each job has had its turn and found its connections.
     sleep(3 * SECOND).await;
     let before = made(&mut watcher).await;

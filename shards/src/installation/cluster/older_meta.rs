@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use market::batch::Prize;
 
-use super::{ClusterError, Options};
+use super::cluster_error::ClusterError;
+use super::options::ClusterOptions;
 use crate::meta::AuditEntry;
 use crate::meta::Meta;
 use crate::stock::cluster::{SqlShardLedger, issued};
@@ -14,11 +15,11 @@ use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
 /// More of the report than this does not go into the audit log.
 const DETAIL_CHARS_MAX: usize = 4_000;
 
-impl Options {
-    /// Accepts a meta database that is older than the shards, and does what [`Options::migrate`]
+impl ClusterOptions {
+    /// Accepts a meta database that is older than the shards, and does what [`ClusterOptions::migrate`]
     /// does. Answers what was done and what else it lacks, one text for each; so does the audit
     /// log, with who wanted it and why.
-    pub async fn accept_older_meta(
+    pub(crate) async fn accept_older_meta(
         &self,
         who: &str,
         why: &str,

@@ -1,8 +1,6 @@
 //! Databases and stock servers that are somebody else's, or not what the configuration takes them
 //! for.
-use std::time::Duration;
-
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use market::draw::DrawAsk;
 use market::{ActivityId, DrawCount, Refusal, RequestId, UserId};
@@ -10,13 +8,19 @@ use prometheus::Registry;
 use router::{OrderNumbers, Run, Slot};
 use tokio::time::sleep;
 
-use super::*;
+use super::{ClusterError, ClusterOptions};
 use crate::error::CommandError;
+use crate::installation::GatewaySizes;
+use crate::installation::serving::{Kept, Serving};
+use crate::meta::Meta;
 use crate::stock::cluster::MetaLedger;
-use crate::store::Connection;
+use crate::stock::ids::{Epoch, ServerId};
+use crate::stock::spread::Spread;
+use crate::store::{Connection, Database, Identity, Layout, MysqlDatabase, Role, read_identity};
 use crate::testing::{Mariadb, Redis};
+use crate::{LaneLimits, ReadLimits, Timeouts};
 
-const SIZES: Sizes = Sizes {
+const SIZES: GatewaySizes = GatewaySizes {
     lane: LaneLimits {
         queue_max: 100,
         queue_target: Duration::from_secs(1),
@@ -33,7 +37,7 @@ const SIZES: Sizes = Sizes {
         queue_max: 10,
         timeout: Duration::from_secs(10),
     },
-    breakers: breaker::Settings::DEFAULT,
+    breakers: crate::breaker::Settings::DEFAULT,
 };
 
 /// A gateway that does not start must say so within this time.
@@ -48,8 +52,8 @@ const SPREAD: Spread = Spread {
 };
 
 /// Empty databases for two shards of `tables` tables, and this stock server.
-async fn options(redis: &Redis, tables: u16) -> Options {
-    Options {
+async fn options(redis: &Redis, tables: u16) -> ClusterOptions {
+    ClusterOptions {
         meta: Mariadb::shared_database().await,
         shards: vec![
             Mariadb::shared_database().await,
@@ -62,20 +66,21 @@ async fn options(redis: &Redis, tables: u16) -> Options {
 }
 
 /// The same, laid out.
-async fn migrated(redis: &Redis) -> Options {
+async fn migrated(redis: &Redis) -> ClusterOptions {
     let options = options(redis, 1).await;
     options.migrate().await.expect("laid out");
     options
 }
 
-async fn start(options: &Options) -> Result<(Cluster, Registry), ClusterError> {
+async fn start(options: &ClusterOptions) -> Result<(Serving, Registry), ClusterError> {
     let registry = Registry::new();
-    let cluster = options.open().await?.start(SIZES, &registry).await?;
-    Ok((cluster, registry))
+    let cluster = options.open().await?;
+    let running = cluster.serve(SIZES, &registry).await?;
+    Ok((Serving::new(running, Kept::Cluster(cluster)), registry))
 }
 
 /// A gateway must not start, and say why at once.
-async fn refused_at_start(options: &Options) -> String {
+async fn refused_at_start(options: &ClusterOptions) -> String {
     let begun = Instant::now();
     let Err(error) = start(options).await else {
         panic!("it started")
@@ -84,7 +89,7 @@ async fn refused_at_start(options: &Options) -> String {
     error.to_string()
 }
 
-async fn refused_by_migrate(options: &Options) -> String {
+async fn refused_by_migrate(options: &ClusterOptions) -> String {
     options.migrate().await.expect_err("refused").to_string()
 }
 
@@ -116,7 +121,7 @@ async fn cluster_of(database: &MysqlDatabase) -> Identity {
 }
 
 /// A user of a shard.
-fn user_of(shard: u16, options: &Options) -> UserId {
+fn user_of(shard: u16, options: &ClusterOptions) -> UserId {
     let map = options.map(1).expect("a map");
     let user = |number| UserId::new(&format!("u{number}")).expect("a user");
     (0..1_000)
@@ -126,7 +131,7 @@ fn user_of(shard: u16, options: &Options) -> UserId {
 }
 
 /// Writes an order of a user of this shard, with an id of this run.
-async fn add_order(options: &Options, shard: u16, run_number: u32) {
+async fn add_order(options: &ClusterOptions, shard: u16, run_number: u32) {
     let user = user_of(shard, options);
     let mut numbers = OrderNumbers::new(Run::new(run_number).expect("a run"));
     let order = numbers.next(Slot::of(user.as_str())).expect("a number");
@@ -140,7 +145,7 @@ async fn add_order(options: &Options, shard: u16, run_number: u32) {
 }
 
 /// Makes the databases those of the version before, which had given out these runs.
-async fn forget_identity(options: &Options, claimed: u64) {
+async fn forget_identity(options: &ClusterOptions, claimed: u64) {
     // The change that makes the table, and the one after it.
     for database in options.shards.iter().chain([&options.meta]) {
         let later = if std::ptr::eq(database, &raw const options.meta) {
@@ -164,7 +169,7 @@ async fn forget_identity(options: &Options, claimed: u64) {
 /// What a draw without a campaign hears where all is well.
 const WELL: CommandError = CommandError::Refused(Refusal::ActivityUnknown);
 
-async fn draw(cluster: &Cluster, user: &UserId) -> CommandError {
+async fn draw(cluster: &Serving, user: &UserId) -> CommandError {
     let (activity, request) = (
         ActivityId::new(9).expect("an id"),
         RequestId::new("k").expect("a key"),
@@ -298,7 +303,7 @@ async fn two_clusters_on_one_redis_do_not_touch_each_others_units() {
                 "redis_prefix",
             ],
         );
-        installation.mend().await.expect_err("refused too");
+        installation.repair_stock().await.expect_err("refused too");
     }
     says(
         &refused_at_start(&second).await,
@@ -411,7 +416,7 @@ async fn shards_that_changed_places_are_refused() {
 async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     let redis = Redis::start().await;
     let there = migrated(&redis).await;
-    let fresh = Options {
+    let fresh = ClusterOptions {
         meta: Mariadb::shared_database().await,
         tables: 2,
         ..there.clone()
@@ -432,7 +437,7 @@ async fn a_fresh_meta_database_does_not_take_over_what_is_there() {
     forget_identity(&there, 1).await;
     let text = refused_by_migrate(&fresh).await;
     says(&text, &["expected 2 tables, found 1"]);
-    let alike = Options { tables: 1, ..fresh };
+    let alike = ClusterOptions { tables: 1, ..fresh };
     says(
         &refused_by_migrate(&alike).await,
         &[
@@ -516,7 +521,7 @@ async fn a_copy_of_the_meta_database_that_does_not_say_whose_it_is_takes_the_sha
     let options = migrated(&redis).await;
     let cluster = cluster_of(&options.shards[0]).await.cluster;
     add_order(&options, 0, 5).await;
-    let copy = Options {
+    let copy = ClusterOptions {
         meta: Mariadb::shared_database().await,
         ..options
     };

@@ -88,7 +88,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 impl FolderError {
-    pub(super) fn file(file: &SqliteFile, error: &MigrateError) -> Self {
+    pub(crate) fn file(file: &SqliteFile, error: &MigrateError) -> Self {
         Self::File {
             path: file.path.clone(),
             why: error.to_string(),
@@ -211,6 +211,11 @@ impl Folder {
             .await
             .map_err(|error| FolderError::file(&create, &error))?;
         Ok(Meta::new(self.meta_file(Access::Write)))
+    }
+
+    /// The meta database, which must be migrated, for changes.
+    pub(crate) fn meta_for_changes(&self) -> Meta<SqliteFile> {
+        Meta::new(self.meta_file(Access::Write))
     }
 
     /// The meta database for looking at it only.

@@ -2,11 +2,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::*;
+use prometheus::Registry;
+use router::{ShardId, SlotMap};
 
-const OPTIONS: Options = Options {
-    shards: 2,
-    tables: 1,
+use super::EmbeddedOptions;
+use crate::installation::{
+    GatewaySizes, Installation, InstallationError, InstallationOptions, Serving,
+};
+use crate::store::{Access, Connection, Database, SqliteFile};
+use crate::{LaneLimits, ReadLimits, Timeouts};
+
+const SIZES: GatewaySizes = GatewaySizes {
     lane: LaneLimits {
         queue_max: 10,
         queue_target: Duration::from_secs(1),
@@ -23,16 +29,17 @@ const OPTIONS: Options = Options {
         queue_max: 10,
         timeout: Duration::from_secs(5),
     },
-    breakers: breaker::Settings::DEFAULT,
+    breakers: crate::breaker::Settings::DEFAULT,
 };
 
-async fn start(place: &Path) -> Result<Embedded, StartError> {
-    let held = Folder::create(place)
-        .expect("a folder")
-        .hold()
-        .await
-        .expect("free");
-    held.start(OPTIONS, &Registry::new()).await
+async fn start(place: &Path) -> Result<Serving, InstallationError> {
+    let options = InstallationOptions::Embedded(EmbeddedOptions {
+        data: place.into(),
+        shards: 2,
+        tables: 1,
+        data_is_named: true,
+    });
+    Installation::serve(&options, SIZES, &Registry::new(), &[]).await
 }
 
 /// A folder that was served from.

@@ -1,0 +1,157 @@
+//! Puts a gateway together for either back end: lanes, readers, jobs and the follower.
+use std::ops::Range;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use market::campaign::Catalogue;
+use market::random::Randomness;
+use router::SlotMap;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::sizes::GatewaySizes;
+use crate::breaker::Breakers;
+use crate::jobs::{JobMetrics, Jobs, Leases, Runner, holder};
+use crate::lane::{Cut, Entrance, Ids, Surroundings, start};
+use crate::meta::{Following, InstalledMeta, Meta};
+use crate::metrics::Metrics;
+use crate::random::OsRandom;
+use crate::readiness::Readiness;
+use crate::reads::{Reader, Reads};
+use crate::service::Shards;
+use crate::shares::Shares;
+use crate::stock::Stock;
+use crate::store::{Database, SqlShard, StoreError};
+
+/// What a back end brings to a running gateway.
+pub(super) trait Backing {
+    type Database: Database;
+    type LaneStock: Stock;
+    /// Whether each table has a lane of its own.
+    const LANE_PER_TABLE: bool;
+
+    fn meta(&self) -> &Meta<Self::Database>;
+    fn installed_meta(&self) -> InstalledMeta;
+    fn map(&self) -> &SlotMap;
+    fn stock_servers(&self) -> u8;
+    /// Some tables of a shard, for one lane.
+    fn store(&self, shard: u16, tables: Range<u16>) -> SqlShard<Self::Database>;
+    fn shard_for_reads(&self, shard: u16) -> Self::Database;
+    /// The stock as a lane of a shard takes from it.
+    fn lane_stock(&self, shard: u16, lane: u16, breakers: &Arc<Breakers>) -> Self::LaneStock;
+    /// Tells other gateways that the meta database has changed.
+    fn announcer(&self) -> Box<dyn Fn() + Send + Sync>;
+    fn leases(&self, holder: String) -> Leases;
+    /// Starts the jobs, the follower, and what else runs until the process stops.
+    fn start_jobs(&self, runner: &mut Runner, around: &Around);
+}
+
+/// What all that runs in a gateway shares.
+pub(super) struct Around {
+    pub(super) catalogue: Arc<ArcSwap<Catalogue>>,
+    pub(super) following: Arc<Following>,
+    pub(super) metrics: Metrics,
+    pub(super) readiness: Arc<Readiness>,
+}
+
+/// Starts the lanes and jobs of a gateway.
+pub(super) async fn assemble<B: Backing>(
+    backing: &B,
+    catalogue: Catalogue,
+    sizes: GatewaySizes,
+    (metrics, jobs): (Metrics, JobMetrics),
+) -> Result<(Shards, Runner), StoreError> {
+    let map = backing.map();
+    let around = Around {
+        catalogue: Arc::new(ArcSwap::from_pointee(catalogue)),
+        following: Arc::new(first_followed(backing.meta()).await?),
+        metrics,
+        readiness: Arc::default(),
+    };
+    let breakers = Arc::new(Breakers::new(
+        sizes.breakers,
+        map.shards(),
+        backing.stock_servers(),
+        &around.metrics.breakers,
+    ));
+    let stop = watch::Sender::new(false);
+    let (lanes, tasks) = start_lanes(backing, &around, sizes, &breakers, &stop);
+    let reader = |shard| -> Box<dyn Reads> {
+        Box::new(Reader::new(
+            backing.shard_for_reads(shard),
+            map,
+            sizes.reads,
+        ))
+    };
+    let instance = format!("{:016x}", OsRandom::default().next_u64());
+    let leases = backing.leases(holder(&instance));
+    let mut runner = Runner::new(Arc::new(Jobs::new(instance, leases)), jobs);
+    backing.start_jobs(&mut runner, &around);
+    runner.keep_leases();
+    let shards = Shards {
+        map: map.clone(),
+        shares: Shares::even(sizes.in_flight_max, map.shards()),
+        lanes,
+        lane_per_table: B::LANE_PER_TABLE,
+        readers: (0..map.shards()).map(reader).collect(),
+        catalogue: around.catalogue,
+        meta: backing.installed_meta(),
+        announce_change: backing.announcer(),
+        following: around.following,
+        timeouts: sizes.timeouts,
+        breakers,
+        readiness: around.readiness,
+        jobs: runner.jobs(),
+        metrics: around.metrics,
+        stop,
+        tasks: tasks.into(),
+    };
+    Ok((shards, runner))
+}
+
+/// What all gateways obey, as it stands.
+async fn first_followed<D: Database>(meta: &Meta<D>) -> Result<Following, StoreError> {
+    // Read first: what changes meanwhile is seen again.
+    let revision = meta.revision().await?;
+    Ok(Following::new(
+        revision,
+        meta.fleet_settings().read().await?,
+    ))
+}
+
+/// The lanes, by shard and table.
+fn start_lanes<B: Backing>(
+    backing: &B,
+    around: &Around,
+    sizes: GatewaySizes,
+    breakers: &Arc<Breakers>,
+    stop: &watch::Sender<bool>,
+) -> (Vec<Entrance>, Vec<JoinHandle<()>>) {
+    let ids = Ids::new(
+        Arc::new(backing.meta().clone()),
+        Cut::WHOLE,
+        around.metrics.run_numbers_left.clone(),
+        around.readiness.clone(),
+    );
+    let tables = backing.map().tables();
+    let per_lane = if B::LANE_PER_TABLE { 1 } else { tables };
+    let mut lanes = (Vec::new(), Vec::new());
+    for shard in 0..backing.map().shards() {
+        for table in (0..tables).step_by(per_lane.into()) {
+            let around = Surroundings {
+                catalogue: around.catalogue.clone(),
+                stock: backing.lane_stock(shard, shard * tables + table, breakers),
+                random: OsRandom::default(),
+                clock: Timestamp::now,
+                ids: ids.clone(),
+                metrics: around.metrics.lane(&shard.to_string()),
+            };
+            let store = backing.store(shard, table..table + per_lane);
+            let (entrance, task) = start(store, around, sizes.lane, stop.subscribe());
+            lanes.0.push(entrance);
+            lanes.1.push(task);
+        }
+    }
+    lanes
+}

@@ -1,0 +1,55 @@
+//! Why a cluster cannot be used.
+use router::MapError;
+
+use crate::stock::ids::ServerId;
+use crate::store::{MigrateError, StoreError};
+
+/// Why a cluster cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The configured layout is impossible.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// A stock server's options make no sense.
+    #[error("storage.redis: {0}")]
+    Notifications(String),
+    /// Metrics cannot be registered.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The meta database was never migrated.
+    #[error("the cluster was never laid out: run `drawbridge migrate` first")]
+    NotMigrated,
+    /// The cluster was laid out differently.
+    #[error(
+        "the cluster has {found}, the configuration says {configured}: that is fixed by the first `drawbridge migrate`; \
+         configure what it has, or use empty databases"
+    )]
+    Layout {
+        /// What there is.
+        found: String,
+        /// What is configured.
+        configured: String,
+    },
+    /// The meta database.
+    #[error("meta database: {0}")]
+    Meta(StoreError),
+    /// A database's schema.
+    #[error("{name}: {error}")]
+    Migrate {
+        /// Which database.
+        name: String,
+        /// What is wrong.
+        error: MigrateError,
+    },
+    /// A stock server's configuration.
+    #[error("stock server {server}: {error}")]
+    Redis {
+        /// Which server.
+        server: ServerId,
+        /// What is wrong.
+        error: String,
+    },
+    /// Databases or stock servers are not what the configuration takes them for; one line for each.
+    #[error("{}", .0.join("\n"))]
+    NotOurs(Vec<String>),
+}

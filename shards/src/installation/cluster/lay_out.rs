@@ -1,0 +1,127 @@
+//! Laying out: brings the databases up to date, and fixes the layout at the first time.
+use router::SlotMap;
+
+use super::cluster_error::ClusterError;
+use super::options::{ClusterOptions, layout};
+use crate::installation::founding::{Founding, FoundingError};
+use crate::meta::Meta;
+use crate::stock::cluster::SqlMetaLedger;
+use crate::stock::spread::Spread;
+use crate::store::{MysqlDatabase, StoreError, migrate_meta};
+
+impl ClusterOptions {
+    /// Brings the meta database and all shards up to date, and at the first time fixes the layout
+    /// and has each database say whose it is. Does nothing when all is as it should be; several may
+    /// do it at once.
+    pub(crate) async fn migrate(&self) -> Result<(), ClusterError> {
+        self.lay_out(false).await.map(drop)
+    }
+
+    /// The same. With `accept_older_meta` it does so whatever the meta database has forgotten.
+    /// Returns the greatest run that any shard's ids are of.
+    pub(super) async fn lay_out(&self, accept_older_meta: bool) -> Result<u64, ClusterError> {
+        let meta = Meta::new(self.meta.clone());
+        // Before it is touched.
+        self.refuse_other_part(self.meta_identity().await.map_err(ClusterError::Meta)?)?;
+        let name = "meta database".to_owned();
+        migrate_meta(&self.meta)
+            .await
+            .map_err(|error| ClusterError::Migrate { name, error })?;
+        // Before tables are looked for that are not there; nothing is written yet.
+        let map = match self.found_layout(&meta).await {
+            Ok((map, _)) => map,
+            Err(ClusterError::NotMigrated) => self.map(1)?,
+            Err(error) => return Err(error),
+        };
+        let founding = Founding::look(
+            &meta,
+            &self.shards,
+            &map,
+            layout(&map, self.spread()),
+            accept_older_meta,
+        )
+        .await;
+        let founding = founding.map_err(|error| self.unfounded(error))?;
+        let last_run = founding.last_run();
+        self.fix_layout(&meta).await?;
+        founding
+            .settle()
+            .await
+            .map_err(|error| self.unfounded(error))?;
+        Ok(last_run)
+    }
+
+    fn unfounded(&self, error: FoundingError) -> ClusterError {
+        match error {
+            FoundingError::Database(role, error) => ClusterError::Migrate {
+                name: self.name(role),
+                error,
+            },
+            FoundingError::Unfit(unfit) => ClusterError::NotOurs(
+                unfit
+                    .iter()
+                    .map(|(role, unfit)| format!("{}: {unfit}", self.name(*role)))
+                    .collect(),
+            ),
+        }
+    }
+
+    async fn fix_layout(&self, meta: &Meta<MysqlDatabase>) -> Result<(), ClusterError> {
+        let (map, spread) = (self.map(1)?, self.spread());
+        if meta
+            .layout()
+            .slot_map()
+            .await
+            .map_err(ClusterError::Meta)?
+            .is_none()
+        {
+            // A duplicate key says that another migration was faster; what it fixed is compared
+            // below.
+            accept_conflict(meta.layout().fix_slot_map(&map).await)?;
+        }
+        if SqlMetaLedger::layout(&self.meta)
+            .await
+            .map_err(ClusterError::Meta)?
+            .is_none()
+        {
+            accept_conflict(SqlMetaLedger::fix_layout(&self.meta, spread).await)?;
+        }
+        self.found_layout(meta).await.map(drop)
+    }
+
+    /// The layout that is there, which must be the configured one.
+    pub(super) async fn found_layout(
+        &self,
+        meta: &Meta<MysqlDatabase>,
+    ) -> Result<(SlotMap, Spread), ClusterError> {
+        let (version, shards, tables) = meta
+            .layout()
+            .slot_map()
+            .await
+            .map_err(ClusterError::Meta)?
+            .ok_or(ClusterError::NotMigrated)?;
+        let spread = SqlMetaLedger::layout(&self.meta)
+            .await
+            .map_err(ClusterError::Meta)?;
+        let found = (
+            SlotMap::even(version, shards, tables)?,
+            spread.ok_or(ClusterError::NotMigrated)?,
+        );
+        let configured = (self.map(version)?, self.spread());
+        if found != configured {
+            let text = |(map, spread): &(SlotMap, Spread)| layout(map, *spread).to_string();
+            return Err(ClusterError::Layout {
+                found: text(&found),
+                configured: text(&configured),
+            });
+        }
+        Ok(found)
+    }
+}
+
+fn accept_conflict(result: Result<(), StoreError>) -> Result<(), ClusterError> {
+    match result {
+        Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
+        Err(error) => Err(ClusterError::Meta(error)),
+    }
+}

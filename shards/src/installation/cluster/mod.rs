@@ -1,0 +1,25 @@
+//! The cluster: shards and meta in MySQL or MariaDB, stock in Redis, any number of gateways.
+//!
+//! Gateways know nothing of each other: the databases and the protocol of the stock keep them
+//! apart. A gateway starts while shards and stock servers are unavailable. It needs the meta
+//! database to know the campaigns, and only to start.
+mod cluster_error;
+mod follow;
+mod identity;
+mod lay_out;
+mod look_around;
+mod metrics;
+mod notification;
+mod older_meta;
+mod open;
+mod opened;
+mod options;
+mod report;
+mod serve;
+mod stock;
+#[cfg(test)]
+mod tests;
+
+pub use self::cluster_error::ClusterError;
+pub(crate) use self::opened::Cluster;
+pub use self::options::ClusterOptions;

@@ -1,0 +1,49 @@
+//! Which folder, and how it is laid out.
+use std::path::PathBuf;
+
+use super::folder::{Folder, FolderError, Held};
+
+/// A SQLite connection has its file and two beside it.
+const FILES_PER_CONNECTION: usize = 3;
+
+/// An embedded installation.
+#[derive(Debug, Clone)]
+pub struct EmbeddedOptions {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Shard files; fixed at the first start.
+    pub shards: u16,
+    /// Tables in each; fixed at the first start.
+    pub tables: u16,
+    /// Whether the operator named the folder. A default one that is missing means that a command
+    /// was given in another place.
+    pub data_is_named: bool,
+}
+
+impl EmbeddedOptions {
+    /// Makes the folder where it was named and is missing. Returns whether it did.
+    pub(crate) fn make_named_folder(&self) -> Result<bool, FolderError> {
+        match Folder::existing(&self.data) {
+            Err(FolderError::Missing(_)) if self.data_is_named => {
+                Folder::create(&self.data)?;
+                Ok(true)
+            }
+            // What else is wrong is found when it is opened.
+            _ => Ok(false),
+        }
+    }
+
+    /// Makes the folder where it is missing, and takes hold of it for this process.
+    pub(crate) async fn hold(&self) -> Result<Held, FolderError> {
+        let folder = Folder::create(&self.data)?;
+        if let Some(warning) = folder.access_warning() {
+            tracing::warn!("{warning}");
+        }
+        folder.hold().await
+    }
+
+    /// File descriptors that a server with so many reading connections per shard needs.
+    pub(crate) fn descriptors(&self, reads: usize, spare: usize) -> usize {
+        FILES_PER_CONNECTION * (usize::from(self.shards) * (1 + reads) + spare)
+    }
+}

@@ -1,0 +1,89 @@
+//! The follower: brings what changes in the meta database into this process.
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use market::campaign::Catalogue;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::meta::{Following, Meta};
+use crate::metrics::Metrics;
+use crate::store::{Database, StoreError};
+
+/// A publication is followed within two of these.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The stock that lanes take from, as the follower keeps it up to date.
+pub(super) trait FollowedStock: Send + 'static {
+    /// Learns what may change at any time.
+    fn look(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Brings the units of a new revision to where lanes take them.
+    fn catch_up(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What the follower keeps up to date.
+pub(super) struct Follower<D: Database, S> {
+    pub(super) meta: Meta<D>,
+    pub(super) stock: S,
+    pub(super) catalogue: Arc<ArcSwap<Catalogue>>,
+    pub(super) following: Arc<Following>,
+    pub(super) metrics: Metrics,
+    /// The revision that all of it is of.
+    pub(super) revision: Option<u64>,
+}
+
+impl<D: Database, S: FollowedStock> Follower<D, S> {
+    /// Follows until the process stops.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut ticks = interval(POLL_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.following.changed.notified() => {}
+                _ = stop.wait_for(|&stop| stop) => return,
+            }
+            // A failure is not the end: the last good state stays, and the next tick tries again.
+            let followed = self.follow().await;
+            match &followed {
+                Ok(()) if failing => tracing::info!("the meta database is followed again"),
+                Ok(()) => {}
+                Err(error) if failing => {
+                    tracing::debug!(%error, "the meta database still cannot be followed");
+                }
+                Err(error) => tracing::warn!(%error, "the meta database cannot be followed"),
+            }
+            failing = followed.is_err();
+        }
+    }
+
+    async fn follow(&mut self) -> Result<(), StoreError> {
+        // Read first: what changes while the rest is read is seen again next time.
+        let revision = self.meta.revision().await?;
+        let is_new = self.revision != Some(revision);
+        if is_new {
+            // Switches are obeyed first.
+            let switches = self.meta.switches().read().await?;
+            self.catalogue
+                .rcu(|catalogue| catalogue.switched(&switches));
+            self.following
+                .publish(revision, self.meta.fleet_settings().read().await?);
+        }
+        self.metrics.followed();
+        self.stock.look().await?;
+        if is_new {
+            // Campaigns are read before the stock and used after it: whatever is published in
+            // between, no prize is drawn before its units are there.
+            let catalogue = self.meta.campaigns().catalogue().await?;
+            self.stock.catch_up().await?;
+            self.catalogue
+                .rcu(|current| catalogue.switched(current.switches()));
+            self.revision = Some(revision);
+        }
+        Ok(())
+    }
+}

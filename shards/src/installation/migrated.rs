@@ -1,0 +1,10 @@
+//! What a migration reports.
+
+/// What a migration did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Migrated {
+    /// For people, one line for each.
+    pub done: Vec<String>,
+    /// Why gateways would not start on it, one line for each.
+    pub strangers: Vec<String>,
+}

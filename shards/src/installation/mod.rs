@@ -1,0 +1,30 @@
+//! An installation: where draws are stored, whatever its kind.
+//!
+//! There are two back ends. [`embedded`] is a folder of SQLite files with stock in memory, served by
+//! one process. [`cluster`] is MySQL or MariaDB with stock in Redis, served by any number of
+//! gateways. Callers open an [`Installation`] or serve from it, and do not ask for its kind. What a
+//! kind cannot do, it refuses with a message.
+mod assembly;
+pub(crate) mod cluster;
+pub(crate) mod embedded;
+mod error;
+mod follow;
+mod founding;
+mod migrated;
+pub(crate) mod opened;
+mod operations;
+mod options;
+pub(crate) mod serving;
+mod sizes;
+mod stock;
+
+pub use self::cluster::{ClusterError, ClusterOptions};
+pub use self::embedded::{EmbeddedOptions, FolderError, StartError};
+pub use self::error::InstallationError;
+pub use self::founding::{FoundingError, Unfit};
+pub use self::migrated::Migrated;
+pub use self::opened::Installation;
+pub use self::options::InstallationOptions;
+pub use self::serving::{Drained, Serving};
+pub use self::sizes::GatewaySizes;
+pub use self::stock::WithdrawalState;

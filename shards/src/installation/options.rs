@@ -1,0 +1,105 @@
+//! What an installation is made of, and what its options say before it is opened.
+use std::path::Path;
+
+use router::SlotMap;
+
+use super::cluster::ClusterOptions;
+use super::embedded::{EmbeddedOptions, Folder, FolderError};
+use super::error::InstallationError;
+use super::migrated::Migrated;
+use super::sizes::GatewaySizes;
+use crate::store::counted;
+
+/// Which installation.
+#[derive(Debug, Clone)]
+pub enum InstallationOptions {
+    /// A folder of SQLite files; stock in memory.
+    Embedded(EmbeddedOptions),
+    /// MySQL or MariaDB databases; stock in Redis.
+    Cluster(Box<ClusterOptions>),
+}
+
+/// File descriptors of a back end beside those of its connections: jobs, and connections that are
+/// made while others end.
+const SPARE_DESCRIPTORS: usize = 8;
+
+impl InstallationOptions {
+    /// Creates and upgrades the databases. With `accept_older_meta`, (who, why), it goes on although
+    /// the meta database has forgotten what the shards know.
+    pub async fn migrate(
+        &self,
+        accept_older_meta: Option<(&str, &str)>,
+    ) -> Result<Migrated, InstallationError> {
+        match self {
+            Self::Embedded(_) => Ok(Migrated {
+                done: vec![
+                    "the embedded default is migrated at each start; nothing to do".to_owned(),
+                ],
+                strangers: Vec::new(),
+            }),
+            Self::Cluster(options) => Ok(options.migrate_and_report(accept_older_meta).await?),
+        }
+    }
+
+    /// How users are spread; before the first start, how they would be.
+    pub async fn slot_map(&self) -> Result<SlotMap, InstallationError> {
+        match self {
+            Self::Embedded(options) => embedded_map(options).await,
+            Self::Cluster(options) => Ok(options.open().await?.map().clone()),
+        }
+    }
+
+    /// Leaves no side files of databases where a command has looked, so that the files may be
+    /// copied.
+    pub async fn fold_up(&self) {
+        if let Self::Embedded(options) = self
+            && let Ok(folder) = Folder::existing(&options.data)
+        {
+            folder.fold_up().await;
+        }
+    }
+
+    /// A folder that is this installation's alone, where it has one.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Embedded(options) => Some(&options.data),
+            Self::Cluster(_) => None,
+        }
+    }
+
+    /// Where draws are stored, in a few words.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Embedded(options) => format!("data in {}", options.data.display()),
+            Self::Cluster(options) => {
+                let number =
+                    |count: usize, what| counted(u16::try_from(count).unwrap_or(u16::MAX), what);
+                let (shards, servers) = (options.shards.len(), options.redis.len());
+                format!(
+                    "{}, {}",
+                    number(shards, "shard"),
+                    number(servers, "stock server")
+                )
+            }
+        }
+    }
+
+    /// File descriptors that a gateway of these sizes needs for storage.
+    pub fn descriptors(&self, sizes: &GatewaySizes) -> usize {
+        let reads = sizes.reads.connections_max;
+        match self {
+            Self::Embedded(options) => options.descriptors(reads, SPARE_DESCRIPTORS),
+            Self::Cluster(options) => options.descriptors(reads, SPARE_DESCRIPTORS),
+        }
+    }
+}
+
+async fn embedded_map(options: &EmbeddedOptions) -> Result<SlotMap, InstallationError> {
+    let fixed = match Folder::existing(&options.data) {
+        Ok(folder) => folder.meta_for_reading().layout().slot_map().await?,
+        Err(FolderError::Missing(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let (version, shards, tables) = fixed.unwrap_or((1, options.shards, options.tables));
+    Ok(SlotMap::even(version, shards, tables)?)
+}

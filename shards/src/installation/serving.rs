@@ -1,0 +1,107 @@
+//! A running gateway.
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use prometheus::Registry;
+
+use super::cluster::Cluster;
+use super::embedded::{Held, StartError};
+use super::error::InstallationError;
+use super::opened::Installation;
+use super::options::InstallationOptions;
+use super::sizes::GatewaySizes;
+use crate::jobs::Runner;
+use crate::service::Shards;
+
+/// Who publishes the first campaigns, for the record.
+const PUBLISHER: &str = "drawbridge serve";
+
+/// A running gateway. Dropped without [`Serving::drain`] it loses nothing: what was answered is in
+/// the databases.
+pub struct Serving {
+    /// The shards, for commands and reads.
+    pub shards: Arc<Shards>,
+    runner: Runner,
+    kept: Kept,
+}
+
+/// What a running gateway holds on to.
+pub(crate) enum Kept {
+    Embedded(Held),
+    Cluster(#[expect(dead_code, reason = "closes grants until it is dropped")] Cluster),
+}
+
+/// What is left of a gateway that has drained.
+pub struct Drained(Option<Held>);
+
+impl Installation {
+    /// Serves from an installation. One that has a folder of its own and no campaign yet begins
+    /// with `first_campaigns`.
+    pub async fn serve(
+        options: &InstallationOptions,
+        sizes: GatewaySizes,
+        registry: &Registry,
+        first_campaigns: &[&str],
+    ) -> Result<Serving, InstallationError> {
+        match options {
+            InstallationOptions::Embedded(options) => {
+                let held = options.hold().await?;
+                publish_first(&held, first_campaigns).await?;
+                let running = held.serve(options, sizes, registry).await?;
+                Ok(Serving::new(running, Kept::Embedded(held)))
+            }
+            InstallationOptions::Cluster(options) => {
+                let cluster = options.open().await?;
+                let running = cluster.serve(sizes, registry).await?;
+                Ok(Serving::new(running, Kept::Cluster(cluster)))
+            }
+        }
+    }
+}
+
+impl Serving {
+    pub(crate) fn new((shards, runner): (Shards, Runner), kept: Kept) -> Self {
+        Self {
+            shards: Arc::new(shards),
+            runner,
+            kept,
+        }
+    }
+
+    /// Commits what is queued and ends everything. A data folder is still held.
+    pub async fn drain(self) -> Drained {
+        self.shards.drain().await;
+        // After the lanes, so that the last snapshot of the stock is the final one.
+        self.runner.stop().await;
+        match self.kept {
+            Kept::Embedded(held) => {
+                held.note_stop(self.shards.map.shards()).await;
+                Drained(Some(held))
+            }
+            Kept::Cluster(_) => Drained(None),
+        }
+    }
+}
+
+impl Drained {
+    /// Lets go of a data folder: from now on its database files alone are everything. All
+    /// connections to them must have been dropped.
+    pub async fn let_go(self) {
+        if let Some(held) = self.0 {
+            held.let_go().await;
+        }
+    }
+}
+
+/// A server that has never had a campaign gets some to play with.
+async fn publish_first(held: &Held, campaigns: &[&str]) -> Result<(), InstallationError> {
+    let meta = held.meta();
+    // Every publication raises the revision.
+    if meta.revision().await.map_err(StartError::from)? == 0 {
+        meta.campaigns()
+            .publish(campaigns, PUBLISHER, Timestamp::now())
+            .await
+            .map_err(InstallationError::FirstCampaigns)?;
+    }
+    Ok(())
+}
