@@ -11,6 +11,7 @@
 //! 3. [`batch::settle`] gives out the units that the stock granted ([`draw::Decision::conclude`]).
 pub mod batch;
 pub mod calendar;
+pub mod call;
 pub mod campaign;
 pub mod chances;
 pub mod document;
@@ -19,6 +20,7 @@ pub mod ids;
 pub mod odds;
 pub mod order;
 pub mod random;
+pub mod recharge;
 pub mod refusal;
 pub mod switches;
 pub mod tree;

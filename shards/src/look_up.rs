@@ -4,9 +4,9 @@ use market::chances::Account;
 use market::{ActivityId, Order, UserId};
 use router::SlotMap;
 
-use crate::ReadError;
 use crate::cluster::Installation;
 use crate::embedded::Folder;
+use crate::error::ReadError;
 use crate::reads::{Found, OrderKey, Question, ReadLimits, Reader, Reads};
 use crate::store::{Access, StoreError};
 

@@ -15,7 +15,7 @@ use market::{ActivityId, Order, OrderId, RequestId, UserId};
 use router::{SlotMap, TableId};
 use tokio::sync::Semaphore;
 
-use crate::ReadError;
+use crate::error::ReadError;
 use crate::store::{
     Connection, Database, Pool, PoolLimits, StoreError, TableStatements, account_from_row,
     json_rows, order_from_row,

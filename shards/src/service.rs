@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::audit_log::{AuditEntry, AuditLog};
 use crate::breaker::{Breakers, Permit, Refused, Verdict};
+use crate::error::{CommandError, ReadError};
 use crate::fleet::{
     FleetChange, FleetSetting, FleetStore, Followed, Following, Gateway, GatewayStore, Report,
     Reported,
@@ -28,7 +29,6 @@ use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
 use crate::switches::{PastChange, SwitchChange, SwitchStore, SwitchTo};
-use crate::{DrawError, ReadError};
 
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
@@ -55,7 +55,7 @@ pub struct Shards {
 
 impl Shards {
     /// Makes the draws of a call and answers once they are committed.
-    pub async fn draw(&self, draw: Draw) -> Result<Orders, DrawError> {
+    pub async fn draw(&self, draw: Draw) -> Result<Orders, CommandError> {
         let route = self.route(&draw.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;
         let drawn = self.enqueue(route, draw, &mut permit).await;
@@ -68,11 +68,11 @@ impl Shards {
         route: Route,
         draw: Draw,
         permit: &mut Permit<'_>,
-    ) -> Result<Orders, DrawError> {
+    ) -> Result<Orders, CommandError> {
         let _place = self
             .shares
             .enter(route.shard())
-            .ok_or(DrawError::QueueFull)?;
+            .ok_or(CommandError::QueueFull)?;
         let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
         let drawn = pending.answer(self.timeouts).await;
         // A queue in front of it does not make a shard slow: under overload all draws wait there.
@@ -264,22 +264,22 @@ impl Shards {
 /// says no was read from it, a stock that is unavailable is another server's trouble, rows that somebody
 /// else has locked are his doing, and a clock was read to be compared. What did not come as far as
 /// the shard says nothing.
-pub(crate) fn verdict_of_draw(drawn: &Result<Orders, DrawError>) -> Verdict {
+pub(crate) fn verdict_of_draw(drawn: &Result<Orders, CommandError>) -> Verdict {
     match drawn {
         Ok(_)
         | Err(
-            DrawError::Refused(_)
-            | DrawError::DataRefused
-            | DrawError::Held
-            | DrawError::ClocksDiffer { .. },
+            CommandError::Refused(_)
+            | CommandError::DataRefused
+            | CommandError::Held
+            | CommandError::ClocksDiffer { .. },
         ) => Verdict::Answered,
         // A command that is too old waited for a batch that the shard did not finish.
-        Err(DrawError::ShardUnavailable | DrawError::OutcomeUnknown | DrawError::TooOld) => {
-            Verdict::Failed
-        }
-        Err(DrawError::QueueFull | DrawError::Stopping | DrawError::BreakerOpen { .. }) => {
-            Verdict::Uncounted
-        }
+        Err(
+            CommandError::ShardUnavailable | CommandError::OutcomeUnknown | CommandError::TooOld,
+        ) => Verdict::Failed,
+        Err(
+            CommandError::QueueFull | CommandError::Stopping | CommandError::BreakerOpen { .. },
+        ) => Verdict::Uncounted,
     }
 }
 
@@ -291,9 +291,9 @@ fn verdict_of_read(found: &Result<Found, ReadError>) -> Verdict {
     }
 }
 
-impl From<Refused> for DrawError {
+impl From<Refused> for CommandError {
     fn from(Refused { retry_after }: Refused) -> Self {
-        DrawError::BreakerOpen { retry_after }
+        CommandError::BreakerOpen { retry_after }
     }
 }
 

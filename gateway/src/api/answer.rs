@@ -10,7 +10,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use market::{Refusal, RequestId};
 use serde::Serialize;
-use shards::{DrawError, ReadError};
+use shards::{CommandError, ReadError};
 
 use super::code::Code;
 use super::language::Language;
@@ -102,18 +102,18 @@ impl From<Limited> for Failure {
     }
 }
 
-impl From<DrawError> for Failure {
-    fn from(error: DrawError) -> Self {
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
         let failure = Self::from(Code::from(error));
         match error {
-            DrawError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
-            DrawError::Refused(
+            CommandError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
+            CommandError::Refused(
                 refusal @ (Refusal::RequestIdReused | Refusal::RequestCountDiffers),
             ) => Self {
                 detail: Some(refusal.to_string().into()),
                 ..failure
             },
-            DrawError::ClocksDiffer { .. } => Self {
+            CommandError::ClocksDiffer { .. } => Self {
                 detail: Some(error.to_string().into()),
                 ..failure
             },

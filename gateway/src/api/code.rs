@@ -4,7 +4,7 @@
 //! `ERR_GW` (the gateway). `docs/api.md` shows the same table, and a test compares them.
 use hyper::StatusCode;
 use market::Refusal;
-use shards::{DrawError, ReadError};
+use shards::{CommandError, ReadError};
 
 use super::language::Language;
 use crate::limits::Kind;
@@ -260,19 +260,19 @@ impl From<Kind> for Code {
     }
 }
 
-impl From<DrawError> for Code {
-    fn from(error: DrawError) -> Self {
+impl From<CommandError> for Code {
+    fn from(error: CommandError) -> Self {
         match error {
-            DrawError::Refused(refusal) => refusal.into(),
-            DrawError::QueueFull => Code::QueueFull,
-            DrawError::TooOld => Code::TooOld,
-            DrawError::OutcomeUnknown => Code::OutcomeUnknown,
-            DrawError::ShardUnavailable => Code::ShardUnavailable,
-            DrawError::BreakerOpen { .. } => Code::BreakerOpen,
-            DrawError::Held => Code::UserHeld,
-            DrawError::ClocksDiffer { .. } => Code::ClocksDiffer,
-            DrawError::DataRefused => Code::Unexpected,
-            DrawError::Stopping => Code::Stopping,
+            CommandError::Refused(refusal) => refusal.into(),
+            CommandError::QueueFull => Code::QueueFull,
+            CommandError::TooOld => Code::TooOld,
+            CommandError::OutcomeUnknown => Code::OutcomeUnknown,
+            CommandError::ShardUnavailable => Code::ShardUnavailable,
+            CommandError::BreakerOpen { .. } => Code::BreakerOpen,
+            CommandError::Held => Code::UserHeld,
+            CommandError::ClocksDiffer { .. } => Code::ClocksDiffer,
+            CommandError::DataRefused => Code::Unexpected,
+            CommandError::Stopping => Code::Stopping,
         }
     }
 }

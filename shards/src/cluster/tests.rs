@@ -9,7 +9,7 @@ use router::{OrderNumbers, Run, Slot};
 use tokio::time::sleep;
 
 use super::*;
-use crate::DrawError;
+use crate::error::CommandError;
 use crate::stock::cluster::MetaLedger;
 use crate::store::Connection;
 use crate::testing::{Mariadb, Redis};
@@ -164,9 +164,9 @@ async fn forget_identity(options: &Options, claimed: u64) {
 }
 
 /// What a draw without a campaign hears where all is well.
-const WELL: DrawError = DrawError::Refused(Refusal::ActivityUnknown);
+const WELL: CommandError = CommandError::Refused(Refusal::ActivityUnknown);
 
-async fn draw(cluster: &Cluster, user: &UserId) -> DrawError {
+async fn draw(cluster: &Cluster, user: &UserId) -> CommandError {
     let (activity, request) = (
         ActivityId::new(9).expect("an id"),
         RequestId::new("k").expect("a key"),
@@ -546,7 +546,7 @@ async fn a_shard_that_was_unavailable_at_the_start_is_looked_at_before_its_first
         .expect("a shard that is unavailable is no reason not to start");
     server.restart().await;
     let user = user_of(1, &options);
-    assert_eq!(draw(&cluster, &user).await, DrawError::ShardUnavailable);
+    assert_eq!(draw(&cluster, &user).await, CommandError::ShardUnavailable);
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
     options
         .accept_older_meta("who", "why")
@@ -579,7 +579,7 @@ async fn a_database_that_is_replaced_under_a_gateway_is_not_used_any_more() {
     );
     server.kill();
     server.restart().await;
-    assert_eq!(draw(&cluster, &user).await, DrawError::ShardUnavailable);
+    assert_eq!(draw(&cluster, &user).await, CommandError::ShardUnavailable);
     shows(&registry, "shard-1", 1).await;
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
     run(&shard, "DROP TABLE cluster_identity").await;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use prometheus::Gauge;
 use tokio::time::Instant;
 
-use crate::DrawError;
+use crate::error::CommandError;
 
 /// Clocks that are kept in step differ by much less; day limits change hands a little early or
 /// late.
@@ -72,7 +72,7 @@ impl Watch {
         theirs: Timestamp,
         now: Timestamp,
         took: Duration,
-    ) -> Result<(), DrawError> {
+    ) -> Result<(), CommandError> {
         let skew = ahead(theirs, now, took);
         self.skew_seconds.set(skew.as_secs_f64());
         let grade = match skew.abs() {
@@ -86,7 +86,7 @@ impl Watch {
         }
         self.agreed = (grade == Grade::Sound).then(|| (now, Instant::now()));
         if grade == Grade::Refused {
-            return Err(DrawError::ClocksDiffer {
+            return Err(CommandError::ClocksDiffer {
                 ahead_seconds: skew.as_secs(),
             });
         }
@@ -129,7 +129,7 @@ mod tests {
         Timestamp::from_second(second).expect("a time")
     }
 
-    fn compare(theirs: i64, now: i64, took: u64) -> (f64, Result<(), DrawError>) {
+    fn compare(theirs: i64, now: i64, took: u64) -> (f64, Result<(), CommandError>) {
         let mut watch = Watch::new(Gauge::new("skew", "test").expect("a gauge"));
         let result = watch.compare(at(theirs), at(now), Duration::from_secs(took));
         (watch.skew_seconds.get(), result)
@@ -149,11 +149,11 @@ mod tests {
         assert_eq!(compare(100, 160, 0).1, Ok(()));
         assert_eq!(
             compare(100, 161, 0).1,
-            Err(DrawError::ClocksDiffer { ahead_seconds: 61 })
+            Err(CommandError::ClocksDiffer { ahead_seconds: 61 })
         );
         assert_eq!(
             compare(3_556_100, 101, 1).1,
-            Err(DrawError::ClocksDiffer {
+            Err(CommandError::ClocksDiffer {
                 ahead_seconds: -3_555_999
             })
         );

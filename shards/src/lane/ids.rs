@@ -9,8 +9,9 @@ use market::{OrderId, UserId};
 use prometheus::IntGauge;
 use router::{OrderNumbers, Run, Slot};
 
+use crate::grant::GrantId;
 use crate::readiness::Readiness;
-use crate::store::{GrantId, StoreError};
+use crate::store::StoreError;
 
 /// Grants of one run; more than there can be orders, because a batch without orders needs a
 /// grant too.

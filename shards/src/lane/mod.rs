@@ -36,12 +36,11 @@ use self::pace::Pace;
 pub(crate) use self::queue::Entrance;
 pub use self::queue::Timeouts;
 use self::queue::{Queue, Taken};
-use crate::DrawError;
+use crate::error::CommandError;
+use crate::grant::GrantId;
 use crate::metrics::{Ended, LaneMetrics, Step};
 use crate::stock::{Granted, Receipt, Stock, StockUnavailable};
-use crate::store::{
-    Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict,
-};
+use crate::store::{Fetched, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
 /// How often a batch is planned again when somebody else was faster.
 const TRIES_MAX: usize = 4;
@@ -145,7 +144,7 @@ enum Failure {
     /// Units of these prizes are still on their way: plan again without them.
     Undelivered(Vec<Prize>),
     /// Answer everyone with this.
-    Final(DrawError),
+    Final(CommandError),
 }
 
 /// A lock that a batch met.
@@ -173,7 +172,7 @@ impl From<StoreError> for Failure {
             }
             StoreError::Unavailable(why) => {
                 tracing::warn!(error = why, "the shard is unavailable");
-                Failure::Final(DrawError::ShardUnavailable)
+                Failure::Final(CommandError::ShardUnavailable)
             }
         }
     }
@@ -294,7 +293,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     }
 
     fn tell_held(&self, commands: Vec<Taken>) {
-        self.end(commands, Ended::Held, DrawError::Held);
+        self.end(commands, Ended::Held, CommandError::Held);
     }
 
     /// Executes commands and answers each. A batch that the database refuses for its data, or that
@@ -311,7 +310,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 .unavailable
                 .is_some_and(|unavailable| Instant::now() < unavailable.until)
             {
-                self.fail(part, DrawError::ShardUnavailable);
+                self.fail(part, CommandError::ShardUnavailable);
                 continue;
             }
             let executed = self.execute(&mut part).await;
@@ -324,7 +323,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                         .ended(Ended::Drawn, part.len() - refused);
                     self.around.metrics.ended(Ended::Refused, refused);
                     for (command, answer) in part.into_iter().zip(answers) {
-                        command.answer(answer.map_err(DrawError::Refused));
+                        command.answer(answer.map_err(CommandError::Refused));
                     }
                 }
                 Err(failure) if part.len() > 1 && failure.is_halved(began.elapsed()) => {
@@ -344,11 +343,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         }
     }
 
-    fn fail(&self, commands: Vec<Taken>, error: DrawError) {
+    fn fail(&self, commands: Vec<Taken>, error: CommandError) {
         self.end(commands, Ended::Failed, error);
     }
 
-    fn end(&self, commands: Vec<Taken>, how: Ended, error: DrawError) {
+    fn end(&self, commands: Vec<Taken>, how: Ended, error: CommandError) {
         self.around.metrics.ended(how, commands.len());
         for command in commands {
             command.answer(Err(error));
@@ -359,7 +358,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.unavailable = matches!(
             executed,
             Err(Failure::Final(
-                DrawError::ShardUnavailable | DrawError::OutcomeUnknown
+                CommandError::ShardUnavailable | CommandError::OutcomeUnknown
             ))
         )
         .then(|| {
@@ -376,7 +375,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     /// Tries a batch until nobody else was faster. Those whose rows somebody else has are set
     /// aside, and the others go on without them.
     async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Vec<Answer>, Failure> {
-        let mut failure = Failure::Final(DrawError::ShardUnavailable);
+        let mut failure = Failure::Final(CommandError::ShardUnavailable);
         let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
         self.around.random.clear();
         self.deleting = false;
@@ -430,7 +429,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 Ok(result) => return result,
                 Err(_) => {
                     self.store.undo().await;
-                    return Err(Failure::Final(DrawError::OutcomeUnknown));
+                    return Err(Failure::Final(CommandError::OutcomeUnknown));
                 }
             }
         }
@@ -465,7 +464,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
     ) -> Result<Vec<Answer>, Failure> {
         self.resolve_doubt()
             .await
-            .map_err(|_| Failure::Final(DrawError::ShardUnavailable))?;
+            .map_err(|_| Failure::Final(CommandError::ShardUnavailable))?;
         self.cover(draws.iter().map(|draw| usize::from(draw.count.get())).sum())
             .await?;
         let plan = self.plan(draws, supply, on_lock).await?;
@@ -644,7 +643,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 match self.resolve_doubt().await {
                     Ok(Verdict::Committed) => Ok(settlement.answers),
                     Ok(Verdict::Void) => Err(Failure::Conflict("the batch was undone".to_owned())),
-                    Err(_) => Err(Failure::Final(DrawError::OutcomeUnknown)),
+                    Err(_) => Err(Failure::Final(CommandError::OutcomeUnknown)),
                 }
             }
         }
@@ -663,7 +662,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         self.note_unavailable(
             &asked
                 .map(|_| Vec::new())
-                .map_err(|_| Failure::Final(DrawError::ShardUnavailable)),
+                .map_err(|_| Failure::Final(CommandError::ShardUnavailable)),
         );
     }
 
@@ -714,20 +713,20 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-fn explain(failure: Failure) -> DrawError {
+fn explain(failure: Failure) -> CommandError {
     match failure {
         Failure::Final(error) => error,
-        Failure::Held(_) => DrawError::Held,
+        Failure::Held(_) => CommandError::Held,
         Failure::StockUnavailable | Failure::Undelivered(_) => {
-            DrawError::Refused(Refusal::StockUnavailable)
+            CommandError::Refused(Refusal::StockUnavailable)
         }
         Failure::Conflict(why) => {
             tracing::warn!(error = why, "gave up a batch that others kept changing");
-            DrawError::ShardUnavailable
+            CommandError::ShardUnavailable
         }
         Failure::Data(why) => {
             tracing::error!(error = why, "the database refuses a command");
-            DrawError::DataRefused
+            CommandError::DataRefused
         }
     }
 }

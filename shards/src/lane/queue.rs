@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::LaneLimits;
 use super::pace::Bound;
-use crate::DrawError;
+use crate::error::CommandError;
 
 /// Draws that are worth a batch. A batch costs 0.7 ms of the processors by itself and 0.06 ms for
 /// each draw (docs/performance.md), so more than these make a draw little cheaper.
@@ -31,7 +31,7 @@ const TAKEN: u8 = 1;
 const ABANDONED: u8 = 2;
 
 /// What a caller is told.
-pub(super) type Reply = Result<Orders, DrawError>;
+pub(super) type Reply = Result<Orders, CommandError>;
 
 /// How long callers wait.
 #[derive(Debug, Clone, Copy)]
@@ -141,10 +141,10 @@ impl Pending {
     /// Waits for the answer.
     pub(crate) async fn answer(&mut self, timeouts: Timeouts) -> Reply {
         if let Ok(reply) = timeout_at(self.ticket.since + timeouts.queue, &mut self.reply).await {
-            return reply.unwrap_or(Err(DrawError::OutcomeUnknown));
+            return reply.unwrap_or(Err(CommandError::OutcomeUnknown));
         }
         if self.abandon() {
-            return Err(DrawError::TooOld);
+            return Err(CommandError::TooOld);
         }
         match timeout_at(
             self.ticket.since + timeouts.answer.max(timeouts.queue),
@@ -154,7 +154,7 @@ impl Pending {
         {
             Ok(Ok(reply)) => reply,
             // The lane fell over with the command in hand, or is stuck in the database.
-            Ok(Err(_)) | Err(_) => Err(DrawError::OutcomeUnknown),
+            Ok(Err(_)) | Err(_) => Err(CommandError::OutcomeUnknown),
         }
     }
 
@@ -271,13 +271,13 @@ pub(super) fn queue(limits: LaneLimits, bound: Bound, admitted: IntCounter) -> (
 
 impl Entrance {
     /// Enqueues a call, or says at once that it cannot. Where nobody waits there is room for any.
-    pub(crate) fn submit(&self, draw: Draw) -> Result<Pending, DrawError> {
+    pub(crate) fn submit(&self, draw: Draw) -> Result<Pending, CommandError> {
         let draws = usize::from(draw.count.get());
         if !self.level.rise(draws, self.bound.draws()) {
             return Err(if self.sender.is_closed() {
-                DrawError::Stopping
+                CommandError::Stopping
             } else {
-                DrawError::QueueFull
+                CommandError::QueueFull
             });
         }
         let ticket = Arc::new(Ticket {
@@ -295,8 +295,8 @@ impl Entrance {
         self.sender.try_send(waiting).map_err(|error| {
             self.level.fall(draws);
             match error {
-                mpsc::error::TrySendError::Full(_) => DrawError::QueueFull,
-                mpsc::error::TrySendError::Closed(_) => DrawError::Stopping,
+                mpsc::error::TrySendError::Full(_) => CommandError::QueueFull,
+                mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
             }
         })?;
         self.admitted.inc();
@@ -419,7 +419,10 @@ mod tests {
             entrance.submit(draw()).expect("room"),
         ];
         pace.learn(1, Duration::from_millis(500));
-        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
+        assert_eq!(
+            entrance.submit(draw()).map(drop),
+            Err(CommandError::QueueFull)
+        );
         assert_eq!((entrance.waiting(), entrance.bound()), (2, 2));
         assert_eq!(
             entrance.admitted.get(),
@@ -472,7 +475,10 @@ mod tests {
     async fn a_call_larger_than_a_batch_is_one_alone() {
         let (entrance, mut lane) = queue(5);
         let _large = entrance.submit(call(10)).expect("nobody waits");
-        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
+        assert_eq!(
+            entrance.submit(draw()).map(drop),
+            Err(CommandError::QueueFull)
+        );
         let mut batch = Vec::new();
         lane.recv_batch(&mut batch, 3).await;
         assert_eq!((batch.len(), entrance.waiting()), (1, 0));
@@ -480,7 +486,10 @@ mod tests {
             entrance.submit(call(3)).expect("room"),
             entrance.submit(call(2)).expect("room"),
         ];
-        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
+        assert_eq!(
+            entrance.submit(draw()).map(drop),
+            Err(CommandError::QueueFull)
+        );
     }
 
     #[tokio::test]
@@ -498,14 +507,17 @@ mod tests {
             lane.recv_batch(&mut batch, 3).await;
             assert_eq!(batch.len(), waiting);
         }
-        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::Stopping));
+        assert_eq!(
+            entrance.submit(draw()).map(drop),
+            Err(CommandError::Stopping)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_command_that_waits_too_long_is_answered_and_never_taken() {
         let (entrance, mut lane) = queue(4);
         let mut pending = entrance.submit(draw()).expect("room");
-        assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::TooOld));
+        assert_eq!(pending.answer(PATIENCE).await, Err(CommandError::TooOld));
         assert_eq!(pending.queued(), PATIENCE.queue);
         assert!(next(&mut lane).await.take(Instant::now()).is_none());
     }
@@ -521,7 +533,7 @@ mod tests {
         let before = Instant::now();
         assert_eq!(
             pending.answer(PATIENCE).await,
-            Err(DrawError::OutcomeUnknown)
+            Err(CommandError::OutcomeUnknown)
         );
         assert_eq!(before.elapsed(), PATIENCE.answer);
     }
@@ -536,11 +548,11 @@ mod tests {
             .expect("still wanted");
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            taken.answer(Err(DrawError::Refused(Refusal::DayLimit)));
+            taken.answer(Err(CommandError::Refused(Refusal::DayLimit)));
         });
         assert_eq!(
             pending.answer(PATIENCE).await,
-            Err(DrawError::Refused(Refusal::DayLimit))
+            Err(CommandError::Refused(Refusal::DayLimit))
         );
         assert_eq!(pending.queued(), Duration::ZERO);
     }
@@ -639,8 +651,14 @@ mod tests {
         let (entrance, lane) = queue(1);
         let _first = entrance.submit(draw()).expect("room");
         assert_eq!(entrance.waiting(), 1);
-        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::QueueFull));
+        assert_eq!(
+            entrance.submit(draw()).map(drop),
+            Err(CommandError::QueueFull)
+        );
         drop(lane);
-        assert_eq!(entrance.submit(draw()).map(drop), Err(DrawError::Stopping));
+        assert_eq!(
+            entrance.submit(draw()).map(drop),
+            Err(CommandError::Stopping)
+        );
     }
 }

@@ -387,7 +387,7 @@ fn call(user: &str, key: &str, count: u8) -> Draw {
 }
 
 /// The awards of a call, in the order in which they were drawn.
-fn awards(answer: &Result<Orders, DrawError>) -> Vec<u64> {
+fn awards(answer: &Result<Orders, CommandError>) -> Vec<u64> {
     answer
         .as_ref()
         .expect("orders")
@@ -397,7 +397,7 @@ fn awards(answer: &Result<Orders, DrawError>) -> Vec<u64> {
 }
 
 /// The one order of a call for one draw.
-fn one(answer: &Result<Orders, DrawError>) -> &Order {
+fn one(answer: &Result<Orders, CommandError>) -> &Order {
     let Ok([order]) = answer.as_deref() else {
         panic!("{answer:?}")
     };
@@ -405,16 +405,16 @@ fn one(answer: &Result<Orders, DrawError>) -> &Order {
 }
 
 impl Rig {
-    async fn draw(&self, user: &str, key: &str) -> Result<Orders, DrawError> {
+    async fn draw(&self, user: &str, key: &str) -> Result<Orders, CommandError> {
         self.call(draw(user, key)).await
     }
 
-    async fn call(&self, draw: Draw) -> Result<Orders, DrawError> {
+    async fn call(&self, draw: Draw) -> Result<Orders, CommandError> {
         self.entrance.submit(draw)?.answer(PATIENCE).await
     }
 
     /// Sends all at once, so that they make one batch, and waits for all.
-    async fn draw_together(&self, draws: &[(&str, &str)]) -> Vec<Result<Orders, DrawError>> {
+    async fn draw_together(&self, draws: &[(&str, &str)]) -> Vec<Result<Orders, CommandError>> {
         self.call_together(draws.iter().map(|(user, key)| draw(user, key)))
             .await
     }
@@ -422,7 +422,7 @@ impl Rig {
     async fn call_together(
         &self,
         draws: impl IntoIterator<Item = Draw>,
-    ) -> Vec<Result<Orders, DrawError>> {
+    ) -> Vec<Result<Orders, CommandError>> {
         let pending: Vec<_> = draws
             .into_iter()
             .map(|draw| self.entrance.submit(draw).expect("room"))
@@ -531,7 +531,7 @@ async fn a_call_for_several_draws_takes_them_in_order() {
     );
     assert_eq!(
         rig.call(call("b", "1", 2)).await,
-        Err(DrawError::Refused(Refusal::RequestCountDiffers))
+        Err(CommandError::Refused(Refusal::RequestCountDiffers))
     );
     assert_eq!(rig.store.lock().orders.len(), 6);
     rig.finish().await;
@@ -555,7 +555,7 @@ async fn a_call_beyond_the_chances_makes_no_draw() {
     let rig = rig(&[]);
     assert_eq!(
         rig.call(call("a", "1", 6)).await,
-        Err(DrawError::Refused(Refusal::NoChancesLeft))
+        Err(CommandError::Refused(Refusal::NoChancesLeft))
     );
     assert!(rig.store.lock().orders.is_empty() && rig.store.lock().accounts.is_empty());
     rig.call(call("a", "1", 5))
@@ -572,7 +572,7 @@ async fn a_batch_is_full_by_its_draws() {
         .chain([draw("late", "1")]);
     let pending: Vec<_> = calls.map(|draw| rig.entrance.submit(draw)).collect();
     assert!(
-        matches!(pending[20], Err(DrawError::QueueFull)),
+        matches!(pending[20], Err(CommandError::QueueFull)),
         "100 draws wait and no more may"
     );
     for pending in pending.into_iter().take(20) {
@@ -595,7 +595,7 @@ async fn refusals_change_nothing_and_leave_the_key_free() {
     }
     assert_eq!(
         rig.draw("a", "6").await,
-        Err(DrawError::Refused(Refusal::NoChancesLeft))
+        Err(CommandError::Refused(Refusal::NoChancesLeft))
     );
     assert_eq!(rig.store.lock().orders.len(), 5);
     rig.finish().await;
@@ -604,15 +604,24 @@ async fn refusals_change_nothing_and_leave_the_key_free() {
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_is_unavailable_answers_everyone_and_keeps_no_units() {
     let rig = rig(&[Fault::PrefetchUnavailable, Fault::PersistUnavailable]);
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardUnavailable));
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardUnavailable));
+    assert_eq!(
+        rig.draw("a", "1").await,
+        Err(CommandError::ShardUnavailable)
+    );
+    assert_eq!(
+        rig.draw("a", "1").await,
+        Err(CommandError::ShardUnavailable)
+    );
     assert_eq!(
         rig.store.lock().faults.len(),
         1,
         "the second draw was answered without asking the shard"
     );
     sleep(UNAVAILABLE_MIN).await;
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardUnavailable));
+    assert_eq!(
+        rig.draw("a", "1").await,
+        Err(CommandError::ShardUnavailable)
+    );
     assert_eq!(rig.snapshot().left, 3);
     sleep(UNAVAILABLE_MIN * 2).await;
     rig.draw("a", "1").await.expect("the shard is back");
@@ -629,7 +638,10 @@ async fn a_conflict_is_planned_anew_under_another_grant() {
 #[tokio::test]
 async fn conflicts_without_end_give_up() {
     let rig = rig(&[Fault::PersistConflict; TRIES_MAX]);
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::ShardUnavailable));
+    assert_eq!(
+        rig.draw("a", "1").await,
+        Err(CommandError::ShardUnavailable)
+    );
     rig.finish().await;
 }
 
@@ -653,7 +665,7 @@ async fn a_commit_that_failed_is_made_void_and_tried_again() {
 async fn while_the_verdict_is_out_the_outcome_is_unknown() {
     for commit in [Fault::CommitLost, Fault::CommitFailed] {
         let rig = rig(&[commit, Fault::VerdictUnavailable]);
-        assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
+        assert_eq!(rig.draw("a", "1").await, Err(CommandError::OutcomeUnknown));
         assert_eq!(
             rig.snapshot().open,
             1,
@@ -675,7 +687,7 @@ async fn a_doubt_is_resolved_although_nobody_draws_again() {
             Fault::VerdictUnavailable,
             Fault::VerdictUnavailable,
         ]);
-        assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
+        assert_eq!(rig.draw("a", "1").await, Err(CommandError::OutcomeUnknown));
         assert_eq!(rig.snapshot().open, 1);
         sleep(UNAVAILABLE_MAX * 3).await;
         let snapshot = rig.snapshot();
@@ -690,7 +702,7 @@ async fn a_doubt_is_resolved_although_nobody_draws_again() {
 #[tokio::test]
 async fn a_lane_that_stops_in_doubt_finds_out_first() {
     let rig = rig(&[Fault::CommitLost, Fault::VerdictUnavailable]);
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
+    assert_eq!(rig.draw("a", "1").await, Err(CommandError::OutcomeUnknown));
     rig.finish().await;
 }
 
@@ -703,7 +715,7 @@ async fn one_bad_command_never_fails_its_neighbours() {
         .await;
     let refused: Vec<bool> = answers
         .iter()
-        .map(|answer| *answer == Err(DrawError::DataRefused))
+        .map(|answer| *answer == Err(CommandError::DataRefused))
         .collect();
     assert_eq!(refused, [false, false, true, false, false]);
     assert_eq!(rig.store.lock().orders.len(), 4);
@@ -713,7 +725,7 @@ async fn one_bad_command_never_fails_its_neighbours() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_costs_one_batch_its_answer_and_nothing_else() {
     let rig = rig(&[Fault::Panic]);
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::OutcomeUnknown));
+    assert_eq!(rig.draw("a", "1").await, Err(CommandError::OutcomeUnknown));
     sleep(UNAVAILABLE_MIN).await;
     rig.draw("a", "1").await.expect("the lane lives on");
     assert_eq!(rig.store.lock().orders.len(), 1);
@@ -760,7 +772,10 @@ async fn a_stock_that_is_unavailable_refuses_and_changes_nothing() {
         .expect("room")
         .answer(PATIENCE)
         .await;
-    assert_eq!(answer, Err(DrawError::Refused(Refusal::StockUnavailable)));
+    assert_eq!(
+        answer,
+        Err(CommandError::Refused(Refusal::StockUnavailable))
+    );
     assert!(store.lock().orders.is_empty() && store.lock().accounts.is_empty());
     stop.send_replace(true);
     task.await.expect("the lane ends");
@@ -821,7 +836,7 @@ impl Stock for Shaky {
 async fn draw_shaky(
     campaign: &str,
     failures: &[StockUnavailable],
-) -> (Result<Orders, DrawError>, usize) {
+) -> (Result<Orders, CommandError>, usize) {
     let (store, stock, grants) = (
         Store::default(),
         Arc::new(MemoryStock::default()),
@@ -863,7 +878,7 @@ async fn an_asking_that_ended_at_once_is_repeated_once_under_another_grant() {
     let (answer, asked) = draw_shaky(CAMPAIGN, &[ended()]).await;
     assert!(one(&answer).stocked, "{answer:?}");
     assert_eq!(asked, 2);
-    let refused = Err(DrawError::Refused(Refusal::StockUnavailable));
+    let refused = Err(CommandError::Refused(Refusal::StockUnavailable));
     assert_eq!(
         draw_shaky(CAMPAIGN, &[ended(), ended()]).await,
         (refused.clone(), 2)
@@ -884,7 +899,7 @@ async fn a_prize_whose_units_are_on_their_way_is_no_consolation() {
     let (answer, asked) = draw_shaky(CAMPAIGN, &undelivered).await;
     assert_eq!(
         (answer, asked),
-        (Err(DrawError::Refused(Refusal::StockUnavailable)), 1)
+        (Err(CommandError::Refused(Refusal::StockUnavailable)), 1)
     );
     let falls_back = CAMPAIGN.replace(
         "time_zone =",
@@ -940,7 +955,7 @@ async fn units_of_a_past_epoch_are_not_issued() {
     let rig = rig(&[Fault::PersistFenced]);
     assert_eq!(
         rig.draw("a", "1").await,
-        Err(DrawError::Refused(Refusal::StockUnavailable))
+        Err(CommandError::Refused(Refusal::StockUnavailable))
     );
     assert_eq!(rig.snapshot().left, 3);
     rig.draw("a", "1").await.expect("the stock is rebuilt");
@@ -965,7 +980,7 @@ async fn strangers_do_not_wait_for_users_whose_rows_are_held() {
     }
     assert_eq!(began.elapsed(), Duration::ZERO, "nobody was waited for");
     for pending in &mut held {
-        assert_eq!(pending.answer(PATIENCE).await, Err(DrawError::Held));
+        assert_eq!(pending.answer(PATIENCE).await, Err(CommandError::Held));
         assert!(
             pending.held_up() >= Duration::from_secs(1),
             "that was no slowness of the shard"
@@ -980,10 +995,10 @@ async fn strangers_do_not_wait_for_users_whose_rows_are_held() {
 async fn who_is_held_for_long_is_told_so_at_once_for_a_second() {
     let rig = rig(&[]);
     lock(&rig, &["a"]);
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::Held));
+    assert_eq!(rig.draw("a", "1").await, Err(CommandError::Held));
     let asked = rig.store.lock().batches.len();
     let began = Instant::now();
-    assert_eq!(rig.draw("a", "1").await, Err(DrawError::Held));
+    assert_eq!(rig.draw("a", "1").await, Err(CommandError::Held));
     assert_eq!(
         (began.elapsed(), rig.store.lock().batches.len()),
         (Duration::ZERO, asked)
@@ -1029,7 +1044,7 @@ async fn rows_that_are_found_held_when_they_are_written_are_parted_with_too() {
         LOCK_WAIT,
         "that was no slowness of the shard"
     );
-    assert_eq!(held.answer(PATIENCE).await, Err(DrawError::Held));
+    assert_eq!(held.answer(PATIENCE).await, Err(CommandError::Held));
     rig.finish().await;
 }
 
@@ -1045,7 +1060,7 @@ async fn a_lock_that_nobody_is_known_to_be_behind_costs_the_halves_of_a_batch_th
     let answers = rig
         .draw_together(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")])
         .await;
-    assert_eq!(answers[0], Err(DrawError::Held));
+    assert_eq!(answers[0], Err(CommandError::Held));
     assert!(answers[2].is_ok() && answers[3].is_ok(), "{answers:?}");
     assert!(
         began.elapsed() <= 2 * LOCK_WAIT,
@@ -1063,7 +1078,7 @@ async fn one_command_that_others_keep_changing_never_fails_its_neighbours() {
         .await;
     let failed: Vec<bool> = answers
         .iter()
-        .map(|answer| *answer == Err(DrawError::ShardUnavailable))
+        .map(|answer| *answer == Err(CommandError::ShardUnavailable))
         .collect();
     assert_eq!(failed, [false, false, true, false, false]);
     rig.finish().await;
@@ -1076,7 +1091,7 @@ async fn a_stop_tells_those_who_are_set_aside() {
     let mut held = rig.entrance.submit(draw("a", "1")).expect("room");
     rig.draw("b", "1").await.expect("nobody has it");
     rig.finish().await;
-    assert_eq!(held.answer(PATIENCE).await, Err(DrawError::Held));
+    assert_eq!(held.answer(PATIENCE).await, Err(CommandError::Held));
 }
 
 #[tokio::test(start_paused = true)]
@@ -1086,7 +1101,7 @@ async fn nothing_is_planned_by_a_clock_that_the_shards_own_contradicts() {
     let ahead_seconds = 40 * 24 * 3600;
     assert_eq!(
         rig.draw("a", "1").await,
-        Err(DrawError::ClocksDiffer { ahead_seconds })
+        Err(CommandError::ClocksDiffer { ahead_seconds })
     );
     assert!(rig.store.lock().orders.is_empty() && rig.store.lock().accounts.is_empty());
     rig.store.lock().clock_ahead = Some(SignedDuration::from_secs(59));
@@ -1129,7 +1144,10 @@ async fn a_rebuild_that_holds_the_epochs_makes_the_stock_away_and_no_shard() {
         .expect("room")
         .answer(PATIENCE)
         .await;
-    assert_eq!(answer, Err(DrawError::Refused(Refusal::StockUnavailable)));
+    assert_eq!(
+        answer,
+        Err(CommandError::Refused(Refusal::StockUnavailable))
+    );
     assert_eq!(began.elapsed(), LOCK_WAIT);
     stop.send_replace(true);
     task.await.expect("the lane ends");
@@ -1150,7 +1168,7 @@ async fn room_for_those_who_are_held_is_bounded() {
         sleep(Duration::from_millis(5)).await;
         for mut pending in pending {
             if let Some(answer) = pending.answer(PATIENCE).now_or_never() {
-                assert_eq!(answer, Err(DrawError::Held));
+                assert_eq!(answer, Err(CommandError::Held));
                 at_once += 1;
             } else {
                 tokio::spawn(async move { pending.answer(PATIENCE).await });

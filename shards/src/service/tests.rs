@@ -143,14 +143,14 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
         .expect("it is there");
     assert!(matches!(
         shards.draw(draw(&here)).await,
-        Err(DrawError::BreakerOpen { .. })
+        Err(CommandError::BreakerOpen { .. })
     ));
     assert!(matches!(
         shards.account(&here, activity()).await,
         Err(ReadError::BreakerOpen { .. })
     ));
     // There is no such activity: the rules say so, and that is an answer.
-    let answered = Err(DrawError::Refused(Refusal::ActivityUnknown));
+    let answered = Err(CommandError::Refused(Refusal::ActivityUnknown));
     assert_eq!(shards.draw(draw(&there)).await, answered);
     assert_eq!(shards.account(&there, activity()).await, Ok(None));
     assert_eq!(states(&shards), [State::Open, State::Closed]);
@@ -172,27 +172,30 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
     let retry_after = Duration::ZERO;
     for (error, verdict) in [
         (
-            DrawError::Refused(Refusal::NoChancesLeft),
+            CommandError::Refused(Refusal::NoChancesLeft),
             Verdict::Answered,
         ),
         (
-            DrawError::Refused(Refusal::StockUnavailable),
+            CommandError::Refused(Refusal::StockUnavailable),
             Verdict::Answered,
         ),
-        (DrawError::DataRefused, Verdict::Answered),
-        (DrawError::Held, Verdict::Answered),
+        (CommandError::DataRefused, Verdict::Answered),
+        (CommandError::Held, Verdict::Answered),
         (
-            DrawError::ClocksDiffer {
+            CommandError::ClocksDiffer {
                 ahead_seconds: 3_456_000,
             },
             Verdict::Answered,
         ),
-        (DrawError::ShardUnavailable, Verdict::Failed),
-        (DrawError::OutcomeUnknown, Verdict::Failed),
-        (DrawError::TooOld, Verdict::Failed),
-        (DrawError::QueueFull, Verdict::Uncounted),
-        (DrawError::Stopping, Verdict::Uncounted),
-        (DrawError::BreakerOpen { retry_after }, Verdict::Uncounted),
+        (CommandError::ShardUnavailable, Verdict::Failed),
+        (CommandError::OutcomeUnknown, Verdict::Failed),
+        (CommandError::TooOld, Verdict::Failed),
+        (CommandError::QueueFull, Verdict::Uncounted),
+        (CommandError::Stopping, Verdict::Uncounted),
+        (
+            CommandError::BreakerOpen { retry_after },
+            Verdict::Uncounted,
+        ),
     ] {
         assert_eq!(verdict_of_draw(&Err(error)), verdict, "{error}");
     }

@@ -13,7 +13,7 @@ use super::scenario::{CHANCES, is_all_or_nothing, prizes};
 use super::store::POISONED;
 use super::tables::{Counts, Tables, Write};
 use super::world::State;
-use crate::DrawError;
+use crate::error::CommandError;
 use crate::stock::ServerId;
 
 /// Whoever has nothing to do with a gateway that stands still is answered within this time: what a
@@ -169,7 +169,7 @@ impl State {
         lane: (usize, usize),
         draw: &Draw,
         asked: Instant,
-        answer: &Result<Orders, DrawError>,
+        answer: &Result<Orders, CommandError>,
     ) {
         let concerns = |still: &&Still| still.lane == lane || still.users.contains(&draw.user);
         let lasts = |still: &&Still| asked < still.until + TOLD_AFTERWARDS;
@@ -190,10 +190,10 @@ impl State {
             // One that says that it stops has not begun yet.
             Err(error) => matches!(
                 error,
-                DrawError::Refused(_)
-                    | DrawError::DataRefused
-                    | DrawError::QueueFull
-                    | DrawError::Stopping
+                CommandError::Refused(_)
+                    | CommandError::DataRefused
+                    | CommandError::QueueFull
+                    | CommandError::Stopping
             ),
         };
         let took = asked.elapsed();
@@ -229,7 +229,7 @@ impl State {
         shard: usize,
         draw: &Draw,
         knew: bool,
-        answer: &Result<Orders, DrawError>,
+        answer: &Result<Orders, CommandError>,
     ) -> bool {
         self.note(kind_of(answer), || {
             format!(
@@ -240,11 +240,13 @@ impl State {
         });
         match answer {
             Ok(orders) => self.hear_orders(shard, draw, orders),
-            Err(DrawError::Refused(refusal)) => {
+            Err(CommandError::Refused(refusal)) => {
                 return self.hear_refusal(shard, draw, knew, *refusal);
             }
-            Err(DrawError::DataRefused) if draw.request.as_str() == POISONED => {}
-            Err(DrawError::DataRefused) => self.violate(|| format!("{draw:?} was refused as data")),
+            Err(CommandError::DataRefused) if draw.request.as_str() == POISONED => {}
+            Err(CommandError::DataRefused) => {
+                self.violate(|| format!("{draw:?} was refused as data"))
+            }
             Err(_) => return false,
         }
         true
@@ -454,25 +456,25 @@ impl State {
     }
 }
 
-fn kind_of(answer: &Result<Orders, DrawError>) -> &'static str {
+fn kind_of(answer: &Result<Orders, CommandError>) -> &'static str {
     match answer {
         Ok(orders) if orders.iter().any(|order| order.stocked) => "answer: a unit",
         Ok(_) => "answer: no unit",
-        Err(DrawError::Refused(Refusal::StockUnavailable)) => "answer: stock unavailable",
-        Err(DrawError::Refused(Refusal::NoChancesLeft)) => "answer: no chances",
-        Err(DrawError::Refused(Refusal::RequestIdReused)) => "answer: request id reused",
-        Err(DrawError::Refused(Refusal::RequestCountDiffers)) => "answer: count differs",
-        Err(DrawError::Refused(_)) => "answer: limit",
-        Err(DrawError::DataRefused) => "answer: data refused",
-        Err(DrawError::QueueFull) => "answer: queue full",
-        Err(DrawError::TooOld) => "answer: too old",
-        Err(DrawError::OutcomeUnknown) => "answer: unknown",
-        Err(DrawError::ShardUnavailable) => "answer: shard unavailable",
-        Err(DrawError::Held) => "answer: held",
-        Err(DrawError::ClocksDiffer { .. }) => "answer: clocks differ",
-        Err(DrawError::Stopping) => "answer: stopping",
+        Err(CommandError::Refused(Refusal::StockUnavailable)) => "answer: stock unavailable",
+        Err(CommandError::Refused(Refusal::NoChancesLeft)) => "answer: no chances",
+        Err(CommandError::Refused(Refusal::RequestIdReused)) => "answer: request id reused",
+        Err(CommandError::Refused(Refusal::RequestCountDiffers)) => "answer: count differs",
+        Err(CommandError::Refused(_)) => "answer: limit",
+        Err(CommandError::DataRefused) => "answer: data refused",
+        Err(CommandError::QueueFull) => "answer: queue full",
+        Err(CommandError::TooOld) => "answer: too old",
+        Err(CommandError::OutcomeUnknown) => "answer: unknown",
+        Err(CommandError::ShardUnavailable) => "answer: shard unavailable",
+        Err(CommandError::Held) => "answer: held",
+        Err(CommandError::ClocksDiffer { .. }) => "answer: clocks differ",
+        Err(CommandError::Stopping) => "answer: stopping",
         // The breakers of shards stand before the lanes, where the players come in.
-        Err(DrawError::BreakerOpen { .. }) => unreachable!("the players ask the lanes"),
+        Err(CommandError::BreakerOpen { .. }) => unreachable!("the players ask the lanes"),
     }
 }
 

@@ -9,10 +9,11 @@ use super::tables::{Key, Mode, ReceiptRow, Write};
 use super::transaction::Transaction;
 use super::wire::{Link, send};
 use super::world::World;
+use crate::grant::GrantId;
 use crate::stock::cluster::ShardLedger;
 use crate::stock::cluster::ledger::{GrantOutcome, SomeReceipts};
 use crate::stock::{Epoch, ServerId};
-use crate::store::{GrantId, StoreError};
+use crate::store::StoreError;
 
 /// A shard, as jobs see it.
 #[derive(Clone)]

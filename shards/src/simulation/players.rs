@@ -14,7 +14,7 @@ use super::scenario::{GATEWAYS, activities, prizes};
 use super::store::POISONED;
 use super::wire::pause;
 use super::world::World;
-use crate::DrawError;
+use crate::error::CommandError;
 use crate::lane::Timeouts;
 
 /// A player's life with one phone.
@@ -179,7 +179,7 @@ async fn call(
     draw: &Draw,
     gateway: usize,
     lane: usize,
-) -> (Result<Orders, DrawError>, bool) {
+) -> (Result<Orders, CommandError>, bool) {
     let (entrance, timeouts, stays) = {
         let mut state = world.state();
         let entrance = state.gateways[gateway]
@@ -200,10 +200,12 @@ async fn call(
     };
     let patient = stays == Duration::MAX && timeouts.queue > ANSWERED_WITHIN;
     let answered = async {
-        let mut pending = entrance.ok_or(DrawError::Stopping)?.submit(draw.clone())?;
+        let mut pending = entrance
+            .ok_or(CommandError::Stopping)?
+            .submit(draw.clone())?;
         timeout(stays, pending.answer(timeouts))
             .await
-            .unwrap_or(Err(DrawError::OutcomeUnknown))
+            .unwrap_or(Err(CommandError::OutcomeUnknown))
     };
     (answered.await, patient)
 }

@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use super::fault::Fault;
 use super::tables::Counts;
 use super::world::State;
+use crate::grant::GrantId;
 use crate::stock::cluster::Spread;
 use crate::stock::cluster::server::{
     Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Stranger, Taken,
 };
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use crate::store::GrantId;
 
 /// Whose units a process holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

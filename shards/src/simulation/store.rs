@@ -15,11 +15,10 @@ use super::tables::{Key, Mode, ReceiptRow, Write};
 use super::transaction::Transaction;
 use super::wire::{Link, pause, send};
 use super::world::World;
+use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use crate::store::{
-    Fetched, GrantId, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict,
-};
+use crate::store::{Fetched, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
 /// The database refuses orders under this key.
 pub(super) const POISONED: &str = "poisoned";

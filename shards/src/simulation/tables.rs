@@ -11,10 +11,10 @@ use market::{ActivityId, Order, RequestId, UserId};
 use tokio::time::Instant;
 
 use super::world::State;
+use crate::grant::GrantId;
 use crate::stock::cluster::Spread;
 use crate::stock::cluster::ledger::{NotedReceipt, SomeReceipts};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use crate::store::GrantId;
 
 /// Void rows are kept for longer than any request is under way (in SQL: days).
 const VOID_KEPT: Duration = Duration::from_mins(1);

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::cluster::tests::Rack;
 use super::{Granted, MemoryStock, Stock, StockUnavailable};
-use crate::store::GrantId;
+use crate::grant::GrantId;
 
 /// A stock of one prize, and a look at it from outside.
 pub(crate) trait Shop {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use market::batch::{Prize, Units};
 
 use super::{Granted, Part, ServerId, Snapshot, Stock, StockUnavailable};
-use crate::store::GrantId;
+use crate::grant::GrantId;
 
 /// The stock of one process. Prizes that were never stocked are not sold out: their units are still
 /// on their way.

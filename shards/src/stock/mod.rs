@@ -19,7 +19,7 @@ use market::batch::{Prize, Units};
 
 pub use memory::MemoryStock;
 
-use crate::store::GrantId;
+use crate::grant::GrantId;
 
 /// The stock cannot be asked now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -11,9 +11,10 @@ use router::{OrderNumbers, Run, ShardId, Slot, SlotMap};
 
 use super::sqlite::Access;
 use super::{
-    Columns, Connection, Database, GrantId, InDoubt, MigrateError, OnLock, PersistError,
-    ShardStore, SqlShard, SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
+    Columns, Connection, Database, InDoubt, MigrateError, OnLock, PersistError, ShardStore,
+    SqlShard, SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
 };
+use crate::grant::GrantId;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 
 pub(super) const TABLES: u16 = 4;

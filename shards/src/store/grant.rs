@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use market::batch::Prize;
 
 use super::rows::{json_rows, number};
-use super::{Columns, Dialect, Expected, GrantId, Input, Issuing, Outcome, Rows, Step, StoreError};
+use super::{Columns, Dialect, Expected, Input, Issuing, Outcome, Rows, Step, StoreError};
+use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 

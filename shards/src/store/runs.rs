@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Columns, Connection, Database, GrantId, Issuing, StoreError};
+use super::{Columns, Connection, Database, Issuing, StoreError};
+use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 
 /// Who knows how many run numbers were claimed.

@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::grant::GrantId;
 use crate::stock::Receipt;
 use jiff::Timestamp;
 use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
@@ -24,17 +24,6 @@ use super::{
 /// Where the account and the order stand in a row of `lock_batch`.
 const ACCOUNT_COLUMN: usize = 1;
 const ORDER_COLUMN: usize = 6;
-
-/// Names one try of one batch, for ever: built from a run number and a counter, never from a
-/// clock.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GrantId(pub u64);
-
-impl fmt::Debug for GrantId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GrantId({:#x})", self.0)
-    }
-}
 
 /// What became of a batch whose commit was not confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

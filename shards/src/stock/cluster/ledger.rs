@@ -8,8 +8,9 @@ use std::time::Duration;
 use market::batch::Prize;
 
 use super::server::Closing;
+use crate::grant::GrantId;
 use crate::stock::{Epoch, Part, ServerId};
-use crate::store::{GrantId, StoreError};
+use crate::store::StoreError;
 
 /// Units of prizes, by segment.
 pub(crate) type Shares = Vec<(Prize, u16, u64)>;

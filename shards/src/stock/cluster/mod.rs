@@ -53,7 +53,8 @@ pub(crate) use self::server::{Look, Session};
 pub(crate) use self::sql::{JobLease, SqlMetaLedger, SqlShardLedger, record_addition};
 use super::{Epoch, Granted, Part, ServerId, Stock, StockUnavailable};
 use crate::breaker::{Breaker, Breakers, Verdict};
-use crate::store::{GrantId, Notice};
+use crate::grant::GrantId;
+use crate::store::Notice;
 
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
 /// node is then found within this time.

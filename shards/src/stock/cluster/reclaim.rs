@@ -11,8 +11,8 @@ use super::ledger::{ShardLedger, SomeReceipts};
 use super::rebuild::ReconcileError;
 use super::server::{Closing, Session, StockServer};
 use super::{ClusterStock, StockNode};
+use crate::grant::GrantId;
 use crate::stock::{Epoch, ServerId, StockUnavailable};
-use crate::store::GrantId;
 
 /// Reclaims what one shard's receipts of at least this age say, page after page. Answers how many
 /// receipts it has deleted; fails at the end where a server could not be asked.

@@ -24,8 +24,9 @@ use super::server::{
     Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, Spread, StockServer,
     Stranger, Taken,
 };
+use crate::grant::GrantId;
 use crate::stock::{Epoch, Part, ServerId, StockUnavailable};
-use crate::store::{ClusterId, GrantId};
+use crate::store::ClusterId;
 
 /// A script that works on the units, if they are whole and this cluster's.
 macro_rules! on_units {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use market::batch::{Prize, Units};
 
+use crate::grant::GrantId;
 use crate::stock::{Epoch, Part, StockUnavailable};
-use crate::store::GrantId;
 
 /// How a prize's units are spread: its segments, numbered from 0, lie on the servers in turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,11 +13,12 @@ use super::ledger::{
     SomeReceipts,
 };
 use super::server::Spread;
+use crate::grant::GrantId;
 use crate::meta::{Meta, Withdrawal, prize};
 use crate::stock::{Epoch, Part, ServerId};
 use crate::store::{
-    Columns, Connection, Database, GrantId, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase,
-    Pool, PoolLimits, ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows,
+    Columns, Connection, Database, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase, Pool,
+    PoolLimits, ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows,
     out_of_range, receipt_row,
 };
 

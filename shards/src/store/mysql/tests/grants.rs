@@ -6,11 +6,12 @@ use market::{ActivityId, AwardId};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{bench, connect, is_conflict, number, shard};
+use crate::grant::GrantId;
 use crate::stock::cluster::{ShardLedger, SqlShardLedger};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::conformance::{Bench, gather, in_doubt, receipt, table_of};
 use crate::store::{
-    Columns, Connection, GrantId, GrantNote, Input, Issuing, MYSQL, MYSQL_STOCK, MysqlConnection,
+    Columns, Connection, GrantNote, Input, Issuing, MYSQL, MYSQL_STOCK, MysqlConnection,
     MysqlDatabase, PersistError, ReceiptStatements, ShardStore, Step, StoreError, Verdict,
     receipt_row,
 };

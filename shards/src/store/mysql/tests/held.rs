@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::{bench, connect, shard};
-use crate::DrawError;
 use crate::breaker::{Breakers, Settings, State};
+use crate::error::CommandError;
 use crate::lane::{Cut, Entrance, Ids, LaneLimits, Runs, Surroundings, Timeouts, start};
 use crate::metrics::Metrics;
 use crate::service::verdict_of_draw;
@@ -238,7 +238,7 @@ impl Gateway {
     }
 
     /// As `Shards::draw` does.
-    async fn draw(&self, user: &str, key: &str) -> Result<Orders, DrawError> {
+    async fn draw(&self, user: &str, key: &str) -> Result<Orders, CommandError> {
         let timeouts = Timeouts {
             queue: Duration::from_secs(2),
             answer: Duration::from_secs(5),
@@ -315,7 +315,7 @@ async fn a_frozen_gateway_costs_strangers_nothing_and_opens_no_breaker() {
         );
         sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(codes, BTreeSet::from([DrawError::Held.to_string()]));
+    assert_eq!(codes, BTreeSet::from([CommandError::Held.to_string()]));
     assert!(round >= 3, "{round} rounds");
     assert!(gateway.is_closed());
     drop(frozen);
@@ -323,7 +323,7 @@ async fn a_frozen_gateway_costs_strangers_nothing_and_opens_no_breaker() {
     let timeouts = Instant::now() + Duration::from_secs(20);
     for user in held {
         while let Err(error) = gateway.draw(user, "afterwards").await {
-            assert_eq!(error, DrawError::Held);
+            assert_eq!(error, CommandError::Held);
             assert!(Instant::now() < timeouts, "{user} is held for ever");
             sleep(Duration::from_millis(100)).await;
         }

@@ -3,8 +3,9 @@ use tokio::join;
 use tokio::time::Instant;
 
 use super::{bench, connect, is_conflict, number, shard, table};
+use crate::grant::GrantId;
 use crate::store::conformance::{Bench, account, gather, receipt};
-use crate::store::{Connection, GrantId, MysqlDatabase, PersistError, ShardStore, StoreError};
+use crate::store::{Connection, MysqlDatabase, PersistError, ShardStore, StoreError};
 
 type Lane = Bench<MysqlDatabase>;
 

@@ -6,12 +6,13 @@ use router::SlotMap;
 use tokio::time::{Instant, sleep};
 
 use super::{LONG, connect, impatient, is_mariadb, player};
+use crate::error::ReadError;
 use crate::reads::{OrderKey, Question, ReadLimits, Reader, Reads};
+use crate::store::PersistError;
 use crate::store::conformance::{Bench, map};
 use crate::store::mysql::Dialer;
 use crate::store::{Connection, Database, MysqlConnection, MysqlDatabase};
 use crate::testing::{Mariadb, Relay};
-use crate::{ReadError, store::PersistError};
 
 /// A primary and its replica, and the address under which gateways know the shard.
 struct Pair {

@@ -1,0 +1,13 @@
+//! The name of one try of one batch, which stock, lanes and shards all know it by.
+use std::fmt;
+
+/// Names one try of one batch, for ever. It is built from a run number and a counter, never from a
+/// clock.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GrantId(pub u64);
+
+impl fmt::Debug for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GrantId({:#x})", self.0)
+    }
+}
