@@ -10,15 +10,15 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use gateway::measured::{Endpoint, Limit, LimitConfig, LimitMetrics, Limits};
 use jiff::Timestamp;
-use market::batch::{Batch, Draw, Known, Supply, plan, settle};
+use market::batch::{Batch, Circumstances, Known, Supply, plan, settle};
 use market::calendar::Day;
 use market::campaign::{Campaign, Catalogue, Published};
 use market::chances::Account;
-use market::draw::decide;
+use market::draw::{DrawAsk, decide};
 use market::odds::{Pool, Rate};
-use market::random::Seeded;
+use market::random::{CommandNumbers, Seeded};
 use market::switches::{Setting, Switch, Switches};
-use market::{ActivityId, DrawCount, OrderId, RequestId, UserId};
+use market::{ActivityId, Ask, Command, DrawCount, OrderId, RequestId, UserId};
 use router::SlotMap;
 
 const LOAD: &str = include_str!("../../deploy/campaigns/load.toml");
@@ -170,21 +170,27 @@ fn plan_and_settle_calls(bencher: Bencher, calls: usize, count: DrawCount) {
     bencher
         .counter(ItemsCount::new(calls * usize::from(count.get())))
         .with_inputs(|| {
-            let draw = |(user, request): (&UserId, &RequestId)| Draw {
+            let command = |(user, request): (&UserId, &RequestId)| Command {
                 user: user.clone(),
-                activity,
                 request: request.clone(),
-                count,
+                ask: Ask::Draw(DrawAsk { activity, count }),
             };
-            users.iter().zip(&keys).map(draw).collect::<Vec<_>>()
+            let commands: Vec<_> = users.iter().zip(&keys).map(command).collect();
+            let numbers: Vec<_> = (0..calls).map(|_| CommandNumbers::default()).collect();
+            (commands, numbers)
         })
-        .bench_local_values(|draws| {
-            let batch = Batch::gather(draws);
+        .bench_local_values(|(commands, mut numbers)| {
+            let batch = Batch::gather(commands);
             let known = Known {
-                accounts: vec![Some(Account::new(chances)); batch.accounts().len()],
-                orders: vec![Vec::new(); batch.draws().len()],
+                accounts: vec![Some(Account::new(chances)); batch.needs().accounts.len()],
+                calls: vec![None; batch.needs().calls.len()],
             };
-            let plan = plan(batch, known, &catalogue, &Supply::There, now, &mut random);
+            let around = Circumstances {
+                catalogue: &catalogue,
+                supply: &Supply::There,
+                now,
+            };
+            let plan = plan(batch, known, &around, &mut numbers, &mut random);
             let granted = plan.wants().to_vec();
             settle(plan, &granted, |_| {
                 minted += 1;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::ids::{ActivityId, OrderId, RequestId, UserId};
-use crate::order::Orders;
+use crate::order::{Order, Orders};
 use crate::recharge::RechargeOrder;
 
 /// The kinds of commands.
@@ -58,7 +58,7 @@ pub struct Call {
     pub activity: ActivityId,
     /// How much it asked for: a count of draws, a number of chances.
     pub asked: u64,
-    /// The id of the first row that it made. The others follow it without a gap.
+    /// The id of the first row that it made. The others follow it: no other call's lie between.
     pub first_id: OrderId,
     /// How many rows with an id of their own it made: orders, or one recharge order.
     pub made: u16,
@@ -67,6 +67,21 @@ pub struct Call {
 }
 
 impl Call {
+    /// The call that made these orders, which are at least one, in the order of its draws.
+    pub fn of_orders(orders: &[Order]) -> Self {
+        let first = &orders[0];
+        Self {
+            user: first.user.clone(),
+            request: first.request.clone(),
+            kind: Kind::Draw,
+            activity: first.activity,
+            asked: first.asked.get().into(),
+            first_id: first.id,
+            made: count(orders),
+            created_at: first.created_at,
+        }
+    }
+
     /// What a repeat must be equal in.
     pub const fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
@@ -98,10 +113,14 @@ impl Made {
     /// How many rows with an id of their own were made.
     pub fn count(&self) -> u16 {
         match self {
-            Self::Draws(orders) => u16::try_from(orders.len()).expect("a call is a few draws"),
+            Self::Draws(orders) => count(orders),
             Self::Grant(_) => 1,
         }
     }
+}
+
+fn count(orders: &[Order]) -> u16 {
+    u16::try_from(orders.len()).expect("a call is a few draws")
 }
 
 /// A call that was made earlier, and what it made.
@@ -111,6 +130,17 @@ pub struct EarlierCall {
     pub call: Call,
     /// Its answer.
     pub made: Made,
+}
+
+impl EarlierCall {
+    /// A call for draws by the orders that it made; `None` where there are none.
+    pub fn of_orders(mut orders: Vec<Order>) -> Option<Self> {
+        orders.sort_unstable_by_key(|order| order.seq);
+        (!orders.is_empty()).then(|| Self {
+            call: Call::of_orders(&orders),
+            made: Made::Draws(orders.into()),
+        })
+    }
 }
 
 #[cfg(test)]

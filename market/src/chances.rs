@@ -90,8 +90,17 @@ impl Account {
         }
     }
 
-    /// Uses one chance on the account's day. The first bound reached says no: total, month, day,
-    /// in the reference's order.
+    /// Adds chances to those received so far. The limits of days and months stay as they are.
+    pub fn receive(self, chances: u32) -> Result<Self, Refusal> {
+        let granted = self
+            .granted
+            .checked_add(chances)
+            .ok_or(Refusal::TooManyChances)?;
+        Ok(Self { granted, ..self })
+    }
+
+    /// Uses one chance on the account's day. The first bound that is reached refuses: total, month,
+    /// day, in the reference's order.
     pub fn draw(self, chances: Chances) -> Result<Self, Refusal> {
         if self.used >= self.granted {
             return Err(Refusal::NoChancesLeft);
@@ -145,6 +154,20 @@ mod tests {
             next_month.on(day(20_260_301)).draw(CHANCES),
             Err(Refusal::NoChancesLeft)
         );
+    }
+
+    #[test]
+    fn chances_received_are_bounded_by_what_an_account_holds() {
+        let account = Account::new(CHANCES);
+        assert_eq!(
+            account.receive(5),
+            Ok(Account {
+                granted: 15,
+                ..account
+            })
+        );
+        assert_eq!(account.receive(u32::MAX - 9), Err(Refusal::TooManyChances));
+        assert!(account.receive(u32::MAX - 10).is_ok());
     }
 
     #[test]

@@ -4,18 +4,20 @@
 //! numbers, no knowledge of shards or HTTP. Time and random numbers come in as parameters, so
 //! every rule can be replayed from a seed.
 //!
-//! The way of a draw through this crate:
+//! The way of a command through this crate:
 //!
-//! 1. [`batch::Batch::gather`] lists which accounts and earlier orders a batch has to read;
-//! 2. [`batch::plan`] decides, command by command, what each wants ([`draw::decide`]);
-//! 3. [`batch::settle`] gives out the units that the stock granted ([`draw::Decision::conclude`]).
+//! 1. [`batch::Batch::gather`] lists which accounts and earlier calls a batch has to read;
+//! 2. [`batch::plan`] decides, command by command, by the rules of its kind ([`command::Ask`]);
+//! 3. [`batch::settle`] gives out the units that the stock granted, and lists the rows to write.
 pub mod batch;
 pub mod calendar;
 pub mod call;
 pub mod campaign;
 pub mod chances;
+pub mod command;
 pub mod document;
 pub mod draw;
+pub mod grant;
 pub mod ids;
 pub mod odds;
 pub mod order;
@@ -24,7 +26,11 @@ pub mod recharge;
 pub mod refusal;
 pub mod switches;
 pub mod tree;
+pub mod units;
 
+pub use call::{Call, Made};
+pub use command::{Ask, Command};
 pub use ids::{ActivityId, AwardId, OrderId, RequestId, SkuId, StrategyId, UserId};
 pub use order::{DrawCount, Order, Orders};
+pub use recharge::RechargeOrder;
 pub use refusal::Refusal;

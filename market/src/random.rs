@@ -1,5 +1,6 @@
 //! Where random numbers come from: a trait, so that production draws on the operating system's
 //! entropy and tests on a seed.
+use std::fmt;
 
 /// A source of uniformly distributed 64-bit numbers.
 pub trait Randomness {
@@ -29,46 +30,55 @@ fn wide_product(a: u64, b: u64) -> (u64, u64) {
     ((product >> 64) as u64, product as u64)
 }
 
-/// Remembers the numbers of its source, so that a batch that must be planned again draws what it
-/// drew before: trying again must not be a second chance.
-#[derive(Debug, Clone)]
-pub struct Tape<R> {
-    source: R,
+/// The random numbers of one command, kept until it is answered. A batch that must be planned
+/// again, whole or in halves, draws what it drew before: trying again must not be a second chance.
+#[derive(Default)]
+pub struct CommandNumbers {
     given: Vec<u64>,
-    next: usize,
 }
 
-impl<R: Randomness> Tape<R> {
-    /// An empty tape of `source`.
-    pub fn new(source: R) -> Self {
-        Self {
-            source,
-            given: Vec::new(),
+impl CommandNumbers {
+    /// Gives the kept numbers out again from the first, then new ones of `source`.
+    pub fn replay<'n, R: Randomness>(&'n mut self, source: &'n mut R) -> Replay<'n, R> {
+        Replay {
+            numbers: self,
             next: 0,
+            source,
         }
     }
+}
 
-    /// Gives out the remembered numbers again, then new ones.
-    pub fn rewind(&mut self) {
-        self.next = 0;
+// Numbers decide prizes, so they stay out of logs.
+impl fmt::Debug for CommandNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CommandNumbers(..)")
     }
+}
 
-    /// Forgets the numbers given out so far.
-    pub fn clear(&mut self) {
+impl Drop for CommandNumbers {
+    fn drop(&mut self) {
         // A number that was used must not be found in memory later.
         self.given.fill(0);
-        self.given.clear();
-        self.next = 0;
+        std::hint::black_box(&self.given);
     }
 }
 
-impl<R: Randomness> Randomness for Tape<R> {
+/// A command's numbers in one try.
+#[derive(Debug)]
+pub struct Replay<'n, R> {
+    numbers: &'n mut CommandNumbers,
+    next: usize,
+    source: &'n mut R,
+}
+
+impl<R: Randomness> Randomness for Replay<'_, R> {
     fn next_u64(&mut self) -> u64 {
-        if self.next == self.given.len() {
-            self.given.push(self.source.next_u64());
+        let given = &mut self.numbers.given;
+        if self.next == given.len() {
+            given.push(self.source.next_u64());
         }
         self.next += 1;
-        self.given[self.next - 1]
+        given[self.next - 1]
     }
 }
 
@@ -99,14 +109,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tape_gives_the_same_numbers_again_and_then_new_ones() {
-        let mut tape = Tape::new(Seeded::new(7));
-        let first: Vec<u64> = (0..5).map(|_| tape.next_u64()).collect();
-        tape.rewind();
-        let again: Vec<u64> = (0..7).map(|_| tape.next_u64()).collect();
+    fn a_command_gets_the_same_numbers_again_and_then_new_ones() {
+        let mut source = Seeded::new(7);
+        let [mut one, mut other] = [CommandNumbers::default(), CommandNumbers::default()];
+        let mut give = |numbers: &mut CommandNumbers, count| {
+            let mut replay = numbers.replay(&mut source);
+            (0..count).map(|_| replay.next_u64()).collect::<Vec<_>>()
+        };
+        let first = give(&mut one, 5);
+        let theirs = give(&mut other, 5);
+        let again = give(&mut one, 7);
         assert_eq!(again[..5], first);
-        tape.clear();
-        assert!(!again.contains(&tape.next_u64()));
+        assert!(theirs.iter().all(|number| !again.contains(number)));
+        assert_eq!(give(&mut other, 2), theirs[..2]);
     }
 
     /// Answers from a list: to reach the rejection, which a real source does once in 2^40 draws.

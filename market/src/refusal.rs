@@ -1,7 +1,7 @@
 //! Why the rules of a campaign say no. How a refusal looks to a caller (code, HTTP status) is
 //! the edge's business: its table maps these.
 
-/// A draw that the rules refuse. A refusal changes nothing and is not remembered.
+/// Why rules refuse a command. A refusal changes nothing and is not remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     /// No campaign with this activity id is published.
@@ -22,8 +22,9 @@ pub enum Refusal {
     /// The day's limit is reached.
     #[error("today's limit of draws is reached")]
     DayLimit,
-    /// The user's request id was used for another activity.
-    #[error("this request id was used for another activity")]
+    /// The user's request id was used for another kind of command, another activity, or another
+    /// amount.
+    #[error("this request id was used for another call")]
     RequestIdReused,
     /// The user's request id was used for another number of draws.
     #[error("this request id was used for another number of draws")]
@@ -32,6 +33,9 @@ pub enum Refusal {
     /// draws.
     #[error("the stock is unavailable")]
     StockUnavailable,
+    /// The account cannot hold so many chances.
+    #[error("the account cannot hold so many chances")]
+    TooManyChances,
 }
 
 impl Refusal {

@@ -7,13 +7,14 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use market::batch::{Batch, Draw, Known, Supply, Units, plan, settle};
+use market::batch::{Batch, Circumstances, Known, Supply, Units, plan, settle};
 use market::campaign::{AwardIndex, Campaign, Catalogue, Published, Strategy};
 use market::chances::Account;
+use market::draw::DrawAsk;
 use market::odds::Pool;
 use market::order::Rule;
-use market::random::Seeded;
-use market::{ActivityId, AwardId, DrawCount, Order, OrderId, RequestId, UserId};
+use market::random::{CommandNumbers, Seeded};
+use market::{ActivityId, Ask, AwardId, Command, DrawCount, Order, OrderId, RequestId, UserId};
 
 const DRAWS: u64 = 1_000_000;
 
@@ -133,41 +134,38 @@ impl Bench {
 
     /// One batch: a draw for each of `users`, in order.
     fn batch(&mut self, users: &[UserId], now: Timestamp) -> Vec<Order> {
-        let draw = |(index, user): (usize, &UserId)| Draw {
-            user: user.clone(),
+        let ask = Ask::Draw(DrawAsk {
             activity: self.activity,
-            request: RequestId::new(&format!("{}-{index}", self.orders)).expect("a key"),
             count: DrawCount::ONE,
+        });
+        let command = |(index, user): (usize, &UserId)| Command {
+            user: user.clone(),
+            request: RequestId::new(&format!("{}-{index}", self.orders)).expect("a key"),
+            ask,
         };
-        let batch = Batch::gather(users.iter().enumerate().map(draw).collect());
+        let batch = Batch::gather(users.iter().enumerate().map(command).collect());
+        let accounts = batch.needs().accounts.iter();
         let known = Known {
-            accounts: batch
-                .accounts()
-                .iter()
+            accounts: accounts
                 .map(|(user, _)| self.accounts.get(user).copied())
                 .collect(),
-            orders: vec![Vec::new(); users.len()],
+            calls: vec![None; users.len()],
         };
-        let plan = plan(
-            batch,
-            known,
-            &self.catalogue,
-            &Supply::There,
+        let around = Circumstances {
+            catalogue: &self.catalogue,
+            supply: &Supply::There,
             now,
-            &mut self.random,
-        );
+        };
+        let mut numbers: Vec<_> = users.iter().map(|_| CommandNumbers::default()).collect();
+        let plan = plan(batch, known, &around, &mut numbers, &mut self.random);
         let granted: Vec<Units> = plan.wants().to_vec();
         let settlement = settle(plan, &granted, |_| {
             self.orders += 1;
             OrderId::new(self.orders).expect("above 0")
         });
-        let orders = settlement.orders().cloned().collect();
-        for change in settlement
-            .new_accounts
-            .into_iter()
-            .chain(settlement.changed_accounts)
-        {
-            self.accounts.insert(change.user, change.account);
+        let orders = settlement.rows.orders().cloned().collect();
+        for ((user, _), account) in settlement.rows.accounts.written_rows() {
+            self.accounts.insert(user.clone(), *account);
         }
         orders
     }

@@ -128,11 +128,11 @@ pub(crate) struct LaneMetrics {
 /// How a command that was in a lane's queue ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ended {
-    /// With an order, a new one or that of an earlier draw under the same request id.
-    Drawn,
-    /// The rules say no.
+    /// With what it made, now or earlier under the same request id.
+    Made,
+    /// A rule refuses it.
     Refused,
-    /// Somebody else had the user's rows.
+    /// Another process had the user's rows.
     Held,
     /// The shard was unavailable, refused the data, or did not confirm.
     Failed,
@@ -141,7 +141,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    const LABELS: [&str; 5] = ["drawn", "refused", "held", "failed", "abandoned"];
+    const LABELS: [&str; 5] = ["made", "refused", "held", "failed", "abandoned"];
 }
 
 /// A step of a batch that waits for the database or the stock.

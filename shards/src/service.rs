@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
-use market::batch::Draw;
 use market::campaign::Catalogue;
 use market::chances::Account;
-use market::{ActivityId, Order, Orders, UserId};
+use market::draw::DrawAsk;
+use market::{ActivityId, Ask, Command, Made, Order, Orders, RequestId, UserId};
 use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -55,30 +55,44 @@ pub struct Shards {
 
 impl Shards {
     /// Makes the draws of a call and answers once they are committed.
-    pub async fn draw(&self, draw: Draw) -> Result<Orders, CommandError> {
-        let route = self.route(&draw.user);
+    pub async fn draw(
+        &self,
+        user: UserId,
+        request: RequestId,
+        ask: DrawAsk,
+    ) -> Result<Orders, CommandError> {
+        let ask = Ask::Draw(ask);
+        match self.execute(Command { user, request, ask }).await? {
+            Made::Draws(orders) => Ok(orders),
+            Made::Grant(_) => unreachable!("draws make orders"),
+        }
+    }
+
+    /// Executes a command and answers once it is committed.
+    pub async fn execute(&self, command: Command) -> Result<Made, CommandError> {
+        let route = self.route(&command.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;
-        let drawn = self.enqueue(route, draw, &mut permit).await;
-        permit.judge(verdict_of_draw(&drawn));
-        drawn
+        let made = self.enqueue(route, command, &mut permit).await;
+        permit.judge(verdict_of_command(&made));
+        made
     }
 
     async fn enqueue(
         &self,
         route: Route,
-        draw: Draw,
+        command: Command,
         permit: &mut Permit<'_>,
-    ) -> Result<Orders, CommandError> {
+    ) -> Result<Made, CommandError> {
         let _place = self
             .shares
             .enter(route.shard())
             .ok_or(CommandError::QueueFull)?;
-        let mut pending = self.lanes[self.lane_index(route)].submit(draw)?;
-        let drawn = pending.answer(self.timeouts).await;
-        // A queue in front of it does not make a shard slow: under overload all draws wait there.
+        let mut pending = self.lanes[self.lane_index(route)].submit(command)?;
+        let made = pending.answer(self.timeouts).await;
+        // A queue in front of it does not make a shard slow: under overload all commands wait there.
         // Nor do the locks of others.
         permit.waited(pending.queued() + pending.held_up());
-        drawn
+        made
     }
 
     /// A user's chances in an activity; `None` when the user has never drawn there.
@@ -222,7 +236,7 @@ impl Shards {
         }
     }
 
-    /// Takes no more draws, commits what is queued and ends the lanes.
+    /// Takes no more commands, commits what is queued and ends the lanes.
     pub async fn drain(&self) {
         self.stop.send_replace(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -260,12 +274,12 @@ impl Shards {
     }
 }
 
-/// What a draw says about its shard. Only what the shard did not answer is a failure: a rule that
-/// says no was read from it, a stock that is unavailable is another server's trouble, rows that somebody
-/// else has locked are his doing, and a clock was read to be compared. What did not come as far as
+/// What a command says about its shard. Only what the shard did not answer is a failure. A refusal
+/// by a rule was read from it; a stock that is unavailable is another server's fault, rows that are
+/// locked are another process's, and a clock was read to be compared. What did not come as far as
 /// the shard says nothing.
-pub(crate) fn verdict_of_draw(drawn: &Result<Orders, CommandError>) -> Verdict {
-    match drawn {
+pub(crate) fn verdict_of_command<T>(made: &Result<T, CommandError>) -> Verdict {
+    match made {
         Ok(_)
         | Err(
             CommandError::Refused(_)

@@ -1,7 +1,7 @@
 //! Where requests meet the switches, and the limits as far as the switch `limits` lets them.
 use hyper::HeaderMap;
 use jiff::Timestamp;
-use market::batch::Draw;
+use market::draw::DrawAsk;
 use market::switches::{Effect, Switch, Switches};
 use market::{ActivityId, DrawCount, UserId};
 
@@ -58,21 +58,20 @@ impl Api {
 
     /// Refuses a draw that the switches do not allow: the last word of operations, before any store
     /// is asked. `fallback_only` is obeyed where draws are planned, and only counted here.
-    pub(super) fn obey_switches(&self, draw: &Draw, now: Timestamp) -> Result<(), Code> {
+    pub(super) fn obey_switches(
+        &self,
+        user: &UserId,
+        DrawAsk { activity, count }: DrawAsk,
+        now: Timestamp,
+    ) -> Result<(), Code> {
         let catalogue = self.shards.catalogue();
-        let Draw {
-            user,
-            activity,
-            count,
-            ..
-        } = draw;
         let is_applied = |switch| {
             self.is_applied(
                 catalogue.switches(),
                 switch,
-                Some(*activity),
+                Some(activity),
                 user,
-                *count,
+                count,
                 now,
             )
         };

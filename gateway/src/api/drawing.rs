@@ -1,7 +1,7 @@
 //! A call to draw: its key, the layers that need its user and activity, and its answer.
 use hyper::HeaderMap;
 use jiff::Timestamp;
-use market::batch::Draw;
+use market::draw::DrawAsk;
 use market::random::Randomness as _;
 use market::{DrawCount, RequestId};
 
@@ -50,21 +50,19 @@ impl Api {
             fields.activity()?,
             asked(call, fields.count()?)?,
         );
-        let draw = Draw {
-            user,
+        let ask = DrawAsk {
             activity,
-            request,
             count: asked.unwrap_or(DrawCount::ONE),
         };
         let now = Timestamp::now();
         // The word of operations comes before all rules, and costs a hash.
-        self.obey_switches(&draw, now)?;
+        self.obey_switches(&user, ask, now)?;
         // One user's taps must not become many batches. A tap is a call, whatever it asks for.
-        self.admit_user(Endpoint::Draw, &draw.user, Some(draw.activity), now)?;
+        self.admit_user(Endpoint::Draw, &user, Some(activity), now)?;
         // Then, in `Shards::draw`: the shard of the user, its breaker (a shard that hangs is not
         // waited for), its share of the places in flight, the bound of the lane's queue, and the
         // deadline of whoever waits there.
-        let orders = self.shards.draw(draw).await?;
+        let orders = self.shards.draw(user, request, ask).await?;
         let form = match (call.count, asked) {
             (Some(_), _) => DrawnForm::Ten,
             (None, Some(_)) => DrawnForm::List,

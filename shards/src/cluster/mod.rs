@@ -19,7 +19,6 @@ use arc_swap::ArcSwap;
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use market::batch::Prize;
-use market::random::Tape;
 use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -870,7 +869,7 @@ fn start_lanes(
                 stock: parts
                     .stock
                     .for_lane(shard, shard * parts.map.tables() + table, breakers),
-                random: Tape::new(OsRandom::default()),
+                random: OsRandom::default(),
                 clock: Timestamp::now,
                 ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),

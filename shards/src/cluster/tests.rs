@@ -2,7 +2,7 @@
 //! for.
 use std::time::Instant;
 
-use market::batch::Draw;
+use market::draw::DrawAsk;
 use market::{ActivityId, DrawCount, Refusal, RequestId, UserId};
 use prometheus::Registry;
 use router::{OrderNumbers, Run, Slot};
@@ -171,15 +171,13 @@ async fn draw(cluster: &Cluster, user: &UserId) -> CommandError {
         ActivityId::new(9).expect("an id"),
         RequestId::new("k").expect("a key"),
     );
-    let draw = Draw {
-        user: user.clone(),
+    let ask = DrawAsk {
         activity,
-        request,
         count: DrawCount::ONE,
     };
     cluster
         .shards
-        .draw(draw)
+        .draw(user.clone(), request, ask)
         .await
         .expect_err("nothing is published")
 }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use market::batch::Prize;
-use market::random::Tape;
 use router::{MapError, ShardId, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -147,7 +146,7 @@ impl Held {
             let around = Surroundings {
                 catalogue: catalogue.clone(),
                 stock: stock.clone(),
-                random: Tape::new(OsRandom::default()),
+                random: OsRandom::default(),
                 clock: Timestamp::now,
                 ids: ids.clone(),
                 metrics: metrics.lane(&shard.to_string()),

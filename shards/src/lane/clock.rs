@@ -1,6 +1,6 @@
 //! The gateway's clock beside its shard's. A draw's day is stored with its account and never goes
 //! back, so a clock that is far ahead would spoil accounts for as long as it is: nothing is planned
-//! by a clock that the shard's own contradicts. Which of the two is wrong nobody here can know.
+//! by a clock that the shard's own contradicts. Which of the two is wrong cannot be known here.
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -66,7 +66,7 @@ impl Watch {
     }
 
     /// Compares the shard's time with ours, `now` that the answer is there, so long after it was
-    /// asked. Whatever lies between these is no difference: nobody knows how long each way took.
+    /// asked. What lies between these is no difference: how long each way took is not known.
     pub(super) fn compare(
         &mut self,
         theirs: Timestamp,
@@ -82,7 +82,7 @@ impl Watch {
         };
         if grade != self.grade {
             self.grade = grade;
-            tell(grade, skew);
+            log(grade, skew);
         }
         self.agreed = (grade == Grade::Sound).then(|| (now, Instant::now()));
         if grade == Grade::Refused {
@@ -95,7 +95,7 @@ impl Watch {
 }
 
 /// By how much our clock is ahead of theirs; negative where it is behind. How long it took is not
-/// told by our clock: that may have been set in between.
+/// measured by our clock: that may have been set in between.
 fn ahead(theirs: Timestamp, now: Timestamp, took: Duration) -> SignedDuration {
     let since = now.duration_since(theirs);
     let took = SignedDuration::try_from(took).unwrap_or(SignedDuration::MAX);
@@ -106,7 +106,7 @@ fn ahead(theirs: Timestamp, now: Timestamp, took: Duration) -> SignedDuration {
     }
 }
 
-fn tell(grade: Grade, skew: SignedDuration) {
+fn log(grade: Grade, skew: SignedDuration) {
     let ahead_seconds = skew.as_secs_f64();
     match grade {
         Grade::Sound => tracing::info!("this gateway's clock and the shard's agree again"),
@@ -116,7 +116,7 @@ fn tell(grade: Grade, skew: SignedDuration) {
         ),
         Grade::Refused => tracing::error!(
             ahead_seconds,
-            "this gateway's clock and the shard's differ too much: one is wrong, and nothing is drawn until they agree"
+            "this gateway's clock and the shard's differ too much: one is wrong, and no command is executed until they agree"
         ),
     }
 }

@@ -1,7 +1,7 @@
-//! Commands of users whose rows somebody else has locked. A gateway that stands still with a batch
-//! half done keeps its users' rows until its database gives it up; the users of all other commands
-//! have nothing to do with that, so they do not wait for it: who is held is set aside, is tried
-//! again every now and then, and is told after a while.
+//! Commands of users whose rows another process has locked. A gateway that stands still with a
+//! batch half done keeps its users' rows until its database ends the transaction. Commands of all
+//! other users do not wait for that: those that are held are set aside, are tried again every now
+//! and then, and are refused after a while.
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::queue::Taken;
 
-/// So long a command waits for its rows. Whoever holds them and is alive commits within
+/// So long a command waits for its rows. A process that holds them and is alive commits within
 /// milliseconds.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
@@ -27,7 +27,7 @@ const ASIDE_MAX: usize = 256;
 /// Users that are remembered at most.
 const REMEMBERED_MAX: usize = 1024;
 
-/// Who is held.
+/// The commands that are held.
 #[derive(Debug)]
 pub(super) struct Held {
     aside: Vec<Taken>,
@@ -41,8 +41,8 @@ pub(super) struct Held {
 pub(super) struct Sifted {
     /// They are tried.
     pub(super) tried: Vec<Taken>,
-    /// They are told that their users are held.
-    pub(super) told: Vec<Taken>,
+    /// Their users are held for too long.
+    pub(super) refused: Vec<Taken>,
 }
 
 impl Held {
@@ -55,13 +55,13 @@ impl Held {
         }
     }
 
-    /// When those who are set aside are to be tried again.
+    /// When commands that are set aside are to be tried again.
     pub(super) fn next_try(&self) -> Option<Instant> {
         (!self.aside.is_empty()).then_some(self.next_try)
     }
 
-    /// Keeps back commands of users who are known to be held. Who is set aside has later commands
-    /// of the same user set aside too.
+    /// Keeps back commands of users who are known to be held. Behind a command that is set aside
+    /// later ones of the same user are set aside too.
     pub(super) fn sift(&mut self, commands: Vec<Taken>, now: Instant) -> Sifted {
         self.remembered.retain(|_, until| now < *until);
         let mut sifted = Sifted::default();
@@ -72,13 +72,13 @@ impl Held {
         let aside: HashSet<UserId> = self
             .aside
             .iter()
-            .map(|command| command.draw.user.clone())
+            .map(|command| command.command.user.clone())
             .collect();
         for command in commands {
-            if self.remembered.contains_key(&command.draw.user) {
-                sifted.told.push(command);
-            } else if aside.contains(&command.draw.user) {
-                sifted.told.extend(self.keep(command, now));
+            if self.remembered.contains_key(&command.command.user) {
+                sifted.refused.push(command);
+            } else if aside.contains(&command.command.user) {
+                sifted.refused.extend(self.keep(command, now));
             } else {
                 sifted.tried.push(command);
             }
@@ -86,7 +86,7 @@ impl Held {
         sifted
     }
 
-    /// Has those who wait pause, however long the round before took: others have their turn.
+    /// Has waiting commands pause, however long the round before took: others have their turn.
     pub(super) fn rest(&mut self, now: Instant) {
         if !self.aside.is_empty() {
             self.next_try = self.next_try.max(now + PAUSE_MIN);
@@ -123,8 +123,8 @@ impl Held {
         None
     }
 
-    /// Those who are to be tried again, and those who have waited long enough, with all that waits
-    /// for the same users.
+    /// Commands that are to be tried again, and those that have waited long enough, with all that
+    /// waits for the same users.
     pub(super) fn due(&mut self, now: Instant) -> Sifted {
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         let has_waited = |command: &&Taken| command.held_for(now) >= WAIT_MAX;
@@ -132,16 +132,16 @@ impl Held {
             .aside
             .iter()
             .filter(has_waited)
-            .map(|command| command.draw.user.clone())
+            .map(|command| command.command.user.clone())
             .collect();
         for user in &users {
             if self.remembered.len() < REMEMBERED_MAX {
                 self.remembered.insert(user.clone(), now + REMEMBERED);
             }
         }
-        let (told, tried) = std::mem::take(&mut self.aside)
+        let (refused, tried) = std::mem::take(&mut self.aside)
             .into_iter()
-            .partition(|command| users.contains(&command.draw.user));
-        Sifted { tried, told }
+            .partition(|command| users.contains(&command.command.user));
+        Sifted { tried, refused }
     }
 }

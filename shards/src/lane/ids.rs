@@ -13,8 +13,8 @@ use crate::grant::GrantId;
 use crate::readiness::Readiness;
 use crate::store::StoreError;
 
-/// Grants of one run; more than there can be orders, because a batch without orders needs a
-/// grant too.
+/// Grants of one run. They are more than there can be orders, because a batch without orders needs
+/// a grant too.
 const GRANT_BITS: u32 = 38;
 
 /// A block has 65,536 orders and 67 million grants; a run has 4,096 blocks.
@@ -60,7 +60,7 @@ pub(crate) struct Ids {
     runs: Arc<dyn Runs>,
     cut: Cut,
     state: Mutex<State>,
-    /// Held by whoever claims a run, so that lanes which need one together claim one.
+    /// Held while a run is claimed, so that lanes which need one together claim one.
     claiming: tokio::sync::Mutex<()>,
     left: IntGauge,
     readiness: Arc<Readiness>,
@@ -95,7 +95,7 @@ impl Ids {
         })
     }
 
-    /// A block that nobody has had and nobody will have again.
+    /// A block that no lane has had and no other will have.
     pub(super) async fn block(self: &Arc<Self>) -> Result<Block, StoreError> {
         if let Some(block) = self.cut_off() {
             self.claim_ahead();
@@ -127,8 +127,8 @@ impl Ids {
         Some(Block::of(run, number, self.cut))
     }
 
-    /// Claims the next run in the background once most of this one is used. Who fails is followed
-    /// by whoever takes the next block, so there are a thousand tries before it matters.
+    /// Claims the next run in the background once most of this one is used. A claim that fails is
+    /// repeated with the next block, so there are a thousand tries before it matters.
     fn claim_ahead(self: &Arc<Self>) {
         let state = self.state();
         let plenty = state
@@ -148,7 +148,7 @@ impl Ids {
         });
     }
 
-    /// Claims a run to be used after the current one. Only in one's turn.
+    /// Claims a run to be used after the current one. Only by the holder of `claiming`.
     async fn claim(&self) -> Result<(), StoreError> {
         let needed = |state: &State| state.spare.is_none() && !state.used_up;
         if !needed(&self.state()) {

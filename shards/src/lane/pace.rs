@@ -1,17 +1,17 @@
 //! How long a lane's queue may be: no longer than what the lane commits within the target delay.
 //!
-//! A fixed bound is too long for a shard that has become slow (whoever waits at its end gives up
-//! before its turn) and too short for a fast one. So the bound follows the rate that was measured.
+//! A fixed bound is too long for a shard that has become slow: commands at its end are given up
+//! before their turn. It is too short for a fast one. So the bound follows the rate that was measured.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::LaneLimits;
+use super::limits::LaneLimits;
 
 /// The latest batch counts for this much of the rate.
 const WEIGHT: f64 = 0.2;
 
-/// The bound on a queue, as whoever enters it sees it.
+/// The bound on a queue, as callers see it.
 #[derive(Debug, Clone)]
 pub(super) struct Bound(Arc<AtomicUsize>);
 

@@ -1,6 +1,7 @@
 //! Shards behind their breakers: what a call's end says, and who is refused.
 use futures_util::FutureExt;
-use market::{DrawCount, Refusal, RequestId};
+use market::draw::DrawAsk;
+use market::{Ask, DrawCount, Refusal, RequestId};
 use std::pin::Pin;
 use tokio::time::{Duration, sleep};
 
@@ -67,13 +68,15 @@ fn users(shards: &Shards) -> [UserId; 2] {
     })
 }
 
-fn draw(user: &UserId) -> Draw {
-    let request = RequestId::new("k").expect("a key");
-    Draw {
-        user: user.clone(),
+fn draw(user: &UserId) -> Command {
+    let ask = DrawAsk {
         activity: activity(),
-        request,
         count: DrawCount::ONE,
+    };
+    Command {
+        user: user.clone(),
+        request: RequestId::new("k").expect("a key"),
+        ask: Ask::Draw(ask),
     }
 }
 
@@ -101,7 +104,7 @@ async fn a_call_that_is_cancelled_after_a_long_wait_opens_the_breaker_of_its_sha
             let mut call: Pin<Box<dyn Future<Output = ()>>> = if read {
                 Box::pin(async { assert!(shards.account(&user, activity()).await.is_err()) })
             } else {
-                Box::pin(async { assert!(shards.draw(draw(&user)).await.is_err()) })
+                Box::pin(async { assert!(shards.execute(draw(&user)).await.is_err()) })
             };
             // It is refused at once by a breaker that the draw has opened.
             let refused = read && state == State::Open;
@@ -142,7 +145,7 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
         )
         .expect("it is there");
     assert!(matches!(
-        shards.draw(draw(&here)).await,
+        shards.execute(draw(&here)).await,
         Err(CommandError::BreakerOpen { .. })
     ));
     assert!(matches!(
@@ -151,14 +154,14 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
     ));
     // There is no such activity: the rules say so, and that is an answer.
     let answered = Err(CommandError::Refused(Refusal::ActivityUnknown));
-    assert_eq!(shards.draw(draw(&there)).await, answered);
+    assert_eq!(shards.execute(draw(&there)).await, answered);
     assert_eq!(shards.account(&there, activity()).await, Ok(None));
     assert_eq!(states(&shards), [State::Open, State::Closed]);
     shards
         .breakers()
         .order("shard-0", &order(Mode::Automatic))
         .expect("it is there");
-    assert_eq!(shards.draw(draw(&here)).await, answered);
+    assert_eq!(shards.execute(draw(&here)).await, answered);
     assert_eq!(
         shards.breakers().order("redis-1", &order(Mode::Automatic)),
         Err(UnknownBreaker)
@@ -197,7 +200,11 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
             Verdict::Uncounted,
         ),
     ] {
-        assert_eq!(verdict_of_draw(&Err(error)), verdict, "{error}");
+        assert_eq!(
+            verdict_of_command(&Err::<Made, _>(error)),
+            verdict,
+            "{error}"
+        );
     }
     assert_eq!(verdict_of_read(&Ok(Found::default())), Verdict::Answered);
     assert_eq!(

@@ -2,10 +2,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use market::batch::{Draw, Prize};
+use market::batch::Prize;
 use market::calendar::Day;
+use market::call::{EarlierCall, Kind};
 use market::chances::Account;
-use market::{ActivityId, Order, OrderId, Orders, Refusal, RequestId, UserId};
+use market::draw::DrawAsk;
+use market::{ActivityId, Ask, Command, Made, Order, OrderId, Refusal, RequestId, UserId};
 use tokio::time::Instant;
 
 use super::clocks::{VERY_WRONG_MS, right_time};
@@ -42,7 +44,7 @@ pub(super) struct Book {
     used: Counts,
     order_ids: BTreeSet<OrderId>,
     /// What players were told first.
-    answers: BTreeMap<(UserId, RequestId), Orders>,
+    answers: BTreeMap<(UserId, RequestId), Made>,
     /// Players who are not done yet.
     pub(super) playing: usize,
     /// Whether operators are done.
@@ -167,11 +169,11 @@ impl State {
     pub(super) fn check_answered(
         &mut self,
         lane: (usize, usize),
-        draw: &Draw,
+        command: &Command,
         asked: Instant,
-        answer: &Result<Orders, CommandError>,
+        answer: &Result<Made, CommandError>,
     ) {
-        let concerns = |still: &&Still| still.lane == lane || still.users.contains(&draw.user);
+        let concerns = |still: &&Still| still.lane == lane || still.users.contains(&command.user);
         let lasts = |still: &&Still| asked < still.until + TOLD_AFTERWARDS;
         if self
             .book
@@ -198,121 +200,124 @@ impl State {
         };
         let took = asked.elapsed();
         if !is_answer || took > ANSWERED_WITHIN {
-            let who = draw.user.as_str();
+            let who = command.user.as_str();
             self.violate(|| format!("{who} has nothing to do with who stands still and got {answer:?} after {took:?}"));
         }
     }
 
-    fn told(&self, draw: &Draw) -> Option<&Orders> {
-        let told = self
-            .book
-            .answers
-            .get(&(draw.user.clone(), draw.request.clone()));
-        told.filter(|orders| (orders[0].activity, orders[0].asked) == (draw.activity, draw.count))
+    /// What this very command was answered before.
+    fn answered(&self, command: &Command) -> Option<&Made> {
+        let key = (command.user.clone(), command.request.clone());
+        let made = self.book.answers.get(&key)?;
+        answers(command, made).then_some(made)
     }
 
-    /// Whether this very call was answered with orders before.
-    pub(super) fn was_made(&self, draw: &Draw) -> bool {
-        self.told(draw).is_some()
+    /// Whether this very command was answered with what it made before.
+    pub(super) fn was_made(&self, command: &Command) -> bool {
+        self.answered(command).is_some()
     }
 
     /// Whether it was answered with a unit.
-    pub(super) fn was_stocked(&self, draw: &Draw) -> bool {
-        self.told(draw)
-            .is_some_and(|orders| orders.iter().any(|order| order.stocked))
+    pub(super) fn was_stocked(&self, command: &Command) -> bool {
+        self.answered(command).is_some_and(took_unit)
     }
 
-    /// Checks what a player was told, who `knew` already that the draw was made or did not; whether
-    /// that was the last word.
+    /// Checks what a player was answered, who `knew` already that the command was made or did not;
+    /// whether that was the last word.
     pub(super) fn hear(
         &mut self,
         shard: usize,
-        draw: &Draw,
+        command: &Command,
         knew: bool,
-        answer: &Result<Orders, CommandError>,
+        answer: &Result<Made, CommandError>,
     ) -> bool {
         self.note(kind_of(answer), || {
-            format!(
-                "{} {} {answer:?}",
-                draw.user.as_str(),
-                draw.request.as_str()
-            )
+            let (user, request) = (command.user.as_str(), command.request.as_str());
+            format!("{user} {request} {answer:?}")
         });
         match answer {
-            Ok(orders) => self.hear_orders(shard, draw, orders),
+            Ok(made) => self.hear_made(shard, command, made),
             Err(CommandError::Refused(refusal)) => {
-                return self.hear_refusal(shard, draw, knew, *refusal);
+                return self.hear_refusal(shard, command, knew, *refusal);
             }
-            Err(CommandError::DataRefused) if draw.request.as_str() == POISONED => {}
+            Err(CommandError::DataRefused) if command.request.as_str() == POISONED => {}
             Err(CommandError::DataRefused) => {
-                self.violate(|| format!("{draw:?} was refused as data"))
+                self.violate(|| format!("{command:?} was refused as data"));
             }
             Err(_) => return false,
         }
         true
     }
 
-    fn hear_orders(&mut self, shard: usize, draw: &Draw, orders: &Orders) {
-        if orders.len() > 1 {
-            self.note("answer: several draws", String::new);
+    fn hear_made(&mut self, shard: usize, command: &Command, made: &Made) {
+        if let (Ask::Draw(ask), Made::Draws(orders)) = (command.ask, made) {
+            if orders.len() > 1 {
+                self.note("answer: several draws", String::new);
+            }
+            if orders.len() < usize::from(ask.count.get()) {
+                self.note("answer: fewer draws", String::new);
+            }
         }
-        if orders.len() < usize::from(draw.count.get()) {
-            self.note("answer: fewer draws", String::new);
+        let stored = self.shards[shard].call(&command.user, &command.request);
+        let stored = EarlierCall::of_orders(stored).map(|earlier| earlier.made);
+        if stored.as_ref() != Some(made) {
+            self.violate(|| format!("answered {made:?}, stored {stored:?}"));
         }
-        let stored = self.shards[shard].call(&draw.user, &draw.request);
-        if stored != **orders {
-            self.violate(|| format!("answered {orders:?}, stored {stored:?}"));
+        if !answers(command, made) {
+            self.violate(|| format!("{command:?} was answered {made:?}"));
         }
-        let Draw {
-            user,
-            activity,
-            request,
-            count,
-        } = draw;
-        let is_of_draw = |order: &Order| {
-            (&order.user, &order.request, order.activity, order.asked)
-                == (user, request, *activity, *count)
-        };
-        if orders.is_empty() || !orders.iter().all(is_of_draw) {
-            self.violate(|| format!("{draw:?} was answered {orders:?}"));
-        }
-        let key = (user.clone(), request.clone());
+        let key = (command.user.clone(), command.request.clone());
         let first = self
             .book
             .answers
             .entry(key)
-            .or_insert_with(|| orders.clone())
+            .or_insert_with(|| made.clone())
             .clone();
-        if first != *orders {
-            self.violate(|| format!("answered {orders:?} after {first:?}"));
+        if first != *made {
+            self.violate(|| format!("answered {made:?} after {first:?}"));
         }
     }
 
-    fn hear_refusal(&mut self, shard: usize, draw: &Draw, knew: bool, refusal: Refusal) -> bool {
+    fn hear_refusal(
+        &mut self,
+        shard: usize,
+        command: &Command,
+        knew: bool,
+        refusal: Refusal,
+    ) -> bool {
+        let asked = command.ask.fingerprint();
         let account = self.shards[shard]
             .accounts
-            .get(&(draw.user.clone(), draw.activity));
-        let stored = self.shards[shard].call(&draw.user, &draw.request);
-        let used = account.map_or(0, |account| account.used);
+            .get(&(command.user.clone(), asked.activity));
+        let stored = self.shards[shard].call(&command.user, &command.request);
+        let earlier = EarlierCall::of_orders(stored).map(|earlier| earlier.call.fingerprint());
+        let is_reused = |same_draws: bool| {
+            earlier.is_some_and(|earlier| {
+                let draws_there = (asked.kind, asked.activity) == (Kind::Draw, earlier.activity)
+                    && earlier.kind == Kind::Draw;
+                earlier != asked && draws_there == same_draws
+            })
+        };
+        let used = account.map_or(0, |account| u64::from(account.used));
         // As far as the chances go is at least one draw.
-        let needed = if is_all_or_nothing(draw.activity) {
-            draw.count.get().into()
+        let needed = if is_all_or_nothing(asked.activity) {
+            asked.asked
         } else {
             1
         };
         let right = match refusal {
-            Refusal::RequestIdReused => stored
-                .first()
-                .is_some_and(|order| order.activity != draw.activity),
-            Refusal::RequestCountDiffers => stored
-                .first()
-                .is_some_and(|order| order.asked != draw.count),
-            Refusal::NoChancesLeft => used + needed > CHANCES.welcome,
+            Refusal::RequestIdReused => is_reused(false),
+            Refusal::RequestCountDiffers => is_reused(true),
+            Refusal::NoChancesLeft => used + needed > CHANCES.welcome.into(),
             Refusal::StockUnavailable | Refusal::MonthLimit | Refusal::DayLimit => true,
-            Refusal::ActivityUnknown | Refusal::ActivityNotOpen | Refusal::OutsideWindow => false,
+            Refusal::ActivityUnknown
+            | Refusal::ActivityNotOpen
+            | Refusal::OutsideWindow
+            | Refusal::TooManyChances => false,
         };
         if knew || !right {
-            let what = format!("{draw:?} was refused ({refusal}), with {account:?} and {stored:?}");
+            let what =
+                format!("{command:?} was refused ({refusal}), with {account:?} and {earlier:?}");
             self.violate(|| what);
         }
         refusal != Refusal::StockUnavailable
@@ -456,9 +461,28 @@ impl State {
     }
 }
 
-fn kind_of(answer: &Result<Orders, CommandError>) -> &'static str {
+/// Whether this can be the answer of this command.
+fn answers(command: &Command, made: &Made) -> bool {
+    match (command.ask, made) {
+        (Ask::Draw(DrawAsk { activity, count }), Made::Draws(orders)) => {
+            let is_of = |order: &Order| {
+                (&order.user, &order.request, order.activity, order.asked)
+                    == (&command.user, &command.request, activity, count)
+            };
+            !orders.is_empty() && orders.iter().all(is_of)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a unit was made into it.
+fn took_unit(made: &Made) -> bool {
+    matches!(made, Made::Draws(orders) if orders.iter().any(|order| order.stocked))
+}
+
+fn kind_of(answer: &Result<Made, CommandError>) -> &'static str {
     match answer {
-        Ok(orders) if orders.iter().any(|order| order.stocked) => "answer: a unit",
+        Ok(made) if took_unit(made) => "answer: a unit",
         Ok(_) => "answer: no unit",
         Err(CommandError::Refused(Refusal::StockUnavailable)) => "answer: stock unavailable",
         Err(CommandError::Refused(Refusal::NoChancesLeft)) => "answer: no chances",

@@ -2,7 +2,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use market::random::{Seeded, Tape};
+use market::random::Seeded;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -155,7 +155,7 @@ fn start_lanes(
                 .stock
                 .for_lane(shard, lane, &parts.breakers)
                 .one_by_one(),
-            random: Tape::new(Seeded::new(world.state().dice.below(u64::MAX))),
+            random: Seeded::new(world.state().dice.below(u64::MAX)),
             clock: CLOCK_OF[place],
             ids: ids.clone(),
             metrics: metrics().lane("0"),

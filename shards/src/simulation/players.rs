@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
-use market::batch::Draw;
-use market::{DrawCount, Orders, RequestId, UserId};
+use market::draw::DrawAsk;
+use market::{ActivityId, Ask, Command, DrawCount, Made, RequestId, UserId};
 use tokio::time::{Instant, timeout};
 
 use super::checks::ANSWERED_WITHIN;
@@ -22,13 +22,13 @@ pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
     let user = UserId::new(&format!("u{user}")).expect("a user");
     let mut made = Vec::new();
     for call in 0..world.scenario.calls {
-        let (idle, draw) = next_call(&world, &user, format!("{phone}-{call}"), &made);
+        let (idle, command) = next_call(&world, &user, format!("{phone}-{call}"), &made);
         pause(idle).await;
-        insist(&world, &draw, None).await;
-        made.push(draw);
+        insist(&world, &command, None).await;
+        made.push(command);
     }
-    for draw in &made {
-        insist(&world, draw, None).await;
+    for command in &made {
+        insist(&world, command, None).await;
     }
     world.state().book.playing -= 1;
 }
@@ -42,13 +42,8 @@ pub(super) async fn probe(world: Arc<World>, gateway: usize, lane: usize) {
         .find(|user| world.lane_of(user) == lane)
         .expect("some user lives there");
     let activity = activities()[world.state().dice.place(2)];
-    let draw = Draw {
-        user,
-        activity,
-        request: RequestId::new("probe").expect("a key"),
-        count: DrawCount::ONE,
-    };
-    insist(&world, &draw, Some(gateway)).await;
+    let command = draw(&user, activity, "probe", DrawCount::ONE);
+    insist(&world, &command, Some(gateway)).await;
     world.state().book.playing -= 1;
 }
 
@@ -58,22 +53,16 @@ pub(super) async fn sell_out(world: Arc<World>) {
     let left = world.state().left_of(prize);
     for number in 0..=left {
         let user = UserId::new(&format!("late{number}")).expect("a user");
-        let request = RequestId::new("late").expect("a key");
-        let draw = Draw {
-            user,
-            activity: prize.activity,
-            request,
-            count: DrawCount::ONE,
-        };
+        let command = draw(&user, prize.activity, "late", DrawCount::ONE);
         // Two at once could each hold the last unit while the other is told that there is none.
         insist(
             &world,
-            &draw,
+            &command,
             Some(usize::try_from(number).expect("few") % GATEWAYS),
         )
         .await;
         let mut state = world.state();
-        if state.was_stocked(&draw) != (number < left) {
+        if state.was_stocked(&command) != (number < left) {
             state.violate(|| {
                 format!("draw {number} of the last {left} units of {prize:?} went wrong")
             });
@@ -82,7 +71,15 @@ pub(super) async fn sell_out(world: Arc<World>) {
     world.state().book.playing -= 1;
 }
 
-fn next_call(world: &World, user: &UserId, key: String, made: &[Draw]) -> (Duration, Draw) {
+fn draw(user: &UserId, activity: ActivityId, key: &str, count: DrawCount) -> Command {
+    Command {
+        user: user.clone(),
+        request: RequestId::new(key).expect("a key"),
+        ask: Ask::Draw(DrawAsk { activity, count }),
+    }
+}
+
+fn next_call(world: &World, user: &UserId, key: String, made: &[Command]) -> (Duration, Command) {
     let mut state = world.state();
     let idle = state.dice.millis(0, 2_000);
     // Most draw again and again in the same one.
@@ -96,33 +93,22 @@ fn next_call(world: &World, user: &UserId, key: String, made: &[Draw]) -> (Durat
         // The same key again, sometimes for the other activity or another number of draws.
         let earlier = made[state.dice.place(made.len())].clone();
         let [other, more] = [300, 200].map(|chance| state.dice.per_mille(chance));
-        let activity = if other { activity } else { earlier.activity };
-        let count = if more {
-            count(&mut state.dice)
-        } else {
-            earlier.count
+        let Ask::Draw(mut ask) = earlier.ask else {
+            return (idle, earlier);
         };
-        return (
-            idle,
-            Draw {
-                activity,
-                count,
-                ..earlier
-            },
-        );
+        if other {
+            ask.activity = activity;
+        }
+        if more {
+            ask.count = count(&mut state.dice);
+        }
+        let ask = Ask::Draw(ask);
+        return (idle, Command { ask, ..earlier });
     }
     let poisoned = state.dice.per_mille(10);
     let key = if poisoned { POISONED.to_owned() } else { key };
-    let (request, count) = (RequestId::new(&key).expect("a key"), count(&mut state.dice));
-    (
-        idle,
-        Draw {
-            user: user.clone(),
-            activity,
-            request,
-            count,
-        },
-    )
+    let count = count(&mut state.dice);
+    (idle, draw(user, activity, &key, count))
 }
 
 /// Most draw once; some more often than anybody may on a day.
@@ -136,7 +122,7 @@ fn count(dice: &mut Dice) -> DrawCount {
 }
 
 /// Asks until nothing else can be said; through any gateway, or through this one.
-async fn insist(world: &Arc<World>, draw: &Draw, gateway: Option<usize>) {
+async fn insist(world: &Arc<World>, command: &Command, gateway: Option<usize>) {
     loop {
         let (first, twice) = {
             let mut state = world.state();
@@ -147,10 +133,10 @@ async fn insist(world: &Arc<World>, draw: &Draw, gateway: Option<usize>) {
         };
         let last = if twice {
             let other = (first + 1) % GATEWAYS;
-            let (one, two) = join(ask(world, draw, first), ask(world, draw, other)).await;
+            let (one, two) = join(ask(world, command, first), ask(world, command, other)).await;
             one || two
         } else {
-            ask(world, draw, first).await
+            ask(world, command, first).await
         };
         if last {
             return;
@@ -161,25 +147,25 @@ async fn insist(world: &Arc<World>, draw: &Draw, gateway: Option<usize>) {
 }
 
 /// Asks once; whether the answer is the last word.
-async fn ask(world: &Arc<World>, draw: &Draw, gateway: usize) -> bool {
-    let lane = world.lane_of(&draw.user);
-    let (knew, asked) = (world.state().was_made(draw), Instant::now());
-    let (answer, patient) = call(world, draw, gateway, lane).await;
+async fn ask(world: &Arc<World>, command: &Command, gateway: usize) -> bool {
+    let lane = world.lane_of(&command.user);
+    let (knew, asked) = (world.state().was_made(command), Instant::now());
+    let (answer, patient) = call(world, command, gateway, lane).await;
     let shard = lane / usize::from(world.scenario.tables);
     let mut state = world.state();
     if patient && world.scenario.only_standstills {
-        state.check_answered((gateway, lane), draw, asked, &answer);
+        state.check_answered((gateway, lane), command, asked, &answer);
     }
-    state.hear(shard, draw, knew, &answer)
+    state.hear(shard, command, knew, &answer)
 }
 
 /// The answer, and whether it was waited for as long as anybody would.
 async fn call(
     world: &Arc<World>,
-    draw: &Draw,
+    command: &Command,
     gateway: usize,
     lane: usize,
-) -> (Result<Orders, CommandError>, bool) {
+) -> (Result<Made, CommandError>, bool) {
     let (entrance, timeouts, stays) = {
         let mut state = world.state();
         let entrance = state.gateways[gateway]
@@ -202,7 +188,7 @@ async fn call(
     let answered = async {
         let mut pending = entrance
             .ok_or(CommandError::Stopping)?
-            .submit(draw.clone())?;
+            .submit(command.clone())?;
         timeout(stays, pending.answer(timeouts))
             .await
             .unwrap_or(Err(CommandError::OutcomeUnknown))

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
+use market::batch::{AccountKey, Batch, Known, Settlement};
 use market::calendar::Day;
+use market::call::EarlierCall;
 use market::chances::Account;
-use market::{ActivityId, Order, UserId};
+use market::{ActivityId, Call, Command, Made, Order, RequestId, UserId};
 use tokio::runtime::Handle;
 
 use super::clocks::{CLOCK_OF, right_time};
@@ -18,7 +19,7 @@ use super::world::World;
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
-use crate::store::{Fetched, InDoubt, OnLock, PersistError, ShardStore, StoreError, Verdict};
+use crate::store::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
 /// The database refuses orders under this key.
 pub(super) const POISONED: &str = "poisoned";
@@ -109,11 +110,11 @@ impl FakeStore {
 
     async fn write_rows(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let transaction = self.open()?;
-        let (new, changed) = (
-            settlement.new_accounts.clone(),
-            settlement.changed_accounts.clone(),
-        );
-        let orders: Vec<Order> = settlement.orders().cloned().collect();
+        let rows = &settlement.rows;
+        let owned = |(key, account): (&AccountKey, &Account)| (key.clone(), *account);
+        let new: Vec<_> = rows.accounts.new_rows().map(owned).collect();
+        let changed: Vec<_> = rows.accounts.changed_rows().map(owned).collect();
+        let orders: Vec<Order> = rows.orders().cloned().collect();
         let upsert = self.world.breaks(Fault::Upsert);
         send(&self.world, self.link(), async move {
             insert_accounts(&transaction, new, upsert).await?;
@@ -161,25 +162,24 @@ impl FakeStore {
     }
 
     /// Whether the order of a batch is there, once its transaction has ended.
-    async fn find_order(&self, batch: &InDoubt) -> Result<bool, StoreError> {
+    async fn find_order(&self, batch: &InDoubtBatch) -> Result<bool, StoreError> {
         let transaction = Transaction::begin(&self.world, self.shard);
-        let (order, waits) = (batch.order.clone(), !self.world.breaks(Fault::SelectOnly));
+        let (call, waits) = (batch.call.clone(), !self.world.breaks(Fault::SelectOnly));
         send(&self.world, self.link(), async move {
-            let Order {
+            let Call {
                 user,
                 request,
-                seq,
-                id,
+                first_id,
                 ..
-            } = order;
+            } = call;
             if waits {
-                let key = Key::Order(user.clone(), request.clone(), seq);
+                let key = Key::Order(user.clone(), request.clone(), 0);
                 transaction.lock(&key, Mode::Shared).await?;
             }
             Ok(transaction
                 .with(|tables| tables.call(&user, &request))
                 .iter()
-                .any(|found| found.id == id))
+                .any(|found| found.id == first_id))
         })
         .await?
     }
@@ -221,7 +221,7 @@ impl ShardStore for FakeStore {
         self.hang_up();
         let transaction = Arc::new(Transaction::begin(&self.world, self.shard));
         self.open = Some(transaction.clone());
-        let (keys, draws) = (batch.accounts().to_vec(), batch.draws().to_vec());
+        let (accounts, calls) = (batch.needs().accounts.clone(), batch.needs().calls.clone());
         let on_lock = if self.world.breaks(Fault::HeldTogether) {
             OnLock::Wait
         } else {
@@ -229,17 +229,14 @@ impl ShardStore for FakeStore {
         };
         let (mut known, time) = send(&self.world, self.link(), async move {
             let time = right_time();
-            let accounts = lock_accounts(&transaction, &keys, on_lock).await?;
+            let accounts = lock_accounts(&transaction, &accounts, on_lock).await?;
             transaction.breathe().await;
-            let orders = find_orders(&transaction, &draws, on_lock).await?;
-            Ok::<_, StoreError>((Known { accounts, orders }, time))
+            let calls = find_calls(&transaction, &calls, on_lock).await?;
+            Ok::<_, StoreError>((Known { accounts, calls }, time))
         })
         .await??;
         if self.world.breaks(Fault::FirstOnly) {
-            known
-                .orders
-                .iter_mut()
-                .for_each(|orders| orders.truncate(1));
+            known.calls.iter_mut().flatten().for_each(first_only);
         }
         if self.world.breaks(Fault::ClockLabel) {
             let today = Day::of(CLOCK_OF[self.origin.0](), &TimeZone::UTC);
@@ -259,24 +256,23 @@ impl ShardStore for FakeStore {
 
     async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
         self.hang_up();
-        let (world, shard, draws) = (self.world.clone(), self.shard, batch.draws().to_vec());
+        let (world, shard, commands) = (self.world.clone(), self.shard, batch.commands().to_vec());
         let together = self.world.breaks(Fault::HeldTogether);
         let look = async move {
             let mut state = world.state();
-            let rows = |draw: &Draw| {
-                let account = Key::Account(draw.user.clone(), draw.activity);
+            let rows = |Command { user, request, ask }: &Command| {
                 [
-                    account,
-                    Key::Order(draw.user.clone(), draw.request.clone(), 0),
+                    Key::Account(user.clone(), ask.fingerprint().activity),
+                    Key::Order(user.clone(), request.clone(), 0),
                 ]
             };
-            let is_held = |draw: &Draw| {
+            let is_held = |command: &Command| {
                 !together
-                    && rows(draw)
+                    && rows(command)
                         .iter()
                         .any(|key| state.shards[shard].is_held(key))
             };
-            let held: Vec<bool> = draws.iter().map(is_held).collect();
+            let held: Vec<bool> = commands.iter().map(is_held).collect();
             if held.contains(&true) {
                 state.note("held", || format!("{held:?}"));
             }
@@ -330,7 +326,7 @@ impl ShardStore for FakeStore {
         self.hang_up();
     }
 
-    async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubtBatch) -> Result<Verdict, StoreError> {
         self.hang_up();
         let verdict = if self.find_order(batch).await? {
             Verdict::Committed
@@ -383,36 +379,40 @@ async fn lock_accounts(
     Ok(accounts)
 }
 
-async fn find_orders(
+async fn find_calls(
     transaction: &Transaction,
-    draws: &[Draw],
+    keys: &[(UserId, RequestId)],
     on_lock: OnLock,
-) -> Result<Vec<Vec<Order>>, StoreError> {
-    let mut sorted: Vec<&Draw> = draws.iter().collect();
-    sorted.sort_unstable_by_key(|draw| (&draw.user, &draw.request));
-    for Draw { user, request, .. } in sorted {
+) -> Result<Vec<Option<EarlierCall>>, StoreError> {
+    let mut sorted: Vec<_> = keys.iter().collect();
+    sorted.sort_unstable();
+    for (user, request) in sorted {
         if transaction.with(|tables| tables.has_call(user, request)) {
             transaction
                 .lock_to_read(&Key::Order(user.clone(), request.clone(), 0), on_lock)
                 .await?;
         }
     }
-    let find = |draw: &Draw| transaction.with(|tables| tables.call(&draw.user, &draw.request));
-    Ok(draws.iter().map(find).collect())
+    let find = |(user, request): &(UserId, RequestId)| {
+        EarlierCall::of_orders(transaction.with(|tables| tables.call(user, request)))
+    };
+    Ok(keys.iter().map(find).collect())
+}
+
+/// A call for several draws as if its first order were the only one.
+fn first_only(earlier: &mut EarlierCall) {
+    if let Made::Draws(orders) = &earlier.made {
+        earlier.made = Made::Draws([orders[0].clone()].into());
+    }
 }
 
 async fn insert_accounts(
     transaction: &Transaction,
-    mut new: Vec<AccountChange>,
+    mut new: Vec<(AccountKey, Account)>,
     upsert: bool,
 ) -> Result<(), StoreError> {
-    new.sort_unstable_by(|a, b| (&a.user, a.activity).cmp(&(&b.user, b.activity)));
-    for AccountChange {
-        user,
-        activity,
-        account,
-    } in new
-    {
+    new.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    for ((user, activity), account) in new {
         transaction
             .lock(&Key::Account(user.clone(), activity), Mode::Exclusive)
             .await?;
@@ -429,14 +429,9 @@ async fn insert_accounts(
 /// Prefetch has locked these rows.
 fn update_accounts(
     transaction: &Transaction,
-    changed: Vec<AccountChange>,
+    changed: Vec<(AccountKey, Account)>,
 ) -> Result<(), StoreError> {
-    for AccountChange {
-        user,
-        activity,
-        account,
-    } in changed
-    {
+    for ((user, activity), account) in changed {
         if !transaction.with(|tables| tables.accounts.contains_key(&(user.clone(), activity))) {
             return Err(StoreError::Conflict("no account".to_owned()));
         }

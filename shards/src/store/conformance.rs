@@ -2,16 +2,21 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use market::batch::{AccountChange, Batch, Draw, Known, Prize, Settlement, Units};
+use market::batch::{AccountKey, Batch, Known, Prize, Rows, Settlement, Slots, Units};
 use market::calendar::Day;
+use market::call::EarlierCall;
 use market::chances::Account;
+use market::draw::DrawAsk;
 use market::order::Rule;
-use market::{ActivityId, AwardId, DrawCount, Order, OrderId, Orders, RequestId, UserId};
+use market::{
+    ActivityId, Ask, AwardId, Call, Command, DrawCount, Made, Order, OrderId, Orders, RequestId,
+    UserId,
+};
 use router::{OrderNumbers, Run, ShardId, Slot, SlotMap};
 
 use super::sqlite::Access;
 use super::{
-    Columns, Connection, Database, InDoubt, MigrateError, OnLock, PersistError, ShardStore,
+    Columns, Connection, Database, InDoubtBatch, MigrateError, OnLock, PersistError, ShardStore,
     SqlShard, SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
 };
 use crate::grant::GrantId;
@@ -44,13 +49,15 @@ pub(super) fn account(used: u32) -> Account {
     }
 }
 
-fn draw(name: &str, key: &str) -> Draw {
-    let request = RequestId::new(key).expect("a key");
-    Draw {
-        user: user(name),
+fn draw(name: &str, key: &str) -> Command {
+    let ask = DrawAsk {
         activity: activity(),
-        request,
         count: DrawCount::ONE,
+    };
+    Command {
+        user: user(name),
+        request: RequestId::new(key).expect("a key"),
+        ask: Ask::Draw(ask),
     }
 }
 
@@ -107,11 +114,7 @@ impl<D: Database> Bench<D> {
             .iter()
             .map(|(name, key)| Orders::from([self.order(name, key)]))
             .collect();
-        let change = |(name, _): &(&str, &str)| AccountChange {
-            user: user(name),
-            activity: activity(),
-            account: account(1),
-        };
+        let new = |(name, _): &(&str, &str)| ((user(name), activity()), None, Some(account(1)));
         let prize = Prize {
             activity: activity(),
             award: AwardId::new(101).expect("an id"),
@@ -122,9 +125,14 @@ impl<D: Database> Bench<D> {
                 prize,
                 count: u32::try_from(orders.len()).expect("few"),
             }],
-            calls: orders,
-            new_accounts: calls.iter().map(change).collect(),
-            changed_accounts: Vec::new(),
+            rows: Rows {
+                calls: orders
+                    .iter()
+                    .map(|orders| Call::of_orders(orders))
+                    .collect(),
+                orders,
+                ..Rows::new(calls.iter().map(new).collect())
+            },
         }
     }
 
@@ -167,13 +175,30 @@ impl<D: Database> Bench<D> {
 }
 
 /// A batch whose commit was sent.
-pub(super) fn in_doubt(grant: u64, settlement: &Settlement) -> InDoubt {
-    let order = settlement.orders().next().expect("an order").clone();
-    InDoubt {
+pub(super) fn in_doubt(grant: u64, settlement: &Settlement) -> InDoubtBatch {
+    InDoubtBatch {
         grant: GrantId(grant),
-        order,
+        call: settlement.rows.calls[0].clone(),
         issues: !settlement.used.is_empty(),
     }
+}
+
+/// The orders of earlier calls.
+pub(super) fn orders_of(known: &Known) -> Vec<Vec<Order>> {
+    let orders = |made: &Made| match made {
+        Made::Draws(orders) => orders.to_vec(),
+        Made::Grant(_) => Vec::new(),
+    };
+    let of_call =
+        |call: &Option<EarlierCall>| call.as_ref().map_or(Vec::new(), |call| orders(&call.made));
+    known.calls.iter().map(of_call).collect()
+}
+
+/// Has a settlement change its accounts to this, instead of adding them.
+pub(super) fn change_all(settlement: &mut Settlement, now: Account) {
+    let accounts = settlement.rows.accounts.written_rows();
+    let changed = |(key, _): (&AccountKey, _)| (key.clone(), Some(account(0)), Some(now));
+    settlement.rows.accounts = accounts.map(changed).collect();
 }
 
 /// Units out of the stock that goes with the database: memory beside SQLite, servers beside others.
@@ -254,8 +279,8 @@ async fn what_is_persisted_is_found<D: Database>(database: D) {
     bench.persist(1, &settlement).await.expect("persisted");
     let known = bench.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
-    for (index, orders) in settlement.calls.iter().enumerate() {
-        assert_eq!(known.orders[index], **orders);
+    for (index, orders) in settlement.rows.orders.iter().enumerate() {
+        assert_eq!(orders_of(&known)[index], **orders);
         assert_eq!(known.accounts[index], Some(account(1)));
     }
     let strangers = gather(&[
@@ -266,7 +291,7 @@ async fn what_is_persisted_is_found<D: Database>(database: D) {
     ]);
     let known = bench.prefetch(&strangers).await.expect("read");
     bench.store.undo().await;
-    assert_eq!(known.orders, [const { Vec::new() }; 4]);
+    assert_eq!(known.calls, [const { None }; 4]);
     assert_eq!(known.accounts, [Some(account(1)), None, None, None]);
     assert_eq!(bench.issued().await, 47);
 }
@@ -276,8 +301,7 @@ async fn changed_accounts_are_changed<D: Database>(database: D) {
     let first = bench.settlement(&[("a", "1"), ("b", "1")]);
     bench.persist(1, &first).await.expect("persisted");
     let mut second = bench.settlement(&[("a", "2")]);
-    second.changed_accounts = std::mem::take(&mut second.new_accounts);
-    second.changed_accounts[0].account = account(2);
+    change_all(&mut second, account(2));
     bench.persist(2, &second).await.expect("persisted");
     let known = bench
         .prefetch(&gather(&[("a", "x"), ("b", "x")]))
@@ -292,7 +316,7 @@ async fn a_request_id_has_one_order<D: Database>(database: D) {
     let first = bench.settlement(&[("a", "1")]);
     bench.persist(1, &first).await.expect("persisted");
     let mut repeat = bench.settlement(&[("b", "1"), ("a", "1")]);
-    repeat.new_accounts.clear();
+    repeat.rows.accounts = Slots::new(Vec::new(), Vec::new());
     let refused = bench.persist(2, &repeat).await;
     assert!(
         matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
@@ -305,8 +329,8 @@ async fn a_request_id_has_one_order<D: Database>(database: D) {
         .expect("read");
     bench.store.undo().await;
     assert_eq!(
-        known.orders,
-        [Vec::new(), first.calls[0].to_vec()],
+        orders_of(&known),
+        [Vec::new(), first.rows.orders[0].to_vec()],
         "all of the batch is undone"
     );
     assert_eq!(bench.issued().await, 1);
@@ -316,7 +340,7 @@ async fn a_request_id_has_one_order<D: Database>(database: D) {
 fn calls_for<D: Database>(bench: &mut Bench<D>, calls: &[(&str, &str, u8)]) -> Settlement {
     let names: Vec<(&str, &str)> = calls.iter().map(|&(name, key, _)| (name, key)).collect();
     let mut settlement = bench.settlement(&names);
-    for (orders, &(name, key, asked)) in settlement.calls.iter_mut().zip(calls) {
+    for (orders, &(name, key, asked)) in settlement.rows.orders.iter_mut().zip(calls) {
         let asked = DrawCount::new(asked).expect("a count");
         *orders = (0..asked.get())
             .map(|seq| Order {
@@ -326,7 +350,7 @@ fn calls_for<D: Database>(bench: &mut Bench<D>, calls: &[(&str, &str, u8)]) -> S
             })
             .collect();
     }
-    settlement.used[0].count = u32::try_from(settlement.orders().count()).expect("few");
+    settlement.used[0].count = u32::try_from(settlement.rows.orders().count()).expect("few");
     settlement
 }
 
@@ -347,10 +371,10 @@ async fn a_call_has_its_orders_in_their_order<D: Database>(database: D) {
         .collect();
     let known = bench.prefetch(&gather(&asked)).await.expect("read");
     bench.store.undo().await;
-    for (found, made) in known.orders.iter().zip(&settlement.calls) {
+    for (found, made) in orders_of(&known).iter().zip(&settlement.rows.orders) {
         assert_eq!(**found, **made);
     }
-    assert_eq!(known.orders[4], []);
+    assert_eq!(known.calls[4], None);
     assert_eq!(bench.issued().await, 24);
 }
 
@@ -361,7 +385,7 @@ async fn calls_with_one_request_id_collide<D: Database>(database: D) {
     bench.persist(1, &first).await.expect("persisted");
     for (grant, made) in [(2, 1), (3, 2), (4, 10)] {
         let mut again = calls_for(&mut bench, &[("b", "1", 1), ("a", "1", made)]);
-        again.new_accounts.clear();
+        again.rows.accounts = Slots::new(Vec::new(), Vec::new());
         let refused = bench.persist(grant, &again).await;
         assert!(
             matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
@@ -374,7 +398,10 @@ async fn calls_with_one_request_id_collide<D: Database>(database: D) {
         .await
         .expect("read");
     bench.store.undo().await;
-    assert_eq!(known.orders, [Vec::new(), first.calls[0].to_vec()]);
+    assert_eq!(
+        orders_of(&known),
+        [Vec::new(), first.rows.orders[0].to_vec()]
+    );
     assert_eq!(bench.issued().await, 2);
 }
 
@@ -405,8 +432,8 @@ async fn orders_of_the_first_schema_are_kept<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
     let known = bench.prefetch(&gather(&[("a", "1")])).await.expect("read");
     bench.store.undo().await;
-    let [order] = &known.orders[0][..] else {
-        panic!("{:?}", known.orders)
+    let [order] = &orders_of(&known)[0][..] else {
+        panic!("{:?}", known.calls)
     };
     assert_eq!(
         (order.id.get(), order.seq, order.asked),
@@ -432,7 +459,7 @@ async fn accounts_that_came_or_went_meanwhile_are_conflicts<D: Database>(databas
     );
     bench.store.undo().await;
     let mut absent = bench.settlement(&[("b", "1")]);
-    absent.changed_accounts = std::mem::take(&mut absent.new_accounts);
+    change_all(&mut absent, account(1));
     let refused = bench.persist(3, &absent).await;
     assert!(
         matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
@@ -514,7 +541,7 @@ async fn the_greatest_order_id_is_known<D: Database>(database: D) {
     }
     assert_eq!(
         Some(greatest),
-        settlement.orders().map(|order| order.id.get()).max()
+        settlement.rows.orders().map(|order| order.id.get()).max()
     );
 }
 

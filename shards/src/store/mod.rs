@@ -32,7 +32,7 @@ pub(crate) use pool::{Lease, Pool, PoolLimits};
 pub(crate) use rows::{account_from_row, json_rows, order_from_row};
 pub use runs::Behind;
 pub(crate) use runs::{Claimed, RunCheck, last_grant_run, last_order_of, last_order_run};
-pub use shard::{Fetched, InDoubt, OnLock, PersistError, ShardStore, SqlShard, Verdict};
+pub use shard::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, SqlShard, Verdict};
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use crate::grant::GrantId;
 use crate::stock::Receipt;
 use jiff::Timestamp;
-use market::batch::{AccountChange, Batch, Draw, Known, Settlement};
-use market::{Order, UserId};
+use market::batch::{AccountKey, Batch, Known, Settlement};
+use market::call::EarlierCall;
+use market::chances::Account;
+use market::{Call, Command, Order, UserId};
 use router::{ShardId, SlotMap};
 
 use super::grant::{GrantNote, receipt_row};
@@ -34,14 +36,14 @@ pub enum Verdict {
     Void,
 }
 
-/// A batch whose commit was sent and not confirmed: all that its outcome can be told by, however long
-/// after. Orders are never deleted, and an order id is of one try of one batch.
+/// A batch whose commit was sent and not confirmed: all that its outcome can be found out by,
+/// however long after. Calls are never deleted, and their ids are of one try of one batch.
 #[derive(Debug, Clone)]
-pub struct InDoubt {
+pub struct InDoubtBatch {
     /// The batch's grant.
     pub grant: GrantId,
-    /// One of its orders.
-    pub order: Order,
+    /// One of its calls.
+    pub call: Call,
     /// Whether it issues units: then its grant has a receipt if it has committed.
     pub issues: bool,
 }
@@ -104,7 +106,7 @@ pub trait ShardStore: Send + 'static {
     /// `Void` it never will, even if its commit is still under way.
     fn verdict(
         &mut self,
-        batch: &InDoubt,
+        batch: &InDoubtBatch,
     ) -> impl Future<Output = Result<Verdict, StoreError>> + Send;
 }
 
@@ -180,8 +182,8 @@ impl<D: Database> SqlShard<D> {
         on_lock: OnLock,
         with_clock: bool,
     ) -> Result<Fetched, StoreError> {
-        let (draws, account_of) = (batch.draws(), batch.account_of());
-        let calls_by_table = self.layout.calls_by_table(draws);
+        let commands = batch.commands();
+        let calls_by_table = self.layout.calls_by_table(commands);
         let clock = D::DIALECT
             .clock
             .filter(|_| with_clock)
@@ -189,7 +191,7 @@ impl<D: Database> SqlShard<D> {
         let clocks = usize::from(clock.is_some());
         let mut steps = Vec::from_iter(clock);
         for (sql, places) in self.layout.lock_batch(on_lock).zip(&calls_by_table) {
-            steps.push(Step::read(sql, Input::Json(json_calls(draws, places))));
+            steps.push(Step::read(sql, Input::Json(json_calls(commands, places))));
         }
         let connection = connected(&self.database, &mut self.connection).await?;
         let mut found = connection.begin_with(&steps).await?.into_iter();
@@ -199,47 +201,53 @@ impl<D: Database> SqlShard<D> {
             .next()
             .map(|outcome| time_of(&outcome))
             .transpose()?;
-        let mut accounts = vec![None; batch.accounts().len()];
-        let mut orders = vec![Vec::new(); draws.len()];
+        let mut accounts = vec![None; batch.needs().accounts.len()];
+        let mut orders = vec![Vec::new(); commands.len()];
         for (places, Outcome { rows, .. }) in calls_by_table.iter().zip(found) {
             for row in rows {
                 let place = place_of(&row, places)?;
                 if row.optional_integer(ACCOUNT_COLUMN)?.is_some() {
-                    accounts[account_of[place]] = Some(account_from_row(&row, ACCOUNT_COLUMN)?);
+                    let account = account_from_row(&row, ACCOUNT_COLUMN)?;
+                    for &index in batch.accounts_of(place) {
+                        accounts[index] = Some(account);
+                    }
                 }
                 if row.optional_integer(ORDER_COLUMN)?.is_some() {
                     orders[place].push(order_from_row(
                         &row,
                         ORDER_COLUMN,
-                        draws[place].user.clone(),
+                        commands[place].user.clone(),
                     )?);
                 }
             }
         }
-        for call in &mut orders {
-            call.sort_unstable_by_key(|order| order.seq);
+        let mut calls = vec![None; batch.needs().calls.len()];
+        for (&call, orders) in batch.call_of().iter().zip(orders) {
+            if let Some(earlier) = EarlierCall::of_orders(orders) {
+                calls[call] = Some(earlier);
+            }
         }
         Ok(Fetched {
-            known: Known { accounts, orders },
+            known: Known { accounts, calls },
             database_time,
         })
     }
 
     async fn find_held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
-        let draws = batch.draws();
-        let mut held = vec![false; draws.len()];
+        let commands = batch.commands();
+        let mut held = vec![false; commands.len()];
         for (sql, places) in self
             .layout
             .tables
             .iter()
-            .zip(&self.layout.calls_by_table(draws))
+            .zip(&self.layout.calls_by_table(commands))
         {
             if places.is_empty() {
                 continue;
             }
             let connection = connected(&self.database, &mut self.connection).await?;
             for row in connection
-                .rows_uncommitted(&sql.find_held, &json_calls(draws, places))
+                .rows_uncommitted(&sql.find_held, &json_calls(commands, places))
                 .await?
             {
                 held[place_of(&row, places)?] = true;
@@ -254,21 +262,22 @@ impl<D: Database> SqlShard<D> {
         settlement: &Settlement,
         receipt: &Receipt,
     ) -> Result<(), StoreError> {
-        let Settlement {
-            new_accounts,
-            changed_accounts,
-            ..
-        } = settlement;
-        let orders: Vec<&Order> = settlement.orders().collect();
+        let rows = &settlement.rows;
+        if !rows.recharge_orders.is_empty() {
+            return Err(StoreError::Data(
+                "no table holds recharge orders yet".to_owned(),
+            ));
+        }
+        let orders: Vec<&Order> = rows.orders().collect();
         let mut steps = Vec::new();
         self.layout.account_writes(
-            new_accounts,
+            &rows.accounts.new_rows().collect::<Vec<_>>(),
             |sql| &sql.insert_accounts,
             Expected::Rows,
             &mut steps,
         );
         self.layout.account_writes(
-            changed_accounts,
+            &rows.accounts.changed_rows().collect::<Vec<_>>(),
             |sql| &sql.update_accounts,
             Expected::Changed,
             &mut steps,
@@ -300,10 +309,10 @@ impl<D: Database> SqlShard<D> {
     /// Looks for the batch's order once the transaction that may be inserting it has ended: it had
     /// inserted all its rows before its commit was sent. If the order is not there, the grant is
     /// made void, so that nobody has to believe in that alone where units go back.
-    async fn judge(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
-        let sql = &self.layout.table_of(&batch.order.user).lock_order;
+    async fn judge(&mut self, batch: &InDoubtBatch) -> Result<Verdict, StoreError> {
+        let sql = &self.layout.table_of(&batch.call.user).lock_order;
         let mut ids = Rows::default();
-        ids.push([number(batch.order.id.get())]);
+        ids.push([number(batch.call.first_id.get())]);
         let connection = connected(&self.database, &mut self.connection).await?;
         let found = connection
             .begin_with(&[Step::read(sql, Input::Rows(ids))])
@@ -353,8 +362,8 @@ impl<D: Database> SqlShard<D> {
 impl Layout {
     /// Refuses users of another shard: whoever sent them here is mistaken about who lives where.
     fn refuse_strangers(&self, batch: &Batch) -> Result<(), StoreError> {
-        for draw in batch.draws() {
-            let home = self.map.route(draw.user.as_str()).shard();
+        for command in batch.commands() {
+            let home = self.map.route(command.user.as_str()).shard();
             if home != self.shard {
                 let lane = self.shard;
                 return Err(StoreError::Data(format!(
@@ -378,30 +387,28 @@ impl Layout {
     }
 
     /// The places of calls that belong to each table.
-    fn calls_by_table(&self, draws: &[Draw]) -> Vec<Vec<usize>> {
-        self.by_table(
-            draws
-                .iter()
-                .map(|draw| (&draw.user, (draw.activity, &draw.request))),
-        )
+    fn calls_by_table(&self, commands: &[Command]) -> Vec<Vec<usize>> {
+        self.by_table(commands.iter().map(|command| {
+            let activity = command.ask.fingerprint().activity;
+            (&command.user, (activity, &command.request))
+        }))
     }
 
     fn account_writes<'a>(
         &'a self,
-        changes: &'a [AccountChange],
+        changes: &[(&'a AccountKey, &'a Account)],
         statement: impl Fn(&'a TableStatements) -> &'a String,
         expected: impl Fn(usize) -> Expected,
         steps: &mut Vec<Step<'a>>,
     ) {
-        let places = self.by_table(changes.iter().map(|change| (&change.user, change.activity)));
+        let places = self.by_table(
+            changes
+                .iter()
+                .map(|((user, activity), _)| (user, *activity)),
+        );
         for (sql, places) in self.tables.iter().zip(&places) {
             let mut rows = Rows::default();
-            for AccountChange {
-                user,
-                activity,
-                account,
-            } in places.iter().map(|&place| &changes[place])
-            {
+            for ((user, activity), account) in places.iter().map(|&place| changes[place]) {
                 rows.push(account_row(user, *activity, account));
             }
             steps.push(Step {
@@ -495,7 +502,7 @@ impl<D: Database> ShardStore for SqlShard<D> {
         }
     }
 
-    async fn verdict(&mut self, batch: &InDoubt) -> Result<Verdict, StoreError> {
+    async fn verdict(&mut self, batch: &InDoubtBatch) -> Result<Verdict, StoreError> {
         self.connection = None;
         let verdict = self.judge(batch).await;
         if verdict.is_err() {
@@ -507,13 +514,13 @@ impl<D: Database> ShardStore for SqlShard<D> {
 }
 
 /// These calls as `lock_batch` and `find_held` read them.
-fn json_calls(draws: &[Draw], places: &[usize]) -> String {
-    let calls = places.iter().map(|&place| &draws[place]);
-    json_rows(calls.map(|draw| {
+fn json_calls(commands: &[Command], places: &[usize]) -> String {
+    let calls = places.iter().map(|&place| &commands[place]);
+    json_rows(calls.map(|command| {
         (
-            draw.user.as_str(),
-            draw.activity.get(),
-            draw.request.as_str(),
+            command.user.as_str(),
+            command.ask.fingerprint().activity.get(),
+            command.request.as_str(),
         )
     }))
 }

@@ -3,8 +3,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use market::batch::{Draw, Prize};
-use market::{ActivityId, AwardId, DrawCount, RequestId, UserId};
+use market::batch::Prize;
+use market::draw::DrawAsk;
+use market::{ActivityId, Ask, AwardId, Command, DrawCount, RequestId, UserId};
 use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -66,16 +67,19 @@ async fn play(shards: &Shards, round: &str, draws: u32) {
         .chain(["banned".to_owned()]);
     let calls = users
         .flat_map(|user| (0..draws).map(move |number| draw(&user, &format!("{round}-{number}"))));
-    let answers = join_all(calls.map(|draw| shards.draw(draw))).await;
+    let answers = join_all(calls.map(|draw| shards.execute(draw))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
 
-pub(super) fn draw(user: &str, request: &str) -> Draw {
-    Draw {
-        user: UserId::new(user).expect("user"),
+pub(super) fn draw(user: &str, request: &str) -> Command {
+    let ask = DrawAsk {
         activity: ActivityId::new(1).expect("id"),
-        request: RequestId::new(request).expect("key"),
         count: DrawCount::ONE,
+    };
+    Command {
+        user: UserId::new(user).expect("user"),
+        request: RequestId::new(request).expect("key"),
+        ask: Ask::Draw(ask),
     }
 }
 
@@ -153,7 +157,7 @@ async fn what_changes_between_two_shards_turns_nothing_red() {
     audit.count_before().await.expect("looked");
     audit.check_tables(&of_shard(0)).await.expect("looked");
     change(&folder, &server.shards).await;
-    let newcomers = (0..400).map(|number| server.shards.draw(draw(&format!("n{number}"), "r")));
+    let newcomers = (0..400).map(|number| server.shards.execute(draw(&format!("n{number}"), "r")));
     assert!(join_all(newcomers).await.iter().all(Result::is_ok));
     audit.check_tables(&of_shard(1)).await.expect("looked");
     audit.count_after().await.expect("looked");

@@ -53,7 +53,11 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
     );
     let refused = start(&folder).await;
     assert!(
-        refused.shards.draw(draw(&ahead[0], "again")).await.is_err(),
+        refused
+            .shards
+            .execute(draw(&ahead[0], "again"))
+            .await
+            .is_err(),
         "three draws were made on that day"
     );
     let held = mend_labels(&folder, "test", "a clock was ahead")
@@ -82,14 +86,14 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
 
     let server = start(&folder).await;
     for user in &ahead {
-        assert!(server.shards.draw(draw(user, "again")).await.is_ok());
+        assert!(server.shards.execute(draw(user, "again")).await.is_ok());
     }
     // One draw of today stood before those that were ahead: two are left, of three.
     for number in 0..2 {
         assert!(
             server
                 .shards
-                .draw(draw(&partly[0], &format!("again-{number}")))
+                .execute(draw(&partly[0], &format!("again-{number}")))
                 .await
                 .is_ok()
         );
@@ -97,7 +101,7 @@ async fn accounts_of_a_clock_that_was_ahead_are_set_back_and_can_draw_again() {
     assert!(
         server
             .shards
-            .draw(draw(&partly[0], "too-many"))
+            .execute(draw(&partly[0], "too-many"))
             .await
             .is_err()
     );

@@ -129,11 +129,12 @@ async fn persist(touched: [u64; 3]) -> Result<(), PersistError> {
         .collect();
     let told = Told(Arc::new(Mutex::new(touched.to_vec())));
     let mut settlement = Bench::of_run(told.clone(), 1).settlement(&calls);
-    settlement.changed_accounts = settlement.new_accounts.split_off(1);
-    settlement
-        .changed_accounts
-        .iter_mut()
-        .for_each(|change| change.account = account(2));
+    let change = |(index, (key, _)): (usize, (&AccountKey, _))| {
+        let stored = (index > 0).then(|| account(1));
+        (key.clone(), stored, Some(account(2)))
+    };
+    let accounts = settlement.rows.accounts.written_rows().enumerate();
+    settlement.rows.accounts = accounts.map(change).collect();
     let mut store = SqlShard::new(told.clone(), map(), ShardId::new(0), 0..1);
     store.connection = Some(told);
     store

@@ -1,18 +1,18 @@
 //! What the lanes and the jobs of a shard must find there, wherever its rows lie: one suite, run
 //! over MariaDB and over the tables of the simulation.
 use jiff::Timestamp;
-use market::batch::{AccountChange, Batch, Settlement, Units};
+use market::batch::{Batch, Rows, Settlement, Units};
 use market::calendar::Day;
 use market::chances::Account;
 use market::order::{DrawCount, Order, Orders, Rule};
-use market::{OrderId, RequestId, UserId};
+use market::{Call, OrderId, RequestId, UserId};
 use router::{OrderNumbers, Run, Slot, SlotMap};
 use tokio::time::sleep;
 
 use super::*;
 use crate::stock::Receipt;
 use crate::stock::cluster::ledger::GrantOutcome;
-use crate::store::{InDoubt, PersistError, ShardStore, SqlShard, StoreError, migrate_shard};
+use crate::store::{InDoubtBatch, PersistError, ShardStore, SqlShard, StoreError, migrate_shard};
 use crate::testing::Mariadb;
 
 /// A shard of two tables, on which nothing has happened yet.
@@ -107,19 +107,18 @@ impl<S: ShardStore> Lane<S> {
             day_used: 1,
             month_used: 1,
         };
+        let key = (order.user.clone(), order.activity);
         Settlement {
             answers: Vec::new(),
             used: vec![Units {
                 prize: prize(1),
                 count: units,
             }],
-            new_accounts: vec![AccountChange {
-                user: order.user.clone(),
-                activity: order.activity,
-                account,
-            }],
-            changed_accounts: Vec::new(),
-            calls: vec![Orders::from([order])],
+            rows: Rows {
+                calls: vec![Call::of_orders(std::slice::from_ref(&order))],
+                orders: vec![Orders::from([order])],
+                ..Rows::new([(key, None, Some(account))].into_iter().collect())
+            },
         }
     }
 
@@ -165,10 +164,10 @@ fn used(parts: &[(u16, u32)]) -> Receipt {
     }
 }
 
-fn in_doubt(grant: GrantId, settlement: &Settlement, issues: bool) -> InDoubt {
-    InDoubt {
+fn in_doubt(grant: GrantId, settlement: &Settlement, issues: bool) -> InDoubtBatch {
+    InDoubtBatch {
         grant,
-        order: settlement.calls[0][0].clone(),
+        call: settlement.rows.calls[0].clone(),
         issues,
     }
 }

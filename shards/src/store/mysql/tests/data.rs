@@ -6,7 +6,7 @@ use market::calendar::Day;
 use market::chances::Account;
 
 use super::{bench, connect, number, shard, table};
-use crate::store::conformance::gather;
+use crate::store::conformance::{gather, orders_of};
 use crate::store::{
     Columns, Connection, Input, MYSQL_STOCK, MysqlConnection, Rows, ShardStore, Step, StoreError,
     Value,
@@ -38,12 +38,15 @@ async fn ids_that_look_alike_are_different_users() {
         .expect("all of them are new");
     let known = bench.prefetch(&gather(&calls)).await.expect("read");
     bench.store.undo().await;
-    let found: Vec<Vec<_>> = known
-        .orders
+    let found: Vec<Vec<_>> = orders_of(&known)
         .iter()
         .map(|orders| orders.iter().map(|order| order.id).collect())
         .collect();
-    let written: Vec<_> = settlement.orders().map(|order| vec![order.id]).collect();
+    let written: Vec<_> = settlement
+        .rows
+        .orders()
+        .map(|order| vec![order.id])
+        .collect();
     assert_eq!(found, written);
     // The one thing that the collation does fold never gets here.
     assert!(UserId::new("alice ").is_err());
@@ -55,7 +58,7 @@ async fn extreme_values_come_back_as_they_were() {
     let longest = "😀".repeat(UserId::CHARS_MAX);
     let key = "~".repeat(64);
     let mut settlement = bench.settlement(&[(&longest, &key), ("\\\"'%_\u{a0}x", "\\\"'%_")]);
-    let order = &mut Arc::get_mut(&mut settlement.calls[0]).expect("nobody else has it")[0];
+    let order = &mut Arc::get_mut(&mut settlement.rows.orders[0]).expect("nobody else has it")[0];
     order.award_title = Arc::from("\u{1}\t\n\r\\\"'😀\u{10ffff}".repeat(12));
     (order.version, order.ordinal, order.award_index) = (u32::MAX, u32::MAX, u32::MAX);
     order.activity = market::ActivityId::new(i64::MAX.unsigned_abs()).expect("the largest id");
@@ -67,14 +70,14 @@ async fn extreme_values_come_back_as_they_were() {
         day_used: u32::MAX,
         month_used: 0,
     };
-    settlement.new_accounts[0].account = account;
+    settlement.rows.accounts.set(0, Some(account));
     bench.persist(1, &settlement).await.expect("persisted");
     let known = bench
         .prefetch(&gather(&[(&longest, &key)]))
         .await
         .expect("read");
     bench.store.undo().await;
-    assert_eq!(known.orders[0], *settlement.calls[0]);
+    assert_eq!(orders_of(&known)[0], *settlement.rows.orders[0]);
     assert_eq!(known.accounts[0], Some(account));
 }
 

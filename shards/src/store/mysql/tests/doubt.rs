@@ -13,13 +13,14 @@ use super::{connect, hasty, number};
 use crate::meta::{ChangeError, Meta};
 use crate::store::conformance::{Bench, in_doubt};
 use crate::store::{
-    Connection, InDoubt, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict, migrate_meta,
+    Connection, InDoubtBatch, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict,
+    migrate_meta,
 };
 use crate::switches::{SwitchChange, SwitchTo};
 use crate::testing::Mariadb;
 
 /// Asks until there is a verdict.
-async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubt) -> Verdict {
+async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) -> Verdict {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match lane.store.verdict(batch).await {
@@ -59,7 +60,7 @@ async fn trapped<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Persists a batch of one new user, whose commit is to fail.
-async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) -> InDoubt {
+async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) -> InDoubtBatch {
     let started = Instant::now();
     let settlement = lane.settlement(&[(&format!("user{grant}"), &format!("key{grant}"))]);
     let unknown = lane.persist(grant, &settlement).await;
@@ -74,7 +75,7 @@ async fn persist_in_vain(lane: &mut Bench<Trapped>, grant: u64) -> InDoubt {
     in_doubt(grant, &settlement)
 }
 
-async fn asks_in_vain(lane: &mut Bench<Trapped>, batch: &InDoubt) {
+async fn asks_in_vain(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) {
     let started = Instant::now();
     assert!(lane.store.verdict(batch).await.is_err());
     assert!(started.elapsed() < Duration::from_secs(3));

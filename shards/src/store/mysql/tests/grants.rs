@@ -361,7 +361,7 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     // Its writes have landed, its commit has not.
     let mut batch = connect(&one.database).await;
     batch.begin().await.expect("a transaction");
-    let id = other.calls[0][0].id.get();
+    let id = other.rows.calls[0].first_id.get();
     let table = table_of("b");
     let columns =
         "order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, award_title, award_index,

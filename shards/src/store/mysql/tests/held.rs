@@ -9,10 +9,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use market::batch::Draw;
 use market::campaign::{Campaign, Catalogue, Published};
-use market::random::{Seeded, Tape};
-use market::{ActivityId, DrawCount, Order, Orders, RequestId, UserId};
+use market::draw::DrawAsk;
+use market::random::Seeded;
+use market::{ActivityId, Ask, Command, DrawCount, Made, RequestId, UserId};
 use router::{Run, ShardId};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -22,7 +22,7 @@ use crate::breaker::{Breakers, Settings, State};
 use crate::error::CommandError;
 use crate::lane::{Cut, Entrance, Ids, LaneLimits, Runs, Surroundings, Timeouts, start};
 use crate::metrics::Metrics;
-use crate::service::verdict_of_draw;
+use crate::service::verdict_of_command;
 use crate::stock::MemoryStock;
 use crate::store::conformance::{Bench, TABLES, gather, map};
 use crate::store::{
@@ -206,7 +206,7 @@ impl Gateway {
                 campaign,
             }]))),
             stock: Arc::new(MemoryStock::default()),
-            random: Tape::new(Seeded::new(1)),
+            random: Seeded::new(1),
             clock: Timestamp::now,
             ids: Ids::new(
                 Arc::new(Counter(AtomicU32::new(2))),
@@ -237,23 +237,26 @@ impl Gateway {
         }
     }
 
-    /// As `Shards::draw` does.
-    async fn draw(&self, user: &str, key: &str) -> Result<Orders, CommandError> {
+    /// As `Shards::execute` does.
+    async fn draw(&self, user: &str, key: &str) -> Result<Made, CommandError> {
         let timeouts = Timeouts {
             queue: Duration::from_secs(2),
             answer: Duration::from_secs(5),
         };
-        let draw = Draw {
-            user: UserId::new(user).expect("a user"),
+        let ask = DrawAsk {
             activity: ActivityId::new(1).expect("an id"),
-            request: RequestId::new(key).expect("a key"),
             count: DrawCount::ONE,
         };
+        let command = Command {
+            user: UserId::new(user).expect("a user"),
+            request: RequestId::new(key).expect("a key"),
+            ask: Ask::Draw(ask),
+        };
         let mut permit = self.breakers.shard(0).admit()?;
-        let mut pending = self.entrance.submit(draw)?;
+        let mut pending = self.entrance.submit(command)?;
         let drawn = pending.answer(timeouts).await;
         permit.waited(pending.queued() + pending.held_up());
-        permit.judge(verdict_of_draw(&drawn));
+        permit.judge(verdict_of_command(&drawn));
         drawn
     }
 
@@ -303,10 +306,8 @@ async fn a_frozen_gateway_costs_strangers_nothing_and_opens_no_breaker() {
         let (strange, of_held) =
             tokio::join!(strange, join_all(held.map(|user| gateway.draw(user, &key))));
         for answer in strange {
-            let made: Vec<Order> = answer
-                .expect("it has nothing to do with the frozen gateway")
-                .to_vec();
-            assert_eq!(made.len(), 1);
+            let made = answer.expect("it has nothing to do with the frozen gateway");
+            assert_eq!(made.count(), 1);
         }
         codes.extend(
             of_held

@@ -1,10 +1,12 @@
 //! Lanes of several gateways on one shard.
+use market::batch::AccountKey;
+use market::chances::Account;
 use tokio::join;
 use tokio::time::Instant;
 
 use super::{bench, connect, is_conflict, number, shard, table};
 use crate::grant::GrantId;
-use crate::store::conformance::{Bench, account, gather, receipt};
+use crate::store::conformance::{Bench, account, change_all, gather, orders_of, receipt};
 use crate::store::{Connection, MysqlDatabase, PersistError, ShardStore, StoreError};
 
 type Lane = Bench<MysqlDatabase>;
@@ -133,8 +135,7 @@ async fn the_same_request_on_two_lanes_meets_at_the_lock() {
     with_users(&mut one, &["a"]).await;
     lock(&mut one, &[("a", "key")]).await.expect("locked");
     let mut settlement = one.settlement(&[("a", "key")]);
-    settlement.changed_accounts = std::mem::take(&mut settlement.new_accounts);
-    settlement.changed_accounts[0].account = account(2);
+    change_all(&mut settlement, account(2));
     let receipt = receipt::<MysqlDatabase>(&settlement);
     let call = gather(&[("a", "key")]);
     let (known, persisted) = join!(
@@ -142,9 +143,9 @@ async fn the_same_request_on_two_lanes_meets_at_the_lock() {
         one.store.persist(GrantId(2), &settlement, &receipt)
     );
     persisted.expect("persisted");
-    let found = known.expect("waited").orders.remove(0);
+    let found = orders_of(&known.expect("waited")).remove(0);
     assert_eq!(
-        found, *settlement.calls[0],
+        found, *settlement.rows.orders[0],
         "the order that was made meanwhile"
     );
 }
@@ -158,8 +159,13 @@ async fn a_lock_that_does_not_come_free_is_said_to_be_held_and_undoes_all() {
     let started = Instant::now();
     // A new account and an order are written before the lock is waited for in vain.
     let mut settlement = two.settlement(&[("x", "key"), ("a", "key")]);
-    settlement.changed_accounts = settlement.new_accounts.split_off(1);
-    settlement.changed_accounts[0].account = account(2);
+    let change = |(index, (key, new)): (usize, (&AccountKey, &Account))| {
+        let stored = (index > 0).then(|| account(1));
+        let now = if index > 0 { account(2) } else { *new };
+        (key.clone(), stored, Some(now))
+    };
+    let accounts = settlement.rows.accounts.written_rows().enumerate();
+    settlement.rows.accounts = accounts.map(change).collect();
     let refused = two.persist(2, &settlement).await;
     assert!(
         matches!(refused, Err(PersistError::Undone(StoreError::Held(_)))),
@@ -170,10 +176,7 @@ async fn a_lock_that_does_not_come_free_is_said_to_be_held_and_undoes_all() {
     two.store.undo().await;
     one.store.undo().await;
     let known = one.prefetch(&gather(&[("x", "key")])).await.expect("read");
-    assert_eq!(
-        (known.accounts, known.orders),
-        (vec![None], vec![Vec::new()])
-    );
+    assert_eq!((known.accounts, known.calls), (vec![None], vec![None]));
     one.store.undo().await;
     two.persist(3, &settlement)
         .await

@@ -37,7 +37,7 @@ enum Next {
 
 /// What a draw ended with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
+pub struct DrawOutcome {
     /// The award given.
     pub award: AwardIndex,
     /// The rule that gave it.
@@ -149,8 +149,8 @@ impl Decision {
 
     /// Ends the draw; `granted` says whether the stock gave the unit that [`Decision::wants`]
     /// names. Without it the tree leads on, in the end to a luck award.
-    pub fn conclude(self, strategy: &Strategy, granted: bool) -> Outcome {
-        let won = |stocked| Outcome {
+    pub fn conclude(self, strategy: &Strategy, granted: bool) -> DrawOutcome {
+        let won = |stocked| DrawOutcome {
             award: self.drawn,
             rule: self.rule,
             stocked,
@@ -167,7 +167,7 @@ impl Decision {
                     at(strategy, self.drawn, tree.out_of_stock(node, self.locks))
                 }
                 Next::Consoled(award) => {
-                    return Outcome {
+                    return DrawOutcome {
                         award,
                         rule: Rule::Luck,
                         stocked: false,

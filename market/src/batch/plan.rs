@@ -1,0 +1,193 @@
+//! What each command of a batch comes to, and which units they want together.
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::context::{Circumstances, Planning};
+use super::gather::{Batch, Known};
+use super::rows::{Accounts, Rows, Slots};
+use crate::call::{EarlierCall, Fingerprint, Kind, Made};
+use crate::chances::Account;
+use crate::command::{Command, Drafts, Planned};
+use crate::random::{CommandNumbers, Randomness};
+use crate::refusal::Refusal;
+use crate::units::{Prize, Supply, Units};
+
+/// A planned batch: every command either has its answer or waits for the stock.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) commands: Vec<Command>,
+    pub(super) rows: Rows,
+    pub(super) planned: Vec<PlannedCommand>,
+    pub(super) drafts: Drafts,
+    pub(super) now: Timestamp,
+    wants: Vec<Units>,
+}
+
+/// What a command comes to.
+#[derive(Debug)]
+pub(super) enum PlannedCommand {
+    /// It was made earlier.
+    Replay(Made),
+    Refused(Refusal),
+    /// The same call came earlier in this batch: it gets the same answer.
+    SameAs(usize),
+    /// Its rules allow it.
+    Allowed(Planned),
+}
+
+impl Plan {
+    /// The units that the batch wants, one entry per prize, in the order of the prizes: locks are
+    /// taken in one order everywhere.
+    pub fn wants(&self) -> &[Units] {
+        &self.wants
+    }
+}
+
+/// Plans a batch. `numbers` are the commands' own random numbers, one for each in their order; new
+/// ones come from `source`.
+pub fn plan<'n, S: Randomness>(
+    mut batch: Batch,
+    known: Known,
+    around: &Circumstances<'_>,
+    numbers: impl IntoIterator<Item = &'n mut CommandNumbers>,
+    source: &mut S,
+) -> Plan {
+    let accounts = std::mem::take(&mut batch.needs.accounts);
+    let mut planner = Planner {
+        batch: &batch,
+        around,
+        source,
+        rows: Rows::new(Slots::new(accounts, known.accounts)),
+        holders: known.calls.into_iter().map(Holder::of).collect(),
+        before: Vec::new(),
+        drafts: Drafts::default(),
+    };
+    let mut planned = Vec::with_capacity(batch.commands.len());
+    for (index, numbers) in (0..batch.commands.len()).zip(numbers) {
+        planned.push(planner.plan(index, numbers));
+    }
+    let Planner { rows, drafts, .. } = planner;
+    assert_eq!(
+        planned.len(),
+        batch.commands.len(),
+        "each command has its numbers"
+    );
+    let wants = count_wants(&planned, &drafts, around.supply);
+    Plan {
+        commands: batch.commands,
+        rows,
+        planned,
+        drafts,
+        now: around.now,
+        wants,
+    }
+}
+
+struct Planner<'a, S> {
+    batch: &'a Batch,
+    around: &'a Circumstances<'a>,
+    source: &'a mut S,
+    /// The rows as the commands planned so far leave them.
+    rows: Rows,
+    /// Who has each call's key.
+    holders: Vec<Holder>,
+    /// The accounts of the command that is planned, as they were before it.
+    before: Vec<Option<Account>>,
+    drafts: Drafts,
+}
+
+/// Who has a key. A refused command does not: its key stays free.
+#[derive(Debug)]
+enum Holder {
+    Nobody,
+    Earlier(EarlierCall),
+    /// The command at this index of the batch.
+    InBatch(usize),
+}
+
+impl Holder {
+    fn of(stored: Option<EarlierCall>) -> Self {
+        stored.map_or(Self::Nobody, Self::Earlier)
+    }
+}
+
+impl<S: Randomness> Planner<'_, S> {
+    /// What becomes of the command at this index.
+    fn plan(&mut self, index: usize, numbers: &mut CommandNumbers) -> PlannedCommand {
+        let (ask, call) = (self.batch.commands[index].ask, self.batch.call_of()[index]);
+        match &self.holders[call] {
+            Holder::Earlier(EarlierCall { call, made }) => {
+                repeats(ask.fingerprint(), call.fingerprint())
+                    .map_or_else(PlannedCommand::Refused, |()| {
+                        PlannedCommand::Replay(made.clone())
+                    })
+            }
+            &Holder::InBatch(first) => repeats(
+                ask.fingerprint(),
+                self.batch.commands[first].ask.fingerprint(),
+            )
+            .map_or_else(PlannedCommand::Refused, |()| PlannedCommand::SameAs(first)),
+            Holder::Nobody => match self.plan_new(index, numbers) {
+                Ok(planned) => {
+                    self.holders[call] = Holder::InBatch(index);
+                    PlannedCommand::Allowed(planned)
+                }
+                Err(refusal) => PlannedCommand::Refused(refusal),
+            },
+        }
+    }
+
+    /// Asks the rules of the command's kind; if they refuse, its rows are as they were.
+    fn plan_new(&mut self, index: usize, numbers: &mut CommandNumbers) -> Result<Planned, Refusal> {
+        let Command { user, ask, .. } = &self.batch.commands[index];
+        let accounts = self.batch.accounts_of(index);
+        let slots = &mut self.rows.accounts;
+        self.before.clear();
+        self.before
+            .extend(accounts.iter().map(|&account| slots.now(account)));
+        let mut planning = Planning {
+            around: self.around,
+            user,
+            rows: Accounts::new(slots, accounts),
+            random: numbers.replay(self.source),
+        };
+        let planned = ask.plan(&mut planning, &mut self.drafts);
+        if planned.is_err() {
+            for (&account, &before) in accounts.iter().zip(&self.before) {
+                self.rows.accounts.set(account, before);
+            }
+        }
+        planned
+    }
+}
+
+/// Whether a call is a repeat of an earlier one under its key. It is by what it asks for, not by
+/// what it got: chances may have been short.
+fn repeats(call: Fingerprint, earlier: Fingerprint) -> Result<(), Refusal> {
+    if call == earlier {
+        return Ok(());
+    }
+    let draws_both = [call.kind, earlier.kind] == [Kind::Draw; 2];
+    Err(if draws_both && call.activity == earlier.activity {
+        Refusal::RequestCountDiffers
+    } else {
+        Refusal::RequestIdReused
+    })
+}
+
+fn count_wants(planned: &[PlannedCommand], drafts: &Drafts, supply: &Supply) -> Vec<Units> {
+    let mut counts: HashMap<Prize, u32> = HashMap::new();
+    for command in planned {
+        let PlannedCommand::Allowed(planned) = command else {
+            continue;
+        };
+        for prize in planned.wants(drafts).filter(|&prize| !supply.lacks(prize)) {
+            *counts.entry(prize).or_default() += 1;
+        }
+    }
+    let units = |(prize, count)| Units { prize, count };
+    let mut wants: Vec<Units> = counts.into_iter().map(units).collect();
+    wants.sort_by_key(|units| units.prize);
+    wants
+}

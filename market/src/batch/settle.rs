@@ -1,0 +1,70 @@
+//! What a batch makes of the units that it was granted.
+use super::context::Settling;
+use super::plan::{Plan, PlannedCommand};
+use super::rows::Rows;
+use crate::call::Made;
+use crate::command::Command;
+use crate::ids::{OrderId, UserId};
+use crate::refusal::Refusal;
+use crate::units::{Purse, Units};
+
+/// The answer to one command.
+pub type CommandAnswer = Result<Made, Refusal>;
+
+/// A settled batch: what to write, and what to answer once it is written.
+#[derive(Debug)]
+pub struct Settlement {
+    /// One answer per command, in the batch's order.
+    pub answers: Vec<CommandAnswer>,
+    /// The rows as they are to be.
+    pub rows: Rows,
+    /// The granted units that were used.
+    pub used: Vec<Units>,
+}
+
+/// Gives the `granted` units out in arrival order, and within a call in the order of its draws.
+/// `mint` makes an order id that carries the user's slot; those of one call follow each other.
+pub fn settle(
+    plan: Plan,
+    granted: &[Units],
+    mut mint: impl FnMut(&UserId) -> OrderId,
+) -> Settlement {
+    let Plan {
+        commands,
+        mut rows,
+        planned,
+        drafts,
+        now,
+        ..
+    } = plan;
+    let mut purse = Purse::new(granted);
+    let mut answers: Vec<CommandAnswer> = Vec::with_capacity(planned.len());
+    for (command, planned) in commands.iter().zip(planned) {
+        answers.push(match planned {
+            PlannedCommand::Replay(made) => Ok(made),
+            PlannedCommand::Refused(refusal) => Err(refusal),
+            PlannedCommand::SameAs(first) => answers[first].clone(),
+            PlannedCommand::Allowed(planned) => {
+                let Command { user, request, .. } = command;
+                let made = planned.settle(
+                    &drafts,
+                    &mut Settling {
+                        user,
+                        request,
+                        now,
+                        purse: &mut purse,
+                        mint: &mut mint,
+                        rows: &mut rows,
+                    },
+                );
+                rows.calls.push(command.call(&made, now));
+                Ok(made)
+            }
+        });
+    }
+    Settlement {
+        answers,
+        rows,
+        used: purse.used(),
+    }
+}

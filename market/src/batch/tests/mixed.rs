@@ -1,0 +1,233 @@
+//! Batches of draws and grants: what they make together, and what their halves make.
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::call::{Call, EarlierCall};
+use crate::refusal::Refusal;
+
+/// Users who draw, and get chances, under few keys.
+fn any_command() -> impl Strategy<Value = Command> {
+    (0_u8..4, 0_u8..6, 0_u8..6).prop_map(|(user, key, ask)| {
+        let (user, key) = (format!("u{user}"), format!("k{key}"));
+        match ask {
+            0..4 => call(&user, &key, [1, 2, 3, 8][usize::from(ask)]),
+            _ => grant(
+                &user,
+                &key,
+                [1, u32::from(key.as_bytes()[1])][usize::from(ask) - 4],
+            ),
+        }
+    })
+}
+
+/// A shard that has all units, and keeps the random numbers of commands as a lane does.
+#[derive(Default)]
+struct Shard {
+    accounts: HashMap<AccountKey, Account>,
+    calls: HashMap<(UserId, RequestId), EarlierCall>,
+    ids: u64,
+}
+
+/// A command with its random numbers.
+type Numbered = (Command, CommandNumbers);
+
+fn numbered(commands: &[Command]) -> Vec<Numbered> {
+    commands
+        .iter()
+        .map(|command| (command.clone(), CommandNumbers::default()))
+        .collect()
+}
+
+impl Shard {
+    /// Plans and settles a batch.
+    fn settle(&mut self, commands: &mut [Numbered], source: &mut Seeded) -> Settlement {
+        let batch = Batch::gather(
+            commands
+                .iter()
+                .map(|(command, _)| command.clone())
+                .collect(),
+        );
+        let Needs { accounts, calls } = batch.needs();
+        let known = Known {
+            accounts: accounts
+                .iter()
+                .map(|key| self.accounts.get(key).copied())
+                .collect(),
+            calls: calls
+                .iter()
+                .map(|key| self.calls.get(key).cloned())
+                .collect(),
+        };
+        let around = Circumstances {
+            catalogue: &catalogue(CAMPAIGN),
+            supply: &Supply::There,
+            now: noon(),
+        };
+        let numbers = commands.iter_mut().map(|(_, numbers)| numbers);
+        let plan = plan(batch, known, &around, numbers, source);
+        let granted = plan.wants().to_vec();
+        settle(plan, &granted, |_| {
+            self.ids += 1;
+            OrderId::new(self.ids).expect("above 0")
+        })
+    }
+
+    /// Settles a batch and keeps its rows.
+    fn commit(&mut self, commands: &mut [Numbered], source: &mut Seeded) -> Vec<CommandAnswer> {
+        let Settlement { answers, rows, .. } = self.settle(commands, source);
+        let [new, changed] = written(&rows);
+        for (key, account) in new {
+            assert_eq!(self.accounts.insert(key, account), None, "it is new");
+        }
+        for (key, account) in changed {
+            assert!(self.accounts.insert(key, account).is_some(), "it was there");
+        }
+        let mut made = answers.iter().flatten();
+        for call in rows.calls {
+            let key = (call.user.clone(), call.request.clone());
+            let made = made.find(|made| made.first_id() == call.first_id);
+            let made = made.expect("answers are in the order of calls").clone();
+            let earlier = self.calls.insert(key, EarlierCall { call, made });
+            assert_eq!(earlier, None, "a key has two calls");
+        }
+        answers
+    }
+}
+
+/// What an answer says but for its ids, which are those of its try.
+fn said(answer: &CommandAnswer) -> Result<Vec<(u32, u64, bool)>, Refusal> {
+    Ok(match answer.clone()? {
+        Made::Draws(orders) => orders
+            .iter()
+            .map(|order| (order.ordinal, order.award.get(), order.stocked))
+            .collect(),
+        Made::Grant(order) => vec![(order.chances, 0, false)],
+    })
+}
+
+proptest! {
+    /// However a batch is halved after a try in vain, and in each half again: all commands get what
+    /// they would have got.
+    #[test]
+    fn halves_make_what_the_whole_would_have_made(
+        commands in prop::collection::vec(any_command(), 1..20),
+        seed in any::<u64>(),
+        parts in prop::collection::vec(1_usize..6, 1..20),
+    ) {
+        let mut source = Seeded::new(seed);
+        let mut commands = numbered(&commands);
+        let tried = Shard::default().settle(&mut commands, &mut source);
+        let (mut shard, mut halves) = (Shard::default(), Vec::new());
+        let (mut rest, mut parts) = (commands.as_mut_slice(), parts.into_iter().cycle());
+        while !rest.is_empty() {
+            let length = parts.next().unwrap_or(1).min(rest.len());
+            let (part, others) = std::mem::take(&mut rest).split_at_mut(length);
+            shard.settle(part, &mut source);
+            halves.extend(shard.commit(part, &mut source));
+            rest = others;
+        }
+        let [tried, halves] = [tried.answers, halves].map(|answers| {
+            answers.iter().map(said).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(tried, halves);
+    }
+
+    /// What an account was granted is its welcome chances and its recharge orders; what it used is
+    /// its orders; and each call says what it made.
+    #[test]
+    fn accounts_are_explained_by_their_rows(
+        batches in prop::collection::vec(prop::collection::vec(any_command(), 1..12), 1..4),
+        seed in any::<u64>(),
+    ) {
+        let (mut shard, mut source) = (Shard::default(), Seeded::new(seed));
+        for commands in &batches {
+            shard.commit(&mut numbered(commands), &mut source);
+        }
+        for ((user, _), account) in &shard.accounts {
+            let (mut granted, mut used) = (9, 0);
+            for ((_, request), EarlierCall { call, made }) in
+                shard.calls.iter().filter(|((of, _), _)| of == user)
+            {
+                prop_assert_eq!((&call.user, &call.request), (user, request));
+                match made {
+                    Made::Draws(orders) => used += u32::try_from(orders.len()).expect("few"),
+                    Made::Grant(order) => granted += order.chances,
+                }
+                let Call { first_id, made: count, .. } = call;
+                prop_assert_eq!((*first_id, *count), (made.first_id(), made.count()));
+            }
+            prop_assert_eq!((account.granted, account.used), (granted, used));
+        }
+    }
+}
+
+#[test]
+fn chances_that_are_given_can_be_drawn_by_the_next_command() {
+    let used_up = |commands| {
+        let batch = Batch::gather(commands);
+        let account = Account {
+            used: 9,
+            ..after(1).expect("an account")
+        };
+        let known = Known {
+            accounts: vec![Some(account)],
+            ..unknown(&batch, 0)
+        };
+        settle(
+            planned(CAMPAIGN, batch, known, &Supply::Unavailable),
+            &[],
+            minted(),
+        )
+        .answers
+    };
+    let refused = used_up(vec![call("u", "1", 1)]);
+    assert_eq!(refused, [Err(Refusal::NoChancesLeft)]);
+    let answers = used_up(vec![
+        grant("u", "0", 2),
+        call("u", "1", 2),
+        call("u", "2", 1),
+    ]);
+    assert_eq!(orders(&answers[1]).len(), 2);
+    assert_eq!(answers[2], Err(Refusal::NoChancesLeft));
+}
+
+#[test]
+fn chances_are_given_after_the_end_but_only_where_something_is_published() {
+    let closed = CAMPAIGN.replace("state = \"open\"", "state = \"close\"");
+    let given = settled(&closed, vec![grant("u", "k", 3)], 0, 0, &Supply::There);
+    let [new, _] = written(&given.rows);
+    assert_eq!(new[0].1.granted, 12, "the welcome chances too");
+    assert_eq!((new[0].1.used, new[0].1.day), (0, Day::NEVER));
+    let other = CAMPAIGN.replace("id = 1\nname", "id = 2\nname");
+    let refused = settled(&other, vec![grant("u", "k", 3)], 0, 0, &Supply::There);
+    assert_eq!(refused.answers, [Err(Refusal::ActivityUnknown)]);
+    assert!(refused.rows.is_empty());
+}
+
+#[test]
+fn an_account_is_never_given_more_than_it_holds() {
+    let batch = Batch::gather(vec![
+        grant("u", "1", 3),
+        grant("u", "2", 1),
+        grant("u", "3", 2),
+    ]);
+    let full = Account {
+        granted: u32::MAX - 3,
+        ..after(1).expect("an account")
+    };
+    let known = Known {
+        accounts: vec![Some(full)],
+        ..unknown(&batch, 0)
+    };
+    let plan = planned(CAMPAIGN, batch, known, &Supply::There);
+    let settlement = settle(plan, &[], minted());
+    assert!(settlement.answers[0].is_ok());
+    assert_eq!(
+        settlement.answers[1..],
+        [const { Err(Refusal::TooManyChances) }; 2]
+    );
+    let [_, changed] = written(&settlement.rows);
+    assert_eq!(changed[0].1.granted, u32::MAX);
+}

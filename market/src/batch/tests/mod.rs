@@ -1,0 +1,197 @@
+//! Batches whose campaigns, accounts and stock are made up.
+mod draws;
+mod keys;
+mod mixed;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::calendar::Day;
+use crate::call::Made;
+use crate::campaign::{Campaign, Catalogue, Published};
+use crate::chances::Account;
+use crate::command::{Ask, Command};
+use crate::draw::DrawAsk;
+use crate::grant::{ChanceCount, GrantAsk};
+use crate::ids::{ActivityId, OrderId, RequestId, UserId};
+use crate::order::{DrawCount, Orders};
+use crate::random::{CommandNumbers, Seeded};
+
+/// A prize behind a lock of two draws today, one guaranteed on the fourth draw, points for the
+/// rest.
+pub(super) const CAMPAIGN: &str = r#"
+format = 1
+[activity]
+id = 1
+name = "test"
+begins_at = 2026-01-01T00:00:00+00:00
+ends_at = 2027-01-01T00:00:00+00:00
+state = "open"
+time_zone = "UTC"
+[chances]
+welcome = 9
+month_limit = 8
+day_limit = 7
+[strategy]
+id = 1
+rule_models = ["rule_weight"]
+[[strategy.rule_weight]]
+draw = 4
+awards = [3]
+[[award]]
+id = 1
+title = "mug"
+sort = 1
+rate = 0.5
+count = 10
+tree = "locked"
+[[award]]
+id = 2
+title = "points"
+sort = 2
+rate = 0.499
+[[award]]
+id = 3
+title = "car"
+sort = 3
+rate = 0.001
+count = 10
+tree = "stock"
+[[award]]
+id = 101
+title = "luck"
+sort = 4
+rate = 0
+[[tree]]
+id = "locked"
+root = "rule_lock"
+nodes = [
+    { key = "rule_lock", draws = 2, allow = "rule_stock", take_over = "rule_luck_award" },
+    { key = "rule_stock", allow = "rule_luck_award" },
+    { key = "rule_luck_award", award = 101, config = "1,100" },
+]
+[[tree]]
+id = "stock"
+root = "rule_stock"
+nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_award", award = 101, config = "1,100" }]
+"#;
+
+pub(super) fn catalogue(text: &str) -> Catalogue {
+    Catalogue::new([Published {
+        version: 1,
+        campaign: Campaign::parse(text).expect("a valid campaign"),
+    }])
+}
+
+pub(super) fn partial() -> String {
+    CAMPAIGN.replacen("state =", "when_chances_short = \"partial\"\nstate =", 1)
+}
+
+pub(super) fn activity() -> ActivityId {
+    ActivityId::new(1).expect("an id")
+}
+
+fn command(user: &str, request: &str, ask: Ask) -> Command {
+    Command {
+        user: UserId::new(user).expect("a user"),
+        request: RequestId::new(request).expect("a key"),
+        ask,
+    }
+}
+
+/// A call for draws.
+pub(super) fn call(user: &str, request: &str, count: u8) -> Command {
+    let (activity, count) = (activity(), DrawCount::new(count).expect("a count"));
+    command(user, request, Ask::Draw(DrawAsk { activity, count }))
+}
+
+/// Chances for a user.
+pub(super) fn grant(user: &str, request: &str, chances: u32) -> Command {
+    let (activity, chances) = (activity(), ChanceCount::new(chances).expect("a count"));
+    command(user, request, Ask::Grant(GrantAsk { activity, chances }))
+}
+
+/// An account with so many draws on the day of the batch.
+pub(super) fn after(draws: u32) -> Option<Account> {
+    let account = Account {
+        granted: 9,
+        used: draws,
+        day: Day::from_number(20_260_601),
+        day_used: draws,
+        month_used: draws,
+    };
+    (draws > 0).then_some(account)
+}
+
+pub(super) fn noon() -> Timestamp {
+    "2026-06-01T12:00:00Z".parse().expect("a time")
+}
+
+/// Plans with fresh numbers, under the rules of `text`.
+pub(super) fn planned(text: &str, batch: Batch, known: Known, supply: &Supply) -> Plan {
+    let around = Circumstances {
+        catalogue: &catalogue(text),
+        supply,
+        now: noon(),
+    };
+    let mut numbers: Vec<_> = batch
+        .commands()
+        .iter()
+        .map(|_| CommandNumbers::default())
+        .collect();
+    plan(batch, known, &around, &mut numbers, &mut Seeded::new(7))
+}
+
+/// What is known where nothing was called before: so many draws of each account.
+pub(super) fn unknown(batch: &Batch, before: u32) -> Known {
+    let Needs { accounts, calls } = batch.needs();
+    Known {
+        accounts: vec![after(before); accounts.len()],
+        calls: vec![None; calls.len()],
+    }
+}
+
+/// Ids from 1 on.
+pub(super) fn minted() -> impl FnMut(&UserId) -> OrderId {
+    let mut ids = 0;
+    move |_| {
+        ids += 1;
+        OrderId::new(ids).expect("above 0")
+    }
+}
+
+/// One batch of one user's or some new users' calls; so many mugs and as many cars as are wanted.
+pub(super) fn settled(
+    text: &str,
+    commands: Vec<Command>,
+    before: u32,
+    mugs: u32,
+    supply: &Supply,
+) -> Settlement {
+    let batch = Batch::gather(commands);
+    let known = unknown(&batch, before);
+    let plan = planned(text, batch, known, supply);
+    let mut granted = plan.wants().to_vec();
+    granted
+        .iter_mut()
+        .filter(|units| units.prize.award.get() == 1)
+        .for_each(|units| units.count = units.count.min(mugs));
+    settle(plan, &granted, minted())
+}
+
+/// The accounts that a batch writes: those that are new, and those that are changed.
+pub(super) fn written(rows: &Rows) -> [Vec<(AccountKey, Account)>; 2] {
+    let owned = |(key, account): (&AccountKey, &Account)| (key.clone(), *account);
+    [
+        rows.accounts.new_rows().map(owned).collect(),
+        rows.accounts.changed_rows().map(owned).collect(),
+    ]
+}
+
+/// The orders of an answer.
+pub(super) fn orders(answer: &CommandAnswer) -> &Orders {
+    match answer {
+        Ok(Made::Draws(orders)) => orders,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,243 @@
+//! Commands that were taken, until each is answered: tries of their batch, halves of it, and those
+//! that are set aside.
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use market::batch::{CommandAnswer, Supply};
+use market::random::Randomness;
+use tokio::time::Instant;
+
+use super::executor::Executor;
+use super::failure::{Failure, Lock};
+use super::held::{Held, Sifted};
+use super::queue::Taken;
+use crate::error::CommandError;
+use crate::metrics::{Ended, LaneMetrics};
+use crate::stock::Stock;
+use crate::store::{OnLock, ShardStore};
+
+/// How often a batch is planned again when another process was faster.
+pub(super) const TRIES_MAX: usize = 4;
+
+/// Commands in a batch of those that were set aside: each is ten draws at most.
+const HELD_BATCH_MAX: usize = 100;
+
+/// A shard that was unavailable is not tried again for this long, twice as long after each failure.
+/// Its users get an answer at once, instead of waiting for one timeout after the other.
+pub(super) const UNAVAILABLE_MIN: Duration = Duration::from_millis(50);
+/// The longest that a shard which is back goes unnoticed.
+pub(super) const UNAVAILABLE_MAX: Duration = Duration::from_secs(1);
+
+/// Answers commands.
+pub(super) struct Answering<S, K, R> {
+    pub(super) executor: Executor<S, K, R>,
+    metrics: LaneMetrics,
+    /// Set while the shard is unavailable.
+    unavailable: Option<Unavailable>,
+    held: Held,
+    /// Batches that waited for a lock in vain.
+    stalls: u64,
+}
+
+/// A shard that did not answer.
+#[derive(Debug, Clone, Copy)]
+struct Unavailable {
+    until: Instant,
+    lasts: Duration,
+}
+
+impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R> {
+    pub(super) fn new(executor: Executor<S, K, R>, metrics: LaneMetrics) -> Self {
+        Self {
+            executor,
+            metrics,
+            unavailable: None,
+            held: Held::nobody(),
+            stalls: 0,
+        }
+    }
+
+    /// Executes and answers commands that come from the queue; whether that was as fast as the lane
+    /// can be.
+    pub(super) async fn answer(&mut self, taken: Vec<Taken>, began: Instant) -> bool {
+        let stalls = self.stalls;
+        let Sifted { tried, refused } = self.held.sift(taken, began);
+        self.refuse_held(refused);
+        self.answer_all(tried).await;
+        self.unavailable.is_none() && self.stalls == stalls
+    }
+
+    /// When commands that are set aside are to be tried again, if there are any.
+    pub(super) fn next_try(&self) -> Option<Instant> {
+        self.held.next_try()
+    }
+
+    /// Tries commands again whose rows another process had.
+    pub(super) async fn try_held(&mut self) {
+        let Sifted { mut tried, refused } = self.held.due(Instant::now());
+        self.refuse_held(refused);
+        while !tried.is_empty() {
+            let rest = tried.split_off(tried.len().min(HELD_BATCH_MAX));
+            self.answer_all(std::mem::replace(&mut tried, rest)).await;
+        }
+        self.held.rest(Instant::now());
+    }
+
+    /// When the shard is asked again, at the earliest.
+    pub(super) fn available_at(&self) -> Instant {
+        self.unavailable
+            .map_or_else(Instant::now, |unavailable| unavailable.until)
+    }
+
+    fn is_unavailable(&self) -> bool {
+        let now = Instant::now();
+        self.unavailable
+            .is_some_and(|unavailable| now < unavailable.until)
+    }
+
+    /// Asks once more about the batch in doubt, while no commands come.
+    pub(super) async fn retry_verdict(&mut self) {
+        let answered = self.executor.resolve_in_doubt().await.is_ok();
+        self.note_unavailable(!answered);
+    }
+
+    /// Executes commands and answers each. A batch that the database refuses for its data, or that
+    /// others keep changing, is halved until the culprit stands alone, so one bad command never
+    /// fails its neighbours.
+    async fn answer_all(&mut self, commands: Vec<Taken>) {
+        let began = Instant::now();
+        let mut parts = vec![commands];
+        while let Some(mut part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            if self.is_unavailable() {
+                self.end(part, Ended::Failed, CommandError::ShardUnavailable);
+                continue;
+            }
+            let executed = self.execute(&mut part).await;
+            self.note_unavailable(matches!(
+                executed,
+                Err(Failure::Final(
+                    CommandError::ShardUnavailable | CommandError::OutcomeUnknown
+                ))
+            ));
+            match executed {
+                Ok(answers) => self.answer_each(part, answers),
+                Err(failure) if part.len() > 1 && failure.is_halved(began.elapsed()) => {
+                    let second = part.split_off(part.len() / 2);
+                    parts.push(second);
+                    parts.push(part);
+                }
+                Err(Failure::Held(Lock { why, .. })) => {
+                    tracing::warn!(error = why, "gave up a batch that locks of others hold up");
+                    self.refuse_held(part);
+                }
+                Err(failure) => self.end(part, Ended::Failed, failure.into_error()),
+            }
+        }
+    }
+
+    fn answer_each(&self, commands: Vec<Taken>, answers: Vec<CommandAnswer>) {
+        let refused = answers.iter().filter(|answer| answer.is_err()).count();
+        self.metrics.ended(Ended::Made, commands.len() - refused);
+        self.metrics.ended(Ended::Refused, refused);
+        for (command, answer) in commands.into_iter().zip(answers) {
+            command.answer(answer.map_err(CommandError::Refused));
+        }
+    }
+
+    fn refuse_held(&self, commands: Vec<Taken>) {
+        self.end(commands, Ended::Held, CommandError::Held);
+    }
+
+    fn end(&self, commands: Vec<Taken>, how: Ended, error: CommandError) {
+        self.metrics.ended(how, commands.len());
+        for command in commands {
+            command.answer(Err(error));
+        }
+    }
+
+    fn note_unavailable(&mut self, is_unavailable: bool) {
+        self.unavailable = is_unavailable.then(|| {
+            let lasts = self.unavailable.map_or(UNAVAILABLE_MIN, |unavailable| {
+                (unavailable.lasts * 2).min(UNAVAILABLE_MAX)
+            });
+            Unavailable {
+                until: Instant::now() + lasts,
+                lasts,
+            }
+        });
+    }
+
+    /// Tries a batch until no other process was faster. Commands whose rows another process has are
+    /// set aside, and the others go on without them.
+    async fn execute(&mut self, commands: &mut Vec<Taken>) -> Result<Vec<CommandAnswer>, Failure> {
+        let mut failure = Failure::Final(CommandError::ShardUnavailable);
+        let (mut supply, mut on_lock) = (Supply::There, OnLock::Refuse);
+        self.executor.was_deleting();
+        for _ in 0..TRIES_MAX {
+            let began = Instant::now();
+            let attempt = self.executor.attempt(commands, &supply, on_lock);
+            // A bug that panics must not take the lane with it. What was noted before the commit
+            // says what has become of the batch.
+            match AssertUnwindSafe(attempt).catch_unwind().await {
+                Ok(Err(conflict @ Failure::Conflict(_))) => failure = conflict,
+                Ok(Err(Failure::Held(lock))) => {
+                    if lock.waited {
+                        self.stalls += 1;
+                        for command in commands.iter() {
+                            command.held_up(began.elapsed());
+                        }
+                    }
+                    let found = self.part_from_held(commands).await?;
+                    if commands.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    let deleting = self.executor.was_deleting();
+                    match lock {
+                        // The next try has none to delete: jobs find them.
+                        lock if !found && lock.waited && deleting => {
+                            (failure, on_lock) = (Failure::Held(lock), OnLock::Wait);
+                        }
+                        // No user's row, so it was the epoch's: there are no units now.
+                        Lock {
+                            may_be_rebuild: true,
+                            ..
+                        } if !found => supply = Supply::Unavailable,
+                        Lock { waited: true, .. } if !found => return Err(Failure::Held(lock)),
+                        // Whatever process has the others' rows by now has not stood still.
+                        lock => (failure, on_lock) = (Failure::Held(lock), OnLock::Wait),
+                    }
+                }
+                Ok(Err(Failure::Undelivered(prizes))) if supply == Supply::There => {
+                    supply = Supply::Without(prizes.into_iter().collect());
+                }
+                Ok(Err(Failure::StockUnavailable | Failure::Undelivered(_))) => {
+                    supply = Supply::Unavailable;
+                }
+                Ok(result) => return result,
+                Err(_) => {
+                    self.executor.undo_after_panic().await;
+                    return Err(Failure::Final(CommandError::OutcomeUnknown));
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    /// Finds the commands whose rows another process has, and sets them aside; whether there are
+    /// any.
+    async fn part_from_held(&mut self, commands: &mut Vec<Taken>) -> Result<bool, Failure> {
+        let mut held = self.executor.held(commands).await?.into_iter();
+        let (aside, free): (Vec<_>, Vec<_>) = std::mem::take(commands)
+            .into_iter()
+            .partition(|_| held.next().unwrap_or(false));
+        *commands = free;
+        let found = !aside.is_empty();
+        let no_room = self.held.set_aside(aside, Instant::now());
+        self.refuse_held(no_room);
+        Ok(found)
+    }
+}

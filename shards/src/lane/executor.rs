@@ -1,0 +1,324 @@
+//! One try of one batch, as one transaction: gather, prefetch, plan, take, settle, persist. The
+//! rules are `market`'s; here is the order of the steps, and what is undone when one fails.
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use market::batch::{
+    Batch, Circumstances, CommandAnswer, Known, Plan, Settlement, Supply, plan, settle,
+};
+use market::campaign::Catalogue;
+use market::random::Randomness;
+use tokio::time::Instant;
+
+use super::clock::Watch;
+use super::failure::Failure;
+use super::ids::{Ids, LaneIds};
+use super::queue::Taken;
+use crate::error::CommandError;
+use crate::grant::GrantId;
+use crate::metrics::{LaneMetrics, Step};
+use crate::stock::{Granted, Receipt, Stock, StockUnavailable};
+use crate::store::{InDoubtBatch, OnLock, PersistError, ShardStore, StoreError, Verdict};
+
+/// What a lane needs of the world around it.
+pub(crate) struct Surroundings<K, R> {
+    /// The campaigns of the moment.
+    pub(crate) catalogue: Arc<ArcSwap<Catalogue>>,
+    /// Where units come from.
+    pub(crate) stock: K,
+    /// Where the random numbers of commands come from.
+    pub(crate) random: R,
+    /// What time it is.
+    pub(crate) clock: fn() -> Timestamp,
+    /// Where order ids and grant ids come from.
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) metrics: LaneMetrics,
+}
+
+/// Executes batches, one after the other.
+pub(super) struct Executor<S, K, R> {
+    store: S,
+    around: Surroundings<K, R>,
+    ids: Option<LaneIds>,
+    /// A batch that may or may not have committed: its outcome is found out before the next batch.
+    in_doubt: Option<Unconfirmed>,
+    clocks: Watch,
+    /// Whether the last try was to delete receipts too: a job may have locked one of them.
+    deleting: bool,
+}
+
+/// A batch whose commit was sent: what it was granted, and what its orders took if it has
+/// committed.
+struct Unconfirmed {
+    batch: InDoubtBatch,
+    granted: Granted,
+    receipt: Receipt,
+    orders: usize,
+}
+
+impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> {
+    pub(super) fn new(store: S, around: Surroundings<K, R>) -> Self {
+        let clocks = Watch::new(around.metrics.clock_skew_seconds.clone());
+        Self {
+            store,
+            around,
+            ids: None,
+            in_doubt: None,
+            clocks,
+            deleting: false,
+        }
+    }
+
+    /// One try of these commands. Their random numbers stay with them, for another try.
+    pub(super) async fn attempt(
+        &mut self,
+        commands: &mut [Taken],
+        supply: &Supply,
+        on_lock: OnLock,
+    ) -> Result<Vec<CommandAnswer>, Failure> {
+        self.resolve_in_doubt()
+            .await
+            .map_err(|_| Failure::Final(CommandError::ShardUnavailable))?;
+        self.cover(commands.iter().map(Taken::weight).sum()).await?;
+        let batch = gather(commands);
+        let (known, now) = self.prefetch(&batch, on_lock).await?;
+        let plan = self.plan(batch, known, commands, supply, now);
+        let (grant, granted) = self.take(&plan).await?;
+        let settlement = self.settle(plan, &granted);
+        if settlement.rows.is_empty() {
+            self.undo(grant, &granted).await;
+            return Ok(settlement.answers);
+        }
+        self.persist(grant, granted, settlement).await
+    }
+
+    /// Makes sure that the lane has ids for a batch which makes so many rows.
+    pub(super) async fn cover(&mut self, rows: usize) -> Result<(), Failure> {
+        if !self.ids.as_ref().is_some_and(|ids| ids.cover(rows)) {
+            let block = self.around.ids.block().await.map_err(|error| match error {
+                // That is no row of a user's.
+                StoreError::Held(why) => Failure::Conflict(why),
+                error => error.into(),
+            })?;
+            self.ids = Some(LaneIds::new(block));
+        }
+        Ok(())
+    }
+
+    fn ids(&mut self) -> &mut LaneIds {
+        self.ids
+            .as_mut()
+            .expect("a batch is covered before it is planned")
+    }
+
+    /// Reads what the batch needs; answers the time that it is planned under too.
+    async fn prefetch(
+        &mut self,
+        batch: &Batch,
+        on_lock: OnLock,
+    ) -> Result<(Known, Timestamp), Failure> {
+        let timer = self.around.metrics.step(Step::Prefetch);
+        let asked = Instant::now();
+        let with_clock = self.clocks.is_due((self.around.clock)());
+        let fetched = self.store.prefetch(batch, on_lock, with_clock).await;
+        let now = (self.around.clock)();
+        let fetched = match fetched {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                self.store.undo().await;
+                return Err(Failure::of_store(error, on_lock == OnLock::Wait, false));
+            }
+        };
+        timer.observe_duration();
+        if let Err(unfit) = self.judge_clock(fetched.database_time, now, asked.elapsed()) {
+            self.store.undo().await;
+            return Err(unfit);
+        }
+        Ok((fetched.known, now))
+    }
+
+    /// Whether a batch can be planned by our clock.
+    fn judge_clock(
+        &mut self,
+        database_time: Option<Timestamp>,
+        now: Timestamp,
+        took: Duration,
+    ) -> Result<(), Failure> {
+        match database_time {
+            Some(time) => self.clocks.compare(time, now, took).map_err(Failure::Final),
+            // The next try asks.
+            None if self.clocks.was_set(now) => {
+                Err(Failure::Conflict("this gateway's clock was set".to_owned()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn plan(
+        &mut self,
+        batch: Batch,
+        known: Known,
+        commands: &mut [Taken],
+        supply: &Supply,
+        now: Timestamp,
+    ) -> Plan {
+        let catalogue = self.around.catalogue.load();
+        let around = Circumstances {
+            catalogue: &catalogue,
+            supply,
+            now,
+        };
+        let numbers = commands.iter_mut().map(|command| &mut command.numbers);
+        plan(batch, known, &around, numbers, &mut self.around.random)
+    }
+
+    /// Takes what the plan wants. A request that ended at once is repeated once, under a grant of
+    /// its own: whatever the first was granted without an answer, nobody will ever note.
+    async fn take(&mut self, plan: &Plan) -> Result<(GrantId, Granted), Failure> {
+        let mut again = true;
+        loop {
+            let grant = self.ids().next_grant();
+            if plan.wants().is_empty() {
+                return Ok((grant, Granted::default()));
+            }
+            let timer = self.around.metrics.step(Step::Take);
+            let taken = self.around.stock.take(grant, plan.wants()).await;
+            timer.observe_duration();
+            let error = match taken {
+                Ok(granted) => return Ok((grant, granted)),
+                Err(error) => error,
+            };
+            tracing::debug!(%error, again, "a batch gets no units");
+            if !(again && matches!(error, StockUnavailable::EndedAtOnce(_))) {
+                self.undo(grant, &Granted::default()).await;
+                return Err(error.into());
+            }
+            again = false;
+        }
+    }
+
+    fn settle(&mut self, plan: Plan, granted: &Granted) -> Settlement {
+        let ids = self.ids();
+        settle(plan, &granted.units(), |user| ids.next_order(user))
+    }
+
+    async fn persist(
+        &mut self,
+        grant: GrantId,
+        granted: Granted,
+        settlement: Settlement,
+    ) -> Result<Vec<CommandAnswer>, Failure> {
+        let receipt = Receipt {
+            closed: self.around.stock.closed(),
+            ..granted.receipt(&settlement.used)
+        };
+        self.deleting = !receipt.closed.is_empty();
+        let timer = self.around.metrics.step(Step::Persist);
+        self.in_doubt = Some(Unconfirmed::new(grant, &granted, &receipt, &settlement));
+        let persisted = self.store.persist(grant, &settlement, &receipt).await;
+        timer.observe_duration();
+        match persisted {
+            Ok(()) => {
+                self.close(Verdict::Committed);
+                Ok(settlement.answers)
+            }
+            Err(PersistError::Undone(error)) => {
+                self.undo(grant, &granted).await;
+                Err(Failure::of_store(error, true, !receipt.epochs.is_empty()))
+            }
+            Err(PersistError::Unknown(error)) => {
+                tracing::warn!(%error, ?grant, "a commit was not confirmed");
+                match self.resolve_in_doubt().await {
+                    Ok(Verdict::Committed) => Ok(settlement.answers),
+                    Ok(Verdict::Void) => Err(Failure::Conflict("the batch was undone".to_owned())),
+                    Err(_) => Err(Failure::Final(CommandError::OutcomeUnknown)),
+                }
+            }
+        }
+    }
+
+    /// Undoes a batch that has not come to its commit.
+    async fn undo(&mut self, grant: GrantId, granted: &Granted) {
+        self.store.undo().await;
+        self.around.stock.give_back(grant, granted);
+        self.in_doubt = None;
+    }
+
+    /// Undoes whatever transaction a panic has left.
+    pub(super) async fn undo_after_panic(&mut self) {
+        self.store.undo().await;
+    }
+
+    /// Whether a batch is in doubt.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.in_doubt.is_some()
+    }
+
+    /// Finds out what became of the batch in doubt, if there is one, and closes its grant.
+    pub(super) async fn resolve_in_doubt(&mut self) -> Result<Verdict, StoreError> {
+        let Some(Unconfirmed { batch, .. }) = &self.in_doubt else {
+            return Ok(Verdict::Void);
+        };
+        let verdict = self.store.verdict(batch).await?;
+        let grant = batch.grant;
+        tracing::warn!(?grant, ?verdict, "a batch in doubt was resolved");
+        self.close(verdict);
+        Ok(verdict)
+    }
+
+    /// Closes the grant of a batch whose outcome is known.
+    fn close(&mut self, verdict: Verdict) {
+        let Some(unconfirmed) = self.in_doubt.take() else {
+            return;
+        };
+        let Unconfirmed {
+            batch,
+            granted,
+            receipt,
+            orders,
+        } = unconfirmed;
+        match verdict {
+            Verdict::Committed => {
+                self.around
+                    .metrics
+                    .committed(orders, !receipt.used.is_empty());
+                self.around
+                    .stock
+                    .settle(batch.grant, &granted, &receipt.used);
+            }
+            Verdict::Void => self.around.stock.give_back(batch.grant, &granted),
+        }
+    }
+
+    /// For each command whether another process has a row of its.
+    pub(super) async fn held(&mut self, commands: &[Taken]) -> Result<Vec<bool>, StoreError> {
+        self.store.held(&gather(commands)).await
+    }
+
+    /// Whether the last try was to delete receipts; forgotten by this.
+    pub(super) fn was_deleting(&mut self) -> bool {
+        std::mem::take(&mut self.deleting)
+    }
+}
+
+impl Unconfirmed {
+    fn new(grant: GrantId, granted: &Granted, receipt: &Receipt, settlement: &Settlement) -> Self {
+        let call = settlement.rows.calls.first().cloned();
+        Self {
+            batch: InDoubtBatch {
+                grant,
+                call: call.expect("only batches that make something are persisted"),
+                issues: !receipt.used.is_empty(),
+            },
+            granted: granted.clone(),
+            receipt: receipt.clone(),
+            orders: settlement.rows.orders().count(),
+        }
+    }
+}
+
+fn gather(commands: &[Taken]) -> Batch {
+    Batch::gather(commands.iter().map(|taken| taken.command.clone()).collect())
+}

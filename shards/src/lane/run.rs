@@ -1,0 +1,117 @@
+//! The life of a lane: it takes what waits, batch by batch, until it is told to stop.
+use market::random::Randomness;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::answering::Answering;
+use super::executor::{Executor, Surroundings};
+use super::limits::LaneLimits;
+use super::pace::Pace;
+use super::queue::{Entrance, Queue, Taken, Waiting, queue};
+use crate::metrics::{Ended, LaneMetrics};
+use crate::stock::Stock;
+use crate::store::ShardStore;
+
+/// Starts a lane. When `stop` becomes true it takes no new commands, commits what is queued and
+/// ends.
+pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
+    store: S,
+    around: Surroundings<K, R>,
+    limits: LaneLimits,
+    stop: watch::Receiver<bool>,
+) -> (Entrance, JoinHandle<()>) {
+    let metrics = around.metrics.clone();
+    let pace = Pace::new(limits);
+    let (entrance, queue) = queue(limits, pace.bound(), metrics.admitted.clone());
+    let lane = Lane {
+        answering: Answering::new(Executor::new(store, around), metrics.clone()),
+        metrics,
+        batch_max: limits.batch_max,
+        pace,
+    };
+    (entrance, tokio::spawn(lane.run(queue, stop)))
+}
+
+struct Lane<S, K, R> {
+    answering: Answering<S, K, R>,
+    metrics: LaneMetrics,
+    batch_max: usize,
+    pace: Pace,
+}
+
+/// What a lane does next.
+enum Due {
+    Stop,
+    /// Commands are tried again whose rows another process had.
+    Held,
+    Batch,
+    /// No commands come, and the last batch is in doubt.
+    Verdict,
+}
+
+impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
+    async fn run(mut self, mut queue: Queue, mut stop: watch::Receiver<bool>) {
+        // Ids before they are needed, so that a lane which nobody has used yet works on while the
+        // meta database is unavailable. Without them the first batch tries again.
+        let _ = self.answering.executor.cover(self.batch_max).await;
+        let mut waiting = Vec::with_capacity(self.batch_max);
+        let mut stopping = false;
+        loop {
+            let in_doubt = self.answering.executor.is_in_doubt();
+            let due = tokio::select! {
+                // The stop first: a queue that never runs dry must not outlast it.
+                biased;
+                _ = stop.wait_for(|&stop| stop), if !stopping => Due::Stop,
+                () = at(self.answering.next_try()) => Due::Held,
+                () = queue.recv_batch(&mut waiting, self.batch_max) => Due::Batch,
+                // It may be that no command ever comes again: units in doubt must not wait for one.
+                () = sleep_until(self.answering.available_at()), if in_doubt => Due::Verdict,
+            };
+            match due {
+                Due::Stop => {
+                    stopping = true;
+                    queue.close();
+                }
+                Due::Held => self.answering.try_held().await,
+                Due::Verdict => self.answering.retry_verdict().await,
+                Due::Batch if waiting.is_empty() => break,
+                Due::Batch => self.answer(&mut waiting, queue.left_some()).await,
+            }
+        }
+        while let Some(next_try) = self.answering.next_try() {
+            sleep_until(next_try).await;
+            self.answering.try_held().await;
+        }
+        if let Err(error) = self.answering.executor.resolve_in_doubt().await {
+            tracing::error!(%error, "stopped without knowing what became of the last batch");
+        }
+    }
+
+    /// Takes commands that waited, has them answered, and learns from how long that took.
+    async fn answer(&mut self, waiting: &mut Vec<Waiting>, left_some: bool) {
+        let (began, received) = (Instant::now(), waiting.len());
+        self.metrics.waited(waiting[0].waited(began));
+        self.metrics.taken(received);
+        let taken: Vec<Taken> = waiting
+            .drain(..)
+            .filter_map(|command| command.take(began))
+            .collect();
+        let draws = taken.iter().map(Taken::weight).sum();
+        let full = taken.len() == received && (draws >= self.batch_max || left_some);
+        self.metrics.ended(Ended::Abandoned, received - taken.len());
+        self.metrics.batch(draws);
+        let fast = self.answering.answer(taken, began).await;
+        if full && fast {
+            self.pace.learn(draws, began.elapsed());
+        }
+    }
+}
+
+/// Waits until then; for ever, where there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

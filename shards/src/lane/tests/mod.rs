@@ -1,0 +1,519 @@
+//! Lanes over a store in memory that fails as it is set to.
+mod batches;
+mod faults;
+mod grants;
+mod held;
+mod numbers;
+mod stock;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use market::batch::{Batch, Known, Prize, Settlement};
+use market::call::EarlierCall;
+use market::campaign::{Campaign, Catalogue, Published};
+use market::chances::Account;
+use market::draw::DrawAsk;
+use market::grant::{ChanceCount, GrantAsk};
+use market::random::Seeded;
+use market::{
+    ActivityId, Ask, AwardId, Command, DrawCount, Made, Order, Orders, Refusal, RequestId, UserId,
+};
+use router::Run;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::answering::{TRIES_MAX, UNAVAILABLE_MAX, UNAVAILABLE_MIN};
+use super::*;
+use crate::error::CommandError;
+use crate::grant::GrantId;
+use crate::metrics::{LaneMetrics, Metrics};
+use crate::stock::{MemoryStock, Receipt, Snapshot, Stock};
+use crate::store::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError, Verdict};
+
+const TIMEOUTS: Timeouts = Timeouts {
+    queue: Duration::from_secs(30),
+    answer: Duration::from_mins(1),
+};
+
+const LIMITS: LaneLimits = LaneLimits {
+    queue_max: 100,
+    queue_target: Duration::from_secs(1),
+    batch_max: 100,
+    linger: Duration::from_millis(4),
+};
+
+/// How long a lock is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// One prize of 3 units, then the fallback; 5 chances per user.
+const CAMPAIGN: &str = r#"
+format = 1
+[activity]
+id = 1
+name = "test"
+begins_at = 2020-01-01T00:00:00+00:00
+ends_at = 2040-01-01T00:00:00+00:00
+state = "open"
+time_zone = "UTC"
+[chances]
+welcome = 5
+day_limit = 5
+month_limit = 5
+[strategy]
+id = 1
+[[award]]
+id = 1
+title = "prize"
+sort = 1
+rate = 1
+count = 3
+tree = "tree"
+[[award]]
+id = 101
+title = "luck"
+sort = 2
+rate = 0
+[[tree]]
+id = "tree"
+root = "rule_stock"
+nodes = [{ key = "rule_stock", allow = "rule_luck_award" }, { key = "rule_luck_award", award = 101, config = "1,100" }]
+"#;
+
+/// How the next use of the store goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    PrefetchUnavailable,
+    PersistUnavailable,
+    PersistConflict,
+    PersistFenced,
+    /// The commit is not confirmed and has landed.
+    CommitLost,
+    /// The commit is not confirmed and has not landed.
+    CommitFailed,
+    VerdictUnavailable,
+    Panic,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    accounts: HashMap<(UserId, ActivityId), Account>,
+    calls: BTreeMap<(UserId, RequestId), EarlierCall>,
+    grants: HashMap<GrantId, Verdict>,
+    faults: Vec<Fault>,
+    /// What each batch made that came to be written, whether or not it was.
+    tried: Vec<Vec<Made>>,
+    /// Calls of this user are refused as data.
+    poisoned: Option<UserId>,
+    /// Calls of this user meet a conflict, always.
+    contested: Option<UserId>,
+    /// How many commands each prefetch was asked for.
+    batches: Vec<usize>,
+    /// Users whose rows somebody else has locked.
+    locked: HashSet<UserId>,
+    /// Whether nobody can say who these are.
+    locks_are_hidden: bool,
+    /// Whether they are met only by what is written.
+    locked_late: bool,
+    /// Whether a rebuild has the stock servers' epochs.
+    epochs_held: bool,
+    /// How far the database's clock is ahead; `None` where it has none of its own.
+    clock_ahead: Option<SignedDuration>,
+}
+
+impl Tables {
+    /// The orders of all calls.
+    fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.calls
+            .values()
+            .flat_map(|call| orders_of(&call.made).iter())
+    }
+}
+
+/// The orders that a command made; none, where it made something else.
+fn orders_of(made: &Made) -> &[Order] {
+    match made {
+        Made::Draws(orders) => orders,
+        Made::Grant(_) => &[],
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Store(Arc<Mutex<Tables>>);
+
+impl Store {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Tables> {
+        // A planted panic poisons the lock; the tables are whole all the same.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails where somebody else has a row of the batch's users, after a second or at once.
+    async fn meet_locks(&self, batch: &Batch, on_lock: OnLock) -> Result<(), StoreError> {
+        let is_locked = |tables: &Tables| {
+            batch
+                .commands()
+                .iter()
+                .any(|command| tables.locked.contains(&command.user))
+        };
+        if self.lock().locked_late || !is_locked(&self.lock()) {
+            return Ok(());
+        }
+        if on_lock == OnLock::Wait {
+            sleep(LOCK_WAIT).await;
+        }
+        if is_locked(&self.lock()) {
+            Err(held())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn fails(&self, with: &[Fault]) -> Option<Fault> {
+        let mut tables = self.lock();
+        let next = *tables.faults.first()?;
+        with.contains(&next).then(|| tables.faults.remove(0))
+    }
+}
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable("planted".to_owned())
+}
+
+fn held() -> StoreError {
+    StoreError::Held("planted".to_owned())
+}
+
+impl ShardStore for Store {
+    async fn prefetch(
+        &mut self,
+        batch: &Batch,
+        on_lock: OnLock,
+        _: bool,
+    ) -> Result<Fetched, StoreError> {
+        if self.fails(&[Fault::PrefetchUnavailable]).is_some() {
+            return Err(unavailable());
+        }
+        self.meet_locks(batch, on_lock).await?;
+        let mut tables = self.lock();
+        tables.batches.push(batch.commands().len());
+        let needs = batch.needs();
+        let known = Known {
+            accounts: needs
+                .accounts
+                .iter()
+                .map(|key| tables.accounts.get(key).copied())
+                .collect(),
+            calls: needs
+                .calls
+                .iter()
+                .map(|key| tables.calls.get(key).cloned())
+                .collect(),
+        };
+        Ok(Fetched {
+            known,
+            database_time: tables.clock_ahead.map(|ahead| now() + ahead),
+        })
+    }
+
+    async fn held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
+        let tables = self.lock();
+        let hidden = tables.locks_are_hidden;
+        Ok(batch
+            .commands()
+            .iter()
+            .map(|command| !hidden && tables.locked.contains(&command.user))
+            .collect())
+    }
+
+    async fn persist(
+        &mut self,
+        grant: GrantId,
+        settlement: &Settlement,
+        receipt: &Receipt,
+    ) -> Result<(), PersistError> {
+        let made: Vec<Made> = settlement.answers.iter().flatten().cloned().collect();
+        self.lock().tried.push(made);
+        let fault = self.fails(&[
+            Fault::PersistUnavailable,
+            Fault::PersistConflict,
+            Fault::PersistFenced,
+            Fault::CommitLost,
+            Fault::CommitFailed,
+            Fault::Panic,
+        ]);
+        match fault {
+            Some(Fault::PersistUnavailable) => return Err(unavailable().into()),
+            Some(Fault::PersistFenced) => {
+                return Err(StoreError::Fenced("planted".to_owned()).into());
+            }
+            Some(Fault::PersistConflict) => {
+                return Err(StoreError::Conflict("planted".to_owned()).into());
+            }
+            Some(Fault::CommitFailed) => return Err(PersistError::Unknown(unavailable())),
+            Some(Fault::Panic) => panic!("planted"),
+            _ => {}
+        }
+        let epochs_held = self.lock().epochs_held && !receipt.epochs.is_empty();
+        if epochs_held
+            || settlement
+                .rows
+                .calls
+                .iter()
+                .any(|call| self.lock().locked.contains(&call.user))
+        {
+            sleep(LOCK_WAIT).await;
+            return Err(held().into());
+        }
+        let mut tables = self.lock();
+        let calls = &settlement.rows.calls;
+        if calls
+            .iter()
+            .any(|call| Some(&call.user) == tables.poisoned.as_ref())
+        {
+            return Err(StoreError::Data("planted".to_owned()).into());
+        }
+        let calls = &settlement.rows.calls;
+        if calls
+            .iter()
+            .any(|call| Some(&call.user) == tables.contested.as_ref())
+        {
+            return Err(StoreError::Conflict("planted".to_owned()).into());
+        }
+        for ((user, activity), account) in settlement.rows.accounts.written_rows() {
+            tables.accounts.insert((user.clone(), *activity), *account);
+        }
+        for call in calls {
+            let made = settlement.answers.iter().flatten();
+            let made = made.cloned().find(|made| made.first_id() == call.first_id);
+            let (key, call) = ((call.user.clone(), call.request.clone()), call.clone());
+            let made = made.expect("each call has an answer");
+            let earlier = tables.calls.insert(key, EarlierCall { call, made });
+            assert_eq!(earlier, None, "a request id has two calls");
+        }
+        assert_eq!(
+            tables.grants.insert(grant, Verdict::Committed),
+            None,
+            "a grant id was used twice"
+        );
+        match fault {
+            Some(_) => Err(PersistError::Unknown(unavailable())),
+            None => Ok(()),
+        }
+    }
+
+    async fn undo(&mut self) {}
+
+    async fn verdict(&mut self, batch: &InDoubtBatch) -> Result<Verdict, StoreError> {
+        if self.fails(&[Fault::VerdictUnavailable]).is_some() {
+            return Err(unavailable());
+        }
+        Ok(*self
+            .lock()
+            .grants
+            .entry(batch.grant)
+            .or_insert(Verdict::Void))
+    }
+}
+
+/// Run numbers in memory.
+#[derive(Debug, Default)]
+struct Counter(Mutex<u32>);
+
+impl Runs for Counter {
+    fn claim(&self) -> Pin<Box<dyn Future<Output = Result<Option<Run>, StoreError>> + Send + '_>> {
+        Box::pin(async {
+            let mut claimed = self.0.lock().expect("nothing panics here");
+            *claimed += 1;
+            Ok(Run::new(*claimed))
+        })
+    }
+}
+
+struct Rig {
+    store: Store,
+    stock: Arc<MemoryStock>,
+    entrance: Entrance,
+    stop: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
+    metrics: LaneMetrics,
+}
+
+fn rig(faults: &[Fault]) -> Rig {
+    let store = Store::default();
+    store.lock().faults = faults.to_vec();
+    let campaign = Campaign::parse(CAMPAIGN).expect("a valid campaign");
+    let stock = Arc::new(MemoryStock::default());
+    stock.set_total(prize(), 3);
+    let metrics = metrics();
+    let (entrance, task, stop) = lane(store.clone(), stock.clone(), campaign, metrics.clone());
+    Rig {
+        store,
+        stock,
+        entrance,
+        stop,
+        task: Some(task),
+        metrics,
+    }
+}
+
+fn metrics() -> LaneMetrics {
+    Metrics::new(&prometheus::Registry::new())
+        .expect("fresh names")
+        .lane("0")
+}
+
+fn lane(
+    store: Store,
+    stock: impl Stock,
+    campaign: Campaign,
+    metrics: LaneMetrics,
+) -> (Entrance, JoinHandle<()>, watch::Sender<bool>) {
+    let left = prometheus::IntGauge::new("left", "left").expect("a name");
+    let around = Surroundings {
+        catalogue: Arc::new(ArcSwap::from_pointee(Catalogue::new([Published {
+            version: 1,
+            campaign,
+        }]))),
+        stock,
+        random: Seeded::new(1),
+        clock: now,
+        ids: Ids::new(
+            Arc::new(Counter::default()),
+            Cut::WHOLE,
+            left,
+            Arc::default(),
+        ),
+        metrics,
+    };
+    let stop = watch::Sender::new(false);
+    let (entrance, task) = start(store, around, LIMITS, stop.subscribe());
+    (entrance, task, stop)
+}
+
+fn now() -> Timestamp {
+    "2026-06-01T12:00:00Z".parse().expect("a time")
+}
+
+fn prize() -> Prize {
+    Prize {
+        activity: ActivityId::new(1).expect("id"),
+        award: AwardId::new(1).expect("id"),
+    }
+}
+
+fn draw(user: &str, key: &str) -> Command {
+    call(user, key, 1)
+}
+
+fn call(user: &str, key: &str, count: u8) -> Command {
+    let count = DrawCount::new(count).expect("a count");
+    let activity = ActivityId::new(1).expect("id");
+    command(user, key, Ask::Draw(DrawAsk { activity, count }))
+}
+
+fn grant(user: &str, key: &str, chances: u32) -> Command {
+    let chances = ChanceCount::new(chances).expect("a count");
+    let activity = ActivityId::new(1).expect("id");
+    command(user, key, Ask::Grant(GrantAsk { activity, chances }))
+}
+
+fn command(user: &str, key: &str, ask: Ask) -> Command {
+    Command {
+        user: UserId::new(user).expect("a user"),
+        request: RequestId::new(key).expect("a key"),
+        ask,
+    }
+}
+
+/// The orders of an answer.
+fn orders(answer: &Result<Made, CommandError>) -> &Orders {
+    match answer {
+        Ok(Made::Draws(orders)) => orders,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The awards of a call, in the order in which they were drawn.
+fn awards(answer: &Result<Made, CommandError>) -> Vec<u64> {
+    orders(answer)
+        .iter()
+        .map(|order| order.award.get())
+        .collect()
+}
+
+/// The one order of a call for one draw.
+fn one(answer: &Result<Made, CommandError>) -> &Order {
+    let [order] = &orders(answer)[..] else {
+        panic!("{answer:?}")
+    };
+    order
+}
+
+impl Rig {
+    async fn draw(&self, user: &str, key: &str) -> Result<Made, CommandError> {
+        self.call(draw(user, key)).await
+    }
+
+    async fn call(&self, command: Command) -> Result<Made, CommandError> {
+        self.entrance.submit(command)?.answer(TIMEOUTS).await
+    }
+
+    /// Sends all at once, so that they make one batch, and waits for all.
+    async fn draw_together(&self, draws: &[(&str, &str)]) -> Vec<Result<Made, CommandError>> {
+        self.call_together(draws.iter().map(|(user, key)| draw(user, key)))
+            .await
+    }
+
+    async fn call_together(
+        &self,
+        commands: impl IntoIterator<Item = Command>,
+    ) -> Vec<Result<Made, CommandError>> {
+        let pending: Vec<_> = commands
+            .into_iter()
+            .map(|command| self.entrance.submit(command).expect("room"))
+            .collect();
+        let mut answers = Vec::new();
+        for mut pending in pending {
+            answers.push(pending.answer(TIMEOUTS).await);
+        }
+        answers
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.stock.snapshots()[0]
+    }
+
+    /// Ends the lane and checks that stock and orders agree and nothing is in the air.
+    async fn finish(mut self) {
+        self.stop.send_replace(true);
+        self.task
+            .take()
+            .expect("finished once")
+            .await
+            .expect("the lane ends by itself");
+        let snapshot = self.snapshot();
+        let stocked = self
+            .store
+            .lock()
+            .orders()
+            .filter(|order| order.stocked)
+            .count() as u64;
+        assert_eq!(snapshot.open, 0, "a grant is still open");
+        assert_eq!(snapshot.issued, stocked);
+        assert_eq!(snapshot.left, 3 - stocked);
+        let counted = self.metrics.counted();
+        assert_eq!(
+            [counted.taken, counted.ended],
+            [counted.admitted; 2],
+            "each admitted command has ended, once"
+        );
+        assert_eq!(counted.orders, self.store.lock().orders().count() as u64);
+    }
+}
