@@ -34,6 +34,7 @@ use crate::reads::{ReadLimits, Reader, Reads};
 use crate::service::Shards;
 use crate::shares::Shares;
 use crate::stock::MemoryStock;
+use crate::store::tables::issued::IssuedStatements;
 use crate::store::{
     Access, Columns, Connection, Database, Layout, Role, SqlShard, SqliteFile, StoreError, counted,
 };
@@ -333,7 +334,7 @@ pub async fn issued(folder: &Folder, map: &SlotMap) -> Result<Vec<(Prize, u64)>,
     for shard in 0..map.shards() {
         let mut connection = folder.shard(shard, Access::Read).connect().await?;
         for row in connection
-            .rows(SqliteFile::DIALECT.shard.read_issued, "[]")
+            .rows(IssuedStatements::of(&SqliteFile::DIALECT).read, "[]")
             .await?
         {
             issued.push((crate::meta::prize(&row, 0)?, row.number(2)?));
