@@ -19,5 +19,5 @@ mod order_number;
 mod slot;
 
 pub use map::{MapError, Route, SHARDS_MAX, ShardId, SlotMap, TABLES_MAX, TableId};
-pub use order_number::{OrderNumbers, Run, counter_of, run_of, slot_of};
+pub use order_number::{OrderNumbers, Run, counter_of, nth_after, run_of, slot_of};
 pub use slot::{SLOTS, Slot, crc32};

@@ -131,6 +131,15 @@ pub const fn slot_of(order: u64) -> Slot {
     Slot::from_low_bits(order)
 }
 
+/// The number that a lane mints `nth` numbers after `first`, all for one slot; `None` beyond the
+/// greatest number.
+pub const fn nth_after(first: u64, nth: u16) -> Option<u64> {
+    match first.checked_add((nth as u64) << COUNTER_SHIFT) {
+        Some(number) if number >> 63 == 0 => Some(number),
+        _ => None,
+    }
+}
+
 /// The run in an order number; `None` if no lane can have made it.
 pub fn run_of(order: u64) -> Option<Run> {
     u32::try_from(order >> RUN_SHIFT).ok().and_then(Run::new)
@@ -189,6 +198,17 @@ mod tests {
             OrderNumbers::within(run(RUNS - 1), COUNTERS - 1..COUNTERS).next(slot(1023)),
             Some(0x7FFF_FFFF_FFFF_FFFF)
         );
+    }
+
+    /// Stored calls name their orders by the first: statements count on this step too.
+    #[test]
+    fn numbers_of_one_slot_are_1024_apart() {
+        let mut numbers = OrderNumbers::new(run(3));
+        let first = numbers.next(slot(7)).expect("a number");
+        assert_eq!(numbers.next(slot(7)), nth_after(first, 1));
+        assert_eq!(numbers.next(slot(7)), Some(first + 2 * 1024));
+        assert_eq!(nth_after(first, 0), Some(first));
+        assert_eq!(nth_after((1 << 63) - 1, 1), None);
     }
 
     #[test]

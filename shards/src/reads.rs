@@ -10,16 +10,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use market::call::Kind;
 use market::chances::Account;
-use market::{ActivityId, Order, OrderId, RequestId, UserId};
+use market::{ActivityId, Call, DrawCount, Made, Order, OrderId, RequestId, UserId};
 use router::{SlotMap, TableId};
 use tokio::sync::Semaphore;
 
 use crate::error::ReadError;
+use crate::store::tables::{Numbered, accounts, calls, orders};
 use crate::store::{
-    Connection, Database, Pool, PoolLimits, StoreError, TableStatements, account_from_row,
-    json_rows, order_from_row,
+    Columns, Connection, Database, Makings, Pool, PoolLimits, StoreError, json_rows,
 };
+
+/// Draws in one page of a user's.
+const PAGE: usize = 100;
 
 /// Sizes of a shard's reader.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +43,10 @@ pub enum OrderKey {
     Request(RequestId),
     /// One by its own id.
     Order(OrderId),
-    /// The latest of a user, of one activity or of all; newest first.
+    /// The latest of a user, of one activity or of all; newest first, 100 at most.
     Latest(Option<ActivityId>),
+    /// Those that come behind an order of the user in that list.
+    Behind(Option<ActivityId>, OrderId),
 }
 
 /// A question to one shard.
@@ -69,7 +75,7 @@ pub(crate) type ReadFuture = Pin<Box<dyn Future<Output = Result<Found, ReadError
 pub(crate) struct Reader<D: Database>(Arc<Inner<D>>);
 
 struct Inner<D: Database> {
-    tables: Vec<TableStatements>,
+    tables: Vec<Numbered>,
     pool: Pool<D>,
     admitted: Arc<Semaphore>,
     timeout: Duration,
@@ -89,7 +95,7 @@ impl<D: Database> Reader<D> {
         };
         Self(Arc::new(Inner {
             tables: (0..map.tables())
-                .map(|table| D::DIALECT.table(table))
+                .map(|table| Numbered::of(&D::DIALECT, table))
                 .collect(),
             pool: Pool::for_reads(database, pool_limits),
             admitted: Arc::new(Semaphore::new(limits.queue_max)),
@@ -155,37 +161,121 @@ impl<D: Database> Inner<D> {
 
 async fn read<C: Connection>(
     connection: &mut C,
-    sql: &TableStatements,
+    sql: &Numbered,
     question: &Question,
 ) -> Result<Found, StoreError> {
-    let (statement, key) = match question {
-        Question::Account(user, activity) => (
-            &sql.read_accounts,
-            json_rows([(user.as_str(), activity.get())]),
-        ),
-        Question::Order(user, OrderKey::Request(request)) => (
-            &sql.find_orders,
-            json_rows([(user.as_str(), request.as_str())]),
-        ),
-        Question::Order(user, OrderKey::Order(order)) => (
-            &sql.find_orders_by_id,
-            json_rows([(user.as_str(), order.get())]),
-        ),
-        Question::Order(user, OrderKey::Latest(activity)) => (
-            &sql.find_latest_orders,
-            json_rows([(user.as_str(), activity.map_or(0, ActivityId::get))]),
-        ),
-    };
-    let rows = connection.rows(statement, &key).await?;
-    let mut found = Found::default();
-    for row in &rows {
-        match question {
-            Question::Account(..) => found.account = Some(account_from_row(row, 1)?),
-            Question::Order(user, _) => found.orders.push(order_from_row(row, 1, user.clone())?),
+    match question {
+        Question::Account(user, activity) => {
+            let key = json_rows([(user.as_str(), activity.get())]);
+            let rows = connection.rows(&sql.accounts.read, &key).await?;
+            Ok(Found {
+                account: rows
+                    .first()
+                    .map(|row| accounts::read_state(row, 1))
+                    .transpose()?,
+                ..Found::default()
+            })
+        }
+        Question::Order(user, key) => Ok(Found {
+            orders: orders(connection, sql, user, key).await?,
+            ..Found::default()
+        }),
+    }
+}
+
+async fn orders<C: Connection>(
+    connection: &mut C,
+    sql: &Numbered,
+    user: &UserId,
+    key: &OrderKey,
+) -> Result<Vec<Order>, StoreError> {
+    match key {
+        OrderKey::Request(request) => {
+            let key = json_rows([(user.as_str(), request.as_str())]);
+            let rows = connection.rows(&sql.calls.find, &key).await?;
+            let calls = calls_in(&rows)?;
+            draws_of(connection, sql, &calls).await
+        }
+        OrderKey::Order(order) => Ok(order_of(connection, sql, user, *order)
+            .await?
+            .into_iter()
+            .collect()),
+        OrderKey::Latest(activity) => page(connection, sql, user, *activity, None).await,
+        OrderKey::Behind(activity, order) => match order_of(connection, sql, user, *order).await? {
+            Some(last) => page(connection, sql, user, *activity, Some(&last)).await,
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+async fn order_of<C: Connection>(
+    connection: &mut C,
+    sql: &Numbered,
+    user: &UserId,
+    order: OrderId,
+) -> Result<Option<Order>, StoreError> {
+    let key = json_rows([(user.as_str(), order.get())]);
+    let rows = connection.rows(&sql.orders.find, &key).await?;
+    let order = |row| orders::read(row, calls::COLUMNS, &calls::read(row, 0)?);
+    rows.first().map(order).transpose()
+}
+
+/// A user's draws, the newest first, from behind `last` on. Draws of one call have one time; among
+/// calls of one time the greater id counts as newer.
+async fn page<C: Connection>(
+    connection: &mut C,
+    sql: &Numbered,
+    user: &UserId,
+    activity: Option<ActivityId>,
+    last: Option<&Order>,
+) -> Result<Vec<Order>, StoreError> {
+    let place = |order: &Order| (order.created_at, order.id);
+    let (from_ms, from_id) = last.map_or((i64::MAX, i64::MAX as u64), |order| {
+        (order.created_at.as_millisecond(), order.id.get())
+    });
+    let key = (user, activity.map_or(0, ActivityId::get), from_ms, from_id);
+    let key = (key.0.as_str(), key.1, key.2, key.3);
+    let key = serde_json::to_string(&key).expect("plain values");
+    let rows = connection.rows(&sql.calls.latest, &key).await?;
+    let mut calls = calls_in(&rows)?;
+    // A call makes an order at least.
+    let mut enough = 0;
+    calls.retain(|call| {
+        let wanted = enough <= PAGE + usize::from(DrawCount::MAX.get());
+        enough += usize::from(call.made);
+        wanted
+    });
+    let mut orders = draws_of(connection, sql, &calls).await?;
+    orders.retain(|order| last.is_none_or(|last| place(order) < place(last)));
+    orders.sort_unstable_by_key(|order| std::cmp::Reverse(place(order)));
+    orders.truncate(PAGE);
+    Ok(orders)
+}
+
+fn calls_in(rows: &[impl Columns]) -> Result<Vec<Call>, StoreError> {
+    rows.iter().map(|row| calls::read(row, 1)).collect()
+}
+
+/// All draws of these calls, call by call; none of calls that were for something else.
+async fn draws_of<C: Connection>(
+    connection: &mut C,
+    sql: &Numbered,
+    calls: &[Call],
+) -> Result<Vec<Order>, StoreError> {
+    let draws = calls.iter().filter(|call| call.kind == Kind::Draw);
+    let mut made = Makings::default();
+    made.look_for(sql, draws.clone());
+    let steps = made.steps();
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let outcomes = connection.run_all(&steps).await?;
+    made.found(&outcomes)?;
+    let mut orders = Vec::new();
+    for call in draws {
+        if let Made::Draws(draws) = made.of(call)?.made {
+            orders.extend(draws.iter().cloned());
         }
     }
-    if !matches!(question, Question::Order(_, OrderKey::Latest(_))) {
-        found.orders.sort_unstable_by_key(|order| order.seq);
-    }
-    Ok(found)
+    Ok(orders)
 }

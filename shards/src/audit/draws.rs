@@ -70,6 +70,8 @@ pub(super) struct History {
     pub(super) activity: i64,
     pub(super) account: Option<StoredAccount>,
     pub(super) orders: i64,
+    /// The sum of the recharge orders.
+    pub(super) recharged: i64,
     /// The version of the first order.
     pub(super) first_version: Option<i64>,
     pub(super) labels: Labels,
@@ -187,13 +189,7 @@ impl<'a> Walk<'a> {
     pub(super) fn part(&mut self, context: &Context<'_>, user: &str, stored: &Stored, last: bool) {
         let mut accounts = stored.accounts.iter().copied().peekable();
         let open = |account: &StoredAccount, walk: &mut Self| {
-            walk.open(
-                context,
-                user,
-                account.activity,
-                Some(*account),
-                &stored.repairs,
-            );
+            walk.open(context, user, account.activity, Some(*account), stored);
         };
         let behind = self
             .history
@@ -214,7 +210,7 @@ impl<'a> Walk<'a> {
                 .as_ref()
                 .is_none_or(|history| history.activity != order.activity)
             {
-                self.open(context, user, order.activity, None, &stored.repairs);
+                self.open(context, user, order.activity, None, stored);
             }
             self.order(context, order);
         }
@@ -232,15 +228,21 @@ impl<'a> Walk<'a> {
         user: &str,
         activity: i64,
         account: Option<StoredAccount>,
-        repairs: &[LabelRepair],
+        stored: &Stored,
     ) {
         self.close(context);
-        let repairs = repairs
+        let repairs = stored
+            .repairs
             .iter()
             .copied()
             .filter(|repair| repair.activity == activity)
             .collect();
-        let history = History::new(user, activity, account, repairs);
+        let recharges = stored.recharges.iter();
+        let of_activity = recharges.filter(|recharge| recharge.activity == activity);
+        let history = History {
+            recharged: of_activity.map(|recharge| recharge.chances).sum(),
+            ..History::new(user, activity, account, repairs)
+        };
         self.each(|check| check.begin(context, &history));
         self.history = Some(history);
     }

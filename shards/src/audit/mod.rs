@@ -23,6 +23,7 @@ mod campaigns;
 mod checks;
 mod draws;
 mod known;
+mod made;
 mod pages;
 mod progress;
 mod repair;
@@ -49,7 +50,7 @@ use self::checks::stock_adds_up::{Look, StockAddsUp};
 use self::checks::stock_not_oversold::stock_not_oversold;
 use self::draws::{Context, Place, Walk};
 use self::known::Learner;
-use self::pages::{GIANT_ORDERS_MAX, Giant, Pages, ROWS_MAX};
+use self::pages::{GIANT_ORDERS_MAX, Giant, PagedTables, Pages, ROWS_MAX};
 pub use self::progress::Progress;
 pub use self::repair::RepairError;
 pub use self::report::{Check, LISTED_MAX, Report, Verdict};
@@ -60,9 +61,11 @@ use crate::installation::opened::{BackEnd, Installation};
 use crate::meta::{Meta, StockOperationStatements};
 use crate::stock::Snapshot;
 use crate::stock::cluster::Spread;
+use crate::store::statements::statement;
+use crate::store::tables::issued::{COUNTERS, IssuedStatements};
 use crate::store::{
-    Access, AuditStatements, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError,
-    named, out_of_range,
+    Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, StoreError, named,
+    out_of_range,
 };
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -216,9 +219,7 @@ impl Audited for Cluster {
 
     const STOCK_IS_OF_NOW: bool = true;
 
-    const ISSUED_BY_LANE: Option<&'static str> = Some(include_str!(
-        "../../sql/mysql/audit/read_issued_by_lane.sql"
-    ));
+    const ISSUED_BY_LANE: Option<&'static str> = Some(COUNTERS.read_by_lane);
 
     fn spread(&self) -> Option<Spread> {
         Some(Cluster::spread(self))
@@ -320,10 +321,10 @@ impl<'a, A: Audited> Audit<'a, A> {
         let failed = |error| self.shard_failed(at.shard, error);
         let mut connection = self.place.shard(at.shard).connect().await.map_err(failed)?;
         let mut checks = DrawChecks::default();
-        let table = Table::open::<A::Database>(&mut connection, at, map, &mut checks)
+        let table = Table::open::<A::Database>(&mut connection, at, map)
             .await
             .map_err(failed)?;
-        let mut pages = Pages::new(&table.sql, ROWS_MAX);
+        let mut pages = Pages::new(&table.tables);
         while let Some(page) = pages.next(&mut connection).await.map_err(failed)? {
             let orders = || page.users.values().flat_map(|stored| &stored.orders);
             let known = self
@@ -334,10 +335,9 @@ impl<'a, A: Audited> Audit<'a, A> {
             let context = table.context(&known);
             self.progress.orders_read(orders().count());
             for (user, stored) in page.users {
-                for order in &stored.orders {
-                    checks.requests.order(at, &user, order);
+                for call in &stored.calls {
+                    checks.calls.call(at, &user, call);
                 }
-                checks.requests.end(at);
                 Walk::new(&mut checks).user(&context, &user, stored);
             }
             if let Some(user) = page.giant {
@@ -345,6 +345,10 @@ impl<'a, A: Audited> Audit<'a, A> {
                     .await?;
             }
         }
+        table
+            .compare_counts(&mut connection, &mut checks)
+            .await
+            .map_err(failed)?;
         self.progress.table_done();
         Ok(checks)
     }
@@ -357,13 +361,13 @@ impl<'a, A: Audited> Audit<'a, A> {
         user: String,
         checks: &mut DrawChecks,
     ) -> Result<(), AuditError> {
-        let mut requests = std::mem::take(&mut checks.requests);
+        let mut calls = std::mem::take(&mut checks.calls);
         let mut walk = Walk::new(checks);
-        let mut giant = Giant::new(&table.sql, user.clone(), GIANT_ORDERS_MAX);
+        let mut giant = Giant::new(&table.tables, user.clone(), GIANT_ORDERS_MAX);
         let (at, name) = (table.at, user.as_str());
         loop {
             let next = giant
-                .next(connection, |order| requests.order(at, name, order))
+                .next(connection, |call| calls.call(at, name, call))
                 .await;
             let Some(stored) = next.map_err(|error| self.shard_failed(at.shard, error))? else {
                 break;
@@ -376,8 +380,7 @@ impl<'a, A: Audited> Audit<'a, A> {
             self.progress.orders_read(stored.orders.len());
             walk.part(&table.context(&known), name, &stored, giant.is_over());
         }
-        requests.end(at);
-        checks.requests = requests;
+        checks.calls.add(calls);
         Ok(())
     }
 
@@ -424,9 +427,12 @@ impl<'a, A: Audited> Audit<'a, A> {
     async fn issued_of(&self, shard: u16) -> Result<Counts, AuditError> {
         let failed = |error| self.shard_failed(shard, error);
         let mut connection = self.place.shard(shard).connect().await.map_err(failed)?;
-        read_counts(&mut connection, A::Database::DIALECT.shard.read_issued)
-            .await
-            .map_err(failed)
+        read_counts(
+            &mut connection,
+            IssuedStatements::of(&A::Database::DIALECT).read,
+        )
+        .await
+        .map_err(failed)
     }
 
     /// All that the shards' counters say.
@@ -513,7 +519,7 @@ impl<'a, A: Audited> Audit<'a, A> {
 struct Table<'a> {
     at: Place,
     map: &'a SlotMap,
-    sql: AuditStatements,
+    tables: PagedTables,
     clock: Clock,
 }
 
@@ -522,22 +528,39 @@ impl<'a> Table<'a> {
         connection: &mut D::Connection,
         at: Place,
         map: &'a SlotMap,
-        checks: &mut DrawChecks,
     ) -> Result<Self, StoreError> {
-        let sql = D::DIALECT.audit(at.table, ROWS_MAX, true);
-        let has_key = !connection
-            .rows(&sql.find_request_key, "[]")
-            .await?
-            .is_empty();
-        checks.requests.key(at, has_key);
-        let sql = D::DIALECT.audit(at.table, ROWS_MAX, has_key);
-        let clock = Clock::read(connection, &sql).await?;
+        let tables = PagedTables::new(&D::DIALECT, at.table, ROWS_MAX);
+        let clock = Clock::read::<D>(connection).await?;
         Ok(Self {
             at,
             map,
-            sql,
+            tables,
             clock,
         })
+    }
+
+    /// Compares how many orders there are with what the calls say: where each call has its orders,
+    /// and these are as many, none belongs to no call or to two.
+    async fn compare_counts(
+        &self,
+        connection: &mut impl Connection,
+        checks: &mut DrawChecks,
+    ) -> Result<(), StoreError> {
+        let sql = &self.tables.sql.orders;
+        let rows = connection.rows(&sql.count, "[]").await?;
+        let row = rows.first().ok_or_else(|| out_of_range(0))?;
+        let (there, named) = (row.integer(0)?, row.integer(1)?);
+        let mut strays = Vec::new();
+        if there != named {
+            for row in connection.rows(&sql.strays, "[]").await? {
+                strays.push((row.integer(0)?, row.text(1)?.to_owned()));
+            }
+        }
+        let all_whole = !checks.calls.is_broken();
+        checks
+            .requests
+            .compare(self.at, (there, named), &strays, all_whole);
+        Ok(())
     }
 
     fn context<'c>(&'c self, known: &'c known::Known) -> Context<'c> {
@@ -558,11 +581,12 @@ struct Clock {
 }
 
 impl Clock {
-    async fn read(
-        connection: &mut impl Connection,
-        sql: &AuditStatements,
-    ) -> Result<Self, StoreError> {
-        let rows = connection.rows(&sql.read_clock, "[]").await?;
+    async fn read<D: Database>(connection: &mut D::Connection) -> Result<Self, StoreError> {
+        let sql = D::DIALECT.pick(
+            statement!("mysql", "clock", read),
+            statement!("sqlite", "clock", read),
+        );
+        let rows = connection.rows(sql, "[]").await?;
         let at = rows.first().ok_or_else(|| out_of_range(0))?.integer(0)?;
         Ok(Self {
             at: Timestamp::from_millisecond(at).map_err(|_| out_of_range(0))?,

@@ -8,8 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::rows::{LabelRepair, OfUser, OrderPlace, StoredAccount, StoredOrder, of_user};
-use crate::store::{AuditStatements, Connection, StoreError};
+use super::made::{Made, made_by};
+use super::rows::{
+    LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredOrder, StoredRecharge,
+    of_user,
+};
+use crate::store::tables::Numbered;
+use crate::store::{Connection, Dialect, StoreError};
 
 /// Rows of a kind in one page: some milliseconds of reading.
 pub(super) const ROWS_MAX: usize = 2_000;
@@ -21,8 +26,11 @@ pub(super) const GIANT_ORDERS_MAX: usize = 100_000;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Stored {
     pub(super) accounts: Vec<StoredAccount>,
-    /// In the order of the key of requests.
+    /// By request id.
+    pub(super) calls: Vec<StoredCall>,
+    /// In the order of their calls.
     pub(super) orders: Vec<StoredOrder>,
+    pub(super) recharges: Vec<StoredRecharge>,
     pub(super) repairs: Vec<LabelRepair>,
 }
 
@@ -34,11 +42,32 @@ pub(super) struct Page {
     pub(super) giant: Option<String>,
 }
 
+/// The statements on the tables of one number, in pages of so many rows.
+#[derive(Debug)]
+pub(super) struct PagedTables {
+    pub(super) sql: Numbered,
+    pub(super) rows_max: usize,
+}
+
+impl PagedTables {
+    pub(super) fn new(dialect: &Dialect, table: u16, rows_max: usize) -> Self {
+        let mut sql = Numbered::of(dialect, table);
+        for text in [
+            &mut sql.accounts.page,
+            &mut sql.calls.page,
+            &mut sql.calls.of_user,
+            &mut sql.label_repairs.page,
+        ] {
+            *text = text.replace("{rows_max}", &rows_max.to_string());
+        }
+        Self { sql, rows_max }
+    }
+}
+
 /// Where the reading of a table pair has come to.
 #[derive(Debug)]
 pub(super) struct Pages<'a> {
-    sql: &'a AuditStatements,
-    rows_max: usize,
+    tables: &'a PagedTables,
     /// The last user that was read.
     after: String,
     ended: bool,
@@ -85,11 +114,9 @@ impl End {
 }
 
 impl<'a> Pages<'a> {
-    /// `rows_max` is that of the statements.
-    pub(super) fn new(sql: &'a AuditStatements, rows_max: usize) -> Self {
+    pub(super) fn new(tables: &'a PagedTables) -> Self {
         Self {
-            sql,
-            rows_max,
+            tables,
             after: String::new(),
             ended: false,
         }
@@ -119,10 +146,10 @@ impl<'a> Pages<'a> {
         }
         let mut end = End::of_table();
         let mut accounts = self
-            .rows(connection, &self.sql.page_accounts, &mut end)
+            .rows(connection, &self.tables.sql.accounts.page, &mut end)
             .await?;
         if end.giant {
-            let of_giant = all_of(connection, &self.sql.accounts_of, &end.upto).await?;
+            let of_giant = all_of(connection, &self.tables.sql.accounts.of_user, &end.upto).await?;
             accounts = of_giant
                 .into_iter()
                 .map(|account| (end.upto.clone(), account))
@@ -134,22 +161,29 @@ impl<'a> Pages<'a> {
     }
 
     async fn read(&mut self, connection: &mut impl Connection) -> Result<Page, StoreError> {
-        let (sql, mut end) = (self.sql, End::of_table());
+        let (sql, mut end) = (&self.tables.sql, End::of_table());
         loop {
-            let orders: Vec<(_, StoredOrder)> =
-                self.rows(connection, &sql.page_orders, &mut end).await?;
-            let of_orders = end.clone();
+            let calls: Vec<(_, StoredCall)> =
+                self.rows(connection, &sql.calls.page, &mut end).await?;
+            let of_calls = end.clone();
             let accounts: Vec<(_, StoredAccount)> =
-                self.rows(connection, &sql.page_accounts, &mut end).await?;
+                self.rows(connection, &sql.accounts.page, &mut end).await?;
             let repairs: Vec<(_, LabelRepair)> = self
-                .rows(connection, &sql.page_label_repairs, &mut end)
+                .rows(connection, &sql.label_repairs.page, &mut end)
                 .await?;
             // An earlier end leaves too much in what was read before it was known.
-            if end != of_orders {
+            if end != of_calls {
                 continue;
             }
             let mut users: BTreeMap<String, Stored> = BTreeMap::new();
+            let Made {
+                calls,
+                orders,
+                recharges,
+            } = made_by(connection, self.tables, calls).await?;
+            gather(&mut users, calls, |stored| &mut stored.calls);
             gather(&mut users, orders, |stored| &mut stored.orders);
+            gather(&mut users, recharges, |stored| &mut stored.recharges);
             gather(&mut users, accounts, |stored| &mut stored.accounts);
             gather(&mut users, repairs, |stored| &mut stored.repairs);
             self.ended = end == End::of_table();
@@ -171,7 +205,7 @@ impl<'a> Pages<'a> {
             .rows(sql, &json(&(&self.after, &end.upto)))
             .await?;
         let mut rows = rows.iter().map(of_user).collect::<Result<Vec<_>, _>>()?;
-        end.cut(&mut rows, self.rows_max);
+        end.cut(&mut rows, self.tables.rows_max);
         Ok(rows)
     }
 }
@@ -195,23 +229,26 @@ pub(super) fn json(value: &impl Serialize) -> String {
 /// those are kept that come next by activity and ordinal, in a snapshot for each time.
 #[derive(Debug)]
 pub(super) struct Giant<'a> {
-    sql: &'a AuditStatements,
+    tables: &'a PagedTables,
     orders_max: usize,
     pub(super) user: String,
     /// The accounts as they stood at first. Orders that were made later are left out.
     accounts: Option<Vec<StoredAccount>>,
+    /// And the recharge orders at the same moment.
+    recharges: Vec<StoredRecharge>,
     /// The last order that was handed out.
     after: Option<OrderPlace>,
     ended: bool,
 }
 
 impl<'a> Giant<'a> {
-    pub(super) fn new(sql: &'a AuditStatements, user: String, orders_max: usize) -> Self {
+    pub(super) fn new(tables: &'a PagedTables, user: String, orders_max: usize) -> Self {
         Self {
-            sql,
+            tables,
             orders_max,
             user,
             accounts: None,
+            recharges: Vec::new(),
             after: None,
             ended: false,
         }
@@ -223,12 +260,12 @@ impl<'a> Giant<'a> {
     }
 
     /// The user's next orders, by activity and ordinal, and what else there is, which is the same
-    /// each time; `None` after the last. `each` sees all orders, in the order of the key of
-    /// requests, at the first time.
+    /// each time; `None` after the last. `each` sees all calls, in the order of their key, at the
+    /// first time.
     pub(super) async fn next(
         &mut self,
         connection: &mut impl Connection,
-        each: impl FnMut(&StoredOrder) + Send,
+        each: impl FnMut(&StoredCall) + Send,
     ) -> Result<Option<Stored>, StoreError> {
         if self.ended {
             return Ok(None);
@@ -242,10 +279,11 @@ impl<'a> Giant<'a> {
     async fn read(
         &mut self,
         connection: &mut impl Connection,
-        mut each: impl FnMut(&StoredOrder) + Send,
+        mut each: impl FnMut(&StoredCall) + Send,
     ) -> Result<Stored, StoreError> {
-        let now: Vec<StoredAccount> = all_of(connection, &self.sql.accounts_of, &self.user).await?;
-        let repairs = all_of(connection, &self.sql.label_repairs_of, &self.user).await?;
+        let sql = &self.tables.sql;
+        let now: Vec<StoredAccount> = all_of(connection, &sql.accounts.of_user, &self.user).await?;
+        let repairs = all_of(connection, &sql.label_repairs.of_user, &self.user).await?;
         let first_time = self.accounts.is_none();
         let accounts = self.accounts.get_or_insert_with(|| now.clone()).clone();
         let used = |accounts: &[StoredAccount], activity| {
@@ -260,35 +298,74 @@ impl<'a> Giant<'a> {
         };
         let (after, orders_max) = (self.after, self.orders_max);
         let (mut next, mut more) = (BTreeMap::new(), false);
-        let row = |row: &_| {
-            let order = StoredOrder::of(row)?;
+        let mut calls = CallsOf::new(self.tables, &self.user);
+        while let Some(made) = calls.next(connection).await? {
             if first_time {
-                each(&order);
+                made.calls.iter().for_each(|(_, call)| each(call));
+                let recharges = made.recharges.iter().map(|(_, recharge)| *recharge);
+                self.recharges.extend(recharges);
             }
-            if after.is_none_or(|after| order.place() > after) && !came_later(&order) {
-                next.insert(order.place(), order);
-                if next.len() > orders_max {
-                    next.pop_last();
-                    more = true;
+            for (_, order) in made.orders {
+                if after.is_none_or(|after| order.place() > after) && !came_later(&order) {
+                    next.insert(order.place(), order);
+                    if next.len() > orders_max {
+                        next.pop_last();
+                        more = true;
+                    }
                 }
             }
-            Ok(())
-        };
-        let (activity, ordinal, _) = after.unwrap_or((i64::MIN, i64::MIN, i64::MIN));
-        connection
-            .scan(
-                &self.sql.orders_of,
-                &json(&(&self.user, activity, ordinal)),
-                row,
-            )
-            .await?;
+        }
         self.after = next.last_key_value().map(|(place, _)| *place).or(after);
         self.ended = !more;
         Ok(Stored {
             accounts,
+            calls: Vec::new(),
             orders: next.into_values().collect(),
+            recharges: self.recharges.clone(),
             repairs,
         })
+    }
+}
+
+/// The calls of one user, page by page, and what they made.
+#[derive(Debug)]
+pub(super) struct CallsOf<'a> {
+    tables: &'a PagedTables,
+    user: &'a str,
+    /// The last request id that was read.
+    after: Box<str>,
+    ended: bool,
+}
+
+impl<'a> CallsOf<'a> {
+    pub(super) fn new(tables: &'a PagedTables, user: &'a str) -> Self {
+        Self {
+            tables,
+            user,
+            after: Box::default(),
+            ended: false,
+        }
+    }
+
+    /// The next page; `None` after the last.
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut impl Connection,
+    ) -> Result<Option<Made>, StoreError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let key = json(&(self.user, &self.after));
+        let rows = connection
+            .rows(&self.tables.sql.calls.of_user, &key)
+            .await?;
+        let calls: Vec<(String, StoredCall)> =
+            rows.iter().map(of_user).collect::<Result<_, _>>()?;
+        self.ended = calls.len() < self.tables.rows_max;
+        if let Some((_, last)) = calls.last() {
+            self.after.clone_from(&last.request);
+        }
+        made_by(connection, self.tables, calls).await.map(Some)
     }
 }
 

@@ -9,16 +9,15 @@ use router::SlotMap;
 
 use super::draws::{Context, Labels, Place, labels_set_back};
 use super::known::{Known, Learner};
-use super::pages::{Pages, ROWS_MAX, all_of, json};
-use super::rows::{LabelRepair, OfUser, StoredAccount, StoredOrder};
+use super::pages::{CallsOf, PagedTables, Pages, ROWS_MAX, all_of, json};
+use super::rows::{LabelRepair, OfUser, StoredAccount};
 use super::{AuditError, Audited, Check, Clock, Progress, Report, run};
 use crate::installation::cluster::Cluster;
 use crate::installation::embedded::{Folder, FolderError};
 use crate::installation::opened::{BackEnd, Installation};
 use crate::meta::{AuditEntry, Meta};
 use crate::store::{
-    Access, AuditStatements, Connection, Database, MigrateError, StoreError, json_rows,
-    migrate_shard, out_of_range,
+    Access, Connection, Database, MigrateError, StoreError, json_rows, migrate_shard, out_of_range,
 };
 
 /// How often an account that draws meanwhile is looked at again.
@@ -247,9 +246,11 @@ impl<'a, A: Audited> Repair<'a, A> {
             name: name.clone(),
             error,
         };
-        let sql = A::Database::DIALECT.audit(at.table, ROWS_MAX, true);
-        let clock = Clock::read(connection, &sql).await.map_err(failed)?;
-        let mut pages = Pages::new(&sql, ROWS_MAX);
+        let tables = PagedTables::new(&A::Database::DIALECT, at.table, ROWS_MAX);
+        let clock = Clock::read::<A::Database>(connection)
+            .await
+            .map_err(failed)?;
+        let mut pages = Pages::new(&tables);
         while let Some(accounts) = pages.next_accounts(connection).await.map_err(failed)? {
             let context = Context {
                 place: at,
@@ -271,7 +272,7 @@ impl<'a, A: Audited> Repair<'a, A> {
                     latest,
                     now: context.now,
                 };
-                match suspect.mend(connection, &sql).await.map_err(failed)? {
+                match suspect.mend(connection, &tables).await.map_err(failed)? {
                     RepairOutcome::Mended => self.mended.accounts += 1,
                     RepairOutcome::Left => self.mended.left += 1,
                     RepairOutcome::Sound => {}
@@ -305,28 +306,31 @@ impl Suspect<'_> {
     async fn mend(
         &self,
         connection: &mut impl Connection,
-        sql: &AuditStatements,
+        tables: &PagedTables,
     ) -> Result<RepairOutcome, StoreError> {
         for _ in 0..TRIES_MAX {
-            let Some(account) = self.account(connection, sql).await? else {
+            let Some(account) = self.account(connection, tables).await? else {
                 return Ok(RepairOutcome::Sound);
             };
             if account.day <= self.latest {
                 return Ok(RepairOutcome::Sound);
             }
-            let Some(labels) = self.labels(connection, sql, account).await? else {
+            let Some(labels) = self.labels(connection, tables, account).await? else {
                 continue;
             };
             // Its orders were read without a lock: they are all, as long as it still says the same.
             connection.begin().await?;
             let locked = connection
-                .rows(&sql.lock_account, &json(&(self.user, self.activity)))
+                .rows(
+                    &tables.sql.accounts.lock,
+                    &json(&(self.user, self.activity)),
+                )
                 .await?;
             if locked.first().map(StoredAccount::of).transpose()? != Some(account) {
                 connection.rollback().await?;
                 continue;
             }
-            self.write(connection, sql, account, labels).await?;
+            self.write(connection, tables, account, labels).await?;
             connection.commit().await?;
             return Ok(RepairOutcome::Mended);
         }
@@ -336,9 +340,10 @@ impl Suspect<'_> {
     async fn account(
         &self,
         connection: &mut impl Connection,
-        sql: &AuditStatements,
+        tables: &PagedTables,
     ) -> Result<Option<StoredAccount>, StoreError> {
-        let accounts: Vec<StoredAccount> = all_of(connection, &sql.accounts_of, self.user).await?;
+        let accounts: Vec<StoredAccount> =
+            all_of(connection, &tables.sql.accounts.of_user, self.user).await?;
         Ok(accounts
             .into_iter()
             .find(|account| account.activity == self.activity))
@@ -347,26 +352,18 @@ impl Suspect<'_> {
     async fn labels(
         &self,
         connection: &mut impl Connection,
-        sql: &AuditStatements,
+        tables: &PagedTables,
         account: StoredAccount,
     ) -> Result<Option<Labels>, StoreError> {
         let repairs: Vec<LabelRepair> =
-            all_of(connection, &sql.label_repairs_of, self.user).await?;
+            all_of(connection, &tables.sql.label_repairs.of_user, self.user).await?;
         let mut orders = Vec::new();
-        let each = |row: &_| {
-            let order = StoredOrder::of(row)?;
-            if order.activity == self.activity {
-                orders.push((order.ordinal, order.id, order.day));
-            }
-            Ok(())
-        };
-        connection
-            .scan(
-                &sql.orders_of,
-                &json(&(self.user, self.activity, i64::MIN)),
-                each,
-            )
-            .await?;
+        let mut calls = CallsOf::new(tables, self.user);
+        while let Some(made) = calls.next(connection).await? {
+            let of_activity = made.orders.iter().map(|(_, order)| order);
+            let of_activity = of_activity.filter(|order| order.activity == self.activity);
+            orders.extend(of_activity.map(|order| (order.ordinal, order.id, order.day)));
+        }
         orders.sort_unstable();
         Ok(labels_set_back(
             account,
@@ -379,7 +376,7 @@ impl Suspect<'_> {
     async fn write(
         &self,
         connection: &mut impl Connection,
-        sql: &AuditStatements,
+        tables: &PagedTables,
         account: StoredAccount,
         labels: Labels,
     ) -> Result<(), StoreError> {
@@ -393,7 +390,7 @@ impl Suspect<'_> {
             self.now.as_millisecond(),
         );
         connection
-            .execute(&sql.insert_label_repair, &json_rows([note]))
+            .execute(&tables.sql.label_repairs.insert, &json_rows([note]))
             .await?;
         let Labels {
             day,
@@ -402,7 +399,11 @@ impl Suspect<'_> {
         } = labels;
         let set = json_rows([(user, activity, day, day_orders, month_orders)]);
         // The account is locked and its day differs, so exactly one row changes.
-        if connection.execute(&sql.mend_label, &set).await? == 1 {
+        if connection
+            .execute(&tables.sql.accounts.set_label, &set)
+            .await?
+            == 1
+        {
             Ok(())
         } else {
             Err(out_of_range(0))

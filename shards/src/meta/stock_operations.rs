@@ -191,7 +191,7 @@ pub(super) async fn insert_operation<D: Database>(
     ));
     connection.execute(sql.insert_operation, &row).await?;
     let id = only_number(&connection.rows(sql.last_operation, NOTHING).await?)?;
-    let on_servers = matches!(D::DIALECT.issuing, Issuing::FromServers(_));
+    let on_servers = matches!(D::DIALECT.issuing, Issuing::FromServers);
     // Added units must reach the servers that hold the stock. A withdrawal is recorded when it is
     // done.
     if on_servers && applied.is_some() {

@@ -15,6 +15,9 @@ use market::{
 use router::{OrderNumbers, Run, ShardId, Slot, SlotMap};
 
 use super::sqlite::Access;
+use super::tables::Numbered;
+use super::tables::issued::IssuedStatements;
+use super::tables::orders::OrderStatements;
 use super::{
     Columns, Connection, Database, InDoubtBatch, MigrateError, OnLock, PersistError, ShardStore,
     SqlShard, SqliteFile, StoreError, Verdict, migrate_meta, migrate_shard,
@@ -167,7 +170,7 @@ impl<D: Database> Bench<D> {
     pub(super) async fn issued(&self) -> i64 {
         let mut connection = self.database.connect().await.expect("a connection");
         let rows = connection
-            .rows(D::DIALECT.shard.read_issued, "[]")
+            .rows(IssuedStatements::of(&D::DIALECT).read, "[]")
             .await
             .expect("rows");
         rows.first()
@@ -535,7 +538,7 @@ async fn the_greatest_order_id_is_known<D: Database>(database: D) {
     let mut greatest = 0;
     for table in 0..TABLES {
         let rows = connection
-            .rows(&D::DIALECT.table(table).read_last_order, "[]")
+            .rows(&OrderStatements::of(&D::DIALECT, table).read_last, "[]")
             .await
             .expect("rows");
         greatest = rows[0].number::<u64>(0).expect("an id").max(greatest);
@@ -551,15 +554,17 @@ async fn look_ups_use_their_keys<D: Database>(database: D, explain: &str) {
         .await
         .expect("a fresh shard");
     let mut connection = database.connect().await.expect("a connection");
-    let sql = D::DIALECT.table(0);
+    let sql = Numbered::of(&D::DIALECT, 0);
     for statement in [
-        &sql.lock_batch,
-        &sql.read_accounts,
-        &sql.find_orders,
-        &sql.find_orders_by_id,
-        &sql.find_latest_orders,
-        &sql.update_accounts,
-        &sql.lock_order,
+        &sql.calls.lock_batch,
+        &sql.calls.find,
+        &sql.calls.lock,
+        &sql.calls.latest,
+        &sql.accounts.read,
+        &sql.accounts.update,
+        &sql.orders.of_ids,
+        &sql.orders.find,
+        &sql.recharge_orders.of_ids,
     ] {
         // Comments come first in the files; EXPLAIN must come before them.
         let rows = connection

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use market::batch::Prize;
 
 use super::rows::{json_rows, number};
+use super::tables::epochs::EPOCHS;
+use super::tables::issued::IssuedStatements;
+use super::tables::receipts::{RECEIPTS, grant_rows, receipt_row};
+use super::tables::{LockOrder, Writes};
 use super::{Columns, Dialect, Expected, Input, Issuing, Outcome, Rows, Step, StoreError};
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
@@ -44,66 +48,74 @@ impl<'r> GrantNote<'r> {
         }
     }
 
-    /// The statements that note it, for [`GrantNote::check`] to look at what they did. None where
-    /// no units were taken and nothing is to be deleted.
-    pub(crate) fn steps(&self, dialect: &Dialect) -> Vec<Step<'_>> {
-        let mut steps = Vec::new();
-        let used = !self.counts.is_empty();
+    /// Adds the statements that note it. None where no units were taken and nothing is to be
+    /// deleted.
+    pub(crate) fn write<'a>(&'a self, dialect: &Dialect, writes: &mut Writes<'a>) {
         match dialect.issuing {
-            Issuing::FromServers(sql) => {
-                let mut push = |sql, rows, expected| {
-                    steps.push(Step {
-                        sql,
-                        input: Input::Rows(rows),
-                        expected,
-                    });
-                };
-                if used {
-                    push(sql.hold_epochs, self.servers(), Expected::Any);
-                    push(
-                        sql.insert_receipt,
-                        receipt_row(self.grant, false, &self.text),
-                        Expected::Rows(1),
-                    );
-                    push(
-                        sql.count_issued,
-                        self.lane_counts(),
-                        Expected::AddedOrChanged(self.counts.len()),
-                    );
-                }
-                if !self.receipt.closed.is_empty() {
-                    push(
-                        sql.delete_receipts,
-                        grant_rows(&self.receipt.closed),
-                        Expected::Any,
-                    );
-                }
-            }
-            Issuing::FromMemory { count_issued } if used => {
-                let rows = self.prize_counts();
-                let expected = Expected::Rows(rows.by_row().len());
-                steps.push(Step {
-                    sql: count_issued,
-                    input: Input::Rows(rows),
-                    expected,
-                });
-            }
-            Issuing::FromMemory { .. } => {}
+            Issuing::FromServers => self.write_receipt(dialect, writes),
+            Issuing::FromMemory => self.write_counts(dialect, self.prize_counts(), writes),
         }
-        steps
+        if dialect.issuing == Issuing::FromServers && !self.receipt.closed.is_empty() {
+            let step = Step {
+                sql: RECEIPTS.delete,
+                input: Input::Rows(grant_rows(&self.receipt.closed)),
+                expected: Expected::Any,
+            };
+            writes.add_step(LockOrder::Receipts, step);
+        }
     }
 
-    /// Whether each server's epoch is still the one that its units were granted under.
+    /// Those statements.
+    #[cfg(test)]
+    pub(crate) fn steps(&self, dialect: &Dialect) -> Vec<Step<'_>> {
+        let mut writes = Writes::default();
+        self.write(dialect, &mut writes);
+        writes.in_order()
+    }
+
+    fn write_receipt<'a>(&'a self, dialect: &Dialect, writes: &mut Writes<'a>) {
+        if self.counts.is_empty() {
+            return;
+        }
+        let hold = Step::read(EPOCHS.hold, Input::Rows(self.servers()));
+        writes.add_step(LockOrder::Epochs, hold);
+        let note = Step {
+            sql: RECEIPTS.insert,
+            input: Input::Rows(receipt_row(self.grant, false, &self.text)),
+            expected: Expected::Rows(1),
+        };
+        writes.add_step(LockOrder::Receipts, note);
+        self.write_counts(dialect, self.lane_counts(), writes);
+    }
+
+    fn write_counts<'a>(&self, dialect: &Dialect, rows: Rows<'a>, writes: &mut Writes<'a>) {
+        let count = rows.by_row().len();
+        if count == 0 {
+            return;
+        }
+        let expected = match dialect.issuing {
+            Issuing::FromServers => Expected::AddedOrChanged(count),
+            Issuing::FromMemory => Expected::Rows(count),
+        };
+        let step = Step {
+            sql: IssuedStatements::of(dialect).count,
+            input: Input::Rows(rows),
+            expected,
+        };
+        writes.add_step(LockOrder::Issued, step);
+    }
+
+    /// Whether each server's epoch is still the one that its units were granted under, by what the
+    /// statements of all writes have found.
     pub(crate) fn check<R: Columns>(
         &self,
-        dialect: &Dialect,
+        steps: &[Step<'_>],
         outcomes: &[Outcome<R>],
     ) -> Result<(), StoreError> {
-        match (dialect.issuing, outcomes) {
-            (Issuing::FromServers(_), [epochs, ..]) if !self.counts.is_empty() => {
-                self.check_epochs(&epochs.rows)
-            }
-            _ => Ok(()),
+        let held = steps.iter().position(|step| step.sql == EPOCHS.hold);
+        match held.and_then(|index| outcomes.get(index)) {
+            Some(epochs) => self.check_epochs(&epochs.rows),
+            None => Ok(()),
         }
     }
 
@@ -162,24 +174,6 @@ impl<'r> GrantNote<'r> {
         }
         rows
     }
-}
-
-/// The one row of a grant's receipt; a void one forbids its batch.
-pub(crate) fn receipt_row(grant: GrantId, void: bool, units: &str) -> Rows<'_> {
-    let mut rows = Rows::default();
-    rows.push([number(grant.0), u8::from(void).into(), units.into()]);
-    rows
-}
-
-/// Rows of grants, in their order.
-pub(crate) fn grant_rows<'a>(grants: &[GrantId]) -> Rows<'a> {
-    let mut grants = grants.to_vec();
-    grants.sort_unstable();
-    let mut rows = Rows::default();
-    for grant in grants {
-        rows.push([number(grant.0)]);
-    }
-    rows
 }
 
 /// `[[server, epoch, [[activity, award, segment, count], ...]], ...]`

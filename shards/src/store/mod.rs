@@ -5,6 +5,7 @@ mod connection;
 mod files;
 mod grant;
 mod identity;
+mod makings;
 mod migrate;
 mod mysql;
 mod pool;
@@ -12,7 +13,8 @@ mod rows;
 mod runs;
 mod shard;
 mod sqlite;
-mod statements;
+pub(crate) mod statements;
+pub(crate) mod tables;
 
 pub use connection::{
     Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value,
@@ -21,21 +23,22 @@ pub use connection::{
 pub(crate) use files::{explained, named, one_line};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
-pub(crate) use grant::{grant_rows, receipt_row};
 pub use identity::{
     ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, counted, read_identity,
 };
 pub(crate) use identity::{IDENTITY_TABLE, Notice, write_identity};
+pub(crate) use makings::Makings;
 pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
 pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
 pub(crate) use pool::{Lease, Pool, PoolLimits};
-pub(crate) use rows::{account_from_row, json_rows, order_from_row};
+pub(crate) use rows::json_rows;
 pub use runs::Behind;
-pub(crate) use runs::{Claimed, RunCheck, last_grant_run, last_order_of, last_order_run};
+pub(crate) use runs::{
+    Claimed, RunCheck, last_grant_run, last_order_of, last_order_run, last_recharge_run,
+};
 pub use shard::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, SqlShard, Verdict};
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{
-    AuditStatements, Dialect, DialectKind, IdentityStatements, Issuing, MYSQL, MYSQL_STOCK,
-    ReceiptStatements, SQLITE, ShardStatements, StockStatements, TableStatements,
+    Dialect, DialectKind, IdentityStatements, Issuing, MYSQL, SQLITE, SchemaTexts, ShardChange,
 };

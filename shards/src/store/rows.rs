@@ -1,93 +1,25 @@
-//! Rows to domain values and back. The column order of each is that of its statement file.
+//! Values of rows and back, as all tables have them.
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use jiff::Timestamp;
-use market::calendar::Day;
-use market::chances::Account;
-use market::order::{DrawCount, Order, Rule};
-use market::{ActivityId, AwardId, OrderId, RequestId, UserId};
+use market::{ActivityId, OrderId, UserId};
 use serde::Serialize;
 use serde::ser::Serializer as _;
 
 use super::{Columns, Input, StoreError, Value, out_of_range};
 
-/// Columns from `first` on: order, request, activity, version, ordinal, day, award, title, index,
-/// rule, stocked, time of creation in milliseconds, place in the call, draws that the call asked
-/// for.
-pub(crate) fn order_from_row(
-    row: &impl Columns,
-    first: usize,
-    user: UserId,
-) -> Result<Order, StoreError> {
-    let id = |index| row.number::<u64>(first + index);
-    Ok(Order {
-        id: OrderId::new(id(0)?).ok_or_else(|| out_of_range(first))?,
-        user,
-        request: RequestId::new(row.text(first + 1)?).map_err(|_| out_of_range(first + 1))?,
-        seq: row.number(first + 12)?,
-        asked: DrawCount::new(row.number(first + 13)?).map_err(|_| out_of_range(first + 13))?,
-        activity: ActivityId::new(id(2)?).ok_or_else(|| out_of_range(first + 2))?,
-        version: row.number(first + 3)?,
-        ordinal: row.number(first + 4)?,
-        day: Day::from_number(row.number(first + 5)?),
-        award: AwardId::new(id(6)?).ok_or_else(|| out_of_range(first + 6))?,
-        award_title: Arc::from(row.text(first + 7)?),
-        award_index: row.number(first + 8)?,
-        rule: Rule::from_name(row.text(first + 9)?).ok_or_else(|| out_of_range(first + 9))?,
-        stocked: row.integer(first + 10)? != 0,
-        created_at: Timestamp::from_millisecond(row.integer(first + 11)?)
-            .map_err(|_| out_of_range(first + 11))?,
-    })
+/// The user id in a column.
+pub(super) fn user_id(row: &impl Columns, index: usize) -> Result<UserId, StoreError> {
+    UserId::new(row.text(index)?).map_err(|_| out_of_range(index))
 }
 
-/// Columns from `first` on: chances granted, used, day, used on it, used in its month.
-pub(crate) fn account_from_row(row: &impl Columns, first: usize) -> Result<Account, StoreError> {
-    Ok(Account {
-        granted: row.number(first)?,
-        used: row.number(first + 1)?,
-        day: Day::from_number(row.number(first + 2)?),
-        day_used: row.number(first + 3)?,
-        month_used: row.number(first + 4)?,
-    })
+/// The activity's id in a column.
+pub(super) fn activity_id(row: &impl Columns, index: usize) -> Result<ActivityId, StoreError> {
+    ActivityId::new(row.number(index)?).ok_or_else(|| out_of_range(index))
 }
 
-/// The row of an order for `insert_orders`.
-pub(super) fn order_row(order: &Order) -> [Value<'_>; 15] {
-    [
-        number(order.id.get()),
-        order.user.as_str().into(),
-        order.request.as_str().into(),
-        number(order.activity.get()),
-        order.version.into(),
-        order.ordinal.into(),
-        order.day.number().into(),
-        number(order.award.get()),
-        (&*order.award_title).into(),
-        order.award_index.into(),
-        order.rule.name().into(),
-        Value::Integer(order.stocked.into()),
-        Value::Integer(order.created_at.as_millisecond()),
-        Value::Integer(order.seq.into()),
-        Value::Integer(order.asked.get().into()),
-    ]
-}
-
-/// The row of an account for `insert_accounts` and `update_accounts`.
-pub(super) fn account_row<'a>(
-    user: &'a UserId,
-    activity: ActivityId,
-    account: &Account,
-) -> [Value<'a>; 7] {
-    [
-        user.as_str().into(),
-        number(activity.get()),
-        account.granted.into(),
-        account.used.into(),
-        account.day.number().into(),
-        account.day_used.into(),
-        account.month_used.into(),
-    ]
+/// The id of an order of any kind in a column.
+pub(super) fn order_id(row: &impl Columns, index: usize) -> Result<OrderId, StoreError> {
+    OrderId::new(row.number(index)?).ok_or_else(|| out_of_range(index))
 }
 
 /// An id or an epoch.

@@ -5,6 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::tables::orders::OrderStatements;
+use super::tables::receipts::RECEIPTS;
+use super::tables::recharge_orders::RechargeOrderStatements;
 use super::{Columns, Connection, Database, Issuing, StoreError};
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
@@ -19,10 +22,10 @@ pub(crate) trait Claimed: Send + Sync {
 pub(crate) async fn last_grant_run<D: Database>(
     connection: &mut D::Connection,
 ) -> Result<u64, StoreError> {
-    let Issuing::FromServers(receipts) = D::DIALECT.issuing else {
+    if D::DIALECT.issuing != Issuing::FromServers {
         return Ok(0);
-    };
-    let grants = connection.rows(receipts.read_last_receipt, "[]").await?;
+    }
+    let grants = connection.rows(RECEIPTS.read_last, "[]").await?;
     Ok(run_of_grant(GrantId(
         grants.first().map_or(Ok(0), |row| row.number(0))?,
     )))
@@ -49,11 +52,25 @@ pub(crate) async fn last_order_of<D: Database>(
     connection: &mut D::Connection,
     table: u16,
 ) -> Result<Option<u64>, StoreError> {
-    let rows = connection
-        .rows(&D::DIALECT.table(table).read_last_order, "[]")
-        .await?;
+    let sql = OrderStatements::of(&D::DIALECT, table);
+    let rows = connection.rows(&sql.read_last, "[]").await?;
     let order = rows.first().map_or(Ok(0), |row| row.number(0))?;
     Ok(Some(order).filter(|&order| order > 0))
+}
+
+/// The greatest run that recharge orders in these tables of a shard are of; 0 without any.
+pub(crate) async fn last_recharge_run<D: Database>(
+    connection: &mut D::Connection,
+    tables: impl Iterator<Item = u16> + Send,
+) -> Result<u64, StoreError> {
+    let mut last = 0;
+    for table in tables {
+        let sql = RechargeOrderStatements::of(&D::DIALECT, table);
+        let rows = connection.rows(&sql.read_last, "[]").await?;
+        let order = rows.first().map_or(Ok(0), |row| row.number(0))?;
+        last = last.max(run_of_order(order));
+    }
+    Ok(last)
 }
 
 fn run_of_order(order: u64) -> u64 {
@@ -97,6 +114,7 @@ impl RunCheck {
             return Ok(Ok(()));
         }
         let run = last_order_run::<D>(connection, 0..self.tables).await?;
+        let run = run.max(last_recharge_run::<D>(connection, 0..self.tables).await?);
         let run = run.max(last_grant_run::<D>(connection).await?);
         // After the shard: whatever is there was claimed before it was written.
         let claimed = if run <= self.known {

@@ -13,19 +13,26 @@ use jiff::Timestamp;
 use market::batch::{AccountKey, Batch, Known, Settlement};
 use market::call::EarlierCall;
 use market::chances::Account;
-use market::{Call, Command, Order, UserId};
+use market::{Call, Command, Order, RechargeOrder, UserId};
 use router::{ShardId, SlotMap};
 
-use super::grant::{GrantNote, receipt_row};
-use super::rows::{account_from_row, account_row, json_rows, number, order_from_row, order_row};
+use super::grant::GrantNote;
+use super::makings::Makings;
+use super::rows::json_rows;
+use super::tables::accounts::{self, Accounts};
+use super::tables::calls::{self, Calls};
+use super::tables::orders::Orders;
+use super::tables::receipts::{RECEIPTS, receipt_row};
+use super::tables::recharge_orders::RechargeOrders;
+use super::tables::{Numbered, OfUsers, Writes};
 use super::{
     Columns, Connection, Database, Expected, Input, Issuing, Outcome, Rows, RunCheck, Step,
-    StoreError, TableStatements, check_all,
+    StoreError, check_all,
 };
 
-/// Where the account and the order stand in a row of `lock_batch`.
+/// Where the account and the call stand in a row of `lock_batch`.
 const ACCOUNT_COLUMN: usize = 1;
-const ORDER_COLUMN: usize = 6;
+const CALL_COLUMN: usize = ACCOUNT_COLUMN + accounts::STATE_COLUMNS;
 
 /// What became of a batch whose commit was not confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +136,7 @@ struct Layout {
     shard: ShardId,
     /// The number of the first one.
     first: u16,
-    tables: Vec<TableStatements>,
+    tables: Vec<Numbered>,
     /// For each of them its `lock_batch` that does not wait.
     lock_batch_no_wait: Vec<String>,
 }
@@ -139,8 +146,10 @@ impl<D: Database> SqlShard<D> {
     /// the first use.
     pub fn new(database: D, map: SlotMap, shard: ShardId, tables: Range<u16>) -> Self {
         let first = tables.start;
-        let tables: Vec<_> = tables.map(|table| D::DIALECT.table(table)).collect();
-        let no_wait = |sql: &TableStatements| format!("{}{}", sql.lock_batch, D::DIALECT.no_wait);
+        let tables: Vec<_> = tables
+            .map(|table| Numbered::of(&D::DIALECT, table))
+            .collect();
+        let no_wait = |sql: &Numbered| format!("{}{}", sql.calls.lock_batch, D::DIALECT.no_wait);
         let lock_batch_no_wait = tables.iter().map(no_wait).collect();
         let layout = Layout {
             map,
@@ -202,35 +211,55 @@ impl<D: Database> SqlShard<D> {
             .map(|outcome| time_of(&outcome))
             .transpose()?;
         let mut accounts = vec![None; batch.needs().accounts.len()];
-        let mut orders = vec![Vec::new(); commands.len()];
-        for (places, Outcome { rows, .. }) in calls_by_table.iter().zip(found) {
+        let mut calls: Vec<Option<Call>> = vec![None; batch.needs().calls.len()];
+        for (indexes, Outcome { rows, .. }) in calls_by_table.iter().zip(found) {
             for row in rows {
-                let place = place_of(&row, places)?;
+                let index = index_of(&row, indexes)?;
                 if row.optional_integer(ACCOUNT_COLUMN)?.is_some() {
-                    let account = account_from_row(&row, ACCOUNT_COLUMN)?;
-                    for &index in batch.accounts_of(place) {
-                        accounts[index] = Some(account);
+                    let account = accounts::read_state(&row, ACCOUNT_COLUMN)?;
+                    for &slot in batch.accounts_of(index) {
+                        accounts[slot] = Some(account);
                     }
                 }
-                if row.optional_integer(ORDER_COLUMN)?.is_some() {
-                    orders[place].push(order_from_row(
-                        &row,
-                        ORDER_COLUMN,
-                        commands[place].user.clone(),
-                    )?);
+                if row.optional_integer(CALL_COLUMN)?.is_some() {
+                    let Command { user, request, .. } = &commands[index];
+                    let call = calls::read_record(&row, CALL_COLUMN, user, request)?;
+                    calls[batch.call_of()[index]] = Some(call);
                 }
             }
         }
-        let mut calls = vec![None; batch.needs().calls.len()];
-        for (&call, orders) in batch.call_of().iter().zip(orders) {
-            if let Some(earlier) = EarlierCall::of_orders(orders) {
-                calls[call] = Some(earlier);
-            }
-        }
+        let calls = self.made_by(calls).await?;
         Ok(Fetched {
             known: Known { accounts, calls },
             database_time,
         })
+    }
+
+    /// Reads what earlier calls made. Only a batch with repeated calls has any, and asks.
+    async fn made_by(
+        &mut self,
+        calls: Vec<Option<Call>>,
+    ) -> Result<Vec<Option<EarlierCall>>, StoreError> {
+        let earlier: Vec<&Call> = calls.iter().flatten().collect();
+        if earlier.is_empty() {
+            return Ok(vec![None; calls.len()]);
+        }
+        let by_table = self
+            .layout
+            .by_table(earlier.iter().map(|call| (&call.user, &call.request)));
+        let mut made = Makings::default();
+        for (sql, indexes) in self.layout.tables.iter().zip(&by_table) {
+            let calls = indexes.iter().map(|&index| earlier[index]);
+            made.look_for(sql, calls);
+        }
+        let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
+        let steps = made.steps();
+        let outcomes = connection.run_all(&steps).await?;
+        made.found(&outcomes)?;
+        calls
+            .iter()
+            .map(|call| call.as_ref().map(|call| made.of(call)).transpose())
+            .collect()
     }
 
     async fn find_held(&mut self, batch: &Batch) -> Result<Vec<bool>, StoreError> {
@@ -247,10 +276,10 @@ impl<D: Database> SqlShard<D> {
             }
             let connection = connected(&self.database, &mut self.connection).await?;
             for row in connection
-                .rows_uncommitted(&sql.find_held, &json_calls(commands, places))
+                .rows_uncommitted(&sql.calls.find_held, &json_calls(commands, places))
                 .await?
             {
-                held[place_of(&row, places)?] = true;
+                held[index_of(&row, places)?] = true;
             }
         }
         Ok(held)
@@ -263,75 +292,71 @@ impl<D: Database> SqlShard<D> {
         receipt: &Receipt,
     ) -> Result<(), StoreError> {
         let rows = &settlement.rows;
-        if !rows.recharge_orders.is_empty() {
-            return Err(StoreError::Data(
-                "no table holds recharge orders yet".to_owned(),
-            ));
-        }
-        let orders: Vec<&Order> = rows.orders().collect();
-        let mut steps = Vec::new();
-        self.layout.account_writes(
-            &rows.accounts.new_rows().collect::<Vec<_>>(),
-            |sql| &sql.insert_accounts,
-            Expected::Rows,
-            &mut steps,
-        );
-        self.layout.account_writes(
-            &rows.accounts.changed_rows().collect::<Vec<_>>(),
-            |sql| &sql.update_accounts,
-            Expected::Changed,
-            &mut steps,
-        );
-        let order_places = self
-            .layout
-            .by_table(orders.iter().map(|order| (&order.user, order.id)));
-        for (sql, places) in self.layout.tables.iter().zip(&order_places) {
-            let mut rows = Rows::default();
-            for &place in places {
-                rows.push(order_row(orders[place]));
-            }
-            let expected = Expected::Rows(places.len());
-            steps.push(Step {
-                sql: &sql.insert_orders,
-                input: Input::Rows(rows),
-                expected,
-            });
-        }
         let note = GrantNote::new(grant, self.layout.first, receipt);
-        let rows = steps.len();
-        steps.extend(note.steps(&D::DIALECT));
+        let mut writes = Writes::default();
+        let layout = &self.layout;
+        layout.write_accounts(
+            &rows.accounts.new_rows().collect::<Vec<_>>(),
+            |sql| &sql.accounts.insert,
+            Expected::Rows,
+            &mut writes,
+        );
+        layout.write_accounts(
+            &rows.accounts.changed_rows().collect::<Vec<_>>(),
+            |sql| &sql.accounts.update,
+            Expected::Changed,
+            &mut writes,
+        );
+        let calls: Vec<&Call> = rows.calls.iter().collect();
+        layout.write_new::<Calls>(&calls, |sql| &sql.calls.insert, &mut writes);
+        let orders: Vec<&Order> = rows.orders().collect();
+        layout.write_new::<Orders>(&orders, |sql| &sql.orders.insert, &mut writes);
+        let recharges: Vec<&RechargeOrder> = rows.recharge_orders.iter().collect();
+        layout.write_new::<RechargeOrders>(
+            &recharges,
+            |sql| &sql.recharge_orders.insert,
+            &mut writes,
+        );
+        note.write(&D::DIALECT, &mut writes);
+        let steps = writes.in_order();
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
         let outcomes = connection.run_all(&steps).await?;
         check_all(&steps, &outcomes, D::DIALECT.changed_row_count)?;
-        note.check(&D::DIALECT, &outcomes[rows..])
+        note.check(&steps, &outcomes)
     }
 
-    /// Looks for the batch's order once the transaction that may be inserting it has ended: it had
-    /// inserted all its rows before its commit was sent. If the order is not there, the grant is
-    /// made void, so that nobody has to believe in that alone where units go back.
+    /// Looks for one of the batch's calls once the transaction that may be inserting it has ended: it
+    /// had inserted all its rows before its commit was sent. If the call is not there, or is that of
+    /// another batch, the grant is made void, so that nobody has to believe in that alone where
+    /// units go back.
     async fn judge(&mut self, batch: &InDoubtBatch) -> Result<Verdict, StoreError> {
-        let sql = &self.layout.table_of(&batch.call.user).lock_order;
-        let mut ids = Rows::default();
-        ids.push([number(batch.call.first_id.get())]);
+        let Call {
+            user,
+            request,
+            first_id,
+            ..
+        } = &batch.call;
+        let sql = &self.layout.table_of(user).calls.lock;
+        let key = json_rows([(user.as_str(), request.as_str())]);
         let connection = connected(&self.database, &mut self.connection).await?;
         let found = connection
-            .begin_with(&[Step::read(sql, Input::Rows(ids))])
+            .begin_with(&[Step::read(sql, Input::Json(key))])
             .await?;
-        if found.iter().any(|outcome| !outcome.rows.is_empty()) {
+        let rows = found.iter().flat_map(|outcome| &outcome.rows);
+        let ids = rows.map(|row| row.number::<u64>(0));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        drop(found);
+        if ids.contains(&first_id.get()) {
             self.undo().await;
             return Ok(Verdict::Committed);
         }
-        let Issuing::FromServers(sql) = D::DIALECT.issuing else {
-            self.undo().await;
-            return Ok(Verdict::Void);
-        };
-        if !batch.issues {
+        if D::DIALECT.issuing != Issuing::FromServers || !batch.issues {
             self.undo().await;
             return Ok(Verdict::Void);
         }
         let row = Input::Rows(receipt_row(batch.grant, true, "[]"));
         let void = Step {
-            sql: sql.insert_receipt,
+            sql: RECEIPTS.insert,
             input: row,
             expected: Expected::Rows(1),
         };
@@ -341,11 +366,11 @@ impl<D: Database> SqlShard<D> {
                 self.undo().await;
                 let connection = connected(&self.database, &mut self.connection).await?;
                 let rows = connection
-                    .rows(sql.read_receipt, &json_rows([[batch.grant.0]]))
+                    .rows(RECEIPTS.read, &json_rows([[batch.grant.0]]))
                     .await?;
                 match rows.first().map(|row| row.integer(0)).transpose()? {
                     Some(0) => Err(StoreError::Unavailable(
-                        "the batch has a receipt and no orders yet".to_owned(),
+                        "the batch has a receipt and no calls yet".to_owned(),
                     )),
                     // By the sweeper, or by an earlier verdict that was lost on its way to us.
                     Some(_) => Ok(Verdict::Void),
@@ -360,7 +385,7 @@ impl<D: Database> SqlShard<D> {
 }
 
 impl Layout {
-    /// Refuses users of another shard: whoever sent them here is mistaken about who lives where.
+    /// Refuses users of another shard: the caller and this lane know different layouts.
     fn refuse_strangers(&self, batch: &Batch) -> Result<(), StoreError> {
         for command in batch.commands() {
             let home = self.map.route(command.user.as_str()).shard();
@@ -376,7 +401,7 @@ impl Layout {
 
     /// For each table the statement that locks and reads what calls need.
     fn lock_batch(&self, on_lock: OnLock) -> impl Iterator<Item = &String> {
-        let waiting = self.tables.iter().map(|sql| &sql.lock_batch);
+        let waiting = self.tables.iter().map(|sql| &sql.calls.lock_batch);
         self.lock_batch_no_wait
             .iter()
             .zip(waiting)
@@ -394,33 +419,48 @@ impl Layout {
         }))
     }
 
-    fn account_writes<'a>(
+    /// Adds what writes accounts. A batch without any has no statement on them.
+    fn write_accounts<'a>(
         &'a self,
         changes: &[(&'a AccountKey, &'a Account)],
-        statement: impl Fn(&'a TableStatements) -> &'a String,
+        statement: impl Fn(&'a Numbered) -> &'a String,
         expected: impl Fn(usize) -> Expected,
-        steps: &mut Vec<Step<'a>>,
+        writes: &mut Writes<'a>,
     ) {
-        let places = self.by_table(
-            changes
-                .iter()
-                .map(|((user, activity), _)| (user, *activity)),
-        );
-        for (sql, places) in self.tables.iter().zip(&places) {
+        if changes.is_empty() {
+            return;
+        }
+        let keys = changes.iter().map(|(key, _)| (&key.0, key.1));
+        let by_table = self.by_table(keys);
+        for (sql, indexes) in self.tables.iter().zip(&by_table) {
             let mut rows = Rows::default();
-            for ((user, activity), account) in places.iter().map(|&place| changes[place]) {
-                rows.push(account_row(user, *activity, account));
+            for &(key, account) in indexes.iter().map(|&index| &changes[index]) {
+                accounts::write(key, account, &mut rows);
             }
-            steps.push(Step {
-                sql: statement(sql),
-                input: Input::Rows(rows),
-                expected: expected(places.len()),
-            });
+            writes.add::<Accounts>(statement(sql), rows, expected(indexes.len()));
+        }
+    }
+
+    /// Adds what inserts new rows of a table, each of a user. A batch without any has no statement on
+    /// the table.
+    fn write_new<'a, T: OfUsers>(
+        &'a self,
+        new: &[&'a T::Row],
+        statement: impl Fn(&'a Numbered) -> &'a String,
+        writes: &mut Writes<'a>,
+    ) {
+        if new.is_empty() {
+            return;
+        }
+        let by_table = self.by_table(new.iter().map(|row| (T::user(row), T::key(row))));
+        for (sql, indexes) in self.tables.iter().zip(&by_table) {
+            let rows = T::rows(indexes.iter().map(|&index| new[index]));
+            writes.add::<T>(statement(sql), rows, Expected::Rows(indexes.len()));
         }
     }
 
     /// The statements on a user's table.
-    fn table_of(&self, user: &UserId) -> &TableStatements {
+    fn table_of(&self, user: &UserId) -> &Numbered {
         let table = self.map.route(user.as_str()).table().get();
         // A user of another lane's table is a bug of whoever routed here; better loud than lost.
         &self.tables[usize::from(
@@ -530,7 +570,7 @@ fn time_of(outcome: &Outcome<impl Columns>) -> Result<Timestamp, StoreError> {
     Timestamp::from_millisecond(row.integer(0)?).map_err(|_| super::out_of_range(0))
 }
 
-fn place_of(row: &impl Columns, places: &[usize]) -> Result<usize, StoreError> {
+fn index_of(row: &impl Columns, places: &[usize]) -> Result<usize, StoreError> {
     let key: usize = row.number(0)?;
     places
         .get(key)

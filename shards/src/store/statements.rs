@@ -1,9 +1,13 @@
-//! The statement texts of each dialect. A text is complete as it stands in its file, except for
-//! the number of the table it speaks of, which is filled in once at start.
+//! The statement texts of each dialect. A text is complete as it stands in its file, except for the
+//! number of the table that it names, which is filled in once at start.
+//!
+//! A set of statements is declared where it is used ([`super::tables`], say), each statement by its
+//! name alone: [`numbered_statements`] and [`table_statements`] find the file of each dialect by the
+//! set's folder. So a new statement is one name in one Rust file, and its two SQL files.
 mod mysql;
 mod sqlite;
 
-pub use mysql::{MYSQL, MYSQL_STOCK};
+pub use mysql::MYSQL;
 pub use sqlite::SQLITE;
 
 /// The kind of database that a dialect is for.
@@ -15,46 +19,36 @@ pub enum DialectKind {
     Sqlite,
 }
 
-/// All texts of one kind of database, except those of the meta database's topics.
+/// How one kind of database is talked to, except the texts of the meta database.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect {
     /// Which kind of database.
     pub kind: DialectKind,
-    /// Statements on the tables that each shard has several of, as templates.
-    table: TableTemplates,
-    /// Statements on the tables that each shard has once.
-    pub shard: ShardStatements,
     /// Statements by which a database says whose it is.
     pub identity: IdentityStatements,
     /// How the transaction that issues units counts them.
     pub issuing: Issuing,
-    /// What the database counts for a row of `update_accounts` that was there. MySQL counts a row
-    /// that an upsert changed as two, and one that it had to add as one.
+    /// What the database counts for a row of an update that was there. MySQL counts a row that an
+    /// upsert changed as two, and one that it had to add as one.
     pub changed_row_count: u64,
-    /// What makes `lock_batch` refuse a row that somebody else has locked, rather than wait for it.
+    /// What makes a locking read refuse a row that somebody else has locked, rather than wait for
+    /// it.
     pub no_wait: &'static str,
     /// Reads the database's clock, where it has one of its own.
     pub clock: Option<&'static str>,
     /// Whether each table of a shard can have a writer of its own. A SQLite file has one.
     pub lane_per_table: bool,
-    /// What the audit reads of the tables that each shard has several of, as templates.
-    audit: AuditTemplates,
-    /// Says in `{by_request}` of the audit's texts that the key of requests is gone through.
-    by_request: &'static str,
     /// Schema changes in order, oldest first.
     pub schema: SchemaTexts,
 }
 
 /// What a batch does about its units, by where they come from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Issuing {
     /// They must not be of an epoch that has passed, and their grant has a receipt.
-    FromServers(ReceiptStatements),
+    FromServers,
     /// They are counted at once.
-    FromMemory {
-        /// Rows of activity, award, count: adds them.
-        count_issued: &'static str,
-    },
+    FromMemory,
 }
 
 /// Schema changes: the version of a database is how many of them it has seen.
@@ -64,10 +58,97 @@ pub struct SchemaTexts {
     pub find_versions: &'static str,
     /// Of the meta database.
     pub meta: &'static [&'static str],
-    /// Of a shard: the part that runs once, if there is one, and the part that runs for each table
-    /// number.
-    pub shard: &'static [(&'static str, &'static str)],
+    /// Of a shard.
+    pub shard: &'static [ShardChange],
 }
+
+/// A schema change of a shard.
+#[derive(Debug, Clone, Copy)]
+pub enum ShardChange {
+    /// The part that runs once, if there is one, and the part that runs for each table number.
+    Texts(&'static str, &'static str),
+    /// The calls of the orders that are there: a conversion of rows, in pages.
+    Calls,
+}
+
+/// The text of a file, by dialect, folder and name.
+macro_rules! statement {
+    ($dialect:literal, $folder:literal, $name:ident) => {
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/sql/",
+            $dialect,
+            "/",
+            $folder,
+            "/",
+            stringify!($name),
+            ".sql"
+        ))
+    };
+}
+
+/// Declares the statements on a table that each shard has several of. `of` picks the dialect and
+/// fills in the number.
+macro_rules! numbered_statements {
+    ($(#[$doc:meta])* $name:ident in $folder:literal {
+        $($(#[$field_doc:meta])* $field:ident),* $(,)?
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: String),* }
+
+        impl $name {
+            /// On table number `table` of a shard.
+            pub(crate) fn of(dialect: &$crate::store::Dialect, table: u16) -> Self {
+                use $crate::store::statements::{fill_in, statement};
+                let pick = |mysql, sqlite| fill_in(dialect.pick(mysql, sqlite), table);
+                Self { $($field: pick(
+                    statement!("mysql", $folder, $field),
+                    statement!("sqlite", $folder, $field),
+                )),* }
+            }
+        }
+    };
+}
+
+/// Declares the statements on a table that each database has once. `of` picks the dialect. A table
+/// that only MySQL has says `for mysql`, and gets `MYSQL`.
+macro_rules! table_statements {
+    ($(#[$doc:meta])* $name:ident in $folder:literal {
+        $($(#[$field_doc:meta])* $field:ident),* $(,)?
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name { $($(#[$field_doc])* pub $field: &'static str),* }
+
+        impl $name {
+            /// In this dialect.
+            pub const fn of(dialect: &$crate::store::Dialect) -> Self {
+                use $crate::store::statements::statement;
+                Self { $($field: dialect.pick(
+                    statement!("mysql", $folder, $field),
+                    statement!("sqlite", $folder, $field),
+                )),* }
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident in $folder:literal for mysql {
+        $($(#[$field_doc:meta])* $field:ident),* $(,)?
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name { $($(#[$field_doc])* pub $field: &'static str),* }
+
+        impl $name {
+            /// The only ones.
+            pub const MYSQL: Self = {
+                use $crate::store::statements::statement;
+                Self { $($field: statement!("mysql", $folder, $field)),* }
+            };
+        }
+    };
+}
+pub(crate) use {numbered_statements, statement, table_statements};
 
 /// A set of statements out of the files that bear their names.
 macro_rules! texts {
@@ -78,113 +159,11 @@ macro_rules! texts {
 use texts;
 
 macro_rules! statements {
-    ($(#[$doc:meta])* $name:ident, $templates:ident { $($(#[$field_doc:meta])* $field:ident),* $(,)? }) => {
-        #[derive(Debug, Clone, Copy)]
-        struct $templates { $($field: &'static str),* }
-
-        $(#[$doc])*
-        #[derive(Debug, Clone)]
-        pub struct $name { $($(#[$field_doc])* pub $field: String),* }
-
-        impl $templates {
-            fn for_table(&self, table: u16) -> $name {
-                $name { $($field: fill_in(self.$field, table)),* }
-            }
-        }
-    };
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name { $($(#[$field_doc])* pub $field: &'static str),* }
     };
-}
-
-statements! {
-    /// Statements on one table pair (accounts and orders) of a shard.
-    TableStatements, TableTemplates {
-        /// Locks and reads the accounts of calls, and the orders made under their request ids.
-        lock_batch,
-        /// Finds the calls whose rows somebody else has locked.
-        find_held,
-        /// Reads accounts without locking them.
-        read_accounts,
-        /// Finds orders by user and request id.
-        find_orders,
-        /// Finds orders by user and order id.
-        find_orders_by_id,
-        /// Reads a user's latest orders, of one activity or, for 0, of all; 100 at most.
-        find_latest_orders,
-        /// Writes rows of user, activity, granted, used, day, day_used, month_used: accounts that
-        /// were not there.
-        insert_accounts,
-        /// The same rows: accounts that were, and that change.
-        update_accounts,
-        /// Writes rows of order, user, request, activity, version, ordinal, day, award, title,
-        /// index, rule, stocked, created_at_ms, seq, asked.
-        insert_orders,
-        /// Rows of order -> the order, if it is there when the transaction that inserts it has
-        /// ended.
-        lock_order,
-        /// The greatest order id; 0 without any.
-        read_last_order,
-        /// Activities and versions that orders name.
-        scan_versions,
-    }
-}
-
-statements! {
-    /// What the audit reads of one table pair, in pages of `{rows_max}` rows, and what its repair
-    /// writes. These may use their value in several places.
-    AuditStatements, AuditTemplates {
-        /// `[after, up to]` -> accounts of the users in between, by user.
-        page_accounts,
-        /// `[after, up to]` -> orders of the users in between, by user and request.
-        page_orders,
-        /// `[after, up to]` -> repairs of labels of the users in between, by user.
-        page_label_repairs,
-        /// `[user]` -> accounts.
-        accounts_of,
-        /// `[user, activity, ordinal]` -> the user's orders from there on, by request.
-        orders_of,
-        /// `[user]` -> repairs of labels.
-        label_repairs_of,
-        /// Has a row when the unique key of requests is there.
-        find_request_key,
-        /// The database's clock, in milliseconds.
-        read_clock,
-        /// `[user, activity]` -> the account, locked.
-        lock_account,
-        /// `[[user, activity, used, today, day_before, at_ms]]`: notes a repair.
-        insert_label_repair,
-        /// `[[user, activity, day, day_used, month_used]]`: changes an account's label.
-        mend_label,
-    }
-}
-
-statements! {
-    /// Statements on the tables that a shard has once.
-    ShardStatements {
-        /// How many units of each prize the shard has issued.
-        read_issued,
-    }
-}
-
-statements! {
-    /// What a batch writes of units that it took from servers, and how its grant is asked about.
-    ReceiptStatements {
-        /// Rows of server -> server, epoch, which stays as it is until the commit.
-        hold_epochs,
-        /// Rows of grant, void, units: notes that a batch commits, or never will.
-        insert_receipt,
-        /// `[[grant]]` -> void, units.
-        read_receipt,
-        /// The greatest grant that has a receipt; 0 without any.
-        read_last_receipt,
-        /// Rows of server, activity, award, segment, run, lane, count: adds them.
-        count_issued,
-        /// Rows of grant, sorted: deletes the receipts of those that have committed.
-        delete_receipts,
-    }
 }
 
 statements! {
@@ -199,76 +178,17 @@ statements! {
     }
 }
 
-statements! {
-    /// Statements on a shard's side of the stock that lies on servers. Only MySQL has them: SQLite
-    /// goes with stock in memory.
-    StockStatements {
-        /// `[[server, epoch]]`: raises a server's epoch; waits for the batches that hold it.
-        raise_epoch,
-        /// `[[server]]` -> epoch.
-        read_epoch,
-        /// `[[server]]` -> activity, award, segment, units issued out of that server.
-        read_issued_of,
-        /// `[[after]]` -> grant, age in ms, units of at most 1,000 committed grants, by grant.
-        old_receipts,
-        /// `[[min_age_ms]]` -> how many committed grants that old have a receipt.
-        count_old_receipts,
-        /// `[[min_age_s]]` -> at most 1,000 void grants that old.
-        old_void_receipts,
-        /// Rows of grant, sorted: deletes the receipts of void ones.
-        delete_void_receipts,
-        /// `[[idle_s]]` -> keys of at most 1,000 counters that nobody has touched for so long.
-        idle_counters,
-        /// `[[server, activity, award, segment, run, lane], ...]`, sorted -> place, count, locked.
-        lock_counters,
-        /// `[[server, activity, award, segment, run, lane], ...]`: deletes them.
-        delete_counters,
-    }
-}
-
-fn fill_in(template: &str, table: u16) -> String {
+/// A template with the number of its table.
+pub(crate) fn fill_in(template: &str, table: u16) -> String {
     template.replace("{table}", &table.to_string())
 }
 
 impl Dialect {
-    /// The statements on table number `table` of a shard.
-    pub fn table(&self, table: u16) -> TableStatements {
-        self.table.for_table(table)
-    }
-
-    /// What the audit runs on table number `table` of a shard, in pages of `rows_max` rows. Without
-    /// its unique key (`has_request_key`) a table is read in whatever way the database finds.
-    pub fn audit(&self, table: u16, rows_max: usize, has_request_key: bool) -> AuditStatements {
-        let by_request = if has_request_key {
-            fill_in(self.by_request, table)
-        } else {
-            String::new()
-        };
-        let mut statements = self.audit.for_table(table);
-        for text in [&mut statements.page_orders, &mut statements.orders_of] {
-            *text = text.replace("{by_request}", &by_request);
+    /// The text of this dialect, out of both.
+    pub(crate) const fn pick(&self, mysql: &'static str, sqlite: &'static str) -> &'static str {
+        match self.kind {
+            DialectKind::Mysql => mysql,
+            DialectKind::Sqlite => sqlite,
         }
-        for text in [
-            &mut statements.page_accounts,
-            &mut statements.page_orders,
-            &mut statements.page_label_repairs,
-        ] {
-            *text = text.replace("{rows_max}", &rows_max.to_string());
-        }
-        statements
-    }
-
-    /// The schema change from version `from` to the next, for a shard of `tables` tables;
-    /// `None` when `from` is the newest.
-    pub fn shard_change(&self, from: usize, tables: u16) -> Option<String> {
-        let (once, each) = self.schema.shard.get(from)?;
-        let each = (0..tables).map(|table| fill_in(each, table));
-        let texts = std::iter::once((*once).to_owned()).chain(each);
-        let mut texts = texts.filter(|text| !text.is_empty()).collect::<Vec<_>>();
-        for text in &mut texts {
-            // MySQL takes nothing between two semicolons for a fault.
-            text.truncate(text.trim_end().trim_end_matches(';').len());
-        }
-        Some(texts.join(";\n"))
     }
 }

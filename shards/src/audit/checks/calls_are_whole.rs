@@ -1,12 +1,12 @@
-//! The orders of one call stand one after the other, from its first place on: a lane makes all of
+//! A call has what it says that it made. Its orders stand one after the other: a lane makes all of
 //! them in one go.
 use super::DrawCheck;
-use crate::audit::draws::{Context, History};
+use crate::audit::draws::{Context, History, Place};
 use crate::audit::report::Check;
-use crate::audit::rows::StoredOrder;
+use crate::audit::rows::{StoredCall, StoredOrder};
 
 #[derive(Debug)]
-pub(super) struct CallsAreWhole {
+pub(in crate::audit) struct CallsAreWhole {
     pub(super) check: Check,
     /// The call for several draws whose orders are being read.
     call: Option<Call>,
@@ -68,6 +68,27 @@ impl DrawCheck for CallsAreWhole {
 }
 
 impl CallsAreWhole {
+    /// The next call, whatever it was for.
+    pub(in crate::audit) fn call(&mut self, place: Place, user: &str, call: &StoredCall) {
+        self.check.checked += 1;
+        let (made, found, request) = (call.made, call.found, &call.request);
+        if made != found || made < 1 {
+            self.check.violation(|| {
+                format!("{place}: request id {request:?} of user {user:?} made {made} rows, {found} are there")
+            });
+        }
+    }
+
+    /// Whether a call was found that is not.
+    pub(in crate::audit) fn is_broken(&self) -> bool {
+        self.check.is_broken()
+    }
+
+    /// Adds what was found elsewhere.
+    pub(in crate::audit) fn add(&mut self, other: Self) {
+        self.check.add(other.check);
+    }
+
     fn violation(
         &mut self,
         context: &Context<'_>,

@@ -1,5 +1,6 @@
-//! An account was granted what its campaign welcomes new users with: in the version of its first
-//! order, with which it was made.
+//! An account was granted what its campaign welcomes new users with, and what recharge orders say.
+//! The version that welcomed the user is that of the first order, with which the account was made;
+//! where there are recharge orders, one of them may have made it, under any version.
 use super::DrawCheck;
 use crate::audit::draws::{Context, History};
 use crate::audit::report::Check;
@@ -24,8 +25,10 @@ impl DrawCheck for ChancesGrantedAsPublished {
         };
         self.check.checked += 1;
         let (versions, activity) = (&context.known.versions, history.activity);
-        let (place, granted) = (context.place, account.granted);
-        let expected = match history.first_version {
+        let (place, recharged) = (context.place, history.recharged);
+        let granted = account.granted - recharged;
+        let first_version = history.first_version.filter(|_| recharged == 0);
+        let expected = match first_version {
             // An unreadable version is a violation already, and nobody knows what it granted.
             Some(version) => versions
                 .welcome(activity, version)
@@ -40,7 +43,9 @@ impl DrawCheck for ChancesGrantedAsPublished {
         };
         if let Some(expected) = expected {
             self.check.violation(|| {
-                format!("{place}: {history} was granted {granted} chances; {expected}")
+                format!(
+                    "{place}: {history} was granted {granted} chances and {recharged} by recharge orders; {expected}"
+                )
             });
         }
     }

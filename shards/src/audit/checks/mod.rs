@@ -1,6 +1,6 @@
 //! The checks, one a file. Those that go by rows are told of each row by the walk; the others
 //! compare sums.
-mod calls_are_whole;
+pub(super) mod calls_are_whole;
 mod chances_granted_as_published;
 mod chances_match_orders;
 mod day_and_month_limits;
@@ -52,7 +52,7 @@ pub(super) struct DrawChecks {
     chances: ChancesMatchOrders,
     limits: DayAndMonthLimits,
     campaigns: OrdersMatchTheirCampaign,
-    calls: CallsAreWhole,
+    pub(super) calls: CallsAreWhole,
     granted: ChancesGrantedAsPublished,
     future: OrdersNotInTheFuture,
     ids: OrderIdsAreUnique,

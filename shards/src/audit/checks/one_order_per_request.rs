@@ -1,61 +1,42 @@
-//! One request id and place of a user has one order: the unique key is there that sees to it, and
-//! the orders, read by that key, do not repeat.
+//! An order belongs to one call, and a request id of a user to one call. The second is seen to by the
+//! key of calls. For the first it is enough that there are as many orders as the calls name, where
+//! each call has its own (`calls_are_whole`): an order without a call, or with two, would be one too
+//! many or one too few.
 use crate::audit::draws::Place;
 use crate::audit::report::Check;
-use crate::audit::rows::StoredOrder;
 
 #[derive(Debug)]
 pub(in crate::audit) struct OneOrderPerRequest {
     pub(super) check: Check,
-    /// The place of a call that was read last, and how many orders have it.
-    last: Option<(String, Box<str>, i64, u64)>,
 }
 
 impl Default for OneOrderPerRequest {
     fn default() -> Self {
         Self {
             check: Check::new("one_order_per_request"),
-            last: None,
         }
     }
 }
 
 impl OneOrderPerRequest {
-    /// Whether the table has its unique key.
-    pub(in crate::audit) fn key(&mut self, place: Place, is_there: bool) {
-        if !is_there {
+    /// How many orders of a table are there and how many its calls name; where these differ, some
+    /// of the orders that belong to no call, with their users. Whether all calls are whole.
+    pub(in crate::audit) fn compare(
+        &mut self,
+        place: Place,
+        (there, named): (i64, i64),
+        strays: &[(i64, String)],
+        all_whole: bool,
+    ) {
+        self.check.checked += u64::try_from(there).unwrap_or(0);
+        for (id, user) in strays {
             self.check.violation(|| {
-                format!(
-                    "{place}: the orders have lost their unique key of user_id, request_id and seq"
-                )
+                format!("{place}: order {id} of user {user:?} belongs to no request id")
             });
         }
-    }
-
-    /// The next order, by the key.
-    pub(in crate::audit) fn order(&mut self, place: Place, user: &str, order: &StoredOrder) {
-        self.check.checked += 1;
-        match &mut self.last {
-            Some((of, request, seq, orders))
-                if (&**of, &*request, *seq) == (user, &order.request, order.seq) =>
-            {
-                *orders += 1;
-            }
-            _ => {
-                self.end(place);
-                self.last = Some((user.to_owned(), order.request.clone(), order.seq, 1));
-            }
-        }
-    }
-
-    /// All orders were read.
-    pub(in crate::audit) fn end(&mut self, place: Place) {
-        let Some((user, request, seq, orders)) = self.last.take() else {
-            return;
-        };
-        if orders > 1 {
+        if there < named && all_whole {
             self.check.violation(|| {
-                format!("{place}: user {user:?} has {orders} orders under request id {request:?}, place {seq}")
+                format!("{place}: the request ids name {named} orders, {there} are there")
             });
         }
     }

@@ -95,7 +95,9 @@ impl Table {
         let accounts = self.account.into_iter().collect();
         Stored {
             accounts,
+            calls: Vec::new(),
             orders: self.orders.clone(),
+            recharges: Vec::new(),
             repairs: self.repairs.clone(),
         }
     }
@@ -810,35 +812,25 @@ fn draws_after_a_repair_count_from_where_it_set_the_account() {
 }
 
 #[test]
-fn requests_that_repeat_are_found_and_so_is_a_lost_key() {
-    let requests = |keys: &[(&str, i64)], has_key| {
+fn orders_that_belong_to_no_call_or_to_two_are_found() {
+    let compared = |counts, strays: &[(i64, String)], all_whole| {
         let mut checks = DrawChecks::default();
-        checks.requests.key(home(), has_key);
-        for (request, seq) in keys {
-            let order = StoredOrder {
-                request: (*request).into(),
-                seq: *seq,
-                ..points()
-            };
-            checks.requests.order(home(), USER, &order);
-        }
-        checks.requests.end(home());
+        checks.requests.compare(home(), counts, strays, all_whole);
         Report {
             checks: checks.found(&Known::default().versions),
         }
     };
     let name = "one_order_per_request";
-    let sound = requests(&[("a", 0), ("a", 1), ("b", 0)], true);
+    let sound = compared((3, 3), &[], true);
     assert_eq!((red(&sound), check(&sound, name).checked), (Vec::new(), 3));
-    let twice = requests(&[("a", 0), ("b", 0), ("b", 0), ("b", 0), ("c", 0)], true);
+    let stray = compared((4, 3), &[(7, USER.to_owned())], true);
     assert_red(
-        &twice,
+        &stray,
         name,
-        "user \"u1\" has 3 orders under request id \"b\", place 0",
+        "order 7 of user \"u1\" belongs to no request id",
     );
-    assert_red(
-        &requests(&[("a", 0)], false),
-        name,
-        "have lost their unique key of user_id, request_id and seq",
-    );
+    let twice = compared((3, 4), &[], true);
+    assert_red(&twice, name, "the request ids name 4 orders, 3 are there");
+    let lost = compared((3, 4), &[], false);
+    assert_eq!(red(&lost), [""; 0], "calls_are_whole says so");
 }

@@ -240,28 +240,27 @@ fn meta(folder: &Folder) -> SqliteFile {
 }
 
 #[tokio::test]
-async fn a_repeated_request_is_found() {
-    let sql = "DROP INDEX raffle_order_request_0; UPDATE raffle_order_0 SET request_id = 'r-0' WHERE ordinal = 2";
-    let (red, report) = red_after(shard, sql).await;
-    assert_eq!(red, ["one_order_per_request"], "{report}");
+async fn an_order_without_a_call_is_found() {
+    let (red, report) =
+        red_after(shard, "DELETE FROM raffle_call_0 WHERE request_id = 'r-0'").await;
+    assert_eq!(red[0], "one_order_per_request", "{report}");
+    assert!(red.contains(&"chances_match_orders"), "{report}");
     assert!(
-        first_violation(&report).contains("have lost their unique key"),
-        "{report}"
-    );
-    assert!(
-        report.to_string().contains(" under request id \"r-0\""),
+        first_violation(&report).contains(" belongs to no request id"),
         "{report}"
     );
 }
 
 #[tokio::test]
-async fn a_lost_key_is_found_before_a_request_repeats() {
-    let (red, report) = red_after(shard, "DROP INDEX raffle_order_request_0").await;
-    assert_eq!(red, ["one_order_per_request"], "{report}");
-    let plain = "DROP INDEX raffle_order_request_1;
-                 CREATE INDEX raffle_order_request_1 ON raffle_order_1 (user_id, request_id, seq)";
-    let (red, report) = red_after(shard, plain).await;
-    assert_eq!(red, ["one_order_per_request"], "{report}");
+async fn an_order_of_two_calls_is_found() {
+    let sql = "INSERT INTO raffle_call_0 SELECT user_id, 'z', kind, activity_id, asked, first_id, made, created_at_ms
+               FROM raffle_call_0 WHERE request_id = 'r-0'";
+    let (red, report) = red_after(shard, sql).await;
+    assert_eq!(red, ["calls_are_whole"], "{report}");
+    assert!(
+        first_violation(&report).contains("request id \"z\" of user"),
+        "{report}"
+    );
 }
 
 #[tokio::test]
@@ -278,21 +277,11 @@ async fn an_id_of_a_run_that_nobody_claimed_is_found() {
 
 #[tokio::test]
 async fn a_call_with_a_hole_is_found() {
-    // As if the first two draws of each user had been one call, and then its second place were
-    // another.
-    let sql = "UPDATE raffle_order_0 SET request_id = 'two', seq = ordinal - 1, asked = 2 WHERE ordinal < 3";
+    let sql = "UPDATE raffle_call_0 SET asked = 2, made = 2 WHERE request_id = 'r-0'";
     let (red, report) = red_after(shard, sql).await;
-    assert!(red.is_empty(), "{report}");
-    let (red, report) = red_after(
-        shard,
-        &format!("{sql}; UPDATE raffle_order_0 SET seq = 2 WHERE seq = 1"),
-    )
-    .await;
     assert_eq!(red, ["calls_are_whole"], "{report}");
     assert!(
-        report
-            .to_string()
-            .contains(" is draw 3 of 2 under request id \"two\""),
+        report.to_string().contains(" made 2 rows, 1 are there"),
         "{report}"
     );
 }
@@ -331,6 +320,7 @@ async fn a_negative_total_is_found() {
 async fn rows_in_another_table_are_found() {
     let sql =
         "INSERT INTO raffle_account_1 SELECT * FROM raffle_account_0; DELETE FROM raffle_account_0;
+               INSERT INTO raffle_call_1 SELECT * FROM raffle_call_0; DELETE FROM raffle_call_0;
                INSERT INTO raffle_order_1 SELECT * FROM raffle_order_0; DELETE FROM raffle_order_0";
     let (red, report) = red_after(shard, sql).await;
     assert_eq!(
@@ -344,7 +334,7 @@ async fn rows_in_another_table_are_found() {
 async fn a_lost_order_and_a_lost_account_are_found() {
     let sql = "DELETE FROM raffle_order_0 WHERE stocked = 0 AND ordinal < 3";
     let (red, report) = red_after(shard, sql).await;
-    assert_eq!(red, ["chances_match_orders"], "{report}");
+    assert_eq!(red, ["chances_match_orders", "calls_are_whole"], "{report}");
     let (red, report) = red_after(shard, "DELETE FROM raffle_account_0").await;
     assert_eq!(red, ["chances_match_orders"], "{report}");
 }

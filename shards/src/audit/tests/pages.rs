@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::pages::{Giant, Pages, Stored, json};
-use super::super::rows::StoredOrder;
+use super::super::pages::{Giant, PagedTables, Pages, Stored, json};
+use super::super::rows::{StoredCall, StoredOrder};
 use crate::store::{
     Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard,
 };
@@ -40,14 +40,13 @@ async fn fill<D: Database>(database: &D) {
             .expect("text");
         }
         for ordinal in 1..=orders {
-            id += 1;
+            id += 1024;
             // Requests do not come in the order of the draws, and activities take turns.
             let (request, activity) = (20 - ordinal, 1 + ordinal % 2);
             writeln!(
                 sql,
-                "INSERT INTO raffle_order_1 (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id,
-                                             award_title, award_index, rule, stocked, created_at_ms, seq, asked)
-                 VALUES ({id}, '{user}', 'r{request}', {activity}, 1, {ordinal}, 5, 6, 't', 7, 'r', 0, 8, 0, 1);"
+                "INSERT INTO raffle_call_1 VALUES ('{user}', 'r{request}', 1, {activity}, 1, {id}, 1, 8);
+                 INSERT INTO raffle_order_1 VALUES ({id}, '{user}', {activity}, 1, {ordinal}, 5, 6, 't', 7, 'r', 0);"
             )
             .expect("text");
         }
@@ -70,13 +69,13 @@ async fn fill<D: Database>(database: &D) {
 
 /// All users as pages of so many rows hand them over, and how many were giants.
 async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, Stored>, usize) {
-    let sql = D::DIALECT.audit(1, rows_max, true);
+    let tables = PagedTables::new(&D::DIALECT, 1, rows_max);
     let mut connection = database.connect().await.expect("a connection");
-    let (mut pages, mut all, mut giants) = (Pages::new(&sql, rows_max), BTreeMap::new(), 0);
+    let (mut pages, mut all, mut giants) = (Pages::new(&tables), BTreeMap::new(), 0);
     while let Some(page) = pages.next(&mut connection).await.expect("read") {
         let rows = |of: fn(&Stored) -> usize| page.users.values().map(of).sum::<usize>();
         let longest = [
-            rows(|user| user.orders.len()),
+            rows(|user| user.calls.len()),
             rows(|user| user.accounts.len()),
             rows(|user| user.repairs.len()),
         ];
@@ -93,7 +92,7 @@ async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, S
         }
         if let Some(user) = page.giant {
             giants += 1;
-            let whole = giant(&mut connection, &mut Giant::new(&sql, user.clone(), 2)).await;
+            let whole = giant(&mut connection, &mut Giant::new(&tables, user.clone(), 2)).await;
             assert_eq!(all.insert(user, whole), None, "each user once");
         }
     }
@@ -103,7 +102,7 @@ async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, S
 /// All of a giant, put together from its parts.
 async fn giant(connection: &mut impl Connection, giant: &mut Giant<'_>) -> Stored {
     let (mut whole, mut seen) = (Stored::default(), Vec::new());
-    let mut see = |order: &StoredOrder| seen.push(order.request.clone());
+    let mut see = |call: &StoredCall| seen.push(call.request.clone());
     while let Some(part) = giant.next(connection, &mut see).await.expect("read") {
         assert!(part.orders.len() <= 2);
         whole.orders.extend(part.orders);
@@ -147,22 +146,20 @@ async fn pages_are_whole<D: Database>(database: &D) {
 
 /// What was drawn by a giant after its first part was read is left out.
 async fn giants_stand_still<D: Database>(database: &D) {
-    let sql = D::DIALECT.audit(1, 2, true);
+    let tables = PagedTables::new(&D::DIALECT, 1, 2);
     let mut connection = database.connect().await.expect("a connection");
     connection
         .run("UPDATE raffle_account_1 SET used = 9 WHERE user_id = 'Big'")
         .await
         .expect("set");
-    let mut parts = Giant::new(&sql, "Big".to_owned(), 4);
+    let mut parts = Giant::new(&tables, "Big".to_owned(), 4);
     let first = parts
         .next(&mut connection, |_| {})
         .await
         .expect("read")
         .expect("a part");
-    let draw =
-        "INSERT INTO raffle_order_1 (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id,
-                                            award_title, award_index, rule, stocked, created_at_ms, seq, asked)
-                VALUES (999, 'Big', 'z', 1, 1, 10, 5, 6, 't', 7, 'r', 0, 8, 0, 1);
+    let draw = "INSERT INTO raffle_call_1 VALUES ('Big', 'z', 1, 1, 1, 999, 1, 8);
+         INSERT INTO raffle_order_1 VALUES (999, 'Big', 1, 1, 10, 5, 6, 't', 7, 'r', 0);
                 UPDATE raffle_account_1 SET used = 10 WHERE user_id = 'Big'";
     database
         .connect()
@@ -189,9 +186,9 @@ async fn pages_of_a_sqlite_file() {
     };
     pages_are_whole(&file).await;
     giants_stand_still(&file).await;
-    let sql = SqliteFile::DIALECT.audit(1, 10, true);
+    let tables = PagedTables::new(&SqliteFile::DIALECT, 1, 10);
     let mut connection = file.connect().await.expect("a connection");
-    for (text, value) in paged(&sql) {
+    for (text, value) in paged(&tables) {
         let plan = connection
             .rows(&format!("EXPLAIN QUERY PLAN {text}"), &value)
             .await
@@ -212,9 +209,9 @@ async fn pages_of_a_mysql_database() {
     let database: MysqlDatabase = Mariadb::shared_database().await;
     pages_are_whole(&database).await;
     giants_stand_still(&database).await;
-    let sql = MysqlDatabase::DIALECT.audit(1, 10, true);
+    let tables = PagedTables::new(&MysqlDatabase::DIALECT, 1, 10);
     let mut connection = database.connect().await.expect("a connection");
-    for (text, value) in paged(&sql) {
+    for (text, value) in paged(&tables) {
         let plan = connection
             .rows(&format!("EXPLAIN FORMAT = TRADITIONAL {text}"), &value)
             .await
@@ -237,14 +234,15 @@ async fn pages_of_a_mysql_database() {
 }
 
 /// The texts that go through tables, with a value.
-fn paged(sql: &crate::store::AuditStatements) -> [(&str, String); 6] {
-    let (between, of) = (json(&("B", "d")), json(&("Big", 1, 3)));
+fn paged(tables: &PagedTables) -> [(&str, String); 6] {
+    let (between, of) = (json(&("B", "d")), json(&("Big", "r")));
+    let sql = &tables.sql;
     [
-        (&sql.page_accounts, between.clone()),
-        (&sql.page_orders, between.clone()),
-        (&sql.page_label_repairs, between),
-        (&sql.accounts_of, of.clone()),
-        (&sql.orders_of, of.clone()),
-        (&sql.label_repairs_of, of),
+        (&sql.accounts.page, between.clone()),
+        (&sql.calls.page, between.clone()),
+        (&sql.label_repairs.page, between),
+        (&sql.accounts.of_user, of.clone()),
+        (&sql.calls.of_user, of.clone()),
+        (&sql.label_repairs.of_user, of),
     ]
 }

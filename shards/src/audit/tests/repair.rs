@@ -19,8 +19,9 @@ async fn draw_ahead(folder: &Folder, table: u16, ordinal_min: i64) {
     )
     .number();
     let sql = format!(
-        "UPDATE raffle_order_{table} SET day = {day}, created_at_ms = created_at_ms + {ahead}
-         WHERE ordinal >= {ordinal_min};
+        "UPDATE raffle_call_{table} SET created_at_ms = created_at_ms + {ahead}
+         WHERE first_id IN (SELECT order_id FROM raffle_order_{table} WHERE ordinal >= {ordinal_min});
+         UPDATE raffle_order_{table} SET day = {day} WHERE ordinal >= {ordinal_min};
          UPDATE raffle_account_{table} SET day = {day}, day_used = 4 - {ordinal_min}, month_used = 4 - {ordinal_min}",
         ahead = AHEAD.as_millis()
     );

@@ -10,6 +10,7 @@ use super::options::ClusterOptions;
 use crate::meta::AuditEntry;
 use crate::meta::Meta;
 use crate::stock::cluster::{SqlShardLedger, issued};
+use crate::store::tables::orders::OrderStatements;
 use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
 
 /// More of the report than this does not go into the audit log.
@@ -94,7 +95,7 @@ impl ClusterOptions {
         for shard in &self.shards {
             let mut connection = shard.connect().await?;
             for table in 0..self.tables {
-                let sql = MysqlDatabase::DIALECT.table(table).scan_versions;
+                let sql = OrderStatements::of(&MysqlDatabase::DIALECT, table).scan_versions;
                 let mut note =
                     |row: &<<MysqlDatabase as Database>::Connection as Connection>::Row| {
                         named.insert((row.number(0)?, row.number(1)?));

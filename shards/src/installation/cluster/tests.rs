@@ -136,9 +136,9 @@ async fn add_order(options: &ClusterOptions, shard: u16, run_number: u32) {
     let mut numbers = OrderNumbers::new(Run::new(run_number).expect("a run"));
     let order = numbers.next(Slot::of(user.as_str())).expect("a number");
     let sql = format!(
-        "INSERT INTO raffle_order_0 (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, \
-             award_title, award_index, rule, stocked, created_at_ms) \
-         VALUES ({order}, '{}', 'r{run_number}', 7, 3, 1, 20261121, 101, 'title', 1, 'luck', 1, 0)",
+        "INSERT INTO raffle_order_0 (order_id, user_id, activity_id, version, ordinal, day, award_id, \
+             award_title, award_index, rule, stocked) \
+         VALUES ({order}, '{}', 7, 3, 1, 20261121, 101, 'title', 1, 'luck', 1)",
         user.as_str()
     );
     run(&options.shards[usize::from(shard)], &sql).await;

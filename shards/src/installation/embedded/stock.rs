@@ -9,6 +9,7 @@ use super::folder::{Folder, Held};
 use crate::jobs::withdraw_from_memory::Withdrawals;
 use crate::meta::Meta;
 use crate::stock::MemoryStock;
+use crate::store::tables::issued::IssuedStatements;
 use crate::store::{Access, Columns, Connection, Database, SqliteFile, StoreError};
 
 /// How many units of each prize the shards have issued.
@@ -17,7 +18,7 @@ async fn issued(folder: &Folder, map: &SlotMap) -> Result<BTreeMap<Prize, u64>, 
     for shard in 0..map.shards() {
         let mut connection = folder.shard(shard, Access::Read).connect().await?;
         let rows = connection
-            .rows(SqliteFile::DIALECT.shard.read_issued, "[]")
+            .rows(IssuedStatements::of(&SqliteFile::DIALECT).read, "[]")
             .await?;
         for row in rows {
             *issued.entry(crate::meta::prize(&row, 0)?).or_default() += row.number::<u64>(2)?;

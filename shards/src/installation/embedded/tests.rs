@@ -141,9 +141,9 @@ async fn a_folder_of_the_version_before_is_adopted_unless_its_meta_file_is_older
     let mut numbers = router::OrderNumbers::new(router::Run::new(900).expect("a run"));
     let order = numbers.next(slot).expect("a number");
     let sql = format!(
-        "INSERT INTO raffle_order_0 (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, \
-             award_title, award_index, rule, stocked, created_at_ms) \
-         VALUES ({order}, 'u', 'r', 7, 3, 1, 20261121, 101, 'title', 1, 'luck', 1, 0)"
+        "INSERT INTO raffle_order_0 (order_id, user_id, activity_id, version, ordinal, day, award_id, \
+             award_title, award_index, rule, stocked) \
+         VALUES ({order}, 'u', 7, 3, 1, 20261121, 101, 'title', 1, 'luck', 1)"
     );
     run(place.path(), "shard-0.sqlite", &sql).await;
     let told = refused(place.path()).await;

@@ -11,10 +11,12 @@ use crate::grant::GrantId;
 use crate::meta::prize;
 use crate::stock::grants::Part;
 use crate::stock::ids::{Epoch, ServerId};
+use crate::store::tables::epochs::EPOCHS;
+use crate::store::tables::issued::{COUNTERS, IssuedStatements};
+use crate::store::tables::receipts::{RECEIPTS, grant_rows, receipt_row};
 use crate::store::{
-    Columns, Connection, Database, Input, Issuing, Lease, MYSQL_STOCK, MysqlDatabase, Pool,
-    PoolLimits, ReceiptStatements, Rows, Step, StoreError, Value, grant_rows, json_rows,
-    out_of_range, receipt_row,
+    Columns, Connection, Database, Input, Lease, MysqlDatabase, Pool, PoolLimits, Rows, Step,
+    StoreError, Value, json_rows, out_of_range,
 };
 
 /// Void receipts are kept for as long as a request of their batch could still be under way
@@ -53,7 +55,7 @@ impl SqlShardLedger {
     pub(crate) async fn issued(&self) -> Result<Vec<(Prize, u64)>, StoreError> {
         let mut link = self.kept.get().await?;
         let rows = link
-            .rows(MysqlDatabase::DIALECT.shard.read_issued, "[]")
+            .rows(IssuedStatements::of(&MysqlDatabase::DIALECT).read, "[]")
             .await?;
         let issued = rows.iter().map(|row| Ok((prize(row, 0)?, row.number(2)?)));
         let issued = issued.collect::<Result<_, StoreError>>()?;
@@ -62,18 +64,10 @@ impl SqlShardLedger {
     }
 }
 
-const RECEIPTS: ReceiptStatements = match MysqlDatabase::DIALECT.issuing {
-    Issuing::FromServers(sql) => sql,
-    Issuing::FromMemory { .. } => panic!("the stock of clusters lies on servers"),
-};
-
 impl ShardLedger for SqlShardLedger {
     async fn decide(&self, server: ServerId, grant: GrantId) -> Result<GrantOutcome, StoreError> {
         let mut link = self.kept.get().await?;
-        let void = Step::read(
-            RECEIPTS.insert_receipt,
-            Input::Rows(receipt_row(grant, true, "[]")),
-        );
+        let void = Step::read(RECEIPTS.insert, Input::Rows(receipt_row(grant, true, "[]")));
         let outcome = match link.begin_with(&[void]).await {
             Ok(_) => {
                 link.commit().await?;
@@ -93,11 +87,9 @@ impl ShardLedger for SqlShardLedger {
         let mut link = self.kept.get().await?;
         // Waits for a second, as every session does: later shared locks queue behind this exclusive
         // one.
-        link.execute(MYSQL_STOCK.raise_epoch, &json_rows([(server.0, epoch.0)]))
+        link.execute(EPOCHS.raise, &json_rows([(server.0, epoch.0)]))
             .await?;
-        let rows = link
-            .rows(MYSQL_STOCK.read_epoch, &json_rows([[server.0]]))
-            .await?;
+        let rows = link.rows(EPOCHS.read, &json_rows([[server.0]])).await?;
         let holds = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         self.kept.keep(link);
         Ok(Epoch(holds))
@@ -106,7 +98,7 @@ impl ShardLedger for SqlShardLedger {
     async fn issued_of(&self, server: ServerId) -> Result<Vec<(Prize, u16, u64)>, StoreError> {
         let mut link = self.kept.get().await?;
         let rows = link
-            .rows(MYSQL_STOCK.read_issued_of, &json_rows([[server.0]]))
+            .rows(COUNTERS.read_of_server, &json_rows([[server.0]]))
             .await?;
         let issued = rows
             .iter()
@@ -122,9 +114,7 @@ impl ShardLedger for SqlShardLedger {
         after: GrantId,
     ) -> Result<SomeReceipts, StoreError> {
         let mut link = self.kept.get().await?;
-        let rows = link
-            .rows(MYSQL_STOCK.old_receipts, &json_rows([[after.0]]))
-            .await?;
+        let rows = link.rows(RECEIPTS.old, &json_rows([[after.0]])).await?;
         let mut page = SomeReceipts {
             receipts: Vec::new(),
             next: None,
@@ -148,7 +138,7 @@ impl ShardLedger for SqlShardLedger {
     async fn count_old(&self, age: Duration) -> Result<u64, StoreError> {
         let mut link = self.kept.get().await?;
         let rows = link
-            .rows(MYSQL_STOCK.count_old_receipts, &json_rows([[millis(age)]]))
+            .rows(RECEIPTS.count_old, &json_rows([[millis(age)]]))
             .await?;
         let count = rows.first().ok_or_else(|| out_of_range(0))?.number(0)?;
         self.kept.keep(link);
@@ -160,7 +150,7 @@ impl ShardLedger for SqlShardLedger {
             return Ok(0);
         }
         let mut link = self.kept.get().await?;
-        let delete = Step::read(RECEIPTS.delete_receipts, Input::Rows(grant_rows(grants)));
+        let delete = Step::read(RECEIPTS.delete, Input::Rows(grant_rows(grants)));
         let deleted = link
             .run_all(&[delete])
             .await?
@@ -175,14 +165,14 @@ impl ShardLedger for SqlShardLedger {
         let mut link = self.kept.get().await?;
         let age = json_rows([[VOID_KEPT.as_secs()]]);
         loop {
-            let rows = link.rows(MYSQL_STOCK.old_void_receipts, &age).await?;
+            let rows = link.rows(RECEIPTS.old_void, &age).await?;
             let grants = rows
                 .iter()
                 .map(|row| Ok(GrantId(row.number(0)?)))
                 .collect::<Result<Vec<_>, StoreError>>()?;
             if !grants.is_empty() {
                 let input = Input::Rows(grant_rows(&grants));
-                link.run_all(&[Step::read(MYSQL_STOCK.delete_void_receipts, input)])
+                link.run_all(&[Step::read(RECEIPTS.delete_void, input)])
                     .await?;
             }
             if grants.len() < PAGE {
@@ -198,7 +188,7 @@ impl ShardLedger for SqlShardLedger {
         let mut folded = 0;
         loop {
             let rows = link
-                .rows(MYSQL_STOCK.idle_counters, &json_rows([[idle.as_secs()]]))
+                .rows(COUNTERS.idle, &json_rows([[idle.as_secs()]]))
                 .await?;
             let keys = rows
                 .iter()
@@ -226,9 +216,7 @@ async fn noted_outcome(
     server: ServerId,
     grant: GrantId,
 ) -> Result<GrantOutcome, StoreError> {
-    let rows = link
-        .rows(RECEIPTS.read_receipt, &json_rows([[grant.0]]))
-        .await?;
+    let rows = link.rows(RECEIPTS.read, &json_rows([[grant.0]])).await?;
     let Some(row) = rows.first() else {
         // Still under way, or reclaimed in between, which closes it first.
         return Err(StoreError::Conflict(
@@ -290,10 +278,7 @@ impl CounterKey {
 async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, StoreError> {
     link.begin().await?;
     let rows = link
-        .rows(
-            MYSQL_STOCK.lock_counters,
-            &json_rows(keys.iter().map(|key| key.0)),
-        )
+        .rows(COUNTERS.lock, &json_rows(keys.iter().map(|key| key.0)))
         .await?;
     let mut locked = Vec::with_capacity(rows.len());
     let mut sums: BTreeMap<[u64; 4], i64> = BTreeMap::new();
@@ -317,11 +302,12 @@ async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, Store
                 Value::Integer(count),
             ]);
         }
-        link.run_all(&[Step::read(RECEIPTS.count_issued, Input::Rows(counted))])
-            .await?;
-        let deleted = link
-            .execute(MYSQL_STOCK.delete_counters, &json_rows(&locked))
-            .await?;
+        link.run_all(&[Step::read(
+            IssuedStatements::of(&MysqlDatabase::DIALECT).count,
+            Input::Rows(counted),
+        )])
+        .await?;
+        let deleted = link.execute(COUNTERS.delete, &json_rows(&locked)).await?;
         if deleted != locked.len() as u64 {
             return Err(StoreError::Conflict(format!(
                 "{deleted} of {} locked counters could be deleted",

@@ -138,8 +138,9 @@ impl Site {
         };
         let note = GrantNote::new(GrantId(grant), 0, &receipt);
         link.begin().await?;
-        let outcomes = link.run_all(&note.steps(&MysqlDatabase::DIALECT)).await?;
-        note.check(&MysqlDatabase::DIALECT, &outcomes)?;
+        let steps = note.steps(&MysqlDatabase::DIALECT);
+        let outcomes = link.run_all(&steps).await?;
+        note.check(&steps, &outcomes)?;
         link.commit().await
     }
 

@@ -7,9 +7,9 @@ use market::chances::Account;
 
 use super::{bench, connect, number, shard, table};
 use crate::store::conformance::{gather, orders_of};
+use crate::store::tables::epochs::EPOCHS;
 use crate::store::{
-    Columns, Connection, Input, MYSQL_STOCK, MysqlConnection, Rows, ShardStore, Step, StoreError,
-    Value,
+    Columns, Connection, Input, MysqlConnection, Rows, ShardStore, Step, StoreError, Value,
 };
 
 #[tokio::test]
@@ -121,63 +121,57 @@ async fn what_does_not_fit_is_refused_for_its_data() {
         (&*long(700), 1),
     ] {
         let two = rows::<7>([account("good", 1), account(user, granted)]);
-        let result = write(&mut connection, &sql.insert_accounts, two).await;
+        let result = write(&mut connection, &sql.accounts.insert, two).await;
         assert!(
             matches!(result, Err(StoreError::Data(_))),
             "{user} {granted}: {result:?}"
         );
     }
-    let texts = [
-        (
-            long(129),
-            "key".to_owned(),
-            "title".to_owned(),
-            "rule".to_owned(),
-        ),
-        (
-            "user".to_owned(),
-            "k".repeat(65),
-            "title".to_owned(),
-            "rule".to_owned(),
-        ),
-        (
-            "user".to_owned(),
-            "key".to_owned(),
-            long(129),
-            "rule".to_owned(),
-        ),
-        (
-            "user".to_owned(),
-            "key".to_owned(),
-            "title".to_owned(),
-            "r".repeat(33),
-        ),
-    ];
-    for (user, key, title, rule) in &texts {
-        let one = Value::Integer(1);
+    let one = Value::Integer(1);
+    let (user, title, rule) = (long(129), long(129), "r".repeat(33));
+    for (user, title, rule) in [
+        (&*user, "title", "rule"),
+        ("user", &*title, "rule"),
+        ("user", "title", &*rule),
+    ] {
         let row = [
             one,
-            user.as_str().into(),
-            key.as_str().into(),
+            user.into(),
             one,
             one,
             one,
             one,
             one,
-            title.as_str().into(),
+            title.into(),
+            one,
+            rule.into(),
             one,
         ];
-        let row = row
-            .into_iter()
-            .chain([rule.as_str().into(), one, one, one, one])
-            .collect();
-        let result = write(&mut connection, &sql.insert_orders, rows::<15>([row])).await;
+        let result = write(
+            &mut connection,
+            &sql.orders.insert,
+            rows::<11>([row.to_vec()]),
+        )
+        .await;
         assert!(
             matches!(result, Err(StoreError::Data(_))),
-            "{user} {key} {title} {rule}: {result:?}"
+            "{user} {title} {rule}: {result:?}"
         );
     }
-    for name in ["account", "order"] {
+    let key = "k".repeat(65);
+    for (user, key, asked) in [
+        (&*user, "key", one),
+        ("user", &*key, one),
+        ("user", "key", Value::Integer(1 << 32)),
+    ] {
+        let row = vec![user.into(), key.into(), one, one, asked, one, one, one];
+        let result = write(&mut connection, &sql.calls.insert, rows::<8>([row])).await;
+        assert!(
+            matches!(result, Err(StoreError::Data(_))),
+            "{user} {key} {asked:?}: {result:?}"
+        );
+    }
+    for name in ["account", "call", "order"] {
         assert_eq!(
             number(&database, &format!("SELECT COUNT(*) FROM raffle_{name}_0")).await,
             0
@@ -190,7 +184,7 @@ async fn json_that_a_statement_cannot_read_is_refused_for_its_data() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     for json in ["[[1]]", "[[1,[5]]]", "[[1,{}]]", "[[", "no json"] {
-        let result = connection.execute(MYSQL_STOCK.raise_epoch, json).await;
+        let result = connection.execute(EPOCHS.raise, json).await;
         assert!(
             matches!(result, Err(StoreError::Data(_))),
             "{json}: {result:?}"
@@ -212,9 +206,10 @@ async fn a_statement_without_rows_touches_nothing() {
     let mut connection = connect(&database).await;
     let sql = table();
     for statement in [
-        &sql.insert_accounts,
-        &sql.update_accounts,
-        &sql.insert_orders,
+        &sql.accounts.insert,
+        &sql.accounts.update,
+        &sql.calls.insert,
+        &sql.orders.insert,
     ] {
         assert_eq!(
             write(&mut connection, statement, Rows::default()).await,
@@ -223,7 +218,7 @@ async fn a_statement_without_rows_touches_nothing() {
     }
     assert!(
         connection
-            .rows(&sql.lock_batch, "[]")
+            .rows(&sql.calls.lock_batch, "[]")
             .await
             .expect("rows")
             .is_empty()
@@ -237,22 +232,22 @@ async fn an_update_counts_rows_that_were_not_there_as_too_few() {
     let sql = table();
     let two = |granted| [account("a", granted), account("b", granted)];
     assert_eq!(
-        write(&mut connection, &sql.insert_accounts, rows::<7>(two(5))).await,
+        write(&mut connection, &sql.accounts.insert, rows::<7>(two(5))).await,
         Ok(2)
     );
     assert_eq!(
-        write(&mut connection, &sql.update_accounts, rows::<7>(two(6))).await,
+        write(&mut connection, &sql.accounts.update, rows::<7>(two(6))).await,
         Ok(4)
     );
     let three = two(7).into_iter().chain([account("c", 7)]);
     assert_eq!(
-        write(&mut connection, &sql.update_accounts, rows::<7>(three)).await,
+        write(&mut connection, &sql.accounts.update, rows::<7>(three)).await,
         Ok(5)
     );
     // What does not change counts too little as well: the lane takes it for a conflict, not for
     // done.
     assert_eq!(
-        write(&mut connection, &sql.update_accounts, rows::<7>(two(7))).await,
+        write(&mut connection, &sql.accounts.update, rows::<7>(two(7))).await,
         Ok(2)
     );
 }
@@ -267,7 +262,7 @@ async fn batches_of_any_size_are_written_whole() {
         connection.begin().await.expect("a transaction");
         let many = || rows::<7>(users[..count].iter().map(|user| account(user, 1)));
         assert_eq!(
-            write(&mut connection, &sql.insert_accounts, many()).await,
+            write(&mut connection, &sql.accounts.insert, many()).await,
             Ok(count as u64)
         );
         let found = connection

@@ -33,7 +33,7 @@ async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) -> Verdi
 async fn agrees(database: &MysqlDatabase, verdict: Verdict, grant: u64) {
     let committed =
         format!("SELECT COUNT(*) FROM stock_receipt WHERE void = 0 AND grant_id = {grant}");
-    let orders = (0..4).map(|table| format!("SELECT request_id FROM raffle_order_{table}"));
+    let orders = (0..4).map(|table| format!("SELECT request_id FROM raffle_call_{table}"));
     let orders = orders.collect::<Vec<_>>().join(" UNION ALL ");
     let orders = format!("SELECT COUNT(*) FROM ({orders}) AS o WHERE request_id = 'key{grant}'");
     let expected = i64::from(verdict == Verdict::Committed);

@@ -10,18 +10,13 @@ use crate::grant::GrantId;
 use crate::stock::cluster::{ShardLedger, SqlShardLedger};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::conformance::{Bench, gather, in_doubt, receipt, table_of};
+use crate::store::tables::epochs::EPOCHS;
+use crate::store::tables::issued::{COUNTERS, IssuedStatements};
+use crate::store::tables::receipts::{RECEIPTS, receipt_row};
 use crate::store::{
-    Columns, Connection, GrantNote, Input, Issuing, MYSQL, MYSQL_STOCK, MysqlConnection,
-    MysqlDatabase, PersistError, ReceiptStatements, ShardStore, Step, StoreError, Verdict,
-    receipt_row,
+    Columns, Connection, GrantNote, Input, MYSQL, MysqlConnection, MysqlDatabase, PersistError,
+    ShardStore, Step, StoreError, Verdict,
 };
-
-fn receipts() -> ReceiptStatements {
-    let Issuing::FromServers(sql) = MYSQL.issuing else {
-        panic!("the stock lies on servers")
-    };
-    sql
-}
 
 /// Run 1, which is in the higher bits of a grant.
 const RUN: u64 = 1 << 38;
@@ -54,14 +49,15 @@ async fn note_all(
     receipt: &Receipt,
 ) -> Result<(), StoreError> {
     let note = GrantNote::new(GrantId(RUN + grant), lane, receipt);
-    let outcomes = connection.run_all(&note.steps(&MYSQL)).await?;
-    note.check(&MYSQL, &outcomes)
+    let steps = note.steps(&MYSQL);
+    let outcomes = connection.run_all(&steps).await?;
+    note.check(&steps, &outcomes)
 }
 
 async fn void(connection: &mut MysqlConnection, grant: u64) -> Result<(), StoreError> {
     let row = Input::Rows(receipt_row(GrantId(RUN + grant), true, "[]"));
     connection
-        .run_all(&[Step::read(receipts().insert_receipt, row)])
+        .run_all(&[Step::read(RECEIPTS.insert, row)])
         .await
         .map(drop)
 }
@@ -95,10 +91,7 @@ async fn units_of_a_past_epoch_are_fenced() {
     let mut bench = bench().await;
     let settlement = bench.settlement(&[("a", "1")]);
     let mut other = connect(&bench.database).await;
-    assert_eq!(
-        other.execute(MYSQL_STOCK.raise_epoch, "[[1,1]]").await,
-        Ok(1)
-    );
+    assert_eq!(other.execute(EPOCHS.raise, "[[1,1]]").await, Ok(1));
     let refused = bench.persist(1, &settlement).await;
     assert!(
         matches!(refused, Err(PersistError::Undone(StoreError::Fenced(_)))),
@@ -158,7 +151,7 @@ async fn a_batch_deletes_the_receipts_of_closed_grants_and_no_void_ones() {
     };
     note_all(&mut connection, 6, 0, &only).await.expect("noted");
     assert_eq!(count_receipts(&database).await, 2);
-    let issued = integers(&mut connection, MYSQL.shard.read_issued, "[]").await;
+    let issued = integers(&mut connection, IssuedStatements::of(&MYSQL).read, "[]").await;
     assert_eq!(
         issued,
         [[1, 101, 24], [1, 103, 4]],
@@ -173,12 +166,12 @@ async fn raising_an_epoch_waits_for_the_batches_that_hold_it() {
     batch.begin().await.expect("a transaction");
     assert_eq!(note(&mut batch, 1, 0).await, Ok(()));
     assert_eq!(
-        rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[3,1]]").await,
+        rebuilder.execute(EPOCHS.raise, "[[3,1]]").await,
         Ok(1),
         "nobody holds that one"
     );
     let raised = async {
-        let raised = rebuilder.execute(MYSQL_STOCK.raise_epoch, "[[1,1]]").await;
+        let raised = rebuilder.execute(EPOCHS.raise, "[[1,1]]").await;
         (raised, Instant::now())
     };
     let committed = async {
@@ -227,7 +220,12 @@ async fn lanes_of_one_shard_do_not_wait_for_each_other() {
             connection.commit().await.expect("committed");
         }
     }
-    let issued = integers(&mut connect(&database).await, MYSQL.shard.read_issued, "[]").await;
+    let issued = integers(
+        &mut connect(&database).await,
+        IssuedStatements::of(&MYSQL).read,
+        "[]",
+    )
+    .await;
     assert_eq!(issued, [[1, 101, 72], [1, 103, 12]]);
     assert_eq!(count_receipts(&database).await, 8);
 }
@@ -262,7 +260,7 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
     assert!(is_conflict(&void(&mut sweeper, 4).await));
     let grant = |grant: u64| format!("[[{}]]", RUN + grant);
     let row = sweeper
-        .rows(receipts().read_receipt, &grant(4))
+        .rows(RECEIPTS.read, &grant(4))
         .await
         .expect("rows")
         .remove(0);
@@ -272,11 +270,11 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
         Ok("[[1,0,[[1,101,0,4],[1,103,2,1]]],[2,0,[[1,101,1,2]]]]")
     );
     assert_eq!(
-        integers(&mut sweeper, receipts().read_receipt, &grant(3)).await,
+        integers(&mut sweeper, RECEIPTS.read, &grant(3)).await,
         [[1]]
     );
     assert_eq!(
-        integers(&mut sweeper, receipts().read_last_receipt, "[]").await,
+        integers(&mut sweeper, RECEIPTS.read_last, "[]").await,
         [[RUN.cast_signed() + 4]]
     );
 }
@@ -285,22 +283,10 @@ async fn a_void_grant_never_commits_and_a_committed_one_is_never_void() {
 async fn epochs_only_rise() {
     let database = shard().await;
     let mut connection = connect(&database).await;
-    assert_eq!(
-        connection.execute(MYSQL_STOCK.raise_epoch, "[[2,7]]").await,
-        Ok(1)
-    );
-    assert_eq!(
-        connection.execute(MYSQL_STOCK.raise_epoch, "[[2,6]]").await,
-        Ok(0)
-    );
-    assert_eq!(
-        integers(&mut connection, MYSQL_STOCK.read_epoch, "[[2]]").await,
-        [[7]]
-    );
-    assert_eq!(
-        integers(&mut connection, MYSQL_STOCK.read_epoch, "[[1]]").await,
-        [[0]]
-    );
+    assert_eq!(connection.execute(EPOCHS.raise, "[[2,7]]").await, Ok(1));
+    assert_eq!(connection.execute(EPOCHS.raise, "[[2,6]]").await, Ok(0));
+    assert_eq!(integers(&mut connection, EPOCHS.read, "[[2]]").await, [[7]]);
+    assert_eq!(integers(&mut connection, EPOCHS.read, "[[1]]").await, [[0]]);
 }
 
 #[tokio::test]
@@ -308,19 +294,19 @@ async fn a_rebuild_reads_counters_alone() {
     let database = shard().await;
     let mut connection = connect(&database).await;
     note(&mut connection, 1, 0).await.expect("noted");
-    for statement in [MYSQL.shard.read_issued, MYSQL_STOCK.read_issued_of] {
+    for statement in [IssuedStatements::of(&MYSQL).read, COUNTERS.read_of_server] {
         assert!(!statement.contains("stock_receipt"), "{statement}");
     }
     assert_eq!(
-        integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[1]]").await,
+        integers(&mut connection, COUNTERS.read_of_server, "[[1]]").await,
         [[1, 101, 0, 4], [1, 103, 2, 1]]
     );
     assert_eq!(
-        integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[2]]").await,
+        integers(&mut connection, COUNTERS.read_of_server, "[[2]]").await,
         [[1, 101, 1, 2]]
     );
     assert_eq!(
-        integers(&mut connection, MYSQL_STOCK.read_issued_of, "[[3]]").await,
+        integers(&mut connection, COUNTERS.read_of_server, "[[3]]").await,
         [[0; 4]; 0]
     );
 }
@@ -363,13 +349,9 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     batch.begin().await.expect("a transaction");
     let id = other.rows.calls[0].first_id.get();
     let table = table_of("b");
-    let columns =
-        "order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, award_title, award_index,
-                   rule, stocked, created_at_ms";
-    let row = format!("{id}, 'b', '1', 100301, 3, 7, 20261121, 101, 't', 8, 'rule_default', 0, 1");
     batch
         .run(&format!(
-            "INSERT INTO raffle_order_{table} ({columns}) VALUES ({row})"
+            "INSERT INTO raffle_call_{table} VALUES ('b', '1', 1, 100301, 1, {id}, 1, 1)"
         ))
         .await
         .expect("written");

@@ -26,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::service::verdict_of_command;
 use crate::stock::MemoryStock;
 use crate::store::conformance::{Bench, TABLES, gather, map};
+use crate::store::tables::Numbered;
 use crate::store::{
     Columns, Connection, Database, MysqlConnection, MysqlDatabase, OnLock, ShardStore, SqlShard,
     StoreError,
@@ -95,7 +96,7 @@ async fn who_is_held_is_found_in_one_look_and_nobody_else() {
         ("other", "taken"),
     ];
     assert_eq!(held(&mut two, &calls).await, [false; 8]);
-    // Accounts that are there, of all tables; one that is not committed; an order that is not.
+    // Accounts that are there, of all tables; one that is not committed; a call that is not.
     one.prefetch(&gather(&[("a", "again"), ("U", "again")]))
         .await
         .expect("locked");
@@ -106,13 +107,11 @@ async fn who_is_held_is_found_in_one_look_and_nobody_else() {
         "INSERT INTO raffle_account_{} VALUES ('new', 100301, 5, 1, 20261121, 1, 1)",
         table("new")
     );
-    let order = format!(
-        "INSERT INTO raffle_order_{} (order_id, user_id, request_id, activity_id, version, ordinal, day, award_id, \
-         award_title, award_index, rule, stocked, created_at_ms) \
-         VALUES (1, 'other', 'taken', 7, 1, 1, 20261121, 1, 't', 1, 'luck', 0, 1)",
+    let call = format!(
+        "INSERT INTO raffle_call_{} VALUES ('other', 'taken', 1, 7, 1, 1024, 1, 1)",
         table("other")
     );
-    for sql in [&account, &order] {
+    for sql in [&account, &call] {
         writer.execute(sql, "[]").await.expect(sql);
     }
     assert_eq!(
@@ -134,9 +133,8 @@ async fn who_is_held_is_found_in_one_look_and_nobody_else() {
 async fn the_look_reads_by_keys_however_small_or_large_the_tables_are() {
     let mut lane = bench().await;
     with_users(&mut lane, &["a", "b", "c"]).await;
-    let sql = &MysqlDatabase::DIALECT
-        .table(map().route("a").table().get())
-        .find_held;
+    let table = map().route("a").table().get();
+    let sql = Numbered::of(&MysqlDatabase::DIALECT, table).calls.find_held;
     let statement =
         sql[sql.find("SELECT").expect("a query")..].replace('?', r#"'[["a",100301,"k"]]'"#);
     let mut connection = connect(&lane.database).await;
@@ -254,8 +252,9 @@ async fn freeze(database: &MysqlDatabase, users: &[&str]) -> Vec<MysqlConnection
     for user in users {
         let mut connection = connect(database).await;
         connection.begin().await.expect("a transaction");
-        let sql = MysqlDatabase::DIALECT
-            .table(map().route(user).table().get())
+        let table = map().route(user).table().get();
+        let sql = Numbered::of(&MysqlDatabase::DIALECT, table)
+            .calls
             .lock_batch;
         connection
             .rows(&sql, &format!(r#"[["{user}",1,"frozen"]]"#))

@@ -5,9 +5,10 @@ use sqlx::{Column, Row};
 
 use super::{connect, impatient, shard, table};
 use crate::meta::StockOperationStatements;
-use crate::store::{
-    Connection, Database, Issuing, MYSQL, MYSQL_STOCK, MysqlDatabase, migrate_meta,
-};
+use crate::store::tables::epochs::EPOCHS;
+use crate::store::tables::issued::COUNTERS;
+use crate::store::tables::receipts::RECEIPTS;
+use crate::store::{Connection, Database, MysqlDatabase, migrate_meta};
 use crate::testing::Mariadb;
 
 /// Tables that a statement reads other than by key; `j` and `t` are the bound value itself.
@@ -54,28 +55,26 @@ async fn look_ups_use_their_keys_in_mariadb() {
                 INSERT INTO stock_issued (server, activity_id, award_id, segment, run, lane, issued)
                 SELECT 1, a.server, b.server, c.server, 1, 0, 1 FROM stock_epoch AS a, stock_epoch AS b, stock_epoch AS c";
     connect(&database).await.run(many).await.expect("rows");
-    let (sql, stock) = (table(), MYSQL_STOCK);
+    let sql = table();
     let calls = r#"[["a",1,"b"],["c",1,"d"],["e",1,"f"]]"#;
     let three = r#"[["a","b",1,2,3,4,5],["c","d",1,2,3,4,5],["e","f",1,2,3,4,5]]"#;
-    let Issuing::FromServers(receipts) = MYSQL.issuing else {
-        panic!("the stock lies on servers")
-    };
-    let of_one = |sql: &str| sql.replace("{rows}", "(1)");
-    let (hold_epochs, lock_order) = (of_one(receipts.hold_epochs), of_one(&sql.lock_order));
+    let hold_epochs = EPOCHS.hold.replace("{rows}", "(1)");
     let numbers = "[[1,2,3,4,5,6],[6,7,8,9,10,11]]";
     let statements = [
-        (&*sql.lock_batch, calls),
-        (&*sql.read_accounts, three),
-        (&*sql.find_orders, three),
-        (&*sql.find_orders_by_id, three),
-        (&*sql.find_latest_orders, r#"[["a",1]]"#),
-        (&*lock_order, "[]"),
+        (&*sql.calls.lock_batch, calls),
+        (&*sql.accounts.read, three),
+        (&*sql.calls.find, three),
+        (&*sql.calls.lock, three),
+        (&*sql.calls.latest, r#"["a",1,2,3]"#),
+        (&*sql.orders.of_ids, "[1,2,3]"),
+        (&*sql.orders.find, three),
+        (&*sql.recharge_orders.of_ids, "[1,2,3]"),
         (&*hold_epochs, "[]"),
-        (receipts.read_receipt, numbers),
-        (stock.raise_epoch, numbers),
-        (stock.read_epoch, numbers),
-        (stock.lock_counters, numbers),
-        (stock.delete_counters, numbers),
+        (RECEIPTS.read, numbers),
+        (EPOCHS.raise, numbers),
+        (EPOCHS.read, numbers),
+        (COUNTERS.lock, numbers),
+        (COUNTERS.delete, numbers),
     ];
     for (statement, json) in statements {
         let scanned = scanned(&database, statement, json).await;
@@ -93,13 +92,10 @@ async fn receipts_are_deleted_by_their_keys_in_mariadb() {
         .run("INSERT INTO stock_receipt VALUES (1, 0, '[]', NOW(3)), (2, 0, '[]', NOW(3))")
         .await
         .expect("rows");
-    let Issuing::FromServers(receipts) = MYSQL.issuing else {
-        panic!("the stock lies on servers")
-    };
     let many: Vec<String> = (1..=256).map(|grant| format!("({grant})")).collect();
     for statement in [
-        receipts.delete_receipts.replace("{rows}", "(1)"),
-        receipts.delete_receipts.replace("{rows}", &many.join(",")),
+        RECEIPTS.delete.replace("{rows}", "(1)"),
+        RECEIPTS.delete.replace("{rows}", &many.join(",")),
     ] {
         let scanned = scanned(&database, &statement, "[]").await;
         assert!(
@@ -124,7 +120,8 @@ async fn meta_look_ups_use_their_keys_in_mariadb() {
 /// at its own). Those of the audit, which are the longest, may have several.
 #[test]
 fn each_statement_has_one_place_for_its_value_at_most() {
-    let all = format!("{:?}{:?}", MysqlDatabase::DIALECT, MYSQL_STOCK);
+    let dialect = MysqlDatabase::DIALECT;
+    let all = format!("{dialect:?}{:?}{EPOCHS:?}{RECEIPTS:?}{COUNTERS:?}", table());
     let texts: Vec<&str> = all.split("\", ").collect();
     assert!(texts.len() > 40, "{}", texts.len());
     let several = texts.iter().filter(|text| text.matches('?').count() > 1);

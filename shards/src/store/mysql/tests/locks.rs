@@ -58,11 +58,14 @@ async fn a_deadlock_is_a_conflict_for_one_of_the_two() {
         (&mut two, r#"[["b",1,"key"]]"#),
     ] {
         connection.begin().await.expect("a transaction");
-        connection.rows(&sql.lock_batch, key).await.expect("locked");
+        connection
+            .rows(&sql.calls.lock_batch, key)
+            .await
+            .expect("locked");
     }
     let (one, two) = join!(
-        one.rows(&sql.lock_batch, r#"[["b",1,"key"]]"#),
-        two.rows(&sql.lock_batch, r#"[["a",1,"key"]]"#)
+        one.rows(&sql.calls.lock_batch, r#"[["b",1,"key"]]"#),
+        two.rows(&sql.calls.lock_batch, r#"[["a",1,"key"]]"#)
     );
     assert_ne!(one.is_ok(), two.is_ok());
     assert!(is_conflict(&one) || is_conflict(&two));

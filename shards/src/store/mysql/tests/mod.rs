@@ -20,9 +20,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Dialer, MysqlConnection, MysqlDatabase};
 use crate::store::conformance::{Bench, TABLES};
-use crate::store::{
-    Columns, Connection, Database, MYSQL, StoreError, TableStatements, migrate_shard,
-};
+use crate::store::tables::Numbered;
+use crate::store::{Columns, Connection, Database, MYSQL, StoreError, migrate_shard};
 use crate::testing::Mariadb;
 
 /// Row locks are waited for 1 s (2 s in MySQL, which looks once a second), statements for 3 s.
@@ -61,8 +60,8 @@ async fn connect(database: &MysqlDatabase) -> MysqlConnection {
     database.connect().await.expect("a connection")
 }
 
-fn table() -> TableStatements {
-    MYSQL.table(0)
+fn table() -> Numbered {
+    Numbered::of(&MYSQL, 0)
 }
 
 /// A number that a query of one row and column answers.

@@ -1,0 +1,2 @@
+INSERT INTO recharge_order_{table} (order_id, user_id, request_id, activity_id, kind, chances, created_at_ms)
+VALUES {rows}

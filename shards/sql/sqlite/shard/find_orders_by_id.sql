@@ -1,7 +1,0 @@
--- [[user, order], ...]
-SELECT wanted.key, o.order_id, o.request_id, o.activity_id, o.version, o.ordinal, o.day, o.award_id,
-       o.award_title, o.award_index, o.rule, o.stocked, o.created_at_ms,
-       o.seq, o.asked
-FROM json_each($1) AS wanted
-CROSS JOIN raffle_order_{table} AS o
-    ON o.order_id = wanted.value ->> 1 AND o.user_id = wanted.value ->> 0

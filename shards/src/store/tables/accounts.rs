@@ -1,0 +1,80 @@
+//! `raffle_account_N`: what a user has drawn in an activity, and may still draw. A batch locks the
+//! accounts of its users before anything else.
+use market::batch::AccountKey;
+use market::calendar::Day;
+use market::chances::Account;
+
+use super::{LockOrder, Table};
+use crate::store::rows::number;
+use crate::store::statements::numbered_statements;
+use crate::store::{Columns, Rows, StoreError};
+
+numbered_statements! {
+    /// Statements on accounts.
+    AccountStatements in "accounts" {
+        /// `[[user, activity], ...]` -> index, account; locks nothing.
+        read,
+        /// Writes accounts that were not there.
+        insert,
+        /// Writes accounts that were, and that change.
+        update,
+        /// `[after, up to]` -> at most `{rows_max}` accounts of the users in between, by key.
+        page,
+        /// `[user]` -> accounts, by key.
+        of_user,
+        /// `[user, activity]` -> the account, locked.
+        lock,
+        /// `[[user, activity, day, day_used, month_used]]`: changes an account's label.
+        set_label,
+    }
+}
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct Accounts;
+
+/// A row: whose account, in which activity, and how it stands.
+pub(crate) type AccountRow = (AccountKey, Account);
+
+impl Table for Accounts {
+    type Key = AccountKey;
+    type Row = AccountRow;
+
+    const NAME: &'static str = "raffle_account";
+    const LOCKED: LockOrder = LockOrder::Accounts;
+
+    fn key((key, _): &AccountRow) -> Self::Key {
+        key.clone()
+    }
+
+    fn write<'r>((key, account): &'r AccountRow, rows: &mut Rows<'r>) {
+        write(key, account, rows);
+    }
+}
+
+/// Adds a row to be written.
+pub(crate) fn write<'r>((user, activity): &'r AccountKey, account: &Account, rows: &mut Rows<'r>) {
+    rows.push([
+        user.as_str().into(),
+        number(activity.get()),
+        account.granted.into(),
+        account.used.into(),
+        account.day.number().into(),
+        account.day_used.into(),
+        account.month_used.into(),
+    ]);
+}
+
+/// How many columns [`read_state`] reads.
+pub(crate) const STATE_COLUMNS: usize = 5;
+
+/// Columns from `first` on: chances granted, used, day, used on it, used in its month.
+pub(crate) fn read_state(row: &impl Columns, first: usize) -> Result<Account, StoreError> {
+    Ok(Account {
+        granted: row.number(first)?,
+        used: row.number(first + 1)?,
+        day: Day::from_number(row.number(first + 2)?),
+        day_used: row.number(first + 3)?,
+        month_used: row.number(first + 4)?,
+    })
+}

@@ -1,0 +1,114 @@
+//! `raffle_call_N`: which call a user's request id belongs to, whatever it asked for. Its primary
+//! key is what two gateways with one key meet at. A call is written in the transaction that writes
+//! what it made, and neither is ever changed or deleted: so a call tells for ever whether a batch
+//! has committed.
+use jiff::Timestamp;
+use market::call::{Call, Kind};
+use market::{OrderId, RequestId, UserId};
+
+use super::{LockOrder, OfUsers, Table};
+use crate::store::rows::{activity_id, number, order_id, user_id};
+use crate::store::statements::numbered_statements;
+use crate::store::{Columns, Rows, StoreError, Value, out_of_range};
+
+numbered_statements! {
+    /// Statements on calls.
+    CallStatements in "calls" {
+        /// `[[user, activity, request], ...]`, sorted -> index, the account's state, the call's
+        /// record; locks the accounts, and then the calls.
+        lock_batch,
+        /// `[[user, activity, request], ...]`, sorted -> the indexes of those whose account or call
+        /// another transaction has locked.
+        find_held,
+        /// Writes calls.
+        insert,
+        /// `[[user, request]]` -> the id of the first row that the call made, if the call is there
+        /// when the transaction that inserts it has ended.
+        lock,
+        /// `[[user, request], ...]` -> index, call.
+        find,
+        /// `[user, activity, created_at_ms, id]` -> index 0, call: a hundred calls for draws, the
+        /// newest first.
+        latest,
+        /// `[after, up to]` -> at most `{rows_max}` calls of the users in between, by key.
+        page,
+        /// `[user, after]` -> at most `{rows_max}` calls of the user behind that request id, by key.
+        of_user,
+        /// The user and request id of the last call by key.
+        last,
+        /// `[[user, request]]`: writes the calls of the next orders from before there were calls, by
+        /// key, at most `{rows_max}` of them.
+        convert,
+    }
+}
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct Calls;
+
+impl Table for Calls {
+    type Key = (UserId, RequestId);
+    type Row = Call;
+
+    const NAME: &'static str = "raffle_call";
+    const LOCKED: LockOrder = LockOrder::Calls;
+
+    fn key(row: &Call) -> Self::Key {
+        (row.user.clone(), row.request.clone())
+    }
+
+    fn write<'r>(row: &'r Call, rows: &mut Rows<'r>) {
+        rows.push([
+            row.user.as_str().into(),
+            row.request.as_str().into(),
+            row.kind.number().into(),
+            number(row.activity.get()),
+            number(row.asked),
+            number(row.first_id.get()),
+            u32::from(row.made).into(),
+            Value::Integer(row.created_at.as_millisecond()),
+        ]);
+    }
+}
+
+impl OfUsers for Calls {
+    fn user(row: &Self::Row) -> &UserId {
+        &row.user
+    }
+}
+
+/// A whole row, whose columns begin with column `first`.
+pub(crate) fn read(row: &impl Columns, first: usize) -> Result<Call, StoreError> {
+    let user = user_id(row, first)?;
+    let request = RequestId::new(row.text(first + 1)?).map_err(|_| out_of_range(first + 1))?;
+    read_record(row, first + 2, &user, &request)
+}
+
+/// How many columns [`read`] reads.
+pub(crate) const COLUMNS: usize = 8;
+
+/// Columns from `first` on: kind, activity, asked, first id, made, time of creation.
+pub(crate) fn read_record(
+    row: &impl Columns,
+    first: usize,
+    user: &UserId,
+    request: &RequestId,
+) -> Result<Call, StoreError> {
+    Ok(Call {
+        user: user.clone(),
+        request: request.clone(),
+        kind: Kind::from_number(row.number(first)?).ok_or_else(|| out_of_range(first))?,
+        activity: activity_id(row, first + 1)?,
+        asked: row.number(first + 2)?,
+        first_id: order_id(row, first + 3)?,
+        made: row.number(first + 4)?,
+        created_at: Timestamp::from_millisecond(row.integer(first + 5)?)
+            .map_err(|_| out_of_range(first + 5))?,
+    })
+}
+
+/// The ids of the rows that a call made: they follow its first one without a gap.
+pub(crate) fn ids_of(call: &Call) -> impl Iterator<Item = OrderId> + use<> {
+    let first = call.first_id.get();
+    (0..call.made).filter_map(move |nth| OrderId::new(router::nth_after(first, nth)?))
+}
