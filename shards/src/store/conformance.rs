@@ -354,6 +354,8 @@ fn calls_for<D: Database>(bench: &mut Bench<D>, calls: &[(&str, &str, u8)]) -> S
             })
             .collect();
     }
+    let orders = settlement.rows.orders.iter();
+    settlement.rows.calls = orders.map(|orders| Call::of_orders(orders)).collect();
     settlement.used[0].count = u32::try_from(settlement.rows.orders().count()).expect("few");
     settlement
 }
