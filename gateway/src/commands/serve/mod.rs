@@ -25,7 +25,7 @@ use self::log::log_to_stderr;
 use self::signals::Signals;
 use self::stop::{Ending, RunningServer};
 use super::announce::announce;
-use super::fail;
+use super::output::fail;
 use crate::config::{Config, WarningLevel, warnings};
 use crate::desk::DeskMetrics;
 use crate::edge::ConnectionMetrics;
