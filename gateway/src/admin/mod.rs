@@ -1,7 +1,8 @@
-//! The admin address: health, readiness and metrics for all callers; switches, breakers, limits and
-//! cooldowns for callers with a token.
+//! The admin address: health, readiness and metrics for all callers; switches, breakers, limits,
+//! cooldowns and chances for callers with a token.
 mod audit_log;
 mod breakers;
+pub mod chances;
 mod cooldowns;
 mod fleet;
 mod gateways;
@@ -49,7 +50,7 @@ use crate::reload::Reloader;
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// The paths that need a token.
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 15] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
@@ -57,6 +58,7 @@ const PATHS: [&str; 14] = [
     "/admin/gateways/rotation",
     "/admin/jobs",
     "/admin/cooldowns",
+    "/admin/chances",
     "/admin/limits",
     "/admin/log",
     "/admin/reload",
@@ -168,6 +170,7 @@ impl Admin {
             (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
             (&Method::POST, "/admin/cooldowns") => self.set_cooldown(&caller, request).await,
             (&Method::DELETE, "/admin/cooldowns") => self.clear_cooldown(&caller, request).await,
+            (&Method::POST, "/admin/chances") => self.give_chances(&caller, request).await,
             (&Method::GET, "/admin/limits") => self.list_limits(),
             (&Method::POST, "/admin/limits") => self.set_limit(&caller, request).await,
             (&Method::DELETE, "/admin/limits") => self.clear_limit(&caller, request).await,

@@ -7,11 +7,13 @@ mod audit;
 mod audit_log;
 mod breaker;
 mod campaign;
+mod chances;
 mod completions;
 mod config;
 mod cooldown;
 mod gateways;
 mod health;
+mod held_folder;
 mod jobs;
 mod limits;
 mod log;
@@ -61,6 +63,9 @@ enum Command {
     /// Show and change the stock of prizes
     #[command(subcommand)]
     Stock(stock::Command),
+    /// Give users chances; works while the server runs
+    #[command(subcommand)]
+    Chances(chances::Command),
     /// Show and set degrade switches of running servers
     #[command(subcommand)]
     Switch(switch::Command),
@@ -154,6 +159,7 @@ impl Command {
         match self {
             Command::Campaign(command) => command.place(),
             Command::Stock(command) => Some(command.place()),
+            Command::Chances(command) => command.place(),
             Command::Audit(options) => Some(options.place()),
             Command::Route(options) => Some(options.place()),
             Command::Order(options) => options.place(),
@@ -206,6 +212,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Migrate(options) => migrate::run(&options),
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
+        Command::Chances(command) => chances::run(&command),
         Command::Switch(command) => switch::run(&command),
         Command::Cooldown(command) => cooldown::run(&command),
         Command::Limits(command) => limits::run(&command),

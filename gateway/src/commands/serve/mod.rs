@@ -26,6 +26,7 @@ use self::signals::Signals;
 use self::stop::{Ending, RunningServer};
 use super::announce::announce;
 use super::fail;
+use super::held_folder::AddressFile;
 use crate::config::{Config, WarningLevel, warnings};
 use crate::desk::DeskMetrics;
 use crate::edge::ConnectionMetrics;
@@ -139,7 +140,8 @@ async fn serve(config: &Config, origin: ConfigOrigin) -> Result<Ending, ServeErr
         reloader,
         fleet,
     } = parts;
-    let doors = Doors::open(listeners, api, &admin)?;
+    let address = addresses.and_then(|addresses| AddressFile::write(config, addresses.admin));
+    let doors = Doors::open(listeners, api, &admin, address)?;
     let server = RunningServer::begin(doors, (admin, reloader, fleet), storage);
     if let Some(addresses) = addresses {
         announce(config, &catalogue, addresses);
