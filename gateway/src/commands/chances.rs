@@ -76,12 +76,15 @@ fn request(text: &str) -> Result<RequestId, InvalidId> {
 /// Why no chances are known to be given.
 #[derive(Debug, thiserror::Error)]
 enum GrantError {
-    /// They are not given.
+    /// A rule refuses them, or a field is wrong.
     #[error("{0}")]
     Refused(String),
+    /// The command could not be executed.
+    #[error("{0}")]
+    NotExecuted(String),
     /// They may be given or not.
     #[error("{0}")]
-    Failed(String),
+    Unknown(String),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -101,9 +104,9 @@ pub fn run(command: &Command) -> ExitCode {
         Err(GrantError::Refused(why) | GrantError::Server(ServerError::Refused(why))) => {
             refuse(why)
         }
-        Err(error @ (GrantError::Failed(_) | GrantError::Server(ServerError::Server { .. }))) => {
+        Err(error @ (GrantError::Unknown(_) | GrantError::Server(ServerError::Server { .. }))) => {
             fail(format_args!(
-                "{error}\nto be sure, give the same command with --request-id {}",
+                "{error}\ngive the same command again with --request-id {}: it gives no more than once",
                 key.as_str()
             ))
         }
@@ -139,12 +142,12 @@ impl Grant {
                 Err(InstallationError::Folder(FolderError::Held(_))) => {}
                 Err(error) => return Err(error.into()),
             }
-            if let Some(server) = server_of(&config).map_err(GrantError::Refused)? {
+            if let Some(server) = server_of(&config).map_err(GrantError::NotExecuted)? {
                 return hand_over(&server, &request).await;
             }
             sleep(PAUSE).await;
         }
-        Err(GrantError::Refused(
+        Err(GrantError::NotExecuted(
             "another process holds the data folder, and no server's admin address is in it: try again, or name the \
              server: --admin URL"
                 .to_owned(),
@@ -185,7 +188,8 @@ async fn give(serving: &Serving, request: ChancesRequest) -> Result<ChancesGiven
         let why = request.explain(error);
         match error {
             CommandError::Refused(_) => GrantError::Refused(why),
-            _ => GrantError::Failed(why),
+            CommandError::OutcomeUnknown => GrantError::Unknown(why),
+            _ => GrantError::NotExecuted(why),
         }
     })
 }
