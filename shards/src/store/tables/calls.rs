@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use market::call::{Call, Kind};
 use market::{OrderId, RequestId, UserId};
 
-use super::{LockOrder, OfUsers, Table};
+use super::table::{LockOrder, OfUsers, Table};
 use crate::store::rows::{activity_id, number, order_id, user_id};
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError, Value, out_of_range};
