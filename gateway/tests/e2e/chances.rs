@@ -43,8 +43,8 @@ async fn entries(place: &Place, server: &Server) -> Vec<Value> {
     let token_file = place.data().join("admin-token");
     let token_file = token_file.to_str().expect("a plain path");
     let words = ["audit-log", "list", "--json", "--admin", &admin];
-    let ran = place.run(&[&words[..], &["--token-file", token_file]].concat());
-    serde_json::from_str(&ran.await.ok()).expect("a list")
+    let words = [&words[..], &["--token-file", token_file]].concat();
+    serde_json::from_str(&place.run(&words).await.ok()).expect("a list")
 }
 
 #[tokio::test]
