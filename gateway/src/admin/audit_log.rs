@@ -1,8 +1,12 @@
 //! Who makes a change and why, and `/admin/audit_log`, which lists the changes.
+use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use shards::meta::AuditEntry;
 
+use super::respond::{json, meta_unavailable};
+use super::state::Admin;
 use super::token::Caller;
+use crate::edge::HttpResponse;
 use crate::text::{REASON_CHARS_MAX, WHO_CHARS_MAX, checked};
 
 /// Longest detail of a change in the audit log; the rest is cut off.
@@ -38,8 +42,17 @@ pub(super) fn cut(detail: String) -> String {
     }
 }
 
+impl Admin {
+    pub(super) async fn list_audit_log(&self) -> HttpResponse {
+        match self.shards.audit_log().await {
+            Ok(entries) => json(StatusCode::OK, list(&entries)),
+            Err(error) => meta_unavailable(&error),
+        }
+    }
+}
+
 /// The audit log, newest first.
-pub(super) fn list(entries: &[AuditEntry]) -> String {
+fn list(entries: &[AuditEntry]) -> String {
     #[derive(Serialize)]
     struct EntryView<'a> {
         at: String,

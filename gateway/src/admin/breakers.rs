@@ -5,8 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shards::breaker::{Mode, Status};
 
+use super::fleet;
+use super::respond::{fault, json, read};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, fault, fleet, read};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{BREAKER, BreakerMode};
 use crate::text::to_the_second;
@@ -25,6 +27,13 @@ struct SetBreaker {
 }
 
 impl Admin {
+    pub(super) fn list_breakers(&self) -> HttpResponse {
+        json(
+            StatusCode::OK,
+            list(&self.shards.breakers().list(), Timestamp::now()),
+        )
+    }
+
     pub(super) async fn set_breaker(
         &self,
         caller: &Caller,
@@ -159,7 +168,7 @@ impl<'a> BreakerView<'a> {
 }
 
 /// All breakers.
-pub(super) fn list(statuses: &[Status], now: Timestamp) -> String {
+fn list(statuses: &[Status], now: Timestamp) -> String {
     #[derive(Serialize)]
     struct BreakerList<'a> {
         breakers: Vec<BreakerView<'a>>,

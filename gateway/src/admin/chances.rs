@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use shards::{CommandError, GivenChances, Shards};
 
 use super::audit_log::Attribution;
+use super::respond::{fault, json, read};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, fault, json, read};
 use crate::answer::Failure;
 use crate::edge::HttpResponse;
 

@@ -8,8 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use market::UserId;
 use serde::{Deserialize, Serialize};
 
+use super::fleet;
+use super::respond::{fault, json, read};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, fault, fleet, json, read};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{COOLDOWN, Cooldown};
 use crate::limits::cooldown::{Cooling, LASTS_MAX};

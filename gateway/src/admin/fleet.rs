@@ -12,9 +12,11 @@ use shards::meta::ChangeError;
 use shards::meta::{FleetChange, FleetValue};
 use shards::store::StoreError;
 
-use super::switches::expiry;
+use super::audit_log;
+use super::expiry::expiry;
+use super::respond::{fault, json};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, audit_log, fault, json};
 use crate::edge::HttpResponse;
 use crate::fleet::Fleet;
 use crate::fleet::registry::SettingOverride;

@@ -7,8 +7,10 @@ use serde_json::{Value, json as value_of};
 use shards::meta::{Gateway, SILENT_AFTER};
 use shards::store::StoreError;
 
+use super::respond::{fault, json, meta_unavailable, read};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, audit_log, fault, fleet, json, meta_unavailable, read};
+use super::{audit_log, fleet};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::ROTATION;
 use crate::text::to_the_second;

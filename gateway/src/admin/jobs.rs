@@ -5,7 +5,8 @@ use serde::Serialize;
 use shards::JobStatus;
 use shards::meta::Gateway;
 
-use super::{Admin, json};
+use super::respond::json;
+use super::state::Admin;
 use crate::edge::HttpResponse;
 use hyper::StatusCode;
 

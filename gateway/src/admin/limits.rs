@@ -5,8 +5,10 @@ use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json as value_of};
 
+use super::fleet;
+use super::respond::{fault, json, read};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, fault, fleet, json, read};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::LIMIT;
 use crate::text::to_the_second;

@@ -4,8 +4,10 @@ use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::json as value_of;
 
+use super::fleet;
+use super::respond::{fault, json, read};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, fault, fleet, json, read};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{LOG, LOG_FILTER};
 

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use hyper::StatusCode;
 use market::campaign::{Catalogue, Published};
 use market::chances::Account;
 use market::{ActivityId, Order, OrderId, RequestId, UserId};
@@ -10,9 +11,48 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use shards::OrderKey;
 
+use super::respond::{fault, json, shard_unavailable};
+use super::state::Admin;
+use super::token::Caller;
 use crate::answer::Data;
 use crate::desk::today;
+use crate::edge::HttpResponse;
 use crate::http::endpoints::{account, draw_record};
+
+impl Admin {
+    pub(super) async fn look_up_orders(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let OrderQuestion { user, key } = match OrderQuestion::parse(query) {
+            Ok(question) => question,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        tracing::info!(who = caller.name, "orders of a user are looked up");
+        match self.shards.orders(&user, key.clone()).await {
+            Ok(orders) => match order_json(&key, &orders, &self.shards.catalogue()) {
+                Some(found) => json(StatusCode::OK, found),
+                None => fault(StatusCode::NOT_FOUND, "this user has no such order"),
+            },
+            Err(error) => shard_unavailable(error),
+        }
+    }
+
+    pub(super) async fn look_up_account(&self, caller: &Caller, query: &str) -> HttpResponse {
+        let AccountQuestion { user, activity } = match AccountQuestion::parse(query) {
+            Ok(question) => question,
+            Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
+        };
+        let Some(published) = self.shards.catalogue().activity(activity).cloned() else {
+            return fault(
+                StatusCode::NOT_FOUND,
+                &format!("activityId: no activity {activity} is published"),
+            );
+        };
+        tracing::info!(who = caller.name, "an account of a user is looked up");
+        match self.shards.account(&user, activity).await {
+            Ok(stored) => json(StatusCode::OK, account_json(&published, stored)),
+            Err(error) => shard_unavailable(error),
+        }
+    }
+}
 
 /// Which orders of which user to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +95,7 @@ fn user(query: &str) -> Result<UserId, String> {
 
 impl OrderQuestion {
     /// Reads the query `userId` with `requestId`, `orderId`, `activityId` or none of them.
-    pub(super) fn parse(query: &str) -> Result<Self, String> {
+    fn parse(query: &str) -> Result<Self, String> {
         let request: Option<String> = field(query, "requestId")?;
         let request = request
             .map(|text| RequestId::new(&text).map_err(|error| format!("requestId: {error}")));
@@ -88,7 +128,7 @@ pub fn order_key(
 
 impl AccountQuestion {
     /// Reads the query `userId` and `activityId`.
-    pub(super) fn parse(query: &str) -> Result<Self, String> {
+    fn parse(query: &str) -> Result<Self, String> {
         let activity = field(query, "activityId")?.ok_or("activityId: is missing")?;
         Ok(Self {
             user: user(query)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::Request;
 use hyper::body::Incoming;
 
-use super::Admin;
+use super::state::Admin;
 use crate::edge::{Handler, HttpResponse, Peer};
 
 /// What the address of probes serves.

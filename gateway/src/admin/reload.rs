@@ -3,8 +3,10 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde_json::Value;
 
+use super::respond::{fault, json, read};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, audit_log, fault, fleet, json, read};
+use super::{audit_log, fleet};
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{RELOAD, RELOAD_ALL};
 use crate::reload::Reloaded;

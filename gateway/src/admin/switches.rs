@@ -1,9 +1,7 @@
 //! `/admin/switches`: how the degrade switches are set, changing them, and the history of changes.
-use std::time::Duration;
-
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use market::ActivityId;
 use market::campaign::Catalogue;
 use market::switches::{Origin, Setting, Share, Switch, Switches};
@@ -11,15 +9,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as value_of};
 use shards::meta::{PastChange, SwitchChange, SwitchTo};
 
+use super::expiry::expiry;
 use super::fleet::nothing_here;
+use super::respond::{fault, json, meta_unavailable, read};
+use super::state::Admin;
 use super::token::Caller;
-use super::{Admin, audit_log, fault, fleet, json, read};
+use super::{audit_log, fleet};
 use crate::edge::HttpResponse;
 use crate::fleet::registry::OVERRIDES_MAX;
 use crate::text::to_the_second;
 
-/// A switch with an expiry is set for at most this long.
-pub(super) const FOR_MAX: Duration = Duration::from_hours(24 * 366);
 /// An error about an unpublished activity names at most so many that are published.
 const ACTIVITIES_SHOWN_MAX: usize = 20;
 
@@ -30,6 +29,13 @@ impl Admin {
 
     fn switches(&self) -> Value {
         list(self.shards.catalogue().switches(), Timestamp::now())
+    }
+
+    pub(super) async fn switch_history(&self) -> HttpResponse {
+        match self.shards.switch_changes().await {
+            Ok(changes) => json(StatusCode::OK, history(&changes)),
+            Err(error) => meta_unavailable(&error),
+        }
     }
 
     pub(super) async fn set_switch(
@@ -252,18 +258,6 @@ fn published(activity: ActivityId, catalogue: &Catalogue) -> Result<(), String> 
     Err(format!("activity: {activity} is not published; {there}"))
 }
 
-pub(super) fn expiry(now: Timestamp, seconds: u64) -> Result<Timestamp, String> {
-    if seconds == 0 || seconds > FOR_MAX.as_secs() {
-        return Err(format!(
-            "forSeconds: expected 1 to {}, found {seconds}",
-            FOR_MAX.as_secs()
-        ));
-    }
-    let lasts = SignedDuration::from_secs(i64::try_from(seconds).expect("bounded above"));
-    now.checked_add(lasts)
-        .map_err(|error| format!("forSeconds: {error}"))
-}
-
 /// A setting, to be shown.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -330,7 +324,7 @@ const fn name(origin: Origin) -> &'static str {
 }
 
 /// What was changed, newest first.
-pub(super) fn history(changes: &[PastChange]) -> String {
+fn history(changes: &[PastChange]) -> String {
     let changes: Vec<Value> = changes.iter().map(past).collect();
     value_of!({ "changes": changes }).to_string()
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use market::ActivityId;
 use market::campaign::{ActivityState, Catalogue};
 
-use super::say;
+use super::output::say;
 use crate::config::Config;
 
 /// Where a server listens.

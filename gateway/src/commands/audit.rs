@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use shards::audit::{Progress, Report, Verdict};
 
-use super::{
-    FAILED, NO, StorageArguments, block_on, complain, fail, one_line, operator, reason, say,
-};
+use super::block_on::block_on;
+use super::output::{FAILED, NO, complain, fail, say};
+use super::record::{one_line, operator, reason};
+use super::storage::StorageArguments;
 
 /// How often the progress on a terminal is updated.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use shards::Installation;
 use shards::meta::{Publication, PublishError};
 
-use super::{
-    NO, OpenError, StorageArguments, block_on, complain, deliver, fail, operator, say, say_json,
-};
+use super::block_on::block_on;
+use super::output::{NO, complain, fail, say, say_json};
+use super::record::operator;
+use super::storage::{OpenError, StorageArguments, deliver};
 
 /// What to do with campaign files.
 #[derive(Debug, Subcommand)]

@@ -18,9 +18,12 @@ use shards::{CommandError, Installation, InstallationError, OsRandom, Serving};
 use tokio::time::sleep;
 
 use super::arguments::{IfGiven, user};
+use super::block_on::block_on;
 use super::held_folder::{forget_server, server_of};
+use super::output::{fail, refuse, say};
+use super::record::{ForTheRecord, operator};
 use super::server::{Server, ServerError, json_or, text};
-use super::{ForTheRecord, StorageArguments, block_on, fail, operator, refuse, say};
+use super::storage::StorageArguments;
 use crate::admin::chances::{ChancesGiven, ChancesRequest};
 use crate::admin::token::{Caller, Role};
 use crate::config::{Config, ConfigError};

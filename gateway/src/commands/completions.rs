@@ -1,10 +1,10 @@
 //! `drawbridge completions SHELL`: what a shell needs to complete our commands and options.
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, say};
+use super::output::say;
 
 /// For which shell.
 #[derive(Debug, Args)]
@@ -13,14 +13,9 @@ pub struct CompletionsOptions {
     shell: Shell,
 }
 
-pub fn run(options: &CompletionsOptions) -> ExitCode {
+pub fn run(options: &CompletionsOptions, mut drawbridge: Command) -> ExitCode {
     let mut script = Vec::new();
-    generate(
-        options.shell,
-        &mut Cli::command(),
-        "drawbridge",
-        &mut script,
-    );
+    generate(options.shell, &mut drawbridge, "drawbridge", &mut script);
     say(String::from_utf8_lossy(&script));
     ExitCode::SUCCESS
 }

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
+use super::output::{NO, complain, fail, say};
 use super::server::{Look, text};
-use super::{NO, StorageArguments, complain, fail, say};
+use super::storage::StorageArguments;
 use crate::config::effective::{ShownKey, to_toml};
 use crate::config::{Config, ConfigError, warnings};
 use crate::text::printable_lines;

@@ -9,7 +9,7 @@ use market::UserId;
 use serde_json::{Value, json};
 
 use super::arguments::user;
-use super::block_on;
+use super::block_on::block_on;
 use super::obey::{Change, Changing};
 use super::server::{Look, end, seconds, text};
 

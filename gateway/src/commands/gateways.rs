@@ -7,9 +7,11 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 
+use super::block_on::block_on;
 use super::obey::{Change, Changing, ago};
+use super::output::{fail, say};
+use super::record::ForTheRecord;
 use super::server::{Look, Server, seconds, text};
-use super::{ForTheRecord, block_on, fail, say};
 
 /// The gateways of the installation.
 #[derive(Debug, Args)]

@@ -11,8 +11,9 @@ use hyper::{Request, StatusCode};
 use tokio::time::timeout;
 
 use super::admin_address::AdminAddress;
+use super::block_on::block_on;
+use super::output::{fail, refuse, say};
 use super::server::{NOT_THE_PLAYERS_ADDRESS, ServerError, is_players_answer};
-use super::{block_on, fail, refuse, say};
 use crate::text::printable;
 
 /// Health checks come every few seconds: a server that takes longer is not ready.

@@ -11,8 +11,10 @@ use serde_json::Value;
 use shards::{LookUp, ReadError, ReadLimits};
 
 use super::arguments::{IfGiven, user};
+use super::block_on::block_on;
+use super::output::{NO, complain, fail, say};
 use super::server::{Server, ServerError, json_or, text};
-use super::{NO, OpenError, StorageArguments, block_on, complain, fail, say};
+use super::storage::{OpenError, StorageArguments};
 use crate::admin::look_ups::{account_json, order_json, order_key};
 use crate::text::printable;
 

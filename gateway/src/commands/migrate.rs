@@ -4,7 +4,10 @@ use std::process::ExitCode;
 use clap::Args;
 use shards::Migrated;
 
-use super::{OpenError, StorageArguments, block_on, fail, one_line, operator, reason, refuse, say};
+use super::block_on::block_on;
+use super::output::{fail, refuse, say};
+use super::record::{one_line, operator, reason};
+use super::storage::{OpenError, StorageArguments};
 
 /// Which cluster.
 #[derive(Debug, Args)]

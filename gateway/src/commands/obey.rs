@@ -10,8 +10,10 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use super::block_on::block_on;
+use super::output::{NO, fail, say};
+use super::record::ForTheRecord;
 use super::server::{Server, ServerError, text};
-use super::{ForTheRecord, NO, block_on, fail, say};
 
 /// The pause between two reads of the list of gateways.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);

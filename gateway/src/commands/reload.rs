@@ -6,9 +6,10 @@ use clap::Args;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use super::block_on::block_on;
 use super::obey::{Change, Changing};
+use super::output::{NO, fail, say};
 use super::server::text;
-use super::{NO, block_on, fail, say};
 
 const PATH: &str = "/admin/reload";
 

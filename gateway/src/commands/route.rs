@@ -7,7 +7,10 @@ use router::{SlotMap, crc32};
 use serde_json::json;
 use shards::store::counted;
 
-use super::{OpenError, StorageArguments, arguments, block_on, fail, say, say_json};
+use super::arguments;
+use super::block_on::block_on;
+use super::output::{fail, say, say_json};
+use super::storage::{OpenError, StorageArguments};
 
 /// Which users, in which installation.
 #[derive(Debug, Args)]

@@ -14,7 +14,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::admin_address::AdminAddress;
-use super::{block_on, complain, fail, refuse, say};
+use super::block_on::block_on;
+use super::output::{complain, fail, refuse, say};
 use crate::admin::token::Token;
 use crate::text::printable;
 

@@ -15,10 +15,11 @@ use shards::{Installation, InstallationError, WithdrawalState};
 
 use crate::text::printable;
 
-use super::{
-    ForTheRecord, OpenError, StorageArguments, arguments, block_on, deliver, fail, refuse, say,
-    say_json,
-};
+use super::arguments;
+use super::block_on::block_on;
+use super::output::{fail, refuse, say, say_json};
+use super::record::ForTheRecord;
+use super::storage::{OpenError, StorageArguments, deliver};
 
 /// How long a withdrawal waits for the running server.
 const WITHDRAWAL_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::chart::State;
 use super::guard::{Admission, Guard, Kind, Reason, Ticket, Verdict};
 use super::metrics::Meters;
+use super::mode::{Mode, Order, Status};
 use super::settings::Settings;
-use super::{Mode, Order, State, Status};
 
 /// A breaker. Its lock is held for some nanoseconds a call, and nothing is allocated meanwhile.
 pub(crate) struct Breaker {

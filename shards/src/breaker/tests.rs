@@ -1,9 +1,12 @@
 //! The state chart with a clock of the tests, and permits with that of the runtime.
-use proptest::prelude::*;
-use tokio::time::advance;
+use std::time::Duration;
 
-use super::guard::{Admission, Guard, Reason, Ticket};
+use proptest::prelude::*;
+use tokio::time::{Instant, advance};
+
+use super::guard::{Admission, Guard, Kind, Reason, Ticket};
 use super::*;
+use crate::stock::ids::ServerId;
 
 const SETTINGS: Settings = Settings {
     window: Duration::from_secs(10),

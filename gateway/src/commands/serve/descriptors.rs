@@ -1,7 +1,9 @@
 //! How many connections the file descriptors of this process suffice for.
 use super::error::ServeError;
-use super::listen::ADMIN_CONNECTIONS_MAX;
 use crate::config::Config;
+
+/// Connections to the admin address, and to that of probes.
+pub(super) const ADMIN_CONNECTIONS_MAX: usize = 64;
 
 /// A server that has room for fewer players than this is of no use.
 const CONNECTIONS_MIN: usize = 64;

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::descriptors::connections_max;
+use super::descriptors::{ADMIN_CONNECTIONS_MAX, connections_max};
 use super::error::ServeError;
 use crate::commands::announce::Addresses;
 use crate::config::{Config, DrainConfig};
@@ -10,9 +10,6 @@ use crate::edge::{
     ConnectionBounds, ConnectionMetrics, ConnectionTimeouts, Listener, ListenerBounds, Tls,
     TrustedProxies, bind,
 };
-
-/// Connections to the admin address, and to that of probes.
-pub(super) const ADMIN_CONNECTIONS_MAX: usize = 64;
 
 /// Connections of one address to each of them.
 const ADMIN_CONNECTIONS_PER_ADDRESS_MAX: usize = 32;

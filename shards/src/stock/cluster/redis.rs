@@ -5,8 +5,10 @@
 //! `PREFIX:grants` holds both again and the open grants (`SHARD TIME_MS SEGMENT COUNT ...`). They
 //! stand in both, so that losing either is noticed; every script looks at them before it does
 //! anything.
+mod memory_warning;
 mod options;
 mod pool;
+mod scripts;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,6 +22,7 @@ use tokio::time::timeout;
 
 pub use self::options::RedisOptions;
 use self::pool::{Pool, Pooled};
+use self::scripts::Script;
 use super::server::{
     Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Session, StockServer, Stranger, Taken,
 };
@@ -29,38 +32,6 @@ use crate::stock::grants::Part;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::spread::Spread;
 use crate::store::ClusterId;
-
-/// A script that works on the units, if they are whole and this cluster's.
-macro_rules! on_units {
-    ($name:literal) => {
-        concat!(
-            include_str!("../../../lua/whole.lua"),
-            include_str!(concat!("../../../lua/", $name, ".lua"))
-        )
-    };
-}
-
-const SCRIPTS: [&str; 7] = [
-    on_units!("take"),
-    on_units!("close"),
-    on_units!("look"),
-    include_str!("../../../lua/recognise.lua"),
-    include_str!("../../../lua/reset.lua"),
-    on_units!("add"),
-    on_units!("withdraw"),
-];
-
-/// The place of each script in [`SCRIPTS`].
-#[derive(Debug, Clone, Copy)]
-enum Script {
-    Take,
-    Close,
-    Look,
-    Recognise,
-    Reset,
-    Add,
-    Withdraw,
-}
 
 /// What `take` and `withdraw` answer first when the server must be rebuilt.
 const LOST: i64 = -1;

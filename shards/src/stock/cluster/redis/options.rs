@@ -8,11 +8,9 @@ use std::time::Duration;
 use redis::io::tcp::TcpSettings;
 use redis::{
     Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError,
-    TlsCertificates, cmd,
+    TlsCertificates,
 };
-use tokio::time::timeout;
 
-use super::pool::Pool;
 use crate::store::{Tls, one_line};
 
 /// Where a Redis server is, and how long to wait for it.
@@ -110,28 +108,6 @@ impl RedisOptions {
         .map_err(|error| unusable(&error))
     }
 
-    /// What is wrong with how the server handles its memory, or why it could not be asked; `None`
-    /// when all is well.
-    pub async fn memory_warning(&self) -> Option<String> {
-        let asked = async {
-            let mut known = Pool::new(self)?.dial().await?;
-            let asking = cmd("INFO")
-                .arg("memory")
-                .query_async::<String>(&mut known.connection)
-                .await;
-            asking.map_err(|error| self.explain(&error))
-        };
-        let asked = timeout(2 * self.timeout, asked)
-            .await
-            .unwrap_or_else(|_| Err(self.late()));
-        match asked {
-            Ok(info) => policy_warning(&info),
-            Err(why) => Some(format!(
-                "could not be asked for its maxmemory-policy, which must be noeviction: {why}"
-            )),
-        }
-    }
-
     pub(super) fn late(&self) -> String {
         // A server without TLS waits for the end of what it cannot read.
         let help = if self.tls == Tls::Off {
@@ -215,48 +191,5 @@ fn words(error: &RedisError) -> String {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (Some(code), None) => code.to_owned(),
         (None, _) => error.to_string(),
-    }
-}
-
-/// What `INFO memory` says of eviction.
-fn policy_warning(info: &str) -> Option<String> {
-    let value = |key: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
-    };
-    match (value("maxmemory"), value("maxmemory_policy")) {
-        (Some("0"), _) | (_, Some("noeviction")) => None,
-        (Some(most), Some(policy)) => Some(format!(
-            "maxmemory-policy is {policy} and maxmemory is {most}: units can be evicted, and each time the stock is \
-             counted again; set maxmemory-policy noeviction"
-        )),
-        _ => Some("does not say its maxmemory-policy, which must be noeviction".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_policy_that_evicts_below_a_limit_is_warned_of() {
-        let info = |most: &str, policy: &str| {
-            format!("# Memory\r\nmaxmemory:{most}\r\nmaxmemory_policy:{policy}\r\n")
-        };
-        let warns = |most, policy| policy_warning(&info(most, policy));
-        assert_eq!(
-            (warns("0", "allkeys-lru"), warns("100", "noeviction")),
-            (None, None)
-        );
-        let warning = warns("100", "volatile-ttl").expect("a warning");
-        assert!(
-            warning.contains("volatile-ttl") && warning.contains("100"),
-            "{warning}"
-        );
-        assert!(
-            policy_warning("# Memory\r\n")
-                .expect("a warning")
-                .contains("does not say")
-        );
     }
 }

@@ -16,8 +16,8 @@ use redis::{AsyncConnectionConfig, Client, RedisError, cmd};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::SCRIPTS;
 use super::options::RedisOptions;
+use super::scripts::SCRIPTS;
 
 /// A connection that rested for longer is not used again: what lies between may have forgotten it,
 /// and then nobody says so.
