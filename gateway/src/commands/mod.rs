@@ -18,6 +18,7 @@ mod log;
 mod look_up;
 mod migrate;
 mod obey;
+mod progress;
 mod reload;
 mod route;
 mod serve;
