@@ -636,7 +636,7 @@ fn chances_that_no_version_welcomes_with_are_found() {
     assert_red(
         &rich,
         name,
-        "was granted 11 chances; version 1, which the first order names, welcomes with 10",
+        "was granted 11 chances and 0 by recharge orders; version 1, which the first order names, welcomes with 10",
     );
     // The version of the first order counts, whatever later ones say.
     let later = CAMPAIGN.replace("welcome = 10", "welcome = 11");

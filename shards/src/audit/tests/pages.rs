@@ -102,16 +102,17 @@ async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, S
 /// All of a giant, put together from its parts.
 async fn giant(connection: &mut impl Connection, giant: &mut Giant<'_>) -> Stored {
     let (mut whole, mut seen) = (Stored::default(), Vec::new());
-    let mut see = |call: &StoredCall| seen.push(call.request.clone());
+    let mut see = |call: &StoredCall| seen.push(call.clone());
     while let Some(part) = giant.next(connection, &mut see).await.expect("read") {
         assert!(part.orders.len() <= 2);
         whole.orders.extend(part.orders);
         (whole.accounts, whole.repairs) = (part.accounts, part.repairs);
     }
     assert!(
-        giant.is_over() && seen.is_sorted() && seen.len() == whole.orders.len(),
+        giant.is_over() && seen.is_sorted_by_key(|call| call.request.clone()),
         "{seen:?}"
     );
+    whole.calls = seen;
     whole
 }
 

@@ -177,7 +177,11 @@ async fn what_is_right_or_wrong_in_another_way_is_left_alone() {
         .expect("audited");
     assert_eq!(
         red(&report),
-        ["chances_match_orders", "orders_not_in_the_future"],
+        [
+            "chances_match_orders",
+            "calls_are_whole",
+            "orders_not_in_the_future"
+        ],
         "{report}"
     );
 }
