@@ -1,4 +1,5 @@
 //! The shards as the gateway sees them: one call per command, whatever lies beneath.
+mod chances;
 #[cfg(test)]
 mod tests;
 
@@ -28,11 +29,16 @@ use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
 
+pub use self::chances::GivenChances;
+
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
     pub(crate) map: SlotMap,
     /// By shard, or by shard and table where each table has a lane of its own.
     pub(crate) lanes: Vec<Entrance>,
+    /// The index of the first of them: a process that executes one user's commands has that user's
+    /// lane alone.
+    pub(crate) first_lane: usize,
     pub(crate) lane_per_table: bool,
     pub(crate) readers: Vec<Box<dyn Reads>>,
     pub(crate) shares: Shares,
@@ -69,11 +75,15 @@ impl Shards {
 
     /// Executes a command and answers once it is committed.
     pub async fn execute(&self, command: Command) -> Result<Made, CommandError> {
+        Ok(self.carry_out(command).await?.made)
+    }
+
+    async fn carry_out(&self, command: Command) -> Result<CarriedOut, CommandError> {
         let route = self.route(&command.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;
-        let made = self.enqueue(route, command, &mut permit).await;
-        permit.judge(verdict_of_command(&made));
-        made
+        let carried_out = self.enqueue(route, command, &mut permit).await;
+        permit.judge(verdict_of_command(&carried_out));
+        carried_out
     }
 
     async fn enqueue(
@@ -81,17 +91,20 @@ impl Shards {
         route: Route,
         command: Command,
         permit: &mut Permit<'_>,
-    ) -> Result<Made, CommandError> {
+    ) -> Result<CarriedOut, CommandError> {
         let _place = self
             .shares
             .enter(route.shard())
             .ok_or(CommandError::QueueFull)?;
         let mut pending = self.lanes[self.lane_index(route)].submit(command)?;
-        let made = pending.answer(self.timeouts).await;
+        let answer = pending.answer(self.timeouts).await;
         // A queue in front of it does not make a shard slow: under overload all commands wait there.
         // Nor do the locks of others.
         permit.waited(pending.queued() + pending.held_up());
-        made
+        Ok(CarriedOut {
+            made: answer?,
+            now: pending.made_now(),
+        })
     }
 
     /// A user's chances in an activity; `None` when the user has never drawn there.
@@ -236,7 +249,7 @@ impl Shards {
     pub fn observe(&self) {
         self.breakers.look();
         let lanes_per_shard = self.lanes.len() / usize::from(self.map.shards());
-        for (shard, lanes) in self.lanes.chunks(lanes_per_shard).enumerate() {
+        for (shard, lanes) in self.lanes.chunks(lanes_per_shard.max(1)).enumerate() {
             let sum = |each: fn(&Entrance) -> usize| {
                 i64::try_from(lanes.iter().map(each).sum::<usize>()).unwrap_or(i64::MAX)
             };
@@ -264,11 +277,7 @@ impl Shards {
     }
 
     fn lane_index(&self, route: Route) -> usize {
-        if self.lane_per_table {
-            shard_index(route) * usize::from(self.map.tables()) + usize::from(route.table().get())
-        } else {
-            shard_index(route)
-        }
+        lane_of(route, &self.map, self.lane_per_table) - self.first_lane
     }
 
     fn route(&self, user: &UserId) -> Route {
@@ -287,6 +296,22 @@ impl Shards {
             .await;
         permit.judge(verdict_of_read(&found));
         found
+    }
+}
+
+/// What a command came to.
+struct CarriedOut {
+    made: Made,
+    /// Whether this command made it, and not an earlier call under its key.
+    now: bool,
+}
+
+/// The index of the lane that writes a user's rows, among the lanes of all shards.
+pub(crate) fn lane_of(route: Route, map: &SlotMap, lane_per_table: bool) -> usize {
+    if lane_per_table {
+        shard_index(route) * usize::from(map.tables()) + usize::from(route.table().get())
+    } else {
+        shard_index(route)
     }
 }
 

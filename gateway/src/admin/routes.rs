@@ -13,7 +13,7 @@ use crate::edge::{Handler, HttpResponse, Peer};
 const DCC_PATH: &str = "/api/v1/raffle/dcc/update_config";
 
 /// The paths that need a token.
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 15] = [
     "/admin/switches",
     "/admin/switches/history",
     "/admin/breakers",
@@ -21,6 +21,7 @@ const PATHS: [&str; 14] = [
     "/admin/gateways/rotation",
     "/admin/jobs",
     "/admin/cooldowns",
+    "/admin/chances",
     "/admin/limits",
     "/admin/log",
     "/admin/reload",
@@ -85,6 +86,7 @@ impl Admin {
             (&Method::GET, "/admin/cooldowns") => self.list_cooldowns().await,
             (&Method::POST, "/admin/cooldowns") => self.set_cooldown(&caller, request).await,
             (&Method::DELETE, "/admin/cooldowns") => self.clear_cooldown(&caller, request).await,
+            (&Method::POST, "/admin/chances") => self.give_chances(&caller, request).await,
             (&Method::GET, "/admin/limits") => self.list_limits(),
             (&Method::POST, "/admin/limits") => self.set_limit(&caller, request).await,
             (&Method::DELETE, "/admin/limits") => self.clear_limit(&caller, request).await,

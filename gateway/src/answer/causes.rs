@@ -16,7 +16,7 @@ impl From<Refusal> for Code {
             Refusal::DayLimit => Code::DayLimit,
             Refusal::RequestIdReused | Refusal::RequestCountDiffers => Code::RequestIdReused,
             Refusal::StockUnavailable => Code::StockUnavailable,
-            Refusal::TooManyChances => Code::IllegalParameter,
+            Refusal::TooManyChances => Code::TooManyChances,
         }
     }
 }

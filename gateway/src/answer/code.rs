@@ -121,6 +121,10 @@ codes! {
     MediaTypeUnsupported = "ERR_REQ_008", UNSUPPORTED_MEDIA_TYPE, None,
         "the body must be JSON or a form",
         "不支持的请求内容类型";
+    /// More chances than an account can hold.
+    TooManyChances = "ERR_REQ_009", CONFLICT, None,
+        "the account cannot hold so many chances",
+        "账户无法容纳这么多抽奖次数";
     /// The request brings no identity.
     IdentityMissing = "ERR_ID_001", UNAUTHORIZED, None,
         "nothing says who calls",

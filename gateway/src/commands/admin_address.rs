@@ -112,6 +112,12 @@ impl fmt::Display for AdminAddress {
 }
 
 impl AdminAddress {
+    /// An address as it is written, without an authority.
+    pub(super) fn of(url: &str) -> Result<Self, &'static str> {
+        let (url, ca_file) = (url.parse()?, None);
+        Ok(Self { url, ca_file })
+    }
+
     /// The host header of a request to it.
     pub(super) fn authority(&self) -> String {
         self.url.authority()

@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::block_on::block_on;
 use super::storage::StorageArguments;
 use super::{
-    audit, audit_log, breaker, campaign, completions, config, cooldown, gateways, health, jobs,
-    limits, log, look_up, migrate, reload, route, serve, server, stock, switch,
+    audit, audit_log, breaker, campaign, chances, completions, config, cooldown, gateways, health,
+    jobs, limits, log, look_up, migrate, reload, route, serve, server, stock, switch,
 };
 
 /// A sharded, high-throughput draw gateway.
@@ -32,6 +32,9 @@ enum Command {
     /// Show and change the stock of prizes
     #[command(subcommand)]
     Stock(stock::Command),
+    /// Give users chances; works while the server runs
+    #[command(subcommand)]
+    Chances(chances::Command),
     /// Show and set degrade switches of running servers
     #[command(subcommand)]
     Switch(switch::Command),
@@ -79,6 +82,7 @@ impl Command {
         match self {
             Command::Campaign(command) => command.place(),
             Command::Stock(command) => Some(command.place()),
+            Command::Chances(command) => command.place(),
             Command::Audit(options) => Some(options.place()),
             Command::Route(options) => Some(options.place()),
             Command::Order(options) => options.place(),
@@ -105,6 +109,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Migrate(options) => migrate::run(&options),
         Command::Campaign(command) => campaign::run(command),
         Command::Stock(command) => stock::run(command),
+        Command::Chances(command) => chances::run(&command),
         Command::Switch(command) => switch::run(&command),
         Command::Cooldown(command) => cooldown::run(&command),
         Command::Limits(command) => limits::run(&command),

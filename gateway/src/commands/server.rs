@@ -75,6 +75,12 @@ pub(super) enum ServerError {
 }
 
 impl Server {
+    /// The server at an address.
+    pub(super) fn at(address: &str, token_file: PathBuf) -> Result<Self, &'static str> {
+        let admin = AdminAddress::of(address)?;
+        Ok(Self { admin, token_file })
+    }
+
     pub(super) async fn get(&self, path: &str) -> Result<Value, ServerError> {
         self.call(Method::GET, path, String::new()).await
     }

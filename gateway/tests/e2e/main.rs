@@ -9,6 +9,7 @@ mod audit;
 mod binding;
 mod breakers;
 mod campaigns;
+mod chances;
 mod clients;
 mod cluster;
 mod copies;

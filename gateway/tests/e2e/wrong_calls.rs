@@ -37,7 +37,7 @@ macro_rules! no_time {
 type Case = (&'static [&'static str], i32, &'static str);
 
 /// What commands refuse.
-const REFUSED: [Case; 27] = [
+const REFUSED: [Case; 30] = [
     // There is less than was asked for.
     (
         &[
@@ -78,12 +78,31 @@ const REFUSED: [Case; 27] = [
         1,
         "the embedded default counts its stock again at each start",
     ),
+    (
+        &[
+            "chances", "grant", "u1", "7", "1", "--reason", "why", "--data", "started",
+        ],
+        1,
+        UNKNOWN_ACTIVITY,
+    ),
+    (
+        &[
+            "chances", "grant", "u1", "200003", "1", "--reason", "why", "--data", "data",
+        ],
+        2,
+        "no server has served from this data folder yet",
+    ),
     // A folder that is not there: nobody makes one where nobody named it.
     (&["campaign", "publish", "scarce.toml"], 2, NO_FOLDER),
     (&["campaign", "list"], 2, NO_FOLDER),
     (&["stock", "show"], 2, NO_FOLDER),
     (
         &["stock", "add", "200003", "1", "1", "--reason", "why"],
+        2,
+        NO_FOLDER,
+    ),
+    (
+        &["chances", "grant", "u1", "200003", "1", "--reason", "why"],
         2,
         NO_FOLDER,
     ),
@@ -216,11 +235,14 @@ const REFUSED: [Case; 27] = [
     ),
 ];
 
+const UNKNOWN_ACTIVITY: &str =
+    "no activity 7 is published; `drawbridge campaign list` shows those that are";
+
 const NO_FOLDER: &str = "there is no data folder at PLACE/data-that-nobody-made: `drawbridge serve` makes it when it first \
                          starts; name one that is elsewhere: --data DIR";
 
 /// What the command line refuses before anything is looked at; `HELP` follows.
-const NOT_UNDERSTOOD: [Case; 33] = [
+const NOT_UNDERSTOOD: [Case; 37] = [
     (
         &["stock", "add", "A", "1", "1", "--reason", "why"],
         2,
@@ -266,6 +288,26 @@ const NOT_UNDERSTOOD: [Case; 33] = [
         NO_REASON,
     ),
     (&["stock", "rebuild", "--reason", " "], 2, NO_REASON),
+    (
+        &["chances", "grant", "u1", "7", "0", "--reason", "why"],
+        2,
+        "invalid value '0' for '<N>': expected an integer from 1 to 1000000",
+    ),
+    (
+        &["chances", "grant", "u1", "7", "1000001", "--reason", "why"],
+        2,
+        "invalid value '1000001' for '<N>': expected an integer from 1 to 1000000",
+    ),
+    (
+        &["chances", "grant", "u1", "7", "1", "--reason", "a\tb"],
+        2,
+        "invalid value 'a\tb' for '--reason <WHY>': expected one line without control and format characters",
+    ),
+    (
+        &["chances", "grant", "u1", "7", "1"],
+        2,
+        missing!("chances grant", " <USER> <ACTIVITY> <N>"),
+    ),
     (
         &["switch", "set", "draw", "off", "--reason", " "],
         2,
@@ -389,7 +431,7 @@ const EMPTY_REASON: &str =
 
 /// What a running server refuses. `ADMIN` and `PLAYERS` stand for its addresses, `TOKEN` for the
 /// file with its token, `NOBODY` for an address where nobody listens.
-const REFUSED_BY_A_SERVER: [Case; 16] = [
+const REFUSED_BY_A_SERVER: [Case; 17] = [
     (
         &[
             "switch",
@@ -609,6 +651,23 @@ const REFUSED_BY_A_SERVER: [Case; 16] = [
         ],
         2,
         "filter: is empty; expected one such as debug or shards=debug,info",
+    ),
+    (
+        &[
+            "chances",
+            "grant",
+            "u1",
+            "7",
+            "1",
+            "--reason",
+            "why",
+            "--admin",
+            "ADMIN",
+            "--token-file",
+            "TOKEN",
+        ],
+        1,
+        UNKNOWN_ACTIVITY,
     ),
     (
         &[

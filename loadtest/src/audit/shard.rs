@@ -1,4 +1,4 @@
-//! A shard for the auditor: tables of orders, where it looks keys up and counts.
+//! A shard for the auditor: tables of calls and orders, where it looks keys up and counts.
 //!
 //! Every key is looked up in every table of every shard. The table of the user alone would not show a
 //! second order in another one, or an order in a wrong one, and the auditor would have to know which
@@ -53,13 +53,21 @@ pub(super) struct Shard {
     store: Store,
 }
 
-/// The name of a table, without its number. Nothing but the number is put into a statement.
+/// The name of a table of orders, without its number. Nothing but the number is put into a statement.
 const TABLE: &str = "raffle_order_";
 
-// Keys are one JSON list of pairs, so any number of them is one statement and one round trip.
+/// The ids of a call's orders: the distances from the first one. A call makes at most ten, whose ids
+/// are 1,024 apart.
+const DISTANCES: &str = "[0,1024,2048,3072,4096,5120,6144,7168,8192,9216]";
+
+// Keys are one JSON list of pairs, so any number of them is one statement and one round trip. A key has
+// a call, and that has orders.
 const FIND_SQLITE: &str =
     "SELECT j.key, o.order_id, o.award_id, o.award_title FROM json_each(?1) AS j
-    CROSS JOIN {table} AS o ON o.user_id = j.value ->> 0 AND o.request_id = j.value ->> 1";
+    CROSS JOIN raffle_call_{table} AS c
+        ON c.user_id = j.value ->> 0 AND c.request_id = j.value ->> 1 AND c.kind = 1
+    CROSS JOIN json_each('{distances}') AS d ON d.key < c.made
+    CROSS JOIN raffle_order_{table} AS o ON o.order_id = c.first_id + d.value AND o.user_id = c.user_id";
 // A string of a binary collation would be returned as bytes.
 const FIND_MYSQL: &str = "SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, o.order_id, o.award_id,
     CONVERT(o.award_title USING utf8mb4) COLLATE utf8mb4_general_ci
@@ -68,10 +76,28 @@ const FIND_MYSQL: &str = "SELECT STRAIGHT_JOIN CAST(j.k AS SIGNED) - 1, o.order_
         user_id    VARCHAR(600) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR,
         request_id VARCHAR(600) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[1]' ERROR ON EMPTY ERROR ON ERROR
     )) AS j
-    JOIN {table} AS o FORCE INDEX (raffle_order_request) ON o.user_id = j.user_id AND o.request_id = j.request_id";
+    JOIN raffle_call_{table} AS c FORCE INDEX (PRIMARY)
+        ON c.user_id = j.user_id AND c.request_id = j.request_id AND c.kind = 1
+    JOIN JSON_TABLE('{distances}', '$[*]' COLUMNS (n FOR ORDINALITY, distance BIGINT PATH '$')) AS d ON d.n <= c.made
+    JOIN raffle_order_{table} AS o FORCE INDEX (PRIMARY)
+        ON o.order_id = c.first_id + d.distance AND o.user_id = c.user_id";
 
 /// A range, because LIKE has special characters.
-const COUNT: &str = "SELECT count(*) FROM {table} WHERE request_id >= ? AND request_id < ?";
+const COUNT_SQLITE: &str = "SELECT count(*) FROM raffle_call_{table} AS c
+    CROSS JOIN json_each('{distances}') AS d ON d.key < c.made
+    CROSS JOIN raffle_order_{table} AS o ON o.order_id = c.first_id + d.value AND o.user_id = c.user_id
+    WHERE c.request_id >= ? AND c.request_id < ? AND c.kind = 1";
+const COUNT_MYSQL: &str = "SELECT STRAIGHT_JOIN count(*) FROM raffle_call_{table} AS c
+    JOIN JSON_TABLE('{distances}', '$[*]' COLUMNS (n FOR ORDINALITY, distance BIGINT PATH '$')) AS d ON d.n <= c.made
+    JOIN raffle_order_{table} AS o FORCE INDEX (PRIMARY)
+        ON o.order_id = c.first_id + d.distance AND o.user_id = c.user_id
+    WHERE c.request_id >= ? AND c.request_id < ? AND c.kind = 1";
+
+/// A statement on the tables of the number that this name of a table of orders ends with.
+fn on(sql: &str, table: &str) -> String {
+    sql.replace("{table}", &table[TABLE.len()..])
+        .replace("{distances}", DISTANCES)
+}
 
 const TABLES_SQLITE: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 13) = ?1";
@@ -117,12 +143,12 @@ impl Shard {
         for table in &self.tables {
             let rows = match &mut self.store {
                 Store::Sqlite(connection) => {
-                    let sql = FIND_SQLITE.replace("{table}", table);
+                    let sql = on(FIND_SQLITE, table);
                     let rows = sqlx::query(&sql).bind(keys).fetch_all(connection).await?;
                     rows.iter().map(order_of).collect::<Result<Vec<_>, _>>()?
                 }
                 Store::MySql(connection) => {
-                    let sql = FIND_MYSQL.replace("{table}", table);
+                    let sql = on(FIND_MYSQL, table);
                     let rows = sqlx::query(&sql).bind(keys).fetch_all(connection).await?;
                     rows.iter().map(order_of).collect::<Result<Vec<_>, _>>()?
                 }
@@ -144,15 +170,15 @@ impl Shard {
         Ok(found)
     }
 
-    /// How many orders have a request id with this prefix.
+    /// How many orders have a call whose request id has this prefix.
     pub(super) async fn count(&mut self, prefix: &str) -> Result<u64, Error> {
         // Greater than all request ids with the prefix: they are ASCII.
         let end = format!("{prefix}\u{7f}");
         let mut sum = 0;
         for table in &self.tables {
-            let sql = COUNT.replace("{table}", table);
             let count: i64 = match &mut self.store {
                 Store::Sqlite(connection) => {
+                    let sql = on(COUNT_SQLITE, table);
                     sqlx::query_scalar(&sql)
                         .bind(prefix)
                         .bind(&*end)
@@ -160,6 +186,7 @@ impl Shard {
                         .await?
                 }
                 Store::MySql(connection) => {
+                    let sql = on(COUNT_MYSQL, table);
                     sqlx::query_scalar(&sql)
                         .bind(prefix)
                         .bind(&*end)

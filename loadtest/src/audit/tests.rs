@@ -8,7 +8,12 @@ use tempfile::TempDir;
 use super::*;
 use crate::keep::{Drawn, Keeper, NotReceived, NotReceivedOutcome, Prize, Received};
 
-const TABLES: &str = include_str!("../../../shards/sql/sqlite/schema/shard_0001_tables.sql");
+const TABLES: [&str; 4] = [
+    include_str!("../../../shards/sql/sqlite/schema/shard_0001_tables.sql"),
+    include_str!("../../../shards/sql/sqlite/schema/shard_0002_tables.sql"),
+    include_str!("../../../shards/sql/sqlite/schema/shard_0006_tables.sql"),
+    include_str!("../../../shards/sql/sqlite/schema/shard_0008_tables.sql"),
+];
 const RUN: &str = "00000000ab";
 
 /// A data folder with two shards of two tables.
@@ -47,8 +52,10 @@ impl DataFolder {
         };
         for shard in 0..2 {
             for table in 0..2 {
-                data.run(shard, &TABLES.replace("{table}", &table.to_string()))
-                    .await;
+                for change in TABLES {
+                    data.run(shard, &change.replace("{table}", &table.to_string()))
+                        .await;
+                }
             }
         }
         data
@@ -85,14 +92,23 @@ impl DataFolder {
                 let [prize] = received.drawn.prizes() else {
                     unreachable!()
                 };
-                let sql = format!(
-                    "INSERT INTO raffle_order_{} VALUES (?, ?, ?, 1, 1, 1, 1, ?, ?, 1, 'none', 1, 1)",
-                    number / 2 % 2
-                );
-                sqlx::query(&sql)
-                    .bind(prize.order_id.parse::<i64>().expect("a number"))
+                let order = prize.order_id.parse::<i64>().expect("a number");
+                let table = number / 2 % 2;
+                let call =
+                    format!("INSERT INTO raffle_call_{table} VALUES (?, ?, 1, 1, 1, ?, 1, 1)");
+                sqlx::query(&call)
                     .bind(&received.user_id)
                     .bind(&received.request_id)
+                    .bind(order)
+                    .execute(&mut connection)
+                    .await
+                    .expect("inserted");
+                let sql = format!(
+                    "INSERT INTO raffle_order_{table} VALUES (?, ?, 1, 1, 1, 1, ?, ?, 1, 'none', 1)"
+                );
+                sqlx::query(&sql)
+                    .bind(order)
+                    .bind(&received.user_id)
                     .bind(prize.award_id)
                     .bind(&prize.award_title)
                     .execute(&mut connection)
@@ -167,11 +183,14 @@ async fn what_was_told_and_stands_there_is_right_piece_by_piece() {
 
 #[tokio::test]
 async fn each_planted_fault_is_found_and_named() {
-    let copy = "INSERT INTO raffle_order_1 SELECT order_id + 1000, user_id, request_id, activity_id, version, ordinal,
-        day, award_id, award_title, award_index, rule, stocked, created_at_ms FROM raffle_order_0";
+    let copy = "INSERT INTO raffle_order_1 SELECT order_id + 1000, user_id, activity_id, version, ordinal,
+            day, award_id, award_title, award_index, rule, stocked FROM raffle_order_0;
+        INSERT INTO raffle_call_1 SELECT user_id, request_id, kind, activity_id, asked, first_id + 1000, made,
+            created_at_ms FROM raffle_call_0";
     let lines: Vec<KeptLine> = (0..8).map(received).collect();
     for (fault, sql, count) in [
         ("missing", "DELETE FROM raffle_order_0", 2),
+        ("missing", "DELETE FROM raffle_call_0", 2),
         (
             "different",
             "UPDATE raffle_order_0 SET award_id = award_id + 1",
@@ -184,19 +203,22 @@ async fn each_planted_fault_is_found_and_named() {
         ),
         (
             "different",
-            "UPDATE raffle_order_0 SET order_id = order_id + 100",
+            "UPDATE raffle_order_0 SET order_id = order_id + 100;
+             UPDATE raffle_call_0 SET first_id = first_id + 100",
             2,
         ),
         ("doubled", copy, 2),
         // With a key that the driver never sent, and an unknown user.
         (
             "surplus",
-            &copy.replace("request_id, activity_id", "request_id || 'x', activity_id"),
+            &copy.replace("request_id, kind", "request_id || 'x', kind"),
             2,
         ),
         (
             "surplus",
-            &copy.replace("user_id,", "'stranger' || order_id,"),
+            &copy
+                .replace("+ 1000, user_id", "+ 1000, 'stranger' || order_id")
+                .replace("SELECT user_id", "SELECT 'stranger' || first_id"),
             2,
         ),
     ] {
@@ -256,7 +278,7 @@ async fn orders_of_other_runs_are_not_counted() {
     data.insert(0..4).await;
     data.run(
         0,
-        "UPDATE raffle_order_0 SET request_id = '00000000ac' || substr(request_id, 11)",
+        "UPDATE raffle_call_0 SET request_id = '00000000ac' || substr(request_id, 11)",
     )
     .await;
     let findings = data.audit(&[received(1), received(2), received(3)]).await;

@@ -362,6 +362,7 @@ async fn write_all(shard: Database, mut statements: mpsc::Receiver<String>) -> R
 #[derive(Debug, Default)]
 struct Waiting {
     accounts: String,
+    calls: String,
     orders: String,
     users: u64,
 }
@@ -379,19 +380,25 @@ impl Waiting {
             let id = numbers
                 .next(slot)
                 .expect("a run has more numbers than a fill has orders");
+            let before = comma(&self.calls);
+            let _ = write!(
+                self.calls,
+                "{before}('{user}','k{ordinal:02}',1,{FILLED},1,{id},1,{CREATED_AT_MS})"
+            );
             let before = comma(&self.orders);
             let _ = write!(
                 self.orders,
-                "{before}({id},'{user}','k{ordinal:02}',{FILLED},1,{ordinal},{DAY},1,'Points',1,'rule_default',0,{CREATED_AT_MS},0,1)"
+                "{before}({id},'{user}',{FILLED},1,{ordinal},{DAY},1,'Points',1,'rule_default',0)"
             );
         }
         self.users += 1;
     }
 
-    fn statements(&mut self, table: router::TableId) -> [String; 2] {
+    fn statements(&mut self, table: router::TableId) -> [String; 3] {
         self.users = 0;
-        let (accounts, orders) = (
+        let (accounts, calls, orders) = (
             std::mem::take(&mut self.accounts),
+            std::mem::take(&mut self.calls),
             std::mem::take(&mut self.orders),
         );
         [
@@ -400,8 +407,12 @@ impl Waiting {
                  VALUES {accounts}"
             ),
             format!(
-                "INSERT INTO raffle_order_{table} (order_id, user_id, request_id, activity_id, version, ordinal, day, \
-                 award_id, award_title, award_index, rule, stocked, created_at_ms, seq, asked) VALUES {orders}"
+                "INSERT INTO raffle_call_{table} (user_id, request_id, kind, activity_id, asked, first_id, made, \
+                 created_at_ms) VALUES {calls}"
+            ),
+            format!(
+                "INSERT INTO raffle_order_{table} (order_id, user_id, activity_id, version, ordinal, day, award_id, \
+                 award_title, award_index, rule, stocked) VALUES {orders}"
             ),
         ]
     }
@@ -450,7 +461,7 @@ mod tests {
     #[test]
     fn each_user_is_written_once_to_its_shard() {
         let map = SlotMap::even(1, 2, 1).expect("a map");
-        let (mut users, mut orders) = (Vec::new(), 0);
+        let (mut users, mut calls, mut orders) = (Vec::new(), 0, 0);
         each_statement(
             &map,
             RunNumber::new(1).expect("a run"),
@@ -469,6 +480,8 @@ mod tests {
                 );
                 if sql.starts_with("INSERT INTO raffle_account_0") {
                     users.extend(rows.into_iter().map(of_row));
+                } else if sql.starts_with("INSERT INTO raffle_call_0") {
+                    calls += rows.len();
                 } else {
                     orders += rows.len();
                 }
@@ -476,7 +489,7 @@ mod tests {
         );
         users.sort();
         users.dedup();
-        assert_eq!((users.len(), orders), (1_001, 10_010));
+        assert_eq!((users.len(), calls, orders), (1_001, 10_010, 10_010));
     }
 
     #[test]

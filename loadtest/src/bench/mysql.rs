@@ -1,25 +1,36 @@
-//! How many order rows the databases of a cluster can commit: the limit of draws.
+//! How many draws the databases of a cluster can commit as rows of calls and orders: the limit of draws.
 //!
-//! Four writers for each server, each with a connection and a table of its own. They make rows and
-//! insert them, and do nothing else. The table and the statement are the gateway's own.
+//! Four writers for each server, each with a connection and tables of its own. They make rows and
+//! insert them, and do nothing else. The tables and the statements are the gateway's own.
 
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Executor as _};
 
-use crate::bench::orders::{OrderRow, Source, Stopwatch, fields, placeholders};
+use crate::bench::orders::{DrawRow, DrawTable, Source, Stopwatch};
 use crate::database::Database;
 use crate::error::Error;
 
 /// Writers for each server: more gained nothing.
 const WRITERS: u16 = 4;
 
-const SCHEMA: &str = include_str!("../../../shards/sql/mysql/schema/shard_0001_tables.sql");
-/// Statements that change the table of the first version.
-const CHANGE: &str = include_str!("../../../shards/sql/mysql/schema/shard_0002_tables.sql");
-const INSERT: &str = include_str!("../../../shards/sql/mysql/shard/insert_orders.sql");
-const GATEWAYS_NAME: &str = "raffle_order_{table}";
+/// What makes the tables, and brings them to how they are now.
+const SCHEMA: [&str; 4] = [
+    include_str!("../../../shards/sql/mysql/schema/shard_0001_tables.sql"),
+    include_str!("../../../shards/sql/mysql/schema/shard_0002_tables.sql"),
+    include_str!("../../../shards/sql/mysql/schema/shard_0006_tables.sql"),
+    include_str!("../../../shards/sql/mysql/schema/shard_0008_tables.sql"),
+];
+/// The tables that this makes.
+const NAMES: [&str; 4] = [
+    "raffle_account_{table}",
+    "raffle_order_{table}",
+    "raffle_call_{table}",
+    "recharge_order_{table}",
+];
+const INSERT_CALLS: &str = include_str!("../../../shards/sql/mysql/calls/insert.sql");
+const INSERT_ORDERS: &str = include_str!("../../../shards/sql/mysql/orders/insert.sql");
 
-/// Inserts for that many seconds into new tables. Returns the rows per second.
+/// Inserts for that many seconds into new tables. Returns the draws per second.
 pub(super) fn measure(servers: &[Database], seconds: u64) -> Result<f64, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
@@ -29,10 +40,8 @@ pub(super) fn measure(servers: &[Database], seconds: u64) -> Result<f64, Error> 
                 .iter()
                 .flat_map(|s| (0..WRITERS).map(move |w| (s, w))),
         ) {
-            let table = Table {
-                name: format!("loadtest_order_{writer}"),
-            };
-            tasks.push(tokio::spawn(fill(server.clone(), table, number, seconds)));
+            let tables = WriterTables::of(writer);
+            tasks.push(tokio::spawn(fill(server.clone(), tables, number, seconds)));
         }
         let mut sum = 0.0;
         for task in tasks {
@@ -42,11 +51,16 @@ pub(super) fn measure(servers: &[Database], seconds: u64) -> Result<f64, Error> 
     })
 }
 
-async fn fill(server: Database, table: Table, number: u16, seconds: u64) -> Result<f64, Error> {
+async fn fill(
+    server: Database,
+    tables: WriterTables,
+    number: u16,
+    seconds: u64,
+) -> Result<f64, Error> {
     let mut connection = server.connect().await?;
     require_durable(&mut connection).await?;
-    table.create(&mut connection).await?;
-    let sql = table.insert();
+    tables.create(&mut connection).await?;
+    let sql = DrawTable::ALL.map(|table| tables.insert(table));
     let mut source = Source::new(number);
     // The first batch is not measured: it prepares the statement and makes the first pages.
     insert(&mut connection, &sql, &source.batch()).await?;
@@ -56,9 +70,7 @@ async fn fill(server: Database, table: Table, number: u16, seconds: u64) -> Resu
         watch.count_batch();
     }
     let rate = watch.rows_per_second();
-    connection
-        .execute(&*format!("DROP TABLE {}", table.name))
-        .await?;
+    tables.drop(&mut connection).await?;
     connection.close().await?;
     Ok(rate)
 }
@@ -75,74 +87,85 @@ async fn require_durable(connection: &mut MySqlConnection) -> Result<(), Error> 
     )))
 }
 
-/// The table of one writer.
-struct Table {
-    name: String,
+/// The tables of one writer, named by what stands where a shard's tables have their number.
+struct WriterTables {
+    number: String,
 }
 
-impl Table {
+impl WriterTables {
+    fn of(writer: u16) -> Self {
+        Self {
+            number: format!("loadtest_{writer}"),
+        }
+    }
+
+    /// The SQL on this writer's tables.
+    fn on(&self, sql: &str) -> String {
+        sql.replace("{table}", &self.number)
+    }
+
     async fn create(&self, connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-        connection
-            .execute(&*format!("DROP TABLE IF EXISTS {}", self.name))
-            .await?;
-        let create = SCHEMA
-            .split(';')
-            .find(|statement| statement.contains(GATEWAYS_NAME));
-        let create = create.expect("a unit test looks that it is there");
-        connection
-            .execute(&*create.replace(GATEWAYS_NAME, &self.name))
-            .await?;
-        connection
-            .execute(&*CHANGE.replace(GATEWAYS_NAME, &self.name))
-            .await?;
+        self.drop(connection).await?;
+        for change in SCHEMA {
+            connection.execute(&*self.on(change)).await?;
+        }
         Ok(())
     }
 
-    fn insert(&self) -> String {
-        INSERT
-            .replace(GATEWAYS_NAME, &self.name)
-            .replace("{rows}", &placeholders())
+    async fn drop(&self, connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+        let sql = self.on(&format!("DROP TABLE IF EXISTS {}", NAMES.join(", ")));
+        connection.execute(&*sql).await.map(std::mem::drop)
+    }
+
+    fn insert(&self, table: DrawTable) -> String {
+        let sql = match table {
+            DrawTable::Calls => INSERT_CALLS,
+            DrawTable::Orders => INSERT_ORDERS,
+        };
+        self.on(sql).replace("{rows}", &table.placeholders())
     }
 }
 
-/// A single statement is a transaction.
+/// One transaction.
 async fn insert(
     connection: &mut MySqlConnection,
-    sql: &str,
-    batch: &[OrderRow],
+    sql: &[String; 2],
+    batch: &[DrawRow],
 ) -> Result<(), sqlx::Error> {
-    sqlx::query_with(sql, fields::<sqlx::MySql>(batch)?)
-        .execute(connection)
-        .await
-        .map(drop)
+    let mut transaction = connection.begin().await?;
+    for (table, sql) in DrawTable::ALL.into_iter().zip(sql) {
+        sqlx::query_with(sql, table.fields::<sqlx::MySql>(batch)?)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::orders::{COLUMNS, ROWS};
+    use crate::bench::orders::ROWS;
 
     #[test]
     fn the_gateways_statements_are_as_we_take_them() {
-        let create: Vec<&str> = SCHEMA
-            .split(';')
-            .filter(|statement| statement.contains(GATEWAYS_NAME))
+        let made: Vec<&str> = SCHEMA
+            .iter()
+            .flat_map(|change| change.split("CREATE TABLE IF NOT EXISTS ").skip(1))
+            .map(|create| create.split_once(' ').expect("a name").0)
             .collect();
-        assert_eq!(create.len(), 1);
-        assert_eq!(
-            create[0].matches(" NOT NULL").count() + CHANGE.matches(" NOT NULL").count(),
-            COLUMNS
-        );
-        assert!(CHANGE.contains("UNIQUE KEY raffle_order_request (user_id, request_id, seq)"));
-        assert!(!CHANGE.replace(GATEWAYS_NAME, "t").contains('{'));
-        let table = Table {
-            name: "t".to_owned(),
-        };
-        let insert = table.insert();
-        assert!(
-            insert.contains("INSERT INTO t (order_id,") && !insert.contains('{'),
-            "{insert}"
-        );
-        assert_eq!(insert.matches('?').count(), ROWS * COLUMNS);
+        assert_eq!(made, NAMES);
+        let tables = WriterTables::of(3);
+        for change in SCHEMA {
+            assert!(!tables.on(change).contains('{'), "{change}");
+        }
+        for (table, name) in DrawTable::ALL.into_iter().zip(["call", "order"]) {
+            let insert = tables.insert(table);
+            let begin = format!("INSERT INTO raffle_{name}_loadtest_3 (");
+            let columns = insert.strip_prefix(&begin).expect("the writer's table");
+            let columns = columns.split(')').next().unwrap_or_default();
+            assert_eq!(columns.split(',').count(), table.columns(), "{insert}");
+            assert!(!insert.contains('{'), "{insert}");
+            assert_eq!(insert.matches('?').count(), ROWS * table.columns());
+        }
     }
 }

@@ -1,17 +1,93 @@
-//! Rows like those of orders, to insert without drawing.
+//! Rows like those that draws write, to insert without drawing: each draw is a call and an order.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use sqlx::error::BoxDynError;
 use sqlx::{Arguments as _, Database, Encode, Type};
 
 use testkit::random::SplitMix64;
 
-/// Rows of one transaction. With 15 columns that is 3,840 parameters: a tenth of what `SQLite`
-/// allows, a twentieth of what MariaDB allows.
+/// Draws of one transaction, which are as many rows of each table. With 11 columns that is 2,816
+/// parameters: less than a tenth of what `SQLite` allows, a twentieth of what MariaDB allows.
 pub(super) const ROWS: usize = 256;
 
-pub(super) const COLUMNS: usize = 15;
+/// The distance between two ids of one lane: the lowest bits are the slot.
+const ID_STEP: i64 = 1_024;
+
+/// A table that a draw writes a row to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DrawTable {
+    Calls,
+    Orders,
+}
+
+impl DrawTable {
+    pub(super) const ALL: [Self; 2] = [Self::Calls, Self::Orders];
+
+    pub(super) fn columns(self) -> usize {
+        match self {
+            Self::Calls => 8,
+            Self::Orders => 11,
+        }
+    }
+
+    /// `(?,?,...),(?,?,...),...`: a placeholder for each field of a batch.
+    pub(super) fn placeholders(self) -> String {
+        let row = format!("({})", vec!["?"; self.columns()].join(","));
+        vec![row; ROWS].join(",")
+    }
+
+    /// The values for the placeholders.
+    pub(super) fn fields<D: Database>(
+        self,
+        batch: &[DrawRow],
+    ) -> Result<D::Arguments<'_>, sqlx::Error>
+    where
+        i64: for<'q> Encode<'q, D> + Type<D>,
+        for<'q> &'q str: Encode<'q, D> + Type<D>,
+    {
+        let mut all = D::Arguments::default();
+        all.reserve(ROWS * self.columns(), ROWS * 120);
+        let mut add = |draw| match self {
+            Self::Calls => add_call::<D>(&mut all, draw),
+            Self::Orders => add_order::<D>(&mut all, draw),
+        };
+        batch
+            .iter()
+            .try_for_each(&mut add)
+            .map_err(sqlx::Error::Encode)?;
+        Ok(all)
+    }
+
+    /// A batch as one JSON list of lists.
+    pub(super) fn json(self, batch: &[DrawRow]) -> String {
+        let mut text = String::with_capacity(ROWS * 160);
+        for draw in batch {
+            text.push(if text.is_empty() { '[' } else { ',' });
+            let DrawRow {
+                id,
+                user,
+                key,
+                award,
+                created_at_ms,
+            } = draw;
+            // Writing to a String cannot fail, and no field has characters that JSON escapes.
+            let _ = match self {
+                Self::Calls => write!(
+                    text,
+                    r#"["{user}","{key}",1,{ACTIVITY},1,{id},1,{created_at_ms}]"#
+                ),
+                Self::Orders => write!(
+                    text,
+                    r#"[{id},"{user}",{ACTIVITY},1,1,{DAY},{award},"{TITLE}",{award},"{RULE}",1]"#
+                ),
+            };
+        }
+        text.push(']');
+        text
+    }
+}
 
 const USERS: u64 = 1_000_000;
 const ACTIVITY: i64 = 200_001;
@@ -46,9 +122,9 @@ impl Inserted {
     }
 }
 
-/// The fields that differ between orders.
+/// The fields that differ between draws.
 #[derive(Debug)]
-pub(super) struct OrderRow {
+pub(super) struct DrawRow {
     pub(super) id: i64,
     pub(super) user: String,
     pub(super) key: String,
@@ -56,7 +132,7 @@ pub(super) struct OrderRow {
     pub(super) created_at_ms: i64,
 }
 
-/// Makes orders like real ones: ids grow with time, users and keys are random.
+/// Makes draws like real ones: ids grow with time, users and keys are random.
 pub(super) struct Source {
     random: SplitMix64,
     next_id: i64,
@@ -76,15 +152,15 @@ impl Source {
         }
     }
 
-    pub(super) fn batch(&mut self) -> Vec<OrderRow> {
-        (0..ROWS).map(|_| self.order()).collect()
+    pub(super) fn batch(&mut self) -> Vec<DrawRow> {
+        (0..ROWS).map(|_| self.draw()).collect()
     }
 
-    fn order(&mut self) -> OrderRow {
-        self.next_id += 1;
+    fn draw(&mut self) -> DrawRow {
+        self.next_id += ID_STEP;
         let key = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
         let user = self.random.below(USERS);
-        OrderRow {
+        DrawRow {
             id: self.next_id,
             user: format!("u{user}"),
             key: format!("{:024x}", key >> 32),
@@ -94,67 +170,45 @@ impl Source {
     }
 }
 
-/// `(?,?,...),(?,?,...),...`: a placeholder for each field of a batch.
-pub(super) fn placeholders() -> String {
-    let row = format!("({})", vec!["?"; COLUMNS].join(","));
-    vec![row; ROWS].join(",")
-}
-
-/// The values for the placeholders.
-pub(super) fn fields<'q, D: Database>(
-    batch: &'q [OrderRow],
-) -> Result<D::Arguments<'q>, sqlx::Error>
+/// Adds a row in the order of the columns.
+fn add_call<'q, D: Database>(
+    all: &mut D::Arguments<'q>,
+    draw: &'q DrawRow,
+) -> Result<(), BoxDynError>
 where
     i64: Encode<'q, D> + Type<D>,
     &'q str: Encode<'q, D> + Type<D>,
-    bool: Encode<'q, D> + Type<D>,
 {
-    let mut all = D::Arguments::default();
-    all.reserve(ROWS * COLUMNS, ROWS * 120);
-    let mut add = |order: &'q OrderRow| {
-        all.add(order.id)?;
-        all.add(&*order.user)?;
-        all.add(&*order.key)?;
-        all.add(ACTIVITY)?;
-        all.add(1_i64)?;
-        all.add(1_i64)?;
-        all.add(DAY)?;
-        all.add(order.award)?;
-        all.add(TITLE)?;
-        all.add(order.award)?;
-        all.add(RULE)?;
-        all.add(true)?;
-        all.add(order.created_at_ms)?;
-        all.add(0_i64)?;
-        all.add(1_i64)
-    };
-    batch
-        .iter()
-        .try_for_each(&mut add)
-        .map_err(sqlx::Error::Encode)?;
-    Ok(all)
+    all.add(&*draw.user)?;
+    all.add(&*draw.key)?;
+    all.add(1_i64)?;
+    all.add(ACTIVITY)?;
+    all.add(1_i64)?;
+    all.add(draw.id)?;
+    all.add(1_i64)?;
+    all.add(draw.created_at_ms)
 }
 
-/// A batch as one JSON list of lists.
-pub(super) fn json(batch: &[OrderRow]) -> String {
-    let mut text = String::with_capacity(ROWS * 160);
-    for order in batch {
-        text.push(if text.is_empty() { '[' } else { ',' });
-        let OrderRow {
-            id,
-            user,
-            key,
-            award,
-            created_at_ms,
-        } = order;
-        // Writing to a String cannot fail, and no field has characters that JSON escapes.
-        let _ = write!(
-            text,
-            r#"[{id},"{user}","{key}",{ACTIVITY},1,1,{DAY},{award},"{TITLE}",{award},"{RULE}",1,{created_at_ms},0,1]"#
-        );
-    }
-    text.push(']');
-    text
+/// Adds a row in the order of the columns.
+fn add_order<'q, D: Database>(
+    all: &mut D::Arguments<'q>,
+    draw: &'q DrawRow,
+) -> Result<(), BoxDynError>
+where
+    i64: Encode<'q, D> + Type<D>,
+    &'q str: Encode<'q, D> + Type<D>,
+{
+    all.add(draw.id)?;
+    all.add(&*draw.user)?;
+    all.add(ACTIVITY)?;
+    all.add(1_i64)?;
+    all.add(1_i64)?;
+    all.add(DAY)?;
+    all.add(draw.award)?;
+    all.add(TITLE)?;
+    all.add(draw.award)?;
+    all.add(RULE)?;
+    all.add(1_i64)
 }
 
 /// Counts the batches of one writer until its time has passed.
@@ -193,25 +247,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_of_two_sources_differ_and_ids_ascend() {
-        let batches: Vec<Vec<OrderRow>> =
+    fn draws_of_two_sources_differ_and_ids_ascend() {
+        let batches: Vec<Vec<DrawRow>> =
             [0, 1, 31].map(|number| Source::new(number).batch()).into();
         for pair in batches.windows(2) {
             assert!(pair[0].last().expect("rows").id < pair[1][0].id);
             assert_ne!(pair[0][0].key, pair[1][0].key);
         }
         for batch in &batches {
-            assert!(batch.iter().all(|order| order.key.len() == 24));
-            assert!(batch.is_sorted_by_key(|order| order.id));
+            assert!(batch.iter().all(|draw| draw.key.len() == 24));
+            assert!(batch.is_sorted_by_key(|draw| draw.id));
         }
     }
 
     #[test]
     fn json_and_placeholders_have_all_rows_and_columns() {
         let batch = Source::new(0).batch();
-        let rows: Vec<Vec<serde_json::Value>> = serde_json::from_str(&json(&batch)).expect("JSON");
-        assert_eq!(rows.len(), ROWS);
-        assert!(rows.iter().all(|row| row.len() == COLUMNS));
-        assert_eq!(placeholders().matches('?').count(), ROWS * COLUMNS);
+        for table in DrawTable::ALL {
+            let rows: Vec<Vec<serde_json::Value>> =
+                serde_json::from_str(&table.json(&batch)).expect("JSON");
+            assert_eq!(rows.len(), ROWS);
+            assert!(rows.iter().all(|row| row.len() == table.columns()));
+            let placeholders = table.placeholders();
+            assert_eq!(placeholders.matches('?').count(), ROWS * table.columns());
+        }
     }
 }

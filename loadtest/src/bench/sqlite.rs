@@ -1,4 +1,4 @@
-//! How many order rows this machine can commit in `SQLite`: the limit of draws.
+//! How many draws this machine can commit in `SQLite` as rows of calls and orders: the limit of draws.
 //!
 //! Two files with one writer each, like two shards of the gateway. The writers make rows and insert
 //! them, and do nothing else.
@@ -8,20 +8,23 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::bench::orders::{COLUMNS, OrderRow, Source, Stopwatch, Way, fields, json, placeholders};
+use crate::bench::orders::{DrawRow, DrawTable, Source, Stopwatch, Way};
 use crate::error::Error;
 
 const FILES: u16 = 2;
 
-const TABLE: &str = "CREATE TABLE orders (
-    order_id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, request_id TEXT NOT NULL,
-    activity_id INTEGER NOT NULL, version INTEGER NOT NULL, ordinal INTEGER NOT NULL,
-    day INTEGER NOT NULL, award_id INTEGER NOT NULL, award_title TEXT NOT NULL,
-    award_index INTEGER NOT NULL, rule TEXT NOT NULL, stocked INTEGER NOT NULL,
-    created_at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, asked INTEGER NOT NULL,
-    UNIQUE (user_id, request_id, seq))";
+const TABLES: &str = "CREATE TABLE calls (
+    user_id TEXT NOT NULL, request_id TEXT NOT NULL, kind INTEGER NOT NULL,
+    activity_id INTEGER NOT NULL, asked INTEGER NOT NULL, first_id INTEGER NOT NULL,
+    made INTEGER NOT NULL, created_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (user_id, request_id)) WITHOUT ROWID;
+CREATE TABLE orders (
+    order_id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, activity_id INTEGER NOT NULL,
+    version INTEGER NOT NULL, ordinal INTEGER NOT NULL, day INTEGER NOT NULL,
+    award_id INTEGER NOT NULL, award_title TEXT NOT NULL, award_index INTEGER NOT NULL,
+    rule TEXT NOT NULL, stocked INTEGER NOT NULL)";
 
-/// Inserts for that many seconds into new files in `folder`. Returns the rows per second.
+/// Inserts for that many seconds into new files in `folder`. Returns the draws per second.
 pub(super) fn measure(folder: &Path, way: Way, seconds: u64) -> Result<f64, Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Error::io("runtime", e))?;
     runtime.block_on(async {
@@ -38,7 +41,7 @@ pub(super) fn measure(folder: &Path, way: Way, seconds: u64) -> Result<f64, Erro
 
 async fn fill(path: PathBuf, number: u16, way: Way, seconds: u64) -> Result<f64, sqlx::Error> {
     let mut connection = open(&path).await?;
-    let sql = statement(way);
+    let sql = DrawTable::ALL.map(|table| statement(table, way));
     let mut source = Source::new(number);
     // The first batch is not measured: it prepares the statement and makes the first pages.
     insert(&mut connection, &sql, way, &source.batch()).await?;
@@ -61,35 +64,45 @@ async fn open(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .disable_statement_logging()
         .connect()
         .await?;
-    connection.execute(TABLE).await?;
+    connection.execute(TABLES).await?;
     Ok(connection)
 }
 
-fn statement(way: Way) -> String {
+fn statement(table: DrawTable, way: Way) -> String {
+    let name = match table {
+        DrawTable::Calls => "calls",
+        DrawTable::Orders => "orders",
+    };
     match way {
-        Way::Values => format!("INSERT INTO orders VALUES {}", placeholders()),
+        Way::Values => format!("INSERT INTO {name} VALUES {}", table.placeholders()),
         Way::Json => {
-            let fields: Vec<_> = (0..COLUMNS).map(|n| format!("value->>{n}")).collect();
+            let fields: Vec<_> = (0..table.columns())
+                .map(|n| format!("value->>{n}"))
+                .collect();
             format!(
-                "INSERT INTO orders SELECT {} FROM json_each(?1)",
+                "INSERT INTO {name} SELECT {} FROM json_each(?1)",
                 fields.join(",")
             )
         }
     }
 }
 
-/// A single statement is a transaction: BEGIN and COMMIT would add two trips to the writer's thread.
+/// One transaction.
 async fn insert(
     connection: &mut SqliteConnection,
-    sql: &str,
+    sql: &[String; 2],
     way: Way,
-    batch: &[OrderRow],
+    batch: &[DrawRow],
 ) -> Result<(), sqlx::Error> {
-    let query = match way {
-        Way::Values => sqlx::query_with(sql, fields::<sqlx::Sqlite>(batch)?),
-        Way::Json => sqlx::query(sql).bind(json(batch)),
-    };
-    query.execute(connection).await.map(drop)
+    let mut transaction = connection.begin().await?;
+    for (table, sql) in DrawTable::ALL.into_iter().zip(sql) {
+        let query = match way {
+            Way::Values => sqlx::query_with(sql, table.fields::<sqlx::Sqlite>(batch)?),
+            Way::Json => sqlx::query(sql).bind(table.json(batch)),
+        };
+        query.execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
 }
 
 #[cfg(test)]
@@ -104,11 +117,17 @@ mod tests {
         for way in [Way::Values, Way::Json] {
             let path = folder.path().join(format!("{way:?}"));
             let mut connection = open(&path).await.expect("opened");
-            insert(&mut connection, &statement(way), way, &batch)
-                .await
-                .expect("inserted");
+            insert(
+                &mut connection,
+                &DrawTable::ALL.map(|table| statement(table, way)),
+                way,
+                &batch,
+            )
+            .await
+            .expect("inserted");
             let all = "SELECT count(*), group_concat(typeof(order_id) || order_id || user_id || typeof(stocked)
-                || stocked || request_id || award_title || rule || created_at_ms || day || award_index) FROM orders";
+                || stocked || request_id || award_title || rule || created_at_ms || day || award_index)
+                FROM orders JOIN calls USING (user_id) WHERE first_id = order_id";
             let row: (i64, String) = sqlx::query_as(all)
                 .fetch_one(&mut connection)
                 .await

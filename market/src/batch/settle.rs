@@ -2,7 +2,7 @@
 use super::context::Settling;
 use super::plan::{Plan, PlannedCommand};
 use super::rows::Rows;
-use crate::call::Made;
+use crate::call::{Call, Made};
 use crate::command::Command;
 use crate::ids::{OrderId, UserId};
 use crate::refusal::Refusal;
@@ -20,6 +20,22 @@ pub struct Settlement {
     pub rows: Rows,
     /// The granted units that were used.
     pub used: Vec<Units>,
+}
+
+impl Settlement {
+    /// For each command whether it has made something now. A refused one has not, nor has a repeat
+    /// of an earlier call.
+    pub fn made_now(&self) -> impl Iterator<Item = bool> {
+        // Each command that makes something has a call, in the batch's order.
+        let mut calls = self.rows.calls.iter().peekable();
+        self.answers.iter().map(move |answer| {
+            let is_its_own = |call: &&Call| {
+                let made = answer.as_ref();
+                made.is_ok_and(|made| made.first_id() == call.first_id)
+            };
+            calls.next_if(is_its_own).is_some()
+        })
+    }
 }
 
 /// Gives the `granted` units out in arrival order, and within a call in the order of its draws.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use market::UserId;
 use market::campaign::Catalogue;
 use market::random::Randomness;
 use router::SlotMap;
@@ -19,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::random::OsRandom;
 use crate::readiness::Readiness;
 use crate::reads::{Reader, Reads};
-use crate::service::Shards;
+use crate::service::{Shards, lane_of};
 use crate::shares::Shares;
 use crate::stock::Stock;
 use crate::store::{Database, SqlShard, StoreError};
@@ -47,6 +48,15 @@ pub(super) trait Backing {
     fn start_jobs(&self, runner: &mut Runner, around: &Around);
 }
 
+/// What a process is started for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Purpose<'a> {
+    /// To serve: all lanes, the jobs and the follower.
+    Gateway,
+    /// To execute commands of this user: the lane of the user's rows, and nothing else.
+    CommandsOf(&'a UserId),
+}
+
 /// What all that runs in a gateway shares.
 pub(super) struct Around {
     pub(super) catalogue: Arc<ArcSwap<Catalogue>>,
@@ -55,12 +65,13 @@ pub(super) struct Around {
     pub(super) readiness: Arc<Readiness>,
 }
 
-/// Starts the lanes and jobs of a gateway.
+/// Starts the lanes and jobs that a purpose needs.
 pub(super) async fn assemble<B: Backing>(
     backing: &B,
     catalogue: Catalogue,
     sizes: GatewaySizes,
     (metrics, jobs): (Metrics, JobMetrics),
+    purpose: Purpose<'_>,
 ) -> Result<(Shards, Runner), StoreError> {
     let map = backing.map();
     let around = Around {
@@ -76,7 +87,9 @@ pub(super) async fn assemble<B: Backing>(
         &around.metrics.breakers,
     ));
     let stop = watch::Sender::new(false);
-    let (lanes, tasks) = start_lanes(backing, &around, sizes, &breakers, &stop);
+    let which = lanes_for(backing, purpose);
+    let first_lane = which.start;
+    let (lanes, tasks) = start_lanes(backing, which, &around, (sizes, &breakers, &stop));
     let reader = |shard| -> Box<dyn Reads> {
         Box::new(Reader::new(
             backing.shard_for_reads(shard),
@@ -87,12 +100,15 @@ pub(super) async fn assemble<B: Backing>(
     let instance = format!("{:016x}", OsRandom::default().next_u64());
     let leases = backing.leases(holder(&instance));
     let mut runner = Runner::new(Arc::new(Jobs::new(instance, leases)), jobs);
-    backing.start_jobs(&mut runner, &around);
-    runner.keep_leases();
+    if matches!(purpose, Purpose::Gateway) {
+        backing.start_jobs(&mut runner, &around);
+        runner.keep_leases();
+    }
     let shards = Shards {
         map: map.clone(),
         shares: Shares::even(sizes.in_flight_max, map.shards()),
         lanes,
+        first_lane,
         lane_per_table: B::LANE_PER_TABLE,
         readers: (0..map.shards()).map(reader).collect(),
         catalogue: around.catalogue,
@@ -120,13 +136,27 @@ async fn first_followed<D: Database>(meta: &Meta<D>) -> Result<Following, StoreE
     ))
 }
 
-/// The lanes, by shard and table.
+/// Which of the lanes of all shards are started, by their indexes.
+fn lanes_for<B: Backing>(backing: &B, purpose: Purpose<'_>) -> Range<usize> {
+    let map = backing.map();
+    match purpose {
+        Purpose::Gateway => {
+            let per_shard = if B::LANE_PER_TABLE { map.tables() } else { 1 };
+            0..usize::from(map.shards()) * usize::from(per_shard)
+        }
+        Purpose::CommandsOf(user) => {
+            let lane = lane_of(map.route(user.as_str()), map, B::LANE_PER_TABLE);
+            lane..lane + 1
+        }
+    }
+}
+
+/// The lanes with these indexes, by shard and table.
 fn start_lanes<B: Backing>(
     backing: &B,
+    which: Range<usize>,
     around: &Around,
-    sizes: GatewaySizes,
-    breakers: &Arc<Breakers>,
-    stop: &watch::Sender<bool>,
+    (sizes, breakers, stop): (GatewaySizes, &Arc<Breakers>, &watch::Sender<bool>),
 ) -> (Vec<Entrance>, Vec<JoinHandle<()>>) {
     let ids = Ids::new(
         Arc::new(backing.meta().clone()),
@@ -136,22 +166,24 @@ fn start_lanes<B: Backing>(
     );
     let tables = backing.map().tables();
     let per_lane = if B::LANE_PER_TABLE { 1 } else { tables };
+    let all = (0..backing.map().shards()).flat_map(|shard| {
+        let first_tables = (0..tables).step_by(per_lane.into());
+        first_tables.map(move |table| (shard, table))
+    });
     let mut lanes = (Vec::new(), Vec::new());
-    for shard in 0..backing.map().shards() {
-        for table in (0..tables).step_by(per_lane.into()) {
-            let around = Surroundings {
-                catalogue: around.catalogue.clone(),
-                stock: backing.lane_stock(shard, shard * tables + table, breakers),
-                random: OsRandom::default(),
-                clock: Timestamp::now,
-                ids: ids.clone(),
-                metrics: around.metrics.lane(&shard.to_string()),
-            };
-            let store = backing.store(shard, table..table + per_lane);
-            let (entrance, task) = start(store, around, sizes.lane, stop.subscribe());
-            lanes.0.push(entrance);
-            lanes.1.push(task);
-        }
+    for (shard, table) in all.skip(which.start).take(which.len()) {
+        let around = Surroundings {
+            catalogue: around.catalogue.clone(),
+            stock: backing.lane_stock(shard, shard * tables + table, breakers),
+            random: OsRandom::default(),
+            clock: Timestamp::now,
+            ids: ids.clone(),
+            metrics: around.metrics.lane(&shard.to_string()),
+        };
+        let store = backing.store(shard, table..table + per_lane);
+        let (entrance, task) = start(store, around, sizes.lane, stop.subscribe());
+        lanes.0.push(entrance);
+        lanes.1.push(task);
     }
     lanes
 }

@@ -2,10 +2,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use market::UserId;
 use prometheus::Registry;
 
+use super::assembly::Purpose;
 use super::cluster::Cluster;
-use super::embedded::{Held, StartError};
+use super::embedded::{EmbeddedOptions, Folder, Held, StartError};
 use super::error::InstallationError;
 use super::opened::Installation;
 use super::options::InstallationOptions;
@@ -56,6 +58,46 @@ impl Installation {
                 Ok(Serving::new(running, Kept::Cluster(cluster)))
             }
         }
+    }
+
+    /// Starts the lane of a user's rows, for commands of this user and no others. It runs beside
+    /// the gateways of a cluster. A data folder must not be held by a server.
+    pub async fn serve_user(
+        options: &InstallationOptions,
+        sizes: GatewaySizes,
+        user: &UserId,
+    ) -> Result<Serving, InstallationError> {
+        let (registry, purpose) = (Registry::new(), Purpose::CommandsOf(user));
+        match options {
+            InstallationOptions::Embedded(options) => {
+                let folder = Folder::existing(&options.data)?;
+                let options = options.as_laid_out(&folder).await?;
+                let held = folder.hold().await?;
+                let running = held.start(&options, sizes, &registry, purpose).await?;
+                Ok(Serving::new(running, Kept::Embedded(held)))
+            }
+            InstallationOptions::Cluster(options) => {
+                let cluster = options.open().await?;
+                let running = cluster.start(sizes, &registry, purpose).await?;
+                Ok(Serving::new(running, Kept::Cluster(cluster)))
+            }
+        }
+    }
+}
+
+impl EmbeddedOptions {
+    /// These options with the layout that the folder has: a command need not be given the server's
+    /// configuration.
+    async fn as_laid_out(&self, folder: &Folder) -> Result<Self, InstallationError> {
+        let found = folder.meta_for_reading().layout().slot_map().await?;
+        let (_, shards, tables) = found.ok_or(InstallationError::NotOffered(
+            "no server has served from this data folder yet",
+        ))?;
+        Ok(Self {
+            shards,
+            tables,
+            ..self.clone()
+        })
     }
 }
 

@@ -87,6 +87,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         let plan = self.plan(batch, known, commands, supply, now);
         let (grant, granted) = self.take(&plan).await?;
         let settlement = self.settle(plan, &granted);
+        for (command, makes) in commands.iter().zip(settlement.made_now()) {
+            command.makes(makes);
+        }
         if settlement.rows.is_empty() {
             self.undo(grant, &granted).await;
             return Ok(settlement.answers);

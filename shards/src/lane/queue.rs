@@ -9,7 +9,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ struct Ticket {
     taken_at: OnceLock<Instant>,
     /// How long it was kept waiting by locks of others, in microseconds.
     held_up_us: AtomicU64,
+    /// Whether it made something, and is no repeat of an earlier call.
+    made_now: AtomicBool,
 }
 
 /// The lane's end of a command.
@@ -120,6 +122,11 @@ impl Taken {
         self.ticket.held_up_us.fetch_add(time_us, Ordering::Relaxed);
     }
 
+    /// Notes whether this try makes something.
+    pub(super) fn makes(&self, something: bool) {
+        self.ticket.made_now.store(something, Ordering::Relaxed);
+    }
+
     pub(super) fn answer(self, reply: CommandReply) {
         self.held_up(self.held_for(Instant::now()));
         // A caller that has gone since can ask again under its request id.
@@ -168,6 +175,12 @@ impl Pending {
     /// How long locks of others kept it waiting after that.
     pub(crate) fn held_up(&self) -> Duration {
         Duration::from_micros(self.ticket.held_up_us.load(Ordering::Relaxed))
+    }
+
+    /// Whether what it was answered was made by this command, and not by an earlier call under its
+    /// key.
+    pub(crate) fn made_now(&self) -> bool {
+        self.ticket.made_now.load(Ordering::Relaxed)
     }
 
     fn abandon(&self) -> bool {
@@ -283,6 +296,7 @@ impl Entrance {
             state: AtomicU8::new(WAITING),
             taken_at: OnceLock::new(),
             held_up_us: AtomicU64::new(0),
+            made_now: AtomicBool::new(false),
         });
         let (sender, receiver) = oneshot::channel();
         let waiting = Waiting {

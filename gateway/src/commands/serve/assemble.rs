@@ -12,6 +12,7 @@ use crate::admin::Admin;
 use crate::admin::metrics::Scrape;
 use crate::admin::refusals::Refusals;
 use crate::admin::token::TokenStore;
+use crate::commands::held_folder::TOKEN_FILE;
 use crate::config::Config;
 use crate::config::effective::Effective;
 use crate::desk::{Desk, DeskMetrics, DeskParts};
@@ -26,9 +27,6 @@ use crate::limits::metrics::LimitMetrics;
 use crate::log_level::LogLevel;
 use crate::reload::{ConfigSource, ReloadMetrics, ReloadParts, Reloader};
 use crate::trace::AccessLog;
-
-/// The embedded default's own token, in its data folder.
-const TOKEN_FILE: &str = "admin-token";
 
 /// Where the configuration came from, and the parts of it that are in force outside the server.
 pub(super) struct ConfigOrigin {

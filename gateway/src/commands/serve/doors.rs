@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use super::error::ServeError;
 use super::listen::Listeners;
 use crate::admin::{Admin, Probes};
+use crate::commands::held_folder::AddressFile;
 use crate::edge::{Drained, Handler, InRuntime, Listener, Stop, on_own_thread};
 use crate::http::HttpApi;
 
@@ -24,6 +25,8 @@ type OwnThread = Door<oneshot::Receiver<std::io::Result<Drained>>>;
 pub(super) struct Doors {
     public: Door<JoinHandle<std::io::Result<Drained>>>,
     aside: Vec<OwnThread>,
+    /// Commands find the admin address in it until that has drained.
+    _address: Option<AddressFile>,
 }
 
 impl Doors {
@@ -31,6 +34,7 @@ impl Doors {
         listeners: Listeners,
         api: Arc<HttpApi>,
         admin: &Arc<Admin>,
+        address: Option<AddressFile>,
     ) -> Result<Self, ServeError> {
         let Listeners {
             public,
@@ -50,7 +54,11 @@ impl Doors {
             stop: public.stop(),
             ended: tokio::spawn(public.serve(api)),
         };
-        Ok(Self { public, aside })
+        Ok(Self {
+            public,
+            aside,
+            _address: address,
+        })
     }
 
     /// Each connection ends after its next response.

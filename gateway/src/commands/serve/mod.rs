@@ -25,6 +25,7 @@ use self::log::log_to_stderr;
 use self::signals::Signals;
 use self::stop::{Ending, RunningServer};
 use super::announce::announce;
+use super::held_folder::AddressFile;
 use super::output::fail;
 use crate::config::{Config, WarningLevel, warnings};
 use crate::desk::DeskMetrics;
@@ -139,7 +140,8 @@ async fn serve(config: &Config, origin: ConfigOrigin) -> Result<Ending, ServeErr
         reloader,
         fleet,
     } = parts;
-    let doors = Doors::open(listeners, api, &admin)?;
+    let address = addresses.and_then(|addresses| AddressFile::write(config, addresses.admin));
+    let doors = Doors::open(listeners, api, &admin, address)?;
     let server = RunningServer::begin(doors, (admin, reloader, fleet), storage);
     if let Some(addresses) = addresses {
         announce(config, &catalogue, addresses);

@@ -4,6 +4,7 @@
 mod audit;
 mod availability;
 mod breakers;
+mod chances;
 mod chaos;
 mod client;
 mod commands;

@@ -12,7 +12,7 @@ use super::look_around::look_at_stock_servers;
 use super::metrics::ClusterMetrics;
 use super::opened::{Cluster, Parts};
 use crate::breaker::Breakers;
-use crate::installation::assembly::{Around, Backing, assemble};
+use crate::installation::assembly::{Around, Backing, Purpose, assemble};
 use crate::installation::follow::Follower;
 use crate::installation::sizes::GatewaySizes;
 use crate::jobs::fold::Fold;
@@ -31,11 +31,21 @@ use crate::stock::ids::Epoch;
 use crate::store::{MysqlDatabase, SqlShard, check_durability};
 
 impl Cluster {
-    /// Looks around, and starts a gateway's lanes and jobs.
+    /// Looks around, and starts a gateway.
     pub(crate) async fn serve(
         &self,
         sizes: GatewaySizes,
         registry: &Registry,
+    ) -> Result<(Shards, Runner), ClusterError> {
+        self.start(sizes, registry, Purpose::Gateway).await
+    }
+
+    /// Starts the lanes and jobs that the purpose needs.
+    pub(crate) async fn start(
+        &self,
+        sizes: GatewaySizes,
+        registry: &Registry,
+        purpose: Purpose<'_>,
     ) -> Result<(Shards, Runner), ClusterError> {
         let metrics = (Metrics::new(registry)?, JobMetrics::new(registry)?);
         let backing = ClusterBacking {
@@ -43,18 +53,29 @@ impl Cluster {
             metrics: ClusterMetrics::new(registry)?,
         };
         let parts = &self.parts;
-        let (ours, ()) = join(parts.look_around(), look_at_stock_servers(&parts.redis)).await;
-        ours?;
-        parts.show_strangers(&backing.metrics);
-        let warnings = check_durability(parts.meta.database()).await;
-        for warning in warnings.unwrap_or_default() {
-            tracing::warn!("meta database: {warning}");
+        // Without it each new connection is still checked, and each shard before its first batch.
+        if matches!(purpose, Purpose::Gateway) {
+            parts.look_around_and_warn(&backing.metrics).await?;
         }
         let catalogue = parts.meta.campaigns().catalogue().await;
         let catalogue = catalogue.map_err(ClusterError::Meta)?;
-        assemble(&backing, catalogue, sizes, metrics)
+        assemble(&backing, catalogue, sizes, metrics, purpose)
             .await
             .map_err(ClusterError::Meta)
+    }
+}
+
+impl Parts {
+    /// Refuses what is not this cluster's, and warns of how servers are set up.
+    async fn look_around_and_warn(&self, metrics: &ClusterMetrics) -> Result<(), ClusterError> {
+        let (ours, ()) = join(self.look_around(), look_at_stock_servers(&self.redis)).await;
+        ours?;
+        self.show_strangers(metrics);
+        let warnings = check_durability(self.meta.database()).await;
+        for warning in warnings.unwrap_or_default() {
+            tracing::warn!("meta database: {warning}");
+        }
+        Ok(())
     }
 }
 

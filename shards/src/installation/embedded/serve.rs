@@ -11,7 +11,7 @@ use super::options::EmbeddedOptions;
 use super::start_error::StartError;
 use super::stock::rebuild;
 use crate::breaker::Breakers;
-use crate::installation::assembly::{Around, Backing, assemble};
+use crate::installation::assembly::{Around, Backing, Purpose, assemble};
 use crate::installation::follow::{FollowedStock, Follower};
 use crate::installation::sizes::GatewaySizes;
 use crate::jobs::disk::Disk;
@@ -27,12 +27,23 @@ use crate::store::{Access, SqlShard, SqliteFile, StoreError};
 type MetaWithdrawals = Arc<Mutex<Withdrawals<Meta<SqliteFile>>>>;
 
 impl Held {
-    /// Opens the shards, rebuilds the stock, and starts lanes and jobs.
+    /// Starts a gateway.
     pub(crate) async fn serve(
         &self,
         options: &EmbeddedOptions,
         sizes: GatewaySizes,
         registry: &Registry,
+    ) -> Result<(Shards, Runner), StartError> {
+        self.start(options, sizes, registry, Purpose::Gateway).await
+    }
+
+    /// Opens the shards, rebuilds the stock, and starts the lanes and jobs that the purpose needs.
+    pub(crate) async fn start(
+        &self,
+        options: &EmbeddedOptions,
+        sizes: GatewaySizes,
+        registry: &Registry,
+        purpose: Purpose<'_>,
     ) -> Result<(Shards, Runner), StartError> {
         let metrics = (Metrics::new(registry)?, JobMetrics::new(registry)?);
         let map = self.lay_out(options).await?;
@@ -50,7 +61,7 @@ impl Held {
             stock,
             withdrawals: Arc::new(Mutex::new(withdrawals)),
         };
-        Ok(assemble(&backing, catalogue, sizes, metrics).await?)
+        Ok(assemble(&backing, catalogue, sizes, metrics, purpose).await?)
     }
 }
 

@@ -1,0 +1,194 @@
+//! Chances that operators give: through the server that holds the folder, and without one.
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::campaign::{LOAD, LOAD_ACTIVITY};
+use crate::support::{Connection, Place, Ran, Request, Response, Server};
+
+/// What the load campaign welcomes a user with.
+const WELCOME: u64 = 1_000_000;
+
+async fn grant(place: &Place, user: &str, chances: &str, rest: &[&str]) -> Ran {
+    let activity = LOAD_ACTIVITY.to_string();
+    let words = ["chances", "grant", user, &activity, chances];
+    let words = [&words[..], &["--reason", "a mishap", "--json"], rest].concat();
+    place.run_here(&words).await
+}
+
+#[track_caller]
+fn given(ran: Ran) -> Value {
+    serde_json::from_str(&ran.ok()).expect("JSON")
+}
+
+async fn total(server: &Server, user: &str) -> Value {
+    server.data(&Request::account(user, LOAD_ACTIVITY)).await["totalCount"].clone()
+}
+
+async fn post(place: &Place, server: &Server, body: &Value) -> Response {
+    let token = std::fs::read_to_string(place.data().join("admin-token")).expect("the token");
+    let request = Request::raw("POST", "/admin/chances")
+        .header("Authorization", format!("Bearer {}", token.trim()))
+        .with_body(body.to_string());
+    let mut connection = Connection::open(server.admin).await.expect("a connection");
+    connection.exchange(&request).await.expect("an answer")
+}
+
+fn body_of(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).expect("JSON")
+}
+
+async fn entries(place: &Place, server: &Server) -> Vec<Value> {
+    let admin = format!("http://{}", server.admin);
+    let token_file = place.data().join("admin-token");
+    let token_file = token_file.to_str().expect("a plain path");
+    let words = ["audit-log", "list", "--json", "--admin", &admin];
+    let ran = place.run(&[&words[..], &["--token-file", token_file]].concat());
+    serde_json::from_str(&ran.await.ok()).expect("a list")
+}
+
+#[tokio::test]
+async fn chances_are_given_once_with_a_server_and_without_one() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    let address = place.data().join("admin-address");
+    let written = std::fs::read_to_string(&address).expect("the address");
+    assert_eq!(written, format!("http://{}\n", server.admin));
+    let mode = std::fs::metadata(&address)
+        .expect("it")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // The server that holds the folder executes it, for a user who has drawn and one who has not.
+    let draw = Request::draw("u1", LOAD_ACTIVITY, "drawn");
+    server.ask(&draw).await.expect(200, "0000");
+    let first = given(grant(&place, "u1", "3", &["--request-id", "k"]).await);
+    assert_eq!(first["totalGranted"], WELCOME + 3);
+    assert_eq!(
+        (&first["repeated"], &first["requestId"]),
+        (&json!(false), &json!("k"))
+    );
+    let again = given(grant(&place, "u1", "3", &["--request-id", "k"]).await);
+    assert_eq!(again["repeated"], true);
+    for field in ["rechargeOrderId", "totalGranted", "chances"] {
+        assert_eq!(again[field], first[field], "{field}");
+    }
+    let fresh = given(grant(&place, "u2", "5", &["--who", "alice"]).await);
+    assert_eq!(fresh["totalGranted"], WELCOME + 5);
+    assert_eq!(total(&server, "u1").await, WELCOME + 3);
+    assert_eq!(total(&server, "u2").await, WELCOME + 5);
+
+    // Another amount under the key, or a key of a draw.
+    let why = grant(&place, "u1", "4", &["--request-id", "k"])
+        .await
+        .failed(1);
+    assert!(why.contains("used for another call"), "{why}");
+    grant(&place, "u1", "3", &["--request-id", "drawn"])
+        .await
+        .failed(1);
+    server
+        .ask(&Request::draw("u1", LOAD_ACTIVITY, "k"))
+        .await
+        .expect(422, "ERR_REQ_003");
+
+    // What has changed something is on record, and nothing else.
+    let log = entries(&place, &server).await;
+    let noted: Vec<_> = log
+        .iter()
+        .map(|entry| (&entry["who"], &entry["what"]))
+        .collect();
+    let (of_u1, of_u2) = (
+        format!("chances grant 3 in {LOAD_ACTIVITY}"),
+        format!("chances grant 5 in {LOAD_ACTIVITY}"),
+    );
+    assert_eq!(
+        noted,
+        [
+            (&json!("alice"), &json!(of_u2)),
+            (&json!("e2e-operator"), &json!(of_u1))
+        ]
+    );
+    assert_eq!(log[0]["reason"], "a mishap");
+    place.audited().await;
+    server.stop().await;
+    assert!(!address.exists(), "a clean stop removes it");
+
+    // Without a server, also where one was killed and has left its address.
+    std::fs::write(&address, &written).expect("written");
+    let later = given(grant(&place, "u1", "7", &["--request-id", "l"]).await);
+    assert_eq!(
+        (&later["totalGranted"], &later["repeated"]),
+        (&json!(WELCOME + 10), &json!(false))
+    );
+    assert!(!address.exists());
+    let again = given(grant(&place, "u1", "3", &["--request-id", "k"]).await);
+    assert_eq!(
+        (&again["rechargeOrderId"], &again["repeated"]),
+        (&first["rechargeOrderId"], &json!(true))
+    );
+    assert_eq!(again["totalGranted"], WELCOME + 10);
+    assert_eq!(place.audited_at_rest().await, 1);
+
+    let server = Server::start(&place).await;
+    assert_eq!(total(&server, "u1").await, WELCOME + 10);
+    assert_eq!(entries(&place, &server).await.len(), 3);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_admin_address_gives_chances_and_says_why_not() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    let body = |user: &str, activity: u64, chances: u64, key: &str| {
+        json!({
+            "userId": user, "activityId": activity, "chances": chances,
+            "reason": "a mishap", "requestId": key,
+        })
+    };
+    let response = post(&place, &server, &body("u", LOAD_ACTIVITY, 1, "k")).await;
+    assert_eq!(response.status, 200);
+    let answer = body_of(&response);
+    assert_eq!(
+        (&answer["totalGranted"], &answer["repeated"]),
+        (&json!(WELCOME + 1), &json!(false))
+    );
+    // A user's chances end somewhere.
+    let mut refused = None;
+    for number in 0..4_300 {
+        let response = post(
+            &place,
+            &server,
+            &body("rich", LOAD_ACTIVITY, 1_000_000, &format!("k{number}")),
+        )
+        .await;
+        if response.status != 200 {
+            refused = Some(response);
+            break;
+        }
+    }
+    let refused = refused.expect("an account is bounded");
+    assert_eq!(
+        (refused.status, &body_of(&refused)["code"]),
+        (409, &json!("ERR_REQ_009"))
+    );
+    for (body, status, code) in [
+        (body("u", 7, 1, "l"), 404, json!("ERR_REQ_001")),
+        (body("u", LOAD_ACTIVITY, 2, "k"), 422, json!("ERR_REQ_003")),
+        (body("u", LOAD_ACTIVITY, 0, "l"), 400, Value::Null),
+        (body("u ", LOAD_ACTIVITY, 1, "l"), 400, Value::Null),
+        (json!({"userId": "u"}), 400, Value::Null),
+    ] {
+        let response = post(&place, &server, &body).await;
+        let answer = body_of(&response);
+        assert_eq!(
+            (response.status, &answer["code"]),
+            (status, &code),
+            "{answer}"
+        );
+        assert!(answer["error"].is_string());
+    }
+    assert_eq!(total(&server, "u").await, WELCOME + 1);
+    place.audited().await;
+    server.stop().await;
+}
