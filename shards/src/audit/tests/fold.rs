@@ -4,7 +4,8 @@ use router::{OrderNumbers, Run, Slot, SlotMap};
 
 use super::super::Report;
 use super::super::checks::DrawChecks;
-use super::super::draws::{Context, Place, Walk};
+use super::super::draws::Walk;
+use super::super::history::{Context, Place};
 use super::super::known::Known;
 use super::super::pages::Stored;
 use super::super::rows::{LabelRepair, StoredAccount, StoredOrder};

@@ -10,7 +10,9 @@ use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use super::super::{Audit, AuditError, Place, Progress, Report, Verdict, run as audit};
+use super::super::history::Place;
+use super::super::run::{Audit, run as audit};
+use super::super::{AuditError, Progress, Report, Verdict};
 use super::{CAMPAIGN, check, first_violation, red};
 use crate::installation::embedded::{EmbeddedOptions, Folder};
 use crate::installation::serving::{Kept, Serving};

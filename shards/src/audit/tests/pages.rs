@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::pages::{Giant, PagedTables, Pages, Stored, json};
+use super::super::paged_tables::{PagedTables, json};
+use super::super::pages::{Giant, Pages, Stored};
 use super::super::rows::{StoredCall, StoredOrder};
 use crate::store::{
     Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard,

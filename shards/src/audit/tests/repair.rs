@@ -2,8 +2,9 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use market::calendar::Day;
 
+use super::super::RepairError;
 use super::super::repair::{Mended, mend_labels};
-use super::super::{RepairError, run as audit};
+use super::super::run::run as audit;
 use super::folder::{audited, draw, plant, played, start};
 use super::{check, red};
 use crate::installation::embedded::Folder;
