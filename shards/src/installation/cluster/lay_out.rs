@@ -13,6 +13,7 @@ impl ClusterOptions {
     /// Brings the meta database and all shards up to date, and at the first time fixes the layout
     /// and has each database say whose it is. Does nothing when all is as it should be; several may
     /// do it at once.
+    #[cfg(test)]
     pub(crate) async fn migrate(&self) -> Result<(), ClusterError> {
         let progress = ConversionProgress::default();
         self.lay_out(false, &progress).await.map(drop)
