@@ -38,4 +38,4 @@ pub use look_up::LookUp;
 pub use random::OsRandom;
 pub use readiness::Readiness;
 pub use reads::{OrderKey, ReadLimits};
-pub use service::{GivenChances, Shards};
+pub use service::{CarriedOut, Shards};

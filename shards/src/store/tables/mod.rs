@@ -76,6 +76,28 @@ pub(crate) trait OfUsers: Table {
     fn user(row: &Self::Row) -> &UserId;
 }
 
+/// A table whose rows have ids of their own. They are of the runs that processes claim.
+pub(crate) struct WithIds {
+    /// Its name, before the number.
+    pub(crate) prefix: &'static str,
+    /// The statement that reads the greatest id in the table of a number; 0 without any.
+    pub(crate) read_last: fn(&Dialect, u16) -> String,
+}
+
+/// All of them.
+pub(crate) const WITH_IDS: [WithIds; 2] = [
+    WithIds {
+        prefix: "raffle_order_",
+        read_last: |dialect, table| orders::OrderStatements::of(dialect, table).read_last,
+    },
+    WithIds {
+        prefix: "recharge_order_",
+        read_last: |dialect, table| {
+            recharge_orders::RechargeOrderStatements::of(dialect, table).read_last
+        },
+    },
+];
+
 /// The statements on all tables of one number.
 #[derive(Debug, Clone)]
 pub(crate) struct Numbered {
