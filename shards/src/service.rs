@@ -1,5 +1,4 @@
 //! The shards as the gateway sees them: one call per command, whatever lies beneath.
-mod chances;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +27,6 @@ use crate::readiness::Readiness;
 use crate::reads::{Found, OrderKey, Question, Reads};
 use crate::shares::Shares;
 use crate::store::StoreError;
-
-pub use self::chances::GivenChances;
 
 /// The lanes and readers of all shards, and the campaigns they follow.
 pub struct Shards {
@@ -67,10 +64,10 @@ impl Shards {
         ask: DrawAsk,
     ) -> Result<Orders, CommandError> {
         let ask = Ask::Draw(ask);
-        match self.execute(Command { user, request, ask }).await? {
-            Made::Draws(orders) => Ok(orders),
-            Made::Grant(_) => unreachable!("draws make orders"),
-        }
+        let Made::Draws(orders) = self.execute(Command { user, request, ask }).await? else {
+            unreachable!("draws make orders")
+        };
+        Ok(orders)
     }
 
     /// Executes a command and answers once it is committed.
@@ -78,7 +75,8 @@ impl Shards {
         Ok(self.carry_out(command).await?.made)
     }
 
-    async fn carry_out(&self, command: Command) -> Result<CarriedOut, CommandError> {
+    /// The same, and says whether it was this command that made the answer.
+    pub async fn carry_out(&self, command: Command) -> Result<CarriedOut, CommandError> {
         let route = self.route(&command.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;
         let carried_out = self.enqueue(route, command, &mut permit).await;
@@ -103,7 +101,7 @@ impl Shards {
         permit.waited(pending.queued() + pending.held_up());
         Ok(CarriedOut {
             made: answer?,
-            now: pending.made_now(),
+            is_repeat: !pending.made_now(),
         })
     }
 
@@ -300,10 +298,12 @@ impl Shards {
 }
 
 /// What a command came to.
-struct CarriedOut {
-    made: Made,
-    /// Whether this command made it, and not an earlier call under its key.
-    now: bool,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedOut {
+    /// Its answer.
+    pub made: Made,
+    /// Whether an earlier call under the same key made that, and this one changed nothing.
+    pub is_repeat: bool,
 }
 
 /// The index of the lane that writes a user's rows, among the lanes of all shards.

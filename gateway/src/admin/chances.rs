@@ -4,9 +4,9 @@ use hyper::body::Incoming;
 use hyper::header::RETRY_AFTER;
 use hyper::{Request, StatusCode};
 use market::grant::{ChanceCount, GrantAsk, InvalidChances};
-use market::{ActivityId, Refusal, RequestId, UserId};
+use market::{ActivityId, Ask, Command, Made, RechargeOrder, Refusal, RequestId, UserId};
 use serde::{Deserialize, Serialize};
-use shards::{CommandError, GivenChances, Shards};
+use shards::{CarriedOut, CommandError, Shards};
 
 use super::audit_log::Attribution;
 use super::respond::{fault, json, read};
@@ -87,40 +87,50 @@ impl ChancesRequest {
 impl CheckedChances {
     /// Gives the chances, and notes who did so and why in the audit log.
     pub async fn give(&self, shards: &Shards) -> Result<ChancesGiven, CommandError> {
-        let Self {
-            user, request, ask, ..
-        } = self;
-        let given = shards
-            .give_chances(user.clone(), request.clone(), *ask)
-            .await;
+        let given = self.carry_out(shards).await;
         if let Some((what, detail)) = self.entry(&given) {
             shards.note(&self.who, what, detail, &self.why).await;
         }
-        let GivenChances {
-            order,
-            is_repeat,
-            total,
-        } = given?;
+        let (order, repeated) = given?;
+        // The chances are given, whether the account can be read just now or not.
+        let account = shards.account(&self.user, order.activity).await;
         Ok(ChancesGiven {
             recharge_order_id: order.id.to_string(),
             request_id: order.request.as_str().to_owned(),
             activity_id: order.activity.get(),
             chances: order.chances,
-            total_granted: total,
-            repeated: is_repeat,
+            total_granted: account.ok().flatten().map(|account| account.granted),
+            repeated,
         })
     }
 
+    /// Gives the chances. Returns the record of it, and whether an earlier call gave them.
+    async fn carry_out(&self, shards: &Shards) -> Result<(RechargeOrder, bool), CommandError> {
+        let command = Command {
+            user: self.user.clone(),
+            request: self.request.clone(),
+            ask: Ask::Grant(self.ask),
+        };
+        let CarriedOut { made, is_repeat } = shards.carry_out(command).await?;
+        let Made::Grant(order) = made else {
+            unreachable!("a grant makes a recharge order")
+        };
+        Ok((order, is_repeat))
+    }
+
     /// What the audit log is to say, and its detail: of what has changed something or may have.
-    fn entry(&self, given: &Result<GivenChances, CommandError>) -> Option<(String, String)> {
+    fn entry(
+        &self,
+        given: &Result<(RechargeOrder, bool), CommandError>,
+    ) -> Option<(String, String)> {
         let GrantAsk { activity, chances } = self.ask;
         let (user, what) = (
             self.user.as_str(),
             format!("chances grant {} in {activity}", chances.get()),
         );
         match given {
-            Ok(given) if given.is_repeat => None,
-            Ok(given) => Some((what, format!("{user}, recharge order {}", given.order.id))),
+            Ok((_, true)) => None,
+            Ok((order, false)) => Some((what, format!("{user}, recharge order {}", order.id))),
             Err(CommandError::OutcomeUnknown) => Some((
                 format!("{what} (unconfirmed)"),
                 format!("{user}, request id {}", self.request.as_str()),

@@ -12,17 +12,23 @@ use futures_util::future::try_join_all;
 use router::{ShardId, SlotMap};
 
 use crate::meta::Meta;
+use crate::store::tables::WITH_IDS;
 use crate::store::{
+<<<<<<< HEAD
     Behind, ClusterId, Columns, Connection, ConversionProgress, Database, IDENTITY_TABLE, Identity,
     Layout, MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of,
     last_order_run, last_recharge_run, migrate_shard_watched, read_identity, write_identity,
+=======
+    Behind, ClusterId, Columns, Connection, Database, IDENTITY_TABLE, Identity, Layout,
+    MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of, last_run_in,
+    migrate_shard, read_identity, write_identity,
+>>>>>>> w-settings
 };
 
 /// Tables that hold rows as soon as anybody has drawn, besides accounts and orders.
 const ISSUED_TABLES: [&str; 2] = ["award_issued", "stock_issued"];
 const RECEIPT_TABLE: &str = "stock_receipt";
 const ORDERS: &str = "raffle_order_";
-const RECHARGE_ORDERS: &str = "recharge_order_";
 const ACCOUNTS: &str = "raffle_account_";
 
 /// Why a database does not belong to what is to be laid out.
@@ -374,9 +380,10 @@ async fn survey_on<D: Database>(
                 .or(Some(home).filter(|home| *home != number));
         }
     }
-    survey.run = last_order_run::<D>(connection, orders.into_iter()).await?;
-    let recharged = numbered(RECHARGE_ORDERS).into_iter();
-    survey.run = (survey.run).max(last_recharge_run::<D>(connection, recharged).await?);
+    for rows in &WITH_IDS {
+        let there = numbered(rows.prefix).into_iter();
+        survey.run = (survey.run).max(last_run_in::<D>(connection, rows, there).await?);
+    }
     // One of the version before has none.
     if names.contains(RECEIPT_TABLE) {
         survey.run = survey.run.max(last_grant_run::<D>(connection).await?);

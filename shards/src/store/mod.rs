@@ -36,9 +36,7 @@ pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
 pub(crate) use pool::{Lease, Pool, PoolLimits};
 pub(crate) use rows::json_rows;
 pub use runs::Behind;
-pub(crate) use runs::{
-    Claimed, RunCheck, last_grant_run, last_order_of, last_order_run, last_recharge_run,
-};
+pub(crate) use runs::{Claimed, RunCheck, last_grant_run, last_order_of, last_run_in};
 pub use shard::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, SqlShard, Verdict};
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::tables::orders::OrderStatements;
 use super::tables::receipts::RECEIPTS;
-use super::tables::recharge_orders::RechargeOrderStatements;
+use super::tables::{WITH_IDS, WithIds};
 use super::{Columns, Connection, Database, Issuing, StoreError};
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
@@ -31,18 +31,18 @@ pub(crate) async fn last_grant_run<D: Database>(
     )))
 }
 
-/// The greatest run that orders in these tables of a shard are of; 0 without any.
-pub(crate) async fn last_order_run<D: Database>(
+/// The greatest run that rows with ids are of, in the tables of these numbers; 0 without any.
+pub(crate) async fn last_run_in<D: Database>(
     connection: &mut D::Connection,
+    rows: &WithIds,
     tables: impl Iterator<Item = u16> + Send,
 ) -> Result<u64, StoreError> {
     let mut last = 0;
     for table in tables {
-        last = last.max(
-            last_order_of::<D>(connection, table)
-                .await?
-                .map_or(0, run_of_order),
-        );
+        let sql = (rows.read_last)(&D::DIALECT, table);
+        let rows = connection.rows(&sql, "[]").await?;
+        let id = rows.first().map_or(Ok(0), |row| row.number(0))?;
+        last = last.max(router::run_of(id).map_or(0, |run| run.get().into()));
     }
     Ok(last)
 }
@@ -56,25 +56,6 @@ pub(crate) async fn last_order_of<D: Database>(
     let rows = connection.rows(&sql.read_last, "[]").await?;
     let order = rows.first().map_or(Ok(0), |row| row.number(0))?;
     Ok(Some(order).filter(|&order| order > 0))
-}
-
-/// The greatest run that recharge orders in these tables of a shard are of; 0 without any.
-pub(crate) async fn last_recharge_run<D: Database>(
-    connection: &mut D::Connection,
-    tables: impl Iterator<Item = u16> + Send,
-) -> Result<u64, StoreError> {
-    let mut last = 0;
-    for table in tables {
-        let sql = RechargeOrderStatements::of(&D::DIALECT, table);
-        let rows = connection.rows(&sql.read_last, "[]").await?;
-        let order = rows.first().map_or(Ok(0), |row| row.number(0))?;
-        last = last.max(run_of_order(order));
-    }
-    Ok(last)
-}
-
-fn run_of_order(order: u64) -> u64 {
-    router::run_of(order).map_or(0, |run| run.get().into())
 }
 
 /// The look at one shard that comes before its first batch. All lanes of a shard share it.
@@ -113,9 +94,10 @@ impl RunCheck {
         if self.holds.load(Ordering::Relaxed) {
             return Ok(Ok(()));
         }
-        let run = last_order_run::<D>(connection, 0..self.tables).await?;
-        let run = run.max(last_recharge_run::<D>(connection, 0..self.tables).await?);
-        let run = run.max(last_grant_run::<D>(connection).await?);
+        let mut run = last_grant_run::<D>(connection).await?;
+        for rows in &WITH_IDS {
+            run = run.max(last_run_in::<D>(connection, rows, 0..self.tables).await?);
+        }
         // After the shard: whatever is there was claimed before it was written.
         let claimed = if run <= self.known {
             self.known

@@ -65,6 +65,21 @@ fn a_flood_of_one_refused_key_is_looked_at_once_each() {
     assert!(holders(&planned_new(flood)).iter().all(Option::is_none));
 }
 
+#[test]
+fn what_a_refused_or_repeated_command_is_answered_it_has_not_made() {
+    let (first, again) = (grant("u", "k", 1), grant("u", "k", 1));
+    let commands = vec![
+        first,
+        again,
+        call("u", "k", 1),
+        call("u", "l", 8),
+        call("v", "k", 2),
+    ];
+    let settlement = settled(CAMPAIGN, commands, 0, 9, &Supply::There);
+    let made: Vec<bool> = settlement.made_now().collect();
+    assert_eq!(made, [true, false, false, false, true]);
+}
+
 /// What `again` is answered after `first` was made under the same key.
 fn answered_after(first: Command, again: Command) -> (CommandAnswer, CommandAnswer) {
     let made = settled(&partial(), vec![first], 0, 9, &Supply::There);

@@ -86,7 +86,10 @@ impl Shard {
 
     /// Settles a batch and keeps its rows.
     fn commit(&mut self, commands: &mut [Numbered], source: &mut Seeded) -> Vec<CommandAnswer> {
-        let Settlement { answers, rows, .. } = self.settle(commands, source);
+        let settlement = self.settle(commands, source);
+        let made_now = settlement.made_now().filter(|made| *made).count();
+        assert_eq!(made_now, settlement.rows.calls.len());
+        let Settlement { answers, rows, .. } = settlement;
         let [new, changed] = written(&rows);
         for (key, account) in new {
             assert_eq!(self.accounts.insert(key, account), None, "it is new");
