@@ -38,9 +38,5 @@ pub use look_up::LookUp;
 pub use random::OsRandom;
 pub use readiness::Readiness;
 pub use reads::{OrderKey, ReadLimits};
-<<<<<<< HEAD
-pub use service::{GivenChances, Shards};
-pub use store::ConversionProgress;
-=======
 pub use service::{CarriedOut, Shards};
->>>>>>> w-settings
+pub use store::ConversionProgress;

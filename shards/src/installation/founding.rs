@@ -14,15 +14,9 @@ use router::{ShardId, SlotMap};
 use crate::meta::Meta;
 use crate::store::tables::WITH_IDS;
 use crate::store::{
-<<<<<<< HEAD
     Behind, ClusterId, Columns, Connection, ConversionProgress, Database, IDENTITY_TABLE, Identity,
-    Layout, MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of,
-    last_order_run, last_recharge_run, migrate_shard_watched, read_identity, write_identity,
-=======
-    Behind, ClusterId, Columns, Connection, Database, IDENTITY_TABLE, Identity, Layout,
-    MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of, last_run_in,
-    migrate_shard, read_identity, write_identity,
->>>>>>> w-settings
+    Layout, MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of, last_run_in,
+    migrate_shard_watched, read_identity, write_identity,
 };
 
 /// Tables that hold rows as soon as anybody has drawn, besides accounts and orders.
