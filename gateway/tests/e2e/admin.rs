@@ -333,6 +333,25 @@ async fn futures_of(calls: impl Iterator<Item = impl Future<Output = Response>>)
     answers
 }
 
+/// A viewer sees the periodic jobs, which the embedded default runs itself.
+async fn jobs_are_shown(place: &Place, server: &Server) {
+    let shown = command(place, server, "viewers/bob", &["jobs", "--json"]).await;
+    let shown: Value = serde_json::from_str(&shown.ok()).expect("JSON");
+    let text = command(place, server, "viewers/bob", &["jobs"]).await.ok();
+    assert!(text.starts_with("job "), "{text}");
+    for name in ["disk", "snapshot", "withdraw"] {
+        let mut jobs = shown.as_array().expect("a list").iter();
+        let job = jobs.find(|job| job["job"] == name);
+        let job = job.unwrap_or_else(|| panic!("{name} is missing in {shown}"));
+        assert_eq!(job["here"], true, "{job}");
+        assert!(
+            job["everyMs"].is_u64() && job["holder"].is_string(),
+            "{job}"
+        );
+        assert!(text.lines().any(|line| line.starts_with(name)), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn support_looks_orders_and_accounts_up_by_token_and_in_stored_data() {
     let (place, server) = started().await;
@@ -402,6 +421,8 @@ async fn support_looks_orders_and_accounts_up_by_token_and_in_stored_data() {
         !server.stderr().contains("user one"),
         "a user id is in the log"
     );
+
+    jobs_are_shown(&place, &server).await;
 
     // The same by commands: of the server, of its files while it runs, and once it has stopped.
     let activity = LOAD_ACTIVITY.to_string();
