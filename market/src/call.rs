@@ -58,7 +58,8 @@ pub struct Call {
     pub activity: ActivityId,
     /// How much it asked for: a count of draws, a number of chances.
     pub asked: u64,
-    /// The id of the first row that it made. The others follow it: no other call's lie between.
+    /// The id of the first row that it made. The ids of the others follow from it, one step each:
+    /// `router::nth_after`. That is how they are found.
     pub first_id: OrderId,
     /// How many rows with an id of their own it made: orders, or one recharge order.
     pub made: u16,

@@ -2,7 +2,7 @@
 //! `match` of this file; its rules stand in a file or folder of its own.
 //!
 //! A kind says what makes a repeat ([`Ask::fingerprint`]), how much room it takes
-//! ([`Ask::weight`]), which accounts it reads ([`Ask::accounts`]), what it decides ([`Ask::plan`]),
+//! ([`Ask::weight`]), whose account it reads ([`Ask::activity`]), what it decides ([`Ask::plan`]),
 //! which units it wants and what it makes of them ([`Planned`]). What holds for all kinds is in
 //! [`crate::batch`]: repeats, keys, all or nothing, random numbers.
 use jiff::Timestamp;
@@ -93,12 +93,12 @@ impl Ask {
         }
     }
 
-    /// The activities whose account of the user it reads and may change.
-    pub(crate) fn accounts(self) -> impl Iterator<Item = ActivityId> {
-        std::iter::once(match self {
+    /// The activity whose account of the user it reads and may change: each command has one.
+    pub const fn activity(self) -> ActivityId {
+        match self {
             Self::Draw(ask) => ask.activity,
             Self::Grant(ask) => ask.activity,
-        })
+        }
     }
 
     /// Decides, and changes the rows as far as that does not depend on units. What it has changed

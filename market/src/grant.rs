@@ -92,11 +92,11 @@ impl GrantAsk {
             .activity(self.activity)
             .ok_or(Refusal::ActivityUnknown)?;
         let account = planning
-            .rows
-            .account(self.activity)
+            .account
+            .now()
             .unwrap_or_else(|| Account::new(published.campaign.chances));
         let account = account.receive(self.chances.get())?;
-        planning.rows.set_account(self.activity, account);
+        planning.account.set(account);
         Ok(PlannedGrant(self))
     }
 }

@@ -39,3 +39,4 @@ pub use random::OsRandom;
 pub use readiness::Readiness;
 pub use reads::{OrderKey, ReadLimits};
 pub use service::{CarriedOut, Shards};
+pub use store::ConversionProgress;

@@ -1,20 +1,15 @@
 //! `drawbridge audit`: checks the invariants over all shards.
-use std::future::Future;
-use std::io::IsTerminal;
-use std::pin::pin;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use shards::audit::{Progress, Report, Verdict};
 
 use super::block_on::block_on;
 use super::output::{FAILED, NO, complain, fail, say};
+use super::progress::{rate, watched};
 use super::record::{one_line, operator, reason};
 use super::storage::StorageArguments;
-
-/// How often the progress on a terminal is updated.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What to audit, and how to print the result.
 #[derive(Debug, Args)]
@@ -77,33 +72,12 @@ async fn look(options: &AuditOptions) -> Looked {
             .repair_and_audit(&who, why, &progress, &mut told)
             .await?)
     };
-    watched(&progress, work).await
+    watched(|passed| line(&progress, passed), work).await
 }
-
-/// Does the work, and shows its progress on a terminal.
-async fn watched<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
-    if !std::io::stderr().is_terminal() {
-        return work.await;
-    }
-    let (mut work, mut ticks) = (pin!(work), tokio::time::interval(PROGRESS_INTERVAL));
-    let begun = Instant::now();
-    loop {
-        tokio::select! {
-            done = &mut work => {
-                complain(CLEAR_LINE);
-                return done;
-            }
-            _ = ticks.tick() => complain(format_args!("{CLEAR_LINE}{}", line(progress, begun.elapsed()))),
-        }
-    }
-}
-
-/// Clears the terminal's line.
-const CLEAR_LINE: &str = "\r\x1b[K";
 
 fn line(progress: &Progress, passed: Duration) -> String {
     let (tables, done, orders) = (progress.tables(), progress.tables_done(), progress.orders());
-    let rate = u128::from(orders) * 1000 / passed.as_millis().max(1);
+    let rate = rate(orders, passed);
     let what = if tables > 0 && done == tables {
         "; comparing the stock"
     } else {

@@ -1,11 +1,13 @@
 //! `drawbridge migrate`: creates and upgrades the databases of a cluster.
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
-use shards::Migrated;
+use shards::{ConversionProgress, Migrated};
 
 use super::block_on::block_on;
 use super::output::{fail, refuse, say};
+use super::progress::{rate, watched};
 use super::record::{one_line, operator, reason};
 use super::storage::{OpenError, StorageArguments};
 
@@ -47,5 +49,34 @@ async fn migrate(asked: &MigrateOptions) -> Result<Migrated, OpenError> {
     let storage = asked.place.load()?.storage;
     let who = asked.who.clone().unwrap_or_else(operator);
     let accepted = asked.reason.as_deref().filter(|_| asked.accept_older_meta);
-    Ok(storage.migrate(accepted.map(|why| (&*who, why))).await?)
+    let accepted = accepted.map(|why| (&*who, why));
+    let progress = ConversionProgress::default();
+    let work = storage.migrate(accepted, &progress);
+    Ok(watched(|passed| line(&progress, passed), work).await?)
+}
+
+/// How far a conversion is. Shards are converted one after the other.
+fn line(progress: &ConversionProgress, passed: Duration) -> String {
+    let (tables, done, calls) = (progress.tables(), progress.tables_done(), progress.calls());
+    if tables == 0 {
+        return "migrate: looking at the databases".to_owned();
+    }
+    let rate = rate(calls, passed);
+    format!(
+        "migrate: {done} of {tables} tables of the shards so far, {calls} calls, {rate} a second"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_nothing_of_a_conversion_before_there_is_one() {
+        let progress = ConversionProgress::default();
+        assert_eq!(
+            line(&progress, Duration::ZERO),
+            "migrate: looking at the databases"
+        );
+    }
 }

@@ -28,6 +28,7 @@ mod look_up;
 mod migrate;
 mod obey;
 mod output;
+mod progress;
 mod record;
 mod reload;
 mod route;

@@ -221,9 +221,13 @@ async fn an_audit_finds_planted_faults() {
             "issued_counters_match_orders",
         ),
         (
-            "INSERT INTO raffle_order_3 SELECT * FROM raffle_order_0",
+            "INSERT INTO raffle_order_3 SELECT * FROM raffle_order_0;
+             INSERT INTO raffle_call_3 SELECT * FROM raffle_call_0",
             "rows_on_their_shard",
         ),
+        ("DELETE FROM raffle_order_1", "calls_are_whole"),
+        ("DELETE FROM raffle_call_1", "one_order_per_request"),
+        ("UPDATE raffle_call_0 SET made = 2", "calls_are_whole"),
     ];
     for (sql, check) in shard_faults {
         let place = played().await;
@@ -250,7 +254,8 @@ async fn an_audit_finds_planted_faults() {
 #[tokio::test]
 async fn accounts_of_a_clock_that_was_ahead_are_set_back_while_no_server_runs() {
     let place = played().await;
-    let sql = "UPDATE raffle_order_0 SET day = 20400101, created_at_ms = 2208988800000;
+    let sql = "UPDATE raffle_order_0 SET day = 20400101;
+               UPDATE raffle_call_0 SET created_at_ms = 2208988800000;
                UPDATE raffle_account_0 SET day = 20400101, day_used = used, month_used = used";
     plant(&place.data().join("shard-0.sqlite"), sql).await;
     assert_eq!(red_checks(&place).await, ["orders_not_in_the_future"]);

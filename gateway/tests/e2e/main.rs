@@ -23,6 +23,7 @@ mod limits;
 mod metrics;
 mod nginx;
 mod overload;
+mod readme;
 mod ready;
 mod refusals;
 mod reload;

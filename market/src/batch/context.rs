@@ -1,7 +1,7 @@
 //! What a kind of command plans and settles with.
 use jiff::Timestamp;
 
-use super::rows::{Accounts, Rows};
+use super::rows::{AccountRow, Rows};
 use crate::campaign::Catalogue;
 use crate::ids::{RequestId, UserId};
 use crate::units::{Purse, Supply};
@@ -21,8 +21,8 @@ pub struct Circumstances<'a> {
 pub(crate) struct Planning<'a, R> {
     pub(crate) around: &'a Circumstances<'a>,
     pub(crate) user: &'a UserId,
-    /// Its rows, as the commands before it leave them.
-    pub(crate) rows: Accounts<'a>,
+    /// Its account, as the commands before it leave it.
+    pub(crate) account: AccountRow<'a>,
     /// Its random numbers.
     pub(crate) random: R,
 }

@@ -1,6 +1,5 @@
 //! Which rows a batch has to lock and read.
 use std::collections::HashMap;
-use std::ops::Range;
 
 use super::rows::AccountKey;
 use crate::call::EarlierCall;
@@ -13,10 +12,8 @@ use crate::ids::{RequestId, UserId};
 pub struct Batch {
     pub(super) commands: Vec<Command>,
     pub(super) needs: Needs,
-    /// The accounts of all commands, one command after the other, by their indexes in the needs.
-    accounts_of: Vec<usize>,
-    /// For each command its part of that list.
-    accounts_at: Vec<Range<usize>>,
+    /// For each command the index of its account in the needs.
+    account_of: Vec<usize>,
     /// For each command the index of its call in the needs.
     call_of: Vec<usize>,
 }
@@ -49,18 +46,14 @@ impl Batch {
         };
         let mut accounts = HashMap::with_capacity(count);
         let mut calls = HashMap::with_capacity(count);
-        let mut accounts_of = Vec::with_capacity(count);
-        let mut accounts_at = Vec::with_capacity(count);
+        let mut account_of = Vec::with_capacity(count);
         let mut call_of = Vec::with_capacity(count);
         for Command { user, request, ask } in &commands {
-            let first = accounts_of.len();
-            accounts_of.extend(ask.accounts().map(|activity| {
-                *accounts.entry((user, activity)).or_insert_with(|| {
-                    needs.accounts.push((user.clone(), activity));
-                    needs.accounts.len() - 1
-                })
+            let activity = ask.activity();
+            account_of.push(*accounts.entry((user, activity)).or_insert_with(|| {
+                needs.accounts.push((user.clone(), activity));
+                needs.accounts.len() - 1
             }));
-            accounts_at.push(first..accounts_of.len());
             call_of.push(*calls.entry((user, request)).or_insert_with(|| {
                 needs.calls.push((user.clone(), request.clone()));
                 needs.calls.len() - 1
@@ -69,8 +62,7 @@ impl Batch {
         Self {
             commands,
             needs,
-            accounts_of,
-            accounts_at,
+            account_of,
             call_of,
         }
     }
@@ -85,9 +77,9 @@ impl Batch {
         &self.needs
     }
 
-    /// The accounts of a command, by their indexes in the needs.
-    pub fn accounts_of(&self, command: usize) -> &[usize] {
-        &self.accounts_of[self.accounts_at[command].clone()]
+    /// For each command the index of its account in the needs.
+    pub fn account_of(&self) -> &[usize] {
+        &self.account_of
     }
 
     /// For each command the index of its call in the needs.

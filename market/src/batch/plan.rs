@@ -5,9 +5,8 @@ use jiff::Timestamp;
 
 use super::context::{Circumstances, Planning};
 use super::gather::{Batch, Known};
-use super::rows::{Accounts, Rows, Slots};
+use super::rows::{AccountRow, Rows, Slots};
 use crate::call::{EarlierCall, Fingerprint, Kind, Made};
-use crate::chances::Account;
 use crate::command::{Command, Drafts, Planned};
 use crate::random::{CommandNumbers, Randomness};
 use crate::refusal::Refusal;
@@ -60,7 +59,6 @@ pub fn plan<'n, S: Randomness>(
         source,
         rows: Rows::new(Slots::new(accounts, known.accounts)),
         holders: known.calls.into_iter().map(Holder::of).collect(),
-        before: Vec::new(),
         drafts: Drafts::default(),
     };
     let mut planned = Vec::with_capacity(batch.commands.len());
@@ -92,8 +90,6 @@ struct Planner<'a, S> {
     rows: Rows,
     /// Who has each call's key.
     holders: Vec<Holder>,
-    /// The accounts of the command that is planned, as they were before it.
-    before: Vec<Option<Account>>,
     drafts: Drafts,
 }
 
@@ -141,22 +137,17 @@ impl<S: Randomness> Planner<'_, S> {
     /// Asks the rules of the command's kind; if they refuse, its rows are as they were.
     fn plan_new(&mut self, index: usize, numbers: &mut CommandNumbers) -> Result<Planned, Refusal> {
         let Command { user, ask, .. } = &self.batch.commands[index];
-        let accounts = self.batch.accounts_of(index);
-        let slots = &mut self.rows.accounts;
-        self.before.clear();
-        self.before
-            .extend(accounts.iter().map(|&account| slots.now(account)));
+        let account = self.batch.account_of()[index];
+        let before = self.rows.accounts.now(account);
         let mut planning = Planning {
             around: self.around,
             user,
-            rows: Accounts::new(slots, accounts),
+            account: AccountRow::new(&mut self.rows.accounts, account),
             random: numbers.replay(self.source),
         };
         let planned = ask.plan(&mut planning, &mut self.drafts);
         if planned.is_err() {
-            for (&account, &before) in accounts.iter().zip(&self.before) {
-                self.rows.accounts.set(account, before);
-            }
+            self.rows.accounts.set(account, before);
         }
         planned
     }

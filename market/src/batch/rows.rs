@@ -107,32 +107,25 @@ impl<K, V: Copy + PartialEq> FromIterator<(K, Option<V>, Option<V>)> for Slots<K
     }
 }
 
-/// The accounts of one command.
-pub(crate) struct Accounts<'a> {
+/// The account of one command.
+pub(crate) struct AccountRow<'a> {
     slots: &'a mut Slots<AccountKey, Account>,
-    /// Which of the slots are the command's.
-    indexes: &'a [usize],
+    index: usize,
 }
 
-impl<'a> Accounts<'a> {
-    pub(super) fn new(slots: &'a mut Slots<AccountKey, Account>, indexes: &'a [usize]) -> Self {
-        Self { slots, indexes }
+impl<'a> AccountRow<'a> {
+    pub(super) fn new(slots: &'a mut Slots<AccountKey, Account>, index: usize) -> Self {
+        Self { slots, index }
     }
 
     /// The account as it is now; `None` where there is none yet.
-    pub(crate) fn account(&self, activity: ActivityId) -> Option<Account> {
-        self.slots.now(self.index(activity))
+    pub(crate) fn now(&self) -> Option<Account> {
+        self.slots.now(self.index)
     }
 
     /// Changes or makes the account.
-    pub(crate) fn set_account(&mut self, activity: ActivityId, account: Account) {
-        self.slots.set(self.index(activity), Some(account));
-    }
-
-    fn index(&self, activity: ActivityId) -> usize {
-        let is_it = |&&index: &&usize| self.slots.0[index].key.1 == activity;
-        let found = self.indexes.iter().find(is_it);
-        *found.expect("a command lists the accounts that it reads")
+    pub(crate) fn set(&mut self, account: Account) {
+        self.slots.set(self.index, Some(account));
     }
 }
 

@@ -39,7 +39,8 @@ impl Settlement {
 }
 
 /// Gives the `granted` units out in arrival order, and within a call in the order of its draws.
-/// `mint` makes an order id that carries the user's slot; those of one call follow each other.
+/// `mint` makes an order id that carries the user's slot. It is called for the rows of one call
+/// without any other call's in between, so that their ids are one step apart: `router::nth_after`.
 pub fn settle(
     plan: Plan,
     granted: &[Units],

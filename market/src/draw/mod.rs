@@ -63,7 +63,7 @@ impl DrawAsk {
             .activity(self.activity)
             .ok_or(Refusal::ActivityUnknown)?;
         let campaign = &published.campaign;
-        let stored = planning.rows.account(self.activity);
+        let stored = planning.account.now();
         let mut account = stored.unwrap_or_else(|| Account::new(campaign.chances));
         let first = decisions.len();
         for made in 0..self.count.get() {
@@ -80,7 +80,7 @@ impl DrawAsk {
                 }
             }
         }
-        planning.rows.set_account(self.activity, account);
+        planning.account.set(account);
         Ok(PlannedDraw {
             ask: self,
             published: published.clone(),

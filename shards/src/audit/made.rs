@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use market::call::Kind;
 
-use super::pages::{PagedTables, json};
+use super::paged_tables::{PagedTables, json};
 use super::rows::{StoredCall, StoredOrder, StoredRecharge};
 use crate::store::{Columns, Connection, StoreError};
 

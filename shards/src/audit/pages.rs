@@ -6,15 +6,13 @@
 //! and that user is read alone ([`Giant`]).
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use super::made::{Made, made_by};
+use super::paged_tables::{PagedTables, json};
 use super::rows::{
     LabelRepair, OfUser, OrderPlace, StoredAccount, StoredCall, StoredOrder, StoredRecharge,
     of_user,
 };
-use crate::store::tables::Numbered;
-use crate::store::{Connection, Dialect, StoreError};
+use crate::store::{Connection, StoreError};
 
 /// Rows of a kind in one page: some milliseconds of reading.
 pub(super) const ROWS_MAX: usize = 2_000;
@@ -40,28 +38,6 @@ pub(super) struct Page {
     pub(super) users: BTreeMap<String, Stored>,
     /// The one after them, who has too many rows for a page.
     pub(super) giant: Option<String>,
-}
-
-/// The statements on the tables of one number, in pages of so many rows.
-#[derive(Debug)]
-pub(super) struct PagedTables {
-    pub(super) sql: Numbered,
-    pub(super) rows_max: usize,
-}
-
-impl PagedTables {
-    pub(super) fn new(dialect: &Dialect, table: u16, rows_max: usize) -> Self {
-        let mut sql = Numbered::of(dialect, table);
-        for text in [
-            &mut sql.accounts.page,
-            &mut sql.calls.page,
-            &mut sql.calls.of_user,
-            &mut sql.label_repairs.page,
-        ] {
-            *text = text.replace("{rows_max}", &rows_max.to_string());
-        }
-        Self { sql, rows_max }
-    }
 }
 
 /// Where the reading of a table pair has come to.
@@ -218,11 +194,6 @@ fn gather<T>(
     for (user, row) in rows {
         of(users.entry(user).or_default()).push(row);
     }
-}
-
-/// A bound value.
-pub(super) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("plain values")
 }
 
 /// A user with more rows than a page holds. The orders are read several times, and each time

@@ -7,11 +7,16 @@
 use jiff::Timestamp;
 use router::SlotMap;
 
-use super::draws::{Context, Labels, Place, labels_set_back};
+use super::audited::{AuditError, Audited};
+use super::clock::Clock;
+use super::history::{Context, Labels, Place, labels_set_back};
 use super::known::{Known, Learner};
-use super::pages::{CallsOf, PagedTables, Pages, ROWS_MAX, all_of, json};
+use super::paged_tables::{PagedTables, json};
+use super::pages::{CallsOf, Pages, ROWS_MAX, all_of};
+use super::progress::Progress;
+use super::report::{Check, Report};
 use super::rows::{LabelRepair, OfUser, StoredAccount};
-use super::{AuditError, Audited, Check, Clock, Progress, Report, run};
+use super::run::run;
 use crate::installation::cluster::Cluster;
 use crate::installation::embedded::{Folder, FolderError};
 use crate::installation::opened::{BackEnd, Installation};

@@ -14,9 +14,9 @@ use router::{ShardId, SlotMap};
 use crate::meta::Meta;
 use crate::store::tables::WITH_IDS;
 use crate::store::{
-    Behind, ClusterId, Columns, Connection, Database, IDENTITY_TABLE, Identity, Layout,
-    MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of, last_run_in,
-    migrate_shard, read_identity, write_identity,
+    Behind, ClusterId, Columns, Connection, ConversionProgress, Database, IDENTITY_TABLE, Identity,
+    Layout, MigrateError, Mismatch, Role, StoreError, last_grant_run, last_order_of, last_run_in,
+    migrate_shard_watched, read_identity, write_identity,
 };
 
 /// Tables that hold rows as soon as anybody has drawn, besides accounts and orders.
@@ -191,7 +191,10 @@ impl<'a, D: Database> Founding<'a, D> {
 
     /// Brings the shards up to date and has all databases say whose they are. Answers the cluster's
     /// id.
-    pub(crate) async fn settle(self) -> Result<ClusterId, FoundingError> {
+    pub(crate) async fn settle(
+        self,
+        progress: &ConversionProgress,
+    ) -> Result<ClusterId, FoundingError> {
         let Self {
             meta,
             layout,
@@ -231,7 +234,7 @@ impl<'a, D: Database> Founding<'a, D> {
                 role: Role::Shard(number),
                 layout: *layout,
             };
-            unfit.extend(settle_shard(shard, identity).await?);
+            unfit.extend(settle_shard(shard, identity, progress).await?);
         }
         if unfit.is_empty() {
             Ok(cluster)
@@ -304,9 +307,10 @@ async fn tell<D: Database>(
 async fn settle_shard<D: Database>(
     shard: &D,
     identity: Identity,
+    progress: &ConversionProgress,
 ) -> Result<Option<(Role, Unfit)>, FoundingError> {
     let role = identity.role;
-    let migrated = migrate_shard(shard, identity.layout.tables).await;
+    let migrated = migrate_shard_watched(shard, identity.layout.tables, progress).await;
     migrated.map_err(|error| FoundingError::Database(role, error))?;
     let found = tell(shard, identity.clone()).await.map_err(failed(role))?;
     Ok(identity

@@ -34,11 +34,7 @@ impl Installation {
     pub async fn open_for_changes(
         options: &InstallationOptions,
     ) -> Result<Self, InstallationError> {
-        let installation = Self::open(options).await?;
-        if let BackEnd::Embedded(folder) = &installation.back_end {
-            folder.meta().await?;
-        }
-        Ok(installation)
+        Self::open(options).await?.up_to_date().await
     }
 
     /// The same, for a publication. A campaign can be there before the server's first start: a data
@@ -46,11 +42,23 @@ impl Installation {
     pub async fn open_for_publication(
         options: &InstallationOptions,
     ) -> Result<(Self, bool), InstallationError> {
-        let made = match options {
-            InstallationOptions::Embedded(options) => options.make_named_folder()?,
-            InstallationOptions::Cluster(_) => false,
+        let (installation, made) = match options {
+            InstallationOptions::Embedded(options) => {
+                let (folder, made) = options.folder_for_publication()?;
+                let back_end = BackEnd::Embedded(folder);
+                (Self { back_end }, made)
+            }
+            cluster @ InstallationOptions::Cluster(_) => (Self::open(cluster).await?, false),
         };
-        Ok((Self::open_for_changes(options).await?, made))
+        Ok((installation.up_to_date().await?, made))
+    }
+
+    /// Migrates what a command may migrate.
+    async fn up_to_date(self) -> Result<Self, InstallationError> {
+        if let BackEnd::Embedded(folder) = &self.back_end {
+            folder.meta().await?;
+        }
+        Ok(self)
     }
 
     pub(crate) fn back_end(&self) -> &BackEnd {

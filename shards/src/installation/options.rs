@@ -8,7 +8,7 @@ use super::embedded::{EmbeddedOptions, Folder, FolderError};
 use super::error::InstallationError;
 use super::migrated::Migrated;
 use super::sizes::GatewaySizes;
-use crate::store::counted;
+use crate::store::{ConversionProgress, counted};
 
 /// Which installation.
 #[derive(Debug, Clone)]
@@ -25,10 +25,11 @@ const SPARE_DESCRIPTORS: usize = 8;
 
 impl InstallationOptions {
     /// Creates and upgrades the databases. With `accept_older_meta`, (who, why), it goes on although
-    /// the meta database has forgotten what the shards know.
+    /// the meta database has forgotten what the shards know. Counts in `progress` what is converted.
     pub async fn migrate(
         &self,
         accept_older_meta: Option<(&str, &str)>,
+        progress: &ConversionProgress,
     ) -> Result<Migrated, InstallationError> {
         match self {
             Self::Embedded(_) => Ok(Migrated {
@@ -37,7 +38,9 @@ impl InstallationOptions {
                 ],
                 strangers: Vec::new(),
             }),
-            Self::Cluster(options) => Ok(options.migrate_and_report(accept_older_meta).await?),
+            Self::Cluster(options) => Ok(options
+                .migrate_and_report(accept_older_meta, progress)
+                .await?),
         }
     }
 

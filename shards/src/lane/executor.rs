@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use market::Order;
 use market::batch::{
     Batch, Circumstances, CommandAnswer, Known, Plan, Settlement, Supply, plan, settle,
 };
 use market::campaign::Catalogue;
 use market::random::Randomness;
+use router::nth_after;
 use tokio::time::Instant;
 
 use super::clock::Watch;
@@ -204,7 +206,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
 
     fn settle(&mut self, plan: Plan, granted: &Granted) -> Settlement {
         let ids = self.ids();
-        settle(plan, &granted.units(), |user| ids.next_order(user))
+        let settlement = settle(plan, &granted.units(), |user| ids.next_order(user));
+        debug_assert!(
+            settlement.rows.orders.iter().all(|orders| follow(orders)),
+            "stores find the orders of a call by its first id"
+        );
+        settlement
     }
 
     async fn persist(
@@ -320,6 +327,15 @@ impl Unconfirmed {
             orders: settlement.rows.orders().count(),
         }
     }
+}
+
+/// Whether the ids of a call's orders follow from the first.
+fn follow(orders: &[Order]) -> bool {
+    let first = orders[0].id.get();
+    orders
+        .iter()
+        .zip(0..)
+        .all(|(order, nth)| nth_after(first, nth) == Some(order.id.get()))
 }
 
 fn gather(commands: &[Taken]) -> Batch {

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use market::batch::Prize;
 use market::calendar::Day;
-use market::call::{EarlierCall, Kind};
+use market::call::{Fingerprint, Kind};
 use market::chances::Account;
 use market::draw::DrawAsk;
-use market::{ActivityId, Ask, Command, Made, Order, OrderId, Refusal, RequestId, UserId};
+use market::grant::GrantAsk;
+use market::{
+    ActivityId, Ask, Call, Command, Made, Order, OrderId, RechargeOrder, Refusal, RequestId, UserId,
+};
 use tokio::time::Instant;
 
 use super::clocks::{VERY_WRONG_MS, right_time};
@@ -17,6 +20,7 @@ use super::tables::{Counts, Tables, Write};
 use super::world::State;
 use crate::error::CommandError;
 use crate::stock::ServerId;
+use crate::store::tables::calls::ids_of;
 
 /// Whoever has nothing to do with a gateway that stands still is answered within this time: what a
 /// batch waits for a lock that it meets when it writes, twice, and some.
@@ -42,7 +46,9 @@ pub(super) struct Book {
     issued: BTreeMap<Prize, u64>,
     /// The units that they took, by segment.
     used: Counts,
-    order_ids: BTreeSet<OrderId>,
+    /// Of orders and recharge orders.
+    ids: BTreeSet<OrderId>,
+    calls: BTreeSet<(UserId, RequestId)>,
     /// What players were told first.
     answers: BTreeMap<(UserId, RequestId), Made>,
     /// Players who are not done yet.
@@ -51,27 +57,29 @@ pub(super) struct Book {
     pub(super) operated: bool,
 }
 
+/// What was known when a command was sent.
+pub(super) struct Before {
+    /// Whether its sender was answered already that it was made.
+    knew: bool,
+    /// The chances that the user had been granted.
+    granted: u32,
+}
+
 impl State {
     /// Checks what a commit has changed.
     pub(super) fn check_commit(&mut self, shard: usize, writes: &[Write]) {
         let mut took: BTreeMap<Prize, u64> = BTreeMap::new();
         let mut noted: BTreeMap<Prize, u64> = BTreeMap::new();
         let (mut counted, mut receipt) = (Counts::new(), Counts::new());
-        let mut calls: BTreeMap<(&UserId, &RequestId), Vec<&Order>> = BTreeMap::new();
         for write in writes {
             match write {
+                Write::Call(call) => self.check_call(call),
+                Write::RechargeOrder(order) => {
+                    self.check_id(order.id);
+                    self.check_account(shard, &order.user, order.activity);
+                }
                 Write::Order(order) => {
-                    calls
-                        .entry((&order.user, &order.request))
-                        .or_default()
-                        .push(order);
-                    if !self.book.order_ids.insert(order.id) {
-                        self.violate(|| format!("order id {} was used twice", order.id));
-                    }
-                    let ahead = order.created_at.duration_since(right_time());
-                    if ahead.as_millis() > i128::from(VERY_WRONG_MS) {
-                        self.violate(|| format!("order {} is of the future, by {ahead}", order.id));
-                    }
+                    self.check_id(order.id);
                     if order.stocked {
                         *took
                             .entry(Prize {
@@ -96,8 +104,8 @@ impl State {
                 Write::Epoch(..) | Write::Delete(..) | Write::Fold(..) => {}
             }
         }
-        if let Some(call) = calls.values().find(|orders| !is_whole(orders)) {
-            self.violate(|| format!("a call was torn: {call:?}"));
+        if let Some(torn) = torn(writes) {
+            self.violate(|| torn);
         }
         if took != noted {
             self.violate(|| format!("a batch's orders took {took:?}, its counters say {noted:?}"));
@@ -109,6 +117,25 @@ impl State {
             *self.book.issued.entry(prize).or_default() += units;
         }
         self.check_totals();
+    }
+
+    /// A key has one call, of whatever kind.
+    fn check_call(&mut self, call: &Call) {
+        let key = (call.user.clone(), call.request.clone());
+        if !self.book.calls.insert(key) {
+            self.violate(|| format!("a key has two calls, one of them {call:?}"));
+        }
+        let ahead = call.created_at.duration_since(right_time());
+        if ahead.as_millis() > i128::from(VERY_WRONG_MS) {
+            self.violate(|| format!("call {} is of the future, by {ahead}", call.first_id));
+        }
+    }
+
+    /// An id has one row.
+    fn check_id(&mut self, id: OrderId) {
+        if !self.book.ids.insert(id) {
+            self.violate(|| format!("id {id} was used twice"));
+        }
     }
 
     /// Issued is never above the total, of any prize and any segment.
@@ -132,15 +159,17 @@ impl State {
         }
     }
 
-    /// Chances used are orders; limits hold; days never go back.
+    /// Chances used are orders, chances granted are the welcome chances and the recharge orders;
+    /// limits hold; days never go back.
     fn check_account(&mut self, shard: usize, user: &UserId, activity: ActivityId) {
         let tables = &self.shards[shard];
         let account = tables.accounts.get(&(user.clone(), activity)).copied();
         let orders = orders_of(tables, user, activity);
-        if let Some(why) = account.and_then(|account| wrong_account(account, &orders)) {
+        let recharged = tables.recharged(user, activity);
+        if let Some(why) = account.and_then(|account| wrong_account(account, recharged, &orders)) {
             self.violate(|| {
                 format!(
-                    "{} in {activity}: {why}: {account:?}, {orders:?}",
+                    "{} in {activity}: {why}: {account:?}, {recharged} given, {orders:?}",
                     user.as_str()
                 )
             });
@@ -212,23 +241,27 @@ impl State {
         answers(command, made).then_some(made)
     }
 
-    /// Whether this very command was answered with what it made before.
-    pub(super) fn was_made(&self, command: &Command) -> bool {
-        self.answered(command).is_some()
-    }
-
     /// Whether it was answered with a unit.
     pub(super) fn was_stocked(&self, command: &Command) -> bool {
         self.answered(command).is_some_and(took_unit)
     }
 
-    /// Checks what a player was answered, who `knew` already that the command was made or did not;
-    /// whether that was the last word.
+    /// What is known before a command is sent.
+    pub(super) fn before(&self, shard: usize, command: &Command) -> Before {
+        let key = (command.user.clone(), command.ask.fingerprint().activity);
+        let account = self.shards[shard].accounts.get(&key);
+        Before {
+            knew: self.answered(command).is_some(),
+            granted: account.map_or(CHANCES.welcome, |account| account.granted),
+        }
+    }
+
+    /// Checks what the sender of a command was answered; whether that was the last word.
     pub(super) fn hear(
         &mut self,
         shard: usize,
         command: &Command,
-        knew: bool,
+        before: &Before,
         answer: &Result<Made, CommandError>,
     ) -> bool {
         self.note(kind_of(answer), || {
@@ -238,7 +271,7 @@ impl State {
         match answer {
             Ok(made) => self.hear_made(shard, command, made),
             Err(CommandError::Refused(refusal)) => {
-                return self.hear_refusal(shard, command, knew, *refusal);
+                return self.hear_refusal(shard, command, before, *refusal);
             }
             Err(CommandError::DataRefused) if command.request.as_str() == POISONED => {}
             Err(CommandError::DataRefused) => {
@@ -258,15 +291,14 @@ impl State {
                 self.note("answer: fewer draws", String::new);
             }
         }
-        let stored = self.shards[shard].call(&command.user, &command.request);
-        let stored = EarlierCall::of_orders(stored).map(|earlier| earlier.made);
-        if stored.as_ref() != Some(made) {
+        let key = (command.user.clone(), command.request.clone());
+        let stored = self.shards[shard].earlier(&key);
+        if !matches!(&stored, Ok(Some(earlier)) if earlier.made == *made) {
             self.violate(|| format!("answered {made:?}, stored {stored:?}"));
         }
         if !answers(command, made) {
             self.violate(|| format!("{command:?} was answered {made:?}"));
         }
-        let key = (command.user.clone(), command.request.clone());
         let first = self
             .book
             .answers
@@ -282,40 +314,20 @@ impl State {
         &mut self,
         shard: usize,
         command: &Command,
-        knew: bool,
+        before: &Before,
         refusal: Refusal,
     ) -> bool {
         let asked = command.ask.fingerprint();
         let account = self.shards[shard]
             .accounts
             .get(&(command.user.clone(), asked.activity));
-        let stored = self.shards[shard].call(&command.user, &command.request);
-        let earlier = EarlierCall::of_orders(stored).map(|earlier| earlier.call.fingerprint());
-        let is_reused = |same_draws: bool| {
-            earlier.is_some_and(|earlier| {
-                let draws_there = (asked.kind, asked.activity) == (Kind::Draw, earlier.activity)
-                    && earlier.kind == Kind::Draw;
-                earlier != asked && draws_there == same_draws
-            })
-        };
-        let used = account.map_or(0, |account| u64::from(account.used));
-        // As far as the chances go is at least one draw.
-        let needed = if is_all_or_nothing(asked.activity) {
-            asked.asked
-        } else {
-            1
-        };
-        let right = match refusal {
-            Refusal::RequestIdReused => is_reused(false),
-            Refusal::RequestCountDiffers => is_reused(true),
-            Refusal::NoChancesLeft => used + needed > CHANCES.welcome.into(),
-            Refusal::StockUnavailable | Refusal::MonthLimit | Refusal::DayLimit => true,
-            Refusal::ActivityUnknown
-            | Refusal::ActivityNotOpen
-            | Refusal::OutsideWindow
-            | Refusal::TooManyChances => false,
-        };
-        if knew || !right {
+        let earlier = self.shards[shard]
+            .calls
+            .get(&(command.user.clone(), command.request.clone()))
+            .map(Call::fingerprint);
+        let used = account.map_or(0, |account| account.used);
+        let right = is_right(refusal, asked, earlier, used, before.granted);
+        if before.knew || !right {
             let what =
                 format!("{command:?} was refused ({refusal}), with {account:?} and {earlier:?}");
             self.violate(|| what);
@@ -443,21 +455,68 @@ impl State {
                 self.check_account(shard, &user, activity);
             }
         }
-        let orders = |shard: &Tables| shard.orders.values().map(BTreeMap::len).sum::<usize>();
-        let used = |shard: &Tables| {
-            shard
-                .accounts
-                .values()
-                .map(|account| account.used as usize)
-                .sum::<usize>()
-        };
-        let (orders, used): (usize, usize) = (
-            self.shards.iter().map(orders).sum(),
-            self.shards.iter().map(used).sum(),
-        );
-        if orders != used {
+        let orders: usize = self.shards.iter().map(count_orders).sum();
+        let used = sum(&self.shards, |account| account.used);
+        let granted = sum(&self.shards, |account| account.granted);
+        let given: u64 = self.shards.iter().map(given).sum();
+        if orders as u64 != used {
             self.violate(|| format!("{used} chances were used for {orders} orders"));
         }
+        if given != granted {
+            self.violate(|| format!("{granted} chances were granted, {given} were given"));
+        }
+    }
+}
+
+fn count_orders(shard: &Tables) -> usize {
+    shard.orders.values().map(BTreeMap::len).sum()
+}
+
+/// Chances of all accounts.
+fn sum(shards: &[Tables], chances: fn(&Account) -> u32) -> u64 {
+    let accounts = shards.iter().flat_map(|shard| shard.accounts.values());
+    accounts.map(chances).map(u64::from).sum()
+}
+
+/// The welcome chances of all accounts, and all recharge orders.
+fn given(shard: &Tables) -> u64 {
+    let orders = shard.recharge_orders.values().flat_map(BTreeMap::values);
+    let recharged: u64 = orders.map(|order| u64::from(order.chances)).sum();
+    recharged + shard.accounts.len() as u64 * u64::from(CHANCES.welcome)
+}
+
+/// Whether rules could refuse this call, whose user had been granted so many chances when it was
+/// sent and has used so many by now. `earlier` is the call that has its key.
+fn is_right(
+    refusal: Refusal,
+    asked: Fingerprint,
+    earlier: Option<Fingerprint>,
+    used: u32,
+    granted: u32,
+) -> bool {
+    let is_reused = |same_draws: bool| {
+        earlier.is_some_and(|earlier| {
+            let draws_there = (asked.kind, asked.activity) == (Kind::Draw, earlier.activity)
+                && earlier.kind == Kind::Draw;
+            earlier != asked && draws_there == same_draws
+        })
+    };
+    // As far as the chances go is at least one draw.
+    let needed = if is_all_or_nothing(asked.activity) {
+        asked.asked
+    } else {
+        1
+    };
+    match refusal {
+        Refusal::RequestIdReused => is_reused(false),
+        Refusal::RequestCountDiffers => is_reused(true),
+        _ if asked.kind != Kind::Draw => false,
+        Refusal::NoChancesLeft => u64::from(used) + needed > granted.into(),
+        Refusal::StockUnavailable | Refusal::MonthLimit | Refusal::DayLimit => true,
+        Refusal::ActivityUnknown
+        | Refusal::ActivityNotOpen
+        | Refusal::OutsideWindow
+        | Refusal::TooManyChances => false,
     }
 }
 
@@ -471,7 +530,11 @@ fn answers(command: &Command, made: &Made) -> bool {
             };
             !orders.is_empty() && orders.iter().all(is_of)
         }
-        _ => false,
+        (Ask::Grant(GrantAsk { activity, chances }), Made::Grant(order)) => {
+            (&order.user, &order.request, order.activity, order.chances)
+                == (&command.user, &command.request, activity, chances.get())
+        }
+        (Ask::Draw(_), Made::Grant(_)) | (Ask::Grant(_), Made::Draws(_)) => false,
     }
 }
 
@@ -482,6 +545,7 @@ fn took_unit(made: &Made) -> bool {
 
 fn kind_of(answer: &Result<Made, CommandError>) -> &'static str {
     match answer {
+        Ok(Made::Grant(_)) => "answer: chances given",
         Ok(made) if took_unit(made) => "answer: a unit",
         Ok(_) => "answer: no unit",
         Err(CommandError::Refused(Refusal::StockUnavailable)) => "answer: stock unavailable",
@@ -502,19 +566,62 @@ fn kind_of(answer: &Result<Made, CommandError>) -> &'static str {
     }
 }
 
-/// Whether the orders of a call, committed together, are all that it made: in one go, from its
-/// first place on, and as many as it asked for unless its activity makes fewer.
-fn is_whole(orders: &[&Order]) -> bool {
-    let mut orders = orders.to_vec();
-    orders.sort_unstable_by_key(|order| order.seq);
-    let first = orders[0];
+/// What is wrong with calls that were committed together: each has the rows that it made, which are
+/// found by the ids that follow from it, and there are no other rows.
+fn torn(writes: &[Write]) -> Option<String> {
+    let mut orders: BTreeMap<OrderId, &Order> = BTreeMap::new();
+    let mut recharges: BTreeMap<OrderId, &RechargeOrder> = BTreeMap::new();
+    for write in writes {
+        match write {
+            Write::Order(order) => drop(orders.insert(order.id, order)),
+            Write::RechargeOrder(order) => drop(recharges.insert(order.id, order)),
+            _ => {}
+        }
+    }
+    for write in writes {
+        let Write::Call(call) = write else { continue };
+        let is_whole = match call.kind {
+            Kind::Draw => {
+                let made: Vec<&Order> = ids_of(call).filter_map(|id| orders.remove(&id)).collect();
+                made.len() == usize::from(call.made) && is_whole(call, &made)
+            }
+            Kind::Grant => {
+                let made = recharges.remove(&call.first_id);
+                call.made == 1 && made.is_some_and(|order| is_given(call, order))
+            }
+        };
+        if !is_whole {
+            return Some(format!("a call was torn: {call:?}"));
+        }
+    }
+    let strays = !orders.is_empty() || !recharges.is_empty();
+    strays.then(|| format!("rows of no call: {orders:?}, {recharges:?}"))
+}
+
+/// Whether this is the recharge order that a call asked for.
+fn is_given(call: &Call, order: &RechargeOrder) -> bool {
+    (&order.user, &order.request, order.activity) == (&call.user, &call.request, call.activity)
+        && u64::from(order.chances) == call.asked
+}
+
+/// Whether these orders are what their call made: in one go, from its first place on, and as many
+/// as it asked for unless its activity makes fewer.
+fn is_whole(call: &Call, orders: &[&Order]) -> bool {
+    let Some(&first) = orders.first() else {
+        return false;
+    };
     let made = u8::try_from(orders.len()).unwrap_or(u8::MAX);
     let asked = first.asked.get();
     orders.iter().zip(0..).all(|(order, seq)| {
         let follows = order.seq == seq && order.ordinal == first.ordinal + u32::from(seq);
-        follows
-            && (order.activity, order.asked, order.version)
-                == (first.activity, first.asked, first.version)
+        let is_of_call = (
+            &order.user,
+            &order.request,
+            order.activity,
+            order.created_at,
+        ) == (&call.user, &call.request, call.activity, call.created_at)
+            && u64::from(order.asked.get()) == call.asked;
+        follows && is_of_call && order.version == first.version
     }) && (made == asked || made < asked && !is_all_or_nothing(first.activity))
 }
 
@@ -533,7 +640,7 @@ fn orders_of(tables: &Tables, user: &UserId, activity: ActivityId) -> Vec<(u32, 
     orders
 }
 
-fn wrong_account(account: Account, orders: &[(u32, Day)]) -> Option<&'static str> {
+fn wrong_account(account: Account, recharged: u32, orders: &[(u32, Day)]) -> Option<&'static str> {
     let count = |same: &dyn Fn(Day) -> bool| orders.iter().filter(|(_, day)| same(*day)).count();
     let on = |of: Day| count(&|day| day == of);
     let in_month = |of: Day| count(&|day| day.month() == of.month());
@@ -544,7 +651,7 @@ fn wrong_account(account: Account, orders: &[(u32, Day)]) -> Option<&'static str
     {
         return Some("chances used are not the orders");
     }
-    if account.used > account.granted || account.granted != CHANCES.welcome {
+    if account.used > account.granted || account.granted != CHANCES.welcome + recharged {
         return Some("chances came from nowhere");
     }
     if !orders.is_sorted_by_key(|(_, day)| *day)

@@ -31,6 +31,10 @@ pub(super) enum Fault {
     Upsert,
     /// Of a call for several draws the first order alone is looked up.
     FirstOnly,
+    /// A key belongs to one call of each kind.
+    KeyByKind,
+    /// A verdict believes any call under the key of the batch's own.
+    VerdictByKey,
     /// A draw's day is the gateway's, even when the account's is later.
     ClockLabel,
     /// A lane deletes the receipt of its last batch, whether or not the grant is closed.

@@ -1,10 +1,12 @@
 //! Players: each calls a few times under keys of its own, asks again while the answer may change,
-//! and now and then asks for what it has already.
+//! and now and then asks for what it has already. Most calls draw, some give the player chances.
+//! Operators give chances too.
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
 use market::draw::DrawAsk;
+use market::grant::{ChanceCount, GrantAsk};
 use market::{ActivityId, Ask, Command, DrawCount, Made, RequestId, UserId};
 use tokio::time::{Instant, timeout};
 
@@ -23,12 +25,39 @@ pub(super) async fn play(world: Arc<World>, user: u64, phone: u64) {
     let mut made = Vec::new();
     for call in 0..world.scenario.calls {
         let (idle, command) = next_call(&world, &user, format!("{phone}-{call}"), &made);
+        let rival = rival(&world, &command);
         pause(idle).await;
-        insist(&world, &command, None).await;
+        match &rival {
+            Some((first, rival)) => {
+                let second = (first + 1) % GATEWAYS;
+                let one = insist(&world, &command, Some(*first));
+                join(one, insist(&world, rival, Some(second))).await;
+            }
+            None => insist(&world, &command, None).await,
+        }
         made.push(command);
+        made.extend(rival.map(|(_, rival)| rival));
     }
     for command in &made {
         insist(&world, command, None).await;
+    }
+    world.state().book.playing -= 1;
+}
+
+/// Operators give chances to users now and then.
+pub(super) async fn give(world: Arc<World>) {
+    for number in 0..world.scenario.gifts {
+        let (idle, command) = {
+            let mut state = world.state();
+            let user = state.dice.below(world.scenario.users);
+            let user = UserId::new(&format!("u{user}")).expect("a user");
+            let activity = activities()[state.dice.place(2)];
+            let ask = Ask::Grant(grant(&mut state.dice, activity));
+            let idle = state.dice.millis(0, 4_000);
+            (idle, command(&user, &format!("gift{number}"), ask))
+        };
+        pause(idle).await;
+        insist(&world, &command, None).await;
     }
     world.state().book.playing -= 1;
 }
@@ -72,10 +101,14 @@ pub(super) async fn sell_out(world: Arc<World>) {
 }
 
 fn draw(user: &UserId, activity: ActivityId, key: &str, count: DrawCount) -> Command {
+    command(user, key, Ask::Draw(DrawAsk { activity, count }))
+}
+
+fn command(user: &UserId, key: &str, ask: Ask) -> Command {
     Command {
         user: user.clone(),
         request: RequestId::new(key).expect("a key"),
-        ask: Ask::Draw(DrawAsk { activity, count }),
+        ask,
     }
 }
 
@@ -93,22 +126,77 @@ fn next_call(world: &World, user: &UserId, key: String, made: &[Command]) -> (Du
         // The same key again, sometimes for the other activity or another number of draws.
         let earlier = made[state.dice.place(made.len())].clone();
         let [other, more] = [300, 200].map(|chance| state.dice.per_mille(chance));
-        let Ask::Draw(mut ask) = earlier.ask else {
-            return (idle, earlier);
-        };
-        if other {
-            ask.activity = activity;
-        }
-        if more {
-            ask.count = count(&mut state.dice);
-        }
-        let ask = Ask::Draw(ask);
+        let ask = vary(
+            &mut state.dice,
+            earlier.ask,
+            other.then_some(activity),
+            more,
+        );
         return (idle, Command { ask, ..earlier });
     }
     let poisoned = state.dice.per_mille(10);
     let key = if poisoned { POISONED.to_owned() } else { key };
-    let count = count(&mut state.dice);
-    (idle, draw(user, activity, &key, count))
+    let gives = state.dice.per_mille(60);
+    let ask = if gives {
+        Ask::Grant(grant(&mut state.dice, activity))
+    } else {
+        let count = count(&mut state.dice);
+        Ask::Draw(DrawAsk { activity, count })
+    };
+    (idle, command(user, &key, ask))
+}
+
+/// The same, or for another activity, or for more or less.
+fn vary(dice: &mut Dice, ask: Ask, other: Option<ActivityId>, more: bool) -> Ask {
+    match ask {
+        Ask::Draw(mut ask) => {
+            ask.activity = other.unwrap_or(ask.activity);
+            if more {
+                ask.count = count(dice);
+            }
+            Ask::Draw(ask)
+        }
+        Ask::Grant(mut ask) => {
+            ask.activity = other.unwrap_or(ask.activity);
+            if more {
+                ask.chances = chances(dice);
+            }
+            Ask::Grant(ask)
+        }
+    }
+}
+
+/// Now and then another kind of command is sent under the same key at the same time: this one to
+/// that gateway, the other one to the other.
+fn rival(world: &World, command: &Command) -> Option<(usize, Command)> {
+    let mut state = world.state();
+    if !state.dice.per_mille(40) {
+        return None;
+    }
+    state.note("two kinds under one key", String::new);
+    let activity = command.ask.fingerprint().activity;
+    let ask = match command.ask {
+        Ask::Draw(_) => Ask::Grant(grant(&mut state.dice, activity)),
+        Ask::Grant(_) => {
+            let count = count(&mut state.dice);
+            Ask::Draw(DrawAsk { activity, count })
+        }
+    };
+    let rival = Command {
+        ask,
+        ..command.clone()
+    };
+    Some((state.dice.place(GATEWAYS), rival))
+}
+
+fn grant(dice: &mut Dice, activity: ActivityId) -> GrantAsk {
+    let chances = chances(dice);
+    GrantAsk { activity, chances }
+}
+
+fn chances(dice: &mut Dice) -> ChanceCount {
+    let chances = u32::try_from(dice.between(1, 3)).expect("few");
+    ChanceCount::new(chances).expect("a count")
 }
 
 /// Most draw once; some more often than anybody may on a day.
@@ -149,14 +237,14 @@ async fn insist(world: &Arc<World>, command: &Command, gateway: Option<usize>) {
 /// Asks once; whether the answer is the last word.
 async fn ask(world: &Arc<World>, command: &Command, gateway: usize) -> bool {
     let lane = world.lane_of(&command.user);
-    let (knew, asked) = (world.state().was_made(command), Instant::now());
-    let (answer, patient) = call(world, command, gateway, lane).await;
     let shard = lane / usize::from(world.scenario.tables);
+    let (before, asked) = (world.state().before(shard, command), Instant::now());
+    let (answer, patient) = call(world, command, gateway, lane).await;
     let mut state = world.state();
     if patient && world.scenario.only_standstills {
         state.check_answered((gateway, lane), command, asked, &answer);
     }
-    state.hear(shard, command, knew, &answer)
+    state.hear(shard, command, &before, &answer)
 }
 
 /// The answer, and whether it was waited for as long as anybody would.

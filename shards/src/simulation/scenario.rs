@@ -160,6 +160,8 @@ pub(super) struct Scenario {
     pub(super) users: u64,
     /// Calls of each player.
     pub(super) calls: u64,
+    /// How often operators give a user chances.
+    pub(super) gifts: u64,
     /// How long the bad weather lasts.
     pub(super) trouble: Duration,
     /// How many requests in a thousand go wrong meanwhile.
@@ -290,6 +292,7 @@ impl Scenario {
             players: users + dice.below(users),
             users,
             calls: dice.between(2, 4),
+            gifts: dice.below(4),
             trouble: dice.millis(6_000, 12_000),
             storm: Storm {
                 shards: rate(dice),

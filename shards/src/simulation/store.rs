@@ -1,4 +1,5 @@
 //! What a lane sees of its shard: the statements of `SqlShard`, each a request that travels.
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use market::batch::{AccountKey, Batch, Known, Settlement};
 use market::calendar::Day;
 use market::call::EarlierCall;
 use market::chances::Account;
-use market::{ActivityId, Call, Command, Made, Order, RequestId, UserId};
+use market::{ActivityId, Call, Command, Made, Order, OrderId, RechargeOrder, RequestId, UserId};
 use tokio::runtime::Handle;
 
 use super::clocks::{CLOCK_OF, right_time};
@@ -21,7 +22,7 @@ use crate::lane::run_of_grant;
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 use crate::store::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
-/// The database refuses orders under this key.
+/// The database refuses calls under this key.
 pub(super) const POISONED: &str = "poisoned";
 
 /// A lane's connection to its shard.
@@ -114,12 +115,17 @@ impl FakeStore {
         let owned = |(key, account): (&AccountKey, &Account)| (key.clone(), *account);
         let new: Vec<_> = rows.accounts.new_rows().map(owned).collect();
         let changed: Vec<_> = rows.accounts.changed_rows().map(owned).collect();
+        let calls = rows.calls.clone();
         let orders: Vec<Order> = rows.orders().cloned().collect();
+        let recharges = rows.recharge_orders.clone();
         let upsert = self.world.breaks(Fault::Upsert);
+        let by_kind = self.world.breaks(Fault::KeyByKind);
         send(&self.world, self.link(), async move {
             insert_accounts(&transaction, new, upsert).await?;
             update_accounts(&transaction, changed)?;
-            insert_orders(&transaction, orders).await
+            insert_calls(&transaction, calls, by_kind).await?;
+            insert_orders(&transaction, orders)?;
+            insert_recharge_orders(&transaction, recharges)
         })
         .await?
     }
@@ -161,10 +167,11 @@ impl FakeStore {
         .await?
     }
 
-    /// Whether the order of a batch is there, once its transaction has ended.
-    async fn find_order(&self, batch: &InDoubtBatch) -> Result<bool, StoreError> {
+    /// Whether the call of a batch is there, once the transaction that inserts it has ended.
+    async fn find_call(&self, batch: &InDoubtBatch) -> Result<bool, StoreError> {
         let transaction = Transaction::begin(&self.world, self.shard);
         let (call, waits) = (batch.call.clone(), !self.world.breaks(Fault::SelectOnly));
+        let any = self.world.breaks(Fault::VerdictByKey);
         send(&self.world, self.link(), async move {
             let Call {
                 user,
@@ -173,13 +180,11 @@ impl FakeStore {
                 ..
             } = call;
             if waits {
-                let key = Key::Order(user.clone(), request.clone(), 0);
+                let key = Key::Call(user.clone(), request.clone());
                 transaction.lock(&key, Mode::Shared).await?;
             }
-            Ok(transaction
-                .with(|tables| tables.call(&user, &request))
-                .iter()
-                .any(|found| found.id == first_id))
+            let found = transaction.with(|tables| tables.first_id(&(user, request)));
+            Ok(found.is_some_and(|found| any || found == first_id))
         })
         .await?
     }
@@ -195,9 +200,7 @@ impl FakeStore {
             match transaction.with(|tables| tables.receipts.get(&grant).map(|row| row.void)) {
                 None => transaction.write(Write::Receipt(grant, ReceiptRow::void())),
                 Some(true) => Ok(()),
-                Some(false) => Err(StoreError::Unavailable(
-                    "a receipt and no orders".to_owned(),
-                )),
+                Some(false) => Err(StoreError::Unavailable("a receipt and no calls".to_owned())),
             }
         })
         .await??;
@@ -263,7 +266,7 @@ impl ShardStore for FakeStore {
             let rows = |Command { user, request, ask }: &Command| {
                 [
                     Key::Account(user.clone(), ask.fingerprint().activity),
-                    Key::Order(user.clone(), request.clone(), 0),
+                    Key::Call(user.clone(), request.clone()),
                 ]
             };
             let is_held = |command: &Command| {
@@ -328,7 +331,7 @@ impl ShardStore for FakeStore {
 
     async fn verdict(&mut self, batch: &InDoubtBatch) -> Result<Verdict, StoreError> {
         self.hang_up();
-        let verdict = if self.find_order(batch).await? {
+        let verdict = if self.find_call(batch).await? {
             Verdict::Committed
         } else {
             Verdict::Void
@@ -389,14 +392,13 @@ async fn find_calls(
     for (user, request) in sorted {
         if transaction.with(|tables| tables.has_call(user, request)) {
             transaction
-                .lock_to_read(&Key::Order(user.clone(), request.clone(), 0), on_lock)
+                .lock_to_read(&Key::Call(user.clone(), request.clone()), on_lock)
                 .await?;
         }
     }
-    let find = |(user, request): &(UserId, RequestId)| {
-        EarlierCall::of_orders(transaction.with(|tables| tables.call(user, request)))
-    };
-    Ok(keys.iter().map(find).collect())
+    keys.iter()
+        .map(|key| transaction.with(|tables| tables.earlier(key)))
+        .collect()
 }
 
 /// A call for several draws as if its first order were the only one.
@@ -440,36 +442,57 @@ fn update_accounts(
     Ok(())
 }
 
-async fn insert_orders(
+/// Two gateways with one key meet here, whatever they were asked for. `by_kind` is
+/// [`Fault::KeyByKind`].
+async fn insert_calls(
     transaction: &Transaction,
-    mut orders: Vec<Order>,
+    mut calls: Vec<Call>,
+    by_kind: bool,
 ) -> Result<(), StoreError> {
-    if orders
-        .iter()
-        .any(|order| order.request.as_str() == POISONED)
-    {
+    if calls.iter().any(|call| call.request.as_str() == POISONED) {
         return Err(StoreError::Data("poisoned".to_owned()));
     }
-    orders.sort_unstable_by(|a, b| (&a.user, a.id).cmp(&(&b.user, b.id)));
-    for order in orders {
-        let (user, place) = (order.user.clone(), (order.request.clone(), order.seq));
+    calls.sort_unstable_by(|a, b| (&a.user, &a.request).cmp(&(&b.user, &b.request)));
+    for call in calls {
+        let key = (call.user.clone(), call.request.clone());
         transaction
-            .lock(
-                &Key::Order(user.clone(), place.0.clone(), place.1),
-                Mode::Exclusive,
-            )
+            .lock(&Key::Call(key.0.clone(), key.1.clone()), Mode::Exclusive)
             .await?;
-        if transaction.with(|tables| {
-            tables
-                .orders
-                .get(&user)
-                .is_some_and(|orders| orders.contains_key(&place))
-        }) {
+        let kind = transaction.with(|tables| tables.calls.get(&key).map(|call| call.kind));
+        if kind.is_some_and(|kind| !by_kind || kind == call.kind) {
+            return Err(StoreError::Conflict("duplicate call".to_owned()));
+        }
+        transaction.write(Write::Call(call))?;
+    }
+    Ok(())
+}
+
+/// Only one lane has ids of its block, so nobody else can have locked their rows.
+fn insert_orders(transaction: &Transaction, orders: Vec<Order>) -> Result<(), StoreError> {
+    for order in orders {
+        if transaction.with(|tables| has_row(&tables.orders, &order.user, order.id)) {
             return Err(StoreError::Conflict("duplicate order".to_owned()));
         }
         transaction.write(Write::Order(order))?;
     }
     Ok(())
+}
+
+fn insert_recharge_orders(
+    transaction: &Transaction,
+    orders: Vec<RechargeOrder>,
+) -> Result<(), StoreError> {
+    for order in orders {
+        if transaction.with(|tables| has_row(&tables.recharge_orders, &order.user, order.id)) {
+            return Err(StoreError::Conflict("duplicate recharge order".to_owned()));
+        }
+        transaction.write(Write::RechargeOrder(order))?;
+    }
+    Ok(())
+}
+
+fn has_row<T>(rows: &BTreeMap<UserId, BTreeMap<OrderId, T>>, user: &UserId, id: OrderId) -> bool {
+    rows.get(user).is_some_and(|rows| rows.contains_key(&id))
 }
 
 /// Holds a server's epoch until the transaction ends; false when it is another one.

@@ -12,7 +12,7 @@ use super::clocks::{mend_clocks, set_clocks};
 use super::dice::Dice;
 use super::disasters::{befall, keep_up, operate, replicate};
 use super::fault::Fault;
-use super::players::{play, probe, sell_out};
+use super::players::{give, play, probe, sell_out};
 use super::process::Server;
 use super::scenario::{GATEWAYS, SHARDS, Scenario, prizes};
 use super::world::{State, World};
@@ -135,7 +135,8 @@ fn begin(world: &Arc<World>) {
         .filter(|(_, units)| *units > 0);
     published.for_each(|(prize, units)| state.meta.add(prize, units));
     state.gateways = (0..GATEWAYS).map(|_| None).collect();
-    state.book.playing = usize::try_from(players).expect("few");
+    // And the operator who gives chances.
+    state.book.playing = usize::try_from(players).expect("few") + 1;
     for place in 0..GATEWAYS {
         let ends = state.dice.per_mille(600) && !world.scenario.only_standstills;
         let count = state.dice.below(3) * u64::from(ends);
@@ -150,6 +151,7 @@ fn begin(world: &Arc<World>) {
     tokio::spawn(befall(world.clone()));
     tokio::spawn(replicate(world.clone()));
     tokio::spawn(operate(world.clone()));
+    tokio::spawn(give(world.clone()));
     for number in 0..players {
         // Some have two phones.
         tokio::spawn(play(world.clone(), number % users, number / users));

@@ -6,8 +6,9 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use market::batch::Prize;
+use market::call::{EarlierCall, Kind};
 use market::chances::Account;
-use market::{ActivityId, Order, RequestId, UserId};
+use market::{ActivityId, Call, Made, Order, OrderId, RechargeOrder, RequestId, UserId};
 use tokio::time::Instant;
 
 use super::world::State;
@@ -15,6 +16,8 @@ use crate::grant::GrantId;
 use crate::stock::cluster::Spread;
 use crate::stock::cluster::ledger::{NotedReceipt, SomeReceipts};
 use crate::stock::{Epoch, Part, Receipt, ServerId};
+use crate::store::StoreError;
+use crate::store::tables::calls::ids_of;
 
 /// Void rows are kept for longer than any request is under way (in SQL: days).
 const VOID_KEPT: Duration = Duration::from_mins(1);
@@ -29,7 +32,7 @@ pub(super) type Counts = BTreeMap<(Prize, u16), u64>;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Account(UserId, ActivityId),
-    Order(UserId, RequestId, u8),
+    Call(UserId, RequestId),
     Receipt(GrantId),
     Counter(CounterKey),
     Epoch(ServerId),
@@ -94,7 +97,9 @@ struct Counter {
 #[derive(Debug, Clone)]
 pub(super) enum Write {
     Account(UserId, ActivityId, Account),
+    Call(Call),
     Order(Order),
+    RechargeOrder(RechargeOrder),
     Receipt(GrantId, ReceiptRow),
     /// Adds to a counter.
     Count(CounterKey, u64),
@@ -144,7 +149,9 @@ impl Holders {
 pub(super) struct Tables {
     spread: Spread,
     pub(super) accounts: BTreeMap<(UserId, ActivityId), Account>,
-    pub(super) orders: BTreeMap<UserId, BTreeMap<(RequestId, u8), Order>>,
+    pub(super) calls: BTreeMap<(UserId, RequestId), Call>,
+    pub(super) orders: BTreeMap<UserId, BTreeMap<OrderId, Order>>,
+    pub(super) recharge_orders: BTreeMap<UserId, BTreeMap<OrderId, RechargeOrder>>,
     pub(super) receipts: BTreeMap<GrantId, ReceiptRow>,
     epochs: BTreeMap<ServerId, Epoch>,
     counters: BTreeMap<CounterKey, Counter>,
@@ -160,7 +167,9 @@ impl Tables {
         Self {
             spread,
             accounts: BTreeMap::new(),
+            calls: BTreeMap::new(),
             orders: BTreeMap::new(),
+            recharge_orders: BTreeMap::new(),
             receipts: BTreeMap::new(),
             epochs: BTreeMap::new(),
             counters: BTreeMap::new(),
@@ -206,15 +215,12 @@ impl Tables {
                 .contains_key(&Key::Account(user.clone(), activity))
     }
 
-    /// The same for the orders of a call: each has a first one.
+    /// The same for a call.
     pub(super) fn has_call(&self, user: &UserId, request: &RequestId) -> bool {
-        let first = (request.clone(), 0);
-        self.orders
-            .get(user)
-            .is_some_and(|orders| orders.contains_key(&first))
+        self.calls.contains_key(&(user.clone(), request.clone()))
             || self
                 .locks
-                .contains_key(&Key::Order(user.clone(), first.0, 0))
+                .contains_key(&Key::Call(user.clone(), request.clone()))
     }
 
     /// Whether somebody has a row.
@@ -230,20 +236,55 @@ impl Tables {
             .into_iter()
             .flat_map(|transaction| &transaction.locked);
         let user = |key: &Key| match key {
-            Key::Account(user, _) | Key::Order(user, ..) => Some(user.clone()),
+            Key::Account(user, _) | Key::Call(user, _) => Some(user.clone()),
             Key::Receipt(_) | Key::Counter(_) | Key::Epoch(_) => None,
         };
         locked.filter_map(user).collect()
     }
 
-    /// The orders of a call, by their places in it; none where there was no such call.
-    pub(super) fn call(&self, user: &UserId, request: &RequestId) -> Vec<Order> {
-        let of_user = self.orders.get(user).into_iter();
-        let range = (request.clone(), 0)..=(request.clone(), u8::MAX);
-        of_user
-            .flat_map(|orders| orders.range(range.clone()))
-            .map(|(_, order)| order.clone())
-            .collect()
+    /// The call under a key, and what it made, which is found by the ids that follow from the call.
+    pub(super) fn earlier(
+        &self,
+        key: &(UserId, RequestId),
+    ) -> Result<Option<EarlierCall>, StoreError> {
+        let Some(call) = self.calls.get(key) else {
+            return Ok(None);
+        };
+        let made = self.made_by(call).ok_or_else(|| {
+            StoreError::Data("a call is there, and what it made is not".to_owned())
+        })?;
+        let call = call.clone();
+        Ok(Some(EarlierCall { call, made }))
+    }
+
+    fn made_by(&self, call: &Call) -> Option<Made> {
+        match call.kind {
+            Kind::Draw => {
+                let orders = self.orders.get(&call.user)?;
+                let orders: Option<Vec<Order>> =
+                    ids_of(call).map(|id| orders.get(&id).cloned()).collect();
+                orders.map(|orders| Made::Draws(orders.into()))
+            }
+            Kind::Grant => {
+                let orders = self.recharge_orders.get(&call.user)?;
+                orders.get(&call.first_id).cloned().map(Made::Grant)
+            }
+        }
+    }
+
+    /// The id of the first row that a call made, if the call is there.
+    pub(super) fn first_id(&self, key: &(UserId, RequestId)) -> Option<OrderId> {
+        self.calls.get(key).map(|call| call.first_id)
+    }
+
+    /// The chances that a user was given in an activity.
+    pub(super) fn recharged(&self, user: &UserId, activity: ActivityId) -> u32 {
+        let orders = self.recharge_orders.get(user).into_iter();
+        orders
+            .flat_map(BTreeMap::values)
+            .filter(|order| order.activity == activity)
+            .map(|order| order.chances)
+            .sum()
     }
 
     pub(super) fn epoch(&self, server: ServerId) -> Epoch {
@@ -286,11 +327,21 @@ impl Tables {
             Write::Account(user, activity, account) => {
                 self.accounts.insert((user, activity), account);
             }
+            Write::Call(call) => {
+                self.calls
+                    .insert((call.user.clone(), call.request.clone()), call);
+            }
             Write::Order(order) => {
                 self.orders
                     .entry(order.user.clone())
                     .or_default()
-                    .insert((order.request.clone(), order.seq), order);
+                    .insert(order.id, order);
+            }
+            Write::RechargeOrder(order) => {
+                self.recharge_orders
+                    .entry(order.user.clone())
+                    .or_default()
+                    .insert(order.id, order);
             }
             Write::Receipt(grant, row) => {
                 self.receipts.insert(grant, row);

@@ -55,12 +55,14 @@ fn replay(seed: u64) {
 }
 
 /// What must have happened now and then in a thousand runs: else they would prove little.
-const EVENTS: [&str; 42] = [
+const EVENTS: [&str; 44] = [
     "answer: a unit",
     "answer: no unit",
     "answer: stock unavailable",
     "answer: no chances",
     "answer: several draws",
+    "answer: chances given",
+    "two kinds under one key",
     "answer: fewer draws",
     "answer: request id reused",
     "answer: count differs",
@@ -186,6 +188,8 @@ planted!(
     a_grant_must_not_be_settled_before_the_commit: SettleFirst,
     absent_accounts_must_not_be_upserted: Upsert,
     a_call_must_be_looked_up_whole: FirstOnly,
+    a_key_must_belong_to_one_call_of_whatever_kind: KeyByKind,
+    a_verdict_must_go_by_the_batch_s_own_call: VerdictByKey,
     a_day_must_not_come_from_the_clock_alone: ClockLabel,
     a_lane_must_not_delete_the_receipt_of_an_open_grant: DeleteOpen,
     who_is_held_must_not_hold_up_others: HeldTogether,

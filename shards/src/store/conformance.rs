@@ -1,4 +1,8 @@
 //! What every shard store must do, whatever the database: one suite, run over each of them.
+mod conversion;
+mod grants;
+mod pages;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,6 +18,12 @@ use market::{
 };
 use router::{OrderNumbers, Run, ShardId, Slot, SlotMap};
 
+use self::conversion::{a_conversion_is_made_once, a_conversion_that_was_cut_off_continues};
+use self::grants::{
+    a_grant_and_a_draw_under_one_request_id_collide, a_grant_is_found_with_its_chances,
+};
+use self::pages::a_users_draws_come_page_by_page;
+use super::migrate::conversion::paged;
 use super::sqlite::Access;
 use super::tables::Numbered;
 use super::tables::issued::IssuedStatements;
@@ -25,6 +35,7 @@ use super::{
 use crate::grant::GrantId;
 use crate::stock::grants::{Part, Receipt};
 use crate::stock::ids::{Epoch, ServerId};
+use crate::testing::undo_calls;
 
 pub(super) const TABLES: u16 = 4;
 
@@ -360,6 +371,17 @@ fn calls_for<D: Database>(bench: &mut Bench<D>, calls: &[(&str, &str, u8)]) -> S
     settlement
 }
 
+/// Changes what a settlement has drawn, and its calls with it.
+fn change_orders(settlement: &mut Settlement, change: impl Fn(&mut Order)) {
+    for orders in &mut settlement.rows.orders {
+        let mut changed = orders.to_vec();
+        changed.iter_mut().for_each(&change);
+        *orders = changed.into();
+    }
+    let orders = settlement.rows.orders.iter();
+    settlement.rows.calls = orders.map(|orders| Call::of_orders(orders)).collect();
+}
+
 async fn a_call_has_its_orders_in_their_order<D: Database>(database: D) {
     let mut bench = Bench::new(database).await;
     let calls = [
@@ -651,6 +673,11 @@ over_each_database!(
     what_is_undone_leaves_nothing,
     a_verdict_is_final,
     a_batch_without_units_gets_its_verdict_too,
+    a_grant_is_found_with_its_chances,
+    a_grant_and_a_draw_under_one_request_id_collide,
+    a_users_draws_come_page_by_page,
+    a_conversion_that_was_cut_off_continues,
+    a_conversion_is_made_once,
     the_greatest_order_id_is_known,
     migrations_run_once_and_refuse_a_newer_schema,
     the_meta_schema_is_made_once,
@@ -677,4 +704,27 @@ async fn a_commit_is_on_disk_before_it_is_answered() {
     assert_eq!(synchronous[0].integer(0).expect("a number"), 2, "FULL");
     let journal = pragma(&mut connection, "journal_mode").await;
     assert_eq!(journal[0].text(0).expect("a text"), "wal");
+}
+
+#[tokio::test]
+async fn the_conversion_reads_orders_by_their_key_in_sqlite() {
+    let (_folder, file) = sqlite();
+    migrate_shard(&file, TABLES).await.expect("a fresh shard");
+    undo_calls(&file, TABLES).await;
+    let mut connection = file.connect().await.expect("a connection");
+    let tables = SqliteFile::DIALECT.shard_change(5, TABLES).expect("a text");
+    connection.run(&tables).await.expect("made");
+    let sql = paged(&SqliteFile::DIALECT, 0, 10);
+    let plan = connection
+        .rows(
+            &format!("EXPLAIN QUERY PLAN {}", sql.convert),
+            r#"["a","b"]"#,
+        )
+        .await
+        .expect("a plan");
+    let plan: Vec<_> = plan.iter().map(|row| row.text(3).expect("text")).collect();
+    assert!(
+        matches!(plan[..], [step] if step.starts_with("SEARCH raffle_order_0 USING INDEX raffle_order_request_0 (")),
+        "{plan:?}"
+    );
 }

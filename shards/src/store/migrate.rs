@@ -5,11 +5,14 @@
 //! not (MySQL), each change is written so that it can be run again, and a program that dies
 //! half-way leaves the rest to the next one. A conversion of rows goes page by page, each of which
 //! stays once it is made.
+pub(super) mod conversion;
+
 use std::cmp::Ordering;
 
+use self::conversion::Conversion;
+pub use self::conversion::ConversionProgress;
 use super::statements::fill_in;
-use super::tables::calls::CallStatements;
-use super::{Columns, Connection, Database, Dialect, ShardChange, StoreError};
+use super::{Columns, Connection, Database, ShardChange, StoreError};
 
 const CREATE_VERSIONS: &str =
     "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY)";
@@ -43,9 +46,6 @@ pub enum MigrateError {
     Store(#[from] StoreError),
 }
 
-/// Calls that one step of a conversion writes: a fraction of a second.
-const PAGE: usize = 5_000;
-
 /// Brings the meta database up to date. Does nothing when it is.
 pub async fn migrate_meta<D: Database>(database: &D) -> Result<(), MigrateError> {
     migrate(
@@ -57,12 +57,33 @@ pub async fn migrate_meta<D: Database>(database: &D) -> Result<(), MigrateError>
 
 /// Brings a shard of `tables` tables up to date. Does nothing when it is.
 pub async fn migrate_shard<D: Database>(database: &D, tables: u16) -> Result<(), MigrateError> {
-    let conversion = Conversion::of(&D::DIALECT, tables);
+    migrate_shard_watched(database, tables, &ConversionProgress::default()).await
+}
+
+/// The same, and counts what is converted.
+pub async fn migrate_shard_watched<D: Database>(
+    database: &D,
+    tables: u16,
+    progress: &ConversionProgress,
+) -> Result<(), MigrateError> {
+    let conversion = Conversion::of(&D::DIALECT, tables, progress);
     migrate(
         &mut database.connect().await?,
         Changes::Shard(D::DIALECT.schema.shard, conversion),
     )
     .await
+}
+
+/// Whether a shard has orders from before there were calls, or was never looked at for them. No
+/// gateway of this version starts on it, and none of the version before commits anything once its
+/// migration has begun. Changes nothing.
+pub async fn awaits_conversion<D: Database>(database: &D) -> Result<bool, StoreError> {
+    let found = found_version(database).await?;
+    let conversion = D::DIALECT.schema.shard.iter();
+    let conversion = conversion
+        .take_while(|change| !matches!(change, ShardChange::Calls))
+        .count();
+    Ok((1..=conversion).contains(&found))
 }
 
 /// Whether the meta database is up to date. Changes nothing.
@@ -76,20 +97,24 @@ pub async fn check_shard<D: Database>(database: &D) -> Result<(), MigrateError> 
 }
 
 async fn check<D: Database>(database: &D, known: usize) -> Result<(), MigrateError> {
-    let mut connection = database.connect().await?;
-    let versioned = connection
-        .rows(D::DIALECT.schema.find_versions, "[]")
-        .await?;
-    let found = if versioned.is_empty() {
-        0
-    } else {
-        version(&mut connection).await?
-    };
+    let found = found_version(database).await?;
     match found.cmp(&known) {
         Ordering::Less => Err(MigrateError::TooOld { found, known }),
         Ordering::Equal => Ok(()),
         Ordering::Greater => Err(MigrateError::TooNew { found, known }),
     }
+}
+
+/// The version of a database; 0 where there is no schema yet.
+async fn found_version<D: Database>(database: &D) -> Result<usize, StoreError> {
+    let mut connection = database.connect().await?;
+    let versioned = connection
+        .rows(D::DIALECT.schema.find_versions, "[]")
+        .await?;
+    if versioned.is_empty() {
+        return Ok(0);
+    }
+    version(&mut connection).await
 }
 
 async fn version<C: Connection>(connection: &mut C) -> Result<usize, StoreError> {
@@ -101,12 +126,12 @@ async fn version<C: Connection>(connection: &mut C) -> Result<usize, StoreError>
 }
 
 /// The changes of a schema, oldest first.
-enum Changes {
+enum Changes<'p> {
     Meta(&'static [&'static str]),
-    Shard(&'static [ShardChange], Conversion),
+    Shard(&'static [ShardChange], Conversion<'p>),
 }
 
-impl Changes {
+impl Changes<'_> {
     fn count(&self) -> usize {
         match self {
             Self::Meta(changes) => changes.len(),
@@ -143,10 +168,10 @@ fn shard_text(once: &str, each: &str, tables: u16) -> String {
     texts.join(";\n")
 }
 
-impl Dialect {
+#[cfg(test)]
+impl super::Dialect {
     /// The text of the schema change from version `from` to the next, for a shard of `tables`
     /// tables; `None` where it is no text, or `from` is the newest.
-    #[cfg(test)]
     pub(super) fn shard_change(&self, from: usize, tables: u16) -> Option<String> {
         match self.schema.shard.get(from)? {
             ShardChange::Texts(once, each) => Some(shard_text(once, each, tables)),
@@ -164,66 +189,10 @@ enum Step {
     More,
 }
 
-/// Writes the calls of the orders from before there were calls, page by page, in the order of
-/// their key. It goes on behind the last call that is there, so it can be cut off at any time.
-struct Conversion {
-    tables: Vec<CallStatements>,
-    /// The table that is being converted.
-    table: usize,
-    /// Calls that were written so far.
-    calls: u64,
-}
-
-impl Conversion {
-    fn of(dialect: &Dialect, tables: u16) -> Self {
-        let statements = |table| {
-            let mut sql = CallStatements::of(dialect, table);
-            sql.convert = sql.convert.replace("{rows_max}", &PAGE.to_string());
-            sql
-        };
-        Self {
-            tables: (0..tables).map(statements).collect(),
-            table: 0,
-            calls: 0,
-        }
-    }
-
-    fn tables(&self) -> u16 {
-        u16::try_from(self.tables.len()).expect("made of so many")
-    }
-
-    /// Writes the next page.
-    async fn step<C: Connection>(&mut self, connection: &mut C) -> Result<Step, StoreError> {
-        let Some(sql) = self.tables.get(self.table) else {
-            return Ok(Step::Done);
-        };
-        let last = connection.rows(&sql.last, "[]").await?;
-        let behind = match last.first() {
-            Some(row) => [row.text(0)?.to_owned(), row.text(1)?.to_owned()],
-            None => Default::default(),
-        };
-        let behind = serde_json::to_string(&behind).expect("plain values");
-        let written = connection.execute(&sql.convert, &behind).await?;
-        self.calls += written;
-        if written < PAGE as u64 {
-            self.table += 1;
-        }
-        if written > 0 {
-            let (table, of) = (self.table, self.tables.len());
-            tracing::info!(
-                calls = self.calls,
-                tables = format!("{table} of {of}"),
-                "converting calls"
-            );
-        }
-        Ok(Step::More)
-    }
-}
-
 /// Takes steps until the newest version is reached. Between two of them others have their turn.
 async fn migrate<C: Connection>(
     connection: &mut C,
-    mut changes: Changes,
+    mut changes: Changes<'_>,
 ) -> Result<(), MigrateError> {
     let known = changes.count();
     loop {

@@ -28,7 +28,10 @@ pub use identity::{
 };
 pub(crate) use identity::{IDENTITY_TABLE, Notice, write_identity};
 pub(crate) use makings::Makings;
-pub use migrate::{MigrateError, check_meta, check_shard, migrate_meta, migrate_shard};
+pub use migrate::{
+    ConversionProgress, MigrateError, awaits_conversion, check_meta, check_shard, migrate_meta,
+    migrate_shard, migrate_shard_watched,
+};
 pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
 pub(crate) use pool::{Lease, Pool, PoolLimits};
 pub(crate) use rows::json_rows;

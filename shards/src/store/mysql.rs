@@ -12,27 +12,32 @@
 mod dial;
 mod durability;
 mod failure;
+mod health;
 mod identity;
+mod remote;
 mod script;
 mod session;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use market::random::Randomness;
-use sqlx::mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode};
-use sqlx::{Column, ConnectOptions, Executor, Row, TypeInfo};
+use sqlx::mysql::MySqlRow;
+use sqlx::{Column, Executor, Row, TypeInfo};
 use tokio::time::Instant;
 
 use self::dial::{Dialled, Line, Wants};
-use self::failure::{Failure, Health, within, within_locks};
-use self::script::Script;
+use self::failure::Failure;
+use self::health::{Health, within, within_locks};
+use self::remote::RemoteDatabase;
+use self::script::{NOTHING, Script};
 use self::session::{End, READ_ONLY, Server};
+use self::times::IDLE_MAX;
 use super::connection::outcomes;
 use super::{
     Columns, Connection, Database, Dialect, ExpectedIdentity, Input, MYSQL, Outcome, Step,
@@ -42,18 +47,7 @@ use crate::random::OsRandom;
 
 pub use self::dial::Dialer;
 pub use self::durability::check_durability;
-
-/// A row lock is waited for this long, the shortest that both servers know: a lane that waits keeps
-/// everybody waiting, and finds out who is held only afterwards. (MySQL looks once a second, and
-/// may wait for two.)
-const LOCK_WAIT_SECONDS: u64 = 1;
-
-/// The server closes a connection that nobody used for this long. Short, so that the locks of a
-/// gateway whose machine has died are soon gone.
-const IDLE_SECONDS_MAX: u64 = 60;
-
-/// After half of that it is made again rather than used: the server could close it just then.
-const IDLE_MAX: Duration = Duration::from_secs(IDLE_SECONDS_MAX / 2);
+pub use self::remote::Tls;
 
 /// A connection that is this old is replaced between transactions once its successor stands, so
 /// that none stays for days with a server or an account that has been replaced.
@@ -71,20 +65,6 @@ const SLOW_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How long a schema change waits for another program's.
 const SCHEMA_WAIT_SECONDS: u64 = 120;
-
-/// Whether a connection is encrypted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tls {
-    /// It is not.
-    Off,
-    /// It is; the server is believed to be who it says.
-    Required,
-    /// It is, and the server's certificate must name its host and be signed by a known authority.
-    Verify {
-        /// Authorities besides the public ones, as PEM.
-        ca_file: PathBuf,
-    },
-}
 
 /// One database on a MySQL or MariaDB server.
 #[derive(Clone, PartialEq)]
@@ -114,12 +94,7 @@ pub struct MysqlDatabase {
 
 impl fmt::Debug for MysqlDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the password: this ends up in logs.
-        write!(
-            f,
-            "mysql://{}@{}:{}/{}",
-            self.user, self.host, self.port, self.database
-        )
+        self.remote().fmt(f)
     }
 }
 
@@ -165,39 +140,35 @@ impl fmt::Debug for MysqlConnection {
 }
 
 impl MysqlDatabase {
-    /// How to dial it at `host`, which is its name or one of that name's addresses.
-    fn options(&self, host: &str) -> MySqlConnectOptions {
-        let options = MySqlConnectOptions::new()
-            .host(host)
-            .port(self.port)
-            .username(&self.user)
-            .database(&self.database)
-            .charset("utf8mb4")
-            .collation("utf8mb4_bin")
-            // Said in `session`, together with the rest and in the same round trip.
-            .set_names(false)
-            .pipes_as_concat(false)
-            .no_engine_substitution(false)
-            .timezone(None)
-            // A reader knows three statements on each of up to 64 tables.
-            .statement_cache_capacity(256)
-            .disable_statement_logging();
-        let options = if self.password.is_empty() {
-            options
-        } else {
-            options.password(&self.password)
-        };
-        match &self.tls {
-            Tls::Off => options.ssl_mode(MySqlSslMode::Disabled),
-            Tls::Required => options.ssl_mode(MySqlSslMode::Required),
-            Tls::Verify { ca_file } => options
-                .ssl_mode(MySqlSslMode::VerifyIdentity)
-                .ssl_ca(ca_file),
-        }
+    fn line(&self) -> Arc<Line> {
+        self.dialer.line(&self.remote())
     }
 
-    fn line(&self) -> Arc<Line> {
-        self.dialer.line(self)
+    /// All of it but the dialer.
+    fn remote(&self) -> RemoteDatabase {
+        let Self {
+            host,
+            port,
+            user,
+            password,
+            database,
+            tls,
+            connect_timeout,
+            statement_timeout,
+            expected,
+            dialer: _,
+        } = self.clone();
+        RemoteDatabase {
+            host,
+            port,
+            user,
+            password,
+            database,
+            tls,
+            connect_timeout,
+            statement_timeout,
+            expected,
+        }
     }
 
     async fn open(&self, wants: Wants) -> Result<MysqlConnection, StoreError> {
@@ -375,9 +346,6 @@ fn age_max() -> Duration {
 
 /// Holds for the next transaction only, which is a single statement here.
 const READ_UNCOMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED";
-
-/// The bound value of statements that need none.
-const NOTHING: &str = "[]";
 
 /// A statement with its value, which a few statements have no place for and a few several.
 fn prepared<'q>(

@@ -217,9 +217,7 @@ impl<D: Database> SqlShard<D> {
                 let index = index_of(&row, indexes)?;
                 if row.optional_integer(ACCOUNT_COLUMN)?.is_some() {
                     let account = accounts::read_state(&row, ACCOUNT_COLUMN)?;
-                    for &slot in batch.accounts_of(index) {
-                        accounts[slot] = Some(account);
-                    }
+                    accounts[batch.account_of()[index]] = Some(account);
                 }
                 if row.optional_integer(CALL_COLUMN)?.is_some() {
                     let Command { user, request, .. } = &commands[index];
@@ -559,7 +557,7 @@ fn json_calls(commands: &[Command], places: &[usize]) -> String {
     json_rows(calls.map(|command| {
         (
             command.user.as_str(),
-            command.ask.fingerprint().activity.get(),
+            command.ask.activity().get(),
             command.request.as_str(),
         )
     }))

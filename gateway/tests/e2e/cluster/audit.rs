@@ -32,10 +32,10 @@ async fn red(cluster: &Cluster) -> Vec<String> {
 async fn draw_ahead(cluster: &Cluster) {
     for shard in ["shard-0", "shard-1"] {
         for table in 0..TABLES {
-            let orders = format!(
-                "UPDATE raffle_order_{table} SET day = 20400101, created_at_ms = 2208988800000"
-            );
+            let orders = format!("UPDATE raffle_order_{table} SET day = 20400101");
             cluster.execute(shard, &orders).await;
+            let calls = format!("UPDATE raffle_call_{table} SET created_at_ms = 2208988800000");
+            cluster.execute(shard, &calls).await;
             let accounts = format!(
                 "UPDATE raffle_account_{table} SET day = 20400101, day_used = used, month_used = used"
             );

@@ -223,7 +223,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn breakers_rotation_and_failures_reach_all_gateways_and_stops_leave_the_list() {
+async fn breakers_and_rotation_reach_all_gateways_and_slips_change_nothing() {
     let cluster = Cluster::of_gateways(3)
         .await
         .with_campaigns(&[(ACTIVITY, unlimited(ACTIVITY))])
@@ -320,8 +320,15 @@ async fn breakers_rotation_and_failures_reach_all_gateways_and_stops_leave_the_l
         "{nothing:?}"
     );
     assert_eq!(ready("gateway-2").await.0, 200);
+    cluster.audited().await;
+}
 
-    // Limits, cooldowns, the log and reloads travel the same way.
+#[tokio::test]
+async fn limits_logs_reloads_and_failures_reach_all_gateways_and_stops_leave_the_list() {
+    let cluster = Cluster::of_gateways(3)
+        .await
+        .with_campaigns(&[(ACTIVITY, unlimited(ACTIVITY))])
+        .await;
     obeyed_by(&cluster, 3, &["limits", "set", "route.draw", "0"]).await;
     all_answer(&cluster, &GATEWAYS, "ERR_GW_011").await;
     obeyed_by(&cluster, 3, &["limits", "clear", "route.draw"]).await;

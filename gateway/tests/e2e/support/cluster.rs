@@ -40,7 +40,7 @@ pub const SETTLED: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Cluster {
     /// Before the place, which holds its files.
-    cluster: LocalCluster,
+    local: LocalCluster,
     place: Place,
     gateways: usize,
     map: SlotMap,
@@ -90,7 +90,7 @@ impl Cluster {
         };
         let cluster = LocalCluster::start(&setup).await;
         Self {
-            cluster: cluster.unwrap_or_else(|error| panic!("{error}")),
+            local: cluster.unwrap_or_else(|error| panic!("{error}")),
             place,
             gateways,
             map: SlotMap::even(1, SHARDS, TABLES).expect("a layout"),
@@ -99,7 +99,7 @@ impl Cluster {
     }
 
     fn folder(&self) -> PathBuf {
-        self.cluster.folder().to_owned()
+        self.local.folder().to_owned()
     }
 
     fn json(&self) -> Value {

@@ -2,6 +2,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
+use router::{OrderNumbers, Run, Slot, nth_after};
 
 use super::*;
 use crate::call::{Call, EarlierCall};
@@ -23,11 +24,20 @@ fn any_command() -> impl Strategy<Value = Command> {
 }
 
 /// A shard that has all units, and keeps the random numbers of commands as a lane does.
-#[derive(Default)]
 struct Shard {
     accounts: HashMap<AccountKey, Account>,
     calls: HashMap<(UserId, RequestId), EarlierCall>,
-    ids: u64,
+    ids: OrderNumbers,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self {
+            accounts: HashMap::new(),
+            calls: HashMap::new(),
+            ids: OrderNumbers::new(Run::new(1).expect("a run")),
+        }
+    }
 }
 
 /// A command with its random numbers.
@@ -68,9 +78,9 @@ impl Shard {
         let numbers = commands.iter_mut().map(|(_, numbers)| numbers);
         let plan = plan(batch, known, &around, numbers, source);
         let granted = plan.wants().to_vec();
-        settle(plan, &granted, |_| {
-            self.ids += 1;
-            OrderId::new(self.ids).expect("above 0")
+        settle(plan, &granted, |user| {
+            let number = self.ids.next(Slot::of(user.as_str()));
+            number.and_then(OrderId::new).expect("an order id")
         })
     }
 
@@ -138,7 +148,8 @@ proptest! {
     }
 
     /// What an account was granted is its welcome chances and its recharge orders; what it used is
-    /// its orders; and each call says what it made.
+    /// its orders; and each call says what it made: by the first id and the count all of it is
+    /// found.
     #[test]
     fn accounts_are_explained_by_their_rows(
         batches in prop::collection::vec(prop::collection::vec(any_command(), 1..12), 1..4),
@@ -155,7 +166,12 @@ proptest! {
             {
                 prop_assert_eq!((&call.user, &call.request), (user, request));
                 match made {
-                    Made::Draws(orders) => used += u32::try_from(orders.len()).expect("few"),
+                    Made::Draws(orders) => {
+                        used += u32::try_from(orders.len()).expect("few");
+                        let made = orders.iter().map(|order| Some(order.id.get()));
+                        let following = (0..call.made).map(|nth| nth_after(call.first_id.get(), nth));
+                        prop_assert!(made.eq(following), "{:?}", orders);
+                    }
                     Made::Grant(order) => granted += order.chances,
                 }
                 let Call { first_id, made: count, .. } = call;

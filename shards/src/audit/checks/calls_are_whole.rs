@@ -1,7 +1,7 @@
 //! A call has what it says that it made. Its orders stand one after the other: a lane makes all of
 //! them in one go.
-use super::DrawCheck;
-use crate::audit::draws::{Context, History, Place};
+use super::draw_check::DrawCheck;
+use crate::audit::history::{Context, History, Place};
 use crate::audit::report::Check;
 use crate::audit::rows::{StoredCall, StoredOrder};
 

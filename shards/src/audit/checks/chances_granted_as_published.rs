@@ -1,8 +1,8 @@
 //! An account was granted what its campaign welcomes new users with, and what recharge orders say.
 //! The version that welcomed the user is that of the first order, with which the account was made;
 //! where there are recharge orders, one of them may have made it, under any version.
-use super::DrawCheck;
-use crate::audit::draws::{Context, History};
+use super::draw_check::DrawCheck;
+use crate::audit::history::{Context, History};
 use crate::audit::report::Check;
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! An account says what its orders say: how many there are, how many on its day and in its month.
 //! Ordinals have no gaps, days never go back, and no more chances are used than were granted.
-use super::DrawCheck;
-use crate::audit::draws::{Context, History};
+use super::draw_check::DrawCheck;
+use crate::audit::history::{Context, History};
 use crate::audit::report::Check;
 use crate::audit::rows::{StoredAccount, StoredOrder};
 

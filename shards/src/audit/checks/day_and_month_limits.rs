@@ -1,6 +1,6 @@
 //! No account has more orders on a day or in a month than its activity allows.
-use super::DrawCheck;
-use crate::audit::draws::{Context, History, month};
+use super::draw_check::DrawCheck;
+use crate::audit::history::{Context, History, month};
 use crate::audit::report::Check;
 
 #[derive(Debug)]

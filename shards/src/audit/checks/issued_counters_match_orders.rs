@@ -8,8 +8,8 @@
 //! Where each lane of a shard counts by itself, its counters are compared with its table too.
 use std::collections::BTreeMap;
 
-use super::DrawCheck;
-use crate::audit::draws::{Context, History};
+use super::draw_check::DrawCheck;
+use crate::audit::history::{Context, History};
 use crate::audit::report::Check;
 use crate::audit::rows::StoredOrder;
 use crate::audit::stock::{Counts, add, name, prizes, units};

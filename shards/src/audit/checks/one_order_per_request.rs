@@ -2,7 +2,7 @@
 //! key of calls. For the first it is enough that there are as many orders as the calls name, where
 //! each call has its own (`calls_are_whole`): an order without a call, or with two, would be one too
 //! many or one too few.
-use crate::audit::draws::Place;
+use crate::audit::history::Place;
 use crate::audit::report::Check;
 
 #[derive(Debug)]

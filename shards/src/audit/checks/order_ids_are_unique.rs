@@ -3,8 +3,8 @@
 //! carries a slot of its table, and a run that was claimed.
 use router::{run_of, slot_of};
 
-use super::DrawCheck;
-use crate::audit::draws::{Context, History, Place};
+use super::draw_check::DrawCheck;
+use crate::audit::history::{Context, History, Place};
 use crate::audit::report::Check;
 use crate::audit::rows::StoredOrder;
 

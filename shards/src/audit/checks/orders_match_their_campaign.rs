@@ -1,8 +1,8 @@
 //! Each order is one that the campaign version it names can have made, and each version can be
 //! read.
-use super::DrawCheck;
+use super::draw_check::DrawCheck;
 use crate::audit::campaigns::{Drawer, Versions};
-use crate::audit::draws::{Context, History};
+use crate::audit::history::{Context, History};
 use crate::audit::report::Check;
 use crate::audit::rows::StoredOrder;
 

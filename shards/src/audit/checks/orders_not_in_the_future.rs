@@ -5,8 +5,8 @@
 //! spoils nothing but by its label, and ends by itself.
 use jiff::Timestamp;
 
-use super::DrawCheck;
-use crate::audit::draws::{Context, History};
+use super::draw_check::DrawCheck;
+use crate::audit::history::{Context, History};
 use crate::audit::report::Check;
 use crate::audit::rows::StoredOrder;
 

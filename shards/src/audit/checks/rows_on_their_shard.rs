@@ -1,8 +1,8 @@
 //! Every row lies on the shard and in the table of its user, and an order's id carries its slot.
 use router::{Slot, slot_of};
 
-use super::DrawCheck;
-use crate::audit::draws::{Context, History, Place};
+use super::draw_check::DrawCheck;
+use crate::audit::history::{Context, History, Place};
 use crate::audit::report::Check;
 use crate::audit::rows::StoredOrder;
 

@@ -3,6 +3,7 @@
 //! the layout, on its server.
 use std::collections::BTreeMap;
 
+use crate::audit::counts::read_counts;
 use crate::audit::report::Check;
 use crate::audit::stock::{Counts, PrizeKey, name, prizes, units};
 use crate::stock::ServerId;
@@ -35,8 +36,8 @@ pub(in crate::audit) async fn read<D: Database>(meta: &D) -> Result<Segments, St
     let mut connection = meta.connect().await?;
     connection.begin_snapshot().await?;
     let read_totals = crate::meta::StockOperationStatements::of::<D>().read_totals;
-    let totals = crate::audit::read_counts(&mut connection, read_totals).await?;
-    let withdrawing = crate::audit::read_counts(&mut connection, READ_WITHDRAWING).await?;
+    let totals = read_counts(&mut connection, read_totals).await?;
+    let withdrawing = read_counts(&mut connection, READ_WITHDRAWING).await?;
     let rows = connection.rows(READ_SEGMENTS, "[]").await?;
     connection.rollback().await?;
     let segment = |row: &<D::Connection as Connection>::Row| {

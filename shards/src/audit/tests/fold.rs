@@ -4,7 +4,8 @@ use router::{OrderNumbers, Run, Slot, SlotMap};
 
 use super::super::Report;
 use super::super::checks::DrawChecks;
-use super::super::draws::{Context, Place, Walk};
+use super::super::draws::Walk;
+use super::super::history::{Context, Place};
 use super::super::known::Known;
 use super::super::pages::Stored;
 use super::super::rows::{LabelRepair, StoredAccount, StoredOrder};
@@ -636,7 +637,7 @@ fn chances_that_no_version_welcomes_with_are_found() {
     assert_red(
         &rich,
         name,
-        "was granted 11 chances; version 1, which the first order names, welcomes with 10",
+        "was granted 11 chances and 0 by recharge orders; version 1, which the first order names, welcomes with 10",
     );
     // The version of the first order counts, whatever later ones say.
     let later = CAMPAIGN.replace("welcome = 10", "welcome = 11");

@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::pages::{Giant, PagedTables, Pages, Stored, json};
+use super::super::paged_tables::{PagedTables, json};
+use super::super::pages::{Giant, Pages, Stored};
 use super::super::rows::{StoredCall, StoredOrder};
 use crate::store::{
     Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard,
@@ -102,16 +103,17 @@ async fn read<D: Database>(database: &D, rows_max: usize) -> (BTreeMap<String, S
 /// All of a giant, put together from its parts.
 async fn giant(connection: &mut impl Connection, giant: &mut Giant<'_>) -> Stored {
     let (mut whole, mut seen) = (Stored::default(), Vec::new());
-    let mut see = |call: &StoredCall| seen.push(call.request.clone());
+    let mut see = |call: &StoredCall| seen.push(call.clone());
     while let Some(part) = giant.next(connection, &mut see).await.expect("read") {
         assert!(part.orders.len() <= 2);
         whole.orders.extend(part.orders);
         (whole.accounts, whole.repairs) = (part.accounts, part.repairs);
     }
     assert!(
-        giant.is_over() && seen.is_sorted() && seen.len() == whole.orders.len(),
+        giant.is_over() && seen.is_sorted_by_key(|call| call.request.clone()),
         "{seen:?}"
     );
+    whole.calls = seen;
     whole
 }
 

@@ -2,8 +2,9 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use market::calendar::Day;
 
+use super::super::RepairError;
 use super::super::repair::{Mended, mend_labels};
-use super::super::{RepairError, run as audit};
+use super::super::run::run as audit;
 use super::folder::{audited, draw, plant, played, start};
 use super::{check, red};
 use crate::installation::embedded::Folder;
@@ -177,7 +178,11 @@ async fn what_is_right_or_wrong_in_another_way_is_left_alone() {
         .expect("audited");
     assert_eq!(
         red(&report),
-        ["chances_match_orders", "orders_not_in_the_future"],
+        [
+            "chances_match_orders",
+            "calls_are_whole",
+            "orders_not_in_the_future"
+        ],
         "{report}"
     );
 }

@@ -19,6 +19,14 @@ pub enum ClusterError {
     /// The meta database was never migrated.
     #[error("the cluster was never laid out: run `drawbridge migrate` first")]
     NotMigrated,
+    /// Gateways of the version before run, which cannot use the tables that are to be made.
+    #[error(
+        "gateways of the version before run: {}; stop them, then run `drawbridge migrate` again (one that was killed counts for \
+         {} seconds)",
+        .0.join(", "),
+        crate::meta::SILENT_AFTER.as_secs()
+    )]
+    OlderGateways(Vec<String>),
     /// The cluster was laid out differently.
     #[error(
         "the cluster has {found}, the configuration says {configured}: that is fixed by the first `drawbridge migrate`; \

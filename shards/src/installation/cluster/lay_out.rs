@@ -7,22 +7,28 @@ use crate::installation::founding::{Founding, FoundingError};
 use crate::meta::Meta;
 use crate::stock::cluster::SqlMetaLedger;
 use crate::stock::spread::Spread;
-use crate::store::{MysqlDatabase, StoreError, migrate_meta};
+use crate::store::{ConversionProgress, MysqlDatabase, StoreError, migrate_meta};
 
 impl ClusterOptions {
     /// Brings the meta database and all shards up to date, and at the first time fixes the layout
     /// and has each database say whose it is. Does nothing when all is as it should be; several may
     /// do it at once.
     pub(crate) async fn migrate(&self) -> Result<(), ClusterError> {
-        self.lay_out(false).await.map(drop)
+        let progress = ConversionProgress::default();
+        self.lay_out(false, &progress).await.map(drop)
     }
 
     /// The same. With `accept_older_meta` it does so whatever the meta database has forgotten.
     /// Returns the greatest run that any shard's ids are of.
-    pub(super) async fn lay_out(&self, accept_older_meta: bool) -> Result<u64, ClusterError> {
+    pub(super) async fn lay_out(
+        &self,
+        accept_older_meta: bool,
+        progress: &ConversionProgress,
+    ) -> Result<u64, ClusterError> {
         let meta = Meta::new(self.meta.clone());
         // Before it is touched.
         self.refuse_other_part(self.meta_identity().await.map_err(ClusterError::Meta)?)?;
+        self.refuse_older_gateways(&meta).await?;
         let name = "meta database".to_owned();
         migrate_meta(&self.meta)
             .await
@@ -45,7 +51,7 @@ impl ClusterOptions {
         let last_run = founding.last_run();
         self.fix_layout(&meta).await?;
         founding
-            .settle()
+            .settle(progress)
             .await
             .map_err(|error| self.unfounded(error))?;
         Ok(last_run)

@@ -10,6 +10,7 @@ mod lay_out;
 mod look_around;
 mod metrics;
 mod notification;
+mod older_gateways;
 mod older_meta;
 mod open;
 mod opened;

@@ -11,7 +11,7 @@ use crate::meta::AuditEntry;
 use crate::meta::Meta;
 use crate::stock::cluster::{SqlShardLedger, issued};
 use crate::store::tables::orders::OrderStatements;
-use crate::store::{Columns, Connection, Database, MysqlDatabase, StoreError};
+use crate::store::{Columns, Connection, ConversionProgress, Database, MysqlDatabase, StoreError};
 
 /// More of the report than this does not go into the audit log.
 const DETAIL_CHARS_MAX: usize = 4_000;
@@ -24,8 +24,9 @@ impl ClusterOptions {
         &self,
         who: &str,
         why: &str,
+        progress: &ConversionProgress,
     ) -> Result<Vec<String>, ClusterError> {
-        let last_run = self.lay_out(true).await?;
+        let last_run = self.lay_out(true, progress).await?;
         let meta = Meta::new(self.meta.clone());
         let before = meta.runs().claimed().await.map_err(ClusterError::Meta)?;
         meta.runs()

@@ -2,7 +2,7 @@
 use super::cluster_error::ClusterError;
 use super::options::ClusterOptions;
 use crate::installation::migrated::Migrated;
-use crate::store::{check_durability, counted};
+use crate::store::{ConversionProgress, check_durability, counted};
 
 impl ClusterOptions {
     /// Lays the cluster out or brings it up to date. With `accept_older_meta`, (who, why), it goes
@@ -10,14 +10,19 @@ impl ClusterOptions {
     pub(crate) async fn migrate_and_report(
         &self,
         accept_older_meta: Option<(&str, &str)>,
+        progress: &ConversionProgress,
     ) -> Result<Migrated, ClusterError> {
         let mut done = match accept_older_meta {
-            Some((who, why)) => self.accept_older_meta(who, why).await?,
+            Some((who, why)) => self.accept_older_meta(who, why, progress).await?,
             None => {
-                self.migrate().await?;
+                self.lay_out(false, progress).await?;
                 Vec::new()
             }
         };
+        if progress.tables() > 0 {
+            let (calls, tables) = (progress.calls(), progress.tables());
+            done.push(format!("{calls} calls in {tables} tables were converted"));
+        }
         let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
         let shards = counted(shards, "shard");
         done.push(format!("the meta database and {shards} are up to date"));

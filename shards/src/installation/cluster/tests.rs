@@ -2,6 +2,7 @@
 //! for.
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use market::draw::DrawAsk;
 use market::{ActivityId, DrawCount, Refusal, RequestId, UserId};
 use prometheus::Registry;
@@ -12,12 +13,15 @@ use super::{ClusterError, ClusterOptions};
 use crate::error::CommandError;
 use crate::installation::GatewaySizes;
 use crate::installation::serving::{Kept, Serving};
-use crate::meta::Meta;
+use crate::meta::{Meta, Report};
 use crate::stock::cluster::MetaLedger;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::spread::Spread;
-use crate::store::{Connection, Database, Identity, Layout, MysqlDatabase, Role, read_identity};
-use crate::testing::{Mariadb, Redis};
+use crate::store::{
+    Connection, ConversionProgress, Database, Identity, Layout, MysqlDatabase, Role,
+    awaits_conversion, read_identity,
+};
+use crate::testing::{Mariadb, Redis, undo_calls};
 use crate::{LaneLimits, ReadLimits, Timeouts};
 
 const SIZES: GatewaySizes = GatewaySizes {
@@ -144,29 +148,30 @@ async fn add_order(options: &ClusterOptions, shard: u16, run_number: u32) {
     run(&options.shards[usize::from(shard)], &sql).await;
 }
 
-/// Makes the databases those of the version before, which had given out these runs.
+/// Makes the databases those of a version from before databases said whose they are, which had
+/// given out these runs.
 async fn forget_identity(options: &ClusterOptions, claimed: u64) {
-    // The change that makes the table, and the one after it.
-    for database in options.shards.iter().chain([&options.meta]) {
-        let later = if std::ptr::eq(database, &raw const options.meta) {
-            "fleet_setting, gateway, "
-        } else {
-            ""
-        };
-        let forget = format!(
-            "DROP TABLE {later}cluster_identity; SET @last = (SELECT MAX(version) FROM schema_version); \
-             DELETE FROM schema_version WHERE version > @last - 2"
-        );
-        run(database, &forget).await;
+    for shard in &options.shards {
+        undo_calls(shard, options.tables).await;
+        let forget = (0..options.tables)
+            .map(|table| format!("DROP TABLE label_repair_{table};"))
+            .chain([
+                "DROP TABLE cluster_identity; DELETE FROM schema_version WHERE version > 3"
+                    .to_owned(),
+            ]);
+        run(shard, &forget.collect::<String>()).await;
     }
     run(
         &options.meta,
-        &format!("UPDATE id_run SET claimed = {claimed}"),
+        &format!(
+            "DROP TABLE fleet_setting, gateway, cluster_identity; DELETE FROM schema_version WHERE version > 2; \
+             UPDATE id_run SET claimed = {claimed}"
+        ),
     )
     .await;
 }
 
-/// What a draw without a campaign hears where all is well.
+/// What a draw without a campaign gets where all is well.
 const WELL: CommandError = CommandError::Refused(Refusal::ActivityUnknown);
 
 async fn draw(cluster: &Serving, user: &UserId) -> CommandError {
@@ -477,7 +482,7 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
         );
     }
     let told = options
-        .accept_older_meta("who", "the disk was lost")
+        .accept_older_meta("who", "the disk was lost", &ConversionProgress::default())
         .await
         .expect("accepted")
         .join("\n");
@@ -505,7 +510,7 @@ async fn a_meta_database_that_is_older_than_a_shard_is_refused_until_it_is_accep
     cluster.drain().await;
     assert_eq!(
         options
-            .accept_older_meta("who", "why")
+            .accept_older_meta("who", "why", &ConversionProgress::default())
             .await
             .expect("again")
             .len(),
@@ -526,7 +531,7 @@ async fn a_copy_of_the_meta_database_that_does_not_say_whose_it_is_takes_the_sha
         ..options
     };
     refused_by_migrate(&copy).await;
-    copy.accept_older_meta("who", "why")
+    copy.accept_older_meta("who", "why", &ConversionProgress::default())
         .await
         .expect("accepted");
     assert_eq!(cluster_of(&copy.meta).await.cluster, cluster);
@@ -550,7 +555,7 @@ async fn a_shard_that_was_unavailable_at_the_start_is_looked_at_before_its_first
     assert_eq!(draw(&cluster, &user).await, CommandError::ShardUnavailable);
     assert_eq!(draw(&cluster, &user_of(0, &options)).await, WELL);
     options
-        .accept_older_meta("who", "why")
+        .accept_older_meta("who", "why", &ConversionProgress::default())
         .await
         .expect("accepted");
     let begun = Instant::now();
@@ -604,4 +609,58 @@ async fn a_database_that_is_replaced_under_a_gateway_is_not_used_any_more() {
     }
     shows(&registry, "shard-1", 0).await;
     cluster.drain().await;
+}
+
+#[tokio::test]
+async fn orders_are_not_converted_while_a_gateway_of_the_version_before_reports() {
+    let redis = Redis::start().await;
+    let options = migrated(&redis).await;
+    add_order(&options, 1, 3).await;
+    for shard in &options.shards {
+        undo_calls(shard, options.tables).await;
+    }
+    run(&options.meta, "UPDATE id_run SET claimed = 3").await;
+    let meta = Meta::new(options.meta.clone());
+    let report = Report {
+        name: "gateway-1".to_owned(),
+        instance: "1".to_owned(),
+        admin: "127.0.0.1:8092".to_owned(),
+        version: "0.0.9".to_owned(),
+        revision: 1,
+        config_hash: String::new(),
+        overrides: "[]".to_owned(),
+        failures: "[]".to_owned(),
+        out_because: String::new(),
+        started_at: Timestamp::now(),
+    };
+    meta.gateways().report(&report, true).await.expect("noted");
+    let text = refused_by_migrate(&options).await;
+    says(
+        &text,
+        &["gateway-1 (version 0.0.9)", "`drawbridge migrate` again"],
+    );
+    assert!(
+        awaits_conversion(&options.shards[1]).await.expect("looked"),
+        "nothing was changed"
+    );
+    // It was killed a while ago.
+    run(
+        &options.meta,
+        "UPDATE gateway SET seen_at = seen_at - INTERVAL 11 SECOND",
+    )
+    .await;
+    let progress = ConversionProgress::default();
+    let migrated = options.migrate_and_report(None, &progress).await;
+    let done = migrated.expect("converted").done;
+    says(&done.join("\n"), &["1 calls in 2 tables were converted"]);
+    assert_eq!(
+        (progress.tables(), progress.tables_done(), progress.calls()),
+        (2, 2, 1)
+    );
+    // One that runs now is of this version.
+    meta.gateways().report(&report, true).await.expect("noted");
+    let again = ConversionProgress::default();
+    let migrated = options.migrate_and_report(None, &again).await;
+    assert_eq!(migrated.expect("nothing to do").done.len(), 1);
+    assert_eq!(again.tables(), 0);
 }

@@ -5,7 +5,7 @@ use super::folder::{FolderError, Held};
 use super::options::EmbeddedOptions;
 use super::start_error::StartError;
 use crate::installation::founding::{Founding, FoundingError, Unfit};
-use crate::store::{Access, Layout, Role, SqliteFile, StoreError};
+use crate::store::{Access, ConversionProgress, Layout, Role, SqliteFile, StoreError};
 
 impl Held {
     /// Fixes the layout at the first start and makes the shard files; once a lane has claimed a
@@ -45,7 +45,7 @@ impl Held {
         };
         let settled = async {
             let founding = Founding::look(self.meta(), &files, &map, layout, false).await?;
-            founding.settle().await
+            founding.settle(&ConversionProgress::default()).await
         };
         match settled.await {
             Ok(_) => Ok(map),

@@ -21,15 +21,14 @@ pub struct EmbeddedOptions {
 }
 
 impl EmbeddedOptions {
-    /// Makes the folder where it was named and is missing. Returns whether it did.
-    pub(crate) fn make_named_folder(&self) -> Result<bool, FolderError> {
+    /// The folder to publish into, made where it was named and is missing. Returns whether it was
+    /// made.
+    pub(crate) fn folder_for_publication(&self) -> Result<(Folder, bool), FolderError> {
         match Folder::existing(&self.data) {
             Err(FolderError::Missing(_)) if self.data_is_named => {
-                Folder::create(&self.data)?;
-                Ok(true)
+                Ok((Folder::create(&self.data)?, true))
             }
-            // What else is wrong is found when it is opened.
-            _ => Ok(false),
+            found => Ok((found?, false)),
         }
     }
 

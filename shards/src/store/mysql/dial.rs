@@ -20,8 +20,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::failure::Failure;
+use super::identity::recognise;
+use super::remote::{RemoteDatabase, Tls};
 use super::session::{self, Server};
-use super::{IDLE_MAX, MysqlDatabase, Tls};
+use super::times::IDLE_MAX;
 use crate::random::OsRandom;
 use crate::store::StoreError;
 
@@ -63,7 +65,7 @@ pub(super) enum Wants {
     Reads,
 }
 
-/// Makes the connections of all clones of a [`MysqlDatabase`]. One for all databases of a process
+/// Makes the connections of all clones of a [`MysqlDatabase`](super::MysqlDatabase). One for all databases of a process
 /// sees to it that each address is dialled once at a time.
 #[derive(Clone, Default)]
 pub struct Dialer(Arc<Mutex<Lines>>);
@@ -90,19 +92,14 @@ impl PartialEq for Dialer {
 
 impl Dialer {
     /// The line to `database`.
-    pub(super) fn line(&self, database: &MysqlDatabase) -> Arc<Line> {
+    pub(super) fn line(&self, database: &RemoteDatabase) -> Arc<Line> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.lines.iter().find(|line| line.database == *database) {
             return line.clone();
         }
         let turn = lines.turn(&database.host, database.port);
-        // Without its dialer: it would own itself.
-        let database = MysqlDatabase {
-            dialer: Dialer::default(),
-            ..database.clone()
-        };
         let line = Arc::new(Line {
-            database,
+            database: database.clone(),
             turn,
             left_alone: Arc::new(Semaphore::new(LEFT_ALONE_MAX)),
             generation: AtomicU64::new(0),
@@ -139,7 +136,7 @@ pub(super) struct Dialled {
 
 /// The way to one database.
 pub(super) struct Line {
-    database: MysqlDatabase,
+    database: RemoteDatabase,
     /// Held while dialling; shared by all databases at the address.
     turn: Arc<Semaphore>,
     left_alone: Arc<Semaphore>,
@@ -418,7 +415,7 @@ struct Target {
     addresses: Vec<SocketAddr>,
 }
 
-async fn addresses(database: &MysqlDatabase) -> Result<Vec<SocketAddr>, StoreError> {
+async fn addresses(database: &RemoteDatabase) -> Result<Vec<SocketAddr>, StoreError> {
     let unknown = |why: &dyn fmt::Display| {
         StoreError::Unavailable(format!(
             "{database:?}: the address of {:?} cannot be found: {why}",
@@ -433,7 +430,7 @@ async fn addresses(database: &MysqlDatabase) -> Result<Vec<SocketAddr>, StoreErr
     }
 }
 
-async fn targets(database: &MysqlDatabase) -> Result<Vec<Target>, StoreError> {
+async fn targets(database: &RemoteDatabase) -> Result<Vec<Target>, StoreError> {
     let addresses = addresses(database).await?;
     if matches!(database.tls, Tls::Verify { .. }) {
         // The certificate is compared with what sqlx is told to dial, so that has to be the name.
@@ -489,14 +486,14 @@ impl Target {
     }
 
     /// The dial, which goes on when nobody waits for it.
-    fn spawn(&self, database: &MysqlDatabase) -> JoinHandle<Result<Connected, StoreError>> {
+    fn spawn(&self, database: &RemoteDatabase) -> JoinHandle<Result<Connected, StoreError>> {
         let database = database.clone();
         let options = database.options(&self.host);
         tokio::spawn(async move {
             let connected = async {
                 let mut connection = options.connect().await.map_err(Failure::from)?;
-                let server = session::check(&mut connection, &database).await?;
-                database.recognise(&mut connection).await?;
+                let server = session::check(&mut connection, database.statement_timeout).await?;
+                recognise(&database.expected, &mut connection).await?;
                 Ok::<_, StoreError>((connection, server))
             };
             let late = || StoreError::Unavailable(format!("no handshake within {HANDSHAKE_MAX:?}"));
@@ -543,7 +540,7 @@ impl Target {
         ))
     }
 
-    async fn has_moved(&self, database: &MysqlDatabase) -> bool {
+    async fn has_moved(&self, database: &RemoteDatabase) -> bool {
         let now = addresses(database).await;
         now.is_ok_and(|now| {
             !now.is_empty() && !self.addresses.iter().any(|address| now.contains(address))

@@ -1,12 +1,6 @@
 //! How a statement can fail, by what can be done about it.
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
-
 use sqlx::mysql::MySqlDatabaseError;
-use tokio::time::timeout;
 
-use super::dial::Line;
 use crate::store::{StoreError, one_line};
 
 /// A statement's failure.
@@ -30,64 +24,6 @@ impl From<Failure> for StoreError {
             Failure::Closed(why) => StoreError::Unavailable(why),
         }
     }
-}
-
-/// Whether a connection may be used, and whose it is.
-pub(super) struct Health {
-    /// False while a statement runs, and for ever if it is cut off.
-    pub(super) usable: bool,
-    pub(super) line: Arc<Line>,
-    /// Of the line, when it was dialled.
-    pub(super) generation: u64,
-}
-
-/// Waits for `work` on a connection, which stays usable only if `work` comes to its end.
-pub(super) async fn within<T>(
-    limit: Duration,
-    health: &mut Health,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, Failure> {
-    // It waits for no row: it is the server that hangs, or the way to it.
-    bounded(limit, health, Failure::Unfit, work).await
-}
-
-/// The same for work that waits for rows. Each lock is waited for less long, but one after the
-/// other they may take any time: that says nothing of the server.
-pub(super) async fn within_locks<T>(
-    limit: Duration,
-    health: &mut Health,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, Failure> {
-    bounded(limit, health, Failure::CutOff, work).await
-}
-
-async fn bounded<T>(
-    limit: Duration,
-    health: &mut Health,
-    late: fn(StoreError) -> Failure,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, Failure> {
-    // Taken away first: if the caller is dropped meanwhile, nobody gives it back.
-    if !std::mem::replace(&mut health.usable, false) {
-        return Err(Failure::CutOff(StoreError::Unavailable(
-            "an earlier statement was cut off".to_owned(),
-        )));
-    }
-    let failure = match timeout(limit, work).await {
-        Ok(Ok(value)) => {
-            health.usable = true;
-            return Ok(value);
-        }
-        Ok(Err(error)) => Failure::from(error),
-        Err(_) => late(StoreError::Unavailable(format!(
-            "no answer within {limit:?}"
-        ))),
-    };
-    health.usable = matches!(failure, Failure::Refused(_));
-    if let Failure::Unfit(why) = &failure {
-        health.line.end_generation(health.generation, why);
-    }
-    Err(failure)
 }
 
 impl From<sqlx::Error> for Failure {

@@ -3,37 +3,34 @@ use sqlx::Executor;
 use sqlx::mysql::MySqlDatabaseError;
 
 use super::failure::Failure;
-use super::{MYSQL, MysqlDatabase};
-use crate::store::StoreError;
-use crate::store::identity::Identity;
+use crate::store::identity::{ExpectedIdentity, Identity};
+use crate::store::{MYSQL, StoreError};
 
 /// The server's number for a table that is not there.
 const NO_SUCH_TABLE: u16 = 1146;
 
-impl MysqlDatabase {
-    /// Refuses a connection to a database that is not the expected one, before anybody uses it.
-    pub(super) async fn recognise(
-        &self,
-        connection: &mut sqlx::MySqlConnection,
-    ) -> Result<(), StoreError> {
-        if self.expected.is_anything() {
-            return Ok(());
-        }
-        let found = match connection
-            .fetch_optional(MYSQL.identity.read_identity)
-            .await
-        {
-            Err(sqlx::Error::Database(error))
-                if error
-                    .try_downcast_ref::<MySqlDatabaseError>()
-                    .map(MySqlDatabaseError::number)
-                    == Some(NO_SUCH_TABLE) =>
-            {
-                None
-            }
-            found => found.map_err(Failure::from)?,
-        };
-        let found = found.as_ref().map(Identity::from_row).transpose()?;
-        self.expected.judge(found.as_ref())
+/// Refuses a connection to a database that is not the expected one, before anybody uses it.
+pub(super) async fn recognise(
+    expected: &ExpectedIdentity,
+    connection: &mut sqlx::MySqlConnection,
+) -> Result<(), StoreError> {
+    if expected.is_anything() {
+        return Ok(());
     }
+    let found = match connection
+        .fetch_optional(MYSQL.identity.read_identity)
+        .await
+    {
+        Err(sqlx::Error::Database(error))
+            if error
+                .try_downcast_ref::<MySqlDatabaseError>()
+                .map(MySqlDatabaseError::number)
+                == Some(NO_SUCH_TABLE) =>
+        {
+            None
+        }
+        found => found.map_err(Failure::from)?,
+    };
+    let found = found.as_ref().map(Identity::from_row).transpose()?;
+    expected.judge(found.as_ref())
 }

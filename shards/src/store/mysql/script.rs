@@ -6,8 +6,10 @@
 //! otherwise. So nothing here depends on how the server reads escapes.
 use std::fmt::Write as _;
 
-use super::NOTHING;
 use crate::store::{Input, Outcome, Rows, Step, Value};
+
+/// The bound value of statements that need none.
+pub(super) const NOTHING: &str = "[]";
 
 /// Where a statement has its bound value.
 const VALUE_PLACE: &str = "?";

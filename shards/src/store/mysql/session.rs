@@ -17,11 +17,13 @@
 //!   choice;
 //! - `innodb_snapshot_isolation`, which older versions do not know and which changes nothing under
 //!   READ COMMITTED.
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
 use sqlx::Executor;
 
 use super::failure::Failure;
-use super::{IDLE_SECONDS_MAX, LOCK_WAIT_SECONDS, MysqlDatabase};
+use super::times::{IDLE_SECONDS_MAX, LOCK_WAIT_SECONDS};
 use crate::store::connection::outcomes;
 use crate::store::{Columns, StoreError};
 
@@ -55,9 +57,9 @@ const KIND: &str = "SELECT 0 /*M!100000 + 1 */";
 /// be known before a connection is used belongs here.
 pub(super) async fn check(
     connection: &mut sqlx::MySqlConnection,
-    database: &MysqlDatabase,
+    statement_timeout: Duration,
 ) -> Result<Server, StoreError> {
-    let text = format!("{};\n{READ_ONLY};\n{KIND}", settings(database));
+    let text = format!("{};\n{READ_ONLY};\n{KIND}", settings(statement_timeout));
     let results = connection.fetch_many(&*text);
     let done = outcomes(results.map_ok(|result| result.map_left(|done| done.rows_affected())));
     let done = done.await.map_err(Failure::from)?;
@@ -83,8 +85,8 @@ pub(super) async fn check(
 }
 
 /// What every session is told.
-fn settings(database: &MysqlDatabase) -> String {
-    let statement_seconds = database.statement_timeout.as_secs();
+fn settings(statement_timeout: Duration) -> String {
+    let statement_seconds = statement_timeout.as_secs();
     // A table that somebody changes is waited for as long as the statement is; a little longer
     // here, so that who gives up is always the same.
     let table_wait = statement_seconds + 1;

@@ -4,7 +4,9 @@
 //! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
 //! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
-use super::{Dialect, DialectKind, IdentityStatements, Issuing, SchemaTexts, ShardChange, texts};
+use super::dialect::{
+    Dialect, DialectKind, IdentityStatements, Issuing, SchemaTexts, ShardChange, texts,
+};
 
 /// MySQL 8.0.21 and MariaDB 10.6, or newer. Only what both understand.
 pub const MYSQL: Dialect = Dialect {

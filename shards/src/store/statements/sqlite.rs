@@ -1,5 +1,7 @@
 //! The texts for SQLite.
-use super::{Dialect, DialectKind, IdentityStatements, Issuing, SchemaTexts, ShardChange, texts};
+use super::dialect::{
+    Dialect, DialectKind, IdentityStatements, Issuing, SchemaTexts, ShardChange, texts,
+};
 
 /// SQLite 3.38 or newer (the `->>` operator).
 pub const SQLITE: Dialect = Dialect {

@@ -4,7 +4,7 @@ use market::batch::AccountKey;
 use market::calendar::Day;
 use market::chances::Account;
 
-use super::{LockOrder, Table};
+use super::table::{LockOrder, Table};
 use crate::store::rows::number;
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use market::call::{Call, Kind};
 use market::{OrderId, RequestId, UserId};
 
-use super::{LockOrder, OfUsers, Table};
+use super::table::{LockOrder, OfUsers, Table};
 use crate::store::rows::{activity_id, number, order_id, user_id};
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError, Value, out_of_range};
@@ -27,8 +27,8 @@ numbered_statements! {
         lock,
         /// `[[user, request], ...]` -> index, call.
         find,
-        /// `[user, activity, created_at_ms, id]` -> index 0, call: a hundred calls for draws, the
-        /// newest first.
+        /// `[user, activity, created_at_ms, id]` -> index 0, call: 101 calls for draws at most,
+        /// the newest first.
         latest,
         /// `[after, up to]` -> at most `{rows_max}` calls of the users in between, by key.
         page,

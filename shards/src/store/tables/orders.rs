@@ -8,7 +8,7 @@ use market::call::Call;
 use market::order::{DrawCount, Order, Rule};
 use market::{AwardId, OrderId, UserId};
 
-use super::{LockOrder, OfUsers, Table};
+use super::table::{LockOrder, OfUsers, Table};
 use crate::store::rows::{activity_id, number, order_id};
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError, Value, out_of_range};

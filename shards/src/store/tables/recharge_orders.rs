@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use market::recharge::{RechargeKind, RechargeOrder};
 use market::{OrderId, RequestId, UserId};
 
-use super::{LockOrder, OfUsers, Table};
+use super::table::{LockOrder, OfUsers, Table};
 use crate::store::rows::{activity_id, number, order_id, user_id};
 use crate::store::statements::numbered_statements;
 use crate::store::{Columns, Rows, StoreError, Value, out_of_range};

@@ -1,5 +1,5 @@
 //! The writes of one transaction, brought into the order of all tables.
-use super::{LockOrder, Table};
+use super::table::{LockOrder, Table};
 use crate::store::{Expected, Input, Rows, Step};
 
 /// The writes of one transaction, in whatever order they are added.

@@ -122,7 +122,7 @@ async fn meta_look_ups_use_their_keys_in_mariadb() {
 fn each_statement_has_one_place_for_its_value_at_most() {
     let dialect = MysqlDatabase::DIALECT;
     let all = format!("{dialect:?}{:?}{EPOCHS:?}{RECEIPTS:?}{COUNTERS:?}", table());
-    let texts: Vec<&str> = all.split("\", ").collect();
+    let texts: Vec<&str> = all.split(": \"").collect();
     assert!(texts.len() > 40, "{}", texts.len());
     let several = texts.iter().filter(|text| text.matches('?').count() > 1);
     assert!(

@@ -1,12 +1,13 @@
 //! Schema changes are not transactional here: they can be repeated instead.
 use super::{connect, impatient, number, shard};
 use crate::store::conformance::TABLES;
+use crate::store::migrate::conversion::paged;
 use crate::store::tables::issued::COUNTERS;
 use crate::store::{
     Columns, Connection, Database, MYSQL, MigrateError, MysqlDatabase, check_meta, check_shard,
     migrate_meta, migrate_shard,
 };
-use crate::testing::Mariadb;
+use crate::testing::{Mariadb, undo_calls};
 
 async fn empty() -> MysqlDatabase {
     impatient(&Mariadb::shared_database().await)
@@ -182,6 +183,72 @@ async fn a_gateway_of_the_version_before_that_still_runs_commits_nothing_more() 
     let noted =
         old.run("INSERT INTO stock_grant (server, grant_id, void, epoch, units) VALUES (1, 12, 0, 0, '[]')").await;
     assert!(noted.is_err());
+}
+
+#[tokio::test]
+async fn orders_are_converted_in_the_order_of_their_key() {
+    let database = shard().await;
+    undo_calls(&database, TABLES).await;
+    let mut connection = connect(&database).await;
+    let tables = MYSQL.shard_change(5, TABLES).expect("a text");
+    connection.run(&tables).await.expect("made");
+    let convert = paged(&MYSQL, 0, 10).convert;
+    let plan = connection
+        .rows(
+            &format!("EXPLAIN FORMAT = TRADITIONAL {convert}"),
+            r#"["a","b"]"#,
+        )
+        .await
+        .expect("a plan");
+    let lines: Vec<String> = plan
+        .iter()
+        .map(|row| {
+            (0..12)
+                .filter_map(|index| row.text(index).ok())
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    let orders = lines.iter().find(|line| line.contains("raffle_order_0"));
+    let orders = orders.expect("it reads orders");
+    assert!(orders.contains("raffle_order_to_convert"), "{lines:?}");
+    assert!(
+        !lines
+            .iter()
+            .any(|line| line.contains("filesort") || line.contains("temporary")),
+        "{lines:?}"
+    );
+}
+
+/// Each of the steps may be the last of a program.
+#[tokio::test]
+async fn tables_of_calls_that_were_made_half_way_are_finished() {
+    for change in [5, 7] {
+        let text = MYSQL.shard_change(change, TABLES).expect("a change");
+        let statements: Vec<&str> = text.split(";\n").collect();
+        for done in [0, 1, 3, 5, 6, 9, statements.len()] {
+            let database = shard().await;
+            undo_calls(&database, TABLES).await;
+            let mut connection = connect(&database).await;
+            if change == 7 {
+                let tables = MYSQL.shard_change(5, TABLES).expect("a text");
+                let noted = "INSERT INTO schema_version VALUES (6), (7)";
+                connection
+                    .run(&format!("{tables};\n{noted}"))
+                    .await
+                    .expect("made");
+            }
+            if done > 0 {
+                let some = statements[..done.min(statements.len())].join(";\n");
+                connection.run(&some).await.expect("a part of it");
+            }
+            drop(connection);
+            migrate_shard(&database, TABLES).await.expect("the rest");
+            let left = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()
+                        AND table_name LIKE 'raffle\\_order\\_%' AND column_name IN ('request_id', 'seq')";
+            assert_eq!(number(&database, left).await, 0, "{change} {done}");
+        }
+    }
 }
 
 #[tokio::test]
