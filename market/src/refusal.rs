@@ -22,10 +22,12 @@ pub enum Refusal {
     /// The day's limit is reached.
     #[error("today's limit of draws is reached")]
     DayLimit,
-    /// The user's request id was used for another kind of command, another activity, or another
-    /// amount.
+    /// The user's request id was used for another kind of command, or to give other chances.
     #[error("this request id was used for another call")]
     RequestIdReused,
+    /// The user's request id was used for a command of this kind in another activity.
+    #[error("this request id was used for another activity")]
+    RequestActivityDiffers,
     /// The user's request id was used for another number of draws.
     #[error("this request id was used for another number of draws")]
     RequestCountDiffers,

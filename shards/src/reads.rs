@@ -264,7 +264,7 @@ async fn draws_of<C: Connection>(
 ) -> Result<Vec<Order>, StoreError> {
     let draws = calls.iter().filter(|call| call.kind == Kind::Draw);
     let mut made = Makings::default();
-    made.look_for(sql, draws.clone());
+    made.look_for(sql, &draws);
     let steps = made.steps();
     if steps.is_empty() {
         return Ok(Vec::new());

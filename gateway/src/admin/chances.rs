@@ -129,13 +129,12 @@ impl CheckedChances {
             format!("chances grant {} in {activity}", chances.get()),
         );
         match given {
-            Ok((_, true)) => None,
             Ok((order, false)) => Some((what, format!("{user}, recharge order {}", order.id))),
             Err(CommandError::OutcomeUnknown) => Some((
                 format!("{what} (unconfirmed)"),
                 format!("{user}, request id {}", self.request.as_str()),
             )),
-            Err(_) => None,
+            Ok((_, true)) | Err(_) => None,
         }
     }
 

@@ -14,7 +14,9 @@ impl From<Refusal> for Code {
             Refusal::NoChancesLeft => Code::NoChancesLeft,
             Refusal::MonthLimit => Code::MonthLimit,
             Refusal::DayLimit => Code::DayLimit,
-            Refusal::RequestIdReused | Refusal::RequestCountDiffers => Code::RequestIdReused,
+            Refusal::RequestIdReused
+            | Refusal::RequestActivityDiffers
+            | Refusal::RequestCountDiffers => Code::RequestIdReused,
             Refusal::StockUnavailable => Code::StockUnavailable,
             Refusal::TooManyChances => Code::TooManyChances,
         }
@@ -54,7 +56,9 @@ impl From<CommandError> for Failure {
         match error {
             CommandError::BreakerOpen { retry_after } => failure.retry_after(retry_after),
             CommandError::Refused(
-                refusal @ (Refusal::RequestIdReused | Refusal::RequestCountDiffers),
+                refusal @ (Refusal::RequestIdReused
+                | Refusal::RequestActivityDiffers
+                | Refusal::RequestCountDiffers),
             ) => Self {
                 detail: Some(refusal.to_string().into()),
                 ..failure

@@ -31,10 +31,9 @@ pub struct MigrateOptions {
 pub fn run(options: &MigrateOptions) -> ExitCode {
     match block_on(migrate(options)) {
         Ok(Migrated { done, strangers }) => {
-            say(done
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect::<String>());
+            for line in done {
+                say(format_args!("{line}\n"));
+            }
             if strangers.is_empty() {
                 ExitCode::SUCCESS
             } else {

@@ -218,9 +218,9 @@ impl Bench<'_> {
             json: self.sqlite_insert(Way::Json).await?,
         };
         Ok(vec![
-            rows_per_second("sqlite_insert", inserted.best()),
-            rows_per_second("sqlite_insert_values", inserted.values),
-            rows_per_second("sqlite_insert_json", inserted.json),
+            inserted_per_second("sqlite_insert", inserted.best()),
+            inserted_per_second("sqlite_insert_values", inserted.values),
+            inserted_per_second("sqlite_insert_json", inserted.json),
         ])
     }
 
@@ -229,7 +229,7 @@ impl Bench<'_> {
             .map_err(|e| Error::io(self.folder.display().to_string(), e))?;
         let seconds = self.effort.seconds;
         let rate = in_background(move || sqlite::measure(data.path(), way, seconds)).await?;
-        eprintln!("  sqlite insert {way:?}: {rate:.0} rows/s");
+        eprintln!("  sqlite insert {way:?}: {rate:.0} draws/s");
         Ok(rate)
     }
 
@@ -284,27 +284,27 @@ impl Bench<'_> {
         let decr = in_background(move || redis::measure(address, seconds)).await?;
         eprintln!("  redis DECR: {decr:.0}/s");
         Ok(vec![
-            rows_per_second("mysql_insert", inserted),
+            inserted_per_second("mysql_insert", inserted),
             Figure {
                 unit: "commands/s",
-                ..rows_per_second("redis_decr", decr)
+                ..inserted_per_second("redis_decr", decr)
             },
         ])
     }
 }
 
-/// Inserts into the databases of a cluster; rows per second.
+/// Inserts into the databases of a cluster; draws per second.
 pub(super) async fn mysql_insert(cluster: &Cluster, seconds: u64) -> Result<f64, Error> {
     let servers = cluster.shards().to_vec();
     let rate = in_background(move || mysql::measure(&servers, seconds)).await?;
-    eprintln!("  mysql insert: {rate:.0} rows/s");
+    eprintln!("  mysql insert: {rate:.0} draws/s");
     Ok(rate)
 }
 
-fn rows_per_second(name: &'static str, value: f64) -> Figure {
+fn inserted_per_second(name: &'static str, value: f64) -> Figure {
     Figure {
         name,
-        unit: "rows/s",
+        unit: "draws/s",
         value,
         latency: None,
         connections: None,

@@ -69,7 +69,7 @@ async fn fill(
         insert(&mut connection, &sql, &source.batch()).await?;
         watch.count_batch();
     }
-    let rate = watch.rows_per_second();
+    let rate = watch.inserted_per_second();
     tables.drop(&mut connection).await?;
     connection.close().await?;
     Ok(rate)

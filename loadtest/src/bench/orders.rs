@@ -104,7 +104,7 @@ pub(super) enum Way {
     Json,
 }
 
-/// Rows per second into bare tables.
+/// Draws per second into bare tables.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Inserted {
     pub(super) values: f64,
@@ -236,8 +236,8 @@ impl Stopwatch {
         self.batches += 1;
     }
 
-    pub(super) fn rows_per_second(&self) -> f64 {
-        const _: () = assert!(ROWS == 256, "the rate counts 256 rows a batch");
+    pub(super) fn inserted_per_second(&self) -> f64 {
+        const _: () = assert!(ROWS == 256, "the rate counts 256 draws a batch");
         f64::from(self.batches) * 256.0 / self.start.elapsed().as_secs_f64()
     }
 }

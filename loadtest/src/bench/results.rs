@@ -197,7 +197,7 @@ mod tests {
     fn inserted(name: &'static str, value: f64) -> Figure {
         Figure {
             name,
-            unit: "rows/s",
+            unit: "draws/s",
             value,
             latency: None,
             connections: None,
@@ -220,7 +220,7 @@ mod tests {
         let rows = serde_json::to_value(rows(&[round(1.0)])).expect("JSON");
         assert_eq!(
             rows[3],
-            json!({"name": "mysql_insert_values", "value": 50.0, "unit": "rows/s", "limit": null,
+            json!({"name": "mysql_insert_values", "value": 50.0, "unit": "draws/s", "limit": null,
                 "limit_value": null, "ratio": null, "p50_ms": null, "p99_ms": null, "connections": null})
         );
         assert_eq!(

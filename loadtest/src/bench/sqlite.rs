@@ -50,7 +50,7 @@ async fn fill(path: PathBuf, number: u16, way: Way, seconds: u64) -> Result<f64,
         insert(&mut connection, &sql, way, &source.batch()).await?;
         watch.count_batch();
     }
-    let rate = watch.rows_per_second();
+    let rate = watch.inserted_per_second();
     connection.close().await?;
     Ok(rate)
 }

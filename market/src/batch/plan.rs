@@ -159,8 +159,11 @@ fn repeats(call: Fingerprint, earlier: Fingerprint) -> Result<(), Refusal> {
     if call == earlier {
         return Ok(());
     }
-    let draws_both = [call.kind, earlier.kind] == [Kind::Draw; 2];
-    Err(if draws_both && call.activity == earlier.activity {
+    Err(if call.kind != earlier.kind {
+        Refusal::RequestIdReused
+    } else if call.activity != earlier.activity {
+        Refusal::RequestActivityDiffers
+    } else if call.kind == Kind::Draw {
         Refusal::RequestCountDiffers
     } else {
         Refusal::RequestIdReused

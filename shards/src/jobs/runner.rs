@@ -1,4 +1,7 @@
 //! The runner: gives each job its rounds, bounds the time of each, and notes how it ended.
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,24 +200,5 @@ fn describe(
         outcome,
         why,
         backlog,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn eight_jobs_in_a_row_begin_an_eighth_apart() {
-        let second = Duration::from_secs(1);
-        let mut offsets: Vec<u128> = (3..11).map(|job| offset(job, second).as_millis()).collect();
-        assert!(
-            offsets
-                .windows(2)
-                .all(|pair| pair[0].abs_diff(pair[1]) >= 375),
-            "{offsets:?}"
-        );
-        offsets.sort_unstable();
-        assert_eq!(offsets, [0, 125, 250, 375, 500, 625, 750, 875]);
     }
 }

@@ -494,13 +494,18 @@ fn is_right(
     used: u32,
     granted: u32,
 ) -> bool {
-    let is_reused = |same_draws: bool| {
-        earlier.is_some_and(|earlier| {
-            let draws_there = (asked.kind, asked.activity) == (Kind::Draw, earlier.activity)
-                && earlier.kind == Kind::Draw;
-            earlier != asked && draws_there == same_draws
-        })
+    let differs = |earlier: Fingerprint| {
+        if earlier.kind != asked.kind {
+            Refusal::RequestIdReused
+        } else if earlier.activity != asked.activity {
+            Refusal::RequestActivityDiffers
+        } else if asked.kind == Kind::Draw {
+            Refusal::RequestCountDiffers
+        } else {
+            Refusal::RequestIdReused
+        }
     };
+    let reused = earlier.filter(|&earlier| earlier != asked).map(differs);
     // As far as the chances go is at least one draw.
     let needed = if is_all_or_nothing(asked.activity) {
         asked.asked
@@ -508,8 +513,9 @@ fn is_right(
         1
     };
     match refusal {
-        Refusal::RequestIdReused => is_reused(false),
-        Refusal::RequestCountDiffers => is_reused(true),
+        Refusal::RequestIdReused
+        | Refusal::RequestActivityDiffers
+        | Refusal::RequestCountDiffers => reused == Some(refusal),
         _ if asked.kind != Kind::Draw => false,
         Refusal::NoChancesLeft => u64::from(used) + needed > granted.into(),
         Refusal::StockUnavailable | Refusal::MonthLimit | Refusal::DayLimit => true,
@@ -550,7 +556,9 @@ fn kind_of(answer: &Result<Made, CommandError>) -> &'static str {
         Ok(_) => "answer: no unit",
         Err(CommandError::Refused(Refusal::StockUnavailable)) => "answer: stock unavailable",
         Err(CommandError::Refused(Refusal::NoChancesLeft)) => "answer: no chances",
-        Err(CommandError::Refused(Refusal::RequestIdReused)) => "answer: request id reused",
+        Err(CommandError::Refused(Refusal::RequestIdReused | Refusal::RequestActivityDiffers)) => {
+            "answer: request id reused"
+        }
         Err(CommandError::Refused(Refusal::RequestCountDiffers)) => "answer: count differs",
         Err(CommandError::Refused(_)) => "answer: limit",
         Err(CommandError::DataRefused) => "answer: data refused",

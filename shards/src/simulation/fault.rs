@@ -63,7 +63,7 @@ impl Fault {
     /// What a run must be about, so that few seeds are enough to see it.
     pub(super) const fn theme(self) -> Option<Theme> {
         match self {
-            Self::DeleteOpen => Some(Theme::Doubt),
+            Self::DeleteOpen | Self::VerdictByKey => Some(Theme::Doubt),
             Self::WithdrawLate | Self::NoteLate => Some(Theme::Operations),
             Self::CloseFlatters => Some(Theme::SplitBrain),
             Self::NoIdentity => Some(Theme::Intruders),

@@ -174,7 +174,8 @@ fn rival(world: &World, command: &Command) -> Option<(usize, Command)> {
         return None;
     }
     state.note("two kinds under one key", String::new);
-    let activity = command.ask.fingerprint().activity;
+    // In different activities the account of neither keeps the other from writing its call.
+    let activity = activities()[state.dice.place(2)];
     let ask = match command.ask {
         Ask::Draw(_) => Ask::Grant(grant(&mut state.dice, activity)),
         Ask::Grant(_) => {

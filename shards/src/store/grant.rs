@@ -53,7 +53,7 @@ impl<'r> GrantNote<'r> {
     pub(crate) fn write<'a>(&'a self, dialect: &Dialect, writes: &mut Writes<'a>) {
         match dialect.issuing {
             Issuing::FromServers => self.write_receipt(dialect, writes),
-            Issuing::FromMemory => self.write_counts(dialect, self.prize_counts(), writes),
+            Issuing::FromMemory => write_counts(dialect, self.prize_counts(), writes),
         }
         if dialect.issuing == Issuing::FromServers && !self.receipt.closed.is_empty() {
             let step = Step {
@@ -85,24 +85,7 @@ impl<'r> GrantNote<'r> {
             expected: Expected::Rows(1),
         };
         writes.add_step(LockOrder::Receipts, note);
-        self.write_counts(dialect, self.lane_counts(), writes);
-    }
-
-    fn write_counts<'a>(&self, dialect: &Dialect, rows: Rows<'a>, writes: &mut Writes<'a>) {
-        let count = rows.by_row().len();
-        if count == 0 {
-            return;
-        }
-        let expected = match dialect.issuing {
-            Issuing::FromServers => Expected::AddedOrChanged(count),
-            Issuing::FromMemory => Expected::Rows(count),
-        };
-        let step = Step {
-            sql: IssuedStatements::of(dialect).count,
-            input: Input::Rows(rows),
-            expected,
-        };
-        writes.add_step(LockOrder::Issued, step);
+        write_counts(dialect, self.lane_counts(), writes);
     }
 
     /// Whether each server's epoch is still the one that its units were granted under, by what the
@@ -194,4 +177,21 @@ fn units_text(receipt: &Receipt) -> String {
         (server.0, epoch.0, units.collect::<Vec<_>>())
     };
     json_rows(receipt.epochs.iter().map(of_server))
+}
+
+fn write_counts<'a>(dialect: &Dialect, rows: Rows<'a>, writes: &mut Writes<'a>) {
+    let count = rows.by_row().len();
+    if count == 0 {
+        return;
+    }
+    let expected = match dialect.issuing {
+        Issuing::FromServers => Expected::AddedOrChanged(count),
+        Issuing::FromMemory => Expected::Rows(count),
+    };
+    let step = Step {
+        sql: IssuedStatements::of(dialect).count,
+        input: Input::Rows(rows),
+        expected,
+    };
+    writes.add_step(LockOrder::Issued, step);
 }

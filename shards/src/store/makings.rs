@@ -30,7 +30,7 @@ impl<'a> Makings<'a> {
     pub(crate) fn look_for(
         &mut self,
         sql: &'a Numbered,
-        calls: impl Iterator<Item = &'a Call> + Clone,
+        calls: &(impl Iterator<Item = &'a Call> + Clone),
     ) {
         for kind in Kind::ALL {
             let sql = match kind {

@@ -248,7 +248,7 @@ impl<D: Database> SqlShard<D> {
         let mut made = Makings::default();
         for (sql, indexes) in self.layout.tables.iter().zip(&by_table) {
             let calls = indexes.iter().map(|&index| earlier[index]);
-            made.look_for(sql, calls);
+            made.look_for(sql, &calls);
         }
         let connection = self.connection.as_mut().ok_or_else(no_transaction)?;
         let steps = made.steps();

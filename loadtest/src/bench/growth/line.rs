@@ -61,7 +61,7 @@ impl GrowthLine {
 /// A table in Markdown.
 pub(super) fn table(lines: &[GrowthLine]) -> String {
     let mut text = String::from(
-        "| shards | prizes | accounts before | connections | draws/s | refused | p50 ms | p99 ms | mysql_insert rows/s | ratio \
+        "| shards | prizes | accounts before | connections | draws/s | refused | p50 ms | p99 ms | mysql_insert draws/s | ratio \
          | us of processor time a draw: gateway | databases | Redis |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for line in lines {

@@ -123,7 +123,7 @@ fn an_earlier_call_is_known_by_what_it_asked_for() {
             "although it made less, and the activity has ended"
         );
         let (_, refused) = answered_after(first.clone(), elsewhere(first));
-        assert_eq!(refused, Err(Refusal::RequestIdReused));
+        assert_eq!(refused, Err(Refusal::RequestActivityDiffers));
     }
     let refused = |first, again| {
         answered_after(first, again)

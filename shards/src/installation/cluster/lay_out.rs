@@ -10,16 +10,17 @@ use crate::stock::spread::Spread;
 use crate::store::{ConversionProgress, MysqlDatabase, StoreError, migrate_meta};
 
 impl ClusterOptions {
-    /// Brings the meta database and all shards up to date, and at the first time fixes the layout
-    /// and has each database say whose it is. Does nothing when all is as it should be; several may
-    /// do it at once.
+    /// Lays out without showing progress.
+    #[cfg(test)]
     pub(crate) async fn migrate(&self) -> Result<(), ClusterError> {
         let progress = ConversionProgress::default();
         self.lay_out(false, &progress).await.map(drop)
     }
 
-    /// The same. With `accept_older_meta` it does so whatever the meta database has forgotten.
-    /// Returns the greatest run that any shard's ids are of.
+    /// Brings the meta database and all shards up to date, and at the first time fixes the layout
+    /// and has each database say whose it is. Does nothing when all is up to date; several
+    /// processes may do it at once. With `accept_older_meta` it does so whatever the meta database
+    /// has forgotten. Returns the greatest run that any shard's ids are of.
     pub(super) async fn lay_out(
         &self,
         accept_older_meta: bool,

@@ -12,13 +12,12 @@ impl ClusterOptions {
         accept_older_meta: Option<(&str, &str)>,
         progress: &ConversionProgress,
     ) -> Result<Migrated, ClusterError> {
-        let mut done = match accept_older_meta {
-            Some((who, why)) => self.accept_older_meta(who, why, progress).await?,
-            None => {
-                self.lay_out(false, progress).await?;
-                Vec::new()
-            }
-        };
+        let mut done = Vec::new();
+        if let Some((who, why)) = accept_older_meta {
+            done = self.accept_older_meta(who, why, progress).await?;
+        } else {
+            self.lay_out(false, progress).await?;
+        }
         if progress.tables() > 0 {
             let (calls, tables) = (progress.calls(), progress.tables());
             done.push(format!("{calls} calls in {tables} tables were converted"));

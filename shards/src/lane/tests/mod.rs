@@ -290,10 +290,10 @@ impl ShardStore for Store {
             tables.accounts.insert((user.clone(), *activity), *account);
         }
         for call in calls {
-            let made = settlement.answers.iter().flatten();
-            let made = made.cloned().find(|made| made.first_id() == call.first_id);
+            let mut made = settlement.answers.iter().flatten();
+            let made = made.find(|made| made.first_id() == call.first_id);
             let (key, call) = ((call.user.clone(), call.request.clone()), call.clone());
-            let made = made.expect("each call has an answer");
+            let made = made.expect("each call has an answer").clone();
             let earlier = tables.calls.insert(key, EarlierCall { call, made });
             assert_eq!(earlier, None, "a request id has two calls");
         }

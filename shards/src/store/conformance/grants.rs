@@ -59,7 +59,7 @@ fn call_of(order: &RechargeOrder) -> Call {
 
 pub(super) async fn a_grant_is_found_with_its_chances<D: Database>(database: D) {
     let mut bench = Bench::new(database.clone()).await;
-    let calls = [("a", "g", 3), ("b", "g", u32::MAX), ("c", "\u{1f3b0}", 1)];
+    let calls = [("a", "g", 3), ("b", "g", u32::MAX), ("c", "G!", 1)];
     let settlement = bench.grants(&calls);
     bench.persist(1, &settlement).await.expect("persisted");
     assert_eq!(bench.verdict(1, &settlement).await, Ok(Verdict::Committed));

@@ -1,10 +1,8 @@
-//! The tables whose rows have ids of their own. Those are of the runs that processes claim, so a
-//! meta database must know the greatest of them.
-use super::orders::OrderStatements;
-use super::recharge_orders::RechargeOrderStatements;
+//! The tables whose rows have ids of their own.
+use super::{orders, recharge_orders};
 use crate::store::Dialect;
 
-/// A table whose rows have ids of their own.
+/// A table whose rows have ids of their own. They are of the runs that processes claim.
 pub(crate) struct WithIds {
     /// Its name, before the number.
     pub(crate) prefix: &'static str,
@@ -16,10 +14,12 @@ pub(crate) struct WithIds {
 pub(crate) const WITH_IDS: [WithIds; 2] = [
     WithIds {
         prefix: "raffle_order_",
-        read_last: |dialect, table| OrderStatements::of(dialect, table).read_last,
+        read_last: |dialect, table| orders::OrderStatements::of(dialect, table).read_last,
     },
     WithIds {
         prefix: "recharge_order_",
-        read_last: |dialect, table| RechargeOrderStatements::of(dialect, table).read_last,
+        read_last: |dialect, table| {
+            recharge_orders::RechargeOrderStatements::of(dialect, table).read_last
+        },
     },
 ];

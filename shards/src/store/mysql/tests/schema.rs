@@ -226,7 +226,7 @@ async fn tables_of_calls_that_were_made_half_way_are_finished() {
     for change in [5, 7] {
         let text = MYSQL.shard_change(change, TABLES).expect("a change");
         let statements: Vec<&str> = text.split(";\n").collect();
-        for done in [0, 1, 3, 5, 6, 9, statements.len()] {
+        for done in [1, 5, 9, statements.len()] {
             let database = shard().await;
             undo_calls(&database, TABLES).await;
             let mut connection = connect(&database).await;
@@ -238,10 +238,8 @@ async fn tables_of_calls_that_were_made_half_way_are_finished() {
                     .await
                     .expect("made");
             }
-            if done > 0 {
-                let some = statements[..done.min(statements.len())].join(";\n");
-                connection.run(&some).await.expect("a part of it");
-            }
+            let some = statements[..done].join(";\n");
+            connection.run(&some).await.expect("a part of it");
             drop(connection);
             migrate_shard(&database, TABLES).await.expect("the rest");
             let left = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()
