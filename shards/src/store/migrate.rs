@@ -9,8 +9,8 @@ pub(super) mod conversion;
 
 use std::cmp::Ordering;
 
-use self::conversion::Conversion;
 pub use self::conversion::ConversionProgress;
+use self::conversion::{Conversion, Step};
 use super::statements::fill_in;
 use super::{Columns, Connection, Database, ShardChange, StoreError};
 
@@ -178,15 +178,6 @@ impl super::Dialect {
             ShardChange::Calls => None,
         }
     }
-}
-
-/// What became of a step towards the next version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// The version is reached.
-    Done,
-    /// There is more to do. What was done stays done.
-    More,
 }
 
 /// Takes steps until the newest version is reached. Between two of them others have their turn.

@@ -2,9 +2,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Step;
 use crate::store::tables::calls::CallStatements;
 use crate::store::{Columns, Connection, Dialect, StoreError};
+
+/// What became of a step towards the next version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The version is reached.
+    Done,
+    /// There is more to do. What was done stays done.
+    More,
+}
 
 /// Calls that one step writes: a fraction of a second.
 pub(super) const PAGE: usize = 5_000;
