@@ -36,7 +36,8 @@ pub(crate) trait Job: Send + 'static {
     /// What metrics, leases and operators call it. Where there are several of one kind,
     /// [`Job::number`] follows.
     const NAME: &'static str;
-    /// The time from the end of a round to the next one.
+    /// The time from the start of a round to that of the next. After a round that takes longer the
+    /// next begins at once.
     const EVERY: Duration;
     /// Which processes run it.
     const SCOPE: JobScope = JobScope::Installation;

@@ -135,8 +135,10 @@ impl<J: Job> Rounds<J> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = ticks.tick() => {}
+                // The stop first: no round begins after it.
+                biased;
                 _ = stop.wait_for(|&stop| stop) => break,
+                _ = ticks.tick() => {}
             }
             self.round_if_ours().await;
         }
