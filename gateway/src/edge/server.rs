@@ -282,7 +282,8 @@ mod tests {
                 exempt: TrustedProxies::default(),
             },
             timeouts: ConnectionTimeouts {
-                first_header: long,
+                // The connection's timer is looked at when it rings: first after this time.
+                first_header: Duration::from_secs(5),
                 header: IDLE_MAX,
                 write: long,
                 linger: Duration::ZERO,
