@@ -2,7 +2,8 @@
 //! parser beneath it.
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use market::UserId;
+use market::ids::InvalidId;
+use market::{RequestId, UserId};
 
 /// The maximum of units of a prize: the sum over all shards stays far below 63 bits.
 const UNITS_MAX: u64 = 1_000_000_000_000;
@@ -19,6 +20,11 @@ pub(super) fn units(text: &str) -> Result<u64, String> {
 /// A user id.
 pub(super) fn user(text: &str) -> Result<UserId, String> {
     UserId::new(text).map_err(|error| format!("a user id {error}"))
+}
+
+/// A request id.
+pub(super) fn request(text: &str) -> Result<RequestId, InvalidId> {
+    RequestId::new(text)
 }
 
 /// Arguments that have defaults, for a command that can do without them: `Some` when one of them is

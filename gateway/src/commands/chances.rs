@@ -9,7 +9,6 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use hyper::Method;
 use market::grant::ChanceCount;
-use market::ids::InvalidId;
 use market::random::Randomness;
 use market::{ActivityId, RequestId, UserId};
 use serde_json::Value;
@@ -17,7 +16,7 @@ use shards::installation::FolderError;
 use shards::{CommandError, Installation, InstallationError, OsRandom, Serving};
 use tokio::time::sleep;
 
-use super::arguments::{IfGiven, user};
+use super::arguments::{IfGiven, request, user};
 use super::block_on::block_on;
 use super::held_folder::{forget_server, server_of};
 use super::output::{fail, refuse, say};
@@ -70,10 +69,6 @@ pub struct Grant {
     /// Give the command to this server
     #[command(flatten)]
     server: IfGiven<Server>,
-}
-
-fn request(text: &str) -> Result<RequestId, InvalidId> {
-    RequestId::new(text)
 }
 
 /// Why no chances are known to be given.

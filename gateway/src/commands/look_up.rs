@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use market::ids::InvalidId;
 use market::{ActivityId, OrderId, RequestId, UserId};
 use serde_json::Value;
 use shards::{LookUp, ReadError, ReadLimits};
 
-use super::arguments::{IfGiven, user};
+use super::arguments::{IfGiven, request, user};
 use super::block_on::block_on;
 use super::output::{NO, complain, fail, say};
 use super::server::{Server, ServerError, json_or, text};
@@ -74,17 +73,13 @@ pub struct Common {
     server: IfGiven<Server>,
 }
 
-fn request(text: &str) -> Result<RequestId, InvalidId> {
-    RequestId::new(text)
-}
-
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
 enum LookUpError {
     #[error("{0}")]
     Nothing(String),
     #[error(transparent)]
-    StorageArguments(#[from] OpenError),
+    Open(#[from] OpenError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error("{0}; `drawbridge health` and `drawbridge route USER` say more")]

@@ -62,10 +62,7 @@ impl Made {
         ids: &[i64],
         named: &HashMap<i64, (usize, i64)>,
     ) -> Result<(), StoreError> {
-        let sql = match kind {
-            Kind::Draw => &tables.sql.orders.of_ids,
-            Kind::Grant => &tables.sql.recharge_orders.of_ids,
-        };
+        let sql = tables.sql.made_by(kind);
         for row in connection.rows(sql, &json(&ids)).await? {
             let Some(&(index, seq)) = named.get(&row.integer(0)?) else {
                 continue;

@@ -33,15 +33,12 @@ impl<'a> Makings<'a> {
         calls: &(impl Iterator<Item = &'a Call> + Clone),
     ) {
         for kind in Kind::ALL {
-            let sql = match kind {
-                Kind::Draw => &sql.orders.of_ids,
-                Kind::Grant => &sql.recharge_orders.of_ids,
-            };
             let calls = calls.clone().filter(|call| call.kind == kind);
             let call_of: HashMap<_, _> = calls
                 .flat_map(|call| calls::ids_of(call).map(move |id| (id, call)))
                 .collect();
             if !call_of.is_empty() {
+                let sql = sql.made_by(kind);
                 self.looks.push(Look { sql, kind, call_of });
             }
         }

@@ -1,4 +1,6 @@
 //! The tables that each shard has several of.
+use market::call::Kind;
+
 use super::accounts::AccountStatements;
 use super::calls::CallStatements;
 use super::label_repairs::LabelRepairStatements;
@@ -25,6 +27,14 @@ impl Numbered {
             orders: OrderStatements::of(dialect, table),
             recharge_orders: RechargeOrderStatements::of(dialect, table),
             label_repairs: LabelRepairStatements::of(dialect, table),
+        }
+    }
+
+    /// `[id, ...]` -> the rows that calls of a kind made, by their ids.
+    pub(crate) fn made_by(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::Draw => &self.orders.of_ids,
+            Kind::Grant => &self.recharge_orders.of_ids,
         }
     }
 }
