@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::sizes::GatewaySizes;
 use crate::breaker::Breakers;
 use crate::jobs::{JobMetrics, Jobs, Leases, Runner, holder};
-use crate::lane::{Cut, Entrance, Ids, Surroundings, start};
+use crate::lane::{Callers, Cut, Entrance, Ids, Surroundings, start};
 use crate::meta::{Following, InstalledMeta, Meta};
 use crate::metrics::Metrics;
 use crate::random::OsRandom;
@@ -164,6 +164,7 @@ fn start_lanes<B: Backing>(
         around.metrics.run_numbers_left.clone(),
         around.readiness.clone(),
     );
+    let callers = Arc::new(Callers::default());
     let tables = backing.map().tables();
     let per_lane = if B::LANE_PER_TABLE { 1 } else { tables };
     let all = (0..backing.map().shards()).flat_map(|shard| {
@@ -178,6 +179,7 @@ fn start_lanes<B: Backing>(
             random: OsRandom::default(),
             clock: Timestamp::now,
             ids: ids.clone(),
+            callers: callers.clone(),
             metrics: around.metrics.lane(&shard.to_string()),
         };
         let store = backing.store(shard, table..table + per_lane);

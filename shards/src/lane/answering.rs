@@ -1,6 +1,7 @@
 //! Commands that were taken, until each is answered: tries of their batch, halves of it, and those
 //! that are set aside.
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -8,6 +9,7 @@ use market::batch::{CommandAnswer, Supply};
 use market::random::Randomness;
 use tokio::time::Instant;
 
+use super::callers::Callers;
 use super::executor::Executor;
 use super::failure::{Failure, Lock};
 use super::held::{Held, Sifted};
@@ -32,12 +34,24 @@ pub(super) const UNAVAILABLE_MAX: Duration = Duration::from_secs(1);
 /// Answers commands.
 pub(super) struct Answering<S, K, R> {
     pub(super) executor: Executor<S, K, R>,
+    callers: Arc<Callers>,
+    /// How many commands were under way before the first answer to a batch.
+    were_under_way: usize,
     metrics: LaneMetrics,
     /// Set while the shard is unavailable.
     unavailable: Option<Unavailable>,
     held: Held,
     /// Batches that waited for a lock in vain.
     stalls: u64,
+}
+
+/// How a batch was answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answered {
+    /// As fast as the lane can be.
+    pub(super) fast: bool,
+    /// How many commands were under way just before.
+    pub(super) were_under_way: usize,
 }
 
 /// A shard that did not answer.
@@ -48,9 +62,15 @@ struct Unavailable {
 }
 
 impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R> {
-    pub(super) fn new(executor: Executor<S, K, R>, metrics: LaneMetrics) -> Self {
+    pub(super) fn new(
+        executor: Executor<S, K, R>,
+        callers: Arc<Callers>,
+        metrics: LaneMetrics,
+    ) -> Self {
         Self {
             executor,
+            callers,
+            were_under_way: 0,
             metrics,
             unavailable: None,
             held: Held::nobody(),
@@ -58,14 +78,17 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         }
     }
 
-    /// Executes and answers commands that come from the queue; whether that was as fast as the lane
-    /// can be.
-    pub(super) async fn answer(&mut self, taken: Vec<Taken>, began: Instant) -> bool {
+    /// Executes and answers commands that come from the queue.
+    pub(super) async fn answer(&mut self, taken: Vec<Taken>, began: Instant) -> Answered {
         let stalls = self.stalls;
+        self.were_under_way = 0;
         let Sifted { tried, refused } = self.held.sift(taken, began);
         self.refuse_held(refused);
         self.answer_all(tried).await;
-        self.unavailable.is_none() && self.stalls == stalls
+        Answered {
+            fast: self.unavailable.is_none() && self.stalls == stalls,
+            were_under_way: self.were_under_way,
+        }
     }
 
     /// When commands that are set aside are to be tried again, if there are any.
@@ -139,7 +162,8 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         }
     }
 
-    fn answer_each(&self, commands: Vec<Taken>, answers: Vec<CommandAnswer>) {
+    fn answer_each(&mut self, commands: Vec<Taken>, answers: Vec<CommandAnswer>) {
+        self.were_under_way = self.were_under_way.max(self.callers.count());
         let refused = answers.iter().filter(|answer| answer.is_err()).count();
         self.metrics.ended(Ended::Made, commands.len() - refused);
         self.metrics.ended(Ended::Refused, refused);
@@ -148,11 +172,12 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Answering<S, K, R>
         }
     }
 
-    fn refuse_held(&self, commands: Vec<Taken>) {
+    fn refuse_held(&mut self, commands: Vec<Taken>) {
         self.end(commands, Ended::Held, CommandError::Held);
     }
 
-    fn end(&self, commands: Vec<Taken>, how: Ended, error: CommandError) {
+    fn end(&mut self, commands: Vec<Taken>, how: Ended, error: CommandError) {
+        self.were_under_way = self.were_under_way.max(self.callers.count());
         self.metrics.ended(how, commands.len());
         for command in commands {
             command.answer(Err(error));

@@ -14,6 +14,7 @@ use market::random::Randomness;
 use router::nth_after;
 use tokio::time::Instant;
 
+use super::callers::Callers;
 use super::clock::Watch;
 use super::failure::Failure;
 use super::ids::{Ids, LaneIds};
@@ -36,6 +37,8 @@ pub(crate) struct Surroundings<K, R> {
     pub(crate) clock: fn() -> Timestamp,
     /// Where order ids and grant ids come from.
     pub(crate) ids: Arc<Ids>,
+    /// The commands under way in all lanes of the process.
+    pub(crate) callers: Arc<Callers>,
     pub(crate) metrics: LaneMetrics,
 }
 

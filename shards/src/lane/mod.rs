@@ -6,7 +6,8 @@
 //! The rules of a batch are `market`'s. Here is the order of the steps, and what happens when one
 //! fails:
 //!
-//! * `queue.rs`: commands wait, in a queue as long as the lane is fast (`pace.rs`)
+//! * `queue.rs`: commands wait, in a queue as long as the lane is fast (`pace.rs`), and the lane
+//!   for more of them while more are coming (`callers.rs`)
 //! * `run.rs`: a lane takes what waits, batch by batch
 //! * `answering.rs`: a batch is tried, and halved, until each command is answered; commands whose
 //!   rows another process has are set aside (`held.rs`)
@@ -14,6 +15,7 @@
 //! * `failure.rs`: how a try fails
 //! * `ids.rs`, `clock.rs`, `limits.rs`: ids of orders and grants, the shard's clock, sizes
 mod answering;
+mod callers;
 mod clock;
 mod executor;
 mod failure;
@@ -26,6 +28,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::callers::Callers;
 pub(crate) use self::executor::Surroundings;
 pub(crate) use self::ids::{Cut, Ids, Runs, run_of_grant};
 pub use self::limits::{LaneLimits, Timeouts};

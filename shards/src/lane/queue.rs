@@ -20,6 +20,7 @@ use prometheus::IntCounter;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use super::callers::{Callers, UnderWay};
 use super::limits::{LaneLimits, Timeouts};
 use super::pace::Bound;
 use crate::error::CommandError;
@@ -54,6 +55,7 @@ pub(super) struct Waiting {
     command: Command,
     ticket: Arc<Ticket>,
     reply: oneshot::Sender<CommandReply>,
+    under_way: UnderWay,
 }
 
 /// A command that its lane has taken, and that it will answer.
@@ -64,6 +66,7 @@ pub(super) struct Taken {
     pub(super) numbers: CommandNumbers,
     ticket: Arc<Ticket>,
     reply: oneshot::Sender<CommandReply>,
+    under_way: UnderWay,
     /// Since when it is set aside, because another process has its rows.
     held_since: Option<Instant>,
 }
@@ -84,6 +87,7 @@ impl Waiting {
             command,
             ticket,
             reply,
+            under_way,
         } = self;
         ticket
             .state
@@ -95,6 +99,7 @@ impl Waiting {
             numbers: CommandNumbers::default(),
             ticket,
             reply,
+            under_way,
             held_since: None,
         })
     }
@@ -129,6 +134,8 @@ impl Taken {
 
     pub(super) fn answer(self, reply: CommandReply) {
         self.held_up(self.held_for(Instant::now()));
+        // Before the answer is on its way: its caller may be here again at once.
+        drop(self.under_way);
         // A caller that has gone since can ask again under its request id.
         let _ = self.reply.send(reply);
     }
@@ -237,6 +244,7 @@ pub(crate) struct Entrance {
     sender: mpsc::Sender<Waiting>,
     level: Arc<Level>,
     bound: Bound,
+    callers: Arc<Callers>,
     admitted: IntCounter,
 }
 
@@ -246,15 +254,23 @@ pub(super) struct Queue {
     receiver: mpsc::Receiver<Waiting>,
     level: Arc<Level>,
     linger: Duration,
-    /// No batch begins earlier, unless enough draws wait.
+    /// No batch begins earlier, unless enough draws wait, or the callers are all here again.
     linger_until: Option<Instant>,
+    callers: Arc<Callers>,
+    /// How many commands were under way before the last batch was answered.
+    were_under_way: usize,
     /// Commands that a batch had no room for. They wait still, before all others.
     left: Vec<Waiting>,
 }
 
 /// A queue for at most as many draws as the limits say, and as `bound` says just now. Counts the
-/// commands that it takes in.
-pub(super) fn queue(limits: LaneLimits, bound: Bound, admitted: IntCounter) -> (Entrance, Queue) {
+/// commands that it takes in. All queues of a process share their `callers`.
+pub(super) fn queue(
+    limits: LaneLimits,
+    bound: Bound,
+    callers: Arc<Callers>,
+    admitted: IntCounter,
+) -> (Entrance, Queue) {
     let (sender, receiver) = mpsc::channel(limits.queue_max);
     let enough = ENOUGH.min(limits.batch_max).min(limits.queue_max);
     let level = Arc::new(Level {
@@ -266,6 +282,7 @@ pub(super) fn queue(limits: LaneLimits, bound: Bound, admitted: IntCounter) -> (
         sender,
         level: level.clone(),
         bound,
+        callers: callers.clone(),
         admitted,
     };
     (
@@ -275,6 +292,8 @@ pub(super) fn queue(limits: LaneLimits, bound: Bound, admitted: IntCounter) -> (
             level,
             linger: limits.linger,
             linger_until: None,
+            callers,
+            were_under_way: usize::MAX,
             left: Vec::new(),
         },
     )
@@ -303,6 +322,7 @@ impl Entrance {
             command,
             ticket: ticket.clone(),
             reply: sender,
+            under_way: self.callers.enter(),
         };
         self.sender.try_send(waiting).map_err(|error| {
             self.level.fall(draws);
@@ -311,6 +331,7 @@ impl Entrance {
                 mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
             }
         })?;
+        self.callers.came();
         self.admitted.inc();
         Ok(Pending {
             ticket,
@@ -358,7 +379,13 @@ impl Queue {
         self.linger_until = (count > 1).then(|| Instant::now() + self.linger);
     }
 
-    /// Waits until enough draws wait, or until a while has passed since the last batch.
+    /// Notes how many commands were under way just before the last batch was answered.
+    pub(super) fn answered(&mut self, were_under_way: usize) {
+        self.were_under_way = were_under_way;
+    }
+
+    /// Waits until enough draws wait, or as many commands are under way as before the last batch
+    /// was answered, or a while has passed since it began.
     async fn linger(&self) {
         let Some(until) = self.linger_until.filter(|&until| Instant::now() < until) else {
             return;
@@ -368,7 +395,14 @@ impl Queue {
                 self.level.reached_enough.notified().await;
             }
         };
-        let _ = timeout_at(until, enough).await;
+        let all_here = self.callers.reach(self.were_under_way);
+        let more = async {
+            tokio::select! {
+                () = enough => {}
+                () = all_here => {}
+            }
+        };
+        let _ = timeout_at(until, more).await;
     }
 
     /// Whether the last batch had no room for all that waited.

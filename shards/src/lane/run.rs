@@ -23,9 +23,15 @@ pub(crate) fn start<S: ShardStore, K: Stock, R: Randomness + Send + 'static>(
 ) -> (Entrance, JoinHandle<()>) {
     let metrics = around.metrics.clone();
     let pace = Pace::new(limits);
-    let (entrance, queue) = queue(limits, pace.bound(), metrics.admitted.clone());
+    let callers = around.callers.clone();
+    let (entrance, queue) = queue(
+        limits,
+        pace.bound(),
+        callers.clone(),
+        metrics.admitted.clone(),
+    );
     let lane = Lane {
-        answering: Answering::new(Executor::new(store, around), metrics.clone()),
+        answering: Answering::new(Executor::new(store, around), callers, metrics.clone()),
         metrics,
         batch_max: limits.batch_max,
         pace,
@@ -76,7 +82,10 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
                 Due::Held => self.answering.try_held().await,
                 Due::Verdict => self.answering.retry_verdict().await,
                 Due::Batch if waiting.is_empty() => break,
-                Due::Batch => self.answer(&mut waiting, queue.left_some()).await,
+                Due::Batch => {
+                    let were_under_way = self.answer(&mut waiting, queue.left_some()).await;
+                    queue.answered(were_under_way);
+                }
             }
         }
         while let Some(next_try) = self.answering.next_try() {
@@ -88,8 +97,9 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         }
     }
 
-    /// Takes commands that waited, has them answered, and learns from how long that took.
-    async fn answer(&mut self, waiting: &mut Vec<Waiting>, left_some: bool) {
+    /// Takes commands that waited, has them answered, and learns from how long that took. Returns
+    /// how many commands were under way just before the first answer.
+    async fn answer(&mut self, waiting: &mut Vec<Waiting>, left_some: bool) -> usize {
         let (began, received) = (Instant::now(), waiting.len());
         self.metrics.waited(waiting[0].waited(began));
         self.metrics.taken(received);
@@ -101,10 +111,11 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Lane<S, K, R> {
         let full = taken.len() == received && (draws >= self.batch_max || left_some);
         self.metrics.ended(Ended::Abandoned, received - taken.len());
         self.metrics.batch(draws);
-        let fast = self.answering.answer(taken, began).await;
-        if full && fast {
+        let answered = self.answering.answer(taken, began).await;
+        if full && answered.fast {
             self.pace.learn(draws, began.elapsed());
         }
+        answered.were_under_way
     }
 }
 

@@ -16,7 +16,7 @@ use super::store::FakeStore;
 use super::wire::pause;
 use super::world::World;
 use crate::breaker::{self, Breakers};
-use crate::lane::{Cut, Entrance, Ids, LaneLimits, Surroundings, start};
+use crate::lane::{Callers, Cut, Entrance, Ids, LaneLimits, Surroundings, start};
 use crate::metrics::Metrics;
 use crate::stock::Epoch;
 use crate::stock::cluster::{
@@ -145,6 +145,7 @@ fn start_lanes(
         metrics().run_numbers_left.clone(),
         Arc::default(),
     );
+    let callers = Arc::new(Callers::default());
     let mut entrances = Vec::new();
     let mut tasks = Vec::new();
     for lane in 0..SHARDS * tables {
@@ -158,6 +159,7 @@ fn start_lanes(
             random: Seeded::new(world.state().dice.below(u64::MAX)),
             clock: CLOCK_OF[place],
             ids: ids.clone(),
+            callers: callers.clone(),
             metrics: metrics().lane("0"),
         };
         let store = FakeStore::new(

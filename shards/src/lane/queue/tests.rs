@@ -28,7 +28,12 @@ fn queue(commands_max: usize) -> (Entrance, Queue) {
         batch_max: 1,
         ..LIMITS
     };
-    super::queue(limits, Pace::new(limits).bound(), admitted())
+    super::queue(
+        limits,
+        Pace::new(limits).bound(),
+        Arc::default(),
+        admitted(),
+    )
 }
 
 #[tokio::test]
@@ -39,7 +44,7 @@ async fn a_queue_is_full_earlier_when_its_lane_is_slow() {
         ..LIMITS
     };
     let mut pace = Pace::new(limits);
-    let (entrance, _lane) = super::queue(limits, pace.bound(), admitted());
+    let (entrance, _lane) = super::queue(limits, pace.bound(), Arc::default(), admitted());
     let _waiting = [
         entrance.submit(draw()).expect("room"),
         entrance.submit(draw()).expect("room"),
@@ -186,7 +191,12 @@ async fn a_late_answer_still_counts() {
 /// Sends pairs of draws, three milliseconds apart, and says when batches of how many were
 /// taken.
 async fn batches(limits: LaneLimits, pairs: usize) -> Vec<(u128, usize)> {
-    let (entrance, mut lane) = super::queue(limits, Pace::new(limits).bound(), admitted());
+    let (entrance, mut lane) = super::queue(
+        limits,
+        Pace::new(limits).bound(),
+        Arc::default(),
+        admitted(),
+    );
     let began = Instant::now();
     let sender = async {
         let mut pending = Vec::new();
@@ -248,6 +258,45 @@ async fn a_lane_lingers_no_longer_than_until_enough_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lane_lingers_no_longer_than_until_its_callers_are_here_again() {
+    let limits = LaneLimits {
+        linger: Duration::from_millis(100),
+        ..LIMITS
+    };
+    let callers = Arc::new(Callers::default());
+    let queue = || {
+        super::queue(
+            limits,
+            Pace::new(limits).bound(),
+            callers.clone(),
+            admitted(),
+        )
+    };
+    let ((entrance, mut lane), (other_entrance, _other_lane)) = (queue(), queue());
+    let _first = [draw(), draw(), draw()].map(|draw| entrance.submit(draw).expect("room"));
+    let mut batch = Vec::new();
+    lane.recv_batch(&mut batch, limits.batch_max).await;
+    lane.answered(callers.count());
+    drop(batch);
+    let began = Instant::now();
+    let receiver = async {
+        let mut batch = Vec::new();
+        lane.recv_batch(&mut batch, limits.batch_max).await;
+        (batch.len(), began.elapsed().as_millis())
+    };
+    let sender = async {
+        let mut again = Vec::new();
+        // One of them goes to another lane this time.
+        for entrance in [&entrance, &other_entrance, &entrance] {
+            tokio::time::sleep(Duration::from_millis(7)).await;
+            again.push(entrance.submit(draw()).expect("room"));
+        }
+        again
+    };
+    assert_eq!(tokio::join!(receiver, sender).0, (2, 21));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_comes_alone_waits_for_nobody() {
     let (entrance, mut lane) = super::queue(
         LaneLimits {
@@ -255,6 +304,7 @@ async fn who_comes_alone_waits_for_nobody() {
             ..LIMITS
         },
         Pace::new(LIMITS).bound(),
+        Arc::default(),
         admitted(),
     );
     let began = Instant::now();

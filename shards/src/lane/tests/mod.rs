@@ -390,6 +390,7 @@ fn lane(
             left,
             Arc::default(),
         ),
+        callers: Arc::default(),
         metrics,
     };
     let stop = watch::Sender::new(false);

@@ -192,6 +192,7 @@ impl Gateway {
                 metrics.run_numbers_left.clone(),
                 Arc::default(),
             ),
+            callers: Arc::default(),
             metrics: metrics.lane("0"),
         };
         let limits = LaneLimits {
