@@ -1,5 +1,5 @@
-//! Where random numbers come from: a trait, so that production draws on the operating system's
-//! entropy and tests on a seed.
+//! Sources of random numbers: a trait, so that production uses the operating system's entropy and
+//! tests a seed.
 use std::fmt;
 
 /// A source of uniformly distributed 64-bit numbers.
@@ -38,7 +38,7 @@ pub struct CommandNumbers {
 }
 
 impl CommandNumbers {
-    /// Gives the kept numbers out again from the first, then new ones of `source`.
+    /// Returns the kept numbers again from the first, then new ones of `source`.
     pub fn replay<'n, R: Randomness>(&'n mut self, source: &'n mut R) -> Replay<'n, R> {
         Replay {
             numbers: self,
@@ -57,7 +57,7 @@ impl fmt::Debug for CommandNumbers {
 
 impl Drop for CommandNumbers {
     fn drop(&mut self) {
-        // A number that was used must not be found in memory later.
+        // A used number must not stay in memory.
         self.given.fill(0);
         std::hint::black_box(&self.given);
     }
@@ -124,7 +124,8 @@ mod tests {
         assert_eq!(give(&mut other, 2), theirs[..2]);
     }
 
-    /// Answers from a list: to reach the rejection, which a real source does once in 2^40 draws.
+    /// Returns numbers of a list, to reach the rejection, which a real source does once in 2^40
+    /// draws.
     struct Script(Vec<u64>);
 
     impl Randomness for Script {

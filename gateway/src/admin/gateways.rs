@@ -248,12 +248,12 @@ mod tests {
     use std::time::Duration;
 
     use jiff::Timestamp;
-    use shards::meta::Report;
+    use shards::meta::GatewayReport;
 
     use super::*;
 
     fn gateway(name: &str, revision: u64, age_s: u64, out_because: &str) -> Gateway {
-        let report = Report {
+        let report = GatewayReport {
             name: name.to_owned(),
             instance: "1".to_owned(),
             admin: "127.0.0.1:1".to_owned(),

@@ -82,13 +82,13 @@ mod tests {
 
     use jiff::Timestamp;
     use serde_json::{Value, json};
-    use shards::meta::Report;
+    use shards::meta::GatewayReport;
     use shards::{LastRound, RoundOutcome};
 
     use super::*;
 
     fn gateway(name: &str, instance: &str) -> Gateway {
-        let report = Report {
+        let report = GatewayReport {
             name: name.to_owned(),
             instance: instance.to_owned(),
             admin: String::new(),

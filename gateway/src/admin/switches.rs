@@ -7,7 +7,7 @@ use market::campaign::Catalogue;
 use market::switches::{Origin, Setting, Share, Switch, Switches};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as value_of};
-use shards::meta::{PastChange, SwitchChange, SwitchTo};
+use shards::meta::{PastSwitchChange, SwitchChange, SwitchTo};
 
 use super::expiry::expiry;
 use super::fleet::nothing_here;
@@ -324,13 +324,13 @@ const fn name(origin: Origin) -> &'static str {
 }
 
 /// What was changed, newest first.
-fn history(changes: &[PastChange]) -> String {
+fn history(changes: &[PastSwitchChange]) -> String {
     let changes: Vec<Value> = changes.iter().map(past).collect();
     value_of!({ "changes": changes }).to_string()
 }
 
-fn past(past: &PastChange) -> Value {
-    let PastChange { at, change, before } = past;
+fn past(past: &PastSwitchChange) -> Value {
+    let PastSwitchChange { at, change, before } = past;
     let mut shown = match &change.to {
         SwitchTo::Set(setting) => {
             serde_json::to_value(SwitchView::of(setting, None)).expect("a plain value")

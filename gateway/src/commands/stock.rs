@@ -10,7 +10,7 @@ use market::batch::Prize;
 use market::campaign::Catalogue;
 use market::{ActivityId, AwardId};
 use serde_json::{Value, json};
-use shards::meta::{Operation, StockChange};
+use shards::meta::{StockChange, StockOperation};
 use shards::{Installation, InstallationError, WithdrawalState};
 
 use crate::text::printable;
@@ -117,7 +117,7 @@ struct Line {
     prize: Prize,
     total: u64,
     issued: u64,
-    history: Vec<Operation>,
+    history: Vec<StockOperation>,
 }
 
 impl Line {
@@ -218,8 +218,8 @@ fn in_text(lines: &[Line]) -> String {
     text
 }
 
-fn describe(operation: &Operation) -> String {
-    let Operation {
+fn describe(operation: &StockOperation) -> String {
+    let StockOperation {
         kind,
         units,
         applied,
@@ -236,8 +236,8 @@ fn describe(operation: &Operation) -> String {
     )
 }
 
-fn describe_in_json(operation: &Operation) -> Value {
-    let Operation {
+fn describe_in_json(operation: &StockOperation) -> Value {
+    let StockOperation {
         id,
         kind,
         units,
@@ -342,7 +342,7 @@ impl Change {
         let prize = self.prize();
         let of_prize = |units: BTreeMap<Prize, u64>| units.get(&prize).copied().unwrap_or(0);
         let issued = of_prize(installation.issued().await?);
-        let waiting = of_prize(installation.waiting_withdrawals().await?);
+        let waiting = of_prize(installation.waiting_units().await?);
         let total = of_prize(installation.totals().await?);
         let left = total.saturating_sub(issued).saturating_sub(waiting);
         if self.units <= left {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use router::SlotMap;
 use settings::{Faulted, Section, all};
 use shards::stock::cluster::RedisOptions;
-use shards::store::{Dialer, ExpectedIdentity, MysqlDatabase, Tls};
+use shards::store::{Dialer, ExpectedIdentity, MysqlDatabase, MysqlOptions, Tls};
 use shards::{ClusterOptions, EmbeddedOptions, InstallationOptions};
 
 use super::values::Files;
@@ -90,14 +90,13 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<ClusterOptions, Faulte
     check_map(section, "tables", count, tables.ok());
     let (connect_timeout, statement_timeout) = (connect_timeout?, statement_timeout?);
     let dialer = Dialer::default();
-    let timed = |database: MysqlDatabase| {
-        let dialer = dialer.clone();
-        MysqlDatabase {
+    let timed = |options: MysqlOptions| {
+        let options = MysqlOptions {
             connect_timeout,
             statement_timeout,
-            dialer,
-            ..database
-        }
+            ..options
+        };
+        MysqlDatabase::new(options, dialer.clone())
     };
     let (redis_timeout, prefix) = (redis_timeout?, prefix?);
     let timed_redis = |options: RedisOptions| RedisOptions {
@@ -114,15 +113,15 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<ClusterOptions, Faulte
     })
 }
 
-/// Timeouts and dialer are those of the whole cluster and come later.
-fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> {
+/// The timeouts are those of the whole cluster and come later.
+fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlOptions, Faulted> {
     let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
     let user = section.string("user", 1..=80).required();
     let password = password(section, files).map(Option::unwrap_or_default);
     let database = section.string("database", 1..=64).required();
     let tls = tls(section);
-    Ok(MysqlDatabase {
+    Ok(MysqlOptions {
         host: host?,
         port: port?,
         user: user?,
@@ -132,7 +131,6 @@ fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlDatabase, Faulted> 
         connect_timeout: Duration::ZERO,
         statement_timeout: Duration::ZERO,
         expected: ExpectedIdentity::default(),
-        dialer: Dialer::default(),
     })
 }
 
@@ -252,8 +250,14 @@ password = "secret of redis"
             ),
             (1, 4, 1, 8)
         );
-        assert_eq!((cluster.meta.port, cluster.redis[0].port), (3306, 6379));
-        assert_eq!(cluster.shards[0].statement_timeout, Duration::from_secs(3));
+        assert_eq!(
+            (cluster.meta.options.port, cluster.redis[0].port),
+            (3306, 6379)
+        );
+        assert_eq!(
+            cluster.shards[0].options.statement_timeout,
+            Duration::from_secs(3)
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use market::switches::Origin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shards::Shards;
-use shards::meta::{Report, Reported};
+use shards::meta::{GatewayReport, ReportOutcome};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
@@ -71,7 +71,7 @@ pub struct Fleet {
     registry: Mutex<Registry>,
     rotation: Arc<Rotation>,
     config_hash: ConfigHash,
-    report: watch::Sender<Report>,
+    report: watch::Sender<GatewayReport>,
     woken: Notify,
     metrics: FleetMetrics,
 }
@@ -88,7 +88,7 @@ impl Fleet {
         metrics: FleetMetrics,
     ) -> Self {
         let followed = shards.followed().borrow().clone();
-        let report = Report {
+        let report = GatewayReport {
             name: own.name,
             instance: shards.instance().to_owned(),
             admin: own.admin,
@@ -232,7 +232,7 @@ impl Fleet {
         self.report.send_if_modified(|report| {
             let out_because = self.rotation.out_because(&report.name).unwrap_or_default();
             let config_hash = (self.config_hash)();
-            let new = Report {
+            let new = GatewayReport {
                 revision,
                 config_hash,
                 overrides,
@@ -293,11 +293,11 @@ impl Fleet {
                 _ = stop.wait_for(|&stop| stop) => return,
             };
             let failed = match reported {
-                Ok(Ok(Reported::Noted)) => {
+                Ok(Ok(ReportOutcome::Noted)) => {
                     first = false;
                     None
                 }
-                Ok(Ok(Reported::NameTaken { by })) => {
+                Ok(Ok(ReportOutcome::NameTaken { by })) => {
                     self.rename(&by);
                     first = true;
                     continue;
@@ -341,7 +341,7 @@ impl Fleet {
 
     /// Takes this gateway off the list: a clean stop.
     pub async fn leave(&self) {
-        let Report { name, instance, .. } = self.report.borrow().clone();
+        let GatewayReport { name, instance, .. } = self.report.borrow().clone();
         if !matches!(
             timeout(LEAVE_TIMEOUT, self.shards.remove_gateway(&name, &instance)).await,
             Ok(Ok(()))

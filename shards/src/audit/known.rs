@@ -51,9 +51,11 @@ impl<D: Database> Learner<D> {
             last_run = last_run.max(run_of(order));
         }
         if !named.is_empty() {
-            let stored = self.meta.campaigns().versions().await?;
             let known = Arc::make_mut(&mut known);
-            known.versions.learn(&stored);
+            let campaigns = self.meta.campaigns();
+            campaigns
+                .each_page_of_versions(|page| known.versions.learn(page))
+                .await?;
             known
                 .missing
                 .extend(named.into_iter().filter(|name| !known.versions.has(*name)));
@@ -66,14 +68,13 @@ impl<D: Database> Learner<D> {
 
     /// Learns all that is there now.
     pub(super) async fn learn(&self) -> Result<Arc<Known>, StoreError> {
-        let (stored, claimed_runs) = (
-            self.meta.campaigns().versions().await?,
-            self.meta.runs().claimed().await?,
-        );
         let mut known = self.known.lock().await;
         let learned = Arc::make_mut(&mut known);
-        learned.versions.learn(&stored);
-        learned.claimed_runs = claimed_runs;
+        let campaigns = self.meta.campaigns();
+        campaigns
+            .each_page_of_versions(|page| learned.versions.learn(page))
+            .await?;
+        learned.claimed_runs = self.meta.runs().claimed().await?;
         Ok(known.clone())
     }
 }

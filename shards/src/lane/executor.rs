@@ -20,7 +20,7 @@ use super::ids::{Ids, LaneIds};
 use super::queue::Taken;
 use crate::error::CommandError;
 use crate::grant::GrantId;
-use crate::metrics::{LaneMetrics, Step};
+use crate::metrics::{BatchStep, LaneMetrics};
 use crate::stock::{Granted, Receipt, Stock, StockUnavailable};
 use crate::store::{InDoubtBatch, OnLock, PersistError, ShardStore, StoreError, Verdict};
 
@@ -124,7 +124,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
         batch: &Batch,
         on_lock: OnLock,
     ) -> Result<(Known, Timestamp), Failure> {
-        let timer = self.around.metrics.step(Step::Prefetch);
+        let timer = self.around.metrics.step(BatchStep::Prefetch);
         let asked = Instant::now();
         let with_clock = self.clocks.is_due((self.around.clock)());
         let fetched = self.store.prefetch(batch, on_lock, with_clock).await;
@@ -188,7 +188,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             if plan.wants().is_empty() {
                 return Ok((grant, Granted::default()));
             }
-            let timer = self.around.metrics.step(Step::Take);
+            let timer = self.around.metrics.step(BatchStep::Take);
             let taken = self.around.stock.take(grant, plan.wants()).await;
             timer.observe_duration();
             let error = match taken {
@@ -225,7 +225,7 @@ impl<S: ShardStore, K: Stock, R: Randomness + Send + 'static> Executor<S, K, R> 
             ..granted.receipt(&settlement.used)
         };
         self.deleting = !receipt.closed.is_empty();
-        let timer = self.around.metrics.step(Step::Persist);
+        let timer = self.around.metrics.step(BatchStep::Persist);
         self.in_doubt = Some(Unconfirmed::new(grant, &granted, &receipt, &settlement));
         let persisted = self.store.persist(grant, &settlement, &receipt).await;
         timer.observe_duration();

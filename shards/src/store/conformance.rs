@@ -1,7 +1,7 @@
 //! What every shard store must do, whatever the database: one suite, run over each of them.
 mod conversion;
 mod grants;
-mod pages;
+mod latest;
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use self::conversion::{a_conversion_is_made_once, a_conversion_that_was_cut_off_
 use self::grants::{
     a_grant_and_a_draw_under_one_request_id_collide, a_grant_is_found_with_its_chances,
 };
-use self::pages::a_users_draws_come_page_by_page;
+use self::latest::the_latest_draws_of_a_user_are_found;
 use super::migrate::conversion::paged;
 use super::sqlite::Access;
 use super::tables::Numbered;
@@ -655,7 +655,7 @@ macro_rules! over_each_database {
             $(
                 #[tokio::test]
                 async fn $name() {
-                    super::$name(crate::testing::Mariadb::shared_database().await).await;
+                    super::$name(crate::testing::shared_database().await).await;
                 }
             )*
         }
@@ -675,7 +675,7 @@ over_each_database!(
     a_batch_without_units_gets_its_verdict_too,
     a_grant_is_found_with_its_chances,
     a_grant_and_a_draw_under_one_request_id_collide,
-    a_users_draws_come_page_by_page,
+    the_latest_draws_of_a_user_are_found,
     a_conversion_that_was_cut_off_continues,
     a_conversion_is_made_once,
     the_greatest_order_id_is_known,

@@ -1,5 +1,5 @@
-//! What a batch's transaction notes of the units that it issues. Here is only what the rows look
-//! like; why there are any is told in `stock`.
+//! The rows that a batch's transaction writes about the units that it issues. Why there are such
+//! rows is explained in `stock`.
 use std::collections::BTreeMap;
 
 use market::batch::Prize;
@@ -18,10 +18,10 @@ use crate::stock::ids::{Epoch, ServerId};
 /// The rows about the units of one batch.
 pub(crate) struct GrantNote<'r> {
     grant: GrantId,
-    /// Which of the run's lanes on this shard writes: no two write one counter.
+    /// Which of the run's lanes on this shard writes. No two lanes write the same counter.
     lane: u16,
     receipt: &'r Receipt,
-    /// The units as the receipt's row says them.
+    /// The units as the receipt's row has them.
     text: String,
     /// What each counter grows by, in the order of their keys.
     counts: BTreeMap<(ServerId, Prize, u16), u64>,
@@ -48,8 +48,8 @@ impl<'r> GrantNote<'r> {
         }
     }
 
-    /// Adds the statements that note it. None where no units were taken and nothing is to be
-    /// deleted.
+    /// Adds the statements that write it. There are none when no units were taken and no receipt is
+    /// to be deleted.
     pub(crate) fn write<'a>(&'a self, dialect: &Dialect, writes: &mut Writes<'a>) {
         match dialect.issuing {
             Issuing::FromServers => self.write_receipt(dialect, writes),
@@ -88,8 +88,8 @@ impl<'r> GrantNote<'r> {
         write_counts(dialect, self.lane_counts(), writes);
     }
 
-    /// Whether each server's epoch is still the one that its units were granted under, by what the
-    /// statements of all writes have found.
+    /// Checks that each server's epoch is still the one that its units were granted under, by what
+    /// the statements have read.
     pub(crate) fn check<R: Columns>(
         &self,
         steps: &[Step<'_>],
@@ -111,7 +111,7 @@ impl<'r> GrantNote<'r> {
         let wanted = self.receipt.epochs.len();
         if current != wanted {
             return Err(StoreError::Fenced(format!(
-                "{current} of {wanted} stock servers have still that epoch"
+                "{current} of {wanted} stock servers still have that epoch"
             )));
         }
         Ok(())

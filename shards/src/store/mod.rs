@@ -24,19 +24,20 @@ pub(crate) use files::{explained, named, one_line};
 #[cfg(test)]
 pub(crate) use grant::GrantNote;
 pub use identity::{
-    ClusterId, ExpectedIdentity, Identity, Layout, Mismatch, Role, counted, read_identity,
+    ClusterId, DatabaseIdentity, DatabaseRole, ExpectedIdentity, IdentityMismatch, Layout, counted,
+    read_identity,
 };
-pub(crate) use identity::{IDENTITY_TABLE, Notice, write_identity};
+pub(crate) use identity::{IDENTITY_TABLE, MismatchNotice, write_identity};
 pub(crate) use makings::Makings;
 pub use migrate::{
     ConversionProgress, MigrateError, awaits_conversion, check_meta, check_shard, migrate_meta,
     migrate_shard, migrate_shard_watched,
 };
-pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, Tls, check_durability};
-pub(crate) use pool::{Lease, Pool, PoolLimits};
+pub use mysql::{Dialer, MysqlConnection, MysqlDatabase, MysqlOptions, Tls, check_durability};
+pub(crate) use pool::{Pool, PoolLimits, PooledConnection};
 pub(crate) use rows::json_rows;
-pub use runs::Behind;
-pub(crate) use runs::{Claimed, RunCheck, last_grant_run, last_order_of, last_run_in};
+pub use runs::OlderMeta;
+pub(crate) use runs::{ClaimedRuns, RunCheck, last_grant_run, last_order_of, last_run_in};
 pub use shard::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, SqlShard, Verdict};
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};

@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::support::campaign::{SCARCE_AWARD, falling_back, scarce, unlimited};
 use crate::support::cluster::TABLES;
-use crate::support::{Cluster, Connection, Proxy, Request, Way, eventually};
+use crate::support::{Cluster, Connection, Proxy, ProxyWay, Request, eventually};
 
 /// Refuses draws while the stock cannot be reached.
 const REFUSING: u64 = 200_003;
@@ -538,7 +538,7 @@ impl Scene {
             .collect()
     }
 
-    fn way(&self, fault: &Fault, way: Way) {
+    fn way(&self, fault: &Fault, way: ProxyWay) {
         let of_fault = |link: &&Link| {
             link.part == fault.part && fault.from.is_none_or(|from| from == link.gateway)
         };
@@ -552,8 +552,8 @@ impl Scene {
         match fault.what {
             What::Frozen => cluster.signal(fault.part, "STOP").await,
             What::Killed => cluster.kill(fault.part).await,
-            What::CutOff => self.way(fault, Way::Silent),
-            What::Slow => self.way(fault, Way::Slow(DELAY)),
+            What::CutOff => self.way(fault, ProxyWay::Silent),
+            What::Slow => self.way(fault, ProxyWay::Slow(DELAY)),
             What::ReadOnly => self.read_only(fault.part, true).await,
         }
     }
@@ -563,7 +563,7 @@ impl Scene {
         match fault.what {
             What::Frozen => cluster.signal(fault.part, "CONT").await,
             What::Killed => cluster.restart(fault.part).await,
-            What::CutOff | What::Slow => self.way(fault, Way::Open),
+            What::CutOff | What::Slow => self.way(fault, ProxyWay::Open),
             What::ReadOnly => self.read_only(fault.part, false).await,
         }
     }

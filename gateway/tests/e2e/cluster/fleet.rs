@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::support::campaign::unlimited;
 use crate::support::cluster::ask;
 
-use crate::support::{Cluster, Connection, FOLLOWED, Proxy, Ran, Request, Way, eventually, run};
+use crate::support::{
+    Cluster, Connection, FOLLOWED, Proxy, ProxyWay, Ran, Request, eventually, run,
+};
 
 const ACTIVITY: u64 = 200_005;
 const GATEWAYS: [&str; 3] = ["gateway-0", "gateway-1", "gateway-2"];
@@ -130,7 +132,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
     all_answer(&cluster, &GATEWAYS, "0000").await;
 
     // One is cut off: it draws on, and the command says so.
-    proxy.set(Way::Silent);
+    proxy.set(ProxyWay::Silent);
     let said = change(&cluster, "gateway-0", &["switch", "set", "draw", "off"]).await;
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(
@@ -208,7 +210,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
     assert_eq!(names(&gateways(&cluster).await), ["gateway-0", "gateway-2"]);
     obeyed_by(&cluster, 2, &["switch", "set", "draw", "off"]).await;
 
-    proxy.set(Way::Open);
+    proxy.set(ProxyWay::Open);
     eventually("it obeys", BACK, async || {
         (code(&cluster, "gateway-1", "u").await == "0004").then_some(())
     })

@@ -1,5 +1,5 @@
--- [[min_age_s]], by the clock of this database alone -> grant, by grant. Read by itself: within a DELETE it
--- would wait for the receipts of batches under way.
+-- [[min_age_s]], by the clock of this database alone -> grant, by grant. A query of its own: within a DELETE
+-- it would wait for the receipts of running batches.
 SELECT r.grant_id
 FROM JSON_TABLE(?, '$[*]' COLUMNS (min_age_s BIGINT PATH '$[0]' ERROR ON EMPTY ERROR ON ERROR)) AS j
 STRAIGHT_JOIN stock_receipt AS r

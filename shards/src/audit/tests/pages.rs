@@ -8,7 +8,7 @@ use super::super::rows::{StoredCall, StoredOrder};
 use crate::store::{
     Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard,
 };
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
 /// Users in the order of their keys, with so many accounts, orders and repairs.
 const USERS: [(&str, i64, i64, i64); 15] = [
@@ -208,7 +208,7 @@ async fn pages_of_a_sqlite_file() {
 
 #[tokio::test]
 async fn pages_of_a_mysql_database() {
-    let database: MysqlDatabase = Mariadb::shared_database().await;
+    let database: MysqlDatabase = shared_database().await;
     pages_are_whole(&database).await;
     giants_stand_still(&database).await;
     let tables = PagedTables::new(&MysqlDatabase::DIALECT, 1, 10);

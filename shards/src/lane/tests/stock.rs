@@ -168,7 +168,7 @@ async fn a_prize_whose_units_are_on_their_way_is_no_consolation() {
 async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
     use crate::stock::cluster::tests::{breakers, connect, stock_up};
     use crate::stock::cluster::{ClusterStock, Spread};
-    use crate::testing::{Redis, order};
+    use crate::testing::{Redis, TestRedis, redis_command};
     let (redis, breakers) = (Redis::start().await, breakers());
     let (stock, _closers) = ClusterStock::new(vec![connect(
         1,
@@ -198,7 +198,7 @@ async fn no_draw_notices_that_connections_to_redis_end_at_rest() {
         } else {
             &["SCRIPT", "FLUSH"]
         };
-        order(&redis.options(), words).await;
+        redis_command(&redis.options(), words).await;
     }
 }
 

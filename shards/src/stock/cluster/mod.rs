@@ -59,7 +59,7 @@ pub use super::spread::Spread;
 use super::{Stock, StockUnavailable};
 use crate::breaker::{Breaker, Breakers, Verdict};
 use crate::grant::GrantId;
-use crate::store::Notice;
+use crate::store::MismatchNotice;
 
 /// A prize that was found sold out is not asked for again for this long; what comes back to the
 /// node is then found within this time.
@@ -144,7 +144,7 @@ pub(crate) struct StockNode<S> {
     registered: ArcSwap<Registered>,
     closings: mpsc::Sender<Errand>,
     /// Whether its units were found to be another cluster's.
-    pub(crate) notice: Notice,
+    pub(crate) notice: MismatchNotice,
     trouble: Trouble,
 }
 
@@ -188,7 +188,7 @@ impl<S: StockServer> StockNode<S> {
     ) -> Result<Result<(), Stranger>, StockUnavailable> {
         let known = registered.run_id.as_deref() == Some(session.run_id());
         let recognised = session.recognise(known.then_some(registered.epoch)).await?;
-        self.notice.heard(&recognised);
+        self.notice.record(&recognised);
         Ok(recognised)
     }
 
@@ -239,7 +239,7 @@ impl<S: StockServer> StockNode<S> {
         });
         if let Ok(Ok(_)) = taken {
             // Units of another cluster are never granted.
-            self.notice.heard(&Ok::<_, Stranger>(()));
+            self.notice.record(&Ok::<_, Stranger>(()));
         }
         let taken = taken.and_then(|answer| answer.map_err(|Lost| self.lost()));
         self.trouble.note(self.id, &taken);
@@ -311,7 +311,7 @@ impl<S: StockServer> ClusterStock<S> {
                 epoch: Epoch(0),
                 run_id: None,
             });
-            let notice = Notice::of(format!("redis-{id}"));
+            let notice = MismatchNotice::of(format!("redis-{id}"));
             let (id, trouble) = (ServerId(id), Trouble::default());
             let node = Arc::new(StockNode {
                 id,

@@ -15,8 +15,8 @@ use crate::store::tables::epochs::EPOCHS;
 use crate::store::tables::issued::{COUNTERS, IssuedStatements};
 use crate::store::tables::receipts::{RECEIPTS, grant_rows, receipt_row};
 use crate::store::{
-    Columns, Connection, Database, Input, Lease, MysqlDatabase, Pool, PoolLimits, Rows, Step,
-    StoreError, Value, json_rows, out_of_range,
+    Columns, Connection, Database, Input, MysqlDatabase, Pool, PoolLimits, PooledConnection, Rows,
+    Step, StoreError, Value, json_rows, out_of_range,
 };
 
 /// Void receipts are kept for as long as a request of their batch could still be under way
@@ -34,7 +34,7 @@ const JOBS_LIMITS: PoolLimits = PoolLimits {
     wait: Duration::from_secs(3),
 };
 
-type Link = Lease<MysqlDatabase>;
+type Link = PooledConnection<MysqlDatabase>;
 
 /// What one shard knows, in its database.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! What is dialled.
+//! The options of a database on a MySQL or MariaDB server.
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::store::ExpectedIdentity;
 pub enum Tls {
     /// It is not.
     Off,
-    /// It is; the server is believed to be who it says.
+    /// It is; the server's certificate is not checked.
     Required,
     /// It is, and the server's certificate must name its host and be signed by a known authority.
     Verify {
@@ -22,24 +22,33 @@ pub enum Tls {
     },
 }
 
-/// A database as the dialer knows it. The fields are those of
-/// [`MysqlDatabase`](crate::store::MysqlDatabase), which also has the dialer.
-#[derive(Clone, PartialEq)]
-pub(super) struct RemoteDatabase {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) user: String,
-    pub(super) password: String,
-    pub(super) database: String,
-    pub(super) tls: Tls,
-    pub(super) connect_timeout: Duration,
-    pub(super) statement_timeout: Duration,
-    pub(super) expected: ExpectedIdentity,
+/// Where a database is, and what connections to it are like.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MysqlOptions {
+    /// Name or address of the server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The account.
+    pub user: String,
+    /// Its password; empty for none.
+    pub password: String,
+    /// The database's name. It must exist; `migrate` makes the tables in it.
+    pub database: String,
+    /// Whether connections are encrypted.
+    pub tls: Tls,
+    /// For making a connection.
+    pub connect_timeout: Duration,
+    /// For each statement, more than 2 s. The server refuses a row lock earlier than that, so its
+    /// refusal comes before the timeout, which costs the connection.
+    pub statement_timeout: Duration,
+    /// What each new connection must find there.
+    pub expected: ExpectedIdentity,
 }
 
-impl fmt::Debug for RemoteDatabase {
+impl fmt::Debug for MysqlOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the password: this ends up in logs.
+        // Without the password: this goes into logs.
         write!(
             f,
             "mysql://{}@{}:{}/{}",
@@ -48,9 +57,9 @@ impl fmt::Debug for RemoteDatabase {
     }
 }
 
-impl RemoteDatabase {
-    /// How to dial it at `host`, which is its name or one of that name's addresses.
-    pub(super) fn options(&self, host: &str) -> MySqlConnectOptions {
+impl MysqlOptions {
+    /// How to connect to it at `host`, which is its name or one of that name's addresses.
+    pub(super) fn connect_options(&self, host: &str) -> MySqlConnectOptions {
         let options = MySqlConnectOptions::new()
             .host(host)
             .port(self.port)
@@ -58,12 +67,12 @@ impl RemoteDatabase {
             .database(&self.database)
             .charset("utf8mb4")
             .collation("utf8mb4_bin")
-            // Said in `session`, together with the rest and in the same round trip.
+            // Set in `session`, with the rest and in the same round trip.
             .set_names(false)
             .pipes_as_concat(false)
             .no_engine_substitution(false)
             .timezone(None)
-            // A reader knows three statements on each of up to 64 tables.
+            // A reader has three statements on each of up to 64 tables.
             .statement_cache_capacity(256)
             .disable_statement_logging();
         let options = if self.password.is_empty() {

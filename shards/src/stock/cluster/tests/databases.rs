@@ -9,7 +9,7 @@ use crate::meta::{Meta, StockChange};
 use crate::stock::Receipt;
 use crate::stock::conformance::units;
 use crate::store::{Columns, Connection, Database, GrantNote, MysqlDatabase, StoreError};
-use crate::testing::Mariadb;
+use crate::testing::{TestRedis, shared_database};
 
 /// A cluster of two shards and one server, without gateways.
 struct Site {
@@ -26,12 +26,9 @@ struct Site {
 impl Site {
     async fn new() -> Self {
         let redis = Redis::start().await;
-        let shards = vec![
-            Mariadb::shared_database().await,
-            Mariadb::shared_database().await,
-        ];
+        let shards = vec![shared_database().await, shared_database().await];
         let options = ClusterOptions {
-            meta: Mariadb::shared_database().await,
+            meta: shared_database().await,
             shards,
             tables: 1,
             redis: vec![super::options(&redis)],
@@ -631,7 +628,7 @@ async fn a_server_that_lacks_segments_of_a_prize_is_rebuilt() {
     let mut site = Site::new().await;
     site.add(10).await;
     site.reconcile().await;
-    crate::testing::order(&site.redis.options(), &["HDEL", "test:stock", "1:1:2"]).await;
+    crate::testing::redis_command(&site.redis.options(), &["HDEL", "test:stock", "1:1:2"]).await;
     assert_eq!(site.reconcile().await, Reconciled::Rebuilt(Epoch(2)));
     assert_eq!(site.left().await, 10);
     assert_eq!(

@@ -13,7 +13,7 @@ use super::*;
 use crate::stock::Receipt;
 use crate::stock::cluster::ledger::GrantOutcome;
 use crate::store::{InDoubtBatch, PersistError, ShardStore, SqlShard, StoreError, migrate_shard};
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
 /// A shard of two tables, on which nothing has happened yet.
 pub(crate) trait Desk {
@@ -458,7 +458,7 @@ impl Desk for OnMariadb {
     type Ledger = SqlShardLedger;
 
     async fn open() -> Self {
-        let database = Mariadb::shared_database().await;
+        let database = shared_database().await;
         migrate_shard(&database, TABLES)
             .await
             .expect("a fresh shard");

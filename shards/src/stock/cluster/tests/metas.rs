@@ -8,7 +8,7 @@ use super::*;
 use crate::installation::ClusterOptions;
 use crate::meta::{Meta, StockChange};
 use crate::store::MysqlDatabase;
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
 /// A meta database that knows of two servers and no units; operators act on prize 1.
 pub(crate) trait Office {
@@ -198,8 +198,8 @@ impl Office for OnMariadb {
             connections_max: 1,
         });
         let options = ClusterOptions {
-            meta: Mariadb::shared_database().await,
-            shards: vec![Mariadb::shared_database().await],
+            meta: shared_database().await,
+            shards: vec![shared_database().await],
             tables: 1,
             redis: redis.collect(),
             segments,

@@ -15,7 +15,7 @@ use super::*;
 use crate::breaker::{self, BreakerMetrics};
 use crate::stock::conformance::{Shop, prize};
 use crate::store::ClusterId;
-use crate::testing::Redis;
+use crate::testing::{Redis, TestRedis};
 
 /// Two servers, five segments.
 pub(crate) const SPREAD: Spread = Spread {

@@ -5,7 +5,7 @@ use super::*;
 use crate::breaker::State;
 use crate::stock::conformance::units;
 use crate::store::{ClusterId, Tls};
-use crate::testing::{Mariadb, make_documented_user, order};
+use crate::testing::{TestRedis, make_documented_user, redis_command, shared_database};
 
 const ONE: Spread = Spread {
     segments: 2,
@@ -31,7 +31,7 @@ async fn look(stock: &ClusterStock<RedisServer>) -> Result<Look, Lost> {
 }
 
 async fn command(redis: &Redis, words: &[&str]) {
-    order(&redis.options(), words).await;
+    redis_command(&redis.options(), words).await;
 }
 
 fn take(grant: u64, wants: &[Units]) -> Asking<'_> {
@@ -530,7 +530,7 @@ async fn it_is_said_what_the_server_does_not_like() {
         !wrong.contains("\"wrong\""),
         "a password is not shown: {wrong}"
     );
-    order(
+    redis_command(
         &with("secret"),
         &["ACL", "SETUSER", "poor", "on", ">poor", "+@read"],
     )
@@ -548,7 +548,7 @@ async fn it_is_said_what_the_server_does_not_like() {
         .get_multiplexed_async_connection()
         .await
         .expect("the last place");
-    order(&with("secret"), &["CONFIG", "SET", "maxclients", "1"]).await;
+    redis_command(&with("secret"), &["CONFIG", "SET", "maxclients", "1"]).await;
     contains(
         &refusal(with("secret")).await,
         &["max number of clients", "maxclients"],
@@ -569,7 +569,7 @@ async fn it_is_said_that_nobody_or_somebody_else_is_there() {
         ..options.clone()
     };
     contains(&refusal(nobody).await, &["nobody.invalid", "lookup"]);
-    let mariadb = Mariadb::shared_database().await.port;
+    let mariadb = shared_database().await.options.port;
     contains(
         &refusal(RedisOptions {
             port: mariadb,

@@ -6,7 +6,7 @@ use super::*;
 use crate::installation::serving::{Kept, Serving};
 use crate::installation::{ClusterOptions, GatewaySizes};
 use crate::store::{Columns, Connection, Database, MysqlConnection};
-use crate::testing::Mariadb;
+use crate::testing::{DatabaseServer, Mariadb};
 use crate::{LaneLimits, ReadLimits, Timeouts};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Values come back as they were written or are refused; nothing is cut, clamped or folded.
+//! Values come back as they were written, or are refused: nothing is cut, clamped or folded.
 use std::sync::Arc;
 
 use market::UserId;
@@ -48,7 +48,7 @@ async fn ids_that_look_alike_are_different_users() {
         .map(|order| vec![order.id])
         .collect();
     assert_eq!(found, written);
-    // The one thing that the collation does fold never gets here.
+    // User ids have no spaces at the end, which is all that the collation folds.
     assert!(UserId::new("alice ").is_err());
 }
 
@@ -58,7 +58,8 @@ async fn extreme_values_come_back_as_they_were() {
     let longest = "😀".repeat(UserId::CHARS_MAX);
     let key = "~".repeat(64);
     let mut settlement = bench.settlement(&[(&longest, &key), ("\\\"'%_\u{a0}x", "\\\"'%_")]);
-    let order = &mut Arc::get_mut(&mut settlement.rows.orders[0]).expect("nobody else has it")[0];
+    let order =
+        &mut Arc::get_mut(&mut settlement.rows.orders[0]).expect("it is the only reference")[0];
     order.award_title = Arc::from("\u{1}\t\n\r\\\"'😀\u{10ffff}".repeat(12));
     (order.version, order.ordinal, order.award_index) = (u32::MAX, u32::MAX, u32::MAX);
     order.activity = market::ActivityId::new(i64::MAX.unsigned_abs()).expect("the largest id");
@@ -244,8 +245,7 @@ async fn an_update_counts_rows_that_were_not_there_as_too_few() {
         write(&mut connection, &sql.accounts.update, rows::<7>(three)).await,
         Ok(5)
     );
-    // What does not change counts too little as well: the lane takes it for a conflict, not for
-    // done.
+    // An unchanged row counts too little as well: for the lane it is a conflict.
     assert_eq!(
         write(&mut connection, &sql.accounts.update, rows::<7>(two(7))).await,
         Ok(2)

@@ -1,4 +1,4 @@
-//! A database that does something just before each commit.
+//! A database that runs an action just before each commit.
 use std::pin::Pin;
 use std::sync::Arc;
 
