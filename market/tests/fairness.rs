@@ -10,10 +10,9 @@ use jiff::Timestamp;
 use market::batch::{Batch, Circumstances, Known, Supply, Units, plan, settle};
 use market::campaign::{Campaign, Catalogue, Published, Strategy};
 use market::chances::Account;
-use market::draw::DrawAsk;
+use market::draw::{DrawAsk, Rule};
 use market::ids::AwardIndex;
 use market::odds::Pool;
-use market::order::Rule;
 use market::random::{CommandNumbers, Seeded};
 use market::{ActivityId, Ask, AwardId, Command, DrawCount, Order, OrderId, RequestId, UserId};
 

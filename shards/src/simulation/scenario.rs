@@ -173,16 +173,16 @@ pub(super) struct Scenario {
     /// Stock operations, and how many in a thousand are withdrawals.
     pub(super) operations: u64,
     pub(super) withdrawals: u64,
-    /// How many connections in a thousand are missed by their database late.
+    /// For how many lost connections in a thousand the database notices late.
     pub(super) missed_late: u64,
-    /// How often in a thousand batches a gateway stands still.
+    /// In how many batches of a thousand a gateway stands still.
     pub(super) standstills: u64,
-    /// Whether that is all that goes wrong: then whoever has nothing to do with it is answered.
+    /// Whether nothing else goes wrong. Then users who have nothing to do with it are answered soon.
     pub(super) only_standstills: bool,
-    /// The longest rests of jobs.
+    /// The longest pauses of jobs.
     pub(super) reconcile_ms_max: u64,
     pub(super) reclaim_ms_max: u64,
-    /// How old receipts become before the job looks at them.
+    /// How old receipts become before the job reads them.
     pub(super) receipts_kept: Duration,
     /// Units of each prize at the beginning; none of a prize that is published later.
     pub(super) units: [u64; 3],
@@ -193,10 +193,10 @@ pub(super) struct Scenario {
 /// What a run is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Theme {
-    /// Whatever comes.
+    /// Anything.
     Any,
-    /// Commits that nobody hears of, while their shards come and go.
-    Doubt,
+    /// Commits that are not confirmed, while their shards become unavailable and return.
+    InDoubt,
     /// Units that are added and withdrawn while servers lose theirs.
     Operations,
     /// Gateways that are left alone with a process that was replaced.
@@ -218,7 +218,7 @@ impl Scenario {
             Theme::Any,
             Theme::Any,
             Theme::Any,
-            Theme::Doubt,
+            Theme::InDoubt,
             Theme::Operations,
             Theme::SplitBrain,
             Theme::Intruders,
@@ -227,7 +227,7 @@ impl Scenario {
         let drawn = themes[dice.place(themes.len())];
         match theme.unwrap_or(drawn) {
             Theme::Any => {}
-            Theme::Doubt => {
+            Theme::InDoubt => {
                 scenario.kinds = vec![Disaster::ShardUnavailable, Disaster::ShardHeld];
                 scenario.mishaps = vec![Mishap::Unanswered, Mishap::Unanswered, Mishap::Late];
                 scenario.storm = Storm {

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::command::draw::{Order, Rule};
 use crate::ids::AwardId;
-use crate::order::{Order, Rule};
 use crate::refusal::Refusal;
 
 proptest! {
@@ -87,7 +87,9 @@ fn a_refused_call_leaves_its_chances_and_its_key_to_the_next() {
         "the same call again"
     );
     assert_eq!(settlement.answers[3], Err(Refusal::RequestCountDiffers));
-    let later: Vec<_> = settlement.rows.orders[1]
+    let later: Vec<_> = settlement.rows.made[1]
+        .made
+        .orders()
         .iter()
         .map(|order| order.ordinal)
         .collect();

@@ -3,7 +3,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::plan::PlannedCommand;
-use crate::call::EarlierCall;
 use crate::refusal::Refusal;
 
 /// Whether each command of a batch was refused, is made, or is the same as another one.
@@ -83,10 +82,7 @@ fn what_a_refused_or_repeated_command_is_answered_it_has_not_made() {
 /// What `again` is answered after `first` was made under the same key.
 fn answered_after(first: Command, again: Command) -> (CommandAnswer, CommandAnswer) {
     let made = settled(&partial(), vec![first], 0, 9, &Supply::There);
-    let earlier = EarlierCall {
-        call: made.rows.calls[0].clone(),
-        made: made.answers[0].clone().expect("it is made"),
-    };
+    let earlier = made.rows.made[0].clone();
     let around = Circumstances {
         catalogue: &catalogue(&partial()),
         supply: &Supply::There,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use router::{OrderNumbers, Run, Slot, nth_after};
 
 use super::*;
-use crate::call::{Call, EarlierCall};
+use crate::call::{Call, MadeCall};
 use crate::refusal::Refusal;
 
 /// Users who draw, and get chances, under few keys.
@@ -26,7 +26,7 @@ fn any_command() -> impl Strategy<Value = Command> {
 /// A shard that has all units, and keeps the random numbers of commands as a lane does.
 struct Shard {
     accounts: HashMap<AccountKey, Account>,
-    calls: HashMap<(UserId, RequestId), EarlierCall>,
+    calls: HashMap<(UserId, RequestId), MadeCall>,
     ids: OrderNumbers,
 }
 
@@ -88,7 +88,7 @@ impl Shard {
     fn commit(&mut self, commands: &mut [Numbered], source: &mut Seeded) -> Vec<CommandAnswer> {
         let settlement = self.settle(commands, source);
         let made_now = settlement.made_now().filter(|made| *made).count();
-        assert_eq!(made_now, settlement.rows.calls.len());
+        assert_eq!(made_now, settlement.rows.made.len());
         let Settlement { answers, rows, .. } = settlement;
         let [new, changed] = written(&rows);
         for (key, account) in new {
@@ -97,12 +97,12 @@ impl Shard {
         for (key, account) in changed {
             assert!(self.accounts.insert(key, account).is_some(), "it was there");
         }
-        let mut made = answers.iter().flatten();
-        for call in rows.calls {
-            let key = (call.user.clone(), call.request.clone());
-            let made = made.find(|made| made.first_id() == call.first_id);
-            let made = made.expect("answers are in the order of calls").clone();
-            let earlier = self.calls.insert(key, EarlierCall { call, made });
+        let mut answered = answers.iter().flatten();
+        for made in rows.made {
+            let key = (made.call.user.clone(), made.call.request.clone());
+            let is_answered = answered.any(|answer| *answer == made.made);
+            assert!(is_answered, "answers are in the order of calls");
+            let earlier = self.calls.insert(key, made);
             assert_eq!(earlier, None, "a key has two calls");
         }
         answers
@@ -161,7 +161,7 @@ proptest! {
         }
         for ((user, _), account) in &shard.accounts {
             let (mut granted, mut used) = (9, 0);
-            for ((_, request), EarlierCall { call, made }) in
+            for ((_, request), MadeCall { call, made }) in
                 shard.calls.iter().filter(|((of, _), _)| of == user)
             {
                 prop_assert_eq!((&call.user, &call.request), (user, request));

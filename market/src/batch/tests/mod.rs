@@ -7,14 +7,12 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::calendar::Day;
-use crate::call::Made;
 use crate::campaign::{Campaign, Catalogue, Published};
 use crate::chances::Account;
-use crate::command::{Ask, Command};
-use crate::draw::DrawAsk;
-use crate::grant::{ChanceCount, GrantAsk};
+use crate::command::draw::{DrawAsk, DrawCount, Orders};
+use crate::command::grant::{ChanceCount, GrantAsk};
+use crate::command::{Ask, Command, Made};
 use crate::ids::{ActivityId, OrderId, RequestId, UserId};
-use crate::order::{DrawCount, Orders};
 use crate::random::{CommandNumbers, Seeded};
 
 /// A prize behind a lock of two draws today, one guaranteed on the fourth draw, points for the

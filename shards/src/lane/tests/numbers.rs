@@ -1,4 +1,4 @@
-//! Random numbers belong to a command: whatever becomes of its neighbours, trying again is no
+//! Random numbers belong to a command. Whatever happens to the commands beside it, another try is no
 //! second chance.
 use super::*;
 
@@ -15,7 +15,7 @@ fn raffle() -> Campaign {
 /// What each user has drawn, by the tries of their batches.
 fn drawn(made: &[Made]) -> Vec<(String, Vec<u64>)> {
     let of_call = |made: &Made| {
-        let orders = orders_of(made);
+        let orders = made.orders();
         let awards = orders.iter().map(|order| order.award.get()).collect();
         (orders[0].user.as_str().to_owned(), awards)
     };

@@ -4,7 +4,7 @@ use market::batch::Units;
 use super::*;
 use crate::stock::{Epoch, Granted, Part, ServerId, StockUnavailable};
 
-/// A stock that nobody reaches.
+/// A stock that cannot be reached.
 struct Unreachable;
 
 impl Stock for Unreachable {
@@ -214,7 +214,7 @@ async fn units_of_a_past_epoch_are_not_issued() {
     rig.finish().await;
 }
 
-/// A stock on a server that has whatever is asked for.
+/// A stock on a server that has all units that are wanted.
 struct Plenty;
 
 impl Stock for Plenty {
