@@ -10,9 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use market::call::Kind;
 use market::chances::Account;
-use market::{ActivityId, Call, Made, Order, OrderId, RequestId, UserId};
+use market::{ActivityId, Call, Kind, Order, OrderId, RequestId, UserId};
 use router::{SlotMap, TableId};
 use tokio::sync::Semaphore;
 
@@ -262,9 +261,7 @@ async fn draws_of<C: Connection>(
     made.found(&outcomes)?;
     let mut orders = Vec::new();
     for call in draws {
-        if let Made::Draws(draws) = made.of(call)?.made {
-            orders.extend(draws.iter().cloned());
-        }
+        orders.extend(made.of(call)?.made.orders().iter().cloned());
     }
     Ok(orders)
 }

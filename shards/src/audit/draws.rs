@@ -5,6 +5,7 @@ use super::checks::{DrawCheck, DrawChecks};
 use super::history::{Context, History};
 use super::pages::Stored;
 use super::rows::{StoredAccount, StoredOrder};
+use crate::store::StoredMade;
 
 /// The walk. Rows come by user and activity: the account, then its orders by ordinal.
 pub(super) struct Walk<'a> {
@@ -79,10 +80,10 @@ impl<'a> Walk<'a> {
             .copied()
             .filter(|repair| repair.activity == activity)
             .collect();
-        let recharges = stored.recharges.iter();
-        let of_activity = recharges.filter(|recharge| recharge.activity == activity);
+        let others = stored.others.iter();
+        let of_activity = others.filter(|other| other.activity() == activity);
         let mut history = History::new(user, activity, account, repairs);
-        history.recharged = of_activity.map(|recharge| recharge.chances).sum();
+        history.recharged = of_activity.filter_map(StoredMade::recharged).sum();
         self.each(|check| check.begin(context, &history));
         self.history = Some(history);
     }

@@ -12,18 +12,16 @@ use futures_util::future::try_join_all;
 use router::{ShardId, SlotMap};
 
 use crate::meta::Meta;
-use crate::store::tables::WITH_IDS;
+use crate::store::tables::issued::ISSUED_TABLES;
+use crate::store::tables::orders::Orders;
+use crate::store::tables::{NUMBERED, NumberedTable as _, number_of, with_ids};
 use crate::store::{
     ClusterId, Columns, Connection, ConversionProgress, Database, DatabaseIdentity, DatabaseRole,
     IDENTITY_TABLE, IdentityMismatch, Layout, MigrateError, OlderMeta, StoreError, last_grant_run,
     last_order_of, last_run_in, migrate_shard_watched, read_identity, write_identity,
 };
 
-/// Tables that hold rows after the first draw, besides accounts and orders.
-const ISSUED_TABLES: [&str; 2] = ["award_issued", "stock_issued"];
 const RECEIPT_TABLE: &str = "stock_receipt";
-const ORDERS: &str = "raffle_order_";
-const ACCOUNTS: &str = "raffle_account_";
 
 /// Why a database does not belong to what is to be laid out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -352,13 +350,11 @@ async fn survey_on<D: Database>(
         .iter()
         .map(|row| row.text(0).map(str::to_owned))
         .collect::<Result<BTreeSet<_>, _>>()?;
-    let numbered = |prefix: &str| -> Vec<u16> {
-        names
-            .iter()
-            .filter_map(|name| name.strip_prefix(prefix)?.parse().ok())
-            .collect()
+    let numbers = |table: &str| -> Vec<u16> {
+        let numbers = names.iter().filter_map(|name| number_of(table, name));
+        numbers.collect()
     };
-    let orders = numbered(ORDERS);
+    let orders = numbers(Orders::NAME);
     let mut survey = Survey {
         tables: u16::try_from(orders.len()).unwrap_or(u16::MAX),
         ..Survey::default()
@@ -369,12 +365,12 @@ async fn survey_on<D: Database>(
     if names.contains("schema_version") {
         survey.migrated = has_rows(connection, "schema_version").await?;
     }
-    let drawn = |name: &&String| {
-        name.starts_with(ORDERS)
-            || name.starts_with(ACCOUNTS)
+    let shows_use = |name: &&String| {
+        let mut tables = NUMBERED.iter().filter(|table| table.shows_use);
+        tables.any(|table| number_of(table.name, name).is_some())
             || ISSUED_TABLES.contains(&name.as_str())
     };
-    for name in names.iter().filter(drawn) {
+    for name in names.iter().filter(shows_use) {
         survey.used = survey.used || has_rows(connection, name).await?;
     }
     for &table in &orders {
@@ -385,9 +381,9 @@ async fn survey_on<D: Database>(
                 .or(Some(home).filter(|home| *home != number));
         }
     }
-    for rows in &WITH_IDS {
-        let there = numbered(rows.prefix).into_iter();
-        survey.run = (survey.run).max(last_run_in::<D>(connection, rows, there).await?);
+    for rows in with_ids() {
+        let there = numbers(rows.name).into_iter();
+        survey.run = (survey.run).max(last_run_in::<D>(connection, &rows, there).await?);
     }
     // A database of the version before has none.
     if names.contains(RECEIPT_TABLE) {

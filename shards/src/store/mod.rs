@@ -1,10 +1,11 @@
 //! Databases: connections, the statement files of each dialect, schema versions.
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod connection;
 mod files;
 mod grant;
 mod identity;
+mod lane_tables;
 mod makings;
 mod migrate;
 mod mysql;
@@ -12,6 +13,7 @@ mod pool;
 mod rows;
 mod runs;
 mod shard;
+mod shard_store;
 mod sqlite;
 pub(crate) mod statements;
 pub(crate) mod tables;
@@ -28,7 +30,9 @@ pub use identity::{
     read_identity,
 };
 pub(crate) use identity::{IDENTITY_TABLE, MismatchNotice, write_identity};
-pub(crate) use makings::Makings;
+pub(crate) use makings::{MadeTable, Makings, StoredMade};
+#[cfg(test)]
+pub(crate) use makings::{NewRows, add_new_rows};
 pub use migrate::{
     ConversionProgress, MigrateError, awaits_conversion, check_meta, check_shard, migrate_meta,
     migrate_shard, migrate_shard_watched,
@@ -38,7 +42,10 @@ pub(crate) use pool::{Pool, PoolLimits, PooledConnection};
 pub(crate) use rows::json_rows;
 pub use runs::OlderMeta;
 pub(crate) use runs::{ClaimedRuns, RunCheck, last_grant_run, last_order_of, last_run_in};
-pub use shard::{Fetched, InDoubtBatch, OnLock, PersistError, ShardStore, SqlShard, Verdict};
+pub use shard::SqlShard;
+pub use shard_store::{
+    CommitVerdict, FetchedBatch, InDoubtBatch, OnLock, PersistError, ShardStore,
+};
 pub(crate) use sqlite::FILE_MODE;
 pub use sqlite::{Access, SqliteConnection, SqliteFile};
 pub use statements::{

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::tables::orders::OrderStatements;
 use super::tables::receipts::RECEIPTS;
-use super::tables::{WITH_IDS, WithIds};
+use super::tables::{WithIds, with_ids};
 use super::{Columns, Connection, Database, Issuing, StoreError};
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
@@ -97,8 +97,8 @@ impl RunCheck {
             return Ok(Ok(()));
         }
         let mut run = last_grant_run::<D>(connection).await?;
-        for rows in &WITH_IDS {
-            run = run.max(last_run_in::<D>(connection, rows, 0..self.tables).await?);
+        for rows in with_ids() {
+            run = run.max(last_run_in::<D>(connection, &rows, 0..self.tables).await?);
         }
         // Read after the shard: each run there was claimed before it was written.
         let claimed = if run <= self.known {

@@ -98,7 +98,7 @@ impl Table {
             accounts,
             calls: Vec::new(),
             orders: self.orders.clone(),
-            recharges: Vec::new(),
+            others: Vec::new(),
             repairs: self.repairs.clone(),
         }
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use market::batch::Slots;
 use market::{ActivityId, Order};
 
-use super::{Bench, activity, calls_for, change_orders, map, user};
+use super::bench::{Bench, activity, calls_for, change_orders, map, user};
 use crate::reads::{OrderKey, ReadLimits, ReadQuestion, Reader, Reads};
 use crate::store::Database;
 
@@ -41,7 +41,7 @@ async fn drawn<D: Database>(database: D) -> Vec<Order> {
             .persist(u64::from(number) + 1, &settlement)
             .await
             .expect("persisted");
-        all.extend(settlement.rows.orders[0].iter().cloned());
+        all.extend(settlement.rows.made[0].made.orders().iter().cloned());
     }
     all.sort_by_key(|order| std::cmp::Reverse((order.created_at, order.id)));
     all

@@ -1,6 +1,8 @@
 //! Writes over a connection that answers as it is told.
 use std::sync::{Arc, Mutex};
 
+use market::batch::AccountKey;
+
 use super::super::conformance::{Bench, account, map};
 use super::super::{Dialect, MYSQL};
 use super::*;

@@ -1,5 +1,5 @@
 //! The writes of one transaction, brought into the order of all tables.
-use super::table::{LockOrder, Table};
+use super::{InOrder, LockOrder};
 use crate::store::{Expected, Input, Rows, Step};
 
 /// The writes of one transaction, in whatever order they are added.
@@ -8,7 +8,7 @@ pub(crate) struct Writes<'a>(Vec<(LockOrder, Step<'a>)>);
 
 impl<'a> Writes<'a> {
     /// Adds a statement that writes these rows of a table.
-    pub(crate) fn add<T: Table>(&mut self, sql: &'a str, rows: Rows<'a>, expected: Expected) {
+    pub(crate) fn add<T: InOrder>(&mut self, sql: &'a str, rows: Rows<'a>, expected: Expected) {
         self.add_step(
             T::LOCKED,
             Step {
@@ -19,7 +19,7 @@ impl<'a> Writes<'a> {
         );
     }
 
-    /// Adds a statement on a table of this place.
+    /// Adds a statement on a table with this place in the order.
     pub(crate) fn add_step(&mut self, locked: LockOrder, step: Step<'a>) {
         self.0.push((locked, step));
     }

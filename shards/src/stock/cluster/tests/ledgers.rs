@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use market::batch::{Batch, Rows, Settlement, Units};
 use market::calendar::Day;
 use market::chances::Account;
-use market::order::{DrawCount, Order, Orders, Rule};
-use market::{Call, OrderId, RequestId, UserId};
+use market::draw::Rule;
+use market::{DrawCount, MadeCall, Order, OrderId, RequestId, UserId};
 use router::{OrderNumbers, Run, Slot, SlotMap};
 use tokio::time::sleep;
 
@@ -115,8 +115,7 @@ impl<S: ShardStore> Lane<S> {
                 count: units,
             }],
             rows: Rows {
-                calls: vec![Call::of_orders(std::slice::from_ref(&order))],
-                orders: vec![Orders::from([order])],
+                made: vec![MadeCall::of_orders([order])],
                 ..Rows::new([(key, None, Some(account))].into_iter().collect())
             },
         }
@@ -167,7 +166,7 @@ fn used(parts: &[(u16, u32)]) -> Receipt {
 fn in_doubt(grant: GrantId, settlement: &Settlement, issues: bool) -> InDoubtBatch {
     InDoubtBatch {
         grant,
-        call: settlement.rows.calls[0].clone(),
+        call: settlement.rows.made[0].call.clone(),
         issues,
     }
 }
@@ -227,12 +226,12 @@ pub(crate) async fn a_batch_without_units_leaves_no_receipt<D: Desk>() {
     let made = in_doubt(lane.grant(1), &settlement, false);
     assert_eq!(
         lane.store.verdict(&made).await,
-        Ok(crate::store::Verdict::Committed)
+        Ok(crate::store::CommitVerdict::Committed)
     );
     let lost = in_doubt(lane.grant(2), &lane.settlement(0), false);
     assert_eq!(
         lane.store.verdict(&lost).await,
-        Ok(crate::store::Verdict::Void)
+        Ok(crate::store::CommitVerdict::Void)
     );
 }
 
@@ -317,7 +316,7 @@ pub(crate) async fn the_outcome_of_a_grant_is_decided_once_for_all_servers<D: De
 /// A lane in doubt for longer than any receipt is kept: what jobs and other lanes do meanwhile
 /// changes nothing.
 pub(crate) async fn a_verdict_goes_by_the_order_however_late<D: Desk>() {
-    use crate::store::Verdict::{Committed, Void};
+    use crate::store::CommitVerdict::{Committed, Void};
     let desk = D::open().await;
     let mut lane = Lane::new(&desk, 0, 1);
     let ledger = desk.ledger();

@@ -1,9 +1,9 @@
 //! Values come back as they were written, or are refused: nothing is cut, clamped or folded.
 use std::sync::Arc;
 
-use market::UserId;
 use market::calendar::Day;
 use market::chances::Account;
+use market::{MadeCall, UserId};
 
 use super::{bench, connect, number, shard, table};
 use crate::store::conformance::{gather, orders_of};
@@ -58,16 +58,17 @@ async fn extreme_values_come_back_as_they_were() {
     let longest = "😀".repeat(UserId::CHARS_MAX);
     let key = "~".repeat(64);
     let mut settlement = bench.settlement(&[(&longest, &key), ("\\\"'%_\u{a0}x", "\\\"'%_")]);
-    let order =
-        &mut Arc::get_mut(&mut settlement.rows.orders[0]).expect("it is the only reference")[0];
+    let mut order = settlement.rows.made[0].made.orders()[0].clone();
     order.award_title = Arc::from("\u{1}\t\n\r\\\"'😀\u{10ffff}".repeat(12));
     (order.version, order.ordinal, order.award_index) = (u32::MAX, u32::MAX, u32::MAX);
     order.activity = market::ActivityId::new(i64::MAX.unsigned_abs()).expect("the largest id");
     order.day = Day::from_number(u32::MAX);
+    let day = order.day;
+    settlement.rows.made[0] = MadeCall::of_orders([order]);
     let account = Account {
         granted: u32::MAX,
         used: u32::MAX,
-        day: order.day,
+        day,
         day_used: u32::MAX,
         month_used: 0,
     };
@@ -78,7 +79,7 @@ async fn extreme_values_come_back_as_they_were() {
         .await
         .expect("read");
     bench.store.undo().await;
-    assert_eq!(orders_of(&known)[0], *settlement.rows.orders[0]);
+    assert_eq!(orders_of(&known)[0], settlement.rows.made[0].made.orders());
     assert_eq!(known.accounts[0], Some(account));
 }
 

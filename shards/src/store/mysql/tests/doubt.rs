@@ -13,13 +13,13 @@ use super::{connect, hasty, number};
 use crate::meta::{ChangeError, Meta, SwitchChange, SwitchTo};
 use crate::store::conformance::{Bench, in_doubt};
 use crate::store::{
-    Connection, InDoubtBatch, MysqlDatabase, PersistError, ShardStore, StoreError, Verdict,
+    CommitVerdict, Connection, InDoubtBatch, MysqlDatabase, PersistError, ShardStore, StoreError,
     migrate_meta,
 };
 use crate::testing::{DatabaseServer, Mariadb, shared_database};
 
 /// Asks until there is a verdict.
-async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) -> Verdict {
+async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) -> CommitVerdict {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match lane.store.verdict(batch).await {
@@ -30,13 +30,13 @@ async fn final_verdict(lane: &mut Bench<Trapped>, batch: &InDoubtBatch) -> Verdi
 }
 
 /// Checks that the tables agree with the verdict: the batch of a grant has one order.
-async fn agrees(database: &MysqlDatabase, verdict: Verdict, grant: u64) {
+async fn agrees(database: &MysqlDatabase, verdict: CommitVerdict, grant: u64) {
     let committed =
         format!("SELECT COUNT(*) FROM stock_receipt WHERE void = 0 AND grant_id = {grant}");
     let orders = (0..4).map(|table| format!("SELECT request_id FROM raffle_call_{table}"));
     let orders = orders.collect::<Vec<_>>().join(" UNION ALL ");
     let orders = format!("SELECT COUNT(*) FROM ({orders}) AS o WHERE request_id = 'key{grant}'");
-    let expected = i64::from(verdict == Verdict::Committed);
+    let expected = i64::from(verdict == CommitVerdict::Committed);
     assert_eq!(number(database, &committed).await, expected);
     assert_eq!(number(database, &orders).await, expected);
 }
@@ -212,11 +212,11 @@ async fn a_server_killed_at_a_commit_knows_after_its_restart() {
         let verdict = final_verdict(&mut lane, &in_doubt(grant, &settlement)).await;
         agrees(&database, verdict, grant).await;
         assert!(
-            persisted.is_err() || verdict == Verdict::Committed,
+            persisted.is_err() || verdict == CommitVerdict::Committed,
             "what was confirmed is there"
         );
         assert!(
-            delay_us.is_some() || verdict == Verdict::Void,
+            delay_us.is_some() || verdict == CommitVerdict::Void,
             "it was killed first"
         );
     }
@@ -228,15 +228,15 @@ async fn a_void_batch_that_comes_late_is_refused() {
     let mut lane = trapped(&database, async || {}).await;
     let mut judge = Bench::of_run(database.clone(), 2);
     let settlement = lane.settlement(&[("user5", "key5")]);
-    assert_eq!(judge.verdict(5, &settlement).await, Ok(Verdict::Void));
+    assert_eq!(judge.verdict(5, &settlement).await, Ok(CommitVerdict::Void));
     let refused = lane.persist(5, &settlement).await;
     assert!(
         matches!(refused, Err(PersistError::Undone(StoreError::Conflict(_)))),
         "{refused:?}"
     );
     lane.store.undo().await;
-    agrees(&database, Verdict::Void, 5).await;
-    assert_eq!(judge.verdict(5, &settlement).await, Ok(Verdict::Void));
+    agrees(&database, CommitVerdict::Void, 5).await;
+    assert_eq!(judge.verdict(5, &settlement).await, Ok(CommitVerdict::Void));
 }
 
 /// Jobs may have deleted receipts meanwhile, but orders stay.
@@ -250,7 +250,10 @@ async fn a_batch_that_committed_long_ago_is_never_taken_for_void() {
         .run("DELETE FROM stock_receipt")
         .await
         .expect("as all jobs that reclaim");
-    assert_eq!(bench.verdict(5, &settlement).await, Ok(Verdict::Committed));
+    assert_eq!(
+        bench.verdict(5, &settlement).await,
+        Ok(CommitVerdict::Committed)
+    );
     assert_eq!(
         number(&bench.database, "SELECT COUNT(*) FROM stock_receipt").await,
         0,

@@ -14,8 +14,8 @@ use crate::store::tables::epochs::EPOCHS;
 use crate::store::tables::issued::{COUNTERS, IssuedStatements};
 use crate::store::tables::receipts::{RECEIPTS, receipt_row};
 use crate::store::{
-    Columns, Connection, GrantNote, Input, MYSQL, MysqlConnection, MysqlDatabase, PersistError,
-    ShardStore, Step, StoreError, Verdict,
+    Columns, CommitVerdict, Connection, GrantNote, Input, MYSQL, MysqlConnection, MysqlDatabase,
+    PersistError, ShardStore, Step, StoreError,
 };
 
 /// Run 1, which is in the higher bits of a grant.
@@ -347,7 +347,7 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     // Its writes are executed, its commit is not.
     let mut batch = connect(&one.database).await;
     batch.begin().await.expect("a transaction");
-    let id = other.rows.calls[0].first_id.get();
+    let id = other.rows.made[0].call.first_id.get();
     let table = table_of("b");
     batch
         .run(&format!(
@@ -374,6 +374,6 @@ async fn an_unfinished_batch_holds_back_its_own_verdict_only() {
     batch.commit().await.expect("committed");
     assert_eq!(
         two.store.verdict(&in_doubt(8, &other)).await,
-        Ok(Verdict::Committed)
+        Ok(CommitVerdict::Committed)
     );
 }

@@ -10,9 +10,9 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use market::campaign::{Campaign, Catalogue, Published};
 use market::draw::DrawAsk;
-use market::random::Seeded;
 use market::{ActivityId, Ask, Command, DrawCount, Made, RequestId, UserId};
 use router::{Run, ShardId};
+use testkit::random::seeded;
 use testkit::campaign::CampaignFile;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -183,7 +183,7 @@ impl Gateway {
                 campaign,
             }]))),
             stock: Arc::new(MemoryStock::default()),
-            random: Seeded::new(1),
+            random: seeded(1),
             clock: Timestamp::now,
             ids: Ids::new(
                 Arc::new(Counter(AtomicU32::new(2))),

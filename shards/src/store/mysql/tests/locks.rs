@@ -148,7 +148,8 @@ async fn the_same_request_on_two_lanes_meets_at_the_lock() {
     persisted.expect("persisted");
     let found = orders_of(&known.expect("waited")).remove(0);
     assert_eq!(
-        found, *settlement.rows.orders[0],
+        found,
+        settlement.rows.made[0].made.orders(),
         "the order that was made meanwhile"
     );
 }

@@ -1,15 +1,17 @@
-//! To give a user chances. Operations do so, to make good for what went wrong.
+//! To give a user chances. Operators do so to compensate for what went wrong.
 //!
 //! The chances are added to what the account was granted, never to the limits of a day or month.
 //! The activity must be published, but need not be open: users are compensated after its end too.
+//! Each grant is recorded as a recharge order. What an account was granted in all is the welcome
+//! chances of its activity and the sum of its recharge orders.
 use std::str::FromStr;
 
+use jiff::Timestamp;
+
 use crate::batch::context::{Planning, Settling};
-use crate::call::{Fingerprint, Kind, Made};
 use crate::chances::Account;
-use crate::ids::{ActivityId, OrderId, UserId};
+use crate::ids::{ActivityId, OrderId, RequestId, UserId};
 use crate::random::Randomness;
-use crate::recharge::{RechargeKind, RechargeOrder};
 use crate::refusal::Refusal;
 
 /// How many chances a command gives: 1 to 1,000,000.
@@ -63,17 +65,56 @@ pub struct GrantAsk {
     pub chances: ChanceCount,
 }
 
+/// The record of chances that were given to a user. It is never changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RechargeOrder {
+    /// Its own id; it carries the user's slot.
+    pub id: OrderId,
+    /// Who got the chances.
+    pub user: UserId,
+    /// The idempotency key of its call, unique per user.
+    pub request: RequestId,
+    /// In which activity.
+    pub activity: ActivityId,
+    /// Why they were given.
+    pub kind: RechargeKind,
+    /// How many.
+    pub chances: u32,
+    /// When the call was planned.
+    pub created_at: Timestamp,
+}
+
+/// Why chances were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RechargeKind {
+    /// An operator gave them.
+    Operator,
+}
+
+impl RechargeKind {
+    const ALL: [Self; 1] = [Self::Operator];
+
+    /// The stored name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+        }
+    }
+
+    /// The kind of a stored name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// A grant that is allowed.
 #[derive(Debug)]
 pub(crate) struct PlannedGrant(GrantAsk);
 
 impl GrantAsk {
-    pub(crate) const fn fingerprint(self) -> Fingerprint {
-        Fingerprint {
-            kind: Kind::Grant,
-            activity: self.activity,
-            asked: self.chances.0 as u64,
-        }
+    /// How much it asks for, as its call records it.
+    pub(crate) const fn asked(self) -> u64 {
+        self.chances.0 as u64
     }
 
     /// It changes one account, as a draw does.
@@ -82,7 +123,7 @@ impl GrantAsk {
         1
     }
 
-    /// Adds the chances. An account that is not there yet begins with the welcome chances.
+    /// Adds the chances. A new account begins with the welcome chances.
     pub(crate) fn plan<R: Randomness>(
         self,
         planning: &mut Planning<'_, R>,
@@ -102,13 +143,13 @@ impl GrantAsk {
 }
 
 impl PlannedGrant {
-    /// Writes the recharge order.
+    /// Makes the recharge order.
     pub(crate) fn settle<M: FnMut(&UserId) -> OrderId>(
         self,
         settling: &mut Settling<'_, M>,
-    ) -> Made {
+    ) -> RechargeOrder {
         let Self(GrantAsk { activity, chances }) = self;
-        let order = RechargeOrder {
+        RechargeOrder {
             id: (settling.mint)(settling.user),
             user: settling.user.clone(),
             request: settling.request.clone(),
@@ -116,9 +157,7 @@ impl PlannedGrant {
             kind: RechargeKind::Operator,
             chances: chances.get(),
             created_at: settling.now,
-        };
-        settling.rows.recharge_orders.push(order.clone());
-        Made::Grant(order)
+        }
     }
 }
 
@@ -133,5 +172,13 @@ mod tests {
         for bad in ["", "0", "1000001", "+1", "-1", "1.0", " 1", "99999999999"] {
             assert_eq!(bad.parse::<ChanceCount>(), Err(InvalidChances), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for kind in RechargeKind::ALL {
+            assert_eq!(RechargeKind::from_name(kind.name()), Some(kind));
+        }
+        assert_eq!(RechargeKind::from_name("reward"), None);
     }
 }

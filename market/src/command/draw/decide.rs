@@ -1,18 +1,18 @@
 //! One draw, rule by rule: window and chances, the chain before the draw, the odds, the tree
-//! after it. Two steps, because the stock is asked between them: [`decide`] says what the draw
-//! wants, [`Decision::conclude`] what it got.
+//! after it. There are two steps, because the stock is asked between them: [`decide`] says what the
+//! draw wants, [`Decision::conclude`] what it got.
 use jiff::Timestamp;
 
+use super::order::Rule;
 use crate::calendar::Day;
 use crate::campaign::{ActivityState, Campaign, ChainRule, Strategy};
 use crate::chances::Account;
 use crate::ids::{AwardIndex, UserId};
-use crate::order::Rule;
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 use crate::tree::{Locks, NodeIndex, Stop};
 
-/// A draw that the rules allow, waiting for the stock's word where it needs one.
+/// A draw that the rules allow. Where it needs a unit, it waits for the stock's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
     /// The user's account after this draw.
@@ -24,7 +24,7 @@ pub struct Decision {
     next: Next,
 }
 
-/// What stands between a drawn award and the user.
+/// What is left to decide before the user gets the drawn award.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// Nothing: the award has no limit.
@@ -75,9 +75,9 @@ pub fn decide(
     })
 }
 
-/// Decides one draw while everybody gets the luck award: chances count as ever, but nothing is
-/// drawn and the stock is not asked. A campaign without luck award has no limited prizes either,
-/// so there is nothing to fall back to and nothing to spare.
+/// Decides one draw while all users get the luck award. Chances count as always, but nothing is drawn
+/// and the stock is not asked. A campaign without luck award has no limited prizes either, so there
+/// the draw is an ordinary one.
 pub fn decide_fallback(
     campaign: &Campaign,
     user: &UserId,
@@ -126,7 +126,7 @@ fn before_draw(
     })
 }
 
-/// The way of a drawn award through its tree, up to the first question to the stock.
+/// Follows a drawn award through its tree, up to the first request to the stock.
 fn after_draw(strategy: &Strategy, drawn: AwardIndex, locks: Locks) -> Next {
     strategy
         .tree_of(drawn)

@@ -55,7 +55,7 @@ impl FromStr for DrawCount {
 pub type Orders = Arc<[Order]>;
 
 /// The record of one draw. Award id, title and index are kept as they were answered, so that a
-/// repeated request gets the same answer whatever has become of the campaign since.
+/// repeated request gets the same answer even when the campaign has changed since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// The order's own id; it carries the user's slot.
@@ -64,7 +64,7 @@ pub struct Order {
     pub user: UserId,
     /// The idempotency key of its call, unique per user.
     pub request: RequestId,
-    /// Its place among the draws of its call, from 0.
+    /// Its index among the draws of its call, from 0.
     pub seq: u8,
     /// How many draws its call asked for.
     pub asked: DrawCount,
@@ -80,7 +80,7 @@ pub struct Order {
     pub award: AwardId,
     /// The prize's title.
     pub award_title: Arc<str>,
-    /// The prize's place on the wheel, from 1.
+    /// The prize's position on the wheel, from 1.
     pub award_index: u32,
     /// The rule that decided.
     pub rule: Rule,

@@ -1,21 +1,20 @@
-//! To draw, once or several times. Each draw of a call sees the account as the draws before it
-//! left it: locks, weight thresholds, limits and stock know no difference between one call for
-//! several draws and several calls.
+//! To draw, once or several times. Each draw of a call finds the account as the draws before it
+//! left it. So locks, weight thresholds, limits and stock treat one call for several draws as
+//! several calls.
 //!
-//! `decide.rs` has the rules of one draw; here is what a call makes of them.
+//! `decide.rs` has the rules of one draw, `order.rs` its record; here is what a call makes of them.
 mod decide;
+mod order;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::decide::{Decision, DrawOutcome, decide, decide_fallback};
+pub use self::order::{DrawCount, InvalidCount, Order, Orders, Rule};
 use crate::batch::context::{Circumstances, Planning, Settling};
-use crate::call::{Fingerprint, Kind, Made};
 use crate::campaign::{Campaign, Published, WhenChancesShort, WhenStockUnavailable};
 use crate::chances::Account;
-use crate::ids::AwardIndex;
-use crate::ids::{ActivityId, OrderId, UserId};
-use crate::order::{DrawCount, Order, Orders};
+use crate::ids::{ActivityId, AwardIndex, OrderId, UserId};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 use crate::switches::Switch;
@@ -35,17 +34,14 @@ pub struct DrawAsk {
 pub(crate) struct PlannedDraw {
     ask: DrawAsk,
     published: Arc<Published>,
-    /// Where its draws stand in the batch's list of decisions.
+    /// The range of its draws in the batch's list of decisions.
     decisions: Range<usize>,
 }
 
 impl DrawAsk {
-    pub(crate) const fn fingerprint(self) -> Fingerprint {
-        Fingerprint {
-            kind: Kind::Draw,
-            activity: self.activity,
-            asked: self.count.get() as u64,
-        }
+    /// How much it asks for, as its call records it.
+    pub(crate) const fn asked(self) -> u64 {
+        self.count.get() as u64
     }
 
     pub(crate) fn weight(self) -> usize {
@@ -114,13 +110,13 @@ fn decide_one<R: Randomness>(
     }
 }
 
-/// Whether the draw needs what cannot be had now, and its campaign would rather refuse.
+/// Whether the draw needs a unit that is unavailable now, and its campaign refuses such draws.
 fn refuses(campaign: &Campaign, decision: &Decision, around: &Circumstances<'_>) -> bool {
     campaign.activity.when_stock_unavailable == WhenStockUnavailable::Refuse
         && wanted(campaign, decision).is_some_and(|prize| around.supply.lacks(prize))
 }
 
-/// Whether a call ends with the draws before one that is refused so, instead of being refused
+/// Whether a call ends with the draws before the one that is refused, instead of being refused as a
 /// whole.
 fn goes_on_without(campaign: &Campaign, refusal: Refusal) -> bool {
     refusal.is_shortage() && campaign.activity.when_chances_short == WhenChancesShort::Partial
@@ -144,23 +140,21 @@ impl PlannedDraw {
             .filter_map(|decision| wanted(&self.published.campaign, decision))
     }
 
-    /// Concludes the draws in their order; those left without a unit go down their tree.
+    /// Concludes the draws in their order. Those that get no unit follow their tree further.
     pub(crate) fn settle<M: FnMut(&UserId) -> OrderId>(
         self,
         decisions: &[Decision],
         settling: &mut Settling<'_, M>,
-    ) -> Made {
+    ) -> Orders {
         let campaign = &self.published.campaign;
         let order = |(seq, &decision): (u8, &Decision)| {
             let unit = wanted(campaign, &decision).is_some_and(|prize| settling.purse.take(prize));
             self.order(seq, decision, unit, settling)
         };
-        let orders: Orders = (0..)
+        (0..)
             .zip(&decisions[self.decisions.clone()])
             .map(order)
-            .collect();
-        settling.rows.orders.push(orders.clone());
-        Made::Draws(orders)
+            .collect()
     }
 
     fn order<M: FnMut(&UserId) -> OrderId>(

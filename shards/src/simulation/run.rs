@@ -1,4 +1,4 @@
-//! One run from its beginning to its rest.
+//! One run, from its beginning until nothing moves any more.
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{set_hook, take_hook};
@@ -15,13 +15,13 @@ use super::fault::Fault;
 use super::players::{give, play, probe, sell_out};
 use super::process::Server;
 use super::scenario::{GATEWAYS, SHARDS, Scenario, prizes};
-use super::world::{State, World};
+use super::world::{World, WorldState};
 
-/// How long it may take after the bad weather until everybody is answered and all has come to rest.
+/// How long it may take after the bad weather until all players are answered and nothing moves.
 const REST_WITHIN: Duration = Duration::from_mins(2);
 
 thread_local! {
-    /// Panics of this thread: a lane survives them, and a job that is gone is not missed at once.
+    /// Panics of this thread. A lane survives them, and a job that has ended is not missed at once.
     static PANICS: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -38,10 +38,10 @@ fn count_panics() {
 }
 
 /// How a run ended.
-pub(super) struct Outcome {
+pub(super) struct RunOutcome {
     /// The rule that did not hold.
     pub(super) violation: Option<String>,
-    /// What happened, in words, if that was wanted.
+    /// What happened, in words; empty without a trace.
     pub(super) trace: Vec<String>,
     /// How often each kind of event happened.
     pub(super) tally: BTreeMap<&'static str, u64>,
@@ -50,7 +50,7 @@ pub(super) struct Outcome {
 }
 
 /// Runs one seed.
-pub(super) fn run(seed: u64, fault: Option<Fault>, trace: bool) -> Outcome {
+pub(super) fn run(seed: u64, fault: Option<Fault>, trace: bool) -> RunOutcome {
     count_panics();
     let runtime = Builder::new_current_thread()
         .enable_time()
@@ -62,12 +62,12 @@ pub(super) fn run(seed: u64, fault: Option<Fault>, trace: bool) -> Outcome {
         let scenario = Scenario::of(&mut dice, fault.and_then(Fault::theme));
         set_clocks(&mut dice);
         let world = World::new(dice, scenario, fault, trace);
-        let ended = tell(&world).await;
+        let ended = play_out(&world).await;
         let mut state = world.state();
         if let Err(Broken(Some(why))) = ended {
             state.violate(|| why);
         }
-        Outcome {
+        RunOutcome {
             violation: state.violation().map(str::to_owned),
             trace: state.log.lines().to_vec(),
             tally: state.log.tally.clone(),
@@ -79,7 +79,7 @@ pub(super) fn run(seed: u64, fault: Option<Fault>, trace: bool) -> Outcome {
 /// The run ended early: for this reason, or for the violation that is noted already.
 struct Broken(Option<String>);
 
-async fn tell(world: &Arc<World>) -> Result<(), Broken> {
+async fn play_out(world: &Arc<World>) -> Result<(), Broken> {
     begin(world);
     let calm = Instant::now() + world.scenario.trouble;
     until(world, Duration::MAX, |_| {
@@ -109,8 +109,8 @@ async fn tell(world: &Arc<World>) -> Result<(), Broken> {
     until(world, REST_WITHIN, players).await
 }
 
-impl State {
-    /// From now on nothing goes wrong any more; what is under way already still is.
+impl WorldState {
+    /// From now on nothing more goes wrong. Requests that travel already still do.
     fn calm(&mut self) {
         self.weather.calm();
         self.servers.iter_mut().for_each(Server::heal);
@@ -119,7 +119,7 @@ impl State {
     }
 }
 
-/// Puts everybody on the stage.
+/// Starts gateways, players, operators and disasters.
 fn begin(world: &Arc<World>) {
     let Scenario {
         players,
@@ -158,7 +158,7 @@ fn begin(world: &Arc<World>) {
     }
 }
 
-/// Waits until nothing stands against going on.
+/// Waits until nothing is left to wait for.
 async fn until(
     world: &World,
     within: Duration,
