@@ -1,7 +1,7 @@
 //! A gateway: lanes, stock and every job, as one process that may die at any moment.
 use std::sync::{Arc, OnceLock};
-use testkit::random::seeded;
 use std::time::Duration;
+use testkit::random::seeded;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

@@ -7,7 +7,8 @@ use market::{Call, MadeCall, OrderId};
 
 use crate::store::tables::{InOrder, Numbered, OfUsers, Table};
 use crate::store::{
-    Columns, MYSQL, Makings, NewRows, Outcome, Rows, StoreError, Value, add_new_rows, out_of_range,
+    Columns, MYSQL, Makings, NewRows, Rows, SqlOutcome, StoreError, Value, add_new_rows,
+    out_of_range,
 };
 
 /// What names a row: its table and its id.
@@ -81,7 +82,7 @@ impl RowsByTable {
         let mut outcomes = Vec::new();
         for sought in made.sought() {
             let row = |id| self.0.get(&(sought.table(), id)).cloned();
-            outcomes.push(Outcome {
+            outcomes.push(SqlOutcome {
                 rows: sought.ids().filter_map(row).collect(),
                 touched: 0,
             });

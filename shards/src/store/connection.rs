@@ -127,7 +127,7 @@ pub enum Input<'a> {
 /// How many rows a statement must have written. Each statement is checked by itself: in a sum over
 /// several, too many rows of one would hide the missing rows of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
+pub enum ExpectedRows {
     /// It does not write, or any number is right.
     Any,
     /// Exactly this many.
@@ -138,14 +138,14 @@ pub enum Expected {
     AddedOrChanged(usize),
 }
 
-impl Expected {
+impl ExpectedRows {
     /// Whether `touched`, as the database counts, is the expected number.
     pub fn is_met(self, touched: u64, changed_row_count: u64) -> bool {
         match self {
-            Expected::Any => true,
-            Expected::Rows(rows) => touched == rows as u64,
-            Expected::Changed(rows) => touched == rows as u64 * changed_row_count,
-            Expected::AddedOrChanged(rows) => {
+            ExpectedRows::Any => true,
+            ExpectedRows::Rows(rows) => touched == rows as u64,
+            ExpectedRows::Changed(rows) => touched == rows as u64 * changed_row_count,
+            ExpectedRows::AddedOrChanged(rows) => {
                 (rows as u64..=rows as u64 * changed_row_count).contains(&touched)
             }
         }
@@ -154,22 +154,22 @@ impl Expected {
 
 /// One of several statements that run together.
 #[derive(Debug)]
-pub struct Step<'a> {
+pub struct SqlStep<'a> {
     /// Its SQL: exactly one statement.
     pub sql: &'a str,
     /// Its bound value.
     pub input: Input<'a>,
     /// What it must have written; [`check_all`] compares.
-    pub expected: Expected,
+    pub expected: ExpectedRows,
 }
 
-impl<'a> Step<'a> {
+impl<'a> SqlStep<'a> {
     /// A statement that reads.
     pub fn read(sql: &'a str, input: Input<'a>) -> Self {
         Self {
             sql,
             input,
-            expected: Expected::Any,
+            expected: ExpectedRows::Any,
         }
     }
 }
@@ -177,12 +177,12 @@ impl<'a> Step<'a> {
 /// Checks that each statement wrote the expected rows. A row that existed already, or did not
 /// exist, means that another transaction was faster.
 pub fn check_all<R>(
-    steps: &[Step<'_>],
-    outcomes: &[Outcome<R>],
+    steps: &[SqlStep<'_>],
+    outcomes: &[SqlOutcome<R>],
     changed_row_count: u64,
 ) -> Result<(), StoreError> {
     for (index, (step, outcome)) in steps.iter().zip(outcomes).enumerate() {
-        let Outcome { touched, .. } = outcome;
+        let SqlOutcome { touched, .. } = outcome;
         if !step.expected.is_met(*touched, changed_row_count) {
             let expected = step.expected;
             return Err(StoreError::Conflict(format!(
@@ -195,7 +195,7 @@ pub fn check_all<R>(
 
 /// The result of one of several statements.
 #[derive(Debug)]
-pub struct Outcome<R> {
+pub struct SqlOutcome<R> {
     /// The rows that it read.
     pub rows: Vec<R>,
     /// How many rows it wrote. A row that an upsert changed counts as
@@ -203,7 +203,7 @@ pub struct Outcome<R> {
     pub touched: u64,
 }
 
-impl<R> Default for Outcome<R> {
+impl<R> Default for SqlOutcome<R> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
@@ -215,12 +215,12 @@ impl<R> Default for Outcome<R> {
 /// Collects the outcome of each statement of a script: its rows, and the count that ends them.
 pub(super) async fn outcomes<R>(
     mut results: impl Stream<Item = Result<Either<u64, R>, sqlx::Error>> + Unpin,
-) -> Result<Vec<Outcome<R>>, sqlx::Error> {
+) -> Result<Vec<SqlOutcome<R>>, sqlx::Error> {
     let (mut ended, mut rows) = (Vec::new(), Vec::new());
     while let Some(result) = results.try_next().await? {
         match result {
             Either::Right(row) => rows.push(row),
-            Either::Left(touched) => ended.push(Outcome {
+            Either::Left(touched) => ended.push(SqlOutcome {
                 rows: std::mem::take(&mut rows),
                 touched,
             }),
@@ -270,13 +270,13 @@ pub trait Connection: Send + Sized {
     /// database supports that.
     fn begin_with(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> impl Future<Output = Result<Vec<Outcome<Self::Row>>, StoreError>> + Send;
+        steps: &[SqlStep<'_>],
+    ) -> impl Future<Output = Result<Vec<SqlOutcome<Self::Row>>, StoreError>> + Send;
     /// Runs statements, in one round trip where the database supports that.
     fn run_all(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> impl Future<Output = Result<Vec<Outcome<Self::Row>>, StoreError>> + Send;
+        steps: &[SqlStep<'_>],
+    ) -> impl Future<Output = Result<Vec<SqlOutcome<Self::Row>>, StoreError>> + Send;
     /// Runs a query and passes its rows on one by one: a result of any size needs little memory.
     fn scan(
         &mut self,

@@ -9,7 +9,9 @@ use super::tables::epochs::EPOCHS;
 use super::tables::issued::IssuedStatements;
 use super::tables::receipts::{RECEIPTS, grant_rows, receipt_row};
 use super::tables::{LockOrder, Writes};
-use super::{Columns, Dialect, Expected, Input, Issuing, Outcome, Rows, Step, StoreError};
+use super::{
+    Columns, Dialect, ExpectedRows, Input, Issuing, Rows, SqlOutcome, SqlStep, StoreError,
+};
 use crate::grant::GrantId;
 use crate::lane::run_of_grant;
 use crate::stock::grants::{Part, Receipt};
@@ -56,10 +58,10 @@ impl<'r> GrantNote<'r> {
             Issuing::FromMemory => write_counts(dialect, self.prize_counts(), writes),
         }
         if dialect.issuing == Issuing::FromServers && !self.receipt.closed.is_empty() {
-            let step = Step {
+            let step = SqlStep {
                 sql: RECEIPTS.delete,
                 input: Input::Rows(grant_rows(&self.receipt.closed)),
-                expected: Expected::Any,
+                expected: ExpectedRows::Any,
             };
             writes.add_step(LockOrder::Receipts, step);
         }
@@ -67,7 +69,7 @@ impl<'r> GrantNote<'r> {
 
     /// Those statements.
     #[cfg(test)]
-    pub(crate) fn steps(&self, dialect: &Dialect) -> Vec<Step<'_>> {
+    pub(crate) fn steps(&self, dialect: &Dialect) -> Vec<SqlStep<'_>> {
         let mut writes = Writes::default();
         self.write(dialect, &mut writes);
         writes.in_order()
@@ -77,12 +79,12 @@ impl<'r> GrantNote<'r> {
         if self.counts.is_empty() {
             return;
         }
-        let hold = Step::read(EPOCHS.hold, Input::Rows(self.servers()));
+        let hold = SqlStep::read(EPOCHS.hold, Input::Rows(self.servers()));
         writes.add_step(LockOrder::Epochs, hold);
-        let note = Step {
+        let note = SqlStep {
             sql: RECEIPTS.insert,
             input: Input::Rows(receipt_row(self.grant, false, &self.text)),
-            expected: Expected::Rows(1),
+            expected: ExpectedRows::Rows(1),
         };
         writes.add_step(LockOrder::Receipts, note);
         write_counts(dialect, self.lane_counts(), writes);
@@ -92,8 +94,8 @@ impl<'r> GrantNote<'r> {
     /// the statements have read.
     pub(crate) fn check<R: Columns>(
         &self,
-        steps: &[Step<'_>],
-        outcomes: &[Outcome<R>],
+        steps: &[SqlStep<'_>],
+        outcomes: &[SqlOutcome<R>],
     ) -> Result<(), StoreError> {
         let held = steps.iter().position(|step| step.sql == EPOCHS.hold);
         match held.and_then(|index| outcomes.get(index)) {
@@ -185,10 +187,10 @@ fn write_counts<'a>(dialect: &Dialect, rows: Rows<'a>, writes: &mut Writes<'a>) 
         return;
     }
     let expected = match dialect.issuing {
-        Issuing::FromServers => Expected::AddedOrChanged(count),
-        Issuing::FromMemory => Expected::Rows(count),
+        Issuing::FromServers => ExpectedRows::AddedOrChanged(count),
+        Issuing::FromMemory => ExpectedRows::Rows(count),
     };
-    let step = Step {
+    let step = SqlStep {
         sql: IssuedStatements::of(dialect).count,
         input: Input::Rows(rows),
         expected,

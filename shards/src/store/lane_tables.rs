@@ -10,7 +10,7 @@ use super::makings::{NewRows, add_new_rows};
 use super::shard_store::OnLock;
 use super::tables::accounts::{self, Accounts};
 use super::tables::{InOrder, Numbered, OfUsers, Writes};
-use super::{Dialect, Expected, Rows, StoreError};
+use super::{Dialect, ExpectedRows, Rows, StoreError};
 
 /// The tables of a lane.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl LaneTables {
         &'a self,
         changes: &[(&'a AccountKey, &'a Account)],
         statement: impl Fn(&'a Numbered) -> &'a String,
-        expected: impl Fn(usize) -> Expected,
+        expected: impl Fn(usize) -> ExpectedRows,
         writes: &mut Writes<'a>,
     ) {
         if changes.is_empty() {
@@ -113,7 +113,7 @@ impl LaneTables {
         let by_table = self.by_table(new.iter().map(|row| (T::user(row), T::key(row))));
         for (sql, indexes) in self.statements.iter().zip(&by_table) {
             let rows = T::rows(indexes.iter().map(|&index| new[index]));
-            writes.add::<T>(statement(sql), rows, Expected::Rows(indexes.len()));
+            writes.add::<T>(statement(sql), rows, ExpectedRows::Rows(indexes.len()));
         }
     }
 

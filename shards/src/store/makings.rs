@@ -12,7 +12,7 @@ use super::tables::calls::{StoredCall, ids_of};
 use super::tables::orders::{self, Orders, StoredOrder};
 use super::tables::recharge_orders::{self, RechargeOrders, StoredRecharge};
 use super::tables::{InOrder, Numbered, NumberedTable as _, OfUsers};
-use super::{Columns, Input, Outcome, Step, StoreError, out_of_range};
+use super::{Columns, Input, SqlOutcome, SqlStep, StoreError, out_of_range};
 
 /// Gets the rows that new calls made, table by table.
 pub(crate) trait NewRows<'a> {
@@ -170,16 +170,19 @@ impl<'a> Makings<'a> {
     }
 
     /// The statements that read it.
-    pub(crate) fn steps(&self) -> Vec<Step<'a>> {
+    pub(crate) fn steps(&self) -> Vec<SqlStep<'a>> {
         let step = |sought: &SoughtRows<'a>| {
             let ids = sought.ids().map(OrderId::get);
-            Step::read(sought.sql, Input::Json(json_rows(ids)))
+            SqlStep::read(sought.sql, Input::Json(json_rows(ids)))
         };
         self.sought.iter().map(step).collect()
     }
 
     /// Takes what was found, table by table.
-    pub(crate) fn found<R: Columns>(&mut self, outcomes: &[Outcome<R>]) -> Result<(), StoreError> {
+    pub(crate) fn found<R: Columns>(
+        &mut self,
+        outcomes: &[SqlOutcome<R>],
+    ) -> Result<(), StoreError> {
         for (sought, outcome) in self.sought.iter().zip(outcomes) {
             for row in &outcome.rows {
                 let id = OrderId::new(row.number(0)?).ok_or_else(|| out_of_range(0))?;

@@ -9,7 +9,7 @@ pub(super) mod conversion;
 use std::cmp::Ordering;
 
 pub use self::conversion::ConversionProgress;
-use self::conversion::{Conversion, Step};
+use self::conversion::{Conversion, ConversionStep};
 use super::statements::fill_in;
 use super::{Columns, Connection, Database, ShardChange, StoreError};
 
@@ -143,7 +143,7 @@ impl Changes<'_> {
         &mut self,
         connection: &mut C,
         version: usize,
-    ) -> Result<Step, StoreError> {
+    ) -> Result<ConversionStep, StoreError> {
         let text = match self {
             Self::Meta(changes) => changes[version].to_owned(),
             Self::Shard(changes, conversion) => match changes[version] {
@@ -151,7 +151,7 @@ impl Changes<'_> {
                 ShardChange::Texts(once, each) => shard_text(once, each, conversion.tables()),
             },
         };
-        connection.run(&text).await.map(|()| Step::Done)
+        connection.run(&text).await.map(|()| ConversionStep::Done)
     }
 }
 
@@ -191,7 +191,7 @@ async fn migrate<C: Connection>(
         // Looked up under the lock, so two programs that start at once take turns.
         connection.run(CREATE_VERSIONS).await?;
         let found = version(connection).await?;
-        if found < known && changes.step(connection, found).await? == Step::Done {
+        if found < known && changes.step(connection, found).await? == ConversionStep::Done {
             connection
                 .run(&format!(
                     "INSERT INTO schema_version (version) VALUES ({})",

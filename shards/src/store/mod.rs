@@ -19,8 +19,8 @@ pub(crate) mod statements;
 pub(crate) mod tables;
 
 pub use connection::{
-    Columns, Connection, Database, Expected, Input, Outcome, Rows, Step, StoreError, Value,
-    check_all, out_of_range,
+    Columns, Connection, Database, ExpectedRows, Input, Rows, SqlOutcome, SqlStep, StoreError,
+    Value, check_all, out_of_range,
 };
 pub(crate) use files::{explained, named, one_line};
 #[cfg(test)]

@@ -38,7 +38,8 @@ use self::session::{READ_ONLY, SessionServer, TransactionEnd};
 use self::times::IDLE_MAX;
 use super::connection::outcomes;
 use super::{
-    Columns, Connection, Database, Dialect, Input, MYSQL, Outcome, Step, StoreError, out_of_range,
+    Columns, Connection, Database, Dialect, Input, MYSQL, SqlOutcome, SqlStep, StoreError,
+    out_of_range,
 };
 use crate::random::OsRandom;
 
@@ -289,7 +290,7 @@ impl MysqlConnection {
     }
 
     /// Runs a script. The server stops at the first statement that it refuses.
-    async fn run_script(&mut self, script: &Script) -> Result<Vec<Outcome<MySqlRow>>, Failure> {
+    async fn run_script(&mut self, script: &Script) -> Result<Vec<SqlOutcome<MySqlRow>>, Failure> {
         if script.is_empty() {
             return Ok(script.outcomes(Vec::new()));
         }
@@ -400,7 +401,7 @@ impl Connection for MysqlConnection {
     ) -> Result<Vec<MySqlRow>, StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
-        let step = Step::read(sql, Input::Json(json.to_owned()));
+        let step = SqlStep::read(sql, Input::Json(json.to_owned()));
         let mut outcomes = self
             .run_script(&Script::new(&[READ_UNCOMMITTED], &[step]))
             .await?;
@@ -409,8 +410,8 @@ impl Connection for MysqlConnection {
 
     async fn begin_with(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<MySqlRow>>, StoreError> {
         self.require_unpinned()?;
         self.freshen().await?;
         let script = Script::new(self.server.kind.begin(), steps);
@@ -426,7 +427,10 @@ impl Connection for MysqlConnection {
         Ok(done?)
     }
 
-    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<MySqlRow>>, StoreError> {
+    async fn run_all(
+        &mut self,
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<MySqlRow>>, StoreError> {
         self.freshen().await?;
         Ok(self.run_script(&Script::new(&[], steps)).await?)
     }

@@ -22,8 +22,8 @@ use super::tables::accounts;
 use super::tables::calls::{self, Calls};
 use super::tables::receipts::{RECEIPTS, receipt_row};
 use super::{
-    Columns, Connection, Database, Expected, Input, Issuing, Outcome, RunCheck, Step, StoreError,
-    check_all,
+    Columns, Connection, Database, ExpectedRows, Input, Issuing, RunCheck, SqlOutcome, SqlStep,
+    StoreError, check_all,
 };
 use crate::grant::GrantId;
 use crate::stock::grants::Receipt;
@@ -86,11 +86,14 @@ impl<D: Database> SqlShard<D> {
         let clock = D::DIALECT
             .clock
             .filter(|_| with_clock)
-            .map(|sql| Step::read(sql, Input::Nothing));
+            .map(|sql| SqlStep::read(sql, Input::Nothing));
         let clocks = usize::from(clock.is_some());
         let mut steps = Vec::from_iter(clock);
         for (sql, indexes) in self.tables.lock_batch(on_lock).zip(&calls_by_table) {
-            steps.push(Step::read(sql, Input::Json(json_calls(commands, indexes))));
+            steps.push(SqlStep::read(
+                sql,
+                Input::Json(json_calls(commands, indexes)),
+            ));
         }
         let connection = connected(&self.database, &mut self.connection).await?;
         let mut found = connection.begin_with(&steps).await?.into_iter();
@@ -102,7 +105,7 @@ impl<D: Database> SqlShard<D> {
             .transpose()?;
         let mut accounts = vec![None; batch.needs().accounts.len()];
         let mut calls: Vec<Option<Call>> = vec![None; batch.needs().calls.len()];
-        for (indexes, Outcome { rows, .. }) in calls_by_table.iter().zip(found) {
+        for (indexes, SqlOutcome { rows, .. }) in calls_by_table.iter().zip(found) {
             for row in rows {
                 let index = index_of(&row, indexes)?;
                 if row.optional_integer(ACCOUNT_COLUMN)?.is_some() {
@@ -186,13 +189,13 @@ impl<D: Database> SqlShard<D> {
         tables.write_accounts(
             &rows.accounts.new_rows().collect::<Vec<_>>(),
             |sql| &sql.accounts.insert,
-            Expected::Rows,
+            ExpectedRows::Rows,
             &mut writes,
         );
         tables.write_accounts(
             &rows.accounts.changed_rows().collect::<Vec<_>>(),
             |sql| &sql.accounts.update,
-            Expected::Changed,
+            ExpectedRows::Changed,
             &mut writes,
         );
         let calls: Vec<&Call> = rows.calls().collect();
@@ -221,7 +224,7 @@ impl<D: Database> SqlShard<D> {
         let key = json_rows([(user.as_str(), request.as_str())]);
         let connection = connected(&self.database, &mut self.connection).await?;
         let found = connection
-            .begin_with(&[Step::read(sql, Input::Json(key))])
+            .begin_with(&[SqlStep::read(sql, Input::Json(key))])
             .await?;
         let rows = found.iter().flat_map(|outcome| &outcome.rows);
         let ids = rows.map(|row| row.number::<u64>(0));
@@ -236,10 +239,10 @@ impl<D: Database> SqlShard<D> {
             return Ok(CommitVerdict::Void);
         }
         let row = Input::Rows(receipt_row(batch.grant, true, "[]"));
-        let void = Step {
+        let void = SqlStep {
             sql: RECEIPTS.insert,
             input: row,
-            expected: Expected::Rows(1),
+            expected: ExpectedRows::Rows(1),
         };
         match connection.run_all(&[void]).await {
             Ok(_) => connection.commit().await.map(|()| CommitVerdict::Void),
@@ -339,7 +342,7 @@ fn json_calls(commands: &[Command], indexes: &[usize]) -> String {
     }))
 }
 
-fn time_of(outcome: &Outcome<impl Columns>) -> Result<Timestamp, StoreError> {
+fn time_of(outcome: &SqlOutcome<impl Columns>) -> Result<Timestamp, StoreError> {
     let row = outcome.rows.first().ok_or_else(|| super::out_of_range(0))?;
     Timestamp::from_millisecond(row.integer(0)?).map_err(|_| super::out_of_range(0))
 }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::outcomes;
 use super::rows::json;
-use super::{Columns, Connection, Database, Dialect, Outcome, SQLITE, Step, StoreError};
+use super::{Columns, Connection, Database, Dialect, SQLITE, SqlOutcome, SqlStep, StoreError};
 
 /// How long a statement waits for another process that writes the same file. Shorter than callers
 /// wait for an answer, so that they get the error.
@@ -87,7 +87,7 @@ const SCRIPTS_MAX: usize = 16;
 
 impl Scripts {
     /// The SQL of all steps; the value of step `n` is bound to `$n`.
-    fn text(&mut self, steps: &[Step<'_>]) -> &str {
+    fn text(&mut self, steps: &[SqlStep<'_>]) -> &str {
         // The SQL strings live as long as their dialect, so their addresses identify them.
         let key: Vec<_> = steps
             .iter()
@@ -226,13 +226,16 @@ impl Connection for SqliteConnection {
 
     async fn begin_with(
         &mut self,
-        steps: &[Step<'_>],
-    ) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<SqliteRow>>, StoreError> {
         self.begin().await?;
         self.run_all(steps).await
     }
 
-    async fn run_all(&mut self, steps: &[Step<'_>]) -> Result<Vec<Outcome<SqliteRow>>, StoreError> {
+    async fn run_all(
+        &mut self,
+        steps: &[SqlStep<'_>],
+    ) -> Result<Vec<SqlOutcome<SqliteRow>>, StoreError> {
         let query = sqlx::query(self.scripts.text(steps));
         let query = steps
             .iter()

@@ -134,7 +134,13 @@ fn only_draws_that_need_what_is_on_its_way_are_refused() {
         "the seed draws a car: {:?}",
         there.used
     );
-    let without = settled(&campaign().text(), calls(), 1, 9, &Supply::Without([car].into()));
+    let without = settled(
+        &campaign().text(),
+        calls(),
+        1,
+        9,
+        &Supply::Without([car].into()),
+    );
     let refused = |settlement: &Settlement| {
         settlement
             .answers

@@ -16,7 +16,7 @@ use crate::store::tables::issued::{COUNTERS, IssuedStatements};
 use crate::store::tables::receipts::{RECEIPTS, grant_rows, receipt_row};
 use crate::store::{
     Columns, Connection, Database, Input, MysqlDatabase, Pool, PoolLimits, PooledConnection, Rows,
-    Step, StoreError, Value, json_rows, out_of_range,
+    SqlStep, StoreError, Value, json_rows, out_of_range,
 };
 
 /// Void receipts are kept for as long as a request of their batch could still be under way
@@ -67,7 +67,7 @@ impl SqlShardLedger {
 impl ShardLedger for SqlShardLedger {
     async fn decide(&self, server: ServerId, grant: GrantId) -> Result<GrantOutcome, StoreError> {
         let mut link = self.kept.get().await?;
-        let void = Step::read(RECEIPTS.insert, Input::Rows(receipt_row(grant, true, "[]")));
+        let void = SqlStep::read(RECEIPTS.insert, Input::Rows(receipt_row(grant, true, "[]")));
         let outcome = match link.begin_with(&[void]).await {
             Ok(_) => {
                 link.commit().await?;
@@ -150,7 +150,7 @@ impl ShardLedger for SqlShardLedger {
             return Ok(0);
         }
         let mut link = self.kept.get().await?;
-        let delete = Step::read(RECEIPTS.delete, Input::Rows(grant_rows(grants)));
+        let delete = SqlStep::read(RECEIPTS.delete, Input::Rows(grant_rows(grants)));
         let deleted = link
             .run_all(&[delete])
             .await?
@@ -172,7 +172,7 @@ impl ShardLedger for SqlShardLedger {
                 .collect::<Result<Vec<_>, StoreError>>()?;
             if !grants.is_empty() {
                 let input = Input::Rows(grant_rows(&grants));
-                link.run_all(&[Step::read(RECEIPTS.delete_void, input)])
+                link.run_all(&[SqlStep::read(RECEIPTS.delete_void, input)])
                     .await?;
             }
             if grants.len() < PAGE {
@@ -302,7 +302,7 @@ async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, Store
                 Value::Integer(count),
             ]);
         }
-        link.run_all(&[Step::read(
+        link.run_all(&[SqlStep::read(
             IssuedStatements::of(&MysqlDatabase::DIALECT).count,
             Input::Rows(counted),
         )])

@@ -6,7 +6,7 @@
 //! here depends on how the server reads escapes.
 use std::fmt::Write as _;
 
-use crate::store::{Input, Outcome, Rows, Step, Value};
+use crate::store::{Input, Rows, SqlOutcome, SqlStep, Value};
 
 /// The bound value of statements that need none.
 pub(super) const NOTHING: &str = "[]";
@@ -30,13 +30,13 @@ pub(super) struct Script {
 impl Script {
     /// The statements `opening`, which need no value, and then the steps. A step that writes no rows
     /// is left out.
-    pub(super) fn new(opening: &[&str], steps: &[Step<'_>]) -> Self {
+    pub(super) fn new(opening: &[&str], steps: &[SqlStep<'_>]) -> Self {
         let mut script = Self {
             text: opening.join(";\n"),
             indexes: vec![None; opening.len()],
             steps: steps.len(),
         };
-        for (index, Step { sql, input, .. }) in steps.iter().enumerate() {
+        for (index, SqlStep { sql, input, .. }) in steps.iter().enumerate() {
             match input {
                 Input::Json(json) if json != NOTHING => {
                     script.add(index, sql, VALUE_PLACE, |text| push_text(text, json));
@@ -60,8 +60,8 @@ impl Script {
     }
 
     /// The outcome of each step, from the outcome of each statement of the script.
-    pub(super) fn outcomes<R>(&self, done: Vec<Outcome<R>>) -> Vec<Outcome<R>> {
-        let mut outcomes: Vec<Outcome<R>> = std::iter::repeat_with(Outcome::default)
+    pub(super) fn outcomes<R>(&self, done: Vec<SqlOutcome<R>>) -> Vec<SqlOutcome<R>> {
+        let mut outcomes: Vec<SqlOutcome<R>> = std::iter::repeat_with(SqlOutcome::default)
             .take(self.steps)
             .collect();
         for (index, outcome) in self.indexes.iter().zip(done) {
@@ -150,8 +150,8 @@ fn push_text(text: &mut String, value: &str) {
 mod tests {
     use super::*;
 
-    fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
-        Step::read(sql, Input::Json(json.to_owned()))
+    fn step<'a>(sql: &'a str, json: &str) -> SqlStep<'a> {
+        SqlStep::read(sql, Input::Json(json.to_owned()))
     }
 
     #[test]
@@ -159,11 +159,11 @@ mod tests {
         let mut rows = Rows::default();
         rows.push([Value::Integer(-1), Value::Text("a")]);
         rows.push([Value::Integer(2), Value::Text("")]);
-        let write = Step::read(
+        let write = SqlStep::read(
             "-- What? {rows}\n-- And why.\nWRITE {rows}\n",
             Input::Rows(rows),
         );
-        let clock = Step::read("-- When?\nCLOCK", Input::Nothing);
+        let clock = SqlStep::read("-- When?\nCLOCK", Input::Nothing);
         let script = Script::new(&["BEGIN"], &[clock, step("READ ? NOW", "[1]"), write]);
         assert_eq!(
             script.text(),
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_step_without_rows_is_left_out_and_keeps_its_place() {
-        let nothing = Step::read("WRITE {rows}", Input::Rows(Rows::default()));
+        let nothing = SqlStep::read("WRITE {rows}", Input::Rows(Rows::default()));
         let script = Script::new(
             &["SET", "BEGIN"],
             &[
@@ -185,7 +185,7 @@ mod tests {
         );
         assert_eq!(script.text(), "SET;\nBEGIN;\nB '[1]';\nC '[2]'");
         let done = (0..4)
-            .map(|touched| Outcome {
+            .map(|touched| SqlOutcome {
                 rows: vec![touched],
                 touched,
             })

@@ -9,7 +9,7 @@ use super::{bench, connect, number, shard, table};
 use crate::store::conformance::{gather, orders_of};
 use crate::store::tables::epochs::EPOCHS;
 use crate::store::{
-    Columns, Connection, Input, MysqlConnection, Rows, ShardStore, Step, StoreError, Value,
+    Columns, Connection, Input, MysqlConnection, Rows, ShardStore, SqlStep, StoreError, Value,
 };
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn write(
     rows: Rows<'_>,
 ) -> Result<u64, StoreError> {
     let outcomes = connection
-        .run_all(&[Step::read(sql, Input::Rows(rows))])
+        .run_all(&[SqlStep::read(sql, Input::Rows(rows))])
         .await?;
     Ok(outcomes[0].touched)
 }

@@ -15,7 +15,7 @@ use crate::store::tables::issued::{COUNTERS, IssuedStatements};
 use crate::store::tables::receipts::{RECEIPTS, receipt_row};
 use crate::store::{
     Columns, CommitVerdict, Connection, GrantNote, Input, MYSQL, MysqlConnection, MysqlDatabase,
-    PersistError, ShardStore, Step, StoreError,
+    PersistError, ShardStore, SqlStep, StoreError,
 };
 
 /// Run 1, which is in the higher bits of a grant.
@@ -57,7 +57,7 @@ async fn note_all(
 async fn void(connection: &mut MysqlConnection, grant: u64) -> Result<(), StoreError> {
     let row = Input::Rows(receipt_row(GrantId(RUN + grant), true, "[]"));
     connection
-        .run_all(&[Step::read(RECEIPTS.insert, row)])
+        .run_all(&[SqlStep::read(RECEIPTS.insert, row)])
         .await
         .map(drop)
 }

@@ -12,8 +12,8 @@ use market::campaign::{Campaign, Catalogue, Published};
 use market::draw::DrawAsk;
 use market::{ActivityId, Ask, Command, DrawCount, Made, RequestId, UserId};
 use router::{Run, ShardId};
-use testkit::random::seeded;
 use testkit::campaign::CampaignFile;
+use testkit::random::seeded;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 

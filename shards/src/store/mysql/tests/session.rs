@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{connect, connect_again, hasty, is_conflict, is_unavailable, number, shard};
 use crate::store::{
-    Columns, Connection, Database, Input, MysqlDatabase, Step, StoreError, Tls, check_durability,
+    Columns, Connection, Database, Input, MysqlDatabase, SqlStep, StoreError, Tls, check_durability,
 };
 use crate::testing::{DatabaseServer, Mariadb, shared_database};
 
@@ -199,8 +199,8 @@ async fn a_transaction_is_not_begun_within_another() {
     );
 }
 
-fn step<'a>(sql: &'a str, json: &str) -> Step<'a> {
-    Step::read(sql, Input::Json(json.to_owned()))
+fn step<'a>(sql: &'a str, json: &str) -> SqlStep<'a> {
+    SqlStep::read(sql, Input::Json(json.to_owned()))
 }
 
 #[tokio::test]
