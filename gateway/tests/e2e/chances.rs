@@ -166,7 +166,7 @@ async fn the_admin_address_gives_chances_and_says_why_not() {
         (&answer["totalGranted"], &answer["repeated"]),
         (&json!(WELCOME + 1), &json!(false))
     );
-    // An account holds so many and no more.
+    // An account cannot hold more.
     plant_granted(&place, "u", u64::from(u32::MAX) - 1).await;
     let full = post(&place, &server, &body("u", LOAD_ACTIVITY, 2, "l")).await;
     assert_eq!(
@@ -219,20 +219,21 @@ async fn a_repeat_notes_what_a_crash_left_out_of_the_audit_log() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn no_chances_are_given_while_nothing_may_be_written() {
-    let place = Place::with_campaigns(&[LOAD]).await;
-    let server = Server::start(&place).await;
+/// Sets or clears the switch `read_only` for all users.
+async fn switch_read_only(place: &Place, server: &Server, words: &[&str]) {
     let admin = format!("http://{}", server.admin);
     let token_file = place.data().join("admin-token");
     let token_file = token_file.to_str().expect("a plain path");
     let at_server = ["--admin", &admin, "--token-file", token_file];
-    let read_only = |words: &[&str]| {
-        let words = [&["switch"], words, &["--reason", "a move"], &at_server].concat();
-        let place = &place;
-        async move { place.run(&words).await.ok() }
-    };
-    read_only(&["set", "read_only", "on"]).await;
+    let words = [&["switch"], words, &["--reason", "a move"], &at_server].concat();
+    place.run(&words).await.ok();
+}
+
+#[tokio::test]
+async fn no_chances_are_given_while_nothing_may_be_written() {
+    let place = Place::with_campaigns(&[LOAD]).await;
+    let server = Server::start(&place).await;
+    switch_read_only(&place, &server, &["set", "read_only", "on"]).await;
     let body = json!({
         "userId": "u", "activityId": LOAD_ACTIVITY, "chances": 1,
         "reason": "a mishap", "requestId": "k",
@@ -242,31 +243,17 @@ async fn no_chances_are_given_while_nothing_may_be_written() {
         (refused.status, &body_of(&refused)["code"]),
         (503, &json!("ERR_GW_008"))
     );
-    let why = grant(&place, "u", "1", &["--request-id", "k"]).await;
-    let why = why.failed(2);
+    let words = ["--request-id", "k"];
+    let why = grant(&place, "u", "1", &words).await.failed(2);
     assert!(why.contains("read_only"), "{why}");
     server.stop().await;
-    // The command obeys the switch also where it starts a lane of its own.
-    let why = grant(&place, "u", "1", &["--request-id", "k"]).await;
-    let why = why.failed(2);
+    // The command obeys the switch also in a lane of its own.
+    let why = grant(&place, "u", "1", &words).await.failed(2);
     assert!(why.contains("read_only"), "{why}");
 
     let server = Server::start(&place).await;
-    let admin = format!("http://{}", server.admin);
-    let words = [
-        "switch",
-        "clear",
-        "read_only",
-        "--reason",
-        "moved",
-        "--admin",
-        &admin,
-    ];
-    place
-        .run(&[&words[..], &["--token-file", token_file]].concat())
-        .await
-        .ok();
-    let given = given(grant(&place, "u", "1", &["--request-id", "k"]).await);
+    switch_read_only(&place, &server, &["clear", "read_only"]).await;
+    let given = given(grant(&place, "u", "1", &words).await);
     assert_eq!(
         (&given["repeated"], &given["totalGranted"]),
         (&json!(false), &json!(WELCOME + 1))
