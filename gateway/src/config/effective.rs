@@ -19,7 +19,7 @@ const OF_ONE_GATEWAY: [&str; 5] = [
 
 /// Every key that has a value.
 #[derive(Debug, Clone, Default)]
-pub struct Effective(Vec<SettingEntry>);
+pub struct EffectiveConfig(Vec<SettingEntry>);
 
 /// A key, to be shown. Secrets are masked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,14 +37,14 @@ pub struct ShownKey {
 
 /// A key that the file has changed in vain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Overridden {
+pub struct OverriddenKey {
     /// Its path.
     pub key: String,
     /// What replaces the file's value.
     pub by: String,
 }
 
-impl Effective {
+impl EffectiveConfig {
     /// Of the keys that were read.
     pub fn new(entries: Vec<SettingEntry>) -> Self {
         Self(entries)
@@ -97,13 +97,13 @@ impl Effective {
     }
 
     /// The keys whose values in the file differ, and are replaced by something else.
-    pub fn overridden(&self, after: &Self) -> Vec<Overridden> {
+    pub fn overridden(&self, after: &Self) -> Vec<OverriddenKey> {
         let before = self.by_path();
         let in_vain = |entry: &&SettingEntry| match before.get(entry.path.as_str()) {
             Some(before) => entry.replaced().is_some() && !entry.replaces_the_same(before),
             None => false,
         };
-        let overridden = |entry: &SettingEntry| Overridden {
+        let overridden = |entry: &SettingEntry| OverriddenKey {
             key: entry.path.clone(),
             by: entry.origin.to_string(),
         };
@@ -229,11 +229,11 @@ mod tests {
     use settings::Override;
 
     use super::super::load::{Config, VARIABLE_PREFIX};
-    use super::super::values::Files;
+    use super::super::values::NamedFiles;
     use super::*;
 
-    fn effective(text: &str, overrides: Vec<Override>) -> Effective {
-        Config::read(text, overrides, Files::Read)
+    fn effective(text: &str, overrides: Vec<Override>) -> EffectiveConfig {
+        Config::read(text, overrides, NamedFiles::Read)
             .expect("a config")
             .1
     }
@@ -295,7 +295,7 @@ mod tests {
         let by = "environment variable DRAWBRIDGE_LIMITS_USER_PER_SECOND".to_owned();
         assert_eq!(
             before.overridden(&after),
-            [Overridden {
+            [OverriddenKey {
                 key: "limits.user.per_second".to_owned(),
                 by
             }]

@@ -7,10 +7,10 @@ use shards::stock::cluster::RedisOptions;
 use shards::store::{Dialer, ExpectedIdentity, MysqlDatabase, MysqlOptions, Tls};
 use shards::{ClusterOptions, EmbeddedOptions, InstallationOptions};
 
-use super::values::Files;
+use super::values::NamedFiles;
 
 /// The keys of one kind of storage are unknown to the other.
-pub fn read(section: &Section<'_>, files: Files) -> Result<InstallationOptions, Faulted> {
+pub fn read(section: &Section<'_>, files: NamedFiles) -> Result<InstallationOptions, Faulted> {
     match section
         .choice("kind", &[("embedded", false), ("cluster", true)])
         .or(false)
@@ -50,7 +50,7 @@ fn check_map(section: &Section<'_>, key: &str, shards: Option<u16>, tables: Opti
     }
 }
 
-fn cluster(section: &Section<'_>, files: Files) -> Result<ClusterOptions, Faulted> {
+fn cluster(section: &Section<'_>, files: NamedFiles) -> Result<ClusterOptions, Faulted> {
     let tables = section.integer("tables", 1..=64).or(4);
     let segments = section.integer("segments", 1..=256).or(8);
     let connect_timeout = section
@@ -114,7 +114,7 @@ fn cluster(section: &Section<'_>, files: Files) -> Result<ClusterOptions, Faulte
 }
 
 /// The timeouts are those of the whole cluster and come later.
-fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlOptions, Faulted> {
+fn mysql(section: &Section<'_>, files: NamedFiles) -> Result<MysqlOptions, Faulted> {
     let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(3306);
     let user = section.string("user", 1..=80).required();
@@ -135,7 +135,7 @@ fn mysql(section: &Section<'_>, files: Files) -> Result<MysqlOptions, Faulted> {
 }
 
 /// The timeout and the prefix are those of the whole cluster and come later.
-fn redis(section: &Section<'_>, files: Files) -> Result<RedisOptions, Faulted> {
+fn redis(section: &Section<'_>, files: NamedFiles) -> Result<RedisOptions, Faulted> {
     let host = section.string("host", 1..=255).required();
     let port = section.integer("port", 1..=65_535).or(6379);
     let user = section.string("user", 1..=80).optional();
@@ -186,10 +186,10 @@ fn tls(section: &Section<'_>) -> Result<Tls, Faulted> {
 }
 
 /// A password, in clear or in a file of its own. One that is left alone is empty.
-fn password(section: &Section<'_>, files: Files) -> Result<Option<String>, Faulted> {
+fn password(section: &Section<'_>, files: NamedFiles) -> Result<Option<String>, Faulted> {
     let clear = section.secret("password", 0..=256).optional();
     let file = section.string("password_file", 1..=4096).try_map(|path| {
-        if files == Files::Leave {
+        if files == NamedFiles::Leave {
             return Ok(String::new());
         }
         std::fs::read_to_string(&path)
@@ -296,7 +296,7 @@ password = "secret of redis"
             assert!(faults.contains(part), "{part} is missing in:\n{faults}");
         }
         let Err(_) = redis("tls_ca_file = \"ca.pem\"\n") else {
-            panic!("a file that nobody reads is a fault")
+            panic!("an unused file is a fault")
         };
     }
 

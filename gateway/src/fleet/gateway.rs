@@ -11,9 +11,9 @@ use shards::meta::{GatewayReport, ReportOutcome};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use super::kinds::{RELOAD, RELOAD_ALL, Rotation};
+use super::kinds::{RELOAD, RELOAD_ALL, RotationObeyer};
 use super::metrics::FleetMetrics;
-use super::registry::{Obey, Registry, SettingFailure, SettingOverride};
+use super::registry::{Obeyer, SettingFailure, SettingOverride, SettingRegistry};
 use crate::text::to_the_second;
 
 /// A gateway with nothing new to say reports this often.
@@ -55,7 +55,7 @@ pub struct OverrideNote {
 
 /// Who this gateway is.
 #[derive(Debug, Clone)]
-pub struct Own {
+pub struct GatewayIdentity {
     /// As it is configured, or by its host and port.
     pub name: String,
     /// Where operations reach it.
@@ -68,8 +68,8 @@ pub type ConfigHash = Box<dyn Fn() -> String + Send + Sync>;
 /// What this gateway obeys, and its report.
 pub struct Fleet {
     shards: Arc<Shards>,
-    registry: Mutex<Registry>,
-    rotation: Arc<Rotation>,
+    registry: Mutex<SettingRegistry>,
+    rotation: Arc<RotationObeyer>,
     config_hash: ConfigHash,
     report: watch::Sender<GatewayReport>,
     woken: Notify,
@@ -81,10 +81,10 @@ impl Fleet {
     /// returns.
     pub fn new(
         shards: Arc<Shards>,
-        own: Own,
+        own: GatewayIdentity,
         config_hash: ConfigHash,
-        rotation: Arc<Rotation>,
-        obeyers: Vec<Box<dyn Obey>>,
+        rotation: Arc<RotationObeyer>,
+        obeyers: Vec<Box<dyn Obeyer>>,
         metrics: FleetMetrics,
     ) -> Self {
         let followed = shards.followed().borrow().clone();
@@ -100,7 +100,7 @@ impl Fleet {
             out_because: String::new(),
             started_at: Timestamp::now(),
         };
-        let registry = Mutex::new(Registry::new(obeyers, followed.revision));
+        let registry = Mutex::new(SettingRegistry::new(obeyers, followed.revision));
         let fleet = Self {
             shards,
             registry,
@@ -249,7 +249,7 @@ impl Fleet {
     /// What is in force on this process alone, and when the first of its switches ends.
     fn override_notes(
         &self,
-        registry: &Registry,
+        registry: &SettingRegistry,
         now: Timestamp,
     ) -> (Vec<OverrideNote>, Option<Timestamp>) {
         let catalogue = self.shards.catalogue();
@@ -350,7 +350,7 @@ impl Fleet {
         }
     }
 
-    fn registry(&self) -> MutexGuard<'_, Registry> {
+    fn registry(&self) -> MutexGuard<'_, SettingRegistry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

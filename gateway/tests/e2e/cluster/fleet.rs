@@ -118,7 +118,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
         );
     }
 
-    // Everybody obeys before the command returns, also where one activity was set on (D2).
+    // All gateways obey before the command returns, also where one activity was set on (D2).
     let activity = ACTIVITY.to_string();
     obeyed_by(
         &cluster,
@@ -185,7 +185,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
     // After a while it is silent, and can be forgotten.
     let early = change(&cluster, "gateway-0", &["gateways", "forget", "gateway-2"]).await;
     assert!(
-        early.code == Some(2) && early.stderr.contains("gateway-2 was heard of"),
+        early.code == Some(2) && early.stderr.contains("gateway-2 reported"),
         "{early:?}"
     );
     let aged = "UPDATE gateway SET seen_at = seen_at - INTERVAL 1 MINUTE WHERE name = 'gateway-1'";
@@ -225,7 +225,7 @@ async fn a_gateway_that_is_cut_off_is_named_and_obeys_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn breakers_and_rotation_reach_all_gateways_and_slips_change_nothing() {
+async fn breakers_and_rotation_reach_all_gateways_and_mistyped_names_change_nothing() {
     let cluster = Cluster::of_gateways(3)
         .await
         .with_campaigns(&[(ACTIVITY, unlimited(ACTIVITY))])
@@ -249,7 +249,7 @@ async fn breakers_and_rotation_reach_all_gateways_and_slips_change_nothing() {
         assert_eq!(code(&cluster, gateway, &user).await, "0000", "{gateway}");
     }
 
-    // Out of rotation it says so to whoever balances, and goes on serving.
+    // Out of rotation it says so to load balancers, and goes on serving.
     let ready = async |gateway| {
         let mut connection = Connection::open(cluster.admin(gateway))
             .await
@@ -299,7 +299,7 @@ async fn breakers_and_rotation_reach_all_gateways_and_slips_change_nothing() {
     )
     .await
     .ok();
-    // A slip in a name takes nothing back, and says so.
+    // A mistyped name changes nothing, and is refused.
     for slip in [
         ["gateways", "in", "gateway-9"],
         ["breaker", "clear", "shard-9"],

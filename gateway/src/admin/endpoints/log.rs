@@ -1,13 +1,14 @@
 //! `/admin/log`: the log filter of the gateways, for a limited time.
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use std::future::{Ready, ready};
+
+use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json as value_of;
 
-use super::fleet;
-use super::respond::{fault, json, read};
-use super::state::Admin;
-use super::token::Caller;
+use crate::admin::call::AdminCall;
+use crate::admin::fleet;
+use crate::admin::respond::{fault, json, read};
+use crate::admin::state::Admin;
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{LOG, LOG_FILTER};
 
@@ -25,18 +26,16 @@ struct SetLogFilter {
 
 impl Admin {
     /// The filter that is set on this gateway; `null` where the configured one is in force.
-    pub(super) fn show_log(&self) -> HttpResponse {
-        let shown = self.reloader.shown();
-        json(
-            StatusCode::OK,
-            value_of!({ "filterSet": shown.log_filter_set }).to_string(),
-        )
+    pub(super) fn show_log(&self, _: AdminCall) -> Ready<HttpResponse> {
+        let shown = value_of!({ "filterSet": self.reloader.shown().log_filter_set });
+        ready(json(StatusCode::OK, shown.to_string()))
     }
 
     pub(super) async fn set_log(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         let SetLogFilter {
             filter,
@@ -58,18 +57,19 @@ impl Admin {
             what: "log filter set".to_owned(),
             here,
         };
-        self.change_fleet(caller, asked).await
+        self.change_fleet(&caller, asked).await
     }
 
     pub(super) async fn clear_log(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         match read::<fleet::PlainRequest>(request).await {
             Ok(asked) => {
                 self.change_fleet(
-                    caller,
+                    &caller,
                     asked.clearing(LOG, LOG_FILTER, "log filter cleared"),
                 )
                 .await

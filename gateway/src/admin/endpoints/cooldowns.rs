@@ -1,27 +1,26 @@
-//! `/admin/cooldowns`: users who were refused too often, or whom an operator stopped, on this
-//! gateway.
+//! `/admin/cooldowns`: the users in cooldown on this gateway, because they were refused too often or
+//! an operator stopped them.
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use market::UserId;
 use serde::{Deserialize, Serialize};
 
-use super::fleet;
-use super::respond::{fault, json, read};
-use super::state::Admin;
-use super::token::Caller;
+use crate::admin::call::AdminCall;
+use crate::admin::fleet;
+use crate::admin::respond::{fault, json, read};
+use crate::admin::state::Admin;
 use crate::edge::HttpResponse;
-use crate::fleet::kinds::{COOLDOWN, Cooldown};
-use crate::limits::cooldown::{Cooling, LASTS_MAX};
+use crate::fleet::kinds::{COOLDOWN, CooldownSetting};
+use crate::limits::cooldown::{LASTS_MAX, UserInCooldown};
 use crate::text::to_the_second;
 
-/// A list shows at most so many users.
+/// The most users that a list shows.
 const SHOWN_MAX: usize = 1_000;
 
 /// How many users are in cooldown, and which: those whose cooldown ends first come first.
-fn list(count: u64, cooling: &[Cooling], now: Timestamp) -> String {
+fn list(count: u64, cooling: &[UserInCooldown], now: Timestamp) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct UserView<'a> {
@@ -34,7 +33,7 @@ fn list(count: u64, cooling: &[Cooling], now: Timestamp) -> String {
         count: u64,
         users: Vec<UserView<'a>>,
     }
-    let until = |cooling: &Cooling| {
+    let until = |cooling: &UserInCooldown| {
         let left = SignedDuration::try_from(cooling.left).unwrap_or(SignedDuration::MAX);
         to_the_second(now.saturating_add(left).unwrap_or(Timestamp::MAX))
     };
@@ -74,35 +73,37 @@ struct SetCooldown {
 }
 
 impl Admin {
-    pub(super) async fn list_cooldowns(&self) -> HttpResponse {
+    pub(super) async fn list_cooldowns(&self, _: AdminCall) -> HttpResponse {
         let (count, cooling) = self.limits.cooldowns(SHOWN_MAX).await;
         json(StatusCode::OK, list(count, &cooling, Timestamp::now()))
     }
 
     pub(super) async fn set_cooldown(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         match read::<SetCooldown>(request)
             .await
             .and_then(SetCooldown::change)
         {
-            Ok(asked) => self.change_fleet(caller, asked).await,
+            Ok(asked) => self.change_fleet(&caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }
 
     pub(super) async fn clear_cooldown(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         match read::<ClearCooldown>(request)
             .await
             .and_then(ClearCooldown::change)
         {
-            Ok(asked) => self.change_fleet(caller, asked).await,
+            Ok(asked) => self.change_fleet(&caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }
@@ -125,7 +126,13 @@ impl SetCooldown {
                 LASTS_MAX.as_secs()
             ));
         }
-        asked(&user_id, Cooldown::Set, for_seconds, (who, reason), here)
+        asked(
+            &user_id,
+            CooldownSetting::Set,
+            for_seconds,
+            (who, reason),
+            here,
+        )
     }
 }
 
@@ -140,7 +147,7 @@ impl ClearCooldown {
         } = self;
         asked(
             &user_id,
-            Cooldown::Clear,
+            CooldownSetting::Clear,
             fleet::EVENT_KEPT.as_secs(),
             (who, reason),
             here,
@@ -150,7 +157,7 @@ impl ClearCooldown {
 
 fn asked(
     user_id: &str,
-    cooldown: Cooldown,
+    cooldown: CooldownSetting,
     for_seconds: u64,
     (who, why): (Option<String>, String),
     here: bool,

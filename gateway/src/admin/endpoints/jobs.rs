@@ -5,8 +5,9 @@ use serde::Serialize;
 use shards::JobStatus;
 use shards::meta::Gateway;
 
-use super::respond::json;
-use super::state::Admin;
+use crate::admin::call::AdminCall;
+use crate::admin::respond::json;
+use crate::admin::state::Admin;
 use crate::edge::HttpResponse;
 use hyper::StatusCode;
 
@@ -31,7 +32,7 @@ struct List<'a> {
 }
 
 impl Admin {
-    pub(super) async fn list_jobs(&self) -> HttpResponse {
+    pub(super) async fn list_jobs(&self, _: AdminCall) -> HttpResponse {
         // Without the list of gateways their processes are named instead.
         let gateways = self.shards.gateways().await.unwrap_or_default();
         json(StatusCode::OK, list(&self.shards.jobs(), &gateways))
@@ -135,9 +136,9 @@ mod tests {
             },
             status("withdraw", Some("13-gone")),
         ];
-        let told: Value =
+        let reported: Value =
             serde_json::from_str(&list(&jobs, &[gateway("g0", "00ff")])).expect("JSON");
-        let jobs = &told["jobs"];
+        let jobs = &reported["jobs"];
         assert_eq!(jobs[0]["holder"], Value::Null);
         assert_eq!(jobs[0]["lastRunAt"], Value::Null);
         assert_eq!(jobs[2]["holder"], "13-gone");

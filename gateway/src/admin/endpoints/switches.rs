@@ -1,6 +1,7 @@
 //! `/admin/switches`: how the degrade switches are set, changing them, and the history of changes.
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use std::future::{Ready, ready};
+
+use hyper::StatusCode;
 use jiff::Timestamp;
 use market::ActivityId;
 use market::campaign::Catalogue;
@@ -9,29 +10,31 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json as value_of};
 use shards::meta::{PastSwitchChange, SwitchChange, SwitchTo};
 
-use super::expiry::expiry;
-use super::fleet::nothing_here;
-use super::respond::{fault, json, meta_unavailable, read};
-use super::state::Admin;
-use super::token::Caller;
-use super::{audit_log, fleet};
+use crate::admin::attribution::Attribution;
+use crate::admin::call::AdminCall;
+use crate::admin::expiry::expiry;
+use crate::admin::fleet;
+use crate::admin::fleet::nothing_here;
+use crate::admin::respond::{fault, json, meta_unavailable, read};
+use crate::admin::state::Admin;
+use crate::admin::token::AdminCaller;
 use crate::edge::HttpResponse;
 use crate::fleet::registry::OVERRIDES_MAX;
 use crate::text::to_the_second;
 
-/// An error about an unpublished activity names at most so many that are published.
+/// The most published activities that an error about an unpublished one names.
 const ACTIVITIES_SHOWN_MAX: usize = 20;
 
 impl Admin {
-    pub(super) fn list_switches(&self) -> HttpResponse {
-        json(StatusCode::OK, self.switches().to_string())
+    pub(super) fn list_switches(&self, _: AdminCall) -> Ready<HttpResponse> {
+        ready(json(StatusCode::OK, self.switches().to_string()))
     }
 
     fn switches(&self) -> Value {
         list(self.shards.catalogue().switches(), Timestamp::now())
     }
 
-    pub(super) async fn switch_history(&self) -> HttpResponse {
+    pub(super) async fn switch_history(&self, _: AdminCall) -> HttpResponse {
         match self.shards.switch_changes().await {
             Ok(changes) => json(StatusCode::OK, history(&changes)),
             Err(error) => meta_unavailable(&error),
@@ -40,13 +43,14 @@ impl Admin {
 
     pub(super) async fn set_switch(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         let asked = read::<SetSwitch>(request).await.and_then(|asked| {
             let here = asked.here;
             Ok((
-                asked.change(caller, Timestamp::now(), &self.shards.catalogue())?,
+                asked.change(&caller, Timestamp::now(), &self.shards.catalogue())?,
                 here,
             ))
         });
@@ -55,12 +59,13 @@ impl Admin {
 
     pub(super) async fn clear_switch(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         let asked = read::<ClearSwitch>(request).await.and_then(|asked| {
             let here = asked.here;
-            Ok((asked.change(caller)?, here))
+            Ok((asked.change(&caller)?, here))
         });
         self.change_or_override(asked).await
     }
@@ -160,7 +165,7 @@ impl SetSwitch {
     /// The change that is asked for, or which field is wrong.
     fn change(
         self,
-        caller: &Caller,
+        caller: &AdminCaller,
         now: Timestamp,
         catalogue: &Catalogue,
     ) -> Result<SwitchChange, String> {
@@ -205,7 +210,7 @@ struct ClearSwitch {
 
 impl ClearSwitch {
     /// The change that is asked for, or which field is wrong.
-    fn change(self, caller: &Caller) -> Result<SwitchChange, String> {
+    fn change(self, caller: &AdminCaller) -> Result<SwitchChange, String> {
         let switch: Switch = self
             .name
             .parse()
@@ -223,11 +228,11 @@ impl ClearSwitch {
 
 fn record(
     to: SwitchTo,
-    caller: &Caller,
+    caller: &AdminCaller,
     who: Option<String>,
     reason: String,
 ) -> Result<SwitchChange, String> {
-    let (who, why) = audit_log::Attribution { who, reason }.checked(caller)?;
+    let (who, why) = Attribution { who, reason }.checked(caller)?;
     Ok(SwitchChange { to, who, why })
 }
 
@@ -288,7 +293,7 @@ impl SwitchView {
     }
 }
 
-/// All switches: those that nobody has set, or whose setting has expired, in their normal state.
+/// All switches. One that is not set, or whose setting has expired, is in its normal state.
 fn list(switches: &Switches, now: Timestamp) -> Value {
     let current: Vec<(Setting, Origin)> = switches.current(now).collect();
     let mut shown = Vec::new();

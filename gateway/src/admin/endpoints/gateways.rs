@@ -1,16 +1,16 @@
 //! `/admin/gateways`: the gateways and the revision that each obeys; forgetting a gateway, taking one
 //! out of rotation.
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json as value_of};
 use shards::meta::{Gateway, SILENT_AFTER};
 use shards::store::StoreError;
 
-use super::respond::{fault, json, meta_unavailable, read};
-use super::state::Admin;
-use super::token::Caller;
-use super::{audit_log, fleet};
+use crate::admin::attribution::Attribution;
+use crate::admin::call::AdminCall;
+use crate::admin::fleet;
+use crate::admin::respond::{fault, json, meta_unavailable, read};
+use crate::admin::state::Admin;
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::ROTATION;
 use crate::text::to_the_second;
@@ -38,11 +38,15 @@ struct RotateGateway {
 }
 
 impl Admin {
-    pub(super) async fn list_gateways(&self, query: &str) -> HttpResponse {
-        let revision = match asked_revision(query) {
+    pub(super) async fn list_gateways(&self, AdminCall { query, .. }: AdminCall) -> HttpResponse {
+        let revision = match asked_revision(&query) {
             Ok(revision) => revision,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
+        self.shown_gateways(revision).await
+    }
+
+    async fn shown_gateways(&self, revision: Option<u64>) -> HttpResponse {
         match self.shards.gateways().await {
             Ok(gateways) => json(StatusCode::OK, list(&gateways, revision)),
             Err(error) => meta_unavailable(&error),
@@ -51,14 +55,15 @@ impl Admin {
 
     pub(super) async fn forget_gateway(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         let asked =
             read::<ForgetGateway>(request)
                 .await
                 .and_then(|ForgetGateway { name, who, reason }| {
-                    let (who, why) = audit_log::Attribution { who, reason }.checked(caller)?;
+                    let (who, why) = Attribution { who, reason }.checked(&caller)?;
                     Ok((name, who, why))
                 });
         let (name, who, why) = match asked {
@@ -79,13 +84,18 @@ impl Admin {
                 self.shards
                     .note(&who, "gateway forgotten".to_owned(), name, &why)
                     .await;
-                self.list_gateways("").await
+                self.shown_gateways(None).await
             }
             Err(error) => meta_unavailable(&error),
         }
     }
 
-    pub(super) async fn rotate(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+    pub(super) async fn rotate(
+        &self,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
+    ) -> HttpResponse {
         let RotateGateway {
             name,
             out,
@@ -126,7 +136,7 @@ impl Admin {
             what: what.to_owned(),
             here,
         };
-        self.change_fleet(caller, asked).await
+        self.change_fleet(&caller, asked).await
     }
 
     /// What is wrong with the name of a gateway. One that has left the list can be put back too.
@@ -220,7 +230,7 @@ fn forgettable<'a>(gateways: &'a [Gateway], name: &str) -> Result<&'a Gateway, S
     match GatewayState::of(gateway) {
         GatewayState::Silent => Ok(gateway),
         _ => Err(format!(
-            "{name} was heard of {} s ago: stop it, then it leaves the list",
+            "{name} reported {} s ago: stop it, then it leaves the list",
             gateway.age.as_secs()
         )),
     }

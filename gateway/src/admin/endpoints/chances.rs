@@ -1,25 +1,27 @@
 //! `/admin/chances`: gives a user chances. `drawbridge chances grant` does the same in a lane of
 //! its own where no server holds the data.
-use hyper::body::Incoming;
+use hyper::StatusCode;
 use hyper::header::RETRY_AFTER;
-use hyper::{Request, StatusCode};
+use jiff::Timestamp;
 use market::grant::{ChanceCount, GrantAsk, InvalidChances};
+use market::switches::{Effect, Switch};
 use market::{ActivityId, Ask, Command, Made, RechargeOrder, Refusal, RequestId, UserId};
 use serde::{Deserialize, Serialize};
 use shards::{CarriedOut, CommandError, Shards};
 
-use super::audit_log::Attribution;
-use super::respond::{fault, json, read};
-use super::state::Admin;
-use super::token::Caller;
-use crate::answer::Failure;
+use crate::admin::attribution::Attribution;
+use crate::admin::call::AdminCall;
+use crate::admin::respond::{fault, json, read};
+use crate::admin::state::Admin;
+use crate::admin::token::AdminCaller;
+use crate::answer::{Code, Failure};
 use crate::edge::HttpResponse;
 
 /// A request to give a user chances.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ChancesRequest {
-    /// To whom.
+    /// Who gets them.
     pub user_id: String,
     /// In which activity.
     pub activity_id: u64,
@@ -59,7 +61,7 @@ pub struct ChancesGiven {
 
 impl ChancesRequest {
     /// Checks the fields; the error names the one that is wrong.
-    pub fn checked(self, caller: &Caller) -> Result<CheckedChances, String> {
+    pub fn checked(self, caller: &AdminCaller) -> Result<CheckedChances, String> {
         let activity = ActivityId::new(self.activity_id);
         let count = u32::try_from(self.chances).map_err(|_| InvalidChances);
         let ask = GrantAsk {
@@ -84,13 +86,25 @@ impl ChancesRequest {
     }
 }
 
+/// Why no chances are known to be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChancesError {
+    /// The switch `read_only` is on for the user.
+    #[error("nothing is written for this user while the switch read_only is on")]
+    ReadOnly,
+    /// The command was refused, or it failed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
 impl CheckedChances {
     /// Gives the chances, and notes who did so and why in the audit log.
-    pub async fn give(&self, shards: &Shards) -> Result<ChancesGiven, CommandError> {
-        let given = self.carry_out(shards).await;
-        if let Some((what, detail)) = self.entry(&given) {
-            shards.note(&self.who, what, detail, &self.why).await;
+    pub async fn give(&self, shards: &Shards) -> Result<ChancesGiven, ChancesError> {
+        if self.is_read_only(shards) {
+            return Err(ChancesError::ReadOnly);
         }
+        let given = self.carry_out(shards).await;
+        self.note(shards, &given).await;
         let (order, repeated) = given?;
         // The chances are given, whether the account can be read just now or not.
         let account = shards.account(&self.user, order.activity).await;
@@ -102,6 +116,16 @@ impl CheckedChances {
             total_granted: account.ok().flatten().map(|account| account.granted),
             repeated,
         })
+    }
+
+    /// Whether the switch `read_only` keeps this user's rows as they are.
+    fn is_read_only(&self, shards: &Shards) -> bool {
+        let catalogue = shards.catalogue();
+        let (activity, now) = (self.ask.activity, Timestamp::now());
+        let effect = catalogue
+            .switches()
+            .effect(Switch::ReadOnly, activity, &self.user, now);
+        effect == Some(Effect::Applied)
     }
 
     /// Gives the chances. Returns the record of it, and whether an earlier call gave them.
@@ -118,7 +142,19 @@ impl CheckedChances {
         Ok((order, is_repeat))
     }
 
-    /// What the audit log is to say, and its detail: of what has changed something or may have.
+    /// Writes the entry of the audit log. A process may die between the commit and its entry; then
+    /// the repeat of the request writes the entry.
+    async fn note(&self, shards: &Shards, given: &Result<(RechargeOrder, bool), CommandError>) {
+        let Some((what, detail)) = self.entry(given) else {
+            return;
+        };
+        let is_repeat = matches!(given, Ok((_, true)));
+        if !(is_repeat && is_noted(shards, &detail).await) {
+            shards.note(&self.who, what, detail, &self.why).await;
+        }
+    }
+
+    /// What the audit log says, and its detail: of what has changed something or may have.
     fn entry(
         &self,
         given: &Result<(RechargeOrder, bool), CommandError>,
@@ -129,23 +165,27 @@ impl CheckedChances {
             format!("chances grant {} in {activity}", chances.get()),
         );
         match given {
-            Ok((order, false)) => Some((what, format!("{user}, recharge order {}", order.id))),
+            Ok((order, is_repeat)) => {
+                let remark = if *is_repeat { " (repeated)" } else { "" };
+                let detail = format!("{user}, recharge order {}", order.id);
+                Some((format!("{what}{remark}"), detail))
+            }
             Err(CommandError::OutcomeUnknown) => Some((
                 format!("{what} (unconfirmed)"),
                 format!("{user}, request id {}", self.request.as_str()),
             )),
-            Ok((_, true)) | Err(_) => None,
+            Err(_) => None,
         }
     }
 
     /// Why no chances are given, and what helps.
-    pub fn explain(&self, error: CommandError) -> String {
+    pub fn explain(&self, error: ChancesError) -> String {
         match error {
-            CommandError::Refused(Refusal::ActivityUnknown) => format!(
+            ChancesError::Command(CommandError::Refused(Refusal::ActivityUnknown)) => format!(
                 "no activity {} is published; `drawbridge campaign list` shows those that are",
                 self.ask.activity
             ),
-            CommandError::OutcomeUnknown => {
+            ChancesError::Command(CommandError::OutcomeUnknown) => {
                 format!("{error}: ask again with the same request id")
             }
             error => error.to_string(),
@@ -153,14 +193,21 @@ impl CheckedChances {
     }
 }
 
+/// Whether one of the latest entries of the audit log is about this recharge order.
+async fn is_noted(shards: &Shards, detail: &str) -> bool {
+    let latest = shards.audit_log().await.unwrap_or_default();
+    latest.iter().any(|entry| entry.detail == detail)
+}
+
 impl Admin {
     pub(super) async fn give_chances(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         let asked = read::<ChancesRequest>(request).await;
-        let asked = match asked.and_then(|asked| asked.checked(caller)) {
+        let asked = match asked.and_then(|asked| asked.checked(&caller)) {
             Ok(asked) => asked,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
@@ -176,12 +223,15 @@ impl Admin {
 }
 
 /// A command that was not carried out, with the code that players know.
-fn failed(error: CommandError, why: &str) -> HttpResponse {
+fn failed(error: ChancesError, why: &str) -> HttpResponse {
     let Failure {
         code,
         retry_after_s,
         ..
-    } = error.into();
+    } = match error {
+        ChancesError::ReadOnly => Code::ReadOnly.into(),
+        ChancesError::Command(error) => error.into(),
+    };
     let body = serde_json::json!({ "error": why, "code": code.as_str() });
     let mut response = json(code.status(), body.to_string());
     if let Some(seconds) = retry_after_s.or(code.retry_after_s()) {
@@ -207,7 +257,7 @@ mod tests {
     }
 
     fn checked(request: ChancesRequest) -> Result<CheckedChances, String> {
-        let caller = Caller {
+        let caller = AdminCaller {
             name: "alice".to_owned(),
             role: Role::Operator,
             is_person: true,

@@ -1,14 +1,15 @@
 //! `/admin/breakers`: the breakers of this process, and changing those of all gateways.
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use std::future::{Ready, ready};
+
+use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shards::breaker::{Mode, Status};
 
-use super::fleet;
-use super::respond::{fault, json, read};
-use super::state::Admin;
-use super::token::Caller;
+use crate::admin::call::AdminCall;
+use crate::admin::fleet;
+use crate::admin::respond::{fault, json, read};
+use crate::admin::state::Admin;
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{BREAKER, BreakerMode};
 use crate::text::to_the_second;
@@ -27,34 +28,34 @@ struct SetBreaker {
 }
 
 impl Admin {
-    pub(super) fn list_breakers(&self) -> HttpResponse {
-        json(
-            StatusCode::OK,
-            list(&self.shards.breakers().list(), Timestamp::now()),
-        )
+    pub(super) fn list_breakers(&self, _: AdminCall) -> Ready<HttpResponse> {
+        let shown = list(&self.shards.breakers().list(), Timestamp::now());
+        ready(json(StatusCode::OK, shown))
     }
 
     pub(super) async fn set_breaker(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         match read::<SetBreaker>(request)
             .await
             .and_then(SetBreaker::change)
         {
-            Ok(asked) => self.change_fleet(caller, asked).await,
+            Ok(asked) => self.change_fleet(&caller, asked).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }
 
     pub(super) async fn clear_breaker(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         match read::<ClearBreaker>(request).await {
-            Ok(asked) => self.change_fleet(caller, asked.change()).await,
+            Ok(asked) => self.change_fleet(&caller, asked.change()).await,
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }

@@ -1,20 +1,26 @@
 //! `/admin/reload`: has the gateways read their configuration again.
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use hyper::StatusCode;
 use serde_json::Value;
 
-use super::respond::{fault, json, read};
-use super::state::Admin;
-use super::token::Caller;
-use super::{audit_log, fleet};
+use crate::admin::attribution::{Attribution, cut};
+use crate::admin::call::AdminCall;
+use crate::admin::fleet;
+use crate::admin::respond::{fault, json, read};
+use crate::admin::state::Admin;
+use crate::admin::token::AdminCaller;
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::{RELOAD, RELOAD_ALL};
 use crate::reload::Reloaded;
 
 impl Admin {
-    pub(super) async fn reload(&self, caller: &Caller, request: Request<Incoming>) -> HttpResponse {
+    pub(super) async fn reload(
+        &self,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
+    ) -> HttpResponse {
         match read::<fleet::PlainRequest>(request).await {
-            Ok(asked) if asked.here => self.reload_here(caller, asked).await,
+            Ok(asked) if asked.here => self.reload_here(&caller, asked).await,
             Ok(asked) => {
                 let fleet::PlainRequest { who, reason, here } = asked;
                 let for_seconds = Some(fleet::EVENT_KEPT.as_secs());
@@ -30,15 +36,15 @@ impl Admin {
                     what,
                     here,
                 };
-                self.change_fleet(caller, asked).await
+                self.change_fleet(&caller, asked).await
             }
             Err(why) => fault(StatusCode::BAD_REQUEST, &why),
         }
     }
 
     /// Has this process alone read it, and returns the outcome of each section.
-    async fn reload_here(&self, caller: &Caller, asked: fleet::PlainRequest) -> HttpResponse {
-        let record = audit_log::Attribution {
+    async fn reload_here(&self, caller: &AdminCaller, asked: fleet::PlainRequest) -> HttpResponse {
+        let record = Attribution {
             who: asked.who,
             reason: asked.reason,
         };
@@ -51,7 +57,7 @@ impl Admin {
             .reloaded(reloaded.as_ref().is_ok_and(Reloaded::is_whole));
         match reloaded {
             Ok(reloaded) => {
-                let summary = audit_log::cut(reloaded.summary());
+                let summary = cut(reloaded.summary());
                 self.shards
                     .note(&who, "reload here".to_owned(), summary, &why)
                     .await;

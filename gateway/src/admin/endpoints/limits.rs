@@ -1,14 +1,15 @@
 //! `/admin/limits`: the limits of this gateway, configured and in force, and overriding those of all
 //! gateways.
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use std::future::{Ready, ready};
+
+use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json as value_of};
 
-use super::fleet;
-use super::respond::{fault, json, read};
-use super::state::Admin;
-use super::token::Caller;
+use crate::admin::call::AdminCall;
+use crate::admin::fleet;
+use crate::admin::respond::{fault, json, read};
+use crate::admin::state::Admin;
 use crate::edge::HttpResponse;
 use crate::fleet::kinds::LIMIT;
 use crate::text::to_the_second;
@@ -41,14 +42,15 @@ struct ClearLimit {
 }
 
 impl Admin {
-    pub(super) fn list_limits(&self) -> HttpResponse {
-        json(StatusCode::OK, list(&self.limits.list()))
+    pub(super) fn list_limits(&self, _: AdminCall) -> Ready<HttpResponse> {
+        ready(json(StatusCode::OK, list(&self.limits.list())))
     }
 
     pub(super) async fn set_limit(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         let SetLimit {
             target,
@@ -72,13 +74,14 @@ impl Admin {
             what,
             here,
         };
-        self.change_fleet(caller, asked).await
+        self.change_fleet(&caller, asked).await
     }
 
     pub(super) async fn clear_limit(
         &self,
-        caller: &Caller,
-        request: Request<Incoming>,
+        AdminCall {
+            caller, request, ..
+        }: AdminCall,
     ) -> HttpResponse {
         let ClearLimit {
             target,
@@ -90,7 +93,7 @@ impl Admin {
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
         let asked = fleet::PlainRequest { who, reason, here };
-        self.change_fleet(caller, asked.clearing(LIMIT, &target, "limit cleared"))
+        self.change_fleet(&caller, asked.clearing(LIMIT, &target, "limit cleared"))
             .await
     }
 }

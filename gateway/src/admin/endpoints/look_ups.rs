@@ -11,17 +11,20 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use shards::OrderKey;
 
-use super::respond::{fault, json, shard_unavailable};
-use super::state::Admin;
-use super::token::Caller;
+use crate::admin::call::AdminCall;
+use crate::admin::respond::{fault, json, shard_unavailable};
+use crate::admin::state::Admin;
 use crate::answer::Data;
 use crate::desk::today;
 use crate::edge::HttpResponse;
 use crate::http::endpoints::{account, draw_record};
 
 impl Admin {
-    pub(super) async fn look_up_orders(&self, caller: &Caller, query: &str) -> HttpResponse {
-        let OrderQuestion { user, key } = match OrderQuestion::parse(query) {
+    pub(super) async fn look_up_orders(
+        &self,
+        AdminCall { caller, query, .. }: AdminCall,
+    ) -> HttpResponse {
+        let OrderQuestion { user, key } = match OrderQuestion::parse(&query) {
             Ok(question) => question,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };
@@ -35,8 +38,11 @@ impl Admin {
         }
     }
 
-    pub(super) async fn look_up_account(&self, caller: &Caller, query: &str) -> HttpResponse {
-        let AccountQuestion { user, activity } = match AccountQuestion::parse(query) {
+    pub(super) async fn look_up_account(
+        &self,
+        AdminCall { caller, query, .. }: AdminCall,
+    ) -> HttpResponse {
+        let AccountQuestion { user, activity } = match AccountQuestion::parse(&query) {
             Ok(question) => question,
             Err(why) => return fault(StatusCode::BAD_REQUEST, &why),
         };

@@ -11,16 +11,16 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::block_on::block_on;
-use super::output::{NO, fail, say};
-use super::record::ForTheRecord;
-use super::server::{Server, ServerError, text};
+use super::output::{REFUSED, fail, say};
+use super::record::AttributionOptions;
+use super::server::{AdminServer, ServerError, text};
 
 /// The pause between two reads of the list of gateways.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long to wait for a change, and where it applies.
 #[derive(Debug, Args)]
-struct Waiting {
+struct WaitOptions {
     /// How long to wait until all gateways obey: 3s, 500ms
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = wait)]
     wait: Duration,
@@ -38,18 +38,18 @@ fn wait(given: &str) -> Result<Duration, String> {
 
 /// Who makes a change and why, how it is waited for, and which server is asked.
 #[derive(Debug, Args)]
-pub struct Changing {
+pub struct ChangeOptions {
     #[command(flatten)]
-    record: ForTheRecord,
+    record: AttributionOptions,
     #[command(flatten)]
-    waiting: Waiting,
+    waiting: WaitOptions,
     #[command(flatten)]
-    server: Server,
+    server: AdminServer,
 }
 
 /// A change, and who has to obey it.
 #[derive(Debug)]
-pub(super) struct Change<'a> {
+pub(super) struct RequestedChange<'a> {
     pub(super) method: Method,
     pub(super) path: &'a str,
     /// What is changed; who, why and where are added.
@@ -60,7 +60,7 @@ pub(super) struct Change<'a> {
     pub(super) only: Option<&'a str>,
 }
 
-impl Changing {
+impl ChangeOptions {
     /// Whether one gateway alone obeys.
     pub(super) const fn is_here(&self) -> bool {
         self.waiting.here
@@ -81,9 +81,9 @@ impl Changing {
 
     /// Makes a change and waits until it is obeyed. Exit code 0 when all gateways do, 1 when some do
     /// not (it is made all the same), 2 when it could not be made.
-    pub(super) fn carry_out(&self, change: Change<'_>) -> ExitCode {
+    pub(super) fn carry_out(&self, change: RequestedChange<'_>) -> ExitCode {
         block_on(async {
-            let Change {
+            let RequestedChange {
                 method,
                 path,
                 fields,
@@ -108,14 +108,14 @@ impl Changing {
                     if obedience.by_all {
                         ExitCode::SUCCESS
                     } else {
-                        ExitCode::from(NO)
+                        ExitCode::from(REFUSED)
                     }
                 }
                 Err(error) => {
                     say(format_args!(
                         "it is set, but who obeys is not known: {error}\n"
                     ));
-                    ExitCode::from(NO)
+                    ExitCode::from(REFUSED)
                 }
             }
         })
@@ -124,7 +124,7 @@ impl Changing {
 
 /// Waits until all obey a revision. Returns the list of gateways as it was read last.
 async fn obeyed(
-    server: &Server,
+    server: &AdminServer,
     revision: u64,
     within: Duration,
     only: Option<&str>,

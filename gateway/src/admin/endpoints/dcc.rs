@@ -3,15 +3,18 @@ use hyper::StatusCode;
 use market::switches::{Setting, Share, Switch};
 use shards::meta::{SwitchChange, SwitchTo};
 
-use super::respond::fault;
-use super::state::Admin;
-use super::token::Caller;
+use crate::admin::call::AdminCall;
+use crate::admin::respond::fault;
+use crate::admin::state::Admin;
 use crate::edge::HttpResponse;
 
 impl Admin {
     /// `dcc/update_config` of the reference: `degradeSwitch` and `rateLimiterSwitch` are `open`
     /// or `close`. An open degrade switch turns draws off, an open limiter switch limits on.
-    pub(super) async fn update_config(&self, caller: &Caller, query: &str) -> HttpResponse {
+    pub(super) async fn update_config(
+        &self,
+        AdminCall { caller, query, .. }: AdminCall,
+    ) -> HttpResponse {
         let field = |name: &str| {
             let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
             found
