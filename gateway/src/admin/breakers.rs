@@ -3,7 +3,7 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shards::breaker::{Mode, Status};
+use shards::breaker::{BreakerControl, BreakerStatus};
 
 use super::fleet;
 use super::respond::{fault, json, read};
@@ -143,10 +143,10 @@ struct BreakerView<'a> {
 }
 
 impl<'a> BreakerView<'a> {
-    fn new(status: &'a Status, now: Timestamp) -> Self {
+    fn new(status: &'a BreakerStatus, now: Timestamp) -> Self {
         let lasts = match status.mode {
-            Mode::Automatic => None,
-            Mode::Forced { lasts, .. } => lasts,
+            BreakerControl::Automatic => None,
+            BreakerControl::Forced { lasts, .. } => lasts,
         };
         let expires_at = lasts
             .and_then(|lasts| SignedDuration::try_from(lasts).ok())
@@ -168,7 +168,7 @@ impl<'a> BreakerView<'a> {
 }
 
 /// All breakers.
-fn list(statuses: &[Status], now: Timestamp) -> String {
+fn list(statuses: &[BreakerStatus], now: Timestamp) -> String {
     #[derive(Serialize)]
     struct BreakerList<'a> {
         breakers: Vec<BreakerView<'a>>,

@@ -68,7 +68,7 @@ impl Gateway {
             .collect();
         let meta = FakeMeta::new(world.clone(), place);
         let breakers = Breakers::new(
-            breaker::Settings::DEFAULT,
+            breaker::BreakerSettings::DEFAULT,
             0,
             world.scenario.spread.servers,
             &metrics().breakers,

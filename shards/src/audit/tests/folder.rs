@@ -40,7 +40,7 @@ const SIZES: GatewaySizes = GatewaySizes {
         queue_max: 16,
         timeout: Duration::from_secs(5),
     },
-    breakers: crate::breaker::Settings::DEFAULT,
+    breakers: crate::breaker::BreakerSettings::DEFAULT,
 };
 
 const USERS: u32 = 60;

@@ -57,7 +57,7 @@ use super::grants::{Granted, Part};
 use super::ids::{Epoch, ServerId};
 pub use super::spread::Spread;
 use super::{Stock, StockUnavailable};
-use crate::breaker::{Breaker, Breakers, Verdict};
+use crate::breaker::{Breaker, Breakers, CallOutcome};
 use crate::grant::GrantId;
 use crate::store::Notice;
 
@@ -230,12 +230,12 @@ impl<S: StockServer> StockNode<S> {
             ))
         };
         let taken = timeout_at(deadline, taking).await.unwrap_or_else(late);
-        permit.judge(match &taken {
+        permit.end(match &taken {
             // A server that has lost its units does answer.
-            Ok(_) => Verdict::Answered,
+            Ok(_) => CallOutcome::Answered,
             // That says nothing of the server, and nobody had to wait: who dials it next finds out.
-            Err(StockUnavailable::EndedAtOnce(_)) => Verdict::Uncounted,
-            Err(_) => Verdict::Failed,
+            Err(StockUnavailable::EndedAtOnce(_)) => CallOutcome::Uncounted,
+            Err(_) => CallOutcome::Failed,
         });
         if let Ok(Ok(_)) = taken {
             // Units of another cluster are never granted.

@@ -49,7 +49,7 @@ pub(super) fn connect_for(
 /// Closed breakers for two servers.
 pub(crate) fn breakers() -> Arc<Breakers> {
     let metrics = BreakerMetrics::new(&prometheus::Registry::new()).expect("fresh names");
-    Arc::new(Breakers::new(breaker::Settings::DEFAULT, 0, 2, &metrics))
+    Arc::new(Breakers::new(breaker::BreakerSettings::DEFAULT, 0, 2, &metrics))
 }
 
 /// Gives a server these units under an epoch, and trusts it.

@@ -2,7 +2,7 @@
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::breaker::State;
+use crate::breaker::BreakerState;
 use crate::stock::conformance::units;
 use crate::store::{ClusterId, Tls};
 use crate::testing::{Mariadb, make_documented_user, order};
@@ -269,10 +269,10 @@ async fn a_paused_server_costs_a_few_time_outs_and_the_late_grant_is_seen() {
         .expect("it answers");
     redis.pause();
     for grant in 2..=4 {
-        assert_eq!(state(), State::Closed);
+        assert_eq!(state(), BreakerState::Closed);
         assert!(lane.take(GrantId(grant), &[units(1, 1)]).await.is_err());
     }
-    assert_eq!(state(), State::Open);
+    assert_eq!(state(), BreakerState::Open);
     let begun = Instant::now();
     assert!(lane.take(GrantId(5), &[units(1, 1)]).await.is_err());
     assert!(
@@ -286,7 +286,7 @@ async fn a_paused_server_costs_a_few_time_outs_and_the_late_grant_is_seen() {
         lane.take(GrantId(grants.next().expect("a number")), &[units(1, 1)])
             .await
     };
-    while state() != State::Closed {
+    while state() != BreakerState::Closed {
         let _refused = take().await;
         sleep(Duration::from_millis(50)).await;
     }
@@ -467,7 +467,7 @@ async fn connections_that_end_at_rest_do_not_count_against_the_server() {
             take_all().await.iter().all(Result::is_ok),
             "{words:?}: new ones are made"
         );
-        assert_eq!(breakers.list()[0].state, State::Closed, "{words:?}");
+        assert_eq!(breakers.list()[0].state, BreakerState::Closed, "{words:?}");
     }
 }
 

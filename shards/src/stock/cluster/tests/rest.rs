@@ -29,7 +29,7 @@ fn sizes() -> GatewaySizes {
             queue_max: 8,
             timeout: SECOND,
         },
-        breakers: breaker::Settings::DEFAULT,
+        breakers: breaker::BreakerSettings::DEFAULT,
     }
 }
 
