@@ -6,15 +6,17 @@
 //! nothing was drawn meanwhile, all three are equal.
 //!
 //! Where each lane of a shard has counters of its own, they are also compared with its table.
+use std::future::{Ready, ready};
+
 use crate::audit::audited::{AuditError, Audited};
 use crate::audit::report::CheckReport;
 use crate::audit::stock::{Counts, IssuedCounters, ShardUnits, name, prizes, units};
 use crate::audit::sums::StoredSums;
 
-pub(super) async fn check<A: Audited>(
+pub(super) fn check<A: Audited>(
     sums: &StoredSums<'_, A>,
-) -> Result<Option<CheckReport>, AuditError> {
-    Ok(Some(issued_counters_match_orders(&sums.shards)))
+) -> Ready<Result<Option<CheckReport>, AuditError>> {
+    ready(Ok(Some(issued_counters_match_orders(&sums.shards))))
 }
 
 pub(in crate::audit) fn issued_counters_match_orders(shards: &[ShardUnits]) -> CheckReport {

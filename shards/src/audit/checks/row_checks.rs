@@ -30,7 +30,7 @@ impl RowChecks {
         mut method: impl FnMut(&mut dyn RowCheck, &mut CheckReport),
     ) {
         for (check, report) in &mut self.checks {
-            method(&mut **check, report);
+            method(check.as_mut(), report);
         }
     }
 
