@@ -6,16 +6,17 @@ use clap::Args;
 use shards::audit::{AuditProgress, AuditReport, AuditVerdict};
 
 use super::block_on::block_on;
-use super::output::{FAILED, NO, complain, fail, say};
+use super::output::{FAILED, REFUSED, complain, fail, say};
 use super::progress::{rate, watched};
 use super::record::{one_line, operator, reason};
+use super::run_command::RunCommand;
 use super::storage::StorageArguments;
 
 /// What to audit, and how to print the result.
 #[derive(Debug, Args)]
 pub struct AuditOptions {
     #[command(flatten)]
-    place: StorageArguments,
+    storage: StorageArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -32,26 +33,26 @@ pub struct AuditOptions {
     who: Option<String>,
 }
 
-impl AuditOptions {
-    pub(super) fn place(&self) -> &StorageArguments {
-        &self.place
+impl RunCommand for AuditOptions {
+    fn storage(&self) -> Option<&StorageArguments> {
+        Some(&self.storage)
     }
-}
 
-pub fn run(options: &AuditOptions) -> ExitCode {
-    let report = match block_on(look(options)) {
-        Ok(report) => report,
-        Err(error) => return fail(error),
-    };
-    if options.json {
-        say(format_args!("{}\n", report.to_json()));
-    } else {
-        say(&report);
-    }
-    match report.verdict() {
-        AuditVerdict::Holds => ExitCode::SUCCESS,
-        AuditVerdict::Broken => ExitCode::from(NO),
-        AuditVerdict::Unknown => ExitCode::from(FAILED),
+    fn run(&self) -> ExitCode {
+        let report = match block_on(look(self)) {
+            Ok(report) => report,
+            Err(error) => return fail(error),
+        };
+        if self.json {
+            say(format_args!("{}\n", report.to_json()));
+        } else {
+            say(&report);
+        }
+        match report.verdict() {
+            AuditVerdict::Holds => ExitCode::SUCCESS,
+            AuditVerdict::Broken => ExitCode::from(REFUSED),
+            AuditVerdict::Unknown => ExitCode::from(FAILED),
+        }
     }
 }
 
@@ -59,7 +60,7 @@ type Looked = Result<AuditReport, Box<dyn std::error::Error>>;
 
 async fn look(options: &AuditOptions) -> Looked {
     let progress = AuditProgress::default();
-    let installation = options.place.open().await?;
+    let installation = options.storage.open().await?;
     let why = options.reason.as_deref().filter(|_| options.repair);
     let work = async {
         let Some(why) = why else {
@@ -67,9 +68,9 @@ async fn look(options: &AuditOptions) -> Looked {
         };
         let who = options.who.clone().unwrap_or_else(operator);
         // What was done is said on standard error.
-        let mut told = |line: String| complain(format_args!("{line}\n"));
+        let mut reported = |line: String| complain(format_args!("{line}\n"));
         Ok(installation
-            .repair_and_audit(&who, why, &progress, &mut told)
+            .repair_and_audit(&who, why, &progress, &mut reported)
             .await?)
     };
     watched(|passed| line(&progress, passed), work).await
@@ -93,15 +94,16 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Parser)]
-    struct Command {
+    struct CommandLine {
         #[command(flatten)]
         options: AuditOptions,
     }
 
     #[test]
     fn a_repair_has_a_reason_and_nothing_else_has() {
-        let accepts =
-            |arguments: &[&str]| Command::try_parse_from([&["audit"], arguments].concat()).is_ok();
+        let accepts = |arguments: &[&str]| {
+            CommandLine::try_parse_from([&["audit"], arguments].concat()).is_ok()
+        };
         assert!(
             accepts(&[])
                 && accepts(&[
@@ -121,7 +123,7 @@ mod tests {
         ] {
             assert!(!accepts(arguments), "{arguments:?}");
         }
-        let given = Command::try_parse_from(["audit", "--repair", "--reason", "why"])
+        let given = CommandLine::try_parse_from(["audit", "--repair", "--reason", "why"])
             .expect("accepted")
             .options;
         assert_eq!((given.repair, given.reason.as_deref()), (true, Some("why")));

@@ -142,10 +142,7 @@ impl Audited for Cluster {
     }
 
     fn shard(&self, shard: u16) -> MysqlDatabase {
-        MysqlDatabase {
-            statement_timeout: PAGE_TIMEOUT,
-            ..self.shards()[usize::from(shard)].clone()
-        }
+        self.shards()[usize::from(shard)].with(|options| options.statement_timeout = PAGE_TIMEOUT)
     }
 
     fn meta_name(&self) -> String {

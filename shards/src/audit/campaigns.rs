@@ -10,9 +10,9 @@ use market::calendar::Day;
 use market::campaign::{
     ActivityState, Campaign, ChainRule, Strategy, WeightGroup, WhenChancesShort,
 };
+use market::draw::Rule;
 use market::ids::AwardIndex;
 use market::odds::Rate;
-use market::order::Rule;
 use market::tree::Tree;
 
 use super::rows::StoredOrder;

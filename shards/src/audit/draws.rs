@@ -6,6 +6,7 @@ use super::history::{DrawHistory, RowContext, TableLocation};
 use super::pages::Stored;
 use super::report::CheckReport;
 use super::rows::{StoredAccount, StoredCall, StoredOrder};
+use crate::store::StoredMade;
 
 /// Hands rows to the checks, in the order of the walk.
 pub(super) struct Walk<'a> {
@@ -94,10 +95,10 @@ impl<'a> Walk<'a> {
             .copied()
             .filter(|repair| repair.activity == activity)
             .collect();
-        let recharges = stored.recharges.iter();
-        let of_activity = recharges.filter(|recharge| recharge.activity == activity);
+        let others = stored.others.iter();
+        let of_activity = others.filter(|other| other.activity() == activity);
         let mut history = DrawHistory::new(user, activity, account, repairs);
-        history.recharged = of_activity.map(|recharge| recharge.chances).sum();
+        history.recharged = of_activity.filter_map(StoredMade::recharged).sum();
         self.each(|check, report| check.begin(report, context, &history));
         self.history = Some(history);
     }

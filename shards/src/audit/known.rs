@@ -52,9 +52,11 @@ impl<D: Database> Learner<D> {
             last_run = last_run.max(run_of(order));
         }
         if !named.is_empty() {
-            let stored = self.meta.campaigns().versions().await?;
             let known = Arc::make_mut(&mut known);
-            known.versions.learn(&stored);
+            let campaigns = self.meta.campaigns();
+            campaigns
+                .each_page_of_versions(|page| known.versions.learn(page))
+                .await?;
             let missing = named
                 .into_iter()
                 .filter(|version| !known.versions.has(*version));
@@ -68,14 +70,13 @@ impl<D: Database> Learner<D> {
 
     /// Reads all versions and the runs that are claimed now.
     pub(super) async fn learn(&self) -> Result<Arc<Known>, StoreError> {
-        let (stored, claimed_runs) = (
-            self.meta.campaigns().versions().await?,
-            self.meta.runs().claimed().await?,
-        );
         let mut known = self.known.lock().await;
         let learned = Arc::make_mut(&mut known);
-        learned.versions.learn(&stored);
-        learned.claimed_runs = claimed_runs;
+        let campaigns = self.meta.campaigns();
+        campaigns
+            .each_page_of_versions(|page| learned.versions.learn(page))
+            .await?;
+        learned.claimed_runs = self.meta.runs().claimed().await?;
         Ok(known.clone())
     }
 }

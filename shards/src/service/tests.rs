@@ -1,4 +1,4 @@
-//! Shards behind their breakers: what a call's end says, and who is refused.
+//! Shards behind their breakers: how calls end, and which are refused.
 use futures_util::FutureExt;
 use market::draw::DrawAsk;
 use market::{Ask, DrawCount, Refusal, RequestId};
@@ -17,7 +17,7 @@ use crate::{LaneLimits, ReadLimits};
 
 const ACTIVITY: u64 = 1;
 
-/// Begins embedded shards whose breakers open at one failure.
+/// Starts embedded shards whose breakers open at one failure.
 async fn started(place: &tempfile::TempDir, slow: Duration) -> Serving {
     let long = Duration::from_mins(10);
     let options = EmbeddedOptions {
@@ -95,7 +95,7 @@ fn states(shards: &Shards) -> Vec<BreakerState> {
 #[tokio::test]
 async fn a_call_that_is_cancelled_after_a_long_wait_opens_the_breaker_of_its_shard_alone() {
     let place = tempfile::tempdir().expect("a folder");
-    // One that has waited for less than ten minutes says nothing.
+    // One that has waited for less than ten minutes means nothing.
     for (slow, state) in [
         (Duration::from_mins(10), BreakerState::Closed),
         (Duration::from_millis(1), BreakerState::Open),
@@ -114,7 +114,7 @@ async fn a_call_that_is_cancelled_after_a_long_wait_opens_the_breaker_of_its_sha
             assert_eq!(
                 (&mut call).now_or_never().is_some(),
                 refused,
-                "nobody else has run yet"
+                "no other command has run yet"
             );
             sleep(Duration::from_millis(5)).await;
             drop(call);
@@ -155,7 +155,7 @@ async fn an_open_breaker_refuses_draws_and_reads_of_its_shard_alone() {
         shards.account(&here, activity()).await,
         Err(ReadError::BreakerOpen { .. })
     ));
-    // There is no such activity: the rules say so, and that is an answer.
+    // There is no such activity: the rules refuse, and that is an answer.
     let answered = Err(CommandError::Refused(Refusal::ActivityUnknown));
     assert_eq!(shards.execute(draw(&there)).await, answered);
     assert_eq!(shards.account(&there, activity()).await, Ok(None));
@@ -212,7 +212,7 @@ fn only_what_a_shard_did_not_answer_is_a_failure() {
         );
     }
     assert_eq!(
-        verdict_of_read(&Ok(Found::default())),
+        verdict_of_read(&Ok(FoundRecords::default())),
         CallOutcome::Answered
     );
     assert_eq!(

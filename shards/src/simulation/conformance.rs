@@ -1,4 +1,5 @@
-//! The fakes pass the suites that the real ones pass: none may be better than what it stands for.
+//! The fakes pass the suites that the real ones pass: a fake must not be better than what it stands
+//! for.
 use std::sync::Arc;
 
 use super::clocks::set_clocks;
@@ -15,6 +16,7 @@ use crate::stock::cluster::tests::servers::{ON_ONE, ServerFixture, server_suite}
 use crate::stock::cluster::tests::{SPREAD, breakers, snapshot, stock_up_all};
 use crate::stock::cluster::{ClusterStock, LaneStock, Spread};
 use crate::stock::conformance::{StockFixture, prize, stock_suite};
+use crate::store::conformance::kinds;
 
 /// A world in calm weather.
 fn world(spread: Spread) -> Arc<World> {
@@ -111,6 +113,21 @@ impl MetaFixture for FakeOffice {
     async fn ask_withdrawal(&self, units: u64) {
         self.0.state().meta.ask_withdrawal(prize(1), units);
     }
+}
+
+/// A lane of shard 0.
+fn lane() -> FakeStore {
+    FakeStore::new(world(ON_TWO), 0, 0, (0, 0))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_each_kind_makes_is_found() {
+    kinds::what_each_kind_makes_is_found(&mut lane()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_under_one_request_id_collide() {
+    kinds::kinds_under_one_request_id_collide(&mut lane()).await;
 }
 
 mod metas {

@@ -6,6 +6,7 @@
 //! set's folder. So a new statement is one name in one Rust file, and its two SQL files.
 mod dialect;
 mod mysql;
+mod schema;
 mod sqlite;
 
 pub use dialect::{Dialect, DialectKind, IdentityStatements, Issuing, SchemaTexts, ShardChange};

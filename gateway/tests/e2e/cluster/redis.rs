@@ -86,7 +86,7 @@ async fn stock_is_unavailable(gateway: SocketAddr, round: &str) {
     }
 }
 
-/// Waits until both gateways give units again; answers how long it took.
+/// Waits until both gateways give units again; returns how long it took.
 async fn stock_is_back(cluster: &Cluster, round: &str) -> Duration {
     let since = Instant::now();
     for gateway in cluster.gateways() {

@@ -16,7 +16,7 @@ use crate::installation::ClusterOptions;
 use crate::installation::serving::{Kept, Serving};
 use crate::meta::Meta;
 use crate::store::{Columns, Connection, Database};
-use crate::testing::{Mariadb, Redis, undo_calls};
+use crate::testing::{Redis, TestRedis, shared_database, undo_calls};
 
 const TABLES: u16 = 2;
 
@@ -28,11 +28,8 @@ const AT_LAST: Duration = Duration::from_mins(1);
 
 async fn published(redis: &Redis) -> ClusterOptions {
     let options = ClusterOptions {
-        meta: Mariadb::shared_database().await,
-        shards: vec![
-            Mariadb::shared_database().await,
-            Mariadb::shared_database().await,
-        ],
+        meta: shared_database().await,
+        shards: vec![shared_database().await, shared_database().await],
         tables: TABLES,
         redis: vec![redis.options()],
         segments: 2,

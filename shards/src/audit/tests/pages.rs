@@ -9,7 +9,7 @@ use super::super::rows::{StoredCall, StoredOrder};
 use crate::store::{
     Access, Columns, Connection, Database, MysqlDatabase, SqliteFile, migrate_shard,
 };
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
 /// Users in the order of their keys, each with its number of accounts, orders and repairs.
 const USERS: [(&str, i64, i64, i64); 15] = [
@@ -209,7 +209,7 @@ async fn pages_of_a_sqlite_file() {
 
 #[tokio::test]
 async fn pages_of_a_mysql_database() {
-    let database: MysqlDatabase = Mariadb::shared_database().await;
+    let database: MysqlDatabase = shared_database().await;
     pages_are_whole(&database).await;
     giants_are_read_as_of_their_first_part(&database).await;
     let tables = PagedTables::new(&MysqlDatabase::DIALECT, 1, 10);

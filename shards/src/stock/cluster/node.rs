@@ -12,7 +12,7 @@ use super::trouble::ServerTrouble;
 use crate::breaker::{Breaker, CallOutcome};
 use crate::stock::StockUnavailable;
 use crate::stock::ids::{Epoch, ServerId};
-use crate::store::Notice;
+use crate::store::MismatchNotice;
 
 /// One stock server, as this process knows it.
 pub(crate) struct StockNode<S> {
@@ -22,7 +22,7 @@ pub(crate) struct StockNode<S> {
     registered: ArcSwap<Registered>,
     closings: mpsc::Sender<CloseRequest>,
     /// Whether its units were found to be another cluster's.
-    pub(crate) notice: Notice,
+    pub(crate) notice: MismatchNotice,
     trouble: ServerTrouble,
 }
 
@@ -37,7 +37,7 @@ impl<S: StockServer> StockNode<S> {
                 run_id: None,
             }),
             closings,
-            notice: Notice::of(format!("redis-{id}")),
+            notice: MismatchNotice::of(format!("redis-{id}")),
             trouble: ServerTrouble::default(),
         }
     }
@@ -82,7 +82,7 @@ impl<S: StockServer> StockNode<S> {
     ) -> Result<Result<(), Stranger>, StockUnavailable> {
         let known = registered.run_id.as_deref() == Some(session.run_id());
         let recognised = session.recognise(known.then_some(registered.epoch)).await?;
-        self.notice.heard(&recognised);
+        self.notice.record(&recognised);
         Ok(recognised)
     }
 
@@ -134,7 +134,7 @@ impl<S: StockServer> StockNode<S> {
         });
         if let Ok(Ok(_)) = taken {
             // A server does not grant units of another cluster.
-            self.notice.heard(&Ok::<_, Stranger>(()));
+            self.notice.record(&Ok::<_, Stranger>(()));
         }
         let taken = taken.and_then(|answer| answer.map_err(|Lost| self.lost()));
         self.trouble.note(self.id, &taken);

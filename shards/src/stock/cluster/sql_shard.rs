@@ -15,8 +15,8 @@ use crate::store::tables::epochs::EPOCHS;
 use crate::store::tables::issued::{COUNTERS, IssuedStatements};
 use crate::store::tables::receipts::{RECEIPTS, grant_rows, receipt_row};
 use crate::store::{
-    Columns, Connection, Database, Input, Lease, MysqlDatabase, Pool, PoolLimits, Rows, Step,
-    StoreError, Value, json_rows, out_of_range,
+    Columns, Connection, Database, Input, MysqlDatabase, Pool, PoolLimits, PooledConnection, Rows,
+    SqlStep, StoreError, Value, json_rows, out_of_range,
 };
 
 /// How long void receipts are kept: longer than any request of their batch can be under way.
@@ -33,7 +33,7 @@ const JOBS_LIMITS: PoolLimits = PoolLimits {
     wait: Duration::from_secs(3),
 };
 
-type Link = Lease<MysqlDatabase>;
+type Link = PooledConnection<MysqlDatabase>;
 
 /// The part of one shard, in its database.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl SqlShardLedger {
 impl ShardLedger for SqlShardLedger {
     async fn decide(&self, server: ServerId, grant: GrantId) -> Result<GrantOutcome, StoreError> {
         let mut link = self.kept.get().await?;
-        let void = Step::read(RECEIPTS.insert, Input::Rows(receipt_row(grant, true, "[]")));
+        let void = SqlStep::read(RECEIPTS.insert, Input::Rows(receipt_row(grant, true, "[]")));
         let outcome = match link.begin_with(&[void]).await {
             Ok(_) => {
                 link.commit().await?;
@@ -149,7 +149,7 @@ impl ShardLedger for SqlShardLedger {
             return Ok(0);
         }
         let mut link = self.kept.get().await?;
-        let delete = Step::read(RECEIPTS.delete, Input::Rows(grant_rows(grants)));
+        let delete = SqlStep::read(RECEIPTS.delete, Input::Rows(grant_rows(grants)));
         let deleted = link
             .run_all(&[delete])
             .await?
@@ -171,7 +171,7 @@ impl ShardLedger for SqlShardLedger {
                 .collect::<Result<Vec<_>, StoreError>>()?;
             if !grants.is_empty() {
                 let input = Input::Rows(grant_rows(&grants));
-                link.run_all(&[Step::read(RECEIPTS.delete_void, input)])
+                link.run_all(&[SqlStep::read(RECEIPTS.delete_void, input)])
                     .await?;
             }
             if grants.len() < PAGE {
@@ -301,7 +301,7 @@ async fn fold_these(link: &mut Link, keys: &[CounterKey]) -> Result<usize, Store
                 Value::Integer(count),
             ]);
         }
-        link.run_all(&[Step::read(
+        link.run_all(&[SqlStep::read(
             IssuedStatements::of(&MysqlDatabase::DIALECT).count,
             Input::Rows(counted),
         )])

@@ -7,7 +7,7 @@ use crate::store::{Columns, Connection, Dialect, StoreError};
 
 /// What became of a step towards the next version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ConversionStep {
     /// The version is reached.
     Done,
     /// There is more to do. What was done stays done.
@@ -81,14 +81,14 @@ impl<'p> Conversion<'p> {
     pub(super) async fn step<C: Connection>(
         &mut self,
         connection: &mut C,
-    ) -> Result<Step, StoreError> {
+    ) -> Result<ConversionStep, StoreError> {
         if !self.begun {
             self.begun = true;
             let tables = self.tables.len() as u64;
             self.progress.tables.fetch_add(tables, Ordering::Relaxed);
         }
         let Some(sql) = self.tables.get(self.table) else {
-            return Ok(Step::Done);
+            return Ok(ConversionStep::Done);
         };
         let written = write_page(connection, sql).await?;
         self.calls += written;
@@ -99,7 +99,7 @@ impl<'p> Conversion<'p> {
             self.progress.tables_done.fetch_add(1, Ordering::Relaxed);
         }
         self.log(over);
-        Ok(Step::More)
+        Ok(ConversionStep::More)
     }
 
     /// Logs now and then, and at the end.

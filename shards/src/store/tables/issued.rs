@@ -31,3 +31,6 @@ table_statements! {
 
 /// The statements on the counters of lanes.
 pub(crate) const COUNTERS: CounterStatements = CounterStatements::MYSQL;
+
+/// The names that it has, by dialect. It has rows as soon as a draw took a unit.
+pub(crate) const ISSUED_TABLES: [&str; 2] = ["award_issued", "stock_issued"];

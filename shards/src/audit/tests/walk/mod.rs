@@ -105,7 +105,7 @@ impl UserRows {
             accounts,
             calls: Vec::new(),
             orders: self.orders.clone(),
-            recharges: Vec::new(),
+            others: Vec::new(),
             repairs: self.repairs.clone(),
         }
     }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use market::batch::{Batch, Rows, Settlement, Units};
 use market::calendar::Day;
 use market::chances::Account;
-use market::order::{DrawCount, Order, Orders, Rule};
-use market::{Call, OrderId, RequestId, UserId};
+use market::draw::Rule;
+use market::{DrawCount, MadeCall, Order, OrderId, RequestId, UserId};
 use router::{OrderNumbers, Run, Slot, SlotMap};
 use tokio::time::sleep;
 
@@ -21,7 +21,7 @@ use crate::stock::{Part, Receipt};
 use crate::store::{
     InDoubtBatch, MysqlDatabase, PersistError, ShardStore, SqlShard, StoreError, migrate_shard,
 };
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
 /// A new shard of two tables, which the suite tests.
 pub(crate) trait ShardFixture {
@@ -123,8 +123,7 @@ impl<S: ShardStore> Lane<S> {
                 count: units,
             }],
             rows: Rows {
-                calls: vec![Call::of_orders(std::slice::from_ref(&order))],
-                orders: vec![Orders::from([order])],
+                made: vec![MadeCall::of_orders([order])],
                 ..Rows::new([(key, None, Some(account))].into_iter().collect())
             },
         }
@@ -175,7 +174,7 @@ fn used(parts: &[(u16, u32)]) -> Receipt {
 fn in_doubt(grant: GrantId, settlement: &Settlement, issues: bool) -> InDoubtBatch {
     InDoubtBatch {
         grant,
-        call: settlement.rows.calls[0].clone(),
+        call: settlement.rows.made[0].call.clone(),
         issues,
     }
 }
@@ -235,12 +234,12 @@ pub(crate) async fn a_batch_without_units_leaves_no_receipt<F: ShardFixture>() {
     let made = in_doubt(lane.grant(1), &settlement, false);
     assert_eq!(
         lane.store.verdict(&made).await,
-        Ok(crate::store::Verdict::Committed)
+        Ok(crate::store::CommitVerdict::Committed)
     );
     let lost = in_doubt(lane.grant(2), &lane.settlement(0), false);
     assert_eq!(
         lane.store.verdict(&lost).await,
-        Ok(crate::store::Verdict::Void)
+        Ok(crate::store::CommitVerdict::Void)
     );
 }
 
@@ -325,7 +324,7 @@ pub(crate) async fn the_outcome_of_a_grant_is_decided_once_for_all_servers<F: Sh
 /// A batch is in doubt for longer than any receipt is kept. What jobs and other lanes do meanwhile does
 /// not change its verdict.
 pub(crate) async fn a_verdict_goes_by_the_order_however_late<F: ShardFixture>() {
-    use crate::store::Verdict::{Committed, Void};
+    use crate::store::CommitVerdict::{Committed, Void};
     let fixture = F::open().await;
     let mut lane = Lane::new(&fixture, 0, 1);
     let ledger = fixture.ledger();
@@ -464,7 +463,7 @@ impl ShardFixture for OnMariadb {
     type Ledger = SqlShardLedger;
 
     async fn open() -> Self {
-        let database = Mariadb::shared_database().await;
+        let database = shared_database().await;
         migrate_shard(&database, TABLES)
             .await
             .expect("a fresh shard");

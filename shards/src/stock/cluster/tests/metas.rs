@@ -12,7 +12,7 @@ use crate::meta::{Meta, StockChange};
 use crate::stock::conformance::prize;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::MysqlDatabase;
-use crate::testing::Mariadb;
+use crate::testing::shared_database;
 
 /// A meta database of two servers without units. Operators add and withdraw units of prize 1.
 pub(crate) trait MetaFixture {
@@ -202,8 +202,8 @@ impl MetaFixture for OnMariadb {
             connections_max: 1,
         });
         let options = ClusterOptions {
-            meta: Mariadb::shared_database().await,
-            shards: vec![Mariadb::shared_database().await],
+            meta: shared_database().await,
+            shards: vec![shared_database().await],
             tables: 1,
             redis: redis.collect(),
             segments,

@@ -19,7 +19,7 @@ use crate::breaker::{BreakerMetrics, BreakerSettings, Breakers};
 use crate::stock::conformance::{StockFixture, prize};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::ClusterId;
-use crate::testing::Redis;
+use crate::testing::{Redis, TestRedis};
 
 /// Two servers, five segments.
 pub(crate) const SPREAD: Spread = Spread {

@@ -8,7 +8,7 @@ use crate::breaker::BreakerSettings;
 use crate::installation::serving::{Kept, Serving};
 use crate::installation::{ClusterOptions, GatewaySizes};
 use crate::store::{Columns, Connection, Database, MysqlConnection};
-use crate::testing::{Mariadb, Redis};
+use crate::testing::{DatabaseServer, Mariadb, Redis, TestRedis};
 use crate::{LaneLimits, ReadLimits, Timeouts};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -21,7 +21,7 @@ use crate::stock::conformance::{prize, units};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::stock::{Granted, Part, Receipt, Stock};
 use crate::store::{Connection, Database, GrantNote, MysqlDatabase, StoreError};
-use crate::testing::{Mariadb, Redis};
+use crate::testing::{Redis, TestRedis, shared_database};
 
 /// A cluster of two shards and one server, without gateways.
 struct TestCluster {
@@ -38,12 +38,9 @@ struct TestCluster {
 impl TestCluster {
     async fn new() -> Self {
         let redis = Redis::start().await;
-        let shards = vec![
-            Mariadb::shared_database().await,
-            Mariadb::shared_database().await,
-        ];
+        let shards = vec![shared_database().await, shared_database().await];
         let options = ClusterOptions {
-            meta: Mariadb::shared_database().await,
+            meta: shared_database().await,
             shards,
             tables: 1,
             redis: vec![redis.options()],

@@ -10,7 +10,7 @@ use crate::stock::Stock;
 use crate::stock::conformance::{prize, units};
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::{ClusterId, Tls};
-use crate::testing::{Mariadb, Redis, make_documented_user, order};
+use crate::testing::{Redis, TestRedis, make_documented_user, redis_command, shared_database};
 
 /// Why no session can be made. That must be known long before the timeout.
 async fn refusal(options: RedisOptions) -> String {
@@ -56,7 +56,7 @@ async fn errors_say_why_the_server_refuses() {
         !wrong.contains("\"wrong\""),
         "a password is not shown: {wrong}"
     );
-    order(
+    redis_command(
         &with("secret"),
         &["ACL", "SETUSER", "poor", "on", ">poor", "+@read"],
     )
@@ -74,7 +74,7 @@ async fn errors_say_why_the_server_refuses() {
         .get_multiplexed_async_connection()
         .await
         .expect("the last connection");
-    order(&with("secret"), &["CONFIG", "SET", "maxclients", "1"]).await;
+    redis_command(&with("secret"), &["CONFIG", "SET", "maxclients", "1"]).await;
     contains(
         &refusal(with("secret")).await,
         &["max number of clients", "maxclients"],
@@ -95,7 +95,7 @@ async fn errors_say_that_another_server_or_none_is_there() {
         ..options.clone()
     };
     contains(&refusal(unknown).await, &["unknown.invalid", "lookup"]);
-    let mariadb = Mariadb::shared_database().await.port;
+    let mariadb = shared_database().await.options.port;
     contains(
         &refusal(RedisOptions {
             port: mariadb,

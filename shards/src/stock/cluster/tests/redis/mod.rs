@@ -12,7 +12,7 @@ use super::super::{ClusterStock, RedisServer, Spread};
 use super::{connect, stock_up};
 use crate::grant::GrantId;
 use crate::stock::conformance::prize;
-use crate::testing::{Redis, order};
+use crate::testing::{Redis, TestRedis, redis_command};
 
 const ONE: Spread = Spread {
     segments: 2,
@@ -38,7 +38,7 @@ async fn look(stock: &ClusterStock<RedisServer>) -> Result<ServerStock, Lost> {
 }
 
 async fn command(redis: &Redis, words: &[&str]) {
-    order(&redis.options(), words).await;
+    redis_command(&redis.options(), words).await;
 }
 
 fn take(grant: u64, wants: &[Units]) -> TakeRequest<'_> {
