@@ -67,7 +67,7 @@ pub(super) fn grant(user: &str, request: &str, chances: u32) -> Command {
     command(user, request, Ask::Grant(GrantAsk { activity, chances }))
 }
 
-/// An account with so many draws on the day of the batch.
+/// An account with this number of draws on the day of the batch.
 pub(super) fn after(draws: u32) -> Option<Account> {
     let account = Account {
         granted: 9,
@@ -98,7 +98,7 @@ pub(super) fn planned(text: &str, batch: Batch, known: Known, supply: &Supply) -
     plan(batch, known, &around, &mut numbers, &mut seeded(7))
 }
 
-/// What is known where nothing was called before: so many draws of each account.
+/// What is known where nothing was called before; each account has this number of draws.
 pub(super) fn unknown(batch: &Batch, before: u32) -> Known {
     let Needs { accounts, calls } = batch.needs();
     Known {
@@ -116,7 +116,7 @@ pub(super) fn minted() -> impl FnMut(&UserId) -> OrderId {
     }
 }
 
-/// One batch of one user's or some new users' calls; so many mugs and as many cars as are wanted.
+/// One batch of calls of one user or some new users. There are `mugs` mugs, and enough of the rest.
 pub(super) fn settled(
     text: &str,
     commands: Vec<Command>,

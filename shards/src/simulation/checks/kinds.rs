@@ -59,8 +59,8 @@ fn is_given(call: &Call, order: &RechargeOrder) -> bool {
         && u64::from(order.chances) == call.asked
 }
 
-/// Whether these orders are what their call made: all at once, from its first index on, and as many
-/// as it asked for unless its activity makes fewer.
+/// Whether these orders are what their call made: all at once, from its first index on, and the
+/// number that it asked for unless its activity may make fewer.
 fn are_whole(call: &Call, orders: &[Order]) -> bool {
     let Some(first) = orders.first() else {
         return false;

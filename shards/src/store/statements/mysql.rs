@@ -1,8 +1,8 @@
-//! The texts for MySQL and MariaDB.
+//! The dialect of MySQL and MariaDB.
 //!
-//! House rules, each learned the hard way: the array of rows is joined first (`STRAIGHT_JOIN`) and
+//! Rules for its statements, each learned from a fault: the array of rows is joined first (`STRAIGHT_JOIN`) and
 //! the table by a named key (`FORCE INDEX`), because a small table is scanned otherwise, which
-//! locks it whole. Every text says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
+//! locks it whole. Every statement says `utf8mb4_bin`. What locks (`FOR UPDATE`) has its `JSON_TABLE` in
 //! a query of its own, which MySQL asks for. Sums and places are cast to signed numbers.
 use super::dialect::{Dialect, DialectKind, IdentityStatements, Issuing, texts};
 use super::schema::MYSQL_SCHEMA;

@@ -3,7 +3,7 @@
 //! is the version of the schema, so the lines before it never change.
 use super::dialect::{SchemaTexts, ShardChange};
 
-/// The text of a file.
+/// The SQL of a file.
 macro_rules! text {
     ($dialect:literal, $file:literal) => {
         include_str!(concat!(
@@ -53,7 +53,7 @@ macro_rules! of_shards {
     };
 }
 
-/// Of MySQL and MariaDB. Each text must be right when it runs twice.
+/// Of MySQL and MariaDB. Each change must be right when it runs twice.
 pub(super) const MYSQL_SCHEMA: SchemaTexts = SchemaTexts {
     find_versions: "SHOW TABLES LIKE 'schema_version'",
     meta: &[

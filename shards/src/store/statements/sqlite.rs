@@ -1,4 +1,4 @@
-//! The texts for SQLite.
+//! The dialect of SQLite.
 use super::dialect::{Dialect, DialectKind, IdentityStatements, Issuing, texts};
 use super::schema::SQLITE_SCHEMA;
 
