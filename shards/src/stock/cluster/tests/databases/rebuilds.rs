@@ -6,7 +6,7 @@ use crate::grant::GrantId;
 use crate::stock::Receipt;
 use crate::stock::ids::{Epoch, ServerId};
 use crate::store::{Connection, Database, GrantNote, MysqlDatabase, StoreError};
-use crate::testing::TestRedis;
+use crate::testing::{TestRedis, redis_command};
 
 #[tokio::test]
 async fn a_server_is_built_from_the_totals_and_again_after_it_lost_its_units() {
@@ -113,7 +113,7 @@ async fn a_server_that_lacks_segments_of_a_prize_is_rebuilt() {
     let mut cluster = TestCluster::new().await;
     cluster.add(10).await;
     cluster.reconcile().await;
-    crate::testing::redis_command(&cluster.redis.options(), &["HDEL", "test:stock", "1:1:2"]).await;
+    redis_command(&cluster.redis.options(), &["HDEL", "test:stock", "1:1:2"]).await;
     assert_eq!(cluster.reconcile().await, Reconciled::Rebuilt(Epoch(2)));
     assert_eq!(cluster.left().await, 10);
     assert_eq!(
