@@ -14,7 +14,7 @@ use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::breaker::{Breakers, Permit, Refused, Verdict};
+use crate::breaker::{BreakerPermit, BreakerRefusal, Breakers, CallOutcome};
 use crate::error::{CommandError, ReadError};
 use crate::jobs::{JobStatus, Jobs};
 use crate::lane::{Entrance, Timeouts};
@@ -80,7 +80,7 @@ impl Shards {
         let route = self.route(&command.user);
         let mut permit = self.breakers.shard(shard_index(route)).admit()?;
         let carried_out = self.enqueue(route, command, &mut permit).await;
-        permit.judge(verdict_of_command(&carried_out));
+        permit.end(verdict_of_command(&carried_out));
         carried_out
     }
 
@@ -88,7 +88,7 @@ impl Shards {
         &self,
         route: Route,
         command: Command,
-        permit: &mut Permit<'_>,
+        permit: &mut BreakerPermit<'_>,
     ) -> Result<CarriedOut, CommandError> {
         let _place = self
             .shares
@@ -250,7 +250,7 @@ impl Shards {
 
     /// Updates the gauges for a scrape.
     pub fn observe(&self) {
-        self.breakers.look();
+        self.breakers.end_expired();
         let lanes_per_shard = self.lanes.len() / usize::from(self.map.shards());
         for (shard, lanes) in self.lanes.chunks(lanes_per_shard.max(1)).enumerate() {
             let sum = |each: fn(&Entrance) -> usize| {
@@ -297,7 +297,7 @@ impl Shards {
         let found = self.readers[shard_index(route)]
             .ask(route.table(), question)
             .await;
-        permit.judge(verdict_of_read(&found));
+        permit.end(verdict_of_read(&found));
         found
     }
 }
@@ -324,7 +324,7 @@ pub(crate) fn lane_of(route: Route, map: &SlotMap, lane_per_table: bool) -> usiz
 /// a failure. For a refusal by a rule the shard was read. An unavailable stock is the fault of
 /// another server, locked rows are that of another process, and a clock was read to be compared. A
 /// command that did not reach the shard means nothing.
-pub(crate) fn verdict_of_command<T>(made: &Result<T, CommandError>) -> Verdict {
+pub(crate) fn verdict_of_command<T>(made: &Result<T, CommandError>) -> CallOutcome {
     match made {
         Ok(_)
         | Err(
@@ -332,33 +332,33 @@ pub(crate) fn verdict_of_command<T>(made: &Result<T, CommandError>) -> Verdict {
             | CommandError::DataRefused
             | CommandError::Held
             | CommandError::ClocksDiffer { .. },
-        ) => Verdict::Answered,
+        ) => CallOutcome::Answered,
         // A command that is too old waited for a batch that the shard did not finish.
         Err(
             CommandError::ShardUnavailable | CommandError::OutcomeUnknown | CommandError::TooOld,
-        ) => Verdict::Failed,
+        ) => CallOutcome::Failed,
         Err(
             CommandError::QueueFull | CommandError::Stopping | CommandError::BreakerOpen { .. },
-        ) => Verdict::Uncounted,
+        ) => CallOutcome::Uncounted,
     }
 }
 
-fn verdict_of_read(found: &Result<FoundRecords, ReadError>) -> Verdict {
+fn verdict_of_read(found: &Result<FoundRecords, ReadError>) -> CallOutcome {
     match found {
-        Ok(_) => Verdict::Answered,
-        Err(ReadError::ShardUnavailable) => Verdict::Failed,
-        Err(ReadError::QueueFull | ReadError::BreakerOpen { .. }) => Verdict::Uncounted,
+        Ok(_) => CallOutcome::Answered,
+        Err(ReadError::ShardUnavailable) => CallOutcome::Failed,
+        Err(ReadError::QueueFull | ReadError::BreakerOpen { .. }) => CallOutcome::Uncounted,
     }
 }
 
-impl From<Refused> for CommandError {
-    fn from(Refused { retry_after }: Refused) -> Self {
+impl From<BreakerRefusal> for CommandError {
+    fn from(BreakerRefusal { retry_after }: BreakerRefusal) -> Self {
         CommandError::BreakerOpen { retry_after }
     }
 }
 
-impl From<Refused> for ReadError {
-    fn from(Refused { retry_after }: Refused) -> Self {
+impl From<BreakerRefusal> for ReadError {
+    fn from(BreakerRefusal { retry_after }: BreakerRefusal) -> Self {
         ReadError::BreakerOpen { retry_after }
     }
 }

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use shards::audit::{Progress, Report, Verdict};
+use shards::audit::{AuditProgress, AuditReport, AuditVerdict};
 
 use super::block_on::block_on;
 use super::output::{FAILED, REFUSED, complain, fail, say};
@@ -49,17 +49,17 @@ impl RunCommand for AuditOptions {
             say(&report);
         }
         match report.verdict() {
-            Verdict::Holds => ExitCode::SUCCESS,
-            Verdict::Broken => ExitCode::from(REFUSED),
-            Verdict::Unknown => ExitCode::from(FAILED),
+            AuditVerdict::Holds => ExitCode::SUCCESS,
+            AuditVerdict::Broken => ExitCode::from(REFUSED),
+            AuditVerdict::Unknown => ExitCode::from(FAILED),
         }
     }
 }
 
-type Looked = Result<Report, Box<dyn std::error::Error>>;
+type Looked = Result<AuditReport, Box<dyn std::error::Error>>;
 
 async fn look(options: &AuditOptions) -> Looked {
-    let progress = Progress::default();
+    let progress = AuditProgress::default();
     let installation = options.storage.open().await?;
     let why = options.reason.as_deref().filter(|_| options.repair);
     let work = async {
@@ -76,7 +76,7 @@ async fn look(options: &AuditOptions) -> Looked {
     watched(|passed| line(&progress, passed), work).await
 }
 
-fn line(progress: &Progress, passed: Duration) -> String {
+fn line(progress: &AuditProgress, passed: Duration) -> String {
     let (tables, done, orders) = (progress.tables(), progress.tables_done(), progress.orders());
     let rate = rate(orders, passed);
     let what = if tables > 0 && done == tables {
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_line_of_an_audit_that_has_just_begun_divides_by_nothing() {
         assert_eq!(
-            line(&Progress::default(), Duration::ZERO),
+            line(&AuditProgress::default(), Duration::ZERO),
             "audit: 0 of 0 tables, 0 orders, 0 a second"
         );
     }

@@ -85,7 +85,7 @@ pub struct LiveConfig {
     /// How much may be asked.
     pub limits: LimitsConfig,
     /// When breakers open.
-    pub breakers: breaker::Settings,
+    pub breakers: breaker::BreakerSettings,
     /// Whose tokens the admin address takes.
     pub admin: AdminConfig,
     /// Logging; its format cannot change.

@@ -8,7 +8,7 @@ use market::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shards::Shards;
-use shards::breaker::{Force, Mode, Order as BreakerOrder};
+use shards::breaker::{BreakerCommand, BreakerControl, ForcedState};
 
 use tracing_subscriber::EnvFilter;
 
@@ -87,7 +87,7 @@ impl Obeyer for BreakerObeyer {
                 .0
                 .breakers()
                 .status(change.target)
-                .is_some_and(|status| status.mode == Mode::Automatic) =>
+                .is_some_and(|status| status.mode == BreakerControl::Automatic) =>
             {
                 return Ok(());
             }
@@ -95,13 +95,13 @@ impl Obeyer for BreakerObeyer {
         };
         let lasts = change.expires_at.map(|at| left(at, Timestamp::now()));
         let mode = match mode {
-            BreakerMode::Automatic => Mode::Automatic,
-            BreakerMode::ForcedOpen => Mode::Forced {
-                to: Force::Open,
+            BreakerMode::Automatic => BreakerControl::Automatic,
+            BreakerMode::ForcedOpen => BreakerControl::Forced {
+                to: ForcedState::Open,
                 lasts,
             },
-            BreakerMode::ForcedClosed => Mode::Forced {
-                to: Force::Closed,
+            BreakerMode::ForcedClosed => BreakerControl::Forced {
+                to: ForcedState::Closed,
                 lasts,
             },
         };
@@ -109,14 +109,14 @@ impl Obeyer for BreakerObeyer {
             Some(_) => (change.who, change.why),
             None => ("drawbridge", "the setting was taken back or has ended"),
         };
-        let reported = BreakerOrder {
+        let command = BreakerCommand {
             mode,
             who: who.to_owned(),
             why: why.to_owned(),
         };
         self.0
             .breakers()
-            .order(change.target, &reported)
+            .obey(change.target, &command)
             .map_err(|error| error.to_string())
     }
 }

@@ -15,5 +15,5 @@ pub struct GatewaySizes {
     /// Of each shard's reader.
     pub reads: ReadLimits,
     /// When breakers open.
-    pub breakers: breaker::Settings,
+    pub breakers: breaker::BreakerSettings,
 }

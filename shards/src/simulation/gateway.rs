@@ -68,7 +68,7 @@ impl Gateway {
             .collect();
         let meta = FakeMeta::new(world.clone(), place);
         let breakers = Breakers::new(
-            breaker::Settings::DEFAULT,
+            breaker::BreakerSettings::DEFAULT,
             0,
             world.scenario.spread.servers,
             &metrics().breakers,
@@ -227,7 +227,7 @@ impl Parts {
         if let Some(node) = nodes.get(place) {
             let mut session = node.trusted_session().await?;
             deliver(node, &mut session, &self.meta, self.world.scenario.spread).await?;
-            self.stock.look_again();
+            self.stock.forget_sold_out();
         }
         Ok(())
     }

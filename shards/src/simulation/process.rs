@@ -10,7 +10,7 @@ use super::world::WorldState;
 use crate::grant::GrantId;
 use crate::stock::cluster::Spread;
 use crate::stock::cluster::server::{
-    Addition, Asking, Closing, Look, Lost, OpenGrant, Reset, Stranger, Taken,
+    Addition, Closing, Lost, OpenGrant, Reset, ServerStock, Stranger, TakeRequest, Taken,
 };
 use crate::stock::{Epoch, Part, Receipt, ServerId};
 
@@ -317,7 +317,7 @@ impl Process {
     }
 
     /// `look.lua`.
-    pub(super) fn look(&mut self) -> Result<Look, Lost> {
+    pub(super) fn look(&mut self) -> Result<ServerStock, Lost> {
         let (stock, grants) = self.whole()?;
         let open = |(&grant, note): (&GrantId, &Note)| OpenGrant {
             grant,
@@ -326,7 +326,7 @@ impl Process {
             parts: note.parts.clone(),
         };
         let open = grants.open.iter().map(open).collect();
-        Ok(Look {
+        Ok(ServerStock {
             epoch: stock.epoch,
             left: stock.left.clone(),
             open,
@@ -447,17 +447,17 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    pub(super) fn of(asking: &Asking<'_>) -> Self {
-        let Asking {
+    pub(super) fn of(asking: &TakeRequest<'_>) -> Self {
+        let TakeRequest {
             grant,
             shard,
-            place,
+            lane,
             wants,
         } = *asking;
         Self {
             grant,
             shard,
-            place,
+            place: lane,
             wants: wants
                 .iter()
                 .map(|units| (units.prize, units.count))

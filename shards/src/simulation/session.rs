@@ -9,7 +9,7 @@ use super::process::{Process, Wish};
 use super::wire::{Link, Silence, send};
 use super::world::World;
 use crate::stock::cluster::server::{
-    Addition, Asking, Closing, Look, Lost, Reset, Session, StockServer, Stranger, Taken,
+    Addition, Closing, Lost, Reset, ServerStock, Session, StockServer, Stranger, TakeRequest, Taken,
 };
 use crate::stock::{Epoch, StockUnavailable};
 
@@ -140,7 +140,10 @@ impl Session for FakeSession {
             .take();
     }
 
-    async fn take(&mut self, asking: &Asking<'_>) -> Result<Result<Taken, Lost>, StockUnavailable> {
+    async fn take(
+        &mut self,
+        asking: &TakeRequest<'_>,
+    ) -> Result<Result<Taken, Lost>, StockUnavailable> {
         let wish = Wish::of(asking);
         let mut taken = self.take_once(wish.clone()).await;
         if taken.is_err() && self.world.breaks(Fault::ReuseId) {
@@ -171,7 +174,7 @@ impl Session for FakeSession {
         })
     }
 
-    async fn look(&mut self) -> Result<Result<Look, Lost>, StockUnavailable> {
+    async fn look(&mut self) -> Result<Result<ServerStock, Lost>, StockUnavailable> {
         let mut look = self.run("look", Process::look).await?;
         if self.world.breaks(Fault::NoBehind)
             && let Ok(look) = &mut look

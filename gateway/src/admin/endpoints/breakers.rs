@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shards::breaker::{Mode, Status};
+use shards::breaker::{BreakerControl, BreakerStatus};
 
 use crate::admin::call::AdminCall;
 use crate::admin::fleet;
@@ -144,10 +144,10 @@ struct BreakerView<'a> {
 }
 
 impl<'a> BreakerView<'a> {
-    fn new(status: &'a Status, now: Timestamp) -> Self {
+    fn new(status: &'a BreakerStatus, now: Timestamp) -> Self {
         let lasts = match status.mode {
-            Mode::Automatic => None,
-            Mode::Forced { lasts, .. } => lasts,
+            BreakerControl::Automatic => None,
+            BreakerControl::Forced { lasts, .. } => lasts,
         };
         let expires_at = lasts
             .and_then(|lasts| SignedDuration::try_from(lasts).ok())
@@ -169,7 +169,7 @@ impl<'a> BreakerView<'a> {
 }
 
 /// All breakers.
-fn list(statuses: &[Status], now: Timestamp) -> String {
+fn list(statuses: &[BreakerStatus], now: Timestamp) -> String {
     #[derive(Serialize)]
     struct BreakerList<'a> {
         breakers: Vec<BreakerView<'a>>,

@@ -219,7 +219,7 @@ async fn what_does_not_fit_the_cluster_is_refused_at_once() {
         .find(|line| line.starts_with("stock server 1: "))
         .expect("a line about it");
     assert!(
-        line.contains("what answers there is no Redis: look at host and port"),
+        line.contains("the server there is not Redis: check host and port"),
         "{reported:?}"
     );
 

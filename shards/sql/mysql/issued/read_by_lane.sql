@@ -1,5 +1,5 @@
--- Units issued by lanes that still write, or did a while ago. Each lane writes the orders of one table, and
--- has its number. Run 0 has the units of all former lanes.
+-- The units issued by lanes that write, or did so a while ago. Each lane writes the orders of one table, the
+-- table of its number. Run 0 has the sums of earlier lanes, whichever table they had.
 SELECT activity_id, award_id, CAST(lane AS SIGNED), CAST(SUM(issued) AS SIGNED)
 FROM stock_issued
 WHERE run > 0

@@ -30,7 +30,7 @@ impl FollowedStock for FollowedServers {
                 tracing::warn!("new units are delivered later: the stock servers do not answer");
             }
         }
-        self.0.stock.look_again();
+        self.0.stock.forget_sold_out();
         Ok(())
     }
 }

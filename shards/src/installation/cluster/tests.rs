@@ -40,7 +40,7 @@ const SIZES: GatewaySizes = GatewaySizes {
         queue_max: 10,
         timeout: Duration::from_secs(10),
     },
-    breakers: crate::breaker::Settings::DEFAULT,
+    breakers: crate::breaker::BreakerSettings::DEFAULT,
 };
 
 /// A gateway that does not start must fail within this time.

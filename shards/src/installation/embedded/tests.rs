@@ -30,7 +30,7 @@ const SIZES: GatewaySizes = GatewaySizes {
         queue_max: 10,
         timeout: Duration::from_secs(5),
     },
-    breakers: crate::breaker::Settings::DEFAULT,
+    breakers: crate::breaker::BreakerSettings::DEFAULT,
 };
 
 async fn start(place: &Path) -> Result<Serving, InstallationError> {

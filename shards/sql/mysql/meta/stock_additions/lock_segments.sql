@@ -1,4 +1,4 @@
--- [[activity, award]]. The form is explained in calls/lock_batch.sql.
+-- [[activity, award]]. Its form: see calls/lock_batch.sql.
 SELECT STRAIGHT_JOIN s.segment, s.total
 FROM (
     SELECT * FROM JSON_TABLE(?, '$[*]' COLUMNS (

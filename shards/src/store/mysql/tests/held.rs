@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::{bench, connect, shard};
-use crate::breaker::{Breakers, Settings, State};
+use crate::breaker::{BreakerSettings, BreakerState, Breakers};
 use crate::error::CommandError;
 use crate::lane::{Cut, Entrance, Ids, LaneLimits, Runs, Surroundings, Timeouts, start};
 use crate::metrics::Metrics;
@@ -202,10 +202,10 @@ impl Gateway {
         let store = SqlShard::new(database.clone(), map(), ShardId::new(0), 0..TABLES);
         let stop = watch::Sender::new(false);
         let (entrance, _task) = start(store, around, limits, stop.subscribe());
-        let settings = Settings {
+        let settings = BreakerSettings {
             calls_min: 1,
             error_ratio_percent: 1,
-            ..Settings::DEFAULT
+            ..BreakerSettings::DEFAULT
         };
         Self {
             entrance,
@@ -233,7 +233,7 @@ impl Gateway {
         let mut pending = self.entrance.submit(command)?;
         let drawn = pending.answer(timeouts).await;
         permit.waited(pending.queued() + pending.held_up());
-        permit.judge(verdict_of_command(&drawn));
+        permit.end(verdict_of_command(&drawn));
         drawn
     }
 
@@ -241,7 +241,7 @@ impl Gateway {
         self.breakers
             .list()
             .iter()
-            .all(|status| status.state == State::Closed)
+            .all(|status| status.state == BreakerState::Closed)
     }
 }
 
