@@ -6,7 +6,6 @@ use super::history::{DrawHistory, RowContext, TableLocation};
 use super::pages::Stored;
 use super::report::CheckReport;
 use super::rows::{StoredAccount, StoredCall, StoredOrder};
-use crate::store::StoredMade;
 
 /// Hands rows to the checks, in the order of the walk.
 pub(super) struct Walk<'a> {
@@ -95,11 +94,12 @@ impl<'a> Walk<'a> {
             .copied()
             .filter(|repair| repair.activity == activity)
             .collect();
-        let others = stored.others.iter();
-        let of_activity = others.filter(|other| other.activity() == activity);
-        let mut history = DrawHistory::new(user, activity, account, repairs);
-        history.recharged = of_activity.filter_map(StoredMade::recharged).sum();
+        let history = DrawHistory::new(user, activity, account, repairs);
         self.each(|check, report| check.begin(report, context, &history));
+        let others = stored.others.iter();
+        for made in others.filter(|made| made.activity() == activity) {
+            self.each(|check, report| check.made(report, context, &history, made));
+        }
         self.history = Some(history);
     }
 

@@ -68,8 +68,6 @@ pub(super) struct DrawHistory {
     pub(super) activity: i64,
     pub(super) account: Option<StoredAccount>,
     pub(super) orders: i64,
-    /// The sum of the recharge orders.
-    pub(super) recharged: i64,
     /// The version of the first order.
     pub(super) first_version: Option<i64>,
     pub(super) labels: DayLabels,

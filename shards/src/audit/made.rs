@@ -73,9 +73,11 @@ impl Made {
                 continue;
             }
             call.found += 1;
-            match StoredMade::read(&row, kind, call, seq)? {
-                StoredMade::Order(order) => self.orders.push((user.clone(), order)),
-                other => self.others.push((user.clone(), other)),
+            let made = StoredMade::read(&row, kind, call, seq)?;
+            if let StoredMade::Order(order) = made {
+                self.orders.push((user.clone(), order));
+            } else {
+                self.others.push((user.clone(), made));
             }
         }
         Ok(())

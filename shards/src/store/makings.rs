@@ -121,7 +121,7 @@ pub(crate) struct Makings<'a> {
 #[derive(Debug)]
 pub(crate) struct SoughtRows<'a> {
     table: MadeTable,
-    sql: &'a str,
+    sql: &'a Numbered,
     call_of: HashMap<OrderId, &'a Call>,
 }
 
@@ -152,10 +152,8 @@ impl<'a> Makings<'a> {
                 .flat_map(|call| ids_of(call).map(move |id| (id, call)))
                 .collect();
             if !call_of.is_empty() {
-                let table = MadeTable::of(kind);
-                let sql = (table.of_ids)(sql);
                 self.sought.push(SoughtRows {
-                    table,
+                    table: MadeTable::of(kind),
                     sql,
                     call_of,
                 });
@@ -173,7 +171,8 @@ impl<'a> Makings<'a> {
     pub(crate) fn steps(&self) -> Vec<SqlStep<'a>> {
         let step = |sought: &SoughtRows<'a>| {
             let ids = sought.ids().map(OrderId::get);
-            SqlStep::read(sought.sql, Input::Json(json_rows(ids)))
+            let sql = (sought.table.of_ids)(sought.sql);
+            SqlStep::read(sql, Input::Json(json_rows(ids)))
         };
         self.sought.iter().map(step).collect()
     }
@@ -226,14 +225,6 @@ impl StoredMade {
         match kind {
             Kind::Draw => StoredOrder::of(row, call, index).map(Self::Order),
             Kind::Grant => StoredRecharge::of(row).map(Self::Recharge),
-        }
-    }
-
-    /// The chances that it gave the account, if it is a recharge order.
-    pub(crate) fn recharged(&self) -> Option<i64> {
-        match self {
-            Self::Recharge(order) => Some(order.chances),
-            Self::Order(_) => None,
         }
     }
 

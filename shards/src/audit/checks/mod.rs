@@ -46,7 +46,7 @@ pub(super) fn all<A: Audited>() -> [RegisteredCheck<A>; 13] {
         Rows(|| Box::new(DayAndMonthLimits)),
         Rows(|| Box::new(OrdersMatchTheirCampaign)),
         Rows(|| Box::new(CallsAreWhole::default())),
-        Rows(|| Box::new(ChancesGrantedAsPublished)),
+        Rows(|| Box::new(ChancesGrantedAsPublished::default())),
         Rows(|| Box::new(OrdersNotInTheFuture::default())),
         Rows(|| Box::new(OrderIdsAreUnique)),
         Sums(|sums| Box::pin(segments_match_operations::check(sums))),

@@ -3,6 +3,7 @@ use crate::audit::campaigns::Versions;
 use crate::audit::history::{DrawHistory, RowContext, TableLocation};
 use crate::audit::report::CheckReport;
 use crate::audit::rows::{StoredCall, StoredOrder};
+use crate::store::StoredMade;
 
 /// A check that goes by the rows of accounts, calls and orders. It notes violations in the report
 /// that each method gets. Each table pair has checks of its own; their reports are added up.
@@ -15,6 +16,9 @@ pub(in crate::audit) trait RowCheck: Send {
 
     /// A user's rows in one activity begin. The history holds the account and no orders yet.
     fn begin(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory) {}
+
+    /// What a call made in that activity that is not an order. These rows come before the orders.
+    fn made(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory, _: &StoredMade) {}
 
     /// The next order, which the history does not contain yet.
     fn order(&mut self, _: &mut CheckReport, _: &RowContext<'_>, _: &DrawHistory, _: &StoredOrder) {
