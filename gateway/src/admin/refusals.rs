@@ -69,7 +69,7 @@ impl Refusals {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let refused = Opts::new(
             "drawbridge_admin_refused_total",
-            "Requests to the admin address that were turned away",
+            "Requests to the admin address that were refused",
         );
         let counter = IntCounterVec::new(refused, &["reason"])?;
         registry.register(Box::new(counter.clone()))?;
@@ -96,7 +96,7 @@ impl Refusals {
         let line = lock(&self.lines).admit(self.since.elapsed().as_secs());
         if let Some(hidden) = line {
             let reason = reason.label();
-            tracing::info!(%address, reason, name, hidden, "a request to the admin address was turned away");
+            tracing::info!(%address, reason, name, hidden, "a request to the admin address was refused");
         }
     }
 

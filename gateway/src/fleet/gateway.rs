@@ -355,7 +355,7 @@ impl Fleet {
     }
 }
 
-/// As many notes as a report takes. The database refuses a longer one, and the gateway would be
+/// The notes that a report has room for. The database refuses a longer report, and the gateway would be
 /// silent.
 fn notes<T: Serialize>(notes: &[T]) -> String {
     let shown = |count: usize| serde_json::to_string(&notes[..count]).expect("plain values");

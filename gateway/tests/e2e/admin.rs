@@ -254,7 +254,7 @@ async fn guessed_tokens_are_counted_logged_and_slowed_and_reasons_move_no_cursor
     let log = server.stderr();
     let lines = log
         .lines()
-        .filter(|line| line.contains("turned away"))
+        .filter(|line| line.contains("the admin address was refused"))
         .count();
     assert!((1..10).contains(&lines), "{lines}");
     assert!(!log.contains("a-guess-of") && !log.contains("the-secret-of"));

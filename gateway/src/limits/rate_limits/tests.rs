@@ -18,7 +18,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 const HOME: &str = "192.0.2.1";
-const AWAY: &str = "192.0.2.2";
+const ELSEWHERE: &str = "192.0.2.2";
 
 impl Here {
     fn new(config: &str) -> Self {
@@ -85,10 +85,10 @@ fn the_widest_limit_answers_first() {
     );
     assert_eq!(here.ask(Endpoint::Draw, HOME), Ok(()));
     assert_eq!(here.ask(Endpoint::Draw, HOME), Err(LimitKind::Address));
-    assert_eq!(here.ask(Endpoint::Draw, AWAY), Ok(()));
-    assert_eq!(here.ask(Endpoint::Draw, AWAY), Err(LimitKind::Route));
+    assert_eq!(here.ask(Endpoint::Draw, ELSEWHERE), Ok(()));
+    assert_eq!(here.ask(Endpoint::Draw, ELSEWHERE), Err(LimitKind::Route));
     assert_eq!(here.ask(Endpoint::Account, "192.0.2.3"), Ok(()));
-    assert_eq!(here.ask(Endpoint::Draw, AWAY), Err(LimitKind::Gateway));
+    assert_eq!(here.ask(Endpoint::Draw, ELSEWHERE), Err(LimitKind::Gateway));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_refusal_by_a_narrow_limit_does_not_use_up_the_wide_ones() {
         assert_eq!(here.ask(Endpoint::Draw, HOME), Err(LimitKind::Address));
     }
     assert_eq!(
-        here.ask(Endpoint::Draw, AWAY),
+        here.ask(Endpoint::Draw, ELSEWHERE),
         Ok(()),
         "the route's second one"
     );

@@ -193,7 +193,7 @@ async fn a_redis_that_hangs_trips_its_breaker_and_draws_refuse_or_fall_back_at_o
         for number in 0..5 {
             let draw = |activity| {
                 Request::draw(
-                    &format!("away-{number}"),
+                    &format!("unavailable-{number}"),
                     activity,
                     &format!("{place}-{activity}"),
                 )
