@@ -20,7 +20,9 @@ pub(crate) mod recharge_orders;
 mod table;
 mod writes;
 
-pub(crate) use table::{NumberedTable, OfUsers, ReadLast, StoredOfUser, Table};
+#[cfg(test)]
+pub(crate) use table::Table;
+pub(crate) use table::{NumberedTable, OfUsers, ReadLast, StoredOfUser};
 pub(crate) use writes::Writes;
 
 use crate::store::Dialect;
