@@ -26,6 +26,6 @@ pub mod units;
 pub use call::{Call, MadeCall};
 pub use command::draw::{DrawCount, Order, Orders};
 pub use command::grant::RechargeOrder;
-pub use command::{Ask, Command, Kind, Made, draw, grant};
+pub use command::{Ask, Command, Kind, Made, TypedAsk, draw, grant};
 pub use ids::{ActivityId, AwardId, OrderId, RequestId, SkuId, StrategyId, UserId};
 pub use refusal::Refusal;

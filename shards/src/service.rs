@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use market::campaign::Catalogue;
 use market::chances::Account;
 use market::draw::DrawAsk;
-use market::{ActivityId, Ask, Command, Made, Order, Orders, RequestId, UserId};
+use market::{ActivityId, Command, Made, Order, Orders, RequestId, TypedAsk, UserId};
 use router::{Route, SlotMap};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -63,11 +63,22 @@ impl Shards {
         request: RequestId,
         ask: DrawAsk,
     ) -> Result<Orders, CommandError> {
-        let ask = Ask::Draw(ask);
-        let Made::Draws(orders) = self.execute(Command { user, request, ask }).await? else {
-            unreachable!("draws make orders")
-        };
-        Ok(orders)
+        Ok(self.execute_ask(user, request, ask).await?.0)
+    }
+
+    /// Executes what is asked for. Returns what was made when it is committed, and whether an
+    /// earlier call under the same key made it.
+    pub async fn execute_ask<A: TypedAsk>(
+        &self,
+        user: UserId,
+        request: RequestId,
+        ask: A,
+    ) -> Result<(A::Made, bool), CommandError> {
+        let ask = ask.into();
+        let CarriedOut { made, is_repeat } = self.carry_out(Command { user, request, ask }).await?;
+        // A key that has another kind is refused as reused, so only rows changed by hand lead here.
+        let made = A::made(made).ok_or(CommandError::DataRefused)?;
+        Ok((made, is_repeat))
     }
 
     /// Executes a command. Returns when it is committed.

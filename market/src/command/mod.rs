@@ -8,6 +8,7 @@
 //! What holds for all kinds is in [`crate::batch`]: repeats, keys, all or nothing, random numbers.
 pub mod draw;
 pub mod grant;
+mod typed;
 
 use self::draw::{Decision, DrawAsk, Order, Orders, PlannedDraw};
 use self::grant::{GrantAsk, PlannedGrant, RechargeOrder};
@@ -16,6 +17,8 @@ use crate::ids::{ActivityId, OrderId, RequestId, UserId};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 use crate::units::Prize;
+
+pub use self::typed::TypedAsk;
 
 /// The kinds of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -130,6 +130,7 @@ impl MysqlDatabase {
     }
 
     /// The same with other options, through the same dialer.
+    #[must_use]
     pub fn with(&self, change: impl FnOnce(&mut MysqlOptions)) -> Self {
         let mut changed = self.clone();
         change(Arc::make_mut(&mut changed.options));

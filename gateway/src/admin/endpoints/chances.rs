@@ -5,9 +5,9 @@ use hyper::header::RETRY_AFTER;
 use jiff::Timestamp;
 use market::grant::{ChanceCount, GrantAsk, InvalidChances};
 use market::switches::{Effect, Switch};
-use market::{ActivityId, Ask, Command, Made, RechargeOrder, Refusal, RequestId, UserId};
+use market::{ActivityId, RechargeOrder, Refusal, RequestId, UserId};
 use serde::{Deserialize, Serialize};
-use shards::{CarriedOut, CommandError, Shards};
+use shards::{CommandError, Shards};
 
 use crate::admin::attribution::Attribution;
 use crate::admin::call::AdminCall;
@@ -130,16 +130,8 @@ impl CheckedChances {
 
     /// Gives the chances. Returns the record of it, and whether an earlier call gave them.
     async fn carry_out(&self, shards: &Shards) -> Result<(RechargeOrder, bool), CommandError> {
-        let command = Command {
-            user: self.user.clone(),
-            request: self.request.clone(),
-            ask: Ask::Grant(self.ask),
-        };
-        let CarriedOut { made, is_repeat } = shards.carry_out(command).await?;
-        let Made::Grant(order) = made else {
-            unreachable!("a grant makes a recharge order")
-        };
-        Ok((order, is_repeat))
+        let (user, request) = (self.user.clone(), self.request.clone());
+        shards.execute_ask(user, request, self.ask).await
     }
 
     /// Writes the entry of the audit log. A process may die between the commit and its entry; then

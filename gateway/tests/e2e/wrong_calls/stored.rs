@@ -120,7 +120,7 @@ const REFUSED: [Case; 30] = [
     (
         &["campaign", "list", "--data", "never"],
         2,
-        "the database is unavailable: never/meta.sqlite was made by another version, or never quite (error returned \
+        "the database is unavailable: never/meta.sqlite was made by another version, or not completely (error returned \
          from database: (code: 1) no such table: campaign): start `drawbridge serve` there",
     ),
     (
