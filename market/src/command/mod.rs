@@ -1,6 +1,6 @@
 //! Commands: what users and operators ask lanes to execute. This file is the one list of their
-//! kinds: each has a variant in [`Kind`], [`Ask`], `Planned` and [`Made`], and a line in each
-//! `match`. Its rules stand in a file or folder of its own, which returns plain values and knows
+//! kinds: each has a variant in [`Kind`], [`Ask`], `Planned` and [`Made`], a line in each `match`,
+//! and a [`TypedAsk`]. Its rules stand in a file or folder of its own, which returns plain values and knows
 //! no other kind.
 //!
 //! A kind says what it asks for, how much room it takes ([`Command::weight`]), whose account it
@@ -8,7 +8,6 @@
 //! What holds for all kinds is in [`crate::batch`]: repeats, keys, all or nothing, random numbers.
 pub mod draw;
 pub mod grant;
-mod typed;
 
 use self::draw::{Decision, DrawAsk, Order, Orders, PlannedDraw};
 use self::grant::{GrantAsk, PlannedGrant, RechargeOrder};
@@ -17,8 +16,6 @@ use crate::ids::{ActivityId, OrderId, RequestId, UserId};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 use crate::units::Prize;
-
-pub use self::typed::TypedAsk;
 
 /// The kinds of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -197,6 +194,49 @@ impl Made {
         match self {
             Self::Draws(orders) => orders,
             Self::Grant(_) => &[],
+        }
+    }
+}
+
+/// What a command of one kind asks for, with the type of what it makes.
+pub trait TypedAsk: Into<Ask> {
+    /// What it makes.
+    type Made;
+
+    /// What such a command made; `None` for what another kind makes.
+    fn made(made: Made) -> Option<Self::Made>;
+}
+
+impl From<DrawAsk> for Ask {
+    fn from(ask: DrawAsk) -> Self {
+        Self::Draw(ask)
+    }
+}
+
+impl TypedAsk for DrawAsk {
+    type Made = Orders;
+
+    fn made(made: Made) -> Option<Orders> {
+        match made {
+            Made::Draws(orders) => Some(orders),
+            Made::Grant(_) => None,
+        }
+    }
+}
+
+impl From<GrantAsk> for Ask {
+    fn from(ask: GrantAsk) -> Self {
+        Self::Grant(ask)
+    }
+}
+
+impl TypedAsk for GrantAsk {
+    type Made = RechargeOrder;
+
+    fn made(made: Made) -> Option<RechargeOrder> {
+        match made {
+            Made::Grant(order) => Some(order),
+            Made::Draws(_) => None,
         }
     }
 }
